@@ -1,0 +1,44 @@
+# Two commands do everything: make demo, make test. Both set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Toploss needs Python 3.11 or newer; set PYTHON=python3.12 or so."; exit 1; }
+	@$(PYTHON) -m venv .venv 2>/dev/null || .ci/system-packages venv "$(PYTHON)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+setup: .venv/.installed ## Make the virtual environment
+
+demo: setup ## Draw demo faces, train, and serve them on http://127.0.0.1:8000
+	@$(BIN)/toploss demo
+
+test: setup ## Everything that must hold: checks, tests on SQLite and PostgreSQL, a real browser
+	@.ci/system-packages tests
+	@$(MAKE) --no-print-directory check
+
+check: setup lint ## ruff, mypy, import rules, migrations, tests
+	$(BIN)/pytest
+
+lint: setup ## Only the static checks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Let ruff format and mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup ## Resolve the newest versions again
+	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-header --no-annotate --group dev -c constraints.txt pyproject.toml -o requirements.lock
+
+.PHONY: help setup demo test check lint format lock

@@ -1,0 +1,1 @@
+"""Annotators and admins: users, sessions, API tokens."""

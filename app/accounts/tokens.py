@@ -1,0 +1,77 @@
+"""Log-in sessions and API tokens: random secrets that the database knows only as keyed hashes."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app.accounts.models import ApiToken, LoginSession, User
+from app.errors import Invalid, NotFound, NotSignedIn
+from app.schema import now
+
+TOKEN_PREFIX = "tl_"  # noqa: S105 - a mark that secret scanners can look for, not a secret
+
+
+def token_hash(token: str, *, key: bytes) -> str:
+    """HMAC-SHA256 in hex: without the key, a stolen database lets nobody in."""
+    return hmac.new(key, token.encode(), hashlib.sha256).hexdigest()
+
+
+def start_session(session: Session, *, user: User, days: float, key: bytes) -> str:
+    """A new log-in; the answer is the cookie's value. Expired ones are swept on the way."""
+    session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
+    token = secrets.token_urlsafe(32)
+    session.add(LoginSession(token_hash=token_hash(token, key=key), user_id=user.id, expires_at=now() + timedelta(days=days)))
+    return token
+
+
+def end_session(session: Session, *, token: str, key: bytes) -> None:
+    """Sign out; an unknown token is no error."""
+    session.execute(delete(LoginSession).where(LoginSession.token_hash == token_hash(token, key=key)))
+
+
+def user_of_session(session: Session, *, token: str, key: bytes) -> User:
+    """Who is signed in by this cookie. Raises NotSignedIn."""
+    found = session.scalar(
+        select(User)
+        .join(LoginSession, LoginSession.user_id == User.id)
+        .where(LoginSession.token_hash == token_hash(token, key=key), LoginSession.expires_at > now(), User.active)
+    )
+    if found is None:
+        raise NotSignedIn("Sign in to go on.")
+    return found
+
+
+def create_token(session: Session, *, user: User, name: str, key: bytes) -> str:
+    """A new API token; shown once, never again."""
+    if not name.strip() or len(name) > 64:  # noqa: PLR2004
+        raise Invalid("Give the token a name of 1 to 64 characters that tells what uses it.")
+    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    session.add(ApiToken(user_id=user.id, name=name.strip(), token_hash=token_hash(token, key=key)))
+    return token
+
+
+def user_of_token(session: Session, *, token: str, key: bytes) -> User:
+    """Whose API token this is. Raises NotSignedIn."""
+    found = session.scalar(
+        select(User).join(ApiToken, ApiToken.user_id == User.id).where(ApiToken.token_hash == token_hash(token, key=key), User.active)
+    )
+    if found is None:
+        raise NotSignedIn("This API token is unknown or was revoked; make a new one with `toploss token create --user NAME`.")
+    return found
+
+
+def list_tokens(session: Session, *, user: User) -> list[ApiToken]:
+    """The person's tokens, newest first; their secrets are not known."""
+    return list(session.scalars(select(ApiToken).where(ApiToken.user_id == user.id).order_by(ApiToken.id.desc())))
+
+
+def revoke_token(session: Session, *, user: User, token_id: int) -> None:
+    """End a token of the person. Raises NotFound for somebody else's."""
+    token = session.get(ApiToken, token_id)
+    if token is None or token.user_id != user.id:
+        raise NotFound("You have no such API token; reload the page to see the ones you have.")
+    session.delete(token)

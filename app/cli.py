@@ -1,0 +1,350 @@
+"""The command line. Each command imports what it needs, so that `--help` answers at once."""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from app.errors import Cancelled, ToplossError
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.db import Database
+    from app.training.runs import RunProgress
+
+cli = typer.Typer(help="From a noisy image folder to clean labels and a better model.", no_args_is_help=True, add_completion=False)
+users = typer.Typer(help="Annotators and admins.", no_args_is_help=True)
+tokens = typer.Typer(help="API tokens for scripts.", no_args_is_help=True)
+cli.add_typer(users, name="user")
+cli.add_typer(tokens, name="token")
+
+POLL_SECONDS = 0.5
+DatasetName = Annotated[str, typer.Argument(metavar="N", help="The data set's name.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same data, same machine: same result.")]
+
+
+def main() -> None:
+    """Run the command line; a refusal is one sentence on stderr and exit code 1."""
+    try:
+        cli()
+    except ToplossError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        _fail("Stopped.", code=130)
+
+
+@cli.command()
+def serve(
+    *,
+    worker: Annotated[bool, typer.Option(help="Also start a worker and keep it running.")] = True,
+    host: Annotated[str | None, typer.Option(help="Instead of TOPLOSS_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Instead of TOPLOSS_PORT; 0 takes a free one.")] = None,
+) -> None:
+    """Start the web server, and a worker beside it."""
+    from app.serving import serve as run_server
+
+    settings = _settings()
+    run_server(settings, host=host or settings.host, port=settings.port if port is None else port, with_worker=worker)
+
+
+@cli.command()
+def worker() -> None:
+    """Start a worker: it imports, trains and ranks."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads would slow the web process down
+    with _database():
+        pass  # migrated
+    from app.worker import run_worker
+
+    run_worker(_settings())
+
+
+@cli.command("import")
+def import_(
+    path: Annotated[str, typer.Argument(help="A folder or zip of class folders, with or without train/valid/test above them.")],
+    name: Annotated[str, typer.Option(help="The data set's name: letters, digits, dots, dashes.")],
+    *,
+    seed: Seed = 0,
+) -> None:
+    """Import images. Repeating it adds what is new and doubles nothing."""
+    from app.datasets.catalog import count_rejected, rejected_files
+    from app.datasets.importing import create_dataset, import_images
+    from app.datasets.sources import resolve_source
+
+    settings = _settings()
+    with _database() as database:
+        source = resolve_source(path, uploads_dir=settings.uploads_dir)
+        with database.write() as session:
+            dataset = create_dataset(session, name=name, source=source)
+        show = _progress_line()
+        report = import_images(
+            database, dataset_id=dataset.id, max_pixels=settings.max_image_pixels, seed=seed, on_progress=show, should_stop=lambda: False
+        )
+        _end_line()
+        typer.echo(str(report))
+        with database.read() as session:
+            count = count_rejected(session, dataset_id=dataset.id)
+            for file in rejected_files(session, dataset_id=dataset.id, limit=20):
+                typer.echo(f"  rejected {file.path}: {file.reason}")
+        if count > 20:  # noqa: PLR2004
+            typer.echo(f"  … and {count - 20} more, listed on the data set's page.")
+
+
+@cli.command()
+def train(
+    name: DatasetName,
+    *,
+    recipe: Annotated[str, typer.Option(help="quick, default or paper.")] = "default",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the recipe's last phase, instead of the recipe's own.")] = None,
+    seed: Seed = 0,
+    wait: Annotated[bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")] = False,
+) -> None:
+    """Train on the newest version and rank every sample; a job for the worker."""
+    from app.datasets.catalog import ready_dataset
+    from app.datasets.versions import latest_version
+    from app.jobs.requests import live_workers
+    from app.training.recipes import choose_recipe
+    from app.training.runs import request_run
+
+    settings = _settings()
+    with _database() as database:
+        with database.write() as session:
+            dataset = ready_dataset(session, name=name)
+            version = latest_version(session, dataset_id=dataset.id)
+            run = request_run(
+                session, dataset_id=dataset.id, version_id=version.id, recipe=choose_recipe(recipe, epochs=epochs), weights=settings.weights,
+                parent_id=None, seed=seed, user_id=None,
+            )
+            alive = bool(live_workers(session))
+        typer.echo(f"Run {run.id} of {name}, version {version.number}, recipe {recipe}, weights {settings.weights}: queued.")
+        if wait:
+            _wait_for(database, settings, run.id)
+        elif not alive:
+            typer.echo("No worker runs; start one with `toploss serve` or `toploss worker`.")
+
+
+@cli.command()
+def retrain(
+    name: DatasetName,
+    *,
+    recipe: Annotated[str | None, typer.Option(help="Instead of the best run's recipe.")] = None,
+    seed: Seed = 0,
+    wait: Annotated[bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")] = False,
+) -> None:
+    """Freeze the cleaned labels and fine-tune the best run on them."""
+    from app.datasets.catalog import ready_dataset
+    from app.review.retraining import retrain as ask
+
+    settings = _settings()
+    with _database() as database:
+        with database.write() as session:
+            dataset = ready_dataset(session, name=name)
+            answer = ask(session, dataset_id=dataset.id, user_id=None, weights=settings.weights, recipe=recipe, seed=seed)
+        if answer.nothing_changed:
+            typer.echo(f"No label has changed since run {answer.parent_id}; it is trained further on the same version.")
+        typer.echo(f"Run {answer.run.id} of {name}, version {answer.version.number}: queued.")
+        if wait:
+            _wait_for(database, settings, answer.run.id)
+
+
+@cli.command()
+def export(
+    name: DatasetName,
+    *,
+    format: Annotated[str, typer.Option(help="csv, jsonl or imagefolder.")] = "csv",  # noqa: A002 - the option's name
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write; - is standard output.")],
+    version: Annotated[int | None, typer.Option(help="Instead of the newest version.")] = None,
+    freeze: Annotated[bool, typer.Option(help="First freeze the labels as they stand.")] = False,
+    include_deleted: Annotated[bool, typer.Option(help="Keep deleted samples in, without a label.")] = False,
+) -> None:
+    """Write the labels of a frozen version to a file."""
+    from app.datasets.catalog import ready_dataset
+    from app.datasets.versions import get_version, latest_version
+    from app.errors import Invalid
+    from app.export.exporting import export_version, write_export
+    from app.review.retraining import freeze_labels
+
+    if freeze and version is not None:
+        raise Invalid("Choose one: --freeze makes a version of the labels as they stand, --version takes an old one.")
+    with _database() as database:
+        if freeze:
+            with database.write() as session:
+                chosen, _ = freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
+        else:
+            with database.read() as session:
+                dataset = ready_dataset(session, name=name)
+                chosen = latest_version(session, dataset_id=dataset.id) if version is None else get_version(
+                    session, dataset_id=dataset.id, number=version)
+        with database.read() as session:
+            write_export(export_version(session, version_id=chosen.id, format=format, include_deleted=include_deleted), output)
+    typer.echo(f"Version {chosen.number} of {name} ({chosen.samples:,} samples, digest {chosen.digest[:12]}) → {output}", err=True)
+
+
+@cli.command()
+def demo(
+    *,
+    images: Annotated[int, typer.Option(min=60, help="How many faces to draw.")] = 1500,
+    start: Annotated[bool, typer.Option("--serve/--no-serve", help="Start the server when everything is prepared.")] = True,
+) -> None:
+    """Draw the demo faces, import them, queue a quick training, and serve."""
+    from app.demo import prepare
+    from app.serving import serve as run_server
+
+    settings = _settings()
+    with _database() as database:
+        logins = prepare(database, settings, images=images, on_progress=_progress_line())
+    _end_line()
+    if start:
+        run_server(settings, host=settings.host, port=settings.port, with_worker=True, greeting=logins)
+    else:
+        typer.echo(logins)
+
+
+@users.command("add")
+def user_add(
+    name: str,
+    *,
+    role: Annotated[str, typer.Option(help="admin or annotator.")] = "annotator",
+    password_stdin: Annotated[bool, typer.Option(help="Read the password from the first line of standard input.")] = False,
+) -> None:
+    """Let somebody in."""
+    from app.accounts.users import add_user
+
+    with _database() as database, database.write() as session:
+        add_user(session, name=name, role=role, password=_password(from_stdin=password_stdin))
+    typer.echo(f"{name} can sign in as {role}.")
+
+
+@users.command("password")
+def user_password(
+    name: str,
+    *,
+    password_stdin: Annotated[bool, typer.Option(help="Read the password from the first line of standard input.")] = False,
+) -> None:
+    """Give somebody a new password; their log-ins end."""
+    from app.accounts.users import get_user, set_password
+
+    with _database() as database, database.write() as session:
+        set_password(session, user=get_user(session, name=name), password=_password(from_stdin=password_stdin))
+    typer.echo(f"{name} has a new password.")
+
+
+@users.command("list")
+def user_list() -> None:
+    """Show who there is."""
+    from app.accounts.users import list_users
+
+    with _database() as database, database.read() as session:
+        for user in list_users(session):
+            typer.echo(f"{user.name}\t{user.role}\t{'active' if user.active else 'deactivated'}")
+
+
+@tokens.command("create")
+def token_create(
+    *,
+    user: Annotated[str, typer.Option(help="Whose token: scripts with it may do what this person may.")],
+    name: Annotated[str, typer.Option(help="What will use it.")] = "script",
+) -> None:
+    """Print a new API token, alone on its line. It cannot be shown again."""
+    from app.accounts.tokens import create_token
+    from app.accounts.users import get_user
+
+    with _database() as database, database.write() as session:
+        token = create_token(session, user=get_user(session, name=user), name=name, key=_settings().secret())
+    typer.echo(token)
+
+
+def _settings() -> Settings:
+    settings = Settings()
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    return settings
+
+
+@contextmanager
+def _database() -> "Iterator[Database]":
+    """The migrated database."""
+    from app.db import Database
+    from app.migrating import migrate
+
+    settings = _settings()
+    migrate(settings.database)
+    database = Database(settings.database)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    answer: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return answer
+
+
+def _wait_for(database: "Database", settings: Settings, run_id: int) -> None:
+    """Follow a run to its end; exit code 0 only when its ranking is stored."""
+    from app.serving import worker_beside
+    from app.training.runs import run_progress
+
+    show = _progress_line()
+    with worker_beside(settings, database):
+        while True:
+            with database.read() as session:
+                progress = run_progress(session, run_id=run_id)
+            if not progress.is_open:
+                break
+            show(progress.stage or "Waiting for the worker", progress.done, progress.total)
+            time.sleep(POLL_SECONDS)
+    _end_line()
+    _tell_end(progress)
+
+
+def _tell_end(progress: "RunProgress") -> None:
+    if progress.state == "cancelled":
+        raise Cancelled(f"Run {progress.run_id} was cancelled.")
+    if progress.state != "finished":
+        _fail(f"Run {progress.run_id} failed: {progress.message}")
+    main = [epoch for epoch in progress.epochs if epoch.fold < 0]
+    error = main[-1].error_rate if main else None
+    typer.echo(f"Run {progress.run_id} is finished; its ranking is stored." + (f" Hold-out error {error:.2%}." if error is not None else ""))
+    if progress.message:
+        typer.echo(progress.message)
+
+
+def _progress_line():  # type: ignore[no-untyped-def]  # noqa: ANN202 - a closure over the last thing shown
+    """A line that is rewritten on a terminal, and a line per stage in a log."""
+    last = ""
+
+    def show(stage: str, done: int, total: int) -> None:
+        nonlocal last
+        percent = f"{100 * done / total:5.1f} %" if total else ""
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{percent} {stage}")
+            sys.stderr.flush()
+        elif (short := stage.split(", batch")[0]) != last:
+            last = short
+            typer.echo(f"{percent} {short}", err=True)
+
+    return show
+
+
+def _end_line() -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+
+
+def _fail(message: str, *, code: int = 1) -> NoReturn:
+    _end_line()
+    typer.echo(message, err=True)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What we label: data sets, classes, samples and frozen versions of their labels."""

@@ -1,0 +1,103 @@
+"""Looking things up: data sets, their classes, samples and rejected files."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.datasets.models import Dataset, DatasetVersion, LabelClass, RejectedFile, Sample
+from app.errors import Conflict, Invalid, NotFound
+
+
+@dataclass(frozen=True)
+class DatasetSummary:
+    """One line of the list of data sets."""
+
+    id: int
+    name: str
+    state: str
+    samples: int
+    classes: int
+
+
+def list_datasets(session: Session) -> list[DatasetSummary]:
+    """Every data set, by name."""
+    samples = select(Sample.dataset_id, func.count().label("n")).group_by(Sample.dataset_id).subquery()
+    classes = select(LabelClass.dataset_id, func.count().label("n")).group_by(LabelClass.dataset_id).subquery()
+    rows = session.execute(
+        select(Dataset.id, Dataset.name, Dataset.state, func.coalesce(samples.c.n, 0), func.coalesce(classes.c.n, 0))
+        .outerjoin(samples, samples.c.dataset_id == Dataset.id)
+        .outerjoin(classes, classes.c.dataset_id == Dataset.id)
+        .order_by(Dataset.name)
+    )
+    return [DatasetSummary(*row) for row in rows]
+
+
+def summarise(session: Session, dataset: Dataset) -> DatasetSummary:
+    """The line of one data set."""
+    return DatasetSummary(dataset.id, dataset.name, dataset.state, count_samples(session, dataset_id=dataset.id),
+                          len(class_names(session, dataset_id=dataset.id)))
+
+
+def get_dataset(session: Session, *, name: str) -> Dataset:
+    """The data set with this name. Raises NotFound."""
+    dataset = session.scalar(select(Dataset).where(Dataset.name == name))
+    if dataset is None:
+        raise NotFound(f"There is no data set named {name}; the list of data sets shows the ones there are.")
+    return dataset
+
+
+def ready_dataset(session: Session, *, name: str) -> Dataset:
+    """The data set with this name, imported. Raises NotFound, Conflict while it has no version 0 yet."""
+    dataset = get_dataset(session, name=name)
+    if session.scalar(select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset.id).limit(1)) is None:
+        raise Conflict(f"The import of {name} has not finished; wait for it, or repeat it if it failed.")
+    return dataset
+
+
+def count_samples(session: Session, *, dataset_id: int) -> int:
+    """How many samples a data set has."""
+    return session.scalar(select(func.count()).select_from(Sample).where(Sample.dataset_id == dataset_id)) or 0
+
+
+def class_names(session: Session, *, dataset_id: int) -> list[str]:
+    """The classes' names by position."""
+    return list(session.scalars(select(LabelClass.name).where(LabelClass.dataset_id == dataset_id).order_by(LabelClass.position)))
+
+
+def class_position(session: Session, *, dataset_id: int, name: str) -> int:
+    """The position of the class with this name. Raises Invalid, naming the classes there are."""
+    names = class_names(session, dataset_id=dataset_id)
+    if name not in names:
+        raise Invalid(f"“{name}” is no class of this data set; its classes are {', '.join(names)}.")
+    return names.index(name)
+
+
+def get_sample(session: Session, *, sample_id: int, dataset_id: int | None = None) -> Sample:
+    """The sample, of this data set if one is named. Raises NotFound."""
+    sample = session.get(Sample, sample_id)
+    if sample is None or (dataset_id is not None and sample.dataset_id != dataset_id):
+        raise NotFound(f"There is no sample {sample_id} here.")
+    return sample
+
+
+def list_samples(session: Session, *, dataset_id: int, after: int, limit: int) -> list[Sample]:
+    """The samples with an id above `after`, in the order of their ids."""
+    query = select(Sample).where(Sample.dataset_id == dataset_id, Sample.id > after).order_by(Sample.id).limit(limit)
+    return list(session.scalars(query))
+
+
+def count_rejected(session: Session, *, dataset_id: int) -> int:
+    """How many files of the source are no samples."""
+    return session.scalar(select(func.count()).select_from(RejectedFile).where(RejectedFile.dataset_id == dataset_id)) or 0
+
+
+def rejected_files(session: Session, *, dataset_id: int, limit: int = 1000) -> list[RejectedFile]:
+    """Files that are no samples, by path."""
+    query = select(RejectedFile).where(RejectedFile.dataset_id == dataset_id).order_by(RejectedFile.path).limit(limit)
+    return list(session.scalars(query))
+
+
+def list_versions(session: Session, *, dataset_id: int) -> list[DatasetVersion]:
+    """Every frozen version, the oldest first."""
+    return list(session.scalars(select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id).order_by(DatasetVersion.number)))

@@ -1,0 +1,95 @@
+"""The end of an import: the validation part, version 0 and the report; and which split a new sample gets until then."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app.datasets.layout import EXPECTED, FEWEST_CLASSES, Layout
+from app.datasets.models import Dataset, DatasetVersion, LabelClass, RejectedFile, Sample
+from app.datasets.splitting import choose_valid, falls_in_valid
+from app.datasets.versions import freeze, latest_version
+from app.errors import Invalid
+
+IDS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import came to; all but `added` and `known` is about the whole data set."""
+
+    samples: int
+    added: int  # by this import
+    known: int  # were there already
+    rejected: int
+    classes: int
+    splits: dict[str, int]  # samples by split
+    duplicates: int  # samples whose content an earlier sample has too
+    contradictions: int  # samples whose content carries different labels, originals and copies
+    version: int  # the newest version's number
+
+
+def split_rule(session: Session, layout: Layout, *, dataset_id: int, seed: int) -> Callable[[str, str], str]:
+    """The split of a new sample, as a function of its path and sha256.
+
+    It is the source's own, if that has a validation part. If not, everything waits in `train` until the first import is
+    complete and `complete` makes one. What a repeated import adds later joins its copies, or falls on a side by its hash.
+    """
+    first = not has_version(session, dataset_id=dataset_id)
+    sides: dict[str, str] = {}
+    if not first and not layout.has_valid:
+        query = select(Sample.sha256, Sample.split).where(Sample.dataset_id == dataset_id, Sample.split != "test")
+        sides = dict(session.execute(query).all())
+
+    def side(path: str, sha256: str) -> str:
+        given = layout.places[path].split or "train"
+        if first or layout.has_valid or given == "test":
+            return given
+        return sides.setdefault(sha256, "valid" if falls_in_valid(sha256, seed=seed) else "train")
+
+    return side
+
+
+def complete(session: Session, *, dataset_id: int, seed: int, added: int, known: int) -> ImportReport:
+    """Make the data set ready: a validation part where there is none, version 0, the report. Raises Invalid below two classes."""
+    mine = Sample.dataset_id == dataset_id
+    classes = session.scalar(select(func.count(Sample.given_label.distinct())).where(mine)) or 0
+    if classes < FEWEST_CLASSES:
+        found = "only one class has images that can be read" if classes else "no file in it is an image that can be read"
+        raise Invalid(f"The import found files, but {found}; the list of rejected files tells why. {EXPECTED}.")
+    session.get_one(Dataset, dataset_id).state = "ready"
+    if not has_version(session, dataset_id=dataset_id):
+        _make_valid(session, dataset_id=dataset_id, seed=seed)
+        freeze(session, dataset_id=dataset_id, reviewed={})
+    copies, labels = func.count(), func.count(Sample.given_label.distinct())
+    groups = session.execute(select(copies, labels).where(mine).group_by(Sample.sha256).having(copies > 1)).all()
+    splits = dict(session.execute(select(Sample.split, func.count()).where(mine).group_by(Sample.split)).all())
+    return ImportReport(
+        samples=sum(splits.values()),
+        added=added,
+        known=known,
+        rejected=session.scalar(select(func.count()).where(RejectedFile.dataset_id == dataset_id)) or 0,
+        classes=session.scalar(select(func.count()).where(LabelClass.dataset_id == dataset_id)) or 0,
+        splits=splits,
+        duplicates=sum(count - 1 for count, _ in groups),
+        contradictions=sum(count for count, different in groups if different > 1),
+        version=latest_version(session, dataset_id=dataset_id).number,
+    )
+
+
+def has_version(session: Session, *, dataset_id: int) -> bool:
+    """Whether the data set was imported completely once."""
+    return session.scalar(select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset_id).limit(1)) is not None
+
+
+def _make_valid(session: Session, *, dataset_id: int, seed: int) -> None:
+    """Give the data set a validation part if its source has none. No version exists yet, so nobody has used the splits."""
+    mine = Sample.dataset_id == dataset_id
+    if session.scalar(select(Sample.id).where(mine, Sample.split == "valid").limit(1)) is not None:
+        return
+    rows = session.execute(select(Sample.id, Sample.sha256, Sample.given_label).where(mine, Sample.split == "train")).all()
+    chosen = choose_valid(((sha256, label) for _, sha256, label in rows), seed=seed)
+    ids = [sample_id for sample_id, sha256, _ in rows if sha256 in chosen]
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        session.execute(update(Sample).where(Sample.id.in_(ids[start : start + IDS_AT_ONCE])).values(split="valid"))

@@ -1,0 +1,211 @@
+"""Importing a folder or zip of class folders: every file becomes a sample, or a rejected file with its reason.
+
+Files are read without a transaction and written in batches, so an import that is cancelled or killed keeps what is done, and
+the next one goes on: a path that is a sample already is passed over without reading it. Samples never change: when the size
+of such a file has changed since, it is listed as rejected and the sample stays as it was imported.
+"""
+
+import re
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.datasets.completing import ImportReport, complete, has_version, split_rule
+from app.datasets.inspection import Facts, allow_pixels
+from app.datasets.layout import EXPECTED, FEWEST_CLASSES, NOT_IN_A_CLASS, Layout, arrange
+from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
+from app.datasets.naming import is_clutter, name_problem, printable
+from app.datasets.reading import Result, inspect_all
+from app.datasets.uploads import store_zip
+from app.db import Database
+from app.errors import Cancelled, Conflict, Invalid, NotFound
+from app.storage import ImageSource, open_source
+
+__all__ = ["ImportReport", "create_dataset", "import_images", "store_zip"]
+
+BATCH_ROWS = 1000
+BATCH_SECONDS = 2.0  # large images come slowly; no more work than this is lost when the worker is killed
+CHANGED = "changed since it was imported: the sample stays as it was; give the new image another name"
+
+Progress = Callable[[str, int, int], None]  # (what is being done, done, total; 0: not known yet)
+
+
+def create_dataset(session: Session, *, name: str, source: str) -> Dataset:
+    """A data set to import into; the existing one when it has the same name and source, to repeat its import.
+
+    Raises Invalid for a name that is no slug, Conflict when the name stands for another source.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise Invalid(
+            f"“{printable(name)}” cannot be the name of a data set: use up to 64 letters, digits, dots, hyphens and underscores, "
+            "and begin with a letter or digit."
+        )
+    if not source.strip():
+        raise Invalid("There is nothing to import: give the path of a folder or zip, or a URL.")
+    if "://" not in source:
+        source = str(Path(source).expanduser().resolve())  # the worker may stand in another folder
+    dataset = session.scalar(select(Dataset).where(Dataset.name == name))
+    if dataset is None:
+        dataset = Dataset(name=name, source=source)
+        try:
+            with session.begin_nested():
+                session.add(dataset)
+        except IntegrityError as error:
+            raise Conflict(f"Somebody else is making a data set named {name} right now; look at it, or choose another name.") from error
+    elif dataset.source != source:
+        raise Conflict(f"The name {name} is taken by the data set from {dataset.source}; choose another name.")
+    return dataset
+
+
+def import_images(
+    database: Database, *, dataset_id: int, max_pixels: int, seed: int = 0, on_progress: Progress, should_stop: Callable[[], bool]
+) -> ImportReport:
+    """Import what is not imported yet, and freeze version 0 when it is the first time.
+
+    `should_stop` is asked before every file. Raises Cancelled then, NotFound without data set or source, and Invalid when the
+    source as a whole is no use; the data set's state becomes `failed`, or stays `ready` when it has a version already.
+    """
+    with database.write() as session:
+        dataset = session.get(Dataset, dataset_id)
+        if dataset is None:
+            raise NotFound(f"There is no data set {dataset_id}.")
+        dataset.state = "importing"
+        where = dataset.source
+    try:
+        allow_pixels(max_pixels)
+        with closing(open_source(where)) as source:
+            added, known = _Import(database, dataset_id, on_progress, should_stop).run(
+                source, where=where, max_pixels=max_pixels, seed=seed
+            )
+        with database.write() as session:
+            return complete(session, dataset_id=dataset_id, seed=seed, added=added, known=known)
+    except BaseException:
+        with database.write() as session:
+            state = "ready" if has_version(session, dataset_id=dataset_id) else "failed"
+            session.execute(update(Dataset).where(Dataset.id == dataset_id).values(state=state))
+        raise
+
+
+@dataclass
+class _Import:
+    database: Database
+    dataset_id: int
+    on_progress: Progress
+    should_stop: Callable[[], bool]
+    listed: set[str] = field(default_factory=set)  # rejected files written so far
+
+    def run(self, source: ImageSource, *, where: str, max_pixels: int, seed: int) -> tuple[int, int]:
+        """Give (samples added, samples that were there already)."""
+        sizes, rejected = self._survey(source)
+        layout = arrange(sizes)
+        _check(layout, where=where)
+        with self.database.write() as session:
+            query = select(Sample.path, Sample.bytes).where(Sample.dataset_id == self.dataset_id)
+            stored = dict(session.execute(query).all())
+            changed = [path for path in layout.places.keys() & stored.keys() if sizes[path] != stored[path]]
+            positions = _add_classes(session, dataset_id=self.dataset_id, names=layout.classes)
+            session.execute(delete(RejectedFile).where(RejectedFile.dataset_id == self.dataset_id))
+            rejected |= dict.fromkeys(layout.misplaced, NOT_IN_A_CLASS) | dict.fromkeys(changed, CHANGED)
+            self._reject(session, rejected)
+            side = split_rule(session, layout, dataset_id=self.dataset_id, seed=seed)
+        new = sorted(layout.places.keys() - stored.keys())
+        known = len(layout.places) - len(new)
+        added = 0
+        for batch in self._batches(inspect_all(source, new, max_pixels=max_pixels), done=known, total=len(layout.places)):
+            rows = [
+                _row(self.dataset_id, path, facts, split=side(path, facts.sha256), given_label=positions[layout.places[path].label])
+                for path, facts in batch
+                if isinstance(facts, Facts)
+            ]
+            with self.database.write() as session:
+                if rows:
+                    session.execute(insert(Sample), rows)
+                self._reject(session, {path: why for path, why in batch if isinstance(why, str)})
+            added += len(rows)
+        return added, known
+
+    def _survey(self, source: ImageSource) -> tuple[dict[str, int], dict[str, str]]:
+        """The bytes of every file that may be read, and why the others may not; both by path."""
+        sizes: dict[str, int] = {}
+        rejected: dict[str, str] = {}
+        for count, entry in enumerate(source.walk()):
+            self._stop_if_asked()
+            if count % BATCH_ROWS == 0:
+                self.on_progress("Looking for files", count, 0)
+            if is_clutter(entry.path):
+                continue
+            if problem := entry.problem or name_problem(entry.path):
+                rejected[entry.path] = problem
+            else:
+                sizes[entry.path] = entry.size
+        return sizes, rejected
+
+    def _batches(self, results: Generator[Result], *, done: int, total: int) -> Iterator[list[Result]]:
+        """Results gathered into batches to write; what is gathered when the import is stopped still comes."""
+        batch: list[Result] = []
+        since = time.monotonic()
+        self.on_progress("Reading images", done, total)
+        with closing(results):  # ends its threads
+            for result in results:
+                batch.append(result)
+                done += 1
+                stopping = self.should_stop()
+                if stopping or len(batch) >= BATCH_ROWS or time.monotonic() - since > BATCH_SECONDS:
+                    yield batch
+                    self.on_progress("Reading images", done, total)
+                    batch, since = [], time.monotonic()
+                if stopping:
+                    self._stop_if_asked()
+        if batch:
+            yield batch
+        self.on_progress("Reading images", done, total)
+
+    def _reject(self, session: Session, reasons: Mapping[str, str]) -> None:
+        """List files once: two entries of a zip may have one name, and two names may look the same when shown."""
+        shown = {printable(path): printable(reason) for path, reason in reasons.items()}
+        new = sorted(shown.keys() - self.listed)
+        if new:
+            session.execute(insert(RejectedFile), [{"dataset_id": self.dataset_id, "path": path, "reason": shown[path]} for path in new])
+            self.listed.update(new)
+
+    def _stop_if_asked(self) -> None:
+        if self.should_stop():
+            raise Cancelled("The import was stopped; what is done is kept, and importing again goes on from there.")
+
+
+def _check(layout: Layout, *, where: str) -> None:
+    if not layout.places:
+        raise Invalid(f"There is no image in a class folder in {where}. {EXPECTED}.")
+    if len(layout.classes) < FEWEST_CLASSES:
+        raise Invalid(f"{where} has only one class, {layout.classes[0]}. {EXPECTED}.")
+
+
+def _add_classes(session: Session, *, dataset_id: int, names: list[str]) -> dict[str, int]:
+    """Positions by name; new names go behind the ones there are, whose positions never change."""
+    rows = session.execute(select(LabelClass.name, LabelClass.position).where(LabelClass.dataset_id == dataset_id))
+    positions = dict(rows.all())
+    new = [name for name in names if name not in positions]
+    positions |= {name: position for position, name in enumerate(new, start=len(positions))}
+    session.add_all([LabelClass(dataset_id=dataset_id, position=positions[name], name=name) for name in new])
+    return positions
+
+
+def _row(dataset_id: int, path: str, facts: Facts, *, split: str, given_label: int) -> dict[str, object]:
+    return {
+        "dataset_id": dataset_id,
+        "path": path,
+        "sha256": facts.sha256,
+        "bytes": facts.bytes,
+        "width": facts.width,
+        "height": facts.height,
+        "mode": facts.mode,
+        "format": facts.format,
+        "split": split,
+        "given_label": given_label,
+    }

@@ -1,0 +1,103 @@
+"""Tables of what is labelled."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.schema import Base, now
+
+
+class Dataset(Base):
+    """A named collection of images; `source` is where they lie, read-only (a folder, a zip, an fsspec URL)."""
+
+    __tablename__ = "dataset"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    source: Mapped[str]
+    # importing → ready; a failed or cancelled import keeps what it has and can be repeated
+    state: Mapped[str] = mapped_column(default="importing")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class LabelClass(Base):
+    """A class; `position` is the network's output index, fixed at import, never recomputed."""
+
+    __tablename__ = "label_class"
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str]
+
+    __table_args__ = (UniqueConstraint("dataset_id", "name"),)
+
+
+class Sample(Base):
+    """An image and the label it came with. Nothing here changes after the import."""
+
+    __tablename__ = "sample"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    path: Mapped[str]  # POSIX, relative to the source
+    sha256: Mapped[str]
+    bytes: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    mode: Mapped[str]  # Pillow's: L, RGB, …
+    format: Mapped[str]  # Pillow's: PNG, JPEG, …
+    split: Mapped[str]  # train, valid or test
+    given_label: Mapped[int]
+
+    __table_args__ = (
+        UniqueConstraint("dataset_id", "path"),
+        ForeignKeyConstraint(["dataset_id", "given_label"], ["label_class.dataset_id", "label_class.position"]),
+        Index(None, "dataset_id", "sha256"),  # duplicates by content
+    )
+
+
+class RejectedFile(Base):
+    """A file of the source that is no sample, and why."""
+
+    __tablename__ = "rejected_file"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    path: Mapped[str]
+    reason: Mapped[str]
+
+    __table_args__ = (UniqueConstraint("dataset_id", "path"),)
+
+
+class DatasetVersion(Base):
+    """The labels as they stood at one moment, frozen. Version 0 is the given labels."""
+
+    __tablename__ = "dataset_version"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    digest: Mapped[str]  # sha256 over every (path, content, split, label)
+    samples: Mapped[int]  # in the version: deleted ones are not
+    relabelled: Mapped[int]
+    deleted: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (UniqueConstraint("dataset_id", "number"), UniqueConstraint("dataset_id", "digest"))
+
+
+class VersionLabel(Base):
+    """One reviewed sample as it stood in a version; samples without a row had no decision and their given label."""
+
+    __tablename__ = "version_label"
+
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_version.id", ondelete="CASCADE"), primary_key=True)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
+    label: Mapped[int | None]  # class position; none: deleted
+    verdict: Mapped[str]
+    reviews: Mapped[int]
+    reviewers: Mapped[str]  # names, sorted, separated by spaces
+    decided_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "sample_id"),)

@@ -1,0 +1,55 @@
+"""Names of files and classes: which are safe to read, and how any class name becomes a folder name and back (pure)."""
+
+import re
+import unicodedata
+from urllib.parse import quote, unquote
+
+_UNSAFE = re.compile(r'[%/\\<>:"|?*\x00-\x1f\x7f-\x9f\u2028\u2029]|^[. ]|[. ]$')
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)  # devices on Windows
+_CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}
+
+
+def is_clutter(path: str) -> bool:
+    """Whether an operating system left this file: hidden, or one of the usual names. Such files are passed over in silence."""
+    return any(part.casefold() in _CLUTTER or (part.startswith(".") and part not in (".", "..")) for part in path.split("/"))
+
+
+def name_problem(path: str) -> str:
+    """Why a relative POSIX path cannot be the name of a sample; empty when it can."""
+    if any(part in ("", ".", "..") for part in path.split("/")):
+        return "unsafe name: absolute, or with . or .. in it"
+    if any(map(_is_control, path)):
+        return "unreadable name: it has control characters or cannot be decoded"
+    return ""
+
+
+def printable(path: str) -> str:
+    r"""A path that can be shown and stored: control characters and undecodable bytes as `\x…`."""
+    return "".join(character.encode("unicode_escape").decode() if _is_control(character) else character for character in path)
+
+
+def folder_name(class_name: str) -> str:
+    """A folder name for a class that is safe on Linux, macOS and Windows; `class_name` reads it back.
+
+    What would be unsafe is percent-encoded: separators, control characters, a dot or space at either end, and the
+    first character of names that an operating system, or our own import, takes for something else.
+    """
+    escaped = _UNSAFE.sub(lambda match: _percent(match[0]), class_name)
+    if _RESERVED.match(escaped) or escaped.casefold() in _CLUTTER:
+        escaped = _percent(escaped[0]) + escaped[1:]
+    return escaped
+
+
+def class_name(folder: str) -> str:
+    """The class behind a folder name: escapes that `folder_name` makes are undone, every other name is itself."""
+    name = unquote(folder, errors="surrogateescape")
+    return name if folder_name(name) == folder and not name_problem(name.replace("/", "_")) else folder
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")  # controls, undecodable bytes, line separators
+
+
+def _percent(character: str) -> str:
+    encoded = quote(character, safe="", errors="surrogatepass")
+    return encoded if encoded != character else f"%{ord(character):02X}"  # quote() leaves letters, digits, `.`, `_`, `-` alone

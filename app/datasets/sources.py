@@ -1,0 +1,51 @@
+"""From what a person names to the source that a data set is imported from."""
+
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app.datasets.importing import create_dataset
+from app.datasets.models import Dataset
+from app.datasets.uploads import store_zip
+from app.errors import Conflict, Forbidden, Invalid
+from app.jobs import requests as jobs
+from app.jobs.models import Job
+
+TASK = "import"
+MAX_LOCAL_ZIP = 1 << 50  # whoever can run the command line owns the disk
+
+
+def resolve_source(text: str, *, uploads_dir: Path) -> str:
+    """A folder stays where it is, a zip is stored once, an fsspec URL is taken as it is. Raises Invalid."""
+    if "://" in text:
+        return text
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return str(path.resolve())
+    if not path.is_file():
+        raise Invalid(f"There is no folder or zip at {text}; check the path.")
+    if path.suffix.lower() != ".zip":
+        raise Invalid(f"{text} is neither a folder nor a .zip; import a folder of class folders, or a zip of one.")
+    with path.open("rb") as file:
+        return str(store_zip(uploads_dir, file, max_bytes=MAX_LOCAL_ZIP).resolve())
+
+
+def check_allowed(text: str, *, roots: str) -> None:
+    """Raises Forbidden when a browser or script asks for a place outside of the folders that the operator opened."""
+    allowed = [root for root in roots.split(":") if root]
+    if "://" in text:
+        raise Forbidden("Buckets and other URLs are imported on the command line: toploss import URL --name NAME.")
+    path = Path(text).expanduser().resolve()
+    if not any(path.is_relative_to(Path(root).resolve()) for root in allowed):
+        raise Forbidden(
+            "This place on the server is not open for imports; upload a zip, use the command line, or add its folder to TOPLOSS_IMPORT_ROOTS."
+        )
+
+
+def request_import(session: Session, *, name: str, source: str, user_id: int | None) -> tuple[Dataset, Job]:
+    """The data set and the job that fills it. Raises Conflict while an import of it waits or works."""
+    dataset = create_dataset(session, name=name, source=source)
+    running = jobs.open_job(session, dataset_id=dataset.id, task=TASK)
+    if running:
+        raise Conflict(f"{name} is being imported already; wait for it, or cancel it.")
+    return dataset, jobs.ask(session, task=TASK, dataset_id=dataset.id, arguments={"dataset": dataset.id}, user_id=user_id)

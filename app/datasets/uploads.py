@@ -1,0 +1,46 @@
+"""Uploaded zips, each stored once under its content's hash."""
+
+import hashlib
+import os
+import secrets
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+from app.errors import Invalid
+
+BLOCK = 1024**2
+
+
+def store_zip(uploads_dir: Path, file: BinaryIO, *, max_bytes: int) -> Path:
+    """Copy a zip of at most `max_bytes` to `<sha256>.zip` in `uploads_dir`, readable by its owner only; the same zip is kept once.
+
+    Raises Invalid when it is too large or no zip; nothing of it stays then.
+    """
+    uploads_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = uploads_dir / f".{secrets.token_hex(8)}.part"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as copy:
+            digest = _copy(file, copy, max_bytes=max_bytes)
+        if not zipfile.is_zipfile(temporary):
+            raise Invalid("This file is no zip, or it is damaged; zip the folder of class folders again.")
+        path = uploads_dir / f"{digest}.zip"
+        temporary.replace(path)  # over the same content, if it is there already
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _copy(file: BinaryIO, copy: BinaryIO, *, max_bytes: int) -> str:
+    digest = hashlib.sha256()
+    size = 0
+    while block := file.read(BLOCK):
+        size += len(block)
+        if size > max_bytes:
+            raise Invalid(f"The zip is larger than {max_bytes:,} bytes; import it from a folder on the server, or raise the limit.")
+        digest.update(block)
+        copy.write(block)
+    copy.flush()
+    os.fsync(copy.fileno())
+    return digest.hexdigest()

@@ -1,0 +1,161 @@
+"""Dataset versions: the labels as they stood at one moment, frozen, numbered and with a digest.
+
+Samples are only ever added, so a version made of n samples is the n oldest samples of its data set; what a later import adds
+belongs to later versions.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Select, func, insert, select
+from sqlalchemy.orm import Session
+
+from app.datasets.models import Dataset, DatasetVersion, LabelClass, Sample, VersionLabel
+from app.errors import Invalid, NotFound
+
+
+@dataclass(frozen=True)
+class FrozenLabel:
+    """What the decisions about one sample add up to; `label` is a class position, none: deleted."""
+
+    label: int | None
+    verdict: str
+    reviews: int
+    reviewers: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True)
+class VersionSamples:
+    """The samples of a version that are not deleted, by ascending id; every field has one entry a sample."""
+
+    sample_ids: NDArray[np.int64]  # (n,)
+    labels: NDArray[np.int64]  # (n,) class positions
+    splits: list[str]
+    paths: list[str]
+    sha256: list[str]
+
+
+def digest_of(rows: Iterable[tuple[str, str, str, str | None]]) -> str:
+    """The sha256, as 64 hex digits, of rows of (path, sha256, split, class name or none: deleted), in any order."""
+    digest = hashlib.sha256()
+    for row in sorted(rows, key=lambda row: row[0]):
+        digest.update(json.dumps(row).encode())  # JSON keeps fields apart whatever they contain
+    return digest.hexdigest()
+
+
+def freeze(session: Session, *, dataset_id: int, reviewed: Mapping[int, FrozenLabel]) -> tuple[DatasetVersion, bool]:
+    """The version of these labels and whether it is new: unchanged labels are the version that already has them.
+
+    `reviewed` holds the samples with a standing decision, by id; all others keep their given label.
+    Raises NotFound for an unknown data set, Invalid for samples or classes that are none of its own.
+    """
+    # the row lock makes two people who freeze at once do it one after the other on PostgreSQL; SQLite has one writer anyway
+    if session.scalar(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update()) is None:
+        raise NotFound(f"There is no data set {dataset_id}.")
+    names: dict[int | None, str | None] = {None: None}
+    names.update(session.execute(select(LabelClass.position, LabelClass.name).where(LabelClass.dataset_id == dataset_id)).all())
+    samples = session.execute(_samples(dataset_id)).all()
+    labels = {sample_id: given for sample_id, _, _, _, given in samples}
+    _check(reviewed, given=labels, names=names)
+    current: dict[int, int | None] = {**labels, **{sample_id: frozen.label for sample_id, frozen in reviewed.items()}}
+    digest = digest_of((path, sha256, split, names[current[sample_id]]) for sample_id, path, sha256, split, _ in samples)
+    same = session.scalar(select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id, DatasetVersion.digest == digest))
+    if same is not None:
+        return same, False
+    newest = session.scalar(select(func.max(DatasetVersion.number)).where(DatasetVersion.dataset_id == dataset_id))
+    deleted = sum(label is None for label in current.values())
+    version = DatasetVersion(
+        dataset_id=dataset_id,
+        number=0 if newest is None else newest + 1,
+        digest=digest,
+        samples=len(samples) - deleted,
+        relabelled=sum(frozen.label not in (None, labels[sample_id]) for sample_id, frozen in reviewed.items()),
+        deleted=deleted,
+    )
+    session.add(version)
+    session.flush()
+    if reviewed:
+        session.execute(insert(VersionLabel), [_row(version.id, sample_id, frozen) for sample_id, frozen in sorted(reviewed.items())])
+    return version, True
+
+
+def latest_version(session: Session, *, dataset_id: int) -> DatasetVersion:
+    """The newest version. Raises NotFound before the import has finished."""
+    query = select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id).order_by(DatasetVersion.number.desc()).limit(1)
+    version = session.scalar(query)
+    if version is None:
+        raise NotFound("This data set has no version yet; its import has to finish first.")
+    return version
+
+
+def list_versions(session: Session, *, dataset_id: int) -> list[DatasetVersion]:
+    """Every version, the oldest first."""
+    return list(session.scalars(select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id).order_by(DatasetVersion.number)))
+
+
+def get_version(session: Session, *, dataset_id: int, number: int) -> DatasetVersion:
+    """The version with this number. Raises NotFound."""
+    version = session.scalar(select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id, DatasetVersion.number == number))
+    if version is None:
+        raise NotFound(f"This data set has no version {number}; its list of versions shows the ones there are.")
+    return version
+
+
+def labels_of(session: Session, *, version_id: int) -> VersionSamples:
+    """The samples of a version that are not deleted, with their labels as frozen. Raises NotFound."""
+    version = session.get(DatasetVersion, version_id)
+    if version is None:
+        raise NotFound(f"There is no version with the id {version_id}.")
+    reviewed = dict(
+        session.execute(select(VersionLabel.sample_id, VersionLabel.label).where(VersionLabel.version_id == version_id)).all()
+    )
+    rows = session.execute(members(version))
+    kept = [
+        (sample_id, path, sha256, split, label)
+        for sample_id, path, sha256, split, given in rows
+        if (label := reviewed.get(sample_id, given)) is not None
+    ]
+    return VersionSamples(
+        sample_ids=np.array([row[0] for row in kept], dtype=np.int64),
+        labels=np.array([row[4] for row in kept], dtype=np.int64),
+        splits=[row[3] for row in kept],
+        paths=[row[1] for row in kept],
+        sha256=[row[2] for row in kept],
+    )
+
+
+def members(version: DatasetVersion) -> Select[int, str, str, str, int]:
+    """Query of (id, path, sha256, split, given label) of every sample of a version, deleted ones too, by id."""
+    return _samples(version.dataset_id).limit(version.samples + version.deleted)
+
+
+def _samples(dataset_id: int) -> Select[int, str, str, str, int]:
+    columns = select(Sample.id, Sample.path, Sample.sha256, Sample.split, Sample.given_label)
+    return columns.where(Sample.dataset_id == dataset_id).order_by(Sample.id)
+
+
+def _check(reviewed: Mapping[int, FrozenLabel], *, given: Mapping[int, int], names: Mapping[int | None, str | None]) -> None:
+    strangers = reviewed.keys() - given.keys()
+    if strangers:
+        raise Invalid(f"Sample {min(strangers)} is not in this data set; freeze its own samples only.")
+    unknown = {frozen.label for frozen in reviewed.values()} - names.keys()
+    if unknown:
+        raise Invalid(f"This data set has no class at position {unknown.pop()}; use one of its own.")
+
+
+def _row(version_id: int, sample_id: int, frozen: FrozenLabel) -> dict[str, object]:
+    return {
+        "version_id": version_id,
+        "sample_id": sample_id,
+        "label": frozen.label,
+        "verdict": frozen.verdict,
+        "reviews": frozen.reviews,
+        "reviewers": frozen.reviewers,
+        "decided_at": frozen.decided_at,
+    }

@@ -1,0 +1,65 @@
+"""The demo: drawn faces, two people, a quick training; and what the ranking found of the planted errors."""
+
+import csv
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import select
+
+from app.accounts.models import User
+from app.accounts.users import add_user
+from app.datasets.demo.folder import write_demo_folder
+from app.datasets.importing import create_dataset, import_images
+from app.datasets.versions import latest_version
+from app.db import Database
+from app.settings import Settings
+from app.training.recipes import choose_recipe
+from app.training.runs import list_runs, request_run
+
+NAME = "demo"
+PEOPLE = (("admin", "admin"), ("annotator", "annotator"))
+
+
+def prepare(database: Database, settings: Settings, *, images: int, on_progress: Callable[[str, int, int], None]) -> str:
+    """Draw, import and queue, each unless it is done already; the answer is the log-ins to show."""
+    folder = settings.data_dir / "demo"
+    write_demo_folder(folder, images=images, on_progress=lambda done, total: on_progress("Drawing faces", done, total))
+    with database.write() as session:
+        dataset = create_dataset(session, name=NAME, source=str((folder / "images").resolve()))
+        ready = dataset.state == "ready"
+    if not ready:
+        import_images(
+            database, dataset_id=dataset.id, max_pixels=settings.max_image_pixels, on_progress=on_progress, should_stop=lambda: False
+        )
+    with database.write() as session:
+        if not list_runs(session, dataset_id=dataset.id):
+            version = latest_version(session, dataset_id=dataset.id)
+            request_run(session, dataset_id=dataset.id, version_id=version.id, recipe=choose_recipe("quick"), weights=settings.weights,
+                        parent_id=None, seed=0, user_id=None)
+    return _logins(database, settings.data_dir / "demo-logins.txt")
+
+
+def _logins(database: Database, path: Path) -> str:
+    """Names and passwords, made once and kept where only their owner can read them: no password is the same everywhere."""
+    if path.exists():
+        return path.read_text()
+    lines = ["Sign in as:"]
+    with database.write() as session:
+        for name, role in PEOPLE:
+            if session.scalar(select(User).where(User.name == name)):
+                continue
+            password = secrets.token_urlsafe(9)
+            add_user(session, name=name, role=role, password=password)
+            lines.append(f"  {name:<10} {password}")
+        text = "\n".join(lines) + "\n"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+    return text
+
+
+def planted_errors(folder: Path) -> dict[str, str]:
+    """Path → kind of each image whose label was planted wrong."""
+    with (folder / "truth.csv").open(newline="") as file:
+        return {row["path"]: row["kind"] for row in csv.DictReader(file) if row["kind"] != "right"}

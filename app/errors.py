@@ -1,0 +1,52 @@
+"""Errors that speak the domain. Messages are whole sentences for the person who reads them.
+
+The web layer turns the class into a status code (`app.web.errors`), the command line into an exit code.
+"""
+
+
+class ToplossError(Exception):
+    """Something a person can understand and act on; `code` is its stable, machine-readable name."""
+
+    code = "error"
+
+
+class NotFound(ToplossError):
+    """The thing asked for does not exist."""
+
+    code = "not_found"
+
+
+class Conflict(ToplossError):
+    """The request is sound, but the state of things does not allow it now."""
+
+    code = "conflict"
+
+
+class Invalid(ToplossError):
+    """The request itself makes no sense; repeating it will not help."""
+
+    code = "invalid"
+
+
+class NotSignedIn(ToplossError):
+    """Nobody is signed in, or the token is unknown."""
+
+    code = "not_signed_in"
+
+
+class Forbidden(ToplossError):
+    """Somebody is signed in, but may not do this."""
+
+    code = "forbidden"
+
+
+class TooManyAttempts(ToplossError):
+    """Slow down: the same thing was tried and refused too often."""
+
+    code = "too_many_attempts"
+
+
+class Cancelled(ToplossError):
+    """A person asked a job to stop, and it did."""
+
+    code = "cancelled"

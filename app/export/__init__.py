@@ -1,0 +1,1 @@
+"""The cleaned labels as files: one module per format."""

@@ -1,0 +1,22 @@
+"""JSON Lines: one object a sample, null where there is nothing to say, labels as they are (no spreadsheet reads this)."""
+
+import json
+import math
+from collections.abc import Iterator
+from itertools import islice
+
+from app.export.rows import COLUMNS, Plan, export_rows
+
+ROWS_A_CHUNK = 1000
+
+
+def write_jsonl(plan: Plan) -> Iterator[bytes]:
+    """UTF-8 lines with the columns' names as keys, in the columns' order."""
+    rows = export_rows(plan)
+    while page := list(islice(rows, ROWS_A_CHUNK)):
+        lines = [json.dumps(dict(zip(COLUMNS, map(_plain, row), strict=False)), ensure_ascii=False) for row in page]
+        yield ("\n".join(lines) + "\n").encode()
+
+
+def _plain(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value  # JSON has no infinity

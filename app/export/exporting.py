@@ -1,0 +1,97 @@
+"""Exporting a dataset version: the same bytes every time, streamed."""
+
+import secrets
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import class_names
+from app.datasets.models import Dataset, DatasetVersion
+from app.datasets.versions import members
+from app.errors import Conflict, Invalid, NotFound
+from app.export.formats import FORMATS
+from app.export.rows import Plan
+from app.training.models import Run
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file to send or write: `chunks` are its bytes, once; `etag`, in its quotes, is equal only if the bytes are."""
+
+    media_type: str
+    filename: str
+    etag: str
+    chunks: Iterator[bytes]
+
+
+def export_version(
+    session: Session,
+    *,
+    version_id: int,
+    format: str,  # noqa: A002 - the option's name everywhere
+    run_id: int | None = None,
+    include_deleted: bool = False,
+) -> Export:
+    """The version in one of `FORMATS`. Raises Invalid for an unknown format, NotFound, and Conflict for an unfinished run.
+
+    The ranking columns are those of `run_id`; left out, of the newest run that had finished when the version was frozen, so
+    later runs change nothing. The chunks read the committed state in short transactions of their own: they may be used
+    after `session` is closed, but not before a version that it made is committed.
+    """
+    entry = FORMATS.get(format)
+    if entry is None:
+        raise Invalid(f"There is no export format “{format}”; choose one of {', '.join(FORMATS)}.")
+    version = session.get(DatasetVersion, version_id)
+    if version is None:
+        raise NotFound(f"There is no version with the id {version_id}.")
+    dataset = session.get_one(Dataset, version.dataset_id)
+    plan = Plan(
+        engine=session.get_bind().engine.execution_options(read_only=True, postgresql_readonly=True),
+        source=dataset.source,
+        classes=tuple(class_names(session, dataset_id=dataset.id)),
+        version_id=version.id,
+        version=version.number,
+        version_members=members(version),
+        run_id=_ranking_at(session, version) if run_id is None else _finished(session, version, run_id),
+        include_deleted=include_deleted,
+    )
+    parts = [version.digest, entry.name, f"v{version.number}", f"run{plan.run_id or 0}", *(["deleted"] if include_deleted else [])]
+    etag = f'"{"-".join(parts)}"'
+    return Export(entry.media_type, f"{dataset.name}-v{version.number}{entry.suffix}", etag, entry.write(plan))
+
+
+def write_export(export: Export, output: Path) -> None:
+    """Write it to a file, which appears, or is replaced, only when it is complete; `-` is standard output."""
+    if str(output) == "-":
+        for chunk in export.chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+        return
+    temporary = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("xb") as file:
+            file.writelines(export.chunks)
+        temporary.replace(output)
+    except OSError as error:
+        raise Invalid(f"{output} cannot be written ({error.strerror}); choose a file in a folder that is there.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _ranking_at(session: Session, version: DatasetVersion) -> int | None:
+    """The run whose ranking was the newest when the version was frozen."""
+    mine = (Run.dataset_id == version.dataset_id, Run.state == "finished", Run.finished_at <= version.created_at)
+    return session.scalar(select(Run.id).where(*mine).order_by(Run.finished_at.desc(), Run.id.desc()).limit(1))
+
+
+def _finished(session: Session, version: DatasetVersion, run_id: int) -> int:
+    run = session.get(Run, run_id)
+    if run is None or run.dataset_id != version.dataset_id:
+        raise NotFound(f"There is no run {run_id} of this data set; its list of runs shows the ones there are.")
+    if run.state != "finished":
+        raise Conflict(f"Run {run_id} has no ranking: it is {run.state}. Choose one that has finished.")
+    return run_id

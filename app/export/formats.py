@@ -1,0 +1,30 @@
+"""The table of export formats. A new format is a module and a line here."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from app.export.as_csv import write_csv
+from app.export.as_imagefolder import write_imagefolder
+from app.export.as_jsonl import write_jsonl
+from app.export.rows import Plan
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a version becomes a file."""
+
+    name: str
+    suffix: str
+    media_type: str
+    description: str  # for people
+    write: Callable[[Plan], Iterator[bytes]]
+
+
+FORMATS = {
+    entry.name: entry
+    for entry in (
+        Format("csv", ".csv", "text/csv; charset=utf-8", "table of all samples, for pandas and spreadsheets", write_csv),
+        Format("jsonl", ".jsonl", "application/x-ndjson", "one JSON object a sample", write_jsonl),
+        Format("imagefolder", ".zip", "application/zip", "class folders with the images, for fastai and torchvision", write_imagefolder),
+    )
+}

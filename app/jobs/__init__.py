@@ -1,0 +1,1 @@
+"""The thin layer over the job engine: ask, watch, cancel."""

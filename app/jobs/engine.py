@@ -1,0 +1,168 @@
+"""Runs jobs on DBOS: durable workflows whose finished steps are not repeated after a crash.
+
+Only the worker uses this module. A worker is crash-only: stopping it is no different from killing it, because every step
+can be repeated and long steps go on from files of their own.
+"""
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from dbos import DBOS, DBOSConfig, SetWorkflowID
+from sqlalchemy import make_url, select
+from sqlalchemy.orm import Session
+
+from app.db import Database
+from app.errors import Cancelled, ToplossError
+from app.jobs import requests
+from app.jobs.models import Job
+from app.schema import now
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# Jobs of another protocol would wait for ever, so this changes only when old jobs can no longer be understood.
+PROTOCOL = "1"
+REPORT_SECONDS = 0.5
+MAX_RECOVERIES = 5  # a job that takes its worker down this often is given up
+T = TypeVar("T")
+ENDED_BADLY = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+
+
+@dataclass
+class JobContext:
+    """What a task gets: its job's arguments, and ways to report, to hear of a cancel, and to mark steps."""
+
+    job: Job
+    database: Database
+    settings: Settings
+    _reported: float = field(default=0.0, repr=False)
+    _stop: bool = field(default=False, repr=False)
+
+    def report(self, stage: str, done: int, total: int, *, force: bool = False) -> None:
+        """Store progress, at most twice a second."""
+        moment = time.monotonic()
+        if not force and moment - self._reported < REPORT_SECONDS and done < total:
+            return
+        self._reported = moment
+        with self.database.write() as session:
+            self._stop = requests.report(session, job_id=self.job.id, stage=stage, done=done, total=total)
+
+    def should_stop(self) -> bool:
+        """Whether somebody asked the job to stop; as fresh as the last report."""
+        return self._stop
+
+    def step(self, name: str, function: Callable[[], T]) -> T:
+        """Run a step once: after a crash the stored answer is given instead. The answer must be small and picklable."""
+        return DBOS.run_step({"name": name}, function)
+
+
+Task = Callable[[JobContext], None]
+
+
+class GiveUp(Protocol):
+    """Marks a job, and what it is about, as failed."""
+
+    def __call__(self, session: Session, *, job_id: str, message: str) -> None:
+        """In the caller's transaction."""
+
+
+class Engine:
+    """DBOS in this process, with the tasks it may run."""
+
+    def __init__(self, settings: Settings, database: Database, tasks: dict[str, Task], *, give_up: GiveUp) -> None:
+        self.settings, self.database, self.tasks, self.give_up = settings, database, tasks, give_up
+        self.started_at: datetime = now()
+        # DBOS recovers workflows on a queue of its own without our limits: one job of a kind at a time, whatever its queue.
+        self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def launch(self) -> None:
+        """Start taking jobs; those that this worker left unfinished go on."""
+        config: DBOSConfig = {
+            "name": "toploss",
+            "system_database_url": _driverless(self.settings.jobs_database),
+            "executor_id": self.settings.worker_id,
+            "application_version": PROTOCOL,
+            "log_level": "WARNING",
+            "run_migrations": True,
+        }
+        DBOS(config=config)
+
+        @DBOS.workflow(name="toploss_job", max_recovery_attempts=MAX_RECOVERIES)
+        def run_job(job_id: str) -> None:
+            self._run(job_id)
+
+        self._workflow = run_job
+        DBOS.launch()
+        for task in self.tasks:
+            DBOS.register_queue(task, worker_concurrency=1, polling_interval_sec=0.5)
+
+    def tick(self) -> None:
+        """One round of housekeeping: say that this worker lives, hand over queued jobs, take over lost ones."""
+        with self.database.write() as session:
+            requests.beat(session, worker_id=self.settings.worker_id, started_at=self.started_at)
+        with self.database.read() as session:
+            queued = requests.queued_jobs(session)
+            live = {worker.id for worker in requests.live_workers(session)} | {self.settings.worker_id}
+            running = set(session.scalars(select(Job.id).where(Job.state == "running")))
+        for job in queued:
+            with SetWorkflowID(job.id):  # the same id twice is one workflow
+                DBOS.enqueue_workflow(job.task, self._workflow, job.id)
+        self._adopt(live)
+        self._give_up(running)
+
+    def _adopt(self, live: set[str]) -> None:
+        """Take over the workflows of workers that have been silent too long."""
+        for workflow in DBOS.list_workflows(status="PENDING", load_input=False, load_output=False):
+            if workflow.executor_id not in live:
+                log.warning("job %s: its worker %s is gone; taking over", workflow.workflow_id, workflow.executor_id)
+                DBOS.resume_workflow(workflow.workflow_id)
+
+    def _give_up(self, running: set[str]) -> None:
+        """Tell people of jobs that the engine has ended without the task's saying so."""
+        if not running:
+            return
+        for workflow in DBOS.list_workflows(workflow_ids=list(running), status=list(ENDED_BADLY), load_input=False, load_output=False):
+            with self.database.write() as session:
+                self.give_up(
+                    session, job_id=workflow.workflow_id,
+                    message="The worker died during this job again and again; its log and the machine's memory may tell why.",
+                )
+
+    def _run(self, job_id: str) -> None:
+        with self.database.read() as session:
+            task = requests.get_job(session, job_id=job_id).task
+        with self._turns[task]:
+            with self.database.write() as session:
+                if not requests.start(session, job_id=job_id):
+                    return
+                job = requests.get_job(session, job_id=job_id)
+            state, message = self._outcome(JobContext(job, self.database, self.settings))
+            with self.database.write() as session:
+                requests.finish(session, job_id=job_id, state=state, message=message)
+
+    def _outcome(self, context: JobContext) -> tuple[str, str]:
+        try:
+            self.tasks[context.job.task](context)
+        except Cancelled:
+            return "cancelled", "Cancelled."
+        except ToplossError as error:
+            log.warning("job %s failed: %s", context.job.id, error)
+            return "failed", str(error)
+        except Exception:
+            log.exception("job %s failed", context.job.id)
+            return "failed", "Something unexpected happened; the worker's log tells what. Try again, and report it if it stays."
+        return "finished", ""
+
+
+def _driverless(url: str) -> str:
+    """DBOS picks the PostgreSQL driver itself."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+    return url

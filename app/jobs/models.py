@@ -1,0 +1,45 @@
+"""The table of jobs: one durable request to run a task each.
+
+A job is written in the same transaction as what it is about, so neither exists without the other; the worker hands
+queued jobs to the engine under the job's own id, so handing over twice is handing over once.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.schema import Base, now
+
+
+class Job(Base):
+    """A request, and how far it is."""
+
+    __tablename__ = "job"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    task: Mapped[str]  # import, train
+    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), index=True)
+    arguments: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(default="queued", index=True)  # queued, running, finished, failed, cancelled
+    stage: Mapped[str] = mapped_column(default="")  # what it is doing, in words
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    message: Mapped[str] = mapped_column(default="")  # why it failed, in a sentence
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class Worker(Base):
+    """A worker that runs, or ran: the others take over the work of one that stays silent."""
+
+    __tablename__ = "worker"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]

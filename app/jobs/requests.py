@@ -1,0 +1,115 @@
+"""Asking for jobs, watching and cancelling them, on the caller's transaction."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app.errors import Conflict, NotFound
+from app.jobs.models import Job, Worker
+from app.schema import now
+
+OPEN_STATES = ("queued", "running")
+WORKER_SILENCE = timedelta(seconds=30)  # heartbeats come every 5 s
+
+
+def ask(session: Session, *, task: str, dataset_id: int | None, arguments: dict[str, Any], user_id: int | None) -> Job:
+    """A new job, queued as soon as the caller's transaction is committed."""
+    job = Job(id=str(uuid.uuid4()), task=task, dataset_id=dataset_id, arguments=arguments, user_id=user_id)
+    session.add(job)
+    session.flush()
+    return job
+
+
+def get_job(session: Session, *, job_id: str) -> Job:
+    """Raises NotFound."""
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return job
+
+
+def list_jobs(session: Session, *, dataset_id: int | None = None, limit: int = 50) -> list[Job]:
+    """The newest jobs first."""
+    query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)
+    if dataset_id is not None:
+        query = query.where(Job.dataset_id == dataset_id)
+    return list(session.scalars(query))
+
+
+def open_job(session: Session, *, dataset_id: int, task: str) -> Job | None:
+    """The job of this kind that the dataset waits for, if there is one."""
+    return session.scalar(
+        select(Job).where(Job.dataset_id == dataset_id, Job.task == task, Job.state.in_(OPEN_STATES)).order_by(Job.created_at).limit(1)
+    )
+
+
+def queue_position(session: Session, job: Job) -> int:
+    """How many jobs run or wait before this one; 0: it is next, or runs."""
+    if job.state != "queued":
+        return 0
+    return session.scalar(select(func.count()).select_from(Job).where(Job.state.in_(OPEN_STATES), Job.created_at < job.created_at)) or 0
+
+
+def cancel(session: Session, *, job_id: str) -> Job:
+    """Ask a job to stop: at once while it is queued, at its next step while it runs. Raises Conflict when it has ended."""
+    stopped = session.execute(
+        update(Job).where(Job.id == job_id, Job.state == "queued").values(state="cancelled", cancel_requested=True, finished_at=now())
+    )
+    if not stopped.rowcount:  # type: ignore[attr-defined]
+        asked = session.execute(update(Job).where(Job.id == job_id, Job.state == "running").values(cancel_requested=True))
+        job = get_job(session, job_id=job_id)
+        if not asked.rowcount:  # type: ignore[attr-defined]
+            raise Conflict(f"This job has already ended ({job.state}); there is nothing left to cancel.")
+    job = get_job(session, job_id=job_id)
+    session.refresh(job)
+    return job
+
+
+def start(session: Session, *, job_id: str) -> bool:
+    """Claim a job for running; False when it was cancelled before, or has ended. A restart after a crash claims again."""
+    claimed = session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(OPEN_STATES))
+        .values(state="running", started_at=func.coalesce(Job.started_at, now()), updated_at=now())
+    )
+    return bool(claimed.rowcount)  # type: ignore[attr-defined]
+
+
+def report(session: Session, *, job_id: str, stage: str, done: int, total: int) -> bool:
+    """Store how far a job is; the answer is whether it has been asked to stop."""
+    session.execute(update(Job).where(Job.id == job_id).values(stage=stage, done=done, total=total, updated_at=now()))
+    return bool(session.scalar(select(Job.cancel_requested).where(Job.id == job_id)))
+
+
+def finish(session: Session, *, job_id: str, state: str, message: str = "") -> None:
+    """The end of a job: finished, failed or cancelled; the first end counts."""
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id, Job.state.in_(OPEN_STATES))
+        .values(state=state, message=message, finished_at=now(), updated_at=now())
+    )
+
+
+def queued_jobs(session: Session) -> list[Job]:
+    """Every job that waits, oldest first."""
+    return list(session.scalars(select(Job).where(Job.state == "queued").order_by(Job.created_at, Job.id)))
+
+
+def beat(session: Session, *, worker_id: str, started_at: datetime) -> None:
+    """A worker says that it lives."""
+    worker = session.get(Worker, worker_id) or Worker(id=worker_id, started_at=started_at)
+    worker.started_at, worker.seen_at = started_at, now()
+    session.add(worker)
+
+
+def silent(session: Session, *, worker_id: str) -> None:
+    """A worker says that it goes."""
+    session.execute(update(Worker).where(Worker.id == worker_id).values(seen_at=now() - 2 * WORKER_SILENCE))
+
+
+def live_workers(session: Session) -> list[Worker]:
+    """The workers heard of lately."""
+    return list(session.scalars(select(Worker).where(Worker.seen_at > now() - WORKER_SILENCE).order_by(Worker.id)))

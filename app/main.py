@@ -1,0 +1,56 @@
+"""The web process. It never loads torch."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.responses import Response
+from starlette.types import Scope
+
+from app.accounts.attempts import Attempts
+from app.db import Database
+from app.settings import Settings
+from app.web import errors
+from app.web.api import routers as api_routers
+from app.web.deps import signed_in
+from app.web.pages import public_routers, routers
+from app.web.rendering import bundled
+from app.web.security import Security
+
+
+class Static(StaticFiles):
+    """Static files; an address with a digest may be kept for ever."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file with its caching."""
+        response = await super().get_response(path, scope)
+        versioned = b"v=" in scope.get("query_string", b"")
+        response.headers["cache-control"] = "public, max-age=31536000, immutable" if versioned else "public, max-age=60"
+        return response
+
+
+def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
+    """The application; the database must be migrated already."""
+    owned = database or Database(settings.database)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if database is None:
+            owned.close()
+
+    app = FastAPI(title="Toploss", version="1", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.settings = settings
+    app.state.database = owned
+    app.state.attempts = Attempts()
+    app.add_middleware(Security)
+    errors.register(app)
+    for router in public_routers:
+        app.include_router(router)
+    members = APIRouter(dependencies=[Depends(signed_in)])
+    for router in (*routers, *api_routers):
+        members.include_router(router)
+    app.include_router(members)
+    app.mount("/static", Static(directory=bundled("static")), name="static")
+    return app

@@ -1,0 +1,105 @@
+"""Batches straight from the array of images: no PIL, no per-item Python, augmentation on whole batches."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from fastai.data.load import DataLoader
+
+from app.ml.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """Mean and standard deviation of each colour, in units of full brightness (0 to 1)."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def apply(self, x: torch.Tensor) -> torch.Tensor:
+        """`x`: (batch, 3, height, width), 0 to 1."""
+        mean = torch.tensor(self.mean, device=x.device).view(1, 3, 1, 1)
+        std = torch.tensor(self.std, device=x.device).view(1, 3, 1, 1)
+        return (x - mean) / std
+
+
+IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def measure_normalisation(images: np.ndarray, index: np.ndarray) -> Normalisation:
+    """Of at most 2,000 of the images, evenly taken: more would move nothing that training notices."""
+    some = index[:: max(1, len(index) // 2000)]
+    pixels = images[np.sort(some)].reshape(-1, 3) / np.float32(255)
+    mean, std = pixels.mean(axis=0), np.maximum(pixels.std(axis=0), 0.02)  # a set of blank images must not divide by 0
+    return Normalisation(tuple(map(float, mean)), tuple(map(float, std)))  # type: ignore[arg-type]
+
+
+class BatchLoader(DataLoader):  # type: ignore[misc]
+    """A fastai DataLoader that cuts (input, label position) batches out of the memory map.
+
+    The images are split into batches of nearly equal size, none above `batch_size`: a last batch of one sample, which
+    batch normalisation cannot use, does not come up. With a `recipe` the order is shuffled and the images augmented,
+    both drawn from (seed, epoch) alone, so that a resumed epoch is the epoch it would have been.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        index: np.ndarray,
+        *,
+        batch_size: int,
+        device: torch.device,
+        normalisation: Normalisation,
+        recipe: Recipe | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(dataset=index, bs=batch_size, n=len(index), num_workers=0)
+        self.images, self.labels, self.index = images, labels, index
+        self.normalisation, self.recipe, self.seed = normalisation, recipe, seed
+        self.device = device
+        self.epoch = 0
+        self.n_inp = 1
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.index) / self.bs)
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        random = np.random.default_rng([self.seed, self.epoch])
+        generator = torch.Generator().manual_seed(int(random.integers(2**62)))
+        order = self.index if self.recipe is None else random.permutation(self.index)
+        for chunk in np.array_split(order, len(self)) if len(order) else ():
+            x, y = pixels(self.images, chunk, self.device), torch.from_numpy(self.labels[chunk]).to(self.device)
+            if self.recipe is not None:
+                x = augment(x, self.recipe, generator)
+            yield self.normalisation.apply(x).contiguous(memory_format=torch.channels_last), y
+
+
+def pixels(images: np.ndarray, chunk: Sequence[int] | np.ndarray, device: torch.device) -> torch.Tensor:
+    """Rows of the array as float (batch, 3, height, width), 0 to 1, on the device."""
+    raw = torch.from_numpy(np.ascontiguousarray(images[chunk])).to(device)
+    return raw.permute(0, 3, 1, 2).float().div_(255)  # a view of rows of RGB: channels_last for free
+
+
+def augment(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
+    """Mirrored, turned, scaled, moved and relit at random, each image of the batch by itself. `x`: 0 to 1."""
+    n = len(x)
+
+    def draw(extent: float) -> torch.Tensor:  # on the CPU on every device, so that a seed means the same everywhere
+        return (torch.rand(n, generator=generator) * 2 - 1) * extent
+
+    angle, scale = draw(math.radians(recipe.rotate)), 1 + draw(recipe.zoom)
+    right, down = draw(2 * recipe.shift), draw(2 * recipe.shift)  # grid coordinates run from -1 to 1
+    mirror = torch.where(draw(1) < 0, -1.0, 1.0) if recipe.flip else torch.ones(n)
+    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+    theta = torch.stack([cos * mirror, -sin, right, sin * mirror, cos, down], dim=1).view(n, 2, 3)
+    contrast, brightness = 1 + draw(recipe.lighting), draw(recipe.lighting / 2)
+    theta, contrast, brightness = (t.to(x.device) for t in (theta, contrast, brightness))
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    # Apple's GPUs know no reflection; the border's colour is the next best
+    x = F.grid_sample(x, grid, padding_mode="border" if x.device.type == "mps" else "reflection", align_corners=False)
+    middle = x.mean(dim=(1, 2, 3), keepdim=True)
+    return ((x - middle) * contrast.view(n, 1, 1, 1) + middle + brightness.view(n, 1, 1, 1)).clamp_(0, 1)

@@ -1,0 +1,164 @@
+"""A network as files: weights in safetensors, and a JSON sidecar without which they mean nothing.
+
+The sidecar names the files that belong to it and is replaced last, in one step: whatever happens, it describes a
+complete set. Nothing here ever unpickles.
+"""
+
+import dataclasses
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from app.ml.batches import Normalisation
+from app.ml.errors import CheckpointError
+from app.ml.recipes import Recipe, recipe_from_json
+
+SIDECAR = "checkpoint.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """One finished epoch. Losses are those of the recipe (class weights and smoothing included)."""
+
+    phase: int  # from 1
+    epoch: int  # from 1, counted over all phases
+    train_loss: float  # smoothed, with augmentation on
+    valid_loss: float | None  # None without a validation part
+    error_rate: float | None  # of the given labels of the validation part, 0 to 1
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What the sidecar says."""
+
+    class_names: tuple[str, ...]  # by position of the network's output
+    recipe: Recipe
+    normalisation: Normalisation
+    seed: int
+    fingerprint: str  # of data, recipe, start and seed: what a resumed training must share
+    history: tuple[EpochMetrics, ...]
+    finished: bool
+    phase: int  # of the last finished epoch, from 1
+    phase_epoch: int  # finished epochs of that phase
+    notes: tuple[str, ...]  # what a person should know about the start
+    weights: str  # file names beside the sidecar
+    optimiser: str | None
+    versions: Mapping[str, str]
+    saved_at: str  # ISO 8601, UTC
+
+
+def save(
+    folder: Path, checkpoint: Checkpoint, model: torch.nn.Module, optimiser: torch.optim.Optimizer | None
+) -> Checkpoint:
+    """Write the checkpoint into `folder`, atomically; returns it with file names, versions and time filled in.
+
+    With an `optimiser` its state is kept too, so that the training can go on.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    step = "" if checkpoint.finished else f"-{len(checkpoint.history):04d}"
+    stored = dataclasses.replace(
+        checkpoint,
+        weights=f"model{step}.safetensors",
+        optimiser=None if optimiser is None else f"optimiser{step}.safetensors",
+        versions={"python": platform.python_version(), **{name: version(name) for name in ("torch", "fastai")}},
+        saved_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    _write_tensors(folder / stored.weights, model.state_dict())
+    if optimiser is not None and stored.optimiser is not None:
+        state = optimiser.state_dict()["state"]
+        flat = {f"{number}.{name}": value for number, entry in state.items() for name, value in entry.items()}
+        _write_tensors(folder / stored.optimiser, flat)
+    text = json.dumps({"format": _FORMAT, **dataclasses.asdict(stored)}, indent=1)
+    _replace(folder / SIDECAR, lambda partial: partial.write_text(text, encoding="utf-8"))
+    for path in folder.glob("*.safetensors*"):
+        if path.name not in (stored.weights, stored.optimiser):
+            path.unlink(missing_ok=True)
+    return stored
+
+
+def load(folder: Path) -> Checkpoint:
+    """The sidecar of `folder`. Raises CheckpointError when there is none or it is not one of ours."""
+    path = folder / SIDECAR
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if data.pop("format") != _FORMAT:
+            raise CheckpointError(f"{path} was written by another version of Toploss.")
+        data["recipe"] = recipe_from_json(data["recipe"])
+        data["normalisation"] = Normalisation(
+            **{name: tuple(map(float, values)) for name, values in data["normalisation"].items()}
+        )
+        data["history"] = tuple(EpochMetrics(**epoch) for epoch in data["history"])
+        data["class_names"], data["notes"] = tuple(data["class_names"]), tuple(data["notes"])
+        checkpoint = Checkpoint(**data)
+        files = [checkpoint.weights, *filter(None, [checkpoint.optimiser])]
+        if any(Path(name).name != name for name in files):
+            raise ValueError("it names files outside its folder")
+        return checkpoint
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no checkpoint in {folder}.") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} is damaged or not a checkpoint of Toploss: {error}") from error
+
+
+def exists(folder: Path) -> bool:
+    """Whether there is a sidecar, sound or not."""
+    return (folder / SIDECAR).exists()
+
+
+def load_weights(folder: Path, checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+    """The network's tensors by name, on the CPU. Raises CheckpointError."""
+    return _read_tensors(folder / checkpoint.weights)
+
+
+def load_model(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module) -> None:
+    """Fill `model` with the stored weights. Raises CheckpointError when they do not fit."""
+    try:
+        model.load_state_dict(load_weights(folder, checkpoint))
+    except RuntimeError as error:
+        raise CheckpointError(f"The weights in {folder} do not fit the network: {error}") from error
+
+
+def load_optimiser(folder: Path, checkpoint: Checkpoint, optimiser: torch.optim.Optimizer) -> None:
+    """Give `optimiser` the stored state of each parameter; its groups (rates) stay. Raises CheckpointError."""
+    if checkpoint.optimiser is None:
+        raise CheckpointError(f"The checkpoint in {folder} has no optimiser state to go on from.")
+    params = [param for group in optimiser.param_groups for param in group["params"]]
+    try:
+        for key, value in _read_tensors(folder / checkpoint.optimiser).items():
+            number, name = key.split(".")
+            param = params[int(number)]
+            # in the parameter's own memory layout: the fused step walks through memory, not through indices
+            value = torch.empty_like(param).copy_(value) if value.shape == param.shape else value.to(param.device)
+            optimiser.state[param][name] = value
+    except (ValueError, IndexError, RuntimeError) as error:
+        raise CheckpointError(f"The optimiser state in {folder} does not fit the network: {error}") from error
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    _replace(path, lambda partial: save_file(plain, partial))
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is missing or damaged: {error}") from error
+
+
+def _replace(path: Path, write: Any) -> None:
+    partial = path.with_name(path.name + ".partial")
+    write(partial)
+    os.replace(partial, path)

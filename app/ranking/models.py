@@ -1,0 +1,28 @@
+"""Tables of which labels look wrong."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.schema import Base, FloatVector
+
+
+class Prediction(Base):
+    """What a run says of a sample it did not train on. Stored once; every later question reads it here."""
+
+    __tablename__ = "prediction"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
+    label: Mapped[int]  # the version's label, which the scores are about
+    predicted_label: Mapped[int]
+    loss: Mapped[float]  # -log p(label), nats
+    self_confidence: Mapped[float]  # p(label)
+    margin: Mapped[float]  # p(label) - max p(other), -1…1
+    confidence: Mapped[float]  # p(predicted label)
+    rank: Mapped[int]  # 1 = the most suspicious of the run
+    fold: Mapped[int]  # which network said it; -1: the one on the whole training part
+    probabilities: Mapped[NDArray[np.float32]] = mapped_column(FloatVector)  # (classes,), by position
+
+    __table_args__ = (Index(None, "run_id", "rank", unique=True), Index(None, "sample_id"))

@@ -1,0 +1,1 @@
+"""What people decided: decisions, the worklist and the labels that follow."""

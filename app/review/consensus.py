@@ -1,0 +1,39 @@
+"""From a sample's decisions to its state. Pure functions."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+VERDICTS = ("keep", "relabel", "delete", "unsure")
+UNDO = "undo"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the decision log, as far as the state depends on it; `label` is a class position."""
+
+    id: int
+    verdict: str
+    label: int | None = None
+    undoes: int | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The state of a sample with at least one decision that stands."""
+
+    decision: int  # the id of the one that counts
+    verdict: str
+    label: int | None  # the cleaned label; none: deleted
+    reviews: int  # how many decisions stand
+
+
+def fold(entries: Iterable[Entry], *, given_label: int) -> Standing | None:
+    """The last decision that was not undone; none when there is no such decision, so that the given label holds."""
+    log = sorted(entries, key=lambda entry: entry.id)
+    undone = {entry.undoes for entry in log if entry.verdict == UNDO}
+    standing = [entry for entry in log if entry.verdict != UNDO and entry.id not in undone]
+    if not standing:
+        return None
+    last = standing[-1]
+    label = {"relabel": last.label, "delete": None}.get(last.verdict, given_label)
+    return Standing(last.id, last.verdict, label, len(standing))

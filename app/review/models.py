@@ -1,0 +1,61 @@
+"""Tables of what people decided. `Decision` is the truth, append-only; `SampleReview` is its fold."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.schema import Base, now
+
+
+class Decision(Base):
+    """One answer of one annotator, or the undoing of one. Rows are only ever added."""
+
+    __tablename__ = "decision"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    verdict: Mapped[str]  # keep, relabel, delete, unsure; undo
+    label: Mapped[int | None]  # the class a relabel moves to
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"), unique=True)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL"))  # the ranking that showed it
+    rank: Mapped[int | None]
+    client_id: Mapped[str]  # the client's own id: the same request twice is one decision
+    milliseconds: Mapped[int | None]  # from shown to decided
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (
+        UniqueConstraint("user_id", "client_id"),
+        Index(None, "sample_id"),
+        Index(None, "dataset_id", "user_id", "id"),
+    )
+
+
+class SampleReview(Base):
+    """The state that a sample's decisions add up to; only samples with a standing decision have a row."""
+
+    __tablename__ = "sample_review"
+
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), index=True)
+    verdict: Mapped[str]
+    label: Mapped[int | None]  # the cleaned label; none: deleted
+    decision_id: Mapped[int] = mapped_column(ForeignKey("decision.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))  # whose decision stands
+    reviews: Mapped[int]  # standing decisions
+    decided_at: Mapped[datetime]
+
+
+class Claim(Base):
+    """A card in somebody's hands until the lease ends."""
+
+    __tablename__ = "claim"
+
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
+    lease_until: Mapped[datetime]
+
+    __table_args__ = (Index(None, "dataset_id", "lease_until"),)

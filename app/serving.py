@@ -1,0 +1,126 @@
+"""Starts the web server, and keeps a worker process running beside it."""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from app.db import Database
+from app.errors import Conflict
+from app.main import create_app
+from app.migrating import migrate
+from app.settings import Settings
+
+log = logging.getLogger(__name__)
+STOP_SECONDS = 10
+RESTART_SECONDS = (1, 2, 5, 15, 30)  # after the first, second, … crash in a row
+HEALTHY_SECONDS = 60
+
+
+def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeting: str = "") -> None:
+    """Serve until SIGINT or SIGTERM. Raises Conflict when the port is taken."""
+    migrate(settings.database)
+    settings.secret()
+    listener = _listen(host, port)
+    url = f"http://{host}:{listener.getsockname()[1]}"
+    config = uvicorn.Config(create_app(settings), log_level=settings.log_level, access_log=settings.log_level == "debug", log_config=None)
+    supervisor = Supervisor(settings) if with_worker else None
+    if supervisor:
+        supervisor.start()
+    print(f"Toploss is at {url}  (Ctrl+C stops it; started again, it goes on where it was)", flush=True)
+    if greeting:
+        print(greeting, flush=True)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        if supervisor:
+            supervisor.stop()
+
+
+@contextmanager
+def worker_beside(settings: Settings, database: Database) -> Iterator[None]:
+    """Have a worker for the length of the block: the one that runs already, or one of our own."""
+    from app.jobs.requests import live_workers
+
+    with database.read() as session:
+        alive = bool(live_workers(session))
+    if alive:
+        yield
+        return
+    supervisor = Supervisor(settings)
+    supervisor.start()
+    try:
+        yield
+    finally:
+        supervisor.stop()
+
+
+class Supervisor:
+    """A worker process that is started again when it dies, with growing pauses, and stopped with its owner."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._keep_running, name="worker-supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Start supervising in the background."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the worker; what it was doing goes on when one starts again."""
+        self._stopping.set()
+        process = self._process
+        if process and process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        self._thread.join(STOP_SECONDS)
+
+    def _keep_running(self) -> None:
+        crashes = 0
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            # A session of its own: Ctrl+C reaches the server alone, which then stops the worker.
+            self._process = subprocess.Popen([sys.executable, "-m", "app.cli", "worker"], env=self._environment(), start_new_session=True)
+            if self._stopping.is_set():
+                self._process.terminate()
+            code = self._process.wait()
+            if self._stopping.is_set():
+                return
+            crashes = 0 if time.monotonic() - started > HEALTHY_SECONDS else crashes + 1
+            pause = RESTART_SECONDS[min(crashes, len(RESTART_SECONDS) - 1)]
+            log.warning("the worker ended with exit code %s; starting it again in %s s", code, pause)
+            self._stopping.wait(pause)
+
+    def _environment(self) -> dict[str, str]:
+        values = {
+            "DATA_DIR": str(self._settings.data_dir.resolve()), "DATABASE_URL": self._settings.database_url,
+            "JOBS_DATABASE_URL": self._settings.jobs_database_url, "WEIGHTS": self._settings.weights,
+            "WORKER_ID": self._settings.worker_id, "LOG_LEVEL": self._settings.log_level,
+            "WORKER_THREADS": str(self._settings.worker_threads), "MAX_IMAGE_PIXELS": str(self._settings.max_image_pixels),
+            "SUPERVISED": "1",
+        }
+        return {**os.environ, **{f"TOPLOSS_{key}": value for key, value in values.items()}}
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Conflict(f"Port {port} on {host} cannot be used ({error.strerror}); set TOPLOSS_PORT to another one.") from error
+    return listener

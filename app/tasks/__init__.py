@@ -1,0 +1,18 @@
+"""The worker's front door: one module per kind of job."""
+
+from app.jobs.engine import JobContext, Task
+
+
+def _import(context: JobContext) -> None:
+    from app.tasks.import_images import run
+
+    run(context)
+
+
+def _train(context: JobContext) -> None:
+    from app.tasks.train import run  # loads torch and fastai, seconds that an idle worker need not spend
+
+    run(context)
+
+
+TASKS: dict[str, Task] = {"import": _import, "train": _train}

@@ -1,0 +1,15 @@
+"""The job that imports a data set."""
+
+from app.datasets.importing import import_images
+from app.jobs.engine import JobContext
+
+
+def run(context: JobContext) -> None:
+    """Import what is not imported yet; files already there are passed over, so a restart goes on."""
+    import_images(
+        context.database,
+        dataset_id=int(context.job.arguments["dataset"]),
+        max_pixels=context.settings.max_image_pixels,
+        on_progress=context.report,
+        should_stop=context.should_stop,
+    )

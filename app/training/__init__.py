@@ -1,0 +1,1 @@
+"""How well a network learnt it: runs and their evaluation."""

@@ -1,0 +1,82 @@
+"""How well predictions agree with labels. Pure functions on arrays."""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+Z95 = 1.959963984540054  # 97.5 % point of the standard normal distribution
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of `n` with its 95 % Wilson interval."""
+
+    value: float
+    low: float
+    high: float
+    wrong: int
+    n: int
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """One class on the hold-out; a share is none where nothing was there to count."""
+
+    name: str
+    precision: float | None
+    recall: float | None
+    support: int
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A pair of classes that get mixed up: labelled the first, predicted the second."""
+
+    label: str
+    predicted: str
+    count: int
+
+
+def rate(wrong: int, n: int) -> Rate | None:
+    """Share with Wilson's interval (Wilson 1927), which stays inside 0…1; none when there is nothing to count."""
+    if n == 0:
+        return None
+    p = wrong / n
+    centre = (p + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
+    half = Z95 / (1 + Z95**2 / n) * sqrt(p * (1 - p) / n + Z95**2 / (4 * n**2))
+    return Rate(p, max(0.0, centre - half), min(1.0, centre + half), wrong, n)
+
+
+def error_rate(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> Rate | None:
+    """Share of (n,) predictions that differ from (n,) labels."""
+    return rate(int((labels != predicted).sum()), len(labels))
+
+
+def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64], *, classes: int) -> NDArray[np.int64]:
+    """Counts (classes, classes): rows are labels, columns predictions, both by class position."""
+    return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
+
+
+def class_reports(matrix: NDArray[np.int64], names: list[str]) -> tuple[ClassReport, ...]:
+    """Precision, recall and support of each class from a confusion matrix."""
+    support, found, right = matrix.sum(axis=1), matrix.sum(axis=0), np.diag(matrix)
+    return tuple(
+        ClassReport(
+            name,
+            float(right[i] / found[i]) if found[i] else None,
+            float(right[i] / support[i]) if support[i] else None,
+            int(support[i]),
+        )
+        for i, name in enumerate(names)
+    )
+
+
+def most_confused(matrix: NDArray[np.int64], names: list[str], *, limit: int = 5) -> tuple[Confusion, ...]:
+    """The largest cells off the diagonal."""
+    off = matrix.copy()
+    np.fill_diagonal(off, 0)
+    order = np.argsort(-off, axis=None, kind="stable")[:limit]
+    cells = [divmod(int(cell), len(names)) for cell in order]
+    return tuple(Confusion(names[i], names[j], int(off[i, j])) for i, j in cells if off[i, j])

@@ -1,0 +1,47 @@
+"""Tables of how networks learnt."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.schema import Base, now
+
+
+class Run(Base):
+    """One training on one frozen version; it has a parent when it fine-tunes."""
+
+    __tablename__ = "run"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_version.id"))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("job.id"))
+    recipe: Mapped[dict[str, Any]]  # every number of it, as it was used
+    weights: Mapped[str]  # none, imagenet, a file's path, or parent
+    seed: Mapped[int]
+    state: Mapped[str] = mapped_column(default="queued")  # queued, running, finished, failed, cancelled
+    note: Mapped[str] = mapped_column(default="")  # what a person should know: why it failed, what was done otherwise
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # device, library versions, seconds by stage
+    lr_curve: Mapped[dict[str, Any] | None]  # {"lrs", "losses", "suggestion"}
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "dataset_id", "state"),)
+
+
+class Epoch(Base):
+    """What one epoch of one network of a run ended with."""
+
+    __tablename__ = "epoch"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
+    fold: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # -1: the network on the whole training part
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # from 0, through all phases
+    train_loss: Mapped[float]
+    valid_loss: Mapped[float | None]
+    error_rate: Mapped[float | None]
+    seconds: Mapped[float]

@@ -1,0 +1,158 @@
+"""Runs: asked for, started, reported on and ended."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from app.datasets.models import DatasetVersion
+from app.errors import Conflict, NotFound
+from app.jobs import requests as jobs
+from app.jobs.models import Job
+from app.ml.recipes import Recipe
+from app.schema import now
+from app.training.models import Epoch, Run
+
+TASK = "train"
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """How far a run is, for the page and the shell."""
+
+    run_id: int
+    job_id: str | None
+    state: str
+    stage: str
+    done: int
+    total: int
+    seconds_left: float | None
+    queue_position: int
+    message: str
+    cancel_requested: bool
+    epochs: tuple[Epoch, ...]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still waits or works."""
+        return self.state in jobs.OPEN_STATES
+
+
+def request_run(
+    session: Session, *, dataset_id: int, version_id: int, recipe: Recipe, weights: str, parent_id: int | None, seed: int, user_id: int | None
+) -> Run:
+    """A new run and the job that trains and ranks. Raises Conflict when the very same run already waits or works."""
+    asked: dict[str, Any] = asdict(recipe)
+    for other in session.scalars(select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES))):
+        if (other.version_id, other.recipe["name"], other.parent_id, other.seed) == (version_id, recipe.name, parent_id, seed):
+            raise Conflict(f"Run {other.id} is already {other.state} with this recipe, version and seed; wait for it, or cancel it.")
+    run = Run(dataset_id=dataset_id, version_id=version_id, parent_id=parent_id, recipe=asked, seed=seed,
+              weights="parent" if parent_id else weights, facts={})
+    session.add(run)
+    session.flush()
+    run.job_id = jobs.ask(session, task=TASK, dataset_id=dataset_id, arguments={"run": run.id}, user_id=user_id).id
+    session.flush()
+    return run
+
+
+def get_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> Run:
+    """The run, of this data set if one is named. Raises NotFound."""
+    run = session.get(Run, run_id)
+    if run is None or (dataset_id is not None and run.dataset_id != dataset_id):
+        raise NotFound(f"There is no run {run_id} here; the runs page lists the ones there are.")
+    return run
+
+
+def list_runs(session: Session, *, dataset_id: int) -> list[Run]:
+    """The newest first."""
+    return list(session.scalars(select(Run).where(Run.dataset_id == dataset_id).order_by(Run.id.desc())))
+
+
+def open_run(session: Session, *, dataset_id: int) -> Run | None:
+    """The oldest run that waits or works."""
+    return session.scalar(select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES)).order_by(Run.id).limit(1))
+
+
+def newest_finished(session: Session, *, dataset_id: int, before: datetime | None = None) -> Run | None:
+    """The run whose ranking is the current one, or was at a moment."""
+    query = select(Run).where(Run.dataset_id == dataset_id, Run.state == "finished")
+    if before is not None:
+        query = query.where(Run.finished_at <= before)
+    return session.scalar(query.order_by(Run.finished_at.desc(), Run.id.desc()).limit(1))
+
+
+def version_number(session: Session, run: Run) -> int:
+    """The number of the version a run trained on."""
+    return session.scalar(select(DatasetVersion.number).where(DatasetVersion.id == run.version_id)) or 0
+
+
+def run_progress(session: Session, *, run_id: int) -> RunProgress:
+    """How far a run is, from its job and its finished epochs."""
+    run = get_run(session, run_id=run_id)
+    job = session.get(Job, run.job_id) if run.job_id else None
+    epochs = session.scalars(select(Epoch).where(Epoch.run_id == run_id).order_by(Epoch.fold, Epoch.epoch))
+    left = None
+    if job and job.state == "running" and job.started_at and job.total and job.done:
+        elapsed = (now() - job.started_at).total_seconds()
+        left = elapsed * (job.total - job.done) / job.done
+    return RunProgress(
+        run_id=run.id, job_id=run.job_id, state=run.state, stage=job.stage if job else "", done=job.done if job else 0,
+        total=job.total if job else 0, seconds_left=left, queue_position=jobs.queue_position(session, job) if job else 0,
+        message=run.note, cancel_requested=bool(job and job.cancel_requested), epochs=tuple(epochs),
+    )
+
+
+def start_run(session: Session, *, run_id: int) -> Run:
+    """Mark a run as running; started again after a crash it keeps its first start."""
+    session.execute(
+        update(Run).where(Run.id == run_id, Run.state.in_(jobs.OPEN_STATES)).values(state="running", started_at=func.coalesce(Run.started_at, now()))
+    )
+    return get_run(session, run_id=run_id)
+
+
+def record_epoch(session: Session, epoch: Epoch) -> None:
+    """Store what an epoch ended with; an epoch that was repeated after a crash replaces the first."""
+    session.merge(epoch)
+
+
+def end_run(session: Session, *, run_id: int, state: str, note: str = "") -> None:
+    """Finished, failed or cancelled; the first end counts."""
+    values: dict[str, Any] = {"state": state, "finished_at": now()}
+    if note:
+        values["note"] = note
+    session.execute(update(Run).where(Run.id == run_id, Run.state.in_(jobs.OPEN_STATES)).values(**values))
+
+
+def cancel_run(session: Session, *, run_id: int) -> Run:
+    """Ask a run to stop; one that has not begun ends at once. Raises Conflict when it has ended."""
+    run = get_run(session, run_id=run_id)
+    if run.job_id is None or run.state not in jobs.OPEN_STATES:
+        raise Conflict(f"Run {run_id} has already ended ({run.state}); there is nothing left to cancel.")
+    if jobs.cancel(session, job_id=run.job_id).state == "cancelled":
+        end_run(session, run_id=run_id, state="cancelled", note="Cancelled before it began.")
+    session.refresh(run)
+    return run
+
+
+def forget_epochs(session: Session, *, run_id: int, fold: int, from_epoch: int) -> None:
+    """Drop epochs that a resumed training will report again."""
+    session.execute(delete(Epoch).where(Epoch.run_id == run_id, Epoch.fold == fold, Epoch.epoch >= from_epoch))
+
+
+def cancel_job(session: Session, *, job_id: str) -> Job:
+    """Ask any job to stop, and the run that it works on with it. Raises NotFound, Conflict when it has ended."""
+    run = session.scalar(select(Run).where(Run.job_id == job_id))
+    if run is None:
+        return jobs.cancel(session, job_id=job_id)
+    cancel_run(session, run_id=run.id)
+    return jobs.get_job(session, job_id=job_id)
+
+
+def give_up(session: Session, *, job_id: str, message: str) -> None:
+    """Fail a job that its worker cannot end itself, and its run with it."""
+    jobs.finish(session, job_id=job_id, state="failed", message=message)
+    run = session.scalar(select(Run).where(Run.job_id == job_id))
+    if run:
+        end_run(session, run_id=run.id, state="failed", note=message)

@@ -1,0 +1,96 @@
+"""Data sets, their classes and samples."""
+
+from typing import Annotated
+
+from fastapi import File, Form, UploadFile
+from sqlalchemy.orm import Session
+
+from app.datasets import catalog
+from app.datasets.catalog import DatasetSummary
+from app.datasets.uploads import store_zip
+from app.datasets.models import Dataset
+from app.datasets.sources import check_allowed, request_import, resolve_source
+from app.errors import Invalid
+from app.review.summary import label_table, review_progress
+from app.settings import Settings
+from app.training.runs import newest_finished
+from app.web.api.models import ClassOut, DatasetDetail, DatasetOut, ImportAccepted, Listing, SampleOut
+from app.web.api.routing import Cursor, Limit, api_router, following, position
+from app.web.api.samples import sample_out
+from app.web.deps import Admin, Config, Db, SignedIn
+
+router = api_router("datasets")
+
+
+
+
+@router.get("/datasets")
+def list_datasets(database: Db, limit: Limit = 100, cursor: Cursor = None) -> Listing[DatasetOut]:
+    """Every data set, by name."""
+    start = position(cursor)
+    with database.read() as session:
+        found = catalog.list_datasets(session)[start : start + limit]
+    return Listing(items=[_out(item) for item in found], next=following(found, limit, start + limit))
+
+
+@router.post("/datasets", status_code=202)
+def create_dataset(
+    database: Db, settings: Config, user: Admin, name: Annotated[str, Form()],
+    file: Annotated[UploadFile | None, File(description="A zip of class folders.")] = None,
+    path: Annotated[str | None, Form(description="Or a folder or zip on the server, below TOPLOSS_IMPORT_ROOTS.")] = None,
+) -> ImportAccepted:
+    """Import a data set: a job of the worker."""
+    source = _source(settings, file, path)
+    with database.write() as session:
+        dataset, job = request_import(session, name=name, source=source, user_id=user.id)
+        return ImportAccepted(dataset=dataset.name, job=job.id)
+
+
+@router.get("/datasets/{name}")
+def show_dataset(name: str, database: Db, user: SignedIn) -> DatasetDetail:
+    """One data set and how far its review is."""
+    with database.read() as session:
+        return _detail(session, catalog.get_dataset(session, name=name), user.id)
+
+
+@router.get("/datasets/{name}/classes")
+def list_classes(name: str, database: Db) -> Listing[ClassOut]:
+    """Every class by position, with its counts by split."""
+    with database.read() as session:
+        table = label_table(session, dataset_id=catalog.get_dataset(session, name=name).id)
+    return Listing(items=[ClassOut(position=i, name=row.name, given=row.given, cleaned=row.cleaned) for i, row in enumerate(table)], next=None)
+
+
+@router.get("/datasets/{name}/samples")
+def list_samples(name: str, database: Db, limit: Limit = 100, cursor: Cursor = None) -> Listing[SampleOut]:
+    """The samples as they were imported, in the order of their ids."""
+    with database.read() as session:
+        dataset = catalog.get_dataset(session, name=name)
+        names = catalog.class_names(session, dataset_id=dataset.id)
+        found = catalog.list_samples(session, dataset_id=dataset.id, after=position(cursor), limit=limit)
+    return Listing(items=[sample_out(sample, names) for sample in found], next=following(found, limit, found[-1].id if found else 0))
+
+
+def _out(item: DatasetSummary) -> DatasetOut:
+    return DatasetOut(name=item.name, state=item.state, samples=item.samples, classes=item.classes)
+
+
+def _source(settings: Settings, file: UploadFile | None, path: str | None) -> str:
+    if (file is None) == (path is None):
+        raise Invalid("Send either a zip as the form field “file”, or a place on the server as “path”.")
+    if file is not None:
+        return str(store_zip(settings.uploads_dir, file.file, max_bytes=settings.max_upload_mb * 1_000_000).resolve())
+    check_allowed(path or "", roots=settings.import_roots)
+    return resolve_source(path or "", uploads_dir=settings.uploads_dir)
+
+
+def _detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
+    line = catalog.summarise(session, dataset)
+    progress = review_progress(session, dataset_id=dataset.id, user_id=user_id)
+    versions = catalog.list_versions(session, dataset_id=dataset.id)
+    run = newest_finished(session, dataset_id=dataset.id)
+    return DatasetDetail(
+        **_out(line).model_dump(), rejected_files=catalog.count_rejected(session, dataset_id=dataset.id),
+        version=versions[-1].number if versions else None, run=run.id if run else None, label_issues=progress.label_issues,
+        reviewed=progress.reviewed, remaining=progress.remaining, errors_found=progress.found,
+    )

@@ -1,0 +1,27 @@
+"""The API's own description."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.openapi.utils import get_openapi
+
+router = APIRouter(prefix="/api/v1")
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def openapi(request: Request) -> dict[str, Any]:
+    """OpenAPI 3.1, made from the routes."""
+    app = request.app
+    if app.openapi_schema is None:
+        routes = [route for route in app.routes if getattr(route, "path", "").startswith("/api/")]
+        app.openapi_schema = get_openapi(title="Toploss", version=app.version, routes=routes, description=DESCRIPTION)
+        app.openapi_schema["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        app.openapi_schema["security"] = [{"bearer": []}]
+    schema: dict[str, Any] = app.openapi_schema
+    return schema
+
+
+DESCRIPTION = (
+    "Rank, review and export image labels. Send an API token as `Authorization: Bearer …`. Errors are "
+    '`{"error", "message", "status"}`. Lists come in pages: `next` is the `cursor` of the following page.'
+)

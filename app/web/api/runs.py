@@ -1,0 +1,113 @@
+"""Runs: asked for, followed, cancelled, and their top losses."""
+
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
+from app.datasets.models import Dataset
+from app.datasets.versions import get_version, latest_version
+from app.ranking.evaluations import RunSummary, evaluate_run, run_summaries
+from app.ranking.rankings import top_losses
+from app.review.retraining import retrain
+from app.training.models import Run
+from app.training.recipes import choose_recipe
+from app.training.runs import cancel_run, get_run, request_run, run_progress, version_number
+from app.web.api.cards import ranked_out
+from app.web.api.models import CardOut, EpochOut, Listing, ProgressOut, RateOut, RunAccepted, RunDetail, RunOut
+from app.web.api.routing import Cursor, Limit, api_router, following, position
+from app.web.deps import Admin, Config, Db
+
+router = api_router("runs")
+
+
+class RunRequest(BaseModel):
+    """What to train; every field may be left out."""
+
+    recipe: str | None = Field(None, description="quick, default or paper; a retrain goes on with its parent's.")
+    epochs: int | None = Field(None, ge=1, le=1000, description="Epochs of the recipe's last phase, instead of its own.")
+    seed: int = Field(0, ge=0, lt=2**31)
+    version: int | None = Field(None, ge=0, description="Train on this version; without it on the newest.")
+    retrain: bool = Field(False, description="Freeze the labels as they stand and fine-tune the best run on them.")
+
+
+@router.post("/datasets/{name}/runs", status_code=202)
+def create_run(name: str, database: Db, settings: Config, user: Admin, body: RunRequest | None = None) -> RunAccepted:
+    """Queue a run: a job of the worker."""
+    asked = body or RunRequest()  # type: ignore[call-arg]
+    with database.write() as session:
+        dataset = ready_dataset(session, name=name)
+        if asked.retrain:
+            answer = retrain(session, dataset_id=dataset.id, user_id=user.id, weights=settings.weights, recipe=asked.recipe, seed=asked.seed)
+            return _accepted(answer.run, answer.version.number, nothing_changed=answer.nothing_changed)
+        version = latest_version(session, dataset_id=dataset.id) if asked.version is None else get_version(
+            session, dataset_id=dataset.id, number=asked.version)
+        run = request_run(
+            session, dataset_id=dataset.id, version_id=version.id, recipe=choose_recipe(asked.recipe or "default", epochs=asked.epochs),
+            weights=settings.weights, parent_id=None, seed=asked.seed, user_id=user.id,
+        )
+        return _accepted(run, version.number, nothing_changed=False)
+
+
+@router.get("/datasets/{name}/runs")
+def list_runs(name: str, database: Db, limit: Limit = 100, cursor: Cursor = None) -> Listing[RunOut]:
+    """The runs, newest first, each with its error rate on the hold-out against the newest version's labels."""
+    start = position(cursor)
+    with database.read() as session:
+        runs = run_summaries(session, dataset_id=get_dataset(session, name=name).id)[start : start + limit]
+    return Listing(items=[_run_out(run) for run in runs], next=following(runs, limit, start + limit))
+
+
+@router.get("/runs/{run_id}")
+def show_run(run_id: int, database: Db) -> RunDetail:
+    """One run: how far it is, and what it reached."""
+    with database.read() as session:
+        return _detail(session, get_run(session, run_id=run_id))
+
+
+@router.post("/runs/{run_id}/cancel")
+def stop_run(run_id: int, database: Db, _user: Admin) -> RunDetail:
+    """Ask a run to stop; its last checkpoint is kept."""
+    with database.write() as session:
+        return _detail(session, cancel_run(session, run_id=run_id))
+
+
+@router.get("/runs/{run_id}/top-losses")
+def list_top_losses(
+    run_id: int, database: Db, limit: Limit = 20, cursor: Cursor = None,
+    label: Annotated[str | None, Query(description="Only samples labelled with this class.")] = None,
+) -> Listing[CardOut]:
+    """The run's samples, the most suspicious label first."""
+    with database.read() as session:
+        run = get_run(session, run_id=run_id)
+        names = class_names(session, dataset_id=run.dataset_id)
+        wanted = class_position(session, dataset_id=run.dataset_id, name=label) if label is not None else None
+        found = top_losses(session, run_id=run_id, label=wanted, after=position(cursor), limit=limit) if run.state == "finished" else []
+    return Listing(items=[ranked_out(sample, names) for sample in found], next=following(found, limit, found[-1].rank if found else 0))
+
+
+def _accepted(run: Run, version: int, *, nothing_changed: bool) -> RunAccepted:
+    return RunAccepted(id=run.id, job=str(run.job_id), version=version, nothing_changed=nothing_changed)
+
+
+def _run_out(run: RunSummary) -> RunOut:
+    return RunOut(
+        id=run.id, state=run.state, recipe=run.recipe, version=run.version, parent=run.parent_id, seed=run.seed, weights=run.weights,
+        created_at=run.created_at, started_at=run.started_at, finished_at=run.finished_at, note=run.note,
+        error_rate=RateOut.model_validate(run.error_rate) if run.error_rate else None,
+    )
+
+
+def _detail(session: Session, run: Run) -> RunDetail:
+    progress = run_progress(session, run_id=run.id)
+    evaluation = evaluate_run(session, run_id=run.id) if run.state == "finished" else None
+    error = evaluation.error_rate if evaluation else None
+    return RunDetail(
+        id=run.id, dataset=session.get_one(Dataset, run.dataset_id).name, state=run.state, note=run.note, job=run.job_id,
+        version=version_number(session, run), parent=run.parent_id, seed=run.seed, weights=run.weights, recipe=run.recipe, facts=run.facts,
+        progress=ProgressOut.model_validate(progress), epochs=[EpochOut.model_validate(epoch) for epoch in progress.epochs],
+        classes=class_names(session, dataset_id=run.dataset_id), error_rate=RateOut.model_validate(error) if error else None,
+        confusion=[list(row) for row in evaluation.confusion] if evaluation else None,
+    )

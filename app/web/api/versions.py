@@ -1,0 +1,65 @@
+"""Frozen versions and their export."""
+
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+from fastapi.responses import StreamingResponse
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import get_dataset, list_versions, ready_dataset
+from app.datasets.models import DatasetVersion
+from app.datasets.versions import get_version, latest_version
+from app.errors import Invalid
+from app.export.exporting import export_version
+from app.review.retraining import freeze_labels
+from app.web.api.models import Listing, VersionOut
+from app.web.api.routing import Cursor, Limit, api_router, following, position
+from app.web.deps import Admin, Db
+
+router = api_router("versions")
+
+
+@router.get("/datasets/{name}/versions")
+def index(name: str, database: Db, limit: Limit = 100, cursor: Cursor = None) -> Listing[VersionOut]:
+    """Every version, the oldest first."""
+    start = position(cursor)
+    with database.read() as session:
+        found = list_versions(session, dataset_id=get_dataset(session, name=name).id)[start : start + limit]
+    return Listing(items=[VersionOut.model_validate(version) for version in found], next=following(found, limit, start + limit))
+
+
+@router.post("/datasets/{name}/versions", status_code=201, responses={200: {"model": VersionOut, "description": "Nothing has changed"}})
+def create(name: str, response: Response, database: Db, _user: Admin) -> VersionOut:
+    """Freeze the labels as they stand; 200 and the same version when no label has changed."""
+    with database.write() as session:
+        version, is_new = freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
+        response.status_code = 201 if is_new else 200
+        return VersionOut.model_validate(version)
+
+
+@router.get("/datasets/{name}/export", response_class=StreamingResponse)
+def export(
+    name: str, request: Request, database: Db,
+    format: Annotated[str, Query(description="csv, jsonl or imagefolder")] = "csv",  # noqa: A002
+    version: Annotated[str, Query(description="`latest` or a number")] = "latest",
+    include_deleted: Annotated[bool, Query(description="Keep deleted samples in, without a label.")] = False,
+) -> Response:
+    """The labels of a frozen version; the same bytes every time."""
+    with database.read() as session:
+        chosen = _version(session, ready_dataset(session, name=name).id, version)
+        made = export_version(session, version_id=chosen.id, format=format, include_deleted=include_deleted)
+    if made.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={"etag": made.etag})
+    headers = {
+        "etag": made.etag, "content-disposition": f'attachment; filename="{made.filename}"',
+        "x-toploss-version": str(chosen.number), "x-toploss-digest": chosen.digest,
+    }
+    return StreamingResponse(made.chunks, media_type=made.media_type, headers=headers)
+
+
+def _version(session: Session, dataset_id: int, text: str) -> DatasetVersion:
+    if text == "latest":
+        return latest_version(session, dataset_id=dataset_id)
+    if not text.isdecimal():
+        raise Invalid(f"“{text}” is no version; use latest or a number.")
+    return get_version(session, dataset_id=dataset_id, number=int(text))

@@ -1,0 +1,64 @@
+"""What routes ask for: the database, who is signed in, the settings.
+
+A route opens its one transaction itself (`with database.write() as session:`) and answers after the block, so what it
+answers is committed. FastAPI's `yield` dependencies would wait for the write lock in the thread pool that the lock's
+holder needs to go on.
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.accounts.models import User
+from app.accounts.tokens import user_of_session, user_of_token
+from app.db import Database
+from app.errors import Forbidden, NotSignedIn
+from app.settings import Settings
+
+SESSION_COOKIE = "toploss_session"
+
+
+def get_database(request: Request) -> Database:
+    """The process's database."""
+    database: Database = request.app.state.database
+    return database
+
+
+def get_settings(request: Request) -> Settings:
+    """The process's settings."""
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+Db = Annotated[Database, Depends(get_database)]
+Config = Annotated[Settings, Depends(get_settings)]
+
+
+def signed_in(request: Request, database: Db, settings: Config) -> User:
+    """The person behind the request's Bearer token or session cookie. Raises NotSignedIn."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    cookie = request.cookies.get(SESSION_COOKIE)
+    with database.read() as session:
+        if scheme.lower() == "bearer":
+            user = user_of_token(session, token=token.strip(), key=settings.secret())
+        elif cookie:
+            user = user_of_session(session, token=cookie, key=settings.secret())
+        else:
+            raise NotSignedIn("Sign in to go on, or send an API token as “Authorization: Bearer …”.")
+    request.state.user = user
+    return user
+
+
+SignedIn = Annotated[User, Depends(signed_in)]
+
+
+def admin(user: SignedIn) -> User:
+    """The signed-in admin. Raises Forbidden for annotators."""
+    if user.role != "admin":
+        raise Forbidden("Only an admin can do this; ask one, or sign in as one.")
+    return user
+
+
+Admin = Annotated[User, Depends(admin)]
+Route = Callable[..., object]

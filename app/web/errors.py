@@ -1,0 +1,93 @@
+"""Domain errors to status codes, in one table; JSON for scripts, a fragment for htmx, a page for people."""
+
+import logging
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from app import errors
+from app.web.rendering import Page, is_fragment, page_context, render
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[errors.ToplossError], int] = {
+    errors.NotSignedIn: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Invalid: 422,
+    errors.TooManyAttempts: 429,
+    errors.Cancelled: 409,
+    errors.ToplossError: 500,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorPage(Page):
+    """What went wrong, for a person."""
+
+    status: int
+    message: str
+
+
+def answer(request: Request, *, status: int, code: str, message: str) -> Response:
+    """The error in the shape that the asker reads."""
+    if request.url.path.startswith("/api/"):
+        headers = {"www-authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004
+        return JSONResponse({"error": code, "message": message, "status": status}, status_code=status, headers=headers)
+    fragment = is_fragment(request)
+    if status == 401 and request.method == "GET":  # noqa: PLR2004
+        target = f"/login?next={quote(page_context(request)['url'])}"
+        return Response(headers={"hx-redirect": target}) if fragment else RedirectResponse(target, status_code=303)
+    page = ErrorPage(**page_context(request), status=status, message=message)
+    return render(request, "errors/_message.html" if fragment else "errors/page.html", page, status=status)
+
+
+def _domain_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.ToplossError)  # noqa: S101 - registered for this class only
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    return answer(request, status=status, code=error.code, message=str(error))
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    messages = {404: "There is nothing at this address; go back, or start from the list of data sets.",
+                405: "This address does not take that kind of request."}
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "error")
+    response = answer(request, status=error.status_code, code=code, message=messages.get(error.status_code, str(error.detail)))
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    return answer(request, status=422, code="invalid", message=f"“{where}” is not as expected: {first['msg']}. See /api/v1/openapi.json.")
+
+
+def _database_error(request: Request, error: Exception) -> Response:
+    log.error("database: %s", error)
+    return answer(
+        request, status=503, code="unavailable", message="The database did not answer in time; nothing was changed. Try again in a moment."
+    )
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    return answer(
+        request, status=500, code="error", message="Something went wrong on the server and was logged; nothing was changed. Try again."
+    )
+
+
+def register(app: FastAPI) -> None:
+    """Attach the handlers."""
+    app.add_exception_handler(errors.ToplossError, _domain_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(OperationalError, _database_error)
+    app.add_exception_handler(Exception, _unexpected)

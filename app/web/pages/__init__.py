@@ -1,0 +1,10 @@
+"""HTML pages and fragments: one module per area."""
+
+from fastapi import APIRouter
+
+from app.web.pages import accounts, compare, datasets, export, imports, jobs, people, review, runs
+
+_AREAS = (accounts, people, datasets, imports, review, runs, compare, export, jobs)
+
+public_routers: tuple[APIRouter, ...] = (accounts.public,)
+routers: tuple[APIRouter, ...] = tuple(area.router for area in _AREAS)

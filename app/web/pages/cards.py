@@ -1,0 +1,135 @@
+"""Cards as the review shows them: the keys, the reason, the words."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.review.decisions import RecentDecision
+from app.review.models import Decision
+from app.review.worklist import Card
+from app.web.rendering import count, percent
+
+TINY = 64  # pixels a side; smaller images are enlarged so much that smoothing blurs them
+KEYS = "1234567890"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A class as a button: the key's name, the name that the script listens for, what the model gives it."""
+
+    name: str
+    key: str
+    code: str
+    probability: float | None
+    is_given: bool
+    is_predicted: bool
+
+
+@dataclass(frozen=True)
+class CardView:
+    """A card as the page shows it."""
+
+    sample_id: int
+    path: str
+    split: str
+    width: int
+    height: int
+    tiny: bool
+    given: str
+    predicted: str | None
+    confidence: float | None
+    reason: str
+    said: str  # the same for a screen reader
+    choices: tuple[Choice, ...]
+    run_id: int | None
+    client_id: str
+    verdict: str | None
+    label: str | None
+    next_id: int | None  # where Skip leads without JavaScript
+
+
+@dataclass(frozen=True)
+class RecentView:
+    """A decision in the strip of the last ten."""
+
+    sample_id: int
+    path: str
+    words: str
+
+
+@dataclass(frozen=True)
+class HistoryView:
+    """A line of a sample's decisions."""
+
+    who: str
+    words: str
+    at: datetime
+    undone: bool
+
+
+def card_views(cards: tuple[Card, ...], *, names: list[str], samples: int) -> tuple[CardView, ...]:
+    """Cards for the page, each knowing the one that Skip leads to."""
+    following = (*cards[1:], *cards[:1])
+    return tuple(
+        card_view(card, names=names, samples=samples, next_id=after.sample_id) for card, after in zip(cards, following, strict=True)
+    )
+
+
+def card_view(card: Card, *, names: list[str], samples: int, next_id: int | None = None) -> CardView:
+    """One card for the page, with a client id of its own."""
+    said = f"Given label {card.given_label}." + (
+        f" The model says {card.predicted_label}, {percent(card.confidence, 0)}." if card.predicted_label else ""
+    )
+    return CardView(
+        sample_id=card.sample_id, path=card.path, split=card.split, width=card.width, height=card.height,
+        tiny=max(card.width, card.height) <= TINY, given=card.given_label, predicted=card.predicted_label, confidence=card.confidence,
+        reason=reason(card, samples=samples), said=said, choices=_choices(card, names), run_id=card.run_id, client_id=str(uuid.uuid4()),
+        verdict=card.verdict, label=card.label, next_id=next_id,
+    )  # fmt: skip
+
+
+def reason(card: Card, *, samples: int) -> str:
+    """Why this card is here, in a sentence."""
+    if card.rank is None or card.confidence is None:
+        return "No ranking has this image yet."
+    place = f"Rank {count(card.rank)} of {count(samples)}"
+    if card.predicted_label == card.given_label:
+        return f"{place}: the model agrees with the given label, {percent(card.confidence, 0)} sure."
+    sure = f"the model is {percent(card.confidence, 0)} sure of another class"
+    return f"{place}: {sure} and gives this label {percent(card.self_confidence)}."
+
+
+def _choices(card: Card, names: list[str]) -> tuple[Choice, ...]:
+    probability = dict(card.probabilities)
+    return tuple(
+        Choice(name, *_key(place), probability.get(name), name == card.given_label, name == card.predicted_label)
+        for place, name in enumerate(names)
+    )
+
+
+def _key(place: int) -> tuple[str, str]:
+    """The fixed key of the class at this position: 1-9 0, then the same with Shift, then none."""
+    if place < len(KEYS):
+        return KEYS[place], KEYS[place]
+    if place < 2 * len(KEYS):
+        return f"⇧{KEYS[place - 10]}", f"s{KEYS[place - 10]}"
+    return "", ""
+
+
+def recent_view(decision: RecentDecision) -> RecentView:
+    return RecentView(decision.sample_id, decision.path, _words(decision.verdict, decision.label))
+
+
+def history_views(log: list[Decision], names: list[str], people: dict[int, str]) -> tuple[HistoryView, ...]:
+    undone = {entry.undoes_id for entry in log}
+    return tuple(
+        HistoryView(
+            people.get(entry.user_id, "somebody"), _words(entry.verdict, None if entry.label is None else names[entry.label]),
+            entry.created_at, entry.id in undone,
+        )
+        for entry in log if entry.undoes_id is None
+    )  # fmt: skip
+
+
+def _words(verdict: str, label: str | None) -> str:
+    return {"keep": "kept", "delete": "deleted", "relabel": f"→ {label}"}.get(verdict, verdict)

@@ -1,0 +1,118 @@
+"""The data sets: the list, and the overview that says what to do next."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import DatasetSummary, count_rejected, get_dataset, list_datasets, rejected_files, summarise
+from app.datasets.models import Dataset, RejectedFile
+from app.ranking.evaluations import RunSummary, best_run
+from app.review.summary import PendingChanges, ReviewProgress, label_table, pending_changes, review_progress
+from app.training.runs import RunProgress, open_run, run_progress
+from app.web.deps import Db, SignedIn
+from app.web.pages.imports import ImportPage, import_facts
+from app.web.pages.next_step import NextStep, Standing, next_step
+from app.web.rendering import Page, page_context, render
+
+router = APIRouter()
+
+SPLITS = ("train", "valid", "test")
+REJECTED_SHOWN = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetsPage(Page):
+    """The list of data sets."""
+
+    datasets: tuple[DatasetSummary, ...]
+
+
+@dataclass(frozen=True)
+class ClassView:
+    """A class in the overview's table; widths are shares of the largest class."""
+
+    name: str
+    given: int
+    cleaned: int
+    splits: tuple[tuple[int, int], ...]  # (given, cleaned) for each of `Overview.splits`
+    given_width: float
+    segments: tuple[tuple[str, float, float], ...]  # (split, from, width) of the cleaned labels
+
+    @property
+    def change(self) -> int:
+        """Samples won, or lost."""
+        return self.cleaned - self.given
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverviewPage(ImportPage):
+    """How the labels are, and what to do next."""
+
+    summary: DatasetSummary
+    step: NextStep
+    progress: ReviewProgress
+    pending: PendingChanges
+    best: RunSummary | None
+    running: RunProgress | None
+    splits: tuple[str, ...]
+    classes: tuple[ClassView, ...]
+    rejected: tuple[RejectedFile, ...]
+    rejected_count: int
+
+
+@router.get("/")
+def index(request: Request, database: Db) -> Response:
+    """Every data set."""
+    with database.read() as session:
+        page = DatasetsPage(**page_context(request), datasets=tuple(list_datasets(session)))
+    return render(request, "datasets/index.html", page)
+
+
+@router.get("/d/{name}")
+def overview(request: Request, name: str, database: Db, user: SignedIn) -> Response:
+    """How the labels are, and what to do next."""
+    with database.read() as session:
+        page = _overview(request, session, get_dataset(session, name=name), user.id)
+    return render(request, "datasets/overview.html", page)
+
+
+def _overview(request: Request, session: Session, dataset: Dataset, user_id: int) -> OverviewPage:
+    summary, importing = summarise(session, dataset), import_facts(session, dataset)
+    running = open_run(session, dataset_id=dataset.id)
+    best, progress = best_run(session, dataset_id=dataset.id), review_progress(session, dataset_id=dataset.id, user_id=user_id)
+    pending = pending_changes(session, dataset_id=dataset.id)
+    splits, classes = _class_views(session, dataset.id)
+    page = page_context(request, dataset.name)
+    standing = Standing(
+        dataset=dataset.name,
+        state=dataset.state,
+        samples=summary.samples,
+        importing=importing["is_open"],
+        has_run=best is not None,
+        running=running is not None,
+        progress=progress,
+        pending=pending,
+        is_admin=page["viewer"].is_admin,
+    )
+    return OverviewPage(
+        **page, **importing, summary=summary, step=next_step(standing), progress=progress, pending=pending, best=best,
+        running=run_progress(session, run_id=running.id) if running else None, splits=splits, classes=classes,
+        rejected=tuple(rejected_files(session, dataset_id=dataset.id, limit=REJECTED_SHOWN)),
+        rejected_count=count_rejected(session, dataset_id=dataset.id),
+    )  # fmt: skip
+
+
+def _class_views(session: Session, dataset_id: int) -> tuple[tuple[str, ...], tuple[ClassView, ...]]:
+    table = label_table(session, dataset_id=dataset_id)
+    splits = tuple(split for split in SPLITS if any(row.given.get(split) for row in table))
+    largest = max((max(sum(row.given.values()), sum(row.cleaned.values())) for row in table), default=0) or 1
+    views = []
+    for row in table:
+        counts = [row.cleaned.get(split, 0) / largest for split in splits]
+        segments = tuple((split, sum(counts[:i]), counts[i]) for i, split in enumerate(splits))
+        given = sum(row.given.values())
+        pairs = tuple((row.given.get(split, 0), row.cleaned.get(split, 0)) for split in splits)
+        views.append(ClassView(row.name, given, sum(row.cleaned.values()), pairs, given / largest, segments))
+    return splits, tuple(views)

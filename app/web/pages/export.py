@@ -1,0 +1,55 @@
+"""Freezing the labels and taking them away."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from app.datasets.catalog import get_dataset, ready_dataset
+from app.datasets.models import DatasetVersion
+from app.datasets.versions import list_versions
+from app.export.formats import FORMATS
+from app.review.retraining import freeze_labels
+from app.review.summary import PendingChanges, pending_changes
+from app.web.deps import Admin, Db
+from app.web.rendering import Page, page_context, render
+
+router = APIRouter()
+
+
+@dataclass(frozen=True)
+class FormatView:
+    """An export format as a choice."""
+
+    name: str
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportPage(Page):
+    """The versions, newest first, and the formats they can be had in."""
+
+    versions: tuple[DatasetVersion, ...]
+    formats: tuple[FormatView, ...]
+    pending: PendingChanges
+
+
+@router.get("/d/{name}/export")
+def show(request: Request, name: str, database: Db) -> Response:
+    """Choose a version and a format."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+        page = ExportPage(
+            **page_context(request, name), versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
+            formats=tuple(FormatView(each.name, each.description) for each in FORMATS.values()),
+            pending=pending_changes(session, dataset_id=dataset.id),
+        )  # fmt: skip
+    return render(request, "export/page.html", page)
+
+
+@router.post("/d/{name}/versions")
+def freeze(name: str, database: Db, _admin: Admin) -> Response:
+    """Freeze the labels as they stand; unchanged labels are the version that has them."""
+    with database.write() as session:
+        freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
+    return RedirectResponse(f"/d/{name}/export", status_code=303)

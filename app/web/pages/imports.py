@@ -1,0 +1,104 @@
+"""Imports: asked for by upload or by place, followed, cancelled and repeated."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import get_dataset, summarise
+from app.datasets.importing import store_zip
+from app.datasets.models import Dataset
+from app.datasets.sources import TASK, check_allowed, request_import, resolve_source
+from app.errors import Invalid
+from app.jobs import requests as jobs
+from app.jobs.models import Job
+from app.settings import Settings
+from app.web.deps import Admin, Config, Db
+from app.web.rendering import Page, page_context, render
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewDatasetPage(Page):
+    """The form of an import."""
+
+    max_megabytes: int
+    roots: tuple[str, ...]
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportPage(Page):
+    """How far an import is."""
+
+    job: Job | None
+    samples: int
+    is_open: bool
+
+
+@router.get("/datasets/new")
+def import_form(request: Request, settings: Config, _admin: Admin, name: str = "") -> Response:
+    """The form of an import; with a name it repeats one."""
+    roots = tuple(root for root in settings.import_roots.split(":") if root)
+    page = NewDatasetPage(**page_context(request), max_megabytes=settings.max_upload_mb, roots=roots, name=name)
+    return render(request, "datasets/new.html", page)
+
+
+@router.post("/datasets/new")
+def begin_import(
+    database: Db, settings: Config, user: Admin, name: Annotated[str, Form()],
+    file: Annotated[UploadFile | None, File()] = None, path: Annotated[str, Form()] = "",
+) -> Response:  # fmt: skip
+    """Store the zip, or take the place on the server, and ask for the import."""
+    source = _source(settings, file, path.strip())
+    with database.write() as session:
+        request_import(session, name=name.strip(), source=source, user_id=user.id)
+    return RedirectResponse(f"/d/{name.strip()}", status_code=303)
+
+
+@router.get("/d/{name}/import")
+def import_progress(request: Request, name: str, database: Db) -> Response:
+    """How far the import is; when it has ended, the whole page is loaded anew."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+        page = ImportPage(**page_context(request, name), **import_facts(session, dataset))
+    return render(request, "datasets/_import.html", page, headers=None if page.is_open else {"hx-refresh": "true"})
+
+
+@router.post("/d/{name}/import/cancel")
+def cancel_import(name: str, database: Db, _admin: Admin) -> Response:
+    """Ask the import to stop; what it has is kept, and it can be repeated."""
+    with database.write() as session:
+        dataset = get_dataset(session, name=name)
+        job = jobs.open_job(session, dataset_id=dataset.id, task=TASK)
+        if job:
+            jobs.cancel(session, job_id=job.id)
+    return RedirectResponse(f"/d/{name}", status_code=303)
+
+
+@router.post("/d/{name}/import/repeat")
+def repeat_import(name: str, database: Db, user: Admin) -> Response:
+    """Import again from the same source; nothing is doubled."""
+    with database.write() as session:
+        dataset = get_dataset(session, name=name)
+        requestimport_facts(session, name=name, source=dataset.source, user_id=user.id)
+    return RedirectResponse(f"/d/{name}", status_code=303)
+
+
+def _source(settings: Settings, file: UploadFile | None, path: str) -> str:
+    if file is not None and file.filename:
+        return str(store_zip(settings.uploads_dir, file.file, max_bytes=settings.max_upload_mb * 1_000_000).resolve())
+    if not path:
+        raise Invalid("Choose a zip of class folders to upload, or name a folder on the server.")
+    check_allowed(path, roots=settings.import_roots)
+    return resolve_source(path, uploads_dir=settings.uploads_dir)
+
+
+def import_facts(session: Session, dataset: Dataset) -> dict[str, Any]:
+    """The keyword arguments of `ImportPage` that tell how far the newest import is."""
+    job = next((job for job in jobs.list_jobs(session, dataset_id=dataset.id) if job.task == TASK), None)
+    is_open = job is not None and job.state in jobs.OPEN_STATES
+    return {"job": job, "samples": summarise(session, dataset).samples, "is_open": is_open}

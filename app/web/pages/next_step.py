@@ -1,0 +1,110 @@
+"""The one thing to do next with a data set, in words and with its cost. Pure."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from app.review.summary import PendingChanges, ReviewProgress
+from app.web.rendering import count
+
+BATCH = 200  # cards that a step proposes: a sitting of some ten minutes
+ENOUGH = 0.02  # share of the samples whose labels changed since the last version, from which a retrain is proposed
+DRY = 0.05  # hit rate of the last 50 below which going on pays little
+USUAL_SECONDS = 4.0  # a decision, until this data set's own pace is known
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the proposal depends on."""
+
+    dataset: str
+    state: str
+    samples: int
+    importing: bool
+    has_run: bool
+    running: bool
+    progress: ReviewProgress
+    pending: PendingChanges
+    is_admin: bool
+
+
+@dataclass(frozen=True)
+class Action:
+    """A link, or a form when it changes something."""
+
+    words: str
+    url: str
+    posts: bool = False
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do, why, and what it costs."""
+
+    title: str
+    words: str
+    actions: tuple[Action, ...] = ()
+
+
+def next_step(at: Standing) -> NextStep:
+    """The proposal."""
+    home = f"/d/{at.dataset}"
+    if at.importing:
+        return NextStep("The images are being imported", "You can leave this page; the import goes on by itself.")
+    if at.state != "ready":
+        again = (Action("Import again", f"{home}/import/repeat", posts=True),) if at.is_admin else ()
+        return NextStep("The import has not finished", "What was read is kept, and nothing is doubled when it is repeated.", again)
+    if not at.has_run:
+        return _first_run(at, home)
+    if at.progress.remaining == 0 or _enough_changed(at) or _runs_dry(at):
+        return _after_review(at, home)
+    return review_step(at.progress, home)
+
+
+def review_step(progress: ReviewProgress, home: str) -> NextStep:
+    """Go on with the worklist: how many cards, how long, how many errors."""
+    cards = min(BATCH, progress.remaining)
+    seconds = progress.seconds_per_decision or USUAL_SECONDS
+    cost = f"about {max(1, ceil(cards * seconds / 60))} minutes"
+    if progress.hit_rate is not None:
+        found = f", about {round(cards * progress.hit_rate)} errors expected at the hit rate of your last 50"
+    else:
+        found = "; how many errors there are shows after the first ones"
+    what = f"the next {cards} top losses" if progress.reviewed else f"the first {cards} top losses"
+    if cards == progress.remaining:
+        what = f"the last {cards} label issues"
+    return NextStep(f"Review {what}", f"{cost[0].upper()}{cost[1:]}{found}.", (Action("Review", f"{home}/review"),))
+
+
+def _first_run(at: Standing, home: str) -> NextStep:
+    if at.running:
+        return NextStep("The network learns", "When it is done, the images whose labels it doubts most come first in the review.")
+    if not at.is_admin:
+        return NextStep("Nothing is ranked yet", "Ask an admin to train a network; it finds the labels that look wrong.")
+    words = f"It learns {count(at.samples)} labels, then says which of them look wrong. The “quick” recipe takes minutes, “default” longer."
+    return NextStep("Train a network", words, (Action("Train", f"{home}/runs"),))
+
+
+def _after_review(at: Standing, home: str) -> NextStep:
+    review = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
+    changed = at.pending.since_version
+    since = f"{count(changed)} labels have changed since version {at.pending.version}"
+    if at.running:
+        return NextStep("A network learns the labels", "You can review meanwhile; a new ranking swaps in between cards.", review)
+    if changed and at.is_admin:
+        words = f"{since}. A network that learns the cleaned labels finds what this one missed."
+        return NextStep("Retrain on the cleaned labels", words, (Action("Retrain", f"{home}/retrain", posts=True), *review))
+    if changed:
+        return NextStep("Time to retrain", f"{since}; an admin can retrain now.", review)
+    words = (
+        f"{count(at.progress.found)} errors found in {count(at.progress.reviewed)} reviewed labels, all in version {at.pending.version}."
+    )
+    title = "The worklist is done" if not at.progress.remaining else "Few errors are left to find this way"
+    return NextStep(title, words, (Action("Export the labels", f"{home}/export"), Action("Compare runs", f"{home}/compare"), *review))
+
+
+def _enough_changed(at: Standing) -> bool:
+    return at.pending.since_version >= max(20, ENOUGH * at.samples)
+
+
+def _runs_dry(at: Standing) -> bool:
+    return at.progress.reviewed >= 50 and (at.progress.hit_rate or 0) < DRY  # noqa: PLR2004 - the window of the hit rate

@@ -1,0 +1,58 @@
+"""The people who may sign in; an admin's page."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from app.accounts.models import User
+from app.accounts.users import ROLES, add_user, change_user, get_user, list_users, set_password
+from app.web.deps import Admin, Db
+from app.web.rendering import Page, page_context, render
+
+router = APIRouter()
+
+Text = Annotated[str, Form()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeoplePage(Page):
+    """Who may sign in."""
+
+    people: tuple[User, ...]
+    roles: tuple[str, ...] = ROLES
+
+
+@router.get("/people")
+def people(request: Request, database: Db, _admin: Admin) -> Response:
+    """Everybody, and a form for one more."""
+    with database.read() as session:
+        page = PeoplePage(**page_context(request), people=tuple(list_users(session)))
+    return render(request, "accounts/people.html", page)
+
+
+@router.post("/people")
+def add_person(database: Db, _admin: Admin, name: Text, role: Text, password: Text) -> Response:
+    """Let somebody in."""
+    with database.write() as session:
+        add_user(session, name=name.strip(), role=role, password=password)
+    return RedirectResponse("/people", status_code=303)
+
+
+@router.post("/people/{name}")
+def change_person(
+    database: Db, _admin: Admin, name: str, role: Annotated[str | None, Form()] = None, active: Annotated[bool | None, Form()] = None
+) -> Response:
+    """Another role, or access taken away or given back."""
+    with database.write() as session:
+        change_user(session, name=name, role=role, active=active)
+    return RedirectResponse("/people", status_code=303)
+
+
+@router.post("/people/{name}/password")
+def reset_password(database: Db, _admin: Admin, name: str, password: Text) -> Response:
+    """A new password for somebody who forgot it."""
+    with database.write() as session:
+        set_password(session, user=get_user(session, name=name), password=password)
+    return RedirectResponse("/people", status_code=303)

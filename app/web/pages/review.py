@@ -1,0 +1,144 @@
+"""The review: one card at a time, answered by key or button; the next ones are in the page already."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from app.accounts.models import User
+from app.accounts.users import list_users
+from app.datasets.catalog import class_names, count_samples, get_dataset, ready_dataset
+from app.db import Database
+from app.review import decisions, worklist
+from app.review.summary import ReviewProgress, review_progress
+from app.web.deps import Config, Db, SignedIn
+from app.web.pages.cards import CardView, HistoryView, RecentView, card_view, card_views, history_views, recent_view
+from app.web.rendering import Page, is_fragment, page_context, render
+
+router = APIRouter()
+
+HELD = 6  # cards in the page: the one shown, and enough to outrun a slow network
+MOST_HELD = 60
+
+Held = Annotated[int, Form(alias="hold", ge=1, le=MOST_HELD)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewPage(Page):
+    """The deck with everything around it."""
+
+    cards: tuple[CardView, ...]
+    progress: ReviewProgress
+    recent: tuple[RecentView, ...]
+    has_ranking: bool
+    asked: bool  # cards were just asked for, so an empty deck means that none is free
+    undone: int | None  # the sample whose decision was just undone
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplePage(Page):
+    """A sample looked at alone."""
+
+    card: CardView
+    loss: float | None
+    margin: float | None
+    sha256: str
+    history: tuple[HistoryView, ...]
+
+
+@router.get("/d/{name}/review")
+def show(request: Request, name: str, database: Db, user: SignedIn, card: int | None = None, asked: bool = False) -> Response:
+    """The cards I hold; a card asked for by its number comes first."""
+    return _answer(request, database, user, name, front=card, asked=asked)
+
+
+@router.get("/d/{name}/samples/{sample_id}")
+def show_sample(request: Request, name: str, sample_id: int, database: Db) -> Response:
+    """One sample: what the model says of it, and every decision on it."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+        card = worklist.get_card(session, dataset_id=dataset.id, sample_id=sample_id)
+        names, people = class_names(session, dataset_id=dataset.id), {user.id: user.name for user in list_users(session)}
+        log = decisions.history(session, sample_id=sample_id)
+        page = SamplePage(
+            **page_context(request, name), card=card_view(card, names=names, samples=count_samples(session, dataset_id=dataset.id)),
+            loss=card.loss, margin=card.margin, sha256=card.sha256, history=history_views(log, names, people),
+        )  # fmt: skip
+    return render(request, "review/sample.html", page)
+
+
+@router.post("/d/{name}/review/claims")
+def claim(request: Request, name: str, database: Db, user: SignedIn, settings: Config, held: Held = HELD) -> Response:
+    """Take cards into my hands."""
+    with database.write() as session:
+        dataset = ready_dataset(session, name=name)
+        worklist.claim(session, dataset_id=dataset.id, user_id=user.id, count=held, lease=timedelta(minutes=settings.lease_minutes))
+    return _answer(request, database, user, name, asked=True)
+
+
+@router.post("/d/{name}/review/decisions")
+def decide(
+    request: Request, name: str, database: Db, user: SignedIn, settings: Config, sample: Annotated[int, Form()],
+    answer: Annotated[str, Form()], client_id: Annotated[str, Form()], run: Annotated[int | None, Form()] = None,
+    milliseconds: Annotated[int | None, Form()] = None, back: Annotated[str, Form()] = "", held: Held = HELD,
+) -> Response:  # fmt: skip
+    """Record an answer (`keep`, `delete`, `unsure` or `relabel:CLASS`) and take the next cards."""
+    verdict, _, label = answer.partition(":")
+    with database.write() as session:
+        dataset = get_dataset(session, name=name)
+        decisions.decide(
+            session,
+            dataset_id=dataset.id,
+            user_id=user.id,
+            sample_id=sample,
+            verdict=verdict,
+            label=label or None,
+            client_id=client_id,
+            run_id=run,
+            milliseconds=milliseconds,
+        )
+        worklist.claim(session, dataset_id=dataset.id, user_id=user.id, count=held, lease=timedelta(minutes=settings.lease_minutes))
+    return _answer(request, database, user, name, asked=True, back_to=sample if back == "sample" else None)
+
+
+@router.post("/d/{name}/review/undo")
+def undo(request: Request, name: str, database: Db, user: SignedIn, settings: Config) -> Response:
+    """Take my last answer back; its card is in my hands again."""
+    with database.write() as session:
+        dataset = get_dataset(session, name=name)
+        undone = decisions.undo_last(session, dataset_id=dataset.id, user_id=user.id)
+        sample_id = undone.sample_id if undone else None
+        if sample_id is not None:
+            lease = timedelta(minutes=settings.lease_minutes)
+            worklist.hold(session, dataset_id=dataset.id, user_id=user.id, sample_id=sample_id, lease=lease)
+    return _answer(request, database, user, name, front=sample_id, undone=sample_id)
+
+
+def _answer(
+    request: Request, database: Database, user: User, name: str, *, front: int | None = None, asked: bool = False,
+    undone: int | None = None, back_to: int | None = None,
+) -> Response:  # fmt: skip
+    """The review as it stands: the whole page, its inside for a script, or the way there after a form."""
+    fragment = is_fragment(request)
+    if request.method == "POST" and not fragment:
+        query = f"?card={front}" if front else "?asked=true" if asked else ""
+        target = f"/d/{name}/samples/{back_to}" if back_to else f"/d/{name}/review{query}"
+        return RedirectResponse(target, status_code=303)
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+        claimed = worklist.my_cards(session, dataset_id=dataset.id, user_id=user.id)
+        cards = claimed.cards
+        if front is not None:
+            cards = (worklist.get_card(session, dataset_id=dataset.id, sample_id=front), *(c for c in cards if c.sample_id != front))
+        page = ReviewPage(
+            **page_context(request, name),
+            cards=card_views(
+                cards, names=class_names(session, dataset_id=dataset.id), samples=count_samples(session, dataset_id=dataset.id)
+            ),
+            progress=review_progress(session, dataset_id=dataset.id, user_id=user.id),
+            recent=tuple(recent_view(each) for each in decisions.recent(session, dataset_id=dataset.id, user_id=user.id)),
+            has_ranking=claimed.run_id is not None, asked=asked, undone=undone,
+        )  # fmt: skip
+    return render(request, "review/_review.html" if fragment else "review/page.html", page)

@@ -1,0 +1,117 @@
+"""Templates to answers. A template sees one variable, `page`: a frozen dataclass derived from `Page`."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from app.schema import now
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def bundled(name: str) -> Path:
+    """A folder of the project, in a checkout or inside the installed wheel."""
+    inside = Path(__file__).resolve().parents[1] / f"_{name}"
+    return inside if inside.is_dir() else ROOT / name
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who looks at the page."""
+
+    name: str
+    is_admin: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What every full page and fragment knows."""
+
+    viewer: Viewer | None
+    url: str  # path and query of the request, for links back
+    dataset: str | None = None  # the data set whose navigation is shown
+
+
+def page_context(request: Request, dataset: str | None = None) -> dict[str, Any]:
+    """The keyword arguments of `Page` for this request."""
+    user = getattr(request.state, "user", None)
+    url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return {"viewer": Viewer(user.name, user.role == "admin") if user else None, "url": url, "dataset": dataset}
+
+
+def is_fragment(request: Request) -> bool:
+    """Whether htmx asks for a part of a page, not the browser for a whole one."""
+    return request.headers.get("hx-request") == "true" and request.headers.get("hx-history-restore-request") != "true"
+
+
+def render(request: Request, template: str, page: Page, *, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
+    """The template filled with the page."""
+    html = environment().get_template(template).render(page=page)
+    return HTMLResponse(html, status_code=status, headers=headers)
+
+
+@cache
+def environment() -> Environment:
+    """Jinja2 with undefined names as errors."""
+    env = Environment(
+        loader=FileSystemLoader(bundled("templates")), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    env.globals["static"] = static_url
+    env.filters.update(FILTERS)
+    return env
+
+
+@cache
+def static_url(name: str) -> str:
+    """The address of a static file; it changes with the content, so browsers may keep it for ever."""
+    digest = hashlib.sha256((bundled("static") / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{quote(name)}?v={digest}"
+
+
+def count(number: int) -> str:
+    """1240 → 1,240."""
+    return f"{number:,}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """0.3670 → 36.7 %; nothing known → –."""
+    return "–" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """A span for people: 42 s, 12 min, 3 h 20 min."""
+    if seconds is None:
+        return "–"
+    if seconds < 90:  # noqa: PLR2004
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
+
+
+def ago(moment: datetime | None) -> str:
+    """How long since a moment."""
+    if moment is None:
+        return "never"
+    seconds = (now() - moment).total_seconds()
+    if seconds < 60:  # noqa: PLR2004
+        return "just now"
+    if seconds < 172_800:  # noqa: PLR2004
+        return f"{duration(seconds)} ago"
+    return f"{seconds // 86_400:.0f} days ago"
+
+
+def moment(value: datetime | None) -> str:
+    """A moment as people write it, in UTC."""
+    return "–" if value is None else value.strftime("%Y-%m-%d %H:%M UTC")
+
+
+FILTERS: dict[str, Callable[..., str]] = {"count": count, "percent": percent, "duration": duration, "ago": ago, "moment": moment}

@@ -1,0 +1,70 @@
+"""The worker process: runs jobs, loads torch when the first of them needs it."""
+
+import fcntl
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.db import Database
+from app.errors import Conflict
+from app.jobs import requests
+from app.jobs.engine import Engine
+from app.settings import Settings
+from app.tasks import TASKS
+from app.training.runs import give_up
+
+log = logging.getLogger(__name__)
+TICK_SECONDS = 1.0
+
+
+def run_worker(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT. Raises Conflict when a worker of this name runs already on this data folder."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with only_one(settings):
+        database = Database(settings.database)
+        engine = Engine(settings, database, TASKS, give_up=give_up)
+        engine.launch()
+        log.info("worker %s is ready", settings.worker_id)
+        parent = os.getppid()
+        while not stop.wait(TICK_SECONDS):
+            try:
+                engine.tick()
+            except Exception:
+                log.exception("the worker's housekeeping failed; trying again")
+            if os.environ.get("TOPLOSS_SUPERVISED") and os.getppid() != parent:
+                log.warning("the server that started this worker is gone; stopping")
+                break
+        with database.write() as session:
+            requests.silent(session, worker_id=settings.worker_id)
+        log.info("worker %s stops; unfinished jobs go on when it starts again", settings.worker_id)
+        # Threads may be deep in a training step. The worker is crash-only, so leaving at once loses nothing.
+        os._exit(0)
+
+
+@contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """Hold the lock of this worker's name: two processes under one name would recover each other's running jobs."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    path = settings.data_dir / f"worker-{settings.worker_id}.lock"
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict(
+                f"A worker named {settings.worker_id} already runs on {settings.data_dir}; stop it, or set TOPLOSS_WORKER_ID to another name."
+            ) from error
+        yield
+
+
+def is_running(settings: Settings) -> bool:
+    """Whether a worker of this name holds its lock on this machine."""
+    try:
+        with only_one(settings):
+            return False
+    except Conflict:
+        return True

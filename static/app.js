@@ -1,0 +1,269 @@
+// The review page: a key shows the next card at once, the answer travels behind it.
+// Everything here also works without this file, as plain forms and links.
+
+const review = () => document.getElementById("review");
+const cards = () => [...review().querySelectorAll(".card")];
+const current = () => review()?.querySelector(".card:not([hidden])");
+const idOf = (card) => card.dataset.sample;
+
+const HELD = 6;                                    // cards in the page, their images loaded
+const PAUSES = [500, 1000, 2000, 4000, 8000];      // ms between attempts to save an answer
+const outbox = [];                                 // what still has to reach the server, in order
+const answered = [];                               // cards answered in this page, for undo
+const skipped = new Set();
+let sending = false;
+let signedOut = false;
+let shownAt = 0;
+
+function newId() {  // crypto.randomUUID exists on https and localhost only
+  return crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+// ---- the deck
+
+function show(card) {
+  for (const each of cards()) each.hidden = each !== card;
+  document.getElementById("rest").hidden = Boolean(card);
+  review().classList.toggle("idle", !card);
+  if (!card) return;
+  card.querySelector("[name=client_id]").value = newId();
+  shownAt = performance.now();
+  document.getElementById("announce").textContent = card.dataset.said;
+}
+
+function step(by) {
+  const all = cards();
+  const next = all[all.indexOf(current()) + by];
+  if (next) show(next);
+}
+
+function leave(card) {  // take a card out of the deck and show the one after it
+  const next = card.nextElementSibling?.matches(".card") ? card.nextElementSibling : cards().find((each) => each !== card);
+  card.remove();
+  show(next);
+}
+
+function putBack(card) {
+  const twin = cards().find((each) => idOf(each) === idOf(card));
+  twin?.remove();
+  review().querySelector("#rest").before(card);
+  const first = cards()[0];
+  if (first !== card) first.before(card);
+  show(card);
+}
+
+function decide(card, answer) {
+  const form = card.querySelector("form");
+  const body = new URLSearchParams(new FormData(form));
+  body.set("answer", answer);
+  body.set("milliseconds", Math.round(performance.now() - shownAt));
+  skipped.delete(idOf(card));
+  leave(card);
+  answered.push(card);
+  post({ url: form.action, body, card });
+}
+
+function skip(card) {
+  skipped.add(idOf(card));
+  const last = cards().at(-1);
+  leave(card);
+  (last === card ? document.getElementById("rest") : last).after(card);
+  if (last === card) document.getElementById("rest").before(card);
+  if (!current()) show(card);
+  if (cards().filter((each) => !skipped.has(idOf(each))).length < HELD / 2) {
+    post({ url: `/d/${encodeURIComponent(review().dataset.name)}/review/claims`, body: new URLSearchParams() });
+  }
+}
+
+function undo() {
+  const last = outbox.at(-1);
+  const card = answered.pop();
+  if (card) putBack(card);
+  if (last?.card && last.card === card && !(sending && outbox.length === 1)) {
+    outbox.pop();  // it never left this page
+    return;
+  }
+  post({ url: document.getElementById("undo").action, body: new URLSearchParams(), undone: card ?? null });
+}
+
+// ---- the outbox
+
+function post(item) {
+  item.body.set("hold", HELD + skipped.size);
+  outbox.push(item);
+  if (!sending && !signedOut) send();
+}
+
+async function send() {
+  sending = true;
+  while (outbox.length) {
+    const item = outbox[0];
+    const outcome = await attempt(item);
+    if (outcome === "wait") break;
+    outbox.shift();
+    if (outcome !== "saved") {
+      const lost = outcome === "lost" ? [item, ...outbox.splice(0)] : [item];
+      if (item.undone?.isConnected) leave(item.undone);
+      for (const each of lost.reverse()) if (each.card) giveBack(each.card);
+      if (outcome === "lost") banner(`The server cannot be reached. ${lost.filter((each) => each.card).length} answers were not saved; their cards are shown again.`);
+    }
+  }
+  sending = false;
+}
+
+function giveBack(card) {
+  const index = answered.indexOf(card);
+  if (index >= 0) answered.splice(index, 1);
+  putBack(card);
+}
+
+async function attempt(item) {
+  for (let tried = 0; ; tried += 1) {
+    try {
+      const response = await fetch(item.url, {
+        method: "POST", body: item.body, headers: { "HX-Request": "true" }, keepalive: true, redirect: "manual", signal: AbortSignal.timeout(15000),
+      });
+      const text = await response.text();
+      if (response.ok) {
+        if (tried) banner("");
+        merge(text, item);
+        return "saved";
+      }
+      if (response.status === 401) {
+        signedOut = true;
+        banner("You are signed out; your answers wait in this page. Sign in in another tab, then", "Go on", () => { signedOut = false; send(); });
+        return "wait";
+      }
+      if (response.status < 500 && response.status !== 429) {
+        banner(`Not saved: ${new DOMParser().parseFromString(text, "text/html").body.textContent.trim()}`);
+        return "refused";
+      }
+    } catch { /* no connection, or too slow: try again */ }
+    if (tried >= PAUSES.length) return "lost";
+    if (tried >= 1) banner(`${outbox.length} answers are not saved yet; trying again…`);
+    await new Promise((done) => setTimeout(done, PAUSES[tried]));
+  }
+}
+
+function merge(html, item) {
+  const answer = new DOMParser().parseFromString(html, "text/html").getElementById("review");
+  if (!answer) return;
+  const undone = answer.dataset.undone;
+  if (item.undone && undone !== idOf(item.undone) && item.undone.isConnected) leave(item.undone);
+  for (const part of ["status", "tray"]) document.getElementById(part).replaceWith(answer.querySelector(`#${part}`));
+  const known = new Set([...cards(), ...outbox.filter((each) => each.card).map((each) => each.card)].map(idOf));
+  for (const card of answer.querySelectorAll(".card")) {
+    if (known.has(idOf(card))) continue;
+    card.hidden = true;
+    review().querySelector("#rest").before(card);
+    card.querySelector("img").decode().catch(() => {});
+    if (idOf(card) === undone) putBack(card);
+  }
+  const rest = document.getElementById("rest");
+  rest.replaceWith(answer.querySelector("#rest"));
+  if (!current()) show(cards()[0]);
+  document.getElementById("rest").hidden = Boolean(current());
+  window.htmx?.process(document.getElementById("rest"));
+}
+
+function banner(words, label, action) {
+  const messages = document.getElementById("messages");
+  messages.replaceChildren();
+  if (!words) return;
+  const line = document.createElement("p");
+  line.className = "message";
+  line.setAttribute("role", "alert");
+  line.textContent = `${words} `;
+  const button = document.createElement("button");
+  button.textContent = label ?? "Close";
+  button.onclick = () => { banner(""); action?.(); };
+  line.append(button);
+  messages.append(line);
+}
+
+// ---- what people do
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.id === "undo") {
+    event.preventDefault();
+    undo();
+  } else if (form.matches(".card .panel") && current()) {
+    event.preventDefault();
+    const answer = event.submitter?.value;
+    const byKeyboard = document.activeElement === event.submitter && event.submitter.matches(":focus-visible");
+    const place = [...form.querySelectorAll("button")].indexOf(event.submitter);
+    if (answer) decide(form.closest(".card"), answer);
+    if (byKeyboard) current()?.querySelectorAll(".panel button")[place]?.focus({ preventScroll: true });
+  }
+});
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-skip]") || !current()) return;
+  event.preventDefault();
+  skip(current());
+});
+
+const press = (selector) => current()?.querySelector(selector)?.click();
+const ACTIONS = {
+  q: () => press("[value=keep]"), a: () => press("[value=keep]"), w: () => press("[data-accept]"),
+  e: () => press("[value=delete]"), x: () => press("[value=delete]"), n: () => press("[value=unsure]"), f: () => press("[value=unsure]"),
+  " ": () => press("[data-skip]"), z: undo, backspace: undo,
+  arrowright: () => step(1), arrowleft: () => step(-1),
+  b: () => document.body.classList.add("blind"),
+  "?": () => document.getElementById("keys").togglePopover(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.repeat || event.isComposing || event.altKey || localStorage.keysOff) return;
+  if (event.target.matches("input, textarea, select, [contenteditable]")) return;
+  const open = document.querySelector(":popover-open, dialog[open]");
+  if (open && !(event.key === "?" && open.id === "keys")) return;
+  if (event.key === " " && event.target.closest("button, a, summary")) return;  // Space presses what has the focus
+  const withControl = event.ctrlKey || event.metaKey;
+  const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
+  if (digit && !withControl) {
+    const chosen = current()?.querySelector(`[data-key="${event.shiftKey ? "s" : ""}${digit[1]}"]`);
+    if (chosen) event.preventDefault();
+    chosen?.click();
+    return;
+  }
+  // A keyboard of another script has its Latin letters by place only.
+  const name = /^[a-z]$/i.test(event.key) || event.key.length > 1 || /[ ?]/.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
+  if ((withControl && name !== "z") || (event.shiftKey && name !== "?") || !Object.hasOwn(ACTIONS, name)) return;
+  event.preventDefault();
+  ACTIONS[name]();
+});
+
+const unblind = () => document.body.classList.remove("blind");
+document.addEventListener("keyup", (event) => { if (event.key.toLowerCase() === "b" || event.code === "KeyB") unblind(); });
+window.addEventListener("blur", unblind);
+window.addEventListener("beforeunload", (event) => { if (outbox.length) event.preventDefault(); });
+
+// ---- choices that this browser remembers
+
+function remember(name, on) {
+  if (on) localStorage[name] = "1"; else delete localStorage[name];
+}
+
+const sharp = document.getElementById("sharp");
+const isSharp = () => { const image = current()?.querySelector("img"); return Boolean(image) && getComputedStyle(image).imageRendering === "pixelated"; };
+function setPixels(how) {  // "sharp", "smooth", or what suits each image's size
+  if (how) localStorage.pixels = how;
+  document.body.classList.toggle("sharp", localStorage.pixels === "sharp");
+  document.body.classList.toggle("smooth", localStorage.pixels === "smooth");
+  sharp.setAttribute("aria-pressed", String(isSharp()));
+}
+sharp?.addEventListener("click", () => setPixels(isSharp() ? "smooth" : "sharp"));
+if (sharp) setPixels();
+
+const keysOn = document.getElementById("keys-on");
+keysOn?.addEventListener("change", () => { remember("keysOff", !keysOn.checked); document.body.classList.toggle("keys-off", !keysOn.checked); });
+if (keysOn) {
+  keysOn.checked = !localStorage.keysOff;
+  document.body.classList.toggle("keys-off", Boolean(localStorage.keysOff));
+}
+
+document.documentElement.classList.add("scripting");
+document.addEventListener("htmx:afterSwap", () => { if (review() && current()) show(current()); });
+if (review() && current()) show(current());

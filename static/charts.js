@@ -1,0 +1,51 @@
+// Draws the line charts of a run's page with uPlot. The numbers stand in a table below each chart.
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function draw(place) {
+  const { across, x, lines, log, mark, low } = JSON.parse(place.dataset.chart);
+  const decades = (_, ticks) => ticks.map((t) => (Number.isInteger(Math.log10(t)) ? t : null));
+  const line = { stroke: colour("--line"), width: 1 };
+  const lineX = log ? { ...line, filter: decades } : line;
+  const axis = { stroke: colour("--muted"), grid: line, ticks: line, font: "12px system-ui, sans-serif" };
+  const strokes = [colour("--muted"), colour("--accent")];
+  const names = Object.keys(lines);
+  const series = names.map((label, i) => {
+    const stroke = names.length === 1 ? strokes[1] : strokes[i % 2];
+    return { label, stroke, width: 2, dash: names.length > 1 && i === 0 ? [6, 4] : undefined, points: { show: x.length < 30, size: 6, fill: stroke },
+      value: (_, y) => (y == null ? "–" : y.toPrecision(4)) };
+  });
+  const values = names.flatMap((name) => lines[name]).filter((y) => y != null);
+  const top = log ? Math.min(Math.max(...values), 2 * values[0]) : Math.max(...values);  // a finder ends where the loss explodes
+  const span = top - Math.min(...values) || 1;
+  place.replaceChildren();
+  new uPlot({
+    width: place.clientWidth, height: place.clientHeight - 30,
+    scales: {
+      x: { time: false, distr: log ? 3 : 1, range: !log && x.length < 30 ? [x[0] - 0.3, x.at(-1) + 0.3] : undefined },
+      y: { range: [low ?? Math.min(...values) - 0.08 * span, top + 0.08 * span] },
+    },
+    axes: [
+      { ...axis, grid: lineX, ticks: lineX, label: across, labelSize: 20, labelFont: axis.font, filter: log ? decades : undefined, incrs: log ? undefined : [1, 2, 5, 10, 20, 50, 100], values: log ? (_, ticks) => ticks.map((t) => (t == null ? "" : t.toExponential(0))) : undefined },
+      { ...axis, size: 52 },
+    ],
+    series: [{ label: across, value: (_, at) => (at == null ? "–" : log ? at.toExponential(2) : String(at)) }, ...series],
+    hooks: mark ? { draw: [(plot) => {
+      const at = plot.valToPos(mark, "x", true);
+      plot.ctx.save();
+      plot.ctx.strokeStyle = colour("--strong-line");
+      plot.ctx.setLineDash([4, 4]);
+      plot.ctx.beginPath();
+      plot.ctx.moveTo(at, plot.bbox.top);
+      plot.ctx.lineTo(at, plot.bbox.top + plot.bbox.height);
+      plot.ctx.stroke();
+      plot.ctx.restore();
+    }] } : {},
+  }, [x, ...names.map((name) => lines[name])], place);
+}
+
+const drawAll = () => document.querySelectorAll("[data-chart]").forEach(draw);
+let waiting;
+drawAll();
+addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(drawAll, 100); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);

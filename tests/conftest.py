@@ -1,0 +1,187 @@
+"""Fixtures: every database test runs on SQLite and on PostgreSQL, servers are real and stopped by their own id."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from fastapi.testclient import TestClient
+from sqlalchemy import create_engine, text
+
+from app.accounts.models import User
+from app.accounts.tokens import create_token
+from app.accounts.users import add_user
+from app.db import Database
+from app.main import create_app
+from app.migrating import migrate
+from app.schema import Base
+from app.settings import Settings
+from tests import postgres
+from tests.factories import Made, make_dataset
+from tests.servers import Server, start_server
+
+# One thread each: two spinning OpenMP teams are slower than one thread when tests run side by side.
+os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", TOPLOSS_WORKER_THREADS="1")
+PASSWORD = "correct horse"  # noqa: S105 - of users that live as long as a test
+
+
+def missing(what: str, how: str) -> None:
+    """Skip with a line that says how to enable; where everything must run, fail."""
+    if os.environ.get("CI") or os.environ.get("TOPLOSS_TEST_ALL"):
+        pytest.fail(f"{what} is missing: {how}")
+    pytest.skip(f"{what} is missing: {how}")
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same argon2id with the least work: a test makes three people and signs them in."""
+    monkeypatch.setattr("app.accounts.users._hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    migrate(f"sqlite:///{path}")
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL of our own (or of TOPLOSS_TEST_POSTGRES), migrated."""
+    given = os.environ.get("TOPLOSS_TEST_POSTGRES")
+    if given:
+        migrate(given)
+        yield given
+        return
+    if not postgres.available():
+        missing("PostgreSQL", "as root, apt-get install postgresql; or set TOPLOSS_TEST_POSTGRES to the URL of an empty test database.")
+    with postgres.run() as url:
+        migrate(url)
+        yield url
+
+
+@pytest.fixture
+def empty_postgres(postgres_server: str) -> str:
+    """The PostgreSQL with every table empty and every sequence at its start."""
+    engine = create_engine(postgres_server)
+    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        connection.execute(text("DROP SCHEMA IF EXISTS dbos CASCADE"))
+    engine.dispose()
+    return postgres_server
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated, empty SQLite file of the test's own."""
+    path = tmp_path / "data" / "toploss.db"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty, migrated database of either kind."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "empty_postgres")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty database of either kind."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def settings(database: Database, tmp_path: Path) -> Settings:
+    """Settings for a test's own data folder and database."""
+    url = database.url.render_as_string(hide_password=False)
+    return Settings(_env_file=None, data_dir=tmp_path / "data", database_url=url, secret_key="of this test alone")  # type: ignore[call-arg]
+
+
+@dataclass(frozen=True)
+class People:
+    """Who is there, with an API token each."""
+
+    admin: User
+    annotator: User
+    other: User
+    tokens: dict[str, str]
+
+
+@pytest.fixture
+def people(database: Database, settings: Settings) -> People:
+    """An admin, ada, and two annotators, ann and bob."""
+    with database.write() as session:
+        users = {name: add_user(session, name=name, role="admin" if name == "ada" else "annotator", password=PASSWORD) for name in
+                 ("ada", "ann", "bob")}
+        tokens = {name: create_token(session, user=user, name="test", key=settings.secret()) for name, user in users.items()}
+    return People(users["ada"], users["ann"], users["bob"], tokens)
+
+
+@pytest.fixture
+def visitor(settings: Settings, database: Database) -> Iterator[TestClient]:
+    """Somebody who is not signed in."""
+    with TestClient(create_app(settings, database), follow_redirects=False, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def api(settings: Settings, database: Database, people: People) -> Iterator[dict[str, TestClient]]:
+    """A script each for ada (admin), ann and bob (annotators), with their API tokens."""
+    app = create_app(settings, database)
+    yield {
+        name: TestClient(app, headers={"authorization": f"Bearer {token}"}, raise_server_exceptions=False)
+        for name, token in people.tokens.items()
+    }
+
+
+@pytest.fixture
+def browser_of(settings: Settings, database: Database, people: People) -> Iterator[dict[str, TestClient]]:
+    """A browser without JavaScript each for ada (admin), ann and bob, signed in through the log-in form."""
+    app = create_app(settings, database)
+    clients = {}
+    for name in people.tokens:
+        client = TestClient(app, follow_redirects=False, raise_server_exceptions=False, headers={"sec-fetch-site": "same-origin"})
+        answer = client.post("/login", data={"name": name, "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+        clients[name] = client
+    yield clients
+
+
+@pytest.fixture
+def made(database: Database, tmp_path: Path) -> Made:
+    """A data set named faces of 24 small images with a finished run's ranking."""
+    return make_dataset(database, tmp_path / "images")
+
+
+@pytest.fixture
+def server(sqlite_url: str, tmp_path: Path) -> Iterator[Server]:
+    """A real server process without a worker on a free port of 127.0.0.1."""
+    with start_server(tmp_path / "data", database_url=sqlite_url) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where the machine's own Chromium is."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        missing("Chromium", "as root, apt-get install chromium.")
+    assert path is not None
+    subprocess.run([path, "--version"], check=True, capture_output=True)
+    return path
+
+

@@ -1,0 +1,104 @@
+"""One file's bytes: facts or a reason."""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from app.datasets.inspection import Facts, Rejected, allow_pixels, inspect
+
+
+def encoded(kind: str = "PNG", *, mode: str = "RGB", size: tuple[int, int] = (20, 10), frames: int = 1, **options: Any) -> bytes:
+    pictures = [Image.effect_noise(size, 50 + i).convert(mode) for i in range(frames)]
+    file = io.BytesIO()
+    pictures[0].save(file, kind, **({"save_all": True, "append_images": pictures[1:]} if frames > 1 else {}), **options)
+    return file.getvalue()
+
+
+def reason(content: bytes, *, max_pixels: int = 1_000_000) -> str:
+    with pytest.raises(Rejected) as refusal:
+        inspect(content, max_pixels=max_pixels)
+    return refusal.value.reason
+
+
+def header_only_png(width: int, height: int) -> bytes:
+    """A PNG that claims a size and has no pixels: what a bomb looks like from outside."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"])
+def test_usual_formats_are_images(kind: str) -> None:
+    content = encoded(kind)
+    facts = inspect(content, max_pixels=1000)
+    assert (facts.width, facts.height, facts.bytes, facts.format) == (20, 10, len(content), kind)
+
+
+def test_facts_are_of_the_file_not_of_a_conversion() -> None:
+    assert inspect(encoded("PNG", mode="L"), max_pixels=1000).mode == "L"
+    assert inspect(encoded("PNG", mode="LA"), max_pixels=1000).mode == "LA"
+    assert len(inspect(encoded(), max_pixels=1000).sha256) == 64
+
+
+def test_a_cameras_jpeg_with_a_preview_is_one_image() -> None:
+    assert inspect(encoded("MPO", frames=2), max_pixels=1000).format == "MPO"
+
+
+def test_an_empty_file_is_told_apart() -> None:
+    assert reason(b"") == "empty"
+
+
+@pytest.mark.parametrize("content", [b"hello", b"\0" * 100, b"PK\3\4 a zip", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"])
+def test_what_is_no_image_is_no_image(content: bytes) -> None:
+    assert reason(content) == "not an image"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"])
+def test_half_an_image_is_damaged(kind: str) -> None:
+    content = encoded(kind, size=(80, 80))
+    assert reason(content[: len(content) // 2]).startswith("truncated or damaged")
+
+
+def test_a_png_with_a_wrong_checksum_is_damaged() -> None:
+    content = bytearray(encoded("PNG", size=(80, 80)))
+    content[len(content) // 2] ^= 0xFF
+    assert reason(bytes(content)).startswith("truncated or damaged")
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_several_frames_are_animated(kind: str) -> None:
+    assert reason(encoded(kind, frames=3)).startswith("animated")
+
+
+def test_more_pixels_than_allowed_are_refused_with_their_size() -> None:
+    assert reason(encoded(size=(20, 10)), max_pixels=199) == "too large: 20 x 10 pixels, more than 199"
+    assert inspect(encoded(size=(20, 10)), max_pixels=200).width == 20
+
+
+@pytest.mark.parametrize("side", [12_000, 60_000])  # beyond the limit at which Pillow warns, and at which it raises
+def test_a_bomb_is_refused_by_its_header(side: int) -> None:
+    assert reason(header_only_png(side, side)).startswith("too large")
+
+
+def test_pillows_own_limit_gives_way_to_a_larger_one_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    allow_pixels(50)
+    assert Image.MAX_IMAGE_PIXELS == 100
+    allow_pixels(300)
+    assert inspect(encoded(size=(20, 10)), max_pixels=300).width == 20
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[:40], lambda c: c[:20] + b"\xff" * 50 + c[70:], lambda c: c[::-1]])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"])
+def test_whatever_is_wrong_with_a_file_it_is_a_reason_and_no_crash(kind: str, damage: Callable[[bytes], bytes]) -> None:
+    try:
+        assert isinstance(inspect(damage(encoded(kind)), max_pixels=1000), Facts)
+    except Rejected as refusal:
+        assert refusal.reason

@@ -1,0 +1,71 @@
+"""Names: what is clutter, what is unreadable, and class names as folder names."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.datasets.naming import class_name, folder_name, is_clutter, name_problem, printable
+
+NASTY = ["a/b", "..a", ".hidden", "con", "COM1.x", "nul", "what?", "a:b", "100%", "%2F", " space ", "dot.", "__MACOSX", "Thumbs.db", "猫", "a\\b"]
+readable = st.text(min_size=1).filter(lambda name: not name_problem(name.replace("/", "_")))
+
+
+@given(readable)
+def test_every_class_name_comes_back_from_its_folder_name(name: str) -> None:
+    assert class_name(folder_name(name)) == name
+
+
+@given(readable)
+def test_a_folder_name_is_safe_on_every_system(name: str) -> None:
+    folder = folder_name(name)
+    assert not set(folder) & set('/\\<>:"|?*')
+    assert not folder.startswith((".", " "))
+    assert not folder.endswith((".", " "))
+    assert not is_clutter(folder)
+    assert not name_problem(folder)
+
+
+@given(readable, readable)
+def test_two_classes_never_share_a_folder(one: str, other: str) -> None:
+    assert (folder_name(one) == folder_name(other)) == (one == other)
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_nasty_names_come_back_too(name: str) -> None:
+    assert class_name(folder_name(name)) == name
+
+
+@pytest.mark.parametrize("device", ["con", "CON", "nul.txt", "com1", "LPT9.png", "aux"])
+def test_windows_devices_are_escaped(device: str) -> None:
+    assert folder_name(device).startswith("%")
+
+
+@pytest.mark.parametrize("name", ["happy", "Happy face", "snow-leopard", "a_b.c", "猫", "naïve"])
+def test_a_safe_name_is_its_own_folder(name: str) -> None:
+    assert folder_name(name) == name
+
+
+@pytest.mark.parametrize("folder", ["50%20off", "%41", "100%", "%00", "%0A", "%zz", "%2f", "%2E%2E", "%FF"])
+def test_a_folder_that_only_looks_escaped_is_its_own_class(folder: str) -> None:
+    assert class_name(folder) == folder
+
+
+@pytest.mark.parametrize("path", ["cat/../dog/1.png", "../1.png", "/etc/1.png", "cat//1.png", "./cat/1.png"])
+def test_paths_that_wander_are_unsafe(path: str) -> None:
+    assert name_problem(path).startswith("unsafe name")
+
+
+@pytest.mark.parametrize("path", ["cat/a\nb.png", "cat/\x00.png", "cat/\udcff.png", "ca\x85t/1.png", "cat/\u2028.png"])
+def test_control_characters_and_undecodable_bytes_are_unreadable(path: str) -> None:
+    assert name_problem(path).startswith("unreadable name")
+    assert not name_problem(printable(path))  # it can be shown and stored, as PostgreSQL and UTF-8 ask
+
+
+@pytest.mark.parametrize("path", ["cat/.DS_Store", "__MACOSX/cat/._1.png", "cat/Thumbs.db", ".git/x.png", "cat/.hidden.png", "Desktop.ini"])
+def test_clutter_is_recognised(path: str) -> None:
+    assert is_clutter(path)
+
+
+@pytest.mark.parametrize("path", ["../1.png", "cat/./1.png", "cat/1.png"])
+def test_a_path_that_wanders_is_no_clutter_but_is_listed(path: str) -> None:
+    assert not is_clutter(path)

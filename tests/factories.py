@@ -1,0 +1,88 @@
+"""Small, real data for tests: image files on disk, an imported data set, a stored ranking."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from app.datasets.importing import create_dataset, import_images
+from app.datasets.versions import labels_of, latest_version
+from app.db import Database
+from app.ml.recipes import RECIPES
+from app.ranking.rankings import add_to_ranking, ranking_rows
+from app.training.folds import assign_folds
+from app.training.models import Epoch
+from app.training.runs import end_run, record_epoch, request_run, start_run
+
+CLASSES = ("cat", "dog", "owl")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What `make_dataset` made."""
+
+    name: str
+    dataset_id: int
+    version_id: int
+    run_id: int
+    sample_ids: tuple[int, ...]  # by id
+    paths: tuple[str, ...]  # by id
+    ranked: tuple[int, ...]  # sample ids, the most suspicious first
+
+
+def write_images(folder: Path, *, per_class: int = 6, splits: tuple[str, ...] = ("train", "valid"), size: int = 16, seed: int = 0) -> Path:
+    """A folder of class folders with small noise images; a class has its own brightness, so that a network can learn it."""
+    random = np.random.default_rng(seed)
+    for split in splits:
+        for position, name in enumerate(CLASSES):
+            for i in range(per_class if split == "train" else max(1, per_class // 3)):
+                pixels = random.normal(60 + 70 * position, 20, (size, size, 3)).clip(0, 255).astype(np.uint8)
+                path = folder / split / name / f"{i:03}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+    return folder
+
+
+def import_folder(database: Database, folder: Path, *, name: str = "faces") -> int:
+    """Import it; the answer is the data set's id."""
+    with database.write() as session:
+        dataset = create_dataset(session, name=name, source=str(folder))
+    import_images(database, dataset_id=dataset.id, max_pixels=10_000_000, on_progress=lambda *_: None, should_stop=lambda: False)
+    return dataset.id
+
+
+def make_dataset(database: Database, folder: Path, *, name: str = "faces", per_class: int = 6, wrong: int = 10) -> Made:
+    """A data set whose run predicts another class for the first `wrong` samples, the first of them most surely."""
+    dataset_id = import_folder(database, write_images(folder, per_class=per_class), name=name)
+    with database.read() as session:
+        version = latest_version(session, dataset_id=dataset_id)
+    run_id = make_run(database, dataset_id, version.id, wrong=wrong)
+    with database.read() as session:
+        samples = labels_of(session, version_id=version.id)
+        from app.ranking.rankings import top_losses
+
+        ranked = tuple(sample.sample_id for sample in top_losses(session, run_id=run_id, limit=10_000))
+    return Made(name, dataset_id, version.id, run_id, tuple(int(i) for i in samples.sample_ids), tuple(samples.paths), ranked)
+
+
+def make_run(database: Database, dataset_id: int, version_id: int, *, wrong: int, parent_id: int | None = None, seed: int = 0) -> int:
+    """A finished run with a ranking made by hand."""
+    with database.write() as session:
+        run = request_run(session, dataset_id=dataset_id, version_id=version_id, recipe=RECIPES["quick"], weights="none",
+                          parent_id=parent_id, seed=seed, user_id=None)
+        start_run(session, run_id=run.id)
+        samples = labels_of(session, version_id=version_id)
+        n = len(samples.sample_ids)
+        favourite = np.where(np.arange(n) < wrong, (samples.labels + 1) % len(CLASSES), samples.labels)
+        logits = np.zeros((n, len(CLASSES)), dtype=np.float32)
+        logits[np.arange(n), favourite] = np.linspace(5, 1, n)
+        log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        folds = assign_folds(samples.sha256, folds=2)
+        folds[np.array(samples.splits) == "valid"] = -1
+        rows = ranking_rows(run.id, sample_ids=samples.sample_ids, paths=samples.paths, labels=samples.labels,
+                            log_probs=log_probs.astype(np.float32), folds=folds)
+        add_to_ranking(session, rows=list(rows))
+        record_epoch(session, Epoch(run_id=run.id, fold=-1, epoch=0, train_loss=1.0, valid_loss=1.1, error_rate=0.4, seconds=2.0))
+        end_run(session, run_id=run.id, state="finished")
+    return run.id

@@ -1,0 +1,188 @@
+import threading
+import uuid
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from app.datasets.models import Sample
+from app.db import Database
+from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.review.consensus import Entry, fold
+from app.review.decisions import decide, history, recent, standing_decisions, undo, undo_last
+from app.review.models import Decision, SampleReview
+from tests.conftest import People
+from tests.factories import Made
+
+
+def answer(database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None, client_id: str = "") -> int:
+    with database.write() as session:
+        decision, _ = decide(
+            session, dataset_id=made.dataset_id, user_id=user_id, sample_id=sample, verdict=verdict, label=label,
+            client_id=client_id or str(uuid.uuid4()),
+        )
+        return decision.id
+
+
+def state(database: Database, sample: int) -> tuple[str, int | None] | None:
+    with database.read() as session:
+        review = session.get(SampleReview, sample)
+        return (review.verdict, review.label) if review else None
+
+
+def test_a_relabel_moves_the_sample_and_keeps_the_given_label(database: Database, made: Made, people: People) -> None:
+    sample = made.ranked[0]
+    answer(database, made, people.annotator.id, sample, "relabel", "owl")
+    assert state(database, sample) == ("relabel", 2)
+    with database.read() as session:
+        assert session.get_one(Sample, sample).given_label == 0
+
+
+def test_a_deletion_has_no_label_and_an_undo_brings_the_given_one_back(database: Database, made: Made, people: People) -> None:
+    sample = made.ranked[0]
+    decision = answer(database, made, people.annotator.id, sample, "delete")
+    assert state(database, sample) == ("delete", None)
+    with database.write() as session:
+        undo(session, user_id=people.annotator.id, decision_id=decision)
+    assert state(database, sample) is None
+
+
+def test_the_same_client_id_is_recorded_once(database: Database, made: Made, people: People) -> None:
+    first = answer(database, made, people.annotator.id, made.ranked[0], "keep", client_id="one")
+    second = answer(database, made, people.annotator.id, made.ranked[0], "keep", client_id="one")
+    assert first == second
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Decision)) == 1
+
+
+def test_a_client_id_used_for_something_else_is_refused(database: Database, made: Made, people: People) -> None:
+    answer(database, made, people.annotator.id, made.ranked[0], "keep", client_id="one")
+    with pytest.raises(Conflict, match="client id"):
+        answer(database, made, people.annotator.id, made.ranked[0], "delete", client_id="one")
+
+
+def test_two_people_may_use_the_same_client_id(database: Database, made: Made, people: People) -> None:
+    first = answer(database, made, people.annotator.id, made.ranked[0], "keep", client_id="one")
+    assert answer(database, made, people.other.id, made.ranked[0], "delete", client_id="one") != first
+
+
+def test_relabelling_to_the_given_label_is_keeping_it(database: Database, made: Made, people: People) -> None:
+    answer(database, made, people.annotator.id, made.ranked[0], "relabel", "cat")
+    assert state(database, made.ranked[0]) == ("keep", 0)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "label", "words"),
+    [("destroy", None, "no verdict"), ("relabel", None, "needs the label"), ("relabel", "cow", "no class"), ("keep", "owl", "Only a relabel")],
+)
+def test_a_decision_that_makes_no_sense_is_refused_in_words(
+    database: Database, made: Made, people: People, verdict: str, label: str | None, words: str
+) -> None:
+    with pytest.raises(Invalid, match=words):
+        answer(database, made, people.annotator.id, made.ranked[0], verdict, label)
+
+
+def test_a_sample_of_nowhere_is_refused(database: Database, made: Made, people: People) -> None:
+    with pytest.raises(NotFound):
+        answer(database, made, people.annotator.id, 999_999, "keep")
+
+
+def test_a_decision_remembers_the_ranking_that_showed_the_sample(database: Database, made: Made, people: People) -> None:
+    answer(database, made, people.annotator.id, made.ranked[2], "keep")
+    with database.read() as session:
+        decision = history(session, sample_id=made.ranked[2])[0]
+        assert (decision.run_id, decision.rank) == (made.run_id, 3)
+
+
+def test_nobody_undoes_somebody_elses_decision(database: Database, made: Made, people: People) -> None:
+    decision = answer(database, made, people.annotator.id, made.ranked[0], "keep")
+    with database.write() as session, pytest.raises(Forbidden):
+        undo(session, user_id=people.other.id, decision_id=decision)
+
+
+def test_undoing_twice_is_undoing_once(database: Database, made: Made, people: People) -> None:
+    decision = answer(database, made, people.annotator.id, made.ranked[0], "keep")
+    for _ in range(2):
+        with database.write() as session:
+            undo(session, user_id=people.annotator.id, decision_id=decision)
+    with database.read() as session:
+        assert [row.verdict for row in history(session, sample_id=made.ranked[0])] == ["keep", "undo"]
+
+
+def test_undo_goes_back_as_far_as_ones_own_work_goes(database: Database, made: Made, people: People) -> None:
+    samples = made.ranked[:3]
+    for sample in samples:
+        answer(database, made, people.annotator.id, sample, "keep")
+    answer(database, made, people.other.id, made.ranked[5], "keep")
+    undone = []
+    for _ in range(4):
+        with database.write() as session:
+            decision = undo_last(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
+            undone.append(decision.sample_id if decision else None)
+    assert undone == [samples[2], samples[1], samples[0], None]
+    assert state(database, made.ranked[5]) == ("keep", 0)
+
+
+def test_the_last_decisions_are_shown_newest_first_without_undone_ones(database: Database, made: Made, people: People) -> None:
+    for sample in made.ranked[:3]:
+        answer(database, made, people.annotator.id, sample, "relabel", "owl")
+    with database.write() as session:
+        undo_last(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
+    with database.read() as session:
+        shown = recent(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
+    assert [(item.sample_id, item.label) for item in shown] == [(made.ranked[1], "owl"), (made.ranked[0], "owl")]
+
+
+def test_eight_people_at_once_lose_no_decision_and_the_state_is_the_fold(database: Database, made: Made, people: People) -> None:
+    errors: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for i in range(5):
+                user = people.annotator.id if number % 2 else people.other.id
+                answer(database, made, user, made.ranked[i], ("keep", "delete", "unsure")[(number + i) % 3])
+        except BaseException as error:  # noqa: BLE001 - shown by the assertion below
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Decision)) == 40
+        for sample in made.ranked[:5]:
+            assert len(standing_decisions(session, sample_id=sample)) == 8
+    assert_column_is_fold(database, made)
+
+
+def assert_column_is_fold(database: Database, made: Made) -> None:
+    with database.read() as session:
+        for sample in session.scalars(select(Sample).where(Sample.dataset_id == made.dataset_id)):
+            log = [Entry(d.id, d.verdict, d.label, d.undoes_id) for d in history(session, sample_id=sample.id)]
+            expected = fold(log, given_label=sample.given_label)
+            column = session.get(SampleReview, sample.id)
+            found = None if column is None else (column.decision_id, column.verdict, column.label, column.reviews)
+            assert found == (None if expected is None else (expected.decision, expected.verdict, expected.label, expected.reviews))
+
+
+steps = st.lists(
+    st.tuples(st.integers(0, 2), st.booleans(), st.sampled_from(["keep", "delete", "unsure", "cat", "dog", "owl", "undo"])), max_size=15
+)
+
+
+@given(steps)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_people_do_the_column_is_the_fold(database: Database, made: Made, people: People, steps: list) -> None:  # noqa: ANN001
+    for index, first, action in steps:
+        user = people.annotator.id if first else people.other.id
+        if action == "undo":
+            with database.write() as session:
+                undo_last(session, dataset_id=made.dataset_id, user_id=user)
+        elif action in ("cat", "dog", "owl"):
+            answer(database, made, user, made.ranked[index], "relabel", action)
+        else:
+            answer(database, made, user, made.ranked[index], action)
+    assert_column_is_fold(database, made)
