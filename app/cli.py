@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -269,6 +269,7 @@ def _settings() -> Settings:
 @contextmanager
 def _database() -> "Iterator[Database]":
     """The migrated database."""
+    import app.tables  # noqa: F401 - registers them
     from app.db import Database
     from app.migrating import migrate
 
@@ -318,7 +319,7 @@ def _tell_end(progress: "RunProgress") -> None:
         typer.echo(progress.message)
 
 
-def _progress_line():  # type: ignore[no-untyped-def]  # noqa: ANN202 - a closure over the last thing shown
+def _progress_line() -> "Callable[[str, int, int], None]":
     """A line that is rewritten on a terminal, and a line per stage in a log."""
     last = ""
 

@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
+from sqlalchemy import text
 from starlette.responses import Response
 from starlette.types import Scope
 
+import app.tables  # noqa: F401 - registers them
 from app.accounts.attempts import Attempts
 from app.db import Database
 from app.settings import Settings
@@ -46,6 +48,14 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.attempts = Attempts()
     app.add_middleware(Security)
     errors.register(app)
+
+    @app.get("/healthz", include_in_schema=False)
+    def healthz() -> dict[str, str]:
+        """For load balancers: the process answers and its database does too."""
+        with owned.read() as session:
+            session.execute(text("SELECT 1"))
+        return {"status": "ok"}
+
     for router in public_routers:
         app.include_router(router)
     members = APIRouter(dependencies=[Depends(signed_in)])

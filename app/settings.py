@@ -40,7 +40,8 @@ class Settings(BaseSettings):
         "Give every worker of a cluster its own.",
     )
     worker_threads: int = Field(
-        0, ge=0, description="CPU threads a training uses; 0 means one per core.",
+        0, ge=0, description="CPU threads a training uses; 0 means all cores but one: when anything else runs, a thread too many makes "
+        "training several times slower.",
     )
     lease_minutes: float = Field(15.0, gt=0, description="Minutes a claimed card stays with its annotator.")
     session_days: float = Field(14.0, gt=0, description="Days after which a log-in ends.")

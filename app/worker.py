@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import app.tables  # noqa: F401 - registers them
 from app.db import Database
 from app.errors import Conflict
 from app.jobs import requests

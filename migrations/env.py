@@ -1,13 +1,9 @@
 """Alembic's environment: the tables are those of the app's models."""
 
-from importlib import import_module
-
 from alembic import context
 
+import app.tables  # noqa: F401 - registers them
 from app.schema import Base
-
-for package in ("accounts", "datasets", "jobs", "ranking", "review", "training"):
-    import_module(f"app.{package}.models")
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -37,8 +37,12 @@ function step(by) {
   if (next) show(next);
 }
 
+function after(card) {
+  return card.nextElementSibling?.matches(".card") ? card.nextElementSibling : cards().find((each) => each !== card);
+}
+
 function leave(card) {  // take a card out of the deck and show the one after it
-  const next = card.nextElementSibling?.matches(".card") ? card.nextElementSibling : cards().find((each) => each !== card);
+  const next = after(card);
   card.remove();
   show(next);
 }
@@ -46,9 +50,7 @@ function leave(card) {  // take a card out of the deck and show the one after it
 function putBack(card) {
   const twin = cards().find((each) => idOf(each) === idOf(card));
   twin?.remove();
-  review().querySelector("#rest").before(card);
-  const first = cards()[0];
-  if (first !== card) first.before(card);
+  (cards()[0] ?? document.getElementById("rest")).before(card);
   show(card);
 }
 
@@ -63,15 +65,13 @@ function decide(card, answer) {
   post({ url: form.action, body, card });
 }
 
-function skip(card) {
+function skip(card) {  // to the end of the deck; when only skipped cards are left to come, ask for more
+  const next = after(card) ?? card;
   skipped.add(idOf(card));
-  const last = cards().at(-1);
-  leave(card);
-  (last === card ? document.getElementById("rest") : last).after(card);
-  if (last === card) document.getElementById("rest").before(card);
-  if (!current()) show(card);
+  document.getElementById("rest").before(card);
+  show(next);
   if (cards().filter((each) => !skipped.has(idOf(each))).length < HELD / 2) {
-    post({ url: `/d/${encodeURIComponent(review().dataset.name)}/review/claims`, body: new URLSearchParams() });
+    post({ url: `/d/${review().dataset.name}/review/claims`, body: new URLSearchParams() });
   }
 }
 
@@ -81,6 +81,7 @@ function undo() {
   if (card) putBack(card);
   if (last?.card && last.card === card && !(sending && outbox.length === 1)) {
     outbox.pop();  // it never left this page
+    count();
     return;
   }
   post({ url: document.getElementById("undo").action, body: new URLSearchParams(), undone: card ?? null });
@@ -91,7 +92,12 @@ function undo() {
 function post(item) {
   item.body.set("hold", HELD + skipped.size);
   outbox.push(item);
+  count();
   if (!sending && !signedOut) send();
+}
+
+function count() {  // how many answers are on their way, for styles and tests
+  document.body.dataset.unsaved = outbox.length;
 }
 
 async function send() {
@@ -101,10 +107,12 @@ async function send() {
     const outcome = await attempt(item);
     if (outcome === "wait") break;
     outbox.shift();
+    count();
     if (outcome !== "saved") {
       const lost = outcome === "lost" ? [item, ...outbox.splice(0)] : [item];
       if (item.undone?.isConnected) leave(item.undone);
       for (const each of lost.reverse()) if (each.card) giveBack(each.card);
+      count();
       if (outcome === "lost") banner(`The server cannot be reached. ${lost.filter((each) => each.card).length} answers were not saved; their cards are shown again.`);
     }
   }
@@ -155,7 +163,7 @@ function merge(html, item) {
   for (const card of answer.querySelectorAll(".card")) {
     if (known.has(idOf(card))) continue;
     card.hidden = true;
-    review().querySelector("#rest").before(card);
+    (cards().find((each) => skipped.has(idOf(each))) ?? document.getElementById("rest")).before(card);
     card.querySelector("img").decode().catch(() => {});
     if (idOf(card) === undone) putBack(card);
   }
@@ -267,3 +275,4 @@ if (keysOn) {
 document.documentElement.classList.add("scripting");
 document.addEventListener("htmx:afterSwap", () => { if (review() && current()) show(current()); });
 if (review() && current()) show(current());
+count();

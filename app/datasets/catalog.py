@@ -96,8 +96,3 @@ def rejected_files(session: Session, *, dataset_id: int, limit: int = 1000) -> l
     """Files that are no samples, by path."""
     query = select(RejectedFile).where(RejectedFile.dataset_id == dataset_id).order_by(RejectedFile.path).limit(limit)
     return list(session.scalars(query))
-
-
-def list_versions(session: Session, *, dataset_id: int) -> list[DatasetVersion]:
-    """Every frozen version, the oldest first."""
-    return list(session.scalars(select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id).order_by(DatasetVersion.number)))

@@ -64,7 +64,7 @@ def complete(session: Session, *, dataset_id: int, seed: int, added: int, known:
         freeze(session, dataset_id=dataset_id, reviewed={})
     copies, labels = func.count(), func.count(Sample.given_label.distinct())
     groups = session.execute(select(copies, labels).where(mine).group_by(Sample.sha256).having(copies > 1)).all()
-    splits = dict(session.execute(select(Sample.split, func.count()).where(mine).group_by(Sample.split)).all())
+    splits = dict(session.execute(select(Sample.split, func.count()).where(mine).group_by(Sample.split).order_by(Sample.split)).all())
     return ImportReport(
         samples=sum(splits.values()),
         added=added,

@@ -112,9 +112,7 @@ def labels_of(session: Session, *, version_id: int) -> VersionSamples:
     version = session.get(DatasetVersion, version_id)
     if version is None:
         raise NotFound(f"There is no version with the id {version_id}.")
-    reviewed = dict(
-        session.execute(select(VersionLabel.sample_id, VersionLabel.label).where(VersionLabel.version_id == version_id)).all()
-    )
+    reviewed = dict(session.execute(select(VersionLabel.sample_id, VersionLabel.label).where(VersionLabel.version_id == version_id)).all())
     rows = session.execute(members(version))
     kept = [
         (sample_id, path, sha256, split, label)

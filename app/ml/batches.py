@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 - its usual name
 from fastai.data.load import DataLoader
 
 from app.ml.recipes import Recipe
@@ -61,13 +61,13 @@ class BatchLoader(DataLoader):  # type: ignore[misc]
         self.images, self.labels, self.index = images, labels, index
         self.normalisation, self.recipe, self.seed = normalisation, recipe, seed
         self.device = device
-        self.epoch = 0
+        self.batch_size, self.epoch = batch_size, 0
         self.n_inp = 1
 
-    def __len__(self) -> int:
-        return math.ceil(len(self.index) / self.bs)
+    def __len__(self) -> int:  # noqa: D105
+        return math.ceil(len(self.index) / self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:  # noqa: D105
         random = np.random.default_rng([self.seed, self.epoch])
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
         order = self.index if self.recipe is None else random.permutation(self.index)

@@ -6,9 +6,8 @@ complete set. Nothing here ever unpickles.
 
 import dataclasses
 import json
-import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -33,7 +32,7 @@ class EpochMetrics:
 
     phase: int  # from 1
     epoch: int  # from 1, counted over all phases
-    train_loss: float  # smoothed, with augmentation on
+    train_loss: float  # mean over the epoch, while the network changes, augmentation and dropout on
     valid_loss: float | None  # None without a validation part
     error_rate: float | None  # of the given labels of the validation part, 0 to 1
     seconds: float
@@ -96,20 +95,18 @@ def load(folder: Path) -> Checkpoint:
         if data.pop("format") != _FORMAT:
             raise CheckpointError(f"{path} was written by another version of Toploss.")
         data["recipe"] = recipe_from_json(data["recipe"])
-        data["normalisation"] = Normalisation(
-            **{name: tuple(map(float, values)) for name, values in data["normalisation"].items()}
-        )
+        (*mean,), (*std,) = data["normalisation"]["mean"], data["normalisation"]["std"]
+        data["normalisation"] = Normalisation((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
         data["history"] = tuple(EpochMetrics(**epoch) for epoch in data["history"])
         data["class_names"], data["notes"] = tuple(data["class_names"]), tuple(data["notes"])
         checkpoint = Checkpoint(**data)
-        files = [checkpoint.weights, *filter(None, [checkpoint.optimiser])]
-        if any(Path(name).name != name for name in files):
-            raise ValueError("it names files outside its folder")
-        return checkpoint
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no checkpoint in {folder}.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged or not a checkpoint of Toploss: {error}") from error
+    if any(name and Path(name).name != name for name in (checkpoint.weights, checkpoint.optimiser)):
+        raise CheckpointError(f"{path} names files outside its folder.")
+    return checkpoint
 
 
 def exists(folder: Path) -> bool:
@@ -140,8 +137,8 @@ def load_optimiser(folder: Path, checkpoint: Checkpoint, optimiser: torch.optim.
             number, name = key.split(".")
             param = params[int(number)]
             # in the parameter's own memory layout: the fused step walks through memory, not through indices
-            value = torch.empty_like(param).copy_(value) if value.shape == param.shape else value.to(param.device)
-            optimiser.state[param][name] = value
+            alike = value.shape == param.shape
+            optimiser.state[param][name] = torch.empty_like(param).copy_(value) if alike else value.to(param.device)
     except (ValueError, IndexError, RuntimeError) as error:
         raise CheckpointError(f"The optimiser state in {folder} does not fit the network: {error}") from error
 
@@ -153,12 +150,13 @@ def _write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
 
 def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
-        return load_file(path)
+        tensors: dict[str, torch.Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} is missing or damaged: {error}") from error
+    return tensors
 
 
-def _replace(path: Path, write: Any) -> None:
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
     partial = path.with_name(path.name + ".partial")
     write(partial)
-    os.replace(partial, path)
+    partial.replace(path)

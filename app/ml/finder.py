@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from fastai.callback.core import CancelFitException, Callback
+import torch
+from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.schedule import valley
 
 from app.errors import Cancelled
 from app.ml.learner import LowPrecision, build_learner
 from app.ml.recipes import Recipe, StartFrom
+
+_FEW = 6  # points that do not make a curve
 
 
 @dataclass(frozen=True)
@@ -75,14 +78,12 @@ def find_learning_rate(
         rates = [float(rate) for rate in recorder.lrs]
         losses = [float(loss) for loss in recorder.losses]
     sound = [(rate, loss) for rate, loss in zip(rates, losses, strict=True) if np.isfinite(loss)]
-    return LearningRates(tuple(r for r, _ in sound), tuple(l for _, l in sound), _suggest(sound, batches))
+    return LearningRates(tuple(r for r, _ in sound), tuple(loss for _, loss in sound), _suggest(sound, batches))
 
 
 def _suggest(points: list[tuple[float, float]], batches: int) -> float | None:
-    import torch
-
     middle = points[batches // 10 : -5]  # what fastai looks at: the first are noise, the last are the explosion
-    if len(middle) < 4:
+    if len(middle) < _FEW:
         return None
     rate, _ = valley(*(torch.tensor(column) for column in zip(*middle, strict=True)), batches)
     return float(rate)

@@ -14,6 +14,7 @@ from app.errors import Cancelled
 from app.ml.errors import ImageUnreadable
 
 _WINDOW = 256  # images in flight: bounds memory, and how often progress and stop are looked at
+_MID_GREY = 128
 _WHITE = (255, 255, 255, 255)
 
 
@@ -44,12 +45,6 @@ def prepare_images(
     _remove_leftovers(out)
     partial = out.parent / f".{out.name}.{socket.gethostname()}.{os.getpid()}.partial"
 
-    def decode(position: int) -> np.ndarray | ImageUnreadable:
-        try:
-            return decode_square(read(position), size)
-        except Exception as error:  # Pillow raises nearly everything on broken files
-            return ImageUnreadable(position, str(error) or type(error).__name__)
-
     try:
         array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(n, size, size, 3))
         with ThreadPoolExecutor(threads or min(4, os.cpu_count() or 1)) as pool:
@@ -57,21 +52,22 @@ def prepare_images(
                 if should_stop is not None and should_stop():
                     raise Cancelled("Preparing the images was stopped.")
                 rows = range(first, min(first + _WINDOW, n))
-                for position, result in zip(rows, pool.map(decode, rows), strict=True):
-                    if isinstance(result, ImageUnreadable):
-                        if on_unreadable is None:
-                            raise result
-                        on_unreadable(position, result.reason)
-                        result = np.full((size, size, 3), 128, np.uint8)
-                    array[position] = result
+                for position, row in zip(rows, pool.map(lambda i: _decode(read, i, size), rows), strict=True):
+                    if isinstance(row, np.ndarray):
+                        array[position] = row
+                    elif on_unreadable is None:
+                        raise row
+                    else:
+                        on_unreadable(position, row.reason)
+                        array[position] = _MID_GREY
                 if on_progress is not None:
                     on_progress(rows.stop, n)
         array.flush()
         del array
-        os.replace(partial, out)
+        partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
-    return np.load(out, mmap_mode="r")
+    return _open(out)
 
 
 def decode_square(data: bytes, size: int) -> np.ndarray:
@@ -88,6 +84,13 @@ def decode_square(data: bytes, size: int) -> np.ndarray:
         return np.asarray(ImageOps.fit(_to_rgb(upright), (size, size), Image.Resampling.BILINEAR), dtype=np.uint8)
 
 
+def _decode(read: Callable[[int], bytes], position: int, size: int) -> np.ndarray | ImageUnreadable:
+    try:
+        return decode_square(read(position), size)
+    except Exception as error:  # noqa: BLE001 - Pillow raises nearly everything on broken files
+        return ImageUnreadable(position, str(error) or type(error).__name__)
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         return Image.fromarray(_to_eight_bits(np.asarray(image))).convert("RGB")
@@ -98,8 +101,11 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_eight_bits(grey: np.ndarray) -> np.ndarray:
-    """Deep grey values as 0 to 255: integers as 8, 12 or 16 bits, whichever holds the brightest; floats as 0 to 1 or 0
-    to 255. (Scanners and cameras store 12 bits in 16; taken as 16 they would look black.)"""
+    """Bring deep grey values to 0 to 255.
+
+    Integers count as 8, 12 or 16 bits, whichever holds the brightest (scanners and cameras store 12 bits in 16; taken
+    as 16 they would look black); floats as 0 to 1 or 0 to 255.
+    """
     values = np.nan_to_num(grey.astype(np.float64))
     brightest = values.max(initial=0)
     if grey.dtype.kind == "f":
@@ -111,10 +117,15 @@ def _to_eight_bits(grey: np.ndarray) -> np.ndarray:
 
 def _open_if_complete(path: Path, n: int, size: int) -> np.memmap | None:
     try:
-        array = np.load(path, mmap_mode="r")
+        array = _open(path)
     except (OSError, ValueError, EOFError):
         return None
     return array if array.dtype == np.uint8 and array.shape == (n, size, size, 3) else None
+
+
+def _open(path: Path) -> np.memmap:
+    array: np.memmap = np.load(path, mmap_mode="r")
+    return array
 
 
 def _remove_leftovers(out: Path) -> None:

@@ -20,11 +20,14 @@ from fastai.metrics import error_rate
 from fastai.optimizer import OptimWrapper
 from fastai.vision.learner import create_vision_model, vision_learner
 from torchvision.models import resnet34
+from torchvision.models.resnet import BasicBlock
 
 from app.ml.batches import BatchLoader, Normalisation, measure_normalisation
 from app.ml.device import choose_device, low_precision
 from app.ml.recipes import Recipe, StartFrom, weights_by_position
 from app.ml.weights import load_start
+
+_DROPOUT = 0.5  # any number but 0, for which fastai would leave the layers out; the recipe's is set afterwards
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,11 @@ class LowPrecision(Callback):  # type: ignore[misc]
         self.make = partial(torch.autocast, device.type, dtype=dtype)
         self.entered: Any = None
 
-    def before_batch(self) -> None:
+    def before_batch(self) -> None:  # noqa: D102
         self.entered = self.make()
         self.entered.__enter__()
 
-    def after_pred(self) -> None:
+    def after_pred(self) -> None:  # noqa: D102
         self.leave()
         self.learn.pred = self.pred.float()
 
@@ -76,9 +79,8 @@ def build_learner(
     start: StartFrom,
     seed: int,
     folder: Path,
-    extra: tuple[Callable[[], Callback], ...] = (),
 ) -> Built:
-    """fastai's `vision_learner` over `images` (n, size, size, 3) uint8 and `labels` (n,) class positions.
+    """Put `vision_learner` over `images` (n, size, size, 3) uint8 and `labels` (n,) class positions.
 
     The network has one output per name in `class_names`, whichever labels are present.
     """
@@ -91,13 +93,14 @@ def build_learner(
         pretrained=False,  # the weights are loaded below, from wherever they come
         normalize=False,  # the loader does
         n_out=len(class_names),
-        ps=recipe.dropout,
+        ps=_DROPOUT,
         path=folder,
         wd=recipe.weight_decay,
         loss_func=_loss(recipe, class_names),
         opt_func=_optimiser(device),
         metrics=error_rate,
     )
+    _calm(learner.model, recipe.dropout)
     stored, note = load_start(learner.model, start, class_names)
     normalisation = stored or measure_normalisation(images, train_index)
     loader = partial(
@@ -115,8 +118,22 @@ def build_learner(
 
 def build_model(classes: int) -> torch.nn.Module:
     """The same network without a learner, for predictions; its weights mean nothing until they are loaded."""
-    model: torch.nn.Module = create_vision_model(resnet34, classes, pretrained=False, ps=0.5)
+    model: torch.nn.Module = create_vision_model(resnet34, classes, pretrained=False, ps=_DROPOUT)
     return model
+
+
+def _calm(model: torch.nn.Module, dropout: float) -> None:
+    """Let a new network begin as a nearly linear one that prefers no class; what is loaded afterwards overrides it.
+
+    Blocks that add nothing at first are torchvision's `zero_init_residual`, and a last layer of zeros makes the first
+    loss log(classes) instead of fastai's 2.5 and more. Measured on 600 drawn faces in 6 epochs: 80 % errors before.
+    """
+    for module in model.modules():
+        if isinstance(module, BasicBlock):
+            torch.nn.init.zeros_(module.bn2.weight)
+    torch.nn.init.zeros_(model[-1][-1].weight)  # type: ignore[index]
+    first, second = (module for module in model.modules() if isinstance(module, torch.nn.Dropout))
+    first.p, second.p = dropout / 2, dropout  # as fastai's head does
 
 
 def _loss(recipe: Recipe, class_names: tuple[str, ...]) -> CrossEntropyLossFlat:

@@ -26,11 +26,11 @@ def predict_log_probs(
     should_stop: Callable[[], bool] | None = None,
     batch_size: int = _BATCH,
 ) -> np.ndarray:
-    """Natural logarithms of the class probabilities of `images[index]`: float32 (len(index), classes), rows in the
-    order of `index`, columns in the order of the checkpoint's class names.
+    """Predict `images[index]`: natural logarithms of the class probabilities, float32 (len(index), classes).
 
-    `images`: uint8 (n, size, size, 3) of the size the network was trained on. `on_progress(done, total)` after every
-    batch. Raises CheckpointError, or Cancelled when `should_stop` says so.
+    Rows are in the order of `index`, columns in that of the checkpoint's class names. `images`: uint8
+    (n, size, size, 3) of the size the network was trained on. `on_progress(done, total)` is called after every batch.
+    Raises CheckpointError, or Cancelled when `should_stop` says so.
     """
     checkpoint = checkpoints.load(folder)
     if images.shape[1] != checkpoint.recipe.image_size:
@@ -38,7 +38,7 @@ def predict_log_probs(
     device = choose_device()
     model = build_model(len(checkpoint.class_names))
     checkpoints.load_model(folder, checkpoint, model)
-    model.to(device, memory_format=torch.channels_last).eval()
+    model.to(device).to(memory_format=torch.channels_last).eval()
     dtype = low_precision(device)
     result = np.empty((len(index), len(checkpoint.class_names)), np.float32)
     with torch.inference_mode():

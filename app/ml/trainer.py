@@ -3,43 +3,18 @@
 import dataclasses
 import hashlib
 import json
-import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from fastai.callback.core import CancelFitException, Callback
 
 from app.ml import checkpoints
 from app.ml.checkpoints import Checkpoint, EpochMetrics
-from app.ml.errors import CheckpointError, TrainingFailed, TrainingStopped
+from app.ml.errors import CheckpointError, TrainingFailed
 from app.ml.learner import Built, LowPrecision, build_learner
 from app.ml.recipes import Phase, Recipe, StartFrom
-
-_REPORT_EVERY = 0.2  # seconds
-
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """How far a training is. Numbers count from 1; `epoch` and `epochs` over all phases."""
-
-    phase: int
-    phases: int
-    epoch: int
-    epochs: int
-    batch: int
-    batches: int
-    loss: float | None  # smoothed training loss; None before the first batch
-    history: tuple[EpochMetrics, ...]  # the finished epochs
-    notes: tuple[str, ...]
-
-    @property
-    def fraction(self) -> float:
-        """Finished share of all batches, 0 to 1."""
-        return min(1.0, (self.epoch - 1 + self.batch / max(1, self.batches)) / self.epochs)
+from app.ml.watch import TrainingProgress, Watch
 
 
 @dataclass(frozen=True)
@@ -108,14 +83,14 @@ def train(
     else:
         checkpoints.load_model(folder, stored, built.learner.model)
     resumed_after = len(stored.history)
-    watch = _Watch(folder, stored, phases, on_progress or (lambda _: None), should_stop or (lambda: False))
+    watch = Watch(folder, stored, phases, on_progress or (lambda _: None), should_stop or (lambda: False))
     for number in range(stored.phase, len(phases) + 1):
         _run_phase(built, watch, number, phases[number - 1])
     done = watch.checkpoint
     return TrainingOutcome(folder, names, done.history, done.notes, resumed_after)
 
 
-def _run_phase(built: Built, watch: "_Watch", number: int, phase: Phase) -> None:
+def _run_phase(built: Built, watch: Watch, number: int, phase: Phase) -> None:
     learner, stored = built.learner, watch.checkpoint
     done = stored.phase_epoch if stored.phase == number else 0
     if done >= phase.epochs:
@@ -135,102 +110,16 @@ def _run_phase(built: Built, watch: "_Watch", number: int, phase: Phase) -> None
         raise watch.problem
 
 
-class _Watch(Callback):  # type: ignore[misc]
-    """Seeds, reports, stops and checkpoints.
-
-    fastai rewrites exceptions that a callback raises, so a problem is kept here, the fit cancelled, and the problem
-    raised afterwards.
-    """
-
-    order = 65  # after the Recorder (50), before SkipToEpoch (70)
-
-    def __init__(
-        self,
-        folder: Path,
-        checkpoint: Checkpoint,
-        phases: tuple[Phase, ...],
-        report: Callable[[TrainingProgress], None],
-        should_stop: Callable[[], bool],
-    ) -> None:
-        super().__init__()
-        self.folder, self.checkpoint, self.phases = folder, checkpoint, phases
-        self.report, self.should_stop = report, should_stop
-        self.problem: BaseException | None = None
-        self.number, self.skip, self.reported, self.started = 1, 0, 0.0, 0.0
-
-    def begin(self, number: int, skip: int) -> None:
-        """Phase `number`, of which `skip` epochs are done."""
-        self.number, self.skip = number, skip
-
-    def before_epoch(self) -> None:
-        # dropout and mixup draw from torch's generator, order and augmentation from the loader's: both anew each
-        # epoch, so that an epoch after a restart is the epoch it would have been
-        past = sum(phase.epochs for phase in self.phases[: self.number - 1]) + self.epoch
-        torch.manual_seed(self.checkpoint.seed * 10_007 + past)
-        self.dls.train.epoch = past
-        self.started = time.monotonic()
-
-    def after_batch(self) -> None:
-        if self.should_stop():
-            done = len(self.checkpoint.history)
-            self._cancel(TrainingStopped(f"The training was stopped after {done} finished epochs."))
-        if self.training and time.monotonic() - self.reported >= _REPORT_EVERY:
-            self._report(self.iter + 1)
-
-    def after_epoch(self) -> None:
-        if self.epoch < self.skip:
-            return
-        train_loss, valid_loss, error_rate = self.recorder.values[-1]
-        if not math.isfinite(train_loss):
-            self._cancel(TrainingFailed("The loss is no longer a number. Train with a lower learning rate."))
-        history = self.checkpoint.history
-        metrics = EpochMetrics(
-            self.number, len(history) + 1, train_loss, valid_loss, error_rate, time.monotonic() - self.started
-        )
-        finished = self.number == len(self.phases) and self.epoch + 1 == self.phases[-1].epochs
-        checkpoint = dataclasses.replace(
-            self.checkpoint, history=(*history, metrics), phase=self.number, phase_epoch=self.epoch + 1, finished=finished
-        )
-        optimiser = None if finished else self.opt.opt
-        try:
-            self.checkpoint = checkpoints.save(self.folder, checkpoint, self.model, optimiser)
-        except Exception as error:
-            self._cancel(error)
-        self._report(self.n_iter_train)
-
-    def after_train(self) -> None:
-        self.n_iter_train = len(self.dls.train)
-
-    def _report(self, batch: int) -> None:
-        self.reported = time.monotonic()
-        loss = float(self.recorder.smooth_loss.value)
-        past = sum(phase.epochs for phase in self.phases[: self.number - 1]) + self.epoch
-        try:
-            self.report(
-                TrainingProgress(
-                    phase=self.number, phases=len(self.phases), epoch=past + 1,
-                    epochs=sum(phase.epochs for phase in self.phases), batch=batch, batches=len(self.dls.train),
-                    loss=loss, history=self.checkpoint.history, notes=self.checkpoint.notes,
-                )  # fmt: skip
-            )
-        except Exception as error:
-            self._cancel(error)
-
-    def _cancel(self, problem: BaseException) -> None:
-        self.problem = problem
-        raise CancelFitException
-
-
 def _check(
     images: np.ndarray, labels: np.ndarray, train_index: np.ndarray, valid_index: np.ndarray, names: tuple[str, ...]
 ) -> None:
-    if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
+    if images.dtype != np.uint8 or images.shape[3:] != (3,):
         raise ValueError(f"images must be uint8 (n, size, size, 3), not {images.dtype} {images.shape}")
     if labels.shape != (len(images),):
         raise ValueError(f"{len(images)} images need as many labels, not {labels.shape}")
     if not len(train_index):
         raise TrainingFailed("There are no images to train on.")
-    if len(names) < 2:
+    if len(names) < 2:  # noqa: PLR2004
         raise TrainingFailed("A training needs at least two classes.")
     used = labels[np.concatenate([train_index, valid_index])]
     if used.min() < 0 or used.max() >= len(names):

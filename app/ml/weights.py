@@ -2,9 +2,11 @@
 
 import pickle
 import socket
+import warnings
 from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -55,18 +57,21 @@ def _imagenet() -> Mapping[str, torch.Tensor]:
         weights: Mapping[str, torch.Tensor] = ResNet34_Weights.IMAGENET1K_V1.get_state_dict(
             progress=False, check_hash=True, weights_only=True
         )
-        return weights
     except (OSError, HTTPException, RuntimeError, pickle.UnpicklingError, EOFError) as error:  # URLError is an OSError
         raise WeightsUnavailable(f"The ImageNet weights cannot be downloaded or read ({error}). {_ADVICE}") from error
     finally:
         socket.setdefaulttimeout(patience)
+    return weights
 
 
 def _read_file(path: Path) -> Mapping[str, torch.Tensor]:
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+            loaded: Any = load_file(path)
+        else:
+            with warnings.catch_warnings():  # about pickles it then refuses
+                warnings.simplefilter("ignore", UserWarning)
+                loaded = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise WeightsUnavailable(f"There is no weights file {path}. {_ADVICE}") from error
     except pickle.UnpicklingError as error:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Insert, delete, exists, select
+from sqlalchemy import Insert, Select, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
@@ -115,7 +115,7 @@ def standing_decisions(session: Session, *, sample_id: int) -> list[Decision]:
     return list(session.scalars(_standing().where(Decision.sample_id == sample_id).order_by(Decision.id)))
 
 
-def _standing():  # type: ignore[no-untyped-def]  # noqa: ANN202 - a Select of Decision, whose generic type depends on later columns
+def _standing() -> Select[Decision]:
     undoing = aliased(Decision)
     return select(Decision).where(Decision.verdict != UNDO, ~exists().where(undoing.undoes_id == Decision.id))
 

@@ -121,7 +121,7 @@ def open_to(user_id: int | None) -> ColumnElement[bool]:
     return ~decided
 
 
-def _open_issues(run_id: int, user_id: int) -> Select[tuple[int]]:
+def _open_issues(run_id: int, user_id: int) -> Select[int]:
     return (
         select(Prediction.sample_id)
         .where(Prediction.run_id == run_id, Prediction.predicted_label != Prediction.label, open_to(user_id))

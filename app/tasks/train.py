@@ -7,6 +7,7 @@ files (decoded images, epoch checkpoints).
 import hashlib
 import platform
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -20,12 +21,13 @@ from app.datasets.versions import VersionSamples, labels_of
 from app.errors import Cancelled, Invalid, ToplossError
 from app.jobs.engine import JobContext
 from app.ml.checkpoints import EpochMetrics
-from app.ml.device import choose_device, low_precision, use_threads
+from app.ml.device import choose_device, low_precision, usable_cores, use_threads
 from app.ml.finder import find_learning_rate
 from app.ml.images import prepare_images
 from app.ml.recipes import Recipe, StartFrom, recipe_from_json
 from app.ml.scorer import predict_log_probs
-from app.ml.trainer import TrainingProgress, train
+from app.ml.progress import TrainingProgress
+from app.ml.trainer import train
 from app.ranking.rankings import BATCH, add_to_ranking, clear_ranking, ranking_rows
 from app.storage import open_source
 from app.training.folds import WHOLE, assign_folds
@@ -106,12 +108,12 @@ def _end(context: JobContext, run_id: int, state: str, note: str) -> None:
 
 
 def _train_and_rank(context: JobContext, plan: Plan) -> str:
-    _store_facts(context, plan.run_id, use_threads(context.settings.worker_threads))
+    _store_facts(context, plan.run_id, use_threads(context.settings.worker_threads or max(1, usable_cores() - 1)))
     images = _prepare(context, plan)
     notes: list[str] = []
     for fold in plan.networks:
         if len(plan.train_index(fold)) and (fold == WHOLE or len(plan.judged_index(fold))):
-            notes += context.step(f"train {_network(fold)}", lambda fold=fold: _train(context, plan, images, fold))
+            notes += context.step(f"train {_network(fold)}", partial(_train, context, plan, images, fold))
     context.step("rank", lambda: _rank(context, plan, images))
     return " ".join(dict.fromkeys(notes))
 
@@ -228,13 +230,16 @@ def _rank(context: JobContext, plan: Plan, images: np.memmap) -> None:
     n = len(plan.samples.paths)
     log_probs = np.zeros((n, len(plan.names)), dtype=np.float32)
     judged = 0
+
+    def on_progress(done: int, _total: int) -> None:
+        context.report("Looking at every image", judged + done, n)
+
     for fold in plan.networks:
         index = plan.judged_index(fold)
         if not len(index):
             continue
         log_probs[index] = predict_log_probs(
-            plan.folder_of(fold), images, index, should_stop=context.should_stop,
-            on_progress=lambda done, _total, before=judged: context.report("Looking at every image", before + done, n),
+            plan.folder_of(fold), images, index, should_stop=context.should_stop, on_progress=on_progress
         )
         judged += len(index)
     rows = ranking_rows(

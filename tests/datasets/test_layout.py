@@ -28,7 +28,10 @@ def test_wrapping_folders_are_looked_through() -> None:
 
 
 def test_a_lone_split_folder_is_no_wrapping_folder() -> None:
-    assert places("train/valid/1.png", "train/test/1.png") == {"train/valid/1.png": ("train", "valid"), "train/test/1.png": ("train", "test")}
+    assert places("train/valid/1.png", "train/test/1.png") == {
+        "train/valid/1.png": ("train", "valid"),
+        "train/test/1.png": ("train", "test"),
+    }
 
 
 def test_folders_below_a_class_belong_to_it() -> None:

@@ -6,7 +6,24 @@ from hypothesis import strategies as st
 
 from app.datasets.naming import class_name, folder_name, is_clutter, name_problem, printable
 
-NASTY = ["a/b", "..a", ".hidden", "con", "COM1.x", "nul", "what?", "a:b", "100%", "%2F", " space ", "dot.", "__MACOSX", "Thumbs.db", "猫", "a\\b"]
+NASTY = [
+    "a/b",
+    "..a",
+    ".hidden",
+    "con",
+    "COM1.x",
+    "nul",
+    "what?",
+    "a:b",
+    "100%",
+    "%2F",
+    " space ",
+    "dot.",
+    "__MACOSX",
+    "Thumbs.db",
+    "猫",
+    "a\\b",
+]
 readable = st.text(min_size=1).filter(lambda name: not name_problem(name.replace("/", "_")))
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.datasets import catalog
 from app.datasets.catalog import DatasetSummary
 from app.datasets.uploads import store_zip
+from app.datasets.versions import list_versions
 from app.datasets.models import Dataset
 from app.datasets.sources import check_allowed, request_import, resolve_source
 from app.errors import Invalid
@@ -87,7 +88,7 @@ def _source(settings: Settings, file: UploadFile | None, path: str | None) -> st
 def _detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
     line = catalog.summarise(session, dataset)
     progress = review_progress(session, dataset_id=dataset.id, user_id=user_id)
-    versions = catalog.list_versions(session, dataset_id=dataset.id)
+    versions = list_versions(session, dataset_id=dataset.id)
     run = newest_finished(session, dataset_id=dataset.id)
     return DatasetDetail(
         **_out(line).model_dump(), rejected_files=catalog.count_rejected(session, dataset_id=dataset.id),

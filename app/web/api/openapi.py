@@ -13,12 +13,13 @@ def openapi(request: Request) -> dict[str, Any]:
     """OpenAPI 3.1, made from the routes."""
     app = request.app
     if app.openapi_schema is None:
-        routes = [route for route in app.routes if getattr(route, "path", "").startswith("/api/")]
-        app.openapi_schema = get_openapi(title="Toploss", version=app.version, routes=routes, description=DESCRIPTION)
-        app.openapi_schema["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-        app.openapi_schema["security"] = [{"bearer": []}]
-    schema: dict[str, Any] = app.openapi_schema
-    return schema
+        schema = get_openapi(title="Toploss", version=app.version, routes=app.routes, description=DESCRIPTION)
+        schema["paths"] = {path: item for path, item in schema["paths"].items() if path.startswith("/api/")}  # the pages are for people
+        app.openapi_schema = schema
+        schema["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+        schema["security"] = [{"bearer": []}]
+    described: dict[str, Any] = app.openapi_schema
+    return described
 
 
 DESCRIPTION = (

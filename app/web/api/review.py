@@ -41,7 +41,7 @@ def create_claims(name: str, database: Db, settings: Config, user: SignedIn, bod
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         held = claim(
-            session, dataset_id=dataset.id, user_id=user.id, count=(body or ClaimRequest()).count,  # type: ignore[call-arg]
+            session, dataset_id=dataset.id, user_id=user.id, count=(body or ClaimRequest()).count,
             lease=timedelta(minutes=settings.lease_minutes),
         )
     return ClaimOut(run=held.run_id, lease_until=held.lease_until, items=[card_out(card) for card in held.cards])

@@ -36,7 +36,7 @@ class RunRequest(BaseModel):
 @router.post("/datasets/{name}/runs", status_code=202)
 def create_run(name: str, database: Db, settings: Config, user: Admin, body: RunRequest | None = None) -> RunAccepted:
     """Queue a run: a job of the worker."""
-    asked = body or RunRequest()  # type: ignore[call-arg]
+    asked = body or RunRequest()
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         if asked.retrain:

@@ -6,9 +6,9 @@ from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import get_dataset, list_versions, ready_dataset
+from app.datasets.catalog import get_dataset, ready_dataset
 from app.datasets.models import DatasetVersion
-from app.datasets.versions import get_version, latest_version
+from app.datasets.versions import get_version, latest_version, list_versions
 from app.errors import Invalid
 from app.export.exporting import export_version
 from app.review.retraining import freeze_labels

@@ -10,7 +10,7 @@ from app.accounts.models import ApiToken, User
 from app.accounts.tokens import create_token, end_session, list_tokens, revoke_token, start_session
 from app.accounts.users import check_password, get_user, set_password
 from app.db import Database
-from app.errors import NotSignedIn
+from app.errors import Invalid, NotSignedIn
 from app.settings import Settings
 from app.web.deps import SESSION_COOKIE, Config, Db, SignedIn
 from app.web.rendering import Page, page_context, render
@@ -81,8 +81,12 @@ def account(request: Request, database: Db, user: SignedIn, done: str = "") -> R
 def change_password(request: Request, database: Db, settings: Config, user: SignedIn, old: Text, new: Text) -> Response:
     """A new password, after the old one; other log-ins end."""
     request.app.state.attempts.check(user.name)
-    with database.read() as session:
-        check_password(session, name=user.name, password=old)
+    try:
+        with database.read() as session:
+            check_password(session, name=user.name, password=old)
+    except NotSignedIn as error:
+        request.app.state.attempts.failed(user.name)
+        raise Invalid("The password you have now is another one; nothing was changed. Go back and try again.") from error
     with database.write() as session:
         set_password(session, user=get_user(session, name=user.name), password=new)
     return with_session(RedirectResponse("/account?done=password", status_code=303), database, settings, user)

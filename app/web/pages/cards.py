@@ -117,10 +117,12 @@ def _key(place: int) -> tuple[str, str]:
 
 
 def recent_view(decision: RecentDecision) -> RecentView:
+    """A decision for the strip of the last ten."""
     return RecentView(decision.sample_id, decision.path, _words(decision.verdict, decision.label))
 
 
 def history_views(log: list[Decision], names: list[str], people: dict[int, str]) -> tuple[HistoryView, ...]:
+    """A sample's decisions in the order they were made, undone ones marked; `people` are names by id."""
     undone = {entry.undoes_id for entry in log}
     return tuple(
         HistoryView(

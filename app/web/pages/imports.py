@@ -84,7 +84,7 @@ def repeat_import(name: str, database: Db, user: Admin) -> Response:
     """Import again from the same source; nothing is doubled."""
     with database.write() as session:
         dataset = get_dataset(session, name=name)
-        requestimport_facts(session, name=name, source=dataset.source, user_id=user.id)
+        request_import(session, name=name, source=dataset.source, user_id=user.id)
     return RedirectResponse(f"/d/{name}", status_code=303)
 
 

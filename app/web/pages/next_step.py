@@ -64,15 +64,16 @@ def review_step(progress: ReviewProgress, home: str) -> NextStep:
     """Go on with the worklist: how many cards, how long, how many errors."""
     cards = min(BATCH, progress.remaining)
     seconds = progress.seconds_per_decision or USUAL_SECONDS
-    cost = f"about {max(1, ceil(cards * seconds / 60))} minutes"
+    minutes = max(1, ceil(cards * seconds / 60))
+    cost = f"About {minutes} minute{'' if minutes == 1 else 's'}"
     if progress.hit_rate is not None:
-        found = f", about {round(cards * progress.hit_rate)} errors expected at the hit rate of your last 50"
+        found = f", about {round(cards * progress.hit_rate)} errors expected at the hit rate of the last 50"
     else:
         found = "; how many errors there are shows after the first ones"
     what = f"the next {cards} top losses" if progress.reviewed else f"the first {cards} top losses"
     if cards == progress.remaining:
         what = f"the last {cards} label issues"
-    return NextStep(f"Review {what}", f"{cost[0].upper()}{cost[1:]}{found}.", (Action("Review", f"{home}/review"),))
+    return NextStep(f"Review {what}", f"{cost}{found}.", (Action("Review", f"{home}/review"),))
 
 
 def _first_run(at: Standing, home: str) -> NextStep:

@@ -110,7 +110,7 @@ def index(request: Request, name: str, database: Db, settings: Config) -> Respon
 @router.post("/d/{name}/runs")
 def train(
     name: str, database: Db, settings: Config, user: Admin, recipe: Annotated[str, Form()], version: Annotated[int, Form()],
-    epochs: Annotated[str, Form(pattern=r"\d{0,4}")] = "", seed: Annotated[int, Form(ge=0, lt=2**31)] = 0,
+    epochs: Annotated[str, Form(pattern=r"^\d{0,4}$")] = "", seed: Annotated[int, Form(ge=0, lt=2**31)] = 0,
 ) -> Response:  # fmt: skip
     """Ask for a run."""
     with database.write() as session:

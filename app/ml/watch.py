@@ -1,0 +1,131 @@
+"""What happens around each batch and epoch of a training: seeds, reports, stops and checkpoints."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+from fastai.callback.core import Callback, CancelFitException
+
+from app.ml import checkpoints
+from app.ml.checkpoints import Checkpoint, EpochMetrics
+from app.ml.errors import TrainingFailed, TrainingStopped
+from app.ml.recipes import Phase
+
+_REPORT_EVERY = 0.2  # seconds
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """How far a training is. Numbers count from 1; `epoch` and `epochs` over all phases."""
+
+    phase: int
+    phases: int
+    epoch: int
+    epochs: int
+    batch: int
+    batches: int
+    loss: float | None  # smoothed training loss; None before the first batch
+    history: tuple[EpochMetrics, ...]  # the finished epochs
+    notes: tuple[str, ...]
+
+    @property
+    def fraction(self) -> float:
+        """Finished share of all batches, 0 to 1."""
+        return min(1.0, (self.epoch - 1 + self.batch / max(1, self.batches)) / self.epochs)
+
+
+class Watch(Callback):  # type: ignore[misc]
+    """One for a whole training, handed to the fit of each phase.
+
+    fastai rewrites exceptions that a callback raises, so a problem is kept here, the fit cancelled, and the problem
+    raised afterwards.
+    """
+
+    order = 65  # after the Recorder (50), before SkipToEpoch (70)
+
+    def __init__(
+        self,
+        folder: Path,
+        checkpoint: Checkpoint,
+        phases: tuple[Phase, ...],
+        report: Callable[[TrainingProgress], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        super().__init__()
+        self.folder, self.checkpoint, self.phases = folder, checkpoint, phases
+        self.report, self.should_stop = report, should_stop
+        self.problem: Exception | None = None
+        self.number, self.skip, self.reported, self.started = 1, 0, 0.0, 0.0
+        self.loss_sum, self.seen = torch.zeros(()), 0
+
+    def begin(self, number: int, skip: int) -> None:
+        """Phase `number`, of which `skip` epochs are done."""
+        self.number, self.skip = number, skip
+
+    def before_epoch(self) -> None:  # noqa: D102
+        # dropout and mixup draw from torch's generator, order and augmentation from the loader's: both anew each
+        # epoch, so that an epoch after a restart is the epoch it would have been
+        past = self._past()
+        torch.manual_seed(self.checkpoint.seed * 10_007 + past)
+        self.dls.train.epoch = past
+        self.started = time.monotonic()
+        self.loss_sum, self.seen = torch.zeros((), device=self.dls.device), 0
+
+    def after_batch(self) -> None:  # noqa: D102
+        if self.training:
+            size = len(self.learn.yb[0])
+            self.loss_sum += self.learn.loss.detach() * size  # stays on the device: asking it would wait for it
+            self.seen += size
+        if self.should_stop():
+            done = len(self.checkpoint.history)
+            self._cancel(TrainingStopped(f"The training was stopped after {done} finished epochs."))
+        if self.training and time.monotonic() - self.reported >= _REPORT_EVERY:
+            self._report(self.iter + 1)
+
+    def after_epoch(self) -> None:  # noqa: D102
+        if self.epoch < self.skip:
+            return
+        _, valid_loss, error_rate = self.recorder.values[-1]
+        train_loss = float(self.loss_sum) / self.seen  # fastai's is smoothed over epochs, which a restart would change
+        if not math.isfinite(train_loss):
+            self._cancel(TrainingFailed("The loss is no longer a number. Train with a lower learning rate."))
+        history = self.checkpoint.history
+        metrics = EpochMetrics(
+            self.number, len(history) + 1, train_loss, valid_loss, error_rate, time.monotonic() - self.started
+        )
+        finished = self.number == len(self.phases) and self.epoch + 1 == self.phases[-1].epochs
+        checkpoint = dataclasses.replace(
+            self.checkpoint, history=(*history, metrics), phase=self.number, phase_epoch=self.epoch + 1, finished=finished
+        )
+        optimiser = None if finished else self.opt.opt
+        try:
+            self.checkpoint = checkpoints.save(self.folder, checkpoint, self.model, optimiser)
+        except Exception as error:  # noqa: BLE001 - raised again after the fit
+            self._cancel(error)
+        self._report(len(self.dls.train))
+
+    def _report(self, batch: int) -> None:
+        self.reported = time.monotonic()
+        loss = float(self.recorder.smooth_loss.value)
+        progress = TrainingProgress(
+            phase=self.number, phases=len(self.phases), epoch=self._past() + 1,
+            epochs=sum(phase.epochs for phase in self.phases), batch=batch, batches=len(self.dls.train), loss=loss,
+            history=self.checkpoint.history, notes=self.checkpoint.notes,
+        )  # fmt: skip
+        try:
+            self.report(progress)
+        except Exception as error:  # noqa: BLE001 - raised again after the fit
+            self._cancel(error)
+
+    def _past(self) -> int:
+        """Epochs before the present one, over all phases."""
+        return sum(phase.epochs for phase in self.phases[: self.number - 1]) + int(self.epoch)
+
+    def _cancel(self, problem: Exception) -> NoReturn:
+        self.problem = problem
+        raise CancelFitException

@@ -1,0 +1,364 @@
+"""The review in a real Chromium, by keyboard, over a slow and a broken network."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from sqlalchemy import select
+
+from app.db import Database
+from app.review.models import Decision, SampleReview
+from app.web.deps import SESSION_COOKIE
+from tests.conftest import PASSWORD
+from tests.factories import Made, make_dataset
+from tests.servers import Server, start_server
+
+pytestmark = pytest.mark.xdist_group("browser")  # two Chromiums on two cores would measure each other
+POSTS = re.compile(r"/review/(decisions|undo|claims)$")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all, with ann; each test has a data set of its own."""
+    with start_server(tmp_path_factory.mktemp("live")) as running:
+        running.command("user", "add", "ann", "--password-stdin", stdin=f"{PASSWORD}\n")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def session(server: Server) -> str:
+    """Ann's log-in cookie."""
+    answer = httpx.post(f"{server.url}/login", data={"name": "ann", "password": PASSWORD})
+    assert answer.status_code == 303
+    return str(answer.cookies[SESSION_COOKIE])
+
+
+@pytest.fixture
+def live(server: Server, tmp_path: Path) -> Iterator[tuple[Database, Made]]:
+    """The server's database and a ranked data set in it."""
+    database = Database(f"sqlite:///{server.data_dir / 'toploss.db'}")
+    yield database, make_dataset(database, tmp_path / "images", name=f"faces-{tmp_path.name}")
+    database.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server, session: str, live: tuple[Database, Made]) -> Iterator[Page]:
+    """Ann's review with the first card shown; nothing of the page may fail in the console."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": server.url}])
+    opened = context.new_page()
+    problems: list[str] = []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("console", lambda line: problems.append(line.text) if "Content Security Policy" in line.text else None)
+    opened.goto(f"{server.url}/d/{live[1].name}/review")
+    expect(card(opened)).to_have_count(1)
+    yield opened
+    context.close()
+    assert problems == []
+
+
+def card(page: Page):
+    return page.locator(".card:not([hidden])")
+
+
+def shown(page: Page) -> int:
+    return int(card(page).get_attribute("data-sample") or 0)
+
+
+def expect_shown(page: Page, sample_id: int) -> None:
+    expect(card(page)).to_have_attribute("data-sample", str(sample_id))
+
+
+def states(live: tuple[Database, Made]) -> dict[int, tuple[str, int | None]]:
+    database, made = live
+    with database.read() as session:
+        rows = session.scalars(select(SampleReview).where(SampleReview.dataset_id == made.dataset_id))
+        return {row.sample_id: (row.verdict, row.label) for row in rows}
+
+
+def settle(page: Page) -> None:
+    """Wait until every answer has reached the server."""
+    expect(page.locator("body")).to_have_attribute("data-unsaved", "0")
+
+
+def test_every_key_gives_its_answer(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    keys = {"q": "keep", "a": "keep", "w": "relabel", "e": "delete", "x": "delete", "n": "unsure", "f": "unsure"}
+    for place, key in enumerate(keys):
+        expect_shown(page, made.ranked[place])
+        page.keyboard.press(key)
+    settle(page)
+    found = states(live)
+    assert [found[made.ranked[place]][0] for place in range(len(keys))] == list(keys.values())
+
+
+def test_a_digit_relabels_to_its_class(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    given = page.locator(".card:not([hidden]) .class.given .name").inner_text().split()[0]
+    place = 2 if given != "owl" else 1
+    page.keyboard.press(str(place + 1))
+    settle(page)
+    assert states(live)[made.ranked[0]] == ("relabel", place)
+
+
+def test_the_next_image_is_there_at_once_although_the_network_is_slow(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+
+    def slowly(route: Route) -> None:
+        time.sleep(0.15)
+        route.continue_()
+
+    page.route(POSTS, slowly)
+    slowest = page.evaluate(
+        """async () => {
+            let slowest = 0;
+            for (let i = 0; i < 4; i += 1) {
+                const start = performance.now();
+                document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "q", code: "KeyQ", bubbles: true }));
+                const image = document.querySelector(".card:not([hidden]) img");
+                await image.decode();
+                await new Promise(requestAnimationFrame);
+                slowest = Math.max(slowest, performance.now() - start);
+            }
+            return slowest;
+        }"""
+    )
+    assert slowest < 50
+    expect_shown(page, made.ranked[4])
+    settle(page)
+    assert set(states(live)) == set(made.ranked[:4])
+    assert page.locator(".card").count() == 6  # refilled behind
+
+
+def test_undo_goes_back_card_by_card_and_further_than_the_page(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    for key in "qw":
+        page.keyboard.press(key)
+    settle(page)
+    page.reload()
+    expect_shown(page, made.ranked[2])
+    page.keyboard.press("e")
+    for key, place in (("z", 2), ("Control+z", 1), ("Backspace", 0)):
+        page.keyboard.press(key)
+        expect_shown(page, made.ranked[place])
+        settle(page)
+    assert states(live) == {}
+    page.keyboard.press("z")  # nothing is left
+    settle(page)
+    expect_shown(page, made.ranked[0])
+
+
+def test_an_undone_card_is_answered_anew(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    for key in ("q", "z", "e"):
+        page.keyboard.press(key)
+    settle(page)
+    expect_shown(page, made.ranked[1])
+    assert states(live)[made.ranked[0]][0] == "delete"
+    expect(page.locator("#tray a")).to_have_count(1)
+
+
+def test_an_answer_that_meets_a_failing_network_is_tried_again_and_recorded_once(page: Page, live: tuple[Database, Made]) -> None:
+    database, made = live
+    failures = iter((True, True))
+
+    def fail_twice(route: Route) -> None:
+        if next(failures, False):
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(POSTS, fail_twice)
+    page.keyboard.press("q")
+    expect_shown(page, made.ranked[1])
+    settle(page)
+    with database.read() as session:
+        assert len(session.scalars(select(Decision).where(Decision.dataset_id == made.dataset_id)).all()) == 1
+    expect(page.locator("#messages")).to_be_empty()
+
+
+def test_answers_that_cannot_be_saved_bring_their_cards_back(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.evaluate("PAUSES.fill(10)")
+    page.route(POSTS, lambda route: route.abort())
+    page.keyboard.press("q")
+    page.keyboard.press("e")
+    expect(page.locator("#messages")).to_contain_text("2 answers were not saved; their cards are shown again")
+    expect_shown(page, made.ranked[0])
+    page.unroute(POSTS)
+    page.keyboard.press("q")
+    expect_shown(page, made.ranked[1])
+    settle(page)
+    assert set(states(live)) == {made.ranked[0]}
+
+
+def test_a_refused_answer_brings_its_card_back_with_the_reason(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.evaluate("document.querySelector('.card:not([hidden]) [value=keep]').value = 'burn'")
+    page.locator(".card:not([hidden]) [value=burn]").click()
+    expect(page.locator("#messages")).to_contain_text("is no verdict")
+    expect_shown(page, made.ranked[0])
+
+
+def test_an_ended_session_keeps_the_answers_until_one_signs_in_again(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    page.keyboard.press("q")
+    page.keyboard.press("w")
+    expect(page.locator("#messages")).to_contain_text("signed out")
+    page.context.add_cookies(cookies)
+    page.locator("#messages button").click()
+    settle(page)
+    assert set(states(live)) == set(made.ranked[:2])
+
+
+def test_space_skips_and_the_card_comes_again_at_the_end(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.keyboard.press(" ")
+    expect_shown(page, made.ranked[1])
+    for _ in range(9):
+        page.keyboard.press("q")
+        settle(page)
+    expect_shown(page, made.ranked[0])
+    page.keyboard.press("q")
+    expect(page.locator("#rest")).to_contain_text("Every label issue is reviewed")
+    assert len(states(live)) == 10
+
+
+def test_skipping_everything_loads_more_cards(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    for place in range(8):
+        expect_shown(page, made.ranked[place])
+        page.keyboard.press(" ")
+        settle(page)
+
+
+def test_arrows_look_without_deciding(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    for key, place in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("ArrowLeft", 0), ("ArrowLeft", 0)):
+        page.keyboard.press(key)
+        expect_shown(page, made.ranked[place])
+    assert states(live) == {}
+
+
+def test_holding_b_hides_the_models_opinion(page: Page) -> None:
+    opinion = page.locator(".card:not([hidden]) .reason")
+    expect(opinion).to_be_visible()
+    page.keyboard.down("b")
+    expect(opinion).to_be_hidden()
+    page.keyboard.up("b")
+    expect(opinion).to_be_visible()
+
+
+def test_the_list_of_keys_opens_and_blocks_the_other_keys(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("q")
+    expect_shown(page, made.ranked[0])
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+    page.keyboard.press("q")
+    expect_shown(page, made.ranked[1])
+
+
+def test_keys_can_be_switched_off_for_good(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.keyboard.press("?")
+    page.locator("#keys-on").uncheck()
+    page.reload()
+    page.keyboard.press("q")
+    page.wait_for_timeout(100)
+    expect_shown(page, made.ranked[0])
+    page.locator(".card:not([hidden]) [value=keep]").click()  # the button still does it
+    expect_shown(page, made.ranked[1])
+
+
+def test_a_held_key_answers_once(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.keyboard.down("q")
+    page.keyboard.down("q")  # auto-repeat
+    page.keyboard.down("q")
+    page.keyboard.up("q")
+    settle(page)
+    expect_shown(page, made.ranked[1])
+
+
+def test_shortcuts_of_the_browser_are_left_alone(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    for keys in ("Control+a", "Control+c", "Control+f", "Alt+q", "Shift+z"):
+        page.keyboard.press(keys)
+    expect_shown(page, made.ranked[0])
+
+
+def test_a_click_does_not_make_space_answer_the_next_card(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.locator(".card:not([hidden]) [value=keep]").click()
+    page.keyboard.press(" ")
+    settle(page)
+    expect_shown(page, made.ranked[2])
+    assert set(states(live)) == {made.ranked[0]}
+
+
+def test_by_tab_and_enter_the_focus_stays_on_the_same_button(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.locator("body").press("Tab")
+    for _ in range(30):
+        if page.evaluate("document.activeElement.value") == "keep":
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect_shown(page, made.ranked[1])
+    assert page.evaluate("document.activeElement.value") == "keep"
+
+
+def test_nothing_moves_from_card_to_card(page: Page) -> None:
+    boxes = []
+    for _ in range(3):
+        places = [page.locator(f".card:not([hidden]) {part}").bounding_box() for part in (".stage img", ".verdicts", ".classes", ".lesser")]
+        boxes.append(places)
+        page.keyboard.press("q")
+        settle(page)
+    assert boxes[0] == boxes[1] == boxes[2]
+
+
+def test_the_last_decisions_are_small_pictures_that_open_again(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.keyboard.press("e")
+    settle(page)
+    page.locator("#tray a").first.click()
+    expect_shown(page, made.ranked[0])
+    expect(card(page)).to_contain_text("Standing answer: delete")
+
+
+def test_without_javascript_every_step_works(browser: Browser, server: Server, live: tuple[Database, Made]) -> None:
+    _, made = live
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(f"{server.url}/login?next=/d/{made.name}/review")
+    page.fill("[name=name]", "ann")
+    page.fill("[name=password]", PASSWORD)
+    page.locator("button.primary").click()
+    page.get_by_role("button", name="Start").click()
+    expect_shown(page, made.ranked[0])
+    page.get_by_role("button", name="Delete").click()
+    expect_shown(page, made.ranked[1])
+    page.get_by_role("link", name="Space Skip").click()
+    expect_shown(page, made.ranked[2])
+    page.get_by_role("button", name="Undo").click()
+    expect_shown(page, made.ranked[0])
+    context.close()
+    assert states(live) == {}

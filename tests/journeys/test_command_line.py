@@ -1,0 +1,144 @@
+"""The main job from the shell, with a real worker that trains a real ResNet34, killed in the middle."""
+
+import csv
+import fcntl
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.factories import write_images
+from tests.servers import Server, environment, start_server
+
+
+@pytest.fixture
+def shell(sqlite_url: str, tmp_path: Path) -> Server:
+    """Commands on a data folder of the test's own; no server runs."""
+    data = tmp_path / "data"
+    return Server(None, "", data, environment(data, database_url=sqlite_url), data / "log")  # type: ignore[arg-type]
+
+
+def rows(shell: Server, query: str) -> list[tuple]:
+    with sqlite3.connect(shell.data_dir / "toploss.db") as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_import_train_export_without_any_server(shell: Server, tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "images", per_class=8)
+    before = {path: path.read_bytes() for path in folder.rglob("*.png")}
+    assert "30" in shell.command("import", str(folder), "--name", "pets").stdout
+    done = shell.command("train", "pets", "--recipe", "quick", "--epochs", "1", "--wait")
+    assert "its ranking is stored" in done.stdout
+    assert rows(shell, "select count(*), min(rank), max(rank) from prediction") == [(30, 1, 30)]
+    assert rows(shell, "select count(*) from prediction p join sample s on s.id = p.sample_id where (s.split = 'valid') != (p.fold = -1)") == [(0,)]
+    for name in ("one.csv", "two.csv"):
+        shell.command("export", "pets", "--format", "csv", "-o", str(tmp_path / name))
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+    with (tmp_path / "one.csv").open(newline="") as file:
+        assert {row["label"] for row in csv.DictReader(file)} == {"cat", "dog", "owl"}
+    assert {path: path.read_bytes() for path in folder.rglob("*.png")} == before
+
+
+def test_a_worker_killed_in_the_middle_of_training_goes_on_from_its_checkpoint(shell: Server, tmp_path: Path) -> None:
+    shell.command("import", str(write_images(tmp_path / "images", per_class=12)), "--name", "pets")
+    shell.command("train", "pets", "--recipe", "quick", "--epochs", "4")
+    worker = [sys.executable, "-m", "app.cli", "worker"]
+    with shell.log.open("ab") as log:
+        first = subprocess.Popen(worker, env=shell.env, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 120
+            while not rows(shell, "select 1 from epoch where fold = -1 and epoch = 1"):
+                assert first.poll() is None, shell.log.read_text()
+                assert time.monotonic() < deadline, shell.log.read_text()
+                time.sleep(0.02)
+        finally:
+            first.send_signal(signal.SIGKILL)
+            first.wait()
+        done_before = rows(shell, "select epoch, seconds from epoch where fold = -1 and epoch <= 1 order by epoch")
+        assert rows(shell, "select state from run") == [("running",)]
+        second = subprocess.Popen(worker, env=shell.env, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 180
+            while rows(shell, "select state from run") == [("running",)]:
+                assert second.poll() is None, shell.log.read_text()
+                assert time.monotonic() < deadline, shell.log.read_text()
+                time.sleep(0.1)
+        finally:
+            second.terminate()
+            second.wait(30)
+    assert rows(shell, "select state from run") == [("finished",)], shell.log.read_text()
+    # The finished epochs were not trained again: their measured seconds are the same to the last digit.
+    assert rows(shell, "select epoch, seconds from epoch where fold = -1 and epoch <= 1 order by epoch") == done_before
+    assert rows(shell, "select count(*) from epoch where fold = -1") == [(4,)]
+    assert rows(shell, "select count(*) from prediction") == [(48,)]
+
+
+def test_a_second_worker_of_the_same_name_is_refused(shell: Server) -> None:
+    shell.data_dir.mkdir(exist_ok=True)
+    with (shell.data_dir / "worker-embedded.lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = shell.command("worker", check=False)
+    assert done.returncode == 1
+    assert "already runs" in done.stderr
+
+
+def test_training_that_fails_says_why_and_exits_with_1(shell: Server, tmp_path: Path) -> None:
+    shell.command("import", str(write_images(tmp_path / "images", per_class=3)), "--name", "pets")
+    shell.env["TOPLOSS_WEIGHTS"] = str(tmp_path / "none.safetensors")
+    done = shell.command("train", "pets", "--recipe", "quick", "--wait", check=False)
+    assert done.returncode == 1
+    assert "none.safetensors" in done.stderr
+    assert rows(shell, "select state from run") == [("failed",)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("import", "/nowhere", "--name", "x"), "no folder or zip"), (("train", "nothing"), "no data set named nothing"),
+        (("export", "nothing", "-o", "-"), "no data set named nothing"), (("token", "create", "--user", "nobody"), "no user named nobody"),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_is_one_clear_sentence_and_exit_code_1(shell: Server, arguments: tuple[str, ...], words: str) -> None:
+    done = shell.command(*arguments, check=False)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_people_and_tokens_are_made_from_the_shell(shell: Server) -> None:
+    shell.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin="correct horse\n")
+    assert shell.command("user", "list").stdout == "ada\tadmin\tactive\n"
+    token = shell.command("token", "create", "--user", "ada").stdout
+    assert token.startswith("tl_")
+    assert token.count("\n") == 1
+    assert token.strip() not in (shell.data_dir / "toploss.db").read_bytes().decode("latin-1")
+    short = shell.command("user", "add", "bob", "--password-stdin", stdin="short\n", check=False)
+    assert (short.returncode, "8 characters" in short.stderr) == (1, True)
+
+
+def test_the_secret_key_is_made_once_and_readable_by_its_owner_only(shell: Server) -> None:
+    shell.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin="correct horse\n")
+    shell.command("token", "create", "--user", "ada")
+    key = shell.data_dir / "secret.key"
+    first = key.read_bytes()
+    assert stat.S_IMODE(os.stat(key).st_mode) == 0o600
+    shell.command("token", "create", "--user", "ada")
+    assert key.read_bytes() == first
+
+
+def test_ctrl_c_stops_the_server_and_its_worker(shell: Server) -> None:
+    with start_server(shell.data_dir, database_url=shell.env["TOPLOSS_DATABASE_URL"], worker=True) as running:
+        deadline = time.monotonic() + 60
+        while "is ready" not in running.log.read_text():
+            assert time.monotonic() < deadline, running.log.read_text()
+            time.sleep(0.1)
+        running.stop(signal.SIGINT)
+    assert running.process.returncode in (0, 130, -signal.SIGINT)
+    with (shell.data_dir / "worker-embedded.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody holds it: the worker is gone

@@ -1,0 +1,188 @@
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from app.ml import checkpoints
+from app.ml.errors import CheckpointError, TrainingFailed, TrainingStopped
+from app.ml.recipes import RECIPES, Phase, StartFrom, with_epochs
+from app.ml.scorer import predict_log_probs
+from app.ml.trainer import train
+from tests.ml.conftest import NAMES, TINY, coloured_images
+
+ONE_EPOCH = with_epochs(TINY, 1)
+NONE = np.empty(0, np.int64)
+
+
+def train_tiny(folder, images, labels, **changes):
+    options = {
+        "train_index": np.arange(24), "valid_index": np.arange(24, 36), "class_names": NAMES, "recipe": TINY,
+        "start": StartFrom("none"), "seed": 3,
+    } | changes  # fmt: skip
+    return train(images, labels, folder=folder, **options)
+
+
+def weights_of(folder):
+    return checkpoints.load_weights(folder, checkpoints.load(folder))
+
+
+def test_a_training_learns_and_says_how_far_it_is(trained):
+    outcome, reports = trained
+    losses = [epoch.train_loss for epoch in outcome.history]
+    assert losses[-1] < 0.7 * losses[0]
+    assert 0 <= outcome.history[-1].error_rate <= 1
+    assert outcome.history[-1].valid_loss > 0
+    assert outcome.resumed_after == 0
+    assert outcome.notes == ("The network starts from random weights.",)
+    fractions = [report.fraction for report in reports]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    assert [len(report.history) for report in reports if report.batch == report.batches][-1] == 3
+
+
+def test_a_finished_training_is_returned_without_training_again(trained, coloured):
+    def never(_):
+        raise AssertionError
+
+    again = train_tiny(trained[0].folder, *coloured, on_progress=never)
+    assert again.history == trained[0].history
+    assert again.resumed_after == 3
+
+
+def test_a_folder_of_another_training_is_left_alone(trained, coloured):
+    images, labels = coloured
+    for change in ({"seed": 4}, {"recipe": ONE_EPOCH}, {"train_index": np.arange(23)}, {"class_names": ("a", "b", "c")}):
+        with pytest.raises(CheckpointError, match="another training"):
+            train_tiny(trained[0].folder, images, labels, **change)
+    with pytest.raises(CheckpointError, match="another training"):
+        train_tiny(trained[0].folder, images, (labels + 1) % 3)
+
+
+def test_a_killed_training_goes_on_and_ends_where_it_would_have_ended(trained, coloured, tmp_path):
+    program = f"""
+import os, signal
+from pathlib import Path
+from tests.ml.conftest import coloured_images
+from tests.ml.test_trainer import train_tiny
+def kill(progress):
+    if progress.epoch == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+train_tiny(Path({str(tmp_path)!r}), *coloured_images(36), on_progress=kill)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
+    assert len(checkpoints.load(tmp_path).history) == 1
+    resumed = train_tiny(tmp_path, *coloured)
+    assert resumed.resumed_after == 1
+    assert [epoch.epoch for epoch in resumed.history] == [1, 2, 3]
+    straight = trained[0]
+    assert [e.train_loss for e in resumed.history] == pytest.approx([e.train_loss for e in straight.history], abs=1e-5)
+    expected = weights_of(straight.folder)
+    for name, tensor in weights_of(tmp_path).items():
+        torch.testing.assert_close(tensor, expected[name], atol=1e-5, rtol=1e-4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.json", "model.safetensors"]
+
+
+def test_a_stopped_training_keeps_its_last_epoch(coloured, tmp_path):
+    asked = []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) > 5  # 3 batches of training and 2 of validation are an epoch
+
+    with pytest.raises(TrainingStopped, match="after 1 finished epoch"):
+        train_tiny(tmp_path, *coloured, should_stop=stop)
+    assert len(checkpoints.load(tmp_path).history) == 1
+    assert predict_log_probs(tmp_path, coloured[0], np.arange(4)).shape == (4, 3)
+
+
+def test_an_error_of_the_listener_arrives_as_it_is(coloured, tmp_path):
+    def broken(_):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train_tiny(tmp_path, *coloured, on_progress=broken)
+    assert not torch.is_autocast_enabled("cpu")
+
+
+def test_the_same_seed_gives_the_same_network_and_another_seed_another(coloured, tmp_path):
+    torch.set_num_threads(1)
+    first, second, other = (
+        train_tiny(tmp_path / str(i), *coloured, recipe=ONE_EPOCH, seed=seed).history[0].train_loss
+        for i, seed in enumerate((5, 5, 6))
+    )
+    assert first == second
+    assert first != other
+
+
+def test_outputs_stand_at_the_position_of_their_class_even_if_one_has_no_samples(coloured, tmp_path):
+    images, labels = coloured
+    names = ("nothing", "red", "green", "blue", "nothing either")
+    train_tiny(tmp_path, images, labels + 1, class_names=names, recipe=replace(with_epochs(TINY, 2), batch_size=4))
+    log_probs = predict_log_probs(tmp_path, images, np.arange(24))
+    assert log_probs.shape == (24, 5)
+    assert (log_probs.argmax(axis=1) == labels[:24] + 1).mean() > 0.6
+
+
+@pytest.mark.parametrize("samples", [1, 2, 9])
+def test_no_batch_is_too_small_for_batch_norm(coloured, tmp_path, samples):
+    outcome = train_tiny(tmp_path, *coloured, train_index=np.arange(samples), valid_index=NONE, recipe=ONE_EPOCH)
+    assert np.isfinite(outcome.history[0].train_loss)
+    assert outcome.history[0].valid_loss is None
+    assert outcome.history[0].error_rate is None
+
+
+def test_every_part_of_a_recipe_is_used(coloured, tmp_path):
+    phases = (Phase(epochs=1, frozen=True, lr_min=1e-4, lr_max=1e-3), Phase(epochs=1, frozen=False, lr_min=1e-5, lr_max=1e-4))
+    recipe = replace(
+        TINY, phases=phases, mixup=0.4, label_smoothing=0.1, flip=False, class_weights=(("red", 1), ("blue", 5)),
+    )  # fmt: skip
+    outcome = train_tiny(tmp_path, *coloured, recipe=recipe)
+    assert [epoch.phase for epoch in outcome.history] == [1, 2]
+    assert "unfrozen" in outcome.notes[1]
+    assert checkpoints.load(tmp_path).recipe == recipe
+
+
+def test_a_child_starts_with_what_its_parent_knew(trained, coloured, tmp_path):
+    images, labels = coloured
+    start = StartFrom.from_parent(trained[0].folder)
+    child = train_tiny(tmp_path, images, labels, start=start)
+    assert len(child.history) == 1  # the fine-tuning phases, not the others
+    assert child.history[0].train_loss < trained[0].history[1].train_loss
+    assert checkpoints.load(tmp_path).normalisation == checkpoints.load(trained[0].folder).normalisation
+
+
+def test_a_frozen_body_stays_as_it_was_loaded(trained, coloured, tmp_path):
+    frozen = (Phase(epochs=1, frozen=True, lr_min=1e-3, lr_max=1e-3),)
+    recipe = replace(TINY, fine_tune_phases=frozen)
+    train_tiny(tmp_path, *coloured, recipe=recipe, start=StartFrom.from_parent(trained[0].folder))
+    before, after = weights_of(trained[0].folder), weights_of(tmp_path)
+    assert torch.equal(before["0.0.weight"], after["0.0.weight"])
+    assert not torch.equal(before["1.8.weight"], after["1.8.weight"])
+
+
+def test_what_cannot_be_trained_is_said_clearly(coloured, tmp_path):
+    images, labels = coloured
+    with pytest.raises(TrainingFailed, match="no images"):
+        train_tiny(tmp_path, images, labels, train_index=NONE)
+    with pytest.raises(TrainingFailed, match="two classes"):
+        train_tiny(tmp_path, images, np.zeros_like(labels), class_names=("one",))
+    with pytest.raises(ValueError, match="class positions"):
+        train_tiny(tmp_path, images, labels + 1)
+    with pytest.raises(ValueError, match="uint8"):
+        train_tiny(tmp_path, images.astype(np.float32), labels)
+
+
+def test_a_loss_that_explodes_ends_the_training(coloured, tmp_path):
+    wild = replace(TINY, phases=(Phase(epochs=2, frozen=False, lr_min=1e30, lr_max=1e30, warm_up=0.01),))
+    with pytest.raises(TrainingFailed, match="learning rate"):
+        train_tiny(tmp_path, *coloured, recipe=wild)
+
+
+def test_the_shipped_recipes_can_be_trained(tmp_path):
+    images, labels = coloured_images(16)
+    for recipe in RECIPES.values():
+        short = replace(with_epochs(recipe, 1), image_size=32, batch_size=16, phases=recipe.phases[-1:])
+        train_tiny(tmp_path / recipe.name, images, labels, train_index=np.arange(16), valid_index=NONE, recipe=with_epochs(short, 1))

@@ -1,0 +1,122 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision.models import resnet34
+
+from app.ml.errors import CheckpointError, WeightsUnavailable
+from app.ml.learner import build_model
+from app.ml.recipes import StartFrom
+from app.ml.weights import load_start
+
+
+@pytest.fixture(scope="module")
+def torchvision_state():
+    torch.manual_seed(11)
+    return {name: tensor.clone() for name, tensor in resnet34().state_dict().items()}
+
+
+@pytest.fixture
+def model():
+    return build_model(3)
+
+
+def check_body(model, state):
+    own = model.state_dict()
+    assert torch.equal(own["0.0.weight"], state["conv1.weight"])
+    assert torch.equal(own["0.1.running_var"], state["bn1.running_var"])
+    assert torch.equal(own["0.7.2.conv2.weight"], state["layer4.2.conv2.weight"])
+
+
+def test_a_safetensors_file_fills_the_body(model, torchvision_state, tmp_path):
+    save_file(torchvision_state, tmp_path / "w.safetensors")
+    normalisation, note = load_start(model, StartFrom("file", tmp_path / "w.safetensors"), ("a", "b", "c"))
+    check_body(model, torchvision_state)
+    assert normalisation.mean == (0.485, 0.456, 0.406)
+    assert note == "The network's body starts from w.safetensors."
+
+
+@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": {f"module.{n}": t for n, t in s.items()}, "epoch": 3}])
+def test_a_pth_file_fills_the_body_wrapped_or_not(model, torchvision_state, tmp_path, wrap):
+    torch.save(wrap(torchvision_state), tmp_path / "w.pth")
+    load_start(model, StartFrom("file", tmp_path / "w.pth"), ("a", "b", "c"))
+    check_body(model, torchvision_state)
+
+
+def test_a_file_of_ours_fills_the_head_too_if_it_fits(model, tmp_path):
+    source = build_model(3)
+    torch.nn.init.normal_(source[1][-1].weight)
+    save_file(source.state_dict(), tmp_path / "w.safetensors")
+    start = StartFrom("file", tmp_path / "w.safetensors")
+    load_start(model, start, ("a", "b", "c"))
+    assert torch.equal(model[1][-1].weight, source[1][-1].weight)
+    other = build_model(5)
+    _, note = load_start(other, start, tuple("abcde"))
+    assert torch.equal(other[0][0].weight, source[0][0].weight)
+    assert "body" in note
+
+
+class Attack:
+    def __reduce__(self):
+        return (exec, ("import pathlib; pathlib.Path('owned').touch()",))
+
+
+@pytest.mark.parametrize("dump", [torch.save, lambda thing, path: path.write_bytes(pickle.dumps(thing))])
+def test_a_file_with_code_in_it_is_refused_and_not_run(model, tmp_path, monkeypatch, dump):
+    monkeypatch.chdir(tmp_path)
+    dump({"conv1.weight": Attack()}, tmp_path / "w.pth")
+    with pytest.raises(WeightsUnavailable, match="pickle is code"):
+        load_start(model, StartFrom("file", tmp_path / "w.pth"), ("a", "b", "c"))
+    assert not (tmp_path / "owned").exists()
+
+
+def test_files_that_are_no_weights_say_so(model, torchvision_state, tmp_path):
+    (tmp_path / "text.safetensors").write_text("hello")
+    (tmp_path / "text.pth").write_text("")
+    torch.save(torch.zeros(3), tmp_path / "tensor.pth")
+    save_file({"conv1.weight": torchvision_state["conv1.weight"]}, tmp_path / "part.safetensors")
+    for name in ("text.safetensors", "text.pth", "tensor.pth", "part.safetensors", "missing.pth"):
+        with pytest.raises(WeightsUnavailable, match="TOPLOSS_WEIGHTS=none"):
+            load_start(model, StartFrom("file", tmp_path / name), ("a", "b", "c"))
+
+
+def test_without_a_network_the_imagenet_start_says_what_to_do(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setattr("urllib.request._opener", None)  # made anew, it reads the proxy
+    with pytest.raises(WeightsUnavailable, match=r"cannot be downloaded.*TOPLOSS_WEIGHTS=none"):
+        load_start(model, StartFrom("imagenet"), ("a", "b", "c"))
+
+
+def test_imagenet_weights_in_torchs_cache_are_used(model, torchvision_state, tmp_path, monkeypatch):
+    from torchvision.models import ResNet34_Weights
+
+    cached = tmp_path / "hub" / "checkpoints" / ResNet34_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[1]
+    cached.parent.mkdir(parents=True)
+    torch.save(torchvision_state, cached)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    load_start(model, StartFrom("imagenet"), ("a", "b", "c"))
+    check_body(model, torchvision_state)
+
+
+def test_a_parent_with_other_classes_gives_its_body_only(trained):
+    folder = trained[0].folder
+    same, other = build_model(3), build_model(3)
+    _, note = load_start(same, StartFrom.from_parent(folder), ("red", "green", "blue"))
+    assert note == "The network starts from its parent run."
+    load_start(other, StartFrom.from_parent(folder), ("green", "red", "blue"))
+    assert torch.equal(same[0][0].weight, other[0][0].weight)
+    assert not torch.equal(same[1][-1].weight, other[1][-1].weight)
+
+
+def test_a_parent_that_is_gone_is_named(model, tmp_path):
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        load_start(model, StartFrom.from_parent(tmp_path / "gone"), ("a", "b", "c"))
+
+
+def test_nothing_is_loaded_from_nowhere(model):
+    before = np.asarray(model[0][0].weight.detach()).copy()
+    assert load_start(model, StartFrom("none"), ("a", "b", "c"))[0] is None
+    assert (np.asarray(model[0][0].weight.detach()) == before).all()

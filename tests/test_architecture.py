@@ -1,0 +1,74 @@
+"""Rules that a machine can check."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from app.migrating import check
+from app.settings import Settings
+from app.web.rendering import bundled, environment
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_web_process_never_loads_torch_fastai_or_matplotlib(tmp_path: Path) -> None:
+    code = (
+        "import sys, app.main, app.serving; from app.settings import Settings; app.main.create_app(Settings(data_dir=sys.argv[1]));"
+        "print([m for m in ('torch', 'torchvision', 'fastai', 'matplotlib', 'pandas', 'dbos', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_loads_neither_the_web_framework_nor_the_database() -> None:
+    code = (
+        "import sys\ntry:\n    import app.cli; sys.argv = ['toploss', '--help']; app.cli.main()\nexcept SystemExit: pass\n"
+        "print([m for m in ('torch', 'fastapi', 'sqlalchemy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip().endswith("[]")
+
+
+def test_the_models_say_nothing_that_no_migration_does(database_url: str) -> None:
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        check(connection)
+    engine.dispose()
+
+
+def test_every_template_compiles() -> None:
+    names = environment().list_templates(filter_func=lambda name: name.endswith(".html"))
+    assert len(names) > 10
+    for name in names:
+        environment().get_template(name)
+
+
+def test_templates_carry_no_inline_script_or_style() -> None:
+    """The content security policy would refuse them."""
+    for path in bundled("templates").rglob("*.html"):
+        text = path.read_text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|<style", text), path
+
+
+@pytest.mark.parametrize("field", list(Settings.model_fields))
+def test_every_setting_is_documented_with_its_default(field: str) -> None:
+    documented = (ROOT / "docs" / "settings.md").read_text()
+    info = Settings.model_fields[field]
+    default = "" if info.default == "" else str(info.default)
+    assert f"| `TOPLOSS_{field.upper()}` | {f'`{default}`' if default else 'empty'} | {info.description} |" in documented
+
+
+def test_every_runtime_dependency_has_its_reason() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    block = text.split("dependencies = [")[1].split("\n]")[0]
+    for line in filter(None, map(str.strip, block.splitlines())):
+        assert re.search(r'",\s+# \w', line), line
+
+
+def test_the_lock_file_records_no_address() -> None:
+    for name in ("requirements.lock", "pyproject.toml", "constraints.txt"):
+        assert not re.search(r"https?://|--index|--find-links", (ROOT / name).read_text()), name

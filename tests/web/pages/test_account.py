@@ -1,0 +1,44 @@
+"""One's own tokens and password."""
+
+import re
+
+from fastapi.testclient import TestClient
+
+from tests.conftest import PASSWORD
+
+
+def test_a_token_is_shown_once_and_opens_the_api(browser_of: dict[str, TestClient]) -> None:
+    ann = browser_of["ann"]
+    made = ann.post("/account/tokens", data={"name": "nightly"})
+    secret = re.search(r"tl_[\w-]+", made.text)
+    assert secret
+    again = ann.get("/account").text
+    assert "nightly" in again
+    assert secret[0] not in again
+    ann.cookies.clear()
+    assert ann.get("/api/v1/datasets", headers={"authorization": f"Bearer {secret[0]}"}).status_code == 200
+
+
+def test_a_revoked_token_opens_nothing(browser_of: dict[str, TestClient]) -> None:
+    ann = browser_of["ann"]
+    secret = re.findall(r"tl_[\w-]+", ann.post("/account/tokens", data={"name": "old"}).text)[0]
+    revoke = re.findall(r'action="(/account/tokens/\d+/revoke)"', ann.get("/account").text)[0]
+    assert ann.post(revoke).status_code == 303
+    ann.cookies.clear()
+    assert ann.get("/api/v1/datasets", headers={"authorization": f"Bearer {secret}"}).status_code == 401
+
+
+def test_nobody_revokes_somebody_elses_token(browser_of: dict[str, TestClient]) -> None:
+    browser_of["ann"].post("/account/tokens", data={"name": "mine"})
+    revoke = re.findall(r'action="(/account/tokens/\d+/revoke)"', browser_of["ann"].get("/account").text)[0]
+    assert browser_of["bob"].post(revoke).status_code == 404
+
+
+def test_a_new_password_needs_the_old_one(browser_of: dict[str, TestClient], visitor: TestClient) -> None:
+    ann = browser_of["ann"]
+    assert ann.post("/account/password", data={"old": "wrong horse", "new": "battery staple"}).status_code == 422
+    assert ann.post("/account/password", data={"old": PASSWORD, "new": "short"}).status_code == 422
+    assert ann.post("/account/password", data={"old": PASSWORD, "new": "battery staple"}).status_code == 303
+    assert ann.get("/account").status_code == 200  # this browser stays signed in
+    assert visitor.post("/login", data={"name": "ann", "password": PASSWORD}).status_code == 401
+    assert visitor.post("/login", data={"name": "ann", "password": "battery staple"}).status_code == 303

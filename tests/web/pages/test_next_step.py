@@ -1,0 +1,63 @@
+"""The one next step of the overview."""
+
+from dataclasses import replace
+
+from app.review.summary import PendingChanges, ReviewProgress
+from app.web.pages.next_step import Standing, next_step
+
+PROGRESS = ReviewProgress(label_issues=1480, remaining=1400, reviewed=80, found=36, hit_rate=0.45, seconds_per_decision=3.6, mine=80)
+PENDING = PendingChanges(relabelled=0, deleted=0, since_version=0, version=0, flows=())
+AT = Standing(
+    dataset="faces", state="ready", samples=10_000, importing=False, has_run=True, running=False,
+    progress=PROGRESS, pending=PENDING, is_admin=True,
+)  # fmt: skip
+
+
+def test_a_review_says_what_it_costs_and_what_it_finds() -> None:
+    step = next_step(AT)
+    assert step.title == "Review the next 200 top losses"
+    assert step.words == "About 12 minutes, about 90 errors expected at the hit rate of the last 50."
+    assert step.actions[0].url == "/d/faces/review"
+
+
+def test_without_a_pace_nothing_is_promised() -> None:
+    step = next_step(replace(AT, progress=replace(PROGRESS, reviewed=0, hit_rate=None, seconds_per_decision=None)))
+    assert step.title == "Review the first 200 top losses"
+    assert "expected" not in step.words
+
+
+def test_many_changed_labels_call_for_a_retrain_that_only_an_admin_can_start() -> None:
+    changed = replace(AT, pending=replace(PENDING, since_version=200))
+    assert [(action.url, action.posts) for action in next_step(changed).actions] == [("/d/faces/retrain", True), ("/d/faces/review", False)]
+    assert all(not action.posts for action in next_step(replace(changed, is_admin=False)).actions)
+
+
+def test_few_changed_labels_do_not() -> None:
+    assert next_step(replace(AT, pending=replace(PENDING, since_version=199))).title.startswith("Review")
+
+
+def test_a_finished_worklist_leads_to_the_retrain_then_to_the_export() -> None:
+    done = replace(AT, progress=replace(PROGRESS, remaining=0))
+    assert next_step(replace(done, pending=replace(PENDING, since_version=1))).title == "Retrain on the cleaned labels"
+    assert next_step(done).actions[0].url == "/d/faces/export"
+
+
+def test_a_worklist_that_yields_nothing_is_not_pressed_on() -> None:
+    step = next_step(replace(AT, progress=replace(PROGRESS, hit_rate=0.02)))
+    assert step.title == "Few errors are left to find this way"
+
+
+def test_while_a_retrain_runs_the_review_goes_on() -> None:
+    step = next_step(replace(AT, running=True, pending=replace(PENDING, since_version=500)))
+    assert step.actions[0].url == "/d/faces/review"
+
+
+def test_before_the_first_run_the_step_is_to_train_or_to_wait() -> None:
+    assert next_step(replace(AT, has_run=False)).actions[0].url == "/d/faces/runs"
+    assert next_step(replace(AT, has_run=False, running=True)).actions == ()
+    assert next_step(replace(AT, has_run=False, is_admin=False)).actions == ()
+
+
+def test_an_import_is_waited_for_or_repeated() -> None:
+    assert next_step(replace(AT, importing=True)).actions == ()
+    assert next_step(replace(AT, state="failed")).actions[0].url == "/d/faces/import/repeat"

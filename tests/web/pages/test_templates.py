@@ -1,0 +1,36 @@
+"""Templates: all of them compile, and none of them can run a script or style of its own."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.web.rendering import bundled, environment
+
+TEMPLATES = sorted(path.relative_to(bundled("templates")).as_posix() for path in bundled("templates").rglob("*.html"))
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_template_compiles(name: str) -> None:
+    environment().get_template(name)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_no_template_has_what_the_content_security_policy_would_block(name: str) -> None:
+    text = Path(bundled("templates") / name).read_text()
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:|hx-on", text)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_htmx_swap_names_its_target_itself(name: str) -> None:
+    for tag in re.findall(r"<[^>]*\bhx-(?:get|post)=[^>]*>", (bundled("templates") / name).read_text()):
+        assert "hx-target=" in tag, tag
+        assert "hx-swap=" in tag, tag
+
+
+def test_scripts_and_styles_of_the_pages_are_light() -> None:
+    static = bundled("static")
+    names = ("app.css", "app.js", "charts.js", "vendor/htmx.min.js", "vendor/uplot.min.js", "vendor/uplot.min.css")
+    sizes = {name: (static / name).stat().st_size for name in names}
+    assert sizes["app.css"] + sizes["app.js"] + sizes["vendor/htmx.min.js"] <= 120_000  # the review
+    assert sum(sizes.values()) - sizes["app.js"] <= 150_000  # a run with its charts
