@@ -42,3 +42,7 @@ lock: setup ## Resolve the newest versions again
 	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-header --no-annotate --group dev -c constraints.txt pyproject.toml -o requirements.lock
 
 .PHONY: help setup demo test check lint format lock
+
+migration: setup ## Write a migration from the models: make migration m="add a column"
+	@$(BIN)/python -m app.migrating "$(m)"
+.PHONY: migration

@@ -133,6 +133,7 @@ def retrain(
     name: DatasetName,
     *,
     recipe: Annotated[str | None, typer.Option(help="Instead of the best run's recipe.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the recipe's last phase, instead of the recipe's own.")] = None,
     seed: Seed = 0,
     wait: Annotated[bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")] = False,
 ) -> None:
@@ -144,7 +145,7 @@ def retrain(
     with _database() as database:
         with database.write() as session:
             dataset = ready_dataset(session, name=name)
-            answer = ask(session, dataset_id=dataset.id, user_id=None, weights=settings.weights, recipe=recipe, seed=seed)
+            answer = ask(session, dataset_id=dataset.id, user_id=None, weights=settings.weights, recipe=recipe, epochs=epochs, seed=seed)
         if answer.nothing_changed:
             typer.echo(f"No label has changed since run {answer.parent_id}; it is trained further on the same version.")
         typer.echo(f"Run {answer.run.id} of {name}, version {answer.version.number}: queued.")

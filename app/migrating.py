@@ -2,9 +2,11 @@
 
 import fcntl
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from alembic import command
 from alembic.config import Config
@@ -81,3 +83,21 @@ def _alone(url: str) -> Iterator[None]:
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": ADVISORY_LOCK})
         yield
+
+
+def write_revision(message: str) -> None:
+    """Write a migration for what the models have and the migrations have not (for developers)."""
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/now.db"
+        migrate(url)
+        config = Config()
+        config.set_main_option("script_location", str(bundled_migrations()))
+        scripts = ScriptDirectory.from_config(config)
+        with create_engine(url).connect() as connection:
+            config.attributes["connection"] = connection
+            number = f"{len(list(scripts.walk_revisions())) + 1:04}"
+            command.revision(config, message=message, rev_id=number, autogenerate=True)
+
+
+if __name__ == "__main__":
+    write_revision(sys.argv[1])

@@ -113,7 +113,9 @@ async function send() {
       if (item.undone?.isConnected) leave(item.undone);
       for (const each of lost.reverse()) if (each.card) giveBack(each.card);
       count();
-      if (outcome === "lost") banner(`The server cannot be reached. ${lost.filter((each) => each.card).length} answers were not saved; their cards are shown again.`);
+      const many = lost.filter((each) => each.card).length;
+      const what = many === 1 ? "One answer was not saved; its card is shown again." : `${many} answers were not saved; their cards are shown again.`;
+      if (outcome === "lost") banner(`The server cannot be reached. ${many ? what : "Try again."}`);
     }
   }
   sending = false;
@@ -139,7 +141,7 @@ async function attempt(item) {
       }
       if (response.status === 401) {
         signedOut = true;
-        banner("You are signed out; your answers wait in this page. Sign in in another tab, then", "Go on", () => { signedOut = false; send(); });
+        banner("You are signed out; your answers wait in this page. Sign in in another tab, then", "message", "Go on", () => { signedOut = false; send(); });
         return "wait";
       }
       if (response.status < 500 && response.status !== 429) {
@@ -148,7 +150,7 @@ async function attempt(item) {
       }
     } catch { /* no connection, or too slow: try again */ }
     if (tried >= PAUSES.length) return "lost";
-    if (tried >= 1) banner(`${outbox.length} answers are not saved yet; trying again…`);
+    if (tried >= 1) banner(`Not saved yet: ${outbox.length}. Trying again…`);
     await new Promise((done) => setTimeout(done, PAUSES[tried]));
   }
 }
@@ -158,6 +160,10 @@ function merge(html, item) {
   if (!answer) return;
   const undone = answer.dataset.undone;
   if (item.undone && undone !== idOf(item.undone) && item.undone.isConnected) leave(item.undone);
+  if (review().dataset.run && answer.dataset.run !== review().dataset.run) {
+    banner(`A new ranking has arrived; the next cards come from run ${answer.dataset.run}.`, "note");
+  }
+  review().dataset.run = answer.dataset.run;
   for (const part of ["status", "tray"]) document.getElementById(part).replaceWith(answer.querySelector(`#${part}`));
   const known = new Set([...cards(), ...outbox.filter((each) => each.card).map((each) => each.card)].map(idOf));
   for (const card of answer.querySelectorAll(".card")) {
@@ -174,16 +180,16 @@ function merge(html, item) {
   window.htmx?.process(document.getElementById("rest"));
 }
 
-function banner(words, label, action) {
+function banner(words, kind = "message", label = "Close", action = undefined) {
   const messages = document.getElementById("messages");
   messages.replaceChildren();
   if (!words) return;
   const line = document.createElement("p");
-  line.className = "message";
+  line.className = kind;
   line.setAttribute("role", "alert");
   line.textContent = `${words} `;
   const button = document.createElement("button");
-  button.textContent = label ?? "Close";
+  button.textContent = label;
   button.onclick = () => { banner(""); action?.(); };
   line.append(button);
   messages.append(line);

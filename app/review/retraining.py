@@ -41,13 +41,15 @@ def freeze_labels(session: Session, *, dataset_id: int) -> tuple[DatasetVersion,
     return freeze(session, dataset_id=dataset_id, reviewed=reviewed)
 
 
-def retrain(session: Session, *, dataset_id: int, user_id: int | None, weights: str, recipe: str | None = None, seed: int = 0) -> Retrain:
+def retrain(
+    session: Session, *, dataset_id: int, user_id: int | None, weights: str, recipe: str | None = None, epochs: int | None = None, seed: int = 0
+) -> Retrain:
     """Freeze, and ask for a run that goes on from the best one (by default with its recipe)."""
     version, _ = freeze_labels(session, dataset_id=dataset_id)
     parent = best_run(session, dataset_id=dataset_id)
     name = recipe or (parent.recipe if parent else "default")
     run = request_run(
-        session, dataset_id=dataset_id, version_id=version.id, recipe=choose_recipe(name), weights=weights,
+        session, dataset_id=dataset_id, version_id=version.id, recipe=choose_recipe(name, epochs=epochs), weights=weights,
         parent_id=parent.id if parent else None, seed=seed, user_id=user_id,
     )
     same = parent is not None and get_run(session, run_id=parent.id).version_id == version.id

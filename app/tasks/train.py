@@ -26,7 +26,7 @@ from app.ml.finder import find_learning_rate
 from app.ml.images import prepare_images
 from app.ml.recipes import Recipe, StartFrom, recipe_from_json
 from app.ml.scorer import predict_log_probs
-from app.ml.progress import TrainingProgress
+from app.ml.watch import TrainingProgress
 from app.ml.trainer import train
 from app.ranking.rankings import BATCH, add_to_ranking, clear_ranking, ranking_rows
 from app.storage import open_source

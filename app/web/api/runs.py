@@ -40,7 +40,10 @@ def create_run(name: str, database: Db, settings: Config, user: Admin, body: Run
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         if asked.retrain:
-            answer = retrain(session, dataset_id=dataset.id, user_id=user.id, weights=settings.weights, recipe=asked.recipe, seed=asked.seed)
+            answer = retrain(
+                session, dataset_id=dataset.id, user_id=user.id, weights=settings.weights, recipe=asked.recipe, epochs=asked.epochs,
+                seed=asked.seed,
+            )
             return _accepted(answer.run, answer.version.number, nothing_changed=answer.nothing_changed)
         version = latest_version(session, dataset_id=dataset.id) if asked.version is None else get_version(
             session, dataset_id=dataset.id, number=asked.version)

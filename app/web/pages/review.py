@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
 
 from app.accounts.models import User
 from app.accounts.users import list_users
@@ -25,6 +26,18 @@ MOST_HELD = 60
 Held = Annotated[int, Form(alias="hold", ge=1, le=MOST_HELD)]
 
 
+class DecisionForm(BaseModel):
+    """A card's form as it is sent."""
+
+    sample: int
+    answer: str  # keep, delete, unsure or relabel:CLASS
+    client_id: str
+    run: int | None = None
+    milliseconds: int | None = None
+    back: str = ""  # "sample" returns to the sample's own page
+    hold: int = Field(HELD, ge=1, le=MOST_HELD)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReviewPage(Page):
     """The deck with everything around it."""
@@ -32,7 +45,7 @@ class ReviewPage(Page):
     cards: tuple[CardView, ...]
     progress: ReviewProgress
     recent: tuple[RecentView, ...]
-    has_ranking: bool
+    run_id: int | None  # whose ranking is the current one
     asked: bool  # cards were just asked for, so an empty deck means that none is free
     undone: int | None  # the sample whose decision was just undone
 
@@ -80,27 +93,17 @@ def claim(request: Request, name: str, database: Db, user: SignedIn, settings: C
 
 @router.post("/d/{name}/review/decisions")
 def decide(
-    request: Request, name: str, database: Db, user: SignedIn, settings: Config, sample: Annotated[int, Form()],
-    answer: Annotated[str, Form()], client_id: Annotated[str, Form()], run: Annotated[int | None, Form()] = None,
-    milliseconds: Annotated[int | None, Form()] = None, back: Annotated[str, Form()] = "", held: Held = HELD,
+    request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: Annotated[DecisionForm, Form()]
 ) -> Response:  # fmt: skip
-    """Record an answer (`keep`, `delete`, `unsure` or `relabel:CLASS`) and take the next cards."""
-    verdict, _, label = answer.partition(":")
+    """Record an answer and take the next cards."""
+    verdict, _, label = form.answer.partition(":")
+    lease = timedelta(minutes=settings.lease_minutes)
     with database.write() as session:
         dataset = get_dataset(session, name=name)
-        decisions.decide(
-            session,
-            dataset_id=dataset.id,
-            user_id=user.id,
-            sample_id=sample,
-            verdict=verdict,
-            label=label or None,
-            client_id=client_id,
-            run_id=run,
-            milliseconds=milliseconds,
-        )
-        worklist.claim(session, dataset_id=dataset.id, user_id=user.id, count=held, lease=timedelta(minutes=settings.lease_minutes))
-    return _answer(request, database, user, name, asked=True, back_to=sample if back == "sample" else None)
+        decisions.decide(session, dataset_id=dataset.id, user_id=user.id, sample_id=form.sample, verdict=verdict, label=label or None,
+                         client_id=form.client_id, run_id=form.run, milliseconds=form.milliseconds)  # fmt: skip
+        worklist.claim(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=lease)
+    return _answer(request, database, user, name, asked=True, back_to=form.sample if form.back == "sample" else None)
 
 
 @router.post("/d/{name}/review/undo")
@@ -139,6 +142,6 @@ def _answer(
             ),
             progress=review_progress(session, dataset_id=dataset.id, user_id=user.id),
             recent=tuple(recent_view(each) for each in decisions.recent(session, dataset_id=dataset.id, user_id=user.id)),
-            has_ranking=claimed.run_id is not None, asked=asked, undone=undone,
+            run_id=claimed.run_id, asked=asked, undone=undone,
         )  # fmt: skip
     return render(request, "review/_review.html" if fragment else "review/page.html", page)

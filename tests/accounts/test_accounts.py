@@ -1,0 +1,99 @@
+import pytest
+
+from app.accounts.attempts import LIMIT, Attempts
+from app.accounts.tokens import create_token, end_session, list_tokens, revoke_token, start_session, user_of_session, user_of_token
+from app.accounts.users import add_user, change_user, check_password, set_password
+from app.db import Database
+from app.errors import Conflict, Invalid, NotFound, NotSignedIn, TooManyAttempts
+from tests.conftest import PASSWORD, People
+
+KEY = b"of this test"
+
+
+def test_the_right_password_opens_and_the_wrong_one_does_not_say_what_was_wrong(database: Database, people: People) -> None:
+    with database.read() as session:
+        assert check_password(session, name="ann", password=PASSWORD).name == "ann"
+        messages = []
+        for name, password in (("ann", "wrong horse"), ("nobody", PASSWORD)):
+            with pytest.raises(NotSignedIn) as refusal:
+                check_password(session, name=name, password=password)
+            messages.append(str(refusal.value))
+    assert messages[0] == messages[1]
+
+
+def test_passwords_are_stored_as_argon2id_only(database: Database, people: People) -> None:
+    assert people.annotator.password_hash.startswith("$argon2id$")
+    assert PASSWORD not in people.annotator.password_hash
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "password", "words"),
+    [("", "admin", PASSWORD, "1 to 64"), ("a b", "admin", PASSWORD, "1 to 64"), ("eve", "king", PASSWORD, "no role"),
+     ("eve", "admin", "short", "8 characters"), ("eve", "admin", "x" * 300, "256")],
+)  # fmt: skip
+def test_a_bad_account_is_refused_in_words(database: Database, name: str, role: str, password: str, words: str) -> None:
+    with database.write() as session, pytest.raises(Invalid, match=words):
+        add_user(session, name=name, role=role, password=password)
+
+
+def test_a_name_is_taken_once(database: Database, people: People) -> None:
+    with database.write() as session, pytest.raises(Conflict, match="already a user named ann"):
+        add_user(session, name="ann", role="annotator", password=PASSWORD)
+
+
+def test_the_last_admin_stays(database: Database, people: People) -> None:
+    with database.write() as session:
+        with pytest.raises(Conflict, match="only active admin"):
+            change_user(session, name="ada", role="annotator")
+        with pytest.raises(Conflict, match="only active admin"):
+            change_user(session, name="ada", active=False)
+        change_user(session, name="ann", role="admin")
+        change_user(session, name="ada", active=False)
+
+
+def test_a_log_in_ends_at_sign_out_at_its_time_and_with_a_new_password(database: Database, people: People) -> None:
+    def opens(token: str) -> bool:
+        with database.read() as session:
+            try:
+                return user_of_session(session, token=token, key=KEY).name == "ann"
+            except NotSignedIn:
+                return False
+
+    with database.write() as session:
+        first, second, old = (start_session(session, user=people.annotator, days=days, key=KEY) for days in (1, 1, -1))
+    assert (opens(first), opens(second), opens(old)) == (True, True, False)
+    with database.write() as session:
+        end_session(session, token=first, key=KEY)
+    assert (opens(first), opens(second)) == (False, True)
+    with database.write() as session:
+        set_password(session, user=session.merge(people.annotator), password="another horse")  # noqa: S106
+    assert not opens(second)
+
+
+def test_a_token_is_known_by_its_keyed_hash_and_can_be_revoked_by_its_owner_only(database: Database, people: People) -> None:
+    with database.write() as session:
+        token = create_token(session, user=people.annotator, name="nightly", key=KEY)
+    with database.read() as session:
+        assert user_of_token(session, token=token, key=KEY).name == "ann"
+        with pytest.raises(NotSignedIn):
+            user_of_token(session, token=token, key=b"another key")
+        stored = list_tokens(session, user=people.annotator)[0]
+    assert token not in stored.token_hash
+    with database.write() as session, pytest.raises(NotFound):
+        revoke_token(session, user=people.other, token_id=stored.id)
+    with database.write() as session:
+        revoke_token(session, user=people.annotator, token_id=stored.id)
+    with database.read() as session, pytest.raises(NotSignedIn):
+        user_of_token(session, token=token, key=KEY)
+
+
+def test_guessing_is_slowed_down_by_name() -> None:
+    attempts = Attempts()
+    for _ in range(LIMIT):
+        attempts.check("ann")
+        attempts.failed("ann")
+    with pytest.raises(TooManyAttempts, match="five minutes"):
+        attempts.check("ann")
+    attempts.check("bob")
+    attempts.succeeded("ann")
+    attempts.check("ann")

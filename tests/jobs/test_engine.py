@@ -1,0 +1,143 @@
+"""A real worker process per test, on DBOS with both databases."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.db import Database
+from app.jobs import requests
+from tests.servers import environment
+
+# A worker whose one task takes two steps and waits between them for a file; it says in a log what it does.
+WORKER = """
+import sys, threading, time
+from pathlib import Path
+import app.tables
+from app.db import Database
+from app.jobs.engine import Engine
+from app.jobs import requests
+from app.settings import Settings
+folder, settings = Path(sys.argv[1]), Settings()
+def say(word):
+    with (folder / "said").open("a") as file: file.write(f"{settings.worker_id}:{word}\\n")
+def task(context):
+    context.step("first", lambda: say("first"))
+    context.report("waiting", 1, 2, force=True)
+    while not (folder / "go").exists():
+        context.report("waiting", 1, 2)
+        if context.should_stop():
+            from app.errors import Cancelled
+            raise Cancelled("asked")
+        time.sleep(0.05)
+    context.step("second", lambda: say("second"))
+database = Database(settings.database)
+engine = Engine(settings, database, {"train": task}, give_up=lambda *a, **k: None)
+engine.launch()
+while True:
+    engine.tick()
+    time.sleep(0.1)
+"""
+
+
+class Workers:
+    """Starts workers and kills what is left of them."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url, self.processes = folder, url, []
+
+    def start(self, name: str) -> subprocess.Popen[bytes]:
+        env = environment(self.folder / "data", database_url=self.url, TOPLOSS_WORKER_ID=name)
+        with (self.folder / "log").open("ab") as log:
+            process = subprocess.Popen([sys.executable, "-c", WORKER, str(self.folder)], env=env, stdout=log, stderr=log)
+        self.processes.append(process)
+        return process
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+def wait_until(condition: Callable[[], bool], what: str, folder: Path, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen:\n{(folder / 'log').read_text()}"
+        time.sleep(0.05)
+
+
+def said(folder: Path) -> list[str]:
+    path = folder / "said"
+    return path.read_text().split() if path.exists() else []
+
+
+def state(database: Database, job: str) -> str:
+    with database.read() as session:
+        return requests.get_job(session, job_id=job).state
+
+
+def ask(database: Database) -> str:
+    with database.write() as session:
+        return requests.ask(session, task="train", dataset_id=None, arguments={}, user_id=None).id
+
+
+def test_a_worker_killed_between_steps_goes_on_without_repeating_the_first(database: Database, database_url: str, tmp_path: Path) -> None:
+    workers, job = Workers(tmp_path, database_url), ask(database)
+    try:
+        first = workers.start("one")
+        wait_until(lambda: said(tmp_path) == ["one:first"], "the first step", tmp_path)
+        time.sleep(0.3)  # until the engine has stored the step
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        (tmp_path / "go").touch()
+        workers.start("one")
+        wait_until(lambda: state(database, job) == "finished", "the end", tmp_path)
+    finally:
+        workers.stop()
+    assert said(tmp_path) == ["one:first", "one:second"]
+
+
+def test_the_work_of_a_worker_that_never_comes_back_is_taken_over(database: Database, database_url: str, tmp_path: Path) -> None:
+    workers, job = Workers(tmp_path, database_url), ask(database)
+    try:
+        first = workers.start("one")
+        wait_until(lambda: said(tmp_path) == ["one:first"], "the first step", tmp_path)
+        time.sleep(0.3)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        with database.write() as session:
+            requests.silent(session, worker_id="one")  # as if its last heartbeat were long ago
+        (tmp_path / "go").touch()
+        workers.start("two")
+        wait_until(lambda: state(database, job) == "finished", "the end", tmp_path)
+    finally:
+        workers.stop()
+    assert said(tmp_path) == ["one:first", "two:second"]
+
+
+def test_a_running_job_stops_when_it_is_cancelled(database: Database, database_url: str, tmp_path: Path) -> None:
+    workers, job = Workers(tmp_path, database_url), ask(database)
+    try:
+        workers.start("one")
+        wait_until(lambda: said(tmp_path) == ["one:first"], "the first step", tmp_path)
+        with database.write() as session:
+            requests.cancel(session, job_id=job)
+        wait_until(lambda: state(database, job) == "cancelled", "the cancel", tmp_path)
+    finally:
+        workers.stop()
+    assert said(tmp_path) == ["one:first"]
+
+
+def test_one_job_of_a_kind_at_a_time(database: Database, database_url: str, tmp_path: Path) -> None:
+    workers, jobs = Workers(tmp_path, database_url), [ask(database), ask(database)]
+    try:
+        workers.start("one")
+        wait_until(lambda: "one:first" in said(tmp_path), "the first step", tmp_path)
+        time.sleep(1.5)
+        assert sorted(state(database, job) for job in jobs) == ["queued", "running"]
+        (tmp_path / "go").touch()
+        wait_until(lambda: all(state(database, job) == "finished" for job in jobs), "the end", tmp_path)
+    finally:
+        workers.stop()

@@ -1,0 +1,57 @@
+import uuid
+
+from app.db import Database
+from app.ranking.evaluations import best_run, compare_runs, evaluate_run, run_summaries
+from app.review.decisions import decide
+from app.review.retraining import freeze_labels
+from tests.conftest import People
+from tests.factories import Made, make_run
+
+
+def relabel(database: Database, made: Made, people: People, sample: int, label: str | None) -> None:
+    with database.write() as session:
+        decide(session, dataset_id=made.dataset_id, user_id=people.annotator.id, sample_id=sample,
+               verdict="relabel" if label else "delete", label=label, client_id=str(uuid.uuid4()))
+
+
+def hold_out(made: Made) -> list[int]:
+    return [sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")]
+
+
+def test_before_and_after_stand_on_the_same_samples_with_both_kinds_of_labels(database: Database, made: Made, people: People) -> None:
+    valid = hold_out(made)
+    relabel(database, made, people, valid[0], "owl")
+    relabel(database, made, people, valid[1], None)
+    with database.write() as session:
+        version, is_new = freeze_labels(session, dataset_id=made.dataset_id)
+    assert is_new
+    new = make_run(database, made.dataset_id, version.id, wrong=0, parent_id=made.run_id)
+    with database.read() as session:
+        found = compare_runs(session, old_id=made.run_id, new_id=new)
+    assert (found.samples, found.relabelled, found.left_out) == (5, 1, 1)
+    rates = [found.old_given.error_rate, found.old_cleaned.error_rate, found.new_given.error_rate, found.new_cleaned.error_rate]
+    assert [rate.n for rate in rates if rate] == [5, 5, 5, 5]
+    # The old run predicts the given labels of the hold-out, the new one the cleaned ones: each is wrong once on the other's.
+    assert [rate.wrong for rate in rates if rate] == [0, 1, 1, 0]
+    assert found.changed_predictions == 1
+
+
+def test_the_best_run_has_the_fewest_errors_on_the_newest_labels(database: Database, made: Made, people: People) -> None:
+    relabel(database, made, people, hold_out(made)[0], "owl")
+    with database.write() as session:
+        version, _ = freeze_labels(session, dataset_id=made.dataset_id)
+    new = make_run(database, made.dataset_id, version.id, wrong=0, parent_id=made.run_id)
+    with database.read() as session:
+        best = best_run(session, dataset_id=made.dataset_id)
+        lines = run_summaries(session, dataset_id=made.dataset_id)
+    assert best is not None
+    assert best.id == new
+    assert [(line.id, line.error_rate.wrong if line.error_rate else None) for line in lines] == [(new, 0), (made.run_id, 1)]
+
+
+def test_a_run_is_judged_by_its_own_versions_labels(database: Database, made: Made) -> None:
+    with database.read() as session:
+        found = evaluate_run(session, run_id=made.run_id)
+    assert found.error_rate is not None
+    assert (found.error_rate.n, found.error_rate.wrong) == (6, 0)
+    assert sum(report.support for report in found.per_class) == 6

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import confusion_matrix as sklearn_confusion
+from sklearn.metrics import precision_recall_fscore_support
+
+from app.training.evaluation import class_reports, confusion_matrix, error_rate, most_confused, rate
+
+pairs = st.integers(2, 6).flatmap(
+    lambda classes: st.tuples(
+        st.just(classes), st.lists(st.tuples(st.integers(0, classes - 1), st.integers(0, classes - 1)), min_size=1, max_size=60)
+    )
+)
+
+
+def arrays(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    labels, predicted = np.array(rows, dtype=np.int64).T
+    return labels, predicted
+
+
+@given(pairs)
+def test_confusion_precision_and_recall_are_scikit_learns(case: tuple[int, list[tuple[int, int]]]) -> None:
+    classes, rows = case
+    labels, predicted = arrays(rows)
+    matrix = confusion_matrix(labels, predicted, classes=classes)
+    assert (matrix == sklearn_confusion(labels, predicted, labels=range(classes))).all()
+    reports = class_reports(matrix, [str(i) for i in range(classes)])
+    precision, recall, _, support = precision_recall_fscore_support(labels, predicted, labels=range(classes), zero_division=0)
+    for i, report in enumerate(reports):
+        assert report.support == support[i]
+        assert (report.precision or 0) == pytest.approx(precision[i])
+        assert (report.recall or 0) == pytest.approx(recall[i])
+
+
+@given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_holds_the_share_and_stays_a_share(case: tuple[int, int]) -> None:
+    found = rate(*case)
+    assert found is not None
+    assert 0 <= found.low <= found.value + 1e-12
+    assert found.value - 1e-12 <= found.high <= 1
+
+
+def test_wilsons_interval_has_the_textbook_values() -> None:
+    found = rate(15, 50)
+    assert found is not None
+    assert (found.low, found.high) == (pytest.approx(0.1910, abs=5e-4), pytest.approx(0.4375, abs=5e-4))
+
+
+def test_the_interval_holds_the_truth_about_95_times_in_100() -> None:
+    random = np.random.default_rng(0)
+    wrong = random.binomial(300, 0.37, size=4000)
+    inside = [found.low <= 0.37 <= found.high for found in (rate(int(w), 300) for w in wrong) if found]
+    assert 0.935 <= np.mean(inside) <= 0.965
+
+
+def test_nothing_to_count_has_no_rate() -> None:
+    assert rate(0, 0) is None
+    assert error_rate(np.empty(0, np.int64), np.empty(0, np.int64)) is None
+
+
+def test_the_most_confused_pairs_leave_out_what_is_right() -> None:
+    matrix = np.array([[9, 2, 0], [5, 9, 0], [0, 1, 9]])
+    found = most_confused(matrix, ["a", "b", "c"])
+    assert [(pair.label, pair.predicted, pair.count) for pair in found] == [("b", "a", 5), ("a", "b", 2), ("c", "b", 1)]
