@@ -34,7 +34,7 @@ class DecisionForm(BaseModel):
     client_id: str
     run: int | None = None
     milliseconds: int | None = None
-    back: str = ""  # "sample" returns to the sample's own page
+    alone: bool = False  # sent by the sample's own page: go back there, take no cards
     hold: int = Field(HELD, ge=1, le=MOST_HELD)
 
 
@@ -102,8 +102,9 @@ def decide(
         dataset = get_dataset(session, name=name)
         decisions.decide(session, dataset_id=dataset.id, user_id=user.id, sample_id=form.sample, verdict=verdict, label=label or None,
                          client_id=form.client_id, run_id=form.run, milliseconds=form.milliseconds)  # fmt: skip
-        worklist.claim(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=lease)
-    return _answer(request, database, user, name, asked=True, back_to=form.sample if form.back == "sample" else None)
+        if not form.alone:
+            worklist.claim(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=lease)
+    return _answer(request, database, user, name, asked=True, back_to=form.sample if form.alone else None)
 
 
 @router.post("/d/{name}/review/undo")

@@ -186,6 +186,7 @@ def test_a_sample_can_be_looked_at_and_answered_alone(browser_of: dict[str, Test
     page = ann.get(url).text
     assert "deleted" in page
     assert "Standing answer" in page
+    assert cards(ann.get(URL).text) == []  # looking at one sample takes no others
 
 
 def test_a_sample_of_another_data_set_is_not_found(browser_of: dict[str, TestClient], made: Made) -> None:

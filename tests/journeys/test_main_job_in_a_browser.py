@@ -1,0 +1,91 @@
+"""The main job in a real Chromium with a real worker: import, train, review by keyboard, undo, retrain, compare, export."""
+
+import csv
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from app.datasets.demo.folder import write_demo_folder
+from tests.conftest import PASSWORD
+from tests.servers import Server, start_server
+
+pytestmark = pytest.mark.xdist_group("browser")
+MINUTES = 60_000  # ms
+
+
+@pytest.fixture
+def working_server(sqlite_url: str, tmp_path: Path) -> Iterator[Server]:
+    with start_server(tmp_path / "data", database_url=sqlite_url, worker=True) as running:
+        running.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
+        yield running
+
+
+@pytest.fixture
+def page(chromium: str, working_server: Server) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        opened = browser.new_page(base_url=working_server.url, viewport={"width": 1280, "height": 800}, accept_downloads=True)
+        yield opened
+        browser.close()
+
+
+def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, tmp_path: Path) -> None:
+    truth = write_demo_folder(tmp_path / "faces", images=72, size=32, seed=1)
+    archive = shutil.make_archive(str(tmp_path / "faces"), "zip", tmp_path / "faces" / "images")
+
+    page.goto("/")
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("ada")).to_be_visible()
+
+    page.goto("/datasets/new")
+    page.get_by_label("Name").fill("faces")
+    page.locator("input[type=file]").set_input_files(archive)
+    page.get_by_role("button", name=re.compile("Import")).click()
+    page.wait_for_url("**/d/faces")
+    expect(page.get_by_role("heading", name="Train a network")).to_be_visible(timeout=MINUTES)
+
+    page.get_by_role("link", name="Train", exact=True).click()
+    page.get_by_role("radio", name=re.compile("^quick")).check()
+    page.get_by_role("spinbutton", name="Epochs").fill("2")
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_url(re.compile(r"/d/faces/runs(/1)?$"))
+    page.goto("/d/faces/runs/1")
+    expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible(timeout=4 * MINUTES)
+
+    page.goto("/d/faces/review")
+    card = page.locator(".card:not([hidden])")
+    expect(card).to_have_count(1)
+    first = card.get_attribute("data-sample")
+    for key in ("w", "e", "w", "q"):
+        before = card.get_attribute("data-sample")
+        page.keyboard.press(key)
+        expect(card).not_to_have_attribute("data-sample", before or "")
+    page.keyboard.press("z")
+    page.keyboard.press("e")
+    expect(page.locator("body")).to_have_attribute("data-unsaved", "0")
+    assert first != card.get_attribute("data-sample")
+
+    page.goto("/d/faces/runs")
+    page.get_by_role("button", name="Retrain").click()
+    page.goto("/d/faces/runs/2")
+    expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible(timeout=4 * MINUTES)
+    page.goto("/d/faces/compare?old=1&new=2")
+    expect(page.get_by_role("table").first).to_be_visible()
+    assert "given" in page.inner_text("main").lower()
+
+    page.goto("/d/faces/export")
+    page.get_by_role("radio", name=re.compile("^csv")).check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+    verdicts = [row["verdict"] for row in rows if row["verdict"]]
+    assert sorted(verdicts) == ["relabel", "relabel"]
+    assert len(rows) == len(truth.rows) - 2
+    assert {row["version"] for row in rows} == {"1"}
