@@ -66,7 +66,7 @@ def worker() -> None:
 
 @cli.command("import")
 def import_(
-    path: Annotated[str, typer.Argument(help="A folder or zip of class folders, with or without train/valid/test above them.")],
+    path: Annotated[str, typer.Argument(help="A folder or zip of class folders, with or without train/valid/test above.")],
     name: Annotated[str, typer.Option(help="The data set's name: letters, digits, dots, dashes.")],
     *,
     seed: Seed = 0,
@@ -117,8 +117,14 @@ def train(
             dataset = ready_dataset(session, name=name)
             version = latest_version(session, dataset_id=dataset.id)
             run = request_run(
-                session, dataset_id=dataset.id, version_id=version.id, recipe=choose_recipe(recipe, epochs=epochs), weights=settings.weights,
-                parent_id=None, seed=seed, user_id=None,
+                session,
+                dataset_id=dataset.id,
+                version_id=version.id,
+                recipe=choose_recipe(recipe, epochs=epochs),
+                weights=settings.weights,
+                parent_id=None,
+                seed=seed,
+                user_id=None,
             )
             alive = bool(live_workers(session))
         typer.echo(f"Run {run.id} of {name}, version {version.number}, recipe {recipe}, weights {settings.weights}: queued.")
@@ -162,6 +168,7 @@ def export(
     version: Annotated[int | None, typer.Option(help="Instead of the newest version.")] = None,
     freeze: Annotated[bool, typer.Option(help="First freeze the labels as they stand.")] = False,
     include_deleted: Annotated[bool, typer.Option(help="Keep deleted samples in, without a label.")] = False,
+    run: Annotated[int | None, typer.Option(help="Whose scores to add, instead of the ranking at the time of the freeze.")] = None,
 ) -> None:
     """Write the labels of a frozen version to a file."""
     from app.datasets.catalog import ready_dataset
@@ -179,10 +186,13 @@ def export(
         else:
             with database.read() as session:
                 dataset = ready_dataset(session, name=name)
-                chosen = latest_version(session, dataset_id=dataset.id) if version is None else get_version(
-                    session, dataset_id=dataset.id, number=version)
+                chosen = (
+                    latest_version(session, dataset_id=dataset.id)
+                    if version is None
+                    else get_version(session, dataset_id=dataset.id, number=version)
+                )
         with database.read() as session:
-            write_export(export_version(session, version_id=chosen.id, format=format, include_deleted=include_deleted), output)
+            write_export(export_version(session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted), output)
     typer.echo(f"Version {chosen.number} of {name} ({chosen.samples:,} samples, digest {chosen.digest[:12]}) → {output}", err=True)
 
 
@@ -315,7 +325,9 @@ def _tell_end(progress: "RunProgress") -> None:
         _fail(f"Run {progress.run_id} failed: {progress.message}")
     main = [epoch for epoch in progress.epochs if epoch.fold < 0]
     error = main[-1].error_rate if main else None
-    typer.echo(f"Run {progress.run_id} is finished; its ranking is stored." + (f" Hold-out error {error:.2%}." if error is not None else ""))
+    typer.echo(
+        f"Run {progress.run_id} is finished; its ranking is stored." + (f" Hold-out error {error:.2%}." if error is not None else "")
+    )
     if progress.message:
         typer.echo(progress.message)
 
@@ -330,7 +342,7 @@ def _progress_line() -> "Callable[[str, int, int], None]":
         if sys.stderr.isatty():
             sys.stderr.write(f"\r\x1b[K{percent} {stage}")
             sys.stderr.flush()
-        elif (short := stage.split(", batch")[0]) != last:
+        elif (short := stage.split(", batch", maxsplit=1)[0]) != last:
             last = short
             typer.echo(f"{percent} {short}", err=True)
 

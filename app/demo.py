@@ -36,8 +36,16 @@ def prepare(database: Database, settings: Settings, *, images: int, on_progress:
     with database.write() as session:
         if not list_runs(session, dataset_id=dataset.id):
             version = latest_version(session, dataset_id=dataset.id)
-            request_run(session, dataset_id=dataset.id, version_id=version.id, recipe=choose_recipe("quick"), weights=settings.weights,
-                        parent_id=None, seed=0, user_id=None)
+            request_run(
+                session,
+                dataset_id=dataset.id,
+                version_id=version.id,
+                recipe=choose_recipe("quick"),
+                weights=settings.weights,
+                parent_id=None,
+                seed=0,
+                user_id=None,
+            )
     return _logins(database, settings.data_dir / "demo-logins.txt")
 
 

@@ -105,10 +105,14 @@ class Supervisor:
 
     def _environment(self) -> dict[str, str]:
         values = {
-            "DATA_DIR": str(self._settings.data_dir.resolve()), "DATABASE_URL": self._settings.database_url,
-            "JOBS_DATABASE_URL": self._settings.jobs_database_url, "WEIGHTS": self._settings.weights,
-            "WORKER_ID": self._settings.worker_id, "LOG_LEVEL": self._settings.log_level,
-            "WORKER_THREADS": str(self._settings.worker_threads), "MAX_IMAGE_PIXELS": str(self._settings.max_image_pixels),
+            "DATA_DIR": str(self._settings.data_dir.resolve()),
+            "DATABASE_URL": self._settings.database_url,
+            "JOBS_DATABASE_URL": self._settings.jobs_database_url,
+            "WEIGHTS": self._settings.weights,
+            "WORKER_ID": self._settings.worker_id,
+            "LOG_LEVEL": self._settings.log_level,
+            "WORKER_THREADS": str(self._settings.worker_threads),
+            "MAX_IMAGE_PIXELS": str(self._settings.max_image_pixels),
             "SUPERVISED": "1",
         }
         return {**os.environ, **{f"TOPLOSS_{key}": value for key, value in values.items()}}
@@ -120,6 +124,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # from here on the printed address answers, if only after a moment
     except OSError as error:
         listener.close()
         raise Conflict(f"Port {port} on {host} cannot be used ({error.strerror}); set TOPLOSS_PORT to another one.") from error

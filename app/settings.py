@@ -17,30 +17,36 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("data"), description="Folder for the database, uploads, checkpoints and caches.")
     database_url: str = Field(
-        "", description="SQLAlchemy URL of the database; empty means SQLite in the data folder. "
+        "",
+        description="SQLAlchemy URL of the database; empty means SQLite in the data folder. "
         "PostgreSQL: `postgresql+psycopg://user:password@host/name`.",
     )
     jobs_database_url: str = Field(
-        "", description="URL of the job engine's own tables; empty means SQLite in the data folder, "
-        "or the PostgreSQL of `DATABASE_URL`.",
+        "",
+        description="URL of the job engine's own tables; empty means SQLite in the data folder, or the PostgreSQL of `DATABASE_URL`.",
     )
     host: str = Field("127.0.0.1", description="Address the web server listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the web server listens on; 0 takes a free one.")
     secret_key: str = Field(
-        "", description="Key that session and API tokens are hashed with; empty means the first start makes one "
+        "",
+        description="Key that session and API tokens are hashed with; empty means the first start makes one "
         "in the data folder, readable by its owner only. Set the same one on every machine.",
     )
     weights: str = Field(
-        "none", description="Where a new network starts: `none` (from scratch), `imagenet` (downloaded by torchvision) "
+        "none",
+        description="Where a new network starts: `none` (from scratch), `imagenet` (downloaded by torchvision) "
         "or a local `.safetensors` or `.pth` file. A retrain starts from its parent run.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the logs tell.")
     worker_id: str = Field(
-        "embedded", description="Stable name of this worker; a worker that starts again under its name goes on with its jobs. "
+        "embedded",
+        description="Stable name of this worker; a worker that starts again under its name goes on with its jobs. "
         "Give every worker of a cluster its own.",
     )
     worker_threads: int = Field(
-        0, ge=0, description="CPU threads a training uses; 0 means all cores but one: when anything else runs, a thread too many makes "
+        0,
+        ge=0,
+        description="CPU threads a training uses; 0 means all cores but one: when anything else runs, a thread too many makes "
         "training several times slower.",
     )
     lease_minutes: float = Field(15.0, gt=0, description="Minutes a claimed card stays with its annotator.")
@@ -48,10 +54,13 @@ class Settings(BaseSettings):
     secure_cookies: bool = Field(False, description="Send the session cookie over HTTPS only; switch on behind TLS.")
     max_upload_mb: int = Field(4096, gt=0, description="Largest zip that may be uploaded, in megabytes.")
     max_image_pixels: int = Field(
-        100_000_000, gt=0, description="Images with more pixels are refused as decompression bombs.",
+        100_000_000,
+        gt=0,
+        description="Images with more pixels are refused as decompression bombs.",
     )
     import_roots: str = Field(
-        "", description="Folders on the server that an admin may import from in the browser or by REST, separated by "
+        "",
+        description="Folders on the server that an admin may import from in the browser or by REST, separated by "
         "`:`; empty means uploads only. The command line may import from anywhere.",
     )
 

@@ -57,7 +57,8 @@ def only_one(settings: Settings) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Conflict(
-                f"A worker named {settings.worker_id} already runs on {settings.data_dir}; stop it, or set TOPLOSS_WORKER_ID to another name."
+                f"A worker named {settings.worker_id} already runs on {settings.data_dir}; "
+                "stop it, or set TOPLOSS_WORKER_ID to another name."
             ) from error
         yield
 

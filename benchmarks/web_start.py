@@ -22,10 +22,18 @@ def once(folder: Path) -> tuple[float, float]:
     """Seconds to the first answer, and megabytes resident after a log-in and three pages."""
     env = os.environ | {"TOPLOSS_DATA_DIR": str(folder), "TOPLOSS_PORT": "0", "PYTHONUNBUFFERED": "1"}
     toploss = [sys.executable, "-m", "app.cli"]
-    subprocess.run([*toploss, "user", "add", "ada", "--role", "admin", "--password-stdin"], env=env, input="correct horse\n", text=True,
-                   check=True, capture_output=True)
+    subprocess.run(
+        [*toploss, "user", "add", "ada", "--role", "admin", "--password-stdin"],
+        env=env,
+        input="correct horse\n",
+        text=True,
+        check=True,
+        capture_output=True,
+    )
     started = time.monotonic()
-    with subprocess.Popen([*toploss, "serve", "--no-worker"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(
+        [*toploss, "serve", "--no-worker"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         try:
             assert process.stdout is not None
             found = re.search(r"http://\S+", process.stdout.readline())

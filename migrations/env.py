@@ -13,7 +13,9 @@ context.configure(
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,
     # The job engine keeps its tables in a schema of its own.
-    include_object=lambda _object, name, kind, reflected, _compare: not (kind == "table" and reflected and name not in Base.metadata.tables),
+    include_object=lambda _object, name, kind, reflected, _compare: (
+        not (kind == "table" and reflected and name not in Base.metadata.tables)
+    ),
 )
 with context.begin_transaction():
     context.run_migrations()

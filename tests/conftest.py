@@ -27,6 +27,7 @@ from tests.servers import Server, start_server
 
 # One thread each: two spinning OpenMP teams are slower than one thread when tests run side by side.
 os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", TOPLOSS_WORKER_THREADS="1")
+SECRET = "of this test alone"  # noqa: S105
 PASSWORD = "correct horse"  # noqa: S105 - of users that live as long as a test
 
 
@@ -108,7 +109,7 @@ def database(database_url: str) -> Iterator[Database]:
 def settings(database: Database, tmp_path: Path) -> Settings:
     """Settings for a test's own data folder and database."""
     url = database.url.render_as_string(hide_password=False)
-    return Settings(_env_file=None, data_dir=tmp_path / "data", database_url=url, secret_key="of this test alone")  # type: ignore[call-arg]
+    return Settings(_env_file=None, data_dir=tmp_path / "data", database_url=url, secret_key=SECRET)  # type: ignore[call-arg]
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,10 @@ class People:
 def people(database: Database, settings: Settings) -> People:
     """An admin, ada, and two annotators, ann and bob."""
     with database.write() as session:
-        users = {name: add_user(session, name=name, role="admin" if name == "ada" else "annotator", password=PASSWORD) for name in
-                 ("ada", "ann", "bob")}
+        users = {
+            name: add_user(session, name=name, role="admin" if name == "ada" else "annotator", password=PASSWORD)
+            for name in ("ada", "ann", "bob")
+        }
         tokens = {name: create_token(session, user=user, name="test", key=settings.secret()) for name, user in users.items()}
     return People(users["ada"], users["ann"], users["bob"], tokens)
 
@@ -139,17 +142,17 @@ def visitor(settings: Settings, database: Database) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def api(settings: Settings, database: Database, people: People) -> Iterator[dict[str, TestClient]]:
+def api(settings: Settings, database: Database, people: People) -> dict[str, TestClient]:
     """A script each for ada (admin), ann and bob (annotators), with their API tokens."""
     app = create_app(settings, database)
-    yield {
+    return {
         name: TestClient(app, headers={"authorization": f"Bearer {token}"}, raise_server_exceptions=False)
         for name, token in people.tokens.items()
     }
 
 
 @pytest.fixture
-def browser_of(settings: Settings, database: Database, people: People) -> Iterator[dict[str, TestClient]]:
+def browser_of(settings: Settings, database: Database, people: People) -> dict[str, TestClient]:
     """A browser without JavaScript each for ada (admin), ann and bob, signed in through the log-in form."""
     app = create_app(settings, database)
     clients = {}
@@ -158,7 +161,7 @@ def browser_of(settings: Settings, database: Database, people: People) -> Iterat
         answer = client.post("/login", data={"name": name, "password": PASSWORD})
         assert answer.status_code == 303, answer.text
         clients[name] = client
-    yield clients
+    return clients
 
 
 @pytest.fixture
@@ -183,5 +186,3 @@ def chromium() -> str:
     assert path is not None
     subprocess.run([path, "--version"], check=True, capture_output=True)
     return path
-
-

@@ -69,8 +69,16 @@ def make_dataset(database: Database, folder: Path, *, name: str = "faces", per_c
 def make_run(database: Database, dataset_id: int, version_id: int, *, wrong: int, parent_id: int | None = None, seed: int = 0) -> int:
     """A finished run with a ranking made by hand."""
     with database.write() as session:
-        run = request_run(session, dataset_id=dataset_id, version_id=version_id, recipe=RECIPES["quick"], weights="none",
-                          parent_id=parent_id, seed=seed, user_id=None)
+        run = request_run(
+            session,
+            dataset_id=dataset_id,
+            version_id=version_id,
+            recipe=RECIPES["quick"],
+            weights="none",
+            parent_id=parent_id,
+            seed=seed,
+            user_id=None,
+        )
         start_run(session, run_id=run.id)
         samples = labels_of(session, version_id=version_id)
         n = len(samples.sample_ids)
@@ -80,8 +88,14 @@ def make_run(database: Database, dataset_id: int, version_id: int, *, wrong: int
         log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
         folds = assign_folds(samples.sha256, folds=2)
         folds[np.array(samples.splits) == "valid"] = -1
-        rows = ranking_rows(run.id, sample_ids=samples.sample_ids, paths=samples.paths, labels=samples.labels,
-                            log_probs=log_probs.astype(np.float32), folds=folds)
+        rows = ranking_rows(
+            run.id,
+            sample_ids=samples.sample_ids,
+            paths=samples.paths,
+            labels=samples.labels,
+            log_probs=log_probs.astype(np.float32),
+            folds=folds,
+        )
         add_to_ranking(session, rows=list(rows))
         record_epoch(session, Epoch(run_id=run.id, fold=-1, epoch=0, train_loss=1.0, valid_loss=1.1, error_rate=0.4, seconds=2.0))
         end_run(session, run_id=run.id, state="finished")

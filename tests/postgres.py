@@ -11,7 +11,11 @@ from pathlib import Path
 
 
 def _binaries() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[-3])) if Path("/usr/lib/postgresql").is_dir() else []
+    found = (
+        sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parts[-3]))
+        if Path("/usr/lib/postgresql").is_dir()
+        else []
+    )
     if found:
         return found[-1].parent
     on_path = shutil.which("initdb")

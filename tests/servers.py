@@ -25,7 +25,13 @@ class Server:
     def command(self, *arguments: str, stdin: str = "", check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a `toploss` command against the same data folder."""
         return subprocess.run(
-            [sys.executable, "-m", "app.cli", *arguments], env=self.env, input=stdin, text=True, capture_output=True, check=check, timeout=timeout
+            [sys.executable, "-m", "app.cli", *arguments],
+            env=self.env,
+            input=stdin,
+            text=True,
+            capture_output=True,
+            check=check,
+            timeout=timeout,
         )
 
     def stop(self, number: int = signal.SIGTERM) -> None:
@@ -39,8 +45,13 @@ def environment(data_dir: Path, *, database_url: str = "", **more: str) -> dict[
     """The environment of a command of ours: nothing from the developer's own settings."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("TOPLOSS_")}
     ours = {
-        "TOPLOSS_DATA_DIR": str(data_dir), "TOPLOSS_DATABASE_URL": database_url, "TOPLOSS_HOST": "127.0.0.1", "TOPLOSS_PORT": "0",
-        "TOPLOSS_WORKER_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1",
+        "TOPLOSS_DATA_DIR": str(data_dir),
+        "TOPLOSS_DATABASE_URL": database_url,
+        "TOPLOSS_HOST": "127.0.0.1",
+        "TOPLOSS_PORT": "0",
+        "TOPLOSS_WORKER_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "PYTHONUNBUFFERED": "1",
     }
     return clean | ours | more
 

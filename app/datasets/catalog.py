@@ -35,8 +35,13 @@ def list_datasets(session: Session) -> list[DatasetSummary]:
 
 def summarise(session: Session, dataset: Dataset) -> DatasetSummary:
     """The line of one data set."""
-    return DatasetSummary(dataset.id, dataset.name, dataset.state, count_samples(session, dataset_id=dataset.id),
-                          len(class_names(session, dataset_id=dataset.id)))
+    return DatasetSummary(
+        dataset.id,
+        dataset.name,
+        dataset.state,
+        count_samples(session, dataset_id=dataset.id),
+        len(class_names(session, dataset_id=dataset.id)),
+    )
 
 
 def get_dataset(session: Session, *, name: str) -> Dataset:

@@ -22,7 +22,7 @@ class Facts:
     format: str
 
 
-class Rejected(Exception):  # noqa: N818 - a finding, not a fault
+class Rejected(Exception):
     """This content is no sample; `reason` says why in a few words."""
 
     def __init__(self, reason: str) -> None:

@@ -38,7 +38,8 @@ def check_allowed(text: str, *, roots: str) -> None:
     path = Path(text).expanduser().resolve()
     if not any(path.is_relative_to(Path(root).resolve()) for root in allowed):
         raise Forbidden(
-            "This place on the server is not open for imports; upload a zip, use the command line, or add its folder to TOPLOSS_IMPORT_ROOTS."
+            "This place on the server is not open for imports; upload a zip, use the command line, "
+            "or add its folder to TOPLOSS_IMPORT_ROOTS."
         )
 
 

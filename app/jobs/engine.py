@@ -130,7 +130,8 @@ class Engine:
         for workflow in DBOS.list_workflows(workflow_ids=list(running), status=list(ENDED_BADLY), load_input=False, load_output=False):
             with self.database.write() as session:
                 self.give_up(
-                    session, job_id=workflow.workflow_id,
+                    session,
+                    job_id=workflow.workflow_id,
                     message="The worker died during this job again and again; its log and the machine's memory may tell why.",
                 )
 

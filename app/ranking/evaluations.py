@@ -91,10 +91,16 @@ def compare_runs(session: Session, *, old_id: int, new_id: int) -> Comparison:
     given, cleaned = given[kept], cleaned[kept]
     was, is_ = before.predicted[in_before][kept], after.predicted[in_after][kept]
     return Comparison(
-        old_id=old_id, new_id=new_id, cleaned_version=_number(session, new.version_id), samples=int(kept.sum()),
-        relabelled=int((given != cleaned).sum()), left_out=len(before.ids) + len(after.ids) - 2 * len(both) + int((~kept).sum()),
-        old_given=_evaluation(given, was, names), old_cleaned=_evaluation(cleaned, was, names),
-        new_given=_evaluation(given, is_, names), new_cleaned=_evaluation(cleaned, is_, names),
+        old_id=old_id,
+        new_id=new_id,
+        cleaned_version=_number(session, new.version_id),
+        samples=int(kept.sum()),
+        relabelled=int((given != cleaned).sum()),
+        left_out=len(before.ids) + len(after.ids) - 2 * len(both) + int((~kept).sum()),
+        old_given=_evaluation(given, was, names),
+        old_cleaned=_evaluation(cleaned, was, names),
+        new_given=_evaluation(given, is_, names),
+        new_cleaned=_evaluation(cleaned, is_, names),
         changed_predictions=int((was != is_).sum()),
     )
 
@@ -120,8 +126,17 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
     numbers = dict(session.execute(select(DatasetVersion.id, DatasetVersion.number).where(DatasetVersion.dataset_id == dataset_id)).all())
     return [
         RunSummary(
-            id=run.id, state=run.state, recipe=run.recipe["name"], version=numbers[run.version_id], parent_id=run.parent_id, seed=run.seed,
-            weights=run.weights, created_at=run.created_at, started_at=run.started_at, finished_at=run.finished_at, note=run.note,
+            id=run.id,
+            state=run.state,
+            recipe=run.recipe["name"],
+            version=numbers[run.version_id],
+            parent_id=run.parent_id,
+            seed=run.seed,
+            weights=run.weights,
+            created_at=run.created_at,
+            started_at=run.started_at,
+            finished_at=run.finished_at,
+            note=run.note,
             error_rate=counts.get(run.id) if run.state == "finished" else None,
         )
         for run in list_runs(session, dataset_id=dataset_id)
@@ -157,8 +172,11 @@ def _hold_out(session: Session, run: Run, *, version_id: int) -> _HoldOut:
 def _evaluation(labels: NDArray[np.int64], predicted: NDArray[np.int64], names: list[str]) -> Evaluation:
     matrix = confusion_matrix(labels, predicted, classes=len(names))
     return Evaluation(
-        error_rate=error_rate(labels, predicted), class_names=tuple(names), confusion=tuple(tuple(int(c) for c in row) for row in matrix),
-        per_class=class_reports(matrix, names), most_confused=most_confused(matrix, names),
+        error_rate=error_rate(labels, predicted),
+        class_names=tuple(names),
+        confusion=tuple(tuple(int(c) for c in row) for row in matrix),
+        per_class=class_reports(matrix, names),
+        most_confused=most_confused(matrix, names),
     )
 
 

@@ -45,9 +45,17 @@ def ranking_rows(
     probabilities = np.exp(log_probs)
     for i in range(len(sample_ids)):
         yield {
-            "run_id": run_id, "sample_id": int(sample_ids[i]), "label": int(labels[i]), "predicted_label": int(scores.predicted[i]),
-            "loss": float(scores.loss[i]), "self_confidence": float(scores.self_confidence[i]), "margin": float(scores.margin[i]),
-            "confidence": float(scores.confidence[i]), "rank": int(places[i]), "fold": int(folds[i]), "probabilities": probabilities[i],
+            "run_id": run_id,
+            "sample_id": int(sample_ids[i]),
+            "label": int(labels[i]),
+            "predicted_label": int(scores.predicted[i]),
+            "loss": float(scores.loss[i]),
+            "self_confidence": float(scores.self_confidence[i]),
+            "margin": float(scores.margin[i]),
+            "confidence": float(scores.confidence[i]),
+            "rank": int(places[i]),
+            "fold": int(folds[i]),
+            "probabilities": probabilities[i],
         }
 
 
@@ -64,8 +72,11 @@ def add_to_ranking(session: Session, *, rows: list[dict[str, Any]]) -> None:
 def top_losses(session: Session, *, run_id: int, label: int | None = None, after: int = 0, limit: int = 20) -> list[RankedSample]:
     """The run's samples from rank `after` + 1 on, all of them or those labelled with one class."""
     query = (
-        select(Prediction, Sample).join(Sample, Sample.id == Prediction.sample_id)
-        .where(Prediction.run_id == run_id, Prediction.rank > after).order_by(Prediction.rank).limit(limit)
+        select(Prediction, Sample)
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .where(Prediction.run_id == run_id, Prediction.rank > after)
+        .order_by(Prediction.rank)
+        .limit(limit)
     )
     if label is not None:
         query = query.where(Prediction.label == label)
@@ -80,8 +91,18 @@ def prediction_of(session: Session, *, run_id: int, sample_id: int) -> Predictio
 def ranked_sample(sample: Sample, prediction: Prediction) -> RankedSample:
     """The two rows as one value."""
     return RankedSample(
-        sample_id=sample.id, path=sample.path, split=sample.split, given_label=sample.given_label, label=prediction.label,
-        predicted_label=prediction.predicted_label, loss=prediction.loss, self_confidence=prediction.self_confidence,
-        margin=prediction.margin, confidence=prediction.confidence, rank=prediction.rank, probabilities=prediction.probabilities,
-        width=sample.width, height=sample.height,
+        sample_id=sample.id,
+        path=sample.path,
+        split=sample.split,
+        given_label=sample.given_label,
+        label=prediction.label,
+        predicted_label=prediction.predicted_label,
+        loss=prediction.loss,
+        self_confidence=prediction.self_confidence,
+        margin=prediction.margin,
+        confidence=prediction.confidence,
+        rank=prediction.rank,
+        probabilities=prediction.probabilities,
+        width=sample.width,
+        height=sample.height,
     )

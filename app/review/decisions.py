@@ -32,8 +32,16 @@ class RecentDecision:
 
 
 def decide(
-    session: Session, *, dataset_id: int, user_id: int, sample_id: int, verdict: str, label: str | None = None, client_id: str,
-    run_id: int | None = None, milliseconds: int | None = None,
+    session: Session,
+    *,
+    dataset_id: int,
+    user_id: int,
+    sample_id: int,
+    verdict: str,
+    label: str | None = None,
+    client_id: str,
+    run_id: int | None = None,
+    milliseconds: int | None = None,
 ) -> tuple[Decision, bool]:
     """Append a decision; the flag tells whether it is new. The same client id again is the same decision.
 
@@ -49,11 +57,21 @@ def decide(
     shown_by = run_id if run_id is not None else _current_run_id(session, dataset_id)
     prediction = prediction_of(session, run_id=shown_by, sample_id=sample_id) if shown_by else None
     inserted = session.scalar(
-        _insert(session).values(
-            dataset_id=dataset_id, sample_id=sample_id, user_id=user_id, verdict=verdict, label=position, client_id=client_id,
-            run_id=shown_by if prediction else None, rank=prediction.rank if prediction else None,
-            milliseconds=None if milliseconds is None else max(0, min(milliseconds, MAX_MILLISECONDS)), created_at=now(),
-        ).on_conflict_do_nothing(index_elements=["user_id", "client_id"]).returning(Decision.id)
+        _insert(session)
+        .values(
+            dataset_id=dataset_id,
+            sample_id=sample_id,
+            user_id=user_id,
+            verdict=verdict,
+            label=position,
+            client_id=client_id,
+            run_id=shown_by if prediction else None,
+            rank=prediction.rank if prediction else None,
+            milliseconds=None if milliseconds is None else max(0, min(milliseconds, MAX_MILLISECONDS)),
+            created_at=now(),
+        )
+        .on_conflict_do_nothing(index_elements=["user_id", "client_id"])
+        .returning(Decision.id)
     )
     if inserted is None:
         return _repeated(session, user_id, client_id, sample_id=sample_id, verdict=verdict, label=position), False
@@ -76,10 +94,17 @@ def undo(session: Session, *, user_id: int, decision_id: int) -> Decision:
         raise Conflict("This is an undo itself; decide anew instead.")
     sample = _lock_sample(session, sample_id=decision.sample_id, dataset_id=decision.dataset_id)
     session.execute(
-        _insert(session).values(
-            dataset_id=decision.dataset_id, sample_id=decision.sample_id, user_id=user_id, verdict=UNDO, undoes_id=decision_id,
-            client_id=f"undo-{decision_id}", created_at=now(),
-        ).on_conflict_do_nothing()
+        _insert(session)
+        .values(
+            dataset_id=decision.dataset_id,
+            sample_id=decision.sample_id,
+            user_id=user_id,
+            verdict=UNDO,
+            undoes_id=decision_id,
+            client_id=f"undo-{decision_id}",
+            created_at=now(),
+        )
+        .on_conflict_do_nothing()
     )
     _refold(session, sample)
     return decision
@@ -87,7 +112,9 @@ def undo(session: Session, *, user_id: int, decision_id: int) -> Decision:
 
 def undo_last(session: Session, *, dataset_id: int, user_id: int) -> Decision | None:
     """Undo one's own last decision that stands; none when there is none left."""
-    last = session.scalar(_standing().where(Decision.dataset_id == dataset_id, Decision.user_id == user_id).order_by(Decision.id.desc()).limit(1))
+    last = session.scalar(
+        _standing().where(Decision.dataset_id == dataset_id, Decision.user_id == user_id).order_by(Decision.id.desc()).limit(1)
+    )
     return undo(session, user_id=user_id, decision_id=last.id) if last else None
 
 
@@ -98,7 +125,11 @@ def recent(session: Session, *, dataset_id: int, user_id: int, limit: int = 10) 
     query = query.where(Decision.dataset_id == dataset_id, Decision.user_id == user_id).order_by(Decision.id.desc()).limit(limit)
     return [
         RecentDecision(
-            decision.id, sample.id, sample.path, decision.verdict, None if decision.label is None else names[decision.label],
+            decision.id,
+            sample.id,
+            sample.path,
+            decision.verdict,
+            None if decision.label is None else names[decision.label],
             names[sample.given_label],
         )
         for decision, sample in session.execute(query)
@@ -131,7 +162,9 @@ def _checked(session: Session, sample: Sample, *, verdict: str, label: str | Non
         raise Invalid(f"“{verdict}” is no verdict; choose keep, relabel, delete or unsure.")
     if verdict != "relabel":
         if label:
-            raise Invalid(f"Only a relabel has a label; leave it out to {verdict}." if verdict != "unsure" else "Only a relabel has a label.")
+            raise Invalid(
+                f"Only a relabel has a label; leave it out to {verdict}." if verdict != "unsure" else "Only a relabel has a label."
+            )
         return verdict, None
     if not label:
         raise Invalid("A relabel needs the label that the sample should have.")
@@ -155,8 +188,14 @@ def _refold(session: Session, sample: Sample) -> None:
     decision = _get(session, state.decision)
     session.merge(
         SampleReview(
-            sample_id=sample.id, dataset_id=sample.dataset_id, verdict=state.verdict, label=state.label, decision_id=state.decision,
-            user_id=decision.user_id, reviews=state.reviews, decided_at=decision.created_at,
+            sample_id=sample.id,
+            dataset_id=sample.dataset_id,
+            verdict=state.verdict,
+            label=state.label,
+            decision_id=state.decision,
+            user_id=decision.user_id,
+            reviews=state.reviews,
+            decided_at=decision.created_at,
         )
     )
     session.flush()

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session, aliased
 from app.accounts.models import User
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import FrozenLabel, freeze
-from app.training.recipes import choose_recipe
 from app.ranking.evaluations import best_run
 from app.review.consensus import UNDO
 from app.review.models import Decision, SampleReview
 from app.training.models import Run
+from app.training.recipes import choose_recipe
 from app.training.runs import get_run, request_run
 
 
@@ -33,7 +33,10 @@ def freeze_labels(session: Session, *, dataset_id: int) -> tuple[DatasetVersion,
     states = session.scalars(select(SampleReview).where(SampleReview.dataset_id == dataset_id))
     reviewed = {
         state.sample_id: FrozenLabel(
-            label=state.label, verdict=state.verdict, reviews=state.reviews, reviewers=" ".join(sorted(reviewers[state.sample_id])),
+            label=state.label,
+            verdict=state.verdict,
+            reviews=state.reviews,
+            reviewers=" ".join(sorted(reviewers[state.sample_id])),
             decided_at=state.decided_at,
         )
         for state in states
@@ -42,15 +45,28 @@ def freeze_labels(session: Session, *, dataset_id: int) -> tuple[DatasetVersion,
 
 
 def retrain(
-    session: Session, *, dataset_id: int, user_id: int | None, weights: str, recipe: str | None = None, epochs: int | None = None, seed: int = 0
+    session: Session,
+    *,
+    dataset_id: int,
+    user_id: int | None,
+    weights: str,
+    recipe: str | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
 ) -> Retrain:
     """Freeze, and ask for a run that goes on from the best one (by default with its recipe)."""
     version, _ = freeze_labels(session, dataset_id=dataset_id)
     parent = best_run(session, dataset_id=dataset_id)
     name = recipe or (parent.recipe if parent else "default")
     run = request_run(
-        session, dataset_id=dataset_id, version_id=version.id, recipe=choose_recipe(name, epochs=epochs), weights=weights,
-        parent_id=parent.id if parent else None, seed=seed, user_id=user_id,
+        session,
+        dataset_id=dataset_id,
+        version_id=version.id,
+        recipe=choose_recipe(name, epochs=epochs),
+        weights=weights,
+        parent_id=parent.id if parent else None,
+        seed=seed,
+        user_id=user_id,
     )
     same = parent is not None and get_run(session, run_id=parent.id).version_id == version.id
     return Retrain(run, version, parent.id if parent else None, same)
@@ -60,7 +76,8 @@ def _reviewers(session: Session, dataset_id: int) -> dict[int, set[str]]:
     """Sample id → names of those whose decision on it stands."""
     undoing = aliased(Decision)
     rows = session.execute(
-        select(Decision.sample_id, User.name).join(User, User.id == Decision.user_id)
+        select(Decision.sample_id, User.name)
+        .join(User, User.id == Decision.user_id)
         .where(Decision.dataset_id == dataset_id, Decision.verdict != UNDO, ~exists().where(undoing.undoes_id == Decision.id))
     )
     names: dict[int, set[str]] = defaultdict(set)

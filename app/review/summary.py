@@ -72,17 +72,25 @@ def review_progress(session: Session, *, dataset_id: int, user_id: int | None = 
     state = SampleReview.dataset_id == dataset_id
     reviewed, found, mine = session.execute(
         select(
-            func.count(), func.coalesce(func.sum(case((SampleReview.verdict.in_(CHANGES), 1), else_=0)), 0),
+            func.count(),
+            func.coalesce(func.sum(case((SampleReview.verdict.in_(CHANGES), 1), else_=0)), 0),
             func.coalesce(func.sum(case((SampleReview.user_id == user_id, 1), else_=0)), 0),
         ).where(state)
     ).one()
     last = session.execute(
-        select(SampleReview.verdict, Decision.milliseconds).join(Decision, Decision.id == SampleReview.decision_id)
-        .where(state).order_by(SampleReview.decision_id.desc()).limit(WINDOW)
+        select(SampleReview.verdict, Decision.milliseconds)
+        .join(Decision, Decision.id == SampleReview.decision_id)
+        .where(state)
+        .order_by(SampleReview.decision_id.desc())
+        .limit(WINDOW)
     ).all()
     times = [milliseconds / 1000 for _, milliseconds in last if milliseconds]
     return ReviewProgress(
-        label_issues=flagged, remaining=remaining, reviewed=reviewed, found=int(found), mine=int(mine),
+        label_issues=flagged,
+        remaining=remaining,
+        reviewed=reviewed,
+        found=int(found),
+        mine=int(mine),
         hit_rate=sum(verdict in CHANGES for verdict, _ in last) / len(last) if last else None,
         seconds_per_decision=median(times) if times else None,
     )
@@ -96,7 +104,8 @@ def label_table(session: Session, *, dataset_id: int) -> list[ClassCounts]:
     rows = session.execute(
         select(Sample.split, Sample.given_label, cleaned, func.count())
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
-        .where(Sample.dataset_id == dataset_id).group_by(Sample.split, Sample.given_label, cleaned)
+        .where(Sample.dataset_id == dataset_id)
+        .group_by(Sample.split, Sample.given_label, cleaned)
     )
     for split, given, now_label, count in rows:
         table[given].given[split] += count
@@ -109,18 +118,26 @@ def pending_changes(session: Session, *, dataset_id: int) -> PendingChanges:
     """What a freeze would hold."""
     names = class_names(session, dataset_id=dataset_id)
     rows = session.execute(
-        select(Sample.given_label, SampleReview.label, func.count()).join(Sample, Sample.id == SampleReview.sample_id)
+        select(Sample.given_label, SampleReview.label, func.count())
+        .join(Sample, Sample.id == SampleReview.sample_id)
         .where(SampleReview.dataset_id == dataset_id, SampleReview.verdict.in_(CHANGES))
         .group_by(Sample.given_label, SampleReview.label)
     ).all()
-    flows = sorted((Flow(names[given], None if label is None else names[label], n) for given, label, n in rows), key=lambda flow: -flow.count)
+    flows = sorted(
+        (Flow(names[given], None if label is None else names[label], n) for given, label, n in rows), key=lambda flow: -flow.count
+    )
     newest = session.execute(
-        select(DatasetVersion.id, DatasetVersion.number).where(DatasetVersion.dataset_id == dataset_id)
-        .order_by(DatasetVersion.number.desc()).limit(1)
+        select(DatasetVersion.id, DatasetVersion.number)
+        .where(DatasetVersion.dataset_id == dataset_id)
+        .order_by(DatasetVersion.number.desc())
+        .limit(1)
     ).one_or_none()
     return PendingChanges(
-        relabelled=sum(flow.count for flow in flows if flow.target), deleted=sum(flow.count for flow in flows if not flow.target),
-        since_version=_differing(session, dataset_id, newest[0]) if newest else 0, version=newest[1] if newest else 0, flows=tuple(flows),
+        relabelled=sum(flow.count for flow in flows if flow.target),
+        deleted=sum(flow.count for flow in flows if not flow.target),
+        since_version=_differing(session, dataset_id, newest[0]) if newest else 0,
+        version=newest[1] if newest else 0,
+        flows=tuple(flows),
     )
 
 
@@ -135,7 +152,8 @@ def _differing(session: Session, dataset_id: int, version_id: int) -> int:
     current = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=func.coalesce(SampleReview.label, -1))
     frozen = case((VersionLabel.sample_id.is_(None), Sample.given_label), else_=func.coalesce(VersionLabel.label, -1))
     query = (
-        select(func.count()).select_from(Sample)
+        select(func.count())
+        .select_from(Sample)
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
         .outerjoin(VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id))
         .where(Sample.dataset_id == dataset_id, current != frozen)

@@ -146,12 +146,20 @@ def _hold(session: Session, *, dataset_id: int, user_id: int, sample_ids: list[i
 
 def _card(sample: Sample, prediction: Prediction | None, review: SampleReview | None, names: list[str]) -> Card:
     return Card(
-        sample_id=sample.id, path=sample.path, split=sample.split, width=sample.width, height=sample.height, sha256=sample.sha256,
+        sample_id=sample.id,
+        path=sample.path,
+        split=sample.split,
+        width=sample.width,
+        height=sample.height,
+        sha256=sample.sha256,
         given_label=names[sample.given_label],
-        run_id=prediction.run_id if prediction else None, rank=prediction.rank if prediction else None,
+        run_id=prediction.run_id if prediction else None,
+        rank=prediction.rank if prediction else None,
         predicted_label=names[prediction.predicted_label] if prediction else None,
-        confidence=prediction.confidence if prediction else None, self_confidence=prediction.self_confidence if prediction else None,
-        margin=prediction.margin if prediction else None, loss=prediction.loss if prediction else None,
+        confidence=prediction.confidence if prediction else None,
+        self_confidence=prediction.self_confidence if prediction else None,
+        margin=prediction.margin if prediction else None,
+        loss=prediction.loss if prediction else None,
         # A class that was added after the run has no probability: zip stops at the network's classes.
         probabilities=tuple((name, float(p)) for name, p in zip(names, prediction.probabilities, strict=False)) if prediction else (),
         verdict=review.verdict if review else None,

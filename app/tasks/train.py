@@ -26,8 +26,8 @@ from app.ml.finder import find_learning_rate
 from app.ml.images import prepare_images
 from app.ml.recipes import Recipe, StartFrom, recipe_from_json
 from app.ml.scorer import predict_log_probs
-from app.ml.watch import TrainingProgress
 from app.ml.trainer import train
+from app.ml.watch import TrainingProgress
 from app.ranking.rankings import BATCH, add_to_ranking, clear_ranking, ranking_rows
 from app.storage import open_source
 from app.training.folds import WHOLE, assign_folds
@@ -138,8 +138,18 @@ def _plan(context: JobContext, started: Run) -> Plan:
         )
     start = StartFrom.from_parent(parent_folder / _network(WHOLE)) if parent_folder else StartFrom.from_setting(started.weights)
     return Plan(
-        run_id=started.id, dataset_id=dataset.id, source=dataset.source, names=names, samples=samples, folds=folds, recipe=recipe,
-        start=start, parent=parent_folder, seed=started.seed, folder=settings.runs_dir / str(started.id), cache=settings.cache_dir,
+        run_id=started.id,
+        dataset_id=dataset.id,
+        source=dataset.source,
+        names=names,
+        samples=samples,
+        folds=folds,
+        recipe=recipe,
+        start=start,
+        parent=parent_folder,
+        seed=started.seed,
+        folder=settings.runs_dir / str(started.id),
+        cache=settings.cache_dir,
     )
 
 
@@ -148,7 +158,10 @@ def _store_facts(context: JobContext, run_id: int, threads: int) -> None:
     facts = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "precision": str(low_precision(device) or torch.float32).removeprefix("torch."),
-        "threads": threads, "torch": torch.__version__, "fastai": fastai.__version__, "python": platform.python_version(),
+        "threads": threads,
+        "torch": torch.__version__,
+        "fastai": fastai.__version__,
+        "python": platform.python_version(),
     }
     with context.database.write() as session:
         get_run(session, run_id=run_id).facts = facts
@@ -162,8 +175,12 @@ def _prepare(context: JobContext, plan: Plan) -> np.memmap:
     source = open_source(plan.source)
     try:
         return prepare_images(
-            lambda i: source.read(plan.samples.paths[i]), len(plan.samples.paths), out, size=plan.recipe.image_size,
-            on_progress=lambda done, total: context.report("Reading images", done, total), should_stop=context.should_stop,
+            lambda i: source.read(plan.samples.paths[i]),
+            len(plan.samples.paths),
+            out,
+            size=plan.recipe.image_size,
+            on_progress=lambda done, total: context.report("Reading images", done, total),
+            should_stop=context.should_stop,
         )
     finally:
         source.close()
@@ -171,13 +188,21 @@ def _prepare(context: JobContext, plan: Plan) -> np.memmap:
 
 def _find_learning_rate(context: JobContext, plan: Plan, images: np.memmap) -> None:
     found = find_learning_rate(
-        images, plan.samples.labels, train_index=plan.train_index(WHOLE), class_names=plan.names, recipe=plan.recipe, start=plan.start,
-        seed=plan.seed, should_stop=context.should_stop,
+        images,
+        plan.samples.labels,
+        train_index=plan.train_index(WHOLE),
+        class_names=plan.names,
+        recipe=plan.recipe,
+        start=plan.start,
+        seed=plan.seed,
+        should_stop=context.should_stop,
         on_progress=lambda done, total: context.report("Looking for the learning rate", done, total),
     )
     with context.database.write() as session:
         get_run(session, run_id=plan.run_id).lr_curve = {
-            "lrs": [float(x) for x in found.rates], "losses": [float(x) for x in found.losses], "suggestion": found.suggestion,
+            "lrs": [float(x) for x in found.rates],
+            "losses": [float(x) for x in found.losses],
+            "suggestion": found.suggestion,
         }
 
 
@@ -193,8 +218,16 @@ def _train(context: JobContext, plan: Plan, images: np.memmap, fold: int) -> lis
             stored += 1
 
     outcome = train(
-        images, plan.samples.labels, train_index=plan.train_index(fold), valid_index=_valid_index(plan, fold), class_names=plan.names,
-        recipe=plan.recipe, start=plan.start_of(fold), seed=plan.seed, folder=plan.folder_of(fold), on_progress=on_progress,
+        images,
+        plan.samples.labels,
+        train_index=plan.train_index(fold),
+        valid_index=_valid_index(plan, fold),
+        class_names=plan.names,
+        recipe=plan.recipe,
+        start=plan.start_of(fold),
+        seed=plan.seed,
+        folder=plan.folder_of(fold),
+        on_progress=on_progress,
         should_stop=context.should_stop,
     )
     for epoch, metrics in enumerate(outcome.history):
@@ -206,8 +239,15 @@ def _record(context: JobContext, plan: Plan, fold: int, epoch: int, metrics: Epo
     with context.database.write() as session:
         record_epoch(
             session,
-            Epoch(run_id=plan.run_id, fold=fold, epoch=epoch, train_loss=metrics.train_loss, valid_loss=metrics.valid_loss,
-                  error_rate=metrics.error_rate, seconds=metrics.seconds),
+            Epoch(
+                run_id=plan.run_id,
+                fold=fold,
+                epoch=epoch,
+                train_loss=metrics.train_loss,
+                valid_loss=metrics.valid_loss,
+                error_rate=metrics.error_rate,
+                seconds=metrics.seconds,
+            ),
         )
 
 
@@ -238,12 +278,14 @@ def _rank(context: JobContext, plan: Plan, images: np.memmap) -> None:
         index = plan.judged_index(fold)
         if not len(index):
             continue
-        log_probs[index] = predict_log_probs(
-            plan.folder_of(fold), images, index, should_stop=context.should_stop, on_progress=on_progress
-        )
+        log_probs[index] = predict_log_probs(plan.folder_of(fold), images, index, should_stop=context.should_stop, on_progress=on_progress)
         judged += len(index)
     rows = ranking_rows(
-        plan.run_id, sample_ids=plan.samples.sample_ids, paths=plan.samples.paths, labels=plan.samples.labels, log_probs=log_probs,
+        plan.run_id,
+        sample_ids=plan.samples.sample_ids,
+        paths=plan.samples.paths,
+        labels=plan.samples.labels,
+        log_probs=log_probs,
         folds=plan.folds,
     )
     with context.database.write() as session:

@@ -41,15 +41,30 @@ class RunProgress:
 
 
 def request_run(
-    session: Session, *, dataset_id: int, version_id: int, recipe: Recipe, weights: str, parent_id: int | None, seed: int, user_id: int | None
+    session: Session,
+    *,
+    dataset_id: int,
+    version_id: int,
+    recipe: Recipe,
+    weights: str,
+    parent_id: int | None,
+    seed: int,
+    user_id: int | None,
 ) -> Run:
     """A new run and the job that trains and ranks. Raises Conflict when the very same run already waits or works."""
     asked: dict[str, Any] = asdict(recipe)
     for other in session.scalars(select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES))):
         if (other.version_id, other.recipe["name"], other.parent_id, other.seed) == (version_id, recipe.name, parent_id, seed):
             raise Conflict(f"Run {other.id} is already {other.state} with this recipe, version and seed; wait for it, or cancel it.")
-    run = Run(dataset_id=dataset_id, version_id=version_id, parent_id=parent_id, recipe=asked, seed=seed,
-              weights="parent" if parent_id else weights, facts={})
+    run = Run(
+        dataset_id=dataset_id,
+        version_id=version_id,
+        parent_id=parent_id,
+        recipe=asked,
+        seed=seed,
+        weights="parent" if parent_id else weights,
+        facts={},
+    )
     session.add(run)
     session.flush()
     run.job_id = jobs.ask(session, task=TASK, dataset_id=dataset_id, arguments={"run": run.id}, user_id=user_id).id
@@ -98,16 +113,26 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
         elapsed = (now() - job.started_at).total_seconds()
         left = elapsed * (job.total - job.done) / job.done
     return RunProgress(
-        run_id=run.id, job_id=run.job_id, state=run.state, stage=job.stage if job else "", done=job.done if job else 0,
-        total=job.total if job else 0, seconds_left=left, queue_position=jobs.queue_position(session, job) if job else 0,
-        message=run.note, cancel_requested=bool(job and job.cancel_requested), epochs=tuple(epochs),
+        run_id=run.id,
+        job_id=run.job_id,
+        state=run.state,
+        stage=job.stage if job else "",
+        done=job.done if job else 0,
+        total=job.total if job else 0,
+        seconds_left=left,
+        queue_position=jobs.queue_position(session, job) if job else 0,
+        message=run.note,
+        cancel_requested=bool(job and job.cancel_requested),
+        epochs=tuple(epochs),
     )
 
 
 def start_run(session: Session, *, run_id: int) -> Run:
     """Mark a run as running; started again after a crash it keeps its first start."""
     session.execute(
-        update(Run).where(Run.id == run_id, Run.state.in_(jobs.OPEN_STATES)).values(state="running", started_at=func.coalesce(Run.started_at, now()))
+        update(Run)
+        .where(Run.id == run_id, Run.state.in_(jobs.OPEN_STATES))
+        .values(state="running", started_at=func.coalesce(Run.started_at, now()))
     )
     return get_run(session, run_id=run_id)
 

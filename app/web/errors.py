@@ -56,8 +56,10 @@ def _domain_error(request: Request, error: Exception) -> Response:
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
-    messages = {404: "There is nothing at this address; go back, or start from the list of data sets.",
-                405: "This address does not take that kind of request."}
+    messages = {
+        404: "There is nothing at this address; go back, or start from the list of data sets.",
+        405: "This address does not take that kind of request.",
+    }
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "error")
     response = answer(request, status=error.status_code, code=code, message=messages.get(error.status_code, str(error.detail)))
     response.headers.update(error.headers or {})
@@ -78,7 +80,7 @@ def _database_error(request: Request, error: Exception) -> Response:
     )
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
+def _unexpected(request: Request, _error: Exception) -> Response:
     return answer(
         request, status=500, code="error", message="Something went wrong on the server and was logged; nothing was changed. Try again."
     )

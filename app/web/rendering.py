@@ -53,7 +53,7 @@ def is_fragment(request: Request) -> bool:
     return request.headers.get("hx-request") == "true" and request.headers.get("hx-history-restore-request") != "true"
 
 
-def render(request: Request, template: str, page: Page, *, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
+def render(_request: Request, template: str, page: Page, *, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
     """The template filled with the page."""
     html = environment().get_template(template).render(page=page)
     return HTMLResponse(html, status_code=status, headers=headers)

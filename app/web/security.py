@@ -53,7 +53,11 @@ class Security:
 
         if is_cross_site(scope["method"], Headers(scope=scope)):
             refusal = JSONResponse(
-                {"error": "forbidden", "message": "This request came from another site and was refused; use Toploss's own page.", "status": 403},
+                {
+                    "error": "forbidden",
+                    "message": "This request came from another site and was refused; use Toploss's own page.",
+                    "status": 403,
+                },
                 status_code=403,
             )
             await refusal(scope, receive, send_with_headers)

@@ -13,9 +13,16 @@ def ask(database: Database) -> str:
 
 
 def test_a_job_exists_only_if_what_it_is_about_was_committed(database: Database) -> None:
-    with pytest.raises(RuntimeError), database.write() as session:
-        job = requests.ask(session, task="train", dataset_id=None, arguments={}, user_id=None)
-        raise RuntimeError
+    def ask_and_fail() -> None:
+        nonlocal job
+        with database.write() as session:
+            job = requests.ask(session, task="train", dataset_id=None, arguments={}, user_id=None)
+            raise RuntimeError
+
+    job = None
+    with pytest.raises(RuntimeError):
+        ask_and_fail()
+    assert job is not None
     with database.read() as session, pytest.raises(NotFound):
         requests.get_job(session, job_id=job.id)
 

@@ -2,7 +2,6 @@
 
 import csv
 import fcntl
-import os
 import signal
 import sqlite3
 import stat
@@ -36,7 +35,9 @@ def test_import_train_export_without_any_server(shell: Server, tmp_path: Path) -
     done = shell.command("train", "pets", "--recipe", "quick", "--epochs", "1", "--wait")
     assert "its ranking is stored" in done.stdout
     assert rows(shell, "select count(*), min(rank), max(rank) from prediction") == [(30, 1, 30)]
-    assert rows(shell, "select count(*) from prediction p join sample s on s.id = p.sample_id where (s.split = 'valid') != (p.fold = -1)") == [(0,)]
+    assert rows(
+        shell, "select count(*) from prediction p join sample s on s.id = p.sample_id where (s.split = 'valid') != (p.fold = -1)"
+    ) == [(0,)]
     for name in ("one.csv", "two.csv"):
         shell.command("export", "pets", "--format", "csv", "-o", str(tmp_path / name))
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
@@ -127,7 +128,7 @@ def test_the_secret_key_is_made_once_and_readable_by_its_owner_only(shell: Serve
     shell.command("token", "create", "--user", "ada")
     key = shell.data_dir / "secret.key"
     first = key.read_bytes()
-    assert stat.S_IMODE(os.stat(key).st_mode) == 0o600
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
     shell.command("token", "create", "--user", "ada")
     assert key.read_bytes() == first
 

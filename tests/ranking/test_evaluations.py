@@ -10,8 +10,15 @@ from tests.factories import Made, make_run
 
 def relabel(database: Database, made: Made, people: People, sample: int, label: str | None) -> None:
     with database.write() as session:
-        decide(session, dataset_id=made.dataset_id, user_id=people.annotator.id, sample_id=sample,
-               verdict="relabel" if label else "delete", label=label, client_id=str(uuid.uuid4()))
+        decide(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=people.annotator.id,
+            sample_id=sample,
+            verdict="relabel" if label else "delete",
+            label=label,
+            client_id=str(uuid.uuid4()),
+        )
 
 
 def hold_out(made: Made) -> list[int]:

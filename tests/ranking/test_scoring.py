@@ -45,7 +45,7 @@ def test_the_margin_is_positive_only_where_the_label_wins() -> None:
 
 
 @given(st.lists(st.floats(0, 5, width=32), min_size=1, max_size=40), st.randoms())
-def test_ranks_are_a_permutation_in_the_order_of_loss_whatever_the_input_order(losses: list[float], random) -> None:  # noqa: ANN001
+def test_ranks_are_a_permutation_in_the_order_of_loss_whatever_the_input_order(losses: list[float], random) -> None:
     keys = [f"{i:03}" for i in range(len(losses))]
     found = ranks(np.array(losses, dtype=np.float32), keys)
     assert sorted(found) == list(range(1, len(losses) + 1))

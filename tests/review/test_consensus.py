@@ -47,7 +47,7 @@ def test_a_decision_and_its_undo_change_nothing(log: list[Entry], verdict: str, 
 
 
 @given(logs(), st.randoms())
-def test_the_order_in_which_rows_are_read_does_not_matter(log: list[Entry], random) -> None:  # noqa: ANN001
+def test_the_order_in_which_rows_are_read_does_not_matter(log: list[Entry], random) -> None:
     shuffled = list(log)
     random.shuffle(shuffled)
     assert fold(shuffled, given_label=GIVEN) == fold(log, given_label=GIVEN)

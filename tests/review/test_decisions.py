@@ -19,7 +19,12 @@ from tests.factories import Made
 def answer(database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None, client_id: str = "") -> int:
     with database.write() as session:
         decision, _ = decide(
-            session, dataset_id=made.dataset_id, user_id=user_id, sample_id=sample, verdict=verdict, label=label,
+            session,
+            dataset_id=made.dataset_id,
+            user_id=user_id,
+            sample_id=sample,
+            verdict=verdict,
+            label=label,
             client_id=client_id or str(uuid.uuid4()),
         )
         return decision.id
@@ -74,7 +79,12 @@ def test_relabelling_to_the_given_label_is_keeping_it(database: Database, made: 
 
 @pytest.mark.parametrize(
     ("verdict", "label", "words"),
-    [("destroy", None, "no verdict"), ("relabel", None, "needs the label"), ("relabel", "cow", "no class"), ("keep", "owl", "Only a relabel")],
+    [
+        ("destroy", None, "no verdict"),
+        ("relabel", None, "needs the label"),
+        ("relabel", "cow", "no class"),
+        ("keep", "owl", "Only a relabel"),
+    ],
 )
 def test_a_decision_that_makes_no_sense_is_refused_in_words(
     database: Database, made: Made, people: People, verdict: str, label: str | None, words: str
@@ -175,7 +185,7 @@ steps = st.lists(
 
 @given(steps)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_people_do_the_column_is_the_fold(database: Database, made: Made, people: People, steps: list) -> None:  # noqa: ANN001
+def test_whatever_people_do_the_column_is_the_fold(database: Database, made: Made, people: People, steps: list) -> None:
     for index, first, action in steps:
         user = people.annotator.id if first else people.other.id
         if action == "undo":

@@ -25,8 +25,16 @@ def take(database: Database, made: Made, user_id: int, count: int, lease: timede
 
 def answer(database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None) -> int:
     with database.write() as session:
-        return decide(session, dataset_id=made.dataset_id, user_id=user_id, sample_id=sample, verdict=verdict, label=label,
-                      client_id=str(uuid.uuid4()), milliseconds=2000)[0].id
+        return decide(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=user_id,
+            sample_id=sample,
+            verdict=verdict,
+            label=label,
+            client_id=str(uuid.uuid4()),
+            milliseconds=2000,
+        )[0].id
 
 
 def test_cards_come_in_the_order_of_loss(database: Database, made: Made, people: People) -> None:
@@ -121,7 +129,7 @@ def test_ten_annotators_at_once_share_the_worklist_without_a_double(database: Da
     assert len(given) == len(set(given)) == 10
 
 
-def test_without_a_ranking_there_is_nothing_to_claim(database: Database, people: People, tmp_path) -> None:  # noqa: ANN001
+def test_without_a_ranking_there_is_nothing_to_claim(database: Database, people: People, tmp_path) -> None:
     dataset_id = import_folder(database, write_images(tmp_path / "plain", per_class=2))
     with database.write() as session:
         held = claim(session, dataset_id=dataset_id, user_id=people.annotator.id, count=5, lease=LEASE)

@@ -9,9 +9,21 @@ from app.web.api.samples import image_url
 def card_out(card: Card) -> CardOut:
     """A card of the worklist."""
     return CardOut(
-        sample=card.sample_id, path=card.path, split=card.split, given_label=card.given_label, label=card.label, verdict=card.verdict,
-        predicted_label=card.predicted_label, self_confidence=card.self_confidence, confidence=card.confidence, margin=card.margin,
-        loss=card.loss, rank=card.rank, probabilities=dict(card.probabilities), width=card.width, height=card.height,
+        sample=card.sample_id,
+        path=card.path,
+        split=card.split,
+        given_label=card.given_label,
+        label=card.label,
+        verdict=card.verdict,
+        predicted_label=card.predicted_label,
+        self_confidence=card.self_confidence,
+        confidence=card.confidence,
+        margin=card.margin,
+        loss=card.loss,
+        rank=card.rank,
+        probabilities=dict(card.probabilities),
+        width=card.width,
+        height=card.height,
         image_url=image_url(card.sample_id),
     )
 
@@ -19,9 +31,20 @@ def card_out(card: Card) -> CardOut:
 def ranked_out(sample: RankedSample, names: list[str]) -> CardOut:
     """A sample of a ranking; its label is the one it was ranked with."""
     return CardOut(
-        sample=sample.sample_id, path=sample.path, split=sample.split, given_label=names[sample.given_label], label=names[sample.label],
-        verdict=None, predicted_label=names[sample.predicted_label], self_confidence=sample.self_confidence, confidence=sample.confidence,
-        margin=sample.margin, loss=sample.loss, rank=sample.rank,
-        probabilities={name: float(p) for name, p in zip(names, sample.probabilities, strict=False)}, width=sample.width,
-        height=sample.height, image_url=image_url(sample.sample_id),
+        sample=sample.sample_id,
+        path=sample.path,
+        split=sample.split,
+        given_label=names[sample.given_label],
+        label=names[sample.label],
+        verdict=None,
+        predicted_label=names[sample.predicted_label],
+        self_confidence=sample.self_confidence,
+        confidence=sample.confidence,
+        margin=sample.margin,
+        loss=sample.loss,
+        rank=sample.rank,
+        probabilities={name: float(p) for name, p in zip(names, sample.probabilities, strict=False)},
+        width=sample.width,
+        height=sample.height,
+        image_url=image_url(sample.sample_id),
     )

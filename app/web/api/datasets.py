@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 
 from app.datasets import catalog
 from app.datasets.catalog import DatasetSummary
-from app.datasets.uploads import store_zip
-from app.datasets.versions import list_versions
 from app.datasets.models import Dataset
 from app.datasets.sources import check_allowed, request_import, resolve_source
+from app.datasets.uploads import store_zip
+from app.datasets.versions import list_versions
 from app.errors import Invalid
 from app.review.summary import label_table, review_progress
 from app.settings import Settings
@@ -21,8 +21,6 @@ from app.web.api.samples import sample_out
 from app.web.deps import Admin, Config, Db, SignedIn
 
 router = api_router("datasets")
-
-
 
 
 @router.get("/datasets")
@@ -36,7 +34,10 @@ def list_datasets(database: Db, limit: Limit = 100, cursor: Cursor = None) -> Li
 
 @router.post("/datasets", status_code=202)
 def create_dataset(
-    database: Db, settings: Config, user: Admin, name: Annotated[str, Form()],
+    database: Db,
+    settings: Config,
+    user: Admin,
+    name: Annotated[str, Form()],
     file: Annotated[UploadFile | None, File(description="A zip of class folders.")] = None,
     path: Annotated[str | None, Form(description="Or a folder or zip on the server, below TOPLOSS_IMPORT_ROOTS.")] = None,
 ) -> ImportAccepted:
@@ -59,7 +60,9 @@ def list_classes(name: str, database: Db) -> Listing[ClassOut]:
     """Every class by position, with its counts by split."""
     with database.read() as session:
         table = label_table(session, dataset_id=catalog.get_dataset(session, name=name).id)
-    return Listing(items=[ClassOut(position=i, name=row.name, given=row.given, cleaned=row.cleaned) for i, row in enumerate(table)], next=None)
+    return Listing(
+        items=[ClassOut(position=i, name=row.name, given=row.given, cleaned=row.cleaned) for i, row in enumerate(table)], next=None
+    )
 
 
 @router.get("/datasets/{name}/samples")
@@ -91,7 +94,12 @@ def _detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
     versions = list_versions(session, dataset_id=dataset.id)
     run = newest_finished(session, dataset_id=dataset.id)
     return DatasetDetail(
-        **_out(line).model_dump(), rejected_files=catalog.count_rejected(session, dataset_id=dataset.id),
-        version=versions[-1].number if versions else None, run=run.id if run else None, label_issues=progress.label_issues,
-        reviewed=progress.reviewed, remaining=progress.remaining, errors_found=progress.found,
+        **_out(line).model_dump(),
+        rejected_files=catalog.count_rejected(session, dataset_id=dataset.id),
+        version=versions[-1].number if versions else None,
+        run=run.id if run else None,
+        label_issues=progress.label_issues,
+        reviewed=progress.reviewed,
+        remaining=progress.remaining,
+        errors_found=progress.found,
     )

@@ -41,7 +41,10 @@ def create_claims(name: str, database: Db, settings: Config, user: SignedIn, bod
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         held = claim(
-            session, dataset_id=dataset.id, user_id=user.id, count=(body or ClaimRequest()).count,
+            session,
+            dataset_id=dataset.id,
+            user_id=user.id,
+            count=(body or ClaimRequest()).count,
             lease=timedelta(minutes=settings.lease_minutes),
         )
     return ClaimOut(run=held.run_id, lease_until=held.lease_until, items=[card_out(card) for card in held.cards])
@@ -53,8 +56,15 @@ def create_decision(name: str, body: DecisionRequest, response: Response, databa
     with database.write() as session:
         dataset = get_dataset(session, name=name)
         decision, is_new = decide(
-            session, dataset_id=dataset.id, user_id=user.id, sample_id=body.sample, verdict=body.verdict, label=body.label,
-            client_id=body.client_id, run_id=body.run, milliseconds=body.milliseconds,
+            session,
+            dataset_id=dataset.id,
+            user_id=user.id,
+            sample_id=body.sample,
+            verdict=body.verdict,
+            label=body.label,
+            client_id=body.client_id,
+            run_id=body.run,
+            milliseconds=body.milliseconds,
         )
         response.status_code = 201 if is_new else 200
         return _out(session, decision)
@@ -72,6 +82,10 @@ def delete_decision(decision_id: int, database: Db, user: SignedIn) -> UndoOut:
 def _out(session: Session, decision: Decision) -> DecisionOut:
     names = class_names(session, dataset_id=decision.dataset_id)
     return DecisionOut(
-        id=decision.id, sample=decision.sample_id, verdict=decision.verdict, label=None if decision.label is None else names[decision.label],
-        client_id=decision.client_id, created_at=decision.created_at,
+        id=decision.id,
+        sample=decision.sample_id,
+        verdict=decision.verdict,
+        label=None if decision.label is None else names[decision.label],
+        client_id=decision.client_id,
+        created_at=decision.created_at,
     )

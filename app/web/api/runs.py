@@ -41,15 +41,29 @@ def create_run(name: str, database: Db, settings: Config, user: Admin, body: Run
         dataset = ready_dataset(session, name=name)
         if asked.retrain:
             answer = retrain(
-                session, dataset_id=dataset.id, user_id=user.id, weights=settings.weights, recipe=asked.recipe, epochs=asked.epochs,
+                session,
+                dataset_id=dataset.id,
+                user_id=user.id,
+                weights=settings.weights,
+                recipe=asked.recipe,
+                epochs=asked.epochs,
                 seed=asked.seed,
             )
             return _accepted(answer.run, answer.version.number, nothing_changed=answer.nothing_changed)
-        version = latest_version(session, dataset_id=dataset.id) if asked.version is None else get_version(
-            session, dataset_id=dataset.id, number=asked.version)
+        version = (
+            latest_version(session, dataset_id=dataset.id)
+            if asked.version is None
+            else get_version(session, dataset_id=dataset.id, number=asked.version)
+        )
         run = request_run(
-            session, dataset_id=dataset.id, version_id=version.id, recipe=choose_recipe(asked.recipe or "default", epochs=asked.epochs),
-            weights=settings.weights, parent_id=None, seed=asked.seed, user_id=user.id,
+            session,
+            dataset_id=dataset.id,
+            version_id=version.id,
+            recipe=choose_recipe(asked.recipe or "default", epochs=asked.epochs),
+            weights=settings.weights,
+            parent_id=None,
+            seed=asked.seed,
+            user_id=user.id,
         )
         return _accepted(run, version.number, nothing_changed=False)
 
@@ -79,7 +93,10 @@ def stop_run(run_id: int, database: Db, _user: Admin) -> RunDetail:
 
 @router.get("/runs/{run_id}/top-losses")
 def list_top_losses(
-    run_id: int, database: Db, limit: Limit = 20, cursor: Cursor = None,
+    run_id: int,
+    database: Db,
+    limit: Limit = 20,
+    cursor: Cursor = None,
     label: Annotated[str | None, Query(description="Only samples labelled with this class.")] = None,
 ) -> Listing[CardOut]:
     """The run's samples, the most suspicious label first."""
@@ -97,8 +114,17 @@ def _accepted(run: Run, version: int, *, nothing_changed: bool) -> RunAccepted:
 
 def _run_out(run: RunSummary) -> RunOut:
     return RunOut(
-        id=run.id, state=run.state, recipe=run.recipe, version=run.version, parent=run.parent_id, seed=run.seed, weights=run.weights,
-        created_at=run.created_at, started_at=run.started_at, finished_at=run.finished_at, note=run.note,
+        id=run.id,
+        state=run.state,
+        recipe=run.recipe,
+        version=run.version,
+        parent=run.parent_id,
+        seed=run.seed,
+        weights=run.weights,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        note=run.note,
         error_rate=RateOut.model_validate(run.error_rate) if run.error_rate else None,
     )
 
@@ -108,9 +134,20 @@ def _detail(session: Session, run: Run) -> RunDetail:
     evaluation = evaluate_run(session, run_id=run.id) if run.state == "finished" else None
     error = evaluation.error_rate if evaluation else None
     return RunDetail(
-        id=run.id, dataset=session.get_one(Dataset, run.dataset_id).name, state=run.state, note=run.note, job=run.job_id,
-        version=version_number(session, run), parent=run.parent_id, seed=run.seed, weights=run.weights, recipe=run.recipe, facts=run.facts,
-        progress=ProgressOut.model_validate(progress), epochs=[EpochOut.model_validate(epoch) for epoch in progress.epochs],
-        classes=class_names(session, dataset_id=run.dataset_id), error_rate=RateOut.model_validate(error) if error else None,
+        id=run.id,
+        dataset=session.get_one(Dataset, run.dataset_id).name,
+        state=run.state,
+        note=run.note,
+        job=run.job_id,
+        version=version_number(session, run),
+        parent=run.parent_id,
+        seed=run.seed,
+        weights=run.weights,
+        recipe=run.recipe,
+        facts=run.facts,
+        progress=ProgressOut.model_validate(progress),
+        epochs=[EpochOut.model_validate(epoch) for epoch in progress.epochs],
+        classes=class_names(session, dataset_id=run.dataset_id),
+        error_rate=RateOut.model_validate(error) if error else None,
         confusion=[list(row) for row in evaluation.confusion] if evaluation else None,
     )

@@ -33,8 +33,16 @@ def image_url(sample_id: int) -> str:
 def sample_out(sample: Sample, names: list[str]) -> SampleOut:
     """The sample as the API tells it."""
     return SampleOut(
-        sample=sample.id, path=sample.path, sha256=sample.sha256, bytes=sample.bytes, width=sample.width, height=sample.height,
-        mode=sample.mode, split=sample.split, given_label=names[sample.given_label], image_url=image_url(sample.id),
+        sample=sample.id,
+        path=sample.path,
+        sha256=sample.sha256,
+        bytes=sample.bytes,
+        width=sample.width,
+        height=sample.height,
+        mode=sample.mode,
+        split=sample.split,
+        given_label=names[sample.given_label],
+        image_url=image_url(sample.id),
     )
 
 

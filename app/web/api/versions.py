@@ -39,20 +39,25 @@ def create(name: str, response: Response, database: Db, _user: Admin) -> Version
 
 @router.get("/datasets/{name}/export", response_class=StreamingResponse)
 def export(
-    name: str, request: Request, database: Db,
+    name: str,
+    request: Request,
+    database: Db,
     format: Annotated[str, Query(description="csv, jsonl or imagefolder")] = "csv",  # noqa: A002
     version: Annotated[str, Query(description="`latest` or a number")] = "latest",
     include_deleted: Annotated[bool, Query(description="Keep deleted samples in, without a label.")] = False,
+    run: Annotated[int | None, Query(description="Whose scores to add, instead of the ranking at the time of the freeze.")] = None,
 ) -> Response:
     """The labels of a frozen version; the same bytes every time."""
     with database.read() as session:
         chosen = _version(session, ready_dataset(session, name=name).id, version)
-        made = export_version(session, version_id=chosen.id, format=format, include_deleted=include_deleted)
+        made = export_version(session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted)
     if made.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers={"etag": made.etag})
     headers = {
-        "etag": made.etag, "content-disposition": f'attachment; filename="{made.filename}"',
-        "x-toploss-version": str(chosen.number), "x-toploss-digest": chosen.digest,
+        "etag": made.etag,
+        "content-disposition": f'attachment; filename="{made.filename}"',
+        "x-toploss-version": str(chosen.number),
+        "x-toploss-digest": chosen.digest,
     }
     return StreamingResponse(made.chunks, media_type=made.media_type, headers=headers)
 

@@ -15,7 +15,7 @@ API = "/api/v1"
 Scripts = dict[str, TestClient]
 
 
-def decide(script: TestClient, sample: int, verdict: str, client_id: str = "c1", **more: object):  # noqa: ANN201
+def decide(script: TestClient, sample: int, verdict: str, client_id: str = "c1", **more: object):
     body = {"sample": sample, "verdict": verdict, "client_id": client_id, **more}
     return script.post(f"{API}/datasets/faces/decisions", json=body)
 
