@@ -30,7 +30,9 @@ def test_every_setting_of_the_image_exists() -> None:
 def test_the_command_of_a_service_is_one_of_ours(service: str) -> None:
     program, command, *options = COMPOSE["services"][service]["command"]
     assert program == "toploss"
-    shown = subprocess.run([sys.executable, "-m", "app.cli", command, "--help"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    shown = subprocess.run(
+        [sys.executable, "-m", "app.cli", command, "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
     for option in options:
         assert option in shown
 

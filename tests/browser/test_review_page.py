@@ -17,7 +17,6 @@ from tests.conftest import PASSWORD
 from tests.factories import Made, make_dataset, make_run
 from tests.servers import Server, start_server
 
-pytestmark = pytest.mark.xdist_group("browser")  # two Chromiums on two cores would measure each other
 POSTS = re.compile(r"/review/(decisions|undo|claims)$")
 
 

@@ -14,7 +14,6 @@ from app.datasets.demo.folder import write_demo_folder
 from tests.conftest import PASSWORD
 from tests.servers import Server, start_server
 
-pytestmark = pytest.mark.xdist_group("browser")
 MINUTES = 60_000  # ms
 
 

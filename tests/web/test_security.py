@@ -53,7 +53,9 @@ def test_static_files_and_health_are_open(visitor: TestClient) -> None:
     assert visitor.get("/healthz").json() == {"status": "ok"}
 
 
-@pytest.mark.parametrize("headers", [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "http://evil.example"}, {"origin": "null"}])
+@pytest.mark.parametrize(
+    "headers", [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "http://evil.example"}, {"origin": "null"}]
+)
 def test_a_change_from_another_site_is_refused(browser_of: dict[str, TestClient], headers: dict[str, str]) -> None:
     client = browser_of["ada"]
     if "origin" in headers:
