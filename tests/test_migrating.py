@@ -31,7 +31,7 @@ def test_an_older_sqlite_file_is_copied_before_it_is_migrated(tmp_path: Path, mo
     shutil.copytree(migrating.bundled_migrations(), scripts)
     (scripts / "versions" / "9999_more.py").write_text(
         "from alembic import op\nimport sqlalchemy as sa\nrevision = '9999'\n"
-        f"down_revision = {sorted(path.stem[:4] for path in (scripts / 'versions').glob('*.py'))[-1]!r}\n"
+        f"down_revision = {max(path.stem[:4] for path in (scripts / 'versions').glob('*.py'))!r}\n"
         "def upgrade():\n    op.add_column('job', sa.Column('colour', sa.String()))\n"
     )
     monkeypatch.setattr(migrating, "bundled_migrations", lambda: scripts)
