@@ -203,17 +203,18 @@ def demo(
     start: Annotated[bool, typer.Option("--serve/--no-serve", help="Start the server when everything is prepared.")] = True,
 ) -> None:
     """Draw the demo faces, import them, queue a quick training, and serve."""
-    from app.demo import prepare
+    from app.demo import prepare, tell_when_ranked
     from app.serving import serve as run_server
 
     settings = _settings()
     with _database() as database:
         logins = prepare(database, settings, images=images, on_progress=_progress_line())
-    _end_line()
-    if start:
-        run_server(settings, host=settings.host, port=settings.port, with_worker=True, greeting=logins)
-    else:
-        typer.echo(logins)
+        _end_line()
+        if start:
+            tell_when_ranked(database, settings, typer.echo)
+            run_server(settings, host=settings.host, port=settings.port, with_worker=True, greeting=logins)
+        else:
+            typer.echo(logins)
 
 
 @users.command("add")

@@ -3,6 +3,8 @@
 import csv
 import os
 import secrets
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,15 +12,18 @@ from sqlalchemy import select
 
 from app.accounts.models import User
 from app.accounts.users import add_user
+from app.datasets.catalog import get_dataset
 from app.datasets.demo.folder import write_demo_folder
 from app.datasets.importing import create_dataset, import_images
 from app.datasets.versions import latest_version
 from app.db import Database
+from app.ranking.rankings import top_losses
 from app.settings import Settings
 from app.training.recipes import choose_recipe
-from app.training.runs import list_runs, request_run
+from app.training.runs import list_runs, newest_finished, request_run
 
 NAME = "demo"
+POLL_SECONDS = 2.0
 PEOPLE = (("admin", "admin"), ("annotator", "annotator"))
 
 
@@ -67,7 +72,33 @@ def _logins(database: Database, path: Path) -> str:
     return text
 
 
-def planted_errors(folder: Path) -> dict[str, str]:
-    """Path → kind of each image whose label was planted wrong."""
+def tell_when_ranked(database: Database, settings: Settings, say: Callable[[str], None]) -> None:
+    """In the background: wait for the first ranking, then say how many of the planted errors it put first."""
+
+    def wait() -> None:
+        while (found := found_errors(database, settings.data_dir / "demo")) is None:
+            time.sleep(POLL_SECONDS)
+        say(found)
+
+    threading.Thread(target=wait, name="demo-ranking", daemon=True).start()
+
+
+def found_errors(database: Database, folder: Path) -> str | None:
+    """What the newest ranking found of the errors in the truth file, in a sentence; none before there is one."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=NAME)
+        run = newest_finished(session, dataset_id=dataset.id)
+        if run is None:
+            return None
+        wrong = planted_errors(folder)
+        first = top_losses(session, run_id=run.id, limit=len(wrong))
+    hits = sum(sample.path in wrong for sample in first)
+    return (
+        f"The ranking is there: {hits} of its first {len(first)} cards are among the {len(wrong)} labels that were made wrong on purpose."
+    )
+
+
+def planted_errors(folder: Path) -> set[str]:
+    """Paths of the images whose label was made wrong."""
     with (folder / "truth.csv").open(newline="") as file:
-        return {row["path"]: row["kind"] for row in csv.DictReader(file) if row["kind"] != "right"}
+        return {row["path"] for row in csv.DictReader(file) if row["given_label"] != row["true_label"]}
