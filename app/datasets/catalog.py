@@ -60,6 +60,14 @@ def ready_dataset(session: Session, *, name: str) -> Dataset:
     return dataset
 
 
+def lock_dataset(session: Session, *, dataset_id: int) -> None:
+    """Let requests that must not overlap follow one another until the transaction ends (SQLite has one writer anyway).
+
+    NO KEY UPDATE does not block rows that refer to the data set: decisions go on.
+    """
+    session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update(key_share=True))
+
+
 def count_samples(session: Session, *, dataset_id: int) -> int:
     """How many samples a data set has."""
     return session.scalar(select(func.count()).select_from(Sample).where(Sample.dataset_id == dataset_id)) or 0

@@ -7,6 +7,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.models import User
+from app.datasets.catalog import lock_dataset
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import FrozenLabel, freeze
 from app.ranking.evaluations import best_run
@@ -29,6 +30,7 @@ class Retrain:
 
 def freeze_labels(session: Session, *, dataset_id: int) -> tuple[DatasetVersion, bool]:
     """Freeze the labels as they stand; the flag tells whether the version is new: unchanged labels are the same version."""
+    lock_dataset(session, dataset_id=dataset_id)
     reviewers = _reviewers(session, dataset_id)
     states = session.scalars(select(SampleReview).where(SampleReview.dataset_id == dataset_id))
     reviewed = {

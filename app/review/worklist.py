@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names, get_sample
-from app.datasets.models import Dataset, Sample
+from app.datasets.catalog import class_names, get_sample, lock_dataset
+from app.datasets.models import Sample
 from app.errors import Invalid
 from app.ranking.models import Prediction
 from app.review.models import Claim, SampleReview
@@ -61,8 +61,7 @@ def claim(session: Session, *, dataset_id: int, user_id: int, count: int, lease:
     run = newest_finished(session, dataset_id=dataset_id)
     if run is None:
         return Claimed(None, None, ())
-    # Claims of one data set are handed out one after the other; NO KEY UPDATE does not block rows that refer to it.
-    session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update(key_share=True))
+    lock_dataset(session, dataset_id=dataset_id)
     moment = now()
     until = moment + lease
     held = and_(Claim.sample_id == Prediction.sample_id, Claim.user_id == user_id, Claim.lease_until > moment)

@@ -131,11 +131,6 @@ def _plan(context: JobContext, started: Run) -> Plan:
     if not (folds != WHOLE).any():
         raise Invalid("This data set has no training part; put images into a folder named train and import again.")
     parent_folder = settings.runs_dir / str(parent.id) if parent else None
-    if parent and parent.recipe["folds"] != recipe.folds:
-        raise Invalid(
-            f"Run {parent.id} has {parent.recipe['folds']} folds and the recipe {recipe.name} has {recipe.folds}: its fold networks cannot "
-            f"go on from the parent without judging images they were trained on. Retrain with the recipe {parent.recipe['name']}."
-        )
     start = StartFrom.from_parent(parent_folder / _network(WHOLE)) if parent_folder else StartFrom.from_setting(started.weights)
     return Plan(
         run_id=started.id,

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from app.datasets.catalog import lock_dataset
 from app.datasets.models import DatasetVersion
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, Invalid, NotFound
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.ml.recipes import Recipe
@@ -51,8 +52,19 @@ def request_run(
     seed: int,
     user_id: int | None,
 ) -> Run:
-    """A new run and the job that trains and ranks. Raises Conflict when the very same run already waits or works."""
+    """A new run and the job that trains and ranks.
+
+    Raises Conflict when the very same run already waits or works, Invalid when the recipe's folds are not the parent's: its
+    fold networks could not go on from the parent's without judging images that those were trained on.
+    """
+    lock_dataset(session, dataset_id=dataset_id)
     asked: dict[str, Any] = asdict(recipe)
+    parent = get_run(session, run_id=parent_id, dataset_id=dataset_id) if parent_id else None
+    if parent and parent.recipe["folds"] != recipe.folds:
+        raise Invalid(
+            f"Run {parent.id} has {parent.recipe['folds']} folds and the recipe {recipe.name} has {recipe.folds}; "
+            f"retrain with the recipe {parent.recipe['name']}, or train from the start."
+        )
     for other in session.scalars(select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES))):
         if (other.version_id, other.recipe["name"], other.parent_id, other.seed) == (version_id, recipe.name, parent_id, seed):
             raise Conflict(f"Run {other.id} is already {other.state} with this recipe, version and seed; wait for it, or cancel it.")
