@@ -7,6 +7,7 @@ const current = () => review()?.querySelector(".card:not([hidden])");
 const idOf = (card) => card.dataset.sample;
 
 const HELD = 6;                                    // cards in the page, their images loaded
+const MOST_HELD = 60;                              // as many as the server gives
 const PAUSES = [500, 1000, 2000, 4000, 8000];      // ms between attempts to save an answer
 const outbox = [];                                 // what still has to reach the server, in order
 const answered = [];                               // cards answered in this page, for undo
@@ -90,7 +91,7 @@ function undo() {
 // ---- the outbox
 
 function post(item) {
-  item.body.set("hold", HELD + skipped.size);
+  item.body.set("hold", Math.min(MOST_HELD, HELD + skipped.size));
   outbox.push(item);
   count();
   if (!sending && !signedOut) send();

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import torch
 
+_limit: list[int] = []  # of this process; trainings change torch's own number
+
 
 def choose_device() -> torch.device:
     """CUDA before Apple's GPU before the CPU."""
@@ -34,7 +36,15 @@ def use_threads(threads: int = 0) -> int:
     """Let torch use so many CPU threads in this process, 0 for as many as there are usable cores; returns how many."""
     count = threads or usable_cores()
     torch.set_num_threads(count)
+    _limit[:] = [count]
     return count
+
+
+def thread_limit() -> int:
+    """How many threads a training may try: what `use_threads` said, or else what torch began with."""
+    if not _limit:
+        _limit.append(torch.get_num_threads())
+    return _limit[0]
 
 
 def usable_cores() -> int:

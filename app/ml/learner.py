@@ -23,8 +23,9 @@ from torchvision.models import resnet34
 from torchvision.models.resnet import BasicBlock
 
 from app.ml.batches import BatchLoader, Normalisation, measure_normalisation
-from app.ml.device import choose_device, low_precision
+from app.ml.device import choose_device, low_precision, thread_limit
 from app.ml.recipes import Recipe, StartFrom, weights_by_position
+from app.ml.threads import ThreadTuner
 from app.ml.weights import load_start
 
 _DROPOUT = 0.5  # any number but 0, for which fastai would leave the layers out; the recipe's is set afterwards
@@ -111,7 +112,11 @@ def build_learner(
     learner.model.to(device, memory_format=torch.channels_last)  # before the optimiser looks at the parameters
     learner.remove_cbs(ProgressCallback)
     learner.logger = lambda *_: None
-    for callback in (*_precision(device), *((MixUp(recipe.mixup),) if recipe.mixup else ())):
+    if device.type == "cpu" and thread_limit() > 1:
+        learner.add_cb(ThreadTuner())
+    if recipe.mixup:
+        learner.add_cb(MixUp(recipe.mixup))
+    for callback in _precision(device):
         learner.add_cb(callback)
     return Built(learner, normalisation, start.kind != "none", note)
 

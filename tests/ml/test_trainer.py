@@ -181,6 +181,15 @@ def test_a_loss_that_explodes_ends_the_training(coloured, tmp_path):
         train_tiny(tmp_path, *coloured, recipe=wild)
 
 
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+def test_machines_with_and_without_bfloat16_train_and_predict(coloured, tmp_path, monkeypatch, dtype):
+    monkeypatch.setattr("app.ml.learner.low_precision", lambda _: dtype)
+    monkeypatch.setattr("app.ml.scorer.low_precision", lambda _: dtype)
+    outcome = train_tiny(tmp_path, *coloured, train_index=np.arange(8), valid_index=np.arange(8, 10), recipe=ONE_EPOCH)
+    assert np.isfinite(outcome.history[0].valid_loss)
+    assert np.isfinite(predict_log_probs(tmp_path, coloured[0], np.arange(3))).all()
+
+
 def test_the_shipped_recipes_can_be_trained(tmp_path):
     images, labels = coloured_images(16)
     for recipe in RECIPES.values():

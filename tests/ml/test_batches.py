@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import torch
+
+from app.ml.batches import BatchLoader, Normalisation, augment, measure_normalisation
+from tests.ml.conftest import TINY, coloured_images
+
+PLAIN = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def loader(n, batch_size=8, **options):
+    images, labels = coloured_images(n)
+    device = torch.device("cpu")
+    return BatchLoader(images, labels, np.arange(n), batch_size=batch_size, device=device, normalisation=PLAIN, **options)
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(9, [5, 4]), (16, [8, 8]), (17, [6, 6, 5]), (3, [3]), (0, [])])
+def test_batches_are_of_nearly_equal_size(n, sizes):
+    batches = list(loader(n))
+    assert [len(y) for _, y in batches] == sizes
+    assert len(loader(n)) == len(sizes)
+
+
+def test_without_a_recipe_images_come_in_order_and_untouched():
+    images, labels = coloured_images(9)
+    x, y = (torch.cat(parts) for parts in zip(*loader(9), strict=True))
+    assert y.tolist() == labels.tolist()
+    assert torch.equal((x.permute(0, 2, 3, 1) * 255).round().byte(), torch.from_numpy(images))
+
+
+def test_an_epoch_is_the_same_again_and_the_next_one_is_another():
+    def epoch(number: int) -> torch.Tensor:
+        made = loader(9, recipe=TINY, seed=1)
+        made.epoch = number
+        return torch.cat([x for x, _ in made])
+
+    assert torch.equal(epoch(0), epoch(0))
+    assert not torch.equal(epoch(0), epoch(1))
+
+
+def test_every_image_of_an_epoch_comes_once():
+    _, labels = coloured_images(9)
+    assert sorted(torch.cat([y for _, y in loader(9, recipe=TINY)]).tolist()) == sorted(labels.tolist())
+
+
+def test_augmentation_moves_a_little_and_stays_in_range():
+    x = torch.rand(16, 3, 32, 32)
+    changed = augment(x, TINY, torch.Generator().manual_seed(0))
+    assert changed.shape == x.shape
+    assert changed.min() >= 0
+    assert changed.max() <= 1
+    assert not torch.allclose(changed, x)
+
+
+def test_a_recipe_without_augmentation_changes_nothing_and_one_that_mirrors_only_mirrors():
+    from dataclasses import replace
+
+    x = torch.rand(16, 3, 8, 8)
+    still = replace(TINY, flip=False, rotate=0.0, zoom=0.0, shift=0.0, lighting=0.0)
+    assert torch.allclose(augment(x, still, torch.Generator()), x, atol=1e-5)
+    mirrored = augment(x, replace(still, flip=True), torch.Generator().manual_seed(0))
+    as_before = [torch.allclose(a, b, atol=1e-5) for a, b in zip(mirrored, x, strict=True)]
+    turned = [torch.allclose(a, b.flip(-1), atol=1e-5) for a, b in zip(mirrored, x, strict=True)]
+    assert all(a != b for a, b in zip(as_before, turned, strict=True))
+    assert any(turned)
+    assert any(as_before)
+
+
+def test_the_normalisation_is_that_of_the_images_and_survives_blank_ones():
+    images, _ = coloured_images(30)
+    measured = measure_normalisation(images, np.arange(30))
+    assert measured.mean == pytest.approx(images.reshape(-1, 3).mean(axis=0) / 255, abs=1e-5)
+    assert measure_normalisation(np.zeros((3, 8, 8, 3), np.uint8), np.arange(3)).std == pytest.approx((0.02,) * 3)
