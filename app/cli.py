@@ -87,6 +87,7 @@ def import_(
         )
         _end_line()
         typer.echo(str(report))
+        typer.echo(f"Next: toploss train {name}, or the data set's page in the browser.")
         with database.read() as session:
             count = count_rejected(session, dataset_id=dataset.id)
             for file in rejected_files(session, dataset_id=dataset.id, limit=20):
@@ -192,7 +193,10 @@ def export(
                     else get_version(session, dataset_id=dataset.id, number=version)
                 )
         with database.read() as session:
-            write_export(export_version(session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted), output)
+            made = export_version(session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted)
+            write_export(made, output)
+    if made.run_id is None:
+        typer.echo("No run had finished when this version was frozen, so it carries no scores; add those of run N with --run N.", err=True)
     typer.echo(f"Version {chosen.number} of {name} ({chosen.samples:,} samples, digest {chosen.digest[:12]}) → {output}", err=True)
 
 
@@ -225,8 +229,9 @@ def user_add(
     password_stdin: Annotated[bool, typer.Option(help="Read the password from the first line of standard input.")] = False,
 ) -> None:
     """Let somebody in."""
-    from app.accounts.users import add_user
+    from app.accounts.users import add_user, check_role
 
+    check_role(role)
     with _database() as database, database.write() as session:
         add_user(session, name=name, role=role, password=_password(from_stdin=password_stdin))
     typer.echo(f"{name} can sign in as {role}.")

@@ -39,6 +39,8 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
         print(greeting, flush=True)
     try:
         uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass  # Ctrl+C is how a person ends it: no failure
     finally:
         if supervisor:
             supervisor.stop()

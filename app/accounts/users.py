@@ -28,14 +28,19 @@ def add_user(session: Session, *, name: str, role: str, password: str) -> User:
     """A new person. Raises Invalid for a bad name, role or password, Conflict when the name is taken."""
     if not _NAME.fullmatch(name):
         raise Invalid("A user name has 1 to 64 letters, digits and . _ @ - and begins with a letter or digit.")
-    if role not in ROLES:
-        raise Invalid(f"“{role}” is no role; choose annotator or admin.")
+    check_role(role)
     if session.scalar(select(User).where(User.name == name)):
         raise Conflict(f"There is already a user named {name}; choose another name.")
     user = User(name=name, role=role, password_hash=_hash(password))
     session.add(user)
     session.flush()
     return user
+
+
+def check_role(role: str) -> None:
+    """Raises Invalid, naming the roles there are."""
+    if role not in ROLES:
+        raise Invalid(f"“{role}” is no role; choose annotator or admin.")
 
 
 def set_password(session: Session, *, user: User, password: str) -> None:
@@ -50,8 +55,8 @@ def change_user(session: Session, *, name: str, role: str | None = None, active:
     stays_admin = (role or user.role) == "admin" and (user.active if active is None else active)
     if user.role == "admin" and user.active and not stays_admin and count_admins(session) == 1:
         raise Conflict(f"{name} is the only active admin; make somebody else an admin first.")
-    if role is not None and role not in ROLES:
-        raise Invalid(f"“{role}” is no role; choose annotator or admin.")
+    if role is not None:
+        check_role(role)
     user.role = role or user.role
     user.active = user.active if active is None else active
     return user

@@ -29,6 +29,18 @@ class ImportReport:
     contradictions: int  # samples whose content carries different labels, originals and copies
     version: int  # the newest version's number
 
+    def __str__(self) -> str:
+        """For the person who imported."""
+        splits = ", ".join(f"{count:,} {split}" for split, count in self.splits.items())
+        parts = [f"{self.samples:,} images ({splits}) in {self.classes} classes: {self.added:,} new, {self.known:,} known before."]
+        if self.rejected:
+            parts.append(f"{self.rejected:,} files are no samples.")
+        if self.duplicates:
+            parts.append(
+                f"{self.duplicates:,} images are copies of others; {self.contradictions:,} carry different labels than their copies."
+            )
+        return " ".join(parts)
+
 
 def split_rule(session: Session, layout: Layout, *, dataset_id: int, seed: int) -> Callable[[str, str], str]:
     """The split of a new sample, as a function of its path and sha256.

@@ -25,6 +25,7 @@ class Export:
     media_type: str
     filename: str
     etag: str
+    run_id: int | None  # whose scores it carries
     chunks: Iterator[bytes]
 
 
@@ -61,7 +62,7 @@ def export_version(
     )
     parts = [version.digest, entry.name, f"v{version.number}", f"run{plan.run_id or 0}", *(["deleted"] if include_deleted else [])]
     etag = f'"{"-".join(parts)}"'
-    return Export(entry.media_type, f"{dataset.name}-v{version.number}{entry.suffix}", etag, entry.write(plan))
+    return Export(entry.media_type, f"{dataset.name}-v{version.number}{entry.suffix}", etag, plan.run_id, entry.write(plan))
 
 
 def write_export(export: Export, output: Path) -> None:

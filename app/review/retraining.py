@@ -10,6 +10,7 @@ from app.accounts.models import User
 from app.datasets.catalog import lock_dataset
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import FrozenLabel, freeze
+from app.errors import Conflict
 from app.ranking.evaluations import best_run
 from app.review.consensus import UNDO
 from app.review.models import Decision, SampleReview
@@ -24,7 +25,7 @@ class Retrain:
 
     run: Run
     version: DatasetVersion
-    parent_id: int | None
+    parent_id: int
     nothing_changed: bool  # the parent trained on these very labels
 
 
@@ -56,22 +57,26 @@ def retrain(
     epochs: int | None = None,
     seed: int = 0,
 ) -> Retrain:
-    """Freeze, and ask for a run that goes on from the best one (by default with its recipe)."""
+    """Freeze, and ask for a run that goes on from the best one (by default with its recipe).
+
+    Raises Conflict when there is no finished run to go on from.
+    """
     version, _ = freeze_labels(session, dataset_id=dataset_id)
     parent = best_run(session, dataset_id=dataset_id)
-    name = recipe or (parent.recipe if parent else "default")
+    if parent is None:
+        raise Conflict("No run has finished yet, so there is nothing to train further; train one first.")
     run = request_run(
         session,
         dataset_id=dataset_id,
         version_id=version.id,
-        recipe=choose_recipe(name, epochs=epochs),
+        recipe=choose_recipe(recipe or parent.recipe, epochs=epochs),
         weights=weights,
-        parent_id=parent.id if parent else None,
+        parent_id=parent.id,
         seed=seed,
         user_id=user_id,
     )
-    same = parent is not None and get_run(session, run_id=parent.id).version_id == version.id
-    return Retrain(run, version, parent.id if parent else None, same)
+    same = get_run(session, run_id=parent.id).version_id == version.id
+    return Retrain(run, version, parent.id, same)
 
 
 def _reviewers(session: Session, dataset_id: int) -> dict[int, set[str]]:

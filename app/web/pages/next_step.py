@@ -67,7 +67,7 @@ def review_step(progress: ReviewProgress, home: str) -> NextStep:
     minutes = max(1, ceil(cards * seconds / 60))
     cost = f"About {minutes} minute{'' if minutes == 1 else 's'}"
     if progress.hit_rate is not None:
-        found = f", about {round(cards * progress.hit_rate)} errors expected at the hit rate of the last 50"
+        found = f", about {round(cards * progress.hit_rate)} errors if the hit rate of the last cards holds; it falls as you go"
     else:
         found = "; how many errors there are shows after the first ones"
     what = f"the next {cards} top losses" if progress.reviewed else f"the first {cards} top losses"

@@ -14,6 +14,7 @@ from app.datasets.catalog import class_names, count_samples, get_dataset, ready_
 from app.db import Database
 from app.review import decisions, worklist
 from app.review.summary import ReviewProgress, review_progress
+from app.training.runs import open_run
 from app.web.deps import Config, Db, SignedIn
 from app.web.pages.cards import CardView, HistoryView, RecentView, card_view, card_views, history_views, recent_view
 from app.web.rendering import Page, is_fragment, page_context, render
@@ -46,6 +47,7 @@ class ReviewPage(Page):
     progress: ReviewProgress
     recent: tuple[RecentView, ...]
     run_id: int | None  # whose ranking is the current one
+    training: bool  # a run waits or works
     asked: bool  # cards were just asked for, so an empty deck means that none is free
     undone: int | None  # the sample whose decision was just undone
 
@@ -143,6 +145,6 @@ def _answer(
             ),
             progress=review_progress(session, dataset_id=dataset.id, user_id=user.id),
             recent=tuple(recent_view(each) for each in decisions.recent(session, dataset_id=dataset.id, user_id=user.id)),
-            run_id=claimed.run_id, asked=asked, undone=undone,
+            run_id=claimed.run_id, training=open_run(session, dataset_id=dataset.id) is not None, asked=asked, undone=undone,
         )  # fmt: skip
     return render(request, "review/_review.html" if fragment else "review/page.html", page)

@@ -16,7 +16,7 @@ AT = Standing(
 def test_a_review_says_what_it_costs_and_what_it_finds() -> None:
     step = next_step(AT)
     assert step.title == "Review the next 200 top losses"
-    assert step.words == "About 12 minutes, about 90 errors expected at the hit rate of the last 50."
+    assert step.words == "About 12 minutes, about 90 errors if the hit rate of the last cards holds; it falls as you go."
     assert step.actions[0].url == "/d/faces/review"
 
 
