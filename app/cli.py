@@ -26,7 +26,7 @@ cli.add_typer(tokens, name="token")
 
 POLL_SECONDS = 0.5
 DatasetName = Annotated[str, typer.Argument(metavar="N", help="The data set's name.")]
-Seed = Annotated[int, typer.Option(help="Same seed, same data, same machine: same result.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Same seed, same data, same machine: same result.")]
 
 
 def main() -> None:
@@ -37,6 +37,13 @@ def main() -> None:
         _fail(str(error))
     except KeyboardInterrupt:
         _fail("Stopped.", code=130)
+    except OSError as error:
+        _fail(f"The system refused: {error}. Check the path, the free space and who may write there.")
+    except Exception as error:
+        sentence = _known_problem(error)
+        if sentence is None:
+            raise
+        _fail(sentence)
 
 
 @cli.command()
@@ -44,7 +51,7 @@ def serve(
     *,
     worker: Annotated[bool, typer.Option(help="Also start a worker and keep it running.")] = True,
     host: Annotated[str | None, typer.Option(help="Instead of TOPLOSS_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(help="Instead of TOPLOSS_PORT; 0 takes a free one.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Instead of TOPLOSS_PORT; 0 takes a free one.")] = None,
 ) -> None:
     """Start the web server, and a worker beside it."""
     from app.serving import serve as run_server
@@ -166,10 +173,12 @@ def export(
     *,
     format: Annotated[str, typer.Option(help="csv, jsonl or imagefolder.")] = "csv",  # noqa: A002 - the option's name
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write; - is standard output.")],
-    version: Annotated[int | None, typer.Option(help="Instead of the newest version.")] = None,
+    version: Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Instead of the newest version.")] = None,
     freeze: Annotated[bool, typer.Option(help="First freeze the labels as they stand.")] = False,
     include_deleted: Annotated[bool, typer.Option(help="Keep deleted samples in, without a label.")] = False,
-    run: Annotated[int | None, typer.Option(help="Whose scores to add, instead of the ranking at the time of the freeze.")] = None,
+    run: Annotated[
+        int | None, typer.Option(min=1, max=2**31 - 1, help="Whose scores to add, instead of the ranking at the time of the freeze.")
+    ] = None,
 ) -> None:
     """Write the labels of a frozen version to a file."""
     from app.datasets.catalog import ready_dataset
@@ -274,6 +283,17 @@ def token_create(
     with _database() as database, database.write() as session:
         token = create_token(session, user=get_user(session, name=user), name=name, key=_settings().secret())
     typer.echo(token)
+
+
+def _known_problem(error: Exception) -> str | None:
+    """A sentence for what libraries raise when a setting is wrong or the database is away."""
+    package = type(error).__module__.split(".")[0]
+    if package in ("pydantic_core", "pydantic"):
+        wrong = [f"TOPLOSS_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]  # type: ignore[attr-defined]
+        return f"A setting is not as expected. {'; '.join(wrong)}. docs/settings.md describes them."
+    if package == "sqlalchemy":
+        return f"The database cannot be used: {str(error).splitlines()[0]}. Check TOPLOSS_DATABASE_URL and that the server runs."
+    return None
 
 
 def _settings() -> Settings:

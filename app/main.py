@@ -18,7 +18,7 @@ from app.web.api import routers as api_routers
 from app.web.deps import signed_in
 from app.web.pages import public_routers, routers
 from app.web.rendering import bundled
-from app.web.security import Security
+from app.web.security import MAX_BODY, Security
 
 
 class Static(StaticFiles):
@@ -46,7 +46,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = owned
     app.state.attempts = Attempts()
-    app.add_middleware(Security)
+    app.add_middleware(Security, max_upload=settings.max_upload_mb * 1_000_000 + MAX_BODY)
     errors.register(app)
 
     @app.get("/healthz", include_in_schema=False)

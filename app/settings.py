@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the logs tell.")
     worker_id: str = Field(
         "embedded",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         description="Stable name of this worker; a worker that starts again under its name goes on with its jobs. "
         "Give every worker of a cluster its own.",
     )
@@ -49,8 +50,8 @@ class Settings(BaseSettings):
         description="CPU threads a training uses; 0 means all cores but one: when anything else runs, a thread too many makes "
         "training several times slower.",
     )
-    lease_minutes: float = Field(15.0, gt=0, description="Minutes a claimed card stays with its annotator.")
-    session_days: float = Field(14.0, gt=0, description="Days after which a log-in ends.")
+    lease_minutes: float = Field(15.0, gt=0, le=1440, description="Minutes a claimed card stays with its annotator.")
+    session_days: float = Field(14.0, gt=0, le=3650, description="Days after which a log-in ends.")
     secure_cookies: bool = Field(False, description="Send the session cookie over HTTPS only; switch on behind TLS.")
     max_upload_mb: int = Field(4096, gt=0, description="Largest zip that may be uploaded, in megabytes.")
     max_image_pixels: int = Field(

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import LoginSession, User
@@ -46,19 +46,23 @@ def check_role(role: str) -> None:
 def set_password(session: Session, *, user: User, password: str) -> None:
     """Change the password and end every log-in of the person."""
     user.password_hash = _hash(password)
-    session.query(LoginSession).filter(LoginSession.user_id == user.id).delete()
+    session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
 
 
 def change_user(session: Session, *, name: str, role: str | None = None, active: bool | None = None) -> User:
     """Change role or access. The last active admin stays one: else nobody could ever let anyone in again."""
+    admins = count_admins(session)
     user = get_user(session, name=name)
+    session.refresh(user)
     stays_admin = (role or user.role) == "admin" and (user.active if active is None else active)
-    if user.role == "admin" and user.active and not stays_admin and count_admins(session) == 1:
+    if user.role == "admin" and user.active and not stays_admin and admins == 1:
         raise Conflict(f"{name} is the only active admin; make somebody else an admin first.")
     if role is not None:
         check_role(role)
     user.role = role or user.role
     user.active = user.active if active is None else active
+    if not user.active:
+        session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
     return user
 
 
@@ -90,8 +94,8 @@ def list_users(session: Session) -> list[User]:
 
 
 def count_admins(session: Session) -> int:
-    """How many admins can sign in."""
-    return session.scalar(select(func.count()).select_from(User).where(User.role == "admin", User.active)) or 0
+    """How many admins can sign in; their rows are locked, so that two of them cannot demote each other at once."""
+    return len(session.scalars(select(User.id).where(User.role == "admin", User.active).order_by(User.id).with_for_update()).all())
 
 
 def _hash(password: str) -> str:

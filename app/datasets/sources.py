@@ -19,7 +19,7 @@ def resolve_source(text: str, *, uploads_dir: Path) -> str:
     """A folder stays where it is, a zip is stored once, an fsspec URL is taken as it is. Raises Invalid."""
     if "://" in text:
         return text
-    path = Path(text).expanduser()
+    path = _path(text)
     if path.is_dir():
         return str(path.resolve())
     if not path.is_file():
@@ -35,7 +35,7 @@ def check_allowed(text: str, *, roots: str) -> None:
     allowed = [root for root in roots.split(":") if root]
     if "://" in text:
         raise Forbidden("Buckets and other URLs are imported on the command line: toploss import URL --name NAME.")
-    path = Path(text).expanduser().resolve()
+    path = _path(text).resolve()
     if not any(path.is_relative_to(Path(root).resolve()) for root in allowed):
         raise Forbidden(
             "This place on the server is not open for imports; upload a zip, use the command line, "
@@ -50,3 +50,13 @@ def request_import(session: Session, *, name: str, source: str, user_id: int | N
     if running:
         raise Conflict(f"{name} is being imported already; wait for it, or cancel it.")
     return dataset, jobs.ask(session, task=TASK, dataset_id=dataset.id, arguments={"dataset": dataset.id}, user_id=user_id)
+
+
+def _path(text: str) -> Path:
+    """A path that the system can look up. Raises Invalid for one that it cannot."""
+    try:
+        path = Path(text).expanduser()
+        path.exists()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise Invalid("This is no path that the server can look up; check it for typing errors.") from error
+    return path

@@ -1,5 +1,6 @@
 """Recording decisions and undoing them. Rows are only added; the sample's state is folded anew each time."""
 
+import uuid
 from dataclasses import dataclass
 
 from sqlalchemy import Insert, Select, delete, exists, select
@@ -101,10 +102,10 @@ def undo(session: Session, *, user_id: int, decision_id: int) -> Decision:
             user_id=user_id,
             verdict=UNDO,
             undoes_id=decision_id,
-            client_id=f"undo-{decision_id}",
+            client_id=str(uuid.uuid4()),
             created_at=now(),
         )
-        .on_conflict_do_nothing()
+        .on_conflict_do_nothing(index_elements=["undoes_id"])
     )
     _refold(session, sample)
     return decision

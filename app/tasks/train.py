@@ -112,7 +112,9 @@ def _train_and_rank(context: JobContext, plan: Plan) -> str:
     images = _prepare(context, plan)
     notes: list[str] = []
     for fold in plan.networks:
-        if len(plan.train_index(fold)) and (fold == WHOLE or len(plan.judged_index(fold))):
+        if not len(plan.train_index(fold)):
+            raise Invalid(f"There are too few different training images for {plan.recipe.folds} folds; import more.")
+        if fold == WHOLE or len(plan.judged_index(fold)):
             notes += context.step(f"train {_network(fold)}", partial(_train, context, plan, images, fold))
     context.step("rank", lambda: _rank(context, plan, images))
     return " ".join(dict.fromkeys(notes))

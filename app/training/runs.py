@@ -181,7 +181,7 @@ def forget_epochs(session: Session, *, run_id: int, fold: int, from_epoch: int) 
 def cancel_job(session: Session, *, job_id: str) -> Job:
     """Ask any job to stop, and the run that it works on with it. Raises NotFound, Conflict when it has ended."""
     run = session.scalar(select(Run).where(Run.job_id == job_id))
-    if run is None:
+    if run is None or run.state not in jobs.OPEN_STATES:  # the learning-rate curve is drawn after the run's end
         return jobs.cancel(session, job_id=job_id)
     cancel_run(session, run_id=run.id)
     return jobs.get_job(session, job_id=job_id)

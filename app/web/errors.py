@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -37,6 +37,7 @@ class ErrorPage(Page):
 
 def answer(request: Request, *, status: int, code: str, message: str) -> Response:
     """The error in the shape that the asker reads."""
+    message = message.encode("utf-8", "replace").decode()  # what the asker sent may be no text that can be sent back
     if request.url.path.startswith("/api/"):
         headers = {"www-authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004
         return JSONResponse({"error": code, "message": message, "status": status}, status_code=status, headers=headers)
@@ -80,6 +81,12 @@ def _database_error(request: Request, error: Exception) -> Response:
     )
 
 
+def _no_such_value(request: Request, _error: Exception) -> Response:
+    return answer(
+        request, status=422, code="invalid", message="A number or text in this request is one that cannot be stored; nothing was changed."
+    )
+
+
 def _unexpected(request: Request, _error: Exception) -> Response:
     return answer(
         request, status=500, code="error", message="Something went wrong on the server and was logged; nothing was changed. Try again."
@@ -92,4 +99,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(OperationalError, _database_error)
+    # Numbers beyond the database's integers, NUL bytes and lone surrogates.
+    for kind in (DataError, OverflowError, UnicodeEncodeError):
+        app.add_exception_handler(kind, _no_such_value)
     app.add_exception_handler(Exception, _unexpected)

@@ -3,9 +3,13 @@
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+MAX_BODY = 1_000_000  # bytes; a decision has 200
+UPLOADS = {"/datasets/new", "/api/v1/datasets"}
+TOO_LARGE = "This is larger than what can be sent here; zips are uploaded by signed-in admins, up to TOPLOSS_MAX_UPLOAD_MB."
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
@@ -34,8 +38,9 @@ def is_cross_site(method: str, headers: Headers) -> bool:
 class Security:
     """Refuses cross-site changes and adds the security headers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, max_upload: int) -> None:
         self.app = app
+        self.max_upload = max_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -62,4 +67,25 @@ class Security:
             )
             await refusal(scope, receive, send_with_headers)
             return
-        await self.app(scope, receive, send_with_headers)
+        limit = self._body_limit(scope)
+        if int(Headers(scope=scope).get("content-length") or 0) > limit:
+            refusal = JSONResponse({"error": "too_large", "message": TOO_LARGE, "status": 413}, status_code=413)
+            await refusal(scope, receive, send_with_headers)
+            return
+        received = 0
+
+        async def receive_limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise HTTPException(413, TOO_LARGE)
+            return message
+
+        await self.app(scope, receive_limited, send_with_headers)
+
+    def _body_limit(self, scope: Scope) -> int:
+        """Bytes that are read of a request's body, which happens before anybody asks who sent it."""
+        headers = Headers(scope=scope)
+        known = "authorization" in headers or "cookie" in headers
+        return self.max_upload if known and scope["path"] in UPLOADS else MAX_BODY

@@ -112,6 +112,19 @@ def test_a_wrong_command_is_one_clear_sentence_and_exit_code_1(shell: Server, ar
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PORT", "abc"), ("LOG_LEVEL", "loud"), ("WORKER_ID", "a/b"), ("DATABASE_URL", "nonsense"), ("DATABASE_URL", "foo://x"),
+     ("DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:9/none"), ("SESSION_DAYS", "inf")],
+)  # fmt: skip
+def test_a_setting_that_makes_no_sense_is_named_in_a_sentence(shell: Server, name: str, value: str) -> None:
+    shell.env[f"TOPLOSS_{name}"] = value
+    done = shell.command("user", "list", check=False)
+    assert done.returncode == 1
+    assert f"TOPLOSS_{name}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_people_and_tokens_are_made_from_the_shell(shell: Server) -> None:
     shell.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin="correct horse\n")
     assert shell.command("user", "list").stdout == "ada\tadmin\tactive\n"

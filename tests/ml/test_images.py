@@ -73,9 +73,7 @@ def test_other_formats_are_read():
 
 def test_images_land_in_one_array_in_their_order(tmp_path):
     seen = []
-    result = prepare_images(
-        lambda i: encoded(plain(i)), 200, tmp_path / "new" / "a.npy", size=8, on_progress=lambda *at: seen.append(at)
-    )
+    result = prepare_images(lambda i: encoded(plain(i)), 200, tmp_path / "new" / "a.npy", size=8, on_progress=lambda *at: seen.append(at))
     assert result.shape == (200, 8, 8, 3)
     assert result[:, 0, 0, 0].tolist() == list(range(200))
     assert seen[-1] == (200, 200)

@@ -110,8 +110,7 @@ def test_an_error_of_the_listener_arrives_as_it_is(coloured, tmp_path):
 def test_the_same_seed_gives_the_same_network_and_another_seed_another(coloured, tmp_path):
     torch.set_num_threads(1)
     first, second, other = (
-        train_tiny(tmp_path / str(i), *coloured, recipe=ONE_EPOCH, seed=seed).history[0].train_loss
-        for i, seed in enumerate((5, 5, 6))
+        train_tiny(tmp_path / str(i), *coloured, recipe=ONE_EPOCH, seed=seed).history[0].train_loss for i, seed in enumerate((5, 5, 6))
     )
     assert first == second
     assert first != other

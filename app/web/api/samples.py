@@ -1,5 +1,6 @@
 """Images, as they were imported."""
 
+import hashlib
 from functools import lru_cache
 from io import BytesIO
 
@@ -8,6 +9,7 @@ from fastapi.responses import Response
 
 from app.datasets.catalog import get_sample
 from app.datasets.models import Dataset, Sample
+from app.errors import Conflict
 from app.storage import ImageSource, open_source
 from app.web.api.models import SampleOut
 from app.web.api.routing import api_router
@@ -56,6 +58,8 @@ def show_image(sample_id: int, request: Request, database: Db) -> Response:
     if headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     content = shared_source(source).read(sample.path)
+    if hashlib.sha256(content).hexdigest() != sample.sha256:
+        raise Conflict(f"The file {sample.path} has changed since it was imported; put the old one back, or import it under a new name.")
     if sample.format in BROWSER_TYPES:
         return Response(content, media_type=BROWSER_TYPES[sample.format], headers=headers)
     return Response(_as_png(content), media_type="image/png", headers=headers)

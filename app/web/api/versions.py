@@ -65,6 +65,6 @@ def export(
 def _version(session: Session, dataset_id: int, text: str) -> DatasetVersion:
     if text == "latest":
         return latest_version(session, dataset_id=dataset_id)
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > 9:  # noqa: PLR2004 - an int32
         raise Invalid(f"“{text}” is no version; use latest or a number.")
     return get_version(session, dataset_id=dataset_id, number=int(text))

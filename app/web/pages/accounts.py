@@ -11,6 +11,7 @@ from app.accounts.tokens import create_token, end_session, list_tokens, revoke_t
 from app.accounts.users import check_password, get_user, set_password
 from app.db import Database
 from app.errors import Invalid, NotSignedIn
+from app.review.worklist import release
 from app.settings import Settings
 from app.web.deps import SESSION_COOKIE, Config, Db, SignedIn
 from app.web.rendering import Page, page_context, render
@@ -62,9 +63,10 @@ def log_in(request: Request, database: Db, settings: Config, name: Text, passwor
 
 
 @router.post("/logout")
-def log_out(request: Request, database: Db, settings: Config) -> Response:
-    """End this browser's session."""
+def log_out(request: Request, database: Db, settings: Config, user: SignedIn) -> Response:
+    """End this browser's session; the cards I hold go back to the others."""
     with database.write() as session:
+        release(session, dataset_id=None, user_id=user.id)
         end_session(session, token=request.cookies.get(SESSION_COOKIE, ""), key=settings.secret())
     response = RedirectResponse("/login", status_code=303)
     response.delete_cookie(SESSION_COOKIE)

@@ -12,6 +12,7 @@ from app.accounts.models import User
 from app.accounts.users import list_users
 from app.datasets.catalog import class_names, count_samples, get_dataset, ready_dataset
 from app.db import Database
+from app.errors import Conflict
 from app.review import decisions, worklist
 from app.review.summary import ReviewProgress, review_progress
 from app.training.runs import open_run
@@ -33,6 +34,7 @@ class DecisionForm(BaseModel):
     sample: int
     answer: str  # keep, delete, unsure or relabel:CLASS
     client_id: str
+    viewer: str = ""  # whose page it was shown in
     run: int | None = None
     milliseconds: int | None = None
     alone: bool = False  # sent by the sample's own page: go back there, take no cards
@@ -98,6 +100,8 @@ def decide(
     request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: Annotated[DecisionForm, Form()]
 ) -> Response:  # fmt: skip
     """Record an answer and take the next cards."""
+    if form.viewer and form.viewer != user.name:
+        raise Conflict(f"This card was shown to {form.viewer}, and {user.name} is signed in now; reload the page.")
     verdict, _, label = form.answer.partition(":")
     lease = timedelta(minutes=settings.lease_minutes)
     with database.write() as session:
