@@ -58,9 +58,7 @@ class Checkpoint:
     saved_at: str  # ISO 8601, UTC
 
 
-def save(
-    folder: Path, checkpoint: Checkpoint, model: torch.nn.Module, optimiser: torch.optim.Optimizer | None
-) -> Checkpoint:
+def save(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module, optimiser: torch.optim.Optimizer | None) -> Checkpoint:
     """Write the checkpoint into `folder`, atomically; returns it with file names, versions and time filled in.
 
     With an `optimiser` its state is kept too, so that the training can go on.

@@ -104,9 +104,7 @@ def build_learner(
     _calm(learner.model, recipe.dropout)
     stored, note = load_start(learner.model, start, class_names)
     normalisation = stored or measure_normalisation(images, train_index)
-    loader = partial(
-        BatchLoader, images, labels, batch_size=recipe.batch_size, device=device, normalisation=normalisation
-    )
+    loader = partial(BatchLoader, images, labels, batch_size=recipe.batch_size, device=device, normalisation=normalisation)
     dls.loaders[:] = [loader(train_index, recipe=recipe, seed=seed), loader(valid_index)]
     dls.device = device
     learner.model.to(device, memory_format=torch.channels_last)  # before the optimiser looks at the parameters
@@ -143,9 +141,7 @@ def _calm(model: torch.nn.Module, dropout: float) -> None:
 
 def _loss(recipe: Recipe, class_names: tuple[str, ...]) -> CrossEntropyLossFlat:
     weights = weights_by_position(recipe, class_names)
-    return CrossEntropyLossFlat(
-        weight=None if weights is None else torch.tensor(weights), label_smoothing=recipe.label_smoothing
-    )
+    return CrossEntropyLossFlat(weight=None if weights is None else torch.tensor(weights), label_smoothing=recipe.label_smoothing)
 
 
 def _optimiser(device: torch.device) -> Callable[..., OptimWrapper]:

@@ -110,9 +110,7 @@ def _run_phase(built: Built, watch: Watch, number: int, phase: Phase) -> None:
         raise watch.problem
 
 
-def _check(
-    images: np.ndarray, labels: np.ndarray, train_index: np.ndarray, valid_index: np.ndarray, names: tuple[str, ...]
-) -> None:
+def _check(images: np.ndarray, labels: np.ndarray, train_index: np.ndarray, valid_index: np.ndarray, names: tuple[str, ...]) -> None:
     if images.dtype != np.uint8 or images.shape[3:] != (3,):
         raise ValueError(f"images must be uint8 (n, size, size, 3), not {images.dtype} {images.shape}")
     if labels.shape != (len(images),):

@@ -95,9 +95,7 @@ class Watch(Callback):  # type: ignore[misc]
         if not math.isfinite(train_loss):
             self._cancel(TrainingFailed("The loss is no longer a number. Train with a lower learning rate."))
         history = self.checkpoint.history
-        metrics = EpochMetrics(
-            self.number, len(history) + 1, train_loss, valid_loss, error_rate, time.monotonic() - self.started
-        )
+        metrics = EpochMetrics(self.number, len(history) + 1, train_loss, valid_loss, error_rate, time.monotonic() - self.started)
         finished = self.number == len(self.phases) and self.epoch + 1 == self.phases[-1].epochs
         checkpoint = dataclasses.replace(
             self.checkpoint, history=(*history, metrics), phase=self.number, phase_epoch=self.epoch + 1, finished=finished

@@ -24,9 +24,7 @@ _TIMEOUT = 30.0  # seconds without a byte: a firewall that swallows packets must
 _BODY = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
 
 
-def load_start(
-    model: torch.nn.Module, start: StartFrom, class_names: tuple[str, ...]
-) -> tuple[Normalisation | None, str]:
+def load_start(model: torch.nn.Module, start: StartFrom, class_names: tuple[str, ...]) -> tuple[Normalisation | None, str]:
     """Fill `model` (fastai's body and head) as `start` says.
 
     Returns the normalisation that belongs to the weights (None when the network knows nothing yet and the data may
