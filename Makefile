@@ -12,8 +12,9 @@ help: ## Show this list
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Toploss needs Python 3.11 or newer; set PYTHON=python3.12 or so."; exit 1; }
 	@$(PYTHON) -m venv .venv 2>/dev/null || .ci/system-packages venv "$(PYTHON)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	$(BIN)/python -m compileall -q app
 	@touch $@
 
 setup: .venv/.installed ## Make the virtual environment
