@@ -26,7 +26,7 @@ cli.add_typer(tokens, name="token")
 
 POLL_SECONDS = 0.5
 DatasetName = Annotated[str, typer.Argument(metavar="N", help="The data set's name.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Same seed, same data, same machine: same result.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Same seed, data, machine and one training thread: same result.")]
 
 
 def main() -> None:
