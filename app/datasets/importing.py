@@ -58,11 +58,16 @@ def create_dataset(session: Session, *, name: str, source: str) -> Dataset:
                 session.add(dataset)
         except IntegrityError as error:
             raise Conflict(f"Somebody else is making a data set named {name} right now; look at it, or choose another name.") from error
-    elif dataset.source != source and session.scalar(select(Sample.id).where(Sample.dataset_id == dataset.id).limit(1)) is None:
-        dataset.source = source  # nothing was ever imported under this name: a better source may take it
+    elif dataset.source != source and _is_empty(session, dataset):
+        dataset.source = source  # its import failed with nothing in it: a better source may take the name
     elif dataset.source != source:
         raise Conflict(f"The name {name} is taken by the data set from {dataset.source}; choose another name.")
     return dataset
+
+
+def _is_empty(session: Session, dataset: Dataset) -> bool:
+    """Whether an import under this name failed and left nothing."""
+    return dataset.state == "failed" and session.scalar(select(Sample.id).where(Sample.dataset_id == dataset.id).limit(1)) is None
 
 
 def import_images(

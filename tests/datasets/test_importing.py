@@ -384,6 +384,16 @@ def test_a_name_that_is_no_slug_is_refused(database: Database, name: str) -> Non
         create_dataset(session, name=name, source="/pets")
 
 
+def test_a_failed_import_does_not_burn_its_name(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    with database.write() as session:
+        dataset = create_dataset(session, name="pets", source=str(tmp_path / "nothing"))
+    with pytest.raises(Invalid):
+        import_images(database, dataset_id=dataset.id, max_pixels=1000, on_progress=lambda *_: None, should_stop=lambda: False)
+    with database.write() as session:
+        assert create_dataset(session, name="pets", source=str(tmp_path / "better")).source.endswith("better")
+
+
 def test_a_name_stands_for_one_source(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with database.write() as session:

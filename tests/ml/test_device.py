@@ -7,7 +7,8 @@ import torch
 from app.ml import device
 
 
-def test_the_threads_asked_for_are_used_and_none_means_all_usable_cores():
+def test_the_threads_asked_for_are_used_and_none_means_all_usable_cores(monkeypatch):
+    monkeypatch.setattr(device, "_limit", [])
     before = torch.get_num_threads()
     try:
         assert device.use_threads(1) == 1 == torch.get_num_threads()

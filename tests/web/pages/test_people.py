@@ -22,6 +22,8 @@ def test_a_deactivated_person_is_out_at_once_and_can_come_back(browser_of: dict[
     browser_of["ada"].post("/people/ann", data={"active": "false"})
     assert browser_of["ann"].get("/").status_code == 303
     browser_of["ada"].post("/people/ann", data={"active": "true"})
+    assert browser_of["ann"].get("/").status_code == 303  # the old log-in has ended
+    assert browser_of["ann"].post("/login", data={"name": "ann", "password": PASSWORD}).status_code == 303
     assert browser_of["ann"].get("/").status_code == 200
 
 
