@@ -61,12 +61,3 @@ def only_one(settings: Settings) -> Iterator[None]:
                 "stop it, or set TOPLOSS_WORKER_ID to another name."
             ) from error
         yield
-
-
-def is_running(settings: Settings) -> bool:
-    """Whether a worker of this name holds its lock on this machine."""
-    try:
-        with only_one(settings):
-            return False
-    except Conflict:
-        return True

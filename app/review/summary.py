@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import class_names
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
 from app.ranking.models import Prediction
-from app.review.consensus import UNDO
 from app.review.models import Decision, SampleReview
 from app.review.worklist import open_to
 from app.training.runs import newest_finished
@@ -139,12 +138,6 @@ def pending_changes(session: Session, *, dataset_id: int) -> PendingChanges:
         version=newest[1] if newest else 0,
         flows=tuple(flows),
     )
-
-
-def decisions_made(session: Session, *, dataset_id: int) -> int:
-    """Every decision ever made on a data set, undone ones too."""
-    query = select(func.count()).select_from(Decision).where(Decision.dataset_id == dataset_id, Decision.verdict != UNDO)
-    return session.scalar(query) or 0
 
 
 def _differing(session: Session, dataset_id: int, version_id: int) -> int:

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import lock_dataset
@@ -171,11 +171,6 @@ def cancel_run(session: Session, *, run_id: int) -> Run:
         end_run(session, run_id=run_id, state="cancelled", note="Cancelled before it began.")
     session.refresh(run)
     return run
-
-
-def forget_epochs(session: Session, *, run_id: int, fold: int, from_epoch: int) -> None:
-    """Drop epochs that a resumed training will report again."""
-    session.execute(delete(Epoch).where(Epoch.run_id == run_id, Epoch.fold == fold, Epoch.epoch >= from_epoch))
 
 
 def cancel_job(session: Session, *, job_id: str) -> Job:

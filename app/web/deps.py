@@ -5,7 +5,6 @@ answers is committed. FastAPI's `yield` dependencies would wait for the write lo
 holder needs to go on.
 """
 
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -61,4 +60,3 @@ def admin(user: SignedIn) -> User:
 
 
 Admin = Annotated[User, Depends(admin)]
-Route = Callable[..., object]
