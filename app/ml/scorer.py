@@ -11,6 +11,7 @@ from app.errors import Cancelled
 from app.ml import checkpoints
 from app.ml.batches import pixels
 from app.ml.device import choose_device, low_precision
+from app.ml.images import decode_square
 from app.ml.learner import build_model
 
 _BATCH = 128  # throughput is flat from 64 on, and a stop is noticed within a second
@@ -52,3 +53,11 @@ def predict_log_probs(
             if on_progress is not None:
                 on_progress(first + len(chunk), len(index))
     return result
+
+
+def predict_image(folder: Path, data: bytes) -> dict[str, float]:
+    """The probability of each class, by name, for one encoded image from outside."""
+    checkpoint = checkpoints.load(folder)
+    image = decode_square(data, checkpoint.recipe.image_size)[None]
+    log_probs = predict_log_probs(folder, image, np.zeros(1, np.int64))[0]
+    return dict(zip(checkpoint.class_names, map(float, np.exp(log_probs)), strict=True))
