@@ -47,8 +47,7 @@ class Settings(BaseSettings):
     worker_threads: int = Field(
         0,
         ge=0,
-        description="CPU threads a training uses; 0 means all cores but one: when anything else runs, a thread too many makes "
-        "training several times slower.",
+        description="CPU threads a training uses; 0 means all cores. The web server goes before it in any case.",
     )
     lease_minutes: float = Field(15.0, gt=0, le=1440, description="Minutes a claimed card stays with its annotator.")
     session_days: float = Field(14.0, gt=0, le=3650, description="Days after which a log-in ends.")

@@ -19,6 +19,7 @@ from app.training.runs import give_up
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
+NICENESS = 10  # people who review come first: on a busy machine the web server gets the core
 
 
 def run_worker(settings: Settings) -> None:
@@ -27,6 +28,7 @@ def run_worker(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with only_one(settings):
+        os.nice(NICENESS)
         database = Database(settings.database)
         engine = Engine(settings, database, TASKS, give_up=give_up)
         engine.launch()

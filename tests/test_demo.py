@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from app.accounts.users import check_password
 from app.datasets.models import Sample
@@ -13,7 +13,8 @@ from app.datasets.versions import labels_of
 from app.db import Database
 from app.demo import found_errors, planted_errors, prepare
 from app.jobs.models import Job
-from app.ranking.rankings import add_to_ranking, ranking_rows
+from app.ranking.models import StagedPrediction
+from app.ranking.rankings import publish_ranking, ranking_rows
 from app.settings import Settings
 from app.training.runs import end_run, list_runs, start_run
 
@@ -66,6 +67,7 @@ def test_it_says_what_the_ranking_found_of_the_planted_errors(database: Database
             log_probs=np.log(probabilities),
             folds=np.zeros(n, dtype=np.int64),
         )
-        add_to_ranking(session, rows=list(rows))
+        session.execute(insert(StagedPrediction), list(rows))
+        publish_ranking(session, run_id=run.id, epochs=1)
         end_run(session, run_id=run.id, state="finished")
     assert f"{len(wrong) - 1} of its first {len(wrong)} cards" in (found_errors(database, folder) or "")

@@ -42,7 +42,8 @@ class BatchLoader(DataLoader):  # type: ignore[misc]
 
     The images are split into batches of nearly equal size, none above `batch_size`: a last batch of one sample, which
     batch normalisation cannot use, does not come up. With a `recipe` the order is shuffled and the images augmented,
-    both drawn from (seed, epoch) alone, so that a resumed epoch is the epoch it would have been.
+    both drawn from (seed, epoch) alone, so that a resumed epoch is the epoch it would have been. `rows` are those of
+    the batch that was handed out last.
     """
 
     def __init__(
@@ -61,7 +62,8 @@ class BatchLoader(DataLoader):  # type: ignore[misc]
         self.images, self.labels, self.index = images, labels, index
         self.normalisation, self.recipe, self.seed = normalisation, recipe, seed
         self.device = device
-        self.batch_size, self.epoch = batch_size, 0
+        self.batch_size, self.epoch, self.size = batch_size, 0, images.shape[1]
+        self.rows: np.ndarray = index[:0]
         self.n_inp = 1
 
     def __len__(self) -> int:  # noqa: D105
@@ -72,7 +74,9 @@ class BatchLoader(DataLoader):  # type: ignore[misc]
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
         order = self.index if self.recipe is None else random.permutation(self.index)
         for chunk in np.array_split(order, len(self)) if len(order) else ():
+            self.rows = chunk
             x, y = pixels(self.images, chunk, self.device), torch.from_numpy(self.labels[chunk]).to(self.device)
+            x = resize(x, self.size)
             if self.recipe is not None:
                 x = augment(x, self.recipe, generator)
             yield self.normalisation.apply(x).contiguous(memory_format=torch.channels_last), y
@@ -82,6 +86,13 @@ def pixels(images: np.ndarray, chunk: Sequence[int] | np.ndarray, device: torch.
     """Rows of the array as float (batch, 3, height, width), 0 to 1, on the device."""
     raw = torch.from_numpy(np.ascontiguousarray(images[chunk])).to(device)
     return raw.permute(0, 3, 1, 2).float().div_(255)  # a view of rows of RGB: channels_last for free
+
+
+def resize(x: torch.Tensor, size: int) -> torch.Tensor:
+    """Square images of another size, smoothed. `x`: (batch, 3, height, width)."""
+    if x.shape[-1] == size:
+        return x
+    return F.interpolate(x, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
 
 
 def augment(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:

@@ -20,10 +20,11 @@ from safetensors.torch import load_file, save_file
 
 from app.ml.batches import Normalisation
 from app.ml.errors import CheckpointError
-from app.ml.recipes import Recipe, recipe_from_json
+from app.ml.recipes import Recipe, Stem, recipe_from_json
 
 SIDECAR = "checkpoint.json"
 _FORMAT = 1
+_TRAINED = "trained/"
 
 
 @dataclass(frozen=True)
@@ -52,35 +53,57 @@ class Checkpoint:
     phase: int  # of the last finished epoch, from 1
     phase_epoch: int  # finished epochs of that phase
     notes: tuple[str, ...]  # what a person should know about the start
-    weights: str  # file names beside the sidecar
-    optimiser: str | None
+    weights: str  # file names beside the sidecar; these weights judge
+    optimiser: str | None  # its state and, where the judging weights are averages, those that are trained
     versions: Mapping[str, str]
     saved_at: str  # ISO 8601, UTC
+    stem: Stem = "plain"
+    size: int = 0  # pixels of the images in the last epoch; 0 from versions that knew only the recipe's
+    best: str | None = None  # file with the weights of the epoch that was the best so far, where that one is to be kept
+    best_epoch: int | None = None  # counted over all phases
 
 
-def save(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module, optimiser: torch.optim.Optimizer | None) -> Checkpoint:
+def save(
+    folder: Path,
+    checkpoint: Checkpoint,
+    judge: torch.nn.Module,
+    *,
+    trained: torch.nn.Module | None = None,
+    optimiser: torch.optim.Optimizer | None = None,
+) -> Checkpoint:
     """Write the checkpoint into `folder`, atomically; returns it with file names, versions and time filled in.
 
-    With an `optimiser` its state is kept too, so that the training can go on.
+    `judge` is the network that predicts. With an `optimiser` its state is kept too, and the weights of the network that
+    is `trained` if that is another one, so that the training can go on. When `best_epoch` is the last epoch, its weights
+    are kept until a better one comes; a finished checkpoint holds the best there was.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    step = "" if checkpoint.finished else f"-{len(checkpoint.history):04d}"
+    epoch = checkpoint.history[-1].epoch
+    step = "" if checkpoint.finished else f"-{epoch:04d}"
+    best = checkpoint.best
+    if checkpoint.best_epoch == epoch and not checkpoint.finished:
+        best = f"best{step}.safetensors"
+        _write_tensors(folder / best, judge.state_dict())
     stored = dataclasses.replace(
         checkpoint,
         weights=f"model{step}.safetensors",
         optimiser=None if optimiser is None else f"optimiser{step}.safetensors",
+        best=None if checkpoint.finished else best,
         versions={"python": platform.python_version(), **{name: version(name) for name in ("torch", "fastai")}},
         saved_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    _write_tensors(folder / stored.weights, model.state_dict())
+    earlier = best if checkpoint.finished and checkpoint.best_epoch != epoch else None
+    _write_tensors(folder / stored.weights, judge.state_dict() if earlier is None else _read_tensors(folder / earlier))
     if optimiser is not None and stored.optimiser is not None:
         state = optimiser.state_dict()["state"]
         flat = {f"{number}.{name}": value for number, entry in state.items() for name, value in entry.items()}
+        if trained is not None:
+            flat |= {f"{_TRAINED}{name}": value for name, value in trained.state_dict().items()}
         _write_tensors(folder / stored.optimiser, flat)
     text = json.dumps({"format": _FORMAT, **dataclasses.asdict(stored)}, indent=1)
     _replace(folder / SIDECAR, lambda partial: partial.write_text(text, encoding="utf-8"))
     for path in folder.glob("*.safetensors*"):
-        if path.name not in (stored.weights, stored.optimiser):
+        if path.name not in (stored.weights, stored.optimiser, stored.best):
             path.unlink(missing_ok=True)
     return stored
 
@@ -102,7 +125,7 @@ def load(folder: Path) -> Checkpoint:
         raise CheckpointError(f"There is no checkpoint in {folder}.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged or not a checkpoint of Toploss: {error}") from error
-    if any(name and Path(name).name != name for name in (checkpoint.weights, checkpoint.optimiser)):
+    if any(name and Path(name).name != name for name in (checkpoint.weights, checkpoint.optimiser, checkpoint.best)):
         raise CheckpointError(f"{path} names files outside its folder.")
     return checkpoint
 
@@ -119,10 +142,18 @@ def load_weights(folder: Path, checkpoint: Checkpoint) -> dict[str, torch.Tensor
 
 def load_model(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module) -> None:
     """Fill `model` with the stored weights. Raises CheckpointError when they do not fit."""
-    try:
-        model.load_state_dict(load_weights(folder, checkpoint))
-    except RuntimeError as error:
-        raise CheckpointError(f"The weights in {folder} do not fit the network: {error}") from error
+    _fill(folder, model, load_weights(folder, checkpoint))
+
+
+def load_trained(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module) -> None:
+    """Fill `model` with the weights that a training goes on with. Raises CheckpointError."""
+    if checkpoint.optimiser is not None:
+        tensors = _read_tensors(folder / checkpoint.optimiser)
+        weights = {name.removeprefix(_TRAINED): value for name, value in tensors.items() if name.startswith(_TRAINED)}
+        if weights:
+            _fill(folder, model, weights)
+            return
+    load_model(folder, checkpoint, model)
 
 
 def load_optimiser(folder: Path, checkpoint: Checkpoint, optimiser: torch.optim.Optimizer) -> None:
@@ -132,6 +163,8 @@ def load_optimiser(folder: Path, checkpoint: Checkpoint, optimiser: torch.optim.
     params = [param for group in optimiser.param_groups for param in group["params"]]
     try:
         for key, value in _read_tensors(folder / checkpoint.optimiser).items():
+            if key.startswith(_TRAINED):
+                continue
             number, name = key.split(".")
             param = params[int(number)]
             # in the parameter's own memory layout: the fused step walks through memory, not through indices
@@ -139,6 +172,13 @@ def load_optimiser(folder: Path, checkpoint: Checkpoint, optimiser: torch.optim.
             optimiser.state[param][name] = torch.empty_like(param).copy_(value) if alike else value.to(param.device)
     except (ValueError, IndexError, RuntimeError) as error:
         raise CheckpointError(f"The optimiser state in {folder} does not fit the network: {error}") from error
+
+
+def _fill(folder: Path, model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise CheckpointError(f"The weights in {folder} do not fit the network: {error}") from error
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:

@@ -11,7 +11,7 @@ from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.schedule import valley
 
 from app.errors import Cancelled
-from app.ml.learner import LowPrecision, build_learner
+from app.ml.learner import build_learner
 from app.ml.recipes import Recipe, StartFrom
 
 _FEW = 6  # points that do not make a curve
@@ -58,20 +58,19 @@ def find_learning_rate(
     Works on its own network, thrown away afterwards: no checkpoint and no run is touched. Arguments as for `train`.
     """
     with tempfile.TemporaryDirectory() as scratch:  # fastai parks the weights there
-        learner = build_learner(
+        built = build_learner(
             images, np.asarray(labels, np.int64), train_index=np.asarray(train_index, np.int64),
             valid_index=np.empty(0, np.int64), class_names=tuple(class_names), recipe=recipe, start=start, seed=seed,
             folder=Path(scratch),
-        ).learner  # fmt: skip
+        )  # fmt: skip
+        learner = built.learner
         watch = _Stop(should_stop or (lambda: False), on_progress or (lambda *_: None), batches)
         learner.unfreeze()
         try:
             with learner.added_cbs([watch]):
                 learner.lr_find(start_lr=1e-6, end_lr=1.0, num_it=batches, show_plot=False, suggest_funcs=None)
         finally:
-            for callback in learner.cbs:
-                if isinstance(callback, LowPrecision):
-                    callback.leave()
+            built.close()
         if watch.stopped:
             raise Cancelled("The search for a learning rate was stopped.")
         recorder = learner.recorder

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+Stem = Literal["plain", "deep"]
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -36,7 +38,7 @@ class Recipe:
     batch_size: int
     phases: tuple[Phase, ...]
     fine_tune_phases: tuple[Phase, ...]
-    folds: int  # networks trained beside the main one for out-of-sample predictions of the training part
+    folds: int = 0  # networks trained beside the main one for out-of-sample predictions of the training part
     class_weights: tuple[tuple[str, float], ...] | None = None  # by class name; None weighs all classes alike
     label_smoothing: float = 0.0
     mixup: float = 0.0  # alpha of mixup's beta distribution; 0 is none
@@ -47,6 +49,13 @@ class Recipe:
     zoom: float = 0.1  # scale between 1 - zoom and 1 + zoom
     shift: float = 0.05  # of the image's width and height, either way
     lighting: float = 0.2  # contrast times 1 ± this, brightness ± half of this
+    stem: Stem = "plain"  # `deep`: three 3x3 convolutions, for images of few pixels; random weights only
+    early_size: int = 0  # pixels that the first epochs of a start from nothing see; 0 for all of `image_size`
+    early_epochs: int = 0  # how many those are
+    averaging: float = 0.0  # decay a batch of the moving average of the weights, which is what judges; 0 is none
+    patience: int = 0  # epochs without a lower validation loss that end a phase; 0 never does
+    keep: Literal["last", "best"] = "last"  # which epoch's network judges; the best has the lowest validation loss
+    mirror_judging: bool = False  # average what the network says of an image and of its mirror image
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,6 @@ _QUICK = Recipe(
     phases=(Phase(epochs=3, frozen=False, lr_min=3e-3, lr_max=3e-3),),
     # A parent knows most of it: one epoch less at a third of the rate, early layers slower still.
     fine_tune_phases=(Phase(epochs=2, frozen=False, lr_min=1e-4, lr_max=1e-3),),
-    folds=2,  # each more would cost most of a main training
     dropout=0.1,  # three epochs memorise nothing; fastai's 0.5 only slows them down
     rotate=0.0, zoom=0.0, shift=0.0, lighting=0.0,  # for the same reason; mirroring is left, because it is free
 )  # fmt: skip
@@ -94,7 +102,6 @@ _DEFAULT = Recipe(
     phases=(Phase(epochs=6, frozen=False, lr_min=2e-3, lr_max=2e-3),),
     # The relabelled few per cent are learnt in a few epochs at rates that forget nothing.
     fine_tune_phases=(Phase(epochs=3, frozen=False, lr_min=5e-5, lr_max=5e-4),),
-    folds=2,
     dropout=0.3,  # between the quick recipe's and fastai's, as its number of epochs is
 )
 
@@ -109,7 +116,6 @@ _PAPER = Recipe(
         Phase(epochs=4, frozen=False, lr_min=1e-5, lr_max=1e-4),  # the paper's slice
     ),
     fine_tune_phases=(Phase(epochs=4, frozen=False, lr_min=1e-5, lr_max=1e-4),),
-    folds=2,
     # In per cent, by class name; classes that are not named here get the mean of those that are.
     class_weights=(("angry", 10), ("fear", 30), ("happy", 5), ("neutral", 15), ("sad", 20), ("surprise", 20)),
 )

@@ -1,7 +1,7 @@
 """Predictions of a stored network: no augmentation, no training, memory that does not grow with the number of images."""
 
+import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,13 @@ import torch
 
 from app.errors import Cancelled
 from app.ml import checkpoints
-from app.ml.batches import pixels
-from app.ml.device import choose_device, low_precision
+from app.ml.batches import pixels, resize
+from app.ml.device import autocast, choose_device, thread_limit
 from app.ml.images import decode_square
-from app.ml.learner import build_model
+from app.ml.network import build_model
+from app.ml.parallel import Workers
 
-_BATCH = 128  # throughput is flat from 64 on, and a stop is noticed within a second
+_BATCH = 128  # of one thread: throughput is flat from 64 on, and a stop is noticed within a second
 
 
 def predict_log_probs(
@@ -25,33 +26,45 @@ def predict_log_probs(
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     batch_size: int = _BATCH,
+    mirror: bool | None = None,
 ) -> np.ndarray:
     """Predict `images[index]`: natural logarithms of the class probabilities, float32 (len(index), classes).
 
     Rows are in the order of `index`, columns in that of the checkpoint's class names. `images`: uint8
-    (n, size, size, 3) of the size the network was trained on. `on_progress(done, total)` is called after every batch.
+    (n, size, size, 3) of the size the network was trained on. With `mirror` (left out: as the recipe says) these are the
+    logarithms of the mean probabilities of the image and its mirror image. `on_progress(done, total)` is called after
+    every batch.
     Raises CheckpointError, or Cancelled when `should_stop` says so.
     """
     checkpoint = checkpoints.load(folder)
     if images.shape[1] != checkpoint.recipe.image_size:
         raise ValueError(f"the network was trained on {checkpoint.recipe.image_size} pixels, not {images.shape[1]}")
     device = choose_device()
-    model = build_model(len(checkpoint.class_names))
+    model = build_model(len(checkpoint.class_names), checkpoint.stem)
     checkpoints.load_model(folder, checkpoint, model)
     model.to(device).to(memory_format=torch.channels_last).eval()
-    dtype = low_precision(device)
     result = np.empty((len(index), len(checkpoint.class_names)), np.float32)
-    with torch.inference_mode():
-        for first in range(0, len(index), batch_size):
+
+    def judge(first: int) -> None:
+        chunk = np.asarray(index[first : first + batch_size], np.int64)
+        with torch.inference_mode(), autocast(device):
+            x = resize(pixels(images, chunk, device), checkpoint.size or images.shape[1])
+            x = checkpoint.normalisation.apply(x).contiguous(memory_format=torch.channels_last)
+            log_probs = torch.log_softmax(model(x).float(), dim=1)
+            if checkpoint.recipe.mirror_judging if mirror is None else mirror:
+                mirrored = torch.log_softmax(model(x.flip(-1)).float(), dim=1)
+                log_probs = torch.logaddexp(log_probs, mirrored) - math.log(2)
+        result[first : first + len(chunk)] = log_probs.cpu().numpy()
+
+    with Workers(thread_limit() if device.type == "cpu" else 1) as workers:
+        firsts = range(0, len(index), batch_size)
+        for begin in range(0, len(firsts), workers.count):
             if should_stop is not None and should_stop():
                 raise Cancelled("The predictions were stopped.")
-            chunk = np.asarray(index[first : first + batch_size], np.int64)
-            x = checkpoint.normalisation.apply(pixels(images, chunk, device))
-            with torch.autocast(device.type, dtype=dtype) if dtype is not None else nullcontext():
-                logits = model(x.contiguous(memory_format=torch.channels_last))
-            result[first : first + len(chunk)] = torch.log_softmax(logits.float(), dim=1).cpu().numpy()
+            group = firsts[begin : begin + workers.count]
+            workers.map(judge, group)
             if on_progress is not None:
-                on_progress(first + len(chunk), len(index))
+                on_progress(min(group[-1] + batch_size, len(index)), len(index))
     return result
 
 

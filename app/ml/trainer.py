@@ -11,8 +11,9 @@ import numpy as np
 
 from app.ml import checkpoints
 from app.ml.checkpoints import Checkpoint, EpochMetrics
+from app.ml.dynamics import Dynamics
 from app.ml.errors import CheckpointError, TrainingFailed
-from app.ml.learner import Built, LowPrecision, build_learner
+from app.ml.learner import Built, build_learner
 from app.ml.recipes import Phase, Recipe, StartFrom
 from app.ml.watch import TrainingProgress, Watch
 
@@ -47,7 +48,7 @@ def train(
     on_progress: Callable[[TrainingProgress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TrainingOutcome:
-    """Train on `images[train_index]` and write a checkpoint into `folder` after every epoch.
+    """Train on `images[train_index]`, and write a checkpoint and the epoch's dynamics into `folder` after every epoch.
 
     `images`: uint8 (n, size, size, 3); `labels`: (n,) class positions; the indices are rows, `valid_index` may be
     empty. A folder that holds this same training goes on after its last finished epoch, or is returned at once when
@@ -78,19 +79,23 @@ def train(
         stored = Checkpoint(
             class_names=names, recipe=recipe, normalisation=built.normalisation, seed=seed, fingerprint=fingerprint,
             history=(), finished=False, phase=1, phase_epoch=0, notes=tuple(notes), weights="", optimiser=None,
-            versions={}, saved_at="",
+            versions={}, saved_at="", stem=built.stem,
         )  # fmt: skip
     else:
-        checkpoints.load_model(folder, stored, built.learner.model)
+        checkpoints.load_trained(folder, stored, built.learner.model)
+        if built.averaged is not None:
+            batches = len(stored.history) * len(built.learner.dls.train)
+            built.averaged.resume(checkpoints.load_weights(folder, stored), batches)
     resumed_after = len(stored.history)
-    watch = Watch(folder, stored, phases, on_progress or (lambda _: None), should_stop or (lambda: False))
+    dynamics = Dynamics(folder, len(images), len(names))
+    watch = Watch(built, folder, stored, phases, on_progress or (lambda _: None), should_stop or (lambda: False))
     for number in range(stored.phase, len(phases) + 1):
-        _run_phase(built, watch, number, phases[number - 1])
+        _run_phase(built, watch, dynamics, number, phases[number - 1])
     done = watch.checkpoint
     return TrainingOutcome(folder, names, done.history, done.notes, resumed_after)
 
 
-def _run_phase(built: Built, watch: Watch, number: int, phase: Phase) -> None:
+def _run_phase(built: Built, watch: Watch, dynamics: Dynamics, number: int, phase: Phase) -> None:
     learner, stored = built.learner, watch.checkpoint
     done = stored.phase_epoch if stored.phase == number else 0
     if done >= phase.epochs:
@@ -99,13 +104,12 @@ def _run_phase(built: Built, watch: Watch, number: int, phase: Phase) -> None:
     if done:
         checkpoints.load_optimiser(watch.folder, stored, learner.opt.opt)
     watch.begin(number, done)
+    dynamics.past = watch.past
     rates = phase.lr_max if phase.lr_min == phase.lr_max else slice(phase.lr_min, phase.lr_max)
     try:
-        learner.fit_one_cycle(phase.epochs, rates, pct_start=phase.warm_up, cbs=[watch], start_epoch=done)
+        learner.fit_one_cycle(phase.epochs, rates, pct_start=phase.warm_up, cbs=[dynamics, watch], start_epoch=done)
     finally:
-        for callback in learner.cbs:
-            if isinstance(callback, LowPrecision):
-                callback.leave()
+        built.close()
     if watch.problem is not None:
         raise watch.problem
 

@@ -14,6 +14,7 @@ from fastai.callback.core import Callback, CancelFitException
 from app.ml import checkpoints
 from app.ml.checkpoints import Checkpoint, EpochMetrics
 from app.ml.errors import TrainingFailed, TrainingStopped
+from app.ml.learner import Built
 from app.ml.recipes import Phase
 
 _REPORT_EVERY = 0.2  # seconds
@@ -50,6 +51,7 @@ class Watch(Callback):  # type: ignore[misc]
 
     def __init__(
         self,
+        built: Built,
         folder: Path,
         checkpoint: Checkpoint,
         phases: tuple[Phase, ...],
@@ -57,7 +59,7 @@ class Watch(Callback):  # type: ignore[misc]
         should_stop: Callable[[], bool],
     ) -> None:
         super().__init__()
-        self.folder, self.checkpoint, self.phases = folder, checkpoint, phases
+        self.built, self.folder, self.checkpoint, self.phases = built, folder, checkpoint, phases
         self.report, self.should_stop = report, should_stop
         self.problem: Exception | None = None
         self.number, self.skip, self.reported, self.started = 1, 0, 0.0, 0.0
@@ -67,12 +69,21 @@ class Watch(Callback):  # type: ignore[misc]
         """Phase `number`, of which `skip` epochs are done."""
         self.number, self.skip = number, skip
 
+    @property
+    def past(self) -> int:
+        """Epochs of the phases before the present one."""
+        return sum(phase.epochs for phase in self.phases[: self.number - 1])
+
     def before_epoch(self) -> None:  # noqa: D102
         # dropout and mixup draw from torch's generator, order and augmentation from the loader's: both anew each
         # epoch, so that an epoch after a restart is the epoch it would have been
-        past = self._past()
-        torch.manual_seed(self.checkpoint.seed * 10_007 + past)
-        self.dls.train.epoch = past
+        epoch = self.past + int(self.epoch)
+        torch.manual_seed(self.checkpoint.seed * 10_007 + epoch)
+        self.dls.train.epoch = epoch
+        recipe = self.checkpoint.recipe
+        early = recipe.early_size and epoch < recipe.early_epochs and not self.built.body_has_weights
+        for loader in self.dls.loaders:
+            loader.size = recipe.early_size if early else recipe.image_size
         self.started = time.monotonic()
         self.loss_sum, self.seen = torch.zeros((), device=self.dls.device), 0
 
@@ -94,24 +105,42 @@ class Watch(Callback):  # type: ignore[misc]
         train_loss = float(self.loss_sum) / self.seen  # fastai's is smoothed over epochs, which a restart would change
         if not math.isfinite(train_loss):
             self._cancel(TrainingFailed("The loss is no longer a number. Train with a lower learning rate."))
-        history = self.checkpoint.history
-        metrics = EpochMetrics(self.number, len(history) + 1, train_loss, valid_loss, error_rate, time.monotonic() - self.started)
-        finished = self.number == len(self.phases) and self.epoch + 1 == self.phases[-1].epochs
+        done = self.checkpoint
+        number = self.past + int(self.epoch) + 1
+        metrics = EpochMetrics(self.number, number, train_loss, valid_loss, error_rate, time.monotonic() - self.started)
+        history = (*done.history, metrics)
+        impatient = self._is_impatient(history)
+        phase_epochs = self.phases[self.number - 1].epochs
+        finished = self.number == len(self.phases) and (impatient or self.epoch + 1 == phase_epochs)
         checkpoint = dataclasses.replace(
-            self.checkpoint, history=(*history, metrics), phase=self.number, phase_epoch=self.epoch + 1, finished=finished
-        )
-        optimiser = None if finished else self.opt.opt
+            done, history=history, phase=self.number, phase_epoch=phase_epochs if impatient else self.epoch + 1,
+            finished=finished, size=self.dls.train.size, best_epoch=_best_epoch(history) if done.recipe.keep == "best" else None,
+        )  # fmt: skip
         try:
-            self.checkpoint = checkpoints.save(self.folder, checkpoint, self.model, optimiser)
+            self._save(checkpoint)
         except Exception as error:  # noqa: BLE001 - raised again after the fit
             self._cancel(error)
         self._report(len(self.dls.train))
+        if impatient:
+            raise CancelFitException
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        network, averaged = self.model.model, self.built.averaged
+        judge, trained = (network, None) if averaged is None else (averaged.network, network)
+        optimiser = None if checkpoint.finished else self.opt.opt
+        self.checkpoint = checkpoints.save(self.folder, checkpoint, judge, trained=trained, optimiser=optimiser)
+
+    def _is_impatient(self, history: tuple[EpochMetrics, ...]) -> bool:
+        """Whether the validation loss has not been lower for the recipe's patience."""
+        patience = self.checkpoint.recipe.patience
+        losses = [e.valid_loss for e in history if e.phase == self.number and e.valid_loss is not None]
+        return 0 < patience < len(losses) and min(losses[:-patience]) <= min(losses[-patience:])
 
     def _report(self, batch: int) -> None:
         self.reported = time.monotonic()
         loss = float(self.recorder.smooth_loss.value)
         progress = TrainingProgress(
-            phase=self.number, phases=len(self.phases), epoch=self._past() + 1,
+            phase=self.number, phases=len(self.phases), epoch=self.past + int(self.epoch) + 1,
             epochs=sum(phase.epochs for phase in self.phases), batch=batch, batches=len(self.dls.train), loss=loss,
             history=self.checkpoint.history, notes=self.checkpoint.notes,
         )  # fmt: skip
@@ -120,10 +149,11 @@ class Watch(Callback):  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - raised again after the fit
             self._cancel(error)
 
-    def _past(self) -> int:
-        """Epochs before the present one, over all phases."""
-        return sum(phase.epochs for phase in self.phases[: self.number - 1]) + int(self.epoch)
-
     def _cancel(self, problem: Exception) -> NoReturn:
         self.problem = problem
         raise CancelFitException
+
+
+def _best_epoch(history: tuple[EpochMetrics, ...]) -> int | None:
+    """The epoch of the lowest validation loss; none without a validation part."""
+    return min(((e.valid_loss, e.epoch) for e in history if e.valid_loss is not None), default=(None, None))[1]

@@ -16,16 +16,18 @@ from torchvision.models import ResNet34_Weights
 from app.ml import checkpoints
 from app.ml.batches import IMAGENET, Normalisation
 from app.ml.errors import WeightsUnavailable
+from app.ml.network import set_stem
 from app.ml.recipes import StartFrom
 
 _ADVICE = "Set TOPLOSS_WEIGHTS=none to start from nothing, or to the path of a .safetensors or .pth file of a ResNet34."
+_DEEP = "0.0.0.weight"  # what only a network of ours with a deep stem has
 _TIMEOUT = 30.0  # seconds without a byte: a firewall that swallows packets must not hang the worker
 # where torchvision's parts stand in fastai's body, which is the same layers in a row
 _BODY = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
 
 
 def load_start(model: torch.nn.Module, start: StartFrom, class_names: tuple[str, ...]) -> tuple[Normalisation | None, str]:
-    """Fill `model` (fastai's body and head) as `start` says.
+    """Fill `model` (fastai's body and head, with torchvision's stem unless the start is "none") as `start` says.
 
     Returns the normalisation that belongs to the weights (None when the network knows nothing yet and the data may
     decide) and a sentence for people. A head is taken only if it fits and, from a parent, if the classes are the
@@ -40,11 +42,15 @@ def load_start(model: torch.nn.Module, start: StartFrom, class_names: tuple[str,
         raise ValueError(f"a start from a {start.kind} needs its path")
     if start.kind == "parent":
         parent = checkpoints.load(start.path)
+        set_stem(model, parent.stem)
         same = parent.class_names == class_names
         _fill(model, checkpoints.load_weights(start.path, parent), str(start.path), with_head=same)
         what = "The network" if same else "The network's body (the classes differ)"
         return parent.normalisation, f"{what} starts from its parent run."
-    head = _fill(model, _read_file(start.path), str(start.path), with_head=True)
+    state = _read_file(start.path)
+    if _DEEP in state:
+        set_stem(model, "deep")
+    head = _fill(model, state, str(start.path), with_head=True)
     return IMAGENET, f"The network{'' if head else chr(39) + 's body'} starts from {start.path.name}."
 
 

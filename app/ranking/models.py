@@ -8,10 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.schema import Base, FloatVector
 
 
-class Prediction(Base):
-    """What a run says of a sample it did not train on. Stored once; every later question reads it here."""
-
-    __tablename__ = "prediction"
+class _Judgement:
+    """What a run says of one sample of its version."""
 
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
@@ -21,8 +19,20 @@ class Prediction(Base):
     self_confidence: Mapped[float]  # p(label)
     margin: Mapped[float]  # p(label) - max p(other), -1…1
     confidence: Mapped[float]  # p(predicted label)
+    label_quality: Mapped[float]  # 0…1, low is suspicious; what the ranking is by
     rank: Mapped[int]  # 1 = the most suspicious of the run
     fold: Mapped[int]  # which network said it; -1: the one on the whole training part
     probabilities: Mapped[NDArray[np.float32]] = mapped_column(FloatVector)  # (classes,), by position
 
+
+class Prediction(_Judgement, Base):
+    """Stored once; every later question reads it here."""
+
+    __tablename__ = "prediction"
     __table_args__ = (Index(None, "run_id", "rank", unique=True), Index(None, "sample_id"))
+
+
+class StagedPrediction(_Judgement, Base):
+    """A ranking that is being written, until it replaces the run's present one in one step."""
+
+    __tablename__ = "staged_prediction"

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.datasets.models import Sample
-from app.ranking.models import Prediction
-from app.ranking.scoring import Floats, Ints, ranks, score
+from app.db import Database
+from app.ranking.models import Prediction, StagedPrediction
+from app.ranking.scoring import Floats, Ints, label_quality, ranks, score
+from app.training.models import Run
 
-BATCH = 2000  # rows a transaction: about 0.1 s in which no other writer gets through
+_BATCH = 2000  # rows a transaction: about 0.1 s in which no other writer gets through
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,22 @@ class RankedSample:
 
 
 def ranking_rows(
-    run_id: int, *, sample_ids: Ints, paths: list[str], labels: Ints, log_probs: Floats, folds: Ints
+    run_id: int,
+    *,
+    sample_ids: Ints,
+    paths: list[str],
+    labels: Ints,
+    log_probs: Floats,
+    folds: Ints,
+    averaged: Floats | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The rows of a run's ranking: (n,) ids, labels and folds, (n, classes) log-probabilities."""
+    """The rows of a run's ranking: (n,) ids, labels and folds, (n, classes) log-probabilities.
+
+    `averaged`: those that the label quality is taken from where they are others.
+    """
     scores = score(log_probs, labels)
-    places = ranks(scores.loss, paths)
+    quality = label_quality(log_probs if averaged is None else averaged, labels)
+    places = ranks(-quality, paths)
     probabilities = np.exp(log_probs)
     for i in range(len(sample_ids)):
         yield {
@@ -53,20 +67,35 @@ def ranking_rows(
             "self_confidence": float(scores.self_confidence[i]),
             "margin": float(scores.margin[i]),
             "confidence": float(scores.confidence[i]),
+            "label_quality": float(quality[i]),
             "rank": int(places[i]),
             "fold": int(folds[i]),
             "probabilities": probabilities[i],
         }
 
 
-def clear_ranking(session: Session, *, run_id: int) -> None:
-    """Forget what was stored of a run's ranking."""
+def store_ranking(database: Database, *, run_id: int, rows: Iterator[dict[str, Any]], epochs: int) -> None:
+    """Replace the run's ranking in one step, after writing it aside in short transactions: nobody's decision waits.
+
+    `epochs`: how many epochs of the main network it is made of.
+    """
+    with database.write() as session:
+        session.execute(delete(StagedPrediction).where(StagedPrediction.run_id == run_id))  # what a crash left
+    while batch := list(islice(rows, _BATCH)):
+        with database.write() as session:
+            session.execute(insert(StagedPrediction), batch)
+    with database.write() as session:
+        publish_ranking(session, run_id=run_id, epochs=epochs)
+
+
+def publish_ranking(session: Session, *, run_id: int, epochs: int) -> None:
+    """Let what was staged be the run's ranking."""
+    columns = [column.name for column in Prediction.__table__.columns]
+    staged = select(*(getattr(StagedPrediction, name) for name in columns)).where(StagedPrediction.run_id == run_id)
     session.execute(delete(Prediction).where(Prediction.run_id == run_id))
-
-
-def add_to_ranking(session: Session, *, rows: list[dict[str, Any]]) -> None:
-    """Store rows of a ranking; nobody sees it before its run is finished."""
-    session.execute(insert(Prediction), rows)
+    session.execute(insert(Prediction).from_select(columns, staged))
+    session.execute(delete(StagedPrediction).where(StagedPrediction.run_id == run_id))
+    session.execute(update(Run).where(Run.id == run_id).values(ranked_epochs=epochs))
 
 
 def top_losses(session: Session, *, run_id: int, label: int | None = None, after: int = 0, limit: int = 20) -> list[RankedSample]:
@@ -81,6 +110,18 @@ def top_losses(session: Session, *, run_id: int, label: int | None = None, after
     if label is not None:
         query = query.where(Prediction.label == label)
     return [ranked_sample(sample, prediction) for prediction, sample in session.execute(query)]
+
+
+def log_probs_of(session: Session, *, run_id: int, sample_ids: Ints, classes: int) -> Floats:
+    """What a run said of these samples: (n, classes) log-probabilities, NaN for a sample that was not in its version."""
+    table = np.full((len(sample_ids), classes), np.nan, np.float32)
+    places = {int(sample_id): row for row, sample_id in enumerate(sample_ids)}
+    query = select(Prediction.sample_id, Prediction.probabilities).where(Prediction.run_id == run_id)
+    for sample_id, probabilities in session.execute(query):
+        if sample_id in places:
+            padded = np.pad(probabilities, (0, classes - len(probabilities)))  # classes that were added since
+            table[places[sample_id]] = np.log(np.maximum(padded, np.finfo(np.float32).tiny))
+    return table
 
 
 def prediction_of(session: Session, *, run_id: int, sample_id: int) -> Prediction | None:

@@ -1,15 +1,18 @@
 """Scores of how wrong a label looks. Pure functions on arrays.
 
 `log_probs` is (n, classes) natural-log probabilities from log-softmax, `labels` (n,) class positions. The words are the
-field's (Northcutt et al. 2021, "Confident learning"; Pleiss et al. 2020 for margins).
+field's (Northcutt et al. 2021, "Confident learning"; Pleiss et al. 2020 for margins along the training).
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Tables = Iterable[NDArray[np.floating[Any]]]  # log-probabilities (n, classes) of several epochs or networks, NaN where not seen
 Ints = NDArray[np.int64]
 
 
@@ -40,16 +43,105 @@ def score(log_probs: Floats, labels: Ints) -> Scores:
 
 def normalized_margin(log_probs: Floats, labels: Ints) -> Floats:
     """p(label) minus the largest p of another class, -1…1 (n,)."""
-    rows = np.arange(len(labels))
-    others = log_probs.copy()
-    others[rows, labels] = -np.inf
-    margin: Floats = np.exp(log_probs[rows, labels]) - np.exp(others.max(axis=1))
+    own, other = _own_and_other(log_probs, labels)
+    margin: Floats = np.exp(own) - np.exp(other)
     return margin
 
 
-def ranks(loss: Floats, keys: list[str]) -> Ints:
-    """Rank of each sample (n,), 1 for the highest loss; ties are broken by `keys`, so that a rank is reproducible."""
-    order = np.lexsort((np.asarray(keys), -loss))
-    result = np.empty(len(loss), dtype=np.int64)
-    result[order] = np.arange(1, len(loss) + 1)
+def label_quality(log_probs: Floats, labels: Ints) -> Floats:
+    """The normalized margin brought to 0…1 (n,), low for a suspicious label; cleanlab's score of that name."""
+    quality: Floats = ((normalized_margin(log_probs, labels) + 1) / 2).astype(np.float32)
+    return quality
+
+
+def area_under_margin(epochs: Tables, labels: Ints) -> Floats:
+    """Mean along the training of the logit of the label minus the largest other logit (n,); AUM of Pleiss et al. 2020.
+
+    `epochs` yields the log-probabilities of each epoch, NaN where a sample was not looked at; their differences are
+    those of the logits. NaN for a sample that never was.
+    """
+    total, seen = np.zeros(len(labels)), np.zeros(len(labels))
+    for log_probs in epochs:
+        own, other = _own_and_other(np.asarray(log_probs, np.float32), labels)
+        there = ~np.isnan(own)
+        total[there] += (own - other)[there]
+        seen += there
+    with np.errstate(invalid="ignore"):
+        return (total / seen).astype(np.float32)
+
+
+def mean_loss(epochs: Tables, labels: Ints) -> Floats:
+    """Loss averaged along the training (n,), nats. `epochs` as for `area_under_margin`."""
+    total, seen, rows = np.zeros(len(labels)), np.zeros(len(labels)), np.arange(len(labels))
+    for log_probs in epochs:
+        own = np.asarray(log_probs, np.float32)[rows, labels]
+        total -= np.nan_to_num(own)
+        seen += ~np.isnan(own)
+    with np.errstate(invalid="ignore"):
+        return (total / seen).astype(np.float32)
+
+
+def mean_log_probs(tables: Tables) -> Floats:
+    """Logarithm of the probabilities averaged over several tables (n, classes), NaN rows left out; NaN where all are."""
+    total: NDArray[np.float64] | None = None
+    seen: NDArray[np.int64] | None = None
+    for log_probs in tables:
+        there = ~np.isnan(log_probs[:, 0])
+        if total is None or seen is None:
+            total, seen = np.zeros(log_probs.shape), np.zeros(len(log_probs), np.int64)
+        total[there] += np.exp(np.asarray(log_probs[there], np.float64))
+        seen += there
+    if total is None or seen is None:
+        raise ValueError("there is nothing to average")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.log(total / seen[:, None]).astype(np.float32)
+
+
+def judgement(final: Floats, epochs: Sequence[NDArray[np.floating[Any]]], others: Sequence[Floats] = ()) -> Floats:
+    """What the default ranking goes by: log-probabilities (n, classes), of which the label quality is taken.
+
+    Half is what the network says in the end, half what it said along the training, without the first quarter of the
+    `epochs`, in which it knew little: the end knows more, the way there had not memorised the wrong labels yet. Tables
+    of `others`, such as a parent run's, count as much as each half. Measured in docs/results.md.
+    """
+    along = epochs[len(epochs) // 4 :]
+    return mean_log_probs([final, *([mean_log_probs(along)] if along else []), *others])
+
+
+def neighbour_agreement(embeddings: Floats, labels: Ints, *, neighbours: int = 10) -> Floats:
+    """Share of each sample's nearest others (cosine) that carry its label, 0…1 (n,). `embeddings` is (n, dimensions).
+
+    Brute force in blocks: exact, and at 30,000 samples a matter of seconds.
+    """
+    n = len(labels)
+    k = min(neighbours, n - 1)
+    if k < 1:
+        return np.ones(n, np.float32)
+    unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
+    result = np.empty(n, np.float32)
+    for first in range(0, n, _BLOCK):
+        rows = np.arange(first, min(first + _BLOCK, n))
+        closeness = unit[rows] @ unit.T
+        closeness[np.arange(len(rows)), rows] = -np.inf
+        nearest = np.argpartition(-closeness, k - 1, axis=1)[:, :k]
+        result[rows] = (labels[nearest] == labels[rows, None]).mean(axis=1)
     return result
+
+
+def ranks(suspicion: Floats, keys: list[str]) -> Ints:
+    """Rank of each sample (n,), 1 for the most suspicious; ties are broken by `keys`, so that a rank is reproducible."""
+    order = np.lexsort((np.asarray(keys), -suspicion))
+    result = np.empty(len(suspicion), dtype=np.int64)
+    result[order] = np.arange(1, len(suspicion) + 1)
+    return result
+
+
+def _own_and_other(log_probs: Floats, labels: Ints) -> tuple[Floats, Floats]:
+    """Of the label, and the largest of another class."""
+    rows = np.arange(len(labels))
+    others = np.array(log_probs)
+    others[rows, labels] = -np.inf
+    return log_probs[rows, labels], others.max(axis=1)
+
+
+_BLOCK = 1024  # samples whose neighbours are sought at once: 4 KB of closeness per sample of the set

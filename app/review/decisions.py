@@ -14,7 +14,7 @@ from app.ranking.rankings import prediction_of
 from app.review.consensus import UNDO, VERDICTS, Entry, fold
 from app.review.models import Claim, Decision, SampleReview
 from app.schema import now
-from app.training.runs import get_run, newest_finished
+from app.training.runs import get_run, newest_ranked
 
 MAX_CLIENT_ID = 64
 MAX_MILLISECONDS = 24 * 3600 * 1000
@@ -213,5 +213,5 @@ def _get(session: Session, decision_id: int) -> Decision:
 
 
 def _current_run_id(session: Session, dataset_id: int) -> int | None:
-    run = newest_finished(session, dataset_id=dataset_id)
+    run = newest_ranked(session, dataset_id=dataset_id)
     return run.id if run else None

@@ -12,7 +12,7 @@ from app.datasets.models import DatasetVersion, Sample, VersionLabel
 from app.ranking.models import Prediction
 from app.review.models import Decision, SampleReview
 from app.review.worklist import open_to
-from app.training.runs import newest_finished
+from app.training.runs import newest_ranked
 
 CHANGES = ("relabel", "delete")
 WINDOW = 50  # decisions that the hit rate and the pace look back on
@@ -62,7 +62,7 @@ class PendingChanges:
 
 def review_progress(session: Session, *, dataset_id: int, user_id: int | None = None) -> ReviewProgress:
     """Progress of everybody; `mine` and what remains are the annotator's, if one is named."""
-    run = newest_finished(session, dataset_id=dataset_id)
+    run = newest_ranked(session, dataset_id=dataset_id)
     flagged = remaining = 0
     if run:
         issue = and_(Prediction.run_id == run.id, Prediction.predicted_label != Prediction.label)

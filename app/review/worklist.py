@@ -17,7 +17,7 @@ from app.errors import Invalid
 from app.ranking.models import Prediction
 from app.review.models import Claim, SampleReview
 from app.schema import now
-from app.training.runs import newest_finished
+from app.training.runs import newest_ranked
 
 MAX_CLAIM = 100
 
@@ -58,7 +58,7 @@ def claim(session: Session, *, dataset_id: int, user_id: int, count: int, lease:
     """Hold `count` cards for `lease`: the ones already held, then the next of the worklist. Raises Invalid."""
     if not 1 <= count <= MAX_CLAIM:
         raise Invalid(f"Claim 1 to {MAX_CLAIM} cards at a time.")
-    run = newest_finished(session, dataset_id=dataset_id)
+    run = newest_ranked(session, dataset_id=dataset_id)
     if run is None:
         return Claimed(None, None, ())
     lock_dataset(session, dataset_id=dataset_id)
@@ -74,7 +74,7 @@ def claim(session: Session, *, dataset_id: int, user_id: int, count: int, lease:
 
 def my_cards(session: Session, *, dataset_id: int, user_id: int, limit: int = MAX_CLAIM) -> Claimed:
     """The cards an annotator holds now, in the order of the current ranking."""
-    run = newest_finished(session, dataset_id=dataset_id)
+    run = newest_ranked(session, dataset_id=dataset_id)
     if run is None:
         return Claimed(None, None, ())
     rows = session.execute(
@@ -94,7 +94,7 @@ def my_cards(session: Session, *, dataset_id: int, user_id: int, limit: int = MA
 def get_card(session: Session, *, dataset_id: int, sample_id: int) -> Card:
     """Any sample as a card, held or not. Raises NotFound."""
     sample = get_sample(session, sample_id=sample_id, dataset_id=dataset_id)
-    run = newest_finished(session, dataset_id=dataset_id)
+    run = newest_ranked(session, dataset_id=dataset_id)
     prediction = session.get(Prediction, (run.id, sample_id)) if run else None
     names = class_names(session, dataset_id=dataset_id)
     return _card(sample, prediction, session.get(SampleReview, sample_id), names)

@@ -8,7 +8,6 @@ import hashlib
 import platform
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import fastai
@@ -21,18 +20,21 @@ from app.datasets.versions import VersionSamples, labels_of
 from app.errors import Cancelled, Invalid, ToplossError
 from app.jobs.engine import JobContext
 from app.ml.checkpoints import EpochMetrics
-from app.ml.device import choose_device, low_precision, usable_cores, use_threads
+from app.ml.checkpoints import load as load_checkpoint
+from app.ml.device import choose_device, keep_freed_memory, low_precision, usable_cores, use_threads
+from app.ml.dynamics import read_epochs
 from app.ml.finder import find_learning_rate
 from app.ml.images import prepare_images
 from app.ml.recipes import Recipe, StartFrom, recipe_from_json
 from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
 from app.ml.watch import TrainingProgress
-from app.ranking.rankings import BATCH, add_to_ranking, clear_ranking, ranking_rows
+from app.ranking.rankings import log_probs_of, ranking_rows, store_ranking
+from app.ranking.scoring import judgement
 from app.storage import open_source
 from app.training.folds import WHOLE, assign_folds
 from app.training.models import Epoch, Run
-from app.training.runs import end_run, get_run, record_epoch, start_run
+from app.training.runs import end_run, get_run, newest_finished, record_epoch, start_run
 
 HOLD_OUT = ("valid", "test")  # never trained on
 
@@ -49,7 +51,9 @@ class Plan:
     folds: np.ndarray  # (n,) the fold of a training sample, WHOLE for the hold-out
     recipe: Recipe
     start: StartFrom
-    parent: Path | None  # its run folder, if the fold networks can go on from it too
+    parent_run: int | None
+    parent: Path | None  # its run folder
+    is_first: bool  # nobody has a ranking yet, so an early one is better than none
     seed: int
     folder: Path
     cache: Path
@@ -108,7 +112,8 @@ def _end(context: JobContext, run_id: int, state: str, note: str) -> None:
 
 
 def _train_and_rank(context: JobContext, plan: Plan) -> str:
-    _store_facts(context, plan.run_id, use_threads(context.settings.worker_threads or max(1, usable_cores() - 1)))
+    keep_freed_memory()
+    _store_facts(context, plan.run_id, use_threads(context.settings.worker_threads or usable_cores()))
     images = _prepare(context, plan)
     notes: list[str] = []
     for fold in plan.networks:
@@ -127,6 +132,7 @@ def _plan(context: JobContext, started: Run) -> Plan:
         samples = labels_of(session, version_id=started.version_id)
         names = tuple(class_names(session, dataset_id=dataset.id))
         parent = get_run(session, run_id=started.parent_id) if started.parent_id else None
+        first = newest_finished(session, dataset_id=dataset.id) is None
     recipe = recipe_from_json(started.recipe)
     folds = assign_folds(samples.sha256, folds=recipe.folds)
     folds[np.isin(np.array(samples.splits), HOLD_OUT)] = WHOLE
@@ -143,7 +149,9 @@ def _plan(context: JobContext, started: Run) -> Plan:
         folds=folds,
         recipe=recipe,
         start=start,
+        parent_run=started.parent_id,
         parent=parent_folder,
+        is_first=first,
         seed=started.seed,
         folder=settings.runs_dir / str(started.id),
         cache=settings.cache_dir,
@@ -210,9 +218,13 @@ def _train(context: JobContext, plan: Plan, images: np.memmap, fold: int) -> lis
     def on_progress(progress: TrainingProgress) -> None:
         nonlocal stored
         context.report(*_position(plan, fold, progress))
+        if stored == len(progress.history):
+            return
         while stored < len(progress.history):
             _record(context, plan, fold, stored, progress.history[stored])
             stored += 1
+        if fold == WHOLE and plan.is_first and is_early(stored, progress.epochs):
+            _rank(context, plan, images, early=stored)
 
     outcome = train(
         images,
@@ -262,34 +274,49 @@ def _position(plan: Plan, fold: int, progress: TrainingProgress) -> tuple[str, i
     return stage, int(sum(sizes[:before]) + progress.fraction * sizes[before]), sum(sizes)
 
 
-def _rank(context: JobContext, plan: Plan, images: np.memmap) -> None:
-    """Every sample judged by a network that never saw it."""
+def _rank(context: JobContext, plan: Plan, images: np.memmap, *, early: int | None = None) -> None:
+    """Judge every label and store the ranking; `early` is the number of epochs of a training that still goes on.
+
+    Where there are folds, the word of the network that never saw a sample is the only one that counts.
+    """
     n = len(plan.samples.paths)
-    log_probs = np.zeros((n, len(plan.names)), dtype=np.float32)
-    judged = 0
-
-    def on_progress(done: int, _total: int) -> None:
-        context.report("Looking at every image", judged + done, n)
-
-    for fold in plan.networks:
+    main = plan.folder_of(WHOLE)
+    epochs = early or len(load_checkpoint(main).history)
+    said = _judge(context, plan, images, WHOLE, np.arange(n))
+    others = []
+    if plan.parent_run is not None:
+        with context.database.read() as session:
+            others.append(log_probs_of(session, run_id=plan.parent_run, sample_ids=plan.samples.sample_ids, classes=len(plan.names)))
+    averaged = judgement(said, list(read_epochs(main, epochs)), others)
+    for fold in range(plan.recipe.folds) if early is None else ():
         index = plan.judged_index(fold)
-        if not len(index):
-            continue
-        log_probs[index] = predict_log_probs(plan.folder_of(fold), images, index, should_stop=context.should_stop, on_progress=on_progress)
-        judged += len(index)
+        if len(index):
+            averaged[index] = _judge(context, plan, images, fold, index)
+    hold_out = plan.judged_index(WHOLE)
+    shown = averaged.copy()
+    shown[hold_out] = said[hold_out]  # the error rate is that of the network itself
     rows = ranking_rows(
         plan.run_id,
         sample_ids=plan.samples.sample_ids,
         paths=plan.samples.paths,
         labels=plan.samples.labels,
-        log_probs=log_probs,
+        log_probs=shown,
+        averaged=averaged,
         folds=plan.folds,
     )
-    with context.database.write() as session:
-        clear_ranking(session, run_id=plan.run_id)  # a first try may have stored a part
-    while batch := list(islice(rows, BATCH)):  # short transactions, so that nobody's decision waits
-        with context.database.write() as session:
-            add_to_ranking(session, rows=batch)
+    store_ranking(context.database, run_id=plan.run_id, rows=rows, epochs=epochs)
+
+
+def _judge(context: JobContext, plan: Plan, images: np.memmap, fold: int, index: np.ndarray) -> np.ndarray:
+    def on_progress(done: int, total: int) -> None:
+        context.report("Looking at every image", done, total)
+
+    return predict_log_probs(plan.folder_of(fold), images, index, should_stop=context.should_stop, on_progress=on_progress)
+
+
+def is_early(epoch: int, epochs: int) -> bool:
+    """Whether a first training stops after this epoch to rank: after 2, 4, 8… epochs, but not at its end."""
+    return 2 <= epoch < epochs and epoch.bit_count() == 1  # noqa: PLR2004
 
 
 def _network(fold: int) -> str:

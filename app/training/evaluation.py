@@ -80,3 +80,29 @@ def most_confused(matrix: NDArray[np.int64], names: list[str], *, limit: int = 5
     order = np.argsort(-off, axis=None, kind="stable")[:limit]
     cells = [divmod(int(cell), len(names)) for cell in order]
     return tuple(Confusion(names[i], names[j], int(off[i, j])) for i, j in cells if off[i, j])
+
+
+def calibration_error(log_probs: NDArray[np.float32], labels: NDArray[np.int64], *, bins: int = 15) -> float:
+    """Expected calibration error, 0…1, of (n, classes) log-probabilities: Guo et al. 2017, bins of equal width."""
+    confidence, right = np.exp(log_probs.max(axis=1)), log_probs.argmax(axis=1) == labels
+    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    gaps = np.bincount(place, confidence, bins) - np.bincount(place, right, bins)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def fit_temperature(log_probs: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """The number to divide log-probabilities by so that their loss on these labels is lowest (Guo et al. 2017)."""
+    from scipy.optimize import minimize_scalar  # not for the web process
+
+    def loss(log_temperature: float) -> float:
+        return -float(tempered(log_probs, float(np.exp(log_temperature)))[np.arange(len(labels)), labels].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
+
+
+def tempered(log_probs: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """Log-probabilities (n, classes) at another temperature: above 1 they become less sure; their order stays."""
+    scaled = log_probs / temperature
+    scaled = scaled - scaled.max(axis=1, keepdims=True)
+    result: NDArray[np.float64] = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+    return result

@@ -33,6 +33,7 @@ class RunProgress:
     queue_position: int
     message: str
     cancel_requested: bool
+    ranked_epochs: int | None  # epochs that its ranking is made of; none before there is one
     epochs: tuple[Epoch, ...]
 
     @property
@@ -60,7 +61,7 @@ def request_run(
     lock_dataset(session, dataset_id=dataset_id)
     asked: dict[str, Any] = asdict(recipe)
     parent = get_run(session, run_id=parent_id, dataset_id=dataset_id) if parent_id else None
-    if parent and parent.recipe["folds"] != recipe.folds:
+    if parent and recipe.folds and parent.recipe["folds"] != recipe.folds:
         raise Invalid(
             f"Run {parent.id} has {parent.recipe['folds']} folds and the recipe {recipe.name} has {recipe.folds}; "
             f"retrain with the recipe {parent.recipe['name']}, or train from the start."
@@ -103,11 +104,17 @@ def open_run(session: Session, *, dataset_id: int) -> Run | None:
 
 
 def newest_finished(session: Session, *, dataset_id: int, before: datetime | None = None) -> Run | None:
-    """The run whose ranking is the current one, or was at a moment."""
+    """The run that had finished last, today or at a moment."""
     query = select(Run).where(Run.dataset_id == dataset_id, Run.state == "finished")
     if before is not None:
         query = query.where(Run.finished_at <= before)
     return session.scalar(query.order_by(Run.finished_at.desc(), Run.id.desc()).limit(1))
+
+
+def newest_ranked(session: Session, *, dataset_id: int) -> Run | None:
+    """The run whose ranking is reviewed: the newest finished one, or before there is one the newest with an early ranking."""
+    early = select(Run).where(Run.dataset_id == dataset_id, Run.ranked_epochs.is_not(None)).order_by(Run.id.desc()).limit(1)
+    return newest_finished(session, dataset_id=dataset_id) or session.scalar(early)
 
 
 def version_number(session: Session, run: Run) -> int:
@@ -135,6 +142,7 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
         queue_position=jobs.queue_position(session, job) if job else 0,
         message=run.note,
         cancel_requested=bool(job and job.cancel_requested),
+        ranked_epochs=run.ranked_epochs,
         epochs=tuple(epochs),
     )
 

@@ -105,6 +105,7 @@ def rank(database: Database, version_id: int, *, finished_ago: float, state: str
                     loss=0.5,
                     self_confidence=0.25,
                     margin=0.1,
+                    label_quality=0.55,
                     confidence=0.75,
                     rank=place,
                     fold=-1,

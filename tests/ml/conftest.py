@@ -11,7 +11,7 @@ with warnings.catch_warnings():  # pytest makes errors of warnings, and fastai's
 
 NAMES = ("red", "green", "blue")
 TINY = Recipe(
-    name="tiny", image_size=32, batch_size=8, folds=2, dropout=0.1, rotate=5,
+    name="tiny", image_size=32, batch_size=8, folds=2, dropout=0.1, rotate=5, averaging=0.9,
     phases=(Phase(epochs=3, frozen=False, lr_min=2e-3, lr_max=2e-3),),
     fine_tune_phases=(Phase(epochs=1, frozen=False, lr_min=1e-4, lr_max=1e-3),),
 )  # fmt: skip

@@ -5,7 +5,7 @@ import pytest
 
 from app.ml import checkpoints
 from app.ml.errors import CheckpointError
-from app.ml.learner import build_model
+from app.ml.network import build_model
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import torch
 
 from app.ml import checkpoints
 from app.ml.errors import CheckpointError, TrainingFailed, TrainingStopped
+from app.ml.network import build_model
 from app.ml.recipes import RECIPES, Phase, StartFrom, with_epochs
 from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
@@ -82,7 +83,8 @@ train_tiny(Path({str(tmp_path)!r}), *coloured_images(36), on_progress=kill)
     expected = weights_of(straight.folder)
     for name, tensor in weights_of(tmp_path).items():
         torch.testing.assert_close(tensor, expected[name], atol=1e-5, rtol=1e-4)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.json", "model.safetensors"]
+    left = {"checkpoint.json", "model.safetensors", *(f"epoch-000{number}.npy" for number in (1, 2, 3))}
+    assert {path.name for path in tmp_path.iterdir()} == left
 
 
 def test_a_stopped_training_keeps_its_last_epoch(coloured, tmp_path):
@@ -144,6 +146,72 @@ def test_every_part_of_a_recipe_is_used(coloured, tmp_path):
     assert checkpoints.load(tmp_path).recipe == recipe
 
 
+def test_small_images_get_a_deep_stem_and_fewer_pixels_first(coloured, tmp_path):
+    recipe = replace(TINY, stem="deep", early_size=16, early_epochs=2)
+    sizes = []
+    train_tiny(tmp_path, *coloured, recipe=recipe, on_progress=lambda _: sizes.append(checkpoints.load(tmp_path).size) if _.history else 0)
+    assert list(dict.fromkeys(sizes)) == [16, 32]
+    assert checkpoints.load(tmp_path).stem == "deep"
+    assert weights_of(tmp_path)["0.0.0.weight"].shape == (32, 3, 3, 3)
+    child = tmp_path / "child"
+    train_tiny(child, *coloured, recipe=recipe, start=StartFrom.from_parent(tmp_path))
+    assert (checkpoints.load(child).stem, checkpoints.load(child).size) == ("deep", 32)
+    as_file = train_tiny(tmp_path / "file", *coloured, recipe=ONE_EPOCH, start=StartFrom("file", tmp_path / "model.safetensors"))
+    assert checkpoints.load(as_file.folder).stem == "deep"
+
+
+def test_the_averaged_weights_judge_and_the_others_are_trained_on(coloured, tmp_path):
+    def stop_after_two(progress):
+        if len(progress.history) == 2:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train_tiny(tmp_path, *coloured, on_progress=stop_after_two)
+    stored = checkpoints.load(tmp_path)
+    judge, trained = build_model(3), build_model(3)
+    checkpoints.load_model(tmp_path, stored, judge)
+    checkpoints.load_trained(tmp_path, stored, trained)
+    assert not torch.equal(judge[1][-1].weight, trained[1][-1].weight)
+
+
+def losing(monkeypatch, losses):
+    """Let the validation losses be these, by epoch."""
+    from fastai.learner import Recorder
+
+    record = Recorder.after_epoch
+
+    def after_epoch(self):
+        record(self)
+        if len(self.values):
+            self.values[-1][1] = losses[self.learn.epoch]
+
+    monkeypatch.setattr(Recorder, "after_epoch", after_epoch)
+
+
+def test_patience_ends_a_training_and_the_best_epoch_is_kept(coloured, tmp_path, monkeypatch):
+    losing(monkeypatch, [3.0, 1.0, 2.0, 2.0, 0.5, 0.5])
+    recipe = replace(with_epochs(TINY, 6), patience=2, keep="best")
+    kept = {}
+
+    def remember(progress):
+        if len(progress.history) == 2 and not kept:
+            kept.update(weights_of(tmp_path))
+
+    outcome = train_tiny(tmp_path, *coloured, recipe=recipe, on_progress=remember)
+    assert len(outcome.history) == 4
+    assert checkpoints.load(tmp_path).best_epoch == 2
+    for name, tensor in weights_of(tmp_path).items():
+        assert torch.equal(tensor, kept[name])
+    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["model.safetensors"]
+
+
+def test_without_patience_the_last_epoch_is_kept_whatever_the_loss(coloured, tmp_path, monkeypatch):
+    losing(monkeypatch, [1.0, 2.0, 3.0])
+    outcome = train_tiny(tmp_path, *coloured)
+    assert len(outcome.history) == 3
+    assert checkpoints.load(tmp_path).best_epoch is None
+
+
 def test_a_child_starts_with_what_its_parent_knew(trained, coloured, tmp_path):
     images, labels = coloured
     start = StartFrom.from_parent(trained[0].folder)
@@ -182,8 +250,7 @@ def test_a_loss_that_explodes_ends_the_training(coloured, tmp_path):
 
 @pytest.mark.parametrize("dtype", [None, torch.bfloat16])
 def test_machines_with_and_without_bfloat16_train_and_predict(coloured, tmp_path, monkeypatch, dtype):
-    monkeypatch.setattr("app.ml.learner.low_precision", lambda _: dtype)
-    monkeypatch.setattr("app.ml.scorer.low_precision", lambda _: dtype)
+    monkeypatch.setattr("app.ml.device.low_precision", lambda _: dtype)
     outcome = train_tiny(tmp_path, *coloured, train_index=np.arange(8), valid_index=np.arange(8, 10), recipe=ONE_EPOCH)
     assert np.isfinite(outcome.history[0].valid_loss)
     assert np.isfinite(predict_log_probs(tmp_path, coloured[0], np.arange(3))).all()

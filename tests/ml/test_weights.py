@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from torchvision.models import resnet34
 
 from app.ml.errors import CheckpointError, WeightsUnavailable
-from app.ml.learner import build_model
+from app.ml.network import build_model
 from app.ml.recipes import StartFrom
 from app.ml.weights import load_start
 

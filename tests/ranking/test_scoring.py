@@ -1,10 +1,23 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+from cleanlab.rank import get_normalized_margin_for_each_label, get_self_confidence_for_each_label
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from app.ranking.scoring import normalized_margin, ranks, score
+from app.ranking.scoring import (
+    area_under_margin,
+    label_quality,
+    mean_log_probs,
+    mean_loss,
+    neighbour_agreement,
+    normalized_margin,
+    ranks,
+    score,
+)
 
 
 @st.composite
@@ -45,7 +58,7 @@ def test_the_margin_is_positive_only_where_the_label_wins() -> None:
 
 
 @given(st.lists(st.floats(0, 5, width=32), min_size=1, max_size=40), st.randoms())
-def test_ranks_are_a_permutation_in_the_order_of_loss_whatever_the_input_order(losses: list[float], random) -> None:
+def test_ranks_are_a_permutation_in_the_order_of_suspicion_whatever_the_input_order(losses: list[float], random) -> None:
     keys = [f"{i:03}" for i in range(len(losses))]
     found = ranks(np.array(losses, dtype=np.float32), keys)
     assert sorted(found) == list(range(1, len(losses) + 1))
@@ -54,3 +67,95 @@ def test_ranks_are_a_permutation_in_the_order_of_loss_whatever_the_input_order(l
     random.shuffle(order)
     shuffled = ranks(np.array([losses[i] for i in order], dtype=np.float32), [keys[i] for i in order])
     assert {keys[i]: int(r) for i, r in zip(order, shuffled, strict=True)} == {k: int(r) for k, r in zip(keys, found, strict=True)}
+
+
+@given(predictions())
+def test_scores_are_those_of_cleanlab_where_they_mean_the_same(case: tuple[np.ndarray, np.ndarray]) -> None:
+    log_probs, labels = case
+    probabilities = np.exp(log_probs.astype(np.float64))
+    theirs = get_self_confidence_for_each_label(labels, probabilities)
+    assert np.allclose(score(log_probs, labels).self_confidence, theirs, atol=1e-6)
+    theirs = get_normalized_margin_for_each_label(labels, probabilities)
+    assert np.allclose(label_quality(log_probs, labels), theirs, atol=1e-6)
+
+
+@st.composite
+def trainings(draw: st.DrawFn) -> tuple[list[np.ndarray], np.ndarray]:
+    """What several epochs said, with holes."""
+    n, classes = draw(st.integers(1, 20)), draw(st.integers(2, 5))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    epochs = [log_softmax(random.normal(0, 3, (n, classes)), axis=1).astype(np.float32) for _ in range(draw(st.integers(1, 6)))]
+    for epoch in epochs[1:]:
+        epoch[random.random(n) < 0.3] = np.nan
+    return epochs, random.integers(0, classes, n)
+
+
+@given(trainings())
+def test_averages_along_the_training_are_those_of_the_epochs_that_saw_the_sample(case: tuple[list[np.ndarray], np.ndarray]) -> None:
+    epochs, labels = case
+    margins, losses, averages = area_under_margin(iter(epochs), labels), mean_loss(epochs, labels), np.exp(mean_log_probs(epochs))
+    for i, label in enumerate(labels):
+        seen = [epoch[i].astype(np.float64) for epoch in epochs if not np.isnan(epoch[i, 0])]
+        others = [np.delete(log_probs, label).max() for log_probs in seen]
+        assert margins[i] == pytest.approx(np.mean([p[label] - o for p, o in zip(seen, others, strict=True)]), abs=1e-4)
+        assert losses[i] == pytest.approx(-np.mean([p[label] for p in seen]), abs=1e-4)
+        assert averages[i] == pytest.approx(np.mean(np.exp(seen), axis=0), abs=1e-4)
+
+
+@given(trainings(), st.randoms())
+def test_averages_do_not_depend_on_the_order_of_the_epochs(case: tuple[list[np.ndarray], np.ndarray], random) -> None:
+    epochs, labels = case
+    shuffled = epochs.copy()
+    random.shuffle(shuffled)
+    assert np.allclose(area_under_margin(epochs, labels), area_under_margin(shuffled, labels), atol=1e-4)
+    assert np.allclose(mean_log_probs(epochs), mean_log_probs(shuffled), atol=1e-4)
+
+
+def test_a_sample_that_no_epoch_saw_has_no_score() -> None:
+    nothing = [np.full((2, 3), np.nan, np.float32)] * 2
+    labels = np.array([0, 1])
+    for scores in (area_under_margin(nothing, labels), mean_loss(nothing, labels), mean_log_probs(nothing)):
+        assert np.isnan(scores).all()
+    with pytest.raises(ValueError, match="nothing to average"):
+        mean_log_probs([])
+
+
+def test_a_memorised_label_is_found_by_what_the_network_said_before() -> None:
+    """Ten honest samples are learnt at once; the wrong one is first predicted as what it is, and memorised in the end."""
+    labels = np.zeros(11, np.int64)
+    early, late = np.tile(np.log([0.8, 0.2]), (11, 1)), np.tile(np.log([0.98, 0.02]), (11, 1))
+    early[4] = np.log([0.1, 0.9])
+    late[4] = np.log([0.99, 0.01])
+    epochs = [early.astype(np.float32), early.astype(np.float32), late.astype(np.float32)]
+    assert score(epochs[-1], labels).loss.argmax() != 4
+    assert area_under_margin(epochs, labels).argmin() == 4
+    assert label_quality(mean_log_probs(epochs), labels).argmin() == 4
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(1, 8))
+def test_neighbours_agree_as_a_search_one_by_one_says(seed: int, n: int, neighbours: int) -> None:
+    random = np.random.default_rng(seed)
+    embeddings, labels = random.normal(size=(n, 4)).astype(np.float32), random.integers(0, 3, n)
+    found = neighbour_agreement(embeddings, labels, neighbours=neighbours)
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    for i in range(n):
+        order = [j for j in np.argsort(-(unit @ unit[i]), kind="stable") if j != i][:neighbours]
+        assert found[i] == pytest.approx(np.mean(labels[order] == labels[i]), abs=1e-6)
+
+
+def test_a_lonely_sample_has_nobody_against_it() -> None:
+    assert neighbour_agreement(np.ones((1, 4), np.float32), np.array([2])).tolist() == [1.0]
+
+
+CIFAR10N = Path(__file__).parents[3] / "shared" / "cifar10n" / "aggregate-resnet18.npz"
+
+
+@pytest.mark.skipif(not CIFAR10N.exists(), reason="the published CIFAR-10N probabilities are not here; put them beside the project")
+def test_the_published_figures_for_cifar10n_are_met() -> None:
+    data = np.load(CIFAR10N)
+    log_probs, labels = np.log(np.maximum(data["pred_probs"], np.finfo(np.float32).tiny)), data["given_labels"].astype(np.int64)
+    wrong = labels != data["true_labels"]
+    found = score(log_probs, labels)
+    assert roc_auc_score(wrong, found.loss) == pytest.approx(0.9773, abs=5e-5)
+    assert average_precision_score(wrong, found.loss) == pytest.approx(0.8747, abs=5e-5)
+    assert average_precision_score(wrong, -label_quality(log_probs, labels)) == pytest.approx(0.8597, abs=5e-5)

@@ -2,10 +2,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import log_softmax
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import precision_recall_fscore_support
 
-from app.training.evaluation import class_reports, confusion_matrix, error_rate, most_confused, rate
+from app.training.evaluation import (
+    calibration_error,
+    class_reports,
+    confusion_matrix,
+    error_rate,
+    fit_temperature,
+    most_confused,
+    rate,
+    tempered,
+)
 
 pairs = st.integers(2, 6).flatmap(
     lambda classes: st.tuples(
@@ -63,3 +73,38 @@ def test_the_most_confused_pairs_leave_out_what_is_right() -> None:
     matrix = np.array([[9, 2, 0], [5, 9, 0], [0, 1, 9]])
     found = most_confused(matrix, ["a", "b", "c"])
     assert [(pair.label, pair.predicted, pair.count) for pair in found] == [("b", "a", 5), ("a", "b", 2), ("c", "b", 1)]
+
+
+def drawn(temperature: float, n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+    """Log-probabilities, and labels drawn from them at another temperature."""
+    random = np.random.default_rng(5)
+    log_probs = log_softmax(random.normal(0, 2, (n, 4)), axis=1)
+    true = np.exp(tempered(log_probs, temperature)).cumsum(axis=1)
+    return log_probs, (random.random((n, 1)) > true).sum(axis=1)
+
+
+def test_honest_probabilities_have_no_calibration_error_and_too_sure_ones_have() -> None:
+    log_probs, labels = drawn(temperature=1.0)
+    assert calibration_error(log_probs, labels) < 0.015
+    assert calibration_error(log_probs, 3 - labels) > 0.2
+
+
+def test_the_calibration_error_is_the_mean_gap_of_the_bins() -> None:
+    log_probs = np.log(np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4]]))
+    labels = np.array([0, 1, 0, 0])  # right half the time at 0.9, always at 0.6
+    assert calibration_error(log_probs, labels, bins=10) == pytest.approx((2 * 0.4 + 2 * 0.4) / 4)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_that_the_labels_were_drawn_at_is_found(temperature: float) -> None:
+    log_probs, labels = drawn(temperature)
+    found = fit_temperature(log_probs, labels)
+    assert found == pytest.approx(temperature, rel=0.05)
+    assert calibration_error(tempered(log_probs, found), labels) < 0.015
+
+
+def test_a_temperature_keeps_the_order_and_sums_to_one() -> None:
+    log_probs, _ = drawn(1.0, n=50)
+    warm = tempered(log_probs, 3.0)
+    assert (warm.argsort(axis=1) == log_probs.argsort(axis=1)).all()
+    assert np.exp(warm).sum(axis=1) == pytest.approx(np.ones(50))

@@ -14,7 +14,7 @@ from app.datasets.versions import list_versions
 from app.errors import Invalid
 from app.review.summary import label_table, review_progress
 from app.settings import Settings
-from app.training.runs import newest_finished
+from app.training.runs import newest_ranked
 from app.web.api.models import ClassOut, DatasetDetail, DatasetOut, ImportAccepted, Listing, SampleOut
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.api.samples import sample_out
@@ -92,7 +92,7 @@ def _detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
     line = catalog.summarise(session, dataset)
     progress = review_progress(session, dataset_id=dataset.id, user_id=user_id)
     versions = list_versions(session, dataset_id=dataset.id)
-    run = newest_finished(session, dataset_id=dataset.id)
+    run = newest_ranked(session, dataset_id=dataset.id)
     return DatasetDetail(
         **_out(line).model_dump(),
         rejected_files=catalog.count_rejected(session, dataset_id=dataset.id),

@@ -10,7 +10,7 @@ from app.datasets.catalog import DatasetSummary, count_rejected, get_dataset, li
 from app.datasets.models import Dataset, RejectedFile
 from app.ranking.evaluations import RunSummary, best_run
 from app.review.summary import PendingChanges, ReviewProgress, label_table, pending_changes, review_progress
-from app.training.runs import RunProgress, open_run, run_progress
+from app.training.runs import RunProgress, newest_ranked, open_run, run_progress
 from app.web.deps import Db, SignedIn
 from app.web.pages.imports import ImportPage, import_facts
 from app.web.pages.next_step import NextStep, Standing, next_step
@@ -81,6 +81,7 @@ def overview(request: Request, name: str, database: Db, user: SignedIn) -> Respo
 def _overview(request: Request, session: Session, dataset: Dataset, user_id: int) -> OverviewPage:
     summary, importing = summarise(session, dataset), import_facts(session, dataset)
     running = open_run(session, dataset_id=dataset.id)
+    ranked = newest_ranked(session, dataset_id=dataset.id)
     best, progress = best_run(session, dataset_id=dataset.id), review_progress(session, dataset_id=dataset.id, user_id=user_id)
     pending = pending_changes(session, dataset_id=dataset.id)
     splits, classes = _class_views(session, dataset.id)
@@ -91,6 +92,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         samples=summary.samples,
         importing=importing["is_open"],
         has_run=best is not None,
+        early_epochs=ranked.ranked_epochs if ranked and best is None else None,
         running=running is not None,
         progress=progress,
         pending=pending,

@@ -21,6 +21,7 @@ class Standing:
     samples: int
     importing: bool
     has_run: bool
+    early_epochs: int | None  # epochs of an unfinished run that the first ranking is made of
     running: bool
     progress: ReviewProgress
     pending: PendingChanges
@@ -53,6 +54,8 @@ def next_step(at: Standing) -> NextStep:
     if at.state != "ready":
         again = (Action("Import again", f"{home}/import/repeat", posts=True),) if at.is_admin else ()
         return NextStep("The import has not finished", "What was read is kept, and nothing is doubled when it is repeated.", again)
+    if not at.has_run and at.early_epochs and at.progress.remaining:
+        return _early_review(at, home)
     if not at.has_run:
         return _first_run(at, home)
     if at.progress.remaining == 0 or _enough_changed(at) or _runs_dry(at):
@@ -83,6 +86,13 @@ def _first_run(at: Standing, home: str) -> NextStep:
         return NextStep("Nothing is ranked yet", "Ask an admin to train a network; it finds the labels that look wrong.")
     words = f"It learns {count(at.samples)} labels, then says which of them look wrong. The “quick” recipe takes minutes, “default” longer."
     return NextStep("Train a network", words, (Action("Train", f"{home}/runs"),))
+
+
+def _early_review(at: Standing, home: str) -> NextStep:
+    step = review_step(at.progress, home)
+    epochs = f"{at.early_epochs} epoch{'' if at.early_epochs == 1 else 's'}"
+    more = "it gets better while the network learns on" if at.running else "the run did not finish, so it will not get better"
+    return NextStep(step.title, f"{step.words} This is an early ranking, made after {epochs}; {more}.", step.actions)
 
 
 def _after_review(at: Standing, home: str) -> NextStep:

@@ -165,19 +165,23 @@ def recipe_view(recipe: Recipe) -> RecipeView:
     """A recipe and what it does, in a line."""
     epochs = sum(phase.epochs for phase in recipe.phases)
     weighted = ", weighs the classes" if recipe.class_weights else ""
-    return RecipeView(recipe.name, f"{recipe.image_size} pixels, {epochs} epochs, {recipe.folds} folds for the ranking{weighted}")
+    return RecipeView(recipe.name, f"{recipe.image_size} pixels, {epochs} epochs{_folds(recipe.folds)}{weighted}")
+
+
+def _folds(folds: int) -> str:
+    return f", {folds} folds for the ranking" if folds else ""
 
 
 def _run_page(request: Request, session: Session, name: str, run: Run) -> RunPage:
     at = run_progress(session, run_id=run.id)
     finished = run.state == "finished"
     names = class_names(session, dataset_id=run.dataset_id)
-    losses = top_losses(session, run_id=run.id, limit=LOSSES_SHOWN) if finished else []
+    losses = top_losses(session, run_id=run.id, limit=LOSSES_SHOWN) if run.ranked_epochs else []
     ended = run.finished_at and run.started_at and (run.finished_at - run.started_at).total_seconds()
     asked = run.recipe
     return RunPage(
         **page_context(request, name), run=run, running=at if at.is_open else None, version=version_number(session, run),
-        recipe=RecipeView(asked["name"], f"{asked['image_size']} pixels, {asked['folds']} folds, batches of {asked['batch_size']}"),
+        recipe=RecipeView(asked["name"], f"{asked['image_size']} pixels{_folds(asked['folds'])}, batches of {asked['batch_size']}"),
         seconds=ended or None, evaluation=evaluate_run(session, run_id=run.id) if finished else None,
         charts=_charts(run, at.epochs), losses=tuple(_loss_view(sample, names) for sample in losses),
     )  # fmt: skip

@@ -1,0 +1,63 @@
+"""Training dynamics: what a network said of every image in every epoch, at no cost beside the training itself.
+
+A network that trains on wrong labels learns the right ones first and memorises the wrong ones later, so what it said
+along the way tells more than what it says in the end (Pleiss et al. 2020; Swayamdipta et al. 2020). An image of the
+training part is judged just before it is learnt from, augmented as it is then; one of the hold-out after the epoch.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from fastai.callback.core import Callback
+from numpy.typing import NDArray
+
+
+class Dynamics(Callback):  # type: ignore[misc]
+    """Writes one file per epoch into `folder`, before the epoch's checkpoint: an epoch that counts has its file."""
+
+    order = 60  # after the Recorder (50), before Watch (65)
+
+    def __init__(self, folder: Path, images: int, classes: int) -> None:
+        super().__init__()
+        self.folder, self.images, self.classes = folder, images, classes
+        self.past = 0  # finished epochs of earlier phases
+        self.rows: list[NDArray[np.int64]] = []
+        self.log_probs: list[torch.Tensor] = []
+
+    def before_epoch(self) -> None:  # noqa: D102
+        self.rows, self.log_probs = [], []
+
+    def after_pred(self) -> None:  # noqa: D102
+        if self.training and hasattr(self.learn, "mix_up"):
+            return  # of a mixture of two images, which says little of either
+        self.rows.append(self.dl.rows)
+        self.log_probs.append(torch.log_softmax(self.pred.detach().float(), dim=1).half())  # stays on the device
+
+    def after_epoch(self) -> None:  # noqa: D102
+        if not self.rows:  # an epoch that was done before a restart, or one of mixtures
+            return
+        table = np.full((self.images, self.classes), np.nan, np.float16)
+        table[np.concatenate(self.rows)] = torch.cat(self.log_probs).cpu().numpy()
+        write_epoch(self.folder, self.past + int(self.epoch) + 1, table)
+
+
+def write_epoch(folder: Path, epoch: int, log_probs: NDArray[np.float16]) -> None:
+    """Store what was said in `epoch` (from 1): natural log-probabilities (images, classes), NaN where nothing was."""
+    path = _path(folder, epoch)
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.save(file, log_probs)
+    partial.replace(path)
+
+
+def read_epochs(folder: Path, epochs: int) -> Iterator[NDArray[np.float16]]:
+    """What was said in each of the first `epochs` epochs, mapped from disk: (images, classes), NaN where nothing was."""
+    for epoch in range(1, epochs + 1):
+        if _path(folder, epoch).exists():
+            yield np.load(_path(folder, epoch), mmap_mode="r")
+
+
+def _path(folder: Path, epoch: int) -> Path:
+    return folder / f"epoch-{epoch:04d}.npy"

@@ -1,0 +1,63 @@
+"""The network: torchvision's ResNet34 under fastai's head, with a stem for large or for small images."""
+
+from typing import cast
+
+from fastai.vision.learner import create_vision_model
+from torch import nn
+from torchvision.models import resnet34
+from torchvision.models.resnet import BasicBlock
+
+from app.ml.parallel import Dropout
+from app.ml.recipes import Stem
+
+DROPOUT = 0.5  # any number but 0, for which fastai would leave the layers out; the recipe's comes afterwards
+
+
+def build_model(classes: int, stem: Stem = "plain") -> nn.Module:
+    """A network without a learner, for predictions; its weights mean nothing until they are loaded."""
+    model = cast("nn.Module", create_vision_model(resnet34, classes, pretrained=False, ps=DROPOUT))
+    set_stem(model, stem)
+    return model
+
+
+def set_stem(model: nn.Module, stem: Stem) -> None:
+    """Give a network with torchvision's stem, one 7x7 convolution of stride 2, the wanted one.
+
+    The deep stem is that of ResNet-D (He et al. 2019) with its first convolution at full resolution: an image of 48
+    pixels has few to spare. Measured on 48-pixel faces in equal epochs: four points fewer errors for 5 % more time.
+    """
+    if stem == "deep":
+        body = cast("nn.Sequential", cast("nn.Sequential", model)[0])
+        body[0] = nn.Sequential(*_layer(3, 32, 1), *_layer(32, 32, 2), _layer(32, 64, 1)[0])
+
+
+def stem_of(model: nn.Module) -> Stem:
+    """Which stem a network has."""
+    return "deep" if isinstance(cast("nn.Sequential", cast("nn.Sequential", model)[0])[0], nn.Sequential) else "plain"
+
+
+def set_dropout(model: nn.Module, dropout: float) -> None:
+    """The head's second dropout; the first is half of it, as in fastai."""
+    head = cast("nn.Sequential", cast("nn.Sequential", model)[1])
+    places = [place for place, module in enumerate(head) if isinstance(module, nn.Dropout)]
+    for place, p in zip(places, (dropout / 2, dropout), strict=True):
+        head[place] = Dropout(p)
+
+
+def calm(model: nn.Module) -> None:
+    """Let a new network begin as a nearly linear one that prefers no class; what is loaded afterwards overrides it.
+
+    Blocks that add nothing at first are torchvision's `zero_init_residual`, and a last layer of zeros makes the first
+    loss log(classes) instead of fastai's 2.5 and more. Measured on 600 drawn faces in 6 epochs: 80 % errors before.
+    """
+    for module in model.modules():
+        if isinstance(module, BasicBlock):
+            nn.init.zeros_(module.bn2.weight)
+    last = cast("nn.Sequential", cast("nn.Sequential", model)[1])[-1]
+    nn.init.zeros_(cast("nn.Linear", last).weight)
+
+
+def _layer(inputs: int, outputs: int, stride: int) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
+    return convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from app.ml import checkpoints
+from app.ml.dynamics import read_epochs, write_epoch
+from app.ml.scorer import predict_log_probs
+
+
+def test_every_epoch_says_something_of_every_image_that_was_used(trained):
+    folder = trained[0].folder
+    tables = list(read_epochs(folder, 3))
+    assert len(tables) == 3
+    for table in tables:
+        assert table.shape == (36, 3)
+        assert np.exp(table.astype(np.float32)).sum(axis=1) == pytest.approx(np.ones(36), abs=0.01)
+    assert not np.array_equal(tables[0], tables[1])
+
+
+def test_the_hold_out_is_judged_after_the_epoch_by_the_network_that_is_stored(trained, coloured):
+    last = list(read_epochs(trained[0].folder, 3))[-1]
+    held = np.arange(24, 36)
+    assert last[held] == pytest.approx(predict_log_probs(trained[0].folder, coloured[0], held), abs=0.05)
+
+
+def test_images_that_were_not_used_are_not_spoken_of(coloured, tmp_path):
+    from tests.ml.test_trainer import ONE_EPOCH, train_tiny
+
+    train_tiny(tmp_path, *coloured, train_index=np.arange(10), valid_index=np.arange(30, 36), recipe=ONE_EPOCH)
+    [table] = read_epochs(tmp_path, 1)
+    assert np.flatnonzero(~np.isnan(table[:, 0])).tolist() == [*range(10), *range(30, 36)]
+
+
+def test_mixtures_of_two_images_are_not_written_down(coloured, tmp_path):
+    from dataclasses import replace
+
+    from tests.ml.test_trainer import ONE_EPOCH, train_tiny
+
+    train_tiny(tmp_path, *coloured, recipe=replace(ONE_EPOCH, mixup=0.4))
+    [table] = read_epochs(tmp_path, 1)
+    assert np.flatnonzero(~np.isnan(table[:, 0])).tolist() == list(range(24, 36))
+    assert checkpoints.load(tmp_path).finished
+
+
+def test_epochs_that_are_missing_are_passed_over(tmp_path):
+    for epoch in (1, 3):
+        write_epoch(tmp_path, epoch, np.full((2, 2), -epoch, np.float16))
+    assert [float(table[0, 0]) for table in read_epochs(tmp_path, 4)] == [-1.0, -3.0]
