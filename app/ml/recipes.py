@@ -93,16 +93,23 @@ _QUICK = Recipe(
     rotate=0.0, zoom=0.0, shift=0.0, lighting=0.0,  # for the same reason; mirroring is left, because it is free
 )  # fmt: skip
 
-# Photographs and faces: main training and folds of 28,000 images take under an hour on two cores.
+# Tens of thousands of small images: 28,000 faces take half an hour on two idle cores.
 _DEFAULT = Recipe(
     name="default",
     image_size=48,  # what FER2013 has; 64 takes 1.7 times as long
-    batch_size=64,
-    # From random weights; 1.5e-3 had been measured as good, and the calmer start of the network bears a little more.
-    phases=(Phase(epochs=6, frozen=False, lr_min=2e-3, lr_max=2e-3),),
+    batch_size=128,  # as good as 64 per epoch, and the weights' share of the work halves: 210 images a second, not 145
+    # From random weights. Half and twice the rate were alike after two epochs.
+    phases=(Phase(epochs=18, frozen=False, lr_min=4e-3, lr_max=4e-3, warm_up=0.15),),
     # The relabelled few per cent are learnt in a few epochs at rates that forget nothing.
     fine_tune_phases=(Phase(epochs=3, frozen=False, lr_min=5e-5, lr_max=5e-4),),
-    dropout=0.3,  # between the quick recipe's and fastai's, as its number of epochs is
+    stem="deep",
+    early_size=32,  # an epoch takes half as long and teaches as much until about 42 % errors
+    early_epochs=8,
+    averaging=0.995,  # the last 200 batches, about an epoch of FER2013
+    mirror_judging=True,
+    label_smoothing=0.1,
+    weight_decay=0.05,
+    dropout=0.3,
 )
 
 # The paper: the head on a frozen body first, then everything at low rates, rare and hard classes weighing more.
@@ -124,12 +131,17 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (_QUICK, _DEFAUL
 
 
 def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
-    """The same recipe, its last phase (of either kind) `epochs` long; earlier phases stay. `epochs` is at least 1."""
+    """The same recipe, its last phase (of either kind) `epochs` long; earlier phases stay. `epochs` is at least 1.
+
+    The epochs with fewer pixels keep their share of all.
+    """
     if epochs < 1:
         raise ValueError(f"a training needs at least one epoch, not {epochs}")
     phases = (*recipe.phases[:-1], dataclasses.replace(recipe.phases[-1], epochs=epochs))
     tuned = (*recipe.fine_tune_phases[:-1], dataclasses.replace(recipe.fine_tune_phases[-1], epochs=epochs))
-    return dataclasses.replace(recipe, phases=phases, fine_tune_phases=tuned)
+    share = recipe.early_epochs / max(1, sum(phase.epochs for phase in recipe.phases))
+    early = int(share * sum(phase.epochs for phase in phases))
+    return dataclasses.replace(recipe, phases=phases, fine_tune_phases=tuned, early_epochs=early)
 
 
 def weights_by_position(recipe: Recipe, class_names: tuple[str, ...]) -> list[float] | None:

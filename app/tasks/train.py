@@ -48,7 +48,8 @@ class Plan:
     source: str
     names: tuple[str, ...]
     samples: VersionSamples
-    folds: np.ndarray  # (n,) the fold of a training sample, WHOLE for the hold-out
+    held_out: np.ndarray  # (n,) whether a sample is never trained on
+    folds: np.ndarray  # (n,) the fold of a sample; WHOLE for the hold-out, and for all where there are no folds
     recipe: Recipe
     start: StartFrom
     parent_run: int | None
@@ -65,10 +66,10 @@ class Plan:
 
     def train_index(self, fold: int) -> np.ndarray:
         """Rows that the fold's network trains on."""
-        return np.flatnonzero((self.folds != WHOLE) & (self.folds != fold))
+        return np.flatnonzero(~self.held_out & ((self.folds != fold) | (fold == WHOLE)))
 
-    def judged_index(self, fold: int) -> np.ndarray:
-        """Rows that the fold's network judges: its own fold, or the hold-out."""
+    def fold_index(self, fold: int) -> np.ndarray:
+        """Rows of a fold, which its network judges."""
         return np.flatnonzero(self.folds == fold)
 
     def folder_of(self, fold: int) -> Path:
@@ -119,7 +120,7 @@ def _train_and_rank(context: JobContext, plan: Plan) -> str:
     for fold in plan.networks:
         if not len(plan.train_index(fold)):
             raise Invalid(f"There are too few different training images for {plan.recipe.folds} folds; import more.")
-        if fold == WHOLE or len(plan.judged_index(fold)):
+        if fold == WHOLE or len(plan.fold_index(fold)):
             notes += context.step(f"train {_network(fold)}", partial(_train, context, plan, images, fold))
     context.step("rank", lambda: _rank(context, plan, images))
     return " ".join(dict.fromkeys(notes))
@@ -134,9 +135,9 @@ def _plan(context: JobContext, started: Run) -> Plan:
         parent = get_run(session, run_id=started.parent_id) if started.parent_id else None
         first = newest_finished(session, dataset_id=dataset.id) is None
     recipe = recipe_from_json(started.recipe)
-    folds = assign_folds(samples.sha256, folds=recipe.folds)
-    folds[np.isin(np.array(samples.splits), HOLD_OUT)] = WHOLE
-    if not (folds != WHOLE).any():
+    held_out = np.isin(np.array(samples.splits), HOLD_OUT)
+    folds = np.where(held_out, WHOLE, assign_folds(samples.sha256, folds=recipe.folds))
+    if held_out.all():
         raise Invalid("This data set has no training part; put images into a folder named train and import again.")
     parent_folder = settings.runs_dir / str(parent.id) if parent else None
     start = StartFrom.from_parent(parent_folder / _network(WHOLE)) if parent_folder else StartFrom.from_setting(started.weights)
@@ -146,6 +147,7 @@ def _plan(context: JobContext, started: Run) -> Plan:
         source=dataset.source,
         names=names,
         samples=samples,
+        held_out=held_out,
         folds=folds,
         recipe=recipe,
         start=start,
@@ -262,7 +264,7 @@ def _record(context: JobContext, plan: Plan, fold: int, epoch: int, metrics: Epo
 
 def _valid_index(plan: Plan, fold: int) -> np.ndarray:
     """The main network is watched on the hold-out; fold networks go unwatched, which saves their time."""
-    return plan.judged_index(WHOLE) if fold == WHOLE else np.empty(0, dtype=np.int64)
+    return np.flatnonzero(plan.held_out) if fold == WHOLE else np.empty(0, dtype=np.int64)
 
 
 def _position(plan: Plan, fold: int, progress: TrainingProgress) -> tuple[str, int, int]:
@@ -289,12 +291,10 @@ def _rank(context: JobContext, plan: Plan, images: np.memmap, *, early: int | No
             others.append(log_probs_of(session, run_id=plan.parent_run, sample_ids=plan.samples.sample_ids, classes=len(plan.names)))
     averaged = judgement(said, list(read_epochs(main, epochs)), others)
     for fold in range(plan.recipe.folds) if early is None else ():
-        index = plan.judged_index(fold)
+        index = plan.fold_index(fold)
         if len(index):
             averaged[index] = _judge(context, plan, images, fold, index)
-    hold_out = plan.judged_index(WHOLE)
-    shown = averaged.copy()
-    shown[hold_out] = said[hold_out]  # the error rate is that of the network itself
+    shown = np.where(plan.held_out[:, None], said, averaged)  # the error rate is that of the network itself
     rows = ranking_rows(
         plan.run_id,
         sample_ids=plan.samples.sample_ids,

@@ -1,13 +1,8 @@
-import warnings
-
 import numpy as np
 import pytest
 
 from app.ml.recipes import Phase, Recipe, StartFrom
-
-with warnings.catch_warnings():  # pytest makes errors of warnings, and fastai's import warns of a deprecated torch.jit
-    warnings.simplefilter("ignore")
-    import app.ml.trainer
+from app.ml.trainer import train
 
 NAMES = ("red", "green", "blue")
 TINY = Recipe(
@@ -45,7 +40,7 @@ def trained(coloured, tmp_path_factory):
     images, labels = coloured
     folder = tmp_path_factory.mktemp("trained")
     reports = []
-    outcome = app.ml.trainer.train(
+    outcome = train(
         images, labels, train_index=np.arange(24), valid_index=np.arange(24, 36), class_names=NAMES, recipe=TINY,
         start=StartFrom("none"), seed=3, folder=folder, on_progress=reports.append,
     )  # fmt: skip

@@ -39,6 +39,12 @@ def test_epochs_are_overridden_in_the_last_phase_only():
         with_epochs(RECIPES["paper"], 0)
 
 
+def test_epochs_with_fewer_pixels_keep_their_share():
+    recipe = RECIPES["default"]
+    assert (recipe.early_epochs, recipe.phases[-1].epochs) == (8, 18)
+    assert [with_epochs(recipe, epochs).early_epochs for epochs in (1, 2, 9, 18, 36)] == [0, 0, 4, 8, 16]
+
+
 def test_class_weights_follow_the_name_and_not_the_position():
     names = ("surprise", "angry", "fear", "happy", "neutral", "sad")
     weights = weights_by_position(RECIPES["paper"], names)

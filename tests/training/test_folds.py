@@ -3,7 +3,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.training.folds import assign_folds
+from app.training.folds import WHOLE, assign_folds
 
 digests = st.lists(st.binary(max_size=8).map(lambda b: hashlib.sha256(b).hexdigest()), min_size=1, max_size=50)
 
@@ -14,6 +14,10 @@ def test_copies_share_a_fold_and_a_fold_does_not_depend_on_the_others(sha256: li
     alone = [assign_folds([digest], folds=folds)[0] for digest in sha256]
     assert list(together) == alone
     assert set(together) <= set(range(folds))
+
+
+def test_without_folds_nothing_is_in_one() -> None:
+    assert list(assign_folds(["aa" * 32, "bb" * 32], folds=0)) == [WHOLE, WHOLE]
 
 
 def test_folds_are_about_equal() -> None:

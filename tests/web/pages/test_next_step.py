@@ -9,7 +9,7 @@ PROGRESS = ReviewProgress(label_issues=1480, remaining=1400, reviewed=80, found=
 PENDING = PendingChanges(relabelled=0, deleted=0, since_version=0, version=0, flows=())
 AT = Standing(
     dataset="faces", state="ready", samples=10_000, importing=False, has_run=True, running=False,
-    progress=PROGRESS, pending=PENDING, is_admin=True,
+    progress=PROGRESS, pending=PENDING, is_admin=True, early_epochs=None,
 )  # fmt: skip
 
 
@@ -61,3 +61,12 @@ def test_before_the_first_run_the_step_is_to_train_or_to_wait() -> None:
 def test_an_import_is_waited_for_or_repeated() -> None:
     assert next_step(replace(AT, importing=True)).actions == ()
     assert next_step(replace(AT, state="failed")).actions[0].url == "/d/faces/import/repeat"
+
+
+def test_an_early_ranking_can_be_reviewed_and_is_called_early() -> None:
+    early = replace(AT, has_run=False, running=True, early_epochs=2)
+    step = next_step(early)
+    assert step.actions[0].url == "/d/faces/review"
+    assert step.words.endswith("This is an early ranking, made after 2 epochs; it gets better while the network learns on.")
+    assert "will not get better" in next_step(replace(early, running=False)).words
+    assert next_step(replace(early, progress=replace(PROGRESS, remaining=0))).actions == ()

@@ -1,0 +1,163 @@
+"""The training job, with real trainings of a few tiny images."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from app.datasets.versions import latest_version
+from app.db import Database
+from app.errors import Cancelled
+from app.jobs.engine import JobContext
+from app.jobs.models import Job
+from app.ml.recipes import RECIPES, Phase, Recipe
+from app.ranking.models import Prediction, StagedPrediction
+from app.settings import Settings
+from app.tasks import train
+from app.tasks.train import is_early
+from app.training.models import Run
+from app.training.runs import get_run, newest_ranked, request_run
+from tests.factories import import_folder, write_images
+
+TINY = replace(
+    RECIPES["quick"], image_size=32, batch_size=8,
+    phases=(Phase(epochs=3, frozen=False, lr_min=2e-3, lr_max=2e-3),),
+    fine_tune_phases=(Phase(epochs=1, frozen=False, lr_min=1e-3, lr_max=1e-3),),
+)  # fmt: skip
+
+
+class Context(JobContext):
+    """Steps run at once; `after` sees every report."""
+
+    after: Callable[[str], None] = staticmethod(lambda _: None)
+
+    def report(self, stage: str, done: int, total: int, *, force: bool = False) -> None:
+        self.after(stage)
+
+    def step(self, name: str, function: Callable[[], Any]) -> Any:
+        return function()
+
+
+@pytest.fixture
+def database(sqlite_url: str) -> Iterator[Database]:
+    """SQLite alone: what a ranking does to either database is tested without trainings."""
+    opened = Database(sqlite_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def dataset(database: Database, tmp_path: Path) -> int:
+    return import_folder(database, write_images(tmp_path / "images", per_class=8))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data", worker_threads=1, _env_file=None)
+
+
+def ask(database: Database, dataset_id: int, recipe: Recipe, parent_id: int | None = None) -> int:
+    with database.write() as session:
+        version = latest_version(session, dataset_id=dataset_id)
+        return request_run(
+            session, dataset_id=dataset_id, version_id=version.id, recipe=recipe, weights="none", parent_id=parent_id, seed=1, user_id=None
+        ).id
+
+
+def context_of(database: Database, settings: Settings, run_id: int) -> Context:
+    with database.read() as session:
+        job = session.get_one(Job, get_run(session, run_id=run_id).job_id)
+    return Context(job=job, database=database, settings=settings)
+
+
+def ranked(database: Database, run_id: int) -> dict[int, Prediction]:
+    with database.read() as session:
+        return {prediction.sample_id: prediction for prediction in session.scalars(select(Prediction).where(Prediction.run_id == run_id))}
+
+
+def test_a_first_training_can_be_reviewed_before_it_is_done(database: Database, settings: Settings, dataset: int) -> None:
+    run_id = ask(database, dataset, TINY)
+    context, seen = context_of(database, settings, run_id), []
+
+    def look(stage: str) -> None:
+        with database.read() as session:
+            run = newest_ranked(session, dataset_id=dataset)
+            if run:
+                seen.append((run.state, run.ranked_epochs, len(ranked(database, run.id))))
+
+    context.after = look
+    train.run(context)
+    assert seen[0] == ("running", 2, 30)
+    with database.read() as session:
+        run = newest_ranked(session, dataset_id=dataset)
+        assert (run.state, run.ranked_epochs) == ("finished", 3)
+        assert session.scalar(select(func.count()).select_from(StagedPrediction)) == 0
+    found = ranked(database, run_id)
+    assert sorted(prediction.rank for prediction in found.values()) == list(range(1, 31))
+    by_rank = sorted(found.values(), key=lambda prediction: prediction.rank)
+    assert [p.label_quality for p in by_rank] == sorted(p.label_quality for p in by_rank)
+
+
+def test_a_run_that_is_cancelled_leaves_its_early_ranking(database: Database, settings: Settings, dataset: int) -> None:
+    run_id = ask(database, dataset, TINY)
+    context = context_of(database, settings, run_id)
+
+    def stop(stage: str) -> None:
+        if "epoch 3" in stage:
+            context._stop = True
+
+    context.after = stop
+    with pytest.raises(Cancelled):
+        train.run(context)
+    with database.read() as session:
+        run = newest_ranked(session, dataset_id=dataset)
+        assert (run.id, run.state, run.ranked_epochs) == (run_id, "cancelled", 2)
+    assert len(ranked(database, run_id)) == 30
+
+
+def test_a_retrain_shows_nothing_before_it_is_done_and_remembers_what_its_parent_said(
+    database: Database, settings: Settings, dataset: int
+) -> None:
+    parent_id = ask(database, dataset, TINY)
+    train.run(context_of(database, settings, parent_id))
+    child_id = ask(database, dataset, TINY, parent_id)
+    context, states = context_of(database, settings, child_id), set()
+
+    def look(stage: str) -> None:
+        with database.read() as session:
+            states.add((newest_ranked(session, dataset_id=dataset).id, session.get_one(Run, child_id).ranked_epochs))
+
+    context.after = look
+    train.run(context)
+    assert states == {(parent_id, None)}
+    with database.read() as session:
+        assert newest_ranked(session, dataset_id=dataset).id == child_id
+    assert len(ranked(database, child_id)) == 30
+
+
+def test_with_folds_every_training_image_is_judged_by_a_network_that_never_saw_it(
+    database: Database, settings: Settings, dataset: int
+) -> None:
+    run_id = ask(database, dataset, replace(TINY, folds=2, phases=(replace(TINY.phases[0], epochs=1),)))
+    train.run(context_of(database, settings, run_id))
+    folds = [prediction.fold for prediction in ranked(database, run_id).values()]
+    assert folds.count(-1) == 6  # the validation part
+    assert set(folds) == {-1, 0, 1}
+    for fold in (0, 1):
+        assert (settings.runs_dir / str(run_id) / f"fold-{fold}" / "model.safetensors").exists()
+
+
+def test_probabilities_of_every_image_add_up(database: Database, settings: Settings, dataset: int) -> None:
+    run_id = ask(database, dataset, replace(TINY, phases=(replace(TINY.phases[0], epochs=1),)))
+    train.run(context_of(database, settings, run_id))
+    for prediction in ranked(database, run_id).values():
+        assert np.sum(prediction.probabilities) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(("epochs", "early"), [(1, []), (2, []), (3, [2]), (18, [2, 4, 8, 16])])
+def test_early_rankings_come_after_twice_as_many_epochs_each(epochs: int, early: list[int]) -> None:
+    assert [epoch for epoch in range(1, epochs + 1) if is_early(epoch, epochs)] == early
