@@ -74,7 +74,7 @@ def build_learner(
         ps=DROPOUT,
         path=folder,
         wd=recipe.weight_decay,
-        loss_func=_loss(recipe, class_names),
+        loss_func=_loss(recipe, class_names, np.bincount(labels[train_index], minlength=len(class_names)).tolist()),
         opt_func=_optimiser(device),
         metrics=error_rate,
     )
@@ -101,8 +101,8 @@ def build_learner(
     return Built(learner, normalisation, start.kind != "none", averaged, stem_of(learner.model), note)
 
 
-def _loss(recipe: Recipe, class_names: tuple[str, ...]) -> CrossEntropyLossFlat:
-    weights = weights_by_position(recipe, class_names)
+def _loss(recipe: Recipe, class_names: tuple[str, ...], counts: list[int]) -> CrossEntropyLossFlat:
+    weights = weights_by_position(recipe, class_names, counts)
     return CrossEntropyLossFlat(weight=None if weights is None else torch.tensor(weights), label_smoothing=recipe.label_smoothing)
 
 

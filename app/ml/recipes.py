@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -39,7 +39,8 @@ class Recipe:
     phases: tuple[Phase, ...]
     fine_tune_phases: tuple[Phase, ...]
     folds: int = 0  # networks trained beside the main one for out-of-sample predictions of the training part
-    class_weights: tuple[tuple[str, float], ...] | None = None  # by class name; None weighs all classes alike
+    # in the loss: by class name, `frequency` for rare classes weighing more, None for all alike
+    class_weights: tuple[tuple[str, float], ...] | Literal["frequency"] | None = None
     label_smoothing: float = 0.0
     mixup: float = 0.0  # alpha of mixup's beta distribution; 0 is none
     weight_decay: float = 0.01  # fastai's default
@@ -144,13 +145,17 @@ def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
     return dataclasses.replace(recipe, phases=phases, fine_tune_phases=tuned, early_epochs=early)
 
 
-def weights_by_position(recipe: Recipe, class_names: tuple[str, ...]) -> list[float] | None:
+def weights_by_position(recipe: Recipe, class_names: tuple[str, ...], counts: Sequence[int]) -> list[float] | None:
     """The weight of each class in the loss, by position, scaled to a mean of 1; None when all weigh alike.
 
-    A class that the recipe does not name gets the mean of those it names and the data set has.
+    A class that the recipe does not name gets the mean of those it names and the data set has. By frequency, a class
+    weighs as much as 1 / `counts`, the number of its training images; one without any counts as one image.
     """
     if recipe.class_weights is None:
         return None
+    if recipe.class_weights == "frequency":
+        weights = [1 / max(1, count) for count in counts]
+        return [weight * len(weights) / sum(weights) for weight in weights]
     table = {name.casefold(): weight for name, weight in recipe.class_weights}
     named = [table[name.casefold()] for name in class_names if name.casefold() in table]
     if not named:
@@ -174,7 +179,7 @@ def recipe_from_json(text: str | Mapping[str, Any]) -> Recipe:
     try:
         for key in ("phases", "fine_tune_phases"):
             data[key] = tuple(Phase(**phase) for phase in data[key])
-        if data.get("class_weights") is not None:
+        if data.get("class_weights") not in (None, "frequency"):
             data["class_weights"] = tuple((str(name), float(weight)) for name, weight in data["class_weights"])
         return Recipe(**data)
     except (KeyError, TypeError) as error:

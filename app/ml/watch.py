@@ -30,14 +30,10 @@ class TrainingProgress:
     epochs: int
     batch: int
     batches: int
+    fraction: float  # finished share of the work, 0 to 1; epochs with fewer pixels count less
     loss: float | None  # smoothed training loss; None before the first batch
     history: tuple[EpochMetrics, ...]  # the finished epochs
     notes: tuple[str, ...]
-
-    @property
-    def fraction(self) -> float:
-        """Finished share of all batches, 0 to 1."""
-        return min(1.0, (self.epoch - 1 + self.batch / max(1, self.batches)) / self.epochs)
 
 
 class Watch(Callback):  # type: ignore[misc]
@@ -80,10 +76,8 @@ class Watch(Callback):  # type: ignore[misc]
         epoch = self.past + int(self.epoch)
         torch.manual_seed(self.checkpoint.seed * 10_007 + epoch)
         self.dls.train.epoch = epoch
-        recipe = self.checkpoint.recipe
-        early = recipe.early_size and epoch < recipe.early_epochs and not self.built.body_has_weights
         for loader in self.dls.loaders:
-            loader.size = recipe.early_size if early else recipe.image_size
+            loader.size = self._size(epoch)
         self.started = time.monotonic()
         self.loss_sum, self.seen = torch.zeros((), device=self.dls.device), 0
 
@@ -136,13 +130,21 @@ class Watch(Callback):  # type: ignore[misc]
         losses = [e.valid_loss for e in history if e.phase == self.number and e.valid_loss is not None]
         return 0 < patience < len(losses) and min(losses[:-patience]) <= min(losses[-patience:])
 
+    def _size(self, epoch: int) -> int:
+        """Pixels of the images in an epoch, counted from 0 over all phases."""
+        recipe = self.checkpoint.recipe
+        early = epoch < recipe.early_epochs and not self.built.body_has_weights
+        return recipe.early_size if early and recipe.early_size else recipe.image_size
+
     def _report(self, batch: int) -> None:
         self.reported = time.monotonic()
         loss = float(self.recorder.smooth_loss.value)
+        now, epochs = self.past + int(self.epoch), sum(phase.epochs for phase in self.phases)
+        work = [self._size(epoch) ** 2 for epoch in range(epochs)]
+        fraction = (sum(work[:now]) + work[now] * batch / max(1, len(self.dls.train))) / sum(work)
         progress = TrainingProgress(
-            phase=self.number, phases=len(self.phases), epoch=self.past + int(self.epoch) + 1,
-            epochs=sum(phase.epochs for phase in self.phases), batch=batch, batches=len(self.dls.train), loss=loss,
-            history=self.checkpoint.history, notes=self.checkpoint.notes,
+            phase=self.number, phases=len(self.phases), epoch=now + 1, epochs=epochs, batch=batch, batches=len(self.dls.train),
+            fraction=min(1.0, fraction), loss=loss, history=self.checkpoint.history, notes=self.checkpoint.notes,
         )  # fmt: skip
         try:
             self.report(progress)

@@ -47,15 +47,23 @@ def test_epochs_with_fewer_pixels_keep_their_share():
 
 def test_class_weights_follow_the_name_and_not_the_position():
     names = ("surprise", "angry", "fear", "happy", "neutral", "sad")
-    weights = weights_by_position(RECIPES["paper"], names)
+    weights = weights_by_position(RECIPES["paper"], names, [1] * 6)
     assert sum(weights) == pytest.approx(len(names))
     assert [weight / sum(weights) for weight in weights] == pytest.approx([0.20, 0.10, 0.30, 0.05, 0.15, 0.20])
 
 
 def test_a_class_without_a_weight_gets_the_mean():
-    weights = weights_by_position(RECIPES["paper"], ("happy", "contempt", "sad"))
+    weights = weights_by_position(RECIPES["paper"], ("happy", "contempt", "sad"), [1, 1, 1])
     assert weights[1] == pytest.approx((weights[0] + weights[2]) / 2)
-    assert weights_by_position(RECIPES["paper"], ("cat", "dog")) is None
+    assert weights_by_position(RECIPES["paper"], ("cat", "dog"), [1, 1]) is None
+
+
+def test_by_frequency_a_class_of_half_the_images_weighs_twice_as_much():
+    recipe = dataclasses.replace(RECIPES["default"], class_weights="frequency")
+    weights = weights_by_position(recipe, ("a", "b", "c"), [100, 50, 0])
+    assert weights[1] == pytest.approx(2 * weights[0])
+    assert sum(weights) == pytest.approx(3)
+    assert recipe_from_json(to_json(recipe)) == recipe
 
 
 def test_a_start_is_read_from_its_setting():

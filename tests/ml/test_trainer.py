@@ -146,6 +146,17 @@ def test_every_part_of_a_recipe_is_used(coloured, tmp_path):
     assert checkpoints.load(tmp_path).recipe == recipe
 
 
+def test_rare_classes_can_weigh_more(coloured, tmp_path):
+    images, labels = coloured
+    rare = np.concatenate([np.flatnonzero(labels[:24] == 0)[:2], np.flatnonzero(labels[:24] != 0)])
+    recipe = replace(ONE_EPOCH, class_weights="frequency")
+    plain, weighted = (
+        train_tiny(tmp_path / name, images, labels, train_index=rare, recipe=chosen).history[0]
+        for name, chosen in (("plain", ONE_EPOCH), ("weighted", recipe))
+    )
+    assert plain.train_loss != weighted.train_loss
+
+
 def test_small_images_get_a_deep_stem_and_fewer_pixels_first(coloured, tmp_path):
     recipe = replace(TINY, stem="deep", early_size=16, early_epochs=2)
     sizes = []
