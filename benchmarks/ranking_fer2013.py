@@ -29,7 +29,7 @@ from app.ml.images import prepare_images
 from app.ml.recipes import RECIPES, StartFrom, with_epochs
 from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
-from app.ranking.scoring import area_under_margin, judgement, label_quality, score
+from app.ranking.scoring import area_under_margin, default_quality, mean_margin, score
 from app.storage import open_source
 from app.training.evaluation import calibration_error, fit_temperature, tempered
 
@@ -90,7 +90,7 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
     final = predict_log_probs(folder, images, np.arange(len(paths)))
     epochs = list(read_epochs(folder, recipe.phases[-1].epochs))
     seconds = time.monotonic() - started
-    ours = 1 - label_quality(judgement(final, epochs), labels)
+    ours = 1 - default_quality(final, epochs, labels)
     held, given = final[valid_index], labels[valid_index]
     asked = known[valid_index] & np.isin([answers.get(paths[i], "") for i in valid_index], CLASSES)
     crowd = np.array([CLASSES.index(answers[paths[i]]) for i in valid_index[asked]])
@@ -105,7 +105,9 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
     yield f"  toploss, all images           {figures(ours[known], wrong[known])}"
     part = train_index[known[train_index]]
     yield f"  toploss, training part        {figures(ours[part], wrong[part])}"
-    yield f"  its margin along the training {figures(-area_under_margin(epochs, labels)[part], wrong[part])}"
+    along = mean_margin([(epoch, 1.0) for epoch in epochs], labels)
+    yield f"  without its class's doubt     {figures(-along[part], wrong[part])}"
+    yield f"  area under the margin         {figures(-area_under_margin(epochs, labels)[part], wrong[part])}"
     yield f"  fastai's cleaner              {figures(score(final[part], labels[part]).loss, wrong[part])}"
     if options.folds:
         halves = np.random.default_rng(seed).permutation(len(train_index)) % 2

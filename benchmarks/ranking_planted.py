@@ -25,7 +25,7 @@ from app.ml.images import decode_square
 from app.ml.recipes import RECIPES, Recipe, StartFrom
 from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
-from app.ranking.scoring import judgement, label_quality, score
+from app.ranking.scoring import default_quality, score
 
 Data = tuple[np.ndarray, np.ndarray, Recipe]  # images, true class positions, how to train on them
 
@@ -71,9 +71,9 @@ def measure(data: Data, labels: np.ndarray, seed: int) -> tuple[float, float]:
             seed=seed, folder=Path(folder),
         )  # fmt: skip
         final = predict_log_probs(outcome.folder, images, everything)
-        judged = judgement(final, list(read_epochs(outcome.folder, len(outcome.history))))
+        quality = default_quality(final, list(read_epochs(outcome.folder, len(outcome.history))), labels)
     wrong = labels != true
-    ours = average_precision_score(wrong, -label_quality(judged, labels))
+    ours = average_precision_score(wrong, -quality)
     return float(ours), float(average_precision_score(wrong, score(final, labels).loss))
 
 

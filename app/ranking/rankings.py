@@ -47,14 +47,14 @@ def ranking_rows(
     labels: Ints,
     log_probs: Floats,
     folds: Ints,
-    averaged: Floats | None = None,
+    quality: Floats | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The rows of a run's ranking: (n,) ids, labels and folds, (n, classes) log-probabilities.
 
-    `averaged`: those that the label quality is taken from where they are others.
+    The label `quality` (n,) orders them; left out, it is that of these log-probabilities.
     """
     scores = score(log_probs, labels)
-    quality = label_quality(log_probs if averaged is None else averaged, labels)
+    quality = label_quality(log_probs, labels) if quality is None else quality
     places = ranks(-quality, paths)
     probabilities = np.exp(log_probs)
     for i in range(len(sample_ids)):

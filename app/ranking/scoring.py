@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Tables = Iterable[NDArray[np.floating[Any]]]  # log-probabilities (n, classes) of several epochs or networks, NaN where not seen
+Table = NDArray[np.floating[Any]]  # log-probabilities (n, classes), NaN where a sample was not looked at
 Ints = NDArray[np.int64]
 
 
@@ -54,7 +54,7 @@ def label_quality(log_probs: Floats, labels: Ints) -> Floats:
     return quality
 
 
-def area_under_margin(epochs: Tables, labels: Ints) -> Floats:
+def area_under_margin(epochs: Iterable[Table], labels: Ints) -> Floats:
     """Mean along the training of the logit of the label minus the largest other logit (n,); AUM of Pleiss et al. 2020.
 
     `epochs` yields the log-probabilities of each epoch, NaN where a sample was not looked at; their differences are
@@ -70,7 +70,7 @@ def area_under_margin(epochs: Tables, labels: Ints) -> Floats:
         return (total / seen).astype(np.float32)
 
 
-def mean_loss(epochs: Tables, labels: Ints) -> Floats:
+def mean_loss(epochs: Iterable[Table], labels: Ints) -> Floats:
     """Loss averaged along the training (n,), nats. `epochs` as for `area_under_margin`."""
     total, seen, rows = np.zeros(len(labels)), np.zeros(len(labels)), np.arange(len(labels))
     for log_probs in epochs:
@@ -81,7 +81,7 @@ def mean_loss(epochs: Tables, labels: Ints) -> Floats:
         return (total / seen).astype(np.float32)
 
 
-def mean_log_probs(tables: Tables) -> Floats:
+def mean_log_probs(tables: Iterable[Table]) -> Floats:
     """Logarithm of the probabilities averaged over several tables (n, classes), NaN rows left out; NaN where all are."""
     total: NDArray[np.float64] | None = None
     seen: NDArray[np.int64] | None = None
@@ -97,15 +97,42 @@ def mean_log_probs(tables: Tables) -> Floats:
         return np.log(total / seen[:, None]).astype(np.float32)
 
 
-def judgement(final: Floats, epochs: Sequence[NDArray[np.floating[Any]]], others: Sequence[Floats] = ()) -> Floats:
-    """What the default ranking goes by: log-probabilities (n, classes), of which the label quality is taken.
+def default_quality(final: Floats, epochs: Sequence[Table], labels: Ints, others: Sequence[tuple[Table, float]] = ()) -> Floats:
+    """What the default ranking goes by (n,), 0…1, low for a suspicious label. Arguments as for `default_margin`."""
+    return quality_by_class(default_margin(final, epochs, labels, others), labels)
 
-    Half is what the network says in the end, half what it said along the training, without the first quarter of the
-    `epochs`, in which it knew little: the end knows more, the way there had not memorised the wrong labels yet. Tables
-    of `others`, such as a parent run's, count as much as each half. Measured in docs/results.md.
+
+def default_margin(final: Floats, epochs: Sequence[Table], labels: Ints, others: Sequence[tuple[Table, float]] = ()) -> Floats:
+    """Normalized margin averaged over what a network said along its training and in the end (n,), -1…1.
+
+    The first quarter of its `epochs`, in which it knew little, is left out, and `final` counts as three epochs; `others`
+    are more tables, and how many epochs each counts as. Measured in docs/decisions/0006.
     """
-    along = epochs[len(epochs) // 4 :]
-    return mean_log_probs([final, *([mean_log_probs(along)] if along else []), *others])
+    return mean_margin([*((epoch, 1.0) for epoch in epochs[len(epochs) // 4 :]), (final, _FINAL), *others], labels)
+
+
+def mean_margin(tables: Iterable[tuple[Table, float]], labels: Ints) -> Floats:
+    """Normalized margin averaged over tables by their weights (n,); NaN rows are left out, NaN where all are."""
+    total, weights = np.zeros(len(labels)), np.zeros(len(labels))
+    for log_probs, weight in tables:
+        margin = normalized_margin(np.asarray(log_probs, np.float32), labels)
+        there = ~np.isnan(margin)
+        total[there] += weight * margin[there]
+        weights += weight * there
+    with np.errstate(invalid="ignore"):
+        return (total / weights).astype(np.float32)
+
+
+def quality_by_class(margins: Floats, labels: Ints, share: float = 0.5) -> Floats:
+    """Each margin plus `share` of the mean margin of all samples with its label, brought to 0…1 (n,).
+
+    Annotators are not equally wrong about all classes. Where a network doubts a label in most of its images, one more
+    doubt weighs more than where it believes nearly all of them.
+    """
+    classes = int(labels.max(initial=0)) + 1
+    means = np.bincount(labels, margins, classes) / np.maximum(np.bincount(labels, minlength=classes), 1)
+    quality: Floats = (((margins + share * means[labels]) / (1 + share) + 1) / 2).astype(np.float32)
+    return quality
 
 
 def neighbour_agreement(embeddings: Floats, labels: Ints, *, neighbours: int = 10) -> Floats:
@@ -144,4 +171,5 @@ def _own_and_other(log_probs: Floats, labels: Ints) -> tuple[Floats, Floats]:
     return log_probs[rows, labels], others.max(axis=1)
 
 
+_FINAL = 3.0  # epochs that the word in the end counts as; between 1 and 4 it makes no difference to long trainings
 _BLOCK = 1024  # samples whose neighbours are sought at once: 4 KB of closeness per sample of the set

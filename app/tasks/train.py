@@ -30,7 +30,7 @@ from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
 from app.ml.watch import TrainingProgress
 from app.ranking.rankings import log_probs_of, ranking_rows, store_ranking
-from app.ranking.scoring import judgement
+from app.ranking.scoring import default_margin, mean_log_probs, normalized_margin, quality_by_class
 from app.storage import open_source
 from app.training.folds import WHOLE, assign_folds
 from app.training.models import Epoch, Run
@@ -285,26 +285,39 @@ def _rank(context: JobContext, plan: Plan, images: np.memmap, *, early: int | No
     main = plan.folder_of(WHOLE)
     epochs = early or len(load_checkpoint(main).history)
     said = _judge(context, plan, images, WHOLE, np.arange(n))
-    others = []
-    if plan.parent_run is not None:
-        with context.database.read() as session:
-            others.append(log_probs_of(session, run_id=plan.parent_run, sample_ids=plan.samples.sample_ids, classes=len(plan.names)))
-    averaged = judgement(said, list(read_epochs(main, epochs)), others)
+    along = list(read_epochs(main, epochs))
+    others = _parents_word(context, plan)
+    margins = default_margin(said, along, plan.samples.labels, others)
+    shown = mean_log_probs([said, *along[len(along) // 4 :]])
     for fold in range(plan.recipe.folds) if early is None else ():
         index = plan.fold_index(fold)
         if len(index):
-            averaged[index] = _judge(context, plan, images, fold, index)
-    shown = np.where(plan.held_out[:, None], said, averaged)  # the error rate is that of the network itself
+            shown[index] = _judge(context, plan, images, fold, index)
+            margins[index] = normalized_margin(shown[index], plan.samples.labels[index])
+    shown[plan.held_out] = said[plan.held_out]  # the error rate is that of the network itself
     rows = ranking_rows(
         plan.run_id,
         sample_ids=plan.samples.sample_ids,
         paths=plan.samples.paths,
         labels=plan.samples.labels,
         log_probs=shown,
-        averaged=averaged,
+        quality=quality_by_class(margins, plan.samples.labels),
         folds=plan.folds,
     )
     store_ranking(context.database, run_id=plan.run_id, rows=rows, epochs=epochs)
+
+
+def _parents_word(context: JobContext, plan: Plan) -> list[tuple[np.ndarray, float]]:
+    """What the parent run said, and the number of epochs it counts as.
+
+    The child begins with a network that has seen the labels many times already, so its own few epochs say less.
+    """
+    if plan.parent_run is None:
+        return []
+    with context.database.read() as session:
+        epochs = get_run(session, run_id=plan.parent_run).ranked_epochs or 1
+        said = log_probs_of(session, run_id=plan.parent_run, sample_ids=plan.samples.sample_ids, classes=len(plan.names))
+    return [(said, float(epochs))]
 
 
 def _judge(context: JobContext, plan: Plan, images: np.memmap, fold: int, index: np.ndarray) -> np.ndarray:

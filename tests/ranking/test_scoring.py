@@ -10,11 +10,13 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from app.ranking.scoring import (
     area_under_margin,
+    default_margin,
     label_quality,
     mean_log_probs,
     mean_loss,
     neighbour_agreement,
     normalized_margin,
+    quality_by_class,
     ranks,
     score,
 )
@@ -109,6 +111,28 @@ def test_averages_do_not_depend_on_the_order_of_the_epochs(case: tuple[list[np.n
     random.shuffle(shuffled)
     assert np.allclose(area_under_margin(epochs, labels), area_under_margin(shuffled, labels), atol=1e-4)
     assert np.allclose(mean_log_probs(epochs), mean_log_probs(shuffled), atol=1e-4)
+
+
+@given(trainings())
+def test_the_default_counts_the_end_as_three_epochs_and_leaves_the_first_quarter_out(case: tuple[list[np.ndarray], np.ndarray]) -> None:
+    epochs, labels = case
+    final = np.nan_to_num(epochs[-1], nan=-1.0)
+    kept = [*epochs[len(epochs) // 4 :], final, final, final]
+    margins = np.array([normalized_margin(table, labels) for table in kept])
+    assert default_margin(final, epochs, labels) == pytest.approx(np.nanmean(margins, axis=0), abs=1e-4)
+    assert default_margin(final, [], labels) == pytest.approx(normalized_margin(final, labels), abs=1e-6)
+
+
+def test_the_same_margin_is_more_suspicious_in_a_class_that_is_doubted_as_a_whole() -> None:
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    margins = np.array([0.1, -0.8, -0.6, 0.1, 0.9, 0.8], np.float32)
+    quality = quality_by_class(margins, labels)
+    assert quality[0] < quality[3]
+    assert ((quality >= 0) & (quality <= 1)).all()
+    for label in (0, 1):
+        mine = labels == label
+        assert (quality[mine].argsort() == margins[mine].argsort()).all()
+    assert quality_by_class(margins, labels, share=0) == pytest.approx((margins + 1) / 2)
 
 
 def test_a_sample_that_no_epoch_saw_has_no_score() -> None:
