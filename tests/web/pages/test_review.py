@@ -173,7 +173,7 @@ def test_a_data_set_without_a_ranking_teaches(browser_of: dict[str, TestClient],
     from app.training.models import Run
 
     with database.write() as session:
-        session.query(Run).update({"state": "failed"})
+        session.query(Run).update({"state": "failed", "ranked_epochs": None})
     assert "Nothing is ranked yet" in browser_of["ada"].get(URL).text
 
 
