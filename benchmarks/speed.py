@@ -91,7 +91,8 @@ def main() -> None:
     keep_freed_memory()
     files, n = encoded(options.images), options.images
     labels = np.arange(n) % 6
-    recipe = replace(RECIPES["default"], phases=(Phase(1, frozen=False, lr_min=1e-3, lr_max=1e-3),), early_epochs=0)
+    phases = (Phase(1, frozen=False, lr_min=1e-3, lr_max=1e-3),)
+    recipe = replace(RECIPES["default"], phases=phases, stem="plain", averaging=0.0, early_epochs=0)  # fastai's network
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         plain = seconds(lambda: plain_prepare(files))

@@ -81,7 +81,10 @@ def decode_square(data: bytes, size: int) -> np.ndarray:
     with Image.open(io.BytesIO(data)) as image:
         image.draft(None, (2 * size, 2 * size))  # big JPEGs decode at a fraction of their size
         upright = ImageOps.exif_transpose(image)
-        return np.asarray(ImageOps.fit(_to_rgb(upright), (size, size), Image.Resampling.BILINEAR), dtype=np.uint8)
+        picture = _to_rgb(upright)
+        if picture.size != (size, size):
+            picture = ImageOps.fit(picture, (size, size), Image.Resampling.BILINEAR)
+        return np.asarray(picture, dtype=np.uint8)
 
 
 def _decode(read: Callable[[int], bytes], position: int, size: int) -> np.ndarray | ImageUnreadable:
