@@ -29,7 +29,8 @@ from app.ml.images import prepare_images
 from app.ml.recipes import RECIPES, StartFrom, with_epochs
 from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
-from app.ranking.scoring import area_under_margin, default_quality, mean_margin, score
+from app.ranking.quality import judge_labels
+from app.ranking.scoring import area_under_margin, mean_margin, score
 from app.storage import open_source
 from app.training.evaluation import calibration_error, fit_temperature, tempered
 
@@ -90,7 +91,7 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
     final = predict_log_probs(folder, images, np.arange(len(paths)))
     epochs = list(read_epochs(folder, recipe.phases[-1].epochs))
     seconds = time.monotonic() - started
-    ours = 1 - default_quality(final, epochs, labels)
+    ours = 1 - judge_labels(final, epochs, labels).quality
     held, given = final[valid_index], labels[valid_index]
     asked = known[valid_index] & np.isin([answers.get(paths[i], "") for i in valid_index], CLASSES)
     crowd = np.array([CLASSES.index(answers[paths[i]]) for i in valid_index[asked]])
@@ -106,7 +107,7 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
     part = train_index[known[train_index]]
     yield f"  toploss, training part        {figures(ours[part], wrong[part])}"
     along = mean_margin([(epoch, 1.0) for epoch in epochs], labels)
-    yield f"  without its class's doubt     {figures(-along[part], wrong[part])}"
+    yield f"  margin along the training     {figures(-along[part], wrong[part])}"
     yield f"  area under the margin         {figures(-area_under_margin(epochs, labels)[part], wrong[part])}"
     yield f"  fastai's cleaner              {figures(score(final[part], labels[part]).loss, wrong[part])}"
     if options.folds:

@@ -25,7 +25,8 @@ from app.ml.images import decode_square
 from app.ml.recipes import RECIPES, Recipe, StartFrom
 from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
-from app.ranking.scoring import default_quality, score
+from app.ranking.quality import judge_labels
+from app.ranking.scoring import score
 
 Data = tuple[np.ndarray, np.ndarray, Recipe]  # images, true class positions, how to train on them
 
@@ -71,7 +72,7 @@ def measure(data: Data, labels: np.ndarray, seed: int) -> tuple[float, float]:
             seed=seed, folder=Path(folder),
         )  # fmt: skip
         final = predict_log_probs(outcome.folder, images, everything)
-        quality = default_quality(final, list(read_epochs(outcome.folder, len(outcome.history))), labels)
+        quality = judge_labels(final, list(read_epochs(outcome.folder, len(outcome.history))), labels).quality
     wrong = labels != true
     ours = average_precision_score(wrong, -quality)
     return float(ours), float(average_precision_score(wrong, score(final, labels).loss))

@@ -141,8 +141,8 @@ def load_weights(folder: Path, checkpoint: Checkpoint) -> dict[str, torch.Tensor
 
 
 def load_model(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module) -> None:
-    """Fill `model` with the stored weights. Raises CheckpointError when they do not fit."""
-    _fill(folder, model, load_weights(folder, checkpoint))
+    """Give `model`, which may lie on the meta device, the stored weights. Raises CheckpointError when they do not fit."""
+    _fill(folder, model, load_weights(folder, checkpoint), assign=True)
 
 
 def load_trained(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module) -> None:
@@ -153,7 +153,7 @@ def load_trained(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module) -
         if weights:
             _fill(folder, model, weights)
             return
-    load_model(folder, checkpoint, model)
+    _fill(folder, model, load_weights(folder, checkpoint))
 
 
 def load_optimiser(folder: Path, checkpoint: Checkpoint, optimiser: torch.optim.Optimizer) -> None:
@@ -174,9 +174,9 @@ def load_optimiser(folder: Path, checkpoint: Checkpoint, optimiser: torch.optim.
         raise CheckpointError(f"The optimiser state in {folder} does not fit the network: {error}") from error
 
 
-def _fill(folder: Path, model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+def _fill(folder: Path, model: torch.nn.Module, weights: Mapping[str, torch.Tensor], *, assign: bool = False) -> None:
     try:
-        model.load_state_dict(weights)
+        model.load_state_dict(weights, assign=assign)
     except RuntimeError as error:
         raise CheckpointError(f"The weights in {folder} do not fit the network: {error}") from error
 

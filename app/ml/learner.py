@@ -25,6 +25,7 @@ from app.ml.device import choose_device, low_precision
 from app.ml.network import DROPOUT, calm, set_dropout, set_stem, stem_of
 from app.ml.parallel import ParallelBatches
 from app.ml.recipes import Recipe, StartFrom, Stem, weights_by_position
+from app.ml.small_maps import unroll_small_maps
 from app.ml.weights import load_start
 
 
@@ -80,6 +81,7 @@ def build_learner(
     )
     if start.kind == "none":
         set_stem(learner.model, recipe.stem)
+    unroll_small_maps(learner.model)
     set_dropout(learner.model, recipe.dropout)
     calm(learner.model)
     stored, note = load_start(learner.model, start, class_names)

@@ -14,7 +14,7 @@ DROPOUT = 0.5  # any number but 0, for which fastai would leave the layers out; 
 
 
 def build_model(classes: int, stem: Stem = "plain") -> nn.Module:
-    """A network without a learner, for predictions; its weights mean nothing until they are loaded."""
+    """A network without a learner; its weights mean nothing until they are loaded."""
     model = cast("nn.Module", create_vision_model(resnet34, classes, pretrained=False, ps=DROPOUT))
     set_stem(model, stem)
     return model

@@ -10,9 +10,9 @@ import torch
 from app.errors import Cancelled
 from app.ml import checkpoints
 from app.ml.batches import pixels, resize
-from app.ml.device import autocast, choose_device, thread_limit
+from app.ml.device import choose_device, thread_limit
 from app.ml.images import decode_square
-from app.ml.network import build_model
+from app.ml.inference import load_judge
 from app.ml.parallel import Workers
 
 _BATCH = 128  # of one thread: throughput is flat from 64 on, and a stop is noticed within a second
@@ -40,20 +40,16 @@ def predict_log_probs(
     if images.shape[1] != checkpoint.recipe.image_size:
         raise ValueError(f"the network was trained on {checkpoint.recipe.image_size} pixels, not {images.shape[1]}")
     device = choose_device()
-    model = build_model(len(checkpoint.class_names), checkpoint.stem)
-    checkpoints.load_model(folder, checkpoint, model)
-    model.to(device).to(memory_format=torch.channels_last).eval()
+    network = load_judge(folder, checkpoint, device)
     result = np.empty((len(index), len(checkpoint.class_names)), np.float32)
 
     def judge(first: int) -> None:
         chunk = np.asarray(index[first : first + batch_size], np.int64)
-        with torch.inference_mode(), autocast(device):
-            x = resize(pixels(images, chunk, device), checkpoint.size or images.shape[1])
-            x = checkpoint.normalisation.apply(x).contiguous(memory_format=torch.channels_last)
-            log_probs = torch.log_softmax(model(x).float(), dim=1)
+        with torch.inference_mode():
+            x = checkpoint.normalisation.apply(resize(pixels(images, chunk, device), checkpoint.size or images.shape[1]))
+            log_probs = network(x)
             if checkpoint.recipe.mirror_judging if mirror is None else mirror:
-                mirrored = torch.log_softmax(model(x.flip(-1)).float(), dim=1)
-                log_probs = torch.logaddexp(log_probs, mirrored) - math.log(2)
+                log_probs = torch.logaddexp(log_probs, network(x.flip(-1))) - math.log(2)
         result[first : first + len(chunk)] = log_probs.cpu().numpy()
 
     with Workers(thread_limit() if device.type == "cpu" else 1) as workers:

@@ -4,7 +4,7 @@
 field's (Northcutt et al. 2021, "Confident learning"; Pleiss et al. 2020 for margins along the training).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,20 +97,6 @@ def mean_log_probs(tables: Iterable[Table]) -> Floats:
         return np.log(total / seen[:, None]).astype(np.float32)
 
 
-def default_quality(final: Floats, epochs: Sequence[Table], labels: Ints, others: Sequence[tuple[Table, float]] = ()) -> Floats:
-    """What the default ranking goes by (n,), 0…1, low for a suspicious label. Arguments as for `default_margin`."""
-    return quality_by_class(default_margin(final, epochs, labels, others), labels)
-
-
-def default_margin(final: Floats, epochs: Sequence[Table], labels: Ints, others: Sequence[tuple[Table, float]] = ()) -> Floats:
-    """Normalized margin averaged over what a network said along its training and in the end (n,), -1…1.
-
-    The first quarter of its `epochs`, in which it knew little, is left out, and `final` counts as three epochs; `others`
-    are more tables, and how many epochs each counts as. Measured in docs/decisions/0006.
-    """
-    return mean_margin([*((epoch, 1.0) for epoch in epochs[len(epochs) // 4 :]), (final, _FINAL), *others], labels)
-
-
 def mean_margin(tables: Iterable[tuple[Table, float]], labels: Ints) -> Floats:
     """Normalized margin averaged over tables by their weights (n,); NaN rows are left out, NaN where all are."""
     total, weights = np.zeros(len(labels)), np.zeros(len(labels))
@@ -123,16 +109,24 @@ def mean_margin(tables: Iterable[tuple[Table, float]], labels: Ints) -> Floats:
         return (total / weights).astype(np.float32)
 
 
-def quality_by_class(margins: Floats, labels: Ints, share: float = 0.5) -> Floats:
-    """Each margin plus `share` of the mean margin of all samples with its label, brought to 0…1 (n,).
+def class_noise(log_probs: Table, labels: Ints) -> Floats:
+    """Estimated share of wrong labels among those of each class (classes,), 0…1; NaN rows are left out.
 
-    Annotators are not equally wrong about all classes. Where a network doubts a label in most of its images, one more
-    doubt weighs more than where it believes nearly all of them.
+    Off the diagonal of the confident joint (Northcutt et al. 2021): a sample counts as the likeliest of the classes
+    whose probability is at least as large as the mean over the samples with that label. As in cleanlab, at least one of
+    each class counts as right.
     """
-    classes = int(labels.max(initial=0)) + 1
-    means = np.bincount(labels, margins, classes) / np.maximum(np.bincount(labels, minlength=classes), 1)
-    quality: Floats = (((margins + share * means[labels]) / (1 + share) + 1) / 2).astype(np.float32)
-    return quality
+    classes, there = log_probs.shape[1], ~np.isnan(log_probs[:, 0])
+    probabilities, labels = np.exp(np.asarray(log_probs[there], np.float64)), labels[there]
+    of_class = [probabilities[labels == k, k] for k in range(classes)]
+    bars = np.array([own.mean() - 1e-6 if len(own) else np.inf for own in of_class])  # rounding must not keep equals out
+    sure = probabilities >= bars
+    counted = sure.any(axis=1)
+    likely = np.where(sure, probabilities, -1).argmax(axis=1)
+    right = np.maximum(1, np.bincount(labels[counted & (likely == labels)], minlength=classes))
+    wrong = np.bincount(labels[counted & (likely != labels)], minlength=classes)
+    noise: Floats = (wrong / (wrong + right)).astype(np.float32)
+    return noise
 
 
 def neighbour_agreement(embeddings: Floats, labels: Ints, *, neighbours: int = 10) -> Floats:
@@ -171,5 +165,4 @@ def _own_and_other(log_probs: Floats, labels: Ints) -> tuple[Floats, Floats]:
     return log_probs[rows, labels], others.max(axis=1)
 
 
-_FINAL = 3.0  # epochs that the word in the end counts as; between 1 and 4 it makes no difference to long trainings
 _BLOCK = 1024  # samples whose neighbours are sought at once: 4 KB of closeness per sample of the set

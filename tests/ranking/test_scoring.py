@@ -2,21 +2,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cleanlab.count import compute_confident_joint, get_confident_thresholds
 from cleanlab.rank import get_normalized_margin_for_each_label, get_self_confidence_for_each_label
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from app.ranking.scoring import (
     area_under_margin,
-    default_margin,
+    class_noise,
     label_quality,
     mean_log_probs,
     mean_loss,
     neighbour_agreement,
     normalized_margin,
-    quality_by_class,
     ranks,
     score,
 )
@@ -81,6 +81,28 @@ def test_scores_are_those_of_cleanlab_where_they_mean_the_same(case: tuple[np.nd
     assert np.allclose(label_quality(log_probs, labels), theirs, atol=1e-6)
 
 
+@given(predictions())
+def test_the_noise_of_the_classes_is_that_of_cleanlabs_confident_joint(case: tuple[np.ndarray, np.ndarray]) -> None:
+    log_probs, labels = case
+    present, labels = np.unique(labels, return_inverse=True)  # where cleanlab's joint has no row, there is nothing to compare
+    assume(len(present) > 1)
+    log_probs = log_softmax(log_probs[:, present], axis=1)
+    found = class_noise(log_probs, labels)
+    assert ((found >= 0) & (found <= 1)).all()
+    probabilities = np.exp(log_probs.astype(np.float64))
+    sure = probabilities >= get_confident_thresholds(labels, probabilities) - 1e-6
+    # of several classes above their bars cleanlab takes the likeliest of all classes, which may be below its own
+    assume((sure[np.arange(len(labels)), probabilities.argmax(axis=1)] | (sure.sum(axis=1) < 2)).all())
+    joint = compute_confident_joint(labels, probabilities, calibrate=False)
+    assert found[: len(joint)] == pytest.approx(1 - np.diag(joint) / joint.sum(axis=1), abs=1e-6)
+
+
+def test_classes_without_samples_have_no_noise_and_unseen_samples_do_not_count() -> None:
+    log_probs = np.log(np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [np.nan] * 3], np.float32))
+    assert class_noise(log_probs, np.array([0, 0, 1, 0])).tolist() == [0, 0, 0]
+    assert class_noise(log_probs[:0], np.zeros(0, np.int64)).tolist() == [0, 0, 0]
+
+
 @st.composite
 def trainings(draw: st.DrawFn) -> tuple[list[np.ndarray], np.ndarray]:
     """What several epochs said, with holes."""
@@ -111,28 +133,6 @@ def test_averages_do_not_depend_on_the_order_of_the_epochs(case: tuple[list[np.n
     random.shuffle(shuffled)
     assert np.allclose(area_under_margin(epochs, labels), area_under_margin(shuffled, labels), atol=1e-4)
     assert np.allclose(mean_log_probs(epochs), mean_log_probs(shuffled), atol=1e-4)
-
-
-@given(trainings())
-def test_the_default_counts_the_end_as_three_epochs_and_leaves_the_first_quarter_out(case: tuple[list[np.ndarray], np.ndarray]) -> None:
-    epochs, labels = case
-    final = np.nan_to_num(epochs[-1], nan=-1.0)
-    kept = [*epochs[len(epochs) // 4 :], final, final, final]
-    margins = np.array([normalized_margin(table, labels) for table in kept])
-    assert default_margin(final, epochs, labels) == pytest.approx(np.nanmean(margins, axis=0), abs=1e-4)
-    assert default_margin(final, [], labels) == pytest.approx(normalized_margin(final, labels), abs=1e-6)
-
-
-def test_the_same_margin_is_more_suspicious_in_a_class_that_is_doubted_as_a_whole() -> None:
-    labels = np.array([0, 0, 0, 1, 1, 1])
-    margins = np.array([0.1, -0.8, -0.6, 0.1, 0.9, 0.8], np.float32)
-    quality = quality_by_class(margins, labels)
-    assert quality[0] < quality[3]
-    assert ((quality >= 0) & (quality <= 1)).all()
-    for label in (0, 1):
-        mine = labels == label
-        assert (quality[mine].argsort() == margins[mine].argsort()).all()
-    assert quality_by_class(margins, labels, share=0) == pytest.approx((margins + 1) / 2)
 
 
 def test_a_sample_that_no_epoch_saw_has_no_score() -> None:

@@ -18,7 +18,7 @@ from app.ml.recipes import RECIPES, Phase, Recipe
 from app.ranking.models import Prediction, StagedPrediction
 from app.settings import Settings
 from app.tasks import train
-from app.tasks.train import is_early
+from app.tasks.ranking import is_early
 from app.training.models import Run
 from app.training.runs import get_run, newest_ranked, request_run
 from tests.factories import import_folder, write_images

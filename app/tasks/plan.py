@@ -1,0 +1,102 @@
+"""What a training job needs to know, read once at its beginning."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.datasets.catalog import class_names
+from app.datasets.models import Dataset
+from app.datasets.versions import VersionSamples, labels_of
+from app.errors import Invalid
+from app.jobs.engine import JobContext
+from app.ml.recipes import Recipe, StartFrom, recipe_from_json
+from app.training.folds import WHOLE, assign_folds
+from app.training.models import Run
+from app.training.runs import get_run, newest_finished
+
+HOLD_OUT = ("valid", "test")  # never trained on
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run needs, read once; arrays are over all samples of its version."""
+
+    run_id: int
+    dataset_id: int
+    source: str
+    names: tuple[str, ...]
+    samples: VersionSamples
+    held_out: np.ndarray  # (n,) whether a sample is never trained on
+    folds: np.ndarray  # (n,) the fold of a sample; WHOLE for the hold-out, and for all where there are no folds
+    recipe: Recipe
+    start: StartFrom
+    parent_run: int | None
+    parent: Path | None  # its run folder
+    is_first: bool  # nobody has a ranking yet, so an early one is better than none
+    seed: int
+    folder: Path
+    cache: Path
+
+    @property
+    def networks(self) -> list[int]:
+        """The networks to train: the one on everything, then one per fold."""
+        return [WHOLE, *range(self.recipe.folds)]
+
+    def train_index(self, fold: int) -> np.ndarray:
+        """Rows that the fold's network trains on."""
+        return np.flatnonzero(~self.held_out & ((self.folds != fold) | (fold == WHOLE)))
+
+    def fold_index(self, fold: int) -> np.ndarray:
+        """Rows of a fold, which its network judges."""
+        return np.flatnonzero(self.folds == fold)
+
+    def folder_of(self, fold: int) -> Path:
+        """The checkpoint folder of the fold's network."""
+        return self.folder / network_name(fold)
+
+    def start_of(self, fold: int) -> StartFrom:
+        """A fold's network goes on from its parent's network of the same fold, which never saw that fold either."""
+        if self.start.kind != "parent":
+            return self.start
+        return StartFrom.from_parent((self.parent or self.folder) / network_name(fold))
+
+
+def make_plan(context: JobContext, started: Run) -> Plan:
+    """The plan of a run that was started. Raises Invalid when there is nothing to train on."""
+    settings = context.settings
+    with context.database.read() as session:
+        dataset = session.get_one(Dataset, started.dataset_id)
+        samples = labels_of(session, version_id=started.version_id)
+        names = tuple(class_names(session, dataset_id=dataset.id))
+        parent = get_run(session, run_id=started.parent_id) if started.parent_id else None
+        first = newest_finished(session, dataset_id=dataset.id) is None
+    recipe = recipe_from_json(started.recipe)
+    held_out = np.isin(np.array(samples.splits), HOLD_OUT)
+    folds = np.where(held_out, WHOLE, assign_folds(samples.sha256, folds=recipe.folds))
+    if held_out.all():
+        raise Invalid("This data set has no training part; put images into a folder named train and import again.")
+    parent_folder = settings.runs_dir / str(parent.id) if parent else None
+    start = StartFrom.from_parent(parent_folder / network_name(WHOLE)) if parent_folder else StartFrom.from_setting(started.weights)
+    return Plan(
+        run_id=started.id,
+        dataset_id=dataset.id,
+        source=dataset.source,
+        names=names,
+        samples=samples,
+        held_out=held_out,
+        folds=folds,
+        recipe=recipe,
+        start=start,
+        parent_run=started.parent_id,
+        parent=parent_folder,
+        is_first=first,
+        seed=started.seed,
+        folder=settings.runs_dir / str(started.id),
+        cache=settings.cache_dir,
+    )
+
+
+def network_name(fold: int) -> str:
+    """Of a network of a run: its folder within the run's."""
+    return "main" if fold == WHOLE else f"fold-{fold}"

@@ -1,0 +1,67 @@
+"""The step of a training job that judges every label and stores the ranking."""
+
+import numpy as np
+
+from app.jobs.engine import JobContext
+from app.ml.checkpoints import load as load_checkpoint
+from app.ml.dynamics import read_epochs
+from app.ml.scorer import predict_log_probs
+from app.ranking.quality import judge_labels
+from app.ranking.rankings import log_probs_of, ranking_rows, store_ranking
+from app.tasks.plan import Plan
+from app.training.folds import WHOLE
+from app.training.runs import get_run
+
+
+def rank(context: JobContext, plan: Plan, images: np.memmap, *, early: bool = False) -> None:
+    """Judge every label and store the ranking; `early` is that of a training that still goes on.
+
+    Where there are folds, the word of the network that never saw a sample is the only one that counts.
+    """
+    n = len(plan.samples.paths)
+    main = plan.folder_of(WHOLE)
+    history = load_checkpoint(main).history
+    said = _judge(context, plan, images, WHOLE, np.arange(n))
+    outside = np.full_like(said, np.nan)
+    for fold in () if early else range(plan.recipe.folds):
+        index = plan.fold_index(fold)
+        if len(index):
+            outside[index] = _judge(context, plan, images, fold, index)
+    along = list(read_epochs(main, history[-1].epoch))
+    judged = judge_labels(said, along, plan.samples.labels, others=_parents_word(context, plan), out_of_sample=outside)
+    judged.log_probs[plan.held_out] = said[plan.held_out]  # the error rate is that of the network itself
+    rows = ranking_rows(
+        plan.run_id,
+        sample_ids=plan.samples.sample_ids,
+        paths=plan.samples.paths,
+        labels=plan.samples.labels,
+        log_probs=judged.log_probs,
+        quality=judged.quality,
+        folds=plan.folds,
+    )
+    store_ranking(context.database, run_id=plan.run_id, rows=rows, epochs=len(history))
+
+
+def _parents_word(context: JobContext, plan: Plan) -> list[tuple[np.ndarray, float]]:
+    """What the parent run said, and the number of epochs it counts as.
+
+    The child begins with a network that has seen the labels many times already, so its own few epochs say less.
+    """
+    if plan.parent_run is None:
+        return []
+    with context.database.read() as session:
+        epochs = get_run(session, run_id=plan.parent_run).ranked_epochs or 1
+        said = log_probs_of(session, run_id=plan.parent_run, sample_ids=plan.samples.sample_ids, classes=len(plan.names))
+    return [(said, float(epochs))]
+
+
+def _judge(context: JobContext, plan: Plan, images: np.memmap, fold: int, index: np.ndarray) -> np.ndarray:
+    def on_progress(done: int, total: int) -> None:
+        context.report("Looking at every image", done, total)
+
+    return predict_log_probs(plan.folder_of(fold), images, index, should_stop=context.should_stop, on_progress=on_progress)
+
+
+def is_early(epoch: int, epochs: int) -> bool:
+    """Whether a first training stops after this epoch to rank: after 2, 4, 8… epochs, but not at its end."""
+    return 2 <= epoch < epochs and epoch.bit_count() == 1  # noqa: PLR2004
