@@ -10,13 +10,16 @@ not its label. All three ways use the same recipe, seed, network and number of i
 - fastai's cleaner: the loss of that same network on the images it was trained on
 - cleanlab: self-confidence out-of-sample, two networks on half of the training part each
 
-Everything that is trained stays in `--work`, so that a run that was cut off goes on. `--epochs` shortens the trainings.
+`--memorise` trains until the labels are known by heart instead (32 pixels, nothing that regularises), without cleanlab's
+networks: there a loss in the end says least. Everything that is trained stays in `--work`, so that a run that was cut off
+goes on. `--epochs` shortens the trainings.
 """
 
 import argparse
 import csv
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +29,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from app.ml.device import keep_freed_memory, use_threads
 from app.ml.dynamics import read_epochs
 from app.ml.images import prepare_images
-from app.ml.recipes import RECIPES, StartFrom, with_epochs
+from app.ml.recipes import RECIPES, Recipe, StartFrom, with_epochs
 from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
 from app.ranking.quality import judge_labels
@@ -37,6 +40,7 @@ from app.training.evaluation import calibration_error, fit_temperature, tempered
 CLASSES = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 VOTES = {"anger": "angry", "fear": "fear", "happiness": "happy", "neutral": "neutral", "sadness": "sad", "surprise": "surprise"}
 ENOUGH = 5
+MEMORISED_AFTER = 12  # epochs
 
 
 def crowd_answers(path: Path) -> dict[str, str]:
@@ -61,6 +65,14 @@ def figures(suspicion: np.ndarray, wrong: np.ndarray) -> str:
     )
 
 
+def memorising(recipe: Recipe) -> Recipe:
+    """The recipe on small images without all that keeps a network from learning single images."""
+    return replace(
+        recipe, early_size=32, early_epochs=99, averaging=0.0, label_smoothing=0.0, weight_decay=0.0, dropout=0.0,
+        flip=False, rotate=0.0, zoom=0.0, shift=0.0, lighting=0.0, mirror_judging=False,
+    )  # fmt: skip
+
+
 def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: list[str]) -> Iterator[str]:
     """Lines of figures."""
     labels = np.array([CLASSES.index(path.split("/")[1]) for path in paths])
@@ -70,6 +82,9 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
     known = np.array([path in answers for path in paths])
     wrong = np.array([path in answers and answers[path] != CLASSES[label] for path, label in zip(paths, labels, strict=True)])
     recipe = RECIPES[options.recipe] if options.epochs is None else with_epochs(RECIPES[options.recipe], options.epochs)
+    name_of = options.recipe
+    if options.memorise:
+        name_of, recipe = "memorised", with_epochs(memorising(recipe), options.epochs or MEMORISED_AFTER)
 
     def fit(name: str, rows: np.ndarray, held: np.ndarray) -> Path:
         started, told = time.monotonic(), 0
@@ -82,9 +97,9 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
 
         train(
             images, labels, train_index=rows, valid_index=held, class_names=CLASSES, recipe=recipe, start=StartFrom("none"), seed=seed,
-            folder=options.work / f"{options.recipe}-{seed}-{name}", on_progress=tell,
+            folder=options.work / f"{name_of}-{seed}-{name}", on_progress=tell,
         )  # fmt: skip
-        return options.work / f"{options.recipe}-{seed}-{name}"
+        return options.work / f"{name_of}-{seed}-{name}"
 
     started = time.monotonic()
     folder = fit("main", train_index, valid_index)
@@ -110,7 +125,7 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
     yield f"  margin along the training     {figures(-along[part], wrong[part])}"
     yield f"  area under the margin         {figures(-area_under_margin(epochs, labels)[part], wrong[part])}"
     yield f"  fastai's cleaner              {figures(score(final[part], labels[part]).loss, wrong[part])}"
-    if options.folds:
+    if options.folds and not options.memorise:
         halves = np.random.default_rng(seed).permutation(len(train_index)) % 2
         probabilities = np.full(final.shape, np.nan)
         for half in (0, 1):
@@ -131,6 +146,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int, default=0, help="0 for every core")
     parser.add_argument("--folds", action=argparse.BooleanOptionalAction, default=True, help="train cleanlab's two networks too")
+    parser.add_argument("--memorise", action="store_true")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     use_threads(options.threads)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from fastai.data.load import DataLoader
 
+from app.ml.images import Images
 from app.ml.recipes import Recipe
 
 
@@ -29,7 +30,7 @@ class Normalisation:
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-def measure_normalisation(images: np.ndarray, index: np.ndarray) -> Normalisation:
+def measure_normalisation(images: Images, index: np.ndarray) -> Normalisation:
     """Of at most 2,000 of the images, evenly taken: more would move nothing that training notices."""
     some = index[:: max(1, len(index) // 2000)]
     pixels = images[np.sort(some)].reshape(-1, 3) / np.float32(255)
@@ -48,7 +49,7 @@ class BatchLoader(DataLoader):  # type: ignore[misc]
 
     def __init__(
         self,
-        images: np.ndarray,
+        images: Images,
         labels: np.ndarray,
         index: np.ndarray,
         *,
@@ -82,7 +83,7 @@ class BatchLoader(DataLoader):  # type: ignore[misc]
             yield self.normalisation.apply(x).contiguous(memory_format=torch.channels_last), y
 
 
-def pixels(images: np.ndarray, chunk: Sequence[int] | np.ndarray, device: torch.device) -> torch.Tensor:
+def pixels(images: Images, chunk: Sequence[int] | np.ndarray, device: torch.device) -> torch.Tensor:
     """Rows of the array as float (batch, 3, height, width), 0 to 1, on the device."""
     raw = torch.from_numpy(np.ascontiguousarray(images[chunk])).to(device)
     return raw.permute(0, 3, 1, 2).float().div_(255)  # a view of rows of RGB: channels_last for free

@@ -11,6 +11,7 @@ from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.schedule import valley
 
 from app.errors import Cancelled
+from app.ml.images import Images
 from app.ml.learner import build_learner
 from app.ml.recipes import Recipe, StartFrom
 
@@ -41,7 +42,7 @@ class _Stop(Callback):  # type: ignore[misc]
 
 
 def find_learning_rate(
-    images: np.ndarray,
+    images: Images,
     labels: np.ndarray,
     *,
     train_index: np.ndarray,

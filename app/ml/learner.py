@@ -22,6 +22,7 @@ from torchvision.models import resnet34
 from app.ml.averaging import AveragedWeights
 from app.ml.batches import BatchLoader, Normalisation, measure_normalisation
 from app.ml.device import choose_device, low_precision
+from app.ml.images import Images
 from app.ml.network import DROPOUT, calm, set_dropout, set_stem, stem_of
 from app.ml.parallel import ParallelBatches
 from app.ml.recipes import Recipe, StartFrom, Stem, weights_by_position
@@ -48,7 +49,7 @@ class Built:
 
 
 def build_learner(
-    images: np.ndarray,
+    images: Images,
     labels: np.ndarray,
     *,
     train_index: np.ndarray,

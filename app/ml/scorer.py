@@ -10,8 +10,9 @@ import torch
 from app.errors import Cancelled
 from app.ml import checkpoints
 from app.ml.batches import pixels, resize
+from app.ml.decoding import decode_square
 from app.ml.device import choose_device, thread_limit
-from app.ml.images import decode_square
+from app.ml.images import Images
 from app.ml.inference import load_judge
 from app.ml.parallel import Workers
 
@@ -20,7 +21,7 @@ _BATCH = 128  # of one thread: throughput is flat from 64 on, and a stop is noti
 
 def predict_log_probs(
     folder: Path,
-    images: np.ndarray,
+    images: Images,
     index: np.ndarray,
     *,
     on_progress: Callable[[int, int], None] | None = None,

@@ -13,6 +13,7 @@ from app.ml import checkpoints
 from app.ml.checkpoints import Checkpoint, EpochMetrics
 from app.ml.dynamics import Dynamics
 from app.ml.errors import CheckpointError, TrainingFailed
+from app.ml.images import Images
 from app.ml.learner import Built, build_learner
 from app.ml.recipes import Phase, Recipe, StartFrom
 from app.ml.watch import TrainingProgress, Watch
@@ -35,7 +36,7 @@ class TrainingOutcome:
 
 
 def train(
-    images: np.ndarray,
+    images: Images,
     labels: np.ndarray,
     *,
     train_index: np.ndarray,
@@ -114,7 +115,7 @@ def _run_phase(built: Built, watch: Watch, dynamics: Dynamics, number: int, phas
         raise watch.problem
 
 
-def _check(images: np.ndarray, labels: np.ndarray, train_index: np.ndarray, valid_index: np.ndarray, names: tuple[str, ...]) -> None:
+def _check(images: Images, labels: np.ndarray, train_index: np.ndarray, valid_index: np.ndarray, names: tuple[str, ...]) -> None:
     if images.dtype != np.uint8 or images.shape[3:] != (3,):
         raise ValueError(f"images must be uint8 (n, size, size, 3), not {images.dtype} {images.shape}")
     if labels.shape != (len(images),):
@@ -129,7 +130,7 @@ def _check(images: np.ndarray, labels: np.ndarray, train_index: np.ndarray, vali
 
 
 def _fingerprint(
-    images: np.ndarray, labels: np.ndarray, train_index: np.ndarray, valid_index: np.ndarray,
+    images: Images, labels: np.ndarray, train_index: np.ndarray, valid_index: np.ndarray,
     names: tuple[str, ...], recipe: Recipe, start: StartFrom, seed: int,
 ) -> str:  # fmt: skip
     """Of all that decides the result; of the images themselves only the shape, because reading them takes long."""

@@ -5,6 +5,7 @@ import numpy as np
 from app.jobs.engine import JobContext
 from app.ml.checkpoints import load as load_checkpoint
 from app.ml.dynamics import read_epochs
+from app.ml.images import Images
 from app.ml.scorer import predict_log_probs
 from app.ranking.quality import judge_labels
 from app.ranking.rankings import log_probs_of, ranking_rows, store_ranking
@@ -13,7 +14,7 @@ from app.training.folds import WHOLE
 from app.training.runs import get_run
 
 
-def rank(context: JobContext, plan: Plan, images: np.memmap, *, early: bool = False) -> None:
+def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False) -> None:
     """Judge every label and store the ranking; `early` is that of a training that still goes on.
 
     Where there are folds, the word of the network that never saw a sample is the only one that counts.
@@ -55,7 +56,7 @@ def _parents_word(context: JobContext, plan: Plan) -> list[tuple[np.ndarray, flo
     return [(said, float(epochs))]
 
 
-def _judge(context: JobContext, plan: Plan, images: np.memmap, fold: int, index: np.ndarray) -> np.ndarray:
+def _judge(context: JobContext, plan: Plan, images: Images, fold: int, index: np.ndarray) -> np.ndarray:
     def on_progress(done: int, total: int) -> None:
         context.report("Looking at every image", done, total)
 

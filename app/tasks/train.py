@@ -17,7 +17,7 @@ from app.jobs.engine import JobContext
 from app.ml.checkpoints import EpochMetrics
 from app.ml.device import choose_device, keep_freed_memory, low_precision, usable_cores, use_threads
 from app.ml.finder import find_learning_rate
-from app.ml.images import prepare_images
+from app.ml.images import Images, StreamedImages, prepare_images
 from app.ml.trainer import train
 from app.ml.watch import TrainingProgress
 from app.storage import open_source
@@ -85,26 +85,26 @@ def _store_facts(context: JobContext, run_id: int, threads: int) -> None:
         get_run(session, run_id=run_id).facts = facts
 
 
-def _prepare(context: JobContext, plan: Plan) -> np.memmap:
-    """The version's images as one array on disk, named after what it holds, so that runs share it."""
+def _prepare(context: JobContext, plan: Plan) -> Images:
+    """The version's images as one array on disk, named after what it holds, so that runs share it; or as they can be had."""
     content = hashlib.sha256("\n".join(plan.samples.sha256).encode()).hexdigest()[:16]
     out = plan.cache / f"{plan.dataset_id}-{content}-{plan.recipe.image_size}px.npy"
     out.parent.mkdir(parents=True, exist_ok=True)
     source = open_source(plan.source)
-    try:
-        return prepare_images(
-            lambda i: source.read(plan.samples.paths[i]),
-            len(plan.samples.paths),
-            out,
-            size=plan.recipe.image_size,
-            on_progress=lambda done, total: context.report("Reading images", done, total),
-            should_stop=context.should_stop,
-        )
-    finally:
-        source.close()
+    images = prepare_images(
+        lambda i: source.read(plan.samples.paths[i]),
+        len(plan.samples.paths),
+        out,
+        size=plan.recipe.image_size,
+        on_progress=lambda done, total: context.report("Reading images", done, total),
+        should_stop=context.should_stop,
+    )
+    if not isinstance(images, StreamedImages):
+        source.close()  # else it is read from until the job ends
+    return images
 
 
-def _find_learning_rate(context: JobContext, plan: Plan, images: np.memmap) -> None:
+def _find_learning_rate(context: JobContext, plan: Plan, images: Images) -> None:
     found = find_learning_rate(
         images,
         plan.samples.labels,
@@ -124,7 +124,7 @@ def _find_learning_rate(context: JobContext, plan: Plan, images: np.memmap) -> N
         }
 
 
-def _train(context: JobContext, plan: Plan, images: np.memmap, fold: int) -> list[str]:
+def _train(context: JobContext, plan: Plan, images: Images, fold: int) -> list[str]:
     """Train one network to its end; the answer is what a person should know."""
     stored = 0
 

@@ -1,16 +1,19 @@
+import errno
 import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from app.errors import Cancelled
+from app.ml.decoding import decode_square
 from app.ml.errors import ImageUnreadable
-from app.ml.images import decode_square, prepare_images
+from app.ml.images import StreamedImages, prepare_images
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options) -> bytes:  # noqa: A002 - Pillow's word
@@ -104,12 +107,29 @@ def test_a_broken_image_is_named_and_leaves_nothing_behind(tmp_path, broken):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_broken_images_can_be_collected_instead(tmp_path):
-    bad = []
-    read = lambda i: encoded(plain(200)) if i != 1 else b"?"  # noqa: E731
-    result = prepare_images(read, 3, tmp_path / "a.npy", size=8, on_unreadable=lambda *what: bad.append(what[0]))
-    assert bad == [1]
-    assert result[:, 0, 0, 0].tolist() == [200, 128, 200]
+@pytest.mark.parametrize("full", ["beforehand", "while the file is made"])
+def test_where_the_array_does_not_fit_images_are_decoded_when_they_are_asked_for(tmp_path, monkeypatch, full):
+    if full == "beforehand":
+        monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1024**3))
+    else:
+
+        def refuse(*_):
+            raise OSError(errno.ENOSPC, "no space")
+
+        monkeypatch.setattr(os, "posix_fallocate", refuse)
+    images = prepare_images(lambda i: encoded(plain(i)), 200, tmp_path / "a.npy", size=8)
+    assert isinstance(images, StreamedImages)
+    assert (images.shape, images.dtype, len(images)) == ((200, 8, 8, 3), np.uint8, 200)
+    rows = np.array([7, 3, 3, 199])
+    assert (images[rows] == rows[:, None, None, None]).all()
+    assert images[rows[:0]].shape == (0, 8, 8, 3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_streamed_image_that_cannot_be_decoded_is_named():
+    images = StreamedImages(lambda i: b"?" if i == 4 else encoded(plain(3)), 5, size=8)
+    with pytest.raises(ImageUnreadable, match="Image 4"):
+        images[np.arange(5)]
 
 
 def test_preparing_can_be_stopped(tmp_path):

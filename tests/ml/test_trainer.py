@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 from dataclasses import replace
@@ -5,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from app.ml import checkpoints
 from app.ml.errors import CheckpointError, TrainingFailed, TrainingStopped
+from app.ml.images import StreamedImages
 from app.ml.network import build_model
 from app.ml.recipes import RECIPES, Phase, StartFrom, with_epochs
 from app.ml.scorer import predict_log_probs
@@ -116,6 +119,22 @@ def test_the_same_seed_gives_the_same_network_and_another_seed_another(coloured,
     )
     assert first == second
     assert first != other
+
+
+def test_images_that_are_decoded_when_needed_train_the_same_network(coloured, tmp_path):
+    torch.set_num_threads(1)
+    images, labels = coloured
+
+    def read(i: int) -> bytes:
+        out = io.BytesIO()
+        Image.fromarray(images[i]).save(out, "PNG")
+        return out.getvalue()
+
+    streamed = StreamedImages(read, len(images), size=32)
+    losses = [train_tiny(tmp_path / str(n), x, labels, recipe=ONE_EPOCH).history[0].train_loss for n, x in enumerate((images, streamed))]
+    assert losses[0] == losses[1]
+    found = [predict_log_probs(tmp_path / "0", x, np.arange(36)) for x in (images, streamed)]
+    assert (found[0] == found[1]).all()
 
 
 def test_outputs_stand_at_the_position_of_their_class_even_if_one_has_no_samples(coloured, tmp_path):
