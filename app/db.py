@@ -6,15 +6,17 @@ A *read* transaction cannot write; a *write* transaction starts with the write l
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, event, make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+T = TypeVar("T")
+_REMEMBERED = "remembered"  # in a session's info
 BUSY_TIMEOUT_MS = 30_000  # another process (the worker) may hold the write lock for the length of one batch
 
 
@@ -24,14 +26,17 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(url) if self.is_sqlite else create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30)
-        self._reader = self.engine.execution_options(read_only=True, postgresql_readonly=True)
+        if self.is_sqlite:  # readers have connections of their own, which cannot write
+            self.engine, self._reader = _sqlite_engine(url), _sqlite_engine(url, read_only=True)
+        else:
+            self.engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30)
+            self._reader = self.engine.execution_options(postgresql_readonly=True)
         self._write_lock = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that sees one state of the database and cannot change it."""
-        with Session(self._reader, expire_on_commit=False) as session:
+        with Session(self._reader, expire_on_commit=False, info={_REMEMBERED: {}}) as session:
             yield session
 
     @contextmanager
@@ -46,10 +51,21 @@ class Database:
 
     def close(self) -> None:
         """Give back every connection."""
+        self._reader.dispose()
         self.engine.dispose()
 
 
-def _sqlite_engine(url: str) -> Engine:
+def remember(session: Session, key: object, ask: Callable[[], T]) -> T:
+    """What `ask` answers, asked once in a read transaction; where it can change, in a write transaction, every time."""
+    known: dict[object, T] | None = session.info.get(_REMEMBERED)
+    if known is None:
+        return ask()
+    if key not in known:
+        known[key] = ask()
+    return known[key]
+
+
+def _sqlite_engine(url: str, *, read_only: bool = False) -> Engine:
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -63,15 +79,11 @@ def _sqlite_engine(url: str) -> Engine:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged decision survives a power cut
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("read_only"):
-            connection.exec_driver_sql("PRAGMA query_only = ON")
-            connection.exec_driver_sql("BEGIN")
-        else:
-            connection.exec_driver_sql("PRAGMA query_only = OFF")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine

@@ -73,7 +73,8 @@ def one_size(count: int) -> dict[str, tuple[float, float]]:
     from app.ml.network import build_model
     from app.ml.recipes import RECIPES
     from app.ml.scorer import predict_log_probs
-    from app.ranking.rankings import ranking_rows, store_ranking
+    from app.ranking.rankings import ranking_rows, stage_ranking
+    from app.review.issues import publish
     from app.storage import open_source
     from app.training.runs import request_run
 
@@ -114,7 +115,13 @@ def one_size(count: int) -> dict[str, tuple[float, float]]:
             run_id, sample_ids=samples.sample_ids, paths=samples.paths, labels=samples.labels, log_probs=said[0],
             folds=np.zeros(count, np.int64),
         )  # fmt: skip
-        found["rank and store"] = measure(lambda: store_ranking(database, run_id=run_id, rows=rows, epochs=1))
+
+        def store() -> None:
+            stage_ranking(database, run_id=run_id, rows=rows)
+            with database.write() as session:
+                publish(session, run_id=run_id, epochs=1)
+
+        found["rank and store"] = measure(store)
     return found
 
 

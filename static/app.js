@@ -128,7 +128,14 @@ function giveBack(card) {
   putBack(card);
 }
 
+function known() {  // cards that need not be sent again: in the deck, or answered and on their way
+  return new Set([...cards(), ...outbox.filter((each) => each.card).map((each) => each.card)].map(idOf));
+}
+
 async function attempt(item) {
+  const have = known();
+  if (item.card) have.delete(idOf(item.card));  // once this is saved I no longer hold it
+  item.body.set("have", [...have].join(" "));
   for (let tried = 0; ; tried += 1) {
     try {
       const response = await fetch(item.url, {
@@ -166,9 +173,9 @@ function merge(html, item) {
   }
   review().dataset.run = answer.dataset.run;
   for (const part of ["status", "tray"]) document.getElementById(part).replaceWith(answer.querySelector(`#${part}`));
-  const known = new Set([...cards(), ...outbox.filter((each) => each.card).map((each) => each.card)].map(idOf));
+  const here = known();
   for (const card of answer.querySelectorAll(".card")) {
-    if (known.has(idOf(card))) continue;
+    if (here.has(idOf(card))) continue;
     card.hidden = true;
     (cards().find((each) => skipped.has(idOf(each))) ?? document.getElementById("rest")).before(card);
     card.querySelector("img").decode().catch(() => {});

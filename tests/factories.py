@@ -12,7 +12,8 @@ from app.datasets.versions import labels_of, latest_version
 from app.db import Database
 from app.ml.recipes import RECIPES
 from app.ranking.models import StagedPrediction
-from app.ranking.rankings import publish_ranking, ranking_rows
+from app.ranking.rankings import ranking_rows
+from app.review.issues import publish
 from app.training.folds import assign_folds
 from app.training.models import Epoch
 from app.training.runs import end_run, record_epoch, request_run, start_run
@@ -99,7 +100,7 @@ def make_run(database: Database, dataset_id: int, version_id: int, *, wrong: int
             folds=folds,
         )
         session.execute(insert(StagedPrediction), list(rows))
-        publish_ranking(session, run_id=run.id, epochs=1)
+        publish(session, run_id=run.id, epochs=1)
         record_epoch(session, Epoch(run_id=run.id, fold=-1, epoch=0, train_loss=1.0, valid_loss=1.1, error_rate=0.4, seconds=2.0))
         end_run(session, run_id=run.id, state="finished")
     return run.id

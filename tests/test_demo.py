@@ -14,7 +14,8 @@ from app.db import Database
 from app.demo import found_errors, planted_errors, prepare
 from app.jobs.models import Job
 from app.ranking.models import StagedPrediction
-from app.ranking.rankings import publish_ranking, ranking_rows
+from app.ranking.rankings import ranking_rows
+from app.review.issues import publish
 from app.settings import Settings
 from app.training.runs import end_run, list_runs, start_run
 
@@ -68,6 +69,6 @@ def test_it_says_what_the_ranking_found_of_the_planted_errors(database: Database
             folds=np.zeros(n, dtype=np.int64),
         )
         session.execute(insert(StagedPrediction), list(rows))
-        publish_ranking(session, run_id=run.id, epochs=1)
+        publish(session, run_id=run.id, epochs=1)
         end_run(session, run_id=run.id, state="finished")
     assert f"{len(wrong) - 1} of its first {len(wrong)} cards" in (found_errors(database, folder) or "")

@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, RejectedFile, Sample
+from app.db import remember
 from app.errors import Conflict, Invalid, NotFound
+
+# Asked by nearly every request, so they are built once.
+_BY_NAME = select(Dataset).where(Dataset.name == bindparam("name"))
+_CLASS_NAMES = select(LabelClass.name).where(LabelClass.dataset_id == bindparam("dataset_id")).order_by(LabelClass.position)
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def summarise(session: Session, dataset: Dataset) -> DatasetSummary:
 
 def get_dataset(session: Session, *, name: str) -> Dataset:
     """The data set with this name. Raises NotFound."""
-    dataset = session.scalar(select(Dataset).where(Dataset.name == name))
+    dataset = session.scalar(_BY_NAME, {"name": name})
     if dataset is None:
         raise NotFound(f"There is no data set named {name}; the list of data sets shows the ones there are.")
     return dataset
@@ -65,7 +70,8 @@ def lock_dataset(session: Session, *, dataset_id: int) -> None:
 
     NO KEY UPDATE does not block rows that refer to the data set: decisions go on.
     """
-    session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update(key_share=True))
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update(key_share=True))
 
 
 def count_samples(session: Session, *, dataset_id: int) -> int:
@@ -75,7 +81,7 @@ def count_samples(session: Session, *, dataset_id: int) -> int:
 
 def class_names(session: Session, *, dataset_id: int) -> list[str]:
     """The classes' names by position."""
-    return list(session.scalars(select(LabelClass.name).where(LabelClass.dataset_id == dataset_id).order_by(LabelClass.position)))
+    return remember(session, (class_names, dataset_id), lambda: list(session.scalars(_CLASS_NAMES, {"dataset_id": dataset_id})))
 
 
 def class_position(session: Session, *, dataset_id: int, name: str) -> int:

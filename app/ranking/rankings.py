@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.datasets.models import Sample
@@ -74,28 +74,24 @@ def ranking_rows(
         }
 
 
-def store_ranking(database: Database, *, run_id: int, rows: Iterator[dict[str, Any]], epochs: int) -> None:
-    """Replace the run's ranking in one step, after writing it aside in short transactions: nobody's decision waits.
-
-    `epochs`: how many epochs of the main network it is made of.
-    """
+def stage_ranking(database: Database, *, run_id: int, rows: Iterator[dict[str, Any]]) -> None:
+    """Write a ranking aside in short transactions, so that nobody's decision waits."""
     with database.write() as session:
         session.execute(delete(StagedPrediction).where(StagedPrediction.run_id == run_id))  # what a crash left
     while batch := list(islice(rows, _BATCH)):
         with database.write() as session:
             session.execute(insert(StagedPrediction), batch)
-    with database.write() as session:
-        publish_ranking(session, run_id=run_id, epochs=epochs)
 
 
 def publish_ranking(session: Session, *, run_id: int, epochs: int) -> None:
-    """Let what was staged be the run's ranking."""
+    """Let what was staged be the run's ranking; `epochs`: how many epochs of the main network it is made of."""
     columns = [column.name for column in Prediction.__table__.columns]
     staged = select(*(getattr(StagedPrediction, name) for name in columns)).where(StagedPrediction.run_id == run_id)
     session.execute(delete(Prediction).where(Prediction.run_id == run_id))
     session.execute(insert(Prediction).from_select(columns, staged))
     session.execute(delete(StagedPrediction).where(StagedPrediction.run_id == run_id))
-    session.execute(update(Run).where(Run.id == run_id).values(ranked_epochs=epochs))
+    issues = select(func.count()).select_from(Prediction).where(Prediction.run_id == run_id, Prediction.predicted_label != Prediction.label)
+    session.execute(update(Run).where(Run.id == run_id).values(ranked_epochs=epochs, label_issues=issues.scalar_subquery()))
 
 
 def top_losses(session: Session, *, run_id: int, label: int | None = None, after: int = 0, limit: int = 20) -> list[RankedSample]:

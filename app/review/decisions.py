@@ -2,22 +2,64 @@
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Insert, Select, delete, exists, select
+from sqlalchemy import bindparam, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
-from app.datasets.catalog import class_names, class_position, get_sample
+from app.datasets.catalog import class_names, class_position
 from app.datasets.models import Sample
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.ranking.rankings import prediction_of
+from app.ranking.models import Prediction
 from app.review.consensus import UNDO, VERDICTS, Entry, fold
+from app.review.issues import refresh
 from app.review.models import Claim, Decision, SampleReview
 from app.schema import now
-from app.training.runs import get_run, newest_ranked
+from app.training.models import Run
+from app.training.runs import current_ranking, get_run
 
 MAX_CLIENT_ID = 64
 MAX_MILLISECONDS = 24 * 3600 * 1000
+
+
+_DIALECTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def _record(insert: Any) -> Any:
+    names = [column.name for column in Decision.__table__.columns if column.name not in ("id", "undoes_id")]
+    values = insert(Decision).values({name: bindparam(name) for name in names})
+    return values.on_conflict_do_nothing(index_elements=["user_id", "client_id"]).returning(Decision)
+
+
+def _keep_state(insert: Any) -> Any:
+    names = [column.name for column in SampleReview.__table__.columns]
+    values = insert(SampleReview.__table__).values({name: bindparam(name) for name in names})
+    return values.on_conflict_do_update(index_elements=["sample_id"], set_={name: values.excluded[name] for name in names[1:]})
+
+
+# Every decision asks these, so they are built once: building takes longer than asking.
+_undoing = aliased(Decision)
+_STANDING = select(Decision).where(Decision.verdict != UNDO, ~exists().where(_undoing.undoes_id == Decision.id))
+_RECENT = (
+    _STANDING.with_only_columns(Decision.id, Sample.id, Sample.path, Decision.verdict, Decision.label, Sample.given_label)
+    .join(Sample, Sample.id == Decision.sample_id)
+    .where(Decision.dataset_id == bindparam("dataset"), Decision.user_id == bindparam("user"))
+    .order_by(Decision.id.desc())
+    .limit(bindparam("most"))
+)
+_LOCK = select(Sample).where(Sample.id == bindparam("sample")).with_for_update(key_share=True)
+_RANK = (
+    select(Prediction.rank)
+    .join(Run, Run.id == Prediction.run_id)
+    .where(Prediction.run_id == bindparam("run"), Prediction.sample_id == bindparam("sample"), Run.dataset_id == bindparam("dataset"))
+)
+_LOG = select(
+    Decision.id, Decision.verdict, Decision.label, Decision.undoes_id, Decision.user_id, Decision.created_at
+).where(Decision.sample_id == bindparam("sample"))  # fmt: skip
+_GIVE_BACK = delete(Claim).where(Claim.sample_id == bindparam("sample"), Claim.user_id == bindparam("user"))
+_RECORD = {name: _record(insert) for name, insert in _DIALECTS.items()}
+_KEEP_STATE = {name: _keep_state(insert) for name, insert in _DIALECTS.items()}
 
 
 @dataclass(frozen=True)
@@ -53,32 +95,18 @@ def decide(
     verdict, position = _checked(session, sample, verdict=verdict, label=label)
     if not 0 < len(client_id) <= MAX_CLIENT_ID:
         raise Invalid(f"A client id has 1 to {MAX_CLIENT_ID} characters; a random UUID is a good one.")
-    if run_id is not None:
-        get_run(session, run_id=run_id, dataset_id=dataset_id)
-    shown_by = run_id if run_id is not None else _current_run_id(session, dataset_id)
-    prediction = prediction_of(session, run_id=shown_by, sample_id=sample_id) if shown_by else None
-    inserted = session.scalar(
-        _insert(session)
-        .values(
-            dataset_id=dataset_id,
-            sample_id=sample_id,
-            user_id=user_id,
-            verdict=verdict,
-            label=position,
-            client_id=client_id,
-            run_id=shown_by if prediction else None,
-            rank=prediction.rank if prediction else None,
-            milliseconds=None if milliseconds is None else max(0, min(milliseconds, MAX_MILLISECONDS)),
-            created_at=now(),
-        )
-        .on_conflict_do_nothing(index_elements=["user_id", "client_id"])
-        .returning(Decision.id)
-    )
+    shown_by, rank = _shown_by(session, dataset_id, run_id, sample_id)
+    row = {
+        "dataset_id": dataset_id, "sample_id": sample_id, "user_id": user_id, "verdict": verdict, "label": position, "client_id": client_id,
+        "run_id": shown_by, "rank": rank, "created_at": now(),
+        "milliseconds": None if milliseconds is None else max(0, min(milliseconds, MAX_MILLISECONDS)),
+    }  # fmt: skip
+    inserted = session.scalar(_RECORD[session.get_bind().dialect.name], row)
     if inserted is None:
         return _repeated(session, user_id, client_id, sample_id=sample_id, verdict=verdict, label=position), False
-    session.execute(delete(Claim).where(Claim.sample_id == sample_id, Claim.user_id == user_id))
+    session.execute(_GIVE_BACK, {"sample": sample_id, "user": user_id})
     _refold(session, sample)
-    return _get(session, inserted), True
+    return inserted, True
 
 
 def undo(session: Session, *, user_id: int, decision_id: int) -> Decision:
@@ -95,7 +123,7 @@ def undo(session: Session, *, user_id: int, decision_id: int) -> Decision:
         raise Conflict("This is an undo itself; decide anew instead.")
     sample = _lock_sample(session, sample_id=decision.sample_id, dataset_id=decision.dataset_id)
     session.execute(
-        _insert(session)
+        _DIALECTS[session.get_bind().dialect.name](Decision)
         .values(
             dataset_id=decision.dataset_id,
             sample_id=decision.sample_id,
@@ -114,7 +142,7 @@ def undo(session: Session, *, user_id: int, decision_id: int) -> Decision:
 def undo_last(session: Session, *, dataset_id: int, user_id: int) -> Decision | None:
     """Undo one's own last decision that stands; none when there is none left."""
     last = session.scalar(
-        _standing().where(Decision.dataset_id == dataset_id, Decision.user_id == user_id).order_by(Decision.id.desc()).limit(1)
+        _STANDING.where(Decision.dataset_id == dataset_id, Decision.user_id == user_id).order_by(Decision.id.desc()).limit(1)
     )
     return undo(session, user_id=user_id, decision_id=last.id) if last else None
 
@@ -122,18 +150,10 @@ def undo_last(session: Session, *, dataset_id: int, user_id: int) -> Decision | 
 def recent(session: Session, *, dataset_id: int, user_id: int, limit: int = 10) -> list[RecentDecision]:
     """One's own last decisions that stand, newest first."""
     names = class_names(session, dataset_id=dataset_id)
-    query = _standing().add_columns(Sample).join(Sample, Sample.id == Decision.sample_id)
-    query = query.where(Decision.dataset_id == dataset_id, Decision.user_id == user_id).order_by(Decision.id.desc()).limit(limit)
+    rows = session.execute(_RECENT, {"dataset": dataset_id, "user": user_id, "most": limit})
     return [
-        RecentDecision(
-            decision.id,
-            sample.id,
-            sample.path,
-            decision.verdict,
-            None if decision.label is None else names[decision.label],
-            names[sample.given_label],
-        )
-        for decision, sample in session.execute(query)
+        RecentDecision(decision_id, sample_id, path, verdict, None if label is None else names[label], names[given])
+        for decision_id, sample_id, path, verdict, label, given in rows
     ]
 
 
@@ -144,18 +164,26 @@ def history(session: Session, *, sample_id: int) -> list[Decision]:
 
 def standing_decisions(session: Session, *, sample_id: int) -> list[Decision]:
     """The decisions on a sample that were not undone."""
-    return list(session.scalars(_standing().where(Decision.sample_id == sample_id).order_by(Decision.id)))
-
-
-def _standing() -> Select[Decision]:
-    undoing = aliased(Decision)
-    return select(Decision).where(Decision.verdict != UNDO, ~exists().where(undoing.undoes_id == Decision.id))
+    return list(session.scalars(_STANDING.where(Decision.sample_id == sample_id).order_by(Decision.id)))
 
 
 def _lock_sample(session: Session, *, sample_id: int, dataset_id: int) -> Sample:
     # Two decisions on one sample are folded one after the other (SQLite has one writer anyway).
-    session.execute(select(Sample.id).where(Sample.id == sample_id).with_for_update(key_share=True))
-    return get_sample(session, sample_id=sample_id, dataset_id=dataset_id)
+    sample = session.scalar(_LOCK, {"sample": sample_id})
+    if sample is None or sample.dataset_id != dataset_id:
+        raise NotFound(f"There is no sample {sample_id} here.")
+    return sample
+
+
+def _shown_by(session: Session, dataset_id: int, run_id: int | None, sample_id: int) -> tuple[int | None, int | None]:
+    """The run whose ranking showed the sample, the current one if none is named, and its rank there. Raises NotFound."""
+    if run_id is None:
+        ranking = current_ranking(session, dataset_id=dataset_id)
+        run_id = ranking.run_id if ranking else None
+    rank = session.scalar(_RANK, {"run": run_id, "sample": sample_id, "dataset": dataset_id}) if run_id is not None else None
+    if rank is None and run_id is not None:
+        get_run(session, run_id=run_id, dataset_id=dataset_id)
+    return (None, None) if rank is None else (run_id, rank)
 
 
 def _checked(session: Session, sample: Sample, *, verdict: str, label: str | None) -> tuple[str, int | None]:
@@ -181,37 +209,16 @@ def _repeated(session: Session, user_id: int, client_id: str, *, sample_id: int,
 
 
 def _refold(session: Session, sample: Sample) -> None:
-    log = session.execute(select(Decision.id, Decision.verdict, Decision.label, Decision.undoes_id).where(Decision.sample_id == sample.id))
-    state = fold((Entry(*row) for row in log), given_label=sample.given_label)
+    log = {row.id: row for row in session.execute(_LOG, {"sample": sample.id})}
+    state = fold((Entry(row.id, row.verdict, row.label, row.undoes_id) for row in log.values()), given_label=sample.given_label)
     if state is None:
         session.execute(delete(SampleReview).where(SampleReview.sample_id == sample.id))
+        refresh(session, sample_id=sample.id, verdict=None)
         return
-    decision = _get(session, state.decision)
-    session.merge(
-        SampleReview(
-            sample_id=sample.id,
-            dataset_id=sample.dataset_id,
-            verdict=state.verdict,
-            label=state.label,
-            decision_id=state.decision,
-            user_id=decision.user_id,
-            reviews=state.reviews,
-            decided_at=decision.created_at,
-        )
-    )
-    session.flush()
-
-
-def _insert(session: Session) -> "postgresql.Insert | sqlite.Insert":
-    dialect = session.get_bind().dialect.name
-    statement: Insert = postgresql.insert(Decision) if dialect == "postgresql" else sqlite.insert(Decision)
-    return statement  # type: ignore[return-value]
-
-
-def _get(session: Session, decision_id: int) -> Decision:
-    return session.scalars(select(Decision).where(Decision.id == decision_id)).one()
-
-
-def _current_run_id(session: Session, dataset_id: int) -> int | None:
-    run = newest_ranked(session, dataset_id=dataset_id)
-    return run.id if run else None
+    decision = log[state.decision]
+    row = {
+        "sample_id": sample.id, "dataset_id": sample.dataset_id, "verdict": state.verdict, "label": state.label, "decision_id": decision.id,
+        "user_id": decision.user_id, "reviews": state.reviews, "decided_at": decision.created_at,
+    }  # fmt: skip
+    session.connection().execute(_KEEP_STATE[session.get_bind().dialect.name], row)
+    refresh(session, sample_id=sample.id, verdict=state.verdict)

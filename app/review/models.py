@@ -1,4 +1,4 @@
-"""Tables of what people decided. `Decision` is the truth, append-only; `SampleReview` is its fold."""
+"""Tables of what people decided. `Decision` is the truth, append-only; `SampleReview` is its fold, `OpenIssue` what is left."""
 
 from datetime import datetime
 
@@ -39,13 +39,30 @@ class SampleReview(Base):
     __tablename__ = "sample_review"
 
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
-    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), index=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
     verdict: Mapped[str]
     label: Mapped[int | None]  # the cleaned label; none: deleted
     decision_id: Mapped[int] = mapped_column(ForeignKey("decision.id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))  # whose decision stands
     reviews: Mapped[int]  # standing decisions
     decided_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index(None, "dataset_id", "verdict", "user_id"),  # counts of what was found, by whom
+        Index(None, "dataset_id", "decision_id"),  # the last decisions that stand
+    )
+
+
+class OpenIssue(Base):
+    """A label issue of a run that waits for a verdict, or for a second one after `unsure`."""
+
+    __tablename__ = "open_issue"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"))
+
+    __table_args__ = (Index(None, "sample_id", "run_id"),)
 
 
 class Claim(Base):

@@ -4,18 +4,37 @@ from collections import defaultdict
 from dataclasses import dataclass
 from statistics import median
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, bindparam, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
-from app.ranking.models import Prediction
-from app.review.models import Decision, SampleReview
-from app.review.worklist import open_to
-from app.training.runs import newest_ranked
+from app.review.models import Decision, OpenIssue, SampleReview
+from app.training.runs import current_ranking
 
 CHANGES = ("relabel", "delete")
 WINDOW = 50  # decisions that the hit rate and the pace look back on
+
+
+# Asked with every decision, so they are built once.
+_STATE = SampleReview.dataset_id == bindparam("dataset")
+_BY_VERDICT = (
+    select(SampleReview.verdict, SampleReview.user_id, func.count()).where(_STATE).group_by(SampleReview.verdict, SampleReview.user_id)
+)
+_LAST = (
+    select(SampleReview.verdict, Decision.milliseconds)
+    .join(Decision, Decision.id == SampleReview.decision_id)
+    .where(_STATE)
+    .order_by(SampleReview.decision_id.desc())
+    .limit(WINDOW)
+)
+_OPEN_ISSUES = select(func.count()).select_from(OpenIssue).where(OpenIssue.run_id == bindparam("run"))
+_UNSURE = (  # of one annotator: they wait for somebody else
+    select(func.count())
+    .select_from(SampleReview)
+    .where(_STATE, SampleReview.verdict == "unsure", SampleReview.user_id == bindparam("user"))
+    .where(exists().where(OpenIssue.sample_id == SampleReview.sample_id, OpenIssue.run_id == bindparam("run")))
+)
 
 
 @dataclass(frozen=True)
@@ -62,34 +81,19 @@ class PendingChanges:
 
 def review_progress(session: Session, *, dataset_id: int, user_id: int | None = None) -> ReviewProgress:
     """Progress of everybody; `mine` and what remains are the annotator's, if one is named."""
-    run = newest_ranked(session, dataset_id=dataset_id)
-    flagged = remaining = 0
-    if run:
-        issue = and_(Prediction.run_id == run.id, Prediction.predicted_label != Prediction.label)
-        flagged = session.scalar(select(func.count()).select_from(Prediction).where(issue)) or 0
-        remaining = session.scalar(select(func.count()).select_from(Prediction).where(issue, open_to(user_id))) or 0
-    state = SampleReview.dataset_id == dataset_id
-    reviewed, found, mine = session.execute(
-        select(
-            func.count(),
-            func.coalesce(func.sum(case((SampleReview.verdict.in_(CHANGES), 1), else_=0)), 0),
-            func.coalesce(func.sum(case((SampleReview.user_id == user_id, 1), else_=0)), 0),
-        ).where(state)
-    ).one()
-    last = session.execute(
-        select(SampleReview.verdict, Decision.milliseconds)
-        .join(Decision, Decision.id == SampleReview.decision_id)
-        .where(state)
-        .order_by(SampleReview.decision_id.desc())
-        .limit(WINDOW)
-    ).all()
+    ranking = current_ranking(session, dataset_id=dataset_id)
+    by_verdict = session.execute(_BY_VERDICT, {"dataset": dataset_id}).all()
+    last = session.execute(_LAST, {"dataset": dataset_id}).all()
+    remaining = session.scalar(_OPEN_ISSUES, {"run": ranking.run_id}) or 0 if ranking else 0
+    if ranking and any(verdict == "unsure" and user == user_id for verdict, user, _ in by_verdict):
+        remaining -= session.scalar(_UNSURE, {"run": ranking.run_id, "dataset": dataset_id, "user": user_id}) or 0
     times = [milliseconds / 1000 for _, milliseconds in last if milliseconds]
     return ReviewProgress(
-        label_issues=flagged,
+        label_issues=ranking.label_issues if ranking else 0,
         remaining=remaining,
-        reviewed=reviewed,
-        found=int(found),
-        mine=int(mine),
+        reviewed=sum(n for *_, n in by_verdict),
+        found=sum(n for verdict, _, n in by_verdict if verdict in CHANGES),
+        mine=sum(n for _, user, n in by_verdict if user == user_id),
         hit_rate=sum(verdict in CHANGES for verdict, _ in last) / len(last) if last else None,
         seconds_per_decision=median(times) if times else None,
     )

@@ -4,10 +4,12 @@ A label issue is a sample whose predicted label differs from the label it was ra
 the current ranking (the newest finished run's), without what was decided. An `unsure` is offered to the other annotators.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select
+from sqlalchemy import and_, bindparam, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -15,11 +17,48 @@ from app.datasets.catalog import class_names, get_sample, lock_dataset
 from app.datasets.models import Sample
 from app.errors import Invalid
 from app.ranking.models import Prediction
-from app.review.models import Claim, SampleReview
-from app.schema import now
-from app.training.runs import newest_ranked
+from app.review.models import Claim, OpenIssue, SampleReview
+from app.schema import UtcDateTime, now
+from app.training.runs import current_ranking
 
 MAX_CLAIM = 100
+
+
+# Asked with every decision, so they are built once: building takes longer than asking.
+_MINE = and_(Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment"))
+_UNSURE = exists().where(SampleReview.sample_id == OpenIssue.sample_id, SampleReview.user_id == bindparam("user"))
+_TAKEN = exists().where(Claim.sample_id == OpenIssue.sample_id, Claim.lease_until > bindparam("moment"))
+_ISSUES = (
+    select(OpenIssue.sample_id)
+    .where(OpenIssue.run_id == bindparam("run"), ~_UNSURE)  # whoever was unsure leaves it to somebody else
+    .limit(bindparam("most"))
+)
+# The sum keeps the planner from walking through all issues by rank in search of a few claims.
+_HELD = _ISSUES.where(OpenIssue.sample_id.in_(select(Claim.sample_id).where(_MINE))).order_by(OpenIssue.rank + 0)
+_FREE = _ISSUES.where(~_TAKEN).order_by(OpenIssue.rank)
+_MY_CARDS = (
+    select(Sample, Prediction, SampleReview, Claim.lease_until)
+    .join(Claim, Claim.sample_id == Sample.id)
+    .join(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
+    .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+    .where(Claim.dataset_id == bindparam("dataset"), _MINE, Sample.id.not_in(bindparam("known", expanding=True)))
+    .order_by(Prediction.rank)
+    .limit(bindparam("most"))
+)
+
+
+def _hold_statement(insert: Any) -> Any:
+    columns = ("sample_id", "dataset_id", "user_id", "lease_until")
+    statement = insert(Claim.__table__).values({name: bindparam(name) for name in columns})
+    return statement.on_conflict_do_update(
+        index_elements=["sample_id"],
+        set_={"user_id": statement.excluded.user_id, "lease_until": statement.excluded.lease_until},
+        # never out of somebody's hands
+        where=or_(Claim.user_id == statement.excluded.user_id, Claim.lease_until <= bindparam("moment", type_=UtcDateTime())),
+    )
+
+
+_HOLD = {"sqlite": _hold_statement(sqlite.insert), "postgresql": _hold_statement(postgresql.insert)}
 
 
 @dataclass(frozen=True)
@@ -35,6 +74,7 @@ class Card:
     given_label: str
     run_id: int | None
     rank: int | None
+    ranked: int  # samples in that ranking
     predicted_label: str | None
     confidence: float | None
     self_confidence: float | None
@@ -55,49 +95,45 @@ class Claimed:
 
 
 def claim(session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta) -> Claimed:
-    """Hold `count` cards for `lease`: the ones already held, then the next of the worklist. Raises Invalid."""
-    if not 1 <= count <= MAX_CLAIM:
-        raise Invalid(f"Claim 1 to {MAX_CLAIM} cards at a time.")
-    run = newest_ranked(session, dataset_id=dataset_id)
-    if run is None:
-        return Claimed(None, None, ())
-    lock_dataset(session, dataset_id=dataset_id)
-    moment = now()
-    until = moment + lease
-    held = and_(Claim.sample_id == Prediction.sample_id, Claim.user_id == user_id, Claim.lease_until > moment)
-    mine = list(session.scalars(_open_issues(run.id, user_id).join(Claim, held).limit(count)))
-    others = exists().where(Claim.sample_id == Prediction.sample_id, Claim.lease_until > moment)
-    fresh = list(session.scalars(_open_issues(run.id, user_id).where(~others).limit(count - len(mine)))) if len(mine) < count else []
-    _hold(session, dataset_id=dataset_id, user_id=user_id, sample_ids=mine + fresh, until=until)
+    """Hold `count` cards for `lease`, as `take` does, and look at them. Raises Invalid."""
+    take(session, dataset_id=dataset_id, user_id=user_id, count=count, lease=lease)
     return my_cards(session, dataset_id=dataset_id, user_id=user_id, limit=count)
 
 
-def my_cards(session: Session, *, dataset_id: int, user_id: int, limit: int = MAX_CLAIM) -> Claimed:
-    """The cards an annotator holds now, in the order of the current ranking."""
-    run = newest_ranked(session, dataset_id=dataset_id)
-    if run is None:
+def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta) -> None:
+    """Hold `count` cards for `lease`: the ones already held, then the next of the worklist. Raises Invalid."""
+    if not 1 <= count <= MAX_CLAIM:
+        raise Invalid(f"Claim 1 to {MAX_CLAIM} cards at a time.")
+    ranking = current_ranking(session, dataset_id=dataset_id)
+    if ranking is None:
+        return
+    lock_dataset(session, dataset_id=dataset_id)
+    moment = now()
+    who = {"run": ranking.run_id, "user": user_id, "moment": moment}
+    mine = list(session.scalars(_HELD, who | {"most": count}))
+    fresh = list(session.scalars(_FREE, who | {"most": count - len(mine)})) if len(mine) < count else []
+    _hold(session, dataset_id=dataset_id, user_id=user_id, sample_ids=mine + fresh, until=moment + lease)
+
+
+def my_cards(session: Session, *, dataset_id: int, user_id: int, limit: int = MAX_CLAIM, known: Collection[int] = ()) -> Claimed:
+    """The cards an annotator holds now, in the order of the current ranking, without the samples that are `known`."""
+    ranking = current_ranking(session, dataset_id=dataset_id)
+    if ranking is None:
         return Claimed(None, None, ())
-    rows = session.execute(
-        select(Sample, Prediction, SampleReview, Claim.lease_until)
-        .join(Claim, Claim.sample_id == Sample.id)
-        .join(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == run.id))
-        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
-        .where(Claim.dataset_id == dataset_id, Claim.user_id == user_id, Claim.lease_until > now())
-        .order_by(Prediction.rank)
-        .limit(limit)
-    ).all()
+    who = {"run": ranking.run_id, "dataset": dataset_id, "user": user_id, "moment": now(), "known": list(known), "most": limit}
+    rows = session.execute(_MY_CARDS, who).all()
     names = class_names(session, dataset_id=dataset_id)
-    cards = tuple(_card(sample, prediction, review, names) for sample, prediction, review, _ in rows)
-    return Claimed(run.id, min((until for *_, until in rows), default=None), cards)
+    cards = tuple(_card(sample, prediction, review, names, ranking.samples) for sample, prediction, review, _ in rows)
+    return Claimed(ranking.run_id, min((until for *_, until in rows), default=None), cards)
 
 
 def get_card(session: Session, *, dataset_id: int, sample_id: int) -> Card:
     """Any sample as a card, held or not. Raises NotFound."""
     sample = get_sample(session, sample_id=sample_id, dataset_id=dataset_id)
-    run = newest_ranked(session, dataset_id=dataset_id)
-    prediction = session.get(Prediction, (run.id, sample_id)) if run else None
+    ranking = current_ranking(session, dataset_id=dataset_id)
+    prediction = session.get(Prediction, (ranking.run_id, sample_id)) if ranking else None
     names = class_names(session, dataset_id=dataset_id)
-    return _card(sample, prediction, session.get(SampleReview, sample_id), names)
+    return _card(sample, prediction, session.get(SampleReview, sample_id), names, ranking.samples if ranking else 0)
 
 
 def hold(session: Session, *, dataset_id: int, user_id: int, sample_id: int, lease: timedelta) -> None:
@@ -112,38 +148,14 @@ def release(session: Session, *, dataset_id: int | None, user_id: int) -> None:
     session.execute(query if dataset_id is None else query.where(Claim.dataset_id == dataset_id))
 
 
-def open_to(user_id: int | None) -> ColumnElement[bool]:
-    """Whether a ranked sample still waits for this annotator: no verdict yet, or somebody else was unsure."""
-    decided = exists().where(
-        SampleReview.sample_id == Prediction.sample_id, or_(SampleReview.verdict != "unsure", SampleReview.user_id == user_id)
-    )
-    return ~decided
-
-
-def _open_issues(run_id: int, user_id: int) -> Select[int]:
-    return (
-        select(Prediction.sample_id)
-        .where(Prediction.run_id == run_id, Prediction.predicted_label != Prediction.label, open_to(user_id))
-        .order_by(Prediction.rank)
-    )
-
-
 def _hold(session: Session, *, dataset_id: int, user_id: int, sample_ids: list[int], until: datetime) -> None:
     if not sample_ids:
         return
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    rows = [{"sample_id": i, "dataset_id": dataset_id, "user_id": user_id, "lease_until": until} for i in sample_ids]
-    statement = insert(Claim).values(rows)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["sample_id"],
-            set_={"user_id": statement.excluded.user_id, "lease_until": statement.excluded.lease_until},
-            where=or_(Claim.user_id == user_id, Claim.lease_until <= now()),  # never out of somebody's hands
-        )
-    )
+    rows = [{"sample_id": i, "dataset_id": dataset_id, "user_id": user_id, "lease_until": until, "moment": now()} for i in sample_ids]
+    session.connection().execute(_HOLD[session.get_bind().dialect.name], rows)
 
 
-def _card(sample: Sample, prediction: Prediction | None, review: SampleReview | None, names: list[str]) -> Card:
+def _card(sample: Sample, prediction: Prediction | None, review: SampleReview | None, names: list[str], samples: int) -> Card:
     return Card(
         sample_id=sample.id,
         path=sample.path,
@@ -154,6 +166,7 @@ def _card(sample: Sample, prediction: Prediction | None, review: SampleReview | 
         given_label=names[sample.given_label],
         run_id=prediction.run_id if prediction else None,
         rank=prediction.rank if prediction else None,
+        ranked=samples,
         predicted_label=names[prediction.predicted_label] if prediction else None,
         confidence=prediction.confidence if prediction else None,
         self_confidence=prediction.self_confidence if prediction else None,

@@ -8,7 +8,8 @@ from app.ml.dynamics import read_epochs
 from app.ml.images import Images
 from app.ml.scorer import predict_log_probs
 from app.ranking.quality import judge_labels
-from app.ranking.rankings import log_probs_of, ranking_rows, store_ranking
+from app.ranking.rankings import log_probs_of, ranking_rows, stage_ranking
+from app.review.issues import publish
 from app.tasks.plan import Plan
 from app.training.folds import WHOLE
 from app.training.runs import get_run
@@ -40,7 +41,9 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         quality=judged.quality,
         folds=plan.folds,
     )
-    store_ranking(context.database, run_id=plan.run_id, rows=rows, epochs=len(history))
+    stage_ranking(context.database, run_id=plan.run_id, rows=rows)
+    with context.database.write() as session:
+        publish(session, run_id=plan.run_id, epochs=len(history))
 
 
 def _parents_word(context: JobContext, plan: Plan) -> list[tuple[np.ndarray, float]]:

@@ -4,11 +4,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import lock_dataset
 from app.datasets.models import DatasetVersion
+from app.db import remember
 from app.errors import Conflict, Invalid, NotFound
 from app.jobs import requests as jobs
 from app.jobs.models import Job
@@ -17,6 +18,25 @@ from app.schema import now
 from app.training.models import Epoch, Run
 
 TASK = "train"
+
+# Asked several times a decision, so it is built once: building takes longer than asking.
+_CURRENT = (
+    select(Run.id, func.coalesce(Run.label_issues, 0), DatasetVersion.samples)
+    .join(DatasetVersion, DatasetVersion.id == Run.version_id)
+    .where(Run.dataset_id == bindparam("dataset_id"), or_(Run.state == "finished", Run.ranked_epochs.is_not(None)))
+    .order_by(case((Run.state == "finished", 0), else_=1), case((Run.state == "finished", Run.finished_at)).desc(), Run.id.desc())
+    .limit(1)
+)
+_OPEN = select(Run.id).where(Run.dataset_id == bindparam("dataset_id"), Run.state.in_(jobs.OPEN_STATES)).limit(1)
+
+
+@dataclass(frozen=True)
+class CurrentRanking:
+    """What the review needs to know of the run whose ranking it shows."""
+
+    run_id: int
+    label_issues: int  # samples whose predicted label is not their label
+    samples: int
 
 
 @dataclass(frozen=True)
@@ -103,6 +123,11 @@ def open_run(session: Session, *, dataset_id: int) -> Run | None:
     return session.scalar(select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES)).order_by(Run.id).limit(1))
 
 
+def is_training(session: Session, *, dataset_id: int) -> bool:
+    """Whether a run waits or works."""
+    return session.scalar(_OPEN, {"dataset_id": dataset_id}) is not None
+
+
 def newest_finished(session: Session, *, dataset_id: int, before: datetime | None = None) -> Run | None:
     """The run that had finished last, today or at a moment."""
     query = select(Run).where(Run.dataset_id == dataset_id, Run.state == "finished")
@@ -113,8 +138,18 @@ def newest_finished(session: Session, *, dataset_id: int, before: datetime | Non
 
 def newest_ranked(session: Session, *, dataset_id: int) -> Run | None:
     """The run whose ranking is reviewed: the newest finished one, or before there is one the newest with an early ranking."""
-    early = select(Run).where(Run.dataset_id == dataset_id, Run.ranked_epochs.is_not(None)).order_by(Run.id.desc()).limit(1)
-    return newest_finished(session, dataset_id=dataset_id) or session.scalar(early)
+    current = current_ranking(session, dataset_id=dataset_id)
+    return session.get(Run, current.run_id) if current else None
+
+
+def current_ranking(session: Session, *, dataset_id: int) -> CurrentRanking | None:
+    """The ranking that is reviewed: that of `newest_ranked`."""
+
+    def ask() -> CurrentRanking | None:
+        row = session.execute(_CURRENT, {"dataset_id": dataset_id}).one_or_none()
+        return CurrentRanking(*row) if row else None
+
+    return remember(session, (current_ranking, dataset_id), ask)
 
 
 def version_number(session: Session, run: Run) -> int:

@@ -10,10 +10,20 @@ from app.datasets.versions import labels_of
 from app.db import Database
 from app.ml.recipes import RECIPES
 from app.ranking.models import Prediction, StagedPrediction
-from app.ranking.rankings import log_probs_of, ranking_rows, store_ranking, top_losses
+from app.ranking.rankings import log_probs_of, ranking_rows, stage_ranking, top_losses
+from app.review.decisions import decide
+from app.review.issues import publish
+from app.review.models import OpenIssue
 from app.training.models import Run
 from app.training.runs import end_run, newest_ranked, request_run, start_run
+from tests.conftest import People
 from tests.factories import Made
+
+
+def store(database: Database, *, run_id: int, rows, epochs: int) -> None:
+    stage_ranking(database, run_id=run_id, rows=rows)
+    with database.write() as session:
+        publish(session, run_id=run_id, epochs=epochs)
 
 
 @pytest.fixture
@@ -37,8 +47,8 @@ def rows_of(database: Database, made: Made):
 
 
 def test_a_ranking_replaces_the_one_before(database: Database, made: Made, rows_of) -> None:
-    store_ranking(database, run_id=made.run_id, rows=rows_of(made.run_id), epochs=2)
-    store_ranking(database, run_id=made.run_id, rows=rows_of(made.run_id, first=False), epochs=4)
+    store(database, run_id=made.run_id, rows=rows_of(made.run_id), epochs=2)
+    store(database, run_id=made.run_id, rows=rows_of(made.run_id, first=False), epochs=4)
     with database.read() as session:
         first = top_losses(session, run_id=made.run_id, limit=1)[0]
         assert first.sample_id == made.sample_ids[-1]
@@ -53,10 +63,10 @@ def test_a_ranking_that_breaks_off_changes_nothing_and_leaves_nothing_behind(dat
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        store_ranking(database, run_id=made.run_id, rows=broken(), epochs=2)
+        store(database, run_id=made.run_id, rows=broken(), epochs=2)
     with database.read() as session:
         assert [sample.sample_id for sample in top_losses(session, run_id=made.run_id, limit=100)] == list(made.ranked)
-    store_ranking(database, run_id=made.run_id, rows=rows_of(made.run_id), epochs=3)
+    store(database, run_id=made.run_id, rows=rows_of(made.run_id), epochs=3)
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Prediction)) == len(made.sample_ids)
 
@@ -72,7 +82,7 @@ def test_an_early_ranking_is_reviewed_until_there_is_a_finished_one(database: Da
             return run.id
 
     second = another()
-    store_ranking(database, run_id=second, rows=rows_of(second), epochs=2)
+    store(database, run_id=second, rows=rows_of(second), epochs=2)
     with database.read() as session:
         assert newest_ranked(session, dataset_id=made.dataset_id).id == made.run_id
     with database.write() as session:
@@ -82,13 +92,13 @@ def test_an_early_ranking_is_reviewed_until_there_is_a_finished_one(database: Da
     with database.write() as session:
         end_run(session, run_id=second, state="finished")
     third = another()
-    store_ranking(database, run_id=third, rows=rows_of(third), epochs=2)
+    store(database, run_id=third, rows=rows_of(third), epochs=2)
     with database.read() as session:
         assert newest_ranked(session, dataset_id=made.dataset_id).id == second
 
 
 def test_the_quality_of_a_label_is_its_margin_and_orders_the_ranking(database: Database, made: Made, rows_of) -> None:
-    store_ranking(database, run_id=made.run_id, rows=rows_of(made.run_id), epochs=2)
+    store(database, run_id=made.run_id, rows=rows_of(made.run_id), epochs=2)
     with database.read() as session:
         found = session.scalars(select(Prediction).where(Prediction.run_id == made.run_id).order_by(Prediction.rank)).all()
     assert [p.label_quality for p in found] == sorted(p.label_quality for p in found)
@@ -103,3 +113,15 @@ def test_a_parents_word_is_found_by_sample_also_with_a_new_class(database: Datab
     assert np.exp(table[0, :3]) == pytest.approx(mine.probabilities, abs=1e-6)
     assert np.exp(table[0, 3]) == pytest.approx(0, abs=1e-6)
     assert np.isnan(table[2]).all()
+
+
+def test_a_new_ranking_opens_the_issues_that_have_no_verdict_yet(database: Database, made: Made, people: People, rows_of) -> None:
+    with database.write() as session:
+        for sample, verdict in ((made.ranked[0], "delete"), (made.ranked[1], "unsure")):
+            decide(session, dataset_id=made.dataset_id, user_id=people.annotator.id, sample_id=sample, verdict=verdict, client_id=verdict)
+    store(database, run_id=made.run_id, rows=rows_of(made.run_id), epochs=2)  # doubts the first half of the samples
+    with database.read() as session:
+        doubted = set(session.scalars(select(Prediction.sample_id).where(Prediction.predicted_label != Prediction.label)))
+        assert made.ranked[0] in doubted
+        assert set(session.scalars(select(OpenIssue.sample_id))) == doubted - {made.ranked[0]}
+        assert session.get_one(Run, made.run_id).label_issues == len(doubted)

@@ -4,14 +4,15 @@ import uuid
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from app.datasets.models import Sample
 from app.db import Database
 from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.ranking.models import Prediction
 from app.review.consensus import Entry, fold
 from app.review.decisions import decide, history, recent, standing_decisions, undo, undo_last
-from app.review.models import Decision, SampleReview
+from app.review.models import Decision, OpenIssue, SampleReview
 from tests.conftest import People
 from tests.factories import Made
 
@@ -176,6 +177,11 @@ def assert_column_is_fold(database: Database, made: Made) -> None:
             column = session.get(SampleReview, sample.id)
             found = None if column is None else (column.decision_id, column.verdict, column.label, column.reviews)
             assert found == (None if expected is None else (expected.decision, expected.verdict, expected.label, expected.reviews))
+        waits = exists().where(SampleReview.sample_id == Prediction.sample_id, SampleReview.verdict != "unsure")
+        issues = select(Prediction.run_id, Prediction.rank, Prediction.sample_id).where(
+            Prediction.predicted_label != Prediction.label, ~waits
+        )
+        assert set(session.execute(select(OpenIssue.run_id, OpenIssue.rank, OpenIssue.sample_id))) == set(session.execute(issues))
 
 
 steps = st.lists(
@@ -185,7 +191,9 @@ steps = st.lists(
 
 @given(steps)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_people_do_the_column_is_the_fold(database: Database, made: Made, people: People, steps: list) -> None:
+def test_whatever_people_do_the_column_is_the_fold_and_what_is_open_is_the_rest(
+    database: Database, made: Made, people: People, steps: list
+) -> None:
     for index, first, action in steps:
         user = people.annotator.id if first else people.other.id
         if action == "undo":

@@ -67,15 +67,13 @@ class HistoryView:
     undone: bool
 
 
-def card_views(cards: tuple[Card, ...], *, names: list[str], samples: int) -> tuple[CardView, ...]:
+def card_views(cards: tuple[Card, ...], *, names: list[str]) -> tuple[CardView, ...]:
     """Cards for the page, each knowing the one that Skip leads to."""
     following = (*cards[1:], *cards[:1])
-    return tuple(
-        card_view(card, names=names, samples=samples, next_id=after.sample_id) for card, after in zip(cards, following, strict=True)
-    )
+    return tuple(card_view(card, names=names, next_id=after.sample_id) for card, after in zip(cards, following, strict=True))
 
 
-def card_view(card: Card, *, names: list[str], samples: int, next_id: int | None = None) -> CardView:
+def card_view(card: Card, *, names: list[str], next_id: int | None = None) -> CardView:
     """One card for the page, with a client id of its own."""
     said = f"Given label {card.given_label}." + (
         f" The model says {card.predicted_label}, {percent(card.confidence, 0)}." if card.predicted_label else ""
@@ -83,16 +81,16 @@ def card_view(card: Card, *, names: list[str], samples: int, next_id: int | None
     return CardView(
         sample_id=card.sample_id, path=card.path, split=card.split, width=card.width, height=card.height,
         tiny=max(card.width, card.height) <= TINY, given=card.given_label, predicted=card.predicted_label, confidence=card.confidence,
-        reason=reason(card, samples=samples), said=said, choices=_choices(card, names), run_id=card.run_id, client_id=str(uuid.uuid4()),
+        reason=reason(card), said=said, choices=_choices(card, names), run_id=card.run_id, client_id=str(uuid.uuid4()),
         verdict=card.verdict, label=card.label, next_id=next_id,
     )  # fmt: skip
 
 
-def reason(card: Card, *, samples: int) -> str:
+def reason(card: Card) -> str:
     """Why this card is here, in a sentence."""
     if card.rank is None or card.confidence is None:
         return "No ranking has this image yet."
-    place = f"Rank {count(card.rank)} of {count(samples)}"
+    place = f"Rank {count(card.rank)} of {count(card.ranked)}"
     if card.predicted_label == card.given_label:
         return f"{place}: the model agrees with the given label, {percent(card.confidence, 0)} sure."
     sure = f"the model is {percent(card.confidence, 0)} sure of another class"

@@ -10,12 +10,12 @@ from pydantic import BaseModel, Field
 
 from app.accounts.models import User
 from app.accounts.users import list_users
-from app.datasets.catalog import class_names, count_samples, get_dataset, ready_dataset
+from app.datasets.catalog import class_names, get_dataset, ready_dataset
 from app.db import Database
 from app.errors import Conflict
 from app.review import decisions, worklist
 from app.review.summary import ReviewProgress, review_progress
-from app.training.runs import open_run
+from app.training.runs import is_training
 from app.web.deps import Config, Db, SignedIn
 from app.web.pages.cards import CardView, HistoryView, RecentView, card_view, card_views, history_views, recent_view
 from app.web.rendering import Page, is_fragment, page_context, render
@@ -25,7 +25,9 @@ router = APIRouter()
 HELD = 6  # cards in the page: the one shown, and enough to outrun a slow network
 MOST_HELD = 60
 
+IDS = r"^[0-9 ]*$"
 Held = Annotated[int, Form(alias="hold", ge=1, le=MOST_HELD)]
+Known = Annotated[str, Form(alias="have", max_length=2000, pattern=IDS)]  # cards that the page has already
 
 
 class DecisionForm(BaseModel):
@@ -39,6 +41,7 @@ class DecisionForm(BaseModel):
     milliseconds: int | None = None
     alone: bool = False  # sent by the sample's own page: go back there, take no cards
     hold: int = Field(HELD, ge=1, le=MOST_HELD)
+    have: str = Field("", max_length=2000, pattern=IDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,7 @@ class ReviewPage(Page):
     """The deck with everything around it."""
 
     cards: tuple[CardView, ...]
+    is_idle: bool  # nothing to show: neither a card here nor one that the page has already
     progress: ReviewProgress
     recent: tuple[RecentView, ...]
     run_id: int | None  # whose ranking is the current one
@@ -80,19 +84,19 @@ def show_sample(request: Request, name: str, sample_id: int, database: Db) -> Re
         names, people = class_names(session, dataset_id=dataset.id), {user.id: user.name for user in list_users(session)}
         log = decisions.history(session, sample_id=sample_id)
         page = SamplePage(
-            **page_context(request, name), card=card_view(card, names=names, samples=count_samples(session, dataset_id=dataset.id)),
+            **page_context(request, name), card=card_view(card, names=names),
             loss=card.loss, margin=card.margin, sha256=card.sha256, history=history_views(log, names, people),
         )  # fmt: skip
     return render(request, "review/sample.html", page)
 
 
 @router.post("/d/{name}/review/claims")
-def claim(request: Request, name: str, database: Db, user: SignedIn, settings: Config, held: Held = HELD) -> Response:
+def claim(request: Request, name: str, database: Db, user: SignedIn, settings: Config, held: Held = HELD, known: Known = "") -> Response:
     """Take cards into my hands."""
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
-        worklist.claim(session, dataset_id=dataset.id, user_id=user.id, count=held, lease=timedelta(minutes=settings.lease_minutes))
-    return _answer(request, database, user, name, asked=True)
+        worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=held, lease=timedelta(minutes=settings.lease_minutes))
+    return _answer(request, database, user, name, asked=True, known=known)
 
 
 @router.post("/d/{name}/review/decisions")
@@ -109,12 +113,12 @@ def decide(
         decisions.decide(session, dataset_id=dataset.id, user_id=user.id, sample_id=form.sample, verdict=verdict, label=label or None,
                          client_id=form.client_id, run_id=form.run, milliseconds=form.milliseconds)  # fmt: skip
         if not form.alone:
-            worklist.claim(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=lease)
-    return _answer(request, database, user, name, asked=True, back_to=form.sample if form.alone else None)
+            worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=lease)
+    return _answer(request, database, user, name, asked=True, back_to=form.sample if form.alone else None, known=form.have)
 
 
 @router.post("/d/{name}/review/undo")
-def undo(request: Request, name: str, database: Db, user: SignedIn, settings: Config) -> Response:
+def undo(request: Request, name: str, database: Db, user: SignedIn, settings: Config, known: Known = "") -> Response:
     """Take my last answer back; its card is in my hands again."""
     with database.write() as session:
         dataset = get_dataset(session, name=name)
@@ -123,14 +127,17 @@ def undo(request: Request, name: str, database: Db, user: SignedIn, settings: Co
         if sample_id is not None:
             lease = timedelta(minutes=settings.lease_minutes)
             worklist.hold(session, dataset_id=dataset.id, user_id=user.id, sample_id=sample_id, lease=lease)
-    return _answer(request, database, user, name, front=sample_id, undone=sample_id)
+    return _answer(request, database, user, name, front=sample_id, undone=sample_id, known=known)
 
 
 def _answer(
     request: Request, database: Database, user: User, name: str, *, front: int | None = None, asked: bool = False,
-    undone: int | None = None, back_to: int | None = None,
+    undone: int | None = None, back_to: int | None = None, known: str = "",
 ) -> Response:  # fmt: skip
-    """The review as it stands: the whole page, its inside for a script, or the way there after a form."""
+    """The review as it stands: the whole page, its inside for a script, or the way there after a form.
+
+    Of the cards that I hold those are left out that the script has already (`known`, numbers between spaces).
+    """
     fragment = is_fragment(request)
     if request.method == "POST" and not fragment:
         query = f"?card={front}" if front else "?asked=true" if asked else ""
@@ -138,17 +145,17 @@ def _answer(
         return RedirectResponse(target, status_code=303)
     with database.read() as session:
         dataset = get_dataset(session, name=name)
-        claimed = worklist.my_cards(session, dataset_id=dataset.id, user_id=user.id)
+        have = {int(number) for number in known.split()}
+        claimed = worklist.my_cards(session, dataset_id=dataset.id, user_id=user.id, known=have)
         cards = claimed.cards
         if front is not None:
             cards = (worklist.get_card(session, dataset_id=dataset.id, sample_id=front), *(c for c in cards if c.sample_id != front))
         page = ReviewPage(
             **page_context(request, name),
-            cards=card_views(
-                cards, names=class_names(session, dataset_id=dataset.id), samples=count_samples(session, dataset_id=dataset.id)
-            ),
+            cards=card_views(cards, names=class_names(session, dataset_id=dataset.id)),
+            is_idle=not cards and not have,
             progress=review_progress(session, dataset_id=dataset.id, user_id=user.id),
             recent=tuple(recent_view(each) for each in decisions.recent(session, dataset_id=dataset.id, user_id=user.id)),
-            run_id=claimed.run_id, training=open_run(session, dataset_id=dataset.id) is not None, asked=asked, undone=undone,
+            run_id=claimed.run_id, training=is_training(session, dataset_id=dataset.id), asked=asked, undone=undone,
         )  # fmt: skip
     return render(request, "review/_review.html" if fragment else "review/page.html", page)

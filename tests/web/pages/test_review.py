@@ -105,6 +105,16 @@ def test_the_answer_for_a_script_is_the_inside_of_the_page(browser_of: dict[str,
         assert part in answer.text
 
 
+def test_a_script_is_sent_the_cards_that_it_does_not_have(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann = browser_of["ann"]
+    first = cards(ann.post(f"{URL}/claims", data={"hold": "3"}, headers=FRAGMENT).text)
+    form = {"sample": first[0], "answer": "keep", "client_id": "1", "hold": "3", "have": " ".join(map(str, first[1:]))}
+    answer = ann.post(f"{URL}/decisions", data=form, headers=FRAGMENT).text
+    assert cards(answer) == [made.ranked[3]]
+    assert "Loading the next cards" in answer  # it has cards, whatever comes in this answer
+    assert ann.post(f"{URL}/decisions", data=form | {"have": "1 or 1"}, headers=FRAGMENT).status_code == 422
+
+
 def test_a_script_that_skipped_cards_can_hold_more(browser_of: dict[str, TestClient], made: Made) -> None:
     ann = browser_of["ann"]
     assert len(cards(ann.post(f"{URL}/claims", data={"hold": "9"}, headers=FRAGMENT).text)) == 9

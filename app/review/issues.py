@@ -1,0 +1,47 @@
+"""Which label issues are open, kept beside the rankings: asked after every decision, it must not cost a look at all samples.
+
+An issue of a run is open as long as its sample has no verdict, or one of `unsure`. `OpenIssue` holds just these rows; a
+ranking fills it when it is published, a decision changes it for its sample.
+"""
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, insert, or_, select
+from sqlalchemy.orm import Session
+
+from app.datasets.models import Dataset
+from app.ranking.models import Prediction
+from app.ranking.rankings import publish_ranking
+from app.review.models import OpenIssue, SampleReview
+from app.training.models import Run
+
+_CLOSE = delete(OpenIssue).where(OpenIssue.sample_id == bindparam("sample"))
+
+
+def publish(session: Session, *, run_id: int, epochs: int) -> None:
+    """Let what was staged be the run's ranking, and its label issues those to look at."""
+    # A decision refers to its data set, so this waits for those under way: none may fall between the ranking and its issues.
+    session.execute(select(Dataset.id).join(Run, Run.dataset_id == Dataset.id).where(Run.id == run_id).with_for_update(of=Dataset))
+    publish_ranking(session, run_id=run_id, epochs=epochs)
+    session.execute(delete(OpenIssue).where(OpenIssue.run_id == run_id))
+    _fill(session, Prediction.run_id == run_id)
+
+
+def refresh(session: Session, *, sample_id: int, verdict: str | None) -> None:
+    """Open or close the issues of a sample, in every run's ranking, after its verdict has changed."""
+    if verdict in (None, "unsure"):
+        known = exists().where(OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == sample_id)
+        _fill(session, and_(Prediction.sample_id == sample_id, ~known))
+    else:
+        session.execute(_CLOSE, {"sample": sample_id})
+
+
+def _fill(session: Session, which: ColumnElement[bool]) -> None:
+    issues = (
+        select(Prediction.run_id, Prediction.sample_id, Prediction.rank)
+        .outerjoin(SampleReview, SampleReview.sample_id == Prediction.sample_id)
+        .where(
+            which,
+            Prediction.predicted_label != Prediction.label,
+            or_(SampleReview.verdict.is_(None), SampleReview.verdict == "unsure"),
+        )
+    )
+    session.execute(insert(OpenIssue).from_select(["run_id", "sample_id", "rank"], issues))

@@ -1,0 +1,192 @@
+"""Deciding under load: a key press's way through the server, beside the barest endpoint that could do it.
+
+    .venv/bin/python benchmarks/decide.py [--clients 1 8 32 100] [--seconds 5] [--samples 28000]
+
+Ours: `toploss serve` on SQLite, a review of `--samples` samples in six classes; every client is an annotator of their own who
+sends an answer and reads the next card from the reply. Bare: FastAPI and SQLite with the same durability (WAL, synchronous
+FULL), one connection behind a lock; a request writes one row and renders one Jinja fragment. Clients are threads of another
+process, each with a connection of its own.
+"""
+
+import argparse
+import http.client
+import multiprocessing
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import numpy as np
+from sqlalchemy import insert
+
+import app.tables  # noqa: F401 - registers them
+from app.accounts.models import User
+from app.accounts.tokens import start_session
+from app.datasets.models import Dataset, DatasetVersion, LabelClass, Sample
+from app.db import Database
+from app.migrating import migrate
+from app.ml.recipes import RECIPES
+from app.ranking.models import StagedPrediction
+from app.ranking.rankings import ranking_rows
+from app.review.issues import publish
+from app.settings import Settings
+from app.training.runs import end_run, request_run, start_run
+from tests.servers import start_server
+
+CLASSES = ("angry", "fear", "happy", "neutral", "sad", "surprise")
+BARE = """
+import sqlite3, sys, threading
+from fastapi import FastAPI, Form
+from fastapi.responses import HTMLResponse
+from jinja2 import Template
+import uvicorn
+db = sqlite3.connect(sys.argv[1], check_same_thread=False, isolation_level=None)
+db.execute("PRAGMA journal_mode = WAL"); db.execute("PRAGMA synchronous = FULL")
+db.execute("CREATE TABLE decision (id INTEGER PRIMARY KEY, sample INTEGER, answer TEXT, client TEXT)")
+lock, app = threading.Lock(), FastAPI()
+card = Template('<article class="card" data-sample="{{ id }}"><img src="/{{ id }}.png"><form>'
+                '{% for c in names %}<button>{{ c }}</button>{% endfor %}</form></article>')
+@app.post("/decide")
+def decide(sample: int = Form(), answer: str = Form(), client_id: str = Form()):
+    with lock:
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("INSERT INTO decision (sample, answer, client) VALUES (?, ?, ?)", (sample, answer, client_id))
+        db.execute("COMMIT")
+    return HTMLResponse(card.render(id=sample + 1, names=["angry", "fear", "happy", "neutral", "sad", "surprise"]))
+uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="error", access_log=False)
+"""
+
+
+def make_review(data_dir: Path, samples: int, people: int) -> list[str]:
+    """A ranked data set without images, and a log-in of each annotator: their cookies."""
+    settings = Settings(data_dir=data_dir, _env_file=None)
+    migrate(settings.database)
+    database, random = Database(settings.database), np.random.default_rng(0)
+    with database.write() as session:
+        dataset = Dataset(name="faces", source=str(data_dir), state="ready")
+        session.add(dataset)
+        session.flush()
+        session.execute(insert(LabelClass), [{"dataset_id": dataset.id, "position": i, "name": name} for i, name in enumerate(CLASSES)])
+        labels = random.integers(0, len(CLASSES), samples)
+        facts = {"bytes": 1800, "width": 48, "height": 48, "mode": "L", "format": "PNG", "split": "train", "dataset_id": dataset.id}
+        session.execute(
+            insert(Sample),
+            [{"path": f"train/{i:06}.png", "sha256": f"{i:064x}", "given_label": int(labels[i])} | facts for i in range(samples)],
+        )
+        version = DatasetVersion(dataset_id=dataset.id, number=0, digest="0" * 64, samples=samples, relabelled=0, deleted=0)
+        session.add(version)
+        session.flush()
+        run = request_run(session, dataset_id=dataset.id, version_id=version.id, recipe=RECIPES["quick"], weights="none",
+                          parent_id=None, seed=0, user_id=None)  # fmt: skip
+        start_run(session, run_id=run.id)
+        logits = random.normal(0, 2, (samples, len(CLASSES)))
+        log_probs = (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
+        rows = ranking_rows(run.id, sample_ids=np.arange(1, samples + 1), paths=[f"{i:06}" for i in range(samples)], labels=labels,
+                            log_probs=log_probs, folds=np.zeros(samples, np.int64))  # fmt: skip
+        session.execute(insert(StagedPrediction), list(rows))
+        publish(session, run_id=run.id, epochs=1)
+        end_run(session, run_id=run.id, state="finished")
+        cookies = []
+        for i in range(people):
+            user = User(name=f"annotator{i}", role="annotator", password_hash="none")  # noqa: S106 - nobody signs in with it
+            session.add(user)
+            session.flush()
+            cookies.append(start_session(session, user=user, days=1, key=settings.secret()))
+    database.close()
+    return cookies
+
+
+def annotate(address: str, cookie: str, until: float, times: list[float]) -> None:
+    """Answer cards until the time is over; an answer that is not 200 ends it with an error."""
+    connection = http.client.HTTPConnection(address, timeout=60)
+    headers = {
+        "content-type": "application/x-www-form-urlencoded", "hx-request": "true", "cookie": f"toploss_session={cookie}",
+    }  # fmt: skip
+
+    def post(path: str, **form: object) -> str:
+        connection.request("POST", path, urlencode(form), headers)
+        response = connection.getresponse()
+        text = response.read().decode()
+        if response.status != 200:  # noqa: PLR2004
+            raise RuntimeError(f"{response.status}: {text[:300]}")
+        return text
+
+    cards = [] if cookie else ["1"]
+    while (started := time.perf_counter()) < until:
+        if not cookie:
+            post("/decide", sample=1, answer="keep", client_id=f"{cookie}{started}")
+        elif cards:
+            sample = cards.pop(0)
+            text = post(
+                "/d/faces/review/decisions",
+                sample=sample,
+                answer="keep",
+                client_id=f"{started}",
+                milliseconds=900,
+                hold=6,
+                have=" ".join(cards),
+            )
+            cards += [card for card in re.findall(r'data-sample="(\d+)"', text) if card not in cards]
+        else:
+            cards = re.findall(r'data-sample="(\d+)"', post("/d/faces/review/claims", hold=6))
+            continue
+        times.append(time.perf_counter() - started)
+
+
+def load(address: str, cookies: list[str], seconds: float, out: "multiprocessing.Queue[list[float]]") -> None:
+    """All clients at once; their times in seconds."""
+    times: list[float] = []
+    until = time.perf_counter() + seconds
+    threads = [threading.Thread(target=annotate, args=(address, cookie, until, times)) for cookie in cookies]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    out.put(times)
+
+
+def measure(address: str, cookies: list[str], seconds: float) -> tuple[float, float, float]:
+    """Requests a second, median and 95th percentile in milliseconds."""
+    out: multiprocessing.Queue[list[float]] = multiprocessing.get_context("spawn").Queue()
+    process = multiprocessing.get_context("spawn").Process(target=load, args=(address, cookies, seconds, out))
+    process.start()
+    times = sorted(out.get())
+    process.join()
+    return len(times) / seconds, 1000 * statistics.median(times), 1000 * times[int(0.95 * len(times))]
+
+
+def main() -> None:
+    """Print a line for each number of clients."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 100])
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--samples", type=int, default=28_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        cookies = make_review(folder / "data", options.samples, max(options.clients))
+        port = "8791"
+        bare = subprocess.Popen([sys.executable, "-c", BARE, str(folder / "bare.db"), port])
+        try:
+            with start_server(folder / "data") as server:
+                address = urlsplit(server.url).netloc
+                for clients in options.clients:
+                    ours = measure(address, cookies[:clients], options.seconds)
+                    theirs = measure(f"127.0.0.1:{port}", [""] * clients, options.seconds)
+                    print(
+                        f"{clients:3d} clients: {ours[0]:6.1f} a second, median {ours[1]:6.1f} ms, p95 {ours[2]:6.1f} ms; "
+                        f"bare {theirs[0]:6.1f}, median {theirs[1]:6.1f} ms, p95 {theirs[2]:6.1f} ms; share {ours[0] / theirs[0]:.0%}",
+                        flush=True,
+                    )
+        finally:
+            bare.terminate()
+            bare.wait()
+
+
+if __name__ == "__main__":
+    main()
