@@ -26,6 +26,7 @@ import numpy as np
 from cleanlab.rank import get_self_confidence_for_each_label
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from app.ml.checkpoints import load
 from app.ml.device import keep_freed_memory, use_threads
 from app.ml.dynamics import read_epochs
 from app.ml.images import prepare_images
@@ -104,7 +105,7 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
     started = time.monotonic()
     folder = fit("main", train_index, valid_index)
     final = predict_log_probs(folder, images, np.arange(len(paths)))
-    epochs = list(read_epochs(folder, recipe.phases[-1].epochs))
+    epochs = list(read_epochs(folder, load(folder).history[-1].epoch))
     seconds = time.monotonic() - started
     ours = 1 - judge_labels(final, epochs, labels).quality
     held, given = final[valid_index], labels[valid_index]

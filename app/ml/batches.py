@@ -32,7 +32,7 @@ IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 def measure_normalisation(images: Images, index: np.ndarray) -> Normalisation:
     """Of at most 2,000 of the images, evenly taken: more would move nothing that training notices."""
-    some = index[:: max(1, len(index) // 2000)]
+    some = index[:: max(1, math.ceil(len(index) / 2000))]
     pixels = images[np.sort(some)].reshape(-1, 3) / np.float32(255)
     mean, std = pixels.mean(axis=0), np.maximum(pixels.std(axis=0), 0.02)  # a set of blank images must not divide by 0
     return Normalisation(tuple(map(float, mean)), tuple(map(float, std)))  # type: ignore[arg-type]
@@ -111,7 +111,6 @@ def augment(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torc
     contrast, brightness = 1 + draw(recipe.lighting), draw(recipe.lighting / 2)
     theta, contrast, brightness = (t.to(x.device) for t in (theta, contrast, brightness))
     grid = F.affine_grid(theta, list(x.shape), align_corners=False)
-    # Apple's GPUs know no reflection; the border's colour is the next best
-    x = F.grid_sample(x, grid, padding_mode="border" if x.device.type == "mps" else "reflection", align_corners=False)
+    x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
     middle = x.mean(dim=(1, 2, 3), keepdim=True)
     return ((x - middle) * contrast.view(n, 1, 1, 1) + middle + brightness.view(n, 1, 1, 1)).clamp_(0, 1)

@@ -7,7 +7,7 @@ complete set. Nothing here ever unpickles.
 import dataclasses
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from app.ml.batches import Normalisation
 from app.ml.errors import CheckpointError
+from app.ml.files import write_whole
 from app.ml.recipes import Recipe, Stem, recipe_from_json
 
 SIDECAR = "checkpoint.json"
@@ -101,7 +102,7 @@ def save(
             flat |= {f"{_TRAINED}{name}": value for name, value in trained.state_dict().items()}
         _write_tensors(folder / stored.optimiser, flat)
     text = json.dumps({"format": _FORMAT, **dataclasses.asdict(stored)}, indent=1)
-    _replace(folder / SIDECAR, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_whole(folder / SIDECAR, lambda partial: partial.write_text(text, encoding="utf-8"))
     for path in folder.glob("*.safetensors*"):
         if path.name not in (stored.weights, stored.optimiser, stored.best):
             path.unlink(missing_ok=True)
@@ -183,7 +184,7 @@ def _fill(folder: Path, model: torch.nn.Module, weights: Mapping[str, torch.Tens
 
 def _write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    _replace(path, lambda partial: save_file(plain, partial))
+    write_whole(path, lambda partial: save_file(plain, partial))
 
 
 def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -192,9 +193,3 @@ def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} is missing or damaged: {error}") from error
     return tensors
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    partial = path.with_name(path.name + ".partial")
-    write(partial)
-    partial.replace(path)

@@ -13,16 +13,17 @@ import torch
 from fastai.callback.core import Callback
 from numpy.typing import NDArray
 
+from app.ml.files import write_whole
+
 
 class Dynamics(Callback):  # type: ignore[misc]
-    """Writes one file per epoch into `folder`, before the epoch's checkpoint: an epoch that counts has its file."""
+    """Collects what is said in an epoch; `Watch` writes it before the epoch's checkpoint: an epoch that counts has its file."""
 
     order = 60  # after the Recorder (50), before Watch (65)
 
     def __init__(self, folder: Path, images: int, classes: int) -> None:
         super().__init__()
         self.folder, self.images, self.classes = folder, images, classes
-        self.past = 0  # finished epochs of earlier phases
         self.rows: list[NDArray[np.int64]] = []
         self.log_probs: list[torch.Tensor] = []
 
@@ -35,21 +36,23 @@ class Dynamics(Callback):  # type: ignore[misc]
         self.rows.append(self.dl.rows)
         self.log_probs.append(torch.log_softmax(self.pred.detach().float(), dim=1).half())  # stays on the device
 
-    def after_epoch(self) -> None:  # noqa: D102
-        if not self.rows:  # an epoch that was done before a restart, or one of mixtures
+    def write(self, epoch: int) -> None:
+        """Store the present epoch as number `epoch`, from 1. Raises TrainingFailed when the disk is full."""
+        if not self.rows:  # an epoch of mixtures without a hold-out
             return
         table = np.full((self.images, self.classes), np.nan, np.float16)
         table[np.concatenate(self.rows)] = torch.cat(self.log_probs).cpu().numpy()
-        write_epoch(self.folder, self.past + int(self.epoch) + 1, table)
+        write_epoch(self.folder, epoch, table)
 
 
 def write_epoch(folder: Path, epoch: int, log_probs: NDArray[np.float16]) -> None:
     """Store what was said in `epoch` (from 1): natural log-probabilities (images, classes), NaN where nothing was."""
-    path = _path(folder, epoch)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.save(file, log_probs)
-    partial.replace(path)
+
+    def save(path: Path) -> None:
+        with path.open("wb") as file:  # to a path np.save would add a suffix
+            np.save(file, log_probs)
+
+    write_whole(_path(folder, epoch), save)
 
 
 def read_epochs(folder: Path, epochs: int) -> Iterator[NDArray[np.float16]]:

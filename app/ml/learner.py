@@ -65,6 +65,7 @@ def build_learner(
     The network has one output per name in `class_names`, whichever labels are present.
     """
     device = choose_device()
+    train_index = np.repeat(train_index, 2) if len(train_index) == 1 else train_index  # batch normalisation needs two
     torch.manual_seed(seed)
     dls = DataLoaders(path=folder)
     learner = vision_learner(

@@ -89,7 +89,7 @@ class SplitBatches(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, …) to (batch, classes), float32."""
-        parts = x.tensor_split(min(self.workers.count, max(1, len(x) // 2)))  # batch normalisation needs two
+        parts = x.tensor_split(min(self.workers.count, max(1, len(x) // _FEWEST)))
         if not torch.is_grad_enabled():
             return torch.cat(self.workers.map(_judge, [self.judge] * len(parts), parts))
         if len(self.twins) == 1:

@@ -149,12 +149,14 @@ def weights_by_position(recipe: Recipe, class_names: tuple[str, ...], counts: Se
     """The weight of each class in the loss, by position, scaled to a mean of 1; None when all weigh alike.
 
     A class that the recipe does not name gets the mean of those it names and the data set has. By frequency, a class
-    weighs as much as 1 / `counts`, the number of its training images; one without any counts as one image.
+    weighs as much as 1 / `counts`, the number of its training images; one without any has the mean of the others.
     """
     if recipe.class_weights is None:
         return None
     if recipe.class_weights == "frequency":
-        weights = [1 / max(1, count) for count in counts]
+        inverse = [1 / count for count in counts if count]
+        usual = sum(inverse) / max(1, len(inverse))
+        weights = [1 / count if count else usual for count in counts]
         return [weight * len(weights) / sum(weights) for weight in weights]
     table = {name.casefold(): weight for name, weight in recipe.class_weights}
     named = [table[name.casefold()] for name in class_names if name.casefold() in table]

@@ -67,9 +67,8 @@ def train(
         return TrainingOutcome(folder, names, stored.history, stored.notes, len(stored.history))
     folder.mkdir(parents=True, exist_ok=True)
     built = build_learner(
-        images, labels,
-        train_index=np.repeat(train_index, 2) if len(train_index) == 1 else train_index,  # batch norm needs two
-        valid_index=valid_index, class_names=names, recipe=recipe, start=start, seed=seed, folder=folder,
+        images, labels, train_index=train_index, valid_index=valid_index, class_names=names, recipe=recipe, start=start, seed=seed,
+        folder=folder,
     )  # fmt: skip
     phases = recipe.fine_tune_phases if start.kind == "parent" else recipe.phases
     notes = [built.note]
@@ -89,14 +88,14 @@ def train(
             built.averaged.resume(checkpoints.load_weights(folder, stored), batches)
     resumed_after = len(stored.history)
     dynamics = Dynamics(folder, len(images), len(names))
-    watch = Watch(built, folder, stored, phases, on_progress or (lambda _: None), should_stop or (lambda: False))
+    watch = Watch(built, folder, stored, phases, dynamics, on_progress or (lambda _: None), should_stop or (lambda: False))
     for number in range(stored.phase, len(phases) + 1):
-        _run_phase(built, watch, dynamics, number, phases[number - 1])
+        _run_phase(built, watch, number, phases[number - 1])
     done = watch.checkpoint
     return TrainingOutcome(folder, names, done.history, done.notes, resumed_after)
 
 
-def _run_phase(built: Built, watch: Watch, dynamics: Dynamics, number: int, phase: Phase) -> None:
+def _run_phase(built: Built, watch: Watch, number: int, phase: Phase) -> None:
     learner, stored = built.learner, watch.checkpoint
     done = stored.phase_epoch if stored.phase == number else 0
     if done >= phase.epochs:
@@ -105,10 +104,9 @@ def _run_phase(built: Built, watch: Watch, dynamics: Dynamics, number: int, phas
     if done:
         checkpoints.load_optimiser(watch.folder, stored, learner.opt.opt)
     watch.begin(number, done)
-    dynamics.past = watch.past
     rates = phase.lr_max if phase.lr_min == phase.lr_max else slice(phase.lr_min, phase.lr_max)
     try:
-        learner.fit_one_cycle(phase.epochs, rates, pct_start=phase.warm_up, cbs=[dynamics, watch], start_epoch=done)
+        learner.fit_one_cycle(phase.epochs, rates, pct_start=phase.warm_up, cbs=[watch.dynamics, watch], start_epoch=done)
     finally:
         built.close()
     if watch.problem is not None:
@@ -133,10 +131,20 @@ def _fingerprint(
     images: Images, labels: np.ndarray, train_index: np.ndarray, valid_index: np.ndarray,
     names: tuple[str, ...], recipe: Recipe, start: StartFrom, seed: int,
 ) -> str:  # fmt: skip
-    """Of all that decides the result; of the images themselves only the shape, because reading them takes long."""
+    """Of all that decides the result; of the images themselves only the shape, because reading them takes long.
+
+    A recipe's numbers that are the usual ones are left out, so that one which a later version adds changes nothing. Of a
+    parent only that there is one counts: the data folder may be moved.
+    """
     digest = hashlib.sha256()
-    settings = [names, dataclasses.asdict(recipe), start.kind, str(start.path), seed, images.shape]
+    path = str(start.path) if start.kind == "file" else ""
+    settings = [names, _unusual(recipe), start.kind, path, seed, images.shape]
     digest.update(json.dumps(settings).encode())
     for array in (train_index, valid_index, labels[train_index], labels[valid_index]):
         digest.update(array.tobytes() + b"|")
     return digest.hexdigest()
+
+
+def _unusual(recipe: Recipe) -> dict[str, object]:
+    given = dataclasses.asdict(recipe)
+    return {field.name: given[field.name] for field in dataclasses.fields(recipe) if given[field.name] != field.default}

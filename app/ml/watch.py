@@ -10,9 +10,11 @@ from typing import NoReturn
 
 import torch
 from fastai.callback.core import Callback, CancelFitException
+from torch import nn
 
 from app.ml import checkpoints
 from app.ml.checkpoints import Checkpoint, EpochMetrics
+from app.ml.dynamics import Dynamics
 from app.ml.errors import TrainingFailed, TrainingStopped
 from app.ml.learner import Built
 from app.ml.recipes import Phase
@@ -51,12 +53,13 @@ class Watch(Callback):  # type: ignore[misc]
         folder: Path,
         checkpoint: Checkpoint,
         phases: tuple[Phase, ...],
+        dynamics: Dynamics,
         report: Callable[[TrainingProgress], None],
         should_stop: Callable[[], bool],
     ) -> None:
         super().__init__()
         self.built, self.folder, self.checkpoint, self.phases = built, folder, checkpoint, phases
-        self.report, self.should_stop = report, should_stop
+        self.dynamics, self.report, self.should_stop = dynamics, report, should_stop
         self.problem: Exception | None = None
         self.number, self.skip, self.reported, self.started = 1, 0, 0.0, 0.0
         self.loss_sum, self.seen = torch.zeros(()), 0
@@ -97,7 +100,7 @@ class Watch(Callback):  # type: ignore[misc]
             return
         _, valid_loss, error_rate = self.recorder.values[-1]
         train_loss = float(self.loss_sum) / self.seen  # fastai's is smoothed over epochs, which a restart would change
-        if not math.isfinite(train_loss):
+        if not (math.isfinite(train_loss) and math.isfinite(valid_loss or 0) and _is_finite(self.model.judge)):
             self._cancel(TrainingFailed("The loss is no longer a number. Train with a lower learning rate."))
         done = self.checkpoint
         number = self.past + int(self.epoch) + 1
@@ -108,9 +111,12 @@ class Watch(Callback):  # type: ignore[misc]
         finished = self.number == len(self.phases) and (impatient or self.epoch + 1 == phase_epochs)
         checkpoint = dataclasses.replace(
             done, history=history, phase=self.number, phase_epoch=phase_epochs if impatient else self.epoch + 1,
-            finished=finished, size=self.dls.train.size, best_epoch=_best_epoch(history) if done.recipe.keep == "best" else None,
+            finished=finished, best_epoch=_best_epoch(history) if done.recipe.keep == "best" else None,
         )  # fmt: skip
+        judged_by = checkpoint.best_epoch if finished and checkpoint.best_epoch else number
+        checkpoint = dataclasses.replace(checkpoint, size=self._size(judged_by - 1))
         try:
+            self.dynamics.write(number)
             self._save(checkpoint)
         except Exception as error:  # noqa: BLE001 - raised again after the fit
             self._cancel(error)
@@ -154,6 +160,11 @@ class Watch(Callback):  # type: ignore[misc]
     def _cancel(self, problem: Exception) -> NoReturn:
         self.problem = problem
         raise CancelFitException
+
+
+def _is_finite(network: nn.Module) -> bool:
+    """The loss of a batch says nothing of the step that follows it."""
+    return all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters())
 
 
 def _best_epoch(history: tuple[EpochMetrics, ...]) -> int | None:

@@ -119,7 +119,8 @@ def class_noise(log_probs: Table, labels: Ints) -> Floats:
     classes, there = log_probs.shape[1], ~np.isnan(log_probs[:, 0])
     probabilities, labels = np.exp(np.asarray(log_probs[there], np.float64)), labels[there]
     of_class = [probabilities[labels == k, k] for k in range(classes)]
-    bars = np.array([own.mean() - 1e-6 if len(own) else np.inf for own in of_class])  # rounding must not keep equals out
+    # Rounding must not keep equals out, nor a class that is never believed let everybody in.
+    bars = np.array([max(own.mean(), 2e-6) - 1e-6 if len(own) else np.inf for own in of_class])
     sure = probabilities >= bars
     counted = sure.any(axis=1)
     likely = np.where(sure, probabilities, -1).argmax(axis=1)
@@ -151,7 +152,9 @@ def neighbour_agreement(embeddings: Floats, labels: Ints, *, neighbours: int = 1
 
 def ranks(suspicion: Floats, keys: list[str]) -> Ints:
     """Rank of each sample (n,), 1 for the most suspicious; ties are broken by `keys`, so that a rank is reproducible."""
-    order = np.lexsort((np.asarray(keys), -suspicion))
+    by_key = np.empty(len(keys), dtype=np.int64)  # not an array of the keys: all would be as wide as the longest
+    by_key[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
+    order = np.lexsort((by_key, -suspicion))
     result = np.empty(len(suspicion), dtype=np.int64)
     result[order] = np.arange(1, len(suspicion) + 1)
     return result

@@ -10,6 +10,7 @@ from app.datasets.models import Dataset
 from app.datasets.versions import VersionSamples, labels_of
 from app.errors import Invalid
 from app.jobs.engine import JobContext
+from app.ml import checkpoints
 from app.ml.recipes import Recipe, StartFrom, recipe_from_json
 from app.training.folds import WHOLE, assign_folds
 from app.training.models import Run
@@ -68,9 +69,12 @@ def make_plan(context: JobContext, started: Run) -> Plan:
     with context.database.read() as session:
         dataset = session.get_one(Dataset, started.dataset_id)
         samples = labels_of(session, version_id=started.version_id)
-        names = tuple(class_names(session, dataset_id=dataset.id))
+        names = class_names(session, dataset_id=dataset.id)
         parent = get_run(session, run_id=started.parent_id) if started.parent_id else None
         first = newest_finished(session, dataset_id=dataset.id) is None
+    folder = settings.runs_dir / str(started.id)
+    if checkpoints.exists(folder / network_name(WHOLE)):  # a class that an import has added since the training began waits
+        names = list(checkpoints.load(folder / network_name(WHOLE)).class_names)
     recipe = recipe_from_json(started.recipe)
     held_out = np.isin(np.array(samples.splits), HOLD_OUT)
     folds = np.where(held_out, WHOLE, assign_folds(samples.sha256, folds=recipe.folds))
@@ -82,7 +86,7 @@ def make_plan(context: JobContext, started: Run) -> Plan:
         run_id=started.id,
         dataset_id=dataset.id,
         source=dataset.source,
-        names=names,
+        names=tuple(names),
         samples=samples,
         held_out=held_out,
         folds=folds,
@@ -92,7 +96,7 @@ def make_plan(context: JobContext, started: Run) -> Plan:
         parent=parent_folder,
         is_first=first,
         seed=started.seed,
-        folder=settings.runs_dir / str(started.id),
+        folder=folder,
         cache=settings.cache_dir,
     )
 

@@ -5,12 +5,14 @@ files (decoded images, epoch checkpoints).
 """
 
 import hashlib
+import logging
 import platform
 from functools import partial
 
 import fastai
 import numpy as np
 import torch
+from sqlalchemy.exc import OperationalError
 
 from app.errors import Cancelled, Invalid, ToplossError
 from app.jobs.engine import JobContext
@@ -26,6 +28,8 @@ from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
 from app.training.models import Epoch
 from app.training.runs import end_run, get_run, record_epoch, start_run
+
+log = logging.getLogger(__name__)
 
 
 def run(context: JobContext) -> None:
@@ -101,6 +105,9 @@ def _prepare(context: JobContext, plan: Plan) -> Images:
     )
     if not isinstance(images, StreamedImages):
         source.close()  # else it is read from until the job ends
+        for other in out.parent.glob(f"{plan.dataset_id}-*-{plan.recipe.image_size}px.npy"):
+            if other != out:  # of an earlier version; whoever still reads it has it mapped
+                other.unlink(missing_ok=True)
     return images
 
 
@@ -130,14 +137,14 @@ def _train(context: JobContext, plan: Plan, images: Images, fold: int) -> list[s
 
     def on_progress(progress: TrainingProgress) -> None:
         nonlocal stored
-        context.report(*_position(plan, fold, progress))
+        _report(context, *_position(plan, fold, progress))
         if stored == len(progress.history):
             return
         while stored < len(progress.history):
             _record(context, plan, fold, stored, progress.history[stored])
             stored += 1
         if fold == WHOLE and plan.is_first and is_early(stored, progress.epochs):
-            rank(context, plan, images, early=True)
+            _rank_early(context, plan, images)
 
     outcome = train(
         images,
@@ -155,6 +162,22 @@ def _train(context: JobContext, plan: Plan, images: Images, fold: int) -> list[s
     for epoch, metrics in enumerate(outcome.history):
         _record(context, plan, fold, epoch, metrics)
     return list(outcome.notes)
+
+
+def _report(context: JobContext, stage: str, done: int, total: int) -> None:
+    try:
+        context.report(stage, done, total)
+    except OperationalError:  # a database that is away for a moment must not end hours of training
+        log.warning("run %s: its progress could not be stored", context.job.arguments["run"], exc_info=True)
+
+
+def _rank_early(context: JobContext, plan: Plan, images: Images) -> None:
+    try:
+        rank(context, plan, images, early=True)
+    except Cancelled:
+        raise
+    except Exception:
+        log.exception("run %s: the early ranking failed; the training goes on", plan.run_id)
 
 
 def _record(context: JobContext, plan: Plan, fold: int, epoch: int, metrics: EpochMetrics) -> None:

@@ -27,6 +27,13 @@ def test_a_handful_of_batches_suggests_nothing(coloured):
     assert find(coloured, batches=6).suggestion is None
 
 
+def test_one_image_is_enough_to_search_with(coloured):
+    found = find_learning_rate(
+        *coloured, train_index=np.arange(1), class_names=NAMES, recipe=TINY, start=StartFrom("none"), seed=0, batches=3
+    )
+    assert len(found.rates) >= 2
+
+
 def test_the_search_can_be_stopped(coloured):
     with pytest.raises(Cancelled):
         find(coloured, should_stop=lambda: True)

@@ -83,7 +83,7 @@ def test_judging_uses_the_judge_and_every_part_its_own_thread():
     with Workers(2) as workers, torch.no_grad():
         split = SplitBatches(small_network(), workers)
         split.judge = spy
-        assert split(torch.ones(6, 5)).tolist() == [[5.0]] * 6
+        assert split(torch.ones(40, 5)).tolist() == [[5.0]] * 40
     assert len(spy.threads) == 2
 
 

@@ -58,6 +58,11 @@ def test_a_class_without_a_weight_gets_the_mean():
     assert weights_by_position(RECIPES["paper"], ("cat", "dog"), [1, 1]) is None
 
 
+def test_by_frequency_a_class_without_images_weighs_like_the_others():
+    recipe = dataclasses.replace(RECIPES["default"], class_weights="frequency")
+    assert weights_by_position(recipe, ("a", "b", "c"), [100, 100, 0]) == pytest.approx([1, 1, 1])
+
+
 def test_by_frequency_a_class_of_half_the_images_weighs_twice_as_much():
     recipe = dataclasses.replace(RECIPES["default"], class_weights="frequency")
     weights = weights_by_position(recipe, ("a", "b", "c"), [100, 50, 0])

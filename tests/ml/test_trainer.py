@@ -1,4 +1,6 @@
+import errno
 import io
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -276,6 +278,44 @@ def test_a_loss_that_explodes_ends_the_training(coloured, tmp_path):
     wild = replace(TINY, phases=(Phase(epochs=2, frozen=False, lr_min=1e30, lr_max=1e30, warm_up=0.01),))
     with pytest.raises(TrainingFailed, match="learning rate"):
         train_tiny(tmp_path, *coloured, recipe=wild)
+
+
+def test_weights_that_explode_in_the_last_step_end_the_training_too(coloured, tmp_path, monkeypatch):
+    """The loss of the last batch is from before that step."""
+
+    def explode(self, *_):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.data.fill_(float("nan"))
+
+    monkeypatch.setattr("torch.optim.AdamW.step", explode)
+    with pytest.raises(TrainingFailed, match="learning rate"):
+        train_tiny(tmp_path, *coloured, valid_index=NONE, recipe=replace(ONE_EPOCH, batch_size=24))
+    assert not checkpoints.exists(tmp_path)
+
+
+def test_a_full_disk_ends_the_training_in_words_and_keeps_the_epochs_before(coloured, tmp_path, monkeypatch):
+    def full(progress):
+        if len(progress.history) == 1:
+            monkeypatch.setattr("os.fsync", refuse)
+
+    def refuse(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(TrainingFailed, match="disk is full"):
+        train_tiny(tmp_path, *coloured, on_progress=full)
+    monkeypatch.undo()
+    assert len(checkpoints.load(tmp_path).history) == 1
+    assert not list(tmp_path.glob("*.partial"))
+    assert train_tiny(tmp_path, *coloured).resumed_after == 1
+
+
+def test_a_training_is_the_same_after_its_parents_folder_was_moved(trained, coloured, tmp_path):
+    child = {"recipe": with_epochs(TINY, 1)}
+    shutil.copytree(trained[0].folder, tmp_path / "old")
+    train_tiny(tmp_path / "child", *coloured, start=StartFrom.from_parent(tmp_path / "old"), **child)
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert train_tiny(tmp_path / "child", *coloured, start=StartFrom.from_parent(tmp_path / "new"), **child).resumed_after == 1
 
 
 @pytest.mark.parametrize("dtype", [None, torch.bfloat16])

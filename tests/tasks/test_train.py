@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
+from app.datasets.models import LabelClass
 from app.datasets.versions import latest_version
 from app.db import Database
 from app.errors import Cancelled
@@ -18,7 +20,7 @@ from app.ml.recipes import RECIPES, Phase, Recipe
 from app.ranking.models import Prediction, StagedPrediction
 from app.settings import Settings
 from app.tasks import train
-from app.tasks.ranking import is_early
+from app.tasks.ranking import is_early, rank
 from app.training.models import Run
 from app.training.runs import get_run, newest_ranked, request_run
 from tests.factories import import_folder, write_images
@@ -137,6 +139,60 @@ def test_a_retrain_shows_nothing_before_it_is_done_and_remembers_what_its_parent
     with database.read() as session:
         assert newest_ranked(session, dataset_id=dataset).id == child_id
     assert len(ranked(database, child_id)) == 30
+
+
+def test_what_only_tells_of_a_training_does_not_end_it(
+    database: Database, settings: Settings, dataset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = ask(database, dataset, TINY)
+    context = context_of(database, settings, run_id)
+
+    def away(stage: str) -> None:
+        if stage.startswith("Training"):
+            raise OperationalError("insert", {}, Exception("the database is restarting"))
+
+    early = []
+
+    def fail_early(*arguments: Any, **options: Any) -> None:
+        if options.get("early"):
+            early.append(1)
+            raise ZeroDivisionError
+        rank(*arguments, **options)
+
+    context.after = away
+    monkeypatch.setattr(train, "rank", fail_early)
+    train.run(context)
+    assert early
+    with database.read() as session:
+        assert session.get_one(Run, run_id).state == "finished"
+
+
+def test_a_class_that_is_added_during_a_training_waits_for_the_next_one(database: Database, settings: Settings, dataset: int) -> None:
+    run_id = ask(database, dataset, TINY)
+    context = context_of(database, settings, run_id)
+
+    def add_class_and_die(stage: str) -> None:
+        if "epoch 3" in stage:
+            with database.write() as session:
+                session.add(LabelClass(dataset_id=dataset, position=3, name="emu"))
+            raise KeyboardInterrupt
+
+    context.after = add_class_and_die
+    with pytest.raises(KeyboardInterrupt):
+        train.run(context)
+    train.run(context_of(database, settings, run_id))
+    assert {len(prediction.probabilities) for prediction in ranked(database, run_id).values()} == {3}
+
+
+def test_only_the_images_of_the_present_version_stay_decoded(database: Database, settings: Settings, dataset: int) -> None:
+    short = replace(TINY, phases=(replace(TINY.phases[0], epochs=1),))
+    settings.cache_dir.mkdir(parents=True)
+    for name in (f"{dataset}-0123-32px.npy", f"{dataset}-0123-64px.npy", f"{dataset}1-0123-32px.npy"):
+        (settings.cache_dir / name).touch()
+    train.run(context_of(database, settings, ask(database, dataset, short)))
+    kept = sorted(path.name for path in settings.cache_dir.iterdir())
+    assert len(kept) == 3
+    assert f"{dataset}-0123-32px.npy" not in kept
 
 
 def test_with_folds_every_training_image_is_judged_by_a_network_that_never_saw_it(
