@@ -12,7 +12,7 @@ from app.datasets.catalog import class_names, class_position
 from app.datasets.models import Sample
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
-from app.review.consensus import UNDO, VERDICTS, Entry, fold
+from app.review.consensus import UNDO, VERDICTS, Entry, fold, redoable
 from app.review.issues import refresh
 from app.review.models import Claim, Decision, SampleReview
 from app.schema import now
@@ -47,6 +47,12 @@ _RECENT = (
     .where(Decision.dataset_id == bindparam("dataset"), Decision.user_id == bindparam("user"))
     .order_by(Decision.id.desc())
     .limit(bindparam("most"))
+)
+_MINE = (  # the last ones; who undoes more than these at a stretch starts anew
+    select(Decision.id, Decision.verdict, Decision.label, Decision.undoes_id, Decision.sample_id)
+    .where(Decision.dataset_id == bindparam("dataset"), Decision.user_id == bindparam("user"))
+    .order_by(Decision.id.desc())
+    .limit(10_000)
 )
 _LOCK = select(Sample).where(Sample.id == bindparam("sample")).with_for_update(key_share=True)
 _RANK = (
@@ -145,6 +151,27 @@ def undo_last(session: Session, *, dataset_id: int, user_id: int) -> Decision | 
         _STANDING.where(Decision.dataset_id == dataset_id, Decision.user_id == user_id).order_by(Decision.id.desc()).limit(1)
     )
     return undo(session, user_id=user_id, decision_id=last.id) if last else None
+
+
+def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str) -> Decision | None:
+    """Make one's own last undone decision again; none when there is none, or another decision came after.
+
+    The same client id again is the same decision.
+    """
+    before = session.scalar(select(Decision).where(Decision.user_id == user_id, Decision.client_id == client_id))
+    if before is not None:
+        return before
+    rows = session.execute(_MINE, {"dataset": dataset_id, "user": user_id})
+    pile = redoable(Entry(row.id, row.verdict, row.label, row.undoes_id, row.sample_id) for row in rows)
+    if not pile:
+        return None
+    undone = session.get_one(Decision, pile[-1].id)
+    label = None if undone.label is None else class_names(session, dataset_id=dataset_id)[undone.label]
+    decision, _ = decide(
+        session, dataset_id=dataset_id, user_id=user_id, sample_id=undone.sample_id, verdict=undone.verdict, label=label,
+        client_id=client_id, run_id=undone.run_id,
+    )  # fmt: skip
+    return decision
 
 
 def recent(session: Session, *, dataset_id: int, user_id: int, limit: int = 10) -> list[RecentDecision]:

@@ -158,6 +158,69 @@ def test_undo_goes_back_card_by_card_and_further_than_the_page(page: Page, live:
     expect_shown(page, made.ranked[0])
 
 
+def test_redo_gives_the_answers_again_in_their_order(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    for key in "ewn":
+        page.keyboard.press(key)
+    settle(page)
+    before = states(live)
+    for _ in range(3):
+        page.keyboard.press("z")
+    settle(page)
+    assert states(live) == {}
+    expect_shown(page, made.ranked[0])
+    for place, key in enumerate(("Shift+Z", "Control+Shift+Z", "Control+y"), 1):
+        page.keyboard.press(key)
+        expect_shown(page, made.ranked[place])
+    settle(page)
+    assert states(live) == before
+    page.keyboard.press("Shift+Z")  # nothing is left
+    settle(page)
+    assert states(live) == before
+
+
+def test_a_class_is_found_by_typing(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.keyboard.press("/")
+    expect(page.get_by_role("combobox", name="Class")).to_be_focused()
+    expect(page.get_by_role("option")).to_have_count(3)
+    page.keyboard.type("O")
+    expect(page.get_by_role("option")).to_have_text(["owl", "dog"])  # those that begin with it come first
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option", selected=True)).to_have_text("owl")
+    page.keyboard.press("Enter")
+    expect_shown(page, made.ranked[1])
+    settle(page)
+    assert states(live) == {made.ranked[0]: ("relabel", 2)}
+    page.keyboard.press("/")
+    page.keyboard.press("Escape")
+    page.keyboard.press("q")
+    expect_shown(page, made.ranked[2])
+
+
+def test_zoom_and_position_stay_from_card_to_card(page: Page) -> None:
+    def place() -> dict[str, float]:
+        return card(page).locator("img").evaluate("image => (({x, y, width}) => ({x, y, width}))(image.getBoundingClientRect())")
+
+    whole = place()
+    page.mouse.move(whole["x"] + 40, whole["y"] + 40)
+    page.mouse.wheel(0, -500)
+    page.mouse.down()
+    page.mouse.move(whole["x"] + 20, whole["y"] + 10)
+    page.mouse.up()
+    near = place()
+    assert near["width"] > 2 * whole["width"]
+    assert (near["x"] < whole["x"]) and (near["y"] < whole["y"])
+    page.keyboard.press("q")
+    assert place() == near
+    page.keyboard.press("+")
+    assert place()["width"] > near["width"]
+    for _ in range(20):
+        page.get_by_role("button", name="Zoom out").click()
+    assert place() == whole
+
+
 def test_an_undone_card_is_answered_anew(page: Page, live: tuple[Database, Made]) -> None:
     _, made = live
     for key in ("q", "z", "e"):

@@ -1,5 +1,6 @@
 """The review: one card at a time, answered by key or button; the next ones are in the page already."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -56,6 +57,7 @@ class ReviewPage(Page):
     training: bool  # a run waits or works
     asked: bool  # cards were just asked for, so an empty deck means that none is free
     undone: int | None  # the sample whose decision was just undone
+    redone: int | None  # the sample whose undone decision was just made again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +132,23 @@ def undo(request: Request, name: str, database: Db, user: SignedIn, settings: Co
     return _answer(request, database, user, name, front=sample_id, undone=sample_id, known=known)
 
 
+@router.post("/d/{name}/review/redo")
+def redo(
+    request: Request, name: str, database: Db, user: SignedIn, settings: Config, held: Held = HELD, known: Known = "",
+    client_id: Annotated[str, Form()] = "",
+) -> Response:  # fmt: skip
+    """Give my last undone answer again."""
+    with database.write() as session:
+        dataset = get_dataset(session, name=name)
+        again = decisions.redo_last(session, dataset_id=dataset.id, user_id=user.id, client_id=client_id or str(uuid.uuid4()))
+        lease = timedelta(minutes=settings.lease_minutes)
+        worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=held, lease=lease)
+    return _answer(request, database, user, name, asked=True, redone=again.sample_id if again else None, known=known)
+
+
 def _answer(
     request: Request, database: Database, user: User, name: str, *, front: int | None = None, asked: bool = False,
-    undone: int | None = None, back_to: int | None = None, known: str = "",
+    undone: int | None = None, redone: int | None = None, back_to: int | None = None, known: str = "",
 ) -> Response:  # fmt: skip
     """The review as it stands: the whole page, its inside for a script, or the way there after a form.
 
@@ -156,6 +172,6 @@ def _answer(
             is_idle=not cards and not have,
             progress=review_progress(session, dataset_id=dataset.id, user_id=user.id),
             recent=tuple(recent_view(each) for each in decisions.recent(session, dataset_id=dataset.id, user_id=user.id)),
-            run_id=claimed.run_id, training=is_training(session, dataset_id=dataset.id), asked=asked, undone=undone,
+            run_id=claimed.run_id, training=is_training(session, dataset_id=dataset.id), asked=asked, undone=undone, redone=redone,
         )  # fmt: skip
     return render(request, "review/_review.html" if fragment else "review/page.html", page)
