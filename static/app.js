@@ -88,7 +88,7 @@ function undo() {
     return;
   }
   undone.push(null);
-  post({ url: document.getElementById("undo").action, body: new URLSearchParams(), undone: card ?? null });
+  post({ url: document.getElementById("undo").action, body: new URLSearchParams({ client_id: newId() }), undone: card ?? null });
 }
 
 function redo() {
@@ -145,6 +145,8 @@ async function attempt(item) {
   const have = known();
   if (item.card) have.delete(idOf(item.card));  // once this is saved I no longer hold it
   item.body.set("have", [...have].join(" "));
+  item.body.set("ranking", review().dataset.ranking);
+  item.body.set("viewer", review().dataset.viewer);
   for (let tried = 0; ; tried += 1) {
     try {
       const response = await fetch(item.url, {
@@ -182,11 +184,15 @@ function merge(html, item) {
     leave(again);
     answered.push(again);
   }
-  if (review().dataset.run && answer.dataset.run !== review().dataset.run) {
-    banner(`A new ranking has arrived; the next cards come from run ${answer.dataset.run}.`, "note");
+  if (review().dataset.ranking && answer.dataset.ranking !== review().dataset.ranking) {
+    const better = answer.dataset.run === review().dataset.run;
+    banner(`A ${better ? "better" : "new"} ranking has arrived; the cards after this one come from run ${answer.dataset.run}.`, "note");
+    for (const card of cards()) if (card !== current()) card.remove();  // their opinions are those of the ranking before
   }
-  review().dataset.run = answer.dataset.run;
+  for (const name of ["run", "ranking"]) review().dataset[name] = answer.dataset[name];
   for (const part of ["status", "tray"]) document.getElementById(part).replaceWith(answer.querySelector(`#${part}`));
+  const gone = (answer.dataset.gone ?? "").split(" ");  // my lease ended, or somebody decided it
+  for (const card of cards()) if (gone.includes(idOf(card)) && card !== current()) card.remove();
   const here = known();
   for (const card of answer.querySelectorAll(".card")) {
     if (here.has(idOf(card))) continue;
@@ -200,6 +206,9 @@ function merge(html, item) {
   if (!current()) show(cards()[0]);
   document.getElementById("rest").hidden = Boolean(current());
   window.htmx?.process(document.getElementById("rest"));
+  if (!current() && !answer.classList.contains("idle") && outbox.length < 2) {  // the cards that I said I had are gone
+    post({ url: `/d/${review().dataset.name}/review/claims`, body: new URLSearchParams() });
+  }
 }
 
 function banner(words, kind = "message", label = "Close", action = undefined) {

@@ -139,6 +139,16 @@ def test_redo_gives_undone_answers_again_until_there_are_none(database: Database
     assert state(database, made.ranked[0]) == ("relabel", 2)
 
 
+def test_an_undo_sent_twice_is_one_undo(database: Database, made: Made, people: People) -> None:
+    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
+    for sample in made.ranked[:2]:
+        answer(database, made, people.annotator.id, sample, "keep")
+    for _ in range(2):
+        with database.write() as session:
+            assert undo_last(session, **me, client_id="once").sample_id == made.ranked[1]
+    assert (state(database, made.ranked[0]), state(database, made.ranked[1])) == (("keep", 0), None)
+
+
 def test_a_redo_sent_twice_is_one_redo(database: Database, made: Made, people: People) -> None:
     me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
     for sample in made.ranked[:2]:
