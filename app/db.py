@@ -30,7 +30,7 @@ class Database:
             self.engine, self._reader = _sqlite_engine(url), _sqlite_engine(url, read_only=True)
         else:
             self.engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30)
-            self._reader = self.engine.execution_options(postgresql_readonly=True)
+            self._reader = self.engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
         self._write_lock = threading.Lock()
 
     @contextmanager

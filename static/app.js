@@ -11,6 +11,7 @@ const MOST_HELD = 60;                              // as many as the server give
 const PAUSES = [500, 1000, 2000, 4000, 8000];      // ms between attempts to save an answer
 const outbox = [];                                 // what still has to reach the server, in order
 const answered = [];                               // cards answered in this page, for undo
+const undone = [];                                 // for redo: an answer that never left this page, or null for one that the server knows
 const skipped = new Set();
 let sending = false;
 let signedOut = false;
@@ -82,10 +83,18 @@ function undo() {
   if (card) putBack(card);
   if (last?.card && last.card === card && !(sending && outbox.length === 1)) {
     outbox.pop();  // it never left this page
+    undone.push({ card, answer: last.body.get("answer") });
     count();
     return;
   }
-  post({ url: document.getElementById("undo").action, body: new URLSearchParams(), undone: card ?? null });
+  undone.push(null);
+  post({ url: document.getElementById("undo").action, body: new URLSearchParams({ client_id: newId() }), undone: card ?? null });
+}
+
+function redo() {
+  const last = undone.pop();
+  if (last?.card.isConnected) decide(last.card, last.answer);
+  else post({ url: document.getElementById("redo").action, body: new URLSearchParams({ client_id: newId() }) });
 }
 
 // ---- the outbox
@@ -136,6 +145,8 @@ async function attempt(item) {
   const have = known();
   if (item.card) have.delete(idOf(item.card));  // once this is saved I no longer hold it
   item.body.set("have", [...have].join(" "));
+  item.body.set("ranking", review().dataset.ranking);
+  item.body.set("viewer", review().dataset.viewer);
   for (let tried = 0; ; tried += 1) {
     try {
       const response = await fetch(item.url, {
@@ -166,26 +177,38 @@ async function attempt(item) {
 function merge(html, item) {
   const answer = new DOMParser().parseFromString(html, "text/html").getElementById("review");
   if (!answer) return;
-  const undone = answer.dataset.undone;
-  if (item.undone && undone !== idOf(item.undone) && item.undone.isConnected) leave(item.undone);
-  if (review().dataset.run && answer.dataset.run !== review().dataset.run) {
-    banner(`A new ranking has arrived; the next cards come from run ${answer.dataset.run}.`, "note");
+  const takenBack = answer.dataset.undone;
+  if (item.undone && takenBack !== idOf(item.undone) && item.undone.isConnected) leave(item.undone);
+  const again = cards().find((card) => idOf(card) === answer.dataset.redone);
+  if (again) {
+    leave(again);
+    answered.push(again);
   }
-  review().dataset.run = answer.dataset.run;
+  if (review().dataset.ranking && answer.dataset.ranking !== review().dataset.ranking) {
+    const better = answer.dataset.run === review().dataset.run;
+    banner(`A ${better ? "better" : "new"} ranking has arrived; the cards after this one come from run ${answer.dataset.run}.`, "note");
+    for (const card of cards()) if (card !== current()) card.remove();  // their opinions are those of the ranking before
+  }
+  for (const name of ["run", "ranking"]) review().dataset[name] = answer.dataset[name];
   for (const part of ["status", "tray"]) document.getElementById(part).replaceWith(answer.querySelector(`#${part}`));
+  const gone = (answer.dataset.gone ?? "").split(" ");  // my lease ended, or somebody decided it
+  for (const card of cards()) if (gone.includes(idOf(card)) && card !== current()) card.remove();
   const here = known();
   for (const card of answer.querySelectorAll(".card")) {
     if (here.has(idOf(card))) continue;
     card.hidden = true;
     (cards().find((each) => skipped.has(idOf(each))) ?? document.getElementById("rest")).before(card);
     card.querySelector("img").decode().catch(() => {});
-    if (idOf(card) === undone) putBack(card);
+    if (idOf(card) === takenBack) putBack(card);
   }
   const rest = document.getElementById("rest");
   rest.replaceWith(answer.querySelector("#rest"));
   if (!current()) show(cards()[0]);
   document.getElementById("rest").hidden = Boolean(current());
   window.htmx?.process(document.getElementById("rest"));
+  if (!current() && !answer.classList.contains("idle") && outbox.length < 2) {  // the cards that I said I had are gone
+    post({ url: `/d/${review().dataset.name}/review/claims`, body: new URLSearchParams() });
+  }
 }
 
 function banner(words, kind = "message", label = "Close", action = undefined) {
@@ -207,20 +230,24 @@ function banner(words, kind = "message", label = "Close", action = undefined) {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.id === "undo") {
+  if (form.id === "undo" || form.id === "redo") {
     event.preventDefault();
-    undo();
+    (form.id === "undo" ? undo : redo)();
   } else if (form.matches(".card .panel") && current()) {
     event.preventDefault();
     const answer = event.submitter?.value;
     const byKeyboard = document.activeElement === event.submitter && event.submitter.matches(":focus-visible");
     const place = [...form.querySelectorAll("button")].indexOf(event.submitter);
+    undone.length = 0;
     if (answer) decide(form.closest(".card"), answer);
     if (byKeyboard) current()?.querySelectorAll(".panel button")[place]?.focus({ preventScroll: true });
   }
 });
 
 document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-find]")) finder.open();
+  const button = event.target.closest("[data-zoom]");
+  if (button) zoom(Number(button.dataset.zoom));
   if (!event.target.closest("[data-skip]") || !current()) return;
   event.preventDefault();
   skip(current());
@@ -230,7 +257,8 @@ const press = (selector) => current()?.querySelector(selector)?.click();
 const ACTIONS = {
   q: () => press("[value=keep]"), a: () => press("[value=keep]"), w: () => press("[data-accept]"),
   e: () => press("[value=delete]"), x: () => press("[value=delete]"), n: () => press("[value=unsure]"), f: () => press("[value=unsure]"),
-  " ": () => press("[data-skip]"), z: undo, backspace: undo,
+  " ": () => press("[data-skip]"), z: undo, backspace: undo, redo, "/": () => finder.open(),
+  "+": () => zoom(1.25), "-": () => zoom(0.8),
   arrowright: () => step(1), arrowleft: () => step(-1),
   b: () => document.body.classList.add("blind"),
   "?": () => document.getElementById("keys").togglePopover(),
@@ -246,16 +274,115 @@ document.addEventListener("keydown", (event) => {
   const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
   if (digit && !withControl) {
     const chosen = current()?.querySelector(`[data-key="${event.shiftKey ? "s" : ""}${digit[1]}"]`);
-    if (chosen) event.preventDefault();
-    chosen?.click();
-    return;
+    if (chosen) {
+      event.preventDefault();
+      chosen.click();
+      return;
+    }
   }
   // A keyboard of another script has its Latin letters by place only.
-  const name = /^[a-z]$/i.test(event.key) || event.key.length > 1 || /[ ?]/.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
-  if ((withControl && name !== "z") || (event.shiftKey && name !== "?") || !Object.hasOwn(ACTIONS, name)) return;
+  const name = /^[a-z]$/i.test(event.key) || event.key.length > 1 || /[ ?/+-]/.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
+  const action = (name === "z" && event.shiftKey) || (name === "y" && withControl) ? "redo" : name;
+  const alone = !withControl && !event.shiftKey;
+  if (!(alone || name === "z" || action === "redo" || "?/+-".includes(name)) || !Object.hasOwn(ACTIONS, action)) return;
   event.preventDefault();
-  ACTIONS[name]();
+  ACTIONS[action]();
 });
+
+// ---- zoom and position, which stay from card to card
+
+const view = { zoom: 1, x: 0, y: 0 };              // x, y: where the image's corner is, in widths and heights of the frame
+const MOST_ZOOM = 16;
+
+function look(zoom, x, y) {
+  view.zoom = Math.min(MOST_ZOOM, Math.max(1, zoom));
+  view.x = Math.min(0, Math.max(1 - view.zoom, x));  // no edge of the image comes into the frame
+  view.y = Math.min(0, Math.max(1 - view.zoom, y));
+  for (const [name, value] of [["--zoom", view.zoom], ["--pan-x", view.x], ["--pan-y", view.y]]) review().style.setProperty(name, value);
+  review().classList.toggle("zoomed", view.zoom > 1);
+  document.getElementById("zoom").textContent = `${Math.round(100 * view.zoom)} %`;
+}
+
+function zoom(factor, x = 0.5, y = 0.5) {  // the point (x, y) of the frame stays where it is
+  const by = Math.min(MOST_ZOOM, Math.max(1, view.zoom * factor)) / view.zoom;
+  look(view.zoom * by, x - (x - view.x) * by, y - (y - view.y) * by);
+}
+
+function within(event) {
+  const box = event.target.closest(".frame").getBoundingClientRect();
+  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+}
+
+document.addEventListener("wheel", (event) => {
+  if (!review()?.contains(event.target) || !event.target.closest(".frame")) return;
+  event.preventDefault();
+  zoom(Math.exp(-event.deltaY * 0.002), ...within(event));
+}, { passive: false });
+document.addEventListener("dblclick", (event) => {
+  if (!review() || !event.target.closest(".frame")) return;
+  if (view.zoom > 1) look(1, 0, 0); else zoom(3, ...within(event));
+});
+document.addEventListener("pointerdown", (event) => {
+  const frame = review() && view.zoom > 1 && event.target.closest(".frame");
+  if (!frame) return;
+  frame.setPointerCapture(event.pointerId);
+  let [x, y] = within(event);
+  const move = (moved) => {
+    const [toX, toY] = within(moved);
+    look(view.zoom, view.x + toX - x, view.y + toY - y);
+    [x, y] = [toX, toY];
+  };
+  frame.addEventListener("pointermove", move);
+  frame.addEventListener("lostpointercapture", () => frame.removeEventListener("pointermove", move), { once: true });
+});
+
+// ---- finding a class by typing
+
+const finder = {
+  dialog: document.getElementById("find"),
+  input: document.getElementById("find-text"),
+  list: document.getElementById("find-list"),
+  open() {
+    if (!current()) return;
+    this.input.value = "";
+    this.dialog.showModal();
+    this.fill();
+  },
+  fill() {  // names that begin with the words before those that hold them
+    const words = this.input.value.trim().toLowerCase();
+    const found = [...current().querySelectorAll(".class")].map((button) => ({ button, name: button.value.replace("relabel:", "") }));
+    const at = ({ name }) => name.toLowerCase().indexOf(words);
+    const fit = found.filter((each) => at(each) >= 0).sort((a, b) => Math.min(at(a), 1) - Math.min(at(b), 1));
+    this.list.replaceChildren(...fit.slice(0, 8).map(({ button, name }, place) => {
+      const option = document.createElement("li");
+      Object.assign(option, { id: `find-${place}`, textContent: name, onclick: () => this.choose(button) });
+      option.setAttribute("role", "option");
+      option.choose = () => this.choose(button);
+      return option;
+    }));
+    this.point(0);
+  },
+  point(place) {
+    const options = [...this.list.children];
+    const at = (place + options.length) % (options.length || 1);
+    options.forEach((option, i) => option.setAttribute("aria-selected", String(i === at)));
+    if (options[at]) this.input.setAttribute("aria-activedescendant", options[at].id); else this.input.removeAttribute("aria-activedescendant");
+  },
+  get chosen() { return [...this.list.children].findIndex((option) => option.getAttribute("aria-selected") === "true"); },
+  choose(button) {
+    this.dialog.close();
+    button.click();
+  },
+};
+finder.input?.addEventListener("input", () => finder.fill());
+finder.input?.addEventListener("keydown", (event) => {
+  if (event.isComposing) return;
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") finder.point(finder.chosen + (event.key === "ArrowDown" ? 1 : -1));
+  else if (event.key === "Enter") finder.list.children[finder.chosen]?.choose();
+  else return;
+  event.preventDefault();
+});
+finder.dialog?.addEventListener("click", (event) => { if (event.target === finder.dialog) finder.dialog.close(); });
 
 const unblind = () => document.body.classList.remove("blind");
 document.addEventListener("keyup", (event) => { if (event.key.toLowerCase() === "b" || event.code === "KeyB") unblind(); });

@@ -24,7 +24,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     except BaseException as error:
         partial.unlink(missing_ok=True)
         if _is_full(error):
-            raise TrainingFailed("The disk is full. Free some space and train again; the epochs that were stored are not lost.") from error
+            raise TrainingFailed("The disk is full. Free some space and train again.") from error
         raise
 
 

@@ -85,6 +85,8 @@ def stage_ranking(database: Database, *, run_id: int, rows: Iterator[dict[str, A
 
 def publish_ranking(session: Session, *, run_id: int, epochs: int) -> None:
     """Let what was staged be the run's ranking; `epochs`: how many epochs of the main network it is made of."""
+    if session.scalar(select(StagedPrediction.sample_id).where(StagedPrediction.run_id == run_id).limit(1)) is None:
+        raise ValueError(f"no ranking of run {run_id} is staged")
     columns = [column.name for column in Prediction.__table__.columns]
     staged = select(*(getattr(StagedPrediction, name) for name in columns)).where(StagedPrediction.run_id == run_id)
     session.execute(delete(Prediction).where(Prediction.run_id == run_id))

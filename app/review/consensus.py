@@ -15,6 +15,12 @@ class Entry:
     verdict: str
     label: int | None = None
     undoes: int | None = None
+    sample: int | None = None
+
+    @property
+    def answer(self) -> tuple[int | None, str, int | None]:
+        """What was said of which sample."""
+        return self.sample, self.verdict, self.label
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,26 @@ class Standing:
     verdict: str
     label: int | None  # the cleaned label; none: deleted
     reviews: int  # how many decisions stand
+
+
+def redoable(entries: Iterable[Entry]) -> list[Entry]:
+    """The undone decisions of one annotator that can be made again, the next one last; `entries` are all of theirs.
+
+    An undo puts its decision on the pile. Making the topmost one again takes it off; any other decision clears the pile,
+    as in every editor.
+    """
+    log = sorted(entries, key=lambda entry: entry.id)
+    by_id = {entry.id: entry for entry in log}
+    pile: list[Entry] = []
+    for entry in log:
+        if entry.verdict == UNDO:
+            if entry.undoes in by_id:
+                pile.append(by_id[entry.undoes])
+        elif pile and pile[-1].answer == entry.answer:
+            pile.pop()
+        else:
+            pile.clear()
+    return pile
 
 
 def fold(entries: Iterable[Entry], *, given_label: int) -> Standing | None:

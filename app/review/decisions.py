@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, select
+from sqlalchemy import Boolean, bindparam, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
@@ -12,7 +12,7 @@ from app.datasets.catalog import class_names, class_position
 from app.datasets.models import Sample
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
-from app.review.consensus import UNDO, VERDICTS, Entry, fold
+from app.review.consensus import UNDO, VERDICTS, Entry, fold, redoable
 from app.review.issues import refresh
 from app.review.models import Claim, Decision, SampleReview
 from app.schema import now
@@ -48,6 +48,12 @@ _RECENT = (
     .order_by(Decision.id.desc())
     .limit(bindparam("most"))
 )
+_MINE = (  # the last ones; who undoes more than these at a stretch starts anew
+    select(Decision.id, Decision.verdict, Decision.label, Decision.undoes_id, Decision.sample_id)
+    .where(Decision.dataset_id == bindparam("dataset"), Decision.user_id == bindparam("user"))
+    .order_by(Decision.id.desc())
+    .limit(10_000)
+)
 _LOCK = select(Sample).where(Sample.id == bindparam("sample")).with_for_update(key_share=True)
 _RANK = (
     select(Prediction.rank)
@@ -57,7 +63,9 @@ _RANK = (
 _LOG = select(
     Decision.id, Decision.verdict, Decision.label, Decision.undoes_id, Decision.user_id, Decision.created_at
 ).where(Decision.sample_id == bindparam("sample"))  # fmt: skip
-_GIVE_BACK = delete(Claim).where(Claim.sample_id == bindparam("sample"), Claim.user_id == bindparam("user"))
+_GIVE_BACK = delete(Claim).where(  # of everybody, unless somebody else is still to be asked
+    Claim.sample_id == bindparam("sample"), or_(Claim.user_id == bindparam("user"), ~bindparam("is_open", type_=Boolean()))
+)
 _RECORD = {name: _record(insert) for name, insert in _DIALECTS.items()}
 _KEEP_STATE = {name: _keep_state(insert) for name, insert in _DIALECTS.items()}
 
@@ -104,12 +112,12 @@ def decide(
     inserted = session.scalar(_RECORD[session.get_bind().dialect.name], row)
     if inserted is None:
         return _repeated(session, user_id, client_id, sample_id=sample_id, verdict=verdict, label=position), False
-    session.execute(_GIVE_BACK, {"sample": sample_id, "user": user_id})
+    session.execute(_GIVE_BACK, {"sample": sample_id, "user": user_id, "is_open": verdict == "unsure"})
     _refold(session, sample)
     return inserted, True
 
 
-def undo(session: Session, *, user_id: int, decision_id: int) -> Decision:
+def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "") -> Decision:
     """Append the undoing of one's own decision; undoing it twice is undoing it once. The answer is the undone decision.
 
     Raises NotFound, Forbidden for somebody else's decision, Conflict for an undo.
@@ -130,21 +138,45 @@ def undo(session: Session, *, user_id: int, decision_id: int) -> Decision:
             user_id=user_id,
             verdict=UNDO,
             undoes_id=decision_id,
-            client_id=str(uuid.uuid4()),
+            client_id=client_id or str(uuid.uuid4()),
             created_at=now(),
         )
-        .on_conflict_do_nothing(index_elements=["undoes_id"])
+        .on_conflict_do_nothing()
     )
     _refold(session, sample)
     return decision
 
 
-def undo_last(session: Session, *, dataset_id: int, user_id: int) -> Decision | None:
-    """Undo one's own last decision that stands; none when there is none left."""
+def undo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str = "") -> Decision | None:
+    """Undo one's own last decision that stands; none when there is none left. The same client id again is the same undo."""
+    before = _sent_before(session, user_id, client_id)
+    if before is not None:
+        return session.get(Decision, before.undoes_id) if before.undoes_id else None
     last = session.scalar(
         _STANDING.where(Decision.dataset_id == dataset_id, Decision.user_id == user_id).order_by(Decision.id.desc()).limit(1)
     )
-    return undo(session, user_id=user_id, decision_id=last.id) if last else None
+    return undo(session, user_id=user_id, decision_id=last.id, client_id=client_id) if last else None
+
+
+def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str) -> Decision | None:
+    """Make one's own last undone decision again; none when there is none, or another decision came after.
+
+    The same client id again is the same decision.
+    """
+    before = _sent_before(session, user_id, client_id)
+    if before is not None:
+        return before
+    rows = session.execute(_MINE, {"dataset": dataset_id, "user": user_id})
+    pile = redoable(Entry(row.id, row.verdict, row.label, row.undoes_id, row.sample_id) for row in rows)
+    if not pile:
+        return None
+    undone = session.get_one(Decision, pile[-1].id)
+    label = None if undone.label is None else class_names(session, dataset_id=dataset_id)[undone.label]
+    decision, _ = decide(
+        session, dataset_id=dataset_id, user_id=user_id, sample_id=undone.sample_id, verdict=undone.verdict, label=label,
+        client_id=client_id, run_id=undone.run_id,
+    )  # fmt: skip
+    return decision
 
 
 def recent(session: Session, *, dataset_id: int, user_id: int, limit: int = 10) -> list[RecentDecision]:
@@ -199,6 +231,13 @@ def _checked(session: Session, sample: Sample, *, verdict: str, label: str | Non
         raise Invalid("A relabel needs the label that the sample should have.")
     position = class_position(session, dataset_id=sample.dataset_id, name=label)
     return ("keep", None) if position == sample.given_label else ("relabel", position)
+
+
+def _sent_before(session: Session, user_id: int, client_id: str) -> Decision | None:
+    """What this client id stands for already."""
+    if not client_id:
+        return None
+    return session.scalar(select(Decision).where(Decision.user_id == user_id, Decision.client_id == client_id))
 
 
 def _repeated(session: Session, user_id: int, client_id: str, *, sample_id: int, verdict: str, label: int | None) -> Decision:

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, bindparam, exists
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, aliased, mapped_column
 
 from app.schema import Base, now
 
@@ -31,6 +31,15 @@ class Decision(Base):
         Index(None, "sample_id"),
         Index(None, "dataset_id", "user_id", "id"),
     )
+
+
+def was_unsure(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Whether the annotator `user` (a bound parameter) has an `unsure` on a sample that stands: it waits for somebody else."""
+    undoing = aliased(Decision)
+    return exists().where(
+        Decision.sample_id == sample_id, Decision.user_id == bindparam("user"), Decision.verdict == "unsure",
+        ~exists().where(undoing.undoes_id == Decision.id),
+    )  # fmt: skip
 
 
 class SampleReview(Base):

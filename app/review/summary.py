@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
-from app.review.models import Decision, OpenIssue, SampleReview
+from app.review.models import Decision, OpenIssue, SampleReview, was_unsure
 from app.training.runs import current_ranking
 
 CHANGES = ("relabel", "delete")
@@ -32,7 +32,7 @@ _OPEN_ISSUES = select(func.count()).select_from(OpenIssue).where(OpenIssue.run_i
 _UNSURE = (  # of one annotator: they wait for somebody else
     select(func.count())
     .select_from(SampleReview)
-    .where(_STATE, SampleReview.verdict == "unsure", SampleReview.user_id == bindparam("user"))
+    .where(_STATE, SampleReview.verdict == "unsure", was_unsure(SampleReview.sample_id))
     .where(exists().where(OpenIssue.sample_id == SampleReview.sample_id, OpenIssue.run_id == bindparam("run")))
 )
 
@@ -85,7 +85,7 @@ def review_progress(session: Session, *, dataset_id: int, user_id: int | None = 
     by_verdict = session.execute(_BY_VERDICT, {"dataset": dataset_id}).all()
     last = session.execute(_LAST, {"dataset": dataset_id}).all()
     remaining = session.scalar(_OPEN_ISSUES, {"run": ranking.run_id}) or 0 if ranking else 0
-    if ranking and any(verdict == "unsure" and user == user_id for verdict, user, _ in by_verdict):
+    if ranking and user_id is not None and any(verdict == "unsure" for verdict, *_ in by_verdict):
         remaining -= session.scalar(_UNSURE, {"run": ranking.run_id, "dataset": dataset_id, "user": user_id}) or 0
     times = [milliseconds / 1000 for _, milliseconds in last if milliseconds]
     return ReviewProgress(

@@ -17,7 +17,7 @@ from app.datasets.catalog import class_names, get_sample, lock_dataset
 from app.datasets.models import Sample
 from app.errors import Invalid
 from app.ranking.models import Prediction
-from app.review.models import Claim, OpenIssue, SampleReview
+from app.review.models import Claim, OpenIssue, SampleReview, was_unsure
 from app.schema import UtcDateTime, now
 from app.training.runs import current_ranking
 
@@ -26,22 +26,19 @@ MAX_CLAIM = 100
 
 # Asked with every decision, so they are built once: building takes longer than asking.
 _MINE = and_(Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment"))
-_UNSURE = exists().where(SampleReview.sample_id == OpenIssue.sample_id, SampleReview.user_id == bindparam("user"))
 _TAKEN = exists().where(Claim.sample_id == OpenIssue.sample_id, Claim.lease_until > bindparam("moment"))
-_ISSUES = (
-    select(OpenIssue.sample_id)
-    .where(OpenIssue.run_id == bindparam("run"), ~_UNSURE)  # whoever was unsure leaves it to somebody else
-    .limit(bindparam("most"))
-)
+_ISSUES = select(OpenIssue.sample_id).where(OpenIssue.run_id == bindparam("run"), ~was_unsure(OpenIssue.sample_id)).limit(bindparam("most"))
 # The sum keeps the planner from walking through all issues by rank in search of a few claims.
 _HELD = _ISSUES.where(OpenIssue.sample_id.in_(select(Claim.sample_id).where(_MINE))).order_by(OpenIssue.rank + 0)
 _FREE = _ISSUES.where(~_TAKEN).order_by(OpenIssue.rank)
+_MY_CLAIMS = select(Claim.sample_id).where(_MINE)
 _MY_CARDS = (
     select(Sample, Prediction, SampleReview, Claim.lease_until)
     .join(Claim, Claim.sample_id == Sample.id)
     .join(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
     .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
     .where(Claim.dataset_id == bindparam("dataset"), _MINE, Sample.id.not_in(bindparam("known", expanding=True)))
+    .where(exists().where(OpenIssue.sample_id == Sample.id, OpenIssue.run_id == bindparam("run")))  # still to be asked
     .order_by(Prediction.rank)
     .limit(bindparam("most"))
 )
@@ -92,6 +89,8 @@ class Claimed:
     run_id: int | None
     lease_until: datetime | None
     cards: tuple[Card, ...]
+    ranking: str = ""  # which one orders them
+    gone: tuple[int, ...] = ()  # samples that were said to be known and are not held any more
 
 
 def claim(session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta) -> Claimed:
@@ -115,16 +114,23 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     _hold(session, dataset_id=dataset_id, user_id=user_id, sample_ids=mine + fresh, until=moment + lease)
 
 
-def my_cards(session: Session, *, dataset_id: int, user_id: int, limit: int = MAX_CLAIM, known: Collection[int] = ()) -> Claimed:
-    """The cards an annotator holds now, in the order of the current ranking, without the samples that are `known`."""
+def my_cards(
+    session: Session, *, dataset_id: int, user_id: int, limit: int = MAX_CLAIM, known: Collection[int] = (), known_by: str = ""
+) -> Claimed:
+    """The cards an annotator holds now, in the order of the current ranking.
+
+    Without the samples that are `known`, unless it was another ranking that they are known by.
+    """
     ranking = current_ranking(session, dataset_id=dataset_id)
     if ranking is None:
         return Claimed(None, None, ())
+    known = known if known_by in ("", ranking.name) else ()
     who = {"run": ranking.run_id, "dataset": dataset_id, "user": user_id, "moment": now(), "known": list(known), "most": limit}
     rows = session.execute(_MY_CARDS, who).all()
     names = class_names(session, dataset_id=dataset_id)
     cards = tuple(_card(sample, prediction, review, names, ranking.samples) for sample, prediction, review, _ in rows)
-    return Claimed(ranking.run_id, min((until for *_, until in rows), default=None), cards)
+    gone = set(known) - set(session.scalars(_MY_CLAIMS, who)) if known else set()
+    return Claimed(ranking.run_id, min((until for *_, until in rows), default=None), cards, ranking.name, tuple(sorted(gone)))
 
 
 def get_card(session: Session, *, dataset_id: int, sample_id: int) -> Card:

@@ -27,7 +27,7 @@ from app.tasks.plan import Plan, make_plan, network_name
 from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
 from app.training.models import Epoch
-from app.training.runs import end_run, get_run, record_epoch, start_run
+from app.training.runs import TRAINING, end_run, get_run, record_epoch, start_run
 
 log = logging.getLogger(__name__)
 
@@ -140,9 +140,13 @@ def _train(context: JobContext, plan: Plan, images: Images, fold: int) -> list[s
         _report(context, *_position(plan, fold, progress))
         if stored == len(progress.history):
             return
-        while stored < len(progress.history):
-            _record(context, plan, fold, stored, progress.history[stored])
-            stored += 1
+        try:
+            while stored < len(progress.history):
+                _record(context, plan, fold, stored, progress.history[stored])
+                stored += 1
+        except OperationalError:  # the next report, or the end, tries again
+            log.warning("run %s: an epoch could not be stored", plan.run_id, exc_info=True)
+            return
         if fold == WHOLE and plan.is_first and is_early(stored, progress.epochs):
             _rank_early(context, plan, images)
 
@@ -206,5 +210,5 @@ def _position(plan: Plan, fold: int, progress: TrainingProgress) -> tuple[str, i
     sizes = [len(plan.train_index(network)) * progress.epochs for network in plan.networks]
     before = plan.networks.index(fold)
     which = "the network" if fold == WHOLE else f"fold {fold + 1} of {plan.recipe.folds}"
-    stage = f"Training {which}: epoch {progress.epoch} of {progress.epochs}, batch {progress.batch} of {progress.batches}"
+    stage = f"{TRAINING} {which}: epoch {progress.epoch} of {progress.epochs}, batch {progress.batch} of {progress.batches}"
     return stage, int(sum(sizes[:before]) + progress.fraction * sizes[before]), sum(sizes)

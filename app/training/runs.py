@@ -18,10 +18,12 @@ from app.schema import now
 from app.training.models import Epoch, Run
 
 TASK = "train"
+TRAINING = "Training"  # what the stage of a job begins with while a network learns
+SURE = 0.03  # share of the training from which on the rest can be told
 
 # Asked several times a decision, so it is built once: building takes longer than asking.
 _CURRENT = (
-    select(Run.id, func.coalesce(Run.label_issues, 0), DatasetVersion.samples)
+    select(Run.id, func.coalesce(Run.ranked_epochs, 0), func.coalesce(Run.label_issues, 0), DatasetVersion.samples)
     .join(DatasetVersion, DatasetVersion.id == Run.version_id)
     .where(Run.dataset_id == bindparam("dataset_id"), or_(Run.state == "finished", Run.ranked_epochs.is_not(None)))
     .order_by(case((Run.state == "finished", 0), else_=1), case((Run.state == "finished", Run.finished_at)).desc(), Run.id.desc())
@@ -35,8 +37,14 @@ class CurrentRanking:
     """What the review needs to know of the run whose ranking it shows."""
 
     run_id: int
+    epochs: int  # that it is made of; grows while a first training goes on
     label_issues: int  # samples whose predicted label is not their label
     samples: int
+
+    @property
+    def name(self) -> str:
+        """Tells this ranking from the ones before it."""
+        return f"{self.run_id}.{self.epochs}"
 
 
 @dataclass(frozen=True)
@@ -163,7 +171,8 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
     job = session.get(Job, run.job_id) if run.job_id else None
     epochs = session.scalars(select(Epoch).where(Epoch.run_id == run_id).order_by(Epoch.fold, Epoch.epoch))
     left = None
-    if job and job.state == "running" and job.started_at and job.total and job.done:
+    learns = job is not None and job.state == "running" and job.stage.startswith(TRAINING) and job.done > SURE * job.total
+    if job and learns and job.started_at:
         elapsed = (now() - job.started_at).total_seconds()
         left = elapsed * (job.total - job.done) / job.done
     return RunProgress(

@@ -8,9 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from app.db import Database
+from app.ranking.models import Prediction, StagedPrediction
+from app.review.issues import publish
 from app.review.models import Decision, SampleReview
 from app.web.deps import SESSION_COOKIE
 from tests.conftest import PASSWORD
@@ -87,6 +89,19 @@ def states(live: tuple[Database, Made]) -> dict[int, tuple[str, int | None]]:
         return {row.sample_id: (row.verdict, row.label) for row in rows}
 
 
+def rerank(database: Database, made: Made, *, gone: list[int]) -> None:
+    """The run's ranking turned around, as of one epoch later, without the issues of some samples."""
+    with database.write() as session:
+        columns = [column.name for column in Prediction.__table__.columns]
+        rows = [{name: getattr(row, name) for name in columns} for row in session.scalars(select(Prediction)) if row.run_id == made.run_id]
+        for row in rows:
+            row["rank"] = len(rows) + 1 - row["rank"]
+            if row["sample_id"] in gone:
+                row["predicted_label"] = row["label"]
+        session.execute(insert(StagedPrediction), rows)
+        publish(session, run_id=made.run_id, epochs=2)
+
+
 def settle(page: Page) -> None:
     """Wait until every answer has reached the server."""
     expect(page.locator("body")).to_have_attribute("data-unsaved", "0")
@@ -158,6 +173,94 @@ def test_undo_goes_back_card_by_card_and_further_than_the_page(page: Page, live:
     expect_shown(page, made.ranked[0])
 
 
+def test_redo_gives_the_answers_again_in_their_order(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    for key in "ewn":
+        page.keyboard.press(key)
+    settle(page)
+    before = states(live)
+    for _ in range(3):
+        page.keyboard.press("z")
+    settle(page)
+    assert states(live) == {}
+    expect_shown(page, made.ranked[0])
+    for place, key in enumerate(("Shift+Z", "Control+Shift+Z", "Control+y"), 1):
+        page.keyboard.press(key)
+        expect_shown(page, made.ranked[place])
+    settle(page)
+    assert states(live) == before
+    page.keyboard.press("Shift+Z")  # nothing is left
+    settle(page)
+    assert states(live) == before
+
+
+def test_an_undo_whose_answer_is_lost_undoes_once(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    for _ in range(4):
+        page.keyboard.press("e")
+    settle(page)
+    lost = []
+
+    def lose(route: Route) -> None:
+        if lost:
+            route.continue_()
+            return
+        lost.append(1)
+        route.fetch()  # it arrives
+        route.abort()
+
+    page.route(re.compile("/undo$"), lose)
+    page.keyboard.press("z")
+    expect_shown(page, made.ranked[3])
+    settle(page)
+    assert lost
+    assert set(states(live)) == set(made.ranked[:3])
+    expect_shown(page, made.ranked[3])
+
+
+def test_a_class_is_found_by_typing(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.keyboard.press("/")
+    expect(page.get_by_role("combobox", name="Class")).to_be_focused()
+    expect(page.get_by_role("option")).to_have_count(3)
+    page.keyboard.type("O")
+    expect(page.get_by_role("option")).to_have_text(["owl", "dog"])  # those that begin with it come first
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option", selected=True)).to_have_text("owl")
+    page.keyboard.press("Enter")
+    expect_shown(page, made.ranked[1])
+    settle(page)
+    assert states(live) == {made.ranked[0]: ("relabel", 2)}
+    page.keyboard.press("/")
+    page.keyboard.press("Escape")
+    page.keyboard.press("q")
+    expect_shown(page, made.ranked[2])
+
+
+def test_zoom_and_position_stay_from_card_to_card(page: Page) -> None:
+    def place() -> dict[str, float]:
+        return card(page).locator("img").evaluate("image => (({x, y, width}) => ({x, y, width}))(image.getBoundingClientRect())")
+
+    whole = place()
+    page.mouse.move(whole["x"] + 40, whole["y"] + 40)
+    page.mouse.wheel(0, -500)
+    page.mouse.down()
+    page.mouse.move(whole["x"] + 20, whole["y"] + 10)
+    page.mouse.up()
+    near = place()
+    assert near["width"] > 2 * whole["width"]
+    assert near["x"] < whole["x"]
+    assert near["y"] < whole["y"]
+    page.keyboard.press("q")
+    assert place() == near
+    page.keyboard.press("+")
+    assert place()["width"] > near["width"]
+    for _ in range(20):
+        page.get_by_role("button", name="Zoom out").click()
+    assert place() == whole
+
+
 def test_an_undone_card_is_answered_anew(page: Page, live: tuple[Database, Made]) -> None:
     _, made = live
     for key in ("q", "z", "e"):
@@ -227,8 +330,24 @@ def test_a_new_ranking_swaps_in_between_cards_and_says_so(page: Page, live: tupl
     database, made = live
     run_id = make_run(database, made.dataset_id, made.version_id, wrong=10, seed=1)
     page.keyboard.press("q")
-    expect(page.locator("#messages")).to_contain_text(f"the next cards come from run {run_id}")
+    expect(page.locator("#messages")).to_contain_text(f"A new ranking has arrived; the cards after this one come from run {run_id}")
     expect_shown(page, made.ranked[1])
+
+
+def test_a_better_ranking_of_the_same_run_replaces_the_cards_that_wait(page: Page, live: tuple[Database, Made]) -> None:
+    database, made = live
+    held = page.locator(".card").evaluate_all("cards => cards.map((card) => Number(card.dataset.sample))")
+    assert held == list(made.ranked[:6])
+    rerank(database, made, gone=held[2:4])
+    page.keyboard.press("q")
+    expect(page.locator("#messages")).to_contain_text("A better ranking has arrived")
+    expect_shown(page, held[1])  # the card that I look at stays
+    page.keyboard.press("q")
+    settle(page)
+    waiting = page.locator(".card").evaluate_all("cards => cards.map((card) => Number(card.dataset.sample))")
+    assert not set(held[2:4]) & set(waiting)
+    assert held[4] in waiting
+    expect(card(page).locator(".reason")).to_contain_text("Rank 15 of 24")  # what was rank 10
 
 
 def test_space_skips_and_the_card_comes_again_at_the_end(page: Page, live: tuple[Database, Made]) -> None:

@@ -11,7 +11,7 @@ from app.db import Database
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
 from app.review.consensus import Entry, fold
-from app.review.decisions import decide, history, recent, standing_decisions, undo, undo_last
+from app.review.decisions import decide, history, recent, redo_last, standing_decisions, undo, undo_last
 from app.review.models import Decision, OpenIssue, SampleReview
 from tests.conftest import People
 from tests.factories import Made
@@ -119,6 +119,47 @@ def test_undoing_twice_is_undoing_once(database: Database, made: Made, people: P
             undo(session, user_id=people.annotator.id, decision_id=decision)
     with database.read() as session:
         assert [row.verdict for row in history(session, sample_id=made.ranked[0])] == ["keep", "undo"]
+
+
+def test_redo_gives_undone_answers_again_until_there_are_none(database: Database, made: Made, people: People) -> None:
+    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
+    answer(database, made, people.annotator.id, made.ranked[0], "relabel", "owl")
+    answer(database, made, people.annotator.id, made.ranked[1], "delete")
+    answer(database, made, people.other.id, made.ranked[2], "keep")
+    for _ in range(2):
+        with database.write() as session:
+            undo_last(session, **me)
+    assert state(database, made.ranked[0]) is None
+    redone = []
+    for attempt in range(3):
+        with database.write() as session:
+            decision = redo_last(session, **me, client_id=f"redo {attempt}")
+            redone.append(decision and (decision.sample_id, decision.verdict, decision.label))
+    assert redone == [(made.ranked[0], "relabel", 2), (made.ranked[1], "delete", None), None]
+    assert state(database, made.ranked[0]) == ("relabel", 2)
+
+
+def test_an_undo_sent_twice_is_one_undo(database: Database, made: Made, people: People) -> None:
+    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
+    for sample in made.ranked[:2]:
+        answer(database, made, people.annotator.id, sample, "keep")
+    for _ in range(2):
+        with database.write() as session:
+            assert undo_last(session, **me, client_id="once").sample_id == made.ranked[1]
+    assert (state(database, made.ranked[0]), state(database, made.ranked[1])) == (("keep", 0), None)
+
+
+def test_a_redo_sent_twice_is_one_redo(database: Database, made: Made, people: People) -> None:
+    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
+    for sample in made.ranked[:2]:
+        answer(database, made, people.annotator.id, sample, "keep")
+    for _ in range(2):
+        with database.write() as session:
+            undo_last(session, **me)
+    for _ in range(2):
+        with database.write() as session:
+            redo_last(session, **me, client_id="once")
+    assert (state(database, made.ranked[0]), state(database, made.ranked[1])) == (("keep", 0), None)
 
 
 def test_undo_goes_back_as_far_as_ones_own_work_goes(database: Database, made: Made, people: People) -> None:

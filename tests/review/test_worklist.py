@@ -94,6 +94,29 @@ def test_an_unsure_card_goes_to_somebody_else(database: Database, made: Made, pe
     assert first in take(database, made, people.other.id, 20)
 
 
+def test_a_card_that_two_people_were_unsure_about_is_asked_of_neither_again(database: Database, made: Made, people: People) -> None:
+    first = take(database, made, people.annotator.id, 1)[0]
+    for user in (people.annotator.id, people.other.id):
+        answer(database, made, user, first, "unsure")
+    for user, left in ((people.annotator.id, 9), (people.other.id, 9), (people.admin.id, 10)):
+        with database.write() as session:
+            release(session, dataset_id=made.dataset_id, user_id=user)
+            assert review_progress(session, dataset_id=made.dataset_id, user_id=user).remaining == left
+            held = claim(session, dataset_id=made.dataset_id, user_id=user, count=20, lease=LEASE)
+            assert (first in [card.sample_id for card in held.cards]) == (left == 10)
+            release(session, dataset_id=made.dataset_id, user_id=user)
+
+
+def test_a_verdict_takes_the_card_out_of_everybodys_hands(database: Database, made: Made, people: People) -> None:
+    first, second = take(database, made, people.annotator.id, 2)
+    answer(database, made, people.other.id, first, "delete")
+    answer(database, made, people.other.id, second, "unsure")
+    with database.read() as session:
+        held = my_cards(session, dataset_id=made.dataset_id, user_id=people.annotator.id, known=[first])
+    assert [card.sample_id for card in held.cards] == [second]
+    assert held.gone == (first,)
+
+
 def test_after_an_undo_the_card_is_in_the_worklist_again(database: Database, made: Made, people: People) -> None:
     first = take(database, made, people.annotator.id, 1)[0]
     decision = answer(database, made, people.annotator.id, first, "delete")

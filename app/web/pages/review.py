@@ -1,5 +1,6 @@
 """The review: one card at a time, answered by key or button; the next ones are in the page already."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -10,11 +11,12 @@ from pydantic import BaseModel, Field
 
 from app.accounts.models import User
 from app.accounts.users import list_users
-from app.datasets.catalog import class_names, get_dataset, ready_dataset
+from app.datasets.catalog import class_names, get_dataset, lock_dataset, ready_dataset
 from app.db import Database
 from app.errors import Conflict
 from app.review import decisions, worklist
 from app.review.summary import ReviewProgress, review_progress
+from app.settings import Settings
 from app.training.runs import is_training
 from app.web.deps import Config, Db, SignedIn
 from app.web.pages.cards import CardView, HistoryView, RecentView, card_view, card_views, history_views, recent_view
@@ -25,23 +27,36 @@ router = APIRouter()
 HELD = 6  # cards in the page: the one shown, and enough to outrun a slow network
 MOST_HELD = 60
 
-IDS = r"^[0-9 ]*$"
-Held = Annotated[int, Form(alias="hold", ge=1, le=MOST_HELD)]
-Known = Annotated[str, Form(alias="have", max_length=2000, pattern=IDS)]  # cards that the page has already
+
+class Deck(BaseModel):
+    """What a script says of the cards in its page; a plain form says nothing."""
+
+    hold: int = Field(HELD, ge=1, le=MOST_HELD)  # how many it wants
+    have: str = Field("", max_length=2000, pattern=r"^(\d{1,9}( |$))*$")  # samples whose cards it has already
+    ranking: str = Field("", max_length=50)  # that they are from
+    viewer: str = ""  # whose page it is
+
+    @property
+    def known(self) -> set[int]:
+        """The samples in numbers."""
+        return {int(number) for number in self.have.split()}
 
 
-class DecisionForm(BaseModel):
+class DecisionForm(Deck):
     """A card's form as it is sent."""
 
     sample: int
     answer: str  # keep, delete, unsure or relabel:CLASS
     client_id: str
-    viewer: str = ""  # whose page it was shown in
     run: int | None = None
     milliseconds: int | None = None
     alone: bool = False  # sent by the sample's own page: go back there, take no cards
-    hold: int = Field(HELD, ge=1, le=MOST_HELD)
-    have: str = Field("", max_length=2000, pattern=IDS)
+
+
+class BackForm(Deck):
+    """Undo and redo; with the same client id again it is the same one."""
+
+    client_id: str = Field(default_factory=lambda: str(uuid.uuid4()), min_length=1, max_length=64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +68,12 @@ class ReviewPage(Page):
     progress: ReviewProgress
     recent: tuple[RecentView, ...]
     run_id: int | None  # whose ranking is the current one
+    ranking: str  # which of that run's
     training: bool  # a run waits or works
     asked: bool  # cards were just asked for, so an empty deck means that none is free
     undone: int | None  # the sample whose decision was just undone
+    gone: tuple[int, ...]  # cards that the script has and that are not mine any more
+    redone: int | None  # the sample whose undone decision was just made again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +109,13 @@ def show_sample(request: Request, name: str, sample_id: int, database: Db) -> Re
 
 
 @router.post("/d/{name}/review/claims")
-def claim(request: Request, name: str, database: Db, user: SignedIn, settings: Config, held: Held = HELD, known: Known = "") -> Response:
+def claim(request: Request, name: str, database: Db, user: SignedIn, settings: Config, deck: Annotated[Deck, Form()]) -> Response:
     """Take cards into my hands."""
+    _check_viewer(deck, user)
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
-        worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=held, lease=timedelta(minutes=settings.lease_minutes))
-    return _answer(request, database, user, name, asked=True, known=known)
+        worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=deck.hold, lease=_lease(settings))
+    return _answer(request, database, user, name, asked=True, deck=deck)
 
 
 @router.post("/d/{name}/review/decisions")
@@ -104,58 +123,78 @@ def decide(
     request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: Annotated[DecisionForm, Form()]
 ) -> Response:  # fmt: skip
     """Record an answer and take the next cards."""
-    if form.viewer and form.viewer != user.name:
-        raise Conflict(f"This card was shown to {form.viewer}, and {user.name} is signed in now; reload the page.")
+    _check_viewer(form, user)
     verdict, _, label = form.answer.partition(":")
-    lease = timedelta(minutes=settings.lease_minutes)
     with database.write() as session:
         dataset = get_dataset(session, name=name)
+        if not form.alone:
+            lock_dataset(session, dataset_id=dataset.id)  # before the card is given back: `take` wants it, and others my card
         decisions.decide(session, dataset_id=dataset.id, user_id=user.id, sample_id=form.sample, verdict=verdict, label=label or None,
                          client_id=form.client_id, run_id=form.run, milliseconds=form.milliseconds)  # fmt: skip
         if not form.alone:
-            worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=lease)
-    return _answer(request, database, user, name, asked=True, back_to=form.sample if form.alone else None, known=form.have)
+            worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=_lease(settings))
+    return _answer(request, database, user, name, asked=True, back_to=form.sample if form.alone else None, deck=form)
 
 
 @router.post("/d/{name}/review/undo")
-def undo(request: Request, name: str, database: Db, user: SignedIn, settings: Config, known: Known = "") -> Response:
+def undo(request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: Annotated[BackForm, Form()]) -> Response:
     """Take my last answer back; its card is in my hands again."""
+    _check_viewer(form, user)
     with database.write() as session:
         dataset = get_dataset(session, name=name)
-        undone = decisions.undo_last(session, dataset_id=dataset.id, user_id=user.id)
+        undone = decisions.undo_last(session, dataset_id=dataset.id, user_id=user.id, client_id=form.client_id)
         sample_id = undone.sample_id if undone else None
         if sample_id is not None:
-            lease = timedelta(minutes=settings.lease_minutes)
-            worklist.hold(session, dataset_id=dataset.id, user_id=user.id, sample_id=sample_id, lease=lease)
-    return _answer(request, database, user, name, front=sample_id, undone=sample_id, known=known)
+            worklist.hold(session, dataset_id=dataset.id, user_id=user.id, sample_id=sample_id, lease=_lease(settings))
+    return _answer(request, database, user, name, front=sample_id, undone=sample_id, deck=form)
+
+
+@router.post("/d/{name}/review/redo")
+def redo(request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: Annotated[BackForm, Form()]) -> Response:
+    """Give my last undone answer again."""
+    _check_viewer(form, user)
+    with database.write() as session:
+        dataset = get_dataset(session, name=name)
+        lock_dataset(session, dataset_id=dataset.id)
+        again = decisions.redo_last(session, dataset_id=dataset.id, user_id=user.id, client_id=form.client_id)
+        worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=_lease(settings))
+    return _answer(request, database, user, name, asked=True, redone=again.sample_id if again else None, deck=form)
+
+
+def _check_viewer(deck: Deck, user: User) -> None:
+    if deck.viewer and deck.viewer != user.name:
+        raise Conflict(f"This card was shown to {deck.viewer}, and {user.name} is signed in now; reload the page.")
+
+
+def _lease(settings: Settings) -> timedelta:
+    return timedelta(minutes=settings.lease_minutes)
 
 
 def _answer(
     request: Request, database: Database, user: User, name: str, *, front: int | None = None, asked: bool = False,
-    undone: int | None = None, back_to: int | None = None, known: str = "",
+    undone: int | None = None, redone: int | None = None, back_to: int | None = None, deck: Deck | None = None,
 ) -> Response:  # fmt: skip
     """The review as it stands: the whole page, its inside for a script, or the way there after a form.
 
-    Of the cards that I hold those are left out that the script has already (`known`, numbers between spaces).
+    Of the cards that I hold those are left out that the script has already, unless it has them from another ranking.
     """
-    fragment = is_fragment(request)
+    fragment, deck = is_fragment(request), deck or Deck()
     if request.method == "POST" and not fragment:
         query = f"?card={front}" if front else "?asked=true" if asked else ""
         target = f"/d/{name}/samples/{back_to}" if back_to else f"/d/{name}/review{query}"
         return RedirectResponse(target, status_code=303)
     with database.read() as session:
         dataset = get_dataset(session, name=name)
-        have = {int(number) for number in known.split()}
-        claimed = worklist.my_cards(session, dataset_id=dataset.id, user_id=user.id, known=have)
+        claimed = worklist.my_cards(session, dataset_id=dataset.id, user_id=user.id, known=deck.known, known_by=deck.ranking)
         cards = claimed.cards
         if front is not None:
             cards = (worklist.get_card(session, dataset_id=dataset.id, sample_id=front), *(c for c in cards if c.sample_id != front))
         page = ReviewPage(
             **page_context(request, name),
-            cards=card_views(cards, names=class_names(session, dataset_id=dataset.id)),
-            is_idle=not cards and not have,
+            cards=card_views(cards, names=class_names(session, dataset_id=dataset.id)), is_idle=not cards and not deck.known,
             progress=review_progress(session, dataset_id=dataset.id, user_id=user.id),
             recent=tuple(recent_view(each) for each in decisions.recent(session, dataset_id=dataset.id, user_id=user.id)),
-            run_id=claimed.run_id, training=is_training(session, dataset_id=dataset.id), asked=asked, undone=undone,
+            run_id=claimed.run_id, ranking=claimed.ranking, gone=claimed.gone, training=is_training(session, dataset_id=dataset.id),
+            asked=asked, undone=undone, redone=redone,
         )  # fmt: skip
     return render(request, "review/_review.html" if fragment else "review/page.html", page)

@@ -145,6 +145,20 @@ def test_an_old_answer_can_be_opened_again(browser_of: dict[str, TestClient], ma
     assert "Standing answer" in page
 
 
+def test_the_page_of_somebody_else_neither_takes_nor_undoes(browser_of: dict[str, TestClient], made: Made) -> None:
+    bob = browser_of["bob"]
+    for action in ("claims", "undo", "redo"):
+        assert bob.post(f"{URL}/{action}", data={"viewer": "ann"}, headers=FRAGMENT).status_code == 409
+
+
+def test_a_card_that_is_still_decided_after_an_undo_is_not_asked_again(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann, sample = browser_of["ann"], made.ranked[0]
+    for client_id, answer in (("1", "keep"), ("2", "delete")):
+        ann.post(f"{URL}/decisions", data={"sample": str(sample), "answer": answer, "client_id": client_id})
+    assert cards(ann.get(ann.post(f"{URL}/undo").headers["location"]).text)[0] == sample  # shown once, as the undone one
+    assert sample not in cards(ann.get(URL).text)
+
+
 def test_without_javascript_skip_leads_to_the_next_card(browser_of: dict[str, TestClient], made: Made) -> None:
     ann = browser_of["ann"]
     page = claimed(ann)
