@@ -379,6 +379,7 @@ finder.input?.addEventListener("keydown", (event) => {
   if (event.isComposing) return;
   if (event.key === "ArrowDown" || event.key === "ArrowUp") finder.point(finder.chosen + (event.key === "ArrowDown" ? 1 : -1));
   else if (event.key === "Enter") finder.list.children[finder.chosen]?.choose();
+  else if (event.key === "Escape") finder.dialog.close();  // now, so that the next key finds the deck again
   else return;
   event.preventDefault();
 });

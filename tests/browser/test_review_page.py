@@ -233,7 +233,9 @@ def test_a_class_is_found_by_typing(page: Page, live: tuple[Database, Made]) -> 
     settle(page)
     assert states(live) == {made.ranked[0]: ("relabel", 2)}
     page.keyboard.press("/")
+    expect(page.get_by_role("combobox", name="Class")).to_be_focused()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("combobox", name="Class")).to_be_hidden()
     page.keyboard.press("q")
     expect_shown(page, made.ranked[2])
 
