@@ -93,8 +93,9 @@ function undo() {
 
 function redo() {
   const last = undone.pop();
-  if (last?.card.isConnected) decide(last.card, last.answer);
-  else post({ url: document.getElementById("redo").action, body: new URLSearchParams({ client_id: newId() }) });
+  if (last) {
+    if (last.card.isConnected) decide(last.card, last.answer);  // else it has left the page meanwhile
+  } else post({ url: document.getElementById("redo").action, body: new URLSearchParams({ client_id: newId() }) });
 }
 
 // ---- the outbox
@@ -283,8 +284,8 @@ document.addEventListener("keydown", (event) => {
   // A keyboard of another script has its Latin letters by place only.
   const name = /^[a-z]$/i.test(event.key) || event.key.length > 1 || /[ ?/+-]/.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
   const action = (name === "z" && event.shiftKey) || (name === "y" && withControl) ? "redo" : name;
-  const alone = !withControl && !event.shiftKey;
-  if (!(alone || name === "z" || action === "redo" || "?/+-".includes(name)) || !Object.hasOwn(ACTIONS, action)) return;
+  const alone = !withControl && (!event.shiftKey || "?/+-".includes(name));  // with Control these are the browser's own
+  if (!(alone || name === "z" || action === "redo") || !Object.hasOwn(ACTIONS, action)) return;
   event.preventDefault();
   ACTIONS[action]();
 });

@@ -426,9 +426,11 @@ def test_a_held_key_answers_once(page: Page, live: tuple[Database, Made]) -> Non
 
 def test_shortcuts_of_the_browser_are_left_alone(page: Page, live: tuple[Database, Made]) -> None:
     _, made = live
-    for keys in ("Control+a", "Control+c", "Control+f", "Alt+q", "Shift+z"):
+    for keys in ("Control+a", "Control+c", "Control+f", "Alt+q", "Shift+z", "Control+/", "Control+-", "Control++"):
         page.keyboard.press(keys)
     expect_shown(page, made.ranked[0])
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.locator("#zoom")).to_have_text("100 %")
 
 
 def test_a_click_does_not_make_space_answer_the_next_card(page: Page, live: tuple[Database, Made]) -> None:
