@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.schema import Base, now
@@ -49,11 +49,15 @@ class Sample(Base):
     format: Mapped[str]  # Pillow's: PNG, JPEG, …
     split: Mapped[str]  # train, valid or test
     given_label: Mapped[int]
+    perceptual_hash: Mapped[str | None]  # of what it looks like, 16 hex digits; none: imported before there was one
+    lookalikes: Mapped[int | None]  # images that look the same have the same number, the smallest of their ids; none: it has none
 
     __table_args__ = (
         UniqueConstraint("dataset_id", "path"),
         ForeignKeyConstraint(["dataset_id", "given_label"], ["label_class.dataset_id", "label_class.position"]),
         Index(None, "dataset_id", "sha256"),  # duplicates by content
+        Index(None, "dataset_id", "lookalikes"),
+        Index("ix_sample_draw", "dataset_id", text("substr(sha256, 33)")),  # a random order that is always the same
     )
 
 

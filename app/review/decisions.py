@@ -93,6 +93,8 @@ def decide(
     client_id: str,
     run_id: int | None = None,
     milliseconds: int | None = None,
+    origin: str = "deck",
+    blind: bool = False,
 ) -> tuple[Decision, bool]:
     """Append a decision; the flag tells whether it is new. The same client id again is the same decision.
 
@@ -106,7 +108,7 @@ def decide(
     shown_by, rank = _shown_by(session, dataset_id, run_id, sample_id)
     row = {
         "dataset_id": dataset_id, "sample_id": sample_id, "user_id": user_id, "verdict": verdict, "label": position, "client_id": client_id,
-        "run_id": shown_by, "rank": rank, "created_at": now(),
+        "run_id": shown_by, "rank": rank, "created_at": now(), "origin": origin, "blind": blind, "bulk_id": None,
         "milliseconds": None if milliseconds is None else max(0, min(milliseconds, MAX_MILLISECONDS)),
     }  # fmt: skip
     inserted = session.scalar(_RECORD[session.get_bind().dialect.name], row)
@@ -174,7 +176,7 @@ def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
     label = None if undone.label is None else class_names(session, dataset_id=dataset_id)[undone.label]
     decision, _ = decide(
         session, dataset_id=dataset_id, user_id=user_id, sample_id=undone.sample_id, verdict=undone.verdict, label=label,
-        client_id=client_id, run_id=undone.run_id,
+        client_id=client_id, run_id=undone.run_id, origin=undone.origin, blind=undone.blind,
     )  # fmt: skip
     return decision
 
@@ -257,7 +259,7 @@ def _refold(session: Session, sample: Sample) -> None:
     decision = log[state.decision]
     row = {
         "sample_id": sample.id, "dataset_id": sample.dataset_id, "verdict": state.verdict, "label": state.label, "decision_id": decision.id,
-        "user_id": decision.user_id, "reviews": state.reviews, "decided_at": decision.created_at,
+        "user_id": decision.user_id, "reviews": state.reviews, "decided_at": decision.created_at, "waits": "",
     }  # fmt: skip
     session.connection().execute(_KEEP_STATE[session.get_bind().dialect.name], row)
     refresh(session, sample_id=sample.id, verdict=state.verdict)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, bindparam, exists
+from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, bindparam, exists, false
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, aliased, mapped_column
 
 from app.schema import Base, now
@@ -25,12 +25,48 @@ class Decision(Base):
     client_id: Mapped[str]  # the client's own id: the same request twice is one decision
     milliseconds: Mapped[int | None]  # from shown to decided
     created_at: Mapped[datetime] = mapped_column(default=now)
+    # where it was given: deck, audit, sample, grid, duplicates, adjudication, api
+    origin: Mapped[str] = mapped_column(default="deck", server_default="deck")
+    blind: Mapped[bool] = mapped_column(default=False, server_default=false())  # given without seeing label, prediction or other answers
+    bulk_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_action.id"))  # one of many given at once: weaker evidence
 
     __table_args__ = (
         UniqueConstraint("user_id", "client_id"),
         Index(None, "sample_id"),
+        Index(None, "bulk_id"),
         Index(None, "dataset_id", "user_id", "id"),
     )
+
+
+class BulkAction(Base):
+    """One verdict for many samples at once, or the undoing of one such action. Rows are only ever added."""
+
+    __tablename__ = "bulk_action"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    verdict: Mapped[str]  # keep, relabel, delete, unsure; undo
+    label: Mapped[int | None]  # the class a relabel moves to
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_action.id"), unique=True)
+    samples: Mapped[int]  # how many decisions it wrote
+    selection: Mapped[str]  # the grid's filter that was looked at, as a query string
+    client_id: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (UniqueConstraint("user_id", "client_id"), Index(None, "dataset_id", "user_id", "id"))
+
+
+class ReviewPolicy(Base):
+    """Who looks a second time, and at what; a data set without a row asks one annotator, and another one after `unsure`."""
+
+    __tablename__ = "review_policy"
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True)
+    annotators: Mapped[int] = mapped_column(default=2)  # 1 to 5: how many look at a sample that is looked at again
+    which: Mapped[str] = mapped_column(default="unsure")  # unsure, changes (and unsure), share (of all, and unsure), all
+    share: Mapped[float] = mapped_column(default=0.1)  # 0…1, for `share`
+    who: Mapped[str] = mapped_column(default="anyone")  # who gives second opinions: anyone, admins
 
 
 def was_unsure(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
@@ -55,8 +91,10 @@ class SampleReview(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))  # whose decision stands
     reviews: Mapped[int]  # standing decisions
     decided_at: Mapped[datetime]
+    waits: Mapped[str] = mapped_column(default="", server_default="")  # for: second (opinion), adjudication; nothing: it is settled
 
     __table_args__ = (
+        Index(None, "dataset_id", "waits"),
         Index(None, "dataset_id", "verdict", "user_id"),  # counts of what was found, by whom
         Index(None, "dataset_id", "decision_id"),  # the last decisions that stand
     )
