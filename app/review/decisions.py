@@ -12,9 +12,9 @@ from app.datasets.catalog import class_names, class_position
 from app.datasets.models import Sample
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
-from app.review.consensus import UNDO, VERDICTS, Entry, fold, redoable
-from app.review.issues import refresh
-from app.review.models import Claim, Decision, SampleReview
+from app.review.consensus import UNDO, VERDICTS, Entry, redoable
+from app.review.models import Claim, Decision
+from app.review.standing import refold
 from app.schema import now
 from app.training.models import Run
 from app.training.runs import current_ranking, get_run
@@ -30,12 +30,6 @@ def _record(insert: Any) -> Any:
     names = [column.name for column in Decision.__table__.columns if column.name not in ("id", "undoes_id")]
     values = insert(Decision).values({name: bindparam(name) for name in names})
     return values.on_conflict_do_nothing(index_elements=["user_id", "client_id"]).returning(Decision)
-
-
-def _keep_state(insert: Any) -> Any:
-    names = [column.name for column in SampleReview.__table__.columns]
-    values = insert(SampleReview.__table__).values({name: bindparam(name) for name in names})
-    return values.on_conflict_do_update(index_elements=["sample_id"], set_={name: values.excluded[name] for name in names[1:]})
 
 
 # Every decision asks these, so they are built once: building takes longer than asking.
@@ -60,14 +54,10 @@ _RANK = (
     .join(Run, Run.id == Prediction.run_id)
     .where(Prediction.run_id == bindparam("run"), Prediction.sample_id == bindparam("sample"), Run.dataset_id == bindparam("dataset"))
 )
-_LOG = select(
-    Decision.id, Decision.verdict, Decision.label, Decision.undoes_id, Decision.user_id, Decision.created_at
-).where(Decision.sample_id == bindparam("sample"))  # fmt: skip
 _GIVE_BACK = delete(Claim).where(  # of everybody, unless somebody else is still to be asked
     Claim.sample_id == bindparam("sample"), or_(Claim.user_id == bindparam("user"), ~bindparam("is_open", type_=Boolean()))
 )
 _RECORD = {name: _record(insert) for name, insert in _DIALECTS.items()}
-_KEEP_STATE = {name: _keep_state(insert) for name, insert in _DIALECTS.items()}
 
 
 @dataclass(frozen=True)
@@ -115,7 +105,7 @@ def decide(
     if inserted is None:
         return _repeated(session, user_id, client_id, sample_id=sample_id, verdict=verdict, label=position), False
     session.execute(_GIVE_BACK, {"sample": sample_id, "user": user_id, "is_open": verdict == "unsure"})
-    _refold(session, sample)
+    refold(session, [sample.id])
     return inserted, True
 
 
@@ -145,7 +135,7 @@ def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "
         )
         .on_conflict_do_nothing()
     )
-    _refold(session, sample)
+    refold(session, [sample.id])
     return decision
 
 
@@ -247,19 +237,3 @@ def _repeated(session: Session, user_id: int, client_id: str, *, sample_id: int,
     if (first.sample_id, first.verdict, first.label) != (sample_id, verdict, label):
         raise Conflict("This client id was used for another decision; make a new one for every decision.")
     return first
-
-
-def _refold(session: Session, sample: Sample) -> None:
-    log = {row.id: row for row in session.execute(_LOG, {"sample": sample.id})}
-    state = fold((Entry(row.id, row.verdict, row.label, row.undoes_id) for row in log.values()), given_label=sample.given_label)
-    if state is None:
-        session.execute(delete(SampleReview).where(SampleReview.sample_id == sample.id))
-        refresh(session, sample_id=sample.id, verdict=None)
-        return
-    decision = log[state.decision]
-    row = {
-        "sample_id": sample.id, "dataset_id": sample.dataset_id, "verdict": state.verdict, "label": state.label, "decision_id": decision.id,
-        "user_id": decision.user_id, "reviews": state.reviews, "decided_at": decision.created_at, "waits": "",
-    }  # fmt: skip
-    session.connection().execute(_KEEP_STATE[session.get_bind().dialect.name], row)
-    refresh(session, sample_id=sample.id, verdict=state.verdict)

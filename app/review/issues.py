@@ -4,6 +4,8 @@ An issue of a run is open as long as its sample has no verdict, or one of `unsur
 ranking fills it when it is published, a decision changes it for its sample.
 """
 
+from collections.abc import Mapping
+
 from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, insert, or_, select
 from sqlalchemy.orm import Session
 
@@ -13,7 +15,7 @@ from app.ranking.rankings import publish_ranking
 from app.review.models import OpenIssue, SampleReview
 from app.training.models import Run
 
-_CLOSE = delete(OpenIssue).where(OpenIssue.sample_id == bindparam("sample"))
+_CLOSE = delete(OpenIssue).where(OpenIssue.sample_id.in_(bindparam("samples", expanding=True)))
 
 
 def publish(session: Session, *, run_id: int, epochs: int) -> None:
@@ -25,13 +27,14 @@ def publish(session: Session, *, run_id: int, epochs: int) -> None:
     _fill(session, Prediction.run_id == run_id)
 
 
-def refresh(session: Session, *, sample_id: int, verdict: str | None) -> None:
-    """Open or close the issues of a sample, in every run's ranking, after its verdict has changed."""
-    if verdict in (None, "unsure"):
-        known = exists().where(OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == sample_id)
-        _fill(session, and_(Prediction.sample_id == sample_id, ~known))
-    else:
-        session.execute(_CLOSE, {"sample": sample_id})
+def refresh(session: Session, *, verdicts: Mapping[int, str | None]) -> None:
+    """Open or close the issues of samples, in every run's ranking, after their verdicts (by sample) have changed."""
+    is_open = {sample_id: verdict in (None, "unsure") for sample_id, verdict in verdicts.items()}
+    if closed := [sample_id for sample_id in verdicts if not is_open[sample_id]]:
+        session.execute(_CLOSE, {"samples": closed})
+    if opened := [sample_id for sample_id in verdicts if is_open[sample_id]]:
+        known = exists().where(OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == Prediction.sample_id)
+        _fill(session, and_(Prediction.sample_id.in_(opened), ~known))
 
 
 def _fill(session: Session, which: ColumnElement[bool]) -> None:
