@@ -16,6 +16,7 @@ class Entry:
     label: int | None = None
     undoes: int | None = None
     sample: int | None = None
+    in_bulk: bool = False  # one of many given at once
 
     @property
     def answer(self) -> tuple[int | None, str, int | None]:
@@ -31,6 +32,7 @@ class Standing:
     verdict: str
     label: int | None  # the cleaned label; none: deleted
     reviews: int  # how many decisions stand
+    in_bulk: bool = False  # nobody looked at it alone
 
 
 def redoable(entries: Iterable[Entry]) -> list[Entry]:
@@ -54,12 +56,15 @@ def redoable(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def fold(entries: Iterable[Entry], *, given_label: int) -> Standing | None:
-    """The last decision that was not undone; none when there is no such decision, so that the given label holds."""
+    """The last decision that was not undone; none when there is no such decision, so that the given label holds.
+
+    A look at this one sample outweighs every verdict that was given for many at once.
+    """
     log = sorted(entries, key=lambda entry: entry.id)
     undone = {entry.undoes for entry in log if entry.verdict == UNDO}
     standing = [entry for entry in log if entry.verdict != UNDO and entry.id not in undone]
     if not standing:
         return None
-    last = standing[-1]
+    last = ([entry for entry in standing if not entry.in_bulk] or standing)[-1]
     label = {"relabel": last.label, "delete": None}.get(last.verdict, given_label)
-    return Standing(last.id, last.verdict, label, len(standing))
+    return Standing(last.id, last.verdict, label, len(standing), last.in_bulk)

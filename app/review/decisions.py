@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, bindparam, delete, exists, or_, select
+from sqlalchemy import Boolean, and_, bindparam, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
@@ -34,17 +34,20 @@ def _record(insert: Any) -> Any:
 
 # Every decision asks these, so they are built once: building takes longer than asking.
 _undoing = aliased(Decision)
+_BY_ME = and_(  # one by one: what was said of many at once is taken back at once, on the grid
+    Decision.dataset_id == bindparam("dataset"), Decision.user_id == bindparam("user"), Decision.bulk_id.is_(None)
+)
 _STANDING = select(Decision).where(Decision.verdict != UNDO, ~exists().where(_undoing.undoes_id == Decision.id))
 _RECENT = (
     _STANDING.with_only_columns(Decision.id, Sample.id, Sample.path, Decision.verdict, Decision.label, Sample.given_label)
     .join(Sample, Sample.id == Decision.sample_id)
-    .where(Decision.dataset_id == bindparam("dataset"), Decision.user_id == bindparam("user"))
+    .where(_BY_ME)
     .order_by(Decision.id.desc())
     .limit(bindparam("most"))
 )
 _MINE = (  # the last ones; who undoes more than these at a stretch starts anew
     select(Decision.id, Decision.verdict, Decision.label, Decision.undoes_id, Decision.sample_id)
-    .where(Decision.dataset_id == bindparam("dataset"), Decision.user_id == bindparam("user"))
+    .where(_BY_ME)
     .order_by(Decision.id.desc())
     .limit(10_000)
 )
@@ -144,9 +147,7 @@ def undo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
     before = _sent_before(session, user_id, client_id)
     if before is not None:
         return session.get(Decision, before.undoes_id) if before.undoes_id else None
-    last = session.scalar(
-        _STANDING.where(Decision.dataset_id == dataset_id, Decision.user_id == user_id).order_by(Decision.id.desc()).limit(1)
-    )
+    last = session.scalar(_STANDING.where(_BY_ME).order_by(Decision.id.desc()).limit(1), {"dataset": dataset_id, "user": user_id})
     return undo(session, user_id=user_id, decision_id=last.id, client_id=client_id) if last else None
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, bindparam, exists, false
+from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, bindparam, exists
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, aliased, mapped_column
 
 from app.schema import Base, now
@@ -27,14 +27,14 @@ class Decision(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     # where it was given: deck, audit, sample, grid, duplicates, adjudication, api
     origin: Mapped[str] = mapped_column(default="deck", server_default="deck")
-    blind: Mapped[bool] = mapped_column(default=False, server_default=false())  # given without seeing label, prediction or other answers
+    blind: Mapped[bool] = mapped_column(default=False, server_default="0")  # given without seeing label, prediction or other answers
     bulk_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_action.id"))  # one of many given at once: weaker evidence
 
     __table_args__ = (
         UniqueConstraint("user_id", "client_id"),
         Index(None, "sample_id"),
         Index(None, "bulk_id"),
-        Index(None, "dataset_id", "user_id", "id"),
+        Index(None, "dataset_id", "user_id", "bulk_id", "id"),  # one's own last ones
     )
 
 
@@ -46,7 +46,7 @@ class BulkAction(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
-    verdict: Mapped[str]  # keep, relabel, delete, unsure; undo
+    verdict: Mapped[str]  # keep, relabel, accept (relabel each to its prediction), delete; undo
     label: Mapped[int | None]  # the class a relabel moves to
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_action.id"), unique=True)
     samples: Mapped[int]  # how many decisions it wrote
@@ -92,11 +92,12 @@ class SampleReview(Base):
     reviews: Mapped[int]  # standing decisions
     decided_at: Mapped[datetime]
     waits: Mapped[str] = mapped_column(default="", server_default="")  # for: second (opinion), adjudication; nothing: it is settled
+    in_bulk: Mapped[bool] = mapped_column(default=False, server_default="0")  # nobody looked at it alone
 
     __table_args__ = (
         Index(None, "dataset_id", "waits"),
-        Index(None, "dataset_id", "verdict", "user_id"),  # counts of what was found, by whom
-        Index(None, "dataset_id", "decision_id"),  # the last decisions that stand
+        Index(None, "dataset_id", "verdict", "user_id", "in_bulk"),  # counts of what was found, by whom and how
+        Index(None, "dataset_id", "in_bulk", "decision_id"),  # the last decisions that stand
     )
 
 

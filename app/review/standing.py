@@ -20,7 +20,7 @@ _SAMPLES: BindParameter[int] = bindparam("samples", expanding=True)
 _LOG = (
     select(
         Decision.id, Decision.sample_id, Decision.verdict, Decision.label, Decision.undoes_id, Decision.user_id, Decision.created_at,
-        Sample.dataset_id, Sample.given_label,
+        Decision.bulk_id, Sample.dataset_id, Sample.given_label,
     )
     .join(Sample, Sample.id == Decision.sample_id)
     .where(Decision.sample_id.in_(_SAMPLES))
@@ -50,13 +50,14 @@ def _refold(session: Session, sample_ids: Sequence[int]) -> None:
     kept = []
     for sample_id, log in logs.items():
         given_label = next(iter(log.values())).given_label
-        state = fold((Entry(row.id, row.verdict, row.label, row.undoes_id) for row in log.values()), given_label=given_label)
+        entries = [Entry(row.id, row.verdict, row.label, row.undoes_id, in_bulk=row.bulk_id is not None) for row in log.values()]
+        state = fold(entries, given_label=given_label)
         if state is not None:
             decision = log[state.decision]
             kept.append({
                 "sample_id": sample_id, "dataset_id": decision.dataset_id, "verdict": state.verdict, "label": state.label,
                 "decision_id": decision.id, "user_id": decision.user_id, "reviews": state.reviews, "decided_at": decision.created_at,
-                "waits": "",
+                "waits": "", "in_bulk": state.in_bulk,
             })  # fmt: skip
     verdicts = {row["sample_id"]: row["verdict"] for row in kept}
     if kept:

@@ -18,13 +18,12 @@ WINDOW = 50  # decisions that the hit rate and the pace look back on
 
 # Asked with every decision, so they are built once.
 _STATE = SampleReview.dataset_id == bindparam("dataset")
-_BY_VERDICT = (
-    select(SampleReview.verdict, SampleReview.user_id, func.count()).where(_STATE).group_by(SampleReview.verdict, SampleReview.user_id)
-)
+_HOW = (SampleReview.verdict, SampleReview.user_id, SampleReview.in_bulk)
+_BY_VERDICT = select(*_HOW, func.count()).where(_STATE).group_by(*_HOW)
 _LAST = (
     select(SampleReview.verdict, Decision.milliseconds)
     .join(Decision, Decision.id == SampleReview.decision_id)
-    .where(_STATE)
+    .where(_STATE, ~SampleReview.in_bulk)
     .order_by(SampleReview.decision_id.desc())
     .limit(WINDOW)
 )
@@ -44,8 +43,9 @@ class ReviewProgress:
     label_issues: int  # flagged by the current ranking
     remaining: int  # flagged and still open
     reviewed: int  # with a standing decision
+    in_bulk: int  # of these, by one verdict for many at once only
     found: int  # relabelled or deleted
-    hit_rate: float | None  # share of the last 50 reviewed samples whose label was wrong
+    hit_rate: float | None  # share of the last 50 samples looked at alone whose label was wrong
     seconds_per_decision: float | None  # median of the last 50
     mine: int  # standing decisions of the annotator asked about
 
@@ -92,8 +92,9 @@ def review_progress(session: Session, *, dataset_id: int, user_id: int | None = 
         label_issues=ranking.label_issues if ranking else 0,
         remaining=remaining,
         reviewed=sum(n for *_, n in by_verdict),
-        found=sum(n for verdict, _, n in by_verdict if verdict in CHANGES),
-        mine=sum(n for _, user, n in by_verdict if user == user_id),
+        found=sum(n for verdict, *_, n in by_verdict if verdict in CHANGES),
+        in_bulk=sum(n for *_, in_bulk, n in by_verdict if in_bulk),
+        mine=sum(n for _, user, _, n in by_verdict if user == user_id),
         hit_rate=sum(verdict in CHANGES for verdict, _ in last) / len(last) if last else None,
         seconds_per_decision=median(times) if times else None,
     )
