@@ -1,0 +1,152 @@
+"""The samples of a data set by what is known of them: one filter, which also says what a verdict for many is about."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from app.accounts.models import User
+from app.datasets.catalog import class_names, class_position
+from app.datasets.models import Sample
+from app.ranking.models import Prediction
+from app.review.models import Decision, SampleReview
+from app.training.runs import current_ranking
+
+State = Literal["", "issues", "open", "unreviewed", "reviewed", "waiting", "bulk"]
+Order = Literal["rank", "loss", "margin", "path"]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which samples; what is empty does not matter. Classes by name."""
+
+    label: str = ""  # as it stands
+    given: str = ""
+    predicted: str = ""  # by the current ranking
+    split: str = ""
+    state: State = (
+        ""  # issues: predicted ≠ label; open: those not decided; waiting: for a second opinion; bulk: only decided as one of many
+    )
+    verdict: str = ""  # as it stands
+    annotator: str = ""  # who has a decision on it that counts
+    duplicates: bool = False  # whose twin has another label
+    text: str = ""  # in the path
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A sample as the grid shows it."""
+
+    sample_id: int
+    path: str
+    width: int
+    height: int
+    given_label: str
+    label: str | None  # as it stands; none: deleted
+    verdict: str | None
+    in_bulk: bool
+    predicted_label: str | None
+    confidence: float | None
+    rank: int | None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One page of the samples that match."""
+
+    matching: int
+    tiles: tuple[Tile, ...]
+
+
+def look(session: Session, *, dataset_id: int, which: Filter, order: Order = "rank", limit: int, offset: int = 0) -> Grid:
+    """A page of the samples that match, the most suspicious first. Raises Invalid for a class or split that is none."""
+    names = class_names(session, dataset_id=dataset_id)
+    query = _matching(session, dataset_id, which)
+    matching = session.scalar(query.with_only_columns(func.count())) or 0
+    columns = (Sample, SampleReview, Prediction.predicted_label, Prediction.confidence, Prediction.rank)
+    page = query.with_only_columns(*columns).order_by(*_ORDERS[order], Sample.id).limit(limit).offset(offset)
+    return Grid(matching, tuple(_tile(names, *row) for row in session.execute(page)))
+
+
+def matching_ids(session: Session, *, dataset_id: int, which: Filter) -> list[int]:
+    """The ids of all samples that match, in their order. Raises Invalid as `look` does."""
+    return list(session.scalars(_matching(session, dataset_id, which).with_only_columns(Sample.id).order_by(Sample.id)))
+
+
+_LABEL = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
+_IS_ISSUE = Prediction.predicted_label != Prediction.label
+_STATES: dict[State, ColumnElement[bool]] = {
+    "issues": _IS_ISSUE,
+    "open": and_(_IS_ISSUE, or_(SampleReview.sample_id.is_(None), SampleReview.verdict == "unsure")),
+    "unreviewed": SampleReview.sample_id.is_(None),
+    "reviewed": SampleReview.sample_id.is_not(None),
+    "waiting": or_(SampleReview.verdict == "unsure", SampleReview.waits != ""),
+    "bulk": SampleReview.in_bulk.is_(True),
+}
+_NEVER_RANKED = Prediction.rank.is_(None)
+_ORDERS: dict[Order, tuple[Any, ...]] = {
+    "rank": (_NEVER_RANKED, Prediction.rank),
+    "loss": (_NEVER_RANKED, Prediction.loss.desc()),
+    "margin": (_NEVER_RANKED, Prediction.margin),
+    "path": (Sample.path,),
+}
+
+
+def _matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[Any, ...]]:
+    """The query of the samples that match, joined with their state and what the current ranking says of them."""
+    ranking = current_ranking(session, dataset_id=dataset_id)
+
+    classes = ((_LABEL, which.label), (Sample.given_label, which.given), (Prediction.predicted_label, which.predicted))
+    plain = ((Sample.split, which.split), (SampleReview.verdict, which.verdict))
+    wanted: list[ColumnElement[bool]] = [
+        Sample.dataset_id == dataset_id,
+        *(column == class_position(session, dataset_id=dataset_id, name=name) for column, name in classes if name),
+        *(column == value for column, value in plain if value),
+    ]
+    if which.state:
+        wanted.append(_STATES[which.state])
+    if which.annotator:
+        wanted.append(_decided_by(which.annotator))
+    if which.duplicates:
+        wanted.append(_has_another_label())
+    if which.text:
+        wanted.append(Sample.path.icontains(which.text, autoescape=True))
+    return (
+        select(Sample.id)
+        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+        .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == (ranking.run_id if ranking else None)))
+        .where(*wanted)
+    )
+
+
+def _decided_by(name: str) -> ColumnElement[bool]:
+    undoing = aliased(Decision)
+    return exists().where(
+        Decision.sample_id == Sample.id, Decision.verdict != "undo", ~exists().where(undoing.undoes_id == Decision.id),
+        Decision.user_id.in_(select(User.id).where(User.name == name)),
+    )  # fmt: skip
+
+
+def _has_another_label() -> ColumnElement[bool]:
+    twin, review = aliased(Sample), aliased(SampleReview)
+    label = case((review.sample_id.is_(None), twin.given_label), else_=review.label)
+    return exists(
+        select(twin.id)
+        .outerjoin(review, review.sample_id == twin.id)
+        .where(
+            twin.dataset_id == Sample.dataset_id, twin.id != Sample.id, label != _LABEL,
+            or_(twin.sha256 == Sample.sha256, twin.lookalikes == Sample.lookalikes),
+        )
+    )  # fmt: skip
+
+
+def _tile(
+    names: list[str], sample: Sample, review: SampleReview | None, predicted: int | None, confidence: float | None, rank: int | None
+) -> Tile:
+    label = sample.given_label if review is None else review.label
+    return Tile(
+        sample_id=sample.id, path=sample.path, width=sample.width, height=sample.height, given_label=names[sample.given_label],
+        label=None if label is None else names[label], verdict=review.verdict if review else None, in_bulk=bool(review and review.in_bulk),
+        predicted_label=None if predicted is None else names[predicted], confidence=confidence, rank=rank,
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""Which samples a filter of the grid shows."""
+
+import uuid
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from app.datasets.models import Sample
+from app.db import Database
+from app.errors import Invalid
+from app.review.bulk import decide_many
+from app.review.decisions import decide
+from app.review.grid import Filter, look, matching_ids
+from tests.conftest import People
+from tests.factories import Made
+
+
+@pytest.fixture
+def reviewed(database: Database, made: Made, people: People) -> Made:
+    """Ann kept the first card, relabelled the second to owl, is unsure of the third; bob deleted the fourth to sixth at once."""
+    with database.write() as session:
+        for sample, verdict, label in zip(made.ranked, ("keep", "relabel", "unsure"), (None, "owl", None), strict=False):
+            decide(
+                session, dataset_id=made.dataset_id, user_id=people.annotator.id, sample_id=sample, verdict=verdict, label=label,
+                client_id=str(uuid.uuid4()),
+            )  # fmt: skip
+        decide_many(
+            session, dataset_id=made.dataset_id, user_id=people.other.id, sample_ids=made.ranked[3:6], verdict="delete", client_id="many"
+        )
+    return made
+
+
+def ids(database: Database, made: Made, **which: Any) -> set[int]:
+    with database.read() as session:
+        grid = look(session, dataset_id=made.dataset_id, which=Filter(**which), limit=100)
+        found = {tile.sample_id for tile in grid.tiles}
+        assert grid.matching == len(found)
+        assert set(matching_ids(session, dataset_id=made.dataset_id, which=Filter(**which))) == found
+    return found
+
+
+def test_the_most_suspicious_come_first_page_by_page(database: Database, made: Made) -> None:
+    with database.read() as session:
+        pages = [look(session, dataset_id=made.dataset_id, which=Filter(), limit=10, offset=start) for start in (0, 10, 20)]
+    assert [tile.sample_id for page in pages for tile in page.tiles] == list(made.ranked)
+    assert {page.matching for page in pages} == {24}
+
+
+def test_states(database: Database, reviewed: Made) -> None:
+    ranked = reviewed.ranked
+    assert ids(database, reviewed, state="issues") == set(ranked[:10])
+    assert ids(database, reviewed, state="open") == {ranked[2], *ranked[6:10]}
+    assert ids(database, reviewed, state="reviewed") == set(ranked[:6])
+    assert ids(database, reviewed, state="unreviewed") == set(ranked[6:])
+    assert ids(database, reviewed, state="waiting") == {ranked[2]}
+    assert ids(database, reviewed, state="bulk") == set(ranked[3:6])
+
+
+def test_verdicts_and_who_gave_them(database: Database, reviewed: Made) -> None:
+    ranked = reviewed.ranked
+    assert ids(database, reviewed, verdict="delete") == set(ranked[3:6])
+    assert ids(database, reviewed, annotator="ann") == set(ranked[:3])
+    assert ids(database, reviewed, annotator="bob", verdict="keep") == set()
+
+
+def test_a_confusion_cell_goes_by_the_label_as_it_stands(database: Database, reviewed: Made) -> None:
+    relabelled = reviewed.ranked[1]
+    assert relabelled in ids(database, reviewed, label="owl")
+    assert relabelled not in ids(database, reviewed, label="cat")
+    assert relabelled in ids(database, reviewed, given="cat")
+    assert relabelled in ids(database, reviewed, given="cat", predicted="dog", label="owl")
+
+
+def test_splits_and_text_in_the_path(database: Database, reviewed: Made) -> None:
+    by_path = dict(zip(reviewed.paths, reviewed.sample_ids, strict=True))
+    assert ids(database, reviewed, split="valid") == {sample for path, sample in by_path.items() if path.startswith("valid/")}
+    assert ids(database, reviewed, text="CAT/000") == {sample for path, sample in by_path.items() if "cat/000" in path}
+    assert ids(database, reviewed, text="%") == set()  # no wildcard
+
+
+def test_duplicates_with_different_labels(database: Database, reviewed: Made) -> None:
+    cat, dog, owl = (reviewed.sample_ids[reviewed.paths.index(f"train/{name}.png")] for name in ("cat/000", "dog/005", "owl/005"))
+    with database.write() as session:
+        session.execute(update(Sample).where(Sample.id.in_((cat, dog))).values(sha256="same"))
+        session.execute(update(Sample).where(Sample.id.in_((dog, owl))).values(lookalikes=dog))
+    assert ids(database, reviewed, duplicates=True) == {cat, dog, owl}
+    with database.write() as session:  # a deleted one is in nobody's way
+        decide_many(session, dataset_id=reviewed.dataset_id, user_id=1, sample_ids=(dog,), verdict="delete", client_id="d")
+    assert ids(database, reviewed, duplicates=True) == set()
+
+
+def test_a_class_that_is_none_is_said(database: Database, made: Made) -> None:
+    with database.read() as session, pytest.raises(Invalid, match="cow"):
+        look(session, dataset_id=made.dataset_id, which=Filter(predicted="cow"), limit=10)
