@@ -262,6 +262,7 @@ const ACTIONS = {
   "+": () => zoom(1.25), "-": () => zoom(0.8),
   arrowright: () => step(1), arrowleft: () => step(-1),
   b: () => document.body.classList.add("blind"),
+  g: () => document.querySelector(".tabs a[href$='/grid']").click(),
   "?": () => document.getElementById("keys").togglePopover(),
 };
 

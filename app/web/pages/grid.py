@@ -1,0 +1,203 @@
+"""The grid: many samples at a glance, one verdict for all that are marked, one undo for it."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.orm import Session
+
+from app.accounts.users import list_users
+from app.datasets.catalog import class_names, get_dataset, ready_dataset
+from app.errors import Conflict, Invalid
+from app.review.bulk import PastAction, decide_many, past_actions, undo_many
+from app.review.grid import Filter, Grid, Order, State, look, matching_ids
+from app.web.deps import Db, SignedIn
+from app.web.pages.cards import KEYS
+from app.web.rendering import Page, page_context, render
+
+router = APIRouter()
+
+SIZES = (24, 48, 96)
+SPLITS = ("train", "valid", "test")
+MOST_BUTTONS = 10  # classes; more of them are picked from a list
+STATES: dict[State, str] = {
+    "": "any", "issues": "label issues", "open": "open label issues", "unreviewed": "not reviewed", "reviewed": "reviewed",
+    "waiting": "waiting for a second opinion", "bulk": "decided as one of many",
+}  # fmt: skip
+VERDICTS = {"": "any", "keep": "kept", "relabel": "relabelled", "delete": "deleted", "unsure": "unsure"}
+ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "path": "path"}
+
+
+class View(BaseModel):
+    """What of a data set the grid shows: the address's query. What is left out does not matter."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    label: str = Field("", alias="class", max_length=500)  # as it stands
+    given: str = Field("", max_length=500)
+    predicted: str = Field("", max_length=500)
+    split: str = Field("", max_length=20)
+    state: State = ""
+    verdict: str = Field("", max_length=20)
+    annotator: str = Field("", max_length=100)
+    duplicates: bool = False
+    text: str = Field("", max_length=500)
+    order: Order = "rank"
+    size: int = Field(48, ge=12, le=100)
+    page: int = Field(1, ge=1, le=1_000_000)
+    left: int = 0  # samples that the action just done has left alone
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether one of the filters is set that are seldom used."""
+        return any((self.given, self.verdict, self.annotator, self.split, self.text, self.duplicates))
+
+    @property
+    def which(self) -> Filter:
+        """The samples that match."""
+        return Filter(**self.model_dump(include=set(Filter.__dataclass_fields__)))
+
+    def query(self, **changes: int) -> str:
+        """The address's query with these changes, as short as it can be."""
+        asked = self.model_copy(update=changes).model_dump(by_alias=True, exclude_defaults=True, exclude={"left"})
+        return urlencode({name: str(value).lower() if value is True else value for name, value in asked.items()})
+
+
+class MarkedForm(BaseModel):
+    """What is marked, and what is said of it."""
+
+    answer: str  # keep, accept, delete, relabel:CLASS, relabel (with `label`), or rest: what is not marked is right
+    label: str = ""
+    samples: list[int] = Field(default=[], max_length=200)
+    shown: list[int] = Field(default=[], max_length=200)
+    everything: bool = False  # all that match, not only what is marked
+    matching: int = 0  # how many that were when the page was made
+    selection: str = Field("", max_length=5000)  # the view's query
+    client_id: str = Field(min_length=1, max_length=64)
+
+
+class UndoForm(BaseModel):
+    """An action to take back."""
+
+    action: int
+    selection: str = Field("", max_length=5000)
+    client_id: str = Field(min_length=1, max_length=64)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A class as a button."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridPage(Page):
+    """The samples that match, a page of them."""
+
+    view: View
+    grid: Grid
+    pages: int
+    first: int  # number of the first one shown, from 1
+    selection: str
+    before: str | None  # queries of the pages around
+    after: str | None
+    classes: tuple[Choice, ...]
+    annotators: tuple[str, ...]
+    past: tuple[PastAction, ...]
+    client_id: str
+
+    splits = SPLITS
+    states = STATES
+    verdicts = VERDICTS
+    orders = ORDERS
+    sizes = SIZES
+    most_buttons = MOST_BUTTONS
+
+
+@router.get("/d/{name}/grid")
+def show(request: Request, name: str, database: Db, user: SignedIn, view: Annotated[View, Query()]) -> Response:
+    """Samples by any filter."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+        grid, view = _look(session, dataset.id, view)
+        page = GridPage(
+            **page_context(request, name), view=view, grid=grid, pages=_pages(grid, view), first=(view.page - 1) * view.size + 1,
+            selection=view.query(), before=view.query(page=view.page - 1) if view.page > 1 else None,
+            after=view.query(page=view.page + 1) if view.page < _pages(grid, view) else None,
+            classes=_choices(class_names(session, dataset_id=dataset.id)), annotators=tuple(each.name for each in list_users(session)),
+            past=tuple(past_actions(session, dataset_id=dataset.id, user_id=user.id)), client_id=str(uuid.uuid4()),
+        )  # fmt: skip
+    return render(request, "grid/page.html", page)
+
+
+@router.post("/d/{name}/grid/verdicts")
+def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, Form()]) -> Response:
+    """Say one verdict of everything that is marked."""
+    view = _view(form.selection)
+    verdict, _, label = form.answer.partition(":")
+    with database.write() as session:
+        dataset = ready_dataset(session, name=name)
+        done = decide_many(
+            session, dataset_id=dataset.id, user_id=user.id, sample_ids=_marked(session, dataset.id, view, form),
+            verdict="keep" if verdict == "rest" else verdict, label=(label or form.label) if verdict == "relabel" else None,
+            client_id=form.client_id, selection=form.selection,
+        )  # fmt: skip
+    return _back(name, view, left=done.left_alone)
+
+
+@router.post("/d/{name}/grid/undo")
+def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form()]) -> Response:
+    """Take an action back, all of it."""
+    with database.write() as session:
+        get_dataset(session, name=name)
+        undo_many(session, user_id=user.id, action_id=form.action, client_id=form.client_id)
+    return _back(name, _view(form.selection))
+
+
+def _look(session: Session, dataset_id: int, view: View) -> tuple[Grid, View]:
+    """What the view shows; where it has fewer pages by now, its last one."""
+    grid = look(session, dataset_id=dataset_id, which=view.which, order=view.order, limit=view.size, offset=(view.page - 1) * view.size)
+    if grid.tiles or view.page == 1:
+        return grid, view
+    return _look(session, dataset_id, view.model_copy(update={"page": _pages(grid, view)}))
+
+
+def _pages(grid: Grid, view: View) -> int:
+    return max(1, -(-grid.matching // view.size))
+
+
+def _marked(session: Session, dataset_id: int, view: View, form: MarkedForm) -> list[int]:
+    """The samples that an answer is about. Raises Conflict when others match than those that were counted."""
+    if form.answer == "rest":
+        return [sample for sample in form.shown if sample not in set(form.samples)]
+    if not form.everything:
+        return form.samples
+    found = matching_ids(session, dataset_id=dataset_id, which=view.which)
+    if len(found) != form.matching:
+        raise Conflict(
+            f"{len(found):,} samples match by now, not the {form.matching:,} you saw; nothing was changed. Look again, then decide."
+        )
+    return found
+
+
+def _view(selection: str) -> View:
+    """The view behind an address's query. Raises Invalid."""
+    try:
+        return View.model_validate(dict(parse_qsl(selection)))
+    except ValidationError as error:
+        raise Invalid("This selection cannot be read; open the grid again.") from error
+
+
+def _back(name: str, view: View, *, left: int = 0) -> Response:
+    query = "&".join(part for part in (view.query(), f"left={left}" if left else "") if part)
+    return RedirectResponse(f"/d/{name}/grid{'?' if query else ''}{query}", status_code=303)
+
+
+def _choices(names: list[str]) -> tuple[Choice, ...]:
+    return tuple(Choice(name, KEYS[place] if place < len(KEYS) else "") for place, name in enumerate(names))
