@@ -100,12 +100,6 @@ def get_sample(session: Session, *, sample_id: int, dataset_id: int | None = Non
     return sample
 
 
-def list_samples(session: Session, *, dataset_id: int, after: int, limit: int) -> list[Sample]:
-    """The samples with an id above `after`, in the order of their ids."""
-    query = select(Sample).where(Sample.dataset_id == dataset_id, Sample.id > after).order_by(Sample.id).limit(limit)
-    return list(session.scalars(query))
-
-
 def count_rejected(session: Session, *, dataset_id: int) -> int:
     """How many files of the source are no samples."""
     return session.scalar(select(func.count()).select_from(RejectedFile).where(RejectedFile.dataset_id == dataset_id)) or 0

@@ -18,6 +18,7 @@ from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
 from app.review.consensus import UNDO
 from app.review.decisions import MAX_CLIENT_ID
+from app.review.grid import Filter, matching_ids
 from app.review.models import BulkAction, Claim, Decision, SampleReview
 from app.review.standing import refold
 from app.schema import now
@@ -56,43 +57,26 @@ def decide_many(
     *,
     dataset_id: int,
     user_id: int,
-    sample_ids: Collection[int],
+    samples: Collection[int] | Filter,
+    expected: int | None = None,
     verdict: str,
     label: str | None = None,
     client_id: str,
     selection: str = "",
 ) -> Done:
-    """Record one verdict (keep, relabel, accept, delete) for all of these samples; `accept` gives each its predicted label.
+    """Record one verdict (keep, relabel, accept, delete) for these samples, or for all that match; `accept` gives each its predicted label.
 
     The same client id again is the same action. Raises Invalid for nonsense, NotFound for samples elsewhere, Conflict when
-    nothing is left to decide.
+    others match than the `expected` number, or nothing is left to decide.
     """
-    if verdict not in VERDICTS:
-        raise Invalid(f"“{verdict}” cannot be said of many at once; choose keep, relabel, accept or delete.")
-    if (verdict == "relabel") != bool(label):
-        raise Invalid("A relabel needs the label that the samples should have; the other verdicts have none.")
-    if not 0 < len(client_id) <= MAX_CLIENT_ID:
-        raise Invalid(f"A client id has 1 to {MAX_CLIENT_ID} characters; a random UUID is a good one.")
-    if not sample_ids:
-        raise Invalid("No sample is selected; select some first.")
-    target = class_position(session, dataset_id=dataset_id, name=label) if label else None
+    target = _checked(session, dataset_id, verdict=verdict, label=label, client_id=client_id)
     lock_dataset(session, dataset_id=dataset_id)
     before = session.scalar(select(BulkAction).where(BulkAction.user_id == user_id, BulkAction.client_id == client_id))
     if before is not None:
         if (before.dataset_id, before.verdict, before.label) != (dataset_id, verdict, target):
             raise Conflict("This client id was used for another action; make a new one for every action.")
-        return Done(before.id, verdict, label, before.samples, max(0, len(set(sample_ids)) - before.samples))
-    wanted = sorted(set(sample_ids))
-    found = [row for part in _parts(wanted) for row in session.execute(_candidates(session, dataset_id, part))]
-    if len(found) != len(wanted):
-        raise NotFound(f"{len(wanted) - len(found)} of the {len(wanted)} samples are not in this data set; load the page again.")
-    chosen = [row for row in found if not row.looked_at and not (verdict == "accept" and row.predicted is None)]
-    if not chosen:
-        raise Conflict(
-            "Somebody looked at every one of these alone, which counts more than a verdict for many; open one to decide it anew."
-            if any(row.looked_at for row in found)
-            else "No ranking has these samples yet, so there is no prediction to accept."
-        )
+        return Done(before.id, verdict, label, before.samples, 0)
+    chosen, left_alone = _chosen(session, dataset_id, samples, expected=expected, accept=verdict == "accept")
     action = BulkAction(
         dataset_id=dataset_id, user_id=user_id, verdict=verdict, label=target, samples=len(chosen), selection=selection, client_id=client_id
     )
@@ -114,7 +98,7 @@ def decide_many(
     for part in _parts(ids):
         session.execute(delete(Claim).where(Claim.sample_id.in_(part)))
     refold(session, ids)
-    return Done(action.id, verdict, label, len(ids), len(wanted) - len(ids))
+    return Done(action.id, verdict, label, len(ids), left_alone)
 
 
 def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str) -> Done:
@@ -183,6 +167,40 @@ def past_actions(session: Session, *, dataset_id: int, user_id: int, limit: int 
         )
         for each, undone in session.execute(query)
     ]  # fmt: skip
+
+
+def _checked(session: Session, dataset_id: int, *, verdict: str, label: str | None, client_id: str) -> int | None:
+    """The position of the class that a relabel moves to. Raises Invalid."""
+    if verdict not in VERDICTS:
+        raise Invalid(f"“{verdict}” cannot be said of many at once; choose keep, relabel, accept or delete.")
+    if (verdict == "relabel") != bool(label):
+        raise Invalid("A relabel needs the label that the samples should have; the other verdicts have none.")
+    if not 0 < len(client_id) <= MAX_CLIENT_ID:
+        raise Invalid(f"A client id has 1 to {MAX_CLIENT_ID} characters; a random UUID is a good one.")
+    return class_position(session, dataset_id=dataset_id, name=label) if label else None
+
+
+def _chosen(
+    session: Session, dataset_id: int, samples: Collection[int] | Filter, *, expected: int | None, accept: bool
+) -> tuple[list[Any], int]:
+    """The rows of `_candidates` that get a verdict, and how many of the samples are left alone."""
+    found = matching_ids(session, dataset_id=dataset_id, which=samples) if isinstance(samples, Filter) else samples
+    if expected not in (None, len(found)):
+        raise Conflict(f"{len(found):,} samples match by now, not {expected:,}; nothing was changed. Look again, then decide.")
+    wanted = sorted(set(found))
+    if not wanted:
+        raise Invalid("No sample is selected; select some first.")
+    rows = [row for part in _parts(wanted) for row in session.execute(_candidates(session, dataset_id, part))]
+    if len(rows) != len(wanted):
+        raise NotFound(f"{len(wanted) - len(rows)} of the {len(wanted)} samples are not in this data set; load the page again.")
+    chosen = [row for row in rows if not row.looked_at and not (accept and row.predicted is None)]
+    if not chosen:
+        raise Conflict(
+            "Somebody looked at every one of these alone, which counts more than a verdict for many; open one to decide it anew."
+            if any(row.looked_at for row in rows)
+            else "No ranking has these samples yet, so there is no prediction to accept."
+        )
+    return chosen, len(rows) - len(chosen)
 
 
 def _candidates(session: Session, dataset_id: int, sample_ids: list[int]) -> Select[*tuple[Any, ...]]:

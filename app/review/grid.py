@@ -69,6 +69,12 @@ def look(session: Session, *, dataset_id: int, which: Filter, order: Order = "ra
     return Grid(matching, tuple(_tile(names, *row) for row in session.execute(page)))
 
 
+def find(session: Session, *, dataset_id: int, which: Filter, after: int, limit: int) -> list[Sample]:
+    """The samples that match with an id above `after`, in the order of their ids. Raises Invalid as `look` does."""
+    query = _matching(session, dataset_id, which).with_only_columns(Sample).where(Sample.id > after).order_by(Sample.id).limit(limit)
+    return list(session.scalars(query))
+
+
 def matching_ids(session: Session, *, dataset_id: int, which: Filter) -> list[int]:
     """The ids of all samples that match, in their order. Raises Invalid as `look` does."""
     return list(session.scalars(_matching(session, dataset_id, which).with_only_columns(Sample.id).order_by(Sample.id)))

@@ -22,7 +22,7 @@ def say(
 ) -> Done:
     with database.write() as session:
         return decide_many(
-            session, dataset_id=made.dataset_id, user_id=user_id, sample_ids=samples, verdict=verdict, label=label,
+            session, dataset_id=made.dataset_id, user_id=user_id, samples=samples, verdict=verdict, label=label,
             client_id=client_id or str(uuid.uuid4()),
         )  # fmt: skip
 

@@ -26,7 +26,7 @@ def reviewed(database: Database, made: Made, people: People) -> Made:
                 client_id=str(uuid.uuid4()),
             )  # fmt: skip
         decide_many(
-            session, dataset_id=made.dataset_id, user_id=people.other.id, sample_ids=made.ranked[3:6], verdict="delete", client_id="many"
+            session, dataset_id=made.dataset_id, user_id=people.other.id, samples=made.ranked[3:6], verdict="delete", client_id="many"
         )
     return made
 
@@ -86,7 +86,7 @@ def test_duplicates_with_different_labels(database: Database, reviewed: Made) ->
         session.execute(update(Sample).where(Sample.id.in_((dog, owl))).values(lookalikes=dog))
     assert ids(database, reviewed, duplicates=True) == {cat, dog, owl}
     with database.write() as session:  # a deleted one is in nobody's way
-        decide_many(session, dataset_id=reviewed.dataset_id, user_id=1, sample_ids=(dog,), verdict="delete", client_id="d")
+        decide_many(session, dataset_id=reviewed.dataset_id, user_id=1, samples=(dog,), verdict="delete", client_id="d")
     assert ids(database, reviewed, duplicates=True) == set()
 
 

@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import File, Form, UploadFile
+from fastapi import File, Form, Query, UploadFile
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.datasets import catalog
@@ -12,6 +13,7 @@ from app.datasets.sources import check_allowed, request_import, resolve_source
 from app.datasets.uploads import store_zip
 from app.datasets.versions import list_versions
 from app.errors import Invalid
+from app.review.grid import find
 from app.review.summary import label_table, review_progress
 from app.settings import Settings
 from app.training.runs import newest_ranked
@@ -19,6 +21,7 @@ from app.web.api.models import ClassOut, DatasetDetail, DatasetOut, ImportAccept
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.api.samples import sample_out
 from app.web.deps import Admin, Config, Db, SignedIn
+from app.web.filters import Where
 
 router = api_router("datasets")
 
@@ -65,14 +68,21 @@ def list_classes(name: str, database: Db) -> Listing[ClassOut]:
     )
 
 
+class SampleQuery(Where):
+    """A page of the samples that match."""
+
+    limit: int = Field(100, ge=1, le=1000, description="Results a page.")
+    cursor: str | None = Field(None, description="`next` of the page before.")
+
+
 @router.get("/datasets/{name}/samples")
-def list_samples(name: str, database: Db, limit: Limit = 100, cursor: Cursor = None) -> Listing[SampleOut]:
-    """The samples as they were imported, in the order of their ids."""
+def list_samples(name: str, database: Db, query: Annotated[SampleQuery, Query()]) -> Listing[SampleOut]:
+    """The samples that match as they were imported, in the order of their ids."""
     with database.read() as session:
         dataset = catalog.get_dataset(session, name=name)
         names = catalog.class_names(session, dataset_id=dataset.id)
-        found = catalog.list_samples(session, dataset_id=dataset.id, after=position(cursor), limit=limit)
-    return Listing(items=[sample_out(sample, names) for sample in found], next=following(found, limit, found[-1].id if found else 0))
+        found = find(session, dataset_id=dataset.id, which=query.which, after=position(query.cursor), limit=query.limit)
+    return Listing(items=[sample_out(each, names) for each in found], next=following(found, query.limit, found[-1].id if found else 0))
 
 
 def _out(item: DatasetSummary) -> DatasetOut:

@@ -209,6 +209,16 @@ class UndoOut(Answer):
     label: str | None
 
 
+class BulkOut(Answer):
+    """A verdict for many samples at once, or the undo of one."""
+
+    id: int
+    verdict: str
+    label: str | None
+    samples: int
+    left_alone: int
+
+
 class VersionOut(Answer):
     """A frozen version."""
 

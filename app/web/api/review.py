@@ -1,19 +1,23 @@
 """Claiming cards, deciding and undoing."""
 
+import uuid
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from fastapi import Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, get_dataset, ready_dataset
+from app.review.bulk import decide_many, undo_many
 from app.review.decisions import decide, undo
 from app.review.models import Decision
 from app.review.worklist import claim, get_card
 from app.web.api.cards import card_out
-from app.web.api.models import ClaimOut, DecisionOut, UndoOut
+from app.web.api.models import BulkOut, ClaimOut, DecisionOut, UndoOut
 from app.web.api.routing import api_router
 from app.web.deps import Config, Db, SignedIn
+from app.web.filters import Where
 
 router = api_router("review")
 
@@ -33,6 +37,17 @@ class DecisionRequest(BaseModel):
     client_id: str = Field(min_length=1, max_length=64, description="Your own id of this decision; sent again, it is recorded once.")
     run: int | None = Field(None, description="The run whose ranking showed the sample.")
     milliseconds: int | None = Field(None, ge=0, description="From shown to decided.")
+
+
+class BulkRequest(BaseModel):
+    """One verdict for many samples: for those named, or for all that match."""
+
+    samples: list[int] = Field(default=[], max_length=1_000_000)
+    where: Where | None = None
+    expected: int | None = Field(None, description="How many should match; with another number nothing is changed.")
+    verdict: str = Field(description="keep, relabel, accept (relabel each to its prediction) or delete")
+    label: str | None = Field(None, description="The class that a relabel moves to.")
+    client_id: str = Field(min_length=1, max_length=64, description="Your own id of this action; sent again, it is done once.")
 
 
 @router.post("/datasets/{name}/worklist/claims")
@@ -77,6 +92,29 @@ def delete_decision(decision_id: int, database: Db, user: SignedIn) -> UndoOut:
         decision = undo(session, user_id=user.id, decision_id=decision_id)
         card = get_card(session, dataset_id=decision.dataset_id, sample_id=decision.sample_id)
         return UndoOut(id=decision.id, sample=decision.sample_id, undone=True, verdict=card.verdict, label=card.label)
+
+
+@router.post("/datasets/{name}/bulk-decisions", status_code=201)
+def create_bulk_decision(name: str, body: BulkRequest, database: Db, user: SignedIn) -> BulkOut:
+    """Say one verdict of many samples in one step; what somebody looked at alone is left as it is."""
+    with database.write() as session:
+        dataset = ready_dataset(session, name=name)
+        done = decide_many(session, dataset_id=dataset.id, user_id=user.id, samples=body.where.which if body.where else body.samples,
+                           expected=body.expected, verdict=body.verdict, label=body.label,
+                           client_id=body.client_id, selection=_query(body.where))  # fmt: skip
+        return BulkOut(id=done.action_id, verdict=done.verdict, label=done.label, samples=done.samples, left_alone=done.left_alone)
+
+
+@router.delete("/bulk-decisions/{action_id}")
+def delete_bulk_decision(action_id: int, database: Db, user: SignedIn) -> BulkOut:
+    """Take one's own verdict for many back, all of it."""
+    with database.write() as session:
+        done = undo_many(session, user_id=user.id, action_id=action_id, client_id=str(uuid.uuid4()))
+        return BulkOut(id=done.action_id, verdict=done.verdict, label=done.label, samples=done.samples, left_alone=done.left_alone)
+
+
+def _query(where: Where | None) -> str:
+    return urlencode(where.model_dump(by_alias=True, exclude_defaults=True)) if where else ""
 
 
 def _out(session: Session, decision: Decision) -> DecisionOut:

@@ -7,15 +7,16 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy.orm import Session
 
 from app.accounts.users import list_users
 from app.datasets.catalog import class_names, get_dataset, ready_dataset
-from app.errors import Conflict, Invalid
+from app.errors import Invalid
 from app.review.bulk import PastAction, decide_many, past_actions, undo_many
-from app.review.grid import Filter, Grid, Order, State, look, matching_ids
+from app.review.grid import Filter, Grid, Order, State, look
 from app.web.deps import Db, SignedIn
+from app.web.filters import Where
 from app.web.pages.cards import KEYS
 from app.web.rendering import Page, page_context, render
 
@@ -32,20 +33,9 @@ VERDICTS = {"": "any", "keep": "kept", "relabel": "relabelled", "delete": "delet
 ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "path": "path"}
 
 
-class View(BaseModel):
+class View(Where):
     """What of a data set the grid shows: the address's query. What is left out does not matter."""
 
-    model_config = ConfigDict(populate_by_name=True)
-
-    label: str = Field("", alias="class", max_length=500)  # as it stands
-    given: str = Field("", max_length=500)
-    predicted: str = Field("", max_length=500)
-    split: str = Field("", max_length=20)
-    state: State = ""
-    verdict: str = Field("", max_length=20)
-    annotator: str = Field("", max_length=100)
-    duplicates: bool = False
-    text: str = Field("", max_length=500)
     order: Order = "rank"
     size: int = Field(48, ge=12, le=100)
     page: int = Field(1, ge=1, le=1_000_000)
@@ -55,11 +45,6 @@ class View(BaseModel):
     def is_narrow(self) -> bool:
         """Whether one of the filters is set that are seldom used."""
         return any((self.given, self.verdict, self.annotator, self.split, self.text, self.duplicates))
-
-    @property
-    def which(self) -> Filter:
-        """The samples that match."""
-        return Filter(**self.model_dump(include=set(Filter.__dataclass_fields__)))
 
     def query(self, **changes: int) -> str:
         """The address's query with these changes, as short as it can be."""
@@ -144,7 +129,8 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, 
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         done = decide_many(
-            session, dataset_id=dataset.id, user_id=user.id, sample_ids=_marked(session, dataset.id, view, form),
+            session, dataset_id=dataset.id, user_id=user.id, samples=_marked(view, form),
+            expected=form.matching if form.everything and form.answer != "rest" else None,
             verdict="keep" if verdict == "rest" else verdict, label=(label or form.label) if verdict == "relabel" else None,
             client_id=form.client_id, selection=form.selection,
         )  # fmt: skip
@@ -172,18 +158,11 @@ def _pages(grid: Grid, view: View) -> int:
     return max(1, -(-grid.matching // view.size))
 
 
-def _marked(session: Session, dataset_id: int, view: View, form: MarkedForm) -> list[int]:
-    """The samples that an answer is about. Raises Conflict when others match than those that were counted."""
+def _marked(view: View, form: MarkedForm) -> list[int] | Filter:
+    """The samples that an answer is about."""
     if form.answer == "rest":
         return [sample for sample in form.shown if sample not in set(form.samples)]
-    if not form.everything:
-        return form.samples
-    found = matching_ids(session, dataset_id=dataset_id, which=view.which)
-    if len(found) != form.matching:
-        raise Conflict(
-            f"{len(found):,} samples match by now, not the {form.matching:,} you saw; nothing was changed. Look again, then decide."
-        )
-    return found
+    return view.which if form.everything else form.samples
 
 
 def _view(selection: str) -> View:

@@ -116,6 +116,22 @@ def test_a_senseless_decision_is_refused_in_a_sentence(api: Scripts, made: Made,
     assert answer.json().keys() == {"error", "message", "status"}
 
 
+def test_one_verdict_for_all_samples_that_match_is_said_and_taken_back(api: Scripts, made: Made) -> None:
+    ann, samples = api["ann"], f"{API}/datasets/faces/samples"
+    body = {"where": {"state": "open", "class": "cat"}, "expected": 6, "verdict": "relabel", "label": "owl", "client_id": "many"}
+    first = ann.post(f"{API}/datasets/faces/bulk-decisions", json=body)
+    assert (first.status_code, first.json()["samples"]) == (201, 6)
+    assert ann.post(f"{API}/datasets/faces/bulk-decisions", json=body).json() == first.json()
+    found = ann.get(samples, params={"class": "owl", "verdict": "relabel"}).json()["items"]
+    assert [item["sample"] for item in found] == sorted(made.ranked[:6])
+    refused = ann.post(f"{API}/datasets/faces/bulk-decisions", json={**body, "client_id": "again"})
+    assert (refused.status_code, refused.json()["message"][:35]) == (409, "0 samples match by now, not 6; noth")
+    action = first.json()["id"]
+    assert api["bob"].delete(f"{API}/bulk-decisions/{action}").status_code == 403
+    assert ann.delete(f"{API}/bulk-decisions/{action}").json()["samples"] == 6
+    assert ann.get(samples, params={"state": "reviewed"}).json()["items"] == []
+
+
 def test_the_same_version_is_exported_byte_for_byte_for_ever(api: Scripts, made: Made) -> None:
     first = api["ann"].get(f"{API}/datasets/faces/export", params={"format": "csv", "version": 0})
     decide(api["ann"], made.ranked[0], "delete")
@@ -225,7 +241,8 @@ def test_openapi_describes_every_route_that_the_product_promises(api: Scripts) -
         "/datasets/{name}/runs": {"get", "post"}, "/runs/{run_id}": {"get"}, "/runs/{run_id}/top-losses": {"get"},
         "/runs/{run_id}/cancel": {"post"}, "/datasets/{name}/worklist/claims": {"post"}, "/datasets/{name}/decisions": {"post"},
         "/decisions/{decision_id}": {"delete"}, "/datasets/{name}/versions": {"get", "post"}, "/datasets/{name}/export": {"get"},
-        "/jobs/{job_id}": {"get"}, "/samples/{sample_id}/image": {"get"},
+        "/datasets/{name}/bulk-decisions": {"post"}, "/bulk-decisions/{action_id}": {"delete"}, "/jobs/{job_id}": {"get"},
+        "/samples/{sample_id}/image": {"get"},
     }  # fmt: skip
     for path, methods in promised.items():
         assert methods <= paths[API + path].keys(), path
