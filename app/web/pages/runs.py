@@ -19,7 +19,7 @@ from app.review.retraining import retrain
 from app.review.summary import PendingChanges, pending_changes
 from app.training.models import Epoch, Run
 from app.training.recipes import choose_recipe
-from app.training.runs import RunProgress, cancel_run, get_run, open_run, request_run, run_progress, version_number
+from app.training.runs import RunProgress, cancel_run, current_ranking, get_run, open_run, request_run, run_progress, version_number
 from app.web.deps import Admin, Config, Db
 from app.web.rendering import Page, page_context, render
 
@@ -85,6 +85,7 @@ class RunPage(LivePage):
 
     run: Run
     version: int
+    is_current: bool  # its ranking is the one that is reviewed
     recipe: RecipeView
     seconds: float | None
     evaluation: Evaluation | None
@@ -178,11 +179,12 @@ def _run_page(request: Request, session: Session, name: str, run: Run) -> RunPag
     names = class_names(session, dataset_id=run.dataset_id)
     losses = top_losses(session, run_id=run.id, limit=LOSSES_SHOWN) if run.ranked_epochs else []
     ended = run.finished_at and run.started_at and (run.finished_at - run.started_at).total_seconds()
-    asked = run.recipe
+    asked, current = run.recipe, current_ranking(session, dataset_id=run.dataset_id)
     return RunPage(
         **page_context(request, name), run=run, running=at if at.is_open else None, version=version_number(session, run),
         recipe=RecipeView(asked["name"], f"{asked['image_size']} pixels{_folds(asked['folds'])}, batches of {asked['batch_size']}"),
-        seconds=ended or None, evaluation=evaluate_run(session, run_id=run.id) if finished else None,
+        is_current=current is not None and current.run_id == run.id, seconds=ended or None,
+        evaluation=evaluate_run(session, run_id=run.id) if finished else None,
         charts=_charts(run, at.epochs), losses=tuple(_loss_view(sample, names) for sample in losses),
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Runs: asked for, followed, read, cancelled; and two of them compared."""
 
+import re
 from pathlib import Path
 
 from fastapi.testclient import TestClient
@@ -98,3 +99,11 @@ def test_a_comparison_has_four_cells_and_honest_words(browser_of: dict[str, Test
 def test_a_run_that_is_not_there_cannot_be_compared(browser_of: dict[str, TestClient], made: Made, database: Database) -> None:
     make_run(database, made.dataset_id, made.version_id, wrong=1, seed=1)
     assert "There is no run 999" in browser_of["ann"].get("/d/faces/compare?old=999").text
+
+
+def test_a_number_of_the_confusion_matrix_shows_its_images(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann = browser_of["ann"]
+    page = ann.get(f"/d/faces/runs/{made.run_id}").text
+    [cell, *_] = re.findall(r'<a href="(/d/faces/grid\?split=valid[^"]*)">(\d+)</a>', page)
+    found = ann.get(cell[0].replace("&amp;", "&")).text
+    assert found.count('name="samples"') == int(cell[1])
