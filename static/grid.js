@@ -1,46 +1,47 @@
 // The grid: Shift+click marks a range, Ctrl+A all that match, the verdicts have the deck's keys. Without this file the
 // check boxes and buttons do the same.
 
-const form = document.getElementById("marks");
-const boxes = () => [...form.querySelectorAll("[name=samples]")];
-const everything = document.getElementById("everything");
-const count = document.getElementById("count");
+const form = () => document.getElementById("marks");  // another one after each answer
+const boxes = () => [...form().querySelectorAll("[name=samples]")];
+const everything = () => document.getElementById("everything");
 let last = null;                                   // the box marked before, where a range begins
 
-function tell() {
+function tell(words) {
+  if (!form()) return;
   const marked = boxes().filter((box) => box.checked).length;
-  form.classList.toggle("everything", everything.checked);
-  if (everything.checked) count.textContent = everything.closest("label").lastChild.textContent.trim().replace(/^a/, "A");
-  else count.textContent = marked ? `${marked} marked` : "None marked";
+  const all = everything().checked && `All ${everything().dataset.count} that match`;
+  form().classList.toggle("everything", everything().checked);
+  document.getElementById("count").textContent = words || all || (marked ? `${marked} marked` : "None marked");
 }
 
 function mark(on) {
   for (const box of boxes()) box.checked = on;
-  everything.checked = false;
+  everything().checked = false;
   tell();
 }
 
-form?.addEventListener("click", (event) => {
+document.addEventListener("click", (event) => {
   const box = event.target;
   if (box.name !== "samples") return;
-  if (event.shiftKey && last) {
+  if (event.shiftKey && last?.isConnected) {
     const all = boxes();
     const [from, to] = [all.indexOf(last), all.indexOf(box)].sort((a, b) => a - b);
     for (const each of all.slice(from, to + 1)) each.checked = box.checked;
   }
   last = box;
 });
-form?.addEventListener("mousedown", (event) => { if (event.shiftKey) event.preventDefault(); });  // marks no text
-form?.addEventListener("change", (event) => {
-  if (event.target.name === "samples") everything.checked = false;
+document.addEventListener("mousedown", (event) => { if (event.shiftKey && event.target.closest(".tiles")) event.preventDefault(); });  // marks no text
+document.addEventListener("change", (event) => {
+  if (event.target.name === "samples") everything().checked = false;
   tell();
 });
-form?.addEventListener("submit", (event) => {
-  const some = everything.checked || boxes().some((box) => box.checked) || event.submitter?.matches("[data-rest]");
-  if (some) return;
+document.addEventListener("submit", (event) => {  // before htmx sees it
+  if (event.target !== form() || event.submitter?.matches("[data-rest]")) return;
+  if (everything().checked || boxes().some((box) => box.checked)) return;
   event.preventDefault();
-  count.textContent = "Mark some first";
-});
+  event.stopImmediatePropagation();
+  tell("Mark some first");
+}, { capture: true });
 
 function walk(event) {  // arrows go from tile to tile
   const all = boxes();
@@ -51,7 +52,7 @@ function walk(event) {  // arrows go from tile to tile
   const next = at < 0 ? all[0] : all[at + by];
   if (!next) return;
   event.preventDefault();
-  if (event.shiftKey && at >= 0) { all[at].checked = next.checked = true; everything.checked = false; tell(); }
+  if (event.shiftKey && at >= 0) { all[at].checked = next.checked = true; everything().checked = false; tell(); }
   next.focus();
 }
 
@@ -60,22 +61,26 @@ document.addEventListener("keydown", (event) => {
   if (event.target.matches("input:not([type=checkbox]), select, textarea") || document.querySelector(":popover-open, dialog[open]")) return;
   const name = event.key.toLowerCase();
   if (event.ctrlKey || event.metaKey) {
-    if (name === "a" && form) { event.preventDefault(); everything.checked = true; tell(); }
+    if (name === "a" && form()) { event.preventDefault(); everything().checked = true; tell(); }
     else if (name === "z" && !event.shiftKey) { event.preventDefault(); document.querySelector("[data-undo]")?.click(); }
     return;
   }
-  if (name.startsWith("arrow") && form) return walk(event);
+  if (name.startsWith("arrow") && form()) return walk(event);
   if (event.repeat) return;
-  if (name === "escape" && form) return mark(false);
+  if (name === "escape" && form()) return mark(false);
   if (name === "g") { location.href = document.querySelector(".tabs a[href$='/review']").href; return; }
   if (name === "z" && !event.shiftKey) { document.querySelector("[data-undo]")?.click(); return; }
-  if (!event.shiftKey) form?.querySelector(`[data-keys~="${CSS.escape(name)}"]`)?.click();
+  if (!event.shiftKey) form()?.querySelector(`[data-keys~="${CSS.escape(name)}"]`)?.click();
 });
 
 document.documentElement.classList.add("scripting");
-document.querySelector(".filters")?.addEventListener("change", (event) => { if (event.target.matches("select, [type=checkbox]")) event.currentTarget.requestSubmit(); });
-document.querySelector(".filters")?.addEventListener("formdata", (event) => {  // the address says only what matters
+document.addEventListener("change", (event) => {
+  if (event.target.matches(".filters select, .filters [type=checkbox]")) event.target.form.requestSubmit();
+});
+document.addEventListener("formdata", (event) => {  // the address says only what matters
+  if (!event.target.matches(".filters")) return;
   const plain = { order: "rank", size: "48" };
   for (const [field, value] of [...event.formData]) if (!value || plain[field] === value) event.formData.delete(field);
 });
-if (form) tell();
+document.addEventListener("htmx:afterSettle", () => tell());
+tell();

@@ -95,6 +95,7 @@ class GridPage(Page):
     classes: tuple[Choice, ...]
     annotators: tuple[str, ...]
     past: tuple[PastAction, ...]
+    undoable: int | None  # the action that Z takes back
     client_id: str
 
     splits = SPLITS
@@ -111,12 +112,13 @@ def show(request: Request, name: str, database: Db, user: SignedIn, view: Annota
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         grid, view = _look(session, dataset.id, view)
+        past = tuple(past_actions(session, dataset_id=dataset.id, user_id=user.id, limit=3))
         page = GridPage(
             **page_context(request, name), view=view, grid=grid, pages=_pages(grid, view), first=(view.page - 1) * view.size + 1,
             selection=view.query(), before=view.query(page=view.page - 1) if view.page > 1 else None,
             after=view.query(page=view.page + 1) if view.page < _pages(grid, view) else None,
             classes=_choices(class_names(session, dataset_id=dataset.id)), annotators=tuple(each.name for each in list_users(session)),
-            past=tuple(past_actions(session, dataset_id=dataset.id, user_id=user.id)), client_id=str(uuid.uuid4()),
+            past=past, undoable=next((action.action_id for action in past if not action.undone), None), client_id=str(uuid.uuid4()),
         )  # fmt: skip
     return render(request, "grid/page.html", page)
 
