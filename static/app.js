@@ -101,6 +101,7 @@ function redo() {
 // ---- the outbox
 
 function post(item) {
+  item.body.set("queue", review().dataset.queue);
   item.body.set("hold", Math.min(MOST_HELD, HELD + skipped.size));
   outbox.push(item);
   count();
@@ -408,6 +409,8 @@ function setPixels(how) {  // "sharp", "smooth", or what suits each image's size
 }
 sharp?.addEventListener("click", () => setPixels(isSharp() ? "smooth" : "sharp"));
 if (sharp) setPixels();
+
+document.querySelector(".order")?.addEventListener("change", (event) => event.currentTarget.requestSubmit());
 
 const keysOn = document.getElementById("keys-on");
 keysOn?.addEventListener("change", () => { remember("keysOff", !keysOn.checked); document.body.classList.toggle("keys-off", !keysOn.checked); });

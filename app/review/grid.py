@@ -14,7 +14,7 @@ from app.review.models import Decision, SampleReview
 from app.training.runs import current_ranking
 
 State = Literal["", "issues", "open", "unreviewed", "reviewed", "waiting", "bulk"]
-Order = Literal["rank", "loss", "margin", "path"]
+Order = Literal["rank", "loss", "margin", "random", "path"]
 
 
 @dataclass(frozen=True)
@@ -62,27 +62,27 @@ class Grid:
 def look(session: Session, *, dataset_id: int, which: Filter, order: Order = "rank", limit: int, offset: int = 0) -> Grid:
     """A page of the samples that match, the most suspicious first. Raises Invalid for a class or split that is none."""
     names = class_names(session, dataset_id=dataset_id)
-    query = _matching(session, dataset_id, which)
-    matching = session.scalar(query.with_only_columns(func.count())) or 0
+    query = matching(session, dataset_id, which)
+    count = session.scalar(query.with_only_columns(func.count())) or 0
     columns = (Sample, SampleReview, Prediction.predicted_label, Prediction.confidence, Prediction.rank)
-    page = query.with_only_columns(*columns).order_by(*_ORDERS[order], Sample.id).limit(limit).offset(offset)
-    return Grid(matching, tuple(_tile(names, *row) for row in session.execute(page)))
+    page = query.with_only_columns(*columns).order_by(*ORDERS[order], Sample.id).limit(limit).offset(offset)
+    return Grid(count, tuple(_tile(names, *row) for row in session.execute(page)))
 
 
 def find(session: Session, *, dataset_id: int, which: Filter, after: int, limit: int) -> list[Sample]:
     """The samples that match with an id above `after`, in the order of their ids. Raises Invalid as `look` does."""
-    query = _matching(session, dataset_id, which).with_only_columns(Sample).where(Sample.id > after).order_by(Sample.id).limit(limit)
+    query = matching(session, dataset_id, which).with_only_columns(Sample).where(Sample.id > after).order_by(Sample.id).limit(limit)
     return list(session.scalars(query))
 
 
 def matching_ids(session: Session, *, dataset_id: int, which: Filter) -> list[int]:
     """The ids of all samples that match, in their order. Raises Invalid as `look` does."""
-    return list(session.scalars(_matching(session, dataset_id, which).with_only_columns(Sample.id).order_by(Sample.id)))
+    return list(session.scalars(matching(session, dataset_id, which).with_only_columns(Sample.id).order_by(Sample.id)))
 
 
 _LABEL = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
 _IS_ISSUE = Prediction.predicted_label != Prediction.label
-_STATES: dict[State, ColumnElement[bool]] = {
+STATES: dict[State, ColumnElement[bool]] = {
     "issues": _IS_ISSUE,
     "open": and_(_IS_ISSUE, or_(SampleReview.sample_id.is_(None), SampleReview.verdict == "unsure")),
     "unreviewed": SampleReview.sample_id.is_(None),
@@ -91,16 +91,17 @@ _STATES: dict[State, ColumnElement[bool]] = {
     "bulk": SampleReview.in_bulk.is_(True),
 }
 _NEVER_RANKED = Prediction.rank.is_(None)
-_ORDERS: dict[Order, tuple[Any, ...]] = {
+ORDERS: dict[Order, tuple[Any, ...]] = {
     "rank": (_NEVER_RANKED, Prediction.rank),
     "loss": (_NEVER_RANKED, Prediction.loss.desc()),
     "margin": (_NEVER_RANKED, Prediction.margin),
+    "random": (func.substr(Sample.sha256, 33),),  # of the content, so the same for everybody; not the half that splits and folds go by
     "path": (Sample.path,),
 }
 
 
-def _matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[Any, ...]]:
-    """The query of the samples that match, joined with their state and what the current ranking says of them."""
+def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[Any, ...]]:
+    """The query of the ids that match, joined with their state and what the current ranking says of them. Raises Invalid."""
     ranking = current_ranking(session, dataset_id=dataset_id)
 
     classes = ((_LABEL, which.label), (Sample.given_label, which.given), (Prediction.predicted_label, which.predicted))
@@ -111,7 +112,7 @@ def _matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple
         *(column == value for column, value in plain if value),
     ]
     if which.state:
-        wanted.append(_STATES[which.state])
+        wanted.append(STATES[which.state])
     if which.annotator:
         wanted.append(_decided_by(which.annotator))
     if which.duplicates:

@@ -2,6 +2,7 @@
 
 A label issue is a sample whose predicted label differs from the label it was ranked with; the worklist is in the order of
 the current ranking (the newest finished run's), without what was decided. An `unsure` is offered to the other annotators.
+A queue (`queues.py`) offers something else.
 """
 
 from collections.abc import Collection
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, exists, or_, select
+from sqlalchemy import Select, and_, bindparam, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,10 +19,12 @@ from app.datasets.models import Sample
 from app.errors import Invalid
 from app.ranking.models import Prediction
 from app.review.models import Claim, OpenIssue, SampleReview, was_unsure
+from app.review.queues import Queue, offered
 from app.schema import UtcDateTime, now
 from app.training.runs import current_ranking
 
 MAX_CLAIM = 100
+DEFAULT = Queue()
 
 
 # Asked with every decision, so they are built once: building takes longer than asking.
@@ -32,6 +35,7 @@ _ISSUES = select(OpenIssue.sample_id).where(OpenIssue.run_id == bindparam("run")
 _HELD = _ISSUES.where(OpenIssue.sample_id.in_(select(Claim.sample_id).where(_MINE))).order_by(OpenIssue.rank + 0)
 _FREE = _ISSUES.where(~_TAKEN).order_by(OpenIssue.rank)
 _MY_CLAIMS = select(Claim.sample_id).where(_MINE)
+_IN_HANDS = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
 _MY_CARDS = (
     select(Sample, Prediction, SampleReview, Claim.lease_until)
     .join(Claim, Claim.sample_id == Sample.id)
@@ -93,14 +97,14 @@ class Claimed:
     gone: tuple[int, ...] = ()  # samples that were said to be known and are not held any more
 
 
-def claim(session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta) -> Claimed:
+def claim(session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta, queue: Queue = DEFAULT) -> Claimed:
     """Hold `count` cards for `lease`, as `take` does, and look at them. Raises Invalid."""
-    take(session, dataset_id=dataset_id, user_id=user_id, count=count, lease=lease)
-    return my_cards(session, dataset_id=dataset_id, user_id=user_id, limit=count)
+    take(session, dataset_id=dataset_id, user_id=user_id, count=count, lease=lease, queue=queue)
+    return my_cards(session, dataset_id=dataset_id, user_id=user_id, limit=count, queue=queue)
 
 
-def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta) -> None:
-    """Hold `count` cards for `lease`: the ones already held, then the next of the worklist. Raises Invalid."""
+def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta, queue: Queue = DEFAULT) -> None:
+    """Hold `count` cards for `lease`: of the queue the ones already held, then the next. Raises Invalid."""
     if not 1 <= count <= MAX_CLAIM:
         raise Invalid(f"Claim 1 to {MAX_CLAIM} cards at a time.")
     ranking = current_ranking(session, dataset_id=dataset_id)
@@ -109,15 +113,21 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     lock_dataset(session, dataset_id=dataset_id)
     moment = now()
     who = {"run": ranking.run_id, "user": user_id, "moment": moment}
-    mine = list(session.scalars(_HELD, who | {"most": count}))
-    fresh = list(session.scalars(_FREE, who | {"most": count - len(mine)})) if len(mine) < count else []
+    if queue.is_default:
+        held, free = _HELD, _FREE
+    else:
+        query = offered(session, dataset_id=dataset_id, queue=queue).limit(bindparam("most"))
+        held, free = query.where(Sample.id.in_(_MY_CLAIMS)), query.where(~_IN_HANDS)
+    mine = list(session.scalars(held, who | {"most": count}))
+    fresh = list(session.scalars(free, who | {"most": count - len(mine)})) if len(mine) < count else []
     _hold(session, dataset_id=dataset_id, user_id=user_id, sample_ids=mine + fresh, until=moment + lease)
 
 
 def my_cards(
-    session: Session, *, dataset_id: int, user_id: int, limit: int = MAX_CLAIM, known: Collection[int] = (), known_by: str = ""
-) -> Claimed:
-    """The cards an annotator holds now, in the order of the current ranking.
+    session: Session, *, dataset_id: int, user_id: int, limit: int = MAX_CLAIM, known: Collection[int] = (), known_by: str = "",
+    queue: Queue = DEFAULT,
+) -> Claimed:  # fmt: skip
+    """The cards of the queue that an annotator holds now, in its order.
 
     Without the samples that are `known`, unless it was another ranking that they are known by.
     """
@@ -126,11 +136,12 @@ def my_cards(
         return Claimed(None, None, ())
     known = known if known_by in ("", ranking.name) else ()
     who = {"run": ranking.run_id, "dataset": dataset_id, "user": user_id, "moment": now(), "known": list(known), "most": limit}
-    rows = session.execute(_MY_CARDS, who).all()
+    cards = _MY_CARDS if queue.is_default else _cards_of(offered(session, dataset_id=dataset_id, queue=queue))
+    rows = session.execute(cards, who).all()
     names = class_names(session, dataset_id=dataset_id)
-    cards = tuple(_card(sample, prediction, review, names, ranking.samples) for sample, prediction, review, _ in rows)
+    found = tuple(_card(sample, prediction, review, names, ranking.samples) for sample, prediction, review, _ in rows)
     gone = set(known) - set(session.scalars(_MY_CLAIMS, who)) if known else set()
-    return Claimed(ranking.run_id, min((until for *_, until in rows), default=None), cards, ranking.name, tuple(sorted(gone)))
+    return Claimed(ranking.run_id, min((until for *_, until in rows), default=None), found, ranking.name, tuple(sorted(gone)))
 
 
 def get_card(session: Session, *, dataset_id: int, sample_id: int) -> Card:
@@ -152,6 +163,16 @@ def release(session: Session, *, dataset_id: int | None, user_id: int) -> None:
     """Give the annotator's cards back, of one data set or of all."""
     query = delete(Claim).where(Claim.user_id == user_id)
     session.execute(query if dataset_id is None else query.where(Claim.dataset_id == dataset_id))
+
+
+def _cards_of(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """The same columns as `_MY_CARDS`, of a queue."""
+    return (
+        query.with_only_columns(Sample, Prediction, SampleReview, Claim.lease_until)
+        .join(Claim, and_(Claim.sample_id == Sample.id, _MINE))
+        .where(Sample.id.not_in(bindparam("known", expanding=True)))
+        .limit(bindparam("most"))
+    )
 
 
 def _hold(session: Session, *, dataset_id: int, user_id: int, sample_ids: list[int], until: datetime) -> None:

@@ -1,8 +1,13 @@
 """Which samples, as an address or a body says it."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlencode
 
-from app.review.grid import Filter, State
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.errors import Invalid
+from app.review.grid import Filter, Order, State
+from app.review.queues import Queue
 
 
 class Where(BaseModel):
@@ -26,3 +31,33 @@ class Where(BaseModel):
     def which(self) -> Filter:
         """The samples that match."""
         return Filter(**self.model_dump(include=set(Filter.__dataclass_fields__)))
+
+    @classmethod
+    def parse(cls, query: str) -> Self:
+        """What an address's query says. Raises Invalid."""
+        try:
+            return cls.model_validate(dict(parse_qsl(query)))
+        except ValidationError as error:
+            raise Invalid("This selection cannot be read; open the page again.") from error
+
+    def query(self, **more: Any) -> str:
+        """The address's query, as short as it can be, with these fields changed or added."""
+        changed = self.model_copy(update={name: value for name, value in more.items() if name in type(self).model_fields})
+        said = changed.model_dump(by_alias=True, exclude_defaults=True)
+        said |= {name: value for name, value in more.items() if name not in type(self).model_fields and value is not None}
+        return urlencode({name: str(value).lower() if value is True else value for name, value in said.items()})
+
+
+class Ordered(Where):
+    """Samples in an order."""
+
+    order: Order = Field("rank", description="rank (label quality), loss, margin, random or path")
+
+    def filters(self) -> list[tuple[str, str]]:
+        """What is asked for beside the order, as an address's query says it."""
+        return [pair for pair in parse_qsl(self.query()) if pair[0] != "order"]
+
+    @property
+    def queue(self) -> Queue:
+        """What a worklist offers then."""
+        return Queue(self.which, self.order)

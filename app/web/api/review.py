@@ -2,7 +2,6 @@
 
 import uuid
 from datetime import timedelta
-from urllib.parse import urlencode
 
 from fastapi import Response
 from pydantic import BaseModel, Field
@@ -17,7 +16,7 @@ from app.web.api.cards import card_out
 from app.web.api.models import BulkOut, ClaimOut, DecisionOut, UndoOut
 from app.web.api.routing import api_router
 from app.web.deps import Config, Db, SignedIn
-from app.web.filters import Where
+from app.web.filters import Ordered, Where
 
 router = api_router("review")
 
@@ -26,6 +25,7 @@ class ClaimRequest(BaseModel):
     """How many cards to hold."""
 
     count: int = Field(10, ge=1, le=100)
+    queue: Ordered = Field(default_factory=Ordered, description="Which cards, and in which order; left out: the ranking's.")
 
 
 class DecisionRequest(BaseModel):
@@ -53,14 +53,16 @@ class BulkRequest(BaseModel):
 @router.post("/datasets/{name}/worklist/claims")
 def create_claims(name: str, database: Db, settings: Config, user: SignedIn, body: ClaimRequest | None = None) -> ClaimOut:
     """Hold the next cards of the worklist: those you hold already first, then new ones that nobody else holds."""
+    asked = body or ClaimRequest()
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         held = claim(
             session,
             dataset_id=dataset.id,
             user_id=user.id,
-            count=(body or ClaimRequest()).count,
+            count=asked.count,
             lease=timedelta(minutes=settings.lease_minutes),
+            queue=asked.queue.queue,
         )
     return ClaimOut(run=held.run_id, lease_until=held.lease_until, items=[card_out(card) for card in held.cards])
 
@@ -101,7 +103,7 @@ def create_bulk_decision(name: str, body: BulkRequest, database: Db, user: Signe
         dataset = ready_dataset(session, name=name)
         done = decide_many(session, dataset_id=dataset.id, user_id=user.id, samples=body.where.which if body.where else body.samples,
                            expected=body.expected, verdict=body.verdict, label=body.label,
-                           client_id=body.client_id, selection=_query(body.where))  # fmt: skip
+                           client_id=body.client_id, selection=body.where.query() if body.where else "")  # fmt: skip
         return BulkOut(id=done.action_id, verdict=done.verdict, label=done.label, samples=done.samples, left_alone=done.left_alone)
 
 
@@ -111,10 +113,6 @@ def delete_bulk_decision(action_id: int, database: Db, user: SignedIn) -> BulkOu
     with database.write() as session:
         done = undo_many(session, user_id=user.id, action_id=action_id, client_id=str(uuid.uuid4()))
         return BulkOut(id=done.action_id, verdict=done.verdict, label=done.label, samples=done.samples, left_alone=done.left_alone)
-
-
-def _query(where: Where | None) -> str:
-    return urlencode(where.model_dump(by_alias=True, exclude_defaults=True)) if where else ""
 
 
 def _out(session: Session, decision: Decision) -> DecisionOut:

@@ -3,20 +3,18 @@
 import uuid
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from app.accounts.users import list_users
 from app.datasets.catalog import class_names, get_dataset, ready_dataset
-from app.errors import Invalid
 from app.review.bulk import PastAction, decide_many, past_actions, undo_many
 from app.review.grid import Filter, Grid, Order, State, look
 from app.web.deps import Db, SignedIn
-from app.web.filters import Where
+from app.web.filters import Ordered
 from app.web.pages.cards import KEYS
 from app.web.rendering import Page, page_context, render
 
@@ -30,26 +28,20 @@ STATES: dict[State, str] = {
     "waiting": "waiting for a second opinion", "bulk": "decided as one of many",
 }  # fmt: skip
 VERDICTS = {"": "any", "keep": "kept", "relabel": "relabelled", "delete": "deleted", "unsure": "unsure"}
-ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "path": "path"}
+ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "random": "random", "path": "path"}
 
 
-class View(Where):
+class View(Ordered):
     """What of a data set the grid shows: the address's query. What is left out does not matter."""
 
-    order: Order = "rank"
     size: int = Field(48, ge=12, le=100)
     page: int = Field(1, ge=1, le=1_000_000)
-    left: int = 0  # samples that the action just done has left alone
+    left: int = Field(0, exclude=True)  # samples that the action just done has left alone
 
     @property
     def is_narrow(self) -> bool:
         """Whether one of the filters is set that are seldom used."""
         return any((self.given, self.verdict, self.annotator, self.split, self.text, self.duplicates))
-
-    def query(self, **changes: int) -> str:
-        """The address's query with these changes, as short as it can be."""
-        asked = self.model_copy(update=changes).model_dump(by_alias=True, exclude_defaults=True, exclude={"left"})
-        return urlencode({name: str(value).lower() if value is True else value for name, value in asked.items()})
 
 
 class MarkedForm(BaseModel):
@@ -126,7 +118,7 @@ def show(request: Request, name: str, database: Db, user: SignedIn, view: Annota
 @router.post("/d/{name}/grid/verdicts")
 def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, Form()]) -> Response:
     """Say one verdict of everything that is marked."""
-    view = _view(form.selection)
+    view = View.parse(form.selection)
     verdict, _, label = form.answer.partition(":")
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
@@ -145,7 +137,7 @@ def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form
     with database.write() as session:
         get_dataset(session, name=name)
         undo_many(session, user_id=user.id, action_id=form.action, client_id=form.client_id)
-    return _back(name, _view(form.selection))
+    return _back(name, View.parse(form.selection))
 
 
 def _look(session: Session, dataset_id: int, view: View) -> tuple[Grid, View]:
@@ -165,14 +157,6 @@ def _marked(view: View, form: MarkedForm) -> list[int] | Filter:
     if form.answer == "rest":
         return [sample for sample in form.shown if sample not in set(form.samples)]
     return view.which if form.everything else form.samples
-
-
-def _view(selection: str) -> View:
-    """The view behind an address's query. Raises Invalid."""
-    try:
-        return View.model_validate(dict(parse_qsl(selection)))
-    except ValidationError as error:
-        raise Invalid("This selection cannot be read; open the grid again.") from error
 
 
 def _back(name: str, view: View, *, left: int = 0) -> Response:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
@@ -15,10 +15,12 @@ from app.datasets.catalog import class_names, get_dataset, lock_dataset, ready_d
 from app.db import Database
 from app.errors import Conflict
 from app.review import decisions, worklist
+from app.review.grid import Order
 from app.review.summary import ReviewProgress, review_progress
 from app.settings import Settings
 from app.training.runs import is_training
 from app.web.deps import Config, Db, SignedIn
+from app.web.filters import Ordered
 from app.web.pages.cards import CardView, HistoryView, RecentView, card_view, card_views, history_views, recent_view
 from app.web.rendering import Page, is_fragment, page_context, render
 
@@ -26,6 +28,7 @@ router = APIRouter()
 
 HELD = 6  # cards in the page: the one shown, and enough to outrun a slow network
 MOST_HELD = 60
+ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "random": "random: an audit"}
 
 
 class Deck(BaseModel):
@@ -35,6 +38,7 @@ class Deck(BaseModel):
     have: str = Field("", max_length=2000, pattern=r"^(\d{1,9}( |$))*$")  # samples whose cards it has already
     ranking: str = Field("", max_length=50)  # that they are from
     viewer: str = ""  # whose page it is
+    queue: str = Field("", max_length=5000)  # which cards it goes through, as an address's query
 
     @property
     def known(self) -> set[int]:
@@ -65,6 +69,8 @@ class ReviewPage(Page):
 
     cards: tuple[CardView, ...]
     is_idle: bool  # nothing to show: neither a card here nor one that the page has already
+    queue: Ordered  # which cards, in which order
+    orders: dict[Order, str]
     progress: ReviewProgress
     recent: tuple[RecentView, ...]
     run_id: int | None  # whose ranking is the current one
@@ -87,10 +93,17 @@ class SamplePage(Page):
     history: tuple[HistoryView, ...]
 
 
+class DeckQuery(Ordered):
+    """Which cards, and which one first."""
+
+    card: int | None = Field(None, exclude=True)
+    asked: bool = Field(False, exclude=True)
+
+
 @router.get("/d/{name}/review")
-def show(request: Request, name: str, database: Db, user: SignedIn, card: int | None = None, asked: bool = False) -> Response:
+def show(request: Request, name: str, database: Db, user: SignedIn, query: Annotated[DeckQuery, Query()]) -> Response:
     """The cards I hold; a card asked for by its number comes first."""
-    return _answer(request, database, user, name, front=card, asked=asked)
+    return _answer(request, database, user, name, front=query.card, asked=query.asked, deck=Deck(queue=query.query()))
 
 
 @router.get("/d/{name}/samples/{sample_id}")
@@ -114,7 +127,8 @@ def claim(request: Request, name: str, database: Db, user: SignedIn, settings: C
     _check_viewer(deck, user)
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
-        worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=deck.hold, lease=_lease(settings))
+        worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=deck.hold, lease=_lease(settings),
+                      queue=Ordered.parse(deck.queue).queue)  # fmt: skip
     return _answer(request, database, user, name, asked=True, deck=deck)
 
 
@@ -125,14 +139,17 @@ def decide(
     """Record an answer and take the next cards."""
     _check_viewer(form, user)
     verdict, _, label = form.answer.partition(":")
+    queue = Ordered.parse(form.queue).queue
+    origin = "sample" if form.alone else "audit" if queue.is_audit else "deck"
     with database.write() as session:
         dataset = get_dataset(session, name=name)
         if not form.alone:
             lock_dataset(session, dataset_id=dataset.id)  # before the card is given back: `take` wants it, and others my card
         decisions.decide(session, dataset_id=dataset.id, user_id=user.id, sample_id=form.sample, verdict=verdict, label=label or None,
-                         client_id=form.client_id, run_id=form.run, milliseconds=form.milliseconds)  # fmt: skip
+                         client_id=form.client_id, run_id=form.run, milliseconds=form.milliseconds, origin=origin)  # fmt: skip
         if not form.alone:
-            worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=_lease(settings))
+            worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=_lease(settings),
+                      queue=Ordered.parse(form.queue).queue)  # fmt: skip
     return _answer(request, database, user, name, asked=True, back_to=form.sample if form.alone else None, deck=form)
 
 
@@ -157,7 +174,8 @@ def redo(request: Request, name: str, database: Db, user: SignedIn, settings: Co
         dataset = get_dataset(session, name=name)
         lock_dataset(session, dataset_id=dataset.id)
         again = decisions.redo_last(session, dataset_id=dataset.id, user_id=user.id, client_id=form.client_id)
-        worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=_lease(settings))
+        worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=_lease(settings),
+                      queue=Ordered.parse(form.queue).queue)  # fmt: skip
     return _answer(request, database, user, name, asked=True, redone=again.sample_id if again else None, deck=form)
 
 
@@ -179,19 +197,22 @@ def _answer(
     Of the cards that I hold those are left out that the script has already, unless it has them from another ranking.
     """
     fragment, deck = is_fragment(request), deck or Deck()
+    queue = Ordered.parse(deck.queue)
     if request.method == "POST" and not fragment:
-        query = f"?card={front}" if front else "?asked=true" if asked else ""
-        target = f"/d/{name}/samples/{back_to}" if back_to else f"/d/{name}/review{query}"
+        query = "&".join(part for part in (queue.query(), f"card={front}" if front else "asked=true" if asked else "") if part)
+        target = f"/d/{name}/samples/{back_to}" if back_to else f"/d/{name}/review{'?' if query else ''}{query}"
         return RedirectResponse(target, status_code=303)
     with database.read() as session:
         dataset = get_dataset(session, name=name)
-        claimed = worklist.my_cards(session, dataset_id=dataset.id, user_id=user.id, known=deck.known, known_by=deck.ranking)
+        claimed = worklist.my_cards(session, dataset_id=dataset.id, user_id=user.id, known=deck.known, known_by=deck.ranking,
+                                    queue=queue.queue)  # fmt: skip
         cards = claimed.cards
         if front is not None:
             cards = (worklist.get_card(session, dataset_id=dataset.id, sample_id=front), *(c for c in cards if c.sample_id != front))
         page = ReviewPage(
             **page_context(request, name),
             cards=card_views(cards, names=class_names(session, dataset_id=dataset.id)), is_idle=not cards and not deck.known,
+            queue=queue, orders=ORDERS,
             progress=review_progress(session, dataset_id=dataset.id, user_id=user.id),
             recent=tuple(recent_view(each) for each in decisions.recent(session, dataset_id=dataset.id, user_id=user.id)),
             run_id=claimed.run_id, ranking=claimed.ranking, gone=claimed.gone, training=is_training(session, dataset_id=dataset.id),

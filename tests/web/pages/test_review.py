@@ -5,6 +5,7 @@ import re
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
+from app.datasets.models import Sample
 from app.db import Database
 from app.review.models import Claim, Decision
 from tests.factories import Made
@@ -216,3 +217,45 @@ def test_a_sample_can_be_looked_at_and_answered_alone(browser_of: dict[str, Test
 def test_a_sample_of_another_data_set_is_not_found(browser_of: dict[str, TestClient], made: Made) -> None:
     assert browser_of["ann"].get("/d/faces/samples/999999").status_code == 404
     assert browser_of["ann"].get(f"{URL}?card=999999").status_code == 404
+
+
+def test_a_deck_can_be_a_selection_in_an_order_of_its_own(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+    ann, query = browser_of["ann"], "class=dog&order=margin"
+    assert 'name="queue" value="class=dog&amp;order=margin"' in ann.get(f"{URL}?{query}").text
+    answer = ann.post(f"{URL}/claims", data={"queue": query})
+    assert answer.headers["location"] == f"{URL}?{query}&asked=true"
+    page = ann.get(answer.headers["location"]).text
+    with database.read() as session:
+        dogs = set(session.scalars(select(Sample.id).where(Sample.given_label == 1)))
+    expected = [sample for sample in made.ranked[:10] if sample in dogs]
+    assert cards(page) == expected
+    form = first_form(page) | {"answer": "keep"}
+    answer = ann.post(f"{URL}/decisions", data={name: value.replace("&amp;", "&") for name, value in form.items()})
+    assert cards(ann.get(answer.headers["location"]).text) == expected[1:]
+
+
+def test_two_annotators_of_different_selections_share_no_card(browser_of: dict[str, TestClient], made: Made) -> None:
+    held = [
+        cards(browser_of[name].post(f"{URL}/claims", data={"queue": queue}, headers=FRAGMENT).text)
+        for name, queue in (("ann", ""), ("bob", "order=loss"), ("ada", "order=random"))
+    ]
+    assert all(held)
+    assert len(set().union(*held)) == sum(map(len, held))
+
+
+def test_an_audit_offers_what_nobody_has_decided_by_chance(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+    ann = browser_of["ann"]
+    page = ann.post(f"{URL}/claims", data={"queue": "order=random", "hold": "60"}, headers=FRAGMENT).text
+    with database.read() as session:
+        chance = list(session.scalars(select(Sample.id).order_by(func.substr(Sample.sha256, 33))))
+    assert cards(page) == chance
+    ann.post(f"{URL}/decisions", data={"sample": chance[0], "answer": "keep", "client_id": "a", "queue": "order=random"})
+    with database.read() as session:
+        assert session.scalars(select(Decision.origin)).all() == ["audit"]
+
+
+def test_a_queue_that_makes_no_sense_is_refused(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann = browser_of["ann"]
+    for queue in ("order=odd", "class=cow", "state=odd"):
+        assert ann.post(f"{URL}/claims", data={"queue": queue}).status_code == 422, queue
+        assert ann.get(f"{URL}?{queue}").status_code == 422, queue
