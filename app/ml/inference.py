@@ -35,7 +35,8 @@ class Judge(nn.Module):
     def __init__(self, model: nn.Module, device: torch.device) -> None:
         super().__init__()
         model.eval().to(device)
-        self.body, self.head = list(model.children())
+        self.body, head = cast("tuple[nn.Sequential, nn.Sequential]", tuple(model.children()))
+        self.pool, self.head = head[:2], head[2:]  # fastai's head begins with pooling and flattening
         self.dtype = low_precision(device) or torch.float32
         self.blocked = device.type == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         fold_batch_norm(self.body)
@@ -46,11 +47,16 @@ class Judge(nn.Module):
             self.body.to(self.dtype).to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        return self.see(x)[1]
+
+    def see(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the body sees, pooled over the image (batch, features), and the log-probabilities, both float32."""
         if self.blocked:
-            features = self.body(x.contiguous().to_mkldnn(self.dtype)).to_dense()
+            maps = self.body(x.contiguous().to_mkldnn(self.dtype)).to_dense()
         else:
-            features = self.body(x.to(self.dtype, memory_format=torch.channels_last))
-        return torch.log_softmax(self.head(features.float()), dim=1)
+            maps = self.body(x.to(self.dtype, memory_format=torch.channels_last))
+        features = self.pool(maps.float())
+        return features, torch.log_softmax(self.head(features), dim=1)
 
 
 def fold_batch_norm(body: nn.Module) -> None:

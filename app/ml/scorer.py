@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from app.ml import checkpoints
 from app.ml.batches import pixels, resize
 from app.ml.decoding import decode_square
 from app.ml.device import choose_device, thread_limit
+from app.ml.embedding import Embedder
 from app.ml.images import Images
 from app.ml.inference import load_judge
 from app.ml.parallel import Workers
@@ -19,22 +22,30 @@ from app.ml.parallel import Workers
 _BATCH = 128  # of one thread: throughput is flat from 64 on, and a stop is noticed within a second
 
 
-def predict_log_probs(
+@dataclass(frozen=True)
+class Judgement:
+    """What a network says of images, in the order they were asked for."""
+
+    log_probs: np.ndarray  # float32 (n, classes): natural logarithms, columns as the checkpoint's class names
+    embedding: np.ndarray  # float16 (n, dimensions), of length 1: what the network sees alike lies near
+
+
+def judge(
     folder: Path,
     images: Images,
     index: np.ndarray,
     *,
+    dimensions: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     batch_size: int = _BATCH,
     mirror: bool | None = None,
-) -> np.ndarray:
-    """Predict `images[index]`: natural logarithms of the class probabilities, float32 (len(index), classes).
+) -> Judgement:
+    """Predict `images[index]`, and in the same pass tell where they lie in so many `dimensions`.
 
-    Rows are in the order of `index`, columns in that of the checkpoint's class names. `images`: uint8
-    (n, size, size, 3) of the size the network was trained on. With `mirror` (left out: as the recipe says) these are the
-    logarithms of the mean probabilities of the image and its mirror image. `on_progress(done, total)` is called after
-    every batch.
+    `images`: uint8 (n, size, size, 3) of the size the network was trained on. With `mirror` (left out: as the recipe says)
+    probabilities and features are means of those of the image and of its mirror image. `on_progress(done, total)` is
+    called after every batch.
     Raises CheckpointError, or Cancelled when `should_stop` says so.
     """
     checkpoint = checkpoints.load(folder)
@@ -42,27 +53,41 @@ def predict_log_probs(
         raise ValueError(f"the network was trained on {checkpoint.recipe.image_size} pixels, not {images.shape[1]}")
     device = choose_device()
     network = load_judge(folder, checkpoint, device)
-    result = np.empty((len(index), len(checkpoint.class_names)), np.float32)
+    mirrored = checkpoint.recipe.mirror_judging if mirror is None else mirror
+    index, n = np.asarray(index, np.int64), len(index)
+    result = np.empty((n, len(checkpoint.class_names)), np.float32)
+    embedder = Embedder(n, dimensions) if dimensions else None
+    order = np.arange(n) if embedder is None else embedder.order
 
-    def judge(first: int) -> None:
-        chunk = np.asarray(index[first : first + batch_size], np.int64)
+    def look(first: int) -> None:
+        rows = order[first : first + batch_size]
         with torch.inference_mode():
-            x = checkpoint.normalisation.apply(resize(pixels(images, chunk, device), checkpoint.size or images.shape[1]))
-            log_probs = network(x)
-            if checkpoint.recipe.mirror_judging if mirror is None else mirror:
-                log_probs = torch.logaddexp(log_probs, network(x.flip(-1))) - math.log(2)
-        result[first : first + len(chunk)] = log_probs.cpu().numpy()
+            x = checkpoint.normalisation.apply(resize(pixels(images, index[rows], device), checkpoint.size or images.shape[1]))
+            features, log_probs = network.see(x)
+            if mirrored:
+                more, others = network.see(x.flip(-1))
+                features, log_probs = (features + more) / 2, torch.logaddexp(log_probs, others) - math.log(2)
+        result[rows] = log_probs.cpu().numpy()
+        if embedder is not None:
+            embedder.add(rows, features.cpu().numpy())
 
     with Workers(thread_limit() if device.type == "cpu" else 1) as workers:
-        firsts = range(0, len(index), batch_size)
+        firsts = range(0, n, batch_size)
         for begin in range(0, len(firsts), workers.count):
             if should_stop is not None and should_stop():
                 raise Cancelled("The predictions were stopped.")
             group = firsts[begin : begin + workers.count]
-            workers.map(judge, group)
+            workers.map(look, group)
+            if embedder is not None:
+                embedder.settle()
             if on_progress is not None:
-                on_progress(min(group[-1] + batch_size, len(index)), len(index))
-    return result
+                on_progress(min(group[-1] + batch_size, n), n)
+    return Judgement(result, np.empty((n, 0), np.float16) if embedder is None else embedder.vectors)
+
+
+def predict_log_probs(folder: Path, images: Images, index: np.ndarray, **options: Any) -> np.ndarray:
+    """Only what `judge` says of the labels: float32 (len(index), classes)."""
+    return judge(folder, images, index, **options).log_probs
 
 
 def predict_image(folder: Path, data: bytes) -> dict[str, float]:

@@ -15,10 +15,14 @@ _FINAL = 3.0  # epochs that the word in the end counts as; between 1 and 4 it ma
 
 @dataclass(frozen=True)
 class Judged:
-    """Of each sample its label quality (n,), 0…1, low for a suspicious label, and log-probabilities (n, classes) to show."""
+    """Of each sample its label quality (n,), 0…1, low for a suspicious label, and log-probabilities (n, classes) to show.
+
+    `noise` (classes,) is the share of wrong labels of each class, as far as that can be believed.
+    """
 
     quality: Floats
     log_probs: Floats
+    noise: Floats
 
 
 def judge_labels(
@@ -43,7 +47,8 @@ def judge_labels(
         log_probs[there] = out_of_sample[there]
         margins[there] = normalized_margin(log_probs[there], labels[there])
     noise = class_noise(log_probs, labels)
-    return Judged(quality_by_class(margins, labels, noise, share=settled(final, epochs, labels, noise)), log_probs)
+    share = settled(final, epochs, labels, noise)
+    return Judged(quality_by_class(margins, labels, noise, share=share), log_probs, share * noise)
 
 
 def quality_by_class(margins: Floats, labels: Ints, noise: Floats, *, share: float = 1.0) -> Floats:

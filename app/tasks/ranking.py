@@ -1,18 +1,26 @@
 """The step of a training job that judges every label and stores the ranking."""
 
+import logging
+
 import numpy as np
 
 from app.jobs.engine import JobContext
 from app.ml.checkpoints import load as load_checkpoint
 from app.ml.dynamics import read_epochs
+from app.ml.errors import TrainingFailed
 from app.ml.images import Images
-from app.ml.scorer import predict_log_probs
+from app.ml.scorer import Judgement, judge
+from app.ranking.embeddings import write_embedding
 from app.ranking.quality import judge_labels
 from app.ranking.rankings import log_probs_of, ranking_rows, stage_ranking
 from app.review.issues import publish
 from app.tasks.plan import Plan
 from app.training.folds import WHOLE
 from app.training.runs import get_run
+
+log = logging.getLogger(__name__)
+
+DIMENSIONS = 64  # of the embedding; with more the neighbours are no better
 
 
 def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False) -> None:
@@ -23,12 +31,13 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
     n = len(plan.samples.paths)
     main = plan.folder_of(WHOLE)
     history = load_checkpoint(main).history
-    said = _judge(context, plan, images, WHOLE, np.arange(n))
+    seen = _judge(context, plan, images, WHOLE, np.arange(n), dimensions=DIMENSIONS)
+    said = seen.log_probs
     outside = np.full_like(said, np.nan)
     for fold in () if early else range(plan.recipe.folds):
         index = plan.fold_index(fold)
         if len(index):
-            outside[index] = _judge(context, plan, images, fold, index)
+            outside[index] = _judge(context, plan, images, fold, index).log_probs
     along = list(read_epochs(main, history[-1].epoch))
     judged = judge_labels(said, along, plan.samples.labels, others=_parents_word(context, plan), out_of_sample=outside)
     judged.log_probs[plan.held_out] = said[plan.held_out]  # the error rate is that of the network itself
@@ -42,8 +51,18 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         folds=plan.folds,
     )
     stage_ranking(context.database, run_id=plan.run_id, rows=rows)
+    _keep_embedding(plan, seen)
     with context.database.write() as session:
         publish(session, run_id=plan.run_id, epochs=len(history))
+        run = get_run(session, run_id=plan.run_id)
+        run.facts = run.facts | {"class_noise": dict(zip(plan.names, map(float, judged.noise.round(4)), strict=True))}
+
+
+def _keep_embedding(plan: Plan, seen: Judgement) -> None:
+    try:
+        write_embedding(plan.folder, sample_ids=plan.samples.sample_ids, vectors=seen.embedding)
+    except (TrainingFailed, OSError):  # a ranking is worth more than the nearest samples beside it
+        log.exception("run %s: its embedding could not be stored", plan.run_id)
 
 
 def _parents_word(context: JobContext, plan: Plan) -> list[tuple[np.ndarray, float]]:
@@ -59,11 +78,11 @@ def _parents_word(context: JobContext, plan: Plan) -> list[tuple[np.ndarray, flo
     return [(said, float(epochs))]
 
 
-def _judge(context: JobContext, plan: Plan, images: Images, fold: int, index: np.ndarray) -> np.ndarray:
+def _judge(context: JobContext, plan: Plan, images: Images, fold: int, index: np.ndarray, *, dimensions: int = 0) -> Judgement:
     def on_progress(done: int, total: int) -> None:
         context.report("Looking at every image", done, total)
 
-    return predict_log_probs(plan.folder_of(fold), images, index, should_stop=context.should_stop, on_progress=on_progress)
+    return judge(plan.folder_of(fold), images, index, dimensions=dimensions, should_stop=context.should_stop, on_progress=on_progress)
 
 
 def is_early(epoch: int, epochs: int) -> bool:

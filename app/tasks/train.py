@@ -86,7 +86,8 @@ def _store_facts(context: JobContext, run_id: int, threads: int) -> None:
         "python": platform.python_version(),
     }
     with context.database.write() as session:
-        get_run(session, run_id=run_id).facts = facts
+        run = get_run(session, run_id=run_id)
+        run.facts = run.facts | facts  # a training that goes on keeps what is known of its ranking
 
 
 def _prepare(context: JobContext, plan: Plan) -> Images:
