@@ -98,6 +98,31 @@ function redo() {
   } else post({ url: document.getElementById("redo").action, body: new URLSearchParams({ client_id: newId() }) });
 }
 
+// ---- why this image: nothing of it is here before somebody asks
+
+async function why(link) {
+  const card = link.closest(".card");
+  const shown = card.querySelector(".why");
+  link.setAttribute("aria-expanded", String(!shown));
+  if (shown) {
+    shown.remove();
+    return;
+  }
+  const panel = document.createElement("section");
+  panel.className = "why opinion";
+  panel.setAttribute("aria-label", "Why this image");
+  panel.textContent = "Loading…";
+  card.querySelector(".stage").after(panel);
+  try {
+    const response = await fetch(`${link.pathname}/why`, { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(15000) });
+    if (!response.ok || response.headers.has("HX-Redirect")) throw new Error("refused, or signed out");
+    panel.innerHTML = await response.text();
+    if (card === current()) document.getElementById("announce").textContent = panel.querySelector(".reasons")?.textContent ?? panel.textContent;
+  } catch {
+    panel.textContent = "This cannot be shown now; try again in a moment.";
+  }
+}
+
 // ---- the outbox
 
 function post(item) {
@@ -250,6 +275,11 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-find]")) finder.open();
   const button = event.target.closest("[data-zoom]");
   if (button) zoom(Number(button.dataset.zoom));
+  const link = event.target.closest("[data-why]");
+  if (link && !(event.ctrlKey || event.metaKey || event.shiftKey)) {  // with these it opens elsewhere, as every link does
+    event.preventDefault();
+    why(link);
+  }
   if (!event.target.closest("[data-skip]") || !current()) return;
   event.preventDefault();
   skip(current());
@@ -264,6 +294,7 @@ const ACTIONS = {
   arrowright: () => step(1), arrowleft: () => step(-1),
   b: () => document.body.classList.add("blind"),
   g: () => document.querySelector(".tabs a[href$='/grid']").click(),
+  y: () => { if (!document.body.classList.contains("blind")) press("[data-why]"); },
   "?": () => document.getElementById("keys").togglePopover(),
 };
 

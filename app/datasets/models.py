@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.schema import Base, now
@@ -57,7 +57,6 @@ class Sample(Base):
         ForeignKeyConstraint(["dataset_id", "given_label"], ["label_class.dataset_id", "label_class.position"]),
         Index(None, "dataset_id", "sha256"),  # duplicates by content
         Index(None, "dataset_id", "lookalikes"),
-        Index("ix_sample_draw", "dataset_id", text("substr(sha256, 33)")),  # a random order that is always the same
     )
 
 

@@ -27,7 +27,8 @@ class Projection:
     def apply(self, features: NDArray[np.float32]) -> NDArray[np.float16]:
         """(n, features) to (n, dimensions), each of length 1."""
         short = (features - self.mean) @ self.directions
-        return (short / np.maximum(np.linalg.norm(short, axis=1, keepdims=True), 1e-12)).astype(np.float16)
+        unit: NDArray[np.float32] = short / np.maximum(np.linalg.norm(short, axis=1, keepdims=True), 1e-12)
+        return unit.astype(np.float16)
 
 
 class Embedder:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.datasets.models import Sample
+from app.datasets.models import DatasetVersion, Sample
 from app.db import Database
 from app.ranking.models import Prediction, StagedPrediction
 from app.ranking.scoring import Floats, Ints, label_quality, ranks, score
@@ -37,6 +38,25 @@ class RankedSample:
     probabilities: NDArray[np.float32]
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What one run says of a sample; labels are class positions."""
+
+    run_id: int
+    state: str
+    version: int  # number of the one it trained on
+    at: datetime | None  # when it ended
+    label: int  # in that version
+    predicted_label: int
+    confidence: float  # p(predicted label)
+    self_confidence: float  # p(label)
+    loss: float
+    margin: float
+    rank: int
+    ranked: int  # samples of its ranking
+    out_of_sample: bool  # the network that says so never learnt from this image
 
 
 def ranking_rows(
@@ -120,6 +140,33 @@ def log_probs_of(session: Session, *, run_id: int, sample_ids: Ints, classes: in
             padded = np.pad(probabilities, (0, classes - len(probabilities)))  # classes that were added since
             table[places[sample_id]] = np.log(np.maximum(padded, np.finfo(np.float32).tiny))
     return table
+
+
+def opinions(session: Session, *, sample_id: int) -> list[Opinion]:
+    """What each run with a ranking says of a sample, the oldest run first."""
+    rows = session.execute(
+        select(Prediction, Run, DatasetVersion.number, DatasetVersion.samples, Sample.split)
+        .join(Run, Run.id == Prediction.run_id)
+        .join(DatasetVersion, DatasetVersion.id == Run.version_id)
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .where(Prediction.sample_id == sample_id)
+        .order_by(Run.id)
+    )
+    return [
+        Opinion(
+            run_id=run.id, state=run.state, version=version, at=run.finished_at, label=said.label, predicted_label=said.predicted_label,
+            confidence=said.confidence, self_confidence=said.self_confidence, loss=said.loss, margin=said.margin, rank=said.rank,
+            ranked=samples, out_of_sample=said.fold >= 0 or split != "train",
+        )
+        for said, run, version, samples, split in rows
+    ]  # fmt: skip
+
+
+def beside(session: Session, *, run_id: int, rank: int) -> tuple[int | None, int | None]:
+    """The samples one rank before and one after."""
+    query = select(Prediction.rank, Prediction.sample_id).where(Prediction.run_id == run_id, Prediction.rank.in_((rank - 1, rank + 1)))
+    found = dict(session.execute(query).tuples().all())
+    return found.get(rank - 1), found.get(rank + 1)
 
 
 def prediction_of(session: Session, *, run_id: int, sample_id: int) -> Prediction | None:

@@ -58,7 +58,6 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("perceptual_hash", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("lookalikes", sa.Integer(), nullable=True))
         batch_op.create_index(batch_op.f("ix_sample_dataset_id_lookalikes"), ["dataset_id", "lookalikes"], unique=False)
-    op.create_index("ix_sample_draw", "sample", ["dataset_id", sa.text("substr(sha256, 33)")])
 
     with op.batch_alter_table("sample_review", schema=None) as batch_op:
         batch_op.add_column(sa.Column("waits", sa.String(), server_default="", nullable=False))
@@ -88,7 +87,6 @@ def downgrade() -> None:
         batch_op.drop_column("waits")
 
     with op.batch_alter_table("sample", schema=None) as batch_op:
-        batch_op.drop_index("ix_sample_draw")
         batch_op.drop_index(batch_op.f("ix_sample_dataset_id_lookalikes"))
         batch_op.drop_column("lookalikes")
         batch_op.drop_column("perceptual_hash")

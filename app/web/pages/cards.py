@@ -1,13 +1,12 @@
-"""Cards as the review shows them: the keys, the reason, the words."""
+"""Cards as the review shows them: the keys and the words."""
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
 
 from app.review.decisions import RecentDecision
-from app.review.models import Decision
+from app.review.reasons import first_reason
 from app.review.worklist import Card
-from app.web.rendering import count, percent
+from app.web.rendering import percent
 
 TINY = 64  # pixels a side; smaller images are enlarged so much that smoothing blurs them
 KEYS = "1234567890"
@@ -57,16 +56,6 @@ class RecentView:
     words: str
 
 
-@dataclass(frozen=True)
-class HistoryView:
-    """A line of a sample's decisions."""
-
-    who: str
-    words: str
-    at: datetime
-    undone: bool
-
-
 def card_views(cards: tuple[Card, ...], *, names: list[str]) -> tuple[CardView, ...]:
     """Cards for the page, each knowing the one that Skip leads to."""
     following = (*cards[1:], *cards[:1])
@@ -81,20 +70,9 @@ def card_view(card: Card, *, names: list[str], next_id: int | None = None) -> Ca
     return CardView(
         sample_id=card.sample_id, path=card.path, split=card.split, width=card.width, height=card.height,
         tiny=max(card.width, card.height) <= TINY, given=card.given_label, predicted=card.predicted_label, confidence=card.confidence,
-        reason=reason(card), said=said, choices=_choices(card, names), run_id=card.run_id, client_id=str(uuid.uuid4()),
+        reason=first_reason(card), said=said, choices=_choices(card, names), run_id=card.run_id, client_id=str(uuid.uuid4()),
         verdict=card.verdict, label=card.label, next_id=next_id,
     )  # fmt: skip
-
-
-def reason(card: Card) -> str:
-    """Why this card is here, in a sentence."""
-    if card.rank is None or card.confidence is None:
-        return "No ranking has this image yet."
-    place = f"Rank {count(card.rank)} of {count(card.ranked)}"
-    if card.predicted_label == card.given_label:
-        return f"{place}: the model agrees with the given label, {percent(card.confidence, 0)} sure."
-    sure = f"the model is {percent(card.confidence, 0)} sure of another class"
-    return f"{place}: {sure} and gives this label {percent(card.self_confidence)}."
 
 
 def _choices(card: Card, names: list[str]) -> tuple[Choice, ...]:
@@ -116,20 +94,9 @@ def _key(place: int) -> tuple[str, str]:
 
 def recent_view(decision: RecentDecision) -> RecentView:
     """A decision for the strip of the last ten."""
-    return RecentView(decision.sample_id, decision.path, _words(decision.verdict, decision.label))
+    return RecentView(decision.sample_id, decision.path, verdict_words(decision.verdict, decision.label))
 
 
-def history_views(log: list[Decision], names: list[str], people: dict[int, str]) -> tuple[HistoryView, ...]:
-    """A sample's decisions in the order they were made, undone ones marked; `people` are names by id."""
-    undone = {entry.undoes_id for entry in log}
-    return tuple(
-        HistoryView(
-            people.get(entry.user_id, "somebody"), _words(entry.verdict, None if entry.label is None else names[entry.label]),
-            entry.created_at, entry.id in undone,
-        )
-        for entry in log if entry.undoes_id is None
-    )  # fmt: skip
-
-
-def _words(verdict: str, label: str | None) -> str:
+def verdict_words(verdict: str, label: str | None) -> str:
+    """An answer as a list of answers says it."""
     return {"keep": "kept", "delete": "deleted", "relabel": f"→ {label}"}.get(verdict, verdict)

@@ -10,7 +10,6 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from app.accounts.models import User
-from app.accounts.users import list_users
 from app.datasets.catalog import class_names, get_dataset, lock_dataset, ready_dataset
 from app.db import Database
 from app.errors import Conflict
@@ -21,7 +20,7 @@ from app.settings import Settings
 from app.training.runs import is_training
 from app.web.deps import Config, Db, SignedIn
 from app.web.filters import Ordered
-from app.web.pages.cards import CardView, HistoryView, RecentView, card_view, card_views, history_views, recent_view
+from app.web.pages.cards import CardView, RecentView, card_views, recent_view
 from app.web.rendering import Page, is_fragment, page_context, render
 
 router = APIRouter()
@@ -82,17 +81,6 @@ class ReviewPage(Page):
     redone: int | None  # the sample whose undone decision was just made again
 
 
-@dataclass(frozen=True, kw_only=True)
-class SamplePage(Page):
-    """A sample looked at alone."""
-
-    card: CardView
-    loss: float | None
-    margin: float | None
-    sha256: str
-    history: tuple[HistoryView, ...]
-
-
 class DeckQuery(Ordered):
     """Which cards, and which one first."""
 
@@ -104,21 +92,6 @@ class DeckQuery(Ordered):
 def show(request: Request, name: str, database: Db, user: SignedIn, query: Annotated[DeckQuery, Query()]) -> Response:
     """The cards I hold; a card asked for by its number comes first."""
     return _answer(request, database, user, name, front=query.card, asked=query.asked, deck=Deck(queue=query.query()))
-
-
-@router.get("/d/{name}/samples/{sample_id}")
-def show_sample(request: Request, name: str, sample_id: int, database: Db) -> Response:
-    """One sample: what the model says of it, and every decision on it."""
-    with database.read() as session:
-        dataset = get_dataset(session, name=name)
-        card = worklist.get_card(session, dataset_id=dataset.id, sample_id=sample_id)
-        names, people = class_names(session, dataset_id=dataset.id), {user.id: user.name for user in list_users(session)}
-        log = decisions.history(session, sample_id=sample_id)
-        page = SamplePage(
-            **page_context(request, name), card=card_view(card, names=names),
-            loss=card.loss, margin=card.margin, sha256=card.sha256, history=history_views(log, names, people),
-        )  # fmt: skip
-    return render(request, "review/sample.html", page)
 
 
 @router.post("/d/{name}/review/claims")
