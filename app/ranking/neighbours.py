@@ -20,7 +20,7 @@ def nearest(vectors: NDArray[np.floating[Any]], row: int, *, k: int, among: NDAr
     counts = np.ones(len(vectors), np.bool_) if among is None else among.copy()
     counts[row] = False
     rows = np.flatnonzero(counts)
-    if k < len(rows):
+    if 0 < k < len(rows):
         bar = np.partition(similarity[rows], len(rows) - k)[len(rows) - k]
         rows = rows[similarity[rows] >= bar]
     found = rows[np.argsort(-similarity[rows], kind="stable")][:k]

@@ -165,7 +165,7 @@ def opinions(session: Session, *, sample_id: int) -> list[Opinion]:
 def beside(session: Session, *, run_id: int, rank: int) -> tuple[int | None, int | None]:
     """The samples one rank before and one after."""
     query = select(Prediction.rank, Prediction.sample_id).where(Prediction.run_id == run_id, Prediction.rank.in_((rank - 1, rank + 1)))
-    found = dict(session.execute(query).tuples().all())
+    found = dict(session.execute(query).all())
     return found.get(rank - 1), found.get(rank + 1)
 
 

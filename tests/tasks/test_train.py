@@ -17,6 +17,7 @@ from app.errors import Cancelled
 from app.jobs.engine import JobContext
 from app.jobs.models import Job
 from app.ml.recipes import RECIPES, Phase, Recipe
+from app.ranking.embeddings import read_embedding
 from app.ranking.models import Prediction, StagedPrediction
 from app.settings import Settings
 from app.tasks import train
@@ -102,6 +103,11 @@ def test_a_first_training_can_be_reviewed_before_it_is_done(database: Database, 
     assert sorted(prediction.rank for prediction in found.values()) == list(range(1, 31))
     by_rank = sorted(found.values(), key=lambda prediction: prediction.rank)
     assert [p.label_quality for p in by_rank] == sorted(p.label_quality for p in by_rank)
+    embedding = read_embedding(settings.runs_dir / str(run_id))
+    assert embedding is not None
+    assert sorted(embedding.sample_ids) == sorted(found)
+    with database.read() as session:
+        assert set(get_run(session, run_id=run_id).facts["class_noise"]) == {"cat", "dog", "owl"}
 
 
 def test_a_run_that_is_cancelled_leaves_its_early_ranking(database: Database, settings: Settings, dataset: int) -> None:

@@ -5,7 +5,9 @@ from dataclasses import replace
 from app.review.summary import PendingChanges, ReviewProgress
 from app.web.pages.next_step import Standing, next_step
 
-PROGRESS = ReviewProgress(label_issues=1480, remaining=1400, reviewed=80, found=36, hit_rate=0.45, seconds_per_decision=3.6, mine=80)
+PROGRESS = ReviewProgress(
+    label_issues=1480, remaining=1400, reviewed=80, in_bulk=0, found=36, hit_rate=0.45, seconds_per_decision=3.6, mine=80
+)
 PENDING = PendingChanges(relabelled=0, deleted=0, since_version=0, version=0, flows=())
 AT = Standing(
     dataset="faces", state="ready", samples=10_000, importing=False, has_run=True, running=False,

@@ -205,7 +205,7 @@ def test_a_data_set_without_a_ranking_teaches(browser_of: dict[str, TestClient],
 def test_a_sample_can_be_looked_at_and_answered_alone(browser_of: dict[str, TestClient], made: Made) -> None:
     ann, url = browser_of["ann"], f"/d/faces/samples/{made.ranked[3]}"
     page = ann.get(url).text
-    assert "Nobody has looked at this sample yet" in page
+    assert "Nobody has looked at this image yet" in page, page[-1500:]
     answer = ann.post(f"{URL}/decisions", data={**first_form(page), "answer": "delete"})
     assert answer.headers["location"] == url
     page = ann.get(url).text

@@ -1,0 +1,80 @@
+"""The nearest samples, and the vectors they are found by."""
+
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from app.ml.embedding import Embedder, Projection
+from app.ranking.embeddings import read_embedding, write_embedding
+from app.ranking.neighbours import nearest
+
+
+def unit_vectors(n: int, dimensions: int, seed: int) -> NDArray[np.float32]:
+    vectors = np.random.default_rng(seed).normal(size=(n, dimensions)).astype(np.float32)
+    unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit
+
+
+@given(st.integers(1, 60), st.integers(1, 8), st.integers(0, 70), st.integers(0, 2**16), st.data())
+def test_the_nearest_are_those_that_a_look_at_all_finds(n: int, dimensions: int, k: int, seed: int, data: st.DataObject) -> None:
+    vectors = unit_vectors(n, dimensions, seed)
+    vectors[n // 2] = vectors[0]  # equally near ones
+    row = data.draw(st.integers(0, n - 1))
+    among = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    found, similarity = nearest(vectors, row, k=k, among=among)
+    all_of_them = vectors @ vectors[row]
+    expected = sorted((i for i in range(n) if among[i] and i != row), key=lambda i: (-all_of_them[i], i))[:k]
+    assert len(found) == len(expected)
+    assert np.allclose(similarity, all_of_them[expected], atol=1e-5)
+    assert row not in found
+    assert among[found].all()
+
+
+def test_more_rows_than_a_block_are_all_looked_at() -> None:
+    vectors = unit_vectors(20_000, 4, 1)
+    vectors[19_999] = vectors[0]
+    assert nearest(vectors.astype(np.float16), 0, k=1)[0].tolist() == [19_999]
+
+
+def test_an_embedding_comes_back_as_it_was_stored(tmp_path: Path) -> None:
+    vectors = unit_vectors(5, 3, 0).astype(np.float16)
+    write_embedding(tmp_path, sample_ids=np.array([4, 9, 2, 7, 5]), vectors=vectors)
+    stored = read_embedding(tmp_path)
+    assert stored is not None
+    assert stored.row_of(2) == 2
+    assert stored.row_of(3) is None
+    assert np.array_equal(stored.vectors, vectors)
+
+
+def test_a_lost_or_damaged_embedding_is_none(tmp_path: Path) -> None:
+    assert read_embedding(tmp_path) is None
+    write_embedding(tmp_path, sample_ids=np.array([1, 2]), vectors=unit_vectors(2, 3, 0).astype(np.float16))
+    file = tmp_path / "embedding.npy"
+    whole = file.read_bytes()
+    for damaged in (b"", whole[:40], whole[:-3], b"not an array"):
+        file.write_bytes(damaged)
+        assert read_embedding(tmp_path) is None, damaged[:12]
+
+
+def test_short_vectors_keep_who_is_near_whom() -> None:
+    random = np.random.default_rng(0)
+    centres = random.normal(size=(6, 64)).astype(np.float32) * 3
+    features = np.repeat(centres, 50, axis=0) + random.normal(size=(300, 64)).astype(np.float32)
+    embedder = Embedder(300, 8)
+    for start in range(0, 300, 37):
+        rows = embedder.order[start : start + 37]
+        embedder.add(rows, features[rows])
+        embedder.settle()
+    assert not embedder.waiting
+    assert np.allclose(np.linalg.norm(embedder.vectors.astype(np.float32), axis=1), 1, atol=1e-2)
+    for row in range(0, 300, 25):
+        found, _ = nearest(embedder.vectors, row, k=10)
+        assert (found // 50 == row // 50).all()
+
+
+def test_features_that_are_all_the_same_have_a_place_too() -> None:
+    same = np.ones((10, 4), np.float32)
+    assert not np.isnan(Projection.of(same, dimensions=2).apply(same)).any()
