@@ -92,8 +92,13 @@ class Settings(BaseSettings):
 
     @property
     def cache_dir(self) -> Path:
-        """What can be made again: decoded images."""
+        """What can be made again: decoded images, pictures."""
         return self.data_dir / "cache"
+
+    @property
+    def pictures_dir(self) -> Path:
+        """Images at the sizes that pages show, by content; may be emptied at any time."""
+        return self.cache_dir / "pictures"
 
     def secret(self) -> bytes:
         """The key that tokens are hashed with, made on first use."""

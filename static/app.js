@@ -30,6 +30,7 @@ function show(card) {
   if (!card) return;
   card.querySelector("[name=client_id]").value = newId();
   shownAt = performance.now();
+  sharpen(card);
   document.getElementById("announce").textContent = card.dataset.said;
 }
 
@@ -335,6 +336,17 @@ function look(zoom, x, y) {
   for (const [name, value] of [["--zoom", view.zoom], ["--pan-x", view.x], ["--pan-y", view.y]]) review().style.setProperty(name, value);
   review().classList.toggle("zoomed", view.zoom > 1);
   document.getElementById("zoom").textContent = `${Math.round(100 * view.zoom)} %`;
+  if (current()) sharpen(current());
+}
+
+function sharpen(card) {  // zoomed in, the original shows more than the size that fits the page
+  const image = card.querySelector("img");
+  const url = image.dataset.original;
+  if (view.zoom === 1 || !url) return;
+  delete image.dataset.original;
+  const original = new Image();
+  original.src = url;
+  original.decode().then(() => { image.src = url; }).catch(() => {});
 }
 
 function zoom(factor, x = 0.5, y = 0.5) {  // the point (x, y) of the frame stays where it is

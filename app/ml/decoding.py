@@ -18,14 +18,15 @@ def decode_square(data: bytes, size: int) -> np.ndarray:
     """
     with Image.open(io.BytesIO(data)) as image:
         image.draft(None, (2 * size, 2 * size))  # big JPEGs decode at a fraction of their size
-        upright = ImageOps.exif_transpose(image)
-        picture = _to_rgb(upright)
+        picture = as_seen(image)
         if picture.size != (size, size):
             picture = ImageOps.fit(picture, (size, size), Image.Resampling.BILINEAR)
         return np.asarray(picture, dtype=np.uint8)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def as_seen(image: Image.Image) -> Image.Image:
+    """The image in RGB as a person sees it: upright by its EXIF orientation, transparency on white, deeper greys in 8 bits."""
+    image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         return Image.fromarray(_to_eight_bits(np.asarray(image))).convert("RGB")
     if image.has_transparency_data:

@@ -1,24 +1,22 @@
-"""Images, as they were imported."""
+"""Images, as they were imported or smaller."""
 
 import hashlib
 from functools import lru_cache
-from io import BytesIO
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 
 from app.datasets.catalog import get_sample
 from app.datasets.models import Dataset, Sample
+from app.datasets.pictures import Size, picture_of
 from app.errors import Conflict
 from app.storage import ImageSource, open_source
 from app.web.api.models import SampleOut
 from app.web.api.routing import api_router
-from app.web.deps import Db
+from app.web.deps import Config, Db
 
 router = api_router("samples")
-
-# What every browser shows; anything else is sent as PNG.
-BROWSER_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp", "BMP": "image/bmp"}
 
 
 @lru_cache(maxsize=32)
@@ -49,26 +47,25 @@ def sample_out(sample: Sample, names: list[str]) -> SampleOut:
 
 
 @router.get("/samples/{sample_id}/image", response_class=Response)
-def show_image(sample_id: int, request: Request, database: Db) -> Response:
+def show_image(
+    sample_id: int, request: Request, database: Db, settings: Config,
+    size: Annotated[Size, Query(description="`thumbnail`: the longer side at most 320 pixels, `display`: 1,600, upright.")] = "original",
+) -> Response:  # fmt: skip
     """The image. Its content never changes, so browsers may keep it."""
     with database.read() as session:
         sample = get_sample(session, sample_id=sample_id)
         source = session.get_one(Dataset, sample.dataset_id).source
-    headers = {"cache-control": "private, max-age=31536000, immutable", "etag": f'"{sample.sha256}"'}
-    if headers["etag"] in request.headers.get("if-none-match", ""):
+    etag = f'"{sample.sha256}"' if size == "original" else f'"{sample.sha256}-{size}"'
+    headers = {"cache-control": "private, max-age=31536000, immutable", "etag": etag}
+    if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
+    picture = picture_of(sample, size=size, read=lambda: _read(source, sample), cache=settings.pictures_dir)
+    return Response(picture.content, media_type=picture.media_type, headers=headers)
+
+
+def _read(source: str, sample: Sample) -> bytes:
+    """The file as it was imported. Raises Conflict when it is another one now."""
     content = shared_source(source).read(sample.path)
     if hashlib.sha256(content).hexdigest() != sample.sha256:
         raise Conflict(f"The file {sample.path} has changed since it was imported; put the old one back, or import it under a new name.")
-    if sample.format in BROWSER_TYPES:
-        return Response(content, media_type=BROWSER_TYPES[sample.format], headers=headers)
-    return Response(_as_png(content), media_type="image/png", headers=headers)
-
-
-def _as_png(content: bytes) -> bytes:
-    from PIL import Image  # most data sets never need it
-
-    with Image.open(BytesIO(content)) as image:
-        out = BytesIO()
-        image.convert("RGB").save(out, "PNG")
-    return out.getvalue()
+    return content

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 
+from app.datasets.pictures import SIDES
 from app.review.decisions import RecentDecision
 from app.review.reasons import first_reason
 from app.review.worklist import Card
@@ -34,6 +35,7 @@ class CardView:
     width: int
     height: int
     tiny: bool
+    shrunk: bool  # shown smaller than it is; zooming in fetches the original
     given: str
     predicted: str | None
     confidence: float | None
@@ -69,7 +71,8 @@ def card_view(card: Card, *, names: list[str], next_id: int | None = None) -> Ca
     )
     return CardView(
         sample_id=card.sample_id, path=card.path, split=card.split, width=card.width, height=card.height,
-        tiny=max(card.width, card.height) <= TINY, given=card.given_label, predicted=card.predicted_label, confidence=card.confidence,
+        tiny=max(card.width, card.height) <= TINY, shrunk=max(card.width, card.height) > SIDES["display"],
+        given=card.given_label, predicted=card.predicted_label, confidence=card.confidence,
         reason=first_reason(card), said=said, choices=_choices(card, names), run_id=card.run_id, client_id=str(uuid.uuid4()),
         verdict=card.verdict, label=card.label, next_id=next_id,
     )  # fmt: skip

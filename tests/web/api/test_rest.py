@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from app.db import Database
 from app.settings import Settings
 from tests.conftest import People
-from tests.factories import Made, write_images
+from tests.factories import Made, import_folder, write_images
 
 API = "/api/v1"
 Scripts = dict[str, TestClient]
@@ -259,3 +259,17 @@ def test_a_deactivated_persons_token_opens_nothing(api: Scripts, database: Datab
     with database.write() as session:
         change_user(session, name="ann", active=False)
     assert api["ann"].get(f"{API}/datasets").status_code == 401
+
+
+def test_the_sizes_of_an_image_are_told_apart_and_may_be_kept(api: Scripts, database: Database, settings: Settings, tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "large", size=700)
+    import_folder(database, folder, name="large")
+    [item, *_] = api["ann"].get(f"{API}/datasets/large/samples").json()["items"]
+    answers = {size: api["ann"].get(item["image_url"], params={"size": size}) for size in ("original", "thumbnail", "display")}
+    assert [answer.headers["content-type"] for answer in answers.values()] == ["image/png", "image/jpeg", "image/png"]
+    assert answers["original"].content == answers["display"].content
+    assert len({answer.headers["etag"] for answer in answers.values()}) == 3
+    assert all("immutable" in answer.headers["cache-control"] for answer in answers.values())
+    (folder / item["path"]).unlink()
+    assert api["ann"].get(item["image_url"], params={"size": "thumbnail"}).content == answers["thumbnail"].content  # made once
+    assert api["ann"].get(item["image_url"], params={"size": "huge"}).status_code == 422

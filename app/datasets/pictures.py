@@ -1,0 +1,95 @@
+"""Images at the sizes that pages show: made once, kept as files named by content and size. All of them may be deleted."""
+
+import io
+import os
+import secrets
+import shutil
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from app.datasets.models import Sample
+
+Size = Literal["original", "thumbnail", "display"]
+
+SIDES: dict[Size, int] = {"thumbnail": 320, "display": 1600}  # pixels, the longer side: 160 on a dense screen; the review's stage
+QUALITY: dict[Size, int] = {"thumbnail": 85, "display": 90}
+
+# What every browser shows; anything else is sent as PNG. An MPO is a JPEG with a second picture behind it.
+BROWSER_TYPES = {
+    "PNG": "image/png", "JPEG": "image/jpeg", "MPO": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp", "BMP": "image/bmp",
+}  # fmt: skip
+PLAIN_MODES = ("1", "L", "RGB")  # shown alike by browsers and by networks; deep greys, CMYK, transparency are not
+SPARE = 1024**3  # bytes of the disk that stay free, for checkpoints and the database
+_working = threading.BoundedSemaphore(min(4, os.cpu_count() or 1))  # a large image takes hundreds of megabytes while it is decoded
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An encoded image that every browser shows."""
+
+    content: bytes
+    media_type: str
+
+
+def picture_of(sample: Sample, *, size: Size, read: Callable[[], bytes], cache: Path) -> Picture:
+    """The sample's image at this size, out of the cache or made from `read()`, the file's content.
+
+    The original is the file itself, if browsers show it. Smaller sizes are as a person sees the image (upright, on white); an
+    image that is no larger than the size keeps every pixel.
+    """
+    fits = size == "original" or max(sample.width, sample.height) <= SIDES[size]
+    if sample.format in BROWSER_TYPES and (size == "original" or (fits and sample.mode in PLAIN_MODES)):
+        return Picture(read(), BROWSER_TYPES[sample.format])
+    kind = "png" if fits else "jpeg"
+    path = cache / sample.sha256[:2] / f"{sample.sha256}-{size}.{kind}"
+    try:
+        content = path.read_bytes()
+    except OSError:
+        original = read()
+        with _working:
+            content = _encoded(original, sample, None if fits else size)
+        _keep(path, content)
+    return Picture(content, f"image/{kind}")
+
+
+def _encoded(content: bytes, sample: Sample, size: Size | None) -> bytes:
+    """As a person sees it: a JPEG of this size, or a PNG of every pixel."""
+    from PIL import Image  # most requests never need it
+
+    from app.datasets.inspection import allow_pixels
+    from app.ml.decoding import as_seen
+
+    allow_pixels(sample.width * sample.height)
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as image:
+        profile = image.info.get("icc_profile") if image.mode.startswith("RGB") else None  # those of other modes describe other colours
+        if size is None:
+            as_seen(image).save(out, "PNG", icc_profile=profile)
+        else:
+            image.draft(None, _scaled(image.size, size))  # a big JPEG decodes at a fraction of its size
+            upright = as_seen(image)
+            scaled = upright.resize(_scaled(upright.size, size), Image.Resampling.LANCZOS, reducing_gap=3.0)
+            scaled.save(out, "JPEG", quality=QUALITY[size], icc_profile=profile)
+    return out.getvalue()
+
+
+def _scaled(sides: tuple[int, int], size: Size) -> tuple[int, int]:
+    scale = SIDES[size] / max(sides)
+    return max(1, round(sides[0] * scale)), max(1, round(sides[1] * scale))
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Store it whole or not at all; whoever makes it at the same time stores the same."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with suppress(OSError):  # a full or read-only disk: it is made again next time
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(path.parent).free > SPARE:
+            try:
+                partial.write_bytes(content)
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
