@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from app.datasets.completing import ImportReport, complete, has_version, split_rule
 from app.datasets.inspection import Facts, allow_pixels
 from app.datasets.layout import EXPECTED, FEWEST_CLASSES, NOT_IN_A_CLASS, Layout, arrange
+from app.datasets.lookalikes import group_samples, mark_lookalikes
 from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
 from app.datasets.naming import is_clutter, name_problem, printable
 from app.datasets.reading import Result, inspect_all
@@ -90,7 +91,10 @@ def import_images(
             added, known = _Import(database, dataset_id, on_progress, should_stop).run(
                 source, where=where, max_pixels=max_pixels, seed=seed
             )
+        with database.read() as session:
+            alike = group_samples(session, dataset_id=dataset_id)
         with database.write() as session:
+            mark_lookalikes(session, dataset_id=dataset_id, groups=alike)
             return complete(session, dataset_id=dataset_id, seed=seed, added=added, known=known)
     except BaseException:
         with database.write() as session:
@@ -115,6 +119,7 @@ class _Import:
         with self.database.write() as session:
             query = select(Sample.path, Sample.bytes).where(Sample.dataset_id == self.dataset_id)
             stored = dict(session.execute(query).all())
+            unhashed = list(session.scalars(query.with_only_columns(Sample.path).where(Sample.perceptual_hash.is_(None))))
             changed = [path for path in layout.places.keys() & stored.keys() if sizes[path] != stored[path]]
             positions = _add_classes(session, dataset_id=self.dataset_id, names=layout.classes)
             session.execute(delete(RejectedFile).where(RejectedFile.dataset_id == self.dataset_id))
@@ -135,7 +140,19 @@ class _Import:
                     session.execute(insert(Sample), rows)
                 self._reject(session, {path: why for path, why in batch if isinstance(why, str)})
             added += len(rows)
+        self._look_again(source, [path for path in unhashed if path in layout.places and path not in changed], max_pixels=max_pixels)
         return added, known
+
+    def _look_again(self, source: ImageSource, paths: list[str], *, max_pixels: int) -> None:
+        """Tell what samples look like that were imported before that was asked."""
+        if not paths:
+            return
+        for batch in self._batches(inspect_all(source, paths, max_pixels=max_pixels), done=0, total=len(paths)):
+            with self.database.write() as session:
+                for path, facts in batch:
+                    if isinstance(facts, Facts):
+                        mine = (Sample.dataset_id == self.dataset_id, Sample.path == path, Sample.sha256 == facts.sha256)
+                        session.execute(update(Sample).where(*mine).values(perceptual_hash=facts.looks))
 
     def _survey(self, source: ImageSource) -> tuple[dict[str, int], dict[str, str]]:
         """The bytes of every file that may be read, and why the others may not; both by path."""
@@ -215,4 +232,5 @@ def _row(dataset_id: int, path: str, facts: Facts, *, split: str, given_label: i
         "format": facts.format,
         "split": split,
         "given_label": given_label,
+        "perceptual_hash": facts.looks,
     }

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
+from app.datasets.lookalikes import looks
+
 # What browsers show or Pillow decodes by itself. Not EPS (runs Ghostscript), not formats recognised by hardly more than a suffix.
 FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
 
@@ -20,6 +22,7 @@ class Facts:
     height: int
     mode: str
     format: str
+    looks: str  # a perceptual hash, as in `lookalikes.py`
 
 
 class Rejected(Exception):
@@ -41,9 +44,10 @@ def inspect(content: bytes, *, max_pixels: int) -> Facts:
     if not content:
         raise Rejected("empty")
     try:
-        facts = _header(content, max_pixels)
+        width, height, mode, kind = _header(content, max_pixels)
         with _open(content) as image:
             image.load()
+            facts = Facts(hashlib.sha256(content).hexdigest(), len(content), width, height, mode, kind, looks(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Rejected(f"too large: more than {max_pixels:,} pixels") from error
     except UnidentifiedImageError as error:
@@ -57,7 +61,8 @@ def inspect(content: bytes, *, max_pixels: int) -> Facts:
     return facts
 
 
-def _header(content: bytes, max_pixels: int) -> Facts:
+def _header(content: bytes, max_pixels: int) -> tuple[int, int, str, str]:
+    """Width, height, mode and format. Raises Rejected."""
     with _open(content) as image:
         width, height = image.size
         if width * height > max_pixels:  # before anything is decoded
@@ -67,7 +72,7 @@ def _header(content: bytes, max_pixels: int) -> Facts:
             raise Rejected("animated, or several pages in one file")
         if kind == "PNG":
             image.verify()  # checksums of all chunks, which loading passes over
-    return Facts(hashlib.sha256(content).hexdigest(), len(content), width, height, mode, kind)
+    return width, height, mode, kind
 
 
 def _open(content: bytes) -> Image.Image:

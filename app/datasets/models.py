@@ -49,7 +49,7 @@ class Sample(Base):
     format: Mapped[str]  # Pillow's: PNG, JPEG, …
     split: Mapped[str]  # train, valid or test
     given_label: Mapped[int]
-    perceptual_hash: Mapped[str | None]  # of what it looks like, 16 hex digits; none: imported before there was one
+    perceptual_hash: Mapped[str | None]  # of what it looks like; empty: of one colour; none: imported before there was one
     lookalikes: Mapped[int | None]  # images that look the same have the same number, the smallest of their ids; none: it has none
 
     __table_args__ = (

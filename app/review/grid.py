@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.accounts.models import User
 from app.datasets.catalog import class_names, class_position
@@ -116,7 +116,7 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
     if which.annotator:
         wanted.append(_decided_by(which.annotator))
     if which.duplicates:
-        wanted.append(_has_another_label())
+        wanted.append(_has_another_label(dataset_id))
     if which.text:
         wanted.append(Sample.path.icontains(which.text, autoescape=True))
     return (
@@ -135,17 +135,20 @@ def _decided_by(name: str) -> ColumnElement[bool]:
     )  # fmt: skip
 
 
-def _has_another_label() -> ColumnElement[bool]:
-    twin, review = aliased(Sample), aliased(SampleReview)
-    label = case((review.sample_id.is_(None), twin.given_label), else_=review.label)
-    return exists(
-        select(twin.id)
-        .outerjoin(review, review.sample_id == twin.id)
-        .where(
-            twin.dataset_id == Sample.dataset_id, twin.id != Sample.id, label != _LABEL,
-            or_(twin.sha256 == Sample.sha256, twin.lookalikes == Sample.lookalikes),
+def _has_another_label(dataset_id: int) -> ColumnElement[bool]:
+    """Whether an image that is the same, or looks so, carries another label as it stands."""
+
+    def torn(key: InstrumentedAttribute[Any]) -> Select[Any]:
+        return (
+            select(key)
+            .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+            .where(Sample.dataset_id == dataset_id, key.is_not(None))
+            .group_by(key)
+            .having(func.count(_LABEL.distinct()) > 1)
+            .correlate(None)
         )
-    )  # fmt: skip
+
+    return and_(_LABEL.is_not(None), or_(Sample.lookalikes.in_(torn(Sample.lookalikes)), Sample.sha256.in_(torn(Sample.sha256))))
 
 
 def _tile(

@@ -1,0 +1,110 @@
+"""Images that look the same: equal in content, or so near by their perceptual hashes that a person takes them for one image.
+
+The hash is pHash (Zauner 2010) with 16 x 16 bits: which of the lowest frequencies of the small grey image are above their median.
+With the usual 8 x 8 most pairs within six bits are different drawn faces of one pose; the limits are measured (docs/decisions/0009).
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from app.datasets.models import Sample
+
+SIDE = 16  # bits a side
+FAR, COARSELY_FAR = 44, 6  # most bits that differ, of all 256 and of the 64 of the lowest frequencies
+FLAT = 8  # grey levels that the small image spans; with fewer there is nothing to recognise
+# A discrete cosine transform (type II) of rows that are twice as long, its lowest frequencies only. On 32 pixels a side this is
+# ten times faster than scipy's, which would take longer than decoding a small image.
+_COSINES = np.cos(np.pi / (4 * SIDE) * np.outer(np.arange(SIDE), 2 * np.arange(2 * SIDE) + 1)).astype(np.float32)
+_BANDS = COARSELY_FAR + 1  # of two hashes within the limit at least one band is equal
+_PAIRS = 4_000_000  # looked at at once
+
+_ROWS = select(Sample.id, Sample.sha256, Sample.perceptual_hash, Sample.lookalikes).where(Sample.dataset_id == bindparam("dataset"))
+_MARK = update(Sample.__table__).where(Sample.__table__.c.id == bindparam("sample")).values(lookalikes=bindparam("group"))  # type: ignore[arg-type]
+
+
+def looks(image: Image.Image) -> str:
+    """What an image looks like: 64 hex digits; nothing for one of a single colour, which would look like every other such."""
+    grey = np.asarray(image.convert("L").resize((2 * SIDE, 2 * SIDE), Image.Resampling.LANCZOS))
+    if int(grey.max()) - int(grey.min()) < FLAT:
+        return ""
+    lowest = (_COSINES @ grey @ _COSINES.T).ravel()
+    middle = np.sort(lowest)[len(lowest) // 2 - 1 : len(lowest) // 2 + 1]
+    return np.packbits(lowest > middle.mean()).tobytes().hex()
+
+
+def find_lookalikes(hashes: Sequence[str], sha256: Sequence[str]) -> NDArray[np.int64]:
+    """For each image the place of the first one that it looks like, directly or through others (n,); its own if there is none."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(hashes)
+    if not n:
+        return np.empty(0, np.int64)
+    pairs = [_equal(sha256), *_near(hashes)]
+    a, b = np.concatenate(pairs, axis=1)
+    _, group = connected_components(coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(n, n)), directed=False)
+    _, first = np.unique(group, return_index=True)
+    found: NDArray[np.int64] = first[group].astype(np.int64)
+    return found
+
+
+def mark_lookalikes(session: Session, *, dataset_id: int, groups: dict[int, int | None]) -> None:
+    """Store `groups`: by sample id the smallest id of those that look the same, none for one that is alone."""
+    rows = session.execute(_ROWS, {"dataset": dataset_id})
+    changed = [{"sample": row.id, "group": groups[row.id]} for row in rows if row.id in groups and groups[row.id] != row.lookalikes]
+    if changed:
+        session.connection().execute(_MARK, changed)
+
+
+def group_samples(session: Session, *, dataset_id: int) -> dict[int, int | None]:
+    """What `mark_lookalikes` stores."""
+    rows = session.execute(_ROWS.order_by(Sample.id), {"dataset": dataset_id}).all()
+    first = find_lookalikes([row.perceptual_hash or "" for row in rows], [row.sha256 for row in rows])
+    sizes = np.bincount(first, minlength=len(rows))
+    return {row.id: rows[place].id if sizes[place] > 1 else None for row, place in zip(rows, first, strict=True)}
+
+
+def _equal(keys: Sequence[str]) -> NDArray[np.int64]:
+    """Each with the first one that has the same key: (2, n)."""
+    _, first, inverse = np.unique(np.asarray(keys), return_index=True, return_inverse=True)
+    return np.stack([np.arange(len(keys)), first[inverse]]).astype(np.int64)
+
+
+def _near(hashes: Sequence[str]) -> list[NDArray[np.int64]]:
+    """Pairs whose hashes differ in few bits, each (2, pairs)."""
+    known = np.array([place for place, each in enumerate(hashes) if each], np.int64)
+    if not len(known):
+        return []
+    equal = _equal([hashes[place] for place in known])
+    pairs = [known[equal]]
+    known = known[np.unique(equal[1])]  # one of each
+    fine = np.frombuffer(bytes.fromhex("".join(hashes[place] for place in known)), np.uint8).reshape(len(known), -1)
+    bits = np.unpackbits(fine, axis=1).reshape(-1, SIDE, SIDE)
+    coarse = np.packbits(bits[:, : SIDE // 2, : SIDE // 2].reshape(len(known), -1), axis=1).view(np.uint64).ravel()
+    words = fine.view(np.uint64)
+    edges = np.linspace(0, 64, _BANDS + 1).astype(int)
+    for low, high in pairwise(edges):
+        band = (coarse >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)
+        order = np.argsort(band, kind="stable")
+        for bucket in np.split(order, np.flatnonzero(np.diff(band[order])) + 1):
+            pairs += [known[found] for found in _pairs_within(bucket, coarse, words)]
+    return pairs
+
+
+def _pairs_within(bucket: NDArray[np.int64], coarse: NDArray[np.uint64], words: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
+    found = []
+    step = max(1, _PAIRS // len(bucket))
+    for start in range(0, len(bucket) - 1, step):
+        rows = bucket[start : start + step]
+        a, b = np.nonzero(np.bitwise_count(coarse[rows, None] ^ coarse[bucket[None, start:]]) <= COARSELY_FAR)
+        left, right = rows[a], bucket[start:][b]
+        left, right = left[left != right], right[left != right]
+        near = np.bitwise_count(words[left] ^ words[right]).sum(axis=1) <= FAR
+        found.append(np.stack([left[near], right[near]]))
+    return found
