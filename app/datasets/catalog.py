@@ -81,7 +81,9 @@ def count_samples(session: Session, *, dataset_id: int) -> int:
 
 def class_names(session: Session, *, dataset_id: int) -> list[str]:
     """The classes' names by position."""
-    return remember(session, (class_names, dataset_id), lambda: list(session.scalars(_CLASS_NAMES, {"dataset_id": dataset_id})))
+    return remember(
+        session, (class_names, dataset_id), lambda: list(session.connection().scalars(_CLASS_NAMES, {"dataset_id": dataset_id}))
+    )
 
 
 def class_position(session: Session, *, dataset_id: int, name: str) -> int:

@@ -28,8 +28,8 @@ _DIALECTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.i
 
 def _record(insert: Any) -> Any:
     names = [column.name for column in Decision.__table__.columns if column.name not in ("id", "undoes_id")]
-    values = insert(Decision).values({name: bindparam(name) for name in names})
-    return values.on_conflict_do_nothing(index_elements=["user_id", "client_id"]).returning(Decision)
+    values = insert(Decision.__table__).values({name: bindparam(name) for name in names})
+    return values.on_conflict_do_nothing(index_elements=["user_id", "client_id"]).returning(Decision.id)
 
 
 # Every decision asks these, so they are built once: building takes longer than asking.
@@ -57,7 +57,7 @@ _RANK = (
     .join(Run, Run.id == Prediction.run_id)
     .where(Prediction.run_id == bindparam("run"), Prediction.sample_id == bindparam("sample"), Run.dataset_id == bindparam("dataset"))
 )
-_GIVE_BACK = delete(Claim).where(  # of everybody, unless somebody else is still to be asked
+_GIVE_BACK = delete(Claim.__table__).where(  # type: ignore[arg-type] # of everybody, unless somebody else is still to be asked
     Claim.sample_id == bindparam("sample"), or_(Claim.user_id == bindparam("user"), ~bindparam("is_open", type_=Boolean()))
 )
 _RECORD = {name: _record(insert) for name, insert in _DIALECTS.items()}
@@ -104,12 +104,12 @@ def decide(
         "run_id": shown_by, "rank": rank, "created_at": now(), "origin": origin, "blind": blind, "bulk_id": None,
         "milliseconds": None if milliseconds is None else max(0, min(milliseconds, MAX_MILLISECONDS)),
     }  # fmt: skip
-    inserted = session.scalar(_RECORD[session.get_bind().dialect.name], row)
+    inserted = session.connection().scalar(_RECORD[session.get_bind().dialect.name], row)
     if inserted is None:
         return _repeated(session, user_id, client_id, sample_id=sample_id, verdict=verdict, label=position), False
-    session.execute(_GIVE_BACK, {"sample": sample_id, "user": user_id, "is_open": verdict == "unsure"})
+    session.connection().execute(_GIVE_BACK, {"sample": sample_id, "user": user_id, "is_open": verdict == "unsure"})
     refold(session, [sample.id])
-    return inserted, True
+    return Decision(id=inserted, **row), True
 
 
 def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "") -> Decision:
@@ -175,7 +175,7 @@ def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
 def recent(session: Session, *, dataset_id: int, user_id: int, limit: int = 10) -> list[RecentDecision]:
     """One's own last decisions that stand, newest first."""
     names = class_names(session, dataset_id=dataset_id)
-    rows = session.execute(_RECENT, {"dataset": dataset_id, "user": user_id, "most": limit})
+    rows = session.connection().execute(_RECENT, {"dataset": dataset_id, "user": user_id, "most": limit})
     return [
         RecentDecision(decision_id, sample_id, path, verdict, None if label is None else names[label], names[given])
         for decision_id, sample_id, path, verdict, label, given in rows
@@ -205,7 +205,7 @@ def _shown_by(session: Session, dataset_id: int, run_id: int | None, sample_id: 
     if run_id is None:
         ranking = current_ranking(session, dataset_id=dataset_id)
         run_id = ranking.run_id if ranking else None
-    rank = session.scalar(_RANK, {"run": run_id, "sample": sample_id, "dataset": dataset_id}) if run_id is not None else None
+    rank = session.connection().scalar(_RANK, {"run": run_id, "sample": sample_id, "dataset": dataset_id}) if run_id is not None else None
     if rank is None and run_id is not None:
         get_run(session, run_id=run_id, dataset_id=dataset_id)
     return (None, None) if rank is None else (run_id, rank)

@@ -15,7 +15,9 @@ from app.ranking.rankings import publish_ranking
 from app.review.models import OpenIssue, SampleReview
 from app.training.models import Run
 
-_CLOSE = delete(OpenIssue).where(OpenIssue.sample_id.in_(bindparam("samples", expanding=True)))
+_CLOSE = delete(OpenIssue.__table__).where(  # type: ignore[arg-type]
+    OpenIssue.sample_id.in_(bindparam("samples", expanding=True))
+)
 
 
 def publish(session: Session, *, run_id: int, epochs: int) -> None:
@@ -31,7 +33,7 @@ def refresh(session: Session, *, verdicts: Mapping[int, str | None]) -> None:
     """Open or close the issues of samples, in every run's ranking, after their verdicts (by sample) have changed."""
     is_open = {sample_id: verdict in (None, "unsure") for sample_id, verdict in verdicts.items()}
     if closed := [sample_id for sample_id in verdicts if not is_open[sample_id]]:
-        session.execute(_CLOSE, {"samples": closed})
+        session.connection().execute(_CLOSE, {"samples": closed})
     if opened := [sample_id for sample_id in verdicts if is_open[sample_id]]:
         known = exists().where(OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == Prediction.sample_id)
         _fill(session, and_(Prediction.sample_id.in_(opened), ~known))

@@ -45,7 +45,7 @@ def refold(session: Session, sample_ids: Sequence[int]) -> None:
 
 def _refold(session: Session, sample_ids: Sequence[int]) -> None:
     logs: defaultdict[int, dict[int, Any]] = defaultdict(dict)
-    for row in session.execute(_LOG, {"samples": sample_ids}):
+    for row in session.connection().execute(_LOG, {"samples": sample_ids}):
         logs[row.sample_id][row.id] = row
     kept = []
     for sample_id, log in logs.items():

@@ -82,11 +82,12 @@ class PendingChanges:
 def review_progress(session: Session, *, dataset_id: int, user_id: int | None = None) -> ReviewProgress:
     """Progress of everybody; `mine` and what remains are the annotator's, if one is named."""
     ranking = current_ranking(session, dataset_id=dataset_id)
-    by_verdict = session.execute(_BY_VERDICT, {"dataset": dataset_id}).all()
-    last = session.execute(_LAST, {"dataset": dataset_id}).all()
-    remaining = session.scalar(_OPEN_ISSUES, {"run": ranking.run_id}) or 0 if ranking else 0
+    database = session.connection()
+    by_verdict = database.execute(_BY_VERDICT, {"dataset": dataset_id}).all()
+    last = database.execute(_LAST, {"dataset": dataset_id}).all()
+    remaining = database.scalar(_OPEN_ISSUES, {"run": ranking.run_id}) or 0 if ranking else 0
     if ranking and user_id is not None and any(verdict == "unsure" for verdict, *_ in by_verdict):
-        remaining -= session.scalar(_UNSURE, {"run": ranking.run_id, "dataset": dataset_id, "user": user_id}) or 0
+        remaining -= database.scalar(_UNSURE, {"run": ranking.run_id, "dataset": dataset_id, "user": user_id}) or 0
     times = [milliseconds / 1000 for _, milliseconds in last if milliseconds]
     return ReviewProgress(
         label_issues=ranking.label_issues if ranking else 0,

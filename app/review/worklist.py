@@ -111,15 +111,15 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     if ranking is None:
         return
     lock_dataset(session, dataset_id=dataset_id)
-    moment = now()
+    moment, database = now(), session.connection()
     who = {"run": ranking.run_id, "user": user_id, "moment": moment}
     if queue.is_default:
         held, free = _HELD, _FREE
     else:
         query = offered(session, dataset_id=dataset_id, queue=queue).limit(bindparam("most"))
         held, free = query.where(Sample.id.in_(_MY_CLAIMS)), query.where(~_IN_HANDS)
-    mine = list(session.scalars(held, who | {"most": count}))
-    fresh = list(session.scalars(free, who | {"most": count - len(mine)})) if len(mine) < count else []
+    mine = list(database.scalars(held, who | {"most": count}))
+    fresh = list(database.scalars(free, who | {"most": count - len(mine)})) if len(mine) < count else []
     _hold(session, dataset_id=dataset_id, user_id=user_id, sample_ids=mine + fresh, until=moment + lease)
 
 
@@ -140,7 +140,7 @@ def my_cards(
     rows = session.execute(cards, who).all()
     names = class_names(session, dataset_id=dataset_id)
     found = tuple(_card(sample, prediction, review, names, ranking.samples) for sample, prediction, review, _ in rows)
-    gone = set(known) - set(session.scalars(_MY_CLAIMS, who)) if known else set()
+    gone = set(known) - set(session.connection().scalars(_MY_CLAIMS, who)) if known else set()
     return Claimed(ranking.run_id, min((until for *_, until in rows), default=None), found, ranking.name, tuple(sorted(gone)))
 
 

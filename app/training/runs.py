@@ -154,7 +154,7 @@ def current_ranking(session: Session, *, dataset_id: int) -> CurrentRanking | No
     """The ranking that is reviewed: that of `newest_ranked`."""
 
     def ask() -> CurrentRanking | None:
-        row = session.execute(_CURRENT, {"dataset_id": dataset_id}).one_or_none()
+        row = session.connection().execute(_CURRENT, {"dataset_id": dataset_id}).one_or_none()
         return CurrentRanking(*row) if row else None
 
     return remember(session, (current_ranking, dataset_id), ask)

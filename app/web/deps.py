@@ -8,6 +8,7 @@ holder needs to go on.
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 
 from app.accounts.models import User
 from app.accounts.tokens import user_of_session, user_of_token
@@ -34,25 +35,32 @@ Db = Annotated[Database, Depends(get_database)]
 Config = Annotated[Settings, Depends(get_settings)]
 
 
-def signed_in(request: Request, database: Db, settings: Config) -> User:
+async def signed_in(request: Request, database: Db, settings: Config) -> User:
     """The person behind the request's Bearer token or session cookie. Raises NotSignedIn."""
+    # A read of SQLite waits for nobody and is over before another thread would have begun; a database elsewhere may be slow.
+    if database.is_sqlite:
+        user = _who_asks(request, database, settings)
+    else:
+        user = await run_in_threadpool(_who_asks, request, database, settings)
+    request.state.user = user
+    return user
+
+
+def _who_asks(request: Request, database: Database, settings: Settings) -> User:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     cookie = request.cookies.get(SESSION_COOKIE)
     with database.read() as session:
         if scheme.lower() == "bearer":
-            user = user_of_token(session, token=token.strip(), key=settings.secret())
-        elif cookie:
-            user = user_of_session(session, token=cookie, key=settings.secret())
-        else:
-            raise NotSignedIn("Sign in to go on, or send an API token as “Authorization: Bearer …”.")
-    request.state.user = user
-    return user
+            return user_of_token(session, token=token.strip(), key=settings.secret())
+        if cookie:
+            return user_of_session(session, token=cookie, key=settings.secret())
+        raise NotSignedIn("Sign in to go on, or send an API token as “Authorization: Bearer …”.")
 
 
 SignedIn = Annotated[User, Depends(signed_in)]
 
 
-def admin(user: SignedIn) -> User:
+async def admin(user: SignedIn) -> User:
     """The signed-in admin. Raises Forbidden for annotators."""
     if user.role != "admin":
         raise Forbidden("Only an admin can do this; ask one, or sign in as one.")

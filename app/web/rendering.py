@@ -63,7 +63,12 @@ def render(_request: Request, template: str, page: Page, *, status: int = 200, h
 def environment() -> Environment:
     """Jinja2 with undefined names as errors."""
     env = Environment(
-        loader=FileSystemLoader(bundled("templates")), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(bundled("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
     )
     env.globals["static"] = static_url
     env.filters.update(FILTERS)
