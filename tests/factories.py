@@ -51,7 +51,7 @@ def import_folder(database: Database, folder: Path, *, name: str = "faces") -> i
     """Import it; the answer is the data set's id."""
     with database.write() as session:
         dataset = create_dataset(session, name=name, source=str(folder))
-    import_images(database, dataset_id=dataset.id, max_pixels=10_000_000, on_progress=lambda *_: None, should_stop=lambda: False)
+    import_images(database, dataset_id=dataset.id, max_pixels=20_000_000, on_progress=lambda *_: None, should_stop=lambda: False)
     return dataset.id
 
 
