@@ -1,110 +1,12 @@
-"""The review in a real Chromium, by keyboard, over a slow and a broken network."""
+"""The review in a real Chromium: keys, buttons, what is shown."""
 
-import re
-import time
-from collections.abc import Iterator
-from pathlib import Path
-
-import httpx
-import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
-from sqlalchemy import insert, select
+from playwright.sync_api import Browser, Page, expect
 
 from app.db import Database
-from app.ranking.models import Prediction, StagedPrediction
-from app.review.issues import publish
-from app.review.models import Decision, SampleReview
-from app.web.deps import SESSION_COOKIE
+from tests.browser.deck import card, expect_shown, settle, states
 from tests.conftest import PASSWORD
-from tests.factories import Made, make_dataset, make_run
-from tests.servers import Server, start_server
-
-POSTS = re.compile(r"/review/(decisions|undo|claims)$")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all, with ann; each test has a data set of its own."""
-    with start_server(tmp_path_factory.mktemp("live")) as running:
-        running.command("user", "add", "ann", "--password-stdin", stdin=f"{PASSWORD}\n")
-        yield running
-
-
-@pytest.fixture(scope="module")
-def session(server: Server) -> str:
-    """Ann's log-in cookie."""
-    answer = httpx.post(f"{server.url}/login", data={"name": "ann", "password": PASSWORD})
-    assert answer.status_code == 303
-    return str(answer.cookies[SESSION_COOKIE])
-
-
-@pytest.fixture
-def live(server: Server, tmp_path: Path) -> Iterator[tuple[Database, Made]]:
-    """The server's database and a ranked data set in it."""
-    database = Database(f"sqlite:///{server.data_dir / 'toploss.db'}")
-    yield database, make_dataset(database, tmp_path / "images", name=f"faces-{tmp_path.name}")
-    database.close()
-
-
-@pytest.fixture
-def page(browser: Browser, server: Server, session: str, live: tuple[Database, Made]) -> Iterator[Page]:
-    """Ann's review with the first card shown; nothing of the page may fail in the console."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": server.url}])
-    opened = context.new_page()
-    problems: list[str] = []
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("console", lambda line: problems.append(line.text) if "Content Security Policy" in line.text else None)
-    opened.goto(f"{server.url}/d/{live[1].name}/review")
-    expect(card(opened)).to_have_count(1)
-    yield opened
-    context.close()
-    assert problems == []
-
-
-def card(page: Page):
-    return page.locator(".card:not([hidden])")
-
-
-def shown(page: Page) -> int:
-    return int(card(page).get_attribute("data-sample") or 0)
-
-
-def expect_shown(page: Page, sample_id: int) -> None:
-    expect(card(page)).to_have_attribute("data-sample", str(sample_id))
-
-
-def states(live: tuple[Database, Made]) -> dict[int, tuple[str, int | None]]:
-    database, made = live
-    with database.read() as session:
-        rows = session.scalars(select(SampleReview).where(SampleReview.dataset_id == made.dataset_id))
-        return {row.sample_id: (row.verdict, row.label) for row in rows}
-
-
-def rerank(database: Database, made: Made, *, gone: list[int]) -> None:
-    """The run's ranking turned around, as of one epoch later, without the issues of some samples."""
-    with database.write() as session:
-        columns = [column.name for column in Prediction.__table__.columns]
-        rows = [{name: getattr(row, name) for name in columns} for row in session.scalars(select(Prediction)) if row.run_id == made.run_id]
-        for row in rows:
-            row["rank"] = len(rows) + 1 - row["rank"]
-            if row["sample_id"] in gone:
-                row["predicted_label"] = row["label"]
-        session.execute(insert(StagedPrediction), rows)
-        publish(session, run_id=made.run_id, epochs=2)
-
-
-def settle(page: Page) -> None:
-    """Wait until every answer has reached the server."""
-    expect(page.locator("body")).to_have_attribute("data-unsaved", "0")
+from tests.factories import Made
+from tests.servers import Server
 
 
 def test_every_key_gives_its_answer(page: Page, live: tuple[Database, Made]) -> None:
@@ -125,34 +27,6 @@ def test_a_digit_relabels_to_its_class(page: Page, live: tuple[Database, Made]) 
     page.keyboard.press(str(place + 1))
     settle(page)
     assert states(live)[made.ranked[0]] == ("relabel", place)
-
-
-def test_the_next_image_is_there_at_once_although_the_network_is_slow(page: Page, live: tuple[Database, Made]) -> None:
-    _, made = live
-
-    def slowly(route: Route) -> None:
-        time.sleep(0.15)
-        route.continue_()
-
-    page.route(POSTS, slowly)
-    times = page.evaluate(
-        """async () => {
-            const times = [];
-            for (let i = 0; i < 4; i += 1) {
-                const start = performance.now();
-                document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "q", code: "KeyQ", bubbles: true }));
-                await document.querySelector(".card:not([hidden]) img").decode();
-                await new Promise(requestAnimationFrame);
-                times.push(performance.now() - start);
-            }
-            return times;
-        }"""
-    )
-    assert min(times) < 50, times  # the other tests' load is in the rest; waiting for the network would be in all of them
-    expect_shown(page, made.ranked[4])
-    settle(page)
-    assert set(states(live)) == set(made.ranked[:4])
-    assert page.locator(".card").count() == 6  # refilled behind
 
 
 def test_undo_goes_back_card_by_card_and_further_than_the_page(page: Page, live: tuple[Database, Made]) -> None:
@@ -194,30 +68,6 @@ def test_redo_gives_the_answers_again_in_their_order(page: Page, live: tuple[Dat
     assert states(live) == before
 
 
-def test_an_undo_whose_answer_is_lost_undoes_once(page: Page, live: tuple[Database, Made]) -> None:
-    _, made = live
-    for _ in range(4):
-        page.keyboard.press("e")
-    settle(page)
-    lost = []
-
-    def lose(route: Route) -> None:
-        if lost:
-            route.continue_()
-            return
-        lost.append(1)
-        route.fetch()  # it arrives
-        route.abort()
-
-    page.route(re.compile("/undo$"), lose)
-    page.keyboard.press("z")
-    expect_shown(page, made.ranked[3])
-    settle(page)
-    assert lost
-    assert set(states(live)) == set(made.ranked[:3])
-    expect_shown(page, made.ranked[3])
-
-
 def test_a_class_is_found_by_typing(page: Page, live: tuple[Database, Made]) -> None:
     _, made = live
     page.keyboard.press("/")
@@ -227,7 +77,7 @@ def test_a_class_is_found_by_typing(page: Page, live: tuple[Database, Made]) -> 
     expect(page.locator("#find-list").get_by_role("option")).to_have_text(["owl", "dog"])  # those that begin with it come first
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    expect(page.get_by_role("option", selected=True)).to_have_text("owl")
+    expect(page.locator("#find-list").get_by_role("option", selected=True)).to_have_text("owl")
     page.keyboard.press("Enter")
     expect_shown(page, made.ranked[1])
     settle(page)
@@ -271,85 +121,6 @@ def test_an_undone_card_is_answered_anew(page: Page, live: tuple[Database, Made]
     expect_shown(page, made.ranked[1])
     assert states(live)[made.ranked[0]][0] == "delete"
     expect(page.locator("#tray a")).to_have_count(1)
-
-
-def test_an_answer_that_meets_a_failing_network_is_tried_again_and_recorded_once(page: Page, live: tuple[Database, Made]) -> None:
-    database, made = live
-    failures = iter((True, True))
-
-    def fail_twice(route: Route) -> None:
-        if next(failures, False):
-            route.abort()
-        else:
-            route.continue_()
-
-    page.route(POSTS, fail_twice)
-    page.keyboard.press("q")
-    expect_shown(page, made.ranked[1])
-    settle(page)
-    with database.read() as session:
-        assert len(session.scalars(select(Decision).where(Decision.dataset_id == made.dataset_id)).all()) == 1
-    expect(page.locator("#messages")).to_be_empty()
-
-
-def test_answers_that_cannot_be_saved_bring_their_cards_back(page: Page, live: tuple[Database, Made]) -> None:
-    _, made = live
-    page.evaluate("PAUSES.fill(10)")
-    page.route(POSTS, lambda route: route.abort())
-    page.keyboard.press("q")
-    page.keyboard.press("e")
-    expect(page.locator("#messages")).to_contain_text("2 answers were not saved; their cards are shown again")
-    expect_shown(page, made.ranked[0])
-    page.unroute(POSTS)
-    page.keyboard.press("q")
-    expect_shown(page, made.ranked[1])
-    settle(page)
-    assert set(states(live)) == {made.ranked[0]}
-
-
-def test_a_refused_answer_brings_its_card_back_with_the_reason(page: Page, live: tuple[Database, Made]) -> None:
-    _, made = live
-    page.evaluate("document.querySelector('.card:not([hidden]) [value=keep]').value = 'burn'")
-    page.locator(".card:not([hidden]) [value=burn]").click()
-    expect(page.locator("#messages")).to_contain_text("is no verdict")
-    expect_shown(page, made.ranked[0])
-
-
-def test_an_ended_session_keeps_the_answers_until_one_signs_in_again(page: Page, live: tuple[Database, Made]) -> None:
-    _, made = live
-    cookies = page.context.cookies()
-    page.context.clear_cookies()
-    page.keyboard.press("q")
-    page.keyboard.press("w")
-    expect(page.locator("#messages")).to_contain_text("signed out")
-    page.context.add_cookies(cookies)
-    page.locator("#messages button").click()
-    settle(page)
-    assert set(states(live)) == set(made.ranked[:2])
-
-
-def test_a_new_ranking_swaps_in_between_cards_and_says_so(page: Page, live: tuple[Database, Made]) -> None:
-    database, made = live
-    run_id = make_run(database, made.dataset_id, made.version_id, wrong=10, seed=1)
-    page.keyboard.press("q")
-    expect(page.locator("#messages")).to_contain_text(f"A new ranking has arrived; the cards after this one come from run {run_id}")
-    expect_shown(page, made.ranked[1])
-
-
-def test_a_better_ranking_of_the_same_run_replaces_the_cards_that_wait(page: Page, live: tuple[Database, Made]) -> None:
-    database, made = live
-    held = page.locator(".card").evaluate_all("cards => cards.map((card) => Number(card.dataset.sample))")
-    assert held == list(made.ranked[:6])
-    rerank(database, made, gone=held[2:4])
-    page.keyboard.press("q")
-    expect(page.locator("#messages")).to_contain_text("A better ranking has arrived")
-    expect_shown(page, held[1])  # the card that I look at stays
-    page.keyboard.press("q")
-    settle(page)
-    waiting = page.locator(".card").evaluate_all("cards => cards.map((card) => Number(card.dataset.sample))")
-    assert not set(held[2:4]) & set(waiting)
-    assert held[4] in waiting
-    expect(card(page).locator(".reason")).to_contain_text("Rank 15 of 24")  # what was rank 10
 
 
 def test_space_skips_and_the_card_comes_again_at_the_end(page: Page, live: tuple[Database, Made]) -> None:

@@ -1,0 +1,75 @@
+"""No page keeps anybody out, as far as axe-core finds it: WCAG 2.2 A and AA, light and dark, at a desk and on a phone."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext
+from sqlalchemy import update
+
+from app.datasets.models import Sample
+from app.db import Database
+from app.web.deps import SESSION_COOKIE
+from tests.conftest import PASSWORD
+from tests.factories import Made, make_dataset, make_run
+from tests.servers import Server, start_server
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+PAGES = (
+    "/", "/people", "/jobs", "/account", "/d/faces", "/d/faces/review", "/d/faces/review?order=random", "/d/faces/grid",
+    "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}",
+    "/d/faces/compare", "/d/faces/export", "/d/faces/none",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Made, str]]:
+    """A server with a reviewed data set, and an admin's log-in cookie."""
+    folder = tmp_path_factory.mktemp("accessible")
+    with start_server(folder / "data") as server:
+        server.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
+        database = Database(f"sqlite:///{server.data_dir / 'toploss.db'}")
+        made = make_dataset(database, folder / "images")
+        make_run(database, made.dataset_id, made.version_id, wrong=8, parent_id=made.run_id)
+        with database.write() as session:
+            session.execute(update(Sample).where(Sample.id.in_(made.ranked[:12])).values(lookalikes=1))
+        database.close()
+        answer = httpx.post(f"{server.url}/login", data={"name": "ada", "password": PASSWORD})
+        with httpx.Client(base_url=server.url, cookies=answer.cookies, headers={"sec-fetch-site": "same-origin"}) as client:
+            for verdict in ("keep", "relabel:owl", "delete"):
+                form = {"sample": made.ranked[0], "answer": verdict, "client_id": verdict, "alone": "true"}
+                assert client.post("/d/faces/review/decisions", data=form).status_code == 303
+            marks = {"samples": made.ranked[3:6], "answer": "delete", "client_id": "many"}
+            assert client.post("/d/faces/grid/verdicts", data=marks).status_code == 303
+        yield server, made, str(answer.cookies[SESSION_COOKIE])
+
+
+@pytest.fixture(params=[(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")], ids=lambda each: f"{each[0]}-{each[1]}")
+def context(request: pytest.FixtureRequest, browser: Browser, admin: tuple[Server, Made, str]) -> Iterator[BrowserContext]:
+    width, scheme = request.param
+    opened = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce")
+    opened.add_cookies([{"name": SESSION_COOKIE, "value": admin[2], "url": admin[0].url}])
+    yield opened
+    opened.close()
+
+
+def test_axe_finds_nothing_on_any_page(context: BrowserContext, admin: tuple[Server, Made, str]) -> None:
+    server, made, _ = admin
+    page = context.new_page()
+    found = []
+    for address in PAGES:
+        page.goto(server.url + address.format(sample=made.ranked[0], run=made.run_id))
+        if re.search(r"/review", address):
+            page.locator(".card:not([hidden])").wait_for()
+        violations = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+        found += [(address, each["id"], each["help"], each["nodes"][0]["html"][:200]) for each in violations]
+    assert found == []
+
+
+def test_axe_finds_nothing_on_the_way_in(browser: Browser, admin: tuple[Server, Made, str]) -> None:
+    page = browser.new_page(bypass_csp=True)
+    page.goto(admin[0].url + "/login")
+    assert Axe().run(page, options={"runOnly": RULES}).response["violations"] == []
+    page.close()

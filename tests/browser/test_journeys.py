@@ -1,0 +1,154 @@
+"""Whole sessions: a hundred cards by keyboard, two annotators at once, a server that is killed, the grid, the reasons."""
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import func, select
+
+from app.db import Database
+from app.review.models import Decision
+from app.web.deps import SESSION_COOKIE
+from tests.browser.deck import card, settle, shown, states
+from tests.conftest import PASSWORD
+from tests.factories import Made, make_dataset
+from tests.servers import Server, start_server
+
+
+@pytest.fixture
+def large(server: Server, tmp_path: Path) -> Iterator[tuple[Database, Made]]:
+    """A data set with more than a hundred label issues."""
+    database = Database(f"sqlite:///{server.data_dir / 'toploss.db'}")
+    yield database, make_dataset(database, tmp_path / "images", name=f"large-{tmp_path.name}", per_class=45, wrong=130)
+    database.close()
+
+
+def sign_in(browser: Browser, server: Server, name: str) -> Page:
+    answer = httpx.post(f"{server.url}/login", data={"name": name, "password": PASSWORD})
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.add_cookies([{"name": SESSION_COOKIE, "value": str(answer.cookies[SESSION_COOKIE]), "url": server.url}])
+    return context.new_page()
+
+
+def decided(database: Database, made: Made) -> int:
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(Decision).where(Decision.dataset_id == made.dataset_id)) or 0
+
+
+def test_a_hundred_cards_by_keyboard_alone(browser: Browser, server: Server, large: tuple[Database, Made]) -> None:
+    _, made = large
+    page = sign_in(browser, server, "ann")
+    page.goto(f"{server.url}/d/{made.name}/review")
+    expect(card(page)).to_have_count(1)
+    seen = []
+    for i in range(100):
+        seen.append(shown(page))
+        page.keyboard.press("qwe1"[i % 4])
+        page.wait_for_function("id => document.querySelector('.card:not([hidden])')?.dataset.sample !== id", arg=str(seen[-1]))
+    settle(page)
+    assert seen == list(made.ranked[:100])
+    found = states(large)
+    assert set(found) == set(seen)
+    assert [found[sample][0] for sample in seen[:3]] == ["keep", "relabel", "delete"]
+    page.context.close()
+
+
+def test_two_annotators_at_once_never_see_the_same_card(browser: Browser, server: Server, large: tuple[Database, Made]) -> None:
+    database, made = large
+    server.command("user", "add", f"bob{made.dataset_id}", "--password-stdin", stdin=f"{PASSWORD}\n")
+    pages = [sign_in(browser, server, name) for name in ("ann", f"bob{made.dataset_id}")]
+    for page in pages:
+        page.goto(f"{server.url}/d/{made.name}/review")
+        expect(card(page)).to_have_count(1)
+    seen: list[list[int]] = [[], []]
+    for _ in range(15):
+        for page, mine in zip(pages, seen, strict=True):
+            mine.append(shown(page))
+            page.keyboard.press("e")
+            page.wait_for_function("id => document.querySelector('.card:not([hidden])')?.dataset.sample !== id", arg=str(mine[-1]))
+    for page in pages:
+        settle(page)
+        page.context.close()
+    assert not set(seen[0]) & set(seen[1])
+    assert len(states(large)) == decided(database, made) == 30
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_server_that_stops_in_mid_session_loses_nothing(browser: Browser, chromium: str, tmp_path: Path, how: signal.Signals) -> None:
+    data_dir = tmp_path / "data"
+    with start_server(data_dir) as server:
+        server.command("user", "add", "ann", "--password-stdin", stdin=f"{PASSWORD}\n")
+        database = Database(f"sqlite:///{data_dir / 'toploss.db'}")
+        made = make_dataset(database, tmp_path / "images", per_class=9, wrong=24)
+        page = sign_in(browser, server, "ann")
+        page.goto(f"{server.url}/d/faces/review")
+        expect(card(page)).to_have_count(1)
+        for _ in range(3):
+            page.keyboard.press("q")
+        settle(page)
+        server.stop(how)
+        for _ in range(3):
+            page.keyboard.press("e")  # while nobody listens
+    port = server.url.rsplit(":", 1)[1]
+    with start_server(data_dir, TOPLOSS_PORT=port):
+        expect(page.locator("body")).to_have_attribute("data-unsaved", "0", timeout=30_000)
+        page.context.close()
+    assert states((database, made)) == {
+        **{sample: ("keep", state[1]) for sample, state in states((database, made)).items() if sample in made.ranked[:3]},
+        **dict.fromkeys(made.ranked[3:6], ("delete", None)),
+    }
+    assert decided(database, made) == 6
+    database.close()
+
+
+def test_the_reasons_are_asked_for_by_a_key_and_stay_out_of_the_way(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/why") else None)
+    expect(card(page).locator(".why")).to_have_count(0)
+    page.keyboard.press("y")
+    expect(card(page).locator(".why")).to_contain_text("The network that says so never learnt from this image.")
+    assert asked == [asked[0]]
+    page.keyboard.press("q")
+    expect(card(page).locator(".why")).to_have_count(0)
+    settle(page)
+    assert states(live) == {made.ranked[0]: ("keep", states(live)[made.ranked[0]][1])}
+
+
+def test_the_grid_by_keyboard(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.keyboard.press("g")
+    page.wait_for_url(re.compile("/grid$"))
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator("#count")).to_have_text("2 marked")
+    page.keyboard.press("3")
+    expect(page.locator(".past")).to_contain_text("2 relabelled to owl")
+    assert set(states(live)) == set(made.ranked[:2])
+    page.keyboard.press("z")
+    expect(page.locator(".past")).to_contain_text("undone")
+    assert states(live) == {}
+    page.keyboard.press("q")
+    expect(page.locator("#count")).to_have_text("Mark some first")
+    page.keyboard.press("Control+a")
+    expect(page.locator("#count")).to_have_text("All 24 that match")
+    page.keyboard.press("e")
+    expect(page.locator(".past")).to_contain_text("24 deleted")
+    assert len(states(live)) == 24
+
+
+def test_a_range_is_marked_with_shift_and_a_filter_is_the_address(page: Page, live: tuple[Database, Made]) -> None:
+    page.keyboard.press("g")
+    page.select_option("[name=state]", "issues")
+    page.wait_for_url(re.compile(r"/grid\?state=issues$"))
+    expect(page.locator("h1")).to_have_text("10 samples")
+    page.locator(".tile label").nth(1).click()
+    page.locator(".tile label").nth(4).click(modifiers=["Shift"])
+    expect(page.locator("#count")).to_have_text("4 marked")
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("24 samples")

@@ -1,0 +1,143 @@
+"""Answers on their way: a slow, a broken and a closed connection, and rankings that arrive meanwhile."""
+
+import re
+import time
+
+from playwright.sync_api import Page, Route, expect
+from sqlalchemy import select
+
+from app.db import Database
+from app.review.models import Decision
+from tests.browser.deck import POSTS, card, expect_shown, rerank, settle, states
+from tests.factories import Made, make_run
+
+
+def test_the_next_image_is_there_at_once_although_the_network_is_slow(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+
+    def slowly(route: Route) -> None:
+        time.sleep(0.15)
+        route.continue_()
+
+    page.route(POSTS, slowly)
+    times = page.evaluate(
+        """async () => {
+            const times = [];
+            for (let i = 0; i < 4; i += 1) {
+                const start = performance.now();
+                document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "q", code: "KeyQ", bubbles: true }));
+                await document.querySelector(".card:not([hidden]) img").decode();
+                await new Promise(requestAnimationFrame);
+                times.push(performance.now() - start);
+            }
+            return times;
+        }"""
+    )
+    assert min(times) < 50, times  # the other tests' load is in the rest; waiting for the network would be in all of them
+    expect_shown(page, made.ranked[4])
+    settle(page)
+    assert set(states(live)) == set(made.ranked[:4])
+    assert page.locator(".card").count() == 6  # refilled behind
+
+
+def test_an_undo_whose_answer_is_lost_undoes_once(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    for _ in range(4):
+        page.keyboard.press("e")
+    settle(page)
+    lost = []
+
+    def lose(route: Route) -> None:
+        if lost:
+            route.continue_()
+            return
+        lost.append(1)
+        route.fetch()  # it arrives
+        route.abort()
+
+    page.route(re.compile("/undo$"), lose)
+    page.keyboard.press("z")
+    expect_shown(page, made.ranked[3])
+    settle(page)
+    assert lost
+    assert set(states(live)) == set(made.ranked[:3])
+    expect_shown(page, made.ranked[3])
+
+
+def test_an_answer_that_meets_a_failing_network_is_tried_again_and_recorded_once(page: Page, live: tuple[Database, Made]) -> None:
+    database, made = live
+    failures = iter((True, True))
+
+    def fail_twice(route: Route) -> None:
+        if next(failures, False):
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(POSTS, fail_twice)
+    page.keyboard.press("q")
+    expect_shown(page, made.ranked[1])
+    settle(page)
+    with database.read() as session:
+        assert len(session.scalars(select(Decision).where(Decision.dataset_id == made.dataset_id)).all()) == 1
+    expect(page.locator("#messages")).to_be_empty()
+
+
+def test_answers_that_cannot_be_saved_bring_their_cards_back(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.evaluate("PAUSES.fill(10)")
+    page.route(POSTS, lambda route: route.abort())
+    page.keyboard.press("q")
+    page.keyboard.press("e")
+    expect(page.locator("#messages")).to_contain_text("2 answers were not saved; their cards are shown again")
+    expect_shown(page, made.ranked[0])
+    page.unroute(POSTS)
+    page.keyboard.press("q")
+    expect_shown(page, made.ranked[1])
+    settle(page)
+    assert set(states(live)) == {made.ranked[0]}
+
+
+def test_a_refused_answer_brings_its_card_back_with_the_reason(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.evaluate("document.querySelector('.card:not([hidden]) [value=keep]').value = 'burn'")
+    page.locator(".card:not([hidden]) [value=burn]").click()
+    expect(page.locator("#messages")).to_contain_text("is no verdict")
+    expect_shown(page, made.ranked[0])
+
+
+def test_an_ended_session_keeps_the_answers_until_one_signs_in_again(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    page.keyboard.press("q")
+    page.keyboard.press("w")
+    expect(page.locator("#messages")).to_contain_text("signed out")
+    page.context.add_cookies(cookies)
+    page.locator("#messages button").click()
+    settle(page)
+    assert set(states(live)) == set(made.ranked[:2])
+
+
+def test_a_new_ranking_swaps_in_between_cards_and_says_so(page: Page, live: tuple[Database, Made]) -> None:
+    database, made = live
+    run_id = make_run(database, made.dataset_id, made.version_id, wrong=10, seed=1)
+    page.keyboard.press("q")
+    expect(page.locator("#messages")).to_contain_text(f"A new ranking has arrived; the cards after this one come from run {run_id}")
+    expect_shown(page, made.ranked[1])
+
+
+def test_a_better_ranking_of_the_same_run_replaces_the_cards_that_wait(page: Page, live: tuple[Database, Made]) -> None:
+    database, made = live
+    held = page.locator(".card").evaluate_all("cards => cards.map((card) => Number(card.dataset.sample))")
+    assert held == list(made.ranked[:6])
+    rerank(database, made, gone=held[2:4])
+    page.keyboard.press("q")
+    expect(page.locator("#messages")).to_contain_text("A better ranking has arrived")
+    expect_shown(page, held[1])  # the card that I look at stays
+    page.keyboard.press("q")
+    settle(page)
+    waiting = page.locator(".card").evaluate_all("cards => cards.map((card) => Number(card.dataset.sample))")
+    assert not set(held[2:4]) & set(waiting)
+    assert held[4] in waiting
+    expect(card(page).locator(".reason")).to_contain_text("Rank 15 of 24")  # what was rank 10
