@@ -1,10 +1,31 @@
 """From a sample's decisions to its state. Pure functions."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 VERDICTS = ("keep", "relabel", "delete", "unsure")
+CHANGES = ("relabel", "delete")
 UNDO = "undo"
+WHICH = ("unsure", "changes", "share", "all")
+WHO = ("anyone", "admins")
+MOST_ANNOTATORS = 5
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How many annotators look at a sample that is looked at again, which ones those are, and who gives the further looks.
+
+    With one annotator the last answer counts, whoever gave it, and an `unsure` waits for somebody else.
+    """
+
+    annotators: int = 1  # 1 to 5
+    which: str = "unsure"  # unsure, changes (and unsure), share (of all, and unsure), all
+    share: float = 0.1  # 0…1, for `share`
+    who: str = "anyone"  # anyone, admins
+
+
+ONE_LOOK = Policy()
 
 
 @dataclass(frozen=True)
@@ -17,6 +38,8 @@ class Entry:
     undoes: int | None = None
     sample: int | None = None
     in_bulk: bool = False  # one of many given at once
+    user: int = 0
+    adjudicates: bool = False  # an admin's last word
 
     @property
     def answer(self) -> tuple[int | None, str, int | None]:
@@ -28,11 +51,13 @@ class Entry:
 class Standing:
     """The state of a sample with at least one decision that stands."""
 
-    decision: int  # the id of the one that counts
+    decision: int  # the id of the one that counts; of the last one while the sample waits
     verdict: str
     label: int | None  # the cleaned label; none: deleted
-    reviews: int  # how many decisions stand
+    reviews: int  # how many annotators have a decision that stands
     in_bulk: bool = False  # nobody looked at it alone
+    waits: str = ""  # for: second (opinion), adjudication; nothing: it is settled
+    status: str = "single"  # agreed: most of two answers or more are this one; adjudicated
 
 
 def redoable(entries: Iterable[Entry]) -> list[Entry]:
@@ -55,16 +80,61 @@ def redoable(entries: Iterable[Entry]) -> list[Entry]:
     return pile
 
 
-def fold(entries: Iterable[Entry], *, given_label: int) -> Standing | None:
-    """The last decision that was not undone; none when there is no such decision, so that the given label holds.
+def is_drawn(sha256: str, *, share: float) -> bool:
+    """Whether a sample is in the random share that is looked at again: by its content, so that it is always the same ones."""
+    return int(sha256[16:24], 16) < share * 2**32  # a part of the digest that neither folds nor audits go by
 
-    A look at this one sample outweighs every verdict that was given for many at once.
+
+def fold(entries: Iterable[Entry], *, given_label: int, policy: Policy = ONE_LOOK, drawn: bool = False) -> Standing | None:
+    """What the decisions that were not undone add up to; none when there is none, so that the given label holds.
+
+    An adjudication is the last word. A look at this one sample outweighs every verdict that was given for many at once. Of
+    each annotator the last answer counts. Where the policy asks for more looks, an answer holds once enough annotators have
+    answered and more than half of them said the same; until then the sample is `unsure` and keeps its given label.
     """
     log = sorted(entries, key=lambda entry: entry.id)
     undone = {entry.undoes for entry in log if entry.verdict == UNDO}
     standing = [entry for entry in log if entry.verdict != UNDO and entry.id not in undone]
     if not standing:
         return None
-    last = ([entry for entry in standing if not entry.in_bulk] or standing)[-1]
-    label = {"relabel": last.label, "delete": None}.get(last.verdict, given_label)
-    return Standing(last.id, last.verdict, label, len(standing), last.in_bulk)
+    looks = [entry for entry in standing if not entry.in_bulk]
+    answers = list({entry.user: entry for entry in looks}.values()) or standing[-1:]  # many verdicts in bulk are one look
+    last_words = [entry for entry in standing if entry.adjudicates]
+    last, same = (last_words or looks or standing)[-1], _majority(answers)
+    waits, counts = "", last
+    if last_words:
+        pass
+    elif policy.annotators > 1 and _asks_again(policy, answers, drawn=drawn):
+        enough = len(answers) >= policy.annotators
+        waits = "" if enough and same else "adjudication" if enough else "second"
+        counts = last if waits else same[-1]
+    elif last.verdict == "unsure":
+        waits = "second"
+    agreed = len(same) > 1 and _said(same[-1]) == _said(counts)
+    return Standing(
+        decision=counts.id,
+        verdict="unsure" if waits else counts.verdict,
+        label=given_label if waits else {"relabel": counts.label, "delete": None}.get(counts.verdict, given_label),
+        reviews=len({entry.user for entry in standing}),
+        in_bulk=counts.in_bulk,
+        waits=waits,
+        status="adjudicated" if last_words else "agreed" if agreed and not waits else "single",
+    )
+
+
+def _asks_again(policy: Policy, answers: list[Entry], *, drawn: bool) -> bool:
+    verdicts = {entry.verdict for entry in answers}
+    of_interest = {"all": True, "changes": bool(verdicts & set(CHANGES)), "share": drawn}
+    return "unsure" in verdicts or of_interest.get(policy.which, False)
+
+
+def _majority(answers: list[Entry]) -> list[Entry]:
+    """The equal answers of more than half of the annotators, by id; none are, or they are unsure: empty."""
+    said, count = Counter(map(_said, answers)).most_common(1)[0]
+    if said[0] == "unsure" or 2 * count <= len(answers):
+        return []
+    return sorted((entry for entry in answers if _said(entry) == said), key=lambda entry: entry.id)
+
+
+def _said(entry: Entry) -> tuple[str, int | None]:
+    return entry.verdict, entry.label

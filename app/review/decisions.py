@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, and_, bindparam, delete, exists, or_, select
+from sqlalchemy import and_, bindparam, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
@@ -13,7 +13,8 @@ from app.datasets.models import Sample
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
 from app.review.consensus import UNDO, VERDICTS, Entry, redoable
-from app.review.models import Claim, Decision
+from app.review.models import Claim, Decision, SampleReview
+from app.review.policy import seen_blind
 from app.review.standing import refold
 from app.schema import now
 from app.training.models import Run
@@ -39,7 +40,7 @@ _BY_ME = and_(  # one by one: what was said of many at once is taken back at onc
 )
 _STANDING = select(Decision).where(Decision.verdict != UNDO, ~exists().where(_undoing.undoes_id == Decision.id))
 _RECENT = (
-    _STANDING.with_only_columns(Decision.id, Sample.id, Sample.path, Decision.verdict, Decision.label, Sample.given_label)
+    _STANDING.with_only_columns(Decision.id, Sample.id, Sample.path, Decision.verdict, Decision.label, Sample.given_label, Decision.blind)
     .join(Sample, Sample.id == Decision.sample_id)
     .where(_BY_ME)
     .order_by(Decision.id.desc())
@@ -57,8 +58,18 @@ _RANK = (
     .join(Run, Run.id == Prediction.run_id)
     .where(Prediction.run_id == bindparam("run"), Prediction.sample_id == bindparam("sample"), Run.dataset_id == bindparam("dataset"))
 )
-_GIVE_BACK = delete(Claim.__table__).where(  # type: ignore[arg-type] # of everybody, unless somebody else is still to be asked
-    Claim.sample_id == bindparam("sample"), or_(Claim.user_id == bindparam("user"), ~bindparam("is_open", type_=Boolean()))
+_GIVE_BACK = delete(Claim.__table__).where(  # type: ignore[arg-type]
+    Claim.sample_id == bindparam("sample"), Claim.user_id == bindparam("user")
+)
+_SECOND_LOOK = select(SampleReview.sample_id).where(  # shown blind, as the server gave it out
+    SampleReview.sample_id == bindparam("sample"),
+    seen_blind(SampleReview.sample_id),
+    or_(
+        exists().where(
+            Claim.sample_id == SampleReview.sample_id, Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment")
+        ),
+        exists().where(Decision.sample_id == SampleReview.sample_id, Decision.user_id == bindparam("user"), Decision.blind),
+    ),
 )
 _RECORD = {name: _record(insert) for name, insert in _DIALECTS.items()}
 
@@ -73,6 +84,7 @@ class RecentDecision:
     verdict: str
     label: str | None
     given_label: str
+    blind: bool
 
 
 def decide(
@@ -87,17 +99,25 @@ def decide(
     run_id: int | None = None,
     milliseconds: int | None = None,
     origin: str = "deck",
-    blind: bool = False,
+    blind: bool | None = None,
 ) -> tuple[Decision, bool]:
     """Append a decision; the flag tells whether it is new. The same client id again is the same decision.
+
+    Whether it was given blind is found out, if it is not said: it was where the annotator holds the card of a sample that
+    waits for a second opinion and has never answered it with everything in view.
 
     Raises NotFound for a sample elsewhere, Invalid for a verdict or label that makes no sense, Conflict when the client
     id was used for something else.
     """
     sample = _lock_sample(session, sample_id=sample_id, dataset_id=dataset_id)
+    said_by_name = verdict == "relabel"
     verdict, position = _checked(session, sample, verdict=verdict, label=label)
     if not 0 < len(client_id) <= MAX_CLIENT_ID:
         raise Invalid(f"A client id has 1 to {MAX_CLIENT_ID} characters; a random UUID is a good one.")
+    if blind is None:
+        blind = session.scalar(_SECOND_LOOK, {"sample": sample_id, "user": user_id, "moment": now()}) is not None
+        if blind and verdict == "keep" and not said_by_name:
+            raise Invalid("Name the class that you see; the given label, which “keep” would mean, is not shown in a second look.")
     shown_by, rank = _shown_by(session, dataset_id, run_id, sample_id)
     row = {
         "dataset_id": dataset_id, "sample_id": sample_id, "user_id": user_id, "verdict": verdict, "label": position, "client_id": client_id,
@@ -107,7 +127,7 @@ def decide(
     inserted = session.connection().scalar(_RECORD[session.get_bind().dialect.name], row)
     if inserted is None:
         return _repeated(session, user_id, client_id, sample_id=sample_id, verdict=verdict, label=position), False
-    session.connection().execute(_GIVE_BACK, {"sample": sample_id, "user": user_id, "is_open": verdict == "unsure"})
+    session.connection().execute(_GIVE_BACK, {"sample": sample_id, "user": user_id})
     refold(session, [sample.id])
     return Decision(id=inserted, **row), True
 
@@ -177,8 +197,8 @@ def recent(session: Session, *, dataset_id: int, user_id: int, limit: int = 10) 
     names = class_names(session, dataset_id=dataset_id)
     rows = session.connection().execute(_RECENT, {"dataset": dataset_id, "user": user_id, "most": limit})
     return [
-        RecentDecision(decision_id, sample_id, path, verdict, None if label is None else names[label], names[given])
-        for decision_id, sample_id, path, verdict, label, given in rows
+        RecentDecision(decision_id, sample_id, path, verdict, None if label is None else names[label], names[given], blind)
+        for decision_id, sample_id, path, verdict, label, given, blind in rows
     ]
 
 

@@ -1,12 +1,12 @@
 """Which label issues are open, kept beside the rankings: asked after every decision, it must not cost a look at all samples.
 
-An issue of a run is open as long as its sample has no verdict, or one of `unsure`. `OpenIssue` holds just these rows; a
-ranking fills it when it is published, a decision changes it for its sample.
+An issue of a run is open as long as no decision on its sample stands. `OpenIssue` holds just these rows; a ranking fills it
+when it is published, a decision changes it for its sample.
 """
 
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, insert, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import Dataset
@@ -31,10 +31,9 @@ def publish(session: Session, *, run_id: int, epochs: int) -> None:
 
 def refresh(session: Session, *, verdicts: Mapping[int, str | None]) -> None:
     """Open or close the issues of samples, in every run's ranking, after their verdicts (by sample) have changed."""
-    is_open = {sample_id: verdict in (None, "unsure") for sample_id, verdict in verdicts.items()}
-    if closed := [sample_id for sample_id in verdicts if not is_open[sample_id]]:
+    if closed := [sample_id for sample_id, verdict in verdicts.items() if verdict]:
         session.connection().execute(_CLOSE, {"samples": closed})
-    if opened := [sample_id for sample_id in verdicts if is_open[sample_id]]:
+    if opened := [sample_id for sample_id, verdict in verdicts.items() if not verdict]:
         known = exists().where(OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == Prediction.sample_id)
         _fill(session, and_(Prediction.sample_id.in_(opened), ~known))
 
@@ -46,7 +45,7 @@ def _fill(session: Session, which: ColumnElement[bool]) -> None:
         .where(
             which,
             Prediction.predicted_label != Prediction.label,
-            or_(SampleReview.verdict.is_(None), SampleReview.verdict == "unsure"),
+            SampleReview.sample_id.is_(None),
         )
     )
     session.execute(insert(OpenIssue).from_select(["run_id", "sample_id", "rank"], issues))

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, bindparam, exists
-from sqlalchemy.orm import InstrumentedAttribute, Mapped, aliased, mapped_column
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
 
 from app.schema import Base, now
 
@@ -58,24 +58,15 @@ class BulkAction(Base):
 
 
 class ReviewPolicy(Base):
-    """Who looks a second time, and at what; a data set without a row asks one annotator, and another one after `unsure`."""
+    """Who looks a second time, and at what (`consensus.Policy`); a data set without a row asks one annotator."""
 
     __tablename__ = "review_policy"
 
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True)
-    annotators: Mapped[int] = mapped_column(default=2)  # 1 to 5: how many look at a sample that is looked at again
-    which: Mapped[str] = mapped_column(default="unsure")  # unsure, changes (and unsure), share (of all, and unsure), all
-    share: Mapped[float] = mapped_column(default=0.1)  # 0…1, for `share`
-    who: Mapped[str] = mapped_column(default="anyone")  # who gives second opinions: anyone, admins
-
-
-def was_unsure(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Whether the annotator `user` (a bound parameter) has an `unsure` on a sample that stands: it waits for somebody else."""
-    undoing = aliased(Decision)
-    return exists().where(
-        Decision.sample_id == sample_id, Decision.user_id == bindparam("user"), Decision.verdict == "unsure",
-        ~exists().where(undoing.undoes_id == Decision.id),
-    )  # fmt: skip
+    annotators: Mapped[int]  # 1 to 5
+    which: Mapped[str]  # unsure, changes, share, all
+    share: Mapped[float]
+    who: Mapped[str]  # anyone, admins
 
 
 class SampleReview(Base):
@@ -88,8 +79,8 @@ class SampleReview(Base):
     verdict: Mapped[str]
     label: Mapped[int | None]  # the cleaned label; none: deleted
     decision_id: Mapped[int] = mapped_column(ForeignKey("decision.id"))
-    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))  # whose decision stands
-    reviews: Mapped[int]  # standing decisions
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))  # whose decision counts; who gave the last one while it waits
+    reviews: Mapped[int]  # annotators with a decision that stands
     decided_at: Mapped[datetime]
     waits: Mapped[str] = mapped_column(default="", server_default="")  # for: second (opinion), adjudication; nothing: it is settled
     in_bulk: Mapped[bool] = mapped_column(default=False, server_default="0")  # nobody looked at it alone
@@ -102,7 +93,7 @@ class SampleReview(Base):
 
 
 class OpenIssue(Base):
-    """A label issue of a run that waits for a verdict, or for a second one after `unsure`."""
+    """A label issue of a run that nobody has decided on."""
 
     __tablename__ = "open_issue"
 

@@ -1,7 +1,7 @@
 """What the worklist offers when somebody asks for more than its default: any filter of the grid, in any order.
 
 In random order everything that nobody has decided is offered, not only label issues: an audit, from which follows how many
-errors remain. In every other order it is the open label issues, or with the state `unreviewed` all that nobody has decided.
+errors remain. In every other order it is the label issues that nobody has decided, or with the state `unreviewed` everything.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.models import Sample
 from app.review.grid import ORDERS, STATES, Filter, Order, matching
-from app.review.models import was_unsure
+from app.review.models import SampleReview
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Queue:
 
 
 def offered(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple[Any, ...]]:
-    """The query of the samples that a queue offers to the annotator `user` (a bound parameter), in its order. Raises Invalid."""
+    """The query of the samples that a queue offers, in its order. Raises Invalid."""
     everything = queue.is_audit or queue.which.state == "unreviewed"
     return (
         matching(session, dataset_id, queue.which)
-        .where(STATES["unreviewed" if everything else "open"], ~was_unsure(Sample.id))
+        .where(SampleReview.sample_id.is_(None), *(() if everything else (STATES["issues"],)))
         .order_by(*ORDERS[queue.order], Sample.id)
     )

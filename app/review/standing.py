@@ -1,4 +1,4 @@
-"""The state that decisions add up to, kept up to date: `SampleReview` and what is still open."""
+"""The state that decisions add up to, kept up to date: `SampleReview`, what is still open, and whose cards are still theirs."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,10 +8,12 @@ from sqlalchemy import BindParameter, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.datasets.models import Sample
-from app.review.consensus import Entry, fold
+from app.datasets.models import Dataset, Sample
+from app.errors import Invalid
+from app.review.consensus import MOST_ANNOTATORS, WHICH, WHO, Entry, Policy, Standing, fold, is_drawn
 from app.review.issues import refresh
-from app.review.models import Decision, SampleReview
+from app.review.models import Claim, Decision, ReviewPolicy, SampleReview
+from app.review.policy import get_policy
 
 _MOST = 5_000  # samples a statement
 
@@ -20,12 +22,14 @@ _SAMPLES: BindParameter[int] = bindparam("samples", expanding=True)
 _LOG = (
     select(
         Decision.id, Decision.sample_id, Decision.verdict, Decision.label, Decision.undoes_id, Decision.user_id, Decision.created_at,
-        Decision.bulk_id, Sample.dataset_id, Sample.given_label,
+        Decision.bulk_id, Decision.origin, Sample.dataset_id, Sample.given_label, Sample.sha256,
     )
     .join(Sample, Sample.id == Decision.sample_id)
     .where(Decision.sample_id.in_(_SAMPLES))
 )  # fmt: skip
 _FORGET = delete(SampleReview).where(SampleReview.sample_id.in_(_SAMPLES))
+_WAITED = select(SampleReview.sample_id).where(SampleReview.sample_id.in_(_SAMPLES), SampleReview.waits > "")
+_LET_GO = delete(Claim).where(Claim.sample_id.in_(_SAMPLES))
 
 
 def _keep(insert: Any) -> Any:
@@ -43,25 +47,58 @@ def refold(session: Session, sample_ids: Sequence[int]) -> None:
         _refold(session, sample_ids[start : start + _MOST])
 
 
-def _refold(session: Session, sample_ids: Sequence[int]) -> None:
+def states(session: Session, sample_ids: Sequence[int]) -> dict[int, tuple[Standing, Any]]:
+    """What the decisions on these samples add up to, each with the row of the one that counts; nothing for the others."""
     logs: defaultdict[int, dict[int, Any]] = defaultdict(dict)
     for row in session.connection().execute(_LOG, {"samples": sample_ids}):
         logs[row.sample_id][row.id] = row
-    kept = []
+    found = {}
     for sample_id, log in logs.items():
-        given_label = next(iter(log.values())).given_label
-        entries = [Entry(row.id, row.verdict, row.label, row.undoes_id, in_bulk=row.bulk_id is not None) for row in log.values()]
-        state = fold(entries, given_label=given_label)
+        sample = next(iter(log.values()))
+        policy = get_policy(session, dataset_id=sample.dataset_id)
+        state = fold(map(entry_of, log.values()), given_label=sample.given_label, policy=policy,
+                     drawn=is_drawn(sample.sha256, share=policy.share))  # fmt: skip
         if state is not None:
-            decision = log[state.decision]
-            kept.append({
-                "sample_id": sample_id, "dataset_id": decision.dataset_id, "verdict": state.verdict, "label": state.label,
-                "decision_id": decision.id, "user_id": decision.user_id, "reviews": state.reviews, "decided_at": decision.created_at,
-                "waits": "", "in_bulk": state.in_bulk,
-            })  # fmt: skip
+            found[sample_id] = state, log[state.decision]
+    return found
+
+
+def entry_of(row: Any) -> Entry:
+    """A decision, or a row of its columns, as the fold takes it."""
+    return Entry(row.id, row.verdict, row.label, row.undoes_id, row.sample_id, in_bulk=row.bulk_id is not None, user=row.user_id,
+                 adjudicates=row.origin == "adjudication")  # fmt: skip
+
+
+def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> None:
+    """Ask for second opinions like this from now on, and fold what was decided so far anew. Raises Invalid."""
+    if not 1 <= policy.annotators <= MOST_ANNOTATORS:
+        raise Invalid(f"1 to {MOST_ANNOTATORS} annotators can look at one image.")
+    if policy.which not in WHICH or policy.who not in WHO:
+        raise Invalid(f"Choose which of {', '.join(WHICH)}, and who of {', '.join(WHO)}.")
+    if not 0 <= policy.share <= 1:
+        raise Invalid("The share is a number from 0 (no image) to 1 (every image).")
+    # A decision refers to its data set, so this waits for those under way: none may be folded by the policy before.
+    session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
+    session.merge(ReviewPolicy(dataset_id=dataset_id, annotators=policy.annotators, which=policy.which, share=policy.share, who=policy.who))
+    session.flush()
+    refold(session, list(session.scalars(select(SampleReview.sample_id).where(SampleReview.dataset_id == dataset_id))))
+
+
+def _refold(session: Session, sample_ids: Sequence[int]) -> None:
+    waited = set(session.scalars(_WAITED, {"samples": sample_ids}))
+    found = states(session, sample_ids)
+    kept = [{
+        "sample_id": sample_id, "dataset_id": decision.dataset_id, "verdict": state.verdict, "label": state.label,
+        "decision_id": decision.id, "user_id": decision.user_id, "reviews": state.reviews, "decided_at": decision.created_at,
+        "waits": state.waits, "in_bulk": state.in_bulk,
+    } for sample_id, (state, decision) in found.items()]  # fmt: skip
     verdicts = {row["sample_id"]: row["verdict"] for row in kept}
     if kept:
         session.connection().execute(_KEEP[session.get_bind().dialect.name], kept)
     if forgotten := [sample_id for sample_id in sample_ids if sample_id not in verdicts]:
         session.execute(_FORGET, {"samples": forgotten})
     refresh(session, verdicts={sample_id: verdicts.get(sample_id) for sample_id in sample_ids})
+    # A card is shown with the model's opinion or blind. When that changes, or nobody is to be asked, no one holds it any more.
+    waits = {sample_id for sample_id, (state, _) in found.items() if state.waits}
+    if changed := (found.keys() - waits) | (waited ^ waits):
+        session.execute(_LET_GO, {"samples": list(changed)})

@@ -4,15 +4,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from statistics import median
 
-from sqlalchemy import and_, bindparam, case, exists, func, select
+from sqlalchemy import and_, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
-from app.review.models import Decision, OpenIssue, SampleReview, was_unsure
+from app.review.consensus import CHANGES
+from app.review.models import Decision, OpenIssue, SampleReview
+from app.review.policy import WAITS_FOR_ME, get_policy, may_look_again
 from app.training.runs import current_ranking
 
-CHANGES = ("relabel", "delete")
 WINDOW = 50  # decisions that the hit rate and the pace look back on
 
 
@@ -21,19 +22,16 @@ _STATE = SampleReview.dataset_id == bindparam("dataset")
 _HOW = (SampleReview.verdict, SampleReview.user_id, SampleReview.in_bulk)
 _BY_VERDICT = select(*_HOW, func.count()).where(_STATE).group_by(*_HOW)
 _LAST = (
-    select(SampleReview.verdict, Decision.milliseconds)
+    select(Decision.verdict, Decision.milliseconds)
+    .select_from(SampleReview)
     .join(Decision, Decision.id == SampleReview.decision_id)
     .where(_STATE, ~SampleReview.in_bulk)
     .order_by(SampleReview.decision_id.desc())
     .limit(WINDOW)
 )
 _OPEN_ISSUES = select(func.count()).select_from(OpenIssue).where(OpenIssue.run_id == bindparam("run"))
-_UNSURE = (  # of one annotator: they wait for somebody else
-    select(func.count())
-    .select_from(SampleReview)
-    .where(_STATE, SampleReview.verdict == "unsure", was_unsure(SampleReview.sample_id))
-    .where(exists().where(OpenIssue.sample_id == SampleReview.sample_id, OpenIssue.run_id == bindparam("run")))
-)
+_WAITING = select(func.count()).select_from(SampleReview).where(_STATE, SampleReview.waits > "")
+_SECOND_LOOKS = _WAITING.where(WAITS_FOR_ME)
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,8 @@ class ReviewProgress:
     """Counts of samples, except where said otherwise."""
 
     label_issues: int  # flagged by the current ranking
-    remaining: int  # flagged and still open
+    remaining: int  # flagged and not decided, and the second looks
+    second_looks: int  # samples that wait for another opinion, of the annotator if one is named
     reviewed: int  # with a standing decision
     in_bulk: int  # of these, by one verdict for many at once only
     found: int  # relabelled or deleted
@@ -86,12 +85,13 @@ def review_progress(session: Session, *, dataset_id: int, user_id: int | None = 
     by_verdict = database.execute(_BY_VERDICT, {"dataset": dataset_id}).all()
     last = database.execute(_LAST, {"dataset": dataset_id}).all()
     remaining = database.scalar(_OPEN_ISSUES, {"run": ranking.run_id}) or 0 if ranking else 0
-    if ranking and user_id is not None and any(verdict == "unsure" for verdict, *_ in by_verdict):
-        remaining -= database.scalar(_UNSURE, {"run": ranking.run_id, "dataset": dataset_id, "user": user_id}) or 0
+    any_waits = any(verdict == "unsure" for verdict, *_ in by_verdict)
+    second_looks = _second_looks(session, dataset_id, user_id) if any_waits else 0
     times = [milliseconds / 1000 for _, milliseconds in last if milliseconds]
     return ReviewProgress(
         label_issues=ranking.label_issues if ranking else 0,
-        remaining=remaining,
+        remaining=remaining + second_looks,
+        second_looks=second_looks,
         reviewed=sum(n for *_, n in by_verdict),
         found=sum(n for verdict, *_, n in by_verdict if verdict in CHANGES),
         in_bulk=sum(n for *_, in_bulk, n in by_verdict if in_bulk),
@@ -158,3 +158,12 @@ def _differing(session: Session, dataset_id: int, version_id: int) -> int:
         .where(Sample.dataset_id == dataset_id, current != frozen)
     )
     return session.scalar(query) or 0
+
+
+def _second_looks(session: Session, dataset_id: int, user_id: int | None) -> int:
+    if user_id is None:
+        return session.scalar(_WAITING, {"dataset": dataset_id}) or 0
+    policy = get_policy(session, dataset_id=dataset_id)
+    if not may_look_again(session, policy, user_id=user_id):
+        return 0
+    return session.scalar(_SECOND_LOOKS, {"dataset": dataset_id, "user": user_id, "annotators": policy.annotators}) or 0

@@ -1,16 +1,18 @@
 """The worklist: label issues still to look at, handed out so that no two annotators hold the same card.
 
 A label issue is a sample whose predicted label differs from the label it was ranked with; the worklist is in the order of
-the current ranking (the newest finished run's), without what was decided. An `unsure` is offered to the other annotators.
-A queue (`queues.py`) offers something else.
+the current ranking (the newest finished run's), without what was decided. Half of what is handed out are samples that wait for
+a second opinion, as long as there are any: neither they nor new cards are left for the end. A queue (`queues.py`) offers
+something else.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, exists, or_, select
+from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,7 +20,8 @@ from app.datasets.catalog import class_names, get_sample, lock_dataset
 from app.datasets.models import Sample
 from app.errors import Invalid
 from app.ranking.models import Prediction
-from app.review.models import Claim, OpenIssue, SampleReview, was_unsure
+from app.review.models import Claim, OpenIssue, SampleReview
+from app.review.policy import WAITS_FOR_ME, get_policy, may_look_again, seen_blind
 from app.review.queues import Queue, offered
 from app.schema import UtcDateTime, now
 from app.training.runs import current_ranking
@@ -30,14 +33,23 @@ DEFAULT = Queue()
 # Asked with every decision, so they are built once: building takes longer than asking.
 _MINE = and_(Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment"))
 _TAKEN = exists().where(Claim.sample_id == OpenIssue.sample_id, Claim.lease_until > bindparam("moment"))
-_ISSUES = select(OpenIssue.sample_id).where(OpenIssue.run_id == bindparam("run"), ~was_unsure(OpenIssue.sample_id)).limit(bindparam("most"))
+_ISSUES = select(OpenIssue.sample_id).where(OpenIssue.run_id == bindparam("run")).limit(bindparam("most"))
 # The sum keeps the planner from walking through all issues by rank in search of a few claims.
 _HELD = _ISSUES.where(OpenIssue.sample_id.in_(select(Claim.sample_id).where(_MINE))).order_by(OpenIssue.rank + 0)
 _FREE = _ISSUES.where(~_TAKEN).order_by(OpenIssue.rank)
+_WAITING = (
+    select(SampleReview.sample_id)
+    .where(SampleReview.dataset_id == bindparam("dataset"), WAITS_FOR_ME)
+    .order_by(SampleReview.decision_id)  # the longest first
+    .limit(bindparam("most"))
+)
+_HELD_AGAIN = _WAITING.where(SampleReview.sample_id.in_(select(Claim.sample_id).where(_MINE)))
+_FREE_AGAIN = _WAITING.where(~exists().where(Claim.sample_id == SampleReview.sample_id, Claim.lease_until > bindparam("moment")))
 _MY_CLAIMS = select(Claim.sample_id).where(_MINE)
 _IN_HANDS = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
+_BLIND = func.coalesce(seen_blind(Sample.id), False)
 _MY_CARDS = (
-    select(Sample, Prediction, SampleReview, Claim.lease_until)
+    select(Sample, Prediction, SampleReview, _BLIND, Claim.lease_until)
     .join(Claim, Claim.sample_id == Sample.id)
     .join(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
     .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
@@ -46,6 +58,16 @@ _MY_CARDS = (
     .order_by(Prediction.rank)
     .limit(bindparam("most"))
 )
+_MY_SECOND_LOOKS = (
+    select(Sample, Prediction, SampleReview, _BLIND, Claim.lease_until)
+    .join(Claim, Claim.sample_id == Sample.id)
+    .join(SampleReview, SampleReview.sample_id == Sample.id)
+    .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
+    .where(Claim.dataset_id == bindparam("dataset"), _MINE, WAITS_FOR_ME, Sample.id.not_in(bindparam("known", expanding=True)))
+    .order_by(SampleReview.decision_id)
+    .limit(bindparam("most"))
+)
+_IS_BLIND = select(SampleReview.sample_id).where(SampleReview.sample_id == bindparam("sample"), seen_blind(SampleReview.sample_id))
 
 
 def _hold_statement(insert: Any) -> Any:
@@ -84,6 +106,7 @@ class Card:
     probabilities: tuple[tuple[str, float], ...]  # by class position
     verdict: str | None  # as it stands
     label: str | None  # the cleaned label as it stands; none: deleted
+    blind: bool = False  # a second look: nothing but the image may be shown
 
 
 @dataclass(frozen=True)
@@ -113,14 +136,15 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     lock_dataset(session, dataset_id=dataset_id)
     moment, database = now(), session.connection()
     who = {"run": ranking.run_id, "user": user_id, "moment": moment}
-    if queue.is_default:
-        held, free = _HELD, _FREE
-    else:
+    if not queue.is_default:
         query = offered(session, dataset_id=dataset_id, queue=queue).limit(bindparam("most"))
-        held, free = query.where(Sample.id.in_(_MY_CLAIMS)), query.where(~_IN_HANDS)
-    mine = list(database.scalars(held, who | {"most": count}))
-    fresh = list(database.scalars(free, who | {"most": count - len(mine)})) if len(mine) < count else []
-    _hold(session, dataset_id=dataset_id, user_id=user_id, sample_ids=mine + fresh, until=moment + lease)
+        chosen = _up_to(database, count, query.where(Sample.id.in_(_MY_CLAIMS)), query.where(~_IN_HANDS), who)
+    else:
+        again = _second_looks(session, dataset_id, who, most=count)
+        chosen = again[: max(1, count // 2)]
+        chosen += _up_to(database, count - len(chosen), _HELD, _FREE, who)
+        chosen += again[max(1, count // 2) :][: count - len(chosen)]
+    _hold(session, dataset_id=dataset_id, user_id=user_id, sample_ids=chosen, until=moment + lease)
 
 
 def my_cards(
@@ -136,21 +160,28 @@ def my_cards(
         return Claimed(None, None, ())
     known = known if known_by in ("", ranking.name) else ()
     who = {"run": ranking.run_id, "dataset": dataset_id, "user": user_id, "moment": now(), "known": list(known), "most": limit}
-    cards = _MY_CARDS if queue.is_default else _cards_of(offered(session, dataset_id=dataset_id, queue=queue))
-    rows = session.execute(cards, who).all()
+    if queue.is_default:
+        rows = list(session.execute(_MY_CARDS, who))
+        policy = get_policy(session, dataset_id=dataset_id)
+        if may_look_again(session, policy, user_id=user_id):
+            again = session.execute(_MY_SECOND_LOOKS, who | {"annotators": policy.annotators}).all()
+            rows = [row for pair in zip_longest(again, rows) for row in pair if row is not None][:limit]
+    else:
+        rows = list(session.execute(_cards_of(offered(session, dataset_id=dataset_id, queue=queue)), who))
     names = class_names(session, dataset_id=dataset_id)
-    found = tuple(_card(sample, prediction, review, names, ranking.samples) for sample, prediction, review, _ in rows)
+    found = tuple(_card(sample, prediction, review, names, ranking.samples, blind=blind) for sample, prediction, review, blind, _ in rows)
     gone = set(known) - set(session.connection().scalars(_MY_CLAIMS, who)) if known else set()
     return Claimed(ranking.run_id, min((until for *_, until in rows), default=None), found, ranking.name, tuple(sorted(gone)))
 
 
-def get_card(session: Session, *, dataset_id: int, sample_id: int) -> Card:
-    """Any sample as a card, held or not. Raises NotFound."""
+def get_card(session: Session, *, dataset_id: int, sample_id: int, blind_for: int | None = None) -> Card:
+    """Any sample as a card, held or not; blind, if it is a second look of the annotator `blind_for`. Raises NotFound."""
     sample = get_sample(session, sample_id=sample_id, dataset_id=dataset_id)
     ranking = current_ranking(session, dataset_id=dataset_id)
     prediction = session.get(Prediction, (ranking.run_id, sample_id)) if ranking else None
     names = class_names(session, dataset_id=dataset_id)
-    return _card(sample, prediction, session.get(SampleReview, sample_id), names, ranking.samples if ranking else 0)
+    blind = blind_for is not None and session.scalar(_IS_BLIND, {"sample": sample_id, "user": blind_for}) is not None
+    return _card(sample, prediction, session.get(SampleReview, sample_id), names, ranking.samples if ranking else 0, blind=blind)
 
 
 def hold(session: Session, *, dataset_id: int, user_id: int, sample_id: int, lease: timedelta) -> None:
@@ -165,10 +196,27 @@ def release(session: Session, *, dataset_id: int | None, user_id: int) -> None:
     session.execute(query if dataset_id is None else query.where(Claim.dataset_id == dataset_id))
 
 
+def _second_looks(session: Session, dataset_id: int, who: dict[str, Any], *, most: int) -> list[int]:
+    """Samples that wait for the annotator's opinion: those already held, then free ones."""
+    policy = get_policy(session, dataset_id=dataset_id)
+    if not may_look_again(session, policy, user_id=who["user"]):
+        return []
+    asked = who | {"dataset": dataset_id, "annotators": policy.annotators}
+    return _up_to(session.connection(), most, _HELD_AGAIN, _FREE_AGAIN, asked)
+
+
+def _up_to(
+    database: Connection, most: int, held: Select[*tuple[Any, ...]], free: Select[*tuple[Any, ...]], who: dict[str, Any]
+) -> list[int]:
+    """The ids of `held`, and of `free` so far as these are fewer than `most`."""
+    mine = list(database.scalars(held, who | {"most": most}))
+    return mine + list(database.scalars(free, who | {"most": most - len(mine)})) if len(mine) < most else mine
+
+
 def _cards_of(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """The same columns as `_MY_CARDS`, of a queue."""
     return (
-        query.with_only_columns(Sample, Prediction, SampleReview, Claim.lease_until)
+        query.with_only_columns(Sample, Prediction, SampleReview, _BLIND, Claim.lease_until)
         .join(Claim, and_(Claim.sample_id == Sample.id, _MINE))
         .where(Sample.id.not_in(bindparam("known", expanding=True)))
         .limit(bindparam("most"))
@@ -182,7 +230,9 @@ def _hold(session: Session, *, dataset_id: int, user_id: int, sample_ids: list[i
     session.connection().execute(_HOLD[session.get_bind().dialect.name], rows)
 
 
-def _card(sample: Sample, prediction: Prediction | None, review: SampleReview | None, names: list[str], samples: int) -> Card:
+def _card(
+    sample: Sample, prediction: Prediction | None, review: SampleReview | None, names: list[str], samples: int, *, blind: bool = False
+) -> Card:
     return Card(
         sample_id=sample.id,
         path=sample.path,
@@ -203,4 +253,5 @@ def _card(sample: Sample, prediction: Prediction | None, review: SampleReview | 
         probabilities=tuple((name, float(p)) for name, p in zip(names, prediction.probabilities, strict=False)) if prediction else (),
         verdict=review.verdict if review else None,
         label=names[review.label] if review and review.label is not None else None,
+        blind=bool(blind),
     )

@@ -19,7 +19,8 @@ from tests.servers import Server, start_server
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAGES = (
     "/", "/people", "/jobs", "/account", "/d/faces", "/d/faces/review", "/d/faces/review?order=random", "/d/faces/grid",
-    "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}",
+    "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/settings", "/d/faces/adjudication",
+    "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}",
     "/d/faces/compare", "/d/faces/export", "/d/faces/none",
 )  # fmt: skip
 
@@ -41,6 +42,8 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ma
             for verdict in ("keep", "relabel:owl", "delete"):
                 form = {"sample": made.ranked[0], "answer": verdict, "client_id": verdict, "alone": "true"}
                 assert client.post("/d/faces/review/decisions", data=form).status_code == 303
+            policy = {"annotators": "2", "which": "changes", "share": "10", "who": "anyone"}
+            assert client.post("/d/faces/settings", data=policy).status_code == 303
             marks = {"samples": made.ranked[3:6], "answer": "delete", "client_id": "many"}
             assert client.post("/d/faces/grid/verdicts", data=marks).status_code == 303
         yield server, made, str(answer.cookies[SESSION_COOKIE])

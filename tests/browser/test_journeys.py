@@ -122,7 +122,8 @@ def test_the_reasons_are_asked_for_by_a_key_and_stay_out_of_the_way(page: Page, 
 def test_the_grid_by_keyboard(page: Page, live: tuple[Database, Made]) -> None:
     _, made = live
     page.keyboard.press("g")
-    page.wait_for_url(re.compile("/grid$"))
+    expect(page).to_have_url(re.compile("/grid$"))
+    page.wait_for_load_state()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Space")
     page.keyboard.press("Shift+ArrowRight")
@@ -144,11 +145,44 @@ def test_the_grid_by_keyboard(page: Page, live: tuple[Database, Made]) -> None:
 
 def test_a_range_is_marked_with_shift_and_a_filter_is_the_address(page: Page, live: tuple[Database, Made]) -> None:
     page.keyboard.press("g")
+    expect(page).to_have_url(re.compile("/grid$"))
+    page.wait_for_load_state()
     page.select_option("[name=state]", "issues")
-    page.wait_for_url(re.compile(r"/grid\?state=issues$"))
+    expect(page).to_have_url(re.compile(r"/grid\?state=issues$"))
     expect(page.locator("h1")).to_have_text("10 samples")
     page.locator(".tile label").nth(1).click()
     page.locator(".tile label").nth(4).click(modifiers=["Shift"])
     expect(page.locator("#count")).to_have_text("4 marked")
     page.go_back()
     expect(page.locator("h1")).to_have_text("24 samples")
+
+
+def test_a_blind_second_look_and_the_last_word(browser: Browser, server: Server, large: tuple[Database, Made]) -> None:
+    _, made = large
+    ada, bob = f"ada{made.dataset_id}", f"cleo{made.dataset_id}"
+    server.command("user", "add", ada, "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
+    server.command("user", "add", bob, "--password-stdin", stdin=f"{PASSWORD}\n")
+    admin, first, second = (sign_in(browser, server, name) for name in (ada, "ann", bob))
+    admin.goto(f"{server.url}/d/{made.name}/settings")
+    admin.select_option("[name=which]", "changes")
+    admin.fill("[name=annotators]", "2")
+    admin.click("main .primary")
+    first.goto(f"{server.url}/d/{made.name}/review")
+    expect(card(first)).to_have_count(1)
+    first.keyboard.press("3")
+    settle(first)
+    second.goto(f"{server.url}/d/{made.name}/review")
+    expect(card(second)).to_contain_text("A second look")
+    assert shown(second) == made.ranked[0]
+    for key in ("q", "w", "y"):  # there is nothing to keep, to accept or to ask
+        second.keyboard.press(key)
+    assert shown(second) == made.ranked[0]
+    second.keyboard.press("2")
+    settle(second)
+    admin.goto(f"{server.url}/d/{made.name}/adjudication")
+    expect(admin.locator(".answers")).to_contain_text("owl")
+    admin.get_by_role("button", name="dog", exact=True).click()
+    expect(admin.locator("h2")).to_have_text("Nobody disagrees")
+    assert states(large)[made.ranked[0]] == ("relabel", 1)
+    for page in (admin, first, second):
+        page.context.close()

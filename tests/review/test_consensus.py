@@ -32,7 +32,7 @@ def test_undoing_everything_leaves_the_given_label(log: list[Entry]) -> None:
 
 
 @given(logs(), st.sampled_from(VERDICTS), st.integers(1, 5))
-def test_the_last_decision_wins(log: list[Entry], verdict: str, label: int) -> None:
+def test_without_second_opinions_the_last_decision_wins(log: list[Entry], verdict: str, label: int) -> None:
     last = Entry(100, verdict, label if verdict == "relabel" else None)
     state = fold([*log, last], given_label=GIVEN)
     assert state is not None

@@ -10,9 +10,11 @@ from app.datasets.models import Sample
 from app.db import Database
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
-from app.review.consensus import Entry, fold
+from app.review.consensus import Policy, fold, is_drawn
 from app.review.decisions import decide, history, recent, redo_last, standing_decisions, undo, undo_last
 from app.review.models import Decision, OpenIssue, SampleReview
+from app.review.policy import get_policy
+from app.review.standing import entry_of, set_policy
 from tests.conftest import People
 from tests.factories import Made
 
@@ -213,12 +215,15 @@ def test_eight_people_at_once_lose_no_decision_and_the_state_is_the_fold(databas
 def assert_column_is_fold(database: Database, made: Made) -> None:
     with database.read() as session:
         for sample in session.scalars(select(Sample).where(Sample.dataset_id == made.dataset_id)):
-            log = [Entry(d.id, d.verdict, d.label, d.undoes_id) for d in history(session, sample_id=sample.id)]
-            expected = fold(log, given_label=sample.given_label)
+            policy = get_policy(session, dataset_id=made.dataset_id)
+            log = [entry_of(decision) for decision in history(session, sample_id=sample.id)]
+            drawn = is_drawn(sample.sha256, share=policy.share)
+            expected = fold(log, given_label=sample.given_label, policy=policy, drawn=drawn)
             column = session.get(SampleReview, sample.id)
-            found = None if column is None else (column.decision_id, column.verdict, column.label, column.reviews)
-            assert found == (None if expected is None else (expected.decision, expected.verdict, expected.label, expected.reviews))
-        waits = exists().where(SampleReview.sample_id == Prediction.sample_id, SampleReview.verdict != "unsure")
+            names = ("verdict", "label", "reviews", "waits", "in_bulk")
+            found = None if column is None else (column.decision_id, *(getattr(column, name) for name in names))
+            assert found == (None if expected is None else (expected.decision, *(getattr(expected, name) for name in names)))
+        waits = exists().where(SampleReview.sample_id == Prediction.sample_id)
         issues = select(Prediction.run_id, Prediction.rank, Prediction.sample_id).where(
             Prediction.predicted_label != Prediction.label, ~waits
         )
@@ -230,12 +235,20 @@ steps = st.lists(
 )
 
 
-@given(steps)
+policies = st.builds(
+    Policy, st.integers(1, 3), st.sampled_from(["unsure", "changes", "share", "all"]), st.sampled_from([0.0, 0.5, 1.0]), st.just("anyone")
+)
+
+
+@given(steps, policies)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_people_do_the_column_is_the_fold_and_what_is_open_is_the_rest(
-    database: Database, made: Made, people: People, steps: list
+    database: Database, made: Made, people: People, steps: list, policy: Policy
 ) -> None:
-    for index, first, action in steps:
+    for number, (index, first, action) in enumerate(steps):
+        if number == len(steps) // 2:  # what came before is looked at anew
+            with database.write() as session:
+                set_policy(session, dataset_id=made.dataset_id, policy=policy)
         user = people.annotator.id if first else people.other.id
         if action == "undo":
             with database.write() as session:

@@ -8,8 +8,15 @@ from app.web.api.samples import image_url
 
 def card_out(card: Card) -> CardOut:
     """A card of the worklist."""
+    if card.blind:
+        return CardOut(
+            sample=card.sample_id, blind=True, path=None, split=None, given_label=None, label=None, verdict=None, predicted_label=None,
+            self_confidence=None, confidence=None, margin=None, loss=None, rank=None, probabilities={}, width=card.width,
+            height=card.height, image_url=image_url(card.sample_id),
+        )  # fmt: skip
     return CardOut(
         sample=card.sample_id,
+        blind=False,
         path=card.path,
         split=card.split,
         given_label=card.given_label,
@@ -32,6 +39,7 @@ def ranked_out(sample: RankedSample, names: list[str]) -> CardOut:
     """A sample of a ranking; its label is the one it was ranked with."""
     return CardOut(
         sample=sample.sample_id,
+        blind=False,
         path=sample.path,
         split=sample.split,
         given_label=names[sample.given_label],

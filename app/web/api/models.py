@@ -160,12 +160,13 @@ class RunAccepted(Answer):
 
 
 class CardOut(Answer):
-    """A sample in the worklist or the ranking, with all that the model says of it."""
+    """A sample in the worklist or the ranking, with all that the model says of it; of a second look only the image."""
 
     sample: int
-    path: str
-    split: str
-    given_label: str
+    blind: bool
+    path: str | None
+    split: str | None
+    given_label: str | None
     label: str | None
     verdict: str | None
     predicted_label: str | None

@@ -36,6 +36,7 @@ class CardView:
     height: int
     tiny: bool
     shrunk: bool  # shown smaller than it is; zooming in fetches the original
+    blind: bool  # a second look: only the image and the classes; what would tell more is left empty
     given: str
     predicted: str | None
     confidence: float | None
@@ -66,15 +67,27 @@ def card_views(cards: tuple[Card, ...], *, names: list[str]) -> tuple[CardView, 
 
 def card_view(card: Card, *, names: list[str], next_id: int | None = None) -> CardView:
     """One card for the page, with a client id of its own."""
+    if card.blind:
+        return _blind_view(card, names, next_id)
     said = f"Given label {card.given_label}." + (
         f" The model says {card.predicted_label}, {percent(card.confidence, 0)}." if card.predicted_label else ""
     )
     return CardView(
         sample_id=card.sample_id, path=card.path, split=card.split, width=card.width, height=card.height,
-        tiny=max(card.width, card.height) <= TINY, shrunk=max(card.width, card.height) > SIDES["display"],
+        tiny=max(card.width, card.height) <= TINY, shrunk=max(card.width, card.height) > SIDES["display"], blind=False,
         given=card.given_label, predicted=card.predicted_label, confidence=card.confidence,
         reason=first_reason(card), said=said, choices=_choices(card, names), run_id=card.run_id, client_id=str(uuid.uuid4()),
         verdict=card.verdict, label=card.label, next_id=next_id,
+    )  # fmt: skip
+
+
+def _blind_view(card: Card, names: list[str], next_id: int | None) -> CardView:
+    choices = tuple(Choice(name, *_key(place), None, is_given=False, is_predicted=False) for place, name in enumerate(names))
+    return CardView(
+        sample_id=card.sample_id, path="", split="", width=card.width, height=card.height, tiny=max(card.width, card.height) <= TINY,
+        shrunk=max(card.width, card.height) > SIDES["display"], blind=True, given="", predicted=None, confidence=None, reason="",
+        said="A second look: which class is it?", choices=choices, run_id=None, client_id=str(uuid.uuid4()), verdict=None, label=None,
+        next_id=next_id,
     )  # fmt: skip
 
 
@@ -96,7 +109,10 @@ def _key(place: int) -> tuple[str, str]:
 
 
 def recent_view(decision: RecentDecision) -> RecentView:
-    """A decision for the strip of the last ten."""
+    """A decision for the strip of the last ten; of a blind one nothing is said but the answer."""
+    if decision.blind:
+        label = decision.given_label if decision.verdict == "keep" else decision.label
+        return RecentView(decision.sample_id, "A second look", verdict_words("relabel" if label else decision.verdict, label))
     return RecentView(decision.sample_id, decision.path, verdict_words(decision.verdict, decision.label))
 
 

@@ -181,7 +181,10 @@ def _answer(
                                     queue=queue.queue)  # fmt: skip
         cards = claimed.cards
         if front is not None:
-            cards = (worklist.get_card(session, dataset_id=dataset.id, sample_id=front), *(c for c in cards if c.sample_id != front))
+            cards = (
+                worklist.get_card(session, dataset_id=dataset.id, sample_id=front, blind_for=user.id),
+                *(c for c in cards if c.sample_id != front),
+            )
         page = ReviewPage(
             **page_context(request, name),
             cards=card_views(cards, names=class_names(session, dataset_id=dataset.id)), is_idle=not cards and not deck.known,

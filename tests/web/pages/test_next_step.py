@@ -6,7 +6,7 @@ from app.review.summary import PendingChanges, ReviewProgress
 from app.web.pages.next_step import Standing, next_step
 
 PROGRESS = ReviewProgress(
-    label_issues=1480, remaining=1400, reviewed=80, in_bulk=0, found=36, hit_rate=0.45, seconds_per_decision=3.6, mine=80
+    label_issues=1480, remaining=1400, reviewed=80, in_bulk=0, second_looks=0, found=36, hit_rate=0.45, seconds_per_decision=3.6, mine=80
 )
 PENDING = PendingChanges(relabelled=0, deleted=0, since_version=0, version=0, flows=())
 AT = Standing(

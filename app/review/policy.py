@@ -1,0 +1,67 @@
+"""Second opinions: the policy of a data set, and which samples wait for whom."""
+
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from app.accounts.models import User
+from app.db import remember
+from app.review.consensus import ONE_LOOK, UNDO, Policy
+from app.review.models import Decision, ReviewPolicy, SampleReview
+
+# Asked with every decision, so they are built once.
+_POLICY = select(ReviewPolicy.annotators, ReviewPolicy.which, ReviewPolicy.share, ReviewPolicy.who).where(
+    ReviewPolicy.dataset_id == bindparam("dataset")
+)
+_ROLE = select(User.role).where(User.id == bindparam("user"))
+
+
+def get_policy(session: Session, *, dataset_id: int) -> Policy:
+    """The data set's policy; one look each where nobody has set any."""
+
+    def ask() -> Policy:
+        row = session.execute(_POLICY, {"dataset": dataset_id}).one_or_none()
+        return Policy(*row) if row else ONE_LOOK
+
+    return remember(session, (get_policy, dataset_id), ask)
+
+
+def count_waiting(session: Session, *, dataset_id: int) -> int:
+    """How many samples wait for another opinion, or for the last word."""
+    return session.scalar(select(func.count()).where(SampleReview.dataset_id == dataset_id, SampleReview.waits > "")) or 0
+
+
+def may_look_again(session: Session, policy: Policy, *, user_id: int) -> bool:
+    """Whether an annotator gives second opinions under this policy."""
+    return policy.who == "anyone" or session.scalar(_ROLE, {"user": user_id}) == "admin"
+
+
+def _looked(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    undoing = aliased(Decision)
+    return exists().where(
+        Decision.sample_id == sample_id, Decision.user_id == bindparam("user"), Decision.verdict != UNDO, Decision.bulk_id.is_(None),
+        ~exists().where(undoing.undoes_id == Decision.id),
+    )  # fmt: skip
+
+
+# Whether a reviewed sample is to be looked at by `user`, where `annotators` look at one. Who answered last is never asked next;
+# with a single answer that is all there is to know, which spares a look at the decisions of most samples that wait. Beyond
+# `annotators` one more look may end a draw.
+WAITS_FOR_ME = and_(
+    SampleReview.waits > "",
+    SampleReview.user_id != bindparam("user"),
+    or_(SampleReview.reviews == 1, ~_looked(SampleReview.sample_id)),
+    or_(SampleReview.waits == "second", SampleReview.reviews <= bindparam("annotators")),
+)
+
+
+def seen_blind(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Whether a reviewed sample is shown blind to `user`: it waits, and they have never answered with everything in view."""
+    return and_(SampleReview.waits > "", ~was_shown(sample_id))
+
+
+def was_shown(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Whether `user` has ever answered with the label and the prediction in view: no later look of theirs is blind."""
+    return exists().where(
+        Decision.sample_id == sample_id, Decision.user_id == bindparam("user"), Decision.verdict != UNDO, ~Decision.blind,
+        Decision.bulk_id.is_(None),
+    )  # fmt: skip

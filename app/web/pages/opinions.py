@@ -1,0 +1,117 @@
+"""Second opinions: who is asked for them and about what, and the last word where people disagree."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
+
+from app.datasets.catalog import class_names, get_dataset, ready_dataset
+from app.review.adjudication import Disagreement, count_disagreements, disagreements
+from app.review.consensus import Policy
+from app.review.decisions import decide
+from app.review.policy import count_waiting, get_policy
+from app.review.standing import set_policy
+from app.web.deps import Admin, Db
+from app.web.rendering import Page, page_context, render
+
+router = APIRouter()
+
+A_PAGE = 20
+WHICH = {
+    "unsure": "those that somebody is unsure of", "changes": "every relabel and delete, and the unsure ones",
+    "share": "a random share of all, and the unsure ones", "all": "all",
+}  # fmt: skip
+WHO = {"anyone": "any other annotator", "admins": "admins only"}
+
+
+class PolicyForm(BaseModel):
+    """A policy as it is sent."""
+
+    annotators: int
+    which: str
+    share: float = Field(description="In percent.")
+    who: str
+
+
+class LastWord(BaseModel):
+    """An adjudication."""
+
+    sample: int
+    answer: str  # delete or relabel:CLASS
+    client_id: str = Field(min_length=1, max_length=64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingsPage(Page):
+    """The settings of a data set."""
+
+    policy: Policy
+    waiting: int  # samples that wait for another opinion
+    draws: int  # those of them that wait for the last word
+    which: dict[str, str]
+    who: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A disagreement with an id for the answer."""
+
+    sample: Disagreement
+    client_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdjudicationPage(Page):
+    """Answers that disagree."""
+
+    draws: tuple[Draw, ...]
+    count: int
+    classes: tuple[str, ...]
+
+
+@router.get("/d/{name}/settings")
+def show_settings(request: Request, name: str, database: Db, _admin: Admin) -> Response:
+    """Who looks a second time, and at what."""
+    with database.read() as session:
+        dataset_id = get_dataset(session, name=name).id
+        page = SettingsPage(
+            **page_context(request, name), policy=get_policy(session, dataset_id=dataset_id), which=WHICH, who=WHO,
+            waiting=count_waiting(session, dataset_id=dataset_id), draws=count_disagreements(session, dataset_id=dataset_id),
+        )  # fmt: skip
+    return render(request, "opinions/settings.html", page)
+
+
+@router.post("/d/{name}/settings")
+def change_settings(name: str, database: Db, _admin: Admin, form: Annotated[PolicyForm, Form()]) -> Response:
+    """Ask for second opinions like this from now on."""
+    with database.write() as session:
+        policy = Policy(form.annotators, form.which, form.share / 100, form.who)
+        set_policy(session, dataset_id=get_dataset(session, name=name).id, policy=policy)
+    return RedirectResponse(f"/d/{name}/settings", status_code=303)
+
+
+@router.get("/d/{name}/adjudication")
+def show_draws(request: Request, name: str, database: Db, _admin: Admin) -> Response:
+    """The samples whose annotators disagree."""
+    with database.read() as session:
+        dataset_id = get_dataset(session, name=name).id
+        page = AdjudicationPage(
+            **page_context(request, name), count=count_disagreements(session, dataset_id=dataset_id),
+            draws=tuple(Draw(each, str(uuid.uuid4())) for each in disagreements(session, dataset_id=dataset_id, limit=A_PAGE)),
+            classes=tuple(class_names(session, dataset_id=dataset_id)),
+        )  # fmt: skip
+    return render(request, "opinions/adjudication.html", page)
+
+
+@router.post("/d/{name}/adjudication")
+def adjudicate(name: str, database: Db, admin: Admin, form: Annotated[LastWord, Form()]) -> Response:
+    """Have the last word on a sample."""
+    verdict, _, label = form.answer.partition(":")
+    with database.write() as session:
+        dataset = ready_dataset(session, name=name)
+        decide(session, dataset_id=dataset.id, user_id=admin.id, sample_id=form.sample, verdict=verdict, label=label or None,
+               client_id=form.client_id, origin="adjudication", blind=False)  # fmt: skip
+    return RedirectResponse(f"/d/{name}/adjudication", status_code=303)

@@ -1,0 +1,172 @@
+"""Second opinions: what waits, for whom, and when it is settled."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from app.db import Database
+from app.errors import Invalid
+from app.review.adjudication import count_disagreements, disagreements
+from app.review.bulk import decide_many
+from app.review.consensus import Entry, Policy, fold
+from app.review.decisions import decide, undo
+from app.review.models import SampleReview
+from app.review.standing import set_policy
+from app.review.summary import review_progress
+from app.review.worklist import claim, release
+from tests.conftest import People
+from tests.factories import Made
+
+CHANGES = Policy(annotators=2, which="changes")
+
+
+def ask(database: Database, made: Made, policy: Policy = CHANGES) -> None:
+    with database.write() as session:
+        set_policy(session, dataset_id=made.dataset_id, policy=policy)
+
+
+def say(database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None, origin: str = "deck") -> int:
+    with database.write() as session:
+        return decide(
+            session, dataset_id=made.dataset_id, user_id=user_id, sample_id=sample, verdict=verdict, label=label,
+            client_id=str(uuid.uuid4()), origin=origin,
+        )[0].id  # fmt: skip
+
+
+def standing(database: Database, sample: int) -> tuple[str, int | None, str]:
+    with database.read() as session:
+        review = session.get_one(SampleReview, sample)
+        return review.verdict, review.label, review.waits
+
+
+def offered(database: Database, made: Made, user_id: int, count: int = 6) -> dict[int, bool]:
+    """Which cards somebody gets, and whether blind."""
+    with database.write() as session:
+        cards = claim(session, dataset_id=made.dataset_id, user_id=user_id, count=count, lease=timedelta(minutes=5)).cards
+        release(session, dataset_id=made.dataset_id, user_id=user_id)
+    return {card.sample_id: card.blind for card in cards}
+
+
+def test_a_change_waits_and_the_given_label_holds_until_somebody_says_the_same(database: Database, made: Made, people: People) -> None:
+    ask(database, made)
+    sample = made.ranked[0]
+    say(database, made, people.annotator.id, sample, "relabel", "owl")
+    assert standing(database, sample) == ("unsure", 0, "second")
+    say(database, made, people.other.id, sample, "relabel", "owl")
+    assert standing(database, sample) == ("relabel", 2, "")
+
+
+def test_a_keep_does_not_wait_where_only_changes_are_looked_at_again(database: Database, made: Made, people: People) -> None:
+    ask(database, made)
+    say(database, made, people.annotator.id, made.ranked[0], "keep")
+    assert standing(database, made.ranked[0]) == ("keep", 0, "")
+
+
+def test_two_that_differ_wait_for_a_third_or_for_the_last_word(database: Database, made: Made, people: People) -> None:
+    ask(database, made)
+    first, second = made.ranked[:2]
+    for sample in (first, second):
+        say(database, made, people.annotator.id, sample, "relabel", "owl")
+        say(database, made, people.other.id, sample, "delete")
+        assert standing(database, sample) == ("unsure", 0, "adjudication")
+    with database.read() as session:
+        assert count_disagreements(session, dataset_id=made.dataset_id) == 2
+        [found, _] = disagreements(session, dataset_id=made.dataset_id, limit=5)
+    assert [(each.who, each.verdict, each.label) for each in found.opinions] == [("ann", "relabel", "owl"), ("bob", "delete", None)]
+    say(database, made, people.admin.id, first, "delete")  # a third opinion
+    assert standing(database, first) == ("delete", None, "")
+    say(database, made, people.admin.id, second, "relabel", "dog", origin="adjudication")
+    assert standing(database, second) == ("relabel", 1, "")
+
+
+def test_a_second_look_is_blind_and_goes_to_those_who_have_not_answered(database: Database, made: Made, people: People) -> None:
+    ask(database, made)
+    sample = made.ranked[0]
+    say(database, made, people.annotator.id, sample, "relabel", "owl")
+    assert sample not in offered(database, made, people.annotator.id, 20)
+    assert offered(database, made, people.other.id)[sample] is True
+    with database.read() as session:
+        mine, theirs = (
+            review_progress(session, dataset_id=made.dataset_id, user_id=user) for user in (people.annotator.id, people.other.id)
+        )
+    assert (mine.second_looks, theirs.second_looks) == (0, 1)
+    assert (mine.remaining, theirs.remaining) == (9, 10)
+
+
+def test_neither_second_looks_nor_new_cards_are_left_for_the_end(database: Database, made: Made, people: People) -> None:
+    ask(database, made)
+    for sample in made.ranked[:5]:
+        say(database, made, people.annotator.id, sample, "delete")
+    found = offered(database, made, people.other.id, 4)
+    assert sorted(found.values()) == [False, False, True, True]
+    assert sum(offered(database, made, people.other.id, 20).values()) == 5  # where there is room, all of them
+
+
+def test_second_opinions_may_be_the_admins_alone(database: Database, made: Made, people: People) -> None:
+    ask(database, made, Policy(annotators=2, which="all", who="admins"))
+    say(database, made, people.annotator.id, made.ranked[0], "keep")
+    assert made.ranked[0] not in offered(database, made, people.other.id, 20)
+    assert made.ranked[0] in offered(database, made, people.admin.id, 20)
+
+
+def test_a_held_second_look_is_recorded_as_blind_and_keep_has_to_be_named(database: Database, made: Made, people: People) -> None:
+    ask(database, made)
+    sample = made.ranked[0]
+    say(database, made, people.annotator.id, sample, "relabel", "owl")
+    with database.write() as session:
+        claim(session, dataset_id=made.dataset_id, user_id=people.other.id, count=1, lease=timedelta(minutes=5))
+    with pytest.raises(Invalid, match="Name the class"):
+        say(database, made, people.other.id, sample, "keep")
+    decision = say(database, made, people.other.id, sample, "relabel", "cat")
+    with database.read() as session:
+        from app.review.models import Decision
+
+        assert session.get_one(Decision, decision).blind
+    with database.write() as session:
+        undo(session, user_id=people.other.id, decision_id=decision)
+    assert offered(database, made, people.other.id)[sample] is True  # still nothing was shown
+
+
+def test_a_verdict_for_many_is_no_second_opinion(database: Database, made: Made, people: People) -> None:
+    ask(database, made, Policy(annotators=2, which="all"))
+    sample = made.ranked[0]
+    with database.write() as session:
+        decide_many(
+            session, dataset_id=made.dataset_id, user_id=people.other.id, samples=[sample], verdict="relabel", label="owl", client_id="many"
+        )
+    say(database, made, people.annotator.id, sample, "relabel", "owl")
+    assert standing(database, sample)[2] == "second"
+
+
+def test_another_policy_looks_at_all_answers_anew(database: Database, made: Made, people: People) -> None:
+    say(database, made, people.annotator.id, made.ranked[0], "delete")
+    say(database, made, people.annotator.id, made.ranked[1], "keep")
+    ask(database, made)
+    assert [standing(database, sample)[2] for sample in made.ranked[:2]] == ["second", ""]
+    ask(database, made, Policy(annotators=3, which="all"))
+    assert [standing(database, sample)[2] for sample in made.ranked[:2]] == ["second", "second"]
+    ask(database, made, Policy())
+    assert standing(database, made.ranked[0]) == ("delete", None, "")
+
+
+@pytest.mark.parametrize("policy", [Policy(0), Policy(6), Policy(2, "some"), Policy(2, "share", 1.5), Policy(2, who="bob")])
+def test_a_policy_that_makes_no_sense_is_refused(database: Database, made: Made, policy: Policy) -> None:
+    with pytest.raises(Invalid):
+        ask(database, made, policy)
+
+
+def test_of_three_annotators_two_settle_it_once_all_have_answered() -> None:
+    policy = Policy(3, "all")
+    log = [Entry(1, "relabel", 1, user=1), Entry(2, "relabel", 1, user=2)]
+    assert fold(log, given_label=0, policy=policy).waits == "second"  # type: ignore[union-attr]
+    state = fold([*log, Entry(3, "delete", user=3)], given_label=0, policy=policy)
+    assert state is not None
+    assert (state.verdict, state.label, state.waits, state.status) == ("relabel", 1, "", "agreed")
+
+
+def test_of_each_annotator_the_last_answer_counts() -> None:
+    log = [Entry(1, "delete", user=1), Entry(2, "relabel", 1, user=1), Entry(3, "relabel", 1, user=2)]
+    state = fold(log, given_label=0, policy=Policy(2, "all"))
+    assert state is not None
+    assert (state.label, state.status) == (1, "agreed")
