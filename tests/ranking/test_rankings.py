@@ -122,6 +122,6 @@ def test_a_new_ranking_opens_the_issues_that_have_no_verdict_yet(database: Datab
     store(database, run_id=made.run_id, rows=rows_of(made.run_id), epochs=2)  # doubts the first half of the samples
     with database.read() as session:
         doubted = set(session.scalars(select(Prediction.sample_id).where(Prediction.predicted_label != Prediction.label)))
-        assert made.ranked[0] in doubted
-        assert set(session.scalars(select(OpenIssue.sample_id))) == doubted - {made.ranked[0]}
+        assert doubted > set(made.ranked[:2])
+        assert set(session.scalars(select(OpenIssue.sample_id))) == doubted - set(made.ranked[:2])  # what waits is a worklist of its own
         assert session.get_one(Run, made.run_id).label_issues == len(doubted)
