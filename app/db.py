@@ -7,16 +7,22 @@ A *read* transaction cannot write; a *write* transaction starts with the write l
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, create_engine, event, make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from app.prepared import driver_cursor
+
 T = TypeVar("T")
 _REMEMBERED = "remembered"  # in a session's info
+MOST_TOGETHER = 64  # pieces of work a commit: the others shall get the write lock too
+OTHERS = 20  # that write at once where each has a transaction of its own
 BUSY_TIMEOUT_MS = 30_000  # another process (the worker) may hold the write lock for the length of one batch
 
 
@@ -27,11 +33,16 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:  # readers have connections of their own, which cannot write
-            self.engine, self._reader = _sqlite_engine(url), _sqlite_engine(url, read_only=True)
+            self.engine, self._reader = _sqlite_engine(url, begin="BEGIN IMMEDIATE"), _sqlite_engine(url, begin="BEGIN", read_only=True)
+            self._glancer = _sqlite_engine(url, read_only=True)
         else:
             self.engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30)
             self._reader = self.engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
-        self._write_lock = threading.Lock()
+            self._glancer = self._reader
+        self._write_lock, self._glance_lock = threading.Lock(), threading.Lock()
+        self._glance: Session | None = None
+        self._together = Together(_sqlite_engine(url), self._write_lock) if self.is_sqlite else None
+        self._others = ThreadPoolExecutor(OTHERS, "together") if not self.is_sqlite else None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -49,14 +60,157 @@ class Database:
         with self._write_lock, Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @contextmanager
+    def glance(self) -> Iterator[Session]:
+        """For a single question with `Prepared` statements: on SQLite without a transaction, so without its cost."""
+        if not self.is_sqlite:
+            with self.read() as session:
+                yield session
+            return
+        with self._glance_lock:
+            if self._glance is None:
+                self._glance = Session(self._glancer)
+            yield self._glance
+
+    def together(self, work: Callable[[Session], T]) -> "Future[T]":
+        """Write in a transaction that may be shared: the answer is there once it is committed.
+
+        On SQLite, where writers follow one another, what waits meanwhile is committed at once (`Together`); elsewhere each piece
+        of work has a transaction of its own. A piece that raises changes nothing.
+        """
+        if self._together:
+            return self._together.submit(work)
+        assert self._others  # noqa: S101 - the other case
+
+        def alone() -> T:
+            with self.write() as session:
+                return work(session)
+
+        return self._others.submit(alone)
+
     def close(self) -> None:
         """Give back every connection."""
+        if self._together:
+            self._together.stop()
+        if self._others:
+            self._others.shutdown()
+        if self._glance:
+            self._glance.close()
+        self._glancer.dispose()
         self._reader.dispose()
         self.engine.dispose()
 
 
+class Together:
+    """One thread that writes to SQLite for everybody who waits: their work shares one transaction, so one commit.
+
+    The connection stays the same, which has a use: SQLite tells it whether anybody else has changed the database since its last
+    transaction. As long as nobody has, what was remembered then is still so, and need not be asked again.
+    """
+
+    def __init__(self, engine: Engine, lock: threading.Lock) -> None:
+        self._engine, self._lock = engine, lock
+        self._waiting: SimpleQueue[tuple[Callable[[Session], Any], Future[Any]] | None] = SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._session: Session | None = None
+        self._version = -1
+
+    def submit(self, work: Callable[[Session], T]) -> "Future[T]":
+        """Have it done; the answer comes after the commit."""
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._work, name="together", daemon=True)
+                    self._thread.start()
+        future: Future[T] = Future()
+        self._waiting.put((work, future))
+        return future
+
+    def stop(self) -> None:
+        """Do what waits, then end."""
+        self._waiting.put(None)
+        if self._thread:
+            self._thread.join()
+        self._engine.dispose()
+
+    def _work(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            with self._lock:
+                group = [first]
+                while len(group) < MOST_TOGETHER and not self._waiting.empty():
+                    other = self._waiting.get()
+                    if other is None:
+                        self._waiting.put(None)
+                        break
+                    group.append(other)
+                self._write([each for each in group if each[1].set_running_or_notify_cancel()])
+        if self._session:
+            self._session.close()
+
+    def _write(self, group: list[tuple[Callable[[Session], Any], "Future[Any]"]]) -> None:
+        try:
+            session = self._begin()
+            outcomes = [self._do(session, work) for work, _ in group]
+            _run(session, "COMMIT")
+        except Exception as error:  # noqa: BLE001 - whoever asked raises it
+            outcomes = [(None, error)] * len(group)
+            self._give_up()
+        for (_, future), (answer, refusal) in zip(group, outcomes, strict=True):
+            if refusal:
+                future.set_exception(refusal)
+            else:
+                future.set_result(answer)
+
+    def _begin(self) -> Session:
+        """The session, in a transaction that has the write lock."""
+        if self._session is None:
+            self._session = Session(self._engine, expire_on_commit=False, info={_REMEMBERED: {}})
+        session = self._session
+        _run(session, "BEGIN IMMEDIATE")
+        version = _run(session, "PRAGMA data_version")
+        if version != self._version:
+            forget(session)
+            self._version = version
+        return session
+
+    def _do(self, session: Session, work: Callable[[Session], Any]) -> tuple[Any, Exception | None]:
+        """One piece of work, all of it or nothing."""
+        _run(session, "SAVEPOINT piece")
+        try:
+            answer = work(session)
+            session.flush()
+        except Exception as error:  # noqa: BLE001 - whoever asked raises it
+            _run(session, "ROLLBACK TO piece")
+            _run(session, "RELEASE piece")
+            forget(session)
+            return None, error
+        else:
+            _run(session, "RELEASE piece")
+            return answer, None
+        finally:
+            session.expunge_all()
+
+    def _give_up(self) -> None:
+        """Leave a transaction that cannot be committed, and begin with another connection."""
+        session, self._session, self._version = self._session, None, -1
+        if session:
+            session.connection().invalidate()
+            session.close()
+
+
+def _run(session: Session, sql: str) -> Any:
+    """A word to SQLite itself; the first value of its answer."""
+    found = driver_cursor(session)[0].execute(sql).fetchone()
+    return found[0] if found else None
+
+
 def remember(session: Session, key: object, ask: Callable[[], T]) -> T:
-    """What `ask` answers, asked once in a read transaction; where it can change, in a write transaction, every time."""
+    """What `ask` answers, asked once in a read transaction; where it can change, in a write transaction, every time.
+
+    Decisions that share a transaction (`Database.together`) go on with what those before them knew. What remembers there
+    something that a decision changes must change what is `remembered` too, or `forget` it.
+    """
     known: dict[object, T] | None = session.info.get(_REMEMBERED)
     if known is None:
         return ask()
@@ -65,7 +219,24 @@ def remember(session: Session, key: object, ask: Callable[[], T]) -> T:
     return known[key]
 
 
-def _sqlite_engine(url: str, *, read_only: bool = False) -> Engine:
+def is_remembering(session: Session) -> bool:
+    """Whether what is remembered serves anybody after this transaction's first question."""
+    return _REMEMBERED in session.info
+
+
+def remembered(session: Session) -> dict[Any, Any]:
+    """All of that, to be changed; empty where nothing is."""
+    known: dict[Any, Any] = session.info.get(_REMEMBERED, {})
+    return known
+
+
+def forget(session: Session) -> None:
+    """Ask everything anew."""
+    remembered(session).clear()
+
+
+def _sqlite_engine(url: str, *, begin: str = "", read_only: bool = False) -> Engine:
+    """An engine whose transactions begin with `begin`; without one, whoever has a connection says so, or asks outside of any."""
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +254,8 @@ def _sqlite_engine(url: str, *, read_only: bool = False) -> Engine:
         cursor.close()
 
     @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    def begins(connection: Connection) -> None:
+        if begin:
+            connection.exec_driver_sql(begin)
 
     return engine

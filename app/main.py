@@ -16,7 +16,7 @@ from app.settings import Settings
 from app.web import errors
 from app.web.api import routers as api_routers
 from app.web.deps import signed_in
-from app.web.pages import public_routers, routers
+from app.web.pages import public_routers, quick_routes, routers
 from app.web.rendering import bundled
 from app.web.security import MAX_BODY, Security
 
@@ -48,6 +48,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.attempts = Attempts()
     app.add_middleware(Security, max_upload=settings.max_upload_mb * 1_000_000 + MAX_BODY)
     errors.register(app)
+    app.router.routes.extend(quick_routes)
 
     @app.get("/healthz", include_in_schema=False)
     def healthz() -> dict[str, str]:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import bindparam, delete, select
@@ -10,17 +11,29 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import ApiToken, LoginSession, User
 from app.errors import Invalid, NotFound, NotSignedIn
+from app.prepared import Prepared
 from app.schema import now
 
 TOKEN_PREFIX = "tl_"  # noqa: S105 - a mark that secret scanners can look for, not a secret
 
 
-# Asked by every request of a browser, so it is built once.
-_SIGNED_IN = (
-    select(User)
-    .join(LoginSession, LoginSession.user_id == User.id)
-    .where(LoginSession.token_hash == bindparam("token_hash"), LoginSession.expires_at > bindparam("moment"), User.active)
+# Asked by every request, so they are built once.
+_PERSON = select(User.id, User.name, User.role)
+_SIGNED_IN = Prepared(
+    _PERSON.join(LoginSession, LoginSession.user_id == User.id).where(
+        LoginSession.token_hash == bindparam("token_hash"), LoginSession.expires_at > bindparam("moment"), User.active
+    )
 )
+_BEARER = Prepared(_PERSON.join(ApiToken, ApiToken.user_id == User.id).where(ApiToken.token_hash == bindparam("token_hash"), User.active))
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who asks."""
+
+    id: int
+    name: str
+    role: str  # admin or annotator
 
 
 def token_hash(token: str, *, key: bytes) -> str:
@@ -28,7 +41,7 @@ def token_hash(token: str, *, key: bytes) -> str:
     return hmac.new(key, token.encode(), hashlib.sha256).hexdigest()
 
 
-def start_session(session: Session, *, user: User, days: float, key: bytes) -> str:
+def start_session(session: Session, *, user: User | Person, days: float, key: bytes) -> str:
     """A new log-in; the answer is the cookie's value. Expired ones are swept on the way."""
     session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
     token = secrets.token_urlsafe(32)
@@ -41,15 +54,15 @@ def end_session(session: Session, *, token: str, key: bytes) -> None:
     session.execute(delete(LoginSession).where(LoginSession.token_hash == token_hash(token, key=key)))
 
 
-def user_of_session(session: Session, *, token: str, key: bytes) -> User:
+def user_of_session(session: Session, *, token: str, key: bytes) -> Person:
     """Who is signed in by this cookie. Raises NotSignedIn."""
-    found = session.scalar(_SIGNED_IN, {"token_hash": token_hash(token, key=key), "moment": now()})
+    found = _SIGNED_IN.one(session, token_hash=token_hash(token, key=key), moment=now())
     if found is None:
         raise NotSignedIn("Sign in to go on.")
-    return found
+    return Person(*found)
 
 
-def create_token(session: Session, *, user: User, name: str, key: bytes) -> str:
+def create_token(session: Session, *, user: User | Person, name: str, key: bytes) -> str:
     """A new API token; shown once, never again."""
     if not name.strip() or len(name) > 64:  # noqa: PLR2004
         raise Invalid("Give the token a name of 1 to 64 characters that tells what uses it.")
@@ -58,22 +71,20 @@ def create_token(session: Session, *, user: User, name: str, key: bytes) -> str:
     return token
 
 
-def user_of_token(session: Session, *, token: str, key: bytes) -> User:
+def user_of_token(session: Session, *, token: str, key: bytes) -> Person:
     """Whose API token this is. Raises NotSignedIn."""
-    found = session.scalar(
-        select(User).join(ApiToken, ApiToken.user_id == User.id).where(ApiToken.token_hash == token_hash(token, key=key), User.active)
-    )
+    found = _BEARER.one(session, token_hash=token_hash(token, key=key))
     if found is None:
         raise NotSignedIn("This API token is unknown or was revoked; make a new one with `toploss token create --user NAME`.")
-    return found
+    return Person(*found)
 
 
-def list_tokens(session: Session, *, user: User) -> list[ApiToken]:
+def list_tokens(session: Session, *, user: User | Person) -> list[ApiToken]:
     """The person's tokens, newest first; their secrets are not known."""
     return list(session.scalars(select(ApiToken).where(ApiToken.user_id == user.id).order_by(ApiToken.id.desc())))
 
 
-def revoke_token(session: Session, *, user: User, token_id: int) -> None:
+def revoke_token(session: Session, *, user: User | Person, token_id: int) -> None:
     """End a token of the person. Raises NotFound for somebody else's."""
     token = session.get(ApiToken, token_id)
     if token is None or token.user_id != user.id:

@@ -8,10 +8,12 @@ from sqlalchemy.orm import Session
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, RejectedFile, Sample
 from app.db import remember
 from app.errors import Conflict, Invalid, NotFound
+from app.prepared import Prepared
 
 # Asked by nearly every request, so they are built once.
 _BY_NAME = select(Dataset).where(Dataset.name == bindparam("name"))
-_CLASS_NAMES = select(LabelClass.name).where(LabelClass.dataset_id == bindparam("dataset_id")).order_by(LabelClass.position)
+_ID = Prepared(select(Dataset.id).where(Dataset.name == bindparam("name")))
+_CLASS_NAMES = Prepared(select(LabelClass.name).where(LabelClass.dataset_id == bindparam("dataset_id")).order_by(LabelClass.position))
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ def get_dataset(session: Session, *, name: str) -> Dataset:
     return dataset
 
 
+def find_dataset(session: Session, *, name: str) -> int:
+    """The id of the data set with this name. Raises NotFound."""
+    return remember(session, (find_dataset, name), lambda: _ID.scalar(session, name=name) or get_dataset(session, name=name).id)
+
+
 def ready_dataset(session: Session, *, name: str) -> Dataset:
     """The data set with this name, imported. Raises NotFound, Conflict while it has no version 0 yet."""
     dataset = get_dataset(session, name=name)
@@ -81,9 +88,7 @@ def count_samples(session: Session, *, dataset_id: int) -> int:
 
 def class_names(session: Session, *, dataset_id: int) -> list[str]:
     """The classes' names by position."""
-    return remember(
-        session, (class_names, dataset_id), lambda: list(session.connection().scalars(_CLASS_NAMES, {"dataset_id": dataset_id}))
-    )
+    return remember(session, (class_names, dataset_id), lambda: [name for (name,) in _CLASS_NAMES.rows(session, dataset_id=dataset_id)])
 
 
 def class_position(session: Session, *, dataset_id: int, name: str) -> int:

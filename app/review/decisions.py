@@ -2,15 +2,17 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, exists, or_, select
+from sqlalchemy import Executable, and_, bindparam, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.catalog import class_names, class_position
 from app.datasets.models import Sample
 from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.prepared import Prepared
 from app.ranking.models import Prediction
 from app.review.consensus import UNDO, VERDICTS, Entry, redoable
 from app.review.models import Claim, Decision, SampleReview
@@ -27,10 +29,12 @@ MAX_MILLISECONDS = 24 * 3600 * 1000
 _DIALECTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def _record(insert: Any) -> Any:
+def _record(dialect: str) -> Executable:
+    insert = _DIALECTS[dialect]
     names = [column.name for column in Decision.__table__.columns if column.name not in ("id", "undoes_id")]
     values = insert(Decision.__table__).values({name: bindparam(name) for name in names})
-    return values.on_conflict_do_nothing(index_elements=["user_id", "client_id"]).returning(Decision.id)
+    recorded: Executable = values.on_conflict_do_nothing(index_elements=["user_id", "client_id"]).returning(Decision.id)
+    return recorded
 
 
 # Every decision asks these, so they are built once: building takes longer than asking.
@@ -39,39 +43,54 @@ _BY_ME = and_(  # one by one: what was said of many at once is taken back at onc
     Decision.dataset_id == bindparam("dataset"), Decision.user_id == bindparam("user"), Decision.bulk_id.is_(None)
 )
 _STANDING = select(Decision).where(Decision.verdict != UNDO, ~exists().where(_undoing.undoes_id == Decision.id))
-_RECENT = (
+_RECENT = Prepared(
     _STANDING.with_only_columns(Decision.id, Sample.id, Sample.path, Decision.verdict, Decision.label, Sample.given_label, Decision.blind)
     .join(Sample, Sample.id == Decision.sample_id)
     .where(_BY_ME)
     .order_by(Decision.id.desc())
     .limit(bindparam("most"))
 )
-_MINE = (  # the last ones; who undoes more than these at a stretch starts anew
+_MINE = Prepared(  # the last ones; who undoes more than these at a stretch starts anew
     select(Decision.id, Decision.verdict, Decision.label, Decision.undoes_id, Decision.sample_id)
     .where(_BY_ME)
     .order_by(Decision.id.desc())
     .limit(10_000)
 )
-_LOCK = select(Sample).where(Sample.id == bindparam("sample")).with_for_update(key_share=True)
-_RANK = (
+_LOCK = Prepared(
+    select(Sample.id, Sample.dataset_id, Sample.given_label).where(Sample.id == bindparam("sample")).with_for_update(key_share=True)
+)
+_RANK = Prepared(
     select(Prediction.rank)
     .join(Run, Run.id == Prediction.run_id)
     .where(Prediction.run_id == bindparam("run"), Prediction.sample_id == bindparam("sample"), Run.dataset_id == bindparam("dataset"))
 )
-_GIVE_BACK = delete(Claim.__table__).where(  # type: ignore[arg-type]
-    Claim.sample_id == bindparam("sample"), Claim.user_id == bindparam("user")
-)
-_SECOND_LOOK = select(SampleReview.sample_id).where(  # shown blind, as the server gave it out
-    SampleReview.sample_id == bindparam("sample"),
-    seen_blind(SampleReview.sample_id),
-    or_(
-        exists().where(
-            Claim.sample_id == SampleReview.sample_id, Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment")
+_GIVE_BACK = Prepared(delete(Claim).where(Claim.sample_id == bindparam("sample"), Claim.user_id == bindparam("user")))
+_SECOND_LOOK = Prepared(  # shown blind, as the server gave it out
+    select(SampleReview.sample_id).where(
+        SampleReview.sample_id == bindparam("sample"),
+        seen_blind(SampleReview.sample_id),
+        or_(
+            exists().where(
+                Claim.sample_id == SampleReview.sample_id, Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment")
+            ),
+            exists().where(Decision.sample_id == SampleReview.sample_id, Decision.user_id == bindparam("user"), Decision.blind),
         ),
-        exists().where(Decision.sample_id == SampleReview.sample_id, Decision.user_id == bindparam("user"), Decision.blind),
-    ),
+    )
 )
-_RECORD = {name: _record(insert) for name, insert in _DIALECTS.items()}
+_RECORD = Prepared(_record)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A decision that is in the log."""
+
+    id: int
+    dataset_id: int
+    sample_id: int
+    verdict: str
+    label: int | None  # the class a relabel moves to
+    client_id: str
+    created_at: datetime
 
 
 @dataclass(frozen=True)
@@ -100,7 +119,7 @@ def decide(
     milliseconds: int | None = None,
     origin: str = "deck",
     blind: bool | None = None,
-) -> tuple[Decision, bool]:
+) -> tuple[Recorded, bool]:
     """Append a decision; the flag tells whether it is new. The same client id again is the same decision.
 
     Whether it was given blind is found out, if it is not said: it was where the annotator holds the card of a sample that
@@ -115,21 +134,21 @@ def decide(
     if not 0 < len(client_id) <= MAX_CLIENT_ID:
         raise Invalid(f"A client id has 1 to {MAX_CLIENT_ID} characters; a random UUID is a good one.")
     if blind is None:
-        blind = session.scalar(_SECOND_LOOK, {"sample": sample_id, "user": user_id, "moment": now()}) is not None
+        blind = _SECOND_LOOK.one(session, sample=sample_id, user=user_id, moment=now()) is not None
         if blind and verdict == "keep" and not said_by_name:
             raise Invalid("Name the class that you see; the given label, which “keep” would mean, is not shown in a second look.")
-    shown_by, rank = _shown_by(session, dataset_id, run_id, sample_id)
+    shown_by, rank, moment = *_shown_by(session, dataset_id, run_id, sample_id), now()
     row = {
         "dataset_id": dataset_id, "sample_id": sample_id, "user_id": user_id, "verdict": verdict, "label": position, "client_id": client_id,
-        "run_id": shown_by, "rank": rank, "created_at": now(), "origin": origin, "blind": blind, "bulk_id": None,
+        "run_id": shown_by, "rank": rank, "created_at": moment, "origin": origin, "blind": blind, "bulk_id": None,
         "milliseconds": None if milliseconds is None else max(0, min(milliseconds, MAX_MILLISECONDS)),
     }  # fmt: skip
-    inserted = session.connection().scalar(_RECORD[session.get_bind().dialect.name], row)
+    inserted = _RECORD.scalar(session, **row)
     if inserted is None:
         return _repeated(session, user_id, client_id, sample_id=sample_id, verdict=verdict, label=position), False
-    session.connection().execute(_GIVE_BACK, {"sample": sample_id, "user": user_id})
-    refold(session, [sample.id])
-    return Decision(id=inserted, **row), True
+    _GIVE_BACK.rows(session, sample=sample_id, user=user_id)
+    refold(session, [sample_id])
+    return Recorded(inserted, dataset_id, sample_id, verdict, position, client_id, moment), True
 
 
 def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "") -> Decision:
@@ -171,15 +190,15 @@ def undo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
     return undo(session, user_id=user_id, decision_id=last.id, client_id=client_id) if last else None
 
 
-def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str) -> Decision | None:
+def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str) -> Recorded | None:
     """Make one's own last undone decision again; none when there is none, or another decision came after.
 
     The same client id again is the same decision.
     """
     before = _sent_before(session, user_id, client_id)
     if before is not None:
-        return before
-    rows = session.execute(_MINE, {"dataset": dataset_id, "user": user_id})
+        return _recorded(before)
+    rows = _MINE.rows(session, dataset=dataset_id, user=user_id)
     pile = redoable(Entry(row.id, row.verdict, row.label, row.undoes_id, row.sample_id) for row in rows)
     if not pile:
         return None
@@ -195,7 +214,7 @@ def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
 def recent(session: Session, *, dataset_id: int, user_id: int, limit: int = 10) -> list[RecentDecision]:
     """One's own last decisions that stand, newest first."""
     names = class_names(session, dataset_id=dataset_id)
-    rows = session.connection().execute(_RECENT, {"dataset": dataset_id, "user": user_id, "most": limit})
+    rows = _RECENT.rows(session, dataset=dataset_id, user=user_id, most=limit)
     return [
         RecentDecision(decision_id, sample_id, path, verdict, None if label is None else names[label], names[given], blind)
         for decision_id, sample_id, path, verdict, label, given, blind in rows
@@ -212,9 +231,10 @@ def standing_decisions(session: Session, *, sample_id: int) -> list[Decision]:
     return list(session.scalars(_STANDING.where(Decision.sample_id == sample_id).order_by(Decision.id)))
 
 
-def _lock_sample(session: Session, *, sample_id: int, dataset_id: int) -> Sample:
+def _lock_sample(session: Session, *, sample_id: int, dataset_id: int) -> Any:
+    """Its data set and given label. Raises NotFound."""
     # Two decisions on one sample are folded one after the other (SQLite has one writer anyway).
-    sample = session.scalar(_LOCK, {"sample": sample_id})
+    sample = _LOCK.one(session, sample=sample_id)
     if sample is None or sample.dataset_id != dataset_id:
         raise NotFound(f"There is no sample {sample_id} here.")
     return sample
@@ -225,13 +245,13 @@ def _shown_by(session: Session, dataset_id: int, run_id: int | None, sample_id: 
     if run_id is None:
         ranking = current_ranking(session, dataset_id=dataset_id)
         run_id = ranking.run_id if ranking else None
-    rank = session.connection().scalar(_RANK, {"run": run_id, "sample": sample_id, "dataset": dataset_id}) if run_id is not None else None
+    rank = _RANK.scalar(session, run=run_id, sample=sample_id, dataset=dataset_id) if run_id is not None else None
     if rank is None and run_id is not None:
         get_run(session, run_id=run_id, dataset_id=dataset_id)
     return (None, None) if rank is None else (run_id, rank)
 
 
-def _checked(session: Session, sample: Sample, *, verdict: str, label: str | None) -> tuple[str, int | None]:
+def _checked(session: Session, sample: Any, *, verdict: str, label: str | None) -> tuple[str, int | None]:
     if verdict not in VERDICTS:
         raise Invalid(f"“{verdict}” is no verdict; choose keep, relabel, delete or unsure.")
     if verdict != "relabel":
@@ -253,8 +273,12 @@ def _sent_before(session: Session, user_id: int, client_id: str) -> Decision | N
     return session.scalar(select(Decision).where(Decision.user_id == user_id, Decision.client_id == client_id))
 
 
-def _repeated(session: Session, user_id: int, client_id: str, *, sample_id: int, verdict: str, label: int | None) -> Decision:
+def _repeated(session: Session, user_id: int, client_id: str, *, sample_id: int, verdict: str, label: int | None) -> Recorded:
     first = session.scalars(select(Decision).where(Decision.user_id == user_id, Decision.client_id == client_id)).one()
     if (first.sample_id, first.verdict, first.label) != (sample_id, verdict, label):
         raise Conflict("This client id was used for another decision; make a new one for every decision.")
-    return first
+    return _recorded(first)
+
+
+def _recorded(row: Decision) -> Recorded:
+    return Recorded(row.id, row.dataset_id, row.sample_id, row.verdict, row.label, row.client_id, row.created_at)

@@ -6,18 +6,18 @@ when it is published, a decision changes it for its sample.
 
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, insert, select
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import Dataset
+from app.prepared import PreparedOf
 from app.ranking.models import Prediction
 from app.ranking.rankings import publish_ranking
+from app.review import tally
 from app.review.models import OpenIssue, SampleReview
 from app.training.models import Run
 
-_CLOSE = delete(OpenIssue.__table__).where(  # type: ignore[arg-type]
-    OpenIssue.sample_id.in_(bindparam("samples", expanding=True))
-)
+_CLOSE = PreparedOf(OpenIssue.sample_id, lambda these: delete(OpenIssue).where(these).returning(OpenIssue.run_id))
 
 
 def publish(session: Session, *, run_id: int, epochs: int) -> None:
@@ -32,10 +32,11 @@ def publish(session: Session, *, run_id: int, epochs: int) -> None:
 def refresh(session: Session, *, verdicts: Mapping[int, str | None]) -> None:
     """Open or close the issues of samples, in every run's ranking, after their verdicts (by sample) have changed."""
     if closed := [sample_id for sample_id, verdict in verdicts.items() if verdict]:
-        session.connection().execute(_CLOSE, {"samples": closed})
+        tally.closed(session, _CLOSE.rows(session, closed))
     if opened := [sample_id for sample_id, verdict in verdicts.items() if not verdict]:
         known = exists().where(OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == Prediction.sample_id)
         _fill(session, and_(Prediction.sample_id.in_(opened), ~known))
+        tally.opened(session)
 
 
 def _fill(session: Session, which: ColumnElement[bool]) -> None:

@@ -5,21 +5,24 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.accounts.models import User
 from app.db import remember
+from app.prepared import Prepared
 from app.review.consensus import ONE_LOOK, UNDO, Policy
 from app.review.models import Decision, ReviewPolicy, SampleReview
 
 # Asked with every decision, so they are built once.
-_POLICY = select(ReviewPolicy.annotators, ReviewPolicy.which, ReviewPolicy.share, ReviewPolicy.who).where(
-    ReviewPolicy.dataset_id == bindparam("dataset")
+_POLICY = Prepared(
+    select(ReviewPolicy.annotators, ReviewPolicy.which, ReviewPolicy.share, ReviewPolicy.who).where(
+        ReviewPolicy.dataset_id == bindparam("dataset")
+    )
 )
-_ROLE = select(User.role).where(User.id == bindparam("user"))
+_ROLE = Prepared(select(User.role).where(User.id == bindparam("user")))
 
 
 def get_policy(session: Session, *, dataset_id: int) -> Policy:
     """The data set's policy; one look each where nobody has set any."""
 
     def ask() -> Policy:
-        row = session.execute(_POLICY, {"dataset": dataset_id}).one_or_none()
+        row = _POLICY.one(session, dataset=dataset_id)
         return Policy(*row) if row else ONE_LOOK
 
     return remember(session, (get_policy, dataset_id), ask)
@@ -32,7 +35,7 @@ def count_waiting(session: Session, *, dataset_id: int) -> int:
 
 def may_look_again(session: Session, policy: Policy, *, user_id: int) -> bool:
     """Whether an annotator gives second opinions under this policy."""
-    return policy.who == "anyone" or session.scalar(_ROLE, {"user": user_id}) == "admin"
+    return policy.who == "anyone" or _ROLE.scalar(session, user=user_id) == "admin"
 
 
 def _looked(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:

@@ -4,12 +4,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, delete, select
+from sqlalchemy import Executable, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.datasets.models import Dataset, Sample
 from app.errors import Invalid
+from app.prepared import Prepared, PreparedOf
+from app.review import tally
 from app.review.consensus import MOST_ANNOTATORS, WHICH, WHO, Entry, Policy, Standing, fold, is_drawn
 from app.review.issues import refresh
 from app.review.models import Claim, Decision, ReviewPolicy, SampleReview
@@ -18,27 +20,41 @@ from app.review.policy import get_policy
 _MOST = 5_000  # samples a statement
 
 # Asked with every decision, so they are built once: building takes longer than asking.
-_SAMPLES: BindParameter[int] = bindparam("samples", expanding=True)
-_LOG = (
-    select(
-        Decision.id, Decision.sample_id, Decision.verdict, Decision.label, Decision.undoes_id, Decision.user_id, Decision.created_at,
-        Decision.bulk_id, Decision.origin, Sample.dataset_id, Sample.given_label, Sample.sha256,
-    )
-    .join(Sample, Sample.id == Decision.sample_id)
-    .where(Decision.sample_id.in_(_SAMPLES))
+_LOG = PreparedOf(
+    Decision.sample_id,
+    lambda these: (
+        select(
+            Decision.id, Decision.sample_id, Decision.verdict, Decision.label, Decision.undoes_id, Decision.user_id, Decision.created_at,
+            Decision.bulk_id, Decision.origin, Decision.milliseconds, Sample.dataset_id, Sample.given_label, Sample.sha256,
+        )
+        .join(Sample, Sample.id == Decision.sample_id)
+        .where(these)
+    ),
 )  # fmt: skip
-_FORGET = delete(SampleReview).where(SampleReview.sample_id.in_(_SAMPLES))
-_WAITED = select(SampleReview.sample_id).where(SampleReview.sample_id.in_(_SAMPLES), SampleReview.waits > "")
-_LET_GO = delete(Claim).where(Claim.sample_id.in_(_SAMPLES))
+_FORGET = PreparedOf(SampleReview.sample_id, lambda these: delete(SampleReview).where(these))
+_BEFORE = PreparedOf(
+    SampleReview.sample_id,
+    lambda these: select(
+        SampleReview.sample_id,
+        SampleReview.dataset_id,
+        SampleReview.verdict,
+        SampleReview.user_id,
+        SampleReview.in_bulk,
+        SampleReview.waits,
+    ).where(these),
+)
+_LET_GO = PreparedOf(Claim.sample_id, lambda these: delete(Claim).where(these))
 
 
-def _keep(insert: Any) -> Any:
+def _keep(dialect: str) -> Executable:
     names = [column.name for column in SampleReview.__table__.columns]
+    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
     values = insert(SampleReview.__table__).values({name: bindparam(name) for name in names})
-    return values.on_conflict_do_update(index_elements=["sample_id"], set_={name: values.excluded[name] for name in names[1:]})
+    kept: Executable = values.on_conflict_do_update(index_elements=["sample_id"], set_={name: values.excluded[name] for name in names[1:]})
+    return kept
 
 
-_KEEP = {"sqlite": _keep(sqlite.insert), "postgresql": _keep(postgresql.insert)}
+_KEEP = Prepared(_keep)
 
 
 def refold(session: Session, sample_ids: Sequence[int]) -> None:
@@ -50,7 +66,7 @@ def refold(session: Session, sample_ids: Sequence[int]) -> None:
 def states(session: Session, sample_ids: Sequence[int]) -> dict[int, tuple[Standing, Any]]:
     """What the decisions on these samples add up to, each with the row of the one that counts; nothing for the others."""
     logs: defaultdict[int, dict[int, Any]] = defaultdict(dict)
-    for row in session.connection().execute(_LOG, {"samples": sample_ids}):
+    for row in _LOG.rows(session, sample_ids):
         logs[row.sample_id][row.id] = row
     found = {}
     for sample_id, log in logs.items():
@@ -85,20 +101,20 @@ def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> None:
 
 
 def _refold(session: Session, sample_ids: Sequence[int]) -> None:
-    waited = set(session.scalars(_WAITED, {"samples": sample_ids}))
+    before = _BEFORE.rows(session, sample_ids)
     found = states(session, sample_ids)
     kept = [{
         "sample_id": sample_id, "dataset_id": decision.dataset_id, "verdict": state.verdict, "label": state.label,
         "decision_id": decision.id, "user_id": decision.user_id, "reviews": state.reviews, "decided_at": decision.created_at,
         "waits": state.waits, "in_bulk": state.in_bulk,
     } for sample_id, (state, decision) in found.items()]  # fmt: skip
-    verdicts = {row["sample_id"]: row["verdict"] for row in kept}
     if kept:
-        session.connection().execute(_KEEP[session.get_bind().dialect.name], kept)
-    if forgotten := [sample_id for sample_id in sample_ids if sample_id not in verdicts]:
-        session.execute(_FORGET, {"samples": forgotten})
-    refresh(session, verdicts={sample_id: verdicts.get(sample_id) for sample_id in sample_ids})
+        _KEEP.many(session, kept)
+    if forgotten := [sample_id for sample_id in sample_ids if sample_id not in found]:
+        _FORGET.rows(session, forgotten)
+    refresh(session, verdicts={sample_id: found[sample_id][0].verdict if sample_id in found else None for sample_id in sample_ids})
+    tally.refolded(session, before=before, after=list(found.values()))
     # A card is shown with the model's opinion or blind. When that changes, or nobody is to be asked, no one holds it any more.
-    waits = {sample_id for sample_id, (state, _) in found.items() if state.waits}
+    waited, waits = {row.sample_id for row in before if row.waits}, {sample_id for sample_id, (state, _) in found.items() if state.waits}
     if changed := (found.keys() - waits) | (waited ^ waits):
-        session.execute(_LET_GO, {"samples": list(changed)})
+        _LET_GO.rows(session, list(changed))

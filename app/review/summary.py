@@ -9,29 +9,16 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
+from app.prepared import Prepared
+from app.review import tally
 from app.review.consensus import CHANGES
-from app.review.models import Decision, OpenIssue, SampleReview
+from app.review.models import SampleReview
 from app.review.policy import WAITS_FOR_ME, get_policy, may_look_again
 from app.training.runs import current_ranking
 
-WINDOW = 50  # decisions that the hit rate and the pace look back on
-
-
-# Asked with every decision, so they are built once.
 _STATE = SampleReview.dataset_id == bindparam("dataset")
-_HOW = (SampleReview.verdict, SampleReview.user_id, SampleReview.in_bulk)
-_BY_VERDICT = select(*_HOW, func.count()).where(_STATE).group_by(*_HOW)
-_LAST = (
-    select(Decision.verdict, Decision.milliseconds)
-    .select_from(SampleReview)
-    .join(Decision, Decision.id == SampleReview.decision_id)
-    .where(_STATE, ~SampleReview.in_bulk)
-    .order_by(SampleReview.decision_id.desc())
-    .limit(WINDOW)
-)
-_OPEN_ISSUES = select(func.count()).select_from(OpenIssue).where(OpenIssue.run_id == bindparam("run"))
 _WAITING = select(func.count()).select_from(SampleReview).where(_STATE, SampleReview.waits > "")
-_SECOND_LOOKS = _WAITING.where(WAITS_FOR_ME)
+_SECOND_LOOKS = Prepared(_WAITING.where(WAITS_FOR_ME))  # asked with every decision
 
 
 @dataclass(frozen=True)
@@ -81,22 +68,20 @@ class PendingChanges:
 def review_progress(session: Session, *, dataset_id: int, user_id: int | None = None) -> ReviewProgress:
     """Progress of everybody; `mine` and what remains are the annotator's, if one is named."""
     ranking = current_ranking(session, dataset_id=dataset_id)
-    database = session.connection()
-    by_verdict = database.execute(_BY_VERDICT, {"dataset": dataset_id}).all()
-    last = database.execute(_LAST, {"dataset": dataset_id}).all()
-    remaining = database.scalar(_OPEN_ISSUES, {"run": ranking.run_id}) or 0 if ranking else 0
-    any_waits = any(verdict == "unsure" for verdict, *_ in by_verdict)
-    second_looks = _second_looks(session, dataset_id, user_id) if any_waits else 0
-    times = [milliseconds / 1000 for _, milliseconds in last if milliseconds]
+    by_verdict = tally.by_verdict(session, dataset_id=dataset_id)
+    last = tally.last_looks(session, dataset_id=dataset_id)
+    remaining = tally.open_issues(session, run_id=ranking.run_id) if ranking else 0
+    second_looks = _second_looks(session, dataset_id, user_id) if tally.any_waits(session, dataset_id=dataset_id) else 0
+    times = [milliseconds / 1000 for *_, milliseconds in last if milliseconds]
     return ReviewProgress(
         label_issues=ranking.label_issues if ranking else 0,
         remaining=remaining + second_looks,
         second_looks=second_looks,
-        reviewed=sum(n for *_, n in by_verdict),
-        found=sum(n for verdict, *_, n in by_verdict if verdict in CHANGES),
-        in_bulk=sum(n for *_, in_bulk, n in by_verdict if in_bulk),
-        mine=sum(n for _, user, _, n in by_verdict if user == user_id),
-        hit_rate=sum(verdict in CHANGES for verdict, _ in last) / len(last) if last else None,
+        reviewed=by_verdict.total(),
+        found=sum(n for (verdict, *_), n in by_verdict.items() if verdict in CHANGES),
+        in_bulk=sum(n for (*_, in_bulk), n in by_verdict.items() if in_bulk),
+        mine=sum(n for (_, user, _), n in by_verdict.items() if user == user_id),
+        hit_rate=sum(verdict in CHANGES for _, verdict, _ in last) / len(last) if last else None,
         seconds_per_decision=median(times) if times else None,
     )
 
@@ -166,4 +151,4 @@ def _second_looks(session: Session, dataset_id: int, user_id: int | None) -> int
     policy = get_policy(session, dataset_id=dataset_id)
     if not may_look_again(session, policy, user_id=user_id):
         return 0
-    return session.scalar(_SECOND_LOOKS, {"dataset": dataset_id, "user": user_id, "annotators": policy.annotators}) or 0
+    return _SECOND_LOOKS.scalar(session, dataset=dataset_id, user=user_id, annotators=policy.annotators) or 0

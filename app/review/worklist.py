@@ -6,27 +6,32 @@ a second opinion, as long as there are any: neither they nor new cards are left 
 something else.
 """
 
-from collections.abc import Collection
+from collections import deque
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, or_, select
+from sqlalchemy import Executable, Select, and_, bindparam, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, get_sample, lock_dataset
 from app.datasets.models import Sample
-from app.errors import Invalid
+from app.db import is_remembering, remembered
+from app.errors import Invalid, NotFound
+from app.prepared import Prepared
 from app.ranking.models import Prediction
+from app.review import tally
 from app.review.models import Claim, OpenIssue, SampleReview
 from app.review.policy import WAITS_FOR_ME, get_policy, may_look_again, seen_blind
 from app.review.queues import Queue, offered
 from app.schema import UtcDateTime, now
-from app.training.runs import current_ranking
+from app.training.runs import CurrentRanking, current_ranking
 
 MAX_CLAIM = 100
+_AHEAD = 200  # free cards that are looked for at once
 DEFAULT = Queue()
 
 
@@ -35,53 +40,67 @@ _MINE = and_(Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("
 _TAKEN = exists().where(Claim.sample_id == OpenIssue.sample_id, Claim.lease_until > bindparam("moment"))
 _ISSUES = select(OpenIssue.sample_id).where(OpenIssue.run_id == bindparam("run")).limit(bindparam("most"))
 # The sum keeps the planner from walking through all issues by rank in search of a few claims.
-_HELD = _ISSUES.where(OpenIssue.sample_id.in_(select(Claim.sample_id).where(_MINE))).order_by(OpenIssue.rank + 0)
-_FREE = _ISSUES.where(~_TAKEN).order_by(OpenIssue.rank)
+_HELD = Prepared(_ISSUES.where(OpenIssue.sample_id.in_(select(Claim.sample_id).where(_MINE))).order_by(OpenIssue.rank + 0))
+_FREE = Prepared(_ISSUES.where(~_TAKEN).order_by(OpenIssue.rank))
+_STILL_FREE = Prepared(_ISSUES.where(~_TAKEN, OpenIssue.sample_id == bindparam("sample")))
+_NEXT_LEASE_END = Prepared(
+    select(Claim.lease_until)
+    .where(Claim.dataset_id == bindparam("dataset"), Claim.lease_until > bindparam("moment"))
+    .order_by(Claim.lease_until)
+    .limit(1)
+)
 _WAITING = (
     select(SampleReview.sample_id)
     .where(SampleReview.dataset_id == bindparam("dataset"), WAITS_FOR_ME)
     .order_by(SampleReview.decision_id)  # the longest first
     .limit(bindparam("most"))
 )
-_HELD_AGAIN = _WAITING.where(SampleReview.sample_id.in_(select(Claim.sample_id).where(_MINE)))
-_FREE_AGAIN = _WAITING.where(~exists().where(Claim.sample_id == SampleReview.sample_id, Claim.lease_until > bindparam("moment")))
+_HELD_AGAIN = Prepared(_WAITING.where(SampleReview.sample_id.in_(select(Claim.sample_id).where(_MINE))))
+_FREE_AGAIN = Prepared(_WAITING.where(~exists().where(Claim.sample_id == SampleReview.sample_id, Claim.lease_until > bindparam("moment"))))
 _MY_CLAIMS = select(Claim.sample_id).where(_MINE)
+_ALL_MINE = Prepared(_MY_CLAIMS)
 _IN_HANDS = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
-_BLIND = func.coalesce(seen_blind(Sample.id), False)
-_MY_CARDS = (
-    select(Sample, Prediction, SampleReview, _BLIND, Claim.lease_until)
-    .join(Claim, Claim.sample_id == Sample.id)
-    .join(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
-    .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
-    .where(Claim.dataset_id == bindparam("dataset"), _MINE, Sample.id.not_in(bindparam("known", expanding=True)))
-    .where(exists().where(OpenIssue.sample_id == Sample.id, OpenIssue.run_id == bindparam("run")))  # still to be asked
-    .order_by(Prediction.rank)
-    .limit(bindparam("most"))
+_MY_ISSUES = Prepared(  # still to be asked
+    select(Claim.sample_id, Claim.lease_until)
+    .join(OpenIssue, and_(OpenIssue.sample_id == Claim.sample_id, OpenIssue.run_id == bindparam("run")))
+    .where(Claim.dataset_id == bindparam("dataset"), _MINE)
+    .order_by(OpenIssue.rank + 0)
 )
-_MY_SECOND_LOOKS = (
-    select(Sample, Prediction, SampleReview, _BLIND, Claim.lease_until)
-    .join(Claim, Claim.sample_id == Sample.id)
-    .join(SampleReview, SampleReview.sample_id == Sample.id)
-    .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
-    .where(Claim.dataset_id == bindparam("dataset"), _MINE, WAITS_FOR_ME, Sample.id.not_in(bindparam("known", expanding=True)))
+_MY_SECOND_LOOKS = Prepared(
+    select(Claim.sample_id, Claim.lease_until)
+    .join(SampleReview, SampleReview.sample_id == Claim.sample_id)
+    .where(Claim.dataset_id == bindparam("dataset"), _MINE, WAITS_FOR_ME)
     .order_by(SampleReview.decision_id)
-    .limit(bindparam("most"))
 )
-_IS_BLIND = select(SampleReview.sample_id).where(SampleReview.sample_id == bindparam("sample"), seen_blind(SampleReview.sample_id))
+_CARD = Prepared(
+    select(
+        Sample.id, Sample.path, Sample.split, Sample.width, Sample.height, Sample.sha256, Sample.given_label,
+        Prediction.run_id, Prediction.rank, Prediction.predicted_label, Prediction.confidence, Prediction.self_confidence,
+        Prediction.margin, Prediction.loss, Prediction.probabilities, SampleReview.verdict, SampleReview.label, SampleReview.waits,
+    )
+    .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
+    .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+    .where(Sample.id == bindparam("sample"), Sample.dataset_id == bindparam("dataset"))
+)  # fmt: skip
+_IS_BLIND = Prepared(
+    select(SampleReview.sample_id).where(SampleReview.sample_id == bindparam("sample"), seen_blind(SampleReview.sample_id))
+)
 
 
-def _hold_statement(insert: Any) -> Any:
+def _hold_statement(dialect: str) -> Executable:
     columns = ("sample_id", "dataset_id", "user_id", "lease_until")
+    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
     statement = insert(Claim.__table__).values({name: bindparam(name) for name in columns})
-    return statement.on_conflict_do_update(
+    held: Executable = statement.on_conflict_do_update(
         index_elements=["sample_id"],
         set_={"user_id": statement.excluded.user_id, "lease_until": statement.excluded.lease_until},
         # never out of somebody's hands
         where=or_(Claim.user_id == statement.excluded.user_id, Claim.lease_until <= bindparam("moment", type_=UtcDateTime())),
     )
+    return held
 
 
-_HOLD = {"sqlite": _hold_statement(sqlite.insert), "postgresql": _hold_statement(postgresql.insert)}
+_HOLD = Prepared(_hold_statement)
 
 
 @dataclass(frozen=True)
@@ -134,15 +153,17 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     if ranking is None:
         return
     lock_dataset(session, dataset_id=dataset_id)
-    moment, database = now(), session.connection()
+    moment = now()
     who = {"run": ranking.run_id, "user": user_id, "moment": moment}
     if not queue.is_default:
         query = offered(session, dataset_id=dataset_id, queue=queue).limit(bindparam("most"))
-        chosen = _up_to(database, count, query.where(Sample.id.in_(_MY_CLAIMS)), query.where(~_IN_HANDS), who)
+        chosen = list(session.scalars(query.where(Sample.id.in_(_MY_CLAIMS)), who | {"most": count}))
+        chosen += session.scalars(query.where(~_IN_HANDS), who | {"most": count - len(chosen)})
     else:
         again = _second_looks(session, dataset_id, who, most=count)
         chosen = again[: max(1, count // 2)]
-        chosen += _up_to(database, count - len(chosen), _HELD, _FREE, who)
+        chosen += _ids(_HELD.rows(session, **who, most=count - len(chosen)))
+        chosen += _next_free(session, dataset_id, who, most=count - len(chosen))
         chosen += again[max(1, count // 2) :][: count - len(chosen)]
     _hold(session, dataset_id=dataset_id, user_id=user_id, sample_ids=chosen, until=moment + lease)
 
@@ -158,30 +179,26 @@ def my_cards(
     ranking = current_ranking(session, dataset_id=dataset_id)
     if ranking is None:
         return Claimed(None, None, ())
-    known = known if known_by in ("", ranking.name) else ()
-    who = {"run": ranking.run_id, "dataset": dataset_id, "user": user_id, "moment": now(), "known": list(known), "most": limit}
+    known = frozenset(known) if known_by in ("", ranking.name) else frozenset()
+    who = {"run": ranking.run_id, "dataset": dataset_id, "user": user_id, "moment": now()}
     if queue.is_default:
-        rows = list(session.execute(_MY_CARDS, who))
+        mine = _MY_ISSUES.rows(session, **who)
         policy = get_policy(session, dataset_id=dataset_id)
-        if may_look_again(session, policy, user_id=user_id):
-            again = session.execute(_MY_SECOND_LOOKS, who | {"annotators": policy.annotators}).all()
-            rows = [row for pair in zip_longest(again, rows) for row in pair if row is not None][:limit]
+        if tally.any_waits(session, dataset_id=dataset_id) and may_look_again(session, policy, user_id=user_id):
+            again = _MY_SECOND_LOOKS.rows(session, **who, annotators=policy.annotators)
+            mine = [row for pair in zip_longest(again, mine) for row in pair if row is not None]
     else:
-        rows = list(session.execute(_cards_of(offered(session, dataset_id=dataset_id, queue=queue)), who))
-    names = class_names(session, dataset_id=dataset_id)
-    found = tuple(_card(sample, prediction, review, names, ranking.samples, blind=blind) for sample, prediction, review, blind, _ in rows)
-    gone = set(known) - set(session.connection().scalars(_MY_CLAIMS, who)) if known else set()
-    return Claimed(ranking.run_id, min((until for *_, until in rows), default=None), found, ranking.name, tuple(sorted(gone)))
+        mine = list(session.execute(_held_of(offered(session, dataset_id=dataset_id, queue=queue)), who))
+    shown = [(sample_id, until) for sample_id, until in mine if sample_id not in known][:limit]
+    found = tuple(_find_card(session, dataset_id, ranking, sample_id, blind_for=user_id) for sample_id, _ in shown)
+    gone = known.difference(_ids(_ALL_MINE.rows(session, **who))) if known else ()
+    return Claimed(ranking.run_id, min((until for _, until in shown), default=None), found, ranking.name, tuple(sorted(gone)))
 
 
 def get_card(session: Session, *, dataset_id: int, sample_id: int, blind_for: int | None = None) -> Card:
     """Any sample as a card, held or not; blind, if it is a second look of the annotator `blind_for`. Raises NotFound."""
-    sample = get_sample(session, sample_id=sample_id, dataset_id=dataset_id)
     ranking = current_ranking(session, dataset_id=dataset_id)
-    prediction = session.get(Prediction, (ranking.run_id, sample_id)) if ranking else None
-    names = class_names(session, dataset_id=dataset_id)
-    blind = blind_for is not None and session.scalar(_IS_BLIND, {"sample": sample_id, "user": blind_for}) is not None
-    return _card(sample, prediction, session.get(SampleReview, sample_id), names, ranking.samples if ranking else 0, blind=blind)
+    return _find_card(session, dataset_id, ranking, sample_id, blind_for=blind_for)
 
 
 def hold(session: Session, *, dataset_id: int, user_id: int, sample_id: int, lease: timedelta) -> None:
@@ -199,59 +216,81 @@ def release(session: Session, *, dataset_id: int | None, user_id: int) -> None:
 def _second_looks(session: Session, dataset_id: int, who: dict[str, Any], *, most: int) -> list[int]:
     """Samples that wait for the annotator's opinion: those already held, then free ones."""
     policy = get_policy(session, dataset_id=dataset_id)
-    if not may_look_again(session, policy, user_id=who["user"]):
+    if not tally.any_waits(session, dataset_id=dataset_id) or not may_look_again(session, policy, user_id=who["user"]):
         return []
     asked = who | {"dataset": dataset_id, "annotators": policy.annotators}
-    return _up_to(session.connection(), most, _HELD_AGAIN, _FREE_AGAIN, asked)
+    held = _ids(_HELD_AGAIN.rows(session, **asked, most=most))
+    return held + _ids(_FREE_AGAIN.rows(session, **asked, most=most - len(held)))
 
 
-def _up_to(
-    database: Connection, most: int, held: Select[*tuple[Any, ...]], free: Select[*tuple[Any, ...]], who: dict[str, Any]
-) -> list[int]:
-    """The ids of `held`, and of `free` so far as these are fewer than `most`."""
-    mine = list(database.scalars(held, who | {"most": most}))
-    return mine + list(database.scalars(free, who | {"most": most - len(mine)})) if len(mine) < most else mine
+def _next_free(session: Session, dataset_id: int, who: dict[str, Any], *, most: int) -> list[int]:
+    """The most suspicious open issues in nobody's hands.
+
+    The first ones are in hands, a few for each annotator, and to step over them takes longer than everything else. Where the
+    transaction remembers, some are looked for ahead: those stay the next ones until an issue is opened, or a lease ends.
+    """
+    if not is_remembering(session):
+        return _ids(_FREE.rows(session, **who, most=most))
+    ahead: tuple[deque[int], datetime | None] = remembered(session).get((_next_free, who["run"]), (deque(), None))
+    chosen: list[int] = []
+    while len(chosen) < most:
+        if not ahead[0] or (ahead[1] and ahead[1] <= who["moment"]):
+            fresh = deque(each for each in _ids(_FREE.rows(session, **who, most=_AHEAD)) if each not in chosen)
+            ahead = fresh, _NEXT_LEASE_END.scalar(session, dataset=dataset_id, moment=who["moment"])
+            remembered(session)[_next_free, who["run"]] = ahead
+            if not fresh:
+                break
+        candidate = ahead[0].popleft()
+        if _STILL_FREE.one(session, **who, sample=candidate, most=1):
+            chosen.append(candidate)
+    return chosen
 
 
-def _cards_of(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """The same columns as `_MY_CARDS`, of a queue."""
-    return (
-        query.with_only_columns(Sample, Prediction, SampleReview, _BLIND, Claim.lease_until)
-        .join(Claim, and_(Claim.sample_id == Sample.id, _MINE))
-        .where(Sample.id.not_in(bindparam("known", expanding=True)))
-        .limit(bindparam("most"))
-    )
+def _held_of(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """The cards of a queue that are in my hands."""
+    return query.with_only_columns(Sample.id, Claim.lease_until).join(Claim, and_(Claim.sample_id == Sample.id, _MINE))
 
 
-def _hold(session: Session, *, dataset_id: int, user_id: int, sample_ids: list[int], until: datetime) -> None:
+def _ids(rows: list[Any]) -> list[int]:
+    return [row[0] for row in rows]
+
+
+def _hold(session: Session, *, dataset_id: int, user_id: int, sample_ids: Sequence[int], until: datetime) -> None:
     if not sample_ids:
         return
-    rows = [{"sample_id": i, "dataset_id": dataset_id, "user_id": user_id, "lease_until": until, "moment": now()} for i in sample_ids]
-    session.connection().execute(_HOLD[session.get_bind().dialect.name], rows)
+    moment = now()
+    rows = [{"sample_id": i, "dataset_id": dataset_id, "user_id": user_id, "lease_until": until, "moment": moment} for i in sample_ids]
+    _HOLD.many(session, rows)
 
 
-def _card(
-    sample: Sample, prediction: Prediction | None, review: SampleReview | None, names: list[str], samples: int, *, blind: bool = False
-) -> Card:
+def _find_card(
+    session: Session, dataset_id: int, ranking: CurrentRanking | None, sample_id: int, *, blind_for: int | None
+) -> Card:  # fmt: skip
+    """What the ranking says of the sample and what was decided of it; blind, if it is a second look of that annotator."""
+    row = _CARD.one(session, sample=sample_id, dataset=dataset_id, run=ranking.run_id if ranking else None)
+    if row is None:
+        raise NotFound(f"There is no sample {sample_id} here.")
+    names = class_names(session, dataset_id=dataset_id)
+    blind = bool(row.waits) and blind_for is not None and _IS_BLIND.one(session, sample=sample_id, user=blind_for) is not None
     return Card(
-        sample_id=sample.id,
-        path=sample.path,
-        split=sample.split,
-        width=sample.width,
-        height=sample.height,
-        sha256=sample.sha256,
-        given_label=names[sample.given_label],
-        run_id=prediction.run_id if prediction else None,
-        rank=prediction.rank if prediction else None,
-        ranked=samples,
-        predicted_label=names[prediction.predicted_label] if prediction else None,
-        confidence=prediction.confidence if prediction else None,
-        self_confidence=prediction.self_confidence if prediction else None,
-        margin=prediction.margin if prediction else None,
-        loss=prediction.loss if prediction else None,
+        sample_id=row.id,
+        path=row.path,
+        split=row.split,
+        width=row.width,
+        height=row.height,
+        sha256=row.sha256,
+        given_label=names[row.given_label],
+        run_id=row.run_id,
+        rank=row.rank,
+        ranked=ranking.samples if ranking else 0,
+        predicted_label=None if row.predicted_label is None else names[row.predicted_label],
+        confidence=row.confidence,
+        self_confidence=row.self_confidence,
+        margin=row.margin,
+        loss=row.loss,
         # A class that was added after the run has no probability: zip stops at the network's classes.
-        probabilities=tuple((name, float(p)) for name, p in zip(names, prediction.probabilities, strict=False)) if prediction else (),
-        verdict=review.verdict if review else None,
-        label=names[review.label] if review and review.label is not None else None,
-        blind=bool(blind),
+        probabilities=() if row.probabilities is None else tuple(zip(names, row.probabilities.tolist(), strict=False)),
+        verdict=row.verdict,
+        label=None if row.label is None else names[row.label],
+        blind=blind,
     )

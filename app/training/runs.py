@@ -14,6 +14,7 @@ from app.errors import Conflict, Invalid, NotFound
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.ml.recipes import Recipe
+from app.prepared import Prepared
 from app.schema import now
 from app.training.models import Epoch, Run
 
@@ -22,14 +23,16 @@ TRAINING = "Training"  # what the stage of a job begins with while a network lea
 SURE = 0.03  # share of the training from which on the rest can be told
 
 # Asked several times a decision, so it is built once: building takes longer than asking.
-_CURRENT = (
+_CURRENT = Prepared(
     select(Run.id, func.coalesce(Run.ranked_epochs, 0), func.coalesce(Run.label_issues, 0), DatasetVersion.samples)
     .join(DatasetVersion, DatasetVersion.id == Run.version_id)
     .where(Run.dataset_id == bindparam("dataset_id"), or_(Run.state == "finished", Run.ranked_epochs.is_not(None)))
     .order_by(case((Run.state == "finished", 0), else_=1), case((Run.state == "finished", Run.finished_at)).desc(), Run.id.desc())
     .limit(1)
 )
-_OPEN = select(Run.id).where(Run.dataset_id == bindparam("dataset_id"), Run.state.in_(jobs.OPEN_STATES)).limit(1)
+_OPEN = Prepared(
+    select(Run.id).where(Run.dataset_id == bindparam("dataset_id"), or_(*(Run.state == state for state in jobs.OPEN_STATES))).limit(1)
+)
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def open_run(session: Session, *, dataset_id: int) -> Run | None:
 
 def is_training(session: Session, *, dataset_id: int) -> bool:
     """Whether a run waits or works."""
-    return session.scalar(_OPEN, {"dataset_id": dataset_id}) is not None
+    return remember(session, (is_training, dataset_id), lambda: _OPEN.one(session, dataset_id=dataset_id) is not None)
 
 
 def newest_finished(session: Session, *, dataset_id: int, before: datetime | None = None) -> Run | None:
@@ -154,7 +157,7 @@ def current_ranking(session: Session, *, dataset_id: int) -> CurrentRanking | No
     """The ranking that is reviewed: that of `newest_ranked`."""
 
     def ask() -> CurrentRanking | None:
-        row = session.connection().execute(_CURRENT, {"dataset_id": dataset_id}).one_or_none()
+        row = _CURRENT.one(session, dataset_id=dataset_id)
         return CurrentRanking(*row) if row else None
 
     return remember(session, (current_ranking, dataset_id), ask)

@@ -10,8 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
-from app.accounts.models import User
-from app.accounts.tokens import user_of_session, user_of_token
+from app.accounts.tokens import Person, user_of_session, user_of_token
 from app.db import Database
 from app.errors import Forbidden, NotSignedIn
 from app.settings import Settings
@@ -35,7 +34,7 @@ Db = Annotated[Database, Depends(get_database)]
 Config = Annotated[Settings, Depends(get_settings)]
 
 
-async def signed_in(request: Request, database: Db, settings: Config) -> User:
+async def signed_in(request: Request, database: Db, settings: Config) -> Person:
     """The person behind the request's Bearer token or session cookie. Raises NotSignedIn."""
     # A read of SQLite waits for nobody and is over before another thread would have begun; a database elsewhere may be slow.
     if database.is_sqlite:
@@ -46,10 +45,10 @@ async def signed_in(request: Request, database: Db, settings: Config) -> User:
     return user
 
 
-def _who_asks(request: Request, database: Database, settings: Settings) -> User:
+def _who_asks(request: Request, database: Database, settings: Settings) -> Person:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     cookie = request.cookies.get(SESSION_COOKIE)
-    with database.read() as session:
+    with database.glance() as session:
         if scheme.lower() == "bearer":
             return user_of_token(session, token=token.strip(), key=settings.secret())
         if cookie:
@@ -57,14 +56,14 @@ def _who_asks(request: Request, database: Database, settings: Settings) -> User:
         raise NotSignedIn("Sign in to go on, or send an API token as “Authorization: Bearer …”.")
 
 
-SignedIn = Annotated[User, Depends(signed_in)]
+SignedIn = Annotated[Person, Depends(signed_in)]
 
 
-async def admin(user: SignedIn) -> User:
+async def admin(user: SignedIn) -> Person:
     """The signed-in admin. Raises Forbidden for annotators."""
     if user.role != "admin":
         raise Forbidden("Only an admin can do this; ask one, or sign in as one.")
     return user
 
 
-Admin = Annotated[User, Depends(admin)]
+Admin = Annotated[Person, Depends(admin)]

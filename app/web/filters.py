@@ -1,5 +1,6 @@
 """Which samples, as an address or a body says it."""
 
+from functools import cached_property, lru_cache
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
@@ -8,6 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.errors import Invalid
 from app.review.grid import Filter, Order, State
 from app.review.queues import Queue
+
+
+def _said(value: Any) -> Any:
+    return "true" if value is True else value
 
 
 class Where(BaseModel):
@@ -33,6 +38,7 @@ class Where(BaseModel):
         return Filter(**self.model_dump(include=set(Filter.__dataclass_fields__)))
 
     @classmethod
+    @lru_cache(maxsize=200)  # every answer names its queue
     def parse(cls, query: str) -> Self:
         """What an address's query says. Raises Invalid."""
         try:
@@ -42,10 +48,18 @@ class Where(BaseModel):
 
     def query(self, **more: Any) -> str:
         """The address's query, as short as it can be, with these fields changed or added."""
+        if not type(self).model_fields.keys() & more.keys():
+            added = urlencode({name: _said(value) for name, value in more.items() if value is not None})
+            return "&".join(part for part in (self._own_query, added) if part)
         changed = self.model_copy(update={name: value for name, value in more.items() if name in type(self).model_fields})
         said = changed.model_dump(by_alias=True, exclude_defaults=True)
         said |= {name: value for name, value in more.items() if name not in type(self).model_fields and value is not None}
-        return urlencode({name: str(value).lower() if value is True else value for name, value in said.items()})
+        return urlencode({name: _said(value) for name, value in said.items()})
+
+    @cached_property
+    def _own_query(self) -> str:
+        said = self.model_dump(by_alias=True, exclude_defaults=True)
+        return urlencode({name: _said(value) for name, value in said.items()})
 
 
 class Ordered(Where):
@@ -57,7 +71,7 @@ class Ordered(Where):
         """What is asked for beside the order, as an address's query says it."""
         return [pair for pair in parse_qsl(self.query()) if pair[0] != "order"]
 
-    @property
+    @cached_property
     def queue(self) -> Queue:
         """What a worklist offers then."""
         return Queue(self.which, self.order)

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,7 +18,9 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",  # pages and answers belong to one signed-in person
 }
+_RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 def is_cross_site(method: str, headers: Headers) -> bool:
@@ -50,13 +52,12 @@ class Security:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("cache-control", "no-store")  # pages and answers belong to one signed-in person
+                given = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(each for each in _RAW_HEADERS if each[0] not in given)]
             await send(message)
 
-        if is_cross_site(scope["method"], Headers(scope=scope)):
+        asked = Headers(scope=scope)
+        if is_cross_site(scope["method"], asked):
             refusal = JSONResponse(
                 {
                     "error": "forbidden",
@@ -67,8 +68,8 @@ class Security:
             )
             await refusal(scope, receive, send_with_headers)
             return
-        limit = self._body_limit(scope)
-        if int(Headers(scope=scope).get("content-length") or 0) > limit:
+        limit = self._body_limit(scope["path"], asked)
+        if int(asked.get("content-length") or 0) > limit:
             refusal = JSONResponse({"error": "too_large", "message": TOO_LARGE, "status": 413}, status_code=413)
             await refusal(scope, receive, send_with_headers)
             return
@@ -84,8 +85,7 @@ class Security:
 
         await self.app(scope, receive_limited, send_with_headers)
 
-    def _body_limit(self, scope: Scope) -> int:
+    def _body_limit(self, path: str, headers: Headers) -> int:
         """Bytes that are read of a request's body, which happens before anybody asks who sent it."""
-        headers = Headers(scope=scope)
-        known = "authorization" in headers or "cookie" in headers
-        return self.max_upload if known and scope["path"] in UPLOADS else MAX_BODY
+        known = path in UPLOADS and ("authorization" in headers or "cookie" in headers)
+        return self.max_upload if known else MAX_BODY

@@ -2,11 +2,11 @@
 
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
+from starlette.routing import Route
 
 from app.db import Database
 from app.main import create_app
@@ -23,7 +23,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 
     def walk(items: list, prefix: str = "") -> None:
         for item in items:
-            if isinstance(item, APIRoute):
+            if isinstance(item, Route):
                 found.extend((method, prefix + item.path) for method in item.methods)
             else:
                 inner = getattr(item, "router", None) or getattr(item, "original_router", None)

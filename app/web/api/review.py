@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, get_dataset, ready_dataset
 from app.review.bulk import decide_many, undo_many
-from app.review.decisions import decide, undo
-from app.review.models import Decision
+from app.review.decisions import Recorded, decide, undo
 from app.review.worklist import claim, get_card
 from app.web.api.cards import card_out
 from app.web.api.models import BulkOut, ClaimOut, DecisionOut, UndoOut
@@ -115,7 +114,7 @@ def delete_bulk_decision(action_id: int, database: Db, user: SignedIn) -> BulkOu
         return BulkOut(id=done.action_id, verdict=done.verdict, label=done.label, samples=done.samples, left_alone=done.left_alone)
 
 
-def _out(session: Session, decision: Decision) -> DecisionOut:
+def _out(session: Session, decision: Recorded) -> DecisionOut:
     names = class_names(session, dataset_id=decision.dataset_id)
     return DecisionOut(
         id=decision.id,

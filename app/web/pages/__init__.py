@@ -1,10 +1,12 @@
 """HTML pages and fragments: one module per area."""
 
 from fastapi import APIRouter
+from starlette.routing import Route
 
 from app.web.pages import accounts, compare, datasets, duplicates, export, grid, imports, jobs, opinions, people, review, runs, samples
 
 _AREAS = (accounts, people, datasets, imports, review, grid, duplicates, opinions, samples, runs, compare, export, jobs)
 
+quick_routes: tuple[Route, ...] = review.quick  # these ask by themselves who is signed in
 public_routers: tuple[APIRouter, ...] = (accounts.public,)
 routers: tuple[APIRouter, ...] = tuple(area.router for area in _AREAS)

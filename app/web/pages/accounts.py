@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.accounts.models import ApiToken, User
-from app.accounts.tokens import create_token, end_session, list_tokens, revoke_token, start_session
+from app.accounts.tokens import Person, create_token, end_session, list_tokens, revoke_token, start_session
 from app.accounts.users import check_password, get_user, set_password
 from app.db import Database
 from app.errors import Invalid, NotSignedIn
@@ -116,7 +116,7 @@ def local_path(target: str) -> str:
     return target if plain and target.startswith("/") and not target.startswith("//") else "/"
 
 
-def with_session(response: Response, database: Database, settings: Settings, user: User) -> Response:
+def with_session(response: Response, database: Database, settings: Settings, user: User | Person) -> Response:
     """The response, with a new log-in in its cookie."""
     with database.write() as session:
         token = start_session(session, user=user, days=settings.session_days, key=settings.secret())
@@ -126,7 +126,7 @@ def with_session(response: Response, database: Database, settings: Settings, use
     return response
 
 
-def _account(request: Request, database: Database, user: User, *, secret: str = "", done: str = "") -> Response:
+def _account(request: Request, database: Database, user: Person, *, secret: str = "", done: str = "") -> Response:
     with database.read() as session:
         page = AccountPage(**page_context(request), tokens=tuple(list_tokens(session, user=user)), secret=secret, done=done)
     return render(request, "accounts/account.html", page)

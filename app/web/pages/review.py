@@ -1,25 +1,30 @@
 """The review: one card at a time, answered by key or button; the next ones are in the page already."""
 
 import uuid
-from dataclasses import dataclass
+from asyncio import wrap_future
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
+from starlette.routing import Route
 
-from app.accounts.models import User
-from app.datasets.catalog import class_names, get_dataset, lock_dataset, ready_dataset
+from app.accounts.tokens import Person
+from app.datasets.catalog import find_dataset, lock_dataset, ready_dataset
 from app.db import Database
 from app.errors import Conflict
 from app.review import decisions, worklist
 from app.review.grid import Order
-from app.review.summary import ReviewProgress, review_progress
+from app.review.summary import ReviewProgress
+from app.review.turn import Deck, look
 from app.settings import Settings
-from app.training.runs import is_training
-from app.web.deps import Config, Db, SignedIn
+from app.web.deps import Config, Db, SignedIn, signed_in
 from app.web.filters import Ordered
+from app.web.forms import read_form
 from app.web.pages.cards import CardView, RecentView, card_views, recent_view
 from app.web.rendering import Page, is_fragment, page_context, render
 
@@ -30,7 +35,7 @@ MOST_HELD = 60
 ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "random": "random: an audit"}
 
 
-class Deck(BaseModel):
+class DeckForm(BaseModel):
     """What a script says of the cards in its page; a plain form says nothing."""
 
     hold: int = Field(HELD, ge=1, le=MOST_HELD)  # how many it wants
@@ -44,8 +49,13 @@ class Deck(BaseModel):
         """The samples in numbers."""
         return {int(number) for number in self.have.split()}
 
+    @property
+    def ordered(self) -> Ordered:
+        """The queue. Raises Invalid."""
+        return Ordered.parse(self.queue)
 
-class DecisionForm(Deck):
+
+class DecisionForm(DeckForm):
     """A card's form as it is sent."""
 
     sample: int
@@ -56,10 +66,23 @@ class DecisionForm(Deck):
     alone: bool = False  # sent by the sample's own page: go back there, take no cards
 
 
-class BackForm(Deck):
+class BackForm(DeckForm):
     """Undo and redo; with the same client id again it is the same one."""
 
     client_id: str = Field(default_factory=lambda: str(uuid.uuid4()), min_length=1, max_length=64)
+
+
+@dataclass(frozen=True)
+class After:
+    """What a turn has done."""
+
+    dataset_id: int
+    _: KW_ONLY
+    front: int | None = None  # the sample whose card comes first
+    asked: bool = False  # for cards
+    undone: int | None = None
+    redone: int | None = None
+    back_to: int | None = None  # the sample whose own page sent the answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,68 +114,87 @@ class DeckQuery(Ordered):
 @router.get("/d/{name}/review")
 def show(request: Request, name: str, database: Db, user: SignedIn, query: Annotated[DeckQuery, Query()]) -> Response:
     """The cards I hold; a card asked for by its number comes first."""
-    return _answer(request, database, user, name, front=query.card, asked=query.asked, deck=Deck(queue=query.query()))
+    form = DeckForm(queue=query.query())
+    with database.read() as session:
+        after = After(find_dataset(session, name=name), front=query.card, asked=query.asked)
+        page = _page(request, name, form, after, _look(session, user, form, after))
+    return render(request, "review/_review.html" if is_fragment(request) else "review/page.html", page)
 
 
 @router.post("/d/{name}/review/claims")
-def claim(request: Request, name: str, database: Db, user: SignedIn, settings: Config, deck: Annotated[Deck, Form()]) -> Response:
+async def claim(request: Request, name: str, database: Db, user: SignedIn, settings: Config) -> Response:
     """Take cards into my hands."""
+    deck = await read_form(request, DeckForm)
     _check_viewer(deck, user)
-    with database.write() as session:
+
+    def turn(session: Session) -> After:
         dataset = ready_dataset(session, name=name)
-        worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=deck.hold, lease=_lease(settings),
-                      queue=Ordered.parse(deck.queue).queue)  # fmt: skip
-    return _answer(request, database, user, name, asked=True, deck=deck)
+        _take(session, dataset.id, user, settings, deck)
+        return After(dataset.id, asked=True)
+
+    return await _turn(request, database, user, name, deck, turn)
 
 
-@router.post("/d/{name}/review/decisions")
-def decide(
-    request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: Annotated[DecisionForm, Form()]
-) -> Response:  # fmt: skip
-    """Record an answer and take the next cards."""
+async def decide(request: Request) -> Response:
+    """Record an answer and take the next cards; every key press comes here."""
+    name, database, settings = request.path_params["name"], request.app.state.database, request.app.state.settings
+    user = await signed_in(request, database, settings)
+    form = await read_form(request, DecisionForm)
     _check_viewer(form, user)
     verdict, _, label = form.answer.partition(":")
-    queue = Ordered.parse(form.queue).queue
-    origin = "sample" if form.alone else "audit" if queue.is_audit else "deck"
-    with database.write() as session:
-        dataset = get_dataset(session, name=name)
+    origin = "sample" if form.alone else "audit" if form.ordered.queue.is_audit else "deck"
+
+    def turn(session: Session) -> After:
+        dataset_id = find_dataset(session, name=name)
         if not form.alone:
-            lock_dataset(session, dataset_id=dataset.id)  # before the card is given back: `take` wants it, and others my card
-        decisions.decide(session, dataset_id=dataset.id, user_id=user.id, sample_id=form.sample, verdict=verdict, label=label or None,
+            lock_dataset(session, dataset_id=dataset_id)  # before the card is given back: `take` wants it, and others my card
+        decisions.decide(session, dataset_id=dataset_id, user_id=user.id, sample_id=form.sample, verdict=verdict, label=label or None,
                          client_id=form.client_id, run_id=form.run, milliseconds=form.milliseconds, origin=origin)  # fmt: skip
         if not form.alone:
-            worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=_lease(settings),
-                      queue=Ordered.parse(form.queue).queue)  # fmt: skip
-    return _answer(request, database, user, name, asked=True, back_to=form.sample if form.alone else None, deck=form)
+            _take(session, dataset_id, user, settings, form)
+        return After(dataset_id, asked=True, back_to=form.sample if form.alone else None)
+
+    return await _turn(request, database, user, name, form, turn)
 
 
 @router.post("/d/{name}/review/undo")
-def undo(request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: Annotated[BackForm, Form()]) -> Response:
+async def undo(request: Request, name: str, database: Db, user: SignedIn, settings: Config) -> Response:
     """Take my last answer back; its card is in my hands again."""
+    form = await read_form(request, BackForm)
     _check_viewer(form, user)
-    with database.write() as session:
-        dataset = get_dataset(session, name=name)
-        undone = decisions.undo_last(session, dataset_id=dataset.id, user_id=user.id, client_id=form.client_id)
+
+    def turn(session: Session) -> After:
+        dataset_id = find_dataset(session, name=name)
+        undone = decisions.undo_last(session, dataset_id=dataset_id, user_id=user.id, client_id=form.client_id)
         sample_id = undone.sample_id if undone else None
         if sample_id is not None:
-            worklist.hold(session, dataset_id=dataset.id, user_id=user.id, sample_id=sample_id, lease=_lease(settings))
-    return _answer(request, database, user, name, front=sample_id, undone=sample_id, deck=form)
+            worklist.hold(session, dataset_id=dataset_id, user_id=user.id, sample_id=sample_id, lease=_lease(settings))
+        return After(dataset_id, front=sample_id, undone=sample_id)
+
+    return await _turn(request, database, user, name, form, turn)
 
 
 @router.post("/d/{name}/review/redo")
-def redo(request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: Annotated[BackForm, Form()]) -> Response:
+async def redo(request: Request, name: str, database: Db, user: SignedIn, settings: Config) -> Response:
     """Give my last undone answer again."""
+    form = await read_form(request, BackForm)
     _check_viewer(form, user)
-    with database.write() as session:
-        dataset = get_dataset(session, name=name)
-        lock_dataset(session, dataset_id=dataset.id)
-        again = decisions.redo_last(session, dataset_id=dataset.id, user_id=user.id, client_id=form.client_id)
-        worklist.take(session, dataset_id=dataset.id, user_id=user.id, count=form.hold, lease=_lease(settings),
-                      queue=Ordered.parse(form.queue).queue)  # fmt: skip
-    return _answer(request, database, user, name, asked=True, redone=again.sample_id if again else None, deck=form)
+
+    def turn(session: Session) -> After:
+        dataset_id = find_dataset(session, name=name)
+        lock_dataset(session, dataset_id=dataset_id)
+        again = decisions.redo_last(session, dataset_id=dataset_id, user_id=user.id, client_id=form.client_id)
+        _take(session, dataset_id, user, settings, form)
+        return After(dataset_id, asked=True, redone=again.sample_id if again else None)
+
+    return await _turn(request, database, user, name, form, turn)
 
 
-def _check_viewer(deck: Deck, user: User) -> None:
+# FastAPI takes as long to find and to fill in a route's arguments as a decision takes in all.
+quick = (Route("/d/{name}/review/decisions", decide, methods=["POST"]),)
+
+
+def _check_viewer(deck: DeckForm, user: Person) -> None:
     if deck.viewer and deck.viewer != user.name:
         raise Conflict(f"This card was shown to {deck.viewer}, and {user.name} is signed in now; reload the page.")
 
@@ -161,37 +203,41 @@ def _lease(settings: Settings) -> timedelta:
     return timedelta(minutes=settings.lease_minutes)
 
 
-def _answer(
-    request: Request, database: Database, user: User, name: str, *, front: int | None = None, asked: bool = False,
-    undone: int | None = None, redone: int | None = None, back_to: int | None = None, deck: Deck | None = None,
-) -> Response:  # fmt: skip
-    """The review as it stands: the whole page, its inside for a script, or the way there after a form.
+def _take(session: Session, dataset_id: int, user: Person, settings: Settings, form: DeckForm) -> None:
+    worklist.take(session, dataset_id=dataset_id, user_id=user.id, count=form.hold, lease=_lease(settings), queue=form.ordered.queue)
 
-    Of the cards that I hold those are left out that the script has already, unless it has them from another ranking.
+
+async def _turn(
+    request: Request, database: Database, user: Person, name: str, form: DeckForm, turn: Callable[[Session], After]
+) -> Response:  # fmt: skip
+    """Do it, and answer once it is committed: with the inside of the page for a script, after a form with the way there.
+
+    What the answer shows is looked up in the same transaction; many annotators' turns share one (`Database.together`).
     """
-    fragment, deck = is_fragment(request), deck or Deck()
-    queue = Ordered.parse(deck.queue)
-    if request.method == "POST" and not fragment:
-        query = "&".join(part for part in (queue.query(), f"card={front}" if front else "asked=true" if asked else "") if part)
-        target = f"/d/{name}/samples/{back_to}" if back_to else f"/d/{name}/review{'?' if query else ''}{query}"
-        return RedirectResponse(target, status_code=303)
-    with database.read() as session:
-        dataset = get_dataset(session, name=name)
-        claimed = worklist.my_cards(session, dataset_id=dataset.id, user_id=user.id, known=deck.known, known_by=deck.ranking,
-                                    queue=queue.queue)  # fmt: skip
-        cards = claimed.cards
-        if front is not None:
-            cards = (
-                worklist.get_card(session, dataset_id=dataset.id, sample_id=front, blind_for=user.id),
-                *(c for c in cards if c.sample_id != front),
-            )
-        page = ReviewPage(
-            **page_context(request, name),
-            cards=card_views(cards, names=class_names(session, dataset_id=dataset.id)), is_idle=not cards and not deck.known,
-            queue=queue, orders=ORDERS,
-            progress=review_progress(session, dataset_id=dataset.id, user_id=user.id),
-            recent=tuple(recent_view(each) for each in decisions.recent(session, dataset_id=dataset.id, user_id=user.id)),
-            run_id=claimed.run_id, ranking=claimed.ranking, gone=claimed.gone, training=is_training(session, dataset_id=dataset.id),
-            asked=asked, undone=undone, redone=redone,
-        )  # fmt: skip
-    return render(request, "review/_review.html" if fragment else "review/page.html", page)
+    fragment = is_fragment(request)
+
+    def work(session: Session) -> tuple[After, Deck | None]:
+        after = turn(session)
+        return after, _look(session, user, form, after) if fragment else None
+
+    after, deck = await wrap_future(database.together(work))
+    if deck:
+        return render(request, "review/_review.html", _page(request, name, form, after, deck))
+    query = form.ordered.query(card=after.front) if after.front else form.ordered.query(asked=True if after.asked else None)
+    target = f"/d/{name}/samples/{after.back_to}" if after.back_to else f"/d/{name}/review{'?' if query else ''}{query}"
+    return RedirectResponse(target, status_code=303)
+
+
+def _look(session: Session, user: Person, form: DeckForm, after: After) -> Deck:
+    """Of the cards that I hold those are left out that the script has already, unless it has them from another ranking."""
+    return look(session, dataset_id=after.dataset_id, user_id=user.id, known=form.known, known_by=form.ranking, queue=form.ordered.queue,
+                front=after.front)  # fmt: skip
+
+
+def _page(request: Request, name: str, form: DeckForm, after: After, deck: Deck) -> ReviewPage:
+    return ReviewPage(
+        **page_context(request, name), cards=card_views(deck.cards, names=list(deck.class_names)),
+        is_idle=not deck.cards and not form.known, queue=form.ordered, orders=ORDERS, progress=deck.progress,
+        recent=tuple(recent_view(each) for each in deck.recent), run_id=deck.run_id, ranking=deck.ranking, gone=deck.gone,
+        training=deck.is_training, asked=after.asked, undone=after.undone, redone=after.redone,
+    )  # fmt: skip
