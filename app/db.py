@@ -22,6 +22,9 @@ from app.prepared import driver_cursor
 T = TypeVar("T")
 _REMEMBERED = "remembered"  # in a session's info
 MOST_TOGETHER = 64  # pieces of work a commit: the others shall get the write lock too
+MOST_REMEMBERED = 10_000
+CACHE_KB = 64_000
+CHECKPOINT_PAGES = 4_000  # 16 MB
 OTHERS = 20  # that write at once where each has a transaction of its own
 BUSY_TIMEOUT_MS = 30_000  # another process (the worker) may hold the write lock for the length of one batch
 
@@ -166,10 +169,12 @@ class Together:
         """The session, in a transaction that has the write lock."""
         if self._session is None:
             self._session = Session(self._engine, expire_on_commit=False, info={_REMEMBERED: {}})
+            _run(self._session, f"PRAGMA cache_size = -{CACHE_KB}")  # the same pages are looked at again and again
+            _run(self._session, f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")  # and written, so that a few have many changes
         session = self._session
         _run(session, "BEGIN IMMEDIATE")
         version = _run(session, "PRAGMA data_version")
-        if version != self._version:
+        if version != self._version or len(remembered(session)) > MOST_REMEMBERED:
             forget(session)
             self._version = version
         return session

@@ -102,6 +102,10 @@ class Settings(BaseSettings):
 
     def secret(self) -> bytes:
         """The key that tokens are hashed with, made on first use."""
+        return self._secret
+
+    @cached_property
+    def _secret(self) -> bytes:
         if self.secret_key:
             return self.secret_key.encode()
         path = self.data_dir / "secret.key"

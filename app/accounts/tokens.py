@@ -1,6 +1,5 @@
 """Log-in sessions and API tokens: random secrets that the database knows only as keyed hashes."""
 
-import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import ApiToken, LoginSession, User
+from app.db import remember
 from app.errors import Invalid, NotFound, NotSignedIn
 from app.prepared import Prepared
 from app.schema import now
@@ -20,9 +20,9 @@ TOKEN_PREFIX = "tl_"  # noqa: S105 - a mark that secret scanners can look for, n
 # Asked by every request, so they are built once.
 _PERSON = select(User.id, User.name, User.role)
 _SIGNED_IN = Prepared(
-    _PERSON.join(LoginSession, LoginSession.user_id == User.id).where(
-        LoginSession.token_hash == bindparam("token_hash"), LoginSession.expires_at > bindparam("moment"), User.active
-    )
+    _PERSON.add_columns(LoginSession.expires_at)
+    .join(LoginSession, LoginSession.user_id == User.id)
+    .where(LoginSession.token_hash == bindparam("token_hash"), User.active)
 )
 _BEARER = Prepared(_PERSON.join(ApiToken, ApiToken.user_id == User.id).where(ApiToken.token_hash == bindparam("token_hash"), User.active))
 
@@ -38,7 +38,7 @@ class Person:
 
 def token_hash(token: str, *, key: bytes) -> str:
     """HMAC-SHA256 in hex: without the key, a stolen database lets nobody in."""
-    return hmac.new(key, token.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, token.encode(), "sha256").hex()
 
 
 def start_session(session: Session, *, user: User | Person, days: float, key: bytes) -> str:
@@ -56,10 +56,11 @@ def end_session(session: Session, *, token: str, key: bytes) -> None:
 
 def user_of_session(session: Session, *, token: str, key: bytes) -> Person:
     """Who is signed in by this cookie. Raises NotSignedIn."""
-    found = _SIGNED_IN.one(session, token_hash=token_hash(token, key=key), moment=now())
-    if found is None:
+    digest = token_hash(token, key=key)
+    found = remember(session, (user_of_session, digest), lambda: _SIGNED_IN.one(session, token_hash=digest))
+    if found is None or found.expires_at <= now():
         raise NotSignedIn("Sign in to go on.")
-    return Person(*found)
+    return Person(found.id, found.name, found.role)
 
 
 def create_token(session: Session, *, user: User | Person, name: str, key: bytes) -> str:

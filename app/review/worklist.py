@@ -31,6 +31,7 @@ from app.schema import UtcDateTime, now
 from app.training.runs import CurrentRanking, current_ranking
 
 MAX_CLAIM = 100
+STILL_FRESH = 0.9  # of a lease: a card with more of it left is not written down again
 _AHEAD = 200  # free cards that are looked for at once
 DEFAULT = Queue()
 
@@ -39,8 +40,6 @@ DEFAULT = Queue()
 _MINE = and_(Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment"))
 _TAKEN = exists().where(Claim.sample_id == OpenIssue.sample_id, Claim.lease_until > bindparam("moment"))
 _ISSUES = select(OpenIssue.sample_id).where(OpenIssue.run_id == bindparam("run")).limit(bindparam("most"))
-# The sum keeps the planner from walking through all issues by rank in search of a few claims.
-_HELD = Prepared(_ISSUES.where(OpenIssue.sample_id.in_(select(Claim.sample_id).where(_MINE))).order_by(OpenIssue.rank + 0))
 _FREE = Prepared(_ISSUES.where(~_TAKEN).order_by(OpenIssue.rank))
 _STILL_FREE = Prepared(_ISSUES.where(~_TAKEN, OpenIssue.sample_id == bindparam("sample")))
 _NEXT_LEASE_END = Prepared(
@@ -58,14 +57,19 @@ _WAITING = (
 _HELD_AGAIN = Prepared(_WAITING.where(SampleReview.sample_id.in_(select(Claim.sample_id).where(_MINE))))
 _FREE_AGAIN = Prepared(_WAITING.where(~exists().where(Claim.sample_id == SampleReview.sample_id, Claim.lease_until > bindparam("moment"))))
 _MY_CLAIMS = select(Claim.sample_id).where(_MINE)
-_ALL_MINE = Prepared(_MY_CLAIMS)
 _IN_HANDS = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
-_MY_ISSUES = Prepared(  # still to be asked
-    select(Claim.sample_id, Claim.lease_until)
-    .join(OpenIssue, and_(OpenIssue.sample_id == Claim.sample_id, OpenIssue.run_id == bindparam("run")))
-    .where(Claim.dataset_id == bindparam("dataset"), _MINE)
+# The sum keeps the planner from walking through all issues by rank in search of a few claims.
+_IN_MY_HANDS = Prepared(  # a rank: an issue that is still to be asked, here
+    select(Claim.sample_id, Claim.lease_until, OpenIssue.rank)
+    .outerjoin(
+        OpenIssue,
+        and_(
+            OpenIssue.sample_id == Claim.sample_id, OpenIssue.run_id == bindparam("run"), Claim.dataset_id == bindparam("dataset")
+        ),
+    )
+    .where(_MINE)
     .order_by(OpenIssue.rank + 0)
-)
+)  # fmt: skip
 _MY_SECOND_LOOKS = Prepared(
     select(Claim.sample_id, Claim.lease_until)
     .join(SampleReview, SampleReview.sample_id == Claim.sample_id)
@@ -154,7 +158,8 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
         return
     lock_dataset(session, dataset_id=dataset_id)
     moment = now()
-    who = {"run": ranking.run_id, "user": user_id, "moment": moment}
+    who = {"run": ranking.run_id, "dataset": dataset_id, "user": user_id, "moment": moment}
+    held: list[Any] = []
     if not queue.is_default:
         query = offered(session, dataset_id=dataset_id, queue=queue).limit(bindparam("most"))
         chosen = list(session.scalars(query.where(Sample.id.in_(_MY_CLAIMS)), who | {"most": count}))
@@ -162,10 +167,12 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     else:
         again = _second_looks(session, dataset_id, who, most=count)
         chosen = again[: max(1, count // 2)]
-        chosen += _ids(_HELD.rows(session, **who, most=count - len(chosen)))
-        chosen += _next_free(session, dataset_id, who, most=count - len(chosen))
+        held = [row for row in _IN_MY_HANDS.rows(session, **who) if row.rank is not None][: count - len(chosen)]
+        chosen += _ids(held)
+        chosen += _next_free(session, who, most=count - len(chosen))
         chosen += again[max(1, count // 2) :][: count - len(chosen)]
-    _hold(session, dataset_id=dataset_id, user_id=user_id, sample_ids=chosen, until=moment + lease)
+    fresh = {sample_id for sample_id, until, _ in held if until > moment + STILL_FRESH * lease}
+    _hold(session, dataset_id=dataset_id, user_id=user_id, sample_ids=[i for i in chosen if i not in fresh], until=moment + lease)
 
 
 def my_cards(
@@ -181,8 +188,9 @@ def my_cards(
         return Claimed(None, None, ())
     known = frozenset(known) if known_by in ("", ranking.name) else frozenset()
     who = {"run": ranking.run_id, "dataset": dataset_id, "user": user_id, "moment": now()}
+    in_hands = _IN_MY_HANDS.rows(session, **who)
     if queue.is_default:
-        mine = _MY_ISSUES.rows(session, **who)
+        mine = [(sample_id, until) for sample_id, until, rank in in_hands if rank is not None]
         policy = get_policy(session, dataset_id=dataset_id)
         if tally.any_waits(session, dataset_id=dataset_id) and may_look_again(session, policy, user_id=user_id):
             again = _MY_SECOND_LOOKS.rows(session, **who, annotators=policy.annotators)
@@ -191,7 +199,7 @@ def my_cards(
         mine = list(session.execute(_held_of(offered(session, dataset_id=dataset_id, queue=queue)), who))
     shown = [(sample_id, until) for sample_id, until in mine if sample_id not in known][:limit]
     found = tuple(_find_card(session, dataset_id, ranking, sample_id, blind_for=user_id) for sample_id, _ in shown)
-    gone = known.difference(_ids(_ALL_MINE.rows(session, **who))) if known else ()
+    gone = known.difference(_ids(in_hands)) if known else ()
     return Claimed(ranking.run_id, min((until for _, until in shown), default=None), found, ranking.name, tuple(sorted(gone)))
 
 
@@ -218,12 +226,12 @@ def _second_looks(session: Session, dataset_id: int, who: dict[str, Any], *, mos
     policy = get_policy(session, dataset_id=dataset_id)
     if not tally.any_waits(session, dataset_id=dataset_id) or not may_look_again(session, policy, user_id=who["user"]):
         return []
-    asked = who | {"dataset": dataset_id, "annotators": policy.annotators}
+    asked = who | {"annotators": policy.annotators}
     held = _ids(_HELD_AGAIN.rows(session, **asked, most=most))
     return held + _ids(_FREE_AGAIN.rows(session, **asked, most=most - len(held)))
 
 
-def _next_free(session: Session, dataset_id: int, who: dict[str, Any], *, most: int) -> list[int]:
+def _next_free(session: Session, who: dict[str, Any], *, most: int) -> list[int]:
     """The most suspicious open issues in nobody's hands.
 
     The first ones are in hands, a few for each annotator, and to step over them takes longer than everything else. Where the
@@ -236,7 +244,7 @@ def _next_free(session: Session, dataset_id: int, who: dict[str, Any], *, most: 
     while len(chosen) < most:
         if not ahead[0] or (ahead[1] and ahead[1] <= who["moment"]):
             fresh = deque(each for each in _ids(_FREE.rows(session, **who, most=_AHEAD)) if each not in chosen)
-            ahead = fresh, _NEXT_LEASE_END.scalar(session, dataset=dataset_id, moment=who["moment"])
+            ahead = fresh, _NEXT_LEASE_END.scalar(session, **who)
             remembered(session)[_next_free, who["run"]] = ahead
             if not fresh:
                 break

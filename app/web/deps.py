@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
+from sqlalchemy.orm import Session
 
 from app.accounts.tokens import Person, user_of_session, user_of_token
 from app.db import Database
@@ -38,22 +39,26 @@ async def signed_in(request: Request, database: Db, settings: Config) -> Person:
     """The person behind the request's Bearer token or session cookie. Raises NotSignedIn."""
     # A read of SQLite waits for nobody and is over before another thread would have begun; a database elsewhere may be slow.
     if database.is_sqlite:
-        user = _who_asks(request, database, settings)
+        user = _glance(request, database, settings)
     else:
-        user = await run_in_threadpool(_who_asks, request, database, settings)
+        user = await run_in_threadpool(_glance, request, database, settings)
     request.state.user = user
     return user
 
 
-def _who_asks(request: Request, database: Database, settings: Settings) -> Person:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    cookie = request.cookies.get(SESSION_COOKIE)
+def _glance(request: Request, database: Database, settings: Settings) -> Person:
     with database.glance() as session:
-        if scheme.lower() == "bearer":
-            return user_of_token(session, token=token.strip(), key=settings.secret())
-        if cookie:
-            return user_of_session(session, token=cookie, key=settings.secret())
-        raise NotSignedIn("Sign in to go on, or send an API token as “Authorization: Bearer …”.")
+        return who_asks(session, request, settings)
+
+
+def who_asks(session: Session, request: Request, settings: Settings) -> Person:
+    """The person behind the request. Raises NotSignedIn."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return user_of_token(session, token=token.strip(), key=settings.secret())
+    if cookie := request.cookies.get(SESSION_COOKIE):
+        return user_of_session(session, token=cookie, key=settings.secret())
+    raise NotSignedIn("Sign in to go on, or send an API token as “Authorization: Bearer …”.")
 
 
 SignedIn = Annotated[Person, Depends(signed_in)]

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
@@ -16,13 +17,13 @@ from starlette.routing import Route
 from app.accounts.tokens import Person
 from app.datasets.catalog import find_dataset, lock_dataset, ready_dataset
 from app.db import Database
-from app.errors import Conflict
+from app.errors import Conflict, ToplossError
 from app.review import decisions, worklist
 from app.review.grid import Order
 from app.review.summary import ReviewProgress
 from app.review.turn import Deck, look
 from app.settings import Settings
-from app.web.deps import Config, Db, SignedIn, signed_in
+from app.web.deps import Config, Db, SignedIn, signed_in, who_asks
 from app.web.filters import Ordered
 from app.web.forms import read_form
 from app.web.pages.cards import CardView, RecentView, card_views, recent_view
@@ -132,20 +133,24 @@ async def claim(request: Request, name: str, database: Db, user: SignedIn, setti
         _take(session, dataset.id, user, settings, deck)
         return After(dataset.id, asked=True)
 
-    return await _turn(request, database, user, name, deck, turn)
+    return await _turn(request, database, name, deck, turn)
 
 
 async def decide(request: Request) -> Response:
     """Record an answer and take the next cards; every key press comes here."""
     name, database, settings = request.path_params["name"], request.app.state.database, request.app.state.settings
-    user = await signed_in(request, database, settings)
-    form = await read_form(request, DecisionForm)
-    _check_viewer(form, user)
+    try:
+        form = await read_form(request, DecisionForm)
+    except (RequestValidationError, ToplossError):
+        await signed_in(request, database, settings)  # who is not is told so first
+        raise
     verdict, _, label = form.answer.partition(":")
-    origin = "sample" if form.alone else "audit" if form.ordered.queue.is_audit else "deck"
 
     def turn(session: Session) -> After:
+        user = request.state.user = who_asks(session, request, settings)
+        _check_viewer(form, user)
         dataset_id = find_dataset(session, name=name)
+        origin = "sample" if form.alone else "audit" if form.ordered.queue.is_audit else "deck"
         if not form.alone:
             lock_dataset(session, dataset_id=dataset_id)  # before the card is given back: `take` wants it, and others my card
         decisions.decide(session, dataset_id=dataset_id, user_id=user.id, sample_id=form.sample, verdict=verdict, label=label or None,
@@ -154,7 +159,11 @@ async def decide(request: Request) -> Response:
             _take(session, dataset_id, user, settings, form)
         return After(dataset_id, asked=True, back_to=form.sample if form.alone else None)
 
-    return await _turn(request, database, user, name, form, turn)
+    return await _turn(request, database, name, form, turn)
+
+
+# FastAPI takes as long to find a route and to fill in its arguments as a decision takes in all.
+quick = (Route("/d/{name}/review/decisions", decide, methods=["POST"]),)
 
 
 @router.post("/d/{name}/review/undo")
@@ -171,7 +180,7 @@ async def undo(request: Request, name: str, database: Db, user: SignedIn, settin
             worklist.hold(session, dataset_id=dataset_id, user_id=user.id, sample_id=sample_id, lease=_lease(settings))
         return After(dataset_id, front=sample_id, undone=sample_id)
 
-    return await _turn(request, database, user, name, form, turn)
+    return await _turn(request, database, name, form, turn)
 
 
 @router.post("/d/{name}/review/redo")
@@ -187,11 +196,7 @@ async def redo(request: Request, name: str, database: Db, user: SignedIn, settin
         _take(session, dataset_id, user, settings, form)
         return After(dataset_id, asked=True, redone=again.sample_id if again else None)
 
-    return await _turn(request, database, user, name, form, turn)
-
-
-# FastAPI takes as long to find and to fill in a route's arguments as a decision takes in all.
-quick = (Route("/d/{name}/review/decisions", decide, methods=["POST"]),)
+    return await _turn(request, database, name, form, turn)
 
 
 def _check_viewer(deck: DeckForm, user: Person) -> None:
@@ -208,7 +213,7 @@ def _take(session: Session, dataset_id: int, user: Person, settings: Settings, f
 
 
 async def _turn(
-    request: Request, database: Database, user: Person, name: str, form: DeckForm, turn: Callable[[Session], After]
+    request: Request, database: Database, name: str, form: DeckForm, turn: Callable[[Session], After]
 ) -> Response:  # fmt: skip
     """Do it, and answer once it is committed: with the inside of the page for a script, after a form with the way there.
 
@@ -218,7 +223,7 @@ async def _turn(
 
     def work(session: Session) -> tuple[After, Deck | None]:
         after = turn(session)
-        return after, _look(session, user, form, after) if fragment else None
+        return after, _look(session, request.state.user, form, after) if fragment else None
 
     after, deck = await wrap_future(database.together(work))
     if deck:
