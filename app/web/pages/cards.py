@@ -1,13 +1,17 @@
 """Cards as the review shows them: the keys and the words."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+from markupsafe import Markup
 
 from app.datasets.pictures import SIDES
 from app.review.decisions import RecentDecision
 from app.review.reasons import first_reason
 from app.review.worklist import Card
-from app.web.rendering import percent
+from app.web.moulds import fill, slot
+from app.web.rendering import Viewer, percent
 
 TINY = 64  # pixels a side; smaller images are enlarged so much that smoothing blurs them
 KEYS = "1234567890"
@@ -20,7 +24,8 @@ class Choice:
     name: str
     key: str
     code: str
-    probability: float | None
+    share: str  # in percent, of the bar's width
+    percent: str
     is_given: bool
     is_predicted: bool
 
@@ -39,7 +44,7 @@ class CardView:
     blind: bool  # a second look: only the image and the classes; what would tell more is left empty
     given: str
     predicted: str | None
-    confidence: float | None
+    confidence: str
     reason: str
     said: str  # the same for a screen reader
     choices: tuple[Choice, ...]
@@ -47,55 +52,113 @@ class CardView:
     client_id: str
     verdict: str | None
     label: str | None
-    next_id: int | None  # where Skip leads without JavaScript
+    skip: str  # the query that Skip leads to without JavaScript
 
 
 @dataclass(frozen=True)
-class RecentView:
+class Place:
+    """Where cards are shown."""
+
+    dataset: str
+    viewer: Viewer
+    query: str  # the queue, as an address's query says it
+
+
+@dataclass(frozen=True)
+class CardPart(Place):
+    """One card of the deck."""
+
+    card: CardView
+    hidden: bool
+
+
+@dataclass(frozen=True)
+class RecentPart:
     """A decision in the strip of the last ten."""
 
+    dataset: str
+    query: str  # of the review with its card
     sample_id: int
     path: str
     words: str
 
 
-def card_views(cards: tuple[Card, ...], *, names: list[str]) -> tuple[CardView, ...]:
-    """Cards for the page, each knowing the one that Skip leads to."""
+def cards_html(cards: tuple[Card, ...], *, names: tuple[str, ...], place: Place) -> tuple[Markup, ...]:
+    """The deck, each card knowing the one that Skip leads to; all but the first are hidden."""
     following = (*cards[1:], *cards[:1])
-    return tuple(card_view(card, names=names, next_id=after.sample_id) for card, after in zip(cards, following, strict=True))
-
-
-def card_view(card: Card, *, names: list[str], next_id: int | None = None) -> CardView:
-    """One card for the page, with a client id of its own."""
-    if card.blind:
-        return _blind_view(card, names, next_id)
-    said = f"Given label {card.given_label}." + (
-        f" The model says {card.predicted_label}, {percent(card.confidence, 0)}." if card.predicted_label else ""
-    )
-    return CardView(
-        sample_id=card.sample_id, path=card.path, split=card.split, width=card.width, height=card.height,
-        tiny=max(card.width, card.height) <= TINY, shrunk=max(card.width, card.height) > SIDES["display"], blind=False,
-        given=card.given_label, predicted=card.predicted_label, confidence=card.confidence,
-        reason=first_reason(card), said=said, choices=_choices(card, names), run_id=card.run_id, client_id=str(uuid.uuid4()),
-        verdict=card.verdict, label=card.label, next_id=next_id,
-    )  # fmt: skip
-
-
-def _blind_view(card: Card, names: list[str], next_id: int | None) -> CardView:
-    choices = tuple(Choice(name, *_key(place), None, is_given=False, is_predicted=False) for place, name in enumerate(names))
-    return CardView(
-        sample_id=card.sample_id, path="", split="", width=card.width, height=card.height, tiny=max(card.width, card.height) <= TINY,
-        shrunk=max(card.width, card.height) > SIDES["display"], blind=True, given="", predicted=None, confidence=None, reason="",
-        said="A second look: which class is it?", choices=choices, run_id=None, client_id=str(uuid.uuid4()), verdict=None, label=None,
-        next_id=next_id,
-    )  # fmt: skip
-
-
-def _choices(card: Card, names: list[str]) -> tuple[Choice, ...]:
-    probability = dict(card.probabilities)
     return tuple(
-        Choice(name, *_key(place), probability.get(name), name == card.given_label, name == card.predicted_label)
-        for place, name in enumerate(names)
+        card_html(card, names=names, place=place, skip=with_card(place.query, after.sample_id), hidden=number > 0)
+        for number, (card, after) in enumerate(zip(cards, following, strict=True))
+    )
+
+
+def card_html(card: Card, *, names: tuple[str, ...], place: Place, skip: str, hidden: bool) -> Markup:
+    """A card of the deck, with a client id of its own."""
+    values: dict[str, object] = {
+        "sample_id": card.sample_id, "width": card.width, "height": card.height, "client_id": str(uuid.uuid4()), "skip": skip,
+    }  # fmt: skip
+    if not card.blind:
+        values |= {"path": card.path, "confidence": percent(card.confidence, 0), "reason": first_reason(card), "said": _said(card)}
+        for number, probability in enumerate(_probabilities(card, names)):
+            values[f"share{number}"], values[f"percent{number}"] = f"{100 * (probability or 0):.1f}", percent(probability, 0)
+    # Everything else of the card, and what it is shown with: what the template branches on.
+    shape = (place, hidden, names, card.given_label, card.predicted_label, card.split, card.run_id, card.verdict, card.label, card.blind,
+             _is_tiny(card), _is_shrunk(card))  # fmt: skip
+
+    def make_page() -> CardPart:
+        view = card_view(card, names=names)
+        choices = tuple(
+            replace(choice, share=slot(f"share{number}"), percent=slot(f"percent{number}")) for number, choice in enumerate(view.choices)
+        )
+        slots: dict[str, Any] = {name: slot(name) for name in values if name in CardView.__dataclass_fields__}
+        return CardPart(place.dataset, place.viewer, place.query, replace(view, choices=choices, **slots), hidden)
+
+    return fill("review/_card.html", shape, make_page, values)
+
+
+def card_view(card: Card, *, names: tuple[str, ...]) -> CardView:
+    """One card for a page."""
+    if card.blind:
+        return _blind_view(card, names)
+    return CardView(
+        sample_id=card.sample_id, path=card.path, split=card.split, width=card.width, height=card.height, tiny=_is_tiny(card),
+        shrunk=_is_shrunk(card), blind=False, given=card.given_label, predicted=card.predicted_label,
+        confidence=percent(card.confidence, 0), reason=first_reason(card), said=_said(card), choices=_choices(card, names),
+        run_id=card.run_id, client_id=str(uuid.uuid4()), verdict=card.verdict, label=card.label, skip="",
+    )  # fmt: skip
+
+
+def _blind_view(card: Card, names: tuple[str, ...]) -> CardView:
+    choices = tuple(Choice(name, *_key(place), "", "", is_given=False, is_predicted=False) for place, name in enumerate(names))
+    return CardView(
+        sample_id=card.sample_id, path="", split="", width=card.width, height=card.height, tiny=_is_tiny(card), shrunk=_is_shrunk(card),
+        blind=True, given="", predicted=None, confidence="", reason="", said="A second look: which class is it?", choices=choices,
+        run_id=None, client_id=str(uuid.uuid4()), verdict=None, label=None, skip="",
+    )  # fmt: skip
+
+
+def _said(card: Card) -> str:
+    model = f" The model says {card.predicted_label}, {percent(card.confidence, 0)}." if card.predicted_label else ""
+    return f"Given label {card.given_label}.{model}"
+
+
+def _is_tiny(card: Card) -> bool:
+    return max(card.width, card.height) <= TINY
+
+
+def _is_shrunk(card: Card) -> bool:
+    return max(card.width, card.height) > SIDES["display"]
+
+
+def _probabilities(card: Card, names: tuple[str, ...]) -> list[float | None]:
+    known: list[float | None] = [p for _, p in card.probabilities]
+    return known + [None] * (len(names) - len(known))
+
+
+def _choices(card: Card, names: tuple[str, ...]) -> tuple[Choice, ...]:
+    return tuple(
+        Choice(name, *_key(place), f"{100 * (p or 0):.1f}", percent(p, 0), name == card.given_label, name == card.predicted_label)
+        for place, (name, p) in enumerate(zip(names, _probabilities(card, names), strict=True))
     )
 
 
@@ -108,12 +171,24 @@ def _key(place: int) -> tuple[str, str]:
     return "", ""
 
 
-def recent_view(decision: RecentDecision) -> RecentView:
+def recent_html(decision: RecentDecision, *, place: Place) -> Markup:
     """A decision for the strip of the last ten; of a blind one nothing is said but the answer."""
+    path, words = decision.path, verdict_words(decision.verdict, decision.label)
     if decision.blind:
         label = decision.given_label if decision.verdict == "keep" else decision.label
-        return RecentView(decision.sample_id, "A second look", verdict_words("relabel" if label else decision.verdict, label))
-    return RecentView(decision.sample_id, decision.path, verdict_words(decision.verdict, decision.label))
+        path, words = "A second look", verdict_words("relabel" if label else decision.verdict, label)
+    values = {"sample_id": decision.sample_id, "path": path, "words": words, "query": with_card(place.query, decision.sample_id)}
+
+    def make_page() -> RecentPart:
+        slots: dict[str, Any] = {name: slot(name) for name in values}
+        return RecentPart(place.dataset, **slots)
+
+    return fill("review/_recent.html", place.dataset, make_page, values)
+
+
+def with_card(query: str, sample_id: int) -> str:
+    """The review's query with the card that comes first."""
+    return f"{query}&card={sample_id}" if query else f"card={sample_id}"
 
 
 def verdict_words(verdict: str, label: str | None) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
+from markupsafe import Markup
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 from starlette.routing import Route
@@ -26,7 +27,7 @@ from app.settings import Settings
 from app.web.deps import Config, Db, SignedIn, signed_in, who_asks
 from app.web.filters import Ordered
 from app.web.forms import read_form
-from app.web.pages.cards import CardView, RecentView, card_views, recent_view
+from app.web.pages.cards import Place, cards_html, recent_html
 from app.web.rendering import Page, is_fragment, page_context, render
 
 router = APIRouter()
@@ -90,12 +91,12 @@ class After:
 class ReviewPage(Page):
     """The deck with everything around it."""
 
-    cards: tuple[CardView, ...]
+    cards: tuple[Markup, ...]
     is_idle: bool  # nothing to show: neither a card here nor one that the page has already
     queue: Ordered  # which cards, in which order
     orders: dict[Order, str]
     progress: ReviewProgress
-    recent: tuple[RecentView, ...]
+    recent: tuple[Markup, ...]
     run_id: int | None  # whose ranking is the current one
     ranking: str  # which of that run's
     training: bool  # a run waits or works
@@ -240,9 +241,11 @@ def _look(session: Session, user: Person, form: DeckForm, after: After) -> Deck:
 
 
 def _page(request: Request, name: str, form: DeckForm, after: After, deck: Deck) -> ReviewPage:
+    context = page_context(request, name)
+    place = Place(name, context["viewer"], form.ordered.query())
     return ReviewPage(
-        **page_context(request, name), cards=card_views(deck.cards, names=list(deck.class_names)),
+        **context, cards=cards_html(deck.cards, names=deck.class_names, place=place),
         is_idle=not deck.cards and not form.known, queue=form.ordered, orders=ORDERS, progress=deck.progress,
-        recent=tuple(recent_view(each) for each in deck.recent), run_id=deck.run_id, ranking=deck.ranking, gone=deck.gone,
+        recent=tuple(recent_html(each, place=place) for each in deck.recent), run_id=deck.run_id, ranking=deck.ranking, gone=deck.gone,
         training=deck.is_training, asked=after.asked, undone=after.undone, redone=after.redone,
     )  # fmt: skip

@@ -111,7 +111,7 @@ def _sample_page(request: Request, session: Session, settings: Settings, name: s
     evidence = gather_evidence(session, dataset_id=dataset_id, sample_id=sample_id, runs_dir=settings.runs_dir)
     before, after = (None, None) if card.run_id is None or card.rank is None else beside(session, run_id=card.run_id, rank=card.rank)
     return SamplePage(
-        **page_context(request, name), card=card_view(card, names=names), sha256=card.sha256,
+        **page_context(request, name), card=card_view(card, names=tuple(names)), sha256=card.sha256,
         standing=(card.label or "deleted") if card.verdict else card.given_label, before=before, after=after,
         reasons=evidence.reasons, groups=_groups(evidence, card.given_label),
         opinions=tuple(_opinion_view(each, names) for each in reversed(opinions(session, sample_id=sample_id))),
