@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Executable, bindparam
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import Boolean, TypeEngine
 
 from app.schema import UtcDateTime
 
@@ -37,7 +37,7 @@ class _Words:
 class Prepared:
     """A statement with `bindparam`s (not expanding ones), or what makes it for a dialect's name.
 
-    A row has its columns as attributes. The statement sees what was flushed, and flushes nothing itself.
+    A row has its columns as attributes; what is true is 1 on SQLite. The statement sees what was flushed, and flushes nothing itself.
     """
 
     def __init__(self, statement: Executable | Callable[[str], Executable]) -> None:
@@ -110,6 +110,7 @@ class Prepared:
         statement: Any = self._statement if isinstance(self._statement, Executable) else self._statement(dialect.name)
         types = [column.type.dialect_impl(dialect) for column in statement.exported_columns]
         found = [each.result_processor(dialect, told[1]) for each, told in zip(types, description, strict=True)]
+        found = [None if isinstance(each, Boolean) else convert for each, convert in zip(types, found, strict=True)]
         return tuple((place, convert) for place, convert in enumerate(found) if convert)
 
 

@@ -39,6 +39,7 @@ from app.settings import Settings
 from app.training.runs import end_run, request_run, start_run
 from tests.servers import start_server
 
+WARM_UP = 2.0  # seconds that are not counted
 CLASSES = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 BARE = """
 import sqlite3, sys, threading
@@ -192,6 +193,8 @@ def main() -> None:
         try:
             with start_server(folder / "data") as server:
                 address = urlsplit(server.url).netloc
+                for warmed, pid, cookie in ((address, server.process.pid, cookies[0]), (f"127.0.0.1:{port}", bare.pid, "")):
+                    measure(warmed, pid, [cookie], WARM_UP)
                 for clients in options.clients:
                     ours = measure(address, server.process.pid, cookies[:clients], options.seconds)
                     theirs = measure(f"127.0.0.1:{port}", bare.pid, [""] * clients, options.seconds)

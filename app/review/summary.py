@@ -68,19 +68,19 @@ class PendingChanges:
 def review_progress(session: Session, *, dataset_id: int, user_id: int | None = None) -> ReviewProgress:
     """Progress of everybody; `mine` and what remains are the annotator's, if one is named."""
     ranking = current_ranking(session, dataset_id=dataset_id)
-    by_verdict = tally.by_verdict(session, dataset_id=dataset_id)
+    counts = tally.counts(session, dataset_id=dataset_id)
     last = tally.last_looks(session, dataset_id=dataset_id)
     remaining = tally.open_issues(session, run_id=ranking.run_id) if ranking else 0
-    second_looks = _second_looks(session, dataset_id, user_id) if tally.any_waits(session, dataset_id=dataset_id) else 0
+    second_looks = _second_looks(session, dataset_id, user_id) if counts.unsure else 0
     times = [milliseconds / 1000 for *_, milliseconds in last if milliseconds]
     return ReviewProgress(
         label_issues=ranking.label_issues if ranking else 0,
         remaining=remaining + second_looks,
         second_looks=second_looks,
-        reviewed=by_verdict.total(),
-        found=sum(n for (verdict, *_), n in by_verdict.items() if verdict in CHANGES),
-        in_bulk=sum(n for (*_, in_bulk), n in by_verdict.items() if in_bulk),
-        mine=sum(n for (_, user, _), n in by_verdict.items() if user == user_id),
+        reviewed=counts.reviewed,
+        found=counts.found,
+        in_bulk=counts.in_bulk,
+        mine=0 if user_id is None else counts.by_user[user_id],
         hit_rate=sum(verdict in CHANGES for _, verdict, _ in last) / len(last) if last else None,
         seconds_per_decision=median(times) if times else None,
     )

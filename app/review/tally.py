@@ -6,6 +6,7 @@ once and go on from there, decision by decision; everybody else counts.
 
 from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import bindparam, func, select
@@ -13,11 +14,11 @@ from sqlalchemy.orm import Session
 
 from app.db import forget, is_remembering, remember, remembered
 from app.prepared import Prepared
+from app.review.consensus import CHANGES
 from app.review.models import Decision, OpenIssue, SampleReview
 
 WINDOW = 50  # decisions that the hit rate and the pace look back on
 
-How = tuple[str, int, bool]  # a verdict that stands, whose, and whether it is one of many given at once
 _STATE = SampleReview.dataset_id == bindparam("dataset")
 _HOW = (SampleReview.verdict, SampleReview.user_id, SampleReview.in_bulk)
 _BY_VERDICT = Prepared(select(*_HOW, func.count()).where(_STATE).group_by(*_HOW))
@@ -32,19 +33,40 @@ _LAST = Prepared(
 _OPEN_ISSUES = Prepared(select(func.count()).select_from(OpenIssue).where(OpenIssue.run_id == bindparam("run")))
 
 
-def by_verdict(session: Session, *, dataset_id: int) -> Counter[How]:
+@dataclass
+class Counts:
     """Samples with a standing decision."""
-    return remember(
-        session, (by_verdict, dataset_id),
-        lambda: Counter({(verdict, user, in_bulk): n for verdict, user, in_bulk, n in _BY_VERDICT.rows(session, dataset=dataset_id)}),
-    )  # fmt: skip
+
+    reviewed: int = 0
+    found: int = 0  # relabelled or deleted
+    unsure: int = 0
+    in_bulk: int = 0  # by one verdict for many at once only
+    by_user: Counter[int] = field(default_factory=Counter)  # whose decision counts
+
+    def add(self, verdict: str, user_id: int, in_bulk: bool, n: int) -> None:
+        """So many more of these, or fewer."""
+        self.reviewed += n
+        self.found += n * (verdict in CHANGES)
+        self.unsure += n * (verdict == "unsure")
+        self.in_bulk += n * in_bulk
+        self.by_user[user_id] += n
+
+
+def counts(session: Session, *, dataset_id: int) -> Counts:
+    """What stands of everybody's decisions."""
+
+    def ask() -> Counts:
+        found = Counts()
+        for verdict, user_id, in_bulk, n in _BY_VERDICT.rows(session, dataset=dataset_id):
+            found.add(verdict, user_id, in_bulk, n)
+        return found
+
+    return remember(session, (counts, dataset_id), ask)
 
 
 def any_waits(session: Session, *, dataset_id: int) -> bool:
     """Whether some sample may wait for another opinion, as far as is known without a look: while it does, `unsure` stands."""
-    return not is_remembering(session) or any(
-        n for (verdict, *_), n in by_verdict(session, dataset_id=dataset_id).items() if verdict == "unsure"
-    )
+    return not is_remembering(session) or counts(session, dataset_id=dataset_id).unsure > 0
 
 
 def last_looks(session: Session, *, dataset_id: int) -> deque[Any]:
@@ -76,12 +98,12 @@ def refolded(session: Session, *, before: Sequence[Any], after: Sequence[tuple[A
     if not known:
         return
     for row in before:
-        counts: Counter[How] = known.get((by_verdict, row.dataset_id), Counter())
-        counts[row.verdict, row.user_id, row.in_bulk] -= 1
+        if have := known.get((counts, row.dataset_id)):
+            have.add(row.verdict, row.user_id, row.in_bulk, -1)
         known.pop((last_looks, row.dataset_id), None)
     for state, decision in after:
-        counts = known.get((by_verdict, decision.dataset_id), Counter())
-        counts[state.verdict, decision.user_id, state.in_bulk] += 1
+        if have := known.get((counts, decision.dataset_id)):
+            have.add(state.verdict, decision.user_id, state.in_bulk, 1)
         looks: deque[Any] = known.get((last_looks, decision.dataset_id), deque())
         if looks and looks[0][0] > decision.id:  # not the newest: an undo brought it back
             known.pop((last_looks, decision.dataset_id))

@@ -44,7 +44,8 @@ class Page:
 def page_context(request: Request, dataset: str | None = None) -> dict[str, Any]:
     """The keyword arguments of `Page` for this request."""
     user = getattr(request.state, "user", None)
-    url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = request.scope["query_string"].decode("latin-1")
+    url = request.scope["path"] + (f"?{query}" if query else "")
     return {"viewer": Viewer(user.name, user.role == "admin") if user else None, "url": url, "dataset": dataset}
 
 

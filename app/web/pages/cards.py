@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup
@@ -11,7 +12,7 @@ from app.review.decisions import RecentDecision
 from app.review.reasons import first_reason
 from app.review.worklist import Card
 from app.web.moulds import fill, slot
-from app.web.rendering import Viewer, percent
+from app.web.rendering import Viewer, environment, percent
 
 TINY = 64  # pixels a side; smaller images are enlarged so much that smoothing blurs them
 KEYS = "1234567890"
@@ -177,13 +178,13 @@ def recent_html(decision: RecentDecision, *, place: Place) -> Markup:
     if decision.blind:
         label = decision.given_label if decision.verdict == "keep" else decision.label
         path, words = "A second look", verdict_words("relabel" if label else decision.verdict, label)
-    values = {"sample_id": decision.sample_id, "path": path, "words": words, "query": with_card(place.query, decision.sample_id)}
+    return _recent_html(place.dataset, with_card(place.query, decision.sample_id), decision.sample_id, path, words)
 
-    def make_page() -> RecentPart:
-        slots: dict[str, Any] = {name: slot(name) for name in values}
-        return RecentPart(place.dataset, **slots)
 
-    return fill("review/_recent.html", place.dataset, make_page, values)
+@lru_cache(maxsize=10_000)  # each is shown ten times
+def _recent_html(dataset: str, query: str, sample_id: int, path: str, words: str) -> Markup:
+    html = environment().get_template("review/_recent.html").render(page=RecentPart(dataset, query, sample_id, path, words))
+    return Markup(html)  # noqa: S704 - a template's
 
 
 def with_card(query: str, sample_id: int) -> str:

@@ -96,7 +96,7 @@ class ReviewPage(Page):
     queue: Ordered  # which cards, in which order
     orders: dict[Order, str]
     progress: ReviewProgress
-    recent: tuple[Markup, ...]
+    recent: Markup
     run_id: int | None  # whose ranking is the current one
     ranking: str  # which of that run's
     training: bool  # a run waits or works
@@ -244,8 +244,18 @@ def _page(request: Request, name: str, form: DeckForm, after: After, deck: Deck)
     context = page_context(request, name)
     place = Place(name, context["viewer"], form.ordered.query())
     return ReviewPage(
-        **context, cards=cards_html(deck.cards, names=deck.class_names, place=place),
-        is_idle=not deck.cards and not form.known, queue=form.ordered, orders=ORDERS, progress=deck.progress,
-        recent=tuple(recent_html(each, place=place) for each in deck.recent), run_id=deck.run_id, ranking=deck.ranking, gone=deck.gone,
-        training=deck.is_training, asked=after.asked, undone=after.undone, redone=after.redone,
-    )  # fmt: skip
+        **context,
+        cards=cards_html(deck.cards, names=deck.class_names, place=place),
+        is_idle=not deck.cards and not form.known,
+        queue=form.ordered,
+        orders=ORDERS,
+        progress=deck.progress,
+        recent=Markup("").join(recent_html(each, place=place) for each in deck.recent),
+        run_id=deck.run_id,
+        ranking=deck.ranking,
+        gone=deck.gone,
+        training=deck.is_training,
+        asked=after.asked,
+        undone=after.undone,
+        redone=after.redone,
+    )

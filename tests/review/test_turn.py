@@ -1,0 +1,152 @@
+import threading
+import uuid
+from concurrent.futures import Future
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.db import Database
+from app.errors import NotFound
+from app.review.consensus import Policy
+from app.review.decisions import decide, redo_last, undo_last
+from app.review.models import Claim, Decision
+from app.review.standing import set_policy
+from app.review.turn import Deck, look
+from app.review.worklist import release, take
+from tests.conftest import People
+from tests.factories import Made
+
+LEASE = timedelta(minutes=5)
+
+
+def answer(made: Made, user_id: int, sample: int, verdict: str, label: str | None, session: Session) -> Deck:
+    decide(session, dataset_id=made.dataset_id, user_id=user_id, sample_id=sample, verdict=verdict, label=label, milliseconds=1000 + sample,
+           client_id=str(uuid.uuid4()))  # fmt: skip
+    take(session, dataset_id=made.dataset_id, user_id=user_id, count=3, lease=LEASE)
+    return look(session, dataset_id=made.dataset_id, user_id=user_id)
+
+
+def keep(made: Made, user_id: int, sample: int, session: Session) -> int:
+    done, _ = decide(session, dataset_id=made.dataset_id, user_id=user_id, sample_id=sample, verdict="keep", client_id=str(uuid.uuid4()))
+    return done.id
+
+
+ANSWERS = [("relabel", "cat"), ("relabel", "owl"), ("delete", None), ("unsure", None)]  # the first one is keeping it
+TURN = st.tuples(
+    st.sampled_from(["answer", "answer", "answer", "undo", "redo", "release", "policy"]),
+    st.integers(0, 2), st.integers(0, 11), st.sampled_from(ANSWERS),
+)  # fmt: skip
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(turns=st.lists(TURN, max_size=14))
+def test_what_a_turn_goes_on_from_is_what_a_fresh_look_finds(database: Database, made: Made, people: People, turns: list) -> None:
+    users = [people.annotator.id, people.other.id, people.admin.id]
+    me = {"dataset_id": made.dataset_id}
+    for what, who, place, (verdict, label) in turns:
+        user, sample = users[who], made.ranked[place]
+        if what == "answer":
+            seen = database.together(lambda s, u=user, i=sample, v=verdict, n=label: answer(made, u, i, v, n, s)).result()
+            with database.read() as session:
+                assert seen == look(session, **me, user_id=user)
+        elif what == "undo":
+            database.together(lambda s, u=user: undo_last(s, **me, user_id=u)).result()
+        elif what == "redo":
+            database.together(lambda s, u=user: redo_last(s, **me, user_id=u, client_id=str(uuid.uuid4()))).result()
+        elif what == "release":  # somebody else's connection
+            with database.write() as session:
+                release(session, dataset_id=made.dataset_id, user_id=user)
+        else:
+            with database.write() as session:
+                set_policy(session, **me, policy=Policy(annotators=1 + place % 2, which="all"))
+    for user in users:
+        seen = database.together(lambda s, u=user: look(s, **me, user_id=u)).result()
+        with database.read() as session:
+            assert seen == look(session, **me, user_id=user)
+
+
+def test_turns_that_wait_together_are_committed_at_once(database: Database, made: Made, people: People) -> None:
+    if not database.is_sqlite:
+        pytest.skip("elsewhere each has a transaction of its own")
+    user = people.annotator.id
+    said: list[str] = []
+    database.together(lambda s: s.connection().connection.driver_connection.set_trace_callback(said.append)).result()
+    said.clear()
+    with database.write():  # the lock is taken: everybody waits
+        waiting = [database.together(lambda s, i=sample: keep(made, user, i, s)) for sample in made.ranked[:5]]
+        assert not any(each.done() for each in waiting)
+    assert len({each.result() for each in waiting}) == 5
+    assert said.count("COMMIT") <= 2  # the first one may have begun before the others came
+
+
+def test_a_turn_that_is_refused_changes_nothing_and_the_others_are_kept(database: Database, made: Made, people: People) -> None:
+    def refused(session: Session) -> None:
+        keep(made, people.annotator.id, made.ranked[1], session)
+        keep(made, people.annotator.id, 999_999, session)
+
+    with database.read():  # so that PostgreSQL has something else to do too
+        waiting: list[Future] = [
+            database.together(lambda s: keep(made, people.annotator.id, made.ranked[0], s)),
+            database.together(refused),
+            database.together(lambda s: keep(made, people.annotator.id, made.ranked[2], s)),
+        ]
+        with pytest.raises(NotFound):
+            waiting[1].result()
+        waiting[0].result()
+        waiting[2].result()
+    with database.read() as session:
+        assert set(session.scalars(select(Decision.sample_id))) == {made.ranked[0], made.ranked[2]}
+
+
+def test_an_answer_is_there_only_when_it_is_committed(database: Database, made: Made, people: People) -> None:
+    for sample in made.ranked[:3]:
+        made_id = database.together(lambda s, i=sample: keep(made, people.annotator.id, i, s)).result()
+        with database.read() as session:
+            assert session.get(Decision, made_id) is not None
+
+
+def test_many_annotators_at_once_never_hold_the_same_card(database: Database, made: Made, people: People) -> None:
+    errors: list[BaseException] = []
+
+    def work(user_id: int) -> None:
+        try:
+            seen = database.together(
+                lambda s: (take(s, dataset_id=made.dataset_id, user_id=user_id, count=2, lease=LEASE),
+                           look(s, dataset_id=made.dataset_id, user_id=user_id))[1]
+            ).result()  # fmt: skip
+            while seen.cards:
+                sample = seen.cards[0].sample_id
+                seen = database.together(lambda s, i=sample: answer(made, user_id, i, "delete", None, s)).result()
+        except BaseException as error:  # noqa: BLE001 - shown by the assertion below
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(user,)) for user in (people.annotator.id, people.other.id, people.admin.id)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Decision)) == 10  # every issue once
+        assert session.scalar(select(func.count()).select_from(Claim)) == 0
+
+
+def test_cards_with_most_of_their_lease_left_are_not_written_down_again(database: Database, made: Made, people: People) -> None:
+    def ends() -> dict[int, object]:
+        with database.read() as session:
+            return {sample: until for sample, until in session.execute(select(Claim.sample_id, Claim.lease_until))}
+
+    def claim(lease: timedelta) -> None:
+        with database.write() as session:
+            take(session, dataset_id=made.dataset_id, user_id=people.annotator.id, count=2, lease=lease)
+
+    claim(LEASE)
+    first = ends()
+    claim(LEASE)
+    assert ends() == first
+    claim(2 * LEASE)
+    assert all(ends()[sample] > first[sample] for sample in first)
