@@ -8,7 +8,7 @@ A *read* transaction cannot write; a *write* transaction starts with the write l
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, create_engine, event, make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from app.prepared import driver_cursor
+from app.prepared import run
 
 T = TypeVar("T")
 _REMEMBERED = "remembered"  # in a session's info
@@ -155,10 +155,11 @@ class Together:
         try:
             session = self._begin()
             outcomes = [self._do(session, work) for work, _ in group]
-            _run(session, "COMMIT")
+            run(session, "COMMIT")
         except Exception as error:  # noqa: BLE001 - whoever asked raises it
             outcomes = [(None, error)] * len(group)
-            self._give_up()
+            with suppress(Exception):  # whatever is wrong with it, it is not used again
+                self._give_up()
         for (_, future), (answer, refusal) in zip(group, outcomes, strict=True):
             if refusal:
                 future.set_exception(refusal)
@@ -169,11 +170,11 @@ class Together:
         """The session, in a transaction that has the write lock."""
         if self._session is None:
             self._session = Session(self._engine, expire_on_commit=False, info={_REMEMBERED: {}})
-            _run(self._session, f"PRAGMA cache_size = -{CACHE_KB}")  # the same pages are looked at again and again
-            _run(self._session, f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")  # and written, so that a few have many changes
+            run(self._session, f"PRAGMA cache_size = -{CACHE_KB}")  # the same pages are looked at again and again
+            run(self._session, f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")  # and written, so that a few have many changes
         session = self._session
-        _run(session, "BEGIN IMMEDIATE")
-        version = _run(session, "PRAGMA data_version")
+        run(session, "BEGIN IMMEDIATE")
+        version = run(session, "PRAGMA data_version")
         if version != self._version or len(remembered(session)) > MOST_REMEMBERED:
             forget(session)
             self._version = version
@@ -181,17 +182,17 @@ class Together:
 
     def _do(self, session: Session, work: Callable[[Session], Any]) -> tuple[Any, Exception | None]:
         """One piece of work, all of it or nothing."""
-        _run(session, "SAVEPOINT piece")
+        run(session, "SAVEPOINT piece")
         try:
             answer = work(session)
             session.flush()
         except Exception as error:  # noqa: BLE001 - whoever asked raises it
-            _run(session, "ROLLBACK TO piece")
-            _run(session, "RELEASE piece")
+            run(session, "ROLLBACK TO piece")
+            run(session, "RELEASE piece")
             forget(session)
             return None, error
         else:
-            _run(session, "RELEASE piece")
+            run(session, "RELEASE piece")
             return answer, None
         finally:
             session.expunge_all()
@@ -202,12 +203,6 @@ class Together:
         if session:
             session.connection().invalidate()
             session.close()
-
-
-def _run(session: Session, sql: str) -> Any:
-    """A word to SQLite itself; the first value of its answer."""
-    found = driver_cursor(session)[0].execute(sql).fetchone()
-    return found[0] if found else None
 
 
 def remember(session: Session, key: object, ask: Callable[[], T]) -> T:

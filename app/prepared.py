@@ -129,6 +129,16 @@ class PreparedOf:
         return found.all() if found.returns_rows else ()
 
 
+def run(session: Session, sql: str) -> Any:
+    """A word to the database itself, such as PRAGMA or COMMIT; the first value of its answer."""
+    cursor, dialect = driver_cursor(session)
+    try:
+        found = cursor.execute(sql).fetchone()
+    except dialect.loaded_dbapi.Error as error:
+        raise _explained(sql, (), error, dialect) from error
+    return found[0] if found else None
+
+
 def _into(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
     convert = kind.dialect_impl(dialect).bind_processor(dialect)
     # The same few moments go into statement after statement of a transaction.

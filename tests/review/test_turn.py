@@ -138,7 +138,7 @@ def test_many_annotators_at_once_never_hold_the_same_card(database: Database, ma
 def test_cards_with_most_of_their_lease_left_are_not_written_down_again(database: Database, made: Made, people: People) -> None:
     def ends() -> dict[int, object]:
         with database.read() as session:
-            return {sample: until for sample, until in session.execute(select(Claim.sample_id, Claim.lease_until))}
+            return dict(session.execute(select(Claim.sample_id, Claim.lease_until)).all())
 
     def claim(lease: timedelta) -> None:
         with database.write() as session:

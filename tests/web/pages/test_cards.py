@@ -15,7 +15,7 @@ PLACE = Place("faces", Viewer("ann", is_admin=False), "class=a&order=loss")
 shares = st.floats(0, 1) | st.none()
 cards = st.builds(
     Card,
-    sample_id=st.integers(1), path=st.text(), split=st.sampled_from(["", "train"]), width=st.sampled_from([48, 65, 4000]),
+    sample_id=st.integers(1), path=st.text(min_size=1), split=st.sampled_from(["", "train"]), width=st.sampled_from([48, 65, 4000]),
     height=st.sampled_from([48, 65]), sha256=st.just("0" * 64), given_label=st.sampled_from(NAMES), run_id=st.sampled_from([None, 1]),
     rank=st.none() | st.integers(1, 9), ranked=st.just(9), predicted_label=st.none() | st.sampled_from(NAMES), confidence=shares,
     self_confidence=shares, margin=st.none(), loss=st.none(),
