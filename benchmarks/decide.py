@@ -119,7 +119,7 @@ def annotate(address: str, cookie: str, until: float, times: list[float]) -> Non
         return text
 
     cards = [] if cookie else ["1"]
-    while (started := time.perf_counter()) < until:
+    while (started := time.perf_counter()) < until or not times:
         if not cookie:
             post("/decide", sample=1, answer="keep", client_id=f"{cookie}{started}")
         elif cards:

@@ -1,7 +1,7 @@
 import re
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.review.decisions import RecentDecision
@@ -28,6 +28,7 @@ def without_ids(html: str) -> str:
     return re.sub(r'"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"|&#(39|x27);', "", html).strip()
 
 
+@settings(deadline=None)  # a new shape is rendered
 @given(card=cards, hidden=st.booleans())
 def test_a_filled_in_card_is_the_one_that_the_template_makes(card: Card, hidden: bool) -> None:
     view = replace(card_view(card, names=NAMES), skip="class=a&order=loss&card=7")
@@ -43,6 +44,7 @@ def test_a_second_look_says_nothing_of_the_sample_but_its_image() -> None:
     assert not re.search("secret|81 %|Rank|given label owl|train", html)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_what_is_filled_in_cannot_leave_its_place(path: str, name: str) -> None:
     decision = RecentDecision(1, 7, f'{path}"><script>', "relabel", f"{name}<b>", "cat", blind=False)
