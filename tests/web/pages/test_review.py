@@ -259,3 +259,21 @@ def test_a_queue_that_makes_no_sense_is_refused(browser_of: dict[str, TestClient
     for queue in ("order=odd", "class=cow", "state=odd"):
         assert ann.post(f"{URL}/claims", data={"queue": queue}).status_code == 422, queue
         assert ann.get(f"{URL}?{queue}").status_code == 422, queue
+
+
+def test_who_has_signed_out_decides_no_more(browser_of: dict[str, TestClient], made: Made) -> None:
+    client = browser_of["ann"]
+    cookie = client.cookies["toploss_session"]
+
+    def decide(sample: int) -> int:
+        form = {"sample": sample, "answer": "keep", "client_id": f"decision {sample}"}
+        return client.post("/d/faces/review/decisions", data=form, headers={"hx-request": "true"}).status_code
+
+    assert [decide(sample) for sample in made.ranked[:2]] == [200, 200]
+    client.post("/logout")
+    client.cookies.set("toploss_session", cookie)
+    assert decide(made.ranked[2]) == 401
+
+
+def test_who_is_not_signed_in_is_told_so_before_the_form_is_looked_at(visitor: TestClient, made: Made) -> None:
+    assert visitor.post("/d/faces/review/decisions", data={"sample": "no number"}).status_code == 401
