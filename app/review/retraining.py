@@ -56,27 +56,37 @@ def retrain(
     recipe: str | None = None,
     epochs: int | None = None,
     seed: int = 0,
+    parent_id: int | None = None,
 ) -> Retrain:
-    """Freeze, and ask for a run that goes on from the best one (by default with its recipe).
+    """Freeze, and ask for a run that goes on from `parent_id` or else the best one (by default with its recipe).
 
-    Raises Conflict when there is no finished run to go on from.
+    Raises Conflict when there is no finished run to go on from, NotFound for a parent elsewhere.
     """
     version, _ = freeze_labels(session, dataset_id=dataset_id)
-    parent = best_run(session, dataset_id=dataset_id)
-    if parent is None:
-        raise Conflict("No run has finished yet, so there is nothing to train further; train one first.")
+    parent = _parent(session, dataset_id, parent_id)
     run = request_run(
         session,
         dataset_id=dataset_id,
         version_id=version.id,
-        recipe=choose_recipe(recipe or parent.recipe, epochs=epochs),
+        recipe=choose_recipe(recipe or parent.recipe["name"], epochs=epochs),
         weights=weights,
         parent_id=parent.id,
         seed=seed,
         user_id=user_id,
     )
-    same = get_run(session, run_id=parent.id).version_id == version.id
-    return Retrain(run, version, parent.id, same)
+    return Retrain(run, version, parent.id, parent.version_id == version.id)
+
+
+def _parent(session: Session, dataset_id: int, run_id: int | None) -> Run:
+    if run_id is None:
+        best = best_run(session, dataset_id=dataset_id)
+        if best is None:
+            raise Conflict("No run has finished yet, so there is nothing to train further; train one first.")
+        return get_run(session, run_id=best.id)
+    run = get_run(session, run_id=run_id, dataset_id=dataset_id)
+    if run.state != "finished":
+        raise Conflict(f"Run {run_id} is {run.state}; only a finished run can be trained further.")
+    return run
 
 
 def _reviewers(session: Session, dataset_id: int) -> dict[int, set[str]]:

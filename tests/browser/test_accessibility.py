@@ -19,7 +19,7 @@ from tests.servers import Server, start_server
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAGES = (
     "/", "/people", "/jobs", "/account", "/d/faces", "/d/faces/review", "/d/faces/review?order=random", "/d/faces/grid",
-    "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/settings", "/d/faces/adjudication",
+    "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/settings", "/d/faces/adjudication", "/d/faces/agreement",
     "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}",
     "/d/faces/compare", "/d/faces/export", "/d/faces/none",
 )  # fmt: skip

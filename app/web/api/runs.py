@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
 from app.datasets.models import Dataset
 from app.datasets.versions import get_version, latest_version
+from app.errors import Invalid
 from app.ranking.evaluations import RunSummary, evaluate_run, run_summaries
 from app.ranking.rankings import top_losses
 from app.review.retraining import retrain
@@ -31,12 +32,15 @@ class RunRequest(BaseModel):
     seed: int = Field(0, ge=0, lt=2**31)
     version: int | None = Field(None, ge=0, description="Train on this version; without it on the newest.")
     retrain: bool = Field(False, description="Freeze the labels as they stand and fine-tune the best run on them.")
+    parent: int | None = Field(None, description="The run that a retrain goes on from, instead of the best one.")
 
 
 @router.post("/datasets/{name}/runs", status_code=202)
 def create_run(name: str, database: Db, settings: Config, user: Admin, body: RunRequest | None = None) -> RunAccepted:
     """Queue a run: a job of the worker."""
     asked = body or RunRequest()
+    if asked.parent is not None and not asked.retrain:
+        raise Invalid("Only a retrain goes on from another run; send “retrain”: true as well, or leave “parent” out.")
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         if asked.retrain:
@@ -48,6 +52,7 @@ def create_run(name: str, database: Db, settings: Config, user: Admin, body: Run
                 recipe=asked.recipe,
                 epochs=asked.epochs,
                 seed=asked.seed,
+                parent_id=asked.parent,
             )
             return _accepted(answer.run, answer.version.number, nothing_changed=answer.nothing_changed)
         version = (

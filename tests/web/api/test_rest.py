@@ -185,6 +185,13 @@ def test_a_retrain_without_decisions_says_that_nothing_changed(api: Scripts, mad
     assert (answer["version"], answer["nothing_changed"]) == (0, True)
 
 
+def test_only_a_retrain_has_a_parent(api: Scripts, made: Made) -> None:
+    refused = api["ada"].post(f"{API}/datasets/faces/runs", json={"parent": made.run_id})
+    assert (refused.status_code, refused.json()["error"]) == (422, "invalid")
+    assert "retrain" in refused.json()["message"]
+    assert api["ada"].post(f"{API}/datasets/faces/runs", json={"parent": made.run_id, "retrain": True}).status_code == 202
+
+
 def test_a_finished_run_tells_its_error_rate_and_confusion_matrix(api: Scripts, made: Made) -> None:
     run = api["ann"].get(f"{API}/runs/{made.run_id}").json()
     assert sum(map(sum, run["confusion"])) == run["error_rate"]["n"] == 6
