@@ -70,20 +70,22 @@ class Product:
             known.write_text(json.dumps(runs))
         while (run := self.ask("GET", f"/runs/{runs[key]}"))["state"] in ("queued", "running"):
             time.sleep(5)
+        while self.ask("GET", f"/jobs/{run['job']}")["state"] == "running":  # the learning-rate curve comes last
+            time.sleep(2)
         if run["state"] != "finished":
             raise SystemExit(f"run {run['id']} {run['state']}: {run['note']}")
         print(f"  run {run['id']} {key}: error {100 * run['error_rate']['value']:.2f} % of its own labels", flush=True)
         return int(run["id"])
 
     def review(self, answers: Mapping[str, str], budget: int, queues: tuple[dict[str, str], ...]) -> Counter[str]:
-        """Decide until `budget` cards are decided in all; how many of each verdict that were, and all there were before."""
+        """Decide until `budget` cards are decided in all: `cards`; of those decided now, how many of each verdict."""
         known = self.folder / f"decided-{budget}.json"
         if known.exists():
             return Counter(json.loads(known.read_text()))
         before = self.ask("GET", f"/datasets/{NAME}")["reviewed"]
-        said: Counter[str] = Counter()
+        said: Counter[str] = Counter(cards=before)
         turn = 0
-        while (left := budget - before - said.total()) > 0:
+        while (left := budget - said["cards"]) > 0:
             queue = queues[turn % len(queues)]
             cards = self.ask("POST", f"/datasets/{NAME}/worklist/claims", count=min(CARDS, left), queue=queue)["items"]
             if not cards:
@@ -92,8 +94,7 @@ class Product:
                 verdict, label = answer(card, answers)
                 self.ask("POST", f"/datasets/{NAME}/decisions", sample=card["sample"], verdict=verdict, label=label,
                          client_id=f"{card['sample']}", milliseconds=1000)  # fmt: skip
-                said[verdict] += 1
-                said[f"{card['split']} {verdict}"] += 1
+                said.update(("cards", verdict, f"{card['split']} {verdict}"))
             turn += 1
         known.write_text(json.dumps(said))
         return said
@@ -150,7 +151,7 @@ def predictions(rows: list[dict[str, str]]) -> dict[str, list[str]]:
     }
 
 
-def gain(work: Path, answers: Mapping[str, str], budget: int, seeds: list[int]) -> None:
+def gain(work: Path, answers: Mapping[str, str], budget: int, seeds: list[int], tune: int | None) -> None:
     """The arms: review, retrain with every seed, write down."""
     for seed in seeds:
         for arm, queues in ARMS.items():
@@ -160,24 +161,27 @@ def gain(work: Path, answers: Mapping[str, str], budget: int, seeds: list[int]) 
             print(name, flush=True)
             with product(copied(work / "base", work / arm)) as at:
                 said = at.review(answers, budget, queues) if queues else Counter()
-                run = at.train(retrain=True, parent=1, seed=seed)
+                run = at.train(retrain=True, parent=1, seed=seed, epochs=tune)
                 keep(work, name, said=said, held=predictions(at.rows(run)))
                 keep(work, "base", held=predictions(at.rows(1)))
 
 
-def table(work: Path, answers: Mapping[str, str], images: int, epochs: int, seed: int) -> None:
-    """The paper's cells on given labels, after 10 % and after 20 %."""
+def table(work: Path, answers: Mapping[str, str], images: int, epochs: int, seed: int, tune: int | None, shares: tuple[int, ...]) -> None:
+    """The paper's cells on the given labels, and after so many per cent of all images were looked at."""
     with product(copied(work / "base", work / "table")) as at:
-        tuned = at.train(retrain=True, parent=1, seed=seed)
-        keep(work, "table-0-trained", said={}, held=predictions(at.rows(1)))
-        keep(work, "table-0-tuned", said={}, held=predictions(at.rows(tuned)))
-        for share in (10, 20):
+        tuned = at.train(retrain=True, parent=1, seed=seed, epochs=tune) if 0 in shares else None
+        if tuned is not None:
+            keep(work, "table-0-trained", said={}, held=predictions(at.rows(1)))
+            keep(work, "table-0-tuned", said={}, held=predictions(at.rows(tuned)))
+        for share in shares if answers else ():
+            if not share:
+                continue
             said = at.review(answers, images * share // 100, ({},))
             version = at.ask("POST", f"/datasets/{NAME}/versions")["number"]
             keep(work, f"table-{share}-old", said=said, held=predictions(at.rows(1, str(version))))
             trained = at.train(version=version, recipe="default", epochs=epochs, seed=seed)
             keep(work, f"table-{share}-trained", said=said, held=predictions(at.rows(trained, str(version))))
-            tuned = at.train(retrain=True, parent=trained, seed=seed)
+            tuned = at.train(retrain=True, parent=trained, seed=seed, epochs=tune)
             keep(work, f"table-{share}-tuned", said=said, held=predictions(at.rows(tuned, str(version))))
 
 
@@ -229,15 +233,19 @@ def main() -> None:
     """Run what is not there yet and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--votes", type=Path, required=True)
+    parser.add_argument("--votes", type=Path, help="left out: nobody reviews, and the table has its first two cells only")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=18)
+    parser.add_argument("--tune", type=int, help="epochs of a fine-tuning; left out: the recipe's own")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--budget", type=int, default=2800, help="cards an arm")
+    parser.add_argument("--only", choices=["gain", "table"], help="not the other one")
     parser.add_argument("--tell", action="store_true", help="only print what is there")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    answers = crowd_answers(options.votes)
+    answers = crowd_answers(options.votes) if options.votes else {}
+    if not answers:
+        options.only = "table"
     if not options.tell:
         base = options.work / "base"
         with product(base) as at:
@@ -247,9 +255,16 @@ def main() -> None:
                     beside.command("import", str(options.images), "--name", NAME, timeout=900)
             at.train(recipe="default", epochs=options.epochs, seed=options.seeds[0])
             images = at.ask("GET", f"/datasets/{NAME}")["samples"]
-        gain(options.work, answers, options.budget, options.seeds[:1])
-        table(options.work, answers, images, options.epochs, options.seeds[0])
-        gain(options.work, answers, options.budget, options.seeds)
+        for only, seeds, shares in (
+            ("gain", options.seeds[:1], ()),
+            ("table", (), (0, 10)),
+            ("gain", options.seeds, ()),
+            ("table", (), (20,)),
+        ):
+            if options.only in (None, "gain") and only == "gain":  # the first figures of each first
+                gain(options.work, answers, options.budget, list(seeds), options.tune)
+            if options.only in (None, "table") and only == "table":
+                table(options.work, answers, images, options.epochs, options.seeds[0], options.tune, shares)
     tell(options.work, answers, options.budget)
 
 

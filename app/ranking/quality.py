@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.ranking.scoring import Floats, Ints, Table, class_noise, mean_log_probs, mean_margin, normalized_margin
+from app.ranking.scoring import Floats, Ints, Table, class_noise, disagreement, mean_log_probs, mean_margin, normalized_margin
 
 _FINAL = 3.0  # epochs that the word in the end counts as; between 1 and 4 it makes no difference to long trainings
 
@@ -17,12 +17,14 @@ _FINAL = 3.0  # epochs that the word in the end counts as; between 1 and 4 it ma
 class Judged:
     """Of each sample its label quality (n,), 0…1, low for a suspicious label, and log-probabilities (n, classes) to show.
 
-    `noise` (classes,) is the share of wrong labels of each class, as far as that can be believed.
+    `noise` (classes,) is the share of wrong labels of each class, as far as that can be believed. `disagreement` (n,) tells
+    how far the epochs, the end and the networks of the folds are of different minds.
     """
 
     quality: Floats
     log_probs: Floats
     noise: Floats
+    disagreement: Floats
 
 
 def judge_labels(
@@ -48,7 +50,8 @@ def judge_labels(
         margins[there] = normalized_margin(log_probs[there], labels[there])
     noise = class_noise(log_probs, labels)
     share = settled(final, epochs, labels, noise)
-    return Judged(quality_by_class(margins, labels, noise, share=share), log_probs, share * noise)
+    words = [final, *later, *(table for table, _ in others), *(() if out_of_sample is None else (out_of_sample,))]
+    return Judged(quality_by_class(margins, labels, noise, share=share), log_probs, share * noise, disagreement(words))
 
 
 def quality_by_class(margins: Floats, labels: Ints, noise: Floats, *, share: float = 1.0) -> Floats:

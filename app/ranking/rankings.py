@@ -68,6 +68,7 @@ def ranking_rows(
     log_probs: Floats,
     folds: Ints,
     quality: Floats | None = None,
+    disagreement: Floats | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The rows of a run's ranking: (n,) ids, labels and folds, (n, classes) log-probabilities.
 
@@ -88,6 +89,7 @@ def ranking_rows(
             "margin": float(scores.margin[i]),
             "confidence": float(scores.confidence[i]),
             "label_quality": float(quality[i]),
+            "disagreement": None if disagreement is None else float(disagreement[i]),
             "rank": int(places[i]),
             "fold": int(folds[i]),
             "probabilities": probabilities[i],

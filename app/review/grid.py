@@ -14,7 +14,7 @@ from app.review.models import Decision, SampleReview
 from app.training.runs import current_ranking
 
 State = Literal["", "issues", "open", "unreviewed", "reviewed", "waiting", "bulk"]
-Order = Literal["rank", "loss", "margin", "random", "path"]
+Order = Literal["rank", "loss", "margin", "disagreement", "random", "path"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ ORDERS: dict[Order, tuple[Any, ...]] = {
     "rank": (_NEVER_RANKED, Prediction.rank),
     "loss": (_NEVER_RANKED, Prediction.loss.desc()),
     "margin": (_NEVER_RANKED, Prediction.margin),
+    "disagreement": (_NEVER_RANKED, func.coalesce(Prediction.disagreement, 0.0).desc(), Prediction.rank),
     "random": (func.substr(Sample.sha256, 33),),  # of the content, so the same for everybody; not the half that splits and folds go by
     "path": (Sample.path,),
 }

@@ -48,6 +48,7 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         labels=plan.samples.labels,
         log_probs=judged.log_probs,
         quality=judged.quality,
+        disagreement=judged.disagreement,
         folds=plan.folds,
     )
     stage_ranking(context.database, run_id=plan.run_id, rows=rows)

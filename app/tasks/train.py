@@ -37,8 +37,8 @@ def run(context: JobContext) -> None:
     run_id = int(context.job.arguments["run"])
     with context.database.write() as session:
         started = start_run(session, run_id=run_id)
-    if started.state != "running":
-        return
+    if started.state != "running" and not (started.state == "finished" and started.lr_curve is None):
+        return  # a finished run without its curve was cut off there: its finished steps are given as they were stored
     try:
         plan = make_plan(context, started)
         note = _train_and_rank(context, plan)

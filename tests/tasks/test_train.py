@@ -101,6 +101,7 @@ def test_a_first_training_can_be_reviewed_before_it_is_done(database: Database, 
         assert session.scalar(select(func.count()).select_from(StagedPrediction)) == 0
     found = ranked(database, run_id)
     assert sorted(prediction.rank for prediction in found.values()) == list(range(1, 31))
+    assert all(0 <= prediction.disagreement < 1 for prediction in found.values())
     by_rank = sorted(found.values(), key=lambda prediction: prediction.rank)
     assert [p.label_quality for p in by_rank] == sorted(p.label_quality for p in by_rank)
     embedding = read_embedding(settings.runs_dir / str(run_id))
@@ -171,6 +172,27 @@ def test_what_only_tells_of_a_training_does_not_end_it(
     assert early
     with database.read() as session:
         assert session.get_one(Run, run_id).state == "finished"
+
+
+def test_a_run_that_was_cut_off_before_its_learning_rate_curve_gets_it(
+    database: Database, settings: Settings, dataset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    run_id = ask(database, dataset, TINY)
+    with monkeypatch.context() as patched:
+        patched.setattr(train, "find_learning_rate", killed)
+        with pytest.raises(SystemExit):
+            train.run(context_of(database, settings, run_id))
+    with database.read() as session:
+        before = get_run(session, run_id=run_id)
+        assert (before.state, before.lr_curve) == ("finished", None)
+    train.run(context_of(database, settings, run_id))
+    with database.read() as session:
+        after = get_run(session, run_id=run_id)
+        assert after.lr_curve is not None
+        assert after.finished_at == before.finished_at
 
 
 def test_a_class_that_is_added_during_a_training_waits_for_the_next_one(database: Database, settings: Settings, dataset: int) -> None:

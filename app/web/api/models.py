@@ -145,6 +145,7 @@ class RunDetail(Answer):
     facts: dict[str, Any]
     progress: ProgressOut
     epochs: list[EpochOut]
+    lr_curve: dict[str, Any] | None  # lrs, losses and the suggestion of the learning-rate finder
     classes: list[str]
     error_rate: RateOut | None
     confusion: list[list[int]] | None  # rows: the version's labels, columns: predicted

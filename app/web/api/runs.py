@@ -152,6 +152,7 @@ def _detail(session: Session, run: Run) -> RunDetail:
         facts=run.facts,
         progress=ProgressOut.model_validate(progress),
         epochs=[EpochOut.model_validate(epoch) for epoch in progress.epochs],
+        lr_curve=run.lr_curve,
         classes=class_names(session, dataset_id=run.dataset_id),
         error_rate=RateOut.model_validate(error) if error else None,
         confusion=[list(row) for row in evaluation.confusion] if evaluation else None,

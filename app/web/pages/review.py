@@ -27,7 +27,8 @@ router = APIRouter()
 
 HELD = 6  # cards in the page: the one shown, and enough to outrun a slow network
 MOST_HELD = 60
-ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "random": "random: an audit"}
+ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "disagreement": "disagreement of networks",
+                            "random": "random: an audit"}  # fmt: skip
 
 
 class Deck(BaseModel):
