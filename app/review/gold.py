@@ -6,12 +6,12 @@ does not flatter what is counted on it.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil, sqrt
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import and_, delete, exists, func, insert, or_, select
+from sqlalchemy import and_, case, delete, exists, false, func, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.gold import HOLD_OUT, choose_gold, get_gold_part, gold_digest
@@ -30,6 +30,7 @@ USUAL_ERROR = 0.37  # share that a network gets wrong, until a run of this data 
 LOOKS, MOST_LOOKS = 2, 3
 _SIZES = (100, 200, 500, 1000, 2000, 5000)
 _MOST = 1000  # rows a statement
+_DELETED = SampleReview.label.is_(None)
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,13 @@ class GoldStanding:
     seed: int
     looks: int
     digest: str
-    drawn_at: Any
+    drawn_at: datetime
     after_run: int | None  # the newest run there was when it was drawn
     settled: int  # blind looks agree, or an admin has decided
     deleted: int  # of these, no image of any class
     ambiguous: int  # one look more than asked for, and still no majority: waits for the last word
     waiting: int  # for a blind look
     for_me: int  # of these, for one of the annotator asked about
-    copies: int  # look like an image that the networks learn from
 
     @property
     def is_weak(self) -> bool:
@@ -134,23 +134,30 @@ def gold_standing(session: Session, *, dataset_id: int, user_id: int | None = No
     part = get_gold_part(session, dataset_id=dataset_id)
     if part is None:
         return None
-    members = (
-        select(func.count())
+    draw = and_(SampleReview.waits == "adjudication", SampleReview.reviews > part.looks)
+    mine = GOLD_FOR_ME if user_id is not None else false()
+    columns = [func.coalesce(func.sum(case((which, 1), else_=0)), 0) for which in (SETTLED, and_(SETTLED, _DELETED), draw, mine)]
+    query = (
+        select(*columns)
         .select_from(GoldMember)
         .join(Sample, Sample.id == GoldMember.sample_id)
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
         .where(GoldMember.dataset_id == dataset_id)
     )
-
-    def counted(*which: Any) -> int:
-        return session.scalar(members.where(*which), {"user": user_id, "annotators": part.looks}) or 0
-
-    settled, ambiguous = counted(SETTLED), counted(SampleReview.waits == "adjudication", SampleReview.reviews > part.looks)
+    settled, deleted, ambiguous, for_me = session.execute(query, {"user": user_id, "annotators": part.looks}).one()
     return GoldStanding(
         size=part.size, seed=part.seed, looks=part.looks, digest=part.digest, drawn_at=part.drawn_at, after_run=part.after_run_id,
-        settled=settled, deleted=counted(SETTLED, SampleReview.label.is_(None)), ambiguous=ambiguous,
-        waiting=part.size - settled - ambiguous, for_me=counted(GOLD_FOR_ME) if user_id is not None else 0, copies=counted(_has_copy()),
+        settled=settled, deleted=deleted, ambiguous=ambiguous, waiting=part.size - settled - ambiguous, for_me=for_me,
     )  # fmt: skip
+
+
+def count_copies(session: Session, *, dataset_id: int) -> int:
+    """How many images of the gold part are the same as one of the training part, or look so."""
+    twin = aliased(Sample)
+    alike = or_(twin.sha256 == Sample.sha256, twin.lookalikes == Sample.lookalikes)
+    has_twin = exists().where(twin.dataset_id == Sample.dataset_id, twin.split == "train", alike)
+    members = select(func.count()).select_from(GoldMember).join(Sample, Sample.id == GoldMember.sample_id)
+    return session.scalar(members.where(GoldMember.dataset_id == dataset_id, has_twin)) or 0
 
 
 def gold_labels(session: Session, *, dataset_id: int) -> GoldLabels | None:
@@ -185,10 +192,3 @@ def _check(*, size: int, looks: int, hold_out: int) -> None:
         raise Invalid(f"Draw {FEWEST} to {hold_out:,} images: that many are in the hold-out.")
     if not 1 <= looks <= MOST_LOOKS:
         raise Invalid(f"1 to {MOST_LOOKS} people can look at one image of the gold part.")
-
-
-def _has_copy() -> Any:
-    """Whether an image of the training part is the same, or looks so."""
-    twin = aliased(Sample)
-    alike = or_(twin.sha256 == Sample.sha256, twin.lookalikes == Sample.lookalikes)
-    return exists().where(and_(twin.dataset_id == Sample.dataset_id, twin.split == "train", alike))
