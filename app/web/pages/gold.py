@@ -48,7 +48,8 @@ class GoldPage(Page):
     evaluation: GoldEvaluation | None  # of the best run
     copies: int  # images of it that look like one that the networks learn from
     hold_out: int
-    error: float  # that the sizes are reckoned with
+    error: float  # that the sizes are reckoned with: the best run's, or a usual one
+    is_measured: bool  # it is the best run's
     sizes: tuple[Precision, ...]
     proposed: Precision | None  # none: the hold-out is too small
     width: float  # half of the interval that the whole part will have
@@ -79,12 +80,13 @@ def _page(request: Request, session: Session, name: str, user_id: int) -> GoldPa
     dataset_id = get_dataset(session, name=name).id
     standing, best = gold_standing(session, dataset_id=dataset_id, user_id=user_id), choose_best(session, dataset_id=dataset_id)
     hold_out = hold_out_size(session, dataset_id=dataset_id)
-    error = best.rate.value if best and best.rate and 0 < best.rate.value < 1 else USUAL_ERROR
+    measured = best.rate.value if best and best.rate and 0 < best.rate.value < 1 else None  # of none or all the interval tells nothing
+    error = measured or USUAL_ERROR
     proposed = min(PROPOSED, hold_out)
     return GoldPage(
-        **page_context(request, name), standing=standing, best=best,
+        **page_context(request, name), standing=standing, best=best, hold_out=hold_out, error=error, is_measured=measured is not None,
         evaluation=evaluate_on_gold(session, run_id=best.run.id) if best else None,
-        copies=count_copies(session, dataset_id=dataset_id) if standing else 0, hold_out=hold_out, error=error,
+        copies=count_copies(session, dataset_id=dataset_id) if standing else 0,
         sizes=precisions(hold_out, error=error) if hold_out >= FEWEST else (),
         proposed=Precision(proposed, half_width(proposed, error=error)) if hold_out >= FEWEST else None,
         width=half_width(standing.size if standing else max(1, proposed), error=error),
