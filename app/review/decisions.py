@@ -240,6 +240,8 @@ def _gold_look(session: Session, user_id: int, client_id: str, *, sample_id: int
     answer = ("adjudication", False) if origin == "adjudication" else ("gold" if origin in ("deck", "audit") else origin, True)
     if _sent_before(session, user_id, client_id) is not None:  # it was the one that settled the image, perhaps
         return answer
+    if origin == "duplicates":
+        raise Conflict("An image of this group belongs to the gold part, which people look at one by one and blind; nothing was changed.")
     if origin == "adjudication":
         if not found.drawn:
             raise Conflict("Nobody disagrees about this image of the gold part; only blind looks say what it is.")

@@ -214,7 +214,7 @@ def test_duplicates_and_evidence_leave_the_gold_part_out(database: Database, mad
     for member in members[:2]:
         for user in (people.annotator, people.other):
             say(database, made, user.id, member, "relabel", "owl")
-    with database.write() as session, pytest.raises(Conflict, match="settled"):
+    with database.write() as session, pytest.raises(Conflict, match="one by one"):
         resolve(
             session, dataset_id=made.dataset_id, user_id=people.admin.id, sample_ids=members[:2], verdict="keep", label=None, client_id="c"
         )
@@ -408,7 +408,7 @@ def _do(database: Database, made: Made, user: int, sample: int, action: str, loo
             case "policy":
                 set_policy(session, dataset_id=made.dataset_id, policy=Policy(2, "all"))
             case "twins":
-                resolve(session, **where, sample_ids=[sample], verdict="keep", label=None, client_id=client_id)
+                resolve(session, **where, sample_ids=[sample], verdict="delete", label=None, client_id=client_id)
             case "many":
                 decide_many(session, **where, samples=[sample], verdict="delete", client_id=client_id)
             case "many undone":
