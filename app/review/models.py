@@ -25,7 +25,7 @@ class Decision(Base):
     client_id: Mapped[str]  # the client's own id: the same request twice is one decision
     milliseconds: Mapped[int | None]  # from shown to decided
     created_at: Mapped[datetime] = mapped_column(default=now)
-    # where it was given: deck, audit, sample, grid, duplicates, adjudication, api
+    # where it was given: deck, audit, gold, sample, grid, duplicates, adjudication, api
     origin: Mapped[str] = mapped_column(default="deck", server_default="deck")
     blind: Mapped[bool] = mapped_column(default=False, server_default="0")  # given without seeing label, prediction or other answers
     bulk_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_action.id"))  # one of many given at once: weaker evidence

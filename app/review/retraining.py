@@ -3,15 +3,16 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.models import User
 from app.datasets.catalog import lock_dataset
+from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import FrozenLabel, freeze
 from app.errors import Conflict
-from app.ranking.evaluations import best_run
+from app.review.best import choose_best
 from app.review.consensus import UNDO
 from app.review.models import Decision, SampleReview
 from app.training.models import Run
@@ -79,10 +80,10 @@ def retrain(
 
 def _parent(session: Session, dataset_id: int, run_id: int | None) -> Run:
     if run_id is None:
-        best = best_run(session, dataset_id=dataset_id)
+        best = choose_best(session, dataset_id=dataset_id)
         if best is None:
             raise Conflict("No run has finished yet, so there is nothing to train further; train one first.")
-        return get_run(session, run_id=best.id)
+        return get_run(session, run_id=best.run.id)
     run = get_run(session, run_id=run_id, dataset_id=dataset_id)
     if run.state != "finished":
         raise Conflict(f"Run {run_id} is {run.state}; only a finished run can be trained further.")
@@ -92,10 +93,11 @@ def _parent(session: Session, dataset_id: int, run_id: int | None) -> Run:
 def _reviewers(session: Session, dataset_id: int) -> dict[int, set[str]]:
     """Sample id → names of those whose decision on it stands."""
     undoing = aliased(Decision)
+    counts = or_(Decision.blind, Decision.origin == "adjudication", ~is_gold(Decision.sample_id))
     rows = session.execute(
         select(Decision.sample_id, User.name)
         .join(User, User.id == Decision.user_id)
-        .where(Decision.dataset_id == dataset_id, Decision.verdict != UNDO, ~exists().where(undoing.undoes_id == Decision.id))
+        .where(Decision.dataset_id == dataset_id, Decision.verdict != UNDO, counts, ~exists().where(undoing.undoes_id == Decision.id))
     )
     names: dict[int, set[str]] = defaultdict(set)
     for sample_id, name in rows:

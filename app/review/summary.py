@@ -8,6 +8,7 @@ from sqlalchemy import and_, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
+from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
 from app.review.consensus import CHANGES
 from app.review.models import Decision, OpenIssue, SampleReview
@@ -25,12 +26,12 @@ _LAST = (
     select(Decision.verdict, Decision.milliseconds)
     .select_from(SampleReview)
     .join(Decision, Decision.id == SampleReview.decision_id)
-    .where(_STATE, ~SampleReview.in_bulk)
+    .where(_STATE, ~SampleReview.in_bulk, ~is_gold(SampleReview.sample_id))  # which is drawn at random: it says nothing of the worklist
     .order_by(SampleReview.decision_id.desc())
     .limit(WINDOW)
 )
 _OPEN_ISSUES = select(func.count()).select_from(OpenIssue).where(OpenIssue.run_id == bindparam("run"))
-_WAITING = select(func.count()).select_from(SampleReview).where(_STATE, SampleReview.waits > "")
+_WAITING = select(func.count()).select_from(SampleReview).where(_STATE, SampleReview.waits > "", ~is_gold(SampleReview.sample_id))
 _SECOND_LOOKS = _WAITING.where(WAITS_FOR_ME)
 
 

@@ -17,11 +17,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, get_sample, lock_dataset
+from app.datasets.gold import get_gold_part
 from app.datasets.models import Sample
 from app.errors import Invalid
 from app.ranking.models import Prediction
 from app.review.models import Claim, OpenIssue, SampleReview
-from app.review.policy import WAITS_FOR_ME, get_policy, may_look_again, seen_blind
+from app.review.policy import WAITS_FOR_ME, get_policy, is_hidden, may_look_again, seen_blind
 from app.review.queues import Queue, offered
 from app.schema import UtcDateTime, now
 from app.training.runs import current_ranking
@@ -47,7 +48,7 @@ _HELD_AGAIN = _WAITING.where(SampleReview.sample_id.in_(select(Claim.sample_id).
 _FREE_AGAIN = _WAITING.where(~exists().where(Claim.sample_id == SampleReview.sample_id, Claim.lease_until > bindparam("moment")))
 _MY_CLAIMS = select(Claim.sample_id).where(_MINE)
 _IN_HANDS = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
-_BLIND = func.coalesce(seen_blind(Sample.id), False)
+_BLIND = func.coalesce(seen_blind(Sample.id), False)  # the gold part always is
 _MY_CARDS = (
     select(Sample, Prediction, SampleReview, _BLIND, Claim.lease_until)
     .join(Claim, Claim.sample_id == Sample.id)
@@ -68,6 +69,7 @@ _MY_SECOND_LOOKS = (
     .limit(bindparam("most"))
 )
 _IS_BLIND = select(SampleReview.sample_id).where(SampleReview.sample_id == bindparam("sample"), seen_blind(SampleReview.sample_id))
+_IS_HIDDEN = select(Sample.id).where(Sample.id == bindparam("sample"), is_hidden(Sample.id))
 
 
 def _hold_statement(insert: Any) -> Any:
@@ -106,7 +108,8 @@ class Card:
     probabilities: tuple[tuple[str, float], ...]  # by class position
     verdict: str | None  # as it stands
     label: str | None  # the cleaned label as it stands; none: deleted
-    blind: bool = False  # a second look: nothing but the image may be shown
+    blind: bool = False  # a second look, or the gold part: nothing but the image may be shown
+    gold: bool = False  # of the gold part, and not settled
 
 
 @dataclass(frozen=True)
@@ -131,11 +134,11 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     if not 1 <= count <= MAX_CLAIM:
         raise Invalid(f"Claim 1 to {MAX_CLAIM} cards at a time.")
     ranking = current_ranking(session, dataset_id=dataset_id)
-    if ranking is None:
+    if ranking is None and not queue.is_gold:
         return
     lock_dataset(session, dataset_id=dataset_id)
     moment, database = now(), session.connection()
-    who = {"run": ranking.run_id, "user": user_id, "moment": moment}
+    who = {"run": ranking.run_id if ranking else None, "user": user_id, "moment": moment, "annotators": _gold_looks(session, dataset_id)}
     if not queue.is_default:
         query = offered(session, dataset_id=dataset_id, queue=queue).limit(bindparam("most"))
         chosen = _up_to(database, count, query.where(Sample.id.in_(_MY_CLAIMS)), query.where(~_IN_HANDS), who)
@@ -156,10 +159,11 @@ def my_cards(
     Without the samples that are `known`, unless it was another ranking that they are known by.
     """
     ranking = current_ranking(session, dataset_id=dataset_id)
-    if ranking is None:
+    if ranking is None and not queue.is_gold:
         return Claimed(None, None, ())
-    known = known if known_by in ("", ranking.name) else ()
-    who = {"run": ranking.run_id, "dataset": dataset_id, "user": user_id, "moment": now(), "known": list(known), "most": limit}
+    run_id, name, samples = (ranking.run_id, ranking.name, ranking.samples) if ranking else (None, "", 0)
+    known = known if known_by in ("", name) else ()
+    who = {"run": run_id, "dataset": dataset_id, "user": user_id, "moment": now(), "known": list(known), "most": limit}
     if queue.is_default:
         rows = list(session.execute(_MY_CARDS, who))
         policy = get_policy(session, dataset_id=dataset_id)
@@ -167,21 +171,27 @@ def my_cards(
             again = session.execute(_MY_SECOND_LOOKS, who | {"annotators": policy.annotators}).all()
             rows = [row for pair in zip_longest(again, rows) for row in pair if row is not None][:limit]
     else:
-        rows = list(session.execute(_cards_of(offered(session, dataset_id=dataset_id, queue=queue)), who))
+        query = _cards_of(offered(session, dataset_id=dataset_id, queue=queue))
+        rows = list(session.execute(query, who | {"annotators": _gold_looks(session, dataset_id)}))
     names = class_names(session, dataset_id=dataset_id)
-    found = tuple(_card(sample, prediction, review, names, ranking.samples, blind=blind) for sample, prediction, review, blind, _ in rows)
+    found = tuple(
+        _card(sample, prediction, review, names, samples, blind=blind or queue.is_gold, gold=queue.is_gold)
+        for sample, prediction, review, blind, _ in rows
+    )
     gone = set(known) - set(session.connection().scalars(_MY_CLAIMS, who)) if known else set()
-    return Claimed(ranking.run_id, min((until for *_, until in rows), default=None), found, ranking.name, tuple(sorted(gone)))
+    return Claimed(run_id, min((until for *_, until in rows), default=None), found, name, tuple(sorted(gone)))
 
 
 def get_card(session: Session, *, dataset_id: int, sample_id: int, blind_for: int | None = None) -> Card:
-    """Any sample as a card, held or not; blind, if it is a second look of the annotator `blind_for`. Raises NotFound."""
+    """Any sample as a card, held or not; blind, if it is of the gold part, or a second look of `blind_for`. Raises NotFound."""
     sample = get_sample(session, sample_id=sample_id, dataset_id=dataset_id)
     ranking = current_ranking(session, dataset_id=dataset_id)
     prediction = session.get(Prediction, (ranking.run_id, sample_id)) if ranking else None
     names = class_names(session, dataset_id=dataset_id)
     blind = blind_for is not None and session.scalar(_IS_BLIND, {"sample": sample_id, "user": blind_for}) is not None
-    return _card(sample, prediction, session.get(SampleReview, sample_id), names, ranking.samples if ranking else 0, blind=blind)
+    gold = session.scalar(_IS_HIDDEN, {"sample": sample_id}) is not None
+    review = session.get(SampleReview, sample_id)
+    return _card(sample, prediction, review, names, ranking.samples if ranking else 0, blind=blind or gold, gold=gold)
 
 
 def hold(session: Session, *, dataset_id: int, user_id: int, sample_id: int, lease: timedelta) -> None:
@@ -194,6 +204,12 @@ def release(session: Session, *, dataset_id: int | None, user_id: int) -> None:
     """Give the annotator's cards back, of one data set or of all."""
     query = delete(Claim).where(Claim.user_id == user_id)
     session.execute(query if dataset_id is None else query.where(Claim.dataset_id == dataset_id))
+
+
+def _gold_looks(session: Session, dataset_id: int) -> int:
+    """How many annotators look at an image of the gold part; none where there is no such part."""
+    part = get_gold_part(session, dataset_id=dataset_id)
+    return part.looks if part else 0
 
 
 def _second_looks(session: Session, dataset_id: int, who: dict[str, Any], *, most: int) -> list[int]:
@@ -231,8 +247,9 @@ def _hold(session: Session, *, dataset_id: int, user_id: int, sample_ids: list[i
 
 
 def _card(
-    sample: Sample, prediction: Prediction | None, review: SampleReview | None, names: list[str], samples: int, *, blind: bool = False
-) -> Card:
+    sample: Sample, prediction: Prediction | None, review: SampleReview | None, names: list[str], samples: int, *, blind: bool = False,
+    gold: bool = False,
+) -> Card:  # fmt: skip
     return Card(
         sample_id=sample.id,
         path=sample.path,
@@ -254,4 +271,5 @@ def _card(
         verdict=review.verdict if review else None,
         label=names[review.label] if review and review.label is not None else None,
         blind=bool(blind),
+        gold=gold,
     )

@@ -39,7 +39,7 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         if len(index):
             outside[index] = _judge(context, plan, images, fold, index).log_probs
     along = list(read_epochs(main, history[-1].epoch))
-    judged = judge_labels(said, along, plan.samples.labels, others=_parents_word(context, plan), out_of_sample=outside)
+    judged = judge_labels(said, along, plan.samples.labels, others=_parents_word(context, plan), out_of_sample=outside, silent=plan.gold)
     judged.log_probs[plan.held_out] = said[plan.held_out]  # the error rate is that of the network itself
     rows = ranking_rows(
         plan.run_id,

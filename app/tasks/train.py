@@ -202,8 +202,11 @@ def _record(context: JobContext, plan: Plan, fold: int, epoch: int, metrics: Epo
 
 
 def _valid_index(plan: Plan, fold: int) -> np.ndarray:
-    """The main network is watched on the hold-out; fold networks go unwatched, which saves their time."""
-    return np.flatnonzero(plan.held_out) if fold == WHOLE else np.empty(0, dtype=np.int64)
+    """The main network is watched on the hold-out, by which a recipe may choose an epoch: never on the gold part.
+
+    Fold networks go unwatched, which saves their time.
+    """
+    return np.flatnonzero(plan.held_out & ~plan.gold) if fold == WHOLE else np.empty(0, dtype=np.int64)
 
 
 def _position(plan: Plan, fold: int, progress: TrainingProgress) -> tuple[str, int, int]:

@@ -24,7 +24,7 @@ class Run(Base):
     seed: Mapped[int]
     state: Mapped[str] = mapped_column(default="queued")  # queued, running, finished, failed, cancelled
     note: Mapped[str] = mapped_column(default="")  # what a person should know: why it failed, what was done otherwise
-    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # device, library versions, seconds by stage
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # device, library versions, seconds by stage, the gold part's digest
     ranked_epochs: Mapped[int | None]  # epochs of the main network that its ranking is made of; none: not ranked yet
     label_issues: Mapped[int | None]  # samples of its ranking whose predicted label is not their label
     lr_curve: Mapped[dict[str, Any] | None]  # {"lrs", "losses", "suggestion"}

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import lock_dataset
+from app.datasets.gold import get_gold_part
 from app.datasets.models import DatasetVersion
 from app.db import remember
 from app.errors import Conflict, Invalid, NotFound
@@ -81,7 +82,7 @@ def request_run(
     seed: int,
     user_id: int | None,
 ) -> Run:
-    """A new run and the job that trains and ranks.
+    """A new run and the job that trains and ranks; the gold part that there is by then is known to it by its digest.
 
     Raises Conflict when the very same run already waits or works, Invalid when the recipe's folds are not the parent's: its
     fold networks could not go on from the parent's without judging images that those were trained on.
@@ -97,6 +98,7 @@ def request_run(
     for other in session.scalars(select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES))):
         if (other.version_id, other.recipe["name"], other.parent_id, other.seed) == (version_id, recipe.name, parent_id, seed):
             raise Conflict(f"Run {other.id} is already {other.state} with this recipe, version and seed; wait for it, or cancel it.")
+    gold = get_gold_part(session, dataset_id=dataset_id)
     run = Run(
         dataset_id=dataset_id,
         version_id=version_id,
@@ -104,7 +106,7 @@ def request_run(
         recipe=asked,
         seed=seed,
         weights="parent" if parent_id else weights,
-        facts={},
+        facts={"gold": gold.digest} if gold else {},
     )
     session.add(run)
     session.flush()

@@ -9,8 +9,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext
 from sqlalchemy import update
 
+from app.datasets.gold import gold_ids
 from app.datasets.models import Sample
 from app.db import Database
+from app.review.gold import draw_gold
 from app.web.deps import SESSION_COOKIE
 from tests.conftest import PASSWORD
 from tests.factories import Made, make_dataset, make_run
@@ -22,12 +24,13 @@ PAGES = (
     "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/settings", "/d/faces/adjudication", "/d/faces/agreement",
     "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}",
     "/d/faces/compare", "/d/faces/export", "/d/faces/none",
+    "/d/faces/gold", "/d/plain/gold", "/d/gilded/gold", "/d/gilded/review?order=gold", "/d/gilded/samples/{gold}", "/d/gilded",
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Made, str]]:
-    """A server with a reviewed data set, and an admin's log-in cookie."""
+def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Made, str, int]]:
+    """A server with a reviewed data set, an admin's log-in cookie, and an image of another one's gold part."""
     folder = tmp_path_factory.mktemp("accessible")
     with start_server(folder / "data") as server:
         server.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
@@ -36,6 +39,11 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ma
         make_run(database, made.dataset_id, made.version_id, wrong=8, parent_id=made.run_id)
         with database.write() as session:
             session.execute(update(Sample).where(Sample.id.in_(made.ranked[:12])).values(lookalikes=1))
+        make_dataset(database, folder / "plain", name="plain", per_class=30)
+        gilded = make_dataset(database, folder / "gilded", name="gilded", per_class=30, wrong=120)
+        with database.write() as session:
+            draw_gold(session, dataset_id=gilded.dataset_id, size=20, looks=1)
+            gold = gold_ids(session, dataset_id=gilded.dataset_id).tolist()
         database.close()
         answer = httpx.post(f"{server.url}/login", data={"name": "ada", "password": PASSWORD})
         with httpx.Client(base_url=server.url, cookies=answer.cookies, headers={"sec-fetch-site": "same-origin"}) as client:
@@ -46,11 +54,13 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ma
             assert client.post("/d/faces/settings", data=policy).status_code == 303
             marks = {"samples": made.ranked[3:6], "answer": "delete", "client_id": "many"}
             assert client.post("/d/faces/grid/verdicts", data=marks).status_code == 303
-        yield server, made, str(answer.cookies[SESSION_COOKIE])
+            form = {"sample": gold[0], "answer": "delete", "client_id": "gold", "alone": "true"}
+            assert client.post("/d/gilded/review/decisions", data=form).status_code == 303
+        yield server, made, str(answer.cookies[SESSION_COOKIE]), gold[-1]
 
 
 @pytest.fixture(params=[(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")], ids=lambda each: f"{each[0]}-{each[1]}")
-def context(request: pytest.FixtureRequest, browser: Browser, admin: tuple[Server, Made, str]) -> Iterator[BrowserContext]:
+def context(request: pytest.FixtureRequest, browser: Browser, admin: tuple[Server, Made, str, int]) -> Iterator[BrowserContext]:
     width, scheme = request.param
     opened = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce")
     opened.add_cookies([{"name": SESSION_COOKIE, "value": admin[2], "url": admin[0].url}])
@@ -58,12 +68,12 @@ def context(request: pytest.FixtureRequest, browser: Browser, admin: tuple[Serve
     opened.close()
 
 
-def test_axe_finds_nothing_on_any_page(context: BrowserContext, admin: tuple[Server, Made, str]) -> None:
-    server, made, _ = admin
+def test_axe_finds_nothing_on_any_page(context: BrowserContext, admin: tuple[Server, Made, str, int]) -> None:
+    server, made, _, gold = admin
     page = context.new_page()
     found = []
     for address in PAGES:
-        page.goto(server.url + address.format(sample=made.ranked[0], run=made.run_id))
+        page.goto(server.url + address.format(sample=made.ranked[0], run=made.run_id, gold=gold))
         if re.search(r"/review", address):
             page.locator(".card:not([hidden])").wait_for()
         violations = Axe().run(page, options={"runOnly": RULES}).response["violations"]
@@ -71,7 +81,7 @@ def test_axe_finds_nothing_on_any_page(context: BrowserContext, admin: tuple[Ser
     assert found == []
 
 
-def test_axe_finds_nothing_on_the_way_in(browser: Browser, admin: tuple[Server, Made, str]) -> None:
+def test_axe_finds_nothing_on_the_way_in(browser: Browser, admin: tuple[Server, Made, str, int]) -> None:
     page = browser.new_page(bypass_csp=True)
     page.goto(admin[0].url + "/login")
     assert Axe().run(page, options={"runOnly": RULES}).response["violations"] == []

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
+from app.datasets.gold import gold_ids
 from app.datasets.models import LabelClass
 from app.datasets.versions import latest_version
 from app.db import Database
@@ -19,9 +20,12 @@ from app.jobs.models import Job
 from app.ml.recipes import RECIPES, Phase, Recipe
 from app.ranking.embeddings import read_embedding
 from app.ranking.models import Prediction, StagedPrediction
+from app.review.gold import draw_gold
 from app.settings import Settings
 from app.tasks import train
+from app.tasks.plan import make_plan
 from app.tasks.ranking import is_early, rank
+from app.training.folds import WHOLE
 from app.training.models import Run
 from app.training.runs import get_run, newest_ranked, request_run
 from tests.factories import import_folder, write_images
@@ -245,3 +249,22 @@ def test_probabilities_of_every_image_add_up(database: Database, settings: Setti
 @pytest.mark.parametrize(("epochs", "early"), [(1, []), (2, []), (3, [2]), (18, [2, 4, 8, 16])])
 def test_early_rankings_come_after_twice_as_many_epochs_each(epochs: int, early: list[int]) -> None:
     assert [epoch for epoch in range(1, epochs + 1) if is_early(epoch, epochs)] == early
+
+
+def test_nothing_is_chosen_by_the_gold_part_that_a_run_was_asked_for_with(database: Database, settings: Settings, tmp_path: Path) -> None:
+    dataset_id = import_folder(database, write_images(tmp_path / "more", per_class=30), name="more")
+    before = ask(database, dataset_id, TINY)
+    with database.write() as session:
+        draw_gold(session, dataset_id=dataset_id, size=20)
+        gold = set(gold_ids(session, dataset_id=dataset_id).tolist())
+    after = ask(database, dataset_id, replace(TINY, keep="best", name="other"))
+    watched = {}
+    for run_id in (before, after):
+        with database.read() as session:
+            run = get_run(session, run_id=run_id)
+        plan = make_plan(context_of(database, settings, run_id), run)
+        assert not gold & set(plan.samples.sample_ids[plan.train_index(WHOLE)].tolist())
+        watched[run_id] = set(plan.samples.sample_ids[train._valid_index(plan, WHOLE)].tolist())
+    assert len(watched[before]) == 30  # it goes on as it began
+    assert len(watched[after]) == 10
+    assert not watched[after] & gold

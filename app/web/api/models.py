@@ -221,6 +221,37 @@ class BulkOut(Answer):
     left_alone: int
 
 
+class GoldEvaluationOut(Answer):
+    """A run on the settled images of the gold part."""
+
+    run_id: int
+    settled: int
+    deleted: int
+    unpredicted: int  # settled, but deleted in the version that the run trained on
+    error_rate: RateOut | None  # against the blind labels, deleted images left out
+    with_deleted: RateOut | None  # deleted images counted as wrong
+    given: RateOut | None  # the images of `error_rate` against their given labels
+    knew: bool  # the gold part was drawn before the run was asked for
+
+
+class GoldOut(Answer):
+    """The gold part of a data set. Counts are of images."""
+
+    size: int
+    seed: int
+    looks: int
+    digest: str  # sha256 over every member's path and content
+    drawn_at: datetime
+    after_run: int | None  # the newest run there was when it was drawn
+    settled: int
+    deleted: int  # of the settled ones
+    ambiguous: int  # waits for the last word
+    waiting: int  # for a blind look
+    for_me: int  # of these, for the asker
+    samples: list[int]
+    best: GoldEvaluationOut | None  # the best run's figures
+
+
 class VersionOut(Answer):
     """A frozen version."""
 

@@ -36,7 +36,8 @@ class CardView:
     height: int
     tiny: bool
     shrunk: bool  # shown smaller than it is; zooming in fetches the original
-    blind: bool  # a second look: only the image and the classes; what would tell more is left empty
+    blind: bool  # only the image and the classes; what would tell more is left empty
+    gold: bool  # blind, because it is of the gold part; if not, it is a second look
     given: str
     predicted: str | None
     confidence: float | None
@@ -74,7 +75,7 @@ def card_view(card: Card, *, names: list[str], next_id: int | None = None) -> Ca
     )
     return CardView(
         sample_id=card.sample_id, path=card.path, split=card.split, width=card.width, height=card.height,
-        tiny=max(card.width, card.height) <= TINY, shrunk=max(card.width, card.height) > SIDES["display"], blind=False,
+        tiny=max(card.width, card.height) <= TINY, shrunk=max(card.width, card.height) > SIDES["display"], blind=False, gold=False,
         given=card.given_label, predicted=card.predicted_label, confidence=card.confidence,
         reason=first_reason(card), said=said, choices=_choices(card, names), run_id=card.run_id, client_id=str(uuid.uuid4()),
         verdict=card.verdict, label=card.label, next_id=next_id,
@@ -83,11 +84,11 @@ def card_view(card: Card, *, names: list[str], next_id: int | None = None) -> Ca
 
 def _blind_view(card: Card, names: list[str], next_id: int | None) -> CardView:
     choices = tuple(Choice(name, *_key(place), None, is_given=False, is_predicted=False) for place, name in enumerate(names))
+    said = "Gold part: which class is it?" if card.gold else "A second look: which class is it?"
     return CardView(
         sample_id=card.sample_id, path="", split="", width=card.width, height=card.height, tiny=max(card.width, card.height) <= TINY,
-        shrunk=max(card.width, card.height) > SIDES["display"], blind=True, given="", predicted=None, confidence=None, reason="",
-        said="A second look: which class is it?", choices=choices, run_id=None, client_id=str(uuid.uuid4()), verdict=None, label=None,
-        next_id=next_id,
+        shrunk=max(card.width, card.height) > SIDES["display"], blind=True, gold=card.gold, given="", predicted=None, confidence=None,
+        reason="", said=said, choices=choices, run_id=None, client_id=str(uuid.uuid4()), verdict=None, label=None, next_id=next_id,
     )  # fmt: skip
 
 
@@ -112,7 +113,11 @@ def recent_view(decision: RecentDecision) -> RecentView:
     """A decision for the strip of the last ten; of a blind one nothing is said but the answer."""
     if decision.blind:
         label = decision.given_label if decision.verdict == "keep" else decision.label
-        return RecentView(decision.sample_id, "A second look", verdict_words("relabel" if label else decision.verdict, label))
+        return RecentView(
+            decision.sample_id,
+            "Of the gold part" if decision.gold else "A second look",
+            verdict_words("relabel" if label else decision.verdict, label),
+        )
     return RecentView(decision.sample_id, decision.path, verdict_words(decision.verdict, decision.label))
 
 

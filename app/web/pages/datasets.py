@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import DatasetSummary, count_rejected, get_dataset, list_datasets, rejected_files, summarise
 from app.datasets.models import Dataset, RejectedFile
-from app.ranking.evaluations import RunSummary, best_run
+from app.review.best import BestRun, choose_best
 from app.review.summary import PendingChanges, ReviewProgress, label_table, pending_changes, review_progress
 from app.training.runs import RunProgress, newest_ranked, open_run, run_progress
 from app.web.deps import Db, SignedIn
@@ -54,7 +54,7 @@ class OverviewPage(ImportPage):
     step: NextStep
     progress: ReviewProgress
     pending: PendingChanges
-    best: RunSummary | None
+    best: BestRun | None
     running: RunProgress | None
     splits: tuple[str, ...]
     classes: tuple[ClassView, ...]
@@ -82,7 +82,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
     summary, importing = summarise(session, dataset), import_facts(session, dataset)
     running = open_run(session, dataset_id=dataset.id)
     ranked = newest_ranked(session, dataset_id=dataset.id)
-    best, progress = best_run(session, dataset_id=dataset.id), review_progress(session, dataset_id=dataset.id, user_id=user_id)
+    best, progress = choose_best(session, dataset_id=dataset.id), review_progress(session, dataset_id=dataset.id, user_id=user_id)
     pending = pending_changes(session, dataset_id=dataset.id)
     splits, classes = _class_views(session, dataset.id)
     page = page_context(request, dataset.name)

@@ -11,9 +11,11 @@ from pydantic import BaseModel, Field
 
 from app.accounts.models import User
 from app.datasets.catalog import class_names, get_dataset, lock_dataset, ready_dataset
+from app.datasets.gold import get_gold_part
 from app.db import Database
 from app.errors import Conflict
 from app.review import decisions, worklist
+from app.review.gold import GoldStanding, gold_standing
 from app.review.grid import Order
 from app.review.summary import ReviewProgress, review_progress
 from app.settings import Settings
@@ -29,6 +31,7 @@ HELD = 6  # cards in the page: the one shown, and enough to outrun a slow networ
 MOST_HELD = 60
 ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "disagreement": "disagreement of networks",
                             "random": "random: an audit"}  # fmt: skip
+GOLD: dict[Order, str] = {"gold": "gold part, blind"}
 
 
 class Deck(BaseModel):
@@ -71,6 +74,7 @@ class ReviewPage(Page):
     is_idle: bool  # nothing to show: neither a card here nor one that the page has already
     queue: Ordered  # which cards, in which order
     orders: dict[Order, str]
+    gold: GoldStanding | None  # where the queue is the gold part
     progress: ReviewProgress
     recent: tuple[RecentView, ...]
     run_id: int | None  # whose ranking is the current one
@@ -186,10 +190,12 @@ def _answer(
                 worklist.get_card(session, dataset_id=dataset.id, sample_id=front, blind_for=user.id),
                 *(c for c in cards if c.sample_id != front),
             )
+        has_gold = get_gold_part(session, dataset_id=dataset.id) is not None
         page = ReviewPage(
             **page_context(request, name),
             cards=card_views(cards, names=class_names(session, dataset_id=dataset.id)), is_idle=not cards and not deck.known,
-            queue=queue, orders=ORDERS,
+            queue=queue, orders=ORDERS | GOLD if has_gold else ORDERS,
+            gold=gold_standing(session, dataset_id=dataset.id, user_id=user.id) if queue.queue.is_gold else None,
             progress=review_progress(session, dataset_id=dataset.id, user_id=user.id),
             recent=tuple(recent_view(each) for each in decisions.recent(session, dataset_id=dataset.id, user_id=user.id)),
             run_id=claimed.run_id, ranking=claimed.ranking, gone=claimed.gone, training=is_training(session, dataset_id=dataset.id),

@@ -13,8 +13,9 @@ from app.datasets.catalog import class_names, get_dataset, ready_dataset
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import get_version, list_versions
 from app.ml.recipes import RECIPES, Recipe
-from app.ranking.evaluations import Evaluation, RunSummary, best_run, evaluate_run, run_summaries
+from app.ranking.evaluations import Evaluation, RunSummary, evaluate_run, run_summaries
 from app.ranking.rankings import RankedSample, top_losses
+from app.review.best import BestRun, GoldEvaluation, choose_best, evaluate_on_gold
 from app.review.retraining import retrain
 from app.review.summary import PendingChanges, pending_changes
 from app.training.models import Epoch, Run
@@ -45,7 +46,7 @@ class RunsPage(Page):
     running: RunProgress | None
     recipes: tuple[RecipeView, ...]
     versions: tuple[DatasetVersion, ...]
-    best: RunSummary | None
+    best: BestRun | None
     pending: PendingChanges
     weights: str
 
@@ -89,6 +90,8 @@ class RunPage(LivePage):
     recipe: RecipeView
     seconds: float | None
     evaluation: Evaluation | None
+    gold: GoldEvaluation | None
+    gold_digest: str  # of the gold part that the run was asked for with; none: empty
     charts: tuple[Chart, ...]
     losses: tuple[LossView, ...]
 
@@ -102,7 +105,7 @@ def index(request: Request, name: str, database: Db, settings: Config) -> Respon
         page = RunsPage(
             **page_context(request, name), runs=tuple(run_summaries(session, dataset_id=dataset.id)),
             running=run_progress(session, run_id=running.id) if running else None, recipes=tuple(map(recipe_view, RECIPES.values())),
-            versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))), best=best_run(session, dataset_id=dataset.id),
+            versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))), best=choose_best(session, dataset_id=dataset.id),
             pending=pending_changes(session, dataset_id=dataset.id), weights=settings.weights,
         )  # fmt: skip
     return render(request, "runs/index.html", page)
@@ -184,7 +187,8 @@ def _run_page(request: Request, session: Session, name: str, run: Run) -> RunPag
         **page_context(request, name), run=run, running=at if at.is_open else None, version=version_number(session, run),
         recipe=RecipeView(asked["name"], f"{asked['image_size']} pixels{_folds(asked['folds'])}, batches of {asked['batch_size']}"),
         is_current=current is not None and current.run_id == run.id, seconds=ended or None,
-        evaluation=evaluate_run(session, run_id=run.id) if finished else None,
+        evaluation=evaluate_run(session, run_id=run.id) if finished else None, gold=evaluate_on_gold(session, run_id=run.id),
+        gold_digest=run.facts.get("gold", ""),
         charts=_charts(run, at.epochs), losses=tuple(_loss_view(sample, names) for sample in losses),
     )  # fmt: skip
 
