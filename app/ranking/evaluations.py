@@ -15,6 +15,7 @@ from app.ranking.holdout import DELETED, HOLD_OUT, UNKNOWN, hold_out, predicted
 from app.ranking.models import Prediction
 from app.training.evaluation import ClassReport, Confusion, Rate, class_reports, confusion_matrix, error_rate, most_confused, rate
 from app.training.runs import get_run, list_runs
+from app.training.statistics import Reliability, reliability
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,17 @@ def evaluate_run(session: Session, *, run_id: int, cleaned_by: int | None = None
     said = predicted(session, run_id=run_id, ids=held.ids)
     kept = (held.reviewed != DELETED) & (said != UNKNOWN)
     return evaluate(held.reviewed[kept], said[kept], class_names(session, dataset_id=run.dataset_id))
+
+
+def calibration_of(session: Session, *, run_id: int) -> Reliability | None:
+    """How far a run's confidence and its being right lie apart on the hold-out, by the labels of its version; none without one."""
+    rows = session.execute(
+        select(Prediction.confidence, Prediction.predicted_label - Prediction.label)
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .where(Prediction.run_id == run_id, Sample.split == HOLD_OUT)
+    ).all()
+    table = np.array([tuple(row) for row in rows]).reshape(-1, 2)
+    return reliability(table[:, 0], table[:, 1] == 0)
 
 
 def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
