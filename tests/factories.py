@@ -69,8 +69,11 @@ def make_dataset(database: Database, folder: Path, *, name: str = "faces", per_c
     return Made(name, dataset_id, version.id, run_id, tuple(int(i) for i in samples.sample_ids), tuple(samples.paths), ranked)
 
 
-def make_run(database: Database, dataset_id: int, version_id: int, *, wrong: int, parent_id: int | None = None, seed: int = 0) -> int:
-    """A finished run with a ranking made by hand."""
+def make_run(
+    database: Database, dataset_id: int, version_id: int, *, wrong: int = 0, parent_id: int | None = None, seed: int = 0,
+    says: dict[int, int] | None = None,
+) -> int:  # fmt: skip
+    """A finished run with a ranking made by hand; `says` is what it predicts for samples by id, otherwise than by `wrong`."""
     with database.write() as session:
         run = request_run(
             session,
@@ -86,6 +89,7 @@ def make_run(database: Database, dataset_id: int, version_id: int, *, wrong: int
         samples = labels_of(session, version_id=version_id)
         n = len(samples.sample_ids)
         favourite = np.where(np.arange(n) < wrong, (samples.labels + 1) % len(CLASSES), samples.labels)
+        favourite = np.array([(says or {}).get(int(i), k) for i, k in zip(samples.sample_ids, favourite, strict=True)])
         logits = np.zeros((n, len(CLASSES)), dtype=np.float32)
         logits[np.arange(n), favourite] = np.linspace(5, 1, n)
         log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))

@@ -146,6 +146,27 @@ def top_losses(session: Session, *, run_id: int, label: int | None = None, after
     return [ranked_sample(sample, prediction) for prediction, sample in session.execute(query)]
 
 
+def confused(
+    session: Session, *, run_id: int, split: str, label: int | None, predicted: int | None, limit: int, offset: int = 0
+) -> tuple[int, list[RankedSample]]:
+    """How many samples of a split a run's version labels one class and the run predicts as another, and a page of them by rank."""
+    wanted = [Prediction.run_id == run_id, Sample.split == split]
+    wanted += [
+        column == value for column, value in ((Prediction.label, label), (Prediction.predicted_label, predicted)) if value is not None
+    ]
+    found = select(Prediction, Sample).join(Sample, Sample.id == Prediction.sample_id).where(*wanted)
+    count = session.scalar(found.with_only_columns(func.count())) or 0
+    rows = session.execute(found.order_by(Prediction.rank).limit(limit).offset(offset))
+    return count, [ranked_sample(sample, prediction) for prediction, sample in rows]
+
+
+def every_prediction(session: Session, *, run_id: int) -> Iterator[RankedSample]:
+    """All that a run says, by rank, a few rows at a time; the session stays in use until the last one."""
+    query = select(Prediction, Sample).join(Sample, Sample.id == Prediction.sample_id).where(Prediction.run_id == run_id)
+    for prediction, sample in session.execute(query.order_by(Prediction.rank).execution_options(yield_per=1000)):
+        yield ranked_sample(sample, prediction)
+
+
 def log_probs_of(session: Session, *, run_id: int, sample_ids: Ints, classes: int) -> Floats:
     """What a run said of these samples: (n, classes) log-probabilities, NaN for a sample that was not in its version."""
     table = np.full((len(sample_ids), classes), np.nan, np.float32)

@@ -15,6 +15,7 @@ from app.ranking.quality import judge_labels
 from app.ranking.rankings import log_probs_of, ranking_rows, stage_ranking
 from app.review.issues import publish
 from app.tasks.plan import Plan
+from app.training.evaluation import calibrate
 from app.training.folds import WHOLE
 from app.training.runs import get_run
 
@@ -51,12 +52,20 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         disagreement=judged.disagreement,
         folds=plan.folds,
     )
+    warmth = {} if early else _temperature(plan, said)
     stage_ranking(context.database, run_id=plan.run_id, rows=rows)
     _keep_embedding(plan, seen)
     with context.database.write() as session:
         publish(session, run_id=plan.run_id, epochs=len(history))
         run = get_run(session, run_id=plan.run_id)
-        run.facts = run.facts | {"class_noise": dict(zip(plan.names, map(float, judged.noise.round(4)), strict=True))}
+        run.facts = run.facts | {"class_noise": dict(zip(plan.names, map(float, judged.noise.round(4)), strict=True))} | warmth
+
+
+def _temperature(plan: Plan, said: np.ndarray) -> dict[str, float]:
+    """The temperature that fits the hold-out, and what it leaves of the calibration error; nothing where it is too small to tell."""
+    held = np.array(plan.samples.splits) == "valid"
+    found = calibrate(said[held], plan.samples.labels[held])
+    return {"temperature": round(found[0], 4), "calibration_error_after": round(found[1], 4)} if found else {}
 
 
 def _keep_embedding(plan: Plan, seen: Judgement) -> None:

@@ -8,6 +8,8 @@ import hashlib
 import logging
 import platform
 from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 
 import fastai
 import numpy as np
@@ -84,10 +86,21 @@ def _store_facts(context: JobContext, run_id: int, threads: int) -> None:
         "torch": torch.__version__,
         "fastai": fastai.__version__,
         "python": platform.python_version(),
+        "toploss": version("toploss"),
+        "code": code_digest(),
     }
     with context.database.write() as session:
         run = get_run(session, run_id=run_id)
         run.facts = run.facts | facts  # a training that goes on keeps what is known of its ranking
+
+
+def code_digest() -> str:
+    """The first 12 hex digits of the sha256 of the code that trains and judges: two runs with the same one were made alike."""
+    root = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in ("ml", "ranking", "tasks", "training") for path in (root / folder).rglob("*.py")):
+        digest.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _prepare(context: JobContext, plan: Plan) -> Images:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +245,20 @@ def test_probabilities_of_every_image_add_up(database: Database, settings: Setti
     train.run(context_of(database, settings, run_id))
     for prediction in ranked(database, run_id).values():
         assert np.sum(prediction.probabilities) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_run_keeps_what_made_it_and_the_temperature_that_fits_its_hold_out(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    dataset = import_folder(database, write_images(tmp_path / "many", per_class=51))  # 51 hold-out images
+    run_id = ask(database, dataset, replace(TINY, batch_size=32, phases=(replace(TINY.phases[0], epochs=1),)))
+    train.run(context_of(database, settings, run_id))
+    with database.read() as session:
+        facts = get_run(session, run_id=run_id).facts
+    assert facts["temperature"] > 0
+    assert 0 <= facts["calibration_error_after"] <= 1
+    assert facts["code"] == train.code_digest()
+    assert facts["toploss"] == version("toploss")
 
 
 @pytest.mark.parametrize(("epochs", "early"), [(1, []), (2, []), (3, [2]), (18, [2, 4, 8, 16])])

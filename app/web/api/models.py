@@ -277,3 +277,117 @@ class JobOut(Answer):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class DifferenceOut(Answer):
+    """Error rate of the new run minus that of the old one, with its 95 % bootstrap interval and McNemar's exact p."""
+
+    value: float
+    low: float
+    high: float
+    repaired: int
+    broken: int
+    p: float
+    beyond_chance: bool
+    n: int
+
+
+class ClassChangeOut(Answer):
+    """A class before and after."""
+
+    name: str
+    support: int
+    old_recall: float | None
+    new_recall: float | None
+    repaired: int
+    broken: int
+
+
+class EvaluationOut(Answer):
+    """A run against one kind of labels."""
+
+    error_rate: RateOut | None
+    confusion: list[list[int]]  # rows: labels, columns: predicted
+
+
+class ColumnOut(Answer):
+    """Both runs against one kind of labels: given, reviewed or gold. Deleted images are left out, and beside that counted as wrong."""
+
+    kind: str
+    version: int | None
+    digest: str
+    samples: int
+    deleted: int
+    old: EvaluationOut
+    new: EvaluationOut
+    old_with_deleted: RateOut | None
+    new_with_deleted: RateOut | None
+    difference: DifferenceOut | None
+    per_class: list[ClassChangeOut]
+
+
+class ComparedRun(Answer):
+    """Which network a figure is of."""
+
+    id: int
+    recipe: str
+    epochs: int
+    weights: str
+    parent_id: int | None
+    seed: int
+    version: int
+    digest: str
+
+
+class ChangesOut(Answer):
+    """Samples that the two runs predict differently, by what the reviewed labels say of it."""
+
+    repaired: int
+    broken: int
+    other: int
+    all: int
+
+
+class ChosenOut(Answer):
+    """How the reviewed hold-out images were chosen, and what those chosen by a model do to the old run's error, nothing retrained."""
+
+    reviewed: int
+    by_model: int
+    at_random: int
+    relabelled: int
+    deleted: int
+    flatters: bool
+    given: RateOut | None
+    after_relabels: RateOut | None
+    after_deletions: RateOut | None
+    deleted_are_wrong: RateOut | None
+
+
+class SeedRunOut(Answer):
+    """A run on the samples of the comparison, against the reviewed labels."""
+
+    id: int
+    seed: int
+    error: RateOut
+
+
+class SeedsOut(Answer):
+    """Runs that are as the old or the new one but for their seed; the spread is null where there are none."""
+
+    old: list[SeedRunOut]
+    new: list[SeedRunOut]
+    spread: float | None
+
+
+class ComparisonOut(Answer):
+    """Two runs on the same hold-out samples."""
+
+    classes: list[str]
+    old: ComparedRun
+    new: ComparedRun
+    version: int  # whose labels the reviewed ones are
+    columns: list[ColumnOut]
+    left_out: int
+    changes: ChangesOut
+    chosen: ChosenOut
+    seeds: SeedsOut

@@ -15,11 +15,12 @@ from app.web.pages import (
     opinions,
     people,
     review,
+    run,
     runs,
     samples,
 )
 
-_AREAS = (accounts, people, datasets, imports, review, grid, duplicates, opinions, gold, samples, runs, compare, export, jobs)
+_AREAS = (accounts, people, datasets, imports, review, grid, duplicates, opinions, gold, samples, runs, run, compare, export, jobs)
 
 public_routers: tuple[APIRouter, ...] = (accounts.public,)
 routers: tuple[APIRouter, ...] = tuple(area.router for area in _AREAS)

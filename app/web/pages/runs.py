@@ -1,33 +1,25 @@
-"""Runs: the list with the form that asks for one, a run's progress and what it reached."""
+"""Runs: the list, and the form that asks for one."""
 
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
-from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names, get_dataset, ready_dataset
+from app.datasets.catalog import get_dataset, ready_dataset
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import get_version, list_versions
 from app.ml.recipes import RECIPES, Recipe
-from app.ranking.evaluations import Evaluation, RunSummary, evaluate_run, run_summaries
-from app.ranking.rankings import RankedSample, top_losses
-from app.review.best import BestRun, GoldEvaluation, choose_best, evaluate_on_gold
+from app.ranking.evaluations import RunSummary, run_summaries
+from app.review.best import BestRun, choose_best
 from app.review.retraining import retrain
 from app.review.summary import PendingChanges, pending_changes
-from app.training.models import Epoch, Run
 from app.training.recipes import choose_recipe
-from app.training.runs import RunProgress, cancel_run, current_ranking, get_run, open_run, request_run, run_progress, version_number
+from app.training.runs import RunProgress, open_run, request_run, run_progress
 from app.web.deps import Admin, Config, Db
 from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
-
-LOSSES_SHOWN = 20
-MAIN = -1  # the fold number of the network on the whole training part
 
 
 @dataclass(frozen=True)
@@ -49,51 +41,6 @@ class RunsPage(Page):
     best: BestRun | None
     pending: PendingChanges
     weights: str
-
-
-@dataclass(frozen=True)
-class LossView:
-    """A top loss as a small picture."""
-
-    sample_id: int
-    path: str
-    predicted: str
-    actual: str
-    loss: float
-    probability: float  # of the actual label
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Numbers for a chart and for the table below it; `data` is what static/charts.js reads."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    data: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LivePage(Page):
-    """How far a run is."""
-
-    running: RunProgress | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunPage(LivePage):
-    """A run: what it was asked to do, how far it is, what it reached."""
-
-    run: Run
-    version: int
-    is_current: bool  # its ranking is the one that is reviewed
-    recipe: RecipeView
-    seconds: float | None
-    evaluation: Evaluation | None
-    gold: GoldEvaluation | None
-    gold_digest: str  # of the gold part that the run was asked for with; none: empty
-    charts: tuple[Chart, ...]
-    losses: tuple[LossView, ...]
 
 
 @router.get("/d/{name}/runs")
@@ -137,34 +84,6 @@ def go_on(name: str, database: Db, settings: Config, user: Admin, recipe: Annota
     return RedirectResponse(f"/d/{name}/runs/{answer.run.id}", status_code=303)
 
 
-@router.get("/d/{name}/runs/{run_id}")
-def show(request: Request, name: str, run_id: int, database: Db) -> Response:
-    """A run: its progress while it lives, then what it reached."""
-    with database.read() as session:
-        dataset = get_dataset(session, name=name)
-        page = _run_page(request, session, name, get_run(session, run_id=run_id, dataset_id=dataset.id))
-    return render(request, "runs/run.html", page)
-
-
-@router.get("/d/{name}/runs/{run_id}/progress")
-def progress(request: Request, name: str, run_id: int, database: Db) -> Response:
-    """How far a run is; when it has ended, the whole page is loaded anew and the polling is over."""
-    with database.read() as session:
-        get_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
-        at = run_progress(session, run_id=run_id)
-    page = LivePage(**page_context(request, name), running=at)
-    return render(request, "runs/_live.html", page, headers=None if at.is_open else {"hx-refresh": "true"})
-
-
-@router.post("/d/{name}/runs/{run_id}/cancel")
-def cancel(name: str, run_id: int, database: Db, _admin: Admin) -> Response:
-    """Ask a run to stop; its last checkpoint is kept."""
-    with database.write() as session:
-        get_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
-        cancel_run(session, run_id=run_id)
-    return RedirectResponse(f"/d/{name}/runs/{run_id}", status_code=303)
-
-
 def recipe_view(recipe: Recipe) -> RecipeView:
     """A recipe and what it does, in a line."""
     epochs = sum(phase.epochs for phase in recipe.phases)
@@ -174,47 +93,3 @@ def recipe_view(recipe: Recipe) -> RecipeView:
 
 def _folds(folds: int) -> str:
     return f", {folds} folds for the ranking" if folds else ""
-
-
-def _run_page(request: Request, session: Session, name: str, run: Run) -> RunPage:
-    at = run_progress(session, run_id=run.id)
-    finished = run.state == "finished"
-    names = class_names(session, dataset_id=run.dataset_id)
-    losses = top_losses(session, run_id=run.id, limit=LOSSES_SHOWN) if run.ranked_epochs else []
-    ended = run.finished_at and run.started_at and (run.finished_at - run.started_at).total_seconds()
-    asked, current = run.recipe, current_ranking(session, dataset_id=run.dataset_id)
-    return RunPage(
-        **page_context(request, name), run=run, running=at if at.is_open else None, version=version_number(session, run),
-        recipe=RecipeView(asked["name"], f"{asked['image_size']} pixels{_folds(asked['folds'])}, batches of {asked['batch_size']}"),
-        is_current=current is not None and current.run_id == run.id, seconds=ended or None,
-        evaluation=evaluate_run(session, run_id=run.id) if finished else None, gold=evaluate_on_gold(session, run_id=run.id),
-        gold_digest=run.facts.get("gold", ""),
-        charts=_charts(run, at.epochs), losses=tuple(_loss_view(sample, names) for sample in losses),
-    )  # fmt: skip
-
-
-def _loss_view(sample: RankedSample, names: list[str]) -> LossView:
-    return LossView(sample.sample_id, sample.path, names[sample.predicted_label], names[sample.label], sample.loss, sample.self_confidence)
-
-
-def _charts(run: Run, epochs: tuple[Epoch, ...]) -> tuple[Chart, ...]:
-    main = [epoch for epoch in epochs if epoch.fold == MAIN]
-    charts = []
-    if main:
-        numbers = [epoch.epoch + 1 for epoch in main]
-        charts.append(_chart("Loss by epoch", "epoch", numbers, {
-            "training": [epoch.train_loss for epoch in main], "hold-out": [epoch.valid_loss for epoch in main]}))  # fmt: skip
-        if any(epoch.error_rate is not None for epoch in main):
-            rates = [None if epoch.error_rate is None else 100 * epoch.error_rate for epoch in main]
-            charts.append(_chart("Hold-out error by epoch, in %", "epoch", numbers, {"error": rates}, low=0))
-    curve = run.lr_curve
-    if curve:
-        charts.append(_chart("Learning-rate finder: loss by rate", "learning rate", curve["lrs"], {"loss": curve["losses"]}, log=True,
-                             mark=curve.get("suggestion")))  # fmt: skip
-    return tuple(charts)
-
-
-def _chart(title: str, across: str, x: Sequence[float], lines: Mapping[str, Sequence[float | None]], **options: Any) -> Chart:
-    rows = tuple((f"{at:.4g}", *("" if y is None else f"{y:.4f}" for y in ys)) for at, *ys in zip(x, *lines.values(), strict=True))
-    data = json.dumps({"across": across, "x": x, "lines": lines, **options})
-    return Chart(title, (across, *lines), rows, data)
