@@ -1,5 +1,7 @@
 """What an audit says of what is left, and what going on would bring."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -139,7 +141,7 @@ def test_a_long_curve_is_thinned_keeps_its_end_and_never_falls(said: str) -> Non
     curve = budget_curve(looks(said))
     assert len(curve) <= 51
     assert (curve[-1].cards, curve[-1].errors) == (len(said), sum(letter in "xX" for letter in said))
-    assert all(a.cards < b.cards and a.errors <= b.errors for a, b in zip(curve, curve[1:], strict=False))
+    assert all(a.cards < b.cards and a.errors <= b.errors for a, b in pairwise(curve))
 
 
 def test_a_projection_says_errors_and_time_by_the_last_cards() -> None:
