@@ -22,6 +22,7 @@ ALPHA = 0.05  # how often the intervals may be wrong, all audits together
 WINDOW = 200  # cards that a projection goes by
 AHEAD = 100  # cards that it looks ahead
 POINTS = 50  # of the budget curve, as it is drawn
+ROUNDING = 1e-12  # of a probability: a tie is a tie
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,9 @@ def spent(number: int, *, alpha: float = ALPHA) -> float:
 @lru_cache(maxsize=4096)
 def errors_in(population: int, *, drawn: int, wrong: int, unclear: int = 0, alpha: float = ALPHA) -> Between:
     """How many of a population are errors, when `wrong` of `drawn` are; `unclear` ones count as right below, as wrong above."""
-    most = population - drawn + wrong + unclear
-    low = _first(wrong, most, lambda errors: 1 - _at_most(wrong - 1, population, errors, drawn) > alpha / 2)
-    beyond = _first(low, most + 1, lambda errors: errors > most or _at_most(wrong + unclear, population, errors, drawn) <= alpha / 2)
+    most, refused = population - drawn + wrong + unclear, alpha / 2 + ROUNDING
+    low = _first(wrong, most, lambda errors: 1 - _at_most(wrong - 1, population, errors, drawn) > refused)
+    beyond = _first(low, most + 1, lambda errors: errors > most or _at_most(wrong + unclear, population, errors, drawn) <= refused)
     return Between(low, max(low, beyond - 1))
 
 
@@ -159,10 +160,24 @@ def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
 
 def _at_most(wrong: int, population: int, errors: int, drawn: int) -> float:
     """P(at most `wrong` of the drawn ones are errors), when that many of the population are."""
-    fewest, most = max(0, drawn - (population - errors)), min(wrong, drawn, errors)
-    whole = _log_choose(population, drawn)
-    chances = (exp(_log_choose(errors, k) + _log_choose(population - errors, drawn - k) - whole) for k in range(fewest, most + 1))
-    return min(1.0, sum(chances))
+    likeliest = (drawn + 1) * (errors + 1) // (population + 2)
+    if wrong > likeliest:  # from the top the chances fall, so that the sum is soon complete
+        return 1 - _tail(drawn - wrong - 1, population, population - errors, drawn)
+    return _tail(wrong, population, errors, drawn)
+
+
+def _tail(k: int, population: int, errors: int, drawn: int) -> float:
+    """P(at most k), for a k at most the likeliest number: the chances of fewer and fewer, each from the one before."""
+    fewest = max(0, drawn - (population - errors))
+    if k < fewest:
+        return 0.0
+    chance = exp(_log_choose(errors, k) + _log_choose(population - errors, drawn - k) - _log_choose(population, drawn))
+    total = 0.0
+    while chance > total * 1e-17:
+        total += chance
+        chance *= k * (population - errors - drawn + k) / ((errors - k + 1) * (drawn - k + 1))
+        k -= 1
+    return min(1.0, total)
 
 
 def _log_choose(n: int, k: int) -> float:
