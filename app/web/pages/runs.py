@@ -1,9 +1,7 @@
 """Runs: the list with the form that asks for one, a run's progress and what it reached."""
 
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -21,6 +19,7 @@ from app.training.models import Epoch, Run
 from app.training.recipes import choose_recipe
 from app.training.runs import RunProgress, cancel_run, current_ranking, get_run, open_run, request_run, run_progress, version_number
 from app.web.deps import Admin, Config, Db
+from app.web.pages.charts import Chart, line_chart
 from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
@@ -60,16 +59,6 @@ class LossView:
     actual: str
     loss: float
     probability: float  # of the actual label
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Numbers for a chart and for the table below it; `data` is what static/charts.js reads."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    data: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,19 +187,13 @@ def _charts(run: Run, epochs: tuple[Epoch, ...]) -> tuple[Chart, ...]:
     charts = []
     if main:
         numbers = [epoch.epoch + 1 for epoch in main]
-        charts.append(_chart("Loss by epoch", "epoch", numbers, {
+        charts.append(line_chart("Loss by epoch", "epoch", numbers, {
             "training": [epoch.train_loss for epoch in main], "hold-out": [epoch.valid_loss for epoch in main]}))  # fmt: skip
         if any(epoch.error_rate is not None for epoch in main):
             rates = [None if epoch.error_rate is None else 100 * epoch.error_rate for epoch in main]
-            charts.append(_chart("Hold-out error by epoch, in %", "epoch", numbers, {"error": rates}, low=0))
+            charts.append(line_chart("Hold-out error by epoch, in %", "epoch", numbers, {"error": rates}, low=0))
     curve = run.lr_curve
     if curve:
-        charts.append(_chart("Learning-rate finder: loss by rate", "learning rate", curve["lrs"], {"loss": curve["losses"]}, log=True,
+        charts.append(line_chart("Learning-rate finder: loss by rate", "learning rate", curve["lrs"], {"loss": curve["losses"]}, log=True,
                              mark=curve.get("suggestion")))  # fmt: skip
     return tuple(charts)
-
-
-def _chart(title: str, across: str, x: Sequence[float], lines: Mapping[str, Sequence[float | None]], **options: Any) -> Chart:
-    rows = tuple((f"{at:.4g}", *("" if y is None else f"{y:.4f}" for y in ys)) for at, *ys in zip(x, *lines.values(), strict=True))
-    data = json.dumps({"across": across, "x": x, "lines": lines, **options})
-    return Chart(title, (across, *lines), rows, data)
