@@ -21,7 +21,7 @@ PAGES = (
     "/", "/people", "/jobs", "/account", "/d/faces", "/d/faces/review", "/d/faces/review?order=random", "/d/faces/grid",
     "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/settings", "/d/faces/adjudication",
     "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}",
-    "/d/faces/compare", "/d/faces/export", "/d/faces/none",
+    "/d/faces/compare", "/d/faces/stop", "/d/faces/rounds", "/d/faces/export", "/d/faces/none",
 )  # fmt: skip
 
 
