@@ -108,17 +108,21 @@ def left_in_words(at: Outlook) -> str:
 
 def rule_in_words(chosen: ChosenRule) -> str:
     """A stopping rule and how far the review is by it."""
-    rule, so_far = chosen.rule, chosen.reached.so_far
-    amount, now = f"{rule.amount:,.10g}", f"{so_far or 0:,.0f}"
-    if rule.kind == "hit_rate":
-        known = f"not {WINDOW} cards yet" if so_far is None else f"{percent(so_far)} now"
-        return f"Stop when fewer than {100 * rule.amount:g} % of the worklist’s last {WINDOW} cards are errors: {known}."
+    rule, so_far, after = chosen.rule, chosen.reached.so_far, chosen.reached.after_cards
+    amount = f"{100 * rule.amount:g} %" if rule.kind in SHARES else f"{rule.amount:,.10g}"
+    words = {
+        "cards": f"Stop after {amount} cards", "minutes": f"Stop after {amount} minutes",
+        "keeps": f"Stop after {amount} cards of the worklist in a row without an error",
+        "hit_rate": f"Stop when fewer than {amount} of the worklist’s last {WINDOW} cards are errors",
+        "left": f"Stop when at most {amount} of all labels are wrong, with 95 % confidence",
+    }[rule.kind]  # fmt: skip
+    if after is not None:
+        return f"{words}: reached after {count(after)}." if rule.kind != "cards" else f"{words}: reached."
     if rule.kind == "left":
-        known = "no audit is done yet" if so_far is None else f"at most {percent(so_far, 2)} by the audits"
-        return f"Stop when at most {100 * rule.amount:g} % of all labels are wrong, with 95 % confidence: {known}."
-    if rule.kind == "keeps":
-        return f"Stop after {amount} cards of the worklist in a row without an error: {now} now."
-    return f"Stop after {amount} {rule.kind}: {now} so far."
+        return f"{words}: {'no audit is done yet' if so_far is None else f'at most {percent(so_far, 2)} by the audits'}."
+    if rule.kind == "hit_rate":
+        return f"{words}: {f'not {WINDOW} cards yet' if so_far is None else f'{percent(so_far)} now'}."
+    return f"{words}: {so_far or 0:,.0f} {'now' if rule.kind == 'keeps' else 'so far'}."
 
 
 def _chart(at: Outlook) -> Chart:
@@ -128,5 +132,5 @@ def _chart(at: Outlook) -> Chart:
     if at.projection is None:
         return line_chart("Errors found by cards looked at", "cards", x, {"errors found": found}, digits=0, low=0)
     going_on = [*(None for _ in x[1:]), found[-1], (found[-1] or 0) + at.projection.errors]
-    lines = {"if it goes on so": going_on, "errors found": [*found, None]}
+    lines = {"ahead": going_on, "errors found": [*found, None]}
     return line_chart("Errors found by cards looked at", "cards", [*x, x[-1] + at.projection.cards], lines, digits=0, low=0)

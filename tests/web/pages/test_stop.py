@@ -68,12 +68,13 @@ def test_the_stopping_rule_is_an_admins_and_the_overview_announces_it(browser_of
     assert ada.post(STOP, data=rule).headers["location"] == "/d/faces/stop#rule"
     page = text(ann)
     assert "Stop after 3 cards: 0 so far." in page
-    assert "when 1 labels were reviewed (after entry 1 of the log)" in page
+    assert "with 1 label reviewed by then (entry 1 of the log)" in page
     assert "Choose anew" not in page
     for sample in made.ranked[1:4]:
         assert "The stopping rule is reached" not in text(ann, "/d/faces")
         answer(ann, sample)
     assert "Time to stop" in text(ann)
+    assert "Stop after 3 cards: reached." in text(ann)
     page = text(ada, "/d/faces")
     assert "The stopping rule is reached" in page
     assert 'action="/d/faces/retrain"' in page
@@ -108,7 +109,7 @@ def test_the_rounds_are_told_apart(browser_of: Browsers, database: Database, mad
     make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id)
     answer(browser_of["ann"], made.ranked[0], "delete")
     page = text(browser_of["ann"], "/d/faces/rounds")
-    assert "Hold-out error, given labels" in page
+    assert "Error, given labels" in page
     assert "data-chart" in page
     assert f"from run {made.run_id}" in page
 
@@ -134,3 +135,9 @@ def test_a_projection_in_words() -> None:
 def test_a_rule_in_words(kind: str, amount: float, so_far: float | None, words: str) -> None:
     reached = Reached(is_reached=False, so_far=so_far, after_cards=None)
     assert rule_in_words(ChosenRule(Rule(kind, amount), "ada", now(), 0, 0, reached)) == words
+
+
+def test_a_reached_rule_in_words_says_when() -> None:
+    reached = Reached(is_reached=True, so_far=0, after_cards=142)
+    words = rule_in_words(ChosenRule(Rule("keeps", 20), "ada", now(), 0, 0, reached))
+    assert words == "Stop after 20 cards of the worklist in a row without an error: reached after 142."
