@@ -71,6 +71,9 @@ _SECOND_LOOK = select(SampleReview.sample_id).where(  # shown blind, as the serv
         exists().where(Decision.sample_id == SampleReview.sample_id, Decision.user_id == bindparam("user"), Decision.blind),
     ),
 )
+_IS_ISSUE = select(Prediction.sample_id).where(
+    Prediction.run_id == bindparam("run"), Prediction.sample_id == bindparam("sample"), Prediction.predicted_label != Prediction.label
+)
 _RECORD = {name: _record(insert) for name, insert in _DIALECTS.items()}
 
 
@@ -104,7 +107,7 @@ def decide(
     """Append a decision; the flag tells whether it is new. The same client id again is the same decision.
 
     Whether it was given blind is found out, if it is not said: it was where the annotator holds the card of a sample that
-    waits for a second opinion and has never answered it with everything in view.
+    waits for a second opinion and has never answered it with everything in view. The origin `mixed` becomes deck or audit.
 
     Raises NotFound for a sample elsewhere, Invalid for a verdict or label that makes no sense, Conflict when the client
     id was used for something else.
@@ -119,6 +122,8 @@ def decide(
         if blind and verdict == "keep" and not said_by_name:
             raise Invalid("Name the class that you see; the given label, which “keep” would mean, is not shown in a second look.")
     shown_by, rank = _shown_by(session, dataset_id, run_id, sample_id)
+    if origin == "mixed":  # what is no label issue was drawn by chance
+        origin = "deck" if session.connection().scalar(_IS_ISSUE, {"run": shown_by, "sample": sample_id}) else "audit"
     row = {
         "dataset_id": dataset_id, "sample_id": sample_id, "user_id": user_id, "verdict": verdict, "label": position, "client_id": client_id,
         "run_id": shown_by, "rank": rank, "created_at": now(), "origin": origin, "blind": blind, "bulk_id": None,

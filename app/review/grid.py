@@ -14,7 +14,7 @@ from app.review.models import Decision, SampleReview
 from app.training.runs import current_ranking
 
 State = Literal["", "issues", "open", "unreviewed", "reviewed", "waiting", "bulk"]
-Order = Literal["rank", "loss", "margin", "random", "path"]
+Order = Literal["rank", "loss", "margin", "random", "path", "mixed"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,7 @@ ORDERS: dict[Order, tuple[Any, ...]] = {
     "margin": (_NEVER_RANKED, Prediction.margin),
     "random": (func.substr(Sample.sha256, 33),),  # of the content, so the same for everybody; not the half that splits and folds go by
     "path": (Sample.path,),
+    "mixed": (_NEVER_RANKED, Prediction.rank),  # of a worklist (`queues.mixed`); on a page of the grid there is nothing to mix
 }
 
 

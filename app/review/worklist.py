@@ -22,7 +22,7 @@ from app.errors import Invalid
 from app.ranking.models import Prediction
 from app.review.models import Claim, OpenIssue, SampleReview
 from app.review.policy import WAITS_FOR_ME, get_policy, may_look_again, seen_blind
-from app.review.queues import Queue, offered
+from app.review.queues import Queue, mixed, offered, offered_by_chance
 from app.schema import UtcDateTime, now
 from app.training.runs import current_ranking
 
@@ -137,8 +137,11 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     moment, database = now(), session.connection()
     who = {"run": ranking.run_id, "user": user_id, "moment": moment}
     if not queue.is_default:
-        query = offered(session, dataset_id=dataset_id, queue=queue).limit(bindparam("most"))
-        chosen = _up_to(database, count, query.where(Sample.id.in_(_MY_CLAIMS)), query.where(~_IN_HANDS), who)
+        streams = [
+            _up_to(database, count, query.where(Sample.id.in_(_MY_CLAIMS)), query.where(~_IN_HANDS), who)
+            for query in (each.limit(bindparam("most")) for each in _streams(session, dataset_id, queue))
+        ]
+        chosen = (mixed(*streams, key=int) if queue.is_mixed else streams[0])[:count]
     else:
         again = _second_looks(session, dataset_id, who, most=count)
         chosen = again[: max(1, count // 2)]
@@ -167,7 +170,8 @@ def my_cards(
             again = session.execute(_MY_SECOND_LOOKS, who | {"annotators": policy.annotators}).all()
             rows = [row for pair in zip_longest(again, rows) for row in pair if row is not None][:limit]
     else:
-        rows = list(session.execute(_cards_of(offered(session, dataset_id=dataset_id, queue=queue)), who))
+        streams = [session.execute(_cards_of(query), who).all() for query in _streams(session, dataset_id, queue)]
+        rows = (mixed(*streams, key=lambda row: row[0].id) if queue.is_mixed else list(streams[0]))[:limit]
     names = class_names(session, dataset_id=dataset_id)
     found = tuple(_card(sample, prediction, review, names, ranking.samples, blind=blind) for sample, prediction, review, blind, _ in rows)
     gone = set(known) - set(session.connection().scalars(_MY_CLAIMS, who)) if known else set()
@@ -194,6 +198,12 @@ def release(session: Session, *, dataset_id: int | None, user_id: int) -> None:
     """Give the annotator's cards back, of one data set or of all."""
     query = delete(Claim).where(Claim.user_id == user_id)
     session.execute(query if dataset_id is None else query.where(Claim.dataset_id == dataset_id))
+
+
+def _streams(session: Session, dataset_id: int, queue: Queue) -> list[Select[*tuple[Any, ...]]]:
+    """The queries that a queue's cards come from: one, or of a mixed order the ranking's and the random one."""
+    queries = [offered(session, dataset_id=dataset_id, queue=queue)]
+    return [*queries, offered_by_chance(session, dataset_id=dataset_id, queue=queue)] if queue.is_mixed else queries
 
 
 def _second_looks(session: Session, dataset_id: int, who: dict[str, Any], *, most: int) -> list[int]:

@@ -51,7 +51,7 @@ class Where(BaseModel):
 class Ordered(Where):
     """Samples in an order."""
 
-    order: Order = Field("rank", description="rank (label quality), loss, margin, random or path")
+    order: Order = Field("rank", description="rank (label quality), loss, margin, random, path or mixed (by rank, a fifth random)")
 
     def filters(self) -> list[tuple[str, str]]:
         """What is asked for beside the order, as an address's query says it."""
