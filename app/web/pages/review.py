@@ -32,7 +32,7 @@ ORDERS: dict[Order, str] = {
     "loss": "loss",
     "margin": "margin",
     "random": "random: an audit",
-    "mixed": "label quality, a fifth random",
+    "mixed": "mixed: a fifth random",
 }
 
 

@@ -8,8 +8,8 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from app.datasets.catalog import get_dataset, ready_dataset
-from app.review.audits import LEAST, MOST, USUAL_SIZE, AuditState, start_audit
-from app.review.outlook import ChosenRule, Outlook, choose_rule, outlook
+from app.review.audits import LEAST, MOST, USUAL_SIZE, AuditState, audit_states, start_audit
+from app.review.outlook import ChosenRule, Outlook, choose_rule, chosen_rule, outlook
 from app.review.remaining import WINDOW, Projection
 from app.review.stopping import NONE, SHARES
 from app.web.deps import Admin, Db, SignedIn
@@ -52,6 +52,13 @@ class StopPage(Page):
     most: int = MOST
 
 
+@dataclass(frozen=True, kw_only=True)
+class NoticePage(Page):
+    """A few words for the review, or none."""
+
+    words: str
+
+
 @router.get("/d/{name}/stop")
 def show(request: Request, name: str, database: Db) -> Response:
     """How much is left."""
@@ -64,6 +71,16 @@ def show(request: Request, name: str, database: Db) -> Response:
         proposed=max(LEAST, min(USUAL_SIZE, at.samples - at.reviewed)),
     )  # fmt: skip
     return render(request, "stop/page.html", page)
+
+
+@router.get("/d/{name}/stop/notice")
+def notice(request: Request, name: str, database: Db, order: str = "") -> Response:
+    """What somebody who reviews should know of the audit and of the stopping rule, in a few words."""
+    with database.read() as session:
+        dataset_id = get_dataset(session, name=name).id
+        rule, audits = chosen_rule(session, dataset_id=dataset_id), audit_states(session, dataset_id=dataset_id)
+    words = notice_in_words(rule, audits[-1] if audits else None, by_chance=order == "random")
+    return render(request, "stop/_notice.html", NoticePage(**page_context(request, name), words=words))
 
 
 @router.post("/d/{name}/stop")
@@ -123,6 +140,15 @@ def rule_in_words(chosen: ChosenRule) -> str:
     if rule.kind == "hit_rate":
         return f"{words}: {f'not {WINDOW} cards yet' if so_far is None else f'{percent(so_far)} now'}."
     return f"{words}: {so_far or 0:,.0f} {'now' if rule.kind == 'keeps' else 'so far'}."
+
+
+def notice_in_words(rule: ChosenRule | None, audit: AuditState | None, *, by_chance: bool) -> str:
+    """For the review: how far the audit is, where random cards are looked at; else whether the stopping rule is reached."""
+    if by_chance and audit is None:
+        return "No audit has begun"
+    if by_chance and audit:
+        return f"Audit {audit.number} is done" if audit.is_done else f"Audit {audit.number}: {count(audit.decided)} of {count(audit.size)}"
+    return "Stopping rule reached" if rule and rule.reached.is_reached else ""
 
 
 def _chart(at: Outlook) -> Chart:

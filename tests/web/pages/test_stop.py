@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.db import Database
+from app.review.models import Decision
 from app.review.outlook import ChosenRule
 from app.review.remaining import Projection
 from app.review.stopping import Reached, Rule
@@ -141,3 +142,29 @@ def test_a_reached_rule_in_words_says_when() -> None:
     reached = Reached(is_reached=True, so_far=0, after_cards=142)
     words = rule_in_words(ChosenRule(Rule("keeps", 20), "ada", now(), 0, 0, reached))
     assert words == "Stop after 20 cards of the worklist in a row without an error: reached after 142."
+
+
+def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(browser_of: Browsers, made: Made) -> None:
+    ada, ann = browser_of["ada"], browser_of["ann"]
+    notice = "/d/faces/stop/notice?order="
+    assert f'hx-get="{notice}random"' in text(ann, "/d/faces/review?order=random")
+    assert "No audit has begun" in text(ann, notice + "random")
+    assert text(ann, notice + "rank") == ""
+    ann.post("/d/faces/audits", data={"size": "20"})
+    ada.post(STOP, data={"kind": "cards", "amount": "1"})
+    assert "Audit 1: 0 of 20" in text(ann, notice + "random")
+    answer(ann, made.ranked[0])
+    assert '<a href="/d/faces/stop">Stopping rule reached</a>' in text(ann, notice + "rank")
+    for sample in made.sample_ids:
+        answer(ann, sample)
+    assert "Audit 1 is done" in text(ann, notice + "random")
+
+
+def test_a_mixed_order_says_what_it_is_and_its_answers_where_they_came_from(browser_of: Browsers, database: Database, made: Made) -> None:
+    ann, queue = browser_of["ann"], "order=mixed"
+    assert "Label issues, and some images by chance" in text(ann, f"/d/faces/review?{queue}")
+    assert ann.get(f"/d/faces/grid?{queue}").status_code == 200
+    answer(ann, made.ranked[0], queue=queue)
+    answer(ann, made.ranked[-1], queue=queue)
+    with database.read() as session:
+        assert [row.origin for row in session.query(Decision).order_by(Decision.id)] == ["deck", "audit"]
