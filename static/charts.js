@@ -1,4 +1,4 @@
-// Draws the line charts of a run's page with uPlot, and saves them. The numbers stand in a table below each chart.
+// Draws line charts with uPlot, and saves them. The numbers stand in a table below each chart.
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -13,7 +13,7 @@ function draw(place) {
   const series = names.map((label, i) => {
     const stroke = names.length === 1 ? strokes[1] : strokes[i % 2];
     return { label, stroke, width: 2, dash: names.length > 1 && i === 0 ? [6, 4] : undefined, points: { show: x.length < 30, size: 6, fill: stroke },
-      value: (_, y) => (y == null ? "–" : y.toPrecision(4)) };
+      value: (_, y) => (y == null ? "–" : Number.isInteger(y) ? y.toLocaleString("en") : y.toPrecision(4)) };
   });
   const values = names.flatMap((name) => lines[name]).filter((y) => y != null);
   const top = log ? Math.min(Math.max(...values), 2 * values[0]) : Math.max(...values);  // a finder ends where the loss explodes
@@ -26,7 +26,7 @@ function draw(place) {
       y: { range: [low ?? Math.min(...values) - 0.08 * span, top + 0.08 * span] },
     },
     axes: [
-      { ...axis, grid: lineX, ticks: lineX, label: across, labelSize: 20, labelFont: axis.font, filter: log ? decades : undefined, incrs: log ? undefined : [1, 2, 5, 10, 20, 50, 100], values: log ? (_, ticks) => ticks.map((t) => (t == null ? "" : t.toExponential(0))) : undefined },
+      { ...axis, grid: lineX, ticks: lineX, label: across, labelSize: 20, labelFont: axis.font, filter: log ? decades : undefined, incrs: log ? undefined : [1, 2, 5].flatMap((n) => [n, 10 * n, 100 * n, 1e3 * n, 1e4 * n, 1e5 * n]).sort((a, b) => a - b), values: log ? (_, ticks) => ticks.map((t) => (t == null ? "" : t.toExponential(0))) : undefined },
       { ...axis, size: 52 },
     ],
     series: [{ label: across, value: (_, at) => (at == null ? "–" : log ? at.toExponential(2) : String(at)) }, ...series],

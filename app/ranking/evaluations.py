@@ -74,17 +74,7 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
     )
     if newest is None:
         return []
-    label = label_in_version()
-    counts = {
-        run_id: rate(int(wrong or 0), n)
-        for run_id, n, wrong in session.execute(
-            select(Prediction.run_id, func.count(), func.sum(case((Prediction.predicted_label != label, 1), else_=0)))
-            .join(Sample, Sample.id == Prediction.sample_id)
-            .outerjoin(VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == newest))
-            .where(Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT, label.is_not(None))
-            .group_by(Prediction.run_id)
-        )
-    }
+    counts = hold_out_rates(session, dataset_id=dataset_id, version_id=newest)
     numbers = dict(session.execute(select(DatasetVersion.id, DatasetVersion.number).where(DatasetVersion.dataset_id == dataset_id)).all())
     return [
         RunSummary(
@@ -103,6 +93,19 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
         )
         for run in list_runs(session, dataset_id=dataset_id)
     ]
+
+
+def hold_out_rates(session: Session, *, dataset_id: int, version_id: int) -> dict[int, Rate | None]:
+    """The error rate on the hold-out against one version's labels, by run."""
+    label = label_in_version()
+    rows = session.execute(
+        select(Prediction.run_id, func.count(), func.sum(case((Prediction.predicted_label != label, 1), else_=0)))
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .outerjoin(VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id))
+        .where(Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT, label.is_not(None))
+        .group_by(Prediction.run_id)
+    )
+    return {run_id: rate(int(wrong or 0), n) for run_id, n, wrong in rows}
 
 
 def best_run(session: Session, *, dataset_id: int) -> RunSummary | None:

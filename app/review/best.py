@@ -49,7 +49,7 @@ def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
 
     Deleted images are left out; of equals the newer one. None before a run has finished.
     """
-    rates = _gold_rates(session, dataset_id)
+    rates = gold_rates(session, dataset_id)
     finished = [run for run in run_summaries(session, dataset_id=dataset_id) if run.state == "finished"]
     measured = [(found, run) for run in finished if (found := rates.get(run.id)) and found.n >= ENOUGH]
     if measured:
@@ -93,7 +93,7 @@ def _predicted(session: Session, run_id: int, gold: GoldLabels) -> np.ndarray:
     return np.array([said.get(int(sample_id), -1) for sample_id in gold.sample_ids], dtype=np.int64)
 
 
-def _gold_rates(session: Session, dataset_id: int) -> dict[int, Rate]:
+def gold_rates(session: Session, dataset_id: int) -> dict[int, Rate | None]:
     """By run, how often it differs from the blind labels of the settled images that are of a class."""
     if get_gold_part(session, dataset_id=dataset_id) is None:
         return {}

@@ -79,6 +79,9 @@ _OF_GOLD = select(  # of an image of the gold part: what stands in the way of a 
     exists().where(SampleReview.sample_id == bindparam("sample"), SampleReview.waits == "adjudication").label("drawn"),
     was_in_view(bindparam("sample", type_=Integer)).label("in_view"),
 ).where(is_gold(bindparam("sample", type_=Integer)))
+_IS_ISSUE = select(Prediction.sample_id).where(
+    Prediction.run_id == bindparam("run"), Prediction.sample_id == bindparam("sample"), Prediction.predicted_label != Prediction.label
+)
 _RECORD = {name: _record(insert) for name, insert in _DIALECTS.items()}
 
 
@@ -113,7 +116,8 @@ def decide(
     """Append a decision; the flag tells whether it is new. The same client id again is the same decision.
 
     Whether it was given blind is found out, if it is not said: it was where the annotator holds the card of a sample that
-    waits for a second opinion and has never answered it with everything in view. Every look at the gold part is blind.
+    waits for a second opinion and has never answered it with everything in view. Every look at the gold part is blind. The
+    origin `mixed` becomes deck or audit.
 
     Raises NotFound for a sample elsewhere, Invalid for a verdict or label that makes no sense, Conflict when the client
     id was used for something else, or the sample is of the gold part and no look at it would be blind.
@@ -131,6 +135,8 @@ def decide(
     if unsaid and blind and verdict == "keep" and not said_by_name:
         raise Invalid("Name the class that you see; the given label, which “keep” would mean, is not shown in a blind look.")
     shown_by, rank = (None, None) if gold else _shown_by(session, dataset_id, run_id, sample_id)  # no ranking shows the gold part
+    if origin == "mixed":  # what is no label issue was drawn by chance
+        origin = "deck" if session.connection().scalar(_IS_ISSUE, {"run": shown_by, "sample": sample_id}) else "audit"
     row = {
         "dataset_id": dataset_id, "sample_id": sample_id, "user_id": user_id, "verdict": verdict, "label": position, "client_id": client_id,
         "run_id": shown_by, "rank": rank, "created_at": now(), "origin": origin, "blind": blind, "bulk_id": None,

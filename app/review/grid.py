@@ -16,7 +16,7 @@ from app.review.policy import SETTLED
 from app.training.runs import current_ranking
 
 State = Literal["", "issues", "open", "unreviewed", "reviewed", "waiting", "bulk"]
-Order = Literal["rank", "loss", "margin", "disagreement", "random", "path", "gold"]
+Order = Literal["rank", "loss", "margin", "disagreement", "random", "path", "mixed", "gold"]
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ ORDERS: dict[Order, tuple[Any, ...]] = {
     "random": (func.substr(Sample.sha256, 33),),  # of the content, so the same for everybody; not the half that splits and folds go by
     "path": (Sample.path,),
     "gold": (func.substr(Sample.sha256, 33),),
+    "mixed": (_NEVER_RANKED, Prediction.rank),  # of a worklist (`queues.mixed`); on a page of the grid there is nothing to mix
 }
 
 

@@ -23,7 +23,7 @@ from app.errors import Invalid
 from app.ranking.models import Prediction
 from app.review.models import Claim, OpenIssue, SampleReview
 from app.review.policy import WAITS_FOR_ME, get_policy, is_hidden, may_look_again, seen_blind
-from app.review.queues import Queue, offered
+from app.review.queues import Queue, mixed, offered, offered_by_chance
 from app.schema import UtcDateTime, now
 from app.training.runs import current_ranking
 
@@ -140,8 +140,11 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     moment, database = now(), session.connection()
     who = {"run": ranking.run_id if ranking else None, "user": user_id, "moment": moment, "annotators": _gold_looks(session, dataset_id)}
     if not queue.is_default:
-        query = offered(session, dataset_id=dataset_id, queue=queue).limit(bindparam("most"))
-        chosen = _up_to(database, count, query.where(Sample.id.in_(_MY_CLAIMS)), query.where(~_IN_HANDS), who)
+        streams = [
+            _up_to(database, count, query.where(Sample.id.in_(_MY_CLAIMS)), query.where(~_IN_HANDS), who)
+            for query in (each.limit(bindparam("most")) for each in _streams(session, dataset_id, queue))
+        ]
+        chosen = (mixed(*streams, key=int) if queue.is_mixed else streams[0])[:count]
     else:
         again = _second_looks(session, dataset_id, who, most=count)
         chosen = again[: max(1, count // 2)]
@@ -171,8 +174,9 @@ def my_cards(
             again = session.execute(_MY_SECOND_LOOKS, who | {"annotators": policy.annotators}).all()
             rows = [row for pair in zip_longest(again, rows) for row in pair if row is not None][:limit]
     else:
-        query = _cards_of(offered(session, dataset_id=dataset_id, queue=queue))
-        rows = list(session.execute(query, who | {"annotators": _gold_looks(session, dataset_id)}))
+        asked = who | {"annotators": _gold_looks(session, dataset_id)}
+        streams = [session.execute(_cards_of(query), asked).all() for query in _streams(session, dataset_id, queue)]
+        rows = (mixed(*streams, key=lambda row: row[0].id) if queue.is_mixed else list(streams[0]))[:limit]
     names = class_names(session, dataset_id=dataset_id)
     found = tuple(
         _card(sample, prediction, review, names, samples, blind=blind or queue.is_gold, gold=queue.is_gold)
@@ -210,6 +214,12 @@ def _gold_looks(session: Session, dataset_id: int) -> int:
     """How many annotators look at an image of the gold part; none where there is no such part."""
     part = get_gold_part(session, dataset_id=dataset_id)
     return part.looks if part else 0
+
+
+def _streams(session: Session, dataset_id: int, queue: Queue) -> list[Select[*tuple[Any, ...]]]:
+    """The queries that a queue's cards come from: one, or of a mixed order the ranking's and the random one."""
+    queries = [offered(session, dataset_id=dataset_id, queue=queue)]
+    return [*queries, offered_by_chance(session, dataset_id=dataset_id, queue=queue)] if queue.is_mixed else queries
 
 
 def _second_looks(session: Session, dataset_id: int, who: dict[str, Any], *, most: int) -> list[int]:

@@ -53,7 +53,8 @@ class Ordered(Where):
 
     order: Order = Field(
         "rank",
-        description="rank (label quality), loss, margin, disagreement (of epochs and folds), random, path; for a worklist also gold, blind",
+        description="rank (label quality), loss, margin, disagreement (of epochs and folds), random, path; "
+        "for a worklist also mixed (by rank, a fifth random) and gold (blind)",
     )
 
     def filters(self) -> list[tuple[str, str]]:

@@ -23,7 +23,8 @@ PAGES = (
     "/", "/people", "/jobs", "/account", "/d/faces", "/d/faces/review", "/d/faces/review?order=random", "/d/faces/grid",
     "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/settings", "/d/faces/adjudication", "/d/faces/agreement",
     "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}", "/d/faces/runs/{run}?matrix=columns",
-    "/d/faces/runs/{run}/images", "/d/faces/compare", "/d/faces/compare/images?old=1&new=2", "/d/faces/export", "/d/faces/none",
+    "/d/faces/runs/{run}/images", "/d/faces/compare", "/d/faces/compare/images?old=1&new=2", "/d/faces/stop", "/d/faces/rounds",
+    "/d/faces/export", "/d/faces/none",
     "/d/faces/gold", "/d/plain/gold", "/d/gilded/gold", "/d/gilded/review?order=gold", "/d/gilded/samples/{gold}", "/d/gilded",
 )  # fmt: skip
 

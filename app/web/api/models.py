@@ -391,3 +391,110 @@ class ComparisonOut(Answer):
     changes: ChangesOut
     chosen: ChosenOut
     seeds: SeedsOut
+
+
+class BetweenOut(Answer):
+    """A number of errors, with 95 % confidence within these bounds."""
+
+    low: int
+    high: int
+
+
+class AuditOut(Answer):
+    """A random draw from what nobody had decided when it began."""
+
+    number: int
+    by: str
+    at: datetime
+    population: int
+    size: int
+    decided: int
+    wrong: int
+    unclear: int
+    found: int  # errors known by now in the population
+    errors: BetweenOut | None  # in the population when it began; null before every drawn sample is decided
+
+
+class HitRateOut(RateOut):
+    """Share of errors among the last cards that the worklist offered."""
+
+    window: int
+
+
+class PointOut(Answer):
+    """Where the budget curve is after so many cards."""
+
+    cards: int
+    errors: int
+
+
+class ProjectionOut(Answer):
+    """What the next cards of the worklist would bring."""
+
+    cards: int
+    errors: float
+    seconds: float | None
+    seconds_per_error: float | None
+
+
+class CrossCheckOut(Answer):
+    """Cleanlab's count of errors among the undecided; far too low after a review of the ranking."""
+
+    errors: float
+    undecided: int
+    judged: int
+    run_id: int
+
+
+class StoppingRuleOut(Answer):
+    """When the review is to end, and how far it is by that; shares as 0…1."""
+
+    kind: str
+    amount: float
+    by: str
+    at: datetime
+    after_decision: int
+    reviewed: int  # when it was chosen
+    reached: bool
+    so_far: float | None
+    after_cards: int | None  # since it was chosen, when it was reached
+
+
+class RemainingOut(Answer):
+    """How much is left of a data set."""
+
+    samples: int
+    reviewed: int
+    errors_found: int
+    errors_left: BetweenOut | None  # by the audits that are done; null without one
+    audits: list[AuditOut]
+    cross_check: CrossCheckOut | None
+    hit_rates: list[HitRateOut]
+    seconds_per_decision: float | None
+    next_cards: ProjectionOut | None
+    budget_curve: list[PointOut]
+    stopping_rule: StoppingRuleOut | None
+
+
+class MeasureOut(Answer):
+    """A run's hold-out error against one set of labels."""
+
+    against: str
+    error_rate: RateOut | None
+
+
+class RoundOut(Answer):
+    """From a run until the next one was asked for; counts of decisions that stand."""
+
+    number: int
+    run_id: int
+    parent_id: int | None
+    version: int
+    begun: datetime
+    ended: datetime | None
+    single: int
+    in_bulk: int
+    relabelled: int
+    deleted: int
+    measures: list[MeasureOut]
+    audit: AuditOut | None

@@ -15,12 +15,16 @@ from app.web.pages import (
     opinions,
     people,
     review,
+    rounds,
     run,
     runs,
     samples,
+    stop,
 )
 
-_AREAS = (accounts, people, datasets, imports, review, grid, duplicates, opinions, gold, samples, runs, run, compare, export, jobs)
+_AREAS = (
+    accounts, people, datasets, imports, review, grid, duplicates, opinions, gold, samples, runs, run, compare, rounds, stop, export, jobs,
+)  # fmt: skip
 
 public_routers: tuple[APIRouter, ...] = (accounts.public,)
 routers: tuple[APIRouter, ...] = tuple(area.router for area in _AREAS)

@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import DatasetSummary, count_rejected, get_dataset, list_datasets, rejected_files, summarise
 from app.datasets.models import Dataset, RejectedFile
 from app.review.best import BestRun, choose_best
+from app.review.outlook import chosen_rule
 from app.review.summary import PendingChanges, ReviewProgress, label_table, pending_changes, review_progress
 from app.training.runs import RunProgress, newest_ranked, open_run, run_progress
 from app.web.deps import Db, SignedIn
 from app.web.pages.imports import ImportPage, import_facts
 from app.web.pages.next_step import NextStep, Standing, next_step
+from app.web.pages.stop import rule_in_words
 from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
@@ -85,6 +87,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
     best, progress = choose_best(session, dataset_id=dataset.id), review_progress(session, dataset_id=dataset.id, user_id=user_id)
     pending = pending_changes(session, dataset_id=dataset.id)
     splits, classes = _class_views(session, dataset.id)
+    rule = chosen_rule(session, dataset_id=dataset.id)
     page = page_context(request, dataset.name)
     standing = Standing(
         dataset=dataset.name,
@@ -97,6 +100,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         progress=progress,
         pending=pending,
         is_admin=page["viewer"].is_admin,
+        rule_reached=rule_in_words(rule) if rule and rule.reached.is_reached else "",
     )
     return OverviewPage(
         **page, **importing, summary=summary, step=next_step(standing), progress=progress, pending=pending, best=best,

@@ -26,6 +26,7 @@ class Standing:
     progress: ReviewProgress
     pending: PendingChanges
     is_admin: bool
+    rule_reached: str = ""  # the stopping rule in words, once it is reached
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,10 @@ def next_step(at: Standing) -> NextStep:
     if at.state != "ready":
         again = (Action("Import again", f"{home}/import/repeat", posts=True),) if at.is_admin else ()
         return NextStep("The import has not finished", "What was read is kept, and nothing is doubled when it is repeated.", again)
-    if not at.has_run and at.early_epochs and at.progress.remaining:
-        return _early_review(at, home)
     if not at.has_run:
-        return _first_run(at, home)
+        return _early_review(at, home) if at.early_epochs and at.progress.remaining else _first_run(at, home)
+    if at.rule_reached and not at.running:
+        return _stop(at, home)
     if at.progress.remaining == 0 or _enough_changed(at) or _runs_dry(at):
         return _after_review(at, home)
     return review_step(at.progress, home)
@@ -111,6 +112,17 @@ def _after_review(at: Standing, home: str) -> NextStep:
     )
     title = "The worklist is done" if not at.progress.remaining else "Few errors are left to find this way"
     return NextStep(title, words, (Action("Export the labels", f"{home}/export"), Action("Compare runs", f"{home}/compare"), *review))
+
+
+def _stop(at: Standing, home: str) -> NextStep:
+    look = Action("How much is left", f"{home}/stop")
+    go_on = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
+    words = f"It was chosen beforehand. {at.rule_reached}"
+    if at.pending.since_version and at.is_admin:
+        first = Action("Retrain", f"{home}/retrain", posts=True)
+    else:
+        first = Action("Export the labels", f"{home}/export")
+    return NextStep("The stopping rule is reached", words, (first, look, *go_on))
 
 
 def _enough_changed(at: Standing) -> bool:

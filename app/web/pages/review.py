@@ -29,8 +29,14 @@ router = APIRouter()
 
 HELD = 6  # cards in the page: the one shown, and enough to outrun a slow network
 MOST_HELD = 60
-ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "disagreement": "disagreement of networks",
-                            "random": "random: an audit"}  # fmt: skip
+ORDERS: dict[Order, str] = {
+    "rank": "label quality",
+    "loss": "loss",
+    "margin": "margin",
+    "disagreement": "disagreement of networks",
+    "random": "random: an audit",
+    "mixed": "mixed: a fifth random",
+}
 GOLD: dict[Order, str] = {"gold": "gold part, blind"}
 
 
@@ -118,7 +124,7 @@ def decide(
     _check_viewer(form, user)
     verdict, _, label = form.answer.partition(":")
     queue = Ordered.parse(form.queue).queue
-    origin = "sample" if form.alone else "audit" if queue.is_audit else "deck"
+    origin = "sample" if form.alone else queue.origin
     with database.write() as session:
         dataset = get_dataset(session, name=name)
         if not form.alone:

@@ -24,7 +24,8 @@ from app.training.runs import RunProgress, cancel_run, current_ranking, get_run,
 from app.training.statistics import Reliability
 from app.web.deps import Admin, Db
 from app.web.pages import run_figures
-from app.web.pages.run_figures import Chart, Table, charts_of, facts_of
+from app.web.pages.charts import Chart
+from app.web.pages.run_figures import Table, charts_of, facts_of
 from app.web.rendering import Page, draw, page_context, render
 
 router = APIRouter()

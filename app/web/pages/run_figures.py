@@ -1,8 +1,6 @@
 """A run's numbers as charts and tables: what a page shows and what a CSV file holds. Pure."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from app.ranking.evaluations import Evaluation
@@ -10,6 +8,7 @@ from app.ranking.rankings import RankedSample
 from app.training.folds import WHOLE
 from app.training.models import Epoch, Run
 from app.training.statistics import Reliability
+from app.web.pages.charts import Chart, line_chart
 from app.web.rendering import duration, moment, percent
 
 Row = Sequence[object]
@@ -21,32 +20,21 @@ FACTS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Chart:
-    """Numbers for a chart and for the table below it; `data` is what static/charts.js reads."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    data: str
-    csv: str  # name of the file with the numbers
-
-
 def charts_of(run: Run, epochs: Iterable[Epoch]) -> tuple[Chart, ...]:
     """Losses and error by epoch of the main network, and the learning-rate finder's curve."""
     main = [epoch for epoch in epochs if epoch.fold == WHOLE]
     charts = []
     if main:
         numbers = [epoch.epoch + 1 for epoch in main]
-        charts.append(_chart("Loss by epoch", "epochs", "epoch", numbers, {
-            "training": [epoch.train_loss for epoch in main], "hold-out": [epoch.valid_loss for epoch in main]}))  # fmt: skip
+        charts.append(line_chart("Loss by epoch", "epoch", numbers, {
+            "training": [epoch.train_loss for epoch in main], "hold-out": [epoch.valid_loss for epoch in main]}, csv="epochs"))  # fmt: skip
         if any(epoch.error_rate is not None for epoch in main):
             rates = [None if epoch.error_rate is None else 100 * epoch.error_rate for epoch in main]
-            charts.append(_chart("Hold-out error by epoch, in %", "epochs", "epoch", numbers, {"error": rates}, low=0))
+            charts.append(line_chart("Hold-out error by epoch, in %", "epoch", numbers, {"error": rates}, low=0, csv="epochs"))
     curve = run.lr_curve
     if curve:
-        charts.append(_chart("Learning-rate finder: loss by rate", "learning-rate", "learning rate", curve["lrs"],
-                             {"loss": curve["losses"]}, log=True, mark=curve.get("suggestion")))  # fmt: skip
+        charts.append(line_chart("Learning-rate finder: loss by rate", "learning rate", curve["lrs"],
+                             {"loss": curve["losses"]}, log=True, mark=curve.get("suggestion"), csv="learning-rate"))  # fmt: skip
     return tuple(charts)
 
 
@@ -112,9 +100,3 @@ def predictions_table(samples: Iterable[RankedSample], names: Sequence[str]) -> 
          s.confidence, s.margin, *map(float, s.probabilities))
         for s in samples
     )  # fmt: skip
-
-
-def _chart(title: str, csv: str, across: str, x: Sequence[float], lines: Mapping[str, Sequence[float | None]], **options: Any) -> Chart:
-    rows = tuple((f"{at:.4g}", *("" if y is None else f"{y:.4f}" for y in ys)) for at, *ys in zip(x, *lines.values(), strict=True))
-    data = json.dumps({"title": title, "across": across, "x": x, "lines": lines, **options})
-    return Chart(title, (across, *lines), rows, data, csv)

@@ -72,3 +72,15 @@ def test_an_early_ranking_can_be_reviewed_and_is_called_early() -> None:
     assert step.words.endswith("This is an early ranking, made after 2 epochs; it gets better while the network learns on.")
     assert "will not get better" in next_step(replace(early, running=False)).words
     assert next_step(replace(early, progress=replace(PROGRESS, remaining=0))).actions == ()
+
+
+def test_a_reached_stopping_rule_comes_before_more_cards_and_leaves_the_choice() -> None:
+    reached = replace(AT, rule_reached="Stop after 80 cards: 80 so far.")
+    step = next_step(reached)
+    assert (step.title, "80 so far" in step.words) == ("The stopping rule is reached", True)
+    assert [action.url for action in step.actions] == ["/d/faces/export", "/d/faces/stop", "/d/faces/review"]
+    changed = replace(reached, pending=replace(PENDING, since_version=5))
+    assert (next_step(changed).actions[0].url, next_step(changed).actions[0].posts) == ("/d/faces/retrain", True)
+    assert next_step(replace(changed, is_admin=False)).actions[0].url == "/d/faces/export"
+    assert "Retrain" not in next_step(replace(changed, running=True)).title
+    assert next_step(replace(changed, running=True)).title != "The stopping rule is reached"
