@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
@@ -39,6 +40,7 @@ from app.training.runs import end_run, request_run, start_run
 from tests.servers import start_server
 
 CLASSES = ("angry", "fear", "happy", "neutral", "sad", "surprise")
+Client = Callable[[str, str, float, list[tuple[float, float]]], None]  # address, cookie, until when, what it adds its times to
 BARE = """
 import sqlite3, sys, threading
 from fastapi import FastAPI, Form
@@ -101,7 +103,7 @@ def make_review(data_dir: Path, samples: int, people: int) -> list[str]:
     return cookies
 
 
-def annotate(address: str, cookie: str, until: float, times: list[float]) -> None:
+def annotate(address: str, cookie: str, until: float, times: list[tuple[float, float]]) -> None:
     """Answer cards until the time is over; an answer that is not 200 ends it with an error."""
     connection = http.client.HTTPConnection(address, timeout=60)
     headers = {
@@ -135,29 +137,33 @@ def annotate(address: str, cookie: str, until: float, times: list[float]) -> Non
         else:
             cards = re.findall(r'data-sample="(\d+)"', post("/d/faces/review/claims", hold=6))
             continue
-        times.append(time.perf_counter() - started)
+        times.append((started, time.perf_counter()))
 
 
-def load(address: str, cookies: list[str], seconds: float, out: "multiprocessing.Queue[list[float]]") -> None:
-    """All clients at once; their times in seconds."""
-    times: list[float] = []
-    until = time.perf_counter() + seconds
-    threads = [threading.Thread(target=annotate, args=(address, cookie, until, times)) for cookie in cookies]
+def load(address: str, cookies: list[str], seconds: float, client: Client, out: "multiprocessing.Queue[list[tuple[float, float]]]") -> None:
+    """All clients at once; when each request started and ended, in seconds from the start of all."""
+    times: list[tuple[float, float]] = []
+    begun = time.perf_counter()
+    threads = [threading.Thread(target=client, args=(address, cookie, begun + seconds, times)) for cookie in cookies]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    out.put(times)
+    out.put([(started - begun, ended - begun) for started, ended in times])
 
 
-def measure(address: str, cookies: list[str], seconds: float) -> tuple[float, float, float]:
-    """Requests a second, median and 95th percentile in milliseconds."""
-    out: multiprocessing.Queue[list[float]] = multiprocessing.get_context("spawn").Queue()
-    process = multiprocessing.get_context("spawn").Process(target=load, args=(address, cookies, seconds, out))
+def measure(
+    address: str, cookies: list[str], seconds: float, *, warm: float = 0.0, client: Client = annotate
+) -> tuple[float, float, float]:
+    """Requests that ended in a second, median and 95th percentile in milliseconds; the first `warm` seconds do not count."""
+    out: multiprocessing.Queue[list[tuple[float, float]]] = multiprocessing.get_context("spawn").Queue()
+    process = multiprocessing.get_context("spawn").Process(target=load, args=(address, cookies, warm + seconds, client, out))
     process.start()
-    times = sorted(out.get())
+    times = out.get()
     process.join()
-    return len(times) / seconds, 1000 * statistics.median(times), 1000 * times[int(0.95 * len(times))]
+    ended = sum(warm <= end < warm + seconds for _, end in times)
+    took = sorted(end - start for start, end in times if start >= warm)  # those under way at the end too: they are the slow ones
+    return ended / seconds, 1000 * statistics.median(took), 1000 * took[int(0.95 * len(took))]
 
 
 def main() -> None:
