@@ -27,6 +27,7 @@ from app.tasks.plan import Plan, make_plan, network_name
 from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
 from app.training.models import Epoch
+from app.training.recipes import misses_classes, weight_words
 from app.training.runs import TRAINING, end_run, get_run, record_epoch, start_run
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def run(context: JobContext) -> None:
     run_id = int(context.job.arguments["run"])
     with context.database.write() as session:
         started = start_run(session, run_id=run_id)
-    if started.state != "running":
+    if started.state != "running" or started.job_id != context.job.id:  # it was gone on with under another job
         return
     try:
         plan = make_plan(context, started)
@@ -72,6 +73,8 @@ def _train_and_rank(context: JobContext, plan: Plan) -> str:
         if fold == WHOLE or len(plan.fold_index(fold)):
             notes += context.step(f"train {network_name(fold)}", partial(_train, context, plan, images, fold))
     context.step("rank", lambda: rank(context, plan, images))
+    if misses_classes(plan.recipe, plan.names):
+        notes.append(weight_words(plan.recipe, plan.names))
     return " ".join(dict.fromkeys(notes))
 
 

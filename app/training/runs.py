@@ -1,24 +1,29 @@
 """Runs: asked for, started, reported on and ended."""
 
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import lock_dataset
+from app.datasets.catalog import class_names, lock_dataset
 from app.datasets.models import DatasetVersion
 from app.db import remember
 from app.errors import Conflict, Invalid, NotFound
 from app.jobs import requests as jobs
 from app.jobs.models import Job
-from app.ml.recipes import Recipe
+from app.ml.recipes import Recipe, to_json
 from app.schema import now
 from app.training.models import Epoch, Run
+from app.training.recipes import choose_recipe, choose_start, edit, weights_of
 
 TASK = "train"
 TRAINING = "Training"  # what the stage of a job begins with while a network learns
+RESUMABLE = ("cancelled", "failed")
+BEFORE = "seconds_before"  # of `Run.facts`: what a run took before it was gone on with
 SURE = 0.03  # share of the training from which on the rest can be told
 
 # Asked several times a decision, so it is built once: building takes longer than asking.
@@ -87,15 +92,17 @@ def request_run(
     fold networks could not go on from the parent's without judging images that those were trained on.
     """
     lock_dataset(session, dataset_id=dataset_id)
-    asked: dict[str, Any] = asdict(recipe)
+    asked: dict[str, Any] = json.loads(to_json(recipe))  # as it comes back from the database
+    stored = "parent" if parent_id else weights
     parent = get_run(session, run_id=parent_id, dataset_id=dataset_id) if parent_id else None
     if parent and recipe.folds and parent.recipe["folds"] != recipe.folds:
         raise Invalid(
             f"Run {parent.id} has {parent.recipe['folds']} folds and the recipe {recipe.name} has {recipe.folds}; "
-            f"retrain with the recipe {parent.recipe['name']}, or train from the start."
+            "retrain with as many as it has or with none, or start from elsewhere than the parent."
         )
     for other in session.scalars(select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES))):
-        if (other.version_id, other.recipe["name"], other.parent_id, other.seed) == (version_id, recipe.name, parent_id, seed):
+        known = (other.version_id, other.recipe, other.parent_id, other.weights, other.seed)
+        if known == (version_id, asked, parent_id, stored, seed):
             raise Conflict(f"Run {other.id} is already {other.state} with this recipe, version and seed; wait for it, or cancel it.")
     run = Run(
         dataset_id=dataset_id,
@@ -103,7 +110,7 @@ def request_run(
         parent_id=parent_id,
         recipe=asked,
         seed=seed,
-        weights="parent" if parent_id else weights,
+        weights=stored,
         facts={},
     )
     session.add(run)
@@ -111,6 +118,35 @@ def request_run(
     run.job_id = jobs.ask(session, task=TASK, dataset_id=dataset_id, arguments={"run": run.id}, user_id=user_id).id
     session.flush()
     return run
+
+
+def train_anew(
+    session: Session,
+    *,
+    dataset_id: int,
+    version_id: int,
+    weights: str,
+    recipe: str = "default",
+    changes: Mapping[str, object] | None = None,
+    start: str | None = None,
+    seed: int = 0,
+    user_id: int | None = None,
+) -> Run:
+    """Ask for a run without a parent; `changes` are fields of the recipe, `weights` is the setting.
+
+    Raises Invalid for a recipe, a change or a start that cannot be, and what `request_run` raises.
+    """
+    begins = choose_start(start, setting=weights, parent=False)
+    return request_run(
+        session,
+        dataset_id=dataset_id,
+        version_id=version_id,
+        recipe=edit(choose_recipe(recipe), changes or {}, start=begins, class_names=class_names(session, dataset_id=dataset_id)),
+        weights=weights_of(begins, setting=weights),
+        parent_id=None,
+        seed=seed,
+        user_id=user_id,
+    )
 
 
 def get_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> Run:
@@ -223,6 +259,32 @@ def cancel_run(session: Session, *, run_id: int) -> Run:
         end_run(session, run_id=run_id, state="cancelled", note="Cancelled before it began.")
     session.refresh(run)
     return run
+
+
+def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
+    """Queue a cancelled or failed run again, under a job of its own: it goes on after its last finished epoch.
+
+    Raises Conflict when it works, waits or is finished.
+    """
+    run = get_run(session, run_id=run_id)
+    before = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
+    again = session.execute(
+        update(Run).where(Run.id == run_id, Run.state.in_(RESUMABLE)).values(state="queued", note="", started_at=None, finished_at=None)
+    )
+    if not again.rowcount:  # type: ignore[attr-defined]
+        raise Conflict(f"Run {run_id} is {run.state}; only a cancelled or failed run can be gone on with.")
+    session.refresh(run)
+    run.facts = run.facts | {BEFORE: run.facts.get(BEFORE, 0.0) + before}
+    run.job_id = jobs.ask(session, task=TASK, dataset_id=run.dataset_id, arguments={"run": run.id}, user_id=user_id).id
+    session.flush()
+    return run
+
+
+def seconds_of(run: Run) -> float | None:
+    """How long a run that has ended took, the times before it was gone on with included."""
+    if run.finished_at is None or run.started_at is None:
+        return None
+    return (run.finished_at - run.started_at).total_seconds() + float(run.facts.get(BEFORE, 0.0))
 
 
 def cancel_job(session: Session, *, job_id: str) -> Job:

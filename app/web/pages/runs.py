@@ -18,8 +18,7 @@ from app.ranking.rankings import RankedSample, top_losses
 from app.review.retraining import retrain
 from app.review.summary import PendingChanges, pending_changes
 from app.training.models import Epoch, Run
-from app.training.recipes import choose_recipe
-from app.training.runs import RunProgress, cancel_run, current_ranking, get_run, open_run, request_run, run_progress, version_number
+from app.training.runs import RunProgress, cancel_run, current_ranking, get_run, open_run, run_progress, train_anew, version_number
 from app.web.deps import Admin, Config, Db
 from app.web.rendering import Page, page_context, render
 
@@ -117,9 +116,9 @@ def train(
     with database.write() as session:
         dataset_id = ready_dataset(session, name=name).id
         chosen = get_version(session, dataset_id=dataset_id, number=version)
-        run = request_run(
-            session, dataset_id=dataset_id, version_id=chosen.id, recipe=choose_recipe(recipe, epochs=int(epochs) if epochs else None),
-            weights=settings.weights, parent_id=None, seed=seed, user_id=user.id,
+        run = train_anew(
+            session, dataset_id=dataset_id, version_id=chosen.id, weights=settings.weights, recipe=recipe,
+            changes={"epochs": epochs} if epochs else None, seed=seed, user_id=user.id,
         )  # fmt: skip
     return RedirectResponse(f"/d/{name}/runs/{run.id}", status_code=303)
 
