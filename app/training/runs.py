@@ -1,7 +1,7 @@
 """Runs: asked for, started, reported on and ended."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,15 +15,15 @@ from app.db import remember
 from app.errors import Conflict, Invalid, NotFound
 from app.jobs import requests as jobs
 from app.jobs.models import Job
-from app.ml.recipes import Recipe, to_json
+from app.ml.recipes import Recipe, recipe_from_json, to_json
 from app.schema import now
 from app.training.models import Epoch, Run
+from app.training.pace import BEFORE, seconds_left
 from app.training.recipes import choose_recipe, choose_start, edit, weights_of
 
 TASK = "train"
 TRAINING = "Training"  # what the stage of a job begins with while a network learns
 RESUMABLE = ("cancelled", "failed")
-BEFORE = "seconds_before"  # of `Run.facts`: what a run took before it was gone on with
 SURE = 0.03  # share of the training from which on the rest can be told
 
 # Asked several times a decision, so it is built once: building takes longer than asking.
@@ -64,6 +64,7 @@ class RunProgress:
     total: int
     seconds_left: float | None
     queue_position: int
+    no_worker: bool  # it waits, and nobody is there to begin
     message: str
     cancel_requested: bool
     ranked_epochs: int | None  # epochs that its ranking is made of; none before there is one
@@ -167,6 +168,11 @@ def open_run(session: Session, *, dataset_id: int) -> Run | None:
     return session.scalar(select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES)).order_by(Run.id).limit(1))
 
 
+def count_open(session: Session) -> int:
+    """Runs that wait or work, of any data set: what a new one waits behind."""
+    return session.scalar(select(func.count()).select_from(Run).where(Run.state.in_(jobs.OPEN_STATES))) or 0
+
+
 def is_training(session: Session, *, dataset_id: int) -> bool:
     """Whether a run waits or works."""
     return session.scalar(_OPEN, {"dataset_id": dataset_id}) is not None
@@ -205,12 +211,7 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
     """How far a run is, from its job and its finished epochs."""
     run = get_run(session, run_id=run_id)
     job = session.get(Job, run.job_id) if run.job_id else None
-    epochs = session.scalars(select(Epoch).where(Epoch.run_id == run_id).order_by(Epoch.fold, Epoch.epoch))
-    left = None
-    learns = job is not None and job.state == "running" and job.stage.startswith(TRAINING) and job.done > SURE * job.total
-    if job and learns and job.started_at:
-        elapsed = (now() - job.started_at).total_seconds()
-        left = elapsed * (job.total - job.done) / job.done
+    epochs = session.scalars(select(Epoch).where(Epoch.run_id == run_id).order_by(Epoch.fold, Epoch.epoch)).all()
     return RunProgress(
         run_id=run.id,
         job_id=run.job_id,
@@ -218,13 +219,25 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
         stage=job.stage if job else "",
         done=job.done if job else 0,
         total=job.total if job else 0,
-        seconds_left=left,
+        seconds_left=_left(run, job, epochs) if job else None,
         queue_position=jobs.queue_position(session, job) if job else 0,
+        no_worker=run.state == "queued" and not jobs.live_workers(session),
         message=run.note,
         cancel_requested=bool(job and job.cancel_requested),
         ranked_epochs=run.ranked_epochs,
         epochs=tuple(epochs),
     )
+
+
+def _left(run: Run, job: Job, epochs: Sequence[Epoch]) -> float | None:
+    """From the run's own finished epochs; before there is one, from the time since the job began."""
+    if job.state != "running" or not job.stage.startswith(TRAINING) or not job.total:
+        return None
+    done = [(epoch.fold, epoch.epoch, epoch.seconds) for epoch in epochs]
+    left = seconds_left(recipe_from_json(run.recipe), start=run.weights, done=done, fraction=job.done / job.total)
+    if left is None and job.started_at and job.done > SURE * job.total:
+        left = (now() - job.started_at).total_seconds() * (job.total - job.done) / job.done
+    return left
 
 
 def start_run(session: Session, *, run_id: int) -> Run:
@@ -278,13 +291,6 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
     run.job_id = jobs.ask(session, task=TASK, dataset_id=run.dataset_id, arguments={"run": run.id}, user_id=user_id).id
     session.flush()
     return run
-
-
-def seconds_of(run: Run) -> float | None:
-    """How long a run that has ended took, the times before it was gone on with included."""
-    if run.finished_at is None or run.started_at is None:
-        return None
-    return (run.finished_at - run.started_at).total_seconds() + float(run.facts.get(BEFORE, 0.0))
 
 
 def cancel_job(session: Session, *, job_id: str) -> Job:

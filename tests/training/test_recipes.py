@@ -140,7 +140,7 @@ def test_an_edited_recipe_says_so_and_how():
     assert edit(edited, {"epochs": 5}, start="none", class_names=PETS).name == "default, edited"
     found = {each.label: (each.used, each.usual) for each in differences(stored(edited), start="none")}
     assert found == {
-        "Epochs": ("4", "18"), "Epochs at that size": ("1", "8"), "Mirror": ("no", "yes"),
+        "Epochs": ("4", "18"), "Epochs at the first size": ("1", "8"), "Mirror": ("no", "yes"),
         "Class weights": ("owl 3", "none"),
     }  # fmt: skip
     assert differences(stored(RECIPES["paper"]), start="none") == ()

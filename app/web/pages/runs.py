@@ -1,25 +1,38 @@
-"""Runs: the list with the form that asks for one, a run's progress and what it reached."""
+"""Runs: the list with the short form that asks for one, a run's progress and what it reached."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names, get_dataset, ready_dataset
+from app.datasets.catalog import class_names, get_dataset
 from app.datasets.models import DatasetVersion
-from app.datasets.versions import get_version, list_versions
-from app.ml.recipes import RECIPES, Recipe
+from app.datasets.versions import list_versions
+from app.ml.recipes import RECIPES, recipe_from_json
 from app.ranking.evaluations import Evaluation, RunSummary, best_run, evaluate_run, run_summaries
 from app.ranking.rankings import RankedSample, top_losses
-from app.review.retraining import retrain
+from app.review.movement import Movement, movement_of
 from app.review.summary import PendingChanges, pending_changes
 from app.training.models import Epoch, Run
-from app.training.runs import RunProgress, cancel_run, current_ranking, get_run, open_run, run_progress, train_anew, version_number
+from app.training.pace import seconds_of
+from app.training.recipes import Difference, differences
+from app.training.runs import (
+    RESUMABLE,
+    RunProgress,
+    cancel_run,
+    current_ranking,
+    get_run,
+    open_run,
+    resume_run,
+    run_progress,
+    version_number,
+)
 from app.web.deps import Admin, Config, Db
+from app.web.pages.recipe_form import words_of
 from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
@@ -86,6 +99,9 @@ class RunPage(LivePage):
     version: int
     is_current: bool  # its ranking is the one that is reviewed
     recipe: RecipeView
+    differences: tuple[Difference, ...]  # from the recipe of its name
+    can_go_on: bool
+    movement: Movement | None  # what its ranking changed
     seconds: float | None
     evaluation: Evaluation | None
     charts: tuple[Chart, ...]
@@ -100,37 +116,12 @@ def index(request: Request, name: str, database: Db, settings: Config) -> Respon
         running = open_run(session, dataset_id=dataset.id)
         page = RunsPage(
             **page_context(request, name), runs=tuple(run_summaries(session, dataset_id=dataset.id)),
-            running=run_progress(session, run_id=running.id) if running else None, recipes=tuple(map(recipe_view, RECIPES.values())),
+            running=run_progress(session, run_id=running.id) if running else None,
+            recipes=tuple(RecipeView(each.name, words_of(each, start="none")) for each in RECIPES.values()),
             versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))), best=best_run(session, dataset_id=dataset.id),
             pending=pending_changes(session, dataset_id=dataset.id), weights=settings.weights,
         )  # fmt: skip
     return render(request, "runs/index.html", page)
-
-
-@router.post("/d/{name}/runs")
-def train(
-    name: str, database: Db, settings: Config, user: Admin, recipe: Annotated[str, Form()], version: Annotated[int, Form()],
-    epochs: Annotated[str, Form(pattern=r"^\d{0,4}$")] = "", seed: Annotated[int, Form(ge=0, lt=2**31)] = 0,
-) -> Response:  # fmt: skip
-    """Ask for a run."""
-    with database.write() as session:
-        dataset_id = ready_dataset(session, name=name).id
-        chosen = get_version(session, dataset_id=dataset_id, number=version)
-        run = train_anew(
-            session, dataset_id=dataset_id, version_id=chosen.id, weights=settings.weights, recipe=recipe,
-            changes={"epochs": epochs} if epochs else None, seed=seed, user_id=user.id,
-        )  # fmt: skip
-    return RedirectResponse(f"/d/{name}/runs/{run.id}", status_code=303)
-
-
-@router.post("/d/{name}/retrain")
-def go_on(name: str, database: Db, settings: Config, user: Admin, recipe: Annotated[str | None, Form()] = None) -> Response:
-    """Freeze the cleaned labels and fine-tune the best run on them."""
-    with database.write() as session:
-        answer = retrain(
-            session, dataset_id=ready_dataset(session, name=name).id, user_id=user.id, weights=settings.weights, recipe=recipe or None
-        )
-    return RedirectResponse(f"/d/{name}/runs/{answer.run.id}", status_code=303)
 
 
 @router.get("/d/{name}/runs/{run_id}")
@@ -152,6 +143,15 @@ def progress(request: Request, name: str, run_id: int, database: Db) -> Response
     return render(request, "runs/_live.html", page, headers=None if at.is_open else {"hx-refresh": "true"})
 
 
+@router.post("/d/{name}/runs/{run_id}/resume")
+def go_on(name: str, run_id: int, database: Db, user: Admin) -> Response:
+    """Go on with a cancelled or failed run after its last finished epoch."""
+    with database.write() as session:
+        get_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
+        resume_run(session, run_id=run_id, user_id=user.id)
+    return RedirectResponse(f"/d/{name}/runs/{run_id}", status_code=303)
+
+
 @router.post("/d/{name}/runs/{run_id}/cancel")
 def cancel(name: str, run_id: int, database: Db, _admin: Admin) -> Response:
     """Ask a run to stop; its last checkpoint is kept."""
@@ -161,28 +161,17 @@ def cancel(name: str, run_id: int, database: Db, _admin: Admin) -> Response:
     return RedirectResponse(f"/d/{name}/runs/{run_id}", status_code=303)
 
 
-def recipe_view(recipe: Recipe) -> RecipeView:
-    """A recipe and what it does, in a line."""
-    epochs = sum(phase.epochs for phase in recipe.phases)
-    weighted = ", weighs the classes" if recipe.class_weights else ""
-    return RecipeView(recipe.name, f"{recipe.image_size} pixels, {epochs} epochs{_folds(recipe.folds)}{weighted}")
-
-
-def _folds(folds: int) -> str:
-    return f", {folds} folds for the ranking" if folds else ""
-
-
 def _run_page(request: Request, session: Session, name: str, run: Run) -> RunPage:
     at = run_progress(session, run_id=run.id)
     finished = run.state == "finished"
     names = class_names(session, dataset_id=run.dataset_id)
     losses = top_losses(session, run_id=run.id, limit=LOSSES_SHOWN) if run.ranked_epochs else []
-    ended = run.finished_at and run.started_at and (run.finished_at - run.started_at).total_seconds()
-    asked, current = run.recipe, current_ranking(session, dataset_id=run.dataset_id)
+    recipe, current = recipe_from_json(run.recipe), current_ranking(session, dataset_id=run.dataset_id)
     return RunPage(
         **page_context(request, name), run=run, running=at if at.is_open else None, version=version_number(session, run),
-        recipe=RecipeView(asked["name"], f"{asked['image_size']} pixels{_folds(asked['folds'])}, batches of {asked['batch_size']}"),
-        is_current=current is not None and current.run_id == run.id, seconds=ended or None,
+        recipe=RecipeView(recipe.name, words_of(recipe, start=run.weights)), differences=differences(run.recipe, start=run.weights),
+        can_go_on=run.state in RESUMABLE, movement=movement_of(session, run=run),
+        is_current=current is not None and current.run_id == run.id, seconds=seconds_of(run),
         evaluation=evaluate_run(session, run_id=run.id) if finished else None,
         charts=_charts(run, at.epochs), losses=tuple(_loss_view(sample, names) for sample in losses),
     )  # fmt: skip
