@@ -1,8 +1,9 @@
 """What a new ranking changed: label issues that are settled, new ones, and corrections that the network has taken over."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Integer, and_, case, exists, func, select
 from sqlalchemy.orm import Session, aliased
@@ -13,6 +14,8 @@ from app.review.consensus import UNDO
 from app.review.models import Decision
 from app.training.models import Run
 from app.training.runs import newest_finished
+
+KEPT = "moved"  # of `Run.facts`
 
 
 @dataclass(frozen=True)
@@ -47,52 +50,59 @@ class Movement:
         return self.were_open - self.settled
 
 
-def count_issues(rows: Iterable[tuple[bool, bool, bool, int]]) -> dict[str, int]:
-    """From counts of (issue before, issue now, decided on): the movement's fields. Pure."""
-    counts = dict.fromkeys(("were_open", "settled", "new", "doubted"), 0)
-    for was, is_now, decided, n in rows:
-        counts["were_open"] += n * (was and not decided)
-        counts["settled"] += n * (was and not decided and not is_now)
-        counts["new"] += n * (is_now and not was and not decided)
-        counts["doubted"] += n * (is_now and decided)
-    return counts
+def count_issues(old: AbstractSet[int], new: AbstractSet[int], decided: AbstractSet[int]) -> dict[str, int]:
+    """The movement's counts, from the samples whose predicted label was, and is, not their label, and those decided on. Pure."""
+    were_open = old - decided
+    return {
+        "were_open": len(were_open),
+        "settled": len(were_open - new),
+        "new": len(new - old - decided),
+        "doubted": len(new & decided),
+    }
 
 
 def movement_of(session: Session, *, run: Run) -> Movement | None:
-    """What a finished run's ranking changed; none where nothing was ranked before it."""
+    """What a run's ranking changed, as it is kept beside the run or else counted; none where nothing was ranked before it."""
+    if run.state != "finished":
+        return None
+    kept = run.facts.get(KEPT)
+    if kept is not None:
+        agreements = {name: Agreement(**kept[name]) for name in ("learnt", "unseen")}
+        return Movement(new_id=run.id, at=run.finished_at, **kept | agreements)
+    return count_movement(session, run=run)
+
+
+def count_movement(session: Session, *, run: Run) -> Movement | None:
+    """The same, counted: a look at both rankings and at every decision."""
     before = session.get(Run, run.parent_id) if run.parent_id else newest_finished(
         session, dataset_id=run.dataset_id, before=run.created_at
     )  # fmt: skip
-    if run.state != "finished" or before is None or before.id == run.id:
+    if before is None:
         return None
     learnt, unseen = _agreements(session, run, before)
     return Movement(old_id=before.id, new_id=run.id, at=run.finished_at, learnt=learnt, unseen=unseen, **_issues(session, run, before))
 
 
+def to_keep(movement: Movement) -> dict[str, Any]:
+    """What is kept of it among the run's facts: later decisions do not change it, and counting takes a while."""
+    return {KEPT: {name: value for name, value in asdict(movement).items() if name not in ("new_id", "at")}}
+
+
 def _issues(session: Session, run: Run, before: Run) -> dict[str, int]:
-    new, old, undoing = aliased(Prediction), aliased(Prediction), aliased(Decision)
-    decided = (
-        select(Decision.sample_id)
-        .where(
-            Decision.dataset_id == run.dataset_id,
-            Decision.verdict != UNDO,
-            Decision.created_at <= run.created_at,
-            ~exists().where(undoing.undoes_id == Decision.id, undoing.created_at <= run.created_at),
-        )
-        .distinct()
-        .subquery()
+    undoing = aliased(Decision)
+    decided = select(Decision.sample_id).where(
+        Decision.dataset_id == run.dataset_id,
+        Decision.verdict != UNDO,
+        Decision.created_at <= run.created_at,
+        ~exists().where(undoing.undoes_id == Decision.id, undoing.created_at <= run.created_at),
     )
-    was = func.coalesce(case((old.predicted_label != old.label, 1), else_=0), 0)
-    flags = (was, case((new.predicted_label != new.label, 1), else_=0), case((decided.c.sample_id.is_not(None), 1), else_=0))
-    rows = session.execute(
-        select(*flags, func.count())
-        .select_from(new)
-        .outerjoin(old, and_(old.run_id == before.id, old.sample_id == new.sample_id))
-        .outerjoin(decided, decided.c.sample_id == new.sample_id)
-        .where(new.run_id == run.id)
-        .group_by(*flags)
-    )
-    return count_issues((bool(was_issue), bool(is_issue), bool(is_decided), n) for was_issue, is_issue, is_decided, n in rows)
+    flagged: dict[int, set[int]] = {run.id: set(), before.id: set()}
+    issues = select(Prediction.run_id, Prediction.sample_id).where(
+        Prediction.run_id.in_(flagged), Prediction.predicted_label != Prediction.label
+    )  # fmt: skip
+    for run_id, sample_id in session.execute(issues):
+        flagged[run_id].add(sample_id)
+    return count_issues(flagged[before.id], flagged[run.id], set(session.scalars(decided)))
 
 
 def _agreements(session: Session, run: Run, before: Run) -> tuple[Agreement, Agreement]:

@@ -8,7 +8,6 @@ from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
-from app.datasets.versions import members
 from app.ranking.evaluations import RunSummary, best_of, run_summaries
 from app.review.models import SampleReview
 
@@ -104,7 +103,8 @@ def count_changes(rows: Iterable[tuple[str, bool, int, int, int]]) -> Changes:
 def changes_since(session: Session, *, dataset_id: int, version_id: int) -> Changes:
     """What a freeze would hold that the version does not."""
     version = session.get_one(DatasetVersion, version_id)
-    last = select(func.max(members(version).subquery().c.id)).scalar_subquery()
+    ids = select(Sample.id).where(Sample.dataset_id == dataset_id).order_by(Sample.id)  # a version is the oldest samples
+    last = session.scalar(ids.offset(max(0, version.samples + version.deleted - 1)).limit(1)) or 0
     now = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=func.coalesce(SampleReview.label, DELETED))
     frozen = case((VersionLabel.sample_id.is_(None), Sample.given_label), else_=func.coalesce(VersionLabel.label, DELETED))
     columns = (Sample.split, (Sample.id > last).label("is_new"), frozen.label("old"), now.label("new"))

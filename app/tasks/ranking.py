@@ -14,6 +14,7 @@ from app.ranking.embeddings import write_embedding
 from app.ranking.quality import judge_labels
 from app.ranking.rankings import log_probs_of, ranking_rows, stage_ranking
 from app.review.issues import publish
+from app.review.movement import count_movement, to_keep
 from app.tasks.plan import Plan
 from app.training.folds import WHOLE
 from app.training.runs import get_run
@@ -56,6 +57,17 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         publish(session, run_id=plan.run_id, epochs=len(history))
         run = get_run(session, run_id=plan.run_id)
         run.facts = run.facts | {"class_noise": dict(zip(plan.names, map(float, judged.noise.round(4)), strict=True))}
+    if not early:
+        _keep_movement(context, plan.run_id)
+
+
+def _keep_movement(context: JobContext, run_id: int) -> None:
+    with context.database.read() as session:
+        moved = count_movement(session, run=get_run(session, run_id=run_id))
+    if moved is not None:
+        with context.database.write() as session:
+            run = get_run(session, run_id=run_id)
+            run.facts = run.facts | to_keep(moved)
 
 
 def _keep_embedding(plan: Plan, seen: Judgement) -> None:

@@ -19,6 +19,7 @@ from app.jobs.models import Job
 from app.ml.recipes import RECIPES, Phase, Recipe
 from app.ranking.embeddings import read_embedding
 from app.ranking.models import Prediction, StagedPrediction
+from app.review.movement import count_movement, movement_of
 from app.settings import Settings
 from app.tasks import train
 from app.tasks.ranking import is_early, rank
@@ -180,6 +181,9 @@ def test_a_retrain_shows_nothing_before_it_is_done_and_remembers_what_its_parent
     assert states == {(parent_id, None)}
     with database.read() as session:
         assert newest_ranked(session, dataset_id=dataset).id == child_id
+        child = session.get_one(Run, child_id)
+        assert movement_of(session, run=child) == count_movement(session, run=child)
+        assert child.facts["moved"]["old_id"] == parent_id
     assert len(ranked(database, child_id)) == 30
 
 
