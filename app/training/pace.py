@@ -51,7 +51,7 @@ def network_shares(recipe: Recipe) -> dict[int, float]:
 
 
 def seconds_left(recipe: Recipe, *, start: str, done: Iterable[tuple[int, int, float]], fraction: float) -> float | None:
-    """What remains when `fraction` of the work is done, from the run's own finished epochs (fold, epoch, seconds)."""
+    """What remains when `fraction` of the work is done, or at least the finished epochs (fold, epoch, seconds), at their pace."""
     sizes, shares = epoch_sizes(recipe, start=start), network_shares(recipe)
     work = seconds = 0.0
     for fold, epoch, took in done:
@@ -60,7 +60,8 @@ def seconds_left(recipe: Recipe, *, start: str, done: Iterable[tuple[int, int, f
             seconds += took
     if not work:
         return None
-    return max(0.0, 1 - fraction) * sum(shares.values()) * sum(size**2 for size in sizes) * seconds / work
+    whole = sum(shares.values()) * sum(size**2 for size in sizes)
+    return max(0.0, min((1 - fraction) * whole, whole - work)) * seconds / work
 
 
 def estimate(recipe: Recipe, *, start: str, images: int, measured: Sequence[Measured], rest: float = 0.0) -> Estimate | None:
@@ -79,6 +80,13 @@ def estimate(recipe: Recipe, *, start: str, images: int, measured: Sequence[Meas
     seconds = images * an_image * sum(network_shares(recipe).values())
     used = {each.run_id for each in measured if each.size in sizes} or {each.run_id for each in measured}
     return Estimate(seconds + rest, an_image / len(sizes), tuple(sorted(used)))
+
+
+def expect_run(session: Session, *, run: Run) -> Estimate | None:
+    """What a run that has been asked for takes."""
+    samples = session.get_one(DatasetVersion, run.version_id).samples
+    images = round(samples * _train_shares(session, {run.dataset_id})[run.dataset_id])
+    return expect(session, recipe=recipe_from_json(run.recipe), start=run.weights, images=images, samples=samples)
 
 
 def expect(session: Session, *, recipe: Recipe, start: str, images: int, samples: int) -> Estimate | None:

@@ -18,7 +18,7 @@ from app.jobs.models import Job
 from app.ml.recipes import Recipe, recipe_from_json, to_json
 from app.schema import now
 from app.training.models import Epoch, Run
-from app.training.pace import BEFORE, seconds_left
+from app.training.pace import BEFORE, expect_run, seconds_left
 from app.training.recipes import choose_recipe, choose_start, edit, weights_of
 
 TASK = "train"
@@ -62,7 +62,7 @@ class RunProgress:
     stage: str
     done: int
     total: int
-    seconds_left: float | None
+    seconds_left: float | None  # once it has begun
     queue_position: int
     no_worker: bool  # it waits, and nobody is there to begin
     message: str
@@ -219,7 +219,7 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
         stage=job.stage if job else "",
         done=job.done if job else 0,
         total=job.total if job else 0,
-        seconds_left=_left(run, job, epochs) if job else None,
+        seconds_left=_left(session, run, job, epochs) if job else None,
         queue_position=jobs.queue_position(session, job) if job else 0,
         no_worker=run.state == "queued" and not jobs.live_workers(session),
         message=run.note,
@@ -229,14 +229,18 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
     )
 
 
-def _left(run: Run, job: Job, epochs: Sequence[Epoch]) -> float | None:
-    """From the run's own finished epochs; before there is one, from the time since the job began."""
-    if job.state != "running" or not job.stage.startswith(TRAINING) or not job.total:
+def _left(session: Session, run: Run, job: Job, epochs: Sequence[Epoch]) -> float | None:
+    """From the run's own finished epochs; before there is one, from earlier runs, or from the time since its job began."""
+    learns = job.stage.startswith(TRAINING) and job.total > 0
+    if run.state not in jobs.OPEN_STATES or (job.state == "running" and epochs and not learns):
         return None
+    fraction = job.done / job.total if learns else 0.0
     done = [(epoch.fold, epoch.epoch, epoch.seconds) for epoch in epochs]
-    left = seconds_left(recipe_from_json(run.recipe), start=run.weights, done=done, fraction=job.done / job.total)
-    if left is None and job.started_at and job.done > SURE * job.total:
-        left = (now() - job.started_at).total_seconds() * (job.total - job.done) / job.done
+    left = seconds_left(recipe_from_json(run.recipe), start=run.weights, done=done, fraction=fraction)
+    if left is None and (expected := expect_run(session, run=run)):
+        left = expected.seconds * (1 - fraction)
+    if left is None and job.started_at and fraction > SURE:
+        left = (now() - job.started_at).total_seconds() * (1 - fraction) / fraction
     return left
 
 

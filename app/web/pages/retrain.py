@@ -81,11 +81,13 @@ def before_retrain(request: Request, name: str, database: Db, settings: Config) 
 def ask_retrain(request: Request, name: str, database: Db, settings: Config, user: Admin, sent: Sent) -> Response:
     """Freeze the cleaned labels and fine-tune the best run on them, with the recipe's numbers as they were sent."""
     try:
-        with database.write() as session:
+        with database.read() as session:
             dataset_id = ready_dataset(session, name=name).id
+            changes = _retrain_changes(session, dataset_id, sent)
+        with database.write() as session:
             answer = retrain(
                 session, dataset_id=dataset_id, user_id=user.id, weights=settings.weights, recipe=sent.get("recipe") or None,
-                changes=_retrain_changes(session, dataset_id, sent), start=sent.get("start") or None, seed=seed_of(sent),
+                changes=changes, start=sent.get("start") or None, seed=seed_of(sent),
             )  # fmt: skip
     except Invalid as refusal:
         with database.read() as session:
