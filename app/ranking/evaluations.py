@@ -1,5 +1,6 @@
 """What stored predictions say of a run on the hold-out (the validation part, which never trains)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -113,7 +114,12 @@ def best_run(session: Session, *, dataset_id: int) -> RunSummary | None:
 
     Without a hold-out it is the newest finished run.
     """
-    finished = [run for run in run_summaries(session, dataset_id=dataset_id) if run.state == "finished"]
+    return best_of(run_summaries(session, dataset_id=dataset_id))
+
+
+def best_of(runs: Iterable[RunSummary]) -> RunSummary | None:
+    """The best of these runs, as `best_run` says."""
+    finished = [run for run in runs if run.state == "finished"]
     return min(finished, key=lambda run: (run.error_rate.value if run.error_rate else 1.0, -run.id), default=None)
 
 

@@ -1,13 +1,14 @@
 """From decisions to the next version, and from that to the next run."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.models import User
-from app.datasets.catalog import lock_dataset
+from app.datasets.catalog import class_names, lock_dataset
 from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import FrozenLabel, freeze
@@ -16,7 +17,7 @@ from app.review.best import choose_best
 from app.review.consensus import UNDO
 from app.review.models import Decision, SampleReview
 from app.training.models import Run
-from app.training.recipes import choose_recipe
+from app.training.recipes import choose_recipe, choose_start, edit, recipe_of, weights_of
 from app.training.runs import get_run, request_run
 
 
@@ -55,23 +56,27 @@ def retrain(
     user_id: int | None,
     weights: str,
     recipe: str | None = None,
-    epochs: int | None = None,
+    changes: Mapping[str, object] | None = None,
+    start: str | None = None,
     seed: int = 0,
     parent_id: int | None = None,
 ) -> Retrain:
-    """Freeze, and ask for a run that goes on from `parent_id` or else the best one (by default with its recipe).
+    """Freeze, and ask for a run that goes on from `parent_id` or else the best one (by default with its recipe), or that starts anew.
 
-    Raises Conflict when there is no finished run to go on from, NotFound for a parent elsewhere.
+    `changes` are fields of the recipe, `weights` is the setting. Raises Conflict when there is no finished run to go on
+    from, NotFound for a parent elsewhere, Invalid for a recipe, a change or a start that cannot be.
     """
     version, _ = freeze_labels(session, dataset_id=dataset_id)
     parent = _parent(session, dataset_id, parent_id)
+    begins = choose_start(start, setting=weights, parent=True)
+    chosen = choose_recipe(recipe) if recipe else recipe_of(parent.recipe)
     run = request_run(
         session,
         dataset_id=dataset_id,
         version_id=version.id,
-        recipe=choose_recipe(recipe or parent.recipe["name"], epochs=epochs),
-        weights=weights,
-        parent_id=parent.id,
+        recipe=edit(chosen, changes or {}, start=begins, class_names=class_names(session, dataset_id=dataset_id)),
+        weights=weights_of(begins, setting=weights),
+        parent_id=parent.id if begins == "parent" else None,
         seed=seed,
         user_id=user_id,
     )

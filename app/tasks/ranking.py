@@ -14,6 +14,7 @@ from app.ranking.embeddings import write_embedding
 from app.ranking.quality import judge_labels
 from app.ranking.rankings import log_probs_of, ranking_rows, stage_ranking
 from app.review.issues import publish
+from app.review.movement import count_movement, to_keep
 from app.tasks.plan import Plan
 from app.training.evaluation import calibrate
 from app.training.folds import WHOLE
@@ -59,6 +60,8 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         publish(session, run_id=plan.run_id, epochs=len(history))
         run = get_run(session, run_id=plan.run_id)
         run.facts = run.facts | {"class_noise": dict(zip(plan.names, map(float, judged.noise.round(4)), strict=True))} | warmth
+    if not early:
+        _keep_movement(context, plan.run_id)
 
 
 def _temperature(plan: Plan, said: np.ndarray) -> dict[str, float]:
@@ -66,6 +69,15 @@ def _temperature(plan: Plan, said: np.ndarray) -> dict[str, float]:
     held = np.array(plan.samples.splits) == "valid"
     found = calibrate(said[held], plan.samples.labels[held])
     return {"temperature": round(found[0], 4), "calibration_error_after": round(found[1], 4)} if found else {}
+
+
+def _keep_movement(context: JobContext, run_id: int) -> None:
+    with context.database.read() as session:
+        moved = count_movement(session, run=get_run(session, run_id=run_id))
+    if moved is not None:
+        with context.database.write() as session:
+            run = get_run(session, run_id=run_id)
+            run.facts = run.facts | to_keep(moved)
 
 
 def _keep_embedding(plan: Plan, seen: Judgement) -> None:

@@ -29,6 +29,7 @@ from app.tasks.plan import Plan, make_plan, network_name
 from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
 from app.training.models import Epoch
+from app.training.recipes import misses_classes, weight_words
 from app.training.runs import TRAINING, end_run, get_run, record_epoch, start_run
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,9 @@ def run(context: JobContext) -> None:
     run_id = int(context.job.arguments["run"])
     with context.database.write() as session:
         started = start_run(session, run_id=run_id)
-    if started.state != "running" and not (started.state == "finished" and started.lr_curve is None):
-        return  # a finished run without its curve was cut off there: its finished steps are given as they were stored
+    cut_off = started.state == "finished" and started.lr_curve is None  # its finished steps are given as they were stored
+    if started.job_id != context.job.id or not (cut_off or started.state == "running"):  # or it was gone on with under another job
+        return
     try:
         plan = make_plan(context, started)
         note = _train_and_rank(context, plan)
@@ -74,6 +76,8 @@ def _train_and_rank(context: JobContext, plan: Plan) -> str:
         if fold == WHOLE or len(plan.fold_index(fold)):
             notes += context.step(f"train {network_name(fold)}", partial(_train, context, plan, images, fold))
     context.step("rank", lambda: rank(context, plan, images))
+    if misses_classes(plan.recipe, plan.names):
+        notes.append(weight_words(plan.recipe, plan.names))
     return " ".join(dict.fromkeys(notes))
 
 

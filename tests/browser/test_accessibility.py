@@ -23,7 +23,9 @@ PAGES = (
     "/", "/people", "/jobs", "/account", "/d/faces", "/d/faces/review", "/d/faces/review?order=random", "/d/faces/grid",
     "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/settings", "/d/faces/adjudication", "/d/faces/agreement",
     "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}", "/d/faces/runs/{run}?matrix=columns",
-    "/d/faces/runs/{run}/images", "/d/faces/compare", "/d/faces/compare/images?old=1&new=2", "/d/faces/stop", "/d/faces/rounds",
+    "/d/faces/runs/{run}/images", "/d/faces/runs/{child}",
+    "/d/faces/runs/new?epochs=40", "/d/faces/retrain", "/d/faces/retrain?recipe=paper&start=none&lr=7",
+    "/d/faces/compare", "/d/faces/compare/images?old=1&new=2", "/d/faces/stop", "/d/faces/rounds",
     "/d/faces/export", "/d/faces/none",
     "/d/faces/gold", "/d/plain/gold", "/d/gilded/gold", "/d/gilded/review?order=gold", "/d/gilded/samples/{gold}", "/d/gilded",
 )  # fmt: skip
@@ -37,7 +39,7 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ma
         server.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
         database = Database(f"sqlite:///{server.data_dir / 'toploss.db'}")
         made = make_dataset(database, folder / "images")
-        make_run(database, made.dataset_id, made.version_id, wrong=8, parent_id=made.run_id)
+        assert make_run(database, made.dataset_id, made.version_id, wrong=8, parent_id=made.run_id) == made.run_id + 1
         with database.write() as session:
             session.execute(update(Sample).where(Sample.id.in_(made.ranked[:12])).values(lookalikes=1))
         make_dataset(database, folder / "plain", name="plain", per_class=30)
@@ -74,7 +76,7 @@ def test_axe_finds_nothing_on_any_page(context: BrowserContext, admin: tuple[Ser
     page = context.new_page()
     found = []
     for address in PAGES:
-        page.goto(server.url + address.format(sample=made.ranked[0], run=made.run_id, gold=gold))
+        page.goto(server.url + address.format(sample=made.ranked[0], run=made.run_id, child=made.run_id + 1, gold=gold))
         if re.search(r"/review", address):
             page.locator(".card:not([hidden])").wait_for()
         violations = Axe().run(page, options={"runOnly": RULES}).response["violations"]

@@ -2,6 +2,7 @@
 
 import csv
 import fcntl
+import json
 import signal
 import sqlite3
 import stat
@@ -42,6 +43,24 @@ def test_import_train_export_without_any_server(shell: Server, tmp_path: Path) -
     with (tmp_path / "one.csv").open(newline="") as file:
         assert {row["label"] for row in csv.DictReader(file)} == {"cat", "dog", "owl"}
     assert {path: path.read_bytes() for path in folder.rglob("*.png")} == before
+
+
+def test_a_recipe_is_changed_with_set_and_a_wrong_change_is_a_sentence(shell: Server, tmp_path: Path) -> None:
+    known = shell.command("recipes").stdout
+    for words in ("label_smoothing  0           0.1         0           0 to 0.5", "0 or 2 to 10 networks", "class_weights"):
+        assert words in known, known
+    shell.command("import", str(write_images(tmp_path / "images", per_class=3)), "--name", "pets")
+    weights = 'class_weights={"cat": 3, "owl": 1}'
+    done = shell.command("train", "pets", "--recipe", "quick", "--set", "epochs=2", "--set", weights, "--start", "none")
+    assert "recipe quick, edited, weights none: queued" in done.stdout
+    [(stored,)] = rows(shell, "select recipe from run")
+    recipe = json.loads(stored)
+    assert (recipe["phases"][-1]["epochs"], recipe["class_weights"]) == (2, [["cat", 3.0], ["owl", 1.0]])
+    for change, words in (("epochs=0", "1 to 1000"), ("epochs", "field=value"), ("momentum=1", "no field")):
+        wrong = shell.command("train", "pets", "--set", change, check=False)
+        assert (wrong.returncode, words in wrong.stderr, "Traceback" in wrong.stderr) == (1, True, False), wrong.stderr
+    waits = shell.command("resume", "1", check=False)
+    assert (waits.returncode, "only a cancelled or failed run" in waits.stderr) == (1, True)
 
 
 def test_a_worker_killed_in_the_middle_of_training_goes_on_from_its_checkpoint(shell: Server, tmp_path: Path) -> None:

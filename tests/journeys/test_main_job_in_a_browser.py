@@ -72,7 +72,10 @@ def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, 
     assert first != card.get_attribute("data-sample")
 
     page.goto("/d/faces/runs")
+    page.get_by_role("link", name="Retrain").click()
+    expect(page.get_by_role("heading", name="What changes against version 0")).to_be_visible()
     page.get_by_role("button", name="Retrain").click()
+    page.wait_for_url(re.compile(r"/d/faces/runs/2$"))
     page.goto("/d/faces/runs/2")
     expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible(timeout=4 * MINUTES)
     page.goto("/d/faces/compare?old=1&new=2")

@@ -22,13 +22,15 @@ from app.ml.recipes import RECIPES, Phase, Recipe
 from app.ranking.embeddings import read_embedding
 from app.ranking.models import Prediction, StagedPrediction
 from app.review.gold import draw_gold
+from app.review.movement import count_movement, movement_of
 from app.settings import Settings
 from app.tasks import train
 from app.tasks.plan import make_plan
 from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
 from app.training.models import Run
-from app.training.runs import get_run, newest_ranked, request_run
+from app.training.pace import seconds_of
+from app.training.runs import get_run, newest_ranked, request_run, resume_run
 from tests.factories import import_folder, write_images
 
 TINY = replace(
@@ -133,6 +135,41 @@ def test_a_run_that_is_cancelled_leaves_its_early_ranking(database: Database, se
     assert len(ranked(database, run_id)) == 30
 
 
+def test_a_run_that_was_cancelled_goes_on_after_its_last_finished_epoch(database: Database, settings: Settings, dataset: int) -> None:
+    run_id = ask(database, dataset, TINY)
+    first = context_of(database, settings, run_id)
+
+    def stop(stage: str) -> None:
+        if "epoch 3" in stage:
+            first._stop = True
+
+    first.after = stop
+    with pytest.raises(Cancelled):
+        train.run(first)
+    with database.write() as session:
+        resume_run(session, run_id=run_id, user_id=None)
+    stages: list[str] = []
+    train.run(first)  # the job of before, were it to come back, is no longer the run's
+    with database.read() as session:
+        assert session.get_one(Run, run_id).state == "queued"
+    second = context_of(database, settings, run_id)
+    second.after = stages.append
+    train.run(second)
+    assert {stage.split(",")[0] for stage in stages if stage.startswith("Training")} == {"Training the network: epoch 3 of 3"}
+    with database.read() as session:
+        run = session.get_one(Run, run_id)
+        assert (run.state, run.ranked_epochs) == ("finished", 3)
+        assert seconds_of(run) > (run.finished_at - run.started_at).total_seconds()
+
+
+def test_weights_of_classes_that_are_not_there_are_told(database: Database, settings: Settings, dataset: int) -> None:
+    short = replace(TINY, name="paper", class_weights=(("angry", 10.0),), phases=(replace(TINY.phases[0], epochs=1),))
+    run_id = ask(database, dataset, short)
+    train.run(context_of(database, settings, run_id))
+    with database.read() as session:
+        assert "this data set has none of these classes" in session.get_one(Run, run_id).note
+
+
 def test_a_retrain_shows_nothing_before_it_is_done_and_remembers_what_its_parent_said(
     database: Database, settings: Settings, dataset: int
 ) -> None:
@@ -150,6 +187,9 @@ def test_a_retrain_shows_nothing_before_it_is_done_and_remembers_what_its_parent
     assert states == {(parent_id, None)}
     with database.read() as session:
         assert newest_ranked(session, dataset_id=dataset).id == child_id
+        child = session.get_one(Run, child_id)
+        assert movement_of(session, run=child) == count_movement(session, run=child)
+        assert child.facts["moved"]["old_id"] == parent_id
     assert len(ranked(database, child_id)) == 30
 
 

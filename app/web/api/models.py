@@ -151,6 +151,21 @@ class RunDetail(Answer):
     confusion: list[list[int]] | None  # rows: the version's labels, columns: predicted
 
 
+class FieldOut(Answer):
+    """A number of a recipe that can be changed."""
+
+    name: str
+    allowed: str
+    help: str
+
+
+class RecipesOut(Answer):
+    """The recipes there are: each a value by field."""
+
+    recipes: dict[str, dict[str, Any]]
+    fields: list[FieldOut]
+
+
 class RunAccepted(Answer):
     """A run was queued."""
 

@@ -14,6 +14,7 @@ from app.web.pages import (
     jobs,
     opinions,
     people,
+    retrain,
     review,
     rounds,
     run,
@@ -23,7 +24,8 @@ from app.web.pages import (
 )
 
 _AREAS = (
-    accounts, people, datasets, imports, review, grid, duplicates, opinions, gold, samples, runs, run, compare, rounds, stop, export, jobs,
+    accounts, people, datasets, imports, review, grid, duplicates, opinions, gold, samples, retrain, runs, run, compare, rounds, stop,
+    export, jobs,
 )  # fmt: skip
 
 public_routers: tuple[APIRouter, ...] = (accounts.public,)

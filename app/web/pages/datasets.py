@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import DatasetSummary, count_rejected, get_dataset, list_datasets, rejected_files, summarise
 from app.datasets.models import Dataset, RejectedFile
 from app.review.best import BestRun, choose_best
+from app.review.movement import Movement, movement_of
 from app.review.outlook import chosen_rule
 from app.review.summary import PendingChanges, ReviewProgress, label_table, pending_changes, review_progress
 from app.training.runs import RunProgress, newest_ranked, open_run, run_progress
@@ -58,6 +59,7 @@ class OverviewPage(ImportPage):
     pending: PendingChanges
     best: BestRun | None
     running: RunProgress | None
+    movement: Movement | None  # what the current ranking changed
     splits: tuple[str, ...]
     classes: tuple[ClassView, ...]
     rejected: tuple[RejectedFile, ...]
@@ -104,7 +106,8 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
     )
     return OverviewPage(
         **page, **importing, summary=summary, step=next_step(standing), progress=progress, pending=pending, best=best,
-        running=run_progress(session, run_id=running.id) if running else None, splits=splits, classes=classes,
+        running=run_progress(session, run_id=running.id) if running else None,
+        movement=movement_of(session, run=ranked) if ranked else None, splits=splits, classes=classes,
         rejected=tuple(rejected_files(session, dataset_id=dataset.id, limit=REJECTED_SHOWN)),
         rejected_count=count_rejected(session, dataset_id=dataset.id),
     )  # fmt: skip

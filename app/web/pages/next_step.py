@@ -104,7 +104,7 @@ def _after_review(at: Standing, home: str) -> NextStep:
         return NextStep("A network learns the labels", "You can review meanwhile; a new ranking swaps in between cards.", review)
     if changed and at.is_admin:
         words = f"{since}. A network that learns the cleaned labels finds what this one missed."
-        return NextStep("Retrain on the cleaned labels", words, (Action("Retrain", f"{home}/retrain", posts=True), *review))
+        return NextStep("Retrain on the cleaned labels", words, (Action("Retrain", f"{home}/retrain"), *review))
     if changed:
         return NextStep("Time to retrain", f"{since}; an admin can retrain now.", review)
     words = (

@@ -15,16 +15,20 @@ from app.datasets.models import DatasetVersion
 from app.db import Database
 from app.errors import NotFound
 from app.export.as_csv import csv_chunks
+from app.ml.recipes import recipe_from_json
 from app.ranking.evaluations import Evaluation, calibration_of, evaluate_run
 from app.ranking.rankings import RankedSample, confused, every_prediction, top_losses
 from app.review.best import GoldEvaluation, evaluate_on_gold
+from app.review.movement import Movement, movement_of
 from app.training.folds import WHOLE
 from app.training.models import Run
-from app.training.runs import RunProgress, cancel_run, current_ranking, get_run, run_progress
+from app.training.recipes import Difference, differences
+from app.training.runs import RESUMABLE, RunProgress, cancel_run, current_ranking, get_run, resume_run, run_progress
 from app.training.statistics import Reliability
 from app.web.deps import Admin, Db
 from app.web.pages import run_figures
 from app.web.pages.charts import Chart
+from app.web.pages.recipe_form import words_of
 from app.web.pages.run_figures import Table, charts_of, facts_of
 from app.web.rendering import Page, draw, page_context, render
 
@@ -71,6 +75,9 @@ class RunPage(CurvesPage):
     run: Run
     version: int
     recipe: str  # in words
+    differences: tuple[Difference, ...]  # from the recipe of its name
+    can_go_on: bool
+    movement: Movement | None  # what its ranking changed
     is_current: bool  # its ranking is the one that is reviewed
     evaluation: Evaluation | None
     gold: GoldEvaluation | None
@@ -154,6 +161,14 @@ def curves(request: Request, name: str, run_id: int, database: Db, epochs: int =
         **page_context(request, name), running=at if at.is_open else None, run_id=run_id, charts=charts_of(run, at.epochs), epochs=shown
     )
     return render(request, "runs/_curves.html", page)
+
+
+@router.post("/d/{name}/runs/{run_id}/resume")
+def go_on(name: str, run_id: int, database: Db, user: Admin) -> Response:
+    """Go on with a cancelled or failed run after its last finished epoch."""
+    with database.write() as session:
+        resume_run(session, run_id=_run(session, name, run_id).id, user_id=user.id)
+    return RedirectResponse(f"/d/{name}/runs/{run_id}", status_code=303)
 
 
 @router.post("/d/{name}/runs/{run_id}/cancel")
@@ -240,7 +255,8 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
     home = f"/d/{name}"
     return RunPage(
         **page_context(request, name), run=run, run_id=run.id, running=at if at.is_open else None, version=version.number,
-        recipe=f"{run.recipe['name']}, {run.recipe['image_size']} pixels", is_current=is_current,
+        recipe=f"{run.recipe['name']} ({words_of(recipe_from_json(run.recipe), start=run.weights)})", is_current=is_current,
+        differences=differences(run.recipe, start=run.weights), can_go_on=run.state in RESUMABLE, movement=movement_of(session, run=run),
         evaluation=evaluate_run(session, run_id=run.id) if finished else None, gold=evaluate_on_gold(session, run_id=run.id),
         gold_digest=run.facts.get("gold", ""), by=by,
         cells=f"{home}/grid?split=valid" if is_current else f"{home}/runs/{run.id}/images?split=valid",

@@ -192,6 +192,33 @@ def test_only_a_retrain_has_a_parent(api: Scripts, made: Made) -> None:
     assert api["ada"].post(f"{API}/datasets/faces/runs", json={"parent": made.run_id, "retrain": True}).status_code == 202
 
 
+def test_a_recipe_is_changed_by_its_fields(api: Scripts, made: Made) -> None:
+    known = api["ann"].get(f"{API}/recipes").json()
+    assert {field["name"] for field in known["fields"]} == set(known["recipes"]["default"])
+    body = {"recipe": "default", "changes": {"epochs": 4, "mixup": 0.2, "class_weights": {"cat": 2, "owl": 1}}, "start": "imagenet"}
+    run = api["ann"].get(f"{API}/runs/{api['ada'].post(f'{API}/datasets/faces/runs', json=body).json()['id']}").json()
+    assert (run["recipe"]["name"], run["recipe"]["mixup"], run["weights"]) == ("default, edited", 0.2, "imagenet")
+    assert run["recipe"]["class_weights"] == [["cat", 2.0], ["owl", 1.0]]
+    again = {"retrain": True, "changes": {"patience": 2}}
+    child = api["ann"].get(f"{API}/runs/{api['ada'].post(f'{API}/datasets/faces/runs', json=again).json()['id']}").json()
+    assert (child["recipe"]["name"], child["recipe"]["patience"], child["parent"]) == ("quick, edited", 2, made.run_id)
+    for changes in ({"momentum": 1}, {"epochs": 0}, {"class_weights": {"cow": 1}}, {"image_size": 10**400}, {"flip": 1}, {"lr": None}):
+        answer = api["ada"].post(f"{API}/datasets/faces/runs", json={"changes": changes})
+        assert (answer.status_code, answer.json()["error"]) == (422, "invalid"), changes
+        assert next(iter(changes)) in answer.json()["message"]
+
+
+def test_a_cancelled_run_is_gone_on_with_under_a_job_of_its_own(api: Scripts, made: Made) -> None:
+    run = api["ada"].post(f"{API}/datasets/faces/runs", json={"recipe": "quick", "seed": 5}).json()
+    assert api["ada"].post(f"{API}/runs/{run['id']}/resume").status_code == 409
+    api["ada"].post(f"{API}/runs/{run['id']}/cancel")
+    assert api["ann"].post(f"{API}/runs/{run['id']}/resume").status_code == 403
+    again = api["ada"].post(f"{API}/runs/{run['id']}/resume")
+    assert (again.status_code, again.json()["state"]) == (202, "queued")
+    assert again.json()["job"] != run["job"]
+    assert api["ann"].get(f"{API}/jobs/{again.json()['job']}").json()["state"] == "queued"
+
+
 def test_a_finished_run_tells_its_error_rate_and_confusion_matrix(api: Scripts, made: Made) -> None:
     run = api["ann"].get(f"{API}/runs/{made.run_id}").json()
     assert sum(map(sum, run["confusion"])) == run["error_rate"]["n"] == 6
