@@ -163,6 +163,8 @@ def measure(
     process.join()
     ended = sum(warm <= end < warm + seconds for _, end in times)
     took = sorted(end - start for start, end in times if start >= warm)  # those under way at the end too: they are the slow ones
+    if not took:
+        raise SystemExit("No request began within the seconds that count: give it more of them.")
     return ended / seconds, 1000 * statistics.median(took), 1000 * took[int(0.95 * len(took))]
 
 
