@@ -19,7 +19,7 @@ from sqlalchemy import Select, and_, not_, or_, select
 from sqlalchemy.orm import Session
 
 from app.datasets.gold import is_gold
-from app.datasets.models import Sample
+from app.datasets.models import GoldMember, Sample
 from app.ranking.models import Prediction
 from app.review.grid import ORDERS, STATES, Filter, Order, matching
 from app.review.models import SampleReview
@@ -107,8 +107,9 @@ def _gold(dataset_id: int) -> Select[*tuple[Any, ...]]:
     """What of the gold part waits for `user`; no ranking has a say in it."""
     return (
         select(Sample.id)
+        .join(GoldMember, GoldMember.sample_id == Sample.id)
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
         .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id.is_(None)))
-        .where(Sample.dataset_id == dataset_id, is_gold(Sample.id), GOLD_FOR_ME)
+        .where(GoldMember.dataset_id == dataset_id, GOLD_FOR_ME)
         .order_by(*ORDERS["gold"], Sample.id)
     )
