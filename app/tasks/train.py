@@ -14,6 +14,7 @@ from pathlib import Path
 import fastai
 import numpy as np
 import torch
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from app.errors import Cancelled, Invalid, ToplossError
@@ -28,7 +29,7 @@ from app.storage import open_source
 from app.tasks.plan import Plan, make_plan, network_name
 from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
-from app.training.models import Epoch
+from app.training.models import Epoch, Run
 from app.training.recipes import misses_classes, weight_words
 from app.training.runs import TRAINING, end_run, get_run, record_epoch, start_run
 
@@ -39,9 +40,11 @@ def run(context: JobContext) -> None:
     """Train, predict, rank; a run ends as its job does."""
     run_id = int(context.job.arguments["run"])
     with context.database.write() as session:
+        if session.scalar(select(Run.job_id).where(Run.id == run_id)) != context.job.id:  # it was gone on with under another
+            return
         started = start_run(session, run_id=run_id)
     cut_off = started.state == "finished" and started.lr_curve is None  # its finished steps are given as they were stored
-    if started.job_id != context.job.id or not (cut_off or started.state == "running"):  # or it was gone on with under another job
+    if started.state != "running" and not cut_off:
         return
     try:
         plan = make_plan(context, started)
