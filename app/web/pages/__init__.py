@@ -2,9 +2,24 @@
 
 from fastapi import APIRouter
 
-from app.web.pages import accounts, compare, datasets, duplicates, export, grid, imports, jobs, opinions, people, review, runs, samples
+from app.web.pages import (
+    accounts,
+    compare,
+    datasets,
+    duplicates,
+    export,
+    grid,
+    imports,
+    jobs,
+    opinions,
+    people,
+    photos,
+    review,
+    runs,
+    samples,
+)
 
-_AREAS = (accounts, people, datasets, imports, review, grid, duplicates, opinions, samples, runs, compare, export, jobs)
+_AREAS = (accounts, people, datasets, imports, review, grid, duplicates, opinions, samples, runs, photos, compare, export, jobs)
 
 public_routers: tuple[APIRouter, ...] = (accounts.public,)
 routers: tuple[APIRouter, ...] = tuple(area.router for area in _AREAS)
