@@ -11,16 +11,17 @@ from sqlalchemy import update
 
 from app.datasets.models import Sample
 from app.db import Database
+from app.training.photos import record_look
 from app.web.deps import SESSION_COOKIE
 from tests.conftest import PASSWORD
-from tests.factories import Made, make_dataset, make_run
+from tests.factories import Made, make_dataset, make_run, photo
 from tests.servers import Server, start_server
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAGES = (
     "/", "/people", "/jobs", "/account", "/d/faces", "/d/faces/review", "/d/faces/review?order=random", "/d/faces/grid",
     "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/settings", "/d/faces/adjudication", "/d/faces/agreement",
-    "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}",
+    "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}", "/d/faces/runs/{run}/photos",
     "/d/faces/compare", "/d/faces/export", "/d/faces/none",
 )  # fmt: skip
 
@@ -36,7 +37,6 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ma
         make_run(database, made.dataset_id, made.version_id, wrong=8, parent_id=made.run_id)
         with database.write() as session:
             session.execute(update(Sample).where(Sample.id.in_(made.ranked[:12])).values(lookalikes=1))
-        database.close()
         answer = httpx.post(f"{server.url}/login", data={"name": "ada", "password": PASSWORD})
         with httpx.Client(base_url=server.url, cookies=answer.cookies, headers={"sec-fetch-site": "same-origin"}) as client:
             for verdict in ("keep", "relabel:owl", "delete"):
@@ -46,6 +46,11 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ma
             assert client.post("/d/faces/settings", data=policy).status_code == 303
             marks = {"samples": made.ranked[3:6], "answer": "delete", "client_id": "many"}
             assert client.post("/d/faces/grid/verdicts", data=marks).status_code == 303
+            photos = [("files", ("a.png", photo(), "image/png")), ("files", ("b.png", photo((0, 0, 0)), "image/png"))]
+            sent = client.post(f"/api/v1/runs/{made.run_id}/photos", files=photos).json()
+        with database.write() as session:  # the other one waits
+            record_look(session, photo_id=sent["photos"][0], job_id=sent["job"], probabilities=[0.2, 0.7, 0.1])
+        database.close()
         yield server, made, str(answer.cookies[SESSION_COOKIE])
 
 
