@@ -211,7 +211,7 @@ def export(
 
 @cli.command()
 def predict(
-    arguments: Annotated[list[str], typer.Argument(metavar="[RUN] IMAGE…", help="A finished run's number, then image files.")],
+    arguments: Annotated[list[str], typer.Argument(metavar="[RUN] IMAGE", help="A finished run's number, then image files.")],
     *,
     dataset: Annotated[str | None, typer.Option(help="Take this data set's best run; every argument is an image then.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts, not a table.")] = False,

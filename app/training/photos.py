@@ -186,9 +186,10 @@ def see_photo(session: Session, *, photo_id: int) -> Seen:
 
 def remove_photo(session: Session, *, photo_id: int, run_id: int | None = None, folder: Path, cache: Path) -> None:
     """Take a photo and its file away, also from under a job that would look at it. Raises NotFound."""
-    photo = get_photo(session, photo_id=photo_id, run_id=run_id)
-    lock_dataset(session, dataset_id=get_run(session, run_id=photo.run_id).dataset_id)
-    _remove(session, photo, folder=folder, cache=cache)
+    dataset_id = session.scalar(select(Run.dataset_id).join(Photo, Photo.run_id == Run.id).where(Photo.id == photo_id))
+    if dataset_id is not None:
+        lock_dataset(session, dataset_id=dataset_id)  # before the look: the same photo may be removed and sent again meanwhile
+    _remove(session, get_photo(session, photo_id=photo_id, run_id=run_id), folder=folder, cache=cache)
     session.flush()
 
 

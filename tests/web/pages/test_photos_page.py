@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from app.datasets.models import LabelClass
 from app.db import Database
 from app.jobs.requests import beat
 from app.main import create_app
@@ -80,6 +81,18 @@ def test_every_class_has_its_number_the_most_probable_first(
     assert [table.index(word) for word in ("owl", "70.0 %", "cat", "20.0 %", "dog", "10.0 %")] == sorted(
         table.index(word) for word in ("owl", "70.0 %", "cat", "20.0 %", "dog", "10.0 %")
     )
+
+
+def test_of_many_classes_the_less_probable_are_folded_away(
+    browser_of: dict[str, TestClient], database: Database, settings: Settings, made: Made
+) -> None:
+    with database.write() as session:
+        session.add_all([LabelClass(dataset_id=made.dataset_id, position=i, name=f"class-{i}") for i in range(3, 15)])
+    tell(database, show_photo(database, settings, made.run_id, photo()), [i / 105 for i in range(15)])
+    shown, folded = browser_of["ann"].get(HERE).text.split("<details>")
+    assert "5 more classes" in folded
+    assert [name in shown for name in ("class-14", "class-5", "class-4")] == [True, True, False]
+    assert all(f'<th scope="row">{name}</th>' in folded for name in ("class-4", "owl", "dog", "cat"))
 
 
 def test_a_photo_is_removed_by_whoever_is_signed_in(
