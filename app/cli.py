@@ -261,6 +261,28 @@ def export(
 
 
 @cli.command()
+def predict(
+    arguments: Annotated[list[str], typer.Argument(metavar="[RUN] IMAGE", help="A finished run's number, then image files.")],
+    *,
+    dataset: Annotated[str | None, typer.Option(help="Take this data set's best run; every argument is an image then.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts, not a table.")] = False,
+) -> None:
+    """Say how probable each class is for images from outside; exit code 1 when one of them cannot be used."""
+    from app.predicting import as_json, as_table, choose_run, predict_files
+
+    settings = _settings()
+    with _database() as database, database.read() as session:
+        run, files = choose_run(session, arguments, dataset=dataset)
+    said = predict_files(run, files, settings=settings, on_problem=lambda sentence: typer.echo(sentence, err=True))
+    if json:
+        typer.echo(as_json(run, said))
+    elif said:
+        typer.echo(as_table(said))
+    if len(said) < len(files):
+        raise SystemExit(1)
+
+
+@cli.command()
 def demo(
     *,
     images: Annotated[int, typer.Option(min=60, help="How many faces to draw.")] = 1500,

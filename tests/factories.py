@@ -1,8 +1,10 @@
 """Small, real data for tests: image files on disk, an imported data set, a stored ranking."""
 
+import io
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,8 +17,10 @@ from app.ml.recipes import RECIPES
 from app.ranking.models import StagedPrediction
 from app.ranking.rankings import ranking_rows
 from app.review.issues import publish
+from app.settings import Settings
 from app.training.folds import assign_folds
 from app.training.models import Epoch
+from app.training.photos import Kept, Sent, keep_photos, receive
 from app.training.runs import end_run, record_epoch, request_run, start_run
 
 CLASSES = ("cat", "dog", "owl")
@@ -111,3 +115,23 @@ def make_run(
         session.refresh(run)
         run.started_at = run.finished_at - timedelta(seconds=2)  # as long as its epoch took, however busy the machine is
     return run.id
+
+
+def photo(colour: tuple[int, int, int] = (200, 60, 60), *, kind: str = "PNG", size: tuple[int, int] = (24, 16), **options: Any) -> bytes:
+    """An encoded image of one colour, as somebody may send it."""
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, kind, **options)
+    return out.getvalue()
+
+
+def show_photo(
+    database: Database, settings: Settings, run_id: int, content: bytes, *, name: str = "a.png", user_id: int | None = None
+) -> Kept:
+    """Send a photo to a run's network."""
+    with (
+        receive([Sent(name, io.BytesIO(content))], folder=settings.photos_dir, max_pixels=settings.max_image_pixels) as received,
+        database.write() as session,
+    ):
+        return keep_photos(
+            session, run_id=run_id, received=received, folder=settings.photos_dir, cache=settings.pictures_dir, user_id=user_id
+        )

@@ -31,11 +31,13 @@ def get_job(session: Session, *, job_id: str) -> Job:
     return job
 
 
-def list_jobs(session: Session, *, dataset_id: int | None = None, limit: int = 50) -> list[Job]:
+def list_jobs(session: Session, *, dataset_id: int | None = None, task: str | None = None, limit: int = 50) -> list[Job]:
     """The newest jobs first."""
     query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)
     if dataset_id is not None:
         query = query.where(Job.dataset_id == dataset_id)
+    if task is not None:
+        query = query.where(Job.task == task)
     return list(session.scalars(query))
 
 

@@ -160,6 +160,15 @@ def get_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> 
     return run
 
 
+def finished_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> Run:
+    """The run whose network has learnt all it will. Raises NotFound, Conflict for one that has not finished."""
+    run = get_run(session, run_id=run_id, dataset_id=dataset_id)
+    if run.state != "finished":
+        wait = "wait until it has finished" if run.state in jobs.OPEN_STATES else "take a run that has finished"
+        raise Conflict(f"Run {run.id} is {run.state}, so it has no network to ask; {wait}.")
+    return run
+
+
 def list_runs(session: Session, *, dataset_id: int) -> list[Run]:
     """The newest first."""
     return list(session.scalars(select(Run).where(Run.dataset_id == dataset_id).order_by(Run.id.desc())))

@@ -13,9 +13,10 @@ from app.datasets.gold import gold_ids
 from app.datasets.models import Sample
 from app.db import Database
 from app.review.gold import draw_gold
+from app.training.photos import record_look
 from app.web.deps import SESSION_COOKIE
 from tests.conftest import PASSWORD
-from tests.factories import Made, make_dataset, make_run
+from tests.factories import Made, make_dataset, make_run, photo
 from tests.servers import Server, start_server
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -23,7 +24,7 @@ PAGES = (
     "/", "/people", "/jobs", "/account", "/d/faces", "/d/faces/review", "/d/faces/review?order=random", "/d/faces/grid",
     "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/settings", "/d/faces/adjudication", "/d/faces/agreement",
     "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}", "/d/faces/runs/{run}?matrix=columns",
-    "/d/faces/runs/{run}/images", "/d/faces/runs/{child}",
+    "/d/faces/runs/{run}/images", "/d/faces/runs/{child}", "/d/faces/runs/{run}/photos",
     "/d/faces/runs/new?epochs=40", "/d/faces/retrain", "/d/faces/retrain?recipe=paper&start=none&lr=7",
     "/d/faces/compare", "/d/faces/compare/images?old=1&new=2", "/d/faces/stop", "/d/faces/rounds",
     "/d/faces/export", "/d/faces/none",
@@ -47,7 +48,6 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ma
         with database.write() as session:
             draw_gold(session, dataset_id=gilded.dataset_id, size=20, looks=1)
             gold = gold_ids(session, dataset_id=gilded.dataset_id).tolist()
-        database.close()
         answer = httpx.post(f"{server.url}/login", data={"name": "ada", "password": PASSWORD})
         with httpx.Client(base_url=server.url, cookies=answer.cookies, headers={"sec-fetch-site": "same-origin"}) as client:
             for verdict in ("keep", "relabel:owl", "delete"):
@@ -61,6 +61,11 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ma
             assert client.post("/d/faces/stop", data={"kind": "keeps", "amount": "9"}).status_code == 303
             form = {"sample": gold[0], "answer": "delete", "client_id": "gold", "alone": "true"}
             assert client.post("/d/gilded/review/decisions", data=form).status_code == 303
+            photos = [("files", ("a.png", photo(), "image/png")), ("files", ("b.png", photo((0, 0, 0)), "image/png"))]
+            sent = client.post(f"/api/v1/runs/{made.run_id}/photos", files=photos).json()
+        with database.write() as session:  # the other one waits
+            record_look(session, photo_id=sent["photos"][0], job_id=sent["job"], probabilities=[0.2, 0.7, 0.1])
+        database.close()
         yield server, made, str(answer.cookies[SESSION_COOKIE]), gold[-1]
 
 

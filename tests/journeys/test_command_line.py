@@ -37,6 +37,13 @@ def test_import_train_export_without_any_server(shell: Server, tmp_path: Path) -
     assert "its ranking is stored" in done.stdout
     assert rows(shell, "select count(*), min(rank), max(rank) from prediction") == [(30, 1, 30)]
     assert rows(shell, "select count(*) from prediction where label_quality between 0 and 1 and fold = -1") == [(30,)]
+    image = str(folder / "valid" / "owl" / "000.png")
+    table = shell.command("predict", "1", image).stdout.splitlines()
+    assert table[0].split() == ["image", "predicted", "cat", "dog", "owl"]
+    assert len(table) == 2
+    told = shell.command("predict", "--dataset", "pets", "--json", image, str(tmp_path / "none.png"), check=False)
+    assert (told.returncode, "There is no file" in told.stderr) == (1, True)
+    assert sum(json.loads(told.stdout)["images"][0]["probabilities"].values()) == pytest.approx(1, abs=1e-4)
     for name in ("one.csv", "two.csv"):
         shell.command("export", "pets", "--format", "csv", "-o", str(tmp_path / name))
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
@@ -119,7 +126,8 @@ def test_training_that_fails_says_why_and_exits_with_1(shell: Server, tmp_path: 
     ("arguments", "words"),
     [
         (("import", "/nowhere", "--name", "x"), "no folder or zip"), (("train", "nothing"), "no data set named nothing"),
-        (("export", "nothing", "-o", "-"), "no data set named nothing"), (("token", "create", "--user", "nobody"), "no user named nobody"),
+        (("export", "nothing", "-o", "-"), "no data set named nothing"), (("predict", "7", "a.png"), "There is no run 7"),
+        (("token", "create", "--user", "nobody"), "no user named nobody"),
     ],
 )  # fmt: skip
 def test_a_wrong_command_is_one_clear_sentence_and_exit_code_1(shell: Server, arguments: tuple[str, ...], words: str) -> None:

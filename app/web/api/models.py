@@ -175,6 +175,32 @@ class RunAccepted(Answer):
     nothing_changed: bool = False
 
 
+class PhotosAccepted(Answer):
+    """Photos were kept, in the order they were sent; the job looks at those that are new, and is null when none is."""
+
+    photos: list[int]
+    job: str | None
+
+
+class PhotoOut(Answer):
+    """A photo from outside and what the run's network says of it, the most probable class first."""
+
+    id: int
+    run: int
+    name: str
+    state: str  # queued, running, finished, failed, cancelled
+    problem: str  # why it was not looked at
+    predicted_label: str | None
+    probabilities: dict[str, float]
+    sent_by: str | None
+    sent_at: datetime
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    image_url: str
+
+
 class CardOut(Answer):
     """A sample in the worklist or the ranking, with all that the model says of it; of a second look only the image."""
 

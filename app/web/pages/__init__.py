@@ -14,6 +14,7 @@ from app.web.pages import (
     jobs,
     opinions,
     people,
+    photos,
     retrain,
     review,
     rounds,
@@ -24,7 +25,7 @@ from app.web.pages import (
 )
 
 _AREAS = (
-    accounts, people, datasets, imports, review, grid, duplicates, opinions, gold, samples, retrain, runs, run, compare, rounds, stop,
+    accounts, people, datasets, imports, review, grid, duplicates, opinions, gold, samples, retrain, runs, run, photos, compare, rounds, stop,
     export, jobs,
 )  # fmt: skip
 

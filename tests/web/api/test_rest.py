@@ -276,7 +276,7 @@ def test_openapi_describes_every_route_that_the_product_promises(api: Scripts) -
         "/runs/{run_id}/cancel": {"post"}, "/datasets/{name}/worklist/claims": {"post"}, "/datasets/{name}/decisions": {"post"},
         "/decisions/{decision_id}": {"delete"}, "/datasets/{name}/versions": {"get", "post"}, "/datasets/{name}/export": {"get"},
         "/datasets/{name}/bulk-decisions": {"post"}, "/bulk-decisions/{action_id}": {"delete"}, "/jobs/{job_id}": {"get"},
-        "/samples/{sample_id}/image": {"get"},
+        "/samples/{sample_id}/image": {"get"}, "/runs/{run_id}/photos": {"get", "post"}, "/photos/{photo_id}": {"get", "delete"},
     }  # fmt: skip
     for path, methods in promised.items():
         assert methods <= paths[API + path].keys(), path
