@@ -46,16 +46,19 @@ def try_photos(page: Page, photos: list[Path]) -> None:
     expect(tables).to_have_count(1)
 
 
-def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, tmp_path: Path) -> None:
-    truth = write_demo_folder(tmp_path / "faces", images=72, size=32, seed=1)
-    archive = shutil.make_archive(str(tmp_path / "faces"), "zip", tmp_path / "faces" / "images")
-
+def sign_in(page: Page) -> None:
     page.goto("/")
     page.get_by_label("Name").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_text("ada")).to_be_visible()
 
+
+def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, tmp_path: Path) -> None:
+    truth = write_demo_folder(tmp_path / "faces", images=72, size=32, seed=1)
+    archive = shutil.make_archive(str(tmp_path / "faces"), "zip", tmp_path / "faces" / "images")
+
+    sign_in(page)
     page.goto("/datasets/new")
     page.get_by_label("Name").fill("faces")
     page.locator("input[type=file]").set_input_files(archive)

@@ -25,8 +25,8 @@ from app.web.pages import (
 )
 
 _AREAS = (
-    accounts, people, datasets, imports, review, grid, duplicates, opinions, gold, samples, retrain, runs, run, photos, compare, rounds, stop,
-    export, jobs,
+    accounts, people, datasets, imports, review, grid, duplicates, opinions, gold, samples, retrain, runs, run, photos, compare,
+    rounds, stop, export, jobs,
 )  # fmt: skip
 
 public_routers: tuple[APIRouter, ...] = (accounts.public,)
