@@ -1,6 +1,7 @@
 """How much is left, without JavaScript: the audit, the stopping rule, the rounds."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,7 +15,7 @@ from app.review.remaining import Projection
 from app.review.stopping import Reached, Rule
 from app.schema import now
 from app.web.pages.stop import ahead_in_words, rule_in_words
-from tests.factories import Made, make_run
+from tests.factories import Made, make_dataset, make_run
 
 STOP = "/d/faces/stop"
 Browsers = dict[str, TestClient]
@@ -57,9 +58,10 @@ def test_an_audit_is_begun_gone_on_with_and_says_how_much_is_left(browser_of: Br
     assert '<td class="num">20</td> <td class="num">2</td>' in page
 
 
-def test_cards_of_the_gold_part_say_nothing_of_the_worklist(browser_of: Browsers, made: Made, database: Database) -> None:
+def test_cards_of_the_gold_part_say_nothing_of_the_worklist(browser_of: Browsers, database: Database, tmp_path: Path) -> None:
+    made = make_dataset(database, tmp_path / "images", per_class=30)
     with database.write() as session:
-        draw_gold(session, dataset_id=made.dataset_id, size=6, looks=1)
+        draw_gold(session, dataset_id=made.dataset_id, size=20, looks=1)
         gold = gold_ids(session, dataset_id=made.dataset_id).tolist()
     answer(browser_of["ann"], gold[0], "relabel:owl", queue="order=gold")
     with database.read() as session:
