@@ -66,6 +66,11 @@ class Changes:
         """Samples that make a difference."""
         return sum(move.count for move in self.moves) + self.added
 
+    @property
+    def to_learn(self) -> int:
+        """Samples of the training part that make a difference: no network learns the others."""
+        return sum(split.changed + split.added for split in self.splits if split.split == "train")
+
 
 def count_changes(rows: Iterable[tuple[str, bool, int, int, int]]) -> Changes:
     """From counts of (split, whether imported since, label in the version, label now). Pure."""

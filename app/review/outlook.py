@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.datasets.catalog import count_samples
+from app.datasets.gold import is_gold
 from app.datasets.models import Dataset, Sample
 from app.ranking.models import Prediction
 from app.ranking.scoring import class_noise
@@ -130,14 +131,19 @@ def _judged(session: Session, chosen: StoppingRule | None, looks: list[Look], le
 
 
 def _looks(session: Session, dataset_id: int, *, after: int = 0) -> list[Look]:
-    """The cards that were looked at alone, in the order of the decisions that count."""
+    """The cards that were looked at alone, in the order of the decisions that count; those of the gold part came by chance too."""
     rows = session.connection().execute(
-        select(SampleReview.decision_id, SampleReview.verdict, Decision.milliseconds, Decision.origin)
+        select(
+            SampleReview.decision_id,
+            SampleReview.verdict,
+            Decision.milliseconds,
+            (Decision.origin == "audit") | is_gold(SampleReview.sample_id),
+        )
         .join(Decision, Decision.id == SampleReview.decision_id)
         .where(SampleReview.dataset_id == dataset_id, ~SampleReview.in_bulk, SampleReview.decision_id > after)
         .order_by(SampleReview.decision_id)
     )
-    return [Look(decision, verdict in CHANGES, milliseconds, origin == "audit") for decision, verdict, milliseconds, origin in rows]
+    return [Look(decision, verdict in CHANGES, milliseconds, bool(by_chance)) for decision, verdict, milliseconds, by_chance in rows]
 
 
 def _cross_check(session: Session, dataset_id: int, run_id: int) -> CrossCheck | None:

@@ -52,7 +52,7 @@ class Look:
     decision: int
     wrong: bool
     milliseconds: int | None
-    by_chance: bool  # drawn for an audit, not offered by the ranking
+    by_chance: bool  # drawn for an audit or for the gold part, not offered by the ranking
 
 
 @dataclass(frozen=True)

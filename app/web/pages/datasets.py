@@ -8,7 +8,10 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import DatasetSummary, count_rejected, get_dataset, list_datasets, rejected_files, summarise
 from app.datasets.models import Dataset, RejectedFile
+from app.review.audits import audit_states
 from app.review.best import BestRun, choose_best
+from app.review.changes import changes_since
+from app.review.gold import gold_standing
 from app.review.movement import Movement, movement_of
 from app.review.outlook import chosen_rule
 from app.review.summary import PendingChanges, ReviewProgress, label_table, pending_changes, review_progress
@@ -90,6 +93,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
     pending = pending_changes(session, dataset_id=dataset.id)
     splits, classes = _class_views(session, dataset.id)
     rule = chosen_rule(session, dataset_id=dataset.id)
+    gold, audits = gold_standing(session, dataset_id=dataset.id, user_id=user_id), audit_states(session, dataset_id=dataset.id)
     page = page_context(request, dataset.name)
     standing = Standing(
         dataset=dataset.name,
@@ -102,6 +106,9 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         progress=progress,
         pending=pending,
         is_admin=page["viewer"].is_admin,
+        to_learn=changes_since(session, dataset_id=dataset.id, version_id=ranked.version_id).to_learn if ranked else 0,
+        audit_left=audits[-1].size - audits[-1].decided if audits else 0,
+        gold_for_me=gold.for_me if gold else 0,
         rule_reached=rule_in_words(rule) if rule and rule.reached.is_reached else "",
     )
     return OverviewPage(

@@ -51,7 +51,8 @@ def test_the_page_shows_what_moved_as_a_picture_and_as_numbers(browser_of: dict[
     assert '<td>deleted</td><td class="num">1</td>' in page
     assert "1 sample waits for a second opinion and keeps its given label" in page
     assert f"Goes on from run {made.run_id}" in page
-    assert "It is the only finished run" in page
+    assert "Best by the hold-out: " in page  # the same words as on the overview and the runs
+    assert "(111 ms an image and epoch)" in page
     assert "About 4 s on this machine" in page  # two epochs, two seconds each as the run before
 
 

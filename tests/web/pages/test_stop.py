@@ -1,18 +1,21 @@
 """How much is left, without JavaScript: the audit, the stopping rule, the rounds."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.datasets.gold import gold_ids
 from app.db import Database
+from app.review.gold import draw_gold
 from app.review.models import Decision
-from app.review.outlook import ChosenRule
+from app.review.outlook import ChosenRule, outlook
 from app.review.remaining import Projection
 from app.review.stopping import Reached, Rule
 from app.schema import now
 from app.web.pages.stop import ahead_in_words, rule_in_words
-from tests.factories import Made, make_run
+from tests.factories import Made, make_dataset, make_run
 
 STOP = "/d/faces/stop"
 Browsers = dict[str, TestClient]
@@ -53,6 +56,17 @@ def test_an_audit_is_begun_gone_on_with_and_says_how_much_is_left(browser_of: Br
     assert "errors that nobody has found are left, with 95 % confidence: at most" in page
     assert "Start an audit" in page
     assert '<td class="num">20</td> <td class="num">2</td>' in page
+
+
+def test_cards_of_the_gold_part_say_nothing_of_the_worklist(browser_of: Browsers, database: Database, tmp_path: Path) -> None:
+    made = make_dataset(database, tmp_path / "images", per_class=30)
+    with database.write() as session:
+        draw_gold(session, dataset_id=made.dataset_id, size=20, looks=1)
+        gold = gold_ids(session, dataset_id=made.dataset_id).tolist()
+    answer(browser_of["ann"], gold[0], "relabel:owl", queue="order=gold")
+    with database.read() as session:
+        found = outlook(session, dataset_id=made.dataset_id)
+    assert (found.looked_at, found.hit_rates[0][1]) == (1, None)
 
 
 def test_the_size_of_an_audit_is_refused_in_words(browser_of: Browsers, made: Made) -> None:
