@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_WAIT_POLICY ?= PASSIVE
+WORK ?= data/paper
+EPOCHS ?= 18
 
 .DEFAULT_GOAL := help
 
@@ -42,7 +44,12 @@ format: setup ## Let ruff format and mend
 lock: setup ## Resolve the newest versions again
 	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-header --no-annotate --group dev -c constraints.txt pyproject.toml -o requirements.lock
 
-.PHONY: help setup demo test check lint format lock
+paper: setup ## The paper's tables and figures: make paper IMAGES=fer2013 [VOTES=votes.csv] [WORK=data/paper] [EPOCHS=18]
+	@test -n "$(IMAGES)" || { echo "Say where FER2013 is, a folder or zip of train/ and valid/ class folders: make paper IMAGES=path"; exit 2; }
+	$(BIN)/python benchmarks/cleaning_fer2013.py --only table --images "$(IMAGES)" $(if $(VOTES),--votes "$(VOTES)") --work "$(WORK)" --epochs $(EPOCHS)
+	$(BIN)/python benchmarks/paper.py --work "$(WORK)" $(if $(VOTES),--votes "$(VOTES)") --output "$(WORK)/paper.md"
+
+.PHONY: help setup demo test check lint format lock paper
 
 migration: setup ## Write a migration from the models: make migration m="add a column"
 	@$(BIN)/python -m app.migrating "$(m)"

@@ -26,6 +26,12 @@ cli.add_typer(tokens, name="token")
 
 POLL_SECONDS = 0.5
 DatasetName = Annotated[str, typer.Argument(metavar="N", help="The data set's name.")]
+Recipe = Annotated[str | None, typer.Option(help="quick, default or paper; a retrain goes on with its parent's.")]
+Epochs = Annotated[int | None, typer.Option(min=1, max=1000, help="Short for --set epochs=…")]
+Changes = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a number of the recipe; `toploss recipes` lists them.")
+]
+Start = Annotated[str | None, typer.Option(help="Where the network starts: parent (a retrain), none, imagenet or file.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Same seed, data, machine and one training thread: same result.")]
 
 
@@ -107,8 +113,10 @@ def import_(
 def train(
     name: DatasetName,
     *,
-    recipe: Annotated[str, typer.Option(help="quick, default or paper.")] = "default",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the recipe's last phase, instead of the recipe's own.")] = None,
+    recipe: Recipe = "default",
+    epochs: Epochs = None,
+    change: Changes = None,
+    start: Start = None,
     seed: Seed = 0,
     wait: Annotated[bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")] = False,
 ) -> None:
@@ -116,26 +124,25 @@ def train(
     from app.datasets.catalog import ready_dataset
     from app.datasets.versions import latest_version
     from app.jobs.requests import live_workers
-    from app.training.recipes import choose_recipe
-    from app.training.runs import request_run
+    from app.training.runs import train_anew
 
     settings = _settings()
     with _database() as database:
         with database.write() as session:
             dataset = ready_dataset(session, name=name)
             version = latest_version(session, dataset_id=dataset.id)
-            run = request_run(
+            run = train_anew(
                 session,
                 dataset_id=dataset.id,
                 version_id=version.id,
-                recipe=choose_recipe(recipe, epochs=epochs),
                 weights=settings.weights,
-                parent_id=None,
+                recipe=recipe or "default",
+                changes=_changes(change, epochs),
+                start=start,
                 seed=seed,
-                user_id=None,
             )
             alive = bool(live_workers(session))
-        typer.echo(f"Run {run.id} of {name}, version {version.number}, recipe {recipe}, weights {settings.weights}: queued.")
+        typer.echo(f"Run {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights {run.weights}: queued.")
         if wait:
             _wait_for(database, settings, run.id)
         elif not alive:
@@ -146,8 +153,10 @@ def train(
 def retrain(
     name: DatasetName,
     *,
-    recipe: Annotated[str | None, typer.Option(help="Instead of the best run's recipe.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of the recipe's last phase, instead of the recipe's own.")] = None,
+    recipe: Recipe = None,
+    epochs: Epochs = None,
+    change: Changes = None,
+    start: Start = None,
     seed: Seed = 0,
     wait: Annotated[bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")] = False,
 ) -> None:
@@ -159,12 +168,54 @@ def retrain(
     with _database() as database:
         with database.write() as session:
             dataset = ready_dataset(session, name=name)
-            answer = ask(session, dataset_id=dataset.id, user_id=None, weights=settings.weights, recipe=recipe, epochs=epochs, seed=seed)
+            answer = ask(
+                session,
+                dataset_id=dataset.id,
+                user_id=None,
+                weights=settings.weights,
+                recipe=recipe,
+                changes=_changes(change, epochs),
+                start=start,
+                seed=seed,
+            )
         if answer.nothing_changed:
-            typer.echo(f"No label has changed since run {answer.parent_id}; it is trained further on the same version.")
-        typer.echo(f"Run {answer.run.id} of {name}, version {answer.version.number}: queued.")
+            typer.echo(f"No label has changed since run {answer.parent_id}; the same version is trained on again.")
+        typer.echo(f"Run {answer.run.id} of {name}, version {answer.version.number}, recipe {answer.run.recipe['name']}: queued.")
         if wait:
             _wait_for(database, settings, answer.run.id)
+
+
+@cli.command()
+def resume(
+    number: Annotated[int, typer.Argument(metavar="RUN", min=1, help="The run's number.")],
+    *,
+    wait: Annotated[bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")] = False,
+) -> None:
+    """Go on with a cancelled or failed run after its last finished epoch."""
+    from app.training.runs import resume_run
+
+    settings = _settings()
+    with _database() as database:
+        with database.write() as session:
+            resume_run(session, run_id=number, user_id=None)
+        typer.echo(f"Run {number}: queued again.")
+        if wait:
+            _wait_for(database, settings, number)
+
+
+@cli.command()
+def recipes() -> None:
+    """Show the recipes, and what can be changed with --set."""
+    from app.ml.recipes import RECIPES
+    from app.training.fields import FIELDS, as_text, values_of
+
+    columns = [values_of(recipe, tunes=False) for recipe in RECIPES.values()]
+    typer.echo(f"{'field':<17}{''.join(f'{name:<12}' for name in RECIPES)}allowed")
+    for field in FIELDS:
+        values = ["by hand" if isinstance(column[field.name], dict) else as_text(column[field.name]) for column in columns]
+        typer.echo(f"{field.name:<17}{''.join(f'{value:<12}' for value in values)}{field.range}")
+        typer.echo(f"{'':<17}{field.help}")
+    typer.echo('Class weights by hand are JSON: --set \'class_weights={"cat": 10, "dog": 1}\'. A retrain has a schedule of its own.')
 
 
 @cli.command()
@@ -207,6 +258,28 @@ def export(
     if made.run_id is None:
         typer.echo("No run had finished when this version was frozen, so it carries no scores; add those of run N with --run N.", err=True)
     typer.echo(f"Version {chosen.number} of {name} ({chosen.samples:,} samples, digest {chosen.digest[:12]}) → {output}", err=True)
+
+
+@cli.command()
+def predict(
+    arguments: Annotated[list[str], typer.Argument(metavar="[RUN] IMAGE", help="A finished run's number, then image files.")],
+    *,
+    dataset: Annotated[str | None, typer.Option(help="Take this data set's best run; every argument is an image then.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts, not a table.")] = False,
+) -> None:
+    """Say how probable each class is for images from outside; exit code 1 when one of them cannot be used."""
+    from app.predicting import as_json, as_table, choose_run, predict_files
+
+    settings = _settings()
+    with _database() as database, database.read() as session:
+        run, files = choose_run(session, arguments, dataset=dataset)
+    said = predict_files(run, files, settings=settings, on_problem=lambda sentence: typer.echo(sentence, err=True))
+    if json:
+        typer.echo(as_json(run, said))
+    elif said:
+        typer.echo(as_table(said))
+    if len(said) < len(files):
+        raise SystemExit(1)
 
 
 @cli.command()
@@ -283,6 +356,19 @@ def token_create(
     with _database() as database, database.write() as session:
         token = create_token(session, user=get_user(session, name=user), name=name, key=_settings().secret())
     typer.echo(token)
+
+
+def _changes(given: list[str] | None, epochs: int | None) -> dict[str, object]:
+    """The fields of `--set field=value`. Raises Invalid."""
+    from app.errors import Invalid
+
+    changes: dict[str, object] = {} if epochs is None else {"epochs": epochs}
+    for one in given or ():
+        name, found, value = one.partition("=")
+        if not found:
+            raise Invalid(f"--set takes field=value, not “{one}”; `toploss recipes` lists the fields.")
+        changes[name.strip()] = value.strip()
+    return changes
 
 
 def _known_problem(error: Exception) -> str | None:

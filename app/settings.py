@@ -91,6 +91,11 @@ class Settings(BaseSettings):
         return self.data_dir / "runs"
 
     @property
+    def photos_dir(self) -> Path:
+        """Photos from outside that people showed to a network: a folder a run, files named by content."""
+        return self.data_dir / "photos"
+
+    @property
     def cache_dir(self) -> Path:
         """What can be made again: decoded images, pictures."""
         return self.data_dir / "cache"

@@ -19,7 +19,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import numpy as np
@@ -41,6 +43,7 @@ from tests.servers import start_server
 
 WARM_UP = 2.0  # seconds that are not counted
 CLASSES = ("angry", "fear", "happy", "neutral", "sad", "surprise")
+Client = Callable[[str, str, float, list[tuple[float, float]]], None]  # address, cookie, until when, what it adds its times to
 BARE = """
 import sqlite3, sys, threading
 from fastapi import FastAPI, Form
@@ -103,7 +106,7 @@ def make_review(data_dir: Path, samples: int, people: int) -> list[str]:
     return cookies
 
 
-def annotate(address: str, cookie: str, until: float, times: list[float]) -> None:
+def annotate(address: str, cookie: str, until: float, times: list[tuple[float, float]]) -> None:
     """Answer cards until the time is over; an answer that is not 200 ends it with an error."""
     connection = http.client.HTTPConnection(address, timeout=60)
     headers = {
@@ -137,19 +140,33 @@ def annotate(address: str, cookie: str, until: float, times: list[float]) -> Non
         else:
             cards = re.findall(r'data-sample="(\d+)"', post("/d/faces/review/claims", hold=6))
             continue
-        times.append(time.perf_counter() - started)
+        times.append((started, time.perf_counter()))
 
 
-def load(address: str, cookies: list[str], seconds: float, out: "multiprocessing.Queue[list[float]]") -> None:
-    """All clients at once; their times in seconds."""
-    times: list[float] = []
-    until = time.perf_counter() + seconds
-    threads = [threading.Thread(target=annotate, args=(address, cookie, until, times)) for cookie in cookies]
+def load(address: str, cookies: list[str], seconds: float, client: Client, out: "multiprocessing.Queue[list[tuple[float, float]]]") -> None:
+    """All clients at once; when each request started and ended, in seconds from the start of all."""
+    times: list[tuple[float, float]] = []
+    begun = time.perf_counter()
+    threads = [threading.Thread(target=client, args=(address, cookie, begun + seconds, times)) for cookie in cookies]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    out.put(times)
+    out.put([(started - begun, ended - begun) for started, ended in times])
+
+
+class Measured(NamedTuple):
+    """What clients got of a server."""
+
+    rate: float  # requests that ended in a second
+    median: float  # milliseconds a request
+    p95: float  # milliseconds
+    cpu: float | None  # the server's milliseconds of processor a request, where its process is known
+
+    def __str__(self) -> str:
+        """In words."""
+        said = f"{self.rate:6.1f} a second, median {self.median:6.1f} ms, p95 {self.p95:6.1f} ms"
+        return said if self.cpu is None else f"{said}, processor {self.cpu:.2f} ms each"
 
 
 def cpu_seconds(pid: int) -> float:
@@ -158,24 +175,25 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(address: str, pid: int, cookies: list[str], seconds: float) -> tuple[float, float, float, float]:
-    """Requests a second, median and 95th percentile in milliseconds, and the server's milliseconds of processor a request.
+def measure(
+    address: str, cookies: list[str], seconds: float, *, warm: float = 0.0, client: Client = annotate, pid: int | None = None
+) -> Measured:
+    """Let clients work; the first `warm` seconds do not count. With the server's `pid` it tells what that has used of the processors.
 
-    The last one says the same on a busy machine, where whoever works more has to wait longer for a processor.
+    That says the same on a busy machine, where whoever works more has to wait longer for a processor.
     """
-    before = cpu_seconds(pid)
-    out: multiprocessing.Queue[list[float]] = multiprocessing.get_context("spawn").Queue()
-    process = multiprocessing.get_context("spawn").Process(target=load, args=(address, cookies, seconds, out))
+    before = cpu_seconds(pid) if pid else 0.0
+    out: multiprocessing.Queue[list[tuple[float, float]]] = multiprocessing.get_context("spawn").Queue()
+    process = multiprocessing.get_context("spawn").Process(target=load, args=(address, cookies, warm + seconds, client, out))
     process.start()
-    times = sorted(out.get())
+    times = out.get()
     process.join()
-    cpu = 1000 * (cpu_seconds(pid) - before) / len(times)
-    return len(times) / seconds, 1000 * statistics.median(times), 1000 * times[int(0.95 * len(times))], cpu
-
-
-def said(rate: float, median: float, p95: float, cpu: float) -> str:
-    """A measurement in words."""
-    return f"{rate:6.1f} a second, median {median:6.1f} ms, p95 {p95:6.1f} ms, processor {cpu:.2f} ms each"
+    ended = sum(warm <= end < warm + seconds for _, end in times)
+    took = sorted(end - start for start, end in times if start >= warm)  # those under way at the end too: they are the slow ones
+    if not took:
+        raise SystemExit("No request began within the seconds that count: give it more of them.")
+    cpu = 1000 * (cpu_seconds(pid) - before) / len(times) if pid else None
+    return Measured(ended / seconds, 1000 * statistics.median(took), 1000 * took[int(0.95 * len(took))], cpu)
 
 
 def main() -> None:
@@ -193,15 +211,12 @@ def main() -> None:
         try:
             with start_server(folder / "data") as server:
                 address = urlsplit(server.url).netloc
-                for warmed, pid, cookie in ((address, server.process.pid, cookies[0]), (f"127.0.0.1:{port}", bare.pid, "")):
-                    measure(warmed, pid, [cookie], WARM_UP)
+                for warmed, cookie in ((address, cookies[0]), (f"127.0.0.1:{port}", "")):
+                    measure(warmed, [cookie], WARM_UP)
                 for clients in options.clients:
-                    ours = measure(address, server.process.pid, cookies[:clients], options.seconds)
-                    theirs = measure(f"127.0.0.1:{port}", bare.pid, [""] * clients, options.seconds)
-                    print(
-                        f"{clients:3d} clients: {said(*ours)}; bare {said(*theirs)}; share {ours[0] / theirs[0]:.0%}",
-                        flush=True,
-                    )
+                    ours = measure(address, cookies[:clients], options.seconds, pid=server.process.pid)
+                    theirs = measure(f"127.0.0.1:{port}", [""] * clients, options.seconds, pid=bare.pid)
+                    print(f"{clients:3d} clients: {ours}; bare {theirs}; share {ours.rate / theirs.rate:.0%}", flush=True)
         finally:
             bare.terminate()
             bare.wait()

@@ -463,6 +463,6 @@ if (keysOn) {
 }
 
 document.documentElement.classList.add("scripting");
-document.addEventListener("htmx:afterSwap", () => { if (review() && current()) show(current()); });
+document.addEventListener("htmx:afterSwap", (event) => { if (event.target.id !== "notice" && review() && current()) show(current()); });  // a notice begins no new look
 if (review() && current()) show(current());
 count();

@@ -1,4 +1,4 @@
-// Draws the line charts of a run's page with uPlot. The numbers stand in a table below each chart.
+// Draws line charts with uPlot, and saves them. The numbers stand in a table below each chart.
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -13,7 +13,7 @@ function draw(place) {
   const series = names.map((label, i) => {
     const stroke = names.length === 1 ? strokes[1] : strokes[i % 2];
     return { label, stroke, width: 2, dash: names.length > 1 && i === 0 ? [6, 4] : undefined, points: { show: x.length < 30, size: 6, fill: stroke },
-      value: (_, y) => (y == null ? "–" : y.toPrecision(4)) };
+      value: (_, y) => (y == null ? "–" : Number.isInteger(y) ? y.toLocaleString("en") : y.toPrecision(4)) };
   });
   const values = names.flatMap((name) => lines[name]).filter((y) => y != null);
   const top = log ? Math.min(Math.max(...values), 2 * values[0]) : Math.max(...values);  // a finder ends where the loss explodes
@@ -26,7 +26,7 @@ function draw(place) {
       y: { range: [low ?? Math.min(...values) - 0.08 * span, top + 0.08 * span] },
     },
     axes: [
-      { ...axis, grid: lineX, ticks: lineX, label: across, labelSize: 20, labelFont: axis.font, filter: log ? decades : undefined, incrs: log ? undefined : [1, 2, 5, 10, 20, 50, 100], values: log ? (_, ticks) => ticks.map((t) => (t == null ? "" : t.toExponential(0))) : undefined },
+      { ...axis, grid: lineX, ticks: lineX, label: across, labelSize: 20, labelFont: axis.font, filter: log ? decades : undefined, incrs: log ? undefined : [1, 2, 5].flatMap((n) => [n, 10 * n, 100 * n, 1e3 * n, 1e4 * n, 1e5 * n]).sort((a, b) => a - b), values: log ? (_, ticks) => ticks.map((t) => (t == null ? "" : t.toExponential(0))) : undefined },
       { ...axis, size: 52 },
     ],
     series: [{ label: across, value: (_, at) => (at == null ? "–" : log ? at.toExponential(2) : String(at)) }, ...series],
@@ -44,7 +44,40 @@ function draw(place) {
   }, [x, ...names.map((name) => lines[name])], place);
 }
 
-const drawAll = () => document.querySelectorAll("[data-chart]").forEach(draw);
+// The chart as a picture: uPlot's canvas on the page's ground, with its title and what the lines are.
+function save(place) {
+  const { title, lines } = JSON.parse(place.dataset.chart);
+  const chart = place.querySelector("canvas");
+  const dots = devicePixelRatio, head = 56 * dots;
+  const picture = Object.assign(document.createElement("canvas"), { width: chart.width, height: chart.height + head });
+  const pen = picture.getContext("2d");
+  pen.fillStyle = colour("--surface");
+  pen.fillRect(0, 0, picture.width, picture.height);
+  pen.fillStyle = colour("--ink");
+  pen.font = `600 ${15 * dots}px system-ui, sans-serif`;
+  pen.fillText(title, 12 * dots, 22 * dots);
+  pen.font = `${12 * dots}px system-ui, sans-serif`;
+  pen.fillStyle = colour("--muted");
+  const names = Object.keys(lines);
+  pen.fillText(names.length > 1 ? `${names[0]} dashed, ${names[1]} solid` : names[0], 12 * dots, 44 * dots);
+  pen.drawImage(chart, 0, head);
+  picture.toBlob((blob) => {
+    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: `${title}.png` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
+}
+
+function offerToSave(place) {
+  const actions = place.parentElement.querySelector("[data-save]");
+  if (!actions || actions.querySelector("button")) return;
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "plain", textContent: "PNG" });
+  button.addEventListener("click", () => save(place));
+  actions.append(button);
+}
+
+const drawAll = () => document.querySelectorAll("[data-chart]").forEach((place) => { draw(place); offerToSave(place); });
+document.addEventListener("htmx:afterSwap", drawAll);  // the curves of a run that learns
 let waiting;
 drawAll();
 addEventListener("resize", () => { clearTimeout(waiting); waiting = setTimeout(drawAll, 100); });

@@ -1,7 +1,10 @@
 """Small, real data for tests: image files on disk, an imported data set, a stored ranking."""
 
+import io
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,8 +17,10 @@ from app.ml.recipes import RECIPES
 from app.ranking.models import StagedPrediction
 from app.ranking.rankings import ranking_rows
 from app.review.issues import publish
+from app.settings import Settings
 from app.training.folds import assign_folds
 from app.training.models import Epoch
+from app.training.photos import Kept, Sent, keep_photos, receive
 from app.training.runs import end_run, record_epoch, request_run, start_run
 
 CLASSES = ("cat", "dog", "owl")
@@ -69,8 +74,11 @@ def make_dataset(database: Database, folder: Path, *, name: str = "faces", per_c
     return Made(name, dataset_id, version.id, run_id, tuple(int(i) for i in samples.sample_ids), tuple(samples.paths), ranked)
 
 
-def make_run(database: Database, dataset_id: int, version_id: int, *, wrong: int, parent_id: int | None = None, seed: int = 0) -> int:
-    """A finished run with a ranking made by hand."""
+def make_run(
+    database: Database, dataset_id: int, version_id: int, *, wrong: int = 0, parent_id: int | None = None, seed: int = 0,
+    says: dict[int, int] | None = None,
+) -> int:  # fmt: skip
+    """A finished run with a ranking made by hand; `says` is what it predicts for samples by id, otherwise than by `wrong`."""
     with database.write() as session:
         run = request_run(
             session,
@@ -86,6 +94,7 @@ def make_run(database: Database, dataset_id: int, version_id: int, *, wrong: int
         samples = labels_of(session, version_id=version_id)
         n = len(samples.sample_ids)
         favourite = np.where(np.arange(n) < wrong, (samples.labels + 1) % len(CLASSES), samples.labels)
+        favourite = np.array([(says or {}).get(int(i), k) for i, k in zip(samples.sample_ids, favourite, strict=True)])
         logits = np.zeros((n, len(CLASSES)), dtype=np.float32)
         logits[np.arange(n), favourite] = np.linspace(5, 1, n)
         log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -103,4 +112,26 @@ def make_run(database: Database, dataset_id: int, version_id: int, *, wrong: int
         publish(session, run_id=run.id, epochs=1)
         record_epoch(session, Epoch(run_id=run.id, fold=-1, epoch=0, train_loss=1.0, valid_loss=1.1, error_rate=0.4, seconds=2.0))
         end_run(session, run_id=run.id, state="finished")
+        session.refresh(run)
+        run.started_at = run.finished_at - timedelta(seconds=2)  # as long as its epoch took, however busy the machine is
     return run.id
+
+
+def photo(colour: tuple[int, int, int] = (200, 60, 60), *, kind: str = "PNG", size: tuple[int, int] = (24, 16), **options: Any) -> bytes:
+    """An encoded image of one colour, as somebody may send it."""
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, kind, **options)
+    return out.getvalue()
+
+
+def show_photo(
+    database: Database, settings: Settings, run_id: int, content: bytes, *, name: str = "a.png", user_id: int | None = None
+) -> Kept:
+    """Send a photo to a run's network."""
+    with (
+        receive([Sent(name, io.BytesIO(content))], folder=settings.photos_dir, max_pixels=settings.max_image_pixels) as received,
+        database.write() as session,
+    ):
+        return keep_photos(
+            session, run_id=run_id, received=received, folder=settings.photos_dir, cache=settings.pictures_dir, user_id=user_id
+        )

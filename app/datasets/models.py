@@ -60,6 +60,30 @@ class Sample(Base):
     )
 
 
+class GoldPart(Base):
+    """The gold part of a data set: images of the hold-out drawn at random, looked at blind. It is drawn once and stays as it is."""
+
+    __tablename__ = "gold_part"
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True)
+    size: Mapped[int]
+    seed: Mapped[int]
+    looks: Mapped[int]  # annotators who look at one image before an answer holds
+    digest: Mapped[str]  # sha256 over every member's (path, content)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))  # who drew it
+    after_run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL"))  # the newest run there was
+    drawn_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class GoldMember(Base):
+    """A sample of a gold part."""
+
+    __tablename__ = "gold_member"
+
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("gold_part.dataset_id", ondelete="CASCADE"), index=True)
+
+
 class RejectedFile(Base):
     """A file of the source that is no sample, and why."""
 

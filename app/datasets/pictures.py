@@ -9,9 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from app.datasets.models import Sample
+from typing import Literal, Protocol
 
 Size = Literal["original", "thumbnail", "display"]
 
@@ -27,6 +25,21 @@ SPARE = 1024**3  # bytes of the disk that stay free, for checkpoints and the dat
 _working = threading.BoundedSemaphore(min(4, os.cpu_count() or 1))  # a large image takes hundreds of megabytes while it is decoded
 
 
+class Pictured(Protocol):
+    """What has to be known of an image file: a sample knows it, and a photo from outside."""
+
+    @property
+    def sha256(self) -> str: ...  # noqa: D102
+    @property
+    def width(self) -> int: ...  # noqa: D102
+    @property
+    def height(self) -> int: ...  # noqa: D102
+    @property
+    def mode(self) -> str: ...  # noqa: D102
+    @property
+    def format(self) -> str: ...  # noqa: D102
+
+
 @dataclass(frozen=True)
 class Picture:
     """An encoded image that every browser shows."""
@@ -35,35 +48,45 @@ class Picture:
     media_type: str
 
 
-def picture_of(sample: Sample, *, size: Size, read: Callable[[], bytes], cache: Path) -> Picture:
-    """The sample's image at this size, out of the cache or made from `read()`, the file's content.
+def picture_of(image: Pictured, *, size: Size, read: Callable[[], bytes], cache: Path) -> Picture:
+    """The image at this size, out of the cache or made from `read()`, the file's content.
 
     The original is the file itself, if browsers show it. Smaller sizes are as a person sees the image (upright, on white); an
     image that is no larger than the size keeps every pixel.
     """
-    fits = size == "original" or max(sample.width, sample.height) <= SIDES[size]
-    if sample.format in BROWSER_TYPES and (size == "original" or (fits and sample.mode in PLAIN_MODES)):
-        return Picture(read(), BROWSER_TYPES[sample.format])
+    fits = size == "original" or max(image.width, image.height) <= SIDES[size]
+    if image.format in BROWSER_TYPES and (size == "original" or (fits and image.mode in PLAIN_MODES)):
+        return Picture(read(), BROWSER_TYPES[image.format])
     kind = "png" if fits else "jpeg"
-    path = cache / sample.sha256[:2] / f"{sample.sha256}-{size}.{kind}"
+    path = _folder(cache, image.sha256) / f"{image.sha256}-{size}.{kind}"
     try:
         content = path.read_bytes()
     except OSError:
         original = read()
         with _working:
-            content = _encoded(original, sample, None if fits else size)
+            content = _encoded(original, image, None if fits else size)
         _keep(path, content)
     return Picture(content, f"image/{kind}")
 
 
-def _encoded(content: bytes, sample: Sample, size: Size | None) -> bytes:
+def forget_pictures(sha256: str, *, cache: Path) -> None:
+    """Remove what was made of an image; whoever still shows it makes it again."""
+    for path in _folder(cache, sha256).glob(f"{sha256}-*"):
+        path.unlink(missing_ok=True)
+
+
+def _folder(cache: Path, sha256: str) -> Path:
+    return cache / sha256[:2]
+
+
+def _encoded(content: bytes, known: Pictured, size: Size | None) -> bytes:
     """As a person sees it: a JPEG of this size, or a PNG of every pixel."""
     from PIL import Image  # most requests never need it
 
     from app.datasets.inspection import allow_pixels
     from app.ml.decoding import as_seen
 
-    allow_pixels(sample.width * sample.height)
+    allow_pixels(known.width * known.height)
     out = io.BytesIO()
     with Image.open(io.BytesIO(content)) as image:
         profile = image.info.get("icc_profile") if image.mode.startswith("RGB") else None  # those of other modes describe other colours

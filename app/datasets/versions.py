@@ -12,7 +12,7 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import ColumnElement, Select, case, func, insert, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, Sample, VersionLabel
@@ -126,6 +126,11 @@ def labels_of(session: Session, *, version_id: int) -> VersionSamples:
         paths=[row[1] for row in kept],
         sha256=[row[2] for row in kept],
     )
+
+
+def label_in_version() -> ColumnElement[int | None]:
+    """A sample's label where `VersionLabel` is outer-joined for a version: without a row it is the given one, a null is a deletion."""
+    return case((VersionLabel.sample_id.is_(None), Sample.given_label), else_=VersionLabel.label)
 
 
 def members(version: DatasetVersion) -> Select[int, str, str, str, int]:

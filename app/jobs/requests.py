@@ -31,11 +31,13 @@ def get_job(session: Session, *, job_id: str) -> Job:
     return job
 
 
-def list_jobs(session: Session, *, dataset_id: int | None = None, limit: int = 50) -> list[Job]:
+def list_jobs(session: Session, *, dataset_id: int | None = None, task: str | None = None, limit: int = 50) -> list[Job]:
     """The newest jobs first."""
     query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)
     if dataset_id is not None:
         query = query.where(Job.dataset_id == dataset_id)
+    if task is not None:
+        query = query.where(Job.task == task)
     return list(session.scalars(query))
 
 
@@ -47,10 +49,11 @@ def open_job(session: Session, *, dataset_id: int, task: str) -> Job | None:
 
 
 def queue_position(session: Session, job: Job) -> int:
-    """How many jobs run or wait before this one; 0: it is next, or runs."""
+    """How many jobs of its kind run or wait before this one; 0: it is next, or runs. Other kinds have their own queue."""
     if job.state != "queued":
         return 0
-    return session.scalar(select(func.count()).select_from(Job).where(Job.state.in_(OPEN_STATES), Job.created_at < job.created_at)) or 0
+    before = select(func.count()).select_from(Job).where(Job.task == job.task, Job.state.in_(OPEN_STATES), Job.created_at < job.created_at)
+    return session.scalar(before) or 0
 
 
 def cancel(session: Session, *, job_id: str) -> Job:

@@ -1,7 +1,7 @@
 """Predictions of a stored network: no augmentation, no training, memory that does not grow with the number of images."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,9 +90,13 @@ def predict_log_probs(folder: Path, images: Images, index: np.ndarray, **options
     return judge(folder, images, index, **options).log_probs
 
 
+def predict_squares(folder: Path, squares: Sequence[np.ndarray]) -> list[dict[str, float]]:
+    """The probability of each class, by name and in the network's order, for images as `decode_square` gives them."""
+    names = checkpoints.load(folder).class_names
+    log_probs = predict_log_probs(folder, np.stack(squares), np.arange(len(squares)))
+    return [dict(zip(names, map(float, row), strict=True)) for row in np.exp(log_probs)]
+
+
 def predict_image(folder: Path, data: bytes) -> dict[str, float]:
     """The probability of each class, by name, for one encoded image from outside."""
-    checkpoint = checkpoints.load(folder)
-    image = decode_square(data, checkpoint.recipe.image_size)[None]
-    log_probs = predict_log_probs(folder, image, np.zeros(1, np.int64))[0]
-    return dict(zip(checkpoint.class_names, map(float, np.exp(log_probs)), strict=True))
+    return predict_squares(folder, [decode_square(data, checkpoints.load(folder).recipe.image_size)])[0]

@@ -1,21 +1,22 @@
 """What stored predictions say of a run on the hold-out (the validation part, which never trains)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
+from app.datasets.versions import label_in_version
+from app.ranking.holdout import DELETED, HOLD_OUT, UNKNOWN, hold_out, predicted
 from app.ranking.models import Prediction
 from app.training.evaluation import ClassReport, Confusion, Rate, class_reports, confusion_matrix, error_rate, most_confused, rate
-from app.training.models import Run
 from app.training.runs import get_run, list_runs
-
-HOLD_OUT = "valid"
+from app.training.statistics import Reliability, reliability
 
 
 @dataclass(frozen=True)
@@ -47,62 +48,24 @@ class Evaluation:
     most_confused: tuple[Confusion, ...]
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Two runs on the same hold-out samples: each against the given labels and against the cleaned ones."""
-
-    old_id: int
-    new_id: int
-    cleaned_version: int
-    samples: int  # hold-out samples that both runs predicted
-    relabelled: int  # of those
-    left_out: int  # hold-out samples that only one of the runs predicted: deleted in between
-    old_given: Evaluation
-    old_cleaned: Evaluation
-    new_given: Evaluation
-    new_cleaned: Evaluation
-    changed_predictions: int
-
-
-@dataclass(frozen=True)
-class _HoldOut:
-    ids: NDArray[np.int64]
-    given: NDArray[np.int64]
-    cleaned: NDArray[np.int64]  # -1: deleted
-    predicted: NDArray[np.int64]
-
-
 def evaluate_run(session: Session, *, run_id: int, cleaned_by: int | None = None) -> Evaluation:
     """The run against the labels of the version it trained on, or of the version with the id `cleaned_by`."""
     run = get_run(session, run_id=run_id)
-    held = _hold_out(session, run, version_id=cleaned_by or run.version_id)
-    kept = held.cleaned >= 0
-    return _evaluation(held.cleaned[kept], held.predicted[kept], class_names(session, dataset_id=run.dataset_id))
+    held = hold_out(session, dataset_id=run.dataset_id, version_id=cleaned_by or run.version_id)
+    said = predicted(session, run_id=run_id, ids=held.ids)
+    kept = (held.reviewed != DELETED) & (said != UNKNOWN)
+    return evaluate(held.reviewed[kept], said[kept], class_names(session, dataset_id=run.dataset_id))
 
 
-def compare_runs(session: Session, *, old_id: int, new_id: int) -> Comparison:
-    """Before and after, on the same samples and with both kinds of labels; the cleaned ones are the new run's version."""
-    old, new = get_run(session, run_id=old_id), get_run(session, run_id=new_id)
-    names = class_names(session, dataset_id=new.dataset_id)
-    before, after = (_hold_out(session, run, version_id=new.version_id) for run in (old, new))
-    both, in_before, in_after = np.intersect1d(before.ids, after.ids, return_indices=True)
-    given, cleaned = after.given[in_after], after.cleaned[in_after]
-    kept = cleaned >= 0
-    given, cleaned = given[kept], cleaned[kept]
-    was, is_ = before.predicted[in_before][kept], after.predicted[in_after][kept]
-    return Comparison(
-        old_id=old_id,
-        new_id=new_id,
-        cleaned_version=_number(session, new.version_id),
-        samples=int(kept.sum()),
-        relabelled=int((given != cleaned).sum()),
-        left_out=len(before.ids) + len(after.ids) - 2 * len(both) + int((~kept).sum()),
-        old_given=_evaluation(given, was, names),
-        old_cleaned=_evaluation(cleaned, was, names),
-        new_given=_evaluation(given, is_, names),
-        new_cleaned=_evaluation(cleaned, is_, names),
-        changed_predictions=int((was != is_).sum()),
-    )
+def calibration_of(session: Session, *, run_id: int) -> Reliability | None:
+    """How far a run's confidence and its being right lie apart on the hold-out, by the labels of its version; none without one."""
+    rows = session.execute(
+        select(Prediction.confidence, Prediction.predicted_label - Prediction.label)
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .where(Prediction.run_id == run_id, Sample.split == HOLD_OUT)
+    ).all()
+    table = np.array([tuple(row) for row in rows]).reshape(-1, 2)
+    return reliability(table[:, 0], table[:, 1] == 0)
 
 
 def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
@@ -112,17 +75,7 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
     )
     if newest is None:
         return []
-    label = _label_in_version()
-    counts = {
-        run_id: rate(int(wrong or 0), n)
-        for run_id, n, wrong in session.execute(
-            select(Prediction.run_id, func.count(), func.sum(case((Prediction.predicted_label != label, 1), else_=0)))
-            .join(Sample, Sample.id == Prediction.sample_id)
-            .outerjoin(VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == newest))
-            .where(Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT, label.is_not(None))
-            .group_by(Prediction.run_id)
-        )
-    }
+    counts = hold_out_rates(session, dataset_id=dataset_id, version_id=newest)
     numbers = dict(session.execute(select(DatasetVersion.id, DatasetVersion.number).where(DatasetVersion.dataset_id == dataset_id)).all())
     return [
         RunSummary(
@@ -143,42 +96,40 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
     ]
 
 
+def hold_out_rates(session: Session, *, dataset_id: int, version_id: int) -> dict[int, Rate | None]:
+    """The error rate on the hold-out against one version's labels, by run."""
+    label = label_in_version()
+    rows = session.execute(
+        select(Prediction.run_id, func.count(), func.sum(case((Prediction.predicted_label != label, 1), else_=0)))
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .outerjoin(VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id))
+        .where(Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT, label.is_not(None))
+        .group_by(Prediction.run_id)
+    )
+    return {run_id: rate(int(wrong or 0), n) for run_id, n, wrong in rows}
+
+
 def best_run(session: Session, *, dataset_id: int) -> RunSummary | None:
     """The finished run with the lowest error rate on the hold-out against the newest labels; the newer one of equals.
 
     Without a hold-out it is the newest finished run.
     """
-    finished = [run for run in run_summaries(session, dataset_id=dataset_id) if run.state == "finished"]
+    return best_of(run_summaries(session, dataset_id=dataset_id))
+
+
+def best_of(runs: Iterable[RunSummary]) -> RunSummary | None:
+    """The best of these runs, as `best_run` says."""
+    finished = [run for run in runs if run.state == "finished"]
     return min(finished, key=lambda run: (run.error_rate.value if run.error_rate else 1.0, -run.id), default=None)
 
 
-def _label_in_version() -> ColumnElement[int | None]:
-    """A sample's label in the outer-joined version: without a row it is the given one, a null is a deletion."""
-    return case((VersionLabel.sample_id.is_(None), Sample.given_label), else_=VersionLabel.label)
-
-
-def _hold_out(session: Session, run: Run, *, version_id: int) -> _HoldOut:
-    rows = session.execute(
-        select(Sample.id, Sample.given_label, func.coalesce(_label_in_version(), -1), Prediction.predicted_label)
-        .join(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == run.id))
-        .outerjoin(VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id))
-        .where(Sample.dataset_id == run.dataset_id, Sample.split == HOLD_OUT)
-        .order_by(Sample.id)
-    ).all()
-    columns = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 4).T
-    return _HoldOut(*columns)
-
-
-def _evaluation(labels: NDArray[np.int64], predicted: NDArray[np.int64], names: list[str]) -> Evaluation:
-    matrix = confusion_matrix(labels, predicted, classes=len(names))
+def evaluate(labels: NDArray[np.int64], said: NDArray[np.int64], names: list[str]) -> Evaluation:
+    """Predictions (n,) against labels (n,), by class position."""
+    matrix = confusion_matrix(labels, said, classes=len(names))
     return Evaluation(
-        error_rate=error_rate(labels, predicted),
+        error_rate=error_rate(labels, said),
         class_names=tuple(names),
         confusion=tuple(tuple(int(c) for c in row) for row in matrix),
         per_class=class_reports(matrix, names),
         most_confused=most_confused(matrix, names),
     )
-
-
-def _number(session: Session, version_id: int) -> int:
-    return session.scalar(select(DatasetVersion.number).where(DatasetVersion.id == version_id)) or 0

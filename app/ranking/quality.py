@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from app.ranking.scoring import Floats, Ints, Table, class_noise, mean_log_probs, mean_margin, normalized_margin
+from app.ranking.scoring import Floats, Ints, Table, class_noise, disagreement, mean_log_probs, mean_margin, normalized_margin
 
 _FINAL = 3.0  # epochs that the word in the end counts as; between 1 and 4 it makes no difference to long trainings
 
@@ -17,12 +18,14 @@ _FINAL = 3.0  # epochs that the word in the end counts as; between 1 and 4 it ma
 class Judged:
     """Of each sample its label quality (n,), 0…1, low for a suspicious label, and log-probabilities (n, classes) to show.
 
-    `noise` (classes,) is the share of wrong labels of each class, as far as that can be believed.
+    `noise` (classes,) is the share of wrong labels of each class, as far as that can be believed. `disagreement` (n,) tells
+    how far the epochs, the end and the networks of the folds are of different minds.
     """
 
     quality: Floats
     log_probs: Floats
     noise: Floats
+    disagreement: Floats
 
 
 def judge_labels(
@@ -32,12 +35,13 @@ def judge_labels(
     *,
     others: Sequence[tuple[Table, float]] = (),
     out_of_sample: Table | None = None,
+    silent: NDArray[np.bool_] | None = None,
 ) -> Judged:
     """What a training says of the labels.
 
     `final` are the log-probabilities of the network in the end, `epochs` those of each epoch, NaN where a sample was not
     looked at. `others` are further tables, and how many epochs each counts as. Where `out_of_sample` is not NaN, it is
-    the only word that counts.
+    the only word that counts. `silent` (n,) are judged without having a say in what is thought of their class.
     """
     later = epochs[len(epochs) // 4 :]  # in the first quarter the network knew little
     margins = mean_margin([*((epoch, 1.0) for epoch in later), (final, _FINAL), *others], labels)
@@ -46,9 +50,11 @@ def judge_labels(
         there = ~np.isnan(out_of_sample[:, 0])
         log_probs[there] = out_of_sample[there]
         margins[there] = normalized_margin(log_probs[there], labels[there])
-    noise = class_noise(log_probs, labels)
-    share = settled(final, epochs, labels, noise)
-    return Judged(quality_by_class(margins, labels, noise, share=share), log_probs, share * noise)
+    heard = np.ones(len(labels), bool) if silent is None else ~silent
+    noise = class_noise(log_probs[heard], labels[heard])
+    share = settled(final[heard], [epoch[heard] for epoch in epochs[-2:]], labels[heard], noise)
+    words = [final, *later, *(table for table, _ in others), *(() if out_of_sample is None else (out_of_sample,))]
+    return Judged(quality_by_class(margins, labels, noise, share=share), log_probs, share * noise, disagreement(words))
 
 
 def quality_by_class(margins: Floats, labels: Ints, noise: Floats, *, share: float = 1.0) -> Floats:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion, Sample
 from app.db import Database
 from app.ranking.models import Prediction, StagedPrediction
@@ -68,6 +69,7 @@ def ranking_rows(
     log_probs: Floats,
     folds: Ints,
     quality: Floats | None = None,
+    disagreement: Floats | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The rows of a run's ranking: (n,) ids, labels and folds, (n, classes) log-probabilities.
 
@@ -88,6 +90,7 @@ def ranking_rows(
             "margin": float(scores.margin[i]),
             "confidence": float(scores.confidence[i]),
             "label_quality": float(quality[i]),
+            "disagreement": None if disagreement is None else float(disagreement[i]),
             "rank": int(places[i]),
             "fold": int(folds[i]),
             "probabilities": probabilities[i],
@@ -112,22 +115,56 @@ def publish_ranking(session: Session, *, run_id: int, epochs: int) -> None:
     session.execute(delete(Prediction).where(Prediction.run_id == run_id))
     session.execute(insert(Prediction).from_select(columns, staged))
     session.execute(delete(StagedPrediction).where(StagedPrediction.run_id == run_id))
-    issues = select(func.count()).select_from(Prediction).where(Prediction.run_id == run_id, Prediction.predicted_label != Prediction.label)
-    session.execute(update(Run).where(Run.id == run_id).values(ranked_epochs=epochs, label_issues=issues.scalar_subquery()))
+    session.execute(update(Run).where(Run.id == run_id).values(ranked_epochs=epochs))
+    count_issues(session, dataset_id=session.get_one(Run, run_id).dataset_id, run_id=run_id)
+
+
+def count_issues(session: Session, *, dataset_id: int, run_id: int | None = None) -> None:
+    """Store how many label issues the rankings of a data set have, or the ranking of one run; the gold part has none."""
+    issues = (
+        select(func.count())
+        .select_from(Prediction)
+        .where(Prediction.run_id == Run.id, Prediction.predicted_label != Prediction.label, ~is_gold(Prediction.sample_id))
+        .correlate(Run)
+        .scalar_subquery()
+    )
+    ranked = update(Run).where(Run.dataset_id == dataset_id, Run.ranked_epochs.is_not(None))
+    session.execute((ranked if run_id is None else ranked.where(Run.id == run_id)).values(label_issues=issues))
 
 
 def top_losses(session: Session, *, run_id: int, label: int | None = None, after: int = 0, limit: int = 20) -> list[RankedSample]:
-    """The run's samples from rank `after` + 1 on, all of them or those labelled with one class."""
+    """The run's samples from rank `after` + 1 on, all of them or those labelled with one class, without the gold part."""
     query = (
         select(Prediction, Sample)
         .join(Sample, Sample.id == Prediction.sample_id)
-        .where(Prediction.run_id == run_id, Prediction.rank > after)
+        .where(Prediction.run_id == run_id, Prediction.rank > after, ~is_gold(Sample.id))
         .order_by(Prediction.rank)
         .limit(limit)
     )
     if label is not None:
         query = query.where(Prediction.label == label)
     return [ranked_sample(sample, prediction) for prediction, sample in session.execute(query)]
+
+
+def confused(
+    session: Session, *, run_id: int, split: str, label: int | None, predicted: int | None, limit: int, offset: int = 0
+) -> tuple[int, list[RankedSample]]:
+    """How many samples of a split a run's version labels one class and the run predicts as another, and a page of them by rank."""
+    wanted = [Prediction.run_id == run_id, Sample.split == split]
+    wanted += [
+        column == value for column, value in ((Prediction.label, label), (Prediction.predicted_label, predicted)) if value is not None
+    ]
+    found = select(Prediction, Sample).join(Sample, Sample.id == Prediction.sample_id).where(*wanted)
+    count = session.scalar(found.with_only_columns(func.count())) or 0
+    rows = session.execute(found.order_by(Prediction.rank).limit(limit).offset(offset))
+    return count, [ranked_sample(sample, prediction) for prediction, sample in rows]
+
+
+def every_prediction(session: Session, *, run_id: int) -> Iterator[RankedSample]:
+    """All that a run says, by rank, a few rows at a time; the session stays in use until the last one."""
+    query = select(Prediction, Sample).join(Sample, Sample.id == Prediction.sample_id).where(Prediction.run_id == run_id)
+    for prediction, sample in session.execute(query.order_by(Prediction.rank).execution_options(yield_per=1000)):
+        yield ranked_sample(sample, prediction)
 
 
 def log_probs_of(session: Session, *, run_id: int, sample_ids: Ints, classes: int) -> Floats:

@@ -109,6 +109,25 @@ def mean_margin(tables: Iterable[tuple[Table, float]], labels: Ints) -> Floats:
         return (total / weights).astype(np.float32)
 
 
+def disagreement(tables: Iterable[Table]) -> Floats:
+    """Share of several words about each sample that are not the most frequent one (n,), 0…1: Freeman's variation ratio.
+
+    `tables` are the log-probabilities (n, classes) of several networks, or of one along its training; NaN rows are left
+    out. 0 where they are of one mind, or there is only one; NaN where there is none.
+    """
+    votes: NDArray[np.int64] | None = None
+    for log_probs in tables:
+        if votes is None:
+            votes = np.zeros(log_probs.shape, np.int64)
+        there = np.flatnonzero(~np.isnan(log_probs[:, 0]))
+        votes[there, log_probs[there].argmax(axis=1)] += 1
+    if votes is None:
+        raise ValueError("there is nothing to compare")
+    with np.errstate(invalid="ignore"):
+        torn: Floats = (1 - votes.max(axis=1) / votes.sum(axis=1)).astype(np.float32)
+    return torn
+
+
 def class_noise(log_probs: Table, labels: Ints) -> Floats:
     """Estimated share of wrong labels among those of each class (classes,), 0…1; NaN rows are left out.
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.accounts.models import User
 from app.datasets.catalog import class_names
+from app.datasets.gold import is_gold
 from app.datasets.models import Sample
 from app.ranking.models import Prediction
 from app.review.consensus import UNDO
@@ -33,6 +34,7 @@ class Disagreement:
     path: str
     width: int
     height: int
+    gold: bool  # of the gold part: the label and the model's opinion are not shown
     given_label: str
     predicted_label: str | None
     confidence: float | None
@@ -49,7 +51,7 @@ def disagreements(session: Session, *, dataset_id: int, limit: int) -> list[Disa
     """The samples that wait for the last word, the longest waiting first."""
     names, ranking = class_names(session, dataset_id=dataset_id), current_ranking(session, dataset_id=dataset_id)
     query = (
-        select(Sample, Prediction)
+        select(Sample, Prediction, is_gold(Sample.id))
         .join(SampleReview, SampleReview.sample_id == Sample.id)
         .outerjoin(Prediction, (Prediction.sample_id == Sample.id) & (Prediction.run_id == (ranking.run_id if ranking else None)))
         .where(SampleReview.dataset_id == dataset_id, SampleReview.waits == "adjudication")
@@ -57,15 +59,17 @@ def disagreements(session: Session, *, dataset_id: int, limit: int) -> list[Disa
         .limit(limit)
     )
     rows = session.execute(query).all()
-    given = {sample.id: sample.given_label for sample, _ in rows}
+    given = {sample.id: sample.given_label for sample, *_ in rows}
     said = _opinions(session, given, names)
     return [
         Disagreement(
-            sample_id=sample.id, path=sample.path, width=sample.width, height=sample.height, given_label=names[sample.given_label],
-            predicted_label=names[prediction.predicted_label] if prediction else None,
-            confidence=prediction.confidence if prediction else None, opinions=tuple(said[sample.id].values()),
+            sample_id=sample.id, path="" if gold else sample.path, width=sample.width, height=sample.height, gold=gold,
+            given_label="" if gold else names[sample.given_label],
+            predicted_label=names[prediction.predicted_label] if prediction and not gold else None,
+            confidence=prediction.confidence if prediction and not gold else None,
+            opinions=tuple(each for each in said[sample.id].values() if each.blind or not gold),
         )
-        for sample, prediction in rows
+        for sample, prediction, gold in rows
     ]  # fmt: skip
 
 

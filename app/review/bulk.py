@@ -13,6 +13,7 @@ from sqlalchemy import Select, and_, delete, exists, insert, select
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.catalog import class_names, class_position, lock_dataset
+from app.datasets.gold import is_gold
 from app.datasets.models import Sample
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
@@ -36,7 +37,7 @@ class Done:
     verdict: str
     label: str | None
     samples: int  # decisions written
-    left_alone: int  # samples that somebody looked at one by one, or that have no prediction to accept
+    left_alone: int  # samples that somebody looked at one by one, of the gold part, or that have no prediction to accept
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,9 @@ def _chosen(
     rows = [row for part in _parts(wanted) for row in session.execute(_candidates(session, dataset_id, part))]
     if len(rows) != len(wanted):
         raise NotFound(f"{len(wanted) - len(rows)} of the {len(wanted)} samples are not in this data set; load the page again.")
-    chosen = [row for row in rows if not row.looked_at and not (accept and row.predicted is None)]
+    chosen = [row for row in rows if not row.looked_at and not row.gold and not (accept and row.predicted is None)]
+    if not chosen and any(row.gold for row in rows):
+        raise Conflict("These images belong to the gold part, which people look at one by one and blind; nothing was changed.")
     if not chosen:
         raise Conflict(
             "Somebody looked at every one of these alone, which counts more than a verdict for many; open one to decide it anew."
@@ -210,7 +213,7 @@ def _candidates(session: Session, dataset_id: int, sample_ids: list[int]) -> Sel
     return (
         select(
             Sample.id, Sample.given_label, Prediction.run_id, Prediction.rank, Prediction.predicted_label.label("predicted"),
-            looked_at.label("looked_at"),
+            looked_at.label("looked_at"), is_gold(Sample.id).label("gold"),
         )
         .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == (ranking.run_id if ranking else None)))
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)

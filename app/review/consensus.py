@@ -40,6 +40,7 @@ class Entry:
     in_bulk: bool = False  # one of many given at once
     user: int = 0
     adjudicates: bool = False  # an admin's last word
+    blind: bool = False  # given with nothing but the image in view
 
     @property
     def answer(self) -> tuple[int | None, str, int | None]:
@@ -120,6 +121,12 @@ def fold(entries: Iterable[Entry], *, given_label: int, policy: Policy = ONE_LOO
         waits=waits,
         status="adjudicated" if last_words else "agreed" if agreed and not waits else "single",
     )
+
+
+def gold_fold(entries: Iterable[Entry], *, given_label: int, looks: int) -> Standing | None:
+    """What the decisions on an image of the gold part add up to: blind looks of `looks` annotators, and last words; nothing else counts."""
+    counted = [entry for entry in entries if entry.blind or entry.adjudicates or entry.verdict == UNDO]
+    return fold(counted, given_label=given_label, policy=Policy(looks, "all"))
 
 
 def _asks_again(policy: Policy, answers: list[Entry], *, drawn: bool) -> bool:

@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, and_, bindparam, delete, exists, or_, select
+from sqlalchemy import Executable, Integer, and_, bindparam, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.catalog import class_names, class_position
+from app.datasets.gold import get_gold_part, is_gold
 from app.datasets.models import Sample
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.prepared import Prepared
 from app.ranking.models import Prediction
 from app.review.consensus import UNDO, VERDICTS, Entry, redoable
 from app.review.models import Claim, Decision, SampleReview
-from app.review.policy import seen_blind
+from app.review.policy import SETTLED, seen_blind, was_in_view
 from app.review.standing import refold
 from app.schema import now
 from app.training.models import Run
@@ -44,7 +45,16 @@ _BY_ME = and_(  # one by one: what was said of many at once is taken back at onc
 )
 _STANDING = select(Decision).where(Decision.verdict != UNDO, ~exists().where(_undoing.undoes_id == Decision.id))
 _RECENT = Prepared(
-    _STANDING.with_only_columns(Decision.id, Sample.id, Sample.path, Decision.verdict, Decision.label, Sample.given_label, Decision.blind)
+    _STANDING.with_only_columns(
+        Decision.id,
+        Sample.id,
+        Sample.path,
+        Decision.verdict,
+        Decision.label,
+        Sample.given_label,
+        Decision.blind,
+        is_gold(Sample.id).label("gold"),
+    )
     .join(Sample, Sample.id == Decision.sample_id)
     .where(_BY_ME)
     .order_by(Decision.id.desc())
@@ -77,6 +87,18 @@ _SECOND_LOOK = Prepared(  # shown blind, as the server gave it out
         ),
     )
 )
+_OF_GOLD = Prepared(  # of an image of the gold part: what stands in the way of a blind look, or of the last word
+    select(
+        exists().where(SampleReview.sample_id == bindparam("sample"), SETTLED).label("settled"),
+        exists().where(SampleReview.sample_id == bindparam("sample"), SampleReview.waits == "adjudication").label("drawn"),
+        was_in_view(bindparam("sample", type_=Integer)).label("in_view"),
+    ).where(is_gold(bindparam("sample", type_=Integer)))
+)
+_IS_ISSUE = Prepared(
+    select(Prediction.sample_id).where(
+        Prediction.run_id == bindparam("run"), Prediction.sample_id == bindparam("sample"), Prediction.predicted_label != Prediction.label
+    )
+)
 _RECORD = Prepared(_record)
 
 
@@ -91,6 +113,7 @@ class Recorded:
     label: int | None  # the class a relabel moves to
     client_id: str
     created_at: datetime
+    blind: bool
 
 
 @dataclass(frozen=True)
@@ -104,6 +127,7 @@ class RecentDecision:
     label: str | None
     given_label: str
     blind: bool
+    gold: bool  # of the gold part
 
 
 def decide(
@@ -123,21 +147,28 @@ def decide(
     """Append a decision; the flag tells whether it is new. The same client id again is the same decision.
 
     Whether it was given blind is found out, if it is not said: it was where the annotator holds the card of a sample that
-    waits for a second opinion and has never answered it with everything in view.
+    waits for a second opinion and has never answered it with everything in view. Every look at the gold part is blind. The
+    origin `mixed` becomes deck or audit.
 
     Raises NotFound for a sample elsewhere, Invalid for a verdict or label that makes no sense, Conflict when the client
-    id was used for something else.
+    id was used for something else, or the sample is of the gold part and no look at it would be blind.
     """
     sample = _lock_sample(session, sample_id=sample_id, dataset_id=dataset_id)
     said_by_name = verdict == "relabel"
     verdict, position = _checked(session, sample, verdict=verdict, label=label)
     if not 0 < len(client_id) <= MAX_CLIENT_ID:
         raise Invalid(f"A client id has 1 to {MAX_CLIENT_ID} characters; a random UUID is a good one.")
+    unsaid = blind is None
+    if (gold := _gold_look(session, user_id, client_id, sample=sample, origin=origin)) is not None:
+        origin, blind = gold
     if blind is None:
         blind = _SECOND_LOOK.one(session, sample=sample_id, user=user_id, moment=now()) is not None
-        if blind and verdict == "keep" and not said_by_name:
-            raise Invalid("Name the class that you see; the given label, which “keep” would mean, is not shown in a second look.")
-    shown_by, rank, moment = *_shown_by(session, dataset_id, run_id, sample_id), now()
+    if unsaid and blind and verdict == "keep" and not said_by_name:
+        raise Invalid("Name the class that you see; the given label, which “keep” would mean, is not shown in a blind look.")
+    shown_by, rank = (None, None) if gold else _shown_by(session, dataset_id, run_id, sample_id)  # no ranking shows the gold part
+    if origin == "mixed":  # what is no label issue was drawn by chance
+        origin = "deck" if _IS_ISSUE.one(session, run=shown_by, sample=sample_id) else "audit"
+    moment = now()
     row = {
         "dataset_id": dataset_id, "sample_id": sample_id, "user_id": user_id, "verdict": verdict, "label": position, "client_id": client_id,
         "run_id": shown_by, "rank": rank, "created_at": moment, "origin": origin, "blind": blind, "bulk_id": None,
@@ -148,7 +179,7 @@ def decide(
         return _repeated(session, user_id, client_id, sample_id=sample_id, verdict=verdict, label=position), False
     _GIVE_BACK.rows(session, sample=sample_id, user=user_id)
     refold(session, [sample_id])
-    return Recorded(inserted, dataset_id, sample_id, verdict, position, client_id, moment), True
+    return Recorded(inserted, dataset_id, sample_id, verdict, position, client_id, moment, blind), True
 
 
 def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "") -> Decision:
@@ -216,8 +247,10 @@ def recent(session: Session, *, dataset_id: int, user_id: int, limit: int = 10) 
     names = class_names(session, dataset_id=dataset_id)
     rows = _RECENT.rows(session, dataset=dataset_id, user=user_id, most=limit)
     return [
-        RecentDecision(decision_id, sample_id, path, verdict, None if label is None else names[label], names[given], blind)
-        for decision_id, sample_id, path, verdict, label, given, blind in rows
+        RecentDecision(
+            decision_id, sample_id, path, verdict, None if label is None else names[label], names[given], bool(blind), bool(gold)
+        )
+        for decision_id, sample_id, path, verdict, label, given, blind, gold in rows
     ]
 
 
@@ -238,6 +271,28 @@ def _lock_sample(session: Session, *, sample_id: int, dataset_id: int) -> Any:
     if sample is None or sample.dataset_id != dataset_id:
         raise NotFound(f"There is no sample {sample_id} here.")
     return sample
+
+
+def _gold_look(session: Session, user_id: int, client_id: str, *, sample: Any, origin: str) -> tuple[str, bool] | None:
+    """Where and how an answer to an image of the gold part is given; none for other images. Raises Conflict."""
+    if get_gold_part(session, dataset_id=sample.dataset_id) is None:  # as mostly
+        return None
+    found = _OF_GOLD.one(session, sample=sample.id, user=user_id)
+    if found is None:
+        return None
+    answer = ("adjudication", False) if origin == "adjudication" else ("gold" if origin in ("deck", "audit") else origin, True)
+    if _sent_before(session, user_id, client_id) is not None:  # it was the one that settled the image, perhaps
+        return answer
+    if origin == "duplicates":
+        raise Conflict("An image of this group belongs to the gold part, which people look at one by one and blind; nothing was changed.")
+    if origin == "adjudication":
+        if not found.drawn:
+            raise Conflict("Nobody disagrees about this image of the gold part; only blind looks say what it is.")
+    elif found.settled:
+        raise Conflict("This image of the gold part is settled: blind looks said what it is. Undo your own answer to give another.")
+    elif found.in_view:
+        raise Conflict("You have answered about this image of the gold part with its label in view; somebody else has to look at it blind.")
+    return answer
 
 
 def _shown_by(session: Session, dataset_id: int, run_id: int | None, sample_id: int) -> tuple[int | None, int | None]:
@@ -281,4 +336,4 @@ def _repeated(session: Session, user_id: int, client_id: str, *, sample_id: int,
 
 
 def _recorded(row: Decision) -> Recorded:
-    return Recorded(row.id, row.dataset_id, row.sample_id, row.verdict, row.label, row.client_id, row.created_at)
+    return Recorded(row.id, row.dataset_id, row.sample_id, row.verdict, row.label, row.client_id, row.created_at, row.blind)

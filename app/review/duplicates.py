@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.datasets.gold import gold_ids
 from app.datasets.models import Sample
 from app.errors import Conflict, Invalid
 from app.review.decisions import decide, undo
@@ -33,11 +34,12 @@ class Twins:
 
 
 def torn_groups(session: Session, *, dataset_id: int) -> list[Twins]:
-    """Every group whose labels differ as they stand, those that nobody has looked at first."""
+    """Every group whose labels differ as they stand, those that nobody has looked at first; without the gold part, which is seen blind."""
+    gold = {int(sample_id) for sample_id in gold_ids(session, dataset_id=dataset_id)}
     tiles = look(session, dataset_id=dataset_id, which=Filter(duplicates=True), order="path", limit=MOST).tiles
     facts = _facts(session, [tile.sample_id for tile in tiles])
     groups: defaultdict[object, list[Tile]] = defaultdict(list)
-    for tile in sorted(tiles, key=lambda tile: tile.sample_id):
+    for tile in sorted((tile for tile in tiles if tile.sample_id not in gold), key=lambda tile: tile.sample_id):
         sample, _ = facts[tile.sample_id]
         groups[sample.lookalikes or sample.sha256].append(tile)
     found = [_twins(members, facts) for members in groups.values()]

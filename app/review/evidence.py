@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.datasets.catalog import class_names, get_sample
+from app.datasets.gold import is_gold
 from app.datasets.models import Sample
 from app.ranking.embeddings import Embedding, read_embedding
 from app.ranking.neighbours import nearest
@@ -30,6 +31,7 @@ _LIKE = (
     select(Sample, SampleReview, User.name)
     .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
     .outerjoin(User, User.id == SampleReview.user_id)
+    .where(~is_gold(Sample.id))  # the gold part bears witness of nothing
 )
 _VERIFIED = select(SampleReview.sample_id).where(  # by a person who looked at it alone, and settled
     SampleReview.dataset_id == bindparam("dataset"), SampleReview.verdict.in_(("keep", "relabel")), SampleReview.waits == "",

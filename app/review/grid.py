@@ -8,13 +8,15 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.accounts.models import User
 from app.datasets.catalog import class_names, class_position
+from app.datasets.gold import get_gold_part, is_gold
 from app.datasets.models import Sample
 from app.ranking.models import Prediction
 from app.review.models import Decision, SampleReview
+from app.review.policy import SETTLED
 from app.training.runs import current_ranking
 
 State = Literal["", "issues", "open", "unreviewed", "reviewed", "waiting", "bulk"]
-Order = Literal["rank", "loss", "margin", "random", "path"]
+Order = Literal["rank", "loss", "margin", "disagreement", "random", "path", "mixed", "gold"]
 
 
 @dataclass(frozen=True)
@@ -95,13 +97,19 @@ ORDERS: dict[Order, tuple[Any, ...]] = {
     "rank": (_NEVER_RANKED, Prediction.rank),
     "loss": (_NEVER_RANKED, Prediction.loss.desc()),
     "margin": (_NEVER_RANKED, Prediction.margin),
+    "disagreement": (_NEVER_RANKED, func.coalesce(Prediction.disagreement, 0.0).desc(), Prediction.rank),
     "random": (func.substr(Sample.sha256, 33),),  # of the content, so the same for everybody; not the half that splits and folds go by
     "path": (Sample.path,),
+    "gold": (func.substr(Sample.sha256, 33),),
+    "mixed": (_NEVER_RANKED, Prediction.rank),  # of a worklist (`queues.mixed`); on a page of the grid there is nothing to mix
 }
 
 
 def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[Any, ...]]:
-    """The query of the ids that match, joined with their state and what the current ranking says of them. Raises Invalid."""
+    """The query of the ids that match, joined with their state and what the current ranking says of them. Raises Invalid.
+
+    An image of the gold part matches nothing before it is settled: any filter would tell something of it.
+    """
     ranking = current_ranking(session, dataset_id=dataset_id)
 
     classes = ((_LABEL, which.label), (Sample.given_label, which.given), (Prediction.predicted_label, which.predicted))
@@ -111,6 +119,8 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
         *(column == class_position(session, dataset_id=dataset_id, name=name) for column, name in classes if name),
         *(column == value for column, value in plain if value),
     ]
+    if get_gold_part(session, dataset_id=dataset_id) is not None:
+        wanted.append(or_(~is_gold(Sample.id), SETTLED))
     if which.state:
         wanted.append(STATES[which.state])
     if which.annotator:

@@ -1,7 +1,7 @@
 """Which label issues are open, kept beside the rankings: asked after every decision, it must not cost a look at all samples.
 
-An issue of a run is open as long as no decision on its sample stands. `OpenIssue` holds just these rows; a ranking fills it
-when it is published, a decision changes it for its sample.
+An issue of a run is open as long as no decision on its sample stands; the gold part has none. `OpenIssue` holds just these
+rows; a ranking fills it when it is published, a decision changes it for its sample.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from sqlalchemy import ColumnElement, and_, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
+from app.datasets.gold import is_gold
 from app.datasets.models import Dataset
 from app.prepared import PreparedOf
 from app.ranking.models import Prediction
@@ -47,6 +48,7 @@ def _fill(session: Session, which: ColumnElement[bool]) -> None:
             which,
             Prediction.predicted_label != Prediction.label,
             SampleReview.sample_id.is_(None),
+            ~is_gold(Prediction.sample_id),
         )
     )
     session.execute(insert(OpenIssue).from_select(["run_id", "sample_id", "rank"], issues))

@@ -25,7 +25,7 @@ class Decision(Base):
     client_id: Mapped[str]  # the client's own id: the same request twice is one decision
     milliseconds: Mapped[int | None]  # from shown to decided
     created_at: Mapped[datetime] = mapped_column(default=now)
-    # where it was given: deck, audit, sample, grid, duplicates, adjudication, api
+    # where it was given: deck, audit, gold, sample, grid, duplicates, adjudication, api
     origin: Mapped[str] = mapped_column(default="deck", server_default="deck")
     blind: Mapped[bool] = mapped_column(default=False, server_default="0")  # given without seeing label, prediction or other answers
     bulk_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_action.id"))  # one of many given at once: weaker evidence
@@ -115,3 +115,48 @@ class Claim(Base):
     lease_until: Mapped[datetime]
 
     __table_args__ = (Index(None, "dataset_id", "lease_until"),)
+
+
+class Audit(Base):
+    """A random draw from the samples that nobody had decided when it began, its size fixed then. Rows are only ever added."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    number: Mapped[int]  # 1 for the data set's first
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    after_decision: Mapped[int]  # the last decision before it; 0: none
+    population: Mapped[int]  # samples without a decision that stood then
+    size: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (UniqueConstraint("dataset_id", "number"),)
+
+
+class AuditSample(Base):
+    """One of the samples that an audit drew."""
+
+    __tablename__ = "audit_sample"
+
+    audit_id: Mapped[int] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"), primary_key=True)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
+
+    __table_args__ = (Index(None, "sample_id"),)
+
+
+class StoppingRule(Base):
+    """When the review is to end, chosen beforehand. The newest row of a data set counts; rows are only ever added."""
+
+    __tablename__ = "stopping_rule"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    kind: Mapped[str]  # cards, minutes, keeps, hit_rate, left; none: withdrawn
+    amount: Mapped[float]  # of the kind; a share as 0…1
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    after_decision: Mapped[int]  # the last decision before it was chosen; 0: none
+    reviewed: Mapped[int]  # samples with a decision that stood then
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (Index(None, "dataset_id", "id"),)

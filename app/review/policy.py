@@ -4,6 +4,8 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.accounts.models import User
+from app.datasets.gold import is_gold
+from app.datasets.models import Sample
 from app.db import remember
 from app.prepared import Prepared
 from app.review.consensus import ONE_LOOK, UNDO, Policy
@@ -46,6 +48,9 @@ def _looked(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> Colum
     )  # fmt: skip
 
 
+# Whether somebody's answer to a reviewed sample holds, so that nobody is asked about it any more.
+SETTLED = and_(SampleReview.waits == "", SampleReview.verdict != "unsure")
+
 # Whether a reviewed sample is to be looked at by `user`, where `annotators` look at one. Who answered last is never asked next;
 # with a single answer that is all there is to know, which spares a look at the decisions of most samples that wait. Beyond
 # `annotators` one more look may end a draw.
@@ -54,6 +59,7 @@ WAITS_FOR_ME = and_(
     SampleReview.user_id != bindparam("user"),
     or_(SampleReview.reviews == 1, ~_looked(SampleReview.sample_id)),
     or_(SampleReview.waits == "second", SampleReview.reviews <= bindparam("annotators")),
+    ~is_gold(SampleReview.sample_id),  # which has looks of its own
 )
 
 
@@ -68,3 +74,25 @@ def was_shown(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> Col
         Decision.sample_id == sample_id, Decision.user_id == bindparam("user"), Decision.verdict != UNDO, ~Decision.blind,
         Decision.bulk_id.is_(None),
     )  # fmt: skip
+
+
+def is_hidden(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Whether a sample belongs to the gold part and is not settled: nobody is shown more of it than the image."""
+    return and_(is_gold(sample_id), ~exists().where(SampleReview.sample_id == sample_id, SETTLED))
+
+
+def was_in_view(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Whether `user` has ever said something of a sample with more than the image in view, be it as one of many."""
+    return exists().where(Decision.sample_id == sample_id, Decision.user_id == bindparam("user"), Decision.verdict != UNDO, ~Decision.blind)
+
+
+# Whether an image of the gold part, reviewed or not, is to be looked at by `user`, where `annotators` look at one.
+GOLD_FOR_ME = and_(
+    or_(
+        SampleReview.sample_id.is_(None),
+        SampleReview.waits == "second",
+        and_(SampleReview.waits > "", SampleReview.reviews <= bindparam("annotators")),
+    ),
+    ~_looked(Sample.id),
+    ~was_in_view(Sample.id),
+)

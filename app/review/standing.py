@@ -1,18 +1,19 @@
 """The state that decisions add up to, kept up to date: `SampleReview`, what is still open, and whose cards are still theirs."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Executable, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.datasets.models import Dataset, Sample
+from app.datasets.gold import get_gold_part, is_gold
+from app.datasets.models import Dataset, GoldPart, Sample
 from app.errors import Invalid
 from app.prepared import Prepared, PreparedOf
 from app.review import tally
-from app.review.consensus import MOST_ANNOTATORS, WHICH, WHO, Entry, Policy, Standing, fold, is_drawn
+from app.review.consensus import MOST_ANNOTATORS, UNDO, WHICH, WHO, Entry, Policy, Standing, fold, gold_fold, is_drawn
 from app.review.issues import refresh
 from app.review.models import Claim, Decision, ReviewPolicy, SampleReview
 from app.review.policy import get_policy
@@ -25,7 +26,8 @@ _LOG = PreparedOf(
     lambda these: (
         select(
             Decision.id, Decision.sample_id, Decision.verdict, Decision.label, Decision.undoes_id, Decision.user_id, Decision.created_at,
-            Decision.bulk_id, Decision.origin, Decision.milliseconds, Sample.dataset_id, Sample.given_label, Sample.sha256,
+            Decision.bulk_id, Decision.origin, Decision.blind, Decision.milliseconds, Sample.dataset_id, Sample.given_label, Sample.sha256,
+            is_gold(Sample.id).label("gold"),
         )
         .join(Sample, Sample.id == Decision.sample_id)
         .where(these)
@@ -68,12 +70,20 @@ def states(session: Session, sample_ids: Sequence[int]) -> dict[int, tuple[Stand
     logs: defaultdict[int, dict[int, Any]] = defaultdict(dict)
     for row in _LOG.rows(session, sample_ids):
         logs[row.sample_id][row.id] = row
-    found = {}
+    found, rules = {}, {}
     for sample_id, log in logs.items():
         sample = next(iter(log.values()))
-        policy = get_policy(session, dataset_id=sample.dataset_id)
-        state = fold(map(entry_of, log.values()), given_label=sample.given_label, policy=policy,
-                     drawn=is_drawn(sample.sha256, share=policy.share))  # fmt: skip
+        if sample.dataset_id not in rules:
+            rules[sample.dataset_id] = (
+                get_policy(session, dataset_id=sample.dataset_id),
+                get_gold_part(session, dataset_id=sample.dataset_id),
+            )
+        policy, part = rules[sample.dataset_id]
+        if sample.gold and part:
+            state = gold_fold(_counted(log.values(), part), given_label=sample.given_label, looks=part.looks)
+        else:
+            state = fold(map(entry_of, log.values()), given_label=sample.given_label, policy=policy,
+                         drawn=is_drawn(sample.sha256, share=policy.share))  # fmt: skip
         if state is not None:
             found[sample_id] = state, log[state.decision]
     return found
@@ -82,7 +92,12 @@ def states(session: Session, sample_ids: Sequence[int]) -> dict[int, tuple[Stand
 def entry_of(row: Any) -> Entry:
     """A decision, or a row of its columns, as the fold takes it."""
     return Entry(row.id, row.verdict, row.label, row.undoes_id, row.sample_id, in_bulk=row.bulk_id is not None, user=row.user_id,
-                 adjudicates=row.origin == "adjudication")  # fmt: skip
+                 adjudicates=row.origin == "adjudication", blind=row.blind)  # fmt: skip
+
+
+def _counted(log: Iterable[Any], part: GoldPart) -> list[Entry]:
+    """The decisions on an image of the gold part without the last words from before the draw: those had the model's opinion in view."""
+    return [entry_of(row) for row in log if row.origin != "adjudication" or row.verdict == UNDO or row.created_at >= part.drawn_at]
 
 
 def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> None:

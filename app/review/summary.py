@@ -8,6 +8,7 @@ from sqlalchemy import and_, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
+from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
 from app.prepared import Prepared
 from app.review import tally
@@ -17,7 +18,7 @@ from app.review.policy import WAITS_FOR_ME, get_policy, may_look_again
 from app.training.runs import current_ranking
 
 _STATE = SampleReview.dataset_id == bindparam("dataset")
-_WAITING = select(func.count()).select_from(SampleReview).where(_STATE, SampleReview.waits > "")
+_WAITING = select(func.count()).select_from(SampleReview).where(_STATE, SampleReview.waits > "", ~is_gold(SampleReview.sample_id))
 _SECOND_LOOKS = Prepared(_WAITING.where(WAITS_FOR_ME))  # asked with every decision
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from app.datasets.gold import is_gold
 from app.db import forget, is_remembering, remember, remembered
 from app.prepared import Prepared
 from app.review.consensus import CHANGES
@@ -26,7 +27,7 @@ _LAST = Prepared(
     select(Decision.id, Decision.verdict, Decision.milliseconds)
     .select_from(SampleReview)
     .join(Decision, Decision.id == SampleReview.decision_id)
-    .where(_STATE, ~SampleReview.in_bulk)
+    .where(_STATE, ~SampleReview.in_bulk, ~is_gold(SampleReview.sample_id))  # which is drawn at random: it says nothing of the worklist
     .order_by(SampleReview.decision_id.desc())
     .limit(WINDOW)
 )
@@ -70,7 +71,7 @@ def any_waits(session: Session, *, dataset_id: int) -> bool:
 
 
 def last_looks(session: Session, *, dataset_id: int) -> deque[Any]:
-    """Id, verdict and milliseconds of the last decisions that count, without those for many at once; the newest first."""
+    """Id, verdict and milliseconds of the last decisions that count, the newest first; none for many at once or of the gold part."""
     return remember(session, (last_looks, dataset_id), lambda: deque(_LAST.rows(session, dataset=dataset_id), maxlen=WINDOW))
 
 
@@ -104,6 +105,8 @@ def refolded(session: Session, *, before: Sequence[Any], after: Sequence[tuple[A
     for state, decision in after:
         if have := known.get((counts, decision.dataset_id)):
             have.add(state.verdict, decision.user_id, state.in_bulk, 1)
+        if decision.gold:
+            continue
         looks: deque[Any] = known.get((last_looks, decision.dataset_id), deque())
         if looks and looks[0][0] > decision.id:  # not the newest: an undo brought it back
             known.pop((last_looks, decision.dataset_id))

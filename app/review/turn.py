@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
+from app.datasets.gold import get_gold_part
 from app.review.decisions import RecentDecision, recent
+from app.review.gold import GoldStanding, gold_standing
 from app.review.queues import Queue
 from app.review.summary import ReviewProgress, review_progress
 from app.review.worklist import DEFAULT, Card, get_card, my_cards
@@ -25,6 +27,8 @@ class Deck:
     progress: ReviewProgress
     recent: tuple[RecentDecision, ...]
     is_training: bool  # a run waits or works
+    has_gold: bool  # a gold part is drawn
+    gold: GoldStanding | None  # where the queue is the gold part
 
 
 def look(
@@ -48,4 +52,6 @@ def look(
         progress=review_progress(session, dataset_id=dataset_id, user_id=user_id),
         recent=tuple(recent(session, dataset_id=dataset_id, user_id=user_id)),
         is_training=is_training(session, dataset_id=dataset_id),
+        has_gold=get_gold_part(session, dataset_id=dataset_id) is not None,
+        gold=gold_standing(session, dataset_id=dataset_id, user_id=user_id) if queue.is_gold else None,
     )

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Executable, Select, and_, bindparam, delete, exists, or_, select
@@ -18,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, get_sample, lock_dataset
+from app.datasets.gold import get_gold_part
 from app.datasets.models import Sample
 from app.db import is_remembering, remembered
 from app.errors import Invalid, NotFound
@@ -25,8 +27,8 @@ from app.prepared import Prepared
 from app.ranking.models import Prediction
 from app.review import tally
 from app.review.models import Claim, OpenIssue, SampleReview
-from app.review.policy import WAITS_FOR_ME, get_policy, may_look_again, seen_blind
-from app.review.queues import Queue, offered
+from app.review.policy import WAITS_FOR_ME, get_policy, is_hidden, may_look_again, seen_blind
+from app.review.queues import Queue, mixed, offered, offered_by_chance
 from app.schema import UtcDateTime, now
 from app.training.runs import CurrentRanking, current_ranking
 
@@ -89,6 +91,7 @@ _CARD = Prepared(
 _IS_BLIND = Prepared(
     select(SampleReview.sample_id).where(SampleReview.sample_id == bindparam("sample"), seen_blind(SampleReview.sample_id))
 )
+_IS_HIDDEN = Prepared(select(Sample.id).where(Sample.id == bindparam("sample"), is_hidden(Sample.id)))
 
 
 def _hold_statement(dialect: str) -> Executable:
@@ -129,7 +132,8 @@ class Card:
     probabilities: tuple[tuple[str, float], ...]  # by class position
     verdict: str | None  # as it stands
     label: str | None  # the cleaned label as it stands; none: deleted
-    blind: bool = False  # a second look: nothing but the image may be shown
+    blind: bool = False  # a second look, or the gold part: nothing but the image may be shown
+    gold: bool = False  # of the gold part, and not settled
 
 
 @dataclass(frozen=True)
@@ -154,16 +158,16 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     if not 1 <= count <= MAX_CLAIM:
         raise Invalid(f"Claim 1 to {MAX_CLAIM} cards at a time.")
     ranking = current_ranking(session, dataset_id=dataset_id)
-    if ranking is None:
+    if ranking is None and not queue.is_gold:
         return
     lock_dataset(session, dataset_id=dataset_id)
     moment = now()
-    who = {"run": ranking.run_id, "dataset": dataset_id, "user": user_id, "moment": moment}
+    who = {"run": ranking.run_id if ranking else None, "dataset": dataset_id, "user": user_id, "moment": moment}
     held: list[Any] = []
     if not queue.is_default:
-        query = offered(session, dataset_id=dataset_id, queue=queue).limit(bindparam("most"))
-        chosen = list(session.scalars(query.where(Sample.id.in_(_MY_CLAIMS)), who | {"most": count}))
-        chosen += session.scalars(query.where(~_IN_HANDS), who | {"most": count - len(chosen)})
+        who |= _of_gold(session, dataset_id, queue)
+        streams = [_up_to(session, query, who, most=count) for query in _streams(session, dataset_id, queue)]
+        chosen = (mixed(*streams, key=int) if queue.is_mixed else streams[0])[:count]
     else:
         again = _second_looks(session, dataset_id, who, most=count)
         chosen = again[: max(1, count // 2)]
@@ -184,10 +188,11 @@ def my_cards(
     Without the samples that are `known`, unless it was another ranking that they are known by.
     """
     ranking = current_ranking(session, dataset_id=dataset_id)
-    if ranking is None:
+    if ranking is None and not queue.is_gold:
         return Claimed(None, None, ())
-    known = frozenset(known) if known_by in ("", ranking.name) else frozenset()
-    who = {"run": ranking.run_id, "dataset": dataset_id, "user": user_id, "moment": now()}
+    run_id, name = (ranking.run_id, ranking.name) if ranking else (None, "")
+    known = frozenset(known) if known_by in ("", name) else frozenset()
+    who = {"run": run_id, "dataset": dataset_id, "user": user_id, "moment": now()}
     in_hands = _IN_MY_HANDS.rows(session, **who)
     if queue.is_default:
         mine = [(sample_id, until) for sample_id, until, rank in in_hands if rank is not None]
@@ -196,17 +201,21 @@ def my_cards(
             again = _MY_SECOND_LOOKS.rows(session, **who, annotators=policy.annotators)
             mine = [row for pair in zip_longest(again, mine) for row in pair if row is not None]
     else:
-        mine = list(session.execute(_held_of(offered(session, dataset_id=dataset_id, queue=queue)), who))
+        who |= _of_gold(session, dataset_id, queue)
+        streams = [session.connection().execute(_held_of(query), who).all() for query in _streams(session, dataset_id, queue)]
+        mine = [(row[0], row[1]) for row in (mixed(*streams, key=itemgetter(0)) if queue.is_mixed else streams[0])]
     shown = [(sample_id, until) for sample_id, until in mine if sample_id not in known][:limit]
-    found = tuple(_find_card(session, dataset_id, ranking, sample_id, blind_for=user_id) for sample_id, _ in shown)
+    found = tuple(_find_card(session, dataset_id, ranking, sample_id, blind_for=user_id, gold=queue.is_gold) for sample_id, _ in shown)
     gone = known.difference(_ids(in_hands)) if known else ()
-    return Claimed(ranking.run_id, min((until for _, until in shown), default=None), found, ranking.name, tuple(sorted(gone)))
+    return Claimed(run_id, min((until for _, until in shown), default=None), found, name, tuple(sorted(gone)))
 
 
 def get_card(session: Session, *, dataset_id: int, sample_id: int, blind_for: int | None = None) -> Card:
-    """Any sample as a card, held or not; blind, if it is a second look of the annotator `blind_for`. Raises NotFound."""
+    """Any sample as a card, held or not; blind, if it is of the gold part, or a second look of `blind_for`. Raises NotFound."""
     ranking = current_ranking(session, dataset_id=dataset_id)
-    return _find_card(session, dataset_id, ranking, sample_id, blind_for=blind_for)
+    has_gold = get_gold_part(session, dataset_id=dataset_id) is not None
+    gold = has_gold and _IS_HIDDEN.one(session, sample=sample_id) is not None
+    return _find_card(session, dataset_id, ranking, sample_id, blind_for=blind_for, gold=gold)
 
 
 def hold(session: Session, *, dataset_id: int, user_id: int, sample_id: int, lease: timedelta) -> None:
@@ -219,6 +228,18 @@ def release(session: Session, *, dataset_id: int | None, user_id: int) -> None:
     """Give the annotator's cards back, of one data set or of all."""
     query = delete(Claim).where(Claim.user_id == user_id)
     session.execute(query if dataset_id is None else query.where(Claim.dataset_id == dataset_id))
+
+
+def _of_gold(session: Session, dataset_id: int, queue: Queue) -> dict[str, int]:
+    """What the queue of the gold part asks for besides: how many annotators look at an image; none where there is no such part."""
+    part = get_gold_part(session, dataset_id=dataset_id) if queue.is_gold else None
+    return {"annotators": part.looks if part else 0} if queue.is_gold else {}
+
+
+def _streams(session: Session, dataset_id: int, queue: Queue) -> list[Select[*tuple[Any, ...]]]:
+    """The queries that a queue's cards come from: one, or of a mixed order the ranking's and the random one."""
+    queries = [offered(session, dataset_id=dataset_id, queue=queue)]
+    return [*queries, offered_by_chance(session, dataset_id=dataset_id, queue=queue)] if queue.is_mixed else queries
 
 
 def _second_looks(session: Session, dataset_id: int, who: dict[str, Any], *, most: int) -> list[int]:
@@ -254,6 +275,13 @@ def _next_free(session: Session, who: dict[str, Any], *, most: int) -> list[int]
     return chosen
 
 
+def _up_to(session: Session, query: Select[*tuple[Any, ...]], who: dict[str, Any], *, most: int) -> list[int]:
+    """The first samples of a queue's query: those already held, then free ones."""
+    database, query = session.connection(), query.limit(bindparam("most"))
+    held = list(database.scalars(query.where(Sample.id.in_(_MY_CLAIMS)), who | {"most": most}))
+    return held + list(database.scalars(query.where(~_IN_HANDS), who | {"most": most - len(held)})) if len(held) < most else held
+
+
 def _held_of(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """The cards of a queue that are in my hands."""
     return query.with_only_columns(Sample.id, Claim.lease_until).join(Claim, and_(Claim.sample_id == Sample.id, _MINE))
@@ -272,14 +300,14 @@ def _hold(session: Session, *, dataset_id: int, user_id: int, sample_ids: Sequen
 
 
 def _find_card(
-    session: Session, dataset_id: int, ranking: CurrentRanking | None, sample_id: int, *, blind_for: int | None
-) -> Card:  # fmt: skip
-    """What the ranking says of the sample and what was decided of it; blind, if it is a second look of that annotator."""
+    session: Session, dataset_id: int, ranking: CurrentRanking | None, sample_id: int, *, blind_for: int | None, gold: bool
+) -> Card:
+    """What the ranking says of the sample and what was decided of it; blind, if it is gold or a second look of that annotator."""
     row = _CARD.one(session, sample=sample_id, dataset=dataset_id, run=ranking.run_id if ranking else None)
     if row is None:
         raise NotFound(f"There is no sample {sample_id} here.")
     names = class_names(session, dataset_id=dataset_id)
-    blind = bool(row.waits) and blind_for is not None and _IS_BLIND.one(session, sample=sample_id, user=blind_for) is not None
+    again = bool(row.waits) and blind_for is not None and _IS_BLIND.one(session, sample=sample_id, user=blind_for) is not None
     return Card(
         sample_id=row.id,
         path=row.path,
@@ -300,5 +328,6 @@ def _find_card(
         probabilities=() if row.probabilities is None else tuple(zip(names, row.probabilities.tolist(), strict=False)),
         verdict=row.verdict,
         label=None if row.label is None else names[row.label],
-        blind=blind,
+        blind=again or gold,
+        gold=gold,
     )

@@ -15,4 +15,10 @@ def _train(context: JobContext) -> None:
     run(context)
 
 
-TASKS: dict[str, Task] = {"import": _import, "train": _train}
+def _predict(context: JobContext) -> None:
+    from app.tasks.predict import run
+
+    run(context)
+
+
+TASKS: dict[str, Task] = {"import": _import, "train": _train, "predict": _predict}

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from app.datasets.catalog import class_names
+from app.datasets.gold import gold_ids
 from app.datasets.models import Dataset
 from app.datasets.versions import VersionSamples, labels_of
 from app.errors import Invalid
@@ -29,6 +30,7 @@ class Plan:
     names: tuple[str, ...]
     samples: VersionSamples
     held_out: np.ndarray  # (n,) whether a sample is never trained on
+    gold: np.ndarray  # (n,) whether it is of the gold part that the run was asked for with: nothing is chosen by it
     folds: np.ndarray  # (n,) the fold of a sample; WHOLE for the hold-out, and for all where there are no folds
     recipe: Recipe
     start: StartFrom
@@ -71,6 +73,7 @@ def make_plan(context: JobContext, started: Run) -> Plan:
         samples = labels_of(session, version_id=started.version_id)
         names = class_names(session, dataset_id=dataset.id)
         parent = get_run(session, run_id=started.parent_id) if started.parent_id else None
+        gold = gold_ids(session, dataset_id=dataset.id) if started.facts.get("gold") else np.empty(0, np.int64)
         first = newest_finished(session, dataset_id=dataset.id) is None
     folder = settings.runs_dir / str(started.id)
     if checkpoints.exists(folder / network_name(WHOLE)):  # a class that an import has added since the training began waits
@@ -89,6 +92,7 @@ def make_plan(context: JobContext, started: Run) -> Plan:
         names=tuple(names),
         samples=samples,
         held_out=held_out,
+        gold=np.isin(samples.sample_ids, gold),
         folds=folds,
         recipe=recipe,
         start=start,

@@ -14,7 +14,9 @@ from app.ranking.embeddings import write_embedding
 from app.ranking.quality import judge_labels
 from app.ranking.rankings import log_probs_of, ranking_rows, stage_ranking
 from app.review.issues import publish
+from app.review.movement import count_movement, to_keep
 from app.tasks.plan import Plan
+from app.training.evaluation import calibrate
 from app.training.folds import WHOLE
 from app.training.runs import get_run
 
@@ -39,7 +41,7 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         if len(index):
             outside[index] = _judge(context, plan, images, fold, index).log_probs
     along = list(read_epochs(main, history[-1].epoch))
-    judged = judge_labels(said, along, plan.samples.labels, others=_parents_word(context, plan), out_of_sample=outside)
+    judged = judge_labels(said, along, plan.samples.labels, others=_parents_word(context, plan), out_of_sample=outside, silent=plan.gold)
     judged.log_probs[plan.held_out] = said[plan.held_out]  # the error rate is that of the network itself
     rows = ranking_rows(
         plan.run_id,
@@ -48,14 +50,34 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         labels=plan.samples.labels,
         log_probs=judged.log_probs,
         quality=judged.quality,
+        disagreement=judged.disagreement,
         folds=plan.folds,
     )
+    warmth = {} if early else _temperature(plan, said)
     stage_ranking(context.database, run_id=plan.run_id, rows=rows)
     _keep_embedding(plan, seen)
     with context.database.write() as session:
         publish(session, run_id=plan.run_id, epochs=len(history))
         run = get_run(session, run_id=plan.run_id)
-        run.facts = run.facts | {"class_noise": dict(zip(plan.names, map(float, judged.noise.round(4)), strict=True))}
+        run.facts = run.facts | {"class_noise": dict(zip(plan.names, map(float, judged.noise.round(4)), strict=True))} | warmth
+    if not early:
+        _keep_movement(context, plan.run_id)
+
+
+def _temperature(plan: Plan, said: np.ndarray) -> dict[str, float]:
+    """The temperature that fits the hold-out, and what it leaves of the calibration error; nothing where it is too small to tell."""
+    held = np.array(plan.samples.splits) == "valid"
+    found = calibrate(said[held], plan.samples.labels[held])
+    return {"temperature": round(found[0], 4), "calibration_error_after": round(found[1], 4)} if found else {}
+
+
+def _keep_movement(context: JobContext, run_id: int) -> None:
+    with context.database.read() as session:
+        moved = count_movement(session, run=get_run(session, run_id=run_id))
+    if moved is not None:
+        with context.database.write() as session:
+            run = get_run(session, run_id=run_id)
+            run.facts = run.facts | to_keep(moved)
 
 
 def _keep_embedding(plan: Plan, seen: Judgement) -> None:

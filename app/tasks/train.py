@@ -8,10 +8,13 @@ import hashlib
 import logging
 import platform
 from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 
 import fastai
 import numpy as np
 import torch
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from app.errors import Cancelled, Invalid, ToplossError
@@ -26,7 +29,8 @@ from app.storage import open_source
 from app.tasks.plan import Plan, make_plan, network_name
 from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
-from app.training.models import Epoch
+from app.training.models import Epoch, Run
+from app.training.recipes import misses_classes, weight_words
 from app.training.runs import TRAINING, end_run, get_run, record_epoch, start_run
 
 log = logging.getLogger(__name__)
@@ -36,8 +40,11 @@ def run(context: JobContext) -> None:
     """Train, predict, rank; a run ends as its job does."""
     run_id = int(context.job.arguments["run"])
     with context.database.write() as session:
+        if session.scalar(select(Run.job_id).where(Run.id == run_id)) != context.job.id:  # it was gone on with under another
+            return
         started = start_run(session, run_id=run_id)
-    if started.state != "running":
+    cut_off = started.state == "finished" and started.lr_curve is None  # its finished steps are given as they were stored
+    if started.state != "running" and not cut_off:
         return
     try:
         plan = make_plan(context, started)
@@ -72,6 +79,8 @@ def _train_and_rank(context: JobContext, plan: Plan) -> str:
         if fold == WHOLE or len(plan.fold_index(fold)):
             notes += context.step(f"train {network_name(fold)}", partial(_train, context, plan, images, fold))
     context.step("rank", lambda: rank(context, plan, images))
+    if misses_classes(plan.recipe, plan.names):
+        notes.append(weight_words(plan.recipe, plan.names))
     return " ".join(dict.fromkeys(notes))
 
 
@@ -84,10 +93,21 @@ def _store_facts(context: JobContext, run_id: int, threads: int) -> None:
         "torch": torch.__version__,
         "fastai": fastai.__version__,
         "python": platform.python_version(),
+        "toploss": version("toploss"),
+        "code": code_digest(),
     }
     with context.database.write() as session:
         run = get_run(session, run_id=run_id)
         run.facts = run.facts | facts  # a training that goes on keeps what is known of its ranking
+
+
+def code_digest() -> str:
+    """The first 12 hex digits of the sha256 of the code that trains and judges: two runs with the same one were made alike."""
+    root = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in ("ml", "ranking", "tasks", "training") for path in (root / folder).rglob("*.py")):
+        digest.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _prepare(context: JobContext, plan: Plan) -> Images:
@@ -202,8 +222,11 @@ def _record(context: JobContext, plan: Plan, fold: int, epoch: int, metrics: Epo
 
 
 def _valid_index(plan: Plan, fold: int) -> np.ndarray:
-    """The main network is watched on the hold-out; fold networks go unwatched, which saves their time."""
-    return np.flatnonzero(plan.held_out) if fold == WHOLE else np.empty(0, dtype=np.int64)
+    """The main network is watched on the hold-out, by which a recipe may choose an epoch: never on the gold part.
+
+    Fold networks go unwatched, which saves their time.
+    """
+    return np.flatnonzero(plan.held_out & ~plan.gold) if fold == WHOLE else np.empty(0, dtype=np.int64)
 
 
 def _position(plan: Plan, fold: int, progress: TrainingProgress) -> tuple[str, int, int]:

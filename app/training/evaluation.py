@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Z95 = 1.959963984540054  # 97.5 % point of the standard normal distribution
+FEWEST = 50  # labels: with fewer a temperature says nothing
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,20 @@ def fit_temperature(log_probs: NDArray[np.float32], labels: NDArray[np.int64]) -
         return -float(tempered(log_probs, float(np.exp(log_temperature)))[np.arange(len(labels)), labels].mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
+
+
+def calibrate(log_probs: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float] | None:
+    """A temperature for (n, classes) log-probabilities, and the calibration error it leaves; none for too few to tell.
+
+    The error is measured on each half with the temperature that fits the other half best, the temperature is that of all.
+    """
+    if len(labels) < FEWEST:
+        return None
+    halves = [np.arange(first, len(labels), 2) for first in (0, 1)]
+    after = np.empty(log_probs.shape, np.float32)
+    for mine, others in (halves, halves[::-1]):
+        after[mine] = tempered(log_probs[mine], fit_temperature(log_probs[others], labels[others]))
+    return fit_temperature(log_probs, labels), calibration_error(after, labels)
 
 
 def tempered(log_probs: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:

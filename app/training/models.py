@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.schema import Base, now
+from app.schema import Base, FloatVector, now
 
 
 class Run(Base):
@@ -24,7 +26,7 @@ class Run(Base):
     seed: Mapped[int]
     state: Mapped[str] = mapped_column(default="queued")  # queued, running, finished, failed, cancelled
     note: Mapped[str] = mapped_column(default="")  # what a person should know: why it failed, what was done otherwise
-    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # device, library versions, seconds by stage
+    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # device, library versions, seconds by stage, the gold part's digest
     ranked_epochs: Mapped[int | None]  # epochs of the main network that its ranking is made of; none: not ranked yet
     label_issues: Mapped[int | None]  # samples of its ranking whose predicted label is not their label
     lr_curve: Mapped[dict[str, Any] | None]  # {"lrs", "losses", "suggestion"}
@@ -47,3 +49,26 @@ class Epoch(Base):
     valid_loss: Mapped[float | None]
     error_rate: Mapped[float | None]
     seconds: Mapped[float]
+
+
+class Photo(Base):
+    """An image from outside that somebody showed to a run's network. It is no sample and never becomes one."""
+
+    __tablename__ = "photo"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"))
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("job.id", ondelete="SET NULL"), index=True)  # that looks at it
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))  # who sent it last
+    name: Mapped[str]  # the file's where it came from, without folders
+    sha256: Mapped[str]
+    bytes: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    mode: Mapped[str]  # Pillow's
+    format: Mapped[str]  # Pillow's
+    probabilities: Mapped[NDArray[np.float32] | None] = mapped_column(FloatVector)  # by class position; none: not looked at yet
+    problem: Mapped[str] = mapped_column(default="")  # why it could not be looked at
+    sent_at: Mapped[datetime] = mapped_column(default=now)  # last
+
+    __table_args__ = (UniqueConstraint("run_id", "sha256"), Index(None, "run_id", "sent_at"))

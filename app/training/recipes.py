@@ -1,13 +1,188 @@
-"""Choosing a recipe by name."""
+"""Choosing a recipe and where a network starts, and changing the recipe's numbers."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from app.errors import Invalid
-from app.ml.recipes import RECIPES, Recipe, with_epochs
+from app.ml.recipes import RECIPES, Phase, Recipe, StartFrom, recipe_from_json
+from app.training.fields import BY_NAME, FIELDS, HEAD, OF_PHASES, Field, Value, as_text, parse, phases_of, values_of
+
+EDITED = ", edited"  # what the name of a recipe ends with when its numbers are not those it came with
+
+Start = Literal["parent", "none", "imagenet", "file"]
 
 
-def choose_recipe(name: str, *, epochs: int | None = None) -> Recipe:
-    """The recipe, with other epochs if asked. Raises Invalid, naming the recipes there are."""
+@dataclass(frozen=True)
+class Difference:
+    """A number of a run's recipe that is not the one the recipe comes with."""
+
+    label: str
+    used: str
+    usual: str
+
+
+def choose_recipe(name: str) -> Recipe:
+    """The recipe of this name. Raises Invalid, naming the recipes there are."""
     if name not in RECIPES:
         raise Invalid(f"There is no recipe “{name}”; choose one of {', '.join(RECIPES)}.")
-    if epochs is not None and epochs < 1:
-        raise Invalid("A training has at least one epoch.")
-    return RECIPES[name] if epochs is None else with_epochs(RECIPES[name], epochs)
+    return RECIPES[name]
+
+
+def recipe_of(stored: Mapping[str, Any]) -> Recipe:
+    """The recipe a run goes by when another is to go on with it: today's of that name, or the run's own if it was edited."""
+    return RECIPES.get(stored["name"]) or recipe_from_json(stored)
+
+
+def choose_start(word: str | None, *, setting: str, parent: bool) -> Start:
+    """Where a network starts: as asked, or else from its parent, or else as the setting `weights` says. Raises Invalid."""
+    usual: Start = "parent" if parent else StartFrom.from_setting(setting).kind
+    possible = starts(setting=setting, parent=parent)
+    if word and word not in possible:
+        raise Invalid(f"A network cannot start from “{word[:40]}” here; choose one of {', '.join(possible)}.")
+    return next((start for start in possible if start == word), usual)
+
+
+def starts(*, setting: str, parent: bool) -> tuple[Start, ...]:
+    """Where a network can start; `file` where the setting `weights` names one."""
+    file = StartFrom.from_setting(setting).kind == "file"
+    return (*(("parent",) if parent else ()), "none", "imagenet", *(("file",) if file else ()))
+
+
+def weights_of(start: Start, *, setting: str) -> str:
+    """What a run stores of its start."""
+    return setting if start == "file" else start
+
+
+def fields_for(start: str) -> tuple[Field, ...]:
+    """The fields that mean something for a start."""
+    return tuple(field for field in FIELDS if start == "none" or not field.from_nothing)
+
+
+def edit(recipe: Recipe, changes: Mapping[str, object], *, start: Start, class_names: Sequence[str]) -> Recipe:
+    """The recipe with these fields changed, its name saying so; what equals the recipe's own changes nothing.
+
+    Of the phases only those that a run with this start goes through are changed. Raises Invalid, naming the field and what
+    is allowed.
+    """
+    tunes = start == "parent"
+    before = values_of(recipe, tunes=tunes)
+    asked = {name: parse(_known(name, start), given, class_names=class_names) for name, given in changes.items()}
+    asked = {name: value for name, value in asked.items() if _plain(value, class_names) != _plain(before[name], class_names)}
+    if not (before | asked)["frozen_epochs"]:
+        asked.pop("frozen_lr", None)
+    if not asked:
+        return recipe
+    own: dict[str, Any] = {name: value for name, value in asked.items() if name not in OF_PHASES}
+    if "class_weights" in own:
+        own["class_weights"] = _as_weights(own["class_weights"])
+    own["fine_tune_phases" if tunes else "phases"] = _phases(recipe, before | asked, asked, tunes=tunes)
+    edited = dataclasses.replace(recipe, name=recipe.name.removesuffix(EDITED) + EDITED, **own)
+    if start != "none":
+        return edited
+    if "early_epochs" not in asked:
+        edited = dataclasses.replace(edited, early_epochs=recipe.early_epochs * _epochs(edited) // _epochs(recipe))
+    _check_early(edited)
+    return edited
+
+
+def differences(stored: Mapping[str, Any], *, start: str) -> tuple[Difference, ...]:
+    """Where a run's recipe is not the one of its name, in the order of the fields; none where there is no such recipe."""
+    usual = RECIPES.get(stored["name"].removesuffix(EDITED))
+    if usual is None:
+        return ()
+    tunes = start == "parent"
+    theirs, ours = values_of(usual, tunes=tunes), values_of(recipe_from_json(stored), tunes=tunes)
+    return tuple(Difference(BY_NAME[name].label, _words(used), _words(theirs[name])) for name, used in ours.items() if used != theirs[name])
+
+
+def weight_words(recipe: Recipe, class_names: Sequence[str]) -> str:
+    """What the recipe's class weights come to for these classes, in a sentence or two."""
+    weights = recipe.class_weights
+    if weights is None:
+        return "All classes weigh alike."
+    if weights == "frequency":
+        return "A class weighs the more, the fewer training images it has."
+    table = {name.casefold(): weight for name, weight in weights}
+    named = {name: table[name.casefold()] for name in class_names if name.casefold() in table}
+    others = [name for name in class_names if name not in named]
+    if not named:
+        return (
+            f"The recipe {recipe.name} weighs {_listed([name for name, _ in weights])}; this data set has none of these classes, "
+            "so all of its classes weigh alike. Set weights by hand to change that."
+        )
+    total = sum(named.values()) + len(others) * sum(named.values()) / len(named)
+    sentence = f"Share of the loss by class: {', '.join(f'{name} {100 * weight / total:.3g} %' for name, weight in named.items())}."
+    if others:
+        rest = f"{_listed(others)} {'is' if len(others) == 1 else 'are'} not named and get{'s' if len(others) == 1 else ''}"
+        sentence += (
+            f" {rest} the mean of these, {100 * sum(named.values()) / len(named) / total:.3g} %{'' if len(others) == 1 else ' each'}."
+        )
+    return sentence
+
+
+def misses_classes(recipe: Recipe, class_names: Sequence[str]) -> bool:
+    """Whether the recipe weighs classes by name and these are not all among them."""
+    if recipe.class_weights is None or recipe.class_weights == "frequency":
+        return False
+    return not {name.casefold() for name in class_names} <= {name.casefold() for name, _ in recipe.class_weights}
+
+
+def _known(name: str, start: Start) -> Field:
+    field = BY_NAME.get(name)
+    if field is None:
+        raise Invalid(f"A recipe has no field “{name[:40]}”; it has {', '.join(BY_NAME)}.")
+    if field.from_nothing and start != "none":
+        raise Invalid(f"{field.label} ({field.name}) can be changed only for a network that starts from random weights (none).")
+    return field
+
+
+def _phases(recipe: Recipe, values: Mapping[str, Any], asked: Mapping[str, Value], *, tunes: bool) -> tuple[Phase, ...]:
+    *earlier, main = phases_of(recipe, tunes=tunes)
+    head = earlier.pop(0) if earlier and earlier[0].frozen else HEAD
+    head = dataclasses.replace(head, epochs=values["frozen_epochs"])
+    if "frozen_lr" in asked:
+        head = dataclasses.replace(head, lr_max=values["frozen_lr"], lr_min=values["frozen_lr"] / 100)
+    main = dataclasses.replace(main, epochs=values["epochs"], warm_up=values["warm_up"])
+    if asked.keys() & {"lr", "early_layers"}:
+        main = dataclasses.replace(main, lr_max=values["lr"], lr_min=values["lr"] * values["early_layers"])
+    return (*([head] if head.epochs else []), *earlier, main)
+
+
+def _epochs(recipe: Recipe) -> int:
+    return sum(phase.epochs for phase in recipe.phases)
+
+
+def _check_early(recipe: Recipe) -> None:
+    if recipe.early_epochs and recipe.early_size > recipe.image_size:
+        field = BY_NAME["early_size"]
+        raise Invalid(
+            f"{field.label} ({field.name}) must be at most the image size, {recipe.image_size} pixels, not {recipe.early_size}; "
+            "0 shows all pixels from the start."
+        )
+    if recipe.early_size and recipe.early_epochs >= _epochs(recipe):
+        field = BY_NAME["early_epochs"]
+        raise Invalid(f"{field.label} ({field.name}) must be fewer than all {_epochs(recipe)} epochs, not {recipe.early_epochs}.")
+
+
+def _plain(value: Value, class_names: Sequence[str]) -> Value:
+    """To compare: of weights by name only those of these classes count, whatever the case of their names."""
+    if not isinstance(value, Mapping):
+        return value
+    known = {name.casefold() for name in class_names}
+    return {name.casefold(): float(weight) for name, weight in value.items() if name.casefold() in known}
+
+
+def _as_weights(value: Value) -> object:
+    if isinstance(value, Mapping):
+        return tuple(value.items())
+    return None if value == "none" else value
+
+
+def _words(value: Value) -> str:
+    return ", ".join(f"{key} {weight:g}" for key, weight in value.items()) if isinstance(value, Mapping) else as_text(value)
+
+
+def _listed(names: Sequence[str], *, most: int = 8) -> str:
+    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"

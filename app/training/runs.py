@@ -1,25 +1,31 @@
 """Runs: asked for, started, reported on and ended."""
 
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import lock_dataset
+from app.datasets.catalog import class_names, lock_dataset
+from app.datasets.gold import get_gold_part
 from app.datasets.models import DatasetVersion
 from app.db import remember
 from app.errors import Conflict, Invalid, NotFound
 from app.jobs import requests as jobs
 from app.jobs.models import Job
-from app.ml.recipes import Recipe
+from app.ml.recipes import Recipe, recipe_from_json, to_json
 from app.prepared import Prepared
 from app.schema import now
 from app.training.models import Epoch, Run
+from app.training.pace import BEFORE, expect_run, seconds_left
+from app.training.recipes import choose_recipe, choose_start, edit, weights_of
 
 TASK = "train"
 TRAINING = "Training"  # what the stage of a job begins with while a network learns
+RESUMABLE = ("cancelled", "failed")
 SURE = 0.03  # share of the training from which on the rest can be told
 
 # Asked several times a decision, so it is built once: building takes longer than asking.
@@ -60,8 +66,9 @@ class RunProgress:
     stage: str
     done: int
     total: int
-    seconds_left: float | None
+    seconds_left: float | None  # once it has begun
     queue_position: int
+    no_worker: bool  # it waits, and nobody is there to begin
     message: str
     cancel_requested: bool
     ranked_epochs: int | None  # epochs that its ranking is made of; none before there is one
@@ -84,30 +91,33 @@ def request_run(
     seed: int,
     user_id: int | None,
 ) -> Run:
-    """A new run and the job that trains and ranks.
+    """A new run and the job that trains and ranks; the gold part that there is by then is known to it by its digest.
 
     Raises Conflict when the very same run already waits or works, Invalid when the recipe's folds are not the parent's: its
     fold networks could not go on from the parent's without judging images that those were trained on.
     """
     lock_dataset(session, dataset_id=dataset_id)
-    asked: dict[str, Any] = asdict(recipe)
+    asked: dict[str, Any] = json.loads(to_json(recipe))  # as it comes back from the database
+    stored = "parent" if parent_id else weights
     parent = get_run(session, run_id=parent_id, dataset_id=dataset_id) if parent_id else None
     if parent and recipe.folds and parent.recipe["folds"] != recipe.folds:
         raise Invalid(
             f"Run {parent.id} has {parent.recipe['folds']} folds and the recipe {recipe.name} has {recipe.folds}; "
-            f"retrain with the recipe {parent.recipe['name']}, or train from the start."
+            "retrain with as many as it has or with none, or start from elsewhere than the parent."
         )
     for other in session.scalars(select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES))):
-        if (other.version_id, other.recipe["name"], other.parent_id, other.seed) == (version_id, recipe.name, parent_id, seed):
+        known = (other.version_id, other.recipe, other.parent_id, other.weights, other.seed)
+        if known == (version_id, asked, parent_id, stored, seed):
             raise Conflict(f"Run {other.id} is already {other.state} with this recipe, version and seed; wait for it, or cancel it.")
+    gold = get_gold_part(session, dataset_id=dataset_id)
     run = Run(
         dataset_id=dataset_id,
         version_id=version_id,
         parent_id=parent_id,
         recipe=asked,
         seed=seed,
-        weights="parent" if parent_id else weights,
-        facts={},
+        weights=stored,
+        facts={"gold": gold.digest} if gold else {},
     )
     session.add(run)
     session.flush()
@@ -116,11 +126,49 @@ def request_run(
     return run
 
 
+def train_anew(
+    session: Session,
+    *,
+    dataset_id: int,
+    version_id: int,
+    weights: str,
+    recipe: str = "default",
+    changes: Mapping[str, object] | None = None,
+    start: str | None = None,
+    seed: int = 0,
+    user_id: int | None = None,
+) -> Run:
+    """Ask for a run without a parent; `changes` are fields of the recipe, `weights` is the setting.
+
+    Raises Invalid for a recipe, a change or a start that cannot be, and what `request_run` raises.
+    """
+    begins = choose_start(start, setting=weights, parent=False)
+    return request_run(
+        session,
+        dataset_id=dataset_id,
+        version_id=version_id,
+        recipe=edit(choose_recipe(recipe), changes or {}, start=begins, class_names=class_names(session, dataset_id=dataset_id)),
+        weights=weights_of(begins, setting=weights),
+        parent_id=None,
+        seed=seed,
+        user_id=user_id,
+    )
+
+
 def get_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> Run:
     """The run, of this data set if one is named. Raises NotFound."""
     run = session.get(Run, run_id)
     if run is None or (dataset_id is not None and run.dataset_id != dataset_id):
         raise NotFound(f"There is no run {run_id} here; the runs page lists the ones there are.")
+    return run
+
+
+def finished_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> Run:
+    """The run whose network has learnt all it will. Raises NotFound, Conflict for one that has not finished."""
+    run = get_run(session, run_id=run_id, dataset_id=dataset_id)
+    if run.state != "finished":
+        wait = "wait until it has finished" if run.state in jobs.OPEN_STATES else "take a run that has finished"
+        raise Conflict(f"Run {run.id} is {run.state}, so it has no network to ask; {wait}.")
     return run
 
 
@@ -132,6 +180,11 @@ def list_runs(session: Session, *, dataset_id: int) -> list[Run]:
 def open_run(session: Session, *, dataset_id: int) -> Run | None:
     """The oldest run that waits or works."""
     return session.scalar(select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES)).order_by(Run.id).limit(1))
+
+
+def count_open(session: Session) -> int:
+    """Runs that wait or work, of any data set: what a new one waits behind."""
+    return session.scalar(select(func.count()).select_from(Run).where(Run.state.in_(jobs.OPEN_STATES))) or 0
 
 
 def is_training(session: Session, *, dataset_id: int) -> bool:
@@ -172,12 +225,7 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
     """How far a run is, from its job and its finished epochs."""
     run = get_run(session, run_id=run_id)
     job = session.get(Job, run.job_id) if run.job_id else None
-    epochs = session.scalars(select(Epoch).where(Epoch.run_id == run_id).order_by(Epoch.fold, Epoch.epoch))
-    left = None
-    learns = job is not None and job.state == "running" and job.stage.startswith(TRAINING) and job.done > SURE * job.total
-    if job and learns and job.started_at:
-        elapsed = (now() - job.started_at).total_seconds()
-        left = elapsed * (job.total - job.done) / job.done
+    epochs = session.scalars(select(Epoch).where(Epoch.run_id == run_id).order_by(Epoch.fold, Epoch.epoch)).all()
     return RunProgress(
         run_id=run.id,
         job_id=run.job_id,
@@ -185,13 +233,29 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
         stage=job.stage if job else "",
         done=job.done if job else 0,
         total=job.total if job else 0,
-        seconds_left=left,
+        seconds_left=_left(session, run, job, epochs) if job else None,
         queue_position=jobs.queue_position(session, job) if job else 0,
+        no_worker=run.state == "queued" and not jobs.live_workers(session),
         message=run.note,
         cancel_requested=bool(job and job.cancel_requested),
         ranked_epochs=run.ranked_epochs,
         epochs=tuple(epochs),
     )
+
+
+def _left(session: Session, run: Run, job: Job, epochs: Sequence[Epoch]) -> float | None:
+    """From the run's own finished epochs; before there is one, from earlier runs, or from the time since its job began."""
+    learns = job.stage.startswith(TRAINING) and job.total > 0
+    if run.state not in jobs.OPEN_STATES or (job.state == "running" and epochs and not learns):
+        return None
+    fraction = job.done / job.total if learns else 0.0
+    done = [(epoch.fold, epoch.epoch, epoch.seconds) for epoch in epochs]
+    left = seconds_left(recipe_from_json(run.recipe), start=run.weights, done=done, fraction=fraction)
+    if left is None and (expected := expect_run(session, run=run)):
+        left = expected.seconds * (1 - fraction)
+    if left is None and job.started_at and fraction > SURE:
+        left = (now() - job.started_at).total_seconds() * (1 - fraction) / fraction
+    return left
 
 
 def start_run(session: Session, *, run_id: int) -> Run:
@@ -225,6 +289,25 @@ def cancel_run(session: Session, *, run_id: int) -> Run:
     if jobs.cancel(session, job_id=run.job_id).state == "cancelled":
         end_run(session, run_id=run_id, state="cancelled", note="Cancelled before it began.")
     session.refresh(run)
+    return run
+
+
+def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
+    """Queue a cancelled or failed run again, under a job of its own: it goes on after its last finished epoch.
+
+    Raises Conflict when it works, waits or is finished.
+    """
+    run = get_run(session, run_id=run_id)
+    before = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
+    again = session.execute(
+        update(Run).where(Run.id == run_id, Run.state.in_(RESUMABLE)).values(state="queued", note="", started_at=None, finished_at=None)
+    )
+    if not again.rowcount:  # type: ignore[attr-defined]
+        raise Conflict(f"Run {run_id} is {run.state}; only a cancelled or failed run can be gone on with.")
+    session.refresh(run)
+    run.facts = run.facts | {BEFORE: run.facts.get(BEFORE, 0.0) + before}
+    run.job_id = jobs.ask(session, task=TASK, dataset_id=run.dataset_id, arguments={"run": run.id}, user_id=user_id).id
+    session.flush()
     return run
 
 

@@ -35,6 +35,11 @@ class ErrorPage(Page):
     message: str
 
 
+def status_of(error: errors.ToplossError) -> int:
+    """The status code that stands for an error."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
 def answer(request: Request, *, status: int, code: str, message: str) -> Response:
     """The error in the shape that the asker reads."""
     message = message.encode("utf-8", "replace").decode()  # what the asker sent may be no text that can be sent back
@@ -51,8 +56,7 @@ def answer(request: Request, *, status: int, code: str, message: str) -> Respons
 
 def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.ToplossError)  # noqa: S101 - registered for this class only
-    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
-    return answer(request, status=status, code=error.code, message=str(error))
+    return answer(request, status=status_of(error), code=error.code, message=str(error))
 
 
 def _http_error(request: Request, error: Exception) -> Response:

@@ -65,7 +65,11 @@ class Where(BaseModel):
 class Ordered(Where):
     """Samples in an order."""
 
-    order: Order = Field("rank", description="rank (label quality), loss, margin, random or path")
+    order: Order = Field(
+        "rank",
+        description="rank (label quality), loss, margin, disagreement (of epochs and folds), random, path; "
+        "for a worklist also mixed (by rank, a fifth random) and gold (blind)",
+    )
 
     def filters(self) -> list[tuple[str, str]]:
         """What is asked for beside the order, as an address's query says it."""

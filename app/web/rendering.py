@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from app.schema import now
 
@@ -58,6 +58,12 @@ def render(_request: Request, template: str, page: Page, *, status: int = 200, h
     """The template filled with the page."""
     html = environment().get_template(template).render(page=page)
     return HTMLResponse(html, status_code=status, headers=headers)
+
+
+def draw(template: str, page: Page, *, filename: str) -> Response:
+    """The page as a picture to keep."""
+    svg = environment().get_template(template).render(page=page)
+    return Response(svg, media_type="image/svg+xml", headers={"content-disposition": f'attachment; filename="{filename}"'})
 
 
 @cache

@@ -1,5 +1,6 @@
 """What every answer and every changing request must satisfy, whoever sent it."""
 
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -7,9 +8,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.training import photos
+
 MAX_BODY = 1_000_000  # bytes; a decision has 200
 UPLOADS = {"/datasets/new", "/api/v1/datasets"}
-TOO_LARGE = "This is larger than what can be sent here; zips are uploaded by signed-in admins, up to TOPLOSS_MAX_UPLOAD_MB."
+PHOTOS = re.compile(r"(?:/d/[^/]+|/api/v1)/runs/[0-9]+/photos")
+MAX_PHOTOS = photos.AT_ONCE * photos.MAX_BYTES + MAX_BODY
+TOO_LARGE = (
+    "This is larger than what can be sent here; zips are uploaded by signed-in admins, up to TOPLOSS_MAX_UPLOAD_MB, "
+    f"photos {photos.AT_ONCE} at a time of {photos.MAX_BYTES // 1_000_000} MB each."
+)
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
@@ -87,5 +95,8 @@ class Security:
 
     def _body_limit(self, path: str, headers: Headers) -> int:
         """Bytes that are read of a request's body, which happens before anybody asks who sent it."""
-        known = path in UPLOADS and ("authorization" in headers or "cookie" in headers)
-        return self.max_upload if known else MAX_BODY
+        if "authorization" not in headers and "cookie" not in headers:
+            return MAX_BODY
+        if PHOTOS.fullmatch(path):
+            return min(self.max_upload, MAX_PHOTOS)
+        return self.max_upload if path in UPLOADS else MAX_BODY

@@ -9,34 +9,45 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext
 from sqlalchemy import update
 
+from app.datasets.gold import gold_ids
 from app.datasets.models import Sample
 from app.db import Database
+from app.review.gold import draw_gold
+from app.training.photos import record_look
 from app.web.deps import SESSION_COOKIE
 from tests.conftest import PASSWORD
-from tests.factories import Made, make_dataset, make_run
+from tests.factories import Made, make_dataset, make_run, photo
 from tests.servers import Server, start_server
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAGES = (
     "/", "/people", "/jobs", "/account", "/d/faces", "/d/faces/review", "/d/faces/review?order=random", "/d/faces/grid",
-    "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/settings", "/d/faces/adjudication",
-    "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}",
-    "/d/faces/compare", "/d/faces/export", "/d/faces/none",
+    "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/settings", "/d/faces/adjudication", "/d/faces/agreement",
+    "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}", "/d/faces/runs/{run}?matrix=columns",
+    "/d/faces/runs/{run}/images", "/d/faces/runs/{child}", "/d/faces/runs/{run}/photos",
+    "/d/faces/runs/new?epochs=40", "/d/faces/retrain", "/d/faces/retrain?recipe=paper&start=none&lr=7",
+    "/d/faces/compare", "/d/faces/compare/images?old=1&new=2", "/d/faces/stop", "/d/faces/rounds",
+    "/d/faces/export", "/d/faces/none",
+    "/d/faces/gold", "/d/plain/gold", "/d/gilded/gold", "/d/gilded/review?order=gold", "/d/gilded/samples/{gold}", "/d/gilded",
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Made, str]]:
-    """A server with a reviewed data set, and an admin's log-in cookie."""
+def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Made, str, int]]:
+    """A server with a reviewed data set, an admin's log-in cookie, and an image of another one's gold part."""
     folder = tmp_path_factory.mktemp("accessible")
     with start_server(folder / "data") as server:
         server.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
         database = Database(f"sqlite:///{server.data_dir / 'toploss.db'}")
         made = make_dataset(database, folder / "images")
-        make_run(database, made.dataset_id, made.version_id, wrong=8, parent_id=made.run_id)
+        assert make_run(database, made.dataset_id, made.version_id, wrong=8, parent_id=made.run_id) == made.run_id + 1
         with database.write() as session:
             session.execute(update(Sample).where(Sample.id.in_(made.ranked[:12])).values(lookalikes=1))
-        database.close()
+        make_dataset(database, folder / "plain", name="plain", per_class=30)
+        gilded = make_dataset(database, folder / "gilded", name="gilded", per_class=30, wrong=120)
+        with database.write() as session:
+            draw_gold(session, dataset_id=gilded.dataset_id, size=20, looks=1)
+            gold = gold_ids(session, dataset_id=gilded.dataset_id).tolist()
         answer = httpx.post(f"{server.url}/login", data={"name": "ada", "password": PASSWORD})
         with httpx.Client(base_url=server.url, cookies=answer.cookies, headers={"sec-fetch-site": "same-origin"}) as client:
             for verdict in ("keep", "relabel:owl", "delete"):
@@ -46,11 +57,20 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ma
             assert client.post("/d/faces/settings", data=policy).status_code == 303
             marks = {"samples": made.ranked[3:6], "answer": "delete", "client_id": "many"}
             assert client.post("/d/faces/grid/verdicts", data=marks).status_code == 303
-        yield server, made, str(answer.cookies[SESSION_COOKIE])
+            assert client.post("/d/faces/audits", data={"size": "20"}).status_code == 303
+            assert client.post("/d/faces/stop", data={"kind": "keeps", "amount": "9"}).status_code == 303
+            form = {"sample": gold[0], "answer": "delete", "client_id": "gold", "alone": "true"}
+            assert client.post("/d/gilded/review/decisions", data=form).status_code == 303
+            photos = [("files", ("a.png", photo(), "image/png")), ("files", ("b.png", photo((0, 0, 0)), "image/png"))]
+            sent = client.post(f"/api/v1/runs/{made.run_id}/photos", files=photos).json()
+        with database.write() as session:  # the other one waits
+            record_look(session, photo_id=sent["photos"][0], job_id=sent["job"], probabilities=[0.2, 0.7, 0.1])
+        database.close()
+        yield server, made, str(answer.cookies[SESSION_COOKIE]), gold[-1]
 
 
 @pytest.fixture(params=[(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")], ids=lambda each: f"{each[0]}-{each[1]}")
-def context(request: pytest.FixtureRequest, browser: Browser, admin: tuple[Server, Made, str]) -> Iterator[BrowserContext]:
+def context(request: pytest.FixtureRequest, browser: Browser, admin: tuple[Server, Made, str, int]) -> Iterator[BrowserContext]:
     width, scheme = request.param
     opened = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce")
     opened.add_cookies([{"name": SESSION_COOKIE, "value": admin[2], "url": admin[0].url}])
@@ -58,12 +78,12 @@ def context(request: pytest.FixtureRequest, browser: Browser, admin: tuple[Serve
     opened.close()
 
 
-def test_axe_finds_nothing_on_any_page(context: BrowserContext, admin: tuple[Server, Made, str]) -> None:
-    server, made, _ = admin
+def test_axe_finds_nothing_on_any_page(context: BrowserContext, admin: tuple[Server, Made, str, int]) -> None:
+    server, made, _, gold = admin
     page = context.new_page()
     found = []
     for address in PAGES:
-        page.goto(server.url + address.format(sample=made.ranked[0], run=made.run_id))
+        page.goto(server.url + address.format(sample=made.ranked[0], run=made.run_id, child=made.run_id + 1, gold=gold))
         if re.search(r"/review", address):
             page.locator(".card:not([hidden])").wait_for()
         violations = Axe().run(page, options={"runOnly": RULES}).response["violations"]
@@ -71,7 +91,7 @@ def test_axe_finds_nothing_on_any_page(context: BrowserContext, admin: tuple[Ser
     assert found == []
 
 
-def test_axe_finds_nothing_on_the_way_in(browser: Browser, admin: tuple[Server, Made, str]) -> None:
+def test_axe_finds_nothing_on_the_way_in(browser: Browser, admin: tuple[Server, Made, str, int]) -> None:
     page = browser.new_page(bypass_csp=True)
     page.goto(admin[0].url + "/login")
     assert Axe().run(page, options={"runOnly": RULES}).response["violations"] == []

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import func, select
 
 from app.db import Database
+from app.review.gold import gold_labels
 from app.review.models import Decision
 from app.web.deps import SESSION_COOKIE
 from tests.browser.deck import card, settle, shown, states
@@ -186,3 +187,37 @@ def test_a_blind_second_look_and_the_last_word(browser: Browser, server: Server,
     assert states(large)[made.ranked[0]] == ("relabel", 1)
     for page in (admin, first, second):
         page.context.close()
+
+
+def test_the_gold_part_is_drawn_and_labelled_by_keyboard_with_undo(browser: Browser, server: Server, large: tuple[Database, Made]) -> None:
+    database, made = large
+    ada = f"gilda{made.dataset_id}"
+    server.command("user", "add", ada, "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
+    admin = sign_in(browser, server, ada)
+    admin.goto(f"{server.url}/d/{made.name}/gold")
+    admin.fill("[name=size]", "20")
+    admin.fill("[name=looks]", "1")
+    admin.click("main .primary")
+    admin.get_by_role("link", name="Label 20 images").click()
+    expect(card(admin)).to_contain_text("Which class do you see?")
+    first = shown(admin)
+    admin.keyboard.press("q")  # there is no label to keep
+    assert shown(admin) == first
+    admin.keyboard.press("1")
+    settle(admin)
+    assert shown(admin) != first
+    admin.keyboard.press("z")
+    settle(admin)
+    assert shown(admin) == first
+    for _ in range(20):
+        settle(admin)
+        admin.keyboard.press("2")
+    settle(admin)
+    expect(admin.locator("#rest h2")).to_have_text("Nothing of the gold part waits for you")
+    with database.read() as session:
+        found = gold_labels(session, dataset_id=made.dataset_id)
+        looks = session.scalars(select(Decision).where(Decision.dataset_id == made.dataset_id, Decision.verdict != "undo"))
+        assert all((look.blind, look.origin, look.rank) == (True, "gold", None) for look in looks)
+    assert found is not None
+    assert found.labels.tolist() == [1] * 20
+    admin.context.close()

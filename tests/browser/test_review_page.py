@@ -1,8 +1,11 @@
 """The review in a real Chromium: keys, buttons, what is shown."""
 
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import select
 
+from app.accounts.models import User
 from app.db import Database
+from app.review.audits import start_audit
 from tests.browser.deck import card, expect_shown, settle, states
 from tests.conftest import PASSWORD
 from tests.factories import Made
@@ -262,3 +265,19 @@ def test_without_javascript_every_step_works(browser: Browser, server: Server, l
     expect_shown(page, made.ranked[0])
     context.close()
     assert states(live) == {}
+
+
+def test_a_notice_of_the_audit_comes_without_beginning_the_look_anew(page: Page, live: tuple[Database, Made]) -> None:
+    database, made = live
+    with database.write() as session:
+        user = session.scalars(select(User)).one()
+        start_audit(session, dataset_id=made.dataset_id, user_id=user.id, size=20)
+    page.goto(page.url + "?order=random")
+    expect(page.locator("#notice")).to_have_text("Audit 1: 0 of 20")
+    expect(card(page)).to_have_count(1)
+    client_id = card(page).locator("[name=client_id]").input_value()
+    page.evaluate("""() => new Promise((done) => {
+        document.addEventListener("htmx:afterSettle", done, { once: true });
+        htmx.ajax("GET", document.getElementById("notice").getAttribute("hx-get"), "#notice");
+    })""")
+    assert card(page).locator("[name=client_id]").input_value() == client_id

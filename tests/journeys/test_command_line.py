@@ -2,6 +2,7 @@
 
 import csv
 import fcntl
+import json
 import signal
 import sqlite3
 import stat
@@ -36,12 +37,37 @@ def test_import_train_export_without_any_server(shell: Server, tmp_path: Path) -
     assert "its ranking is stored" in done.stdout
     assert rows(shell, "select count(*), min(rank), max(rank) from prediction") == [(30, 1, 30)]
     assert rows(shell, "select count(*) from prediction where label_quality between 0 and 1 and fold = -1") == [(30,)]
+    image = str(folder / "valid" / "owl" / "000.png")
+    table = shell.command("predict", "1", image).stdout.splitlines()
+    assert table[0].split() == ["image", "predicted", "cat", "dog", "owl"]
+    assert len(table) == 2
+    told = shell.command("predict", "--dataset", "pets", "--json", image, str(tmp_path / "none.png"), check=False)
+    assert (told.returncode, "There is no file" in told.stderr) == (1, True)
+    assert sum(json.loads(told.stdout)["images"][0]["probabilities"].values()) == pytest.approx(1, abs=1e-4)
     for name in ("one.csv", "two.csv"):
         shell.command("export", "pets", "--format", "csv", "-o", str(tmp_path / name))
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
     with (tmp_path / "one.csv").open(newline="") as file:
         assert {row["label"] for row in csv.DictReader(file)} == {"cat", "dog", "owl"}
     assert {path: path.read_bytes() for path in folder.rglob("*.png")} == before
+
+
+def test_a_recipe_is_changed_with_set_and_a_wrong_change_is_a_sentence(shell: Server, tmp_path: Path) -> None:
+    known = shell.command("recipes").stdout
+    for words in ("label_smoothing  0           0.1         0           0 to 0.5", "0 or 2 to 10 networks", "class_weights"):
+        assert words in known, known
+    shell.command("import", str(write_images(tmp_path / "images", per_class=3)), "--name", "pets")
+    weights = 'class_weights={"cat": 3, "owl": 1}'
+    done = shell.command("train", "pets", "--recipe", "quick", "--set", "epochs=2", "--set", weights, "--start", "none")
+    assert "recipe quick, edited, weights none: queued" in done.stdout
+    [(stored,)] = rows(shell, "select recipe from run")
+    recipe = json.loads(stored)
+    assert (recipe["phases"][-1]["epochs"], recipe["class_weights"]) == (2, [["cat", 3.0], ["owl", 1.0]])
+    for change, words in (("epochs=0", "1 to 1000"), ("epochs", "field=value"), ("momentum=1", "no field")):
+        wrong = shell.command("train", "pets", "--set", change, check=False)
+        assert (wrong.returncode, words in wrong.stderr, "Traceback" in wrong.stderr) == (1, True, False), wrong.stderr
+    waits = shell.command("resume", "1", check=False)
+    assert (waits.returncode, "only a cancelled or failed run" in waits.stderr) == (1, True)
 
 
 def test_a_worker_killed_in_the_middle_of_training_goes_on_from_its_checkpoint(shell: Server, tmp_path: Path) -> None:
@@ -100,7 +126,8 @@ def test_training_that_fails_says_why_and_exits_with_1(shell: Server, tmp_path: 
     ("arguments", "words"),
     [
         (("import", "/nowhere", "--name", "x"), "no folder or zip"), (("train", "nothing"), "no data set named nothing"),
-        (("export", "nothing", "-o", "-"), "no data set named nothing"), (("token", "create", "--user", "nobody"), "no user named nobody"),
+        (("export", "nothing", "-o", "-"), "no data set named nothing"), (("predict", "7", "a.png"), "There is no run 7"),
+        (("token", "create", "--user", "nobody"), "no user named nobody"),
     ],
 )  # fmt: skip
 def test_a_wrong_command_is_one_clear_sentence_and_exit_code_1(shell: Server, arguments: tuple[str, ...], words: str) -> None:

@@ -33,16 +33,32 @@ def page(chromium: str, working_server: Server) -> Iterator[Page]:
         browser.close()
 
 
-def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, tmp_path: Path) -> None:
-    truth = write_demo_folder(tmp_path / "faces", images=72, size=32, seed=1)
-    archive = shutil.make_archive(str(tmp_path / "faces"), "zip", tmp_path / "faces" / "images")
+def try_photos(page: Page, photos: list[Path]) -> None:
+    """From a finished run's page."""
+    page.get_by_role("link", name="Try it on a photo").click()
+    page.locator("input[type=file]").set_input_files(photos)
+    page.get_by_role("button", name="Show them to the network").click()
+    tables = page.locator(".photos").get_by_role("table")
+    expect(tables).to_have_count(2, timeout=MINUTES)  # comes without the page being loaded anew
+    assert sum(float(cell.replace(" %", "")) for cell in tables.first.locator("td.num").all_inner_texts()) == pytest.approx(100, abs=0.5)
+    expect(page.locator("[hx-get]")).to_have_count(0)
+    page.get_by_role("button", name="Remove").first.click()
+    expect(tables).to_have_count(1)
 
+
+def sign_in(page: Page) -> None:
     page.goto("/")
     page.get_by_label("Name").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_text("ada")).to_be_visible()
 
+
+def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, tmp_path: Path) -> None:
+    truth = write_demo_folder(tmp_path / "faces", images=72, size=32, seed=1)
+    archive = shutil.make_archive(str(tmp_path / "faces"), "zip", tmp_path / "faces" / "images")
+
+    sign_in(page)
     page.goto("/datasets/new")
     page.get_by_label("Name").fill("faces")
     page.locator("input[type=file]").set_input_files(archive)
@@ -58,6 +74,8 @@ def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, 
     page.goto("/d/faces/runs/1")
     expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible(timeout=4 * MINUTES)
 
+    try_photos(page, [tmp_path / "faces" / "images" / row.path for row in truth.rows[:2]])
+
     page.goto("/d/faces/review")
     card = page.locator(".card:not([hidden])")
     expect(card).to_have_count(1)
@@ -72,7 +90,10 @@ def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, 
     assert first != card.get_attribute("data-sample")
 
     page.goto("/d/faces/runs")
+    page.get_by_role("link", name="Retrain").click()
+    expect(page.get_by_role("heading", name="What changes against version 0")).to_be_visible()
     page.get_by_role("button", name="Retrain").click()
+    page.wait_for_url(re.compile(r"/d/faces/runs/2$"))
     page.goto("/d/faces/runs/2")
     expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible(timeout=4 * MINUTES)
     page.goto("/d/faces/compare?old=1&new=2")

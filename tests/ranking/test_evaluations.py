@@ -1,7 +1,7 @@
 import uuid
 
 from app.db import Database
-from app.ranking.evaluations import best_run, compare_runs, evaluate_run, run_summaries
+from app.ranking.evaluations import best_run, evaluate_run, run_summaries
 from app.review.decisions import decide
 from app.review.retraining import freeze_labels
 from tests.conftest import People
@@ -23,24 +23,6 @@ def relabel(database: Database, made: Made, people: People, sample: int, label: 
 
 def hold_out(made: Made) -> list[int]:
     return [sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")]
-
-
-def test_before_and_after_stand_on_the_same_samples_with_both_kinds_of_labels(database: Database, made: Made, people: People) -> None:
-    valid = hold_out(made)
-    relabel(database, made, people, valid[0], "owl")
-    relabel(database, made, people, valid[1], None)
-    with database.write() as session:
-        version, is_new = freeze_labels(session, dataset_id=made.dataset_id)
-    assert is_new
-    new = make_run(database, made.dataset_id, version.id, wrong=0, parent_id=made.run_id)
-    with database.read() as session:
-        found = compare_runs(session, old_id=made.run_id, new_id=new)
-    assert (found.samples, found.relabelled, found.left_out) == (5, 1, 1)
-    rates = [found.old_given.error_rate, found.old_cleaned.error_rate, found.new_given.error_rate, found.new_cleaned.error_rate]
-    assert [rate.n for rate in rates if rate] == [5, 5, 5, 5]
-    # The old run predicts the given labels of the hold-out, the new one the cleaned ones: each is wrong once on the other's.
-    assert [rate.wrong for rate in rates if rate] == [0, 1, 1, 0]
-    assert found.changed_predictions == 1
 
 
 def test_the_best_run_has_the_fewest_errors_on_the_newest_labels(database: Database, made: Made, people: People) -> None:

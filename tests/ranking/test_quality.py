@@ -33,6 +33,16 @@ def test_the_word_out_of_sample_is_the_only_one_that_counts(case: tuple[list[np.
     assert found.log_probs[::2] == pytest.approx(without.log_probs[::2])
 
 
+@given(trainings())
+def test_the_labels_of_silent_samples_change_nothing_for_the_others(case: tuple[list[np.ndarray], np.ndarray]) -> None:
+    epochs, labels = case
+    final, silent = np.nan_to_num(epochs[-1], nan=-1.0), np.arange(len(labels)) % 3 == 0
+    relabelled = np.where(silent, (labels + 1) % final.shape[1], labels)
+    found, other = (judge_labels(final, epochs, each, silent=silent) for each in (labels, relabelled))
+    assert np.array_equal(found.quality[~silent], other.quality[~silent])
+    assert np.array_equal(found.noise, other.noise)
+
+
 def test_the_same_margin_is_more_suspicious_in_a_class_with_more_noise() -> None:
     labels = np.array([0, 0, 0, 1, 1, 1])
     margins = np.array([0.1, -0.8, -0.6, 0.1, 0.9, 0.8], np.float32)

@@ -12,6 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from app.ranking.scoring import (
     area_under_margin,
     class_noise,
+    disagreement,
     label_quality,
     mean_log_probs,
     mean_loss,
@@ -183,3 +184,13 @@ def test_the_published_figures_for_cifar10n_are_met() -> None:
     assert roc_auc_score(wrong, found.loss) == pytest.approx(0.9773, abs=5e-5)
     assert average_precision_score(wrong, found.loss) == pytest.approx(0.8747, abs=5e-5)
     assert average_precision_score(wrong, -label_quality(log_probs, labels)) == pytest.approx(0.8597, abs=5e-5)
+
+
+@given(trainings())
+def test_disagreement_is_the_share_of_words_that_are_not_the_most_frequent(case: tuple[list[np.ndarray], np.ndarray]) -> None:
+    epochs, labels = case
+    found = disagreement(iter(epochs))
+    for i in range(len(labels)):
+        said = [int(epoch[i].argmax()) for epoch in epochs if not np.isnan(epoch[i, 0])]
+        assert found[i] == pytest.approx(sum(word != max(set(said), key=said.count) for word in said) / len(said))
+    assert (disagreement([epochs[0]] * 3) == 0).all()

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from app.datasets.models import Sample
 from app.db import Database
 from app.errors import Invalid
+from app.ranking.models import Prediction
 from app.review.bulk import decide_many
 from app.review.decisions import decide
 from app.review.grid import Filter, look, matching_ids
@@ -45,6 +46,17 @@ def test_the_most_suspicious_come_first_page_by_page(database: Database, made: M
         pages = [look(session, dataset_id=made.dataset_id, which=Filter(), limit=10, offset=start) for start in (0, 10, 20)]
     assert [tile.sample_id for page in pages for tile in page.tiles] == list(made.ranked)
     assert {page.matching for page in pages} == {24}
+
+
+def test_where_networks_disagree_most_comes_first(database: Database, made: Made) -> None:
+    torn = {made.ranked[20]: 0.5, made.ranked[3]: 0.2, made.ranked[7]: 0.2}
+    with database.write() as session:
+        for sample, share in torn.items():
+            session.execute(update(Prediction).where(Prediction.sample_id == sample).values(disagreement=share))
+    with database.read() as session:
+        tiles = look(session, dataset_id=made.dataset_id, which=Filter(), order="disagreement", limit=100).tiles
+    rest = [sample for sample in made.ranked if sample not in torn]
+    assert [tile.sample_id for tile in tiles] == [*torn, *rest]
 
 
 def test_states(database: Database, reviewed: Made) -> None:

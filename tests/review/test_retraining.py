@@ -8,12 +8,12 @@ import pytest
 
 from app.datasets.versions import labels_of, list_versions
 from app.db import Database
-from app.errors import Conflict
+from app.errors import Conflict, NotFound
 from app.review.decisions import decide, undo_last
 from app.review.retraining import Retrain, freeze_labels, retrain
 from app.training.runs import list_runs
 from tests.conftest import People
-from tests.factories import Made
+from tests.factories import Made, make_run
 
 
 def answer(database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None) -> None:
@@ -107,3 +107,15 @@ def test_a_retrain_without_changes_says_so(database: Database, made: Made) -> No
     assert (outcome.nothing_changed, outcome.version.number, outcome.parent_id) == (True, 0, made.run_id)
     with pytest.raises(Conflict, match="already queued"):
         press(database, made)
+
+
+def test_a_retrain_goes_on_from_the_run_that_was_named(database: Database, made: Made) -> None:
+    worse = make_run(database, made.dataset_id, made.version_id, wrong=20, seed=1)
+    with database.write() as session:
+        assert retrain(session, dataset_id=made.dataset_id, user_id=None, weights="none").parent_id == made.run_id
+    with database.write() as session:
+        outcome = retrain(session, dataset_id=made.dataset_id, user_id=None, weights="none", parent_id=worse)
+        assert outcome.run.parent_id == worse
+    for unfit, why in ((outcome.run.id, Conflict), (10**6, NotFound)):
+        with pytest.raises(why), database.write() as session:
+            retrain(session, dataset_id=made.dataset_id, user_id=None, weights="none", parent_id=unfit)

@@ -13,12 +13,14 @@ from app.db import Database
 from app.errors import NotFound
 from app.review.consensus import Policy
 from app.review.decisions import decide, redo_last, undo_last
+from app.review.gold import draw_gold
 from app.review.models import Claim, Decision
+from app.review.queues import Queue
 from app.review.standing import set_policy
 from app.review.turn import Deck, look
-from app.review.worklist import release, take
+from app.review.worklist import my_cards, release, take
 from tests.conftest import People
-from tests.factories import Made
+from tests.factories import Made, make_dataset
 
 LEASE = timedelta(minutes=5)
 
@@ -67,6 +69,41 @@ def test_what_a_turn_goes_on_from_is_what_a_fresh_look_finds(database: Database,
         seen = database.together(lambda s, u=user: look(s, **me, user_id=u)).result()
         with database.read() as session:
             assert seen == look(session, **me, user_id=user)
+
+
+GOLD = Queue(order="gold")
+GOLD_TURN = st.tuples(
+    st.integers(0, 2), st.sampled_from([*ANSWERS, ("relabel", "cat")]), st.sampled_from([GOLD, GOLD, Queue()]), st.booleans()
+)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(turns=st.lists(GOLD_TURN, max_size=14), at=st.integers(0, 5))
+def test_so_it_is_with_a_gold_part_that_is_drawn_meanwhile(
+    database: Database, tmp_path_factory: pytest.TempPathFactory, people: People, turns: list, at: int
+) -> None:
+    made = make_dataset(database, tmp_path_factory.mktemp("images"), name=uuid.uuid4().hex, per_class=21, wrong=84)
+    me = {"dataset_id": made.dataset_id}
+
+    def turn(session: Session, user: int, verdict: str, label: str | None, queue: Queue, back: bool) -> Deck:
+        take(session, **me, user_id=user, count=3, lease=LEASE, queue=queue)
+        if held := my_cards(session, **me, user_id=user, queue=queue).cards:
+            done, _ = decide(session, **me, user_id=user, sample_id=held[0].sample_id, verdict=verdict, label=label, milliseconds=900,
+                             client_id=str(uuid.uuid4()))  # fmt: skip
+            assert done.blind == held[0].blind
+        if back:
+            undo_last(session, **me, user_id=user)
+        take(session, **me, user_id=user, count=3, lease=LEASE, queue=queue)
+        return look(session, **me, user_id=user, queue=queue)
+
+    for number, (who, (verdict, label), queue, back) in enumerate(turns):
+        user = [people.annotator.id, people.other.id, people.admin.id][who]
+        if number == at:
+            with database.write() as session:
+                draw_gold(session, **me, size=20)
+        seen = database.together(lambda s, u=user, v=verdict, n=label, q=queue, b=back: turn(s, u, v, n, q, b)).result()
+        with database.read() as session:
+            assert seen == look(session, **me, user_id=user, queue=queue)
 
 
 def test_turns_that_wait_together_are_committed_at_once(database: Database, made: Made, people: People) -> None:

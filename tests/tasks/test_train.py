@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
+from app.datasets.gold import gold_ids
 from app.datasets.models import LabelClass
 from app.datasets.versions import latest_version
 from app.db import Database
@@ -19,11 +21,16 @@ from app.jobs.models import Job
 from app.ml.recipes import RECIPES, Phase, Recipe
 from app.ranking.embeddings import read_embedding
 from app.ranking.models import Prediction, StagedPrediction
+from app.review.gold import draw_gold
+from app.review.movement import count_movement, movement_of
 from app.settings import Settings
 from app.tasks import train
+from app.tasks.plan import make_plan
 from app.tasks.ranking import is_early, rank
+from app.training.folds import WHOLE
 from app.training.models import Run
-from app.training.runs import get_run, newest_ranked, request_run
+from app.training.pace import seconds_of
+from app.training.runs import get_run, newest_ranked, request_run, resume_run
 from tests.factories import import_folder, write_images
 
 TINY = replace(
@@ -101,6 +108,7 @@ def test_a_first_training_can_be_reviewed_before_it_is_done(database: Database, 
         assert session.scalar(select(func.count()).select_from(StagedPrediction)) == 0
     found = ranked(database, run_id)
     assert sorted(prediction.rank for prediction in found.values()) == list(range(1, 31))
+    assert all(0 <= prediction.disagreement < 1 for prediction in found.values())
     by_rank = sorted(found.values(), key=lambda prediction: prediction.rank)
     assert [p.label_quality for p in by_rank] == sorted(p.label_quality for p in by_rank)
     embedding = read_embedding(settings.runs_dir / str(run_id))
@@ -127,6 +135,41 @@ def test_a_run_that_is_cancelled_leaves_its_early_ranking(database: Database, se
     assert len(ranked(database, run_id)) == 30
 
 
+def test_a_run_that_was_cancelled_goes_on_after_its_last_finished_epoch(database: Database, settings: Settings, dataset: int) -> None:
+    run_id = ask(database, dataset, TINY)
+    first = context_of(database, settings, run_id)
+
+    def stop(stage: str) -> None:
+        if "epoch 3" in stage:
+            first._stop = True
+
+    first.after = stop
+    with pytest.raises(Cancelled):
+        train.run(first)
+    with database.write() as session:
+        resume_run(session, run_id=run_id, user_id=None)
+    stages: list[str] = []
+    train.run(first)  # the job of before, were it to come back, is no longer the run's
+    with database.read() as session:
+        assert session.get_one(Run, run_id).state == "queued"
+    second = context_of(database, settings, run_id)
+    second.after = stages.append
+    train.run(second)
+    assert {stage.split(",")[0] for stage in stages if stage.startswith("Training")} == {"Training the network: epoch 3 of 3"}
+    with database.read() as session:
+        run = session.get_one(Run, run_id)
+        assert (run.state, run.ranked_epochs) == ("finished", 3)
+        assert seconds_of(run) > (run.finished_at - run.started_at).total_seconds()
+
+
+def test_weights_of_classes_that_are_not_there_are_told(database: Database, settings: Settings, dataset: int) -> None:
+    short = replace(TINY, name="paper", class_weights=(("angry", 10.0),), phases=(replace(TINY.phases[0], epochs=1),))
+    run_id = ask(database, dataset, short)
+    train.run(context_of(database, settings, run_id))
+    with database.read() as session:
+        assert "this data set has none of these classes" in session.get_one(Run, run_id).note
+
+
 def test_a_retrain_shows_nothing_before_it_is_done_and_remembers_what_its_parent_said(
     database: Database, settings: Settings, dataset: int
 ) -> None:
@@ -144,6 +187,9 @@ def test_a_retrain_shows_nothing_before_it_is_done_and_remembers_what_its_parent
     assert states == {(parent_id, None)}
     with database.read() as session:
         assert newest_ranked(session, dataset_id=dataset).id == child_id
+        child = session.get_one(Run, child_id)
+        assert movement_of(session, run=child) == count_movement(session, run=child)
+        assert child.facts["moved"]["old_id"] == parent_id
     assert len(ranked(database, child_id)) == 30
 
 
@@ -171,6 +217,27 @@ def test_what_only_tells_of_a_training_does_not_end_it(
     assert early
     with database.read() as session:
         assert session.get_one(Run, run_id).state == "finished"
+
+
+def test_a_run_that_was_cut_off_before_its_learning_rate_curve_gets_it(
+    database: Database, settings: Settings, dataset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    run_id = ask(database, dataset, TINY)
+    with monkeypatch.context() as patched:
+        patched.setattr(train, "find_learning_rate", killed)
+        with pytest.raises(SystemExit):
+            train.run(context_of(database, settings, run_id))
+    with database.read() as session:
+        before = get_run(session, run_id=run_id)
+        assert (before.state, before.lr_curve) == ("finished", None)
+    train.run(context_of(database, settings, run_id))
+    with database.read() as session:
+        after = get_run(session, run_id=run_id)
+        assert after.lr_curve is not None
+        assert after.finished_at == before.finished_at
 
 
 def test_a_class_that_is_added_during_a_training_waits_for_the_next_one(database: Database, settings: Settings, dataset: int) -> None:
@@ -220,6 +287,39 @@ def test_probabilities_of_every_image_add_up(database: Database, settings: Setti
         assert np.sum(prediction.probabilities) == pytest.approx(1, abs=1e-3)
 
 
+def test_a_run_keeps_what_made_it_and_the_temperature_that_fits_its_hold_out(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    dataset = import_folder(database, write_images(tmp_path / "many", per_class=51))  # 51 hold-out images
+    run_id = ask(database, dataset, replace(TINY, batch_size=32, phases=(replace(TINY.phases[0], epochs=1),)))
+    train.run(context_of(database, settings, run_id))
+    with database.read() as session:
+        facts = get_run(session, run_id=run_id).facts
+    assert facts["temperature"] > 0
+    assert 0 <= facts["calibration_error_after"] <= 1
+    assert facts["code"] == train.code_digest()
+    assert facts["toploss"] == version("toploss")
+
+
 @pytest.mark.parametrize(("epochs", "early"), [(1, []), (2, []), (3, [2]), (18, [2, 4, 8, 16])])
 def test_early_rankings_come_after_twice_as_many_epochs_each(epochs: int, early: list[int]) -> None:
     assert [epoch for epoch in range(1, epochs + 1) if is_early(epoch, epochs)] == early
+
+
+def test_nothing_is_chosen_by_the_gold_part_that_a_run_was_asked_for_with(database: Database, settings: Settings, tmp_path: Path) -> None:
+    dataset_id = import_folder(database, write_images(tmp_path / "more", per_class=30), name="more")
+    before = ask(database, dataset_id, TINY)
+    with database.write() as session:
+        draw_gold(session, dataset_id=dataset_id, size=20)
+        gold = set(gold_ids(session, dataset_id=dataset_id).tolist())
+    after = ask(database, dataset_id, replace(TINY, keep="best", name="other"))
+    watched = {}
+    for run_id in (before, after):
+        with database.read() as session:
+            run = get_run(session, run_id=run_id)
+        plan = make_plan(context_of(database, settings, run_id), run)
+        assert not gold & set(plan.samples.sample_ids[plan.train_index(WHOLE)].tolist())
+        watched[run_id] = set(plan.samples.sample_ids[train._valid_index(plan, WHOLE)].tolist())
+    assert len(watched[before]) == 30  # it goes on as it began
+    assert len(watched[after]) == 10
+    assert not watched[after] & gold

@@ -7,6 +7,7 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import precision_recall_fscore_support
 
 from app.training.evaluation import (
+    calibrate,
     calibration_error,
     class_reports,
     confusion_matrix,
@@ -108,3 +109,13 @@ def test_a_temperature_keeps_the_order_and_sums_to_one() -> None:
     warm = tempered(log_probs, 3.0)
     assert (warm.argsort(axis=1) == log_probs.argsort(axis=1)).all()
     assert np.exp(warm).sum(axis=1) == pytest.approx(np.ones(50))
+
+
+def test_a_temperature_is_judged_on_what_it_was_not_fitted_on() -> None:
+    log_probs, labels = drawn(temperature=2.0, n=4000)
+    found = calibrate(log_probs, labels)
+    assert found is not None
+    temperature, after = found
+    assert temperature == pytest.approx(2.0, rel=0.1)
+    assert after < 0.03 < calibration_error(log_probs, labels)
+    assert calibrate(log_probs[:20], labels[:20]) is None

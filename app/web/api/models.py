@@ -145,9 +145,25 @@ class RunDetail(Answer):
     facts: dict[str, Any]
     progress: ProgressOut
     epochs: list[EpochOut]
+    lr_curve: dict[str, Any] | None  # lrs, losses and the suggestion of the learning-rate finder
     classes: list[str]
     error_rate: RateOut | None
     confusion: list[list[int]] | None  # rows: the version's labels, columns: predicted
+
+
+class FieldOut(Answer):
+    """A number of a recipe that can be changed."""
+
+    name: str
+    allowed: str
+    help: str
+
+
+class RecipesOut(Answer):
+    """The recipes there are: each a value by field."""
+
+    recipes: dict[str, dict[str, Any]]
+    fields: list[FieldOut]
 
 
 class RunAccepted(Answer):
@@ -157,6 +173,32 @@ class RunAccepted(Answer):
     job: str
     version: int
     nothing_changed: bool = False
+
+
+class PhotosAccepted(Answer):
+    """Photos were kept, in the order they were sent; the job looks at those that are new, and is null when none is."""
+
+    photos: list[int]
+    job: str | None
+
+
+class PhotoOut(Answer):
+    """A photo from outside and what the run's network says of it, the most probable class first."""
+
+    id: int
+    run: int
+    name: str
+    state: str  # queued, running, finished, failed, cancelled
+    problem: str  # why it was not looked at
+    predicted_label: str | None
+    probabilities: dict[str, float]
+    sent_by: str | None
+    sent_at: datetime
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    image_url: str
 
 
 class CardOut(Answer):
@@ -220,6 +262,37 @@ class BulkOut(Answer):
     left_alone: int
 
 
+class GoldEvaluationOut(Answer):
+    """A run on the settled images of the gold part."""
+
+    run_id: int
+    settled: int
+    deleted: int
+    unpredicted: int  # settled, but deleted in the version that the run trained on
+    error_rate: RateOut | None  # against the blind labels, deleted images left out
+    with_deleted: RateOut | None  # deleted images counted as wrong
+    given: RateOut | None  # the images of `error_rate` against their given labels
+    knew: bool  # the gold part was drawn before the run was asked for
+
+
+class GoldOut(Answer):
+    """The gold part of a data set. Counts are of images."""
+
+    size: int
+    seed: int
+    looks: int
+    digest: str  # sha256 over every member's path and content
+    drawn_at: datetime
+    after_run: int | None  # the newest run there was when it was drawn
+    settled: int
+    deleted: int  # of the settled ones
+    ambiguous: int  # waits for the last word
+    waiting: int  # for a blind look
+    for_me: int  # of these, for the asker
+    samples: list[int]
+    best: GoldEvaluationOut | None  # the best run's figures
+
+
 class VersionOut(Answer):
     """A frozen version."""
 
@@ -245,3 +318,224 @@ class JobOut(Answer):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class DifferenceOut(Answer):
+    """Error rate of the new run minus that of the old one, with its 95 % bootstrap interval and McNemar's exact p."""
+
+    value: float
+    low: float
+    high: float
+    repaired: int
+    broken: int
+    p: float
+    beyond_chance: bool
+    n: int
+
+
+class ClassChangeOut(Answer):
+    """A class before and after."""
+
+    name: str
+    support: int
+    old_recall: float | None
+    new_recall: float | None
+    repaired: int
+    broken: int
+
+
+class EvaluationOut(Answer):
+    """A run against one kind of labels."""
+
+    error_rate: RateOut | None
+    confusion: list[list[int]]  # rows: labels, columns: predicted
+
+
+class ColumnOut(Answer):
+    """Both runs against one kind of labels: given, reviewed or gold. Deleted images are left out, and beside that counted as wrong."""
+
+    kind: str
+    version: int | None
+    digest: str
+    samples: int
+    deleted: int
+    old: EvaluationOut
+    new: EvaluationOut
+    old_with_deleted: RateOut | None
+    new_with_deleted: RateOut | None
+    difference: DifferenceOut | None
+    per_class: list[ClassChangeOut]
+
+
+class ComparedRun(Answer):
+    """Which network a figure is of."""
+
+    id: int
+    recipe: str
+    epochs: int
+    weights: str
+    parent_id: int | None
+    seed: int
+    version: int
+    digest: str
+
+
+class ChangesOut(Answer):
+    """Samples that the two runs predict differently, by what the reviewed labels say of it."""
+
+    repaired: int
+    broken: int
+    other: int
+    all: int
+
+
+class ChosenOut(Answer):
+    """How the reviewed hold-out images were chosen, and what those chosen by a model do to the old run's error, nothing retrained."""
+
+    reviewed: int
+    by_model: int
+    at_random: int
+    relabelled: int
+    deleted: int
+    flatters: bool
+    given: RateOut | None
+    after_relabels: RateOut | None
+    after_deletions: RateOut | None
+    deleted_are_wrong: RateOut | None
+
+
+class SeedRunOut(Answer):
+    """A run on the samples of the comparison, against the reviewed labels."""
+
+    id: int
+    seed: int
+    error: RateOut
+
+
+class SeedsOut(Answer):
+    """Runs that are as the old or the new one but for their seed; the spread is null where there are none."""
+
+    old: list[SeedRunOut]
+    new: list[SeedRunOut]
+    spread: float | None
+
+
+class ComparisonOut(Answer):
+    """Two runs on the same hold-out samples."""
+
+    classes: list[str]
+    old: ComparedRun
+    new: ComparedRun
+    version: int  # whose labels the reviewed ones are
+    columns: list[ColumnOut]
+    left_out: int
+    changes: ChangesOut
+    chosen: ChosenOut
+    seeds: SeedsOut
+
+
+class BetweenOut(Answer):
+    """A number of errors, with 95 % confidence within these bounds."""
+
+    low: int
+    high: int
+
+
+class AuditOut(Answer):
+    """A random draw from what nobody had decided when it began."""
+
+    number: int
+    by: str
+    at: datetime
+    population: int
+    size: int
+    decided: int
+    wrong: int
+    unclear: int
+    found: int  # errors known by now in the population
+    errors: BetweenOut | None  # in the population when it began; null before every drawn sample is decided
+
+
+class HitRateOut(RateOut):
+    """Share of errors among the last cards that the worklist offered."""
+
+    window: int
+
+
+class PointOut(Answer):
+    """Where the budget curve is after so many cards."""
+
+    cards: int
+    errors: int
+
+
+class ProjectionOut(Answer):
+    """What the next cards of the worklist would bring."""
+
+    cards: int
+    errors: float
+    seconds: float | None
+    seconds_per_error: float | None
+
+
+class CrossCheckOut(Answer):
+    """Cleanlab's count of errors among the undecided; far too low after a review of the ranking."""
+
+    errors: float
+    undecided: int
+    judged: int
+    run_id: int
+
+
+class StoppingRuleOut(Answer):
+    """When the review is to end, and how far it is by that; shares as 0…1."""
+
+    kind: str
+    amount: float
+    by: str
+    at: datetime
+    after_decision: int
+    reviewed: int  # when it was chosen
+    reached: bool
+    so_far: float | None
+    after_cards: int | None  # since it was chosen, when it was reached
+
+
+class RemainingOut(Answer):
+    """How much is left of a data set."""
+
+    samples: int
+    reviewed: int
+    errors_found: int
+    errors_left: BetweenOut | None  # by the audits that are done; null without one
+    audits: list[AuditOut]
+    cross_check: CrossCheckOut | None
+    hit_rates: list[HitRateOut]
+    seconds_per_decision: float | None
+    next_cards: ProjectionOut | None
+    budget_curve: list[PointOut]
+    stopping_rule: StoppingRuleOut | None
+
+
+class MeasureOut(Answer):
+    """A run's hold-out error against one set of labels."""
+
+    against: str
+    error_rate: RateOut | None
+
+
+class RoundOut(Answer):
+    """From a run until the next one was asked for; counts of decisions that stand."""
+
+    number: int
+    run_id: int
+    parent_id: int | None
+    version: int
+    begun: datetime
+    ended: datetime | None
+    single: int
+    in_bulk: int
+    relabelled: int
+    deleted: int
+    measures: list[MeasureOut]
+    audit: AuditOut | None

@@ -7,7 +7,7 @@ from fastapi import Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names, get_dataset, ready_dataset
+from app.datasets.catalog import class_names, get_dataset, get_sample, ready_dataset
 from app.review.bulk import decide_many, undo_many
 from app.review.decisions import Recorded, decide, undo
 from app.review.worklist import claim, get_card
@@ -92,7 +92,8 @@ def delete_decision(decision_id: int, database: Db, user: SignedIn) -> UndoOut:
     with database.write() as session:
         decision = undo(session, user_id=user.id, decision_id=decision_id)
         card = get_card(session, dataset_id=decision.dataset_id, sample_id=decision.sample_id)
-        return UndoOut(id=decision.id, sample=decision.sample_id, undone=True, verdict=card.verdict, label=card.label)
+        verdict, label = (None, None) if card.blind else (card.verdict, card.label)
+        return UndoOut(id=decision.id, sample=decision.sample_id, undone=True, verdict=verdict, label=label)
 
 
 @router.post("/datasets/{name}/bulk-decisions", status_code=201)
@@ -116,11 +117,15 @@ def delete_bulk_decision(action_id: int, database: Db, user: SignedIn) -> BulkOu
 
 def _out(session: Session, decision: Recorded) -> DecisionOut:
     names = class_names(session, dataset_id=decision.dataset_id)
+    label = None if decision.label is None else names[decision.label]
+    verdict = decision.verdict
+    if decision.blind and verdict == "keep":  # would tell the given label
+        verdict, label = "relabel", names[get_sample(session, sample_id=decision.sample_id).given_label]
     return DecisionOut(
         id=decision.id,
         sample=decision.sample_id,
-        verdict=decision.verdict,
-        label=None if decision.label is None else names[decision.label],
+        verdict=verdict,
+        label=label,
         client_id=decision.client_id,
         created_at=decision.created_at,
     )

@@ -1,6 +1,6 @@
 """Runs: asked for, followed, cancelled, and their top losses."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import BaseModel, Field
@@ -9,14 +9,16 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
 from app.datasets.models import Dataset
 from app.datasets.versions import get_version, latest_version
+from app.errors import Invalid
+from app.ml.recipes import RECIPES
 from app.ranking.evaluations import RunSummary, evaluate_run, run_summaries
 from app.ranking.rankings import top_losses
 from app.review.retraining import retrain
+from app.training.fields import FIELDS, values_of
 from app.training.models import Run
-from app.training.recipes import choose_recipe
-from app.training.runs import cancel_run, get_run, request_run, run_progress, version_number
+from app.training.runs import cancel_run, get_run, resume_run, run_progress, train_anew, version_number
 from app.web.api.cards import ranked_out
-from app.web.api.models import CardOut, EpochOut, Listing, ProgressOut, RateOut, RunAccepted, RunDetail, RunOut
+from app.web.api.models import CardOut, EpochOut, FieldOut, Listing, ProgressOut, RateOut, RecipesOut, RunAccepted, RunDetail, RunOut
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Admin, Config, Db
 
@@ -27,16 +29,27 @@ class RunRequest(BaseModel):
     """What to train; every field may be left out."""
 
     recipe: str | None = Field(None, description="quick, default or paper; a retrain goes on with its parent's.")
-    epochs: int | None = Field(None, ge=1, le=1000, description="Epochs of the recipe's last phase, instead of its own.")
+    epochs: int | None = Field(None, ge=1, le=1000, description="Short for `changes: {epochs: …}`.")
+    changes: dict[str, Any] = Field(default_factory=dict, description="Fields of the recipe to change; GET /recipes lists them.")
+    start: str | None = Field(None, description="Where the network starts: parent (a retrain), none, imagenet or file.")
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Every change that is asked for."""
+        return ({} if self.epochs is None else {"epochs": self.epochs}) | self.changes
+
     seed: int = Field(0, ge=0, lt=2**31)
     version: int | None = Field(None, ge=0, description="Train on this version; without it on the newest.")
     retrain: bool = Field(False, description="Freeze the labels as they stand and fine-tune the best run on them.")
+    parent: int | None = Field(None, description="The run that a retrain goes on from, instead of the best one.")
 
 
 @router.post("/datasets/{name}/runs", status_code=202)
 def create_run(name: str, database: Db, settings: Config, user: Admin, body: RunRequest | None = None) -> RunAccepted:
     """Queue a run: a job of the worker."""
     asked = body or RunRequest()
+    if asked.parent is not None and not asked.retrain:
+        raise Invalid("Only a retrain goes on from another run; send “retrain”: true as well, or leave “parent” out.")
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         if asked.retrain:
@@ -46,8 +59,10 @@ def create_run(name: str, database: Db, settings: Config, user: Admin, body: Run
                 user_id=user.id,
                 weights=settings.weights,
                 recipe=asked.recipe,
-                epochs=asked.epochs,
+                changes=asked.changed,
+                start=asked.start,
                 seed=asked.seed,
+                parent_id=asked.parent,
             )
             return _accepted(answer.run, answer.version.number, nothing_changed=answer.nothing_changed)
         version = (
@@ -55,13 +70,14 @@ def create_run(name: str, database: Db, settings: Config, user: Admin, body: Run
             if asked.version is None
             else get_version(session, dataset_id=dataset.id, number=asked.version)
         )
-        run = request_run(
+        run = train_anew(
             session,
             dataset_id=dataset.id,
             version_id=version.id,
-            recipe=choose_recipe(asked.recipe or "default", epochs=asked.epochs),
             weights=settings.weights,
-            parent_id=None,
+            recipe=asked.recipe or "default",
+            changes=asked.changed,
+            start=asked.start,
             seed=asked.seed,
             user_id=user.id,
         )
@@ -89,6 +105,22 @@ def stop_run(run_id: int, database: Db, _user: Admin) -> RunDetail:
     """Ask a run to stop; its last checkpoint is kept."""
     with database.write() as session:
         return _detail(session, cancel_run(session, run_id=run_id))
+
+
+@router.post("/runs/{run_id}/resume", status_code=202)
+def go_on(run_id: int, database: Db, user: Admin) -> RunDetail:
+    """Go on with a cancelled or failed run after its last finished epoch."""
+    with database.write() as session:
+        return _detail(session, resume_run(session, run_id=run_id, user_id=user.id))
+
+
+@router.get("/recipes")
+def list_recipes() -> RecipesOut:
+    """The recipes as a first training uses them, and the fields that can be changed."""
+    return RecipesOut(
+        recipes={name: values_of(recipe, tunes=False) for name, recipe in RECIPES.items()},
+        fields=[FieldOut(name=field.name, allowed=field.range, help=field.help) for field in FIELDS],
+    )
 
 
 @router.get("/runs/{run_id}/top-losses")
@@ -147,6 +179,7 @@ def _detail(session: Session, run: Run) -> RunDetail:
         facts=run.facts,
         progress=ProgressOut.model_validate(progress),
         epochs=[EpochOut.model_validate(epoch) for epoch in progress.epochs],
+        lr_curve=run.lr_curve,
         classes=class_names(session, dataset_id=run.dataset_id),
         error_rate=RateOut.model_validate(error) if error else None,
         confusion=[list(row) for row in evaluation.confusion] if evaluation else None,

@@ -3,9 +3,32 @@
 from fastapi import APIRouter
 from starlette.routing import Route
 
-from app.web.pages import accounts, compare, datasets, duplicates, export, grid, imports, jobs, opinions, people, review, runs, samples
+from app.web.pages import (
+    accounts,
+    compare,
+    datasets,
+    duplicates,
+    export,
+    gold,
+    grid,
+    imports,
+    jobs,
+    opinions,
+    people,
+    photos,
+    retrain,
+    review,
+    rounds,
+    run,
+    runs,
+    samples,
+    stop,
+)
 
-_AREAS = (accounts, people, datasets, imports, review, grid, duplicates, opinions, samples, runs, compare, export, jobs)
+_AREAS = (
+    accounts, people, datasets, imports, review, grid, duplicates, opinions, gold, samples, retrain, runs, run, photos, compare,
+    rounds, stop, export, jobs,
+)  # fmt: skip
 
 quick_routes: tuple[Route, ...] = review.quick  # these ask by themselves who is signed in
 public_routers: tuple[APIRouter, ...] = (accounts.public,)

@@ -42,7 +42,8 @@ class CardView:
     height: int
     tiny: bool
     shrunk: bool  # shown smaller than it is; zooming in fetches the original
-    blind: bool  # a second look: only the image and the classes; what would tell more is left empty
+    blind: bool  # only the image and the classes; what would tell more is left empty
+    gold: bool  # blind, because it is of the gold part; if not, it is a second look
     given: str
     predicted: str | None
     confidence: str
@@ -104,7 +105,7 @@ def card_html(card: Card, *, names: tuple[str, ...], place: Place, skip: str, hi
             values[f"share{number}"], values[f"percent{number}"] = f"{100 * (probability or 0):.1f}", percent(probability, 0)
     # Everything else of the card, and what it is shown with: what the template branches on.
     shape = (place, hidden, names, card.given_label, card.predicted_label, card.split, card.run_id, card.verdict, card.label, card.blind,
-             _is_tiny(card), _is_shrunk(card))  # fmt: skip
+             card.gold, _is_tiny(card), _is_shrunk(card))  # fmt: skip
 
     def make_page() -> CardPart:
         view = card_view(card, names=names)
@@ -123,7 +124,7 @@ def card_view(card: Card, *, names: tuple[str, ...]) -> CardView:
         return _blind_view(card, names)
     return CardView(
         sample_id=card.sample_id, path=card.path, split=card.split, width=card.width, height=card.height, tiny=_is_tiny(card),
-        shrunk=_is_shrunk(card), blind=False, given=card.given_label, predicted=card.predicted_label,
+        shrunk=_is_shrunk(card), blind=False, gold=False, given=card.given_label, predicted=card.predicted_label,
         confidence=percent(card.confidence, 0), reason=first_reason(card), said=_said(card), choices=_choices(card, names),
         run_id=card.run_id, client_id=str(uuid.uuid4()), verdict=card.verdict, label=card.label, skip="",
     )  # fmt: skip
@@ -131,9 +132,10 @@ def card_view(card: Card, *, names: tuple[str, ...]) -> CardView:
 
 def _blind_view(card: Card, names: tuple[str, ...]) -> CardView:
     choices = tuple(Choice(name, *_key(place), "", "", is_given=False, is_predicted=False) for place, name in enumerate(names))
+    said = "Gold part: which class is it?" if card.gold else "A second look: which class is it?"
     return CardView(
         sample_id=card.sample_id, path="", split="", width=card.width, height=card.height, tiny=_is_tiny(card), shrunk=_is_shrunk(card),
-        blind=True, given="", predicted=None, confidence="", reason="", said="A second look: which class is it?", choices=choices,
+        blind=True, gold=card.gold, given="", predicted=None, confidence="", reason="", said=said, choices=choices,
         run_id=None, client_id=str(uuid.uuid4()), verdict=None, label=None, skip="",
     )  # fmt: skip
 
@@ -177,7 +179,10 @@ def recent_html(decision: RecentDecision, *, place: Place) -> Markup:
     path, words = decision.path, verdict_words(decision.verdict, decision.label)
     if decision.blind:
         label = decision.given_label if decision.verdict == "keep" else decision.label
-        path, words = "A second look", verdict_words("relabel" if label else decision.verdict, label)
+        path, words = (
+            "Of the gold part" if decision.gold else "A second look",
+            verdict_words("relabel" if label else decision.verdict, label),
+        )
     return _recent_html(place.dataset, with_card(place.query, decision.sample_id), decision.sample_id, path, words)
 
 

@@ -1,27 +1,46 @@
 """Before and after: two runs on the same hold-out samples."""
 
 from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import get_dataset
-from app.errors import Conflict, ToplossError
-from app.ranking.evaluations import Comparison, Evaluation, RunSummary, compare_runs, run_summaries
-from app.training.runs import get_run
+from app.datasets.models import DatasetVersion
+from app.datasets.versions import list_versions
+from app.errors import ToplossError
+from app.ranking.evaluations import RunSummary, run_summaries
+from app.review.comparison import Change, ChangedSample, Comparison, changed_samples, compare
+from app.review.four_cells import FourCells, four_cells
+from app.review.gold import gold_labels
+from app.review.summary import pending_changes
 from app.web.deps import Db
-from app.web.rendering import Page, page_context, percent, render
+from app.web.errors import status_of
+from app.web.pages.conclusions import LABELS, Conclusions, chance, conclude, signed
+from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
 
+TILES = 48  # a page
+CHANGES: dict[Change, str] = {
+    "all": "All that changed", "repaired": "Repaired: wrong before, right now", "broken": "Broken: right before, wrong now",
+    "other": "Wrong before and now, in different ways",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
-class Verdict:
-    """A column of the four cells in words."""
+class Shown:
+    """How a column of figures is written."""
 
-    labels: str
-    words: str
+    heading: str
+    difference: str  # in points
+    low: str
+    high: str
+    chance: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,26 +48,98 @@ class ComparePage(Page):
     """Before and after; without a comparison, why there is none."""
 
     runs: tuple[RunSummary, ...]
+    versions: tuple[DatasetVersion, ...]
     old: int | None
     new: int | None
+    labels: int | None
     comparison: Comparison | None
-    verdicts: tuple[Verdict, ...]
+    columns: tuple[Shown, ...]
+    conclusions: Conclusions | None
+    table: FourCells | None
+    pending: int  # labels decided since the newest version, which no figure here knows
+    pair: str  # the comparison as an address's query
     problem: str
 
 
+@dataclass(frozen=True)
+class ChangeTab:
+    """A kind of change as a link."""
+
+    words: str
+    url: str
+    is_here: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangesPage(Page):
+    """The samples that two runs predict differently, a page of them."""
+
+    old: int
+    new: int
+    tabs: tuple[ChangeTab, ...]
+    title: str
+    total: int
+    first: int
+    samples: tuple[ChangedSample, ...]
+    back: str
+    before: str | None
+    after: str | None
+
+
+class ChangesQuery(BaseModel):
+    """Which runs, against which version's labels, and which change."""
+
+    old: int
+    new: int
+    labels: int | None = None
+    change: Change = "all"
+    page: int = Field(1, ge=1, le=1_000_000)
+
+    def address(self, **more: object) -> str:
+        """The query with these fields changed."""
+        return urlencode({name: value for name, value in (self.model_dump() | more).items() if value is not None})
+
+
 @router.get("/d/{name}/compare")
-def compare(request: Request, name: str, database: Db, old: int | None = None, new: int | None = None) -> Response:
+def show(request: Request, name: str, database: Db, old: int | None = None, new: int | None = None, labels: int | None = None) -> Response:
     """Two runs on the same hold-out samples, by default the newest one and its parent."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         runs = tuple(run for run in run_summaries(session, dataset_id=dataset.id) if run.state == "finished")
         old, new = _pair(runs, old, new)
-        comparison, problem = _compared(session, dataset.id, old, new)
+        found, problem, status = _compared(session, dataset.id, old, new, labels)
+        versions = tuple(reversed(list_versions(session, dataset_id=dataset.id)))
+        table = four_cells(session, dataset_id=dataset.id) if runs else None
+        pending = pending_changes(session, dataset_id=dataset.id).since_version
     page = ComparePage(
-        **page_context(request, name), runs=runs, old=old, new=new, comparison=comparison, problem=problem,
-        verdicts=_verdicts(comparison) if comparison else (),
+        **page_context(request, name), runs=runs, versions=versions, old=old, new=new, labels=found.version if found else labels,
+        comparison=found, columns=_shown(found) if found else (), conclusions=conclude(found) if found else None, table=table,
+        pending=pending, pair=urlencode({"old": old, "new": new, "labels": found.version}) if found else "", problem=problem,
     )  # fmt: skip
-    return render(request, "runs/compare.html", page)
+    return render(request, "runs/compare.html", page, status=status)
+
+
+@router.get("/d/{name}/compare/images")
+def images(request: Request, name: str, database: Db, query: Annotated[ChangesQuery, Query()]) -> Response:
+    """The samples whose prediction changed, by what the reviewed labels say of it."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+        total, samples = changed_samples(
+            session, dataset_id=dataset.id, old_id=query.old, new_id=query.new, number=query.labels, change=query.change,
+            limit=TILES, offset=(query.page - 1) * TILES,
+        )  # fmt: skip
+    here = f"/d/{name}/compare"
+    page = ChangesPage(
+        **page_context(request, name), old=query.old, new=query.new, title=CHANGES[query.change], total=total, samples=samples,
+        first=(query.page - 1) * TILES + 1, back=f"{here}?{urlencode({'old': query.old, 'new': query.new})}",
+        tabs=tuple(
+            ChangeTab(words, f"{here}/images?{query.address(change=change, page=1)}", change == query.change)
+            for change, words in CHANGES.items()
+        ),
+        before=f"{here}/images?{query.address(page=query.page - 1)}" if query.page > 1 else None,
+        after=f"{here}/images?{query.address(page=query.page + 1)}" if query.page * TILES < total else None,
+    )  # fmt: skip
+    return render(request, "runs/changes.html", page)
 
 
 def _pair(runs: tuple[RunSummary, ...], old: int | None, new: int | None) -> tuple[int | None, int | None]:
@@ -63,29 +154,27 @@ def _pair(runs: tuple[RunSummary, ...], old: int | None, new: int | None) -> tup
     return old, new
 
 
-def _compared(session: Session, dataset_id: int, old: int | None, new: int | None) -> tuple[Comparison | None, str]:
+def _compared(
+    session: Session, dataset_id: int, old: int | None, new: int | None, labels: int | None
+) -> tuple[Comparison | None, str, int]:
+    """The comparison, or why there is none, and the answer's status."""
     if old is None or new is None:
-        return None, ""
+        return None, "", 200
     try:
-        for run_id in (old, new):
-            if get_run(session, run_id=run_id, dataset_id=dataset_id).state != "finished":
-                raise Conflict(f"Run {run_id} has not finished; only finished runs can be compared.")
-        return compare_runs(session, old_id=old, new_id=new), ""
+        gold = gold_labels(session, dataset_id=dataset_id)
+        return compare(session, dataset_id=dataset_id, old_id=old, new_id=new, number=labels, gold=gold), "", 200
     except ToplossError as error:
-        return None, str(error)
+        return None, str(error), status_of(error)
 
 
-def _verdicts(comparison: Comparison) -> tuple[Verdict, ...]:
-    given = _verdict(comparison.old_given, comparison.new_given)
-    cleaned = _verdict(comparison.old_cleaned, comparison.new_cleaned)
-    return (Verdict("given labels", given), Verdict("cleaned labels", cleaned))
-
-
-def _verdict(old: Evaluation, new: Evaluation) -> str:
-    before, after = old.error_rate, new.error_rate
-    if before is None or after is None:
-        return "There are no hold-out images to measure on."
-    moved = f"{percent(before.value)} → {percent(after.value)}"
-    if before.low <= after.high and after.low <= before.high:
-        return f"{moved}. The intervals overlap: on this many images it may be chance."
-    return f"{moved}. The intervals do not overlap: the {'new' if after.value < before.value else 'old'} run is better here."
+def _shown(comparison: Comparison) -> tuple[Shown, ...]:
+    return tuple(
+        Shown(
+            heading=f"against {LABELS[column.kind]}",
+            difference=signed(column.difference.value) if column.difference else "–",
+            low=signed(column.difference.low) if column.difference else "–",
+            high=signed(column.difference.high) if column.difference else "–",
+            chance=chance(column.difference.p) if column.difference else "–",
+        )
+        for column in comparison.columns
+    )

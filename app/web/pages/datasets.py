@@ -8,12 +8,18 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import DatasetSummary, count_rejected, get_dataset, list_datasets, rejected_files, summarise
 from app.datasets.models import Dataset, RejectedFile
-from app.ranking.evaluations import RunSummary, best_run
+from app.review.audits import audit_states
+from app.review.best import BestRun, choose_best
+from app.review.changes import changes_since
+from app.review.gold import gold_standing
+from app.review.movement import Movement, movement_of
+from app.review.outlook import chosen_rule
 from app.review.summary import PendingChanges, ReviewProgress, label_table, pending_changes, review_progress
 from app.training.runs import RunProgress, newest_ranked, open_run, run_progress
 from app.web.deps import Db, SignedIn
 from app.web.pages.imports import ImportPage, import_facts
 from app.web.pages.next_step import NextStep, Standing, next_step
+from app.web.pages.stop import rule_in_words
 from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
@@ -54,8 +60,9 @@ class OverviewPage(ImportPage):
     step: NextStep
     progress: ReviewProgress
     pending: PendingChanges
-    best: RunSummary | None
+    best: BestRun | None
     running: RunProgress | None
+    movement: Movement | None  # what the current ranking changed
     splits: tuple[str, ...]
     classes: tuple[ClassView, ...]
     rejected: tuple[RejectedFile, ...]
@@ -82,9 +89,11 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
     summary, importing = summarise(session, dataset), import_facts(session, dataset)
     running = open_run(session, dataset_id=dataset.id)
     ranked = newest_ranked(session, dataset_id=dataset.id)
-    best, progress = best_run(session, dataset_id=dataset.id), review_progress(session, dataset_id=dataset.id, user_id=user_id)
+    best, progress = choose_best(session, dataset_id=dataset.id), review_progress(session, dataset_id=dataset.id, user_id=user_id)
     pending = pending_changes(session, dataset_id=dataset.id)
     splits, classes = _class_views(session, dataset.id)
+    rule = chosen_rule(session, dataset_id=dataset.id)
+    gold, audits = gold_standing(session, dataset_id=dataset.id, user_id=user_id), audit_states(session, dataset_id=dataset.id)
     page = page_context(request, dataset.name)
     standing = Standing(
         dataset=dataset.name,
@@ -97,10 +106,15 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         progress=progress,
         pending=pending,
         is_admin=page["viewer"].is_admin,
+        to_learn=changes_since(session, dataset_id=dataset.id, version_id=ranked.version_id).to_learn if ranked else 0,
+        audit_left=audits[-1].size - audits[-1].decided if audits else 0,
+        gold_for_me=gold.for_me if gold else 0,
+        rule_reached=rule_in_words(rule) if rule and rule.reached.is_reached else "",
     )
     return OverviewPage(
         **page, **importing, summary=summary, step=next_step(standing), progress=progress, pending=pending, best=best,
-        running=run_progress(session, run_id=running.id) if running else None, splits=splits, classes=classes,
+        running=run_progress(session, run_id=running.id) if running else None,
+        movement=movement_of(session, run=ranked) if ranked else None, splits=splits, classes=classes,
         rejected=tuple(rejected_files(session, dataset_id=dataset.id, limit=REJECTED_SHOWN)),
         rejected_count=count_rejected(session, dataset_id=dataset.id),
     )  # fmt: skip

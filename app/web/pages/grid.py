@@ -28,7 +28,8 @@ STATES: dict[State, str] = {
     "waiting": "waiting for a second opinion", "bulk": "decided as one of many",
 }  # fmt: skip
 VERDICTS = {"": "any", "keep": "kept", "relabel": "relabelled", "delete": "deleted", "unsure": "unsure"}
-ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "random": "random", "path": "path"}
+ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "disagreement": "disagreement of networks",
+                            "random": "random", "path": "path"}  # fmt: skip
 
 
 class View(Ordered):

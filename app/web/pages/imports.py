@@ -99,6 +99,6 @@ def _source(settings: Settings, file: UploadFile | None, path: str) -> str:
 
 def import_facts(session: Session, dataset: Dataset) -> dict[str, Any]:
     """The keyword arguments of `ImportPage` that tell how far the newest import is."""
-    job = next((job for job in jobs.list_jobs(session, dataset_id=dataset.id) if job.task == TASK), None)
+    job = next(iter(jobs.list_jobs(session, dataset_id=dataset.id, task=TASK, limit=1)), None)
     is_open = job is not None and job.state in jobs.OPEN_STATES
     return {"job": job, "samples": summarise(session, dataset).samples, "is_open": is_open}

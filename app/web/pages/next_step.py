@@ -7,7 +7,7 @@ from app.review.summary import PendingChanges, ReviewProgress
 from app.web.rendering import count
 
 BATCH = 200  # cards that a step proposes: a sitting of some ten minutes
-ENOUGH = 0.02  # share of the samples whose labels changed since the last version, from which a retrain is proposed
+ENOUGH = 0.02  # share of the samples whose training labels changed since the last run, from which a retrain is proposed
 DRY = 0.05  # hit rate of the last 50 below which going on pays little
 USUAL_SECONDS = 4.0  # a decision, until this data set's own pace is known
 
@@ -26,6 +26,10 @@ class Standing:
     progress: ReviewProgress
     pending: PendingChanges
     is_admin: bool
+    to_learn: int = 0  # training labels that the newest run has not learnt; labels of the hold-out are learnt by none
+    audit_left: int = 0  # images of an audit that is begun and not done
+    gold_for_me: int = 0  # images of the gold part that wait for the one who asks
+    rule_reached: str = ""  # the stopping rule in words, once it is reached
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,10 @@ def next_step(at: Standing) -> NextStep:
     if at.state != "ready":
         again = (Action("Import again", f"{home}/import/repeat", posts=True),) if at.is_admin else ()
         return NextStep("The import has not finished", "What was read is kept, and nothing is doubled when it is repeated.", again)
-    if not at.has_run and at.early_epochs and at.progress.remaining:
-        return _early_review(at, home)
     if not at.has_run:
-        return _first_run(at, home)
+        return _early_review(at, home) if at.early_epochs and at.progress.remaining else _first_run(at, home)
+    if not at.running and (at.rule_reached or at.audit_left):
+        return _stop(at, home) if at.rule_reached else _audit(at, home)
     if at.progress.remaining == 0 or _enough_changed(at) or _runs_dry(at):
         return _after_review(at, home)
     return review_step(at.progress, home)
@@ -97,24 +101,43 @@ def _early_review(at: Standing, home: str) -> NextStep:
 
 def _after_review(at: Standing, home: str) -> NextStep:
     review = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
-    changed = at.pending.since_version
-    since = f"{count(changed)} labels have changed since version {at.pending.version}"
+    changed = at.to_learn
+    since = f"{count(changed)} training labels are others than the newest run learnt"
     if at.running:
         return NextStep("A network learns the labels", "You can review meanwhile; a new ranking swaps in between cards.", review)
     if changed and at.is_admin:
         words = f"{since}. A network that learns the cleaned labels finds what this one missed."
-        return NextStep("Retrain on the cleaned labels", words, (Action("Retrain", f"{home}/retrain", posts=True), *review))
+        return NextStep("Retrain on the cleaned labels", words, (Action("Retrain", f"{home}/retrain"), *review))
     if changed:
         return NextStep("Time to retrain", f"{since}; an admin can retrain now.", review)
+    if at.gold_for_me:
+        words = f"{count(at.gold_for_me)} images wait for you. On their blind labels it is counted how good a network really is."
+        return NextStep("Label the gold part", words, (Action("Label", f"{home}/review?order=gold"), *review))
+    where = "not all in a version yet" if at.pending.since_version else f"all in version {at.pending.version}"
     words = (
-        f"{count(at.progress.found)} errors found in {count(at.progress.reviewed)} reviewed labels, all in version {at.pending.version}."
+        f"{count(at.progress.found)} errors found in {count(at.progress.reviewed)} reviewed labels, {where}. "
+        "A random audit tells how many are left."
     )
     title = "The worklist is done" if not at.progress.remaining else "Few errors are left to find this way"
-    return NextStep(title, words, (Action("Export the labels", f"{home}/export"), Action("Compare runs", f"{home}/compare"), *review))
+    return NextStep(title, words, (Action("Export the labels", f"{home}/export"), Action("How much is left", f"{home}/stop"), *review))
+
+
+def _stop(at: Standing, home: str) -> NextStep:
+    look = Action("How much is left", f"{home}/stop")
+    go_on = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
+    words = f"It was chosen beforehand. {at.rule_reached}"
+    first = Action("Retrain", f"{home}/retrain") if at.to_learn and at.is_admin else Action("Export the labels", f"{home}/export")
+    return NextStep("The stopping rule is reached", words, (first, look, *go_on))
+
+
+def _audit(at: Standing, home: str) -> NextStep:
+    words = f"{count(at.audit_left)} of its images are left. It says how many errors are left once all are decided."
+    go_on = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
+    return NextStep("Finish the audit", words, (Action("Go on with the audit", f"{home}/review?order=random"), *go_on))
 
 
 def _enough_changed(at: Standing) -> bool:
-    return at.pending.since_version >= max(20, ENOUGH * at.samples)
+    return at.to_learn >= max(20, ENOUGH * at.samples)
 
 
 def _runs_dry(at: Standing) -> bool:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from app.datasets.catalog import class_names, get_dataset, ready_dataset
 from app.review.adjudication import Disagreement, count_disagreements, disagreements
+from app.review.agreement import FEW, Agreement, agreement_of
 from app.review.consensus import Policy
 from app.review.decisions import decide
 from app.review.policy import count_waiting, get_policy
@@ -70,6 +71,22 @@ class AdjudicationPage(Page):
     draws: tuple[Draw, ...]
     count: int
     classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgreementPage(Page):
+    """How far annotators agree."""
+
+    agreement: Agreement
+    few: int  # samples; figures of fewer say little
+
+
+@router.get("/d/{name}/agreement")
+def show_agreement(request: Request, name: str, database: Db, _admin: Admin) -> Response:
+    """How far the annotators agree, and what each of them did."""
+    with database.read() as session:
+        found = agreement_of(session, dataset_id=get_dataset(session, name=name).id)
+    return render(request, "opinions/agreement.html", AgreementPage(**page_context(request, name), agreement=found, few=FEW))
 
 
 @router.get("/d/{name}/settings")

@@ -20,6 +20,7 @@ from app.datasets.catalog import find_dataset, lock_dataset, ready_dataset
 from app.db import Database
 from app.errors import Conflict, ToplossError
 from app.review import decisions, worklist
+from app.review.gold import GoldStanding
 from app.review.grid import Order
 from app.review.summary import ReviewProgress
 from app.review.turn import Deck, look
@@ -34,7 +35,15 @@ router = APIRouter()
 
 HELD = 6  # cards in the page: the one shown, and enough to outrun a slow network
 MOST_HELD = 60
-ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "random": "random: an audit"}
+ORDERS: dict[Order, str] = {
+    "rank": "label quality",
+    "loss": "loss",
+    "margin": "margin",
+    "disagreement": "disagreement of networks",
+    "random": "random: an audit",
+    "mixed": "mixed: a fifth random",
+}
+GOLD: dict[Order, str] = {"gold": "gold part, blind"}
 
 
 class DeckForm(BaseModel):
@@ -95,6 +104,7 @@ class ReviewPage(Page):
     is_idle: bool  # nothing to show: neither a card here nor one that the page has already
     queue: Ordered  # which cards, in which order
     orders: dict[Order, str]
+    gold: GoldStanding | None  # where the queue is the gold part
     progress: ReviewProgress
     recent: Markup
     run_id: int | None  # whose ranking is the current one
@@ -151,7 +161,7 @@ async def decide(request: Request) -> Response:
         user = request.state.user = who_asks(session, request, settings)
         _check_viewer(form, user)
         dataset_id = find_dataset(session, name=name)
-        origin = "sample" if form.alone else "audit" if form.ordered.queue.is_audit else "deck"
+        origin = "sample" if form.alone else form.ordered.queue.origin
         if not form.alone:
             lock_dataset(session, dataset_id=dataset_id)  # before the card is given back: `take` wants it, and others my card
         decisions.decide(session, dataset_id=dataset_id, user_id=user.id, sample_id=form.sample, verdict=verdict, label=label or None,
@@ -248,7 +258,8 @@ def _page(request: Request, name: str, form: DeckForm, after: After, deck: Deck)
         cards=cards_html(deck.cards, names=deck.class_names, place=place),
         is_idle=not deck.cards and not form.known,
         queue=form.ordered,
-        orders=ORDERS,
+        orders=ORDERS | GOLD if deck.has_gold else ORDERS,
+        gold=deck.gold,
         progress=deck.progress,
         recent=Markup("").join(recent_html(each, place=place) for each in deck.recent),
         run_id=deck.run_id,

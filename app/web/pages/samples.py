@@ -20,8 +20,11 @@ router = APIRouter()
 
 PLACES = {
     "deck": "review", "audit": "random audit", "sample": "this page", "grid": "grid", "duplicates": "duplicates",
-    "adjudication": "adjudication", "api": "script",
+    "adjudication": "adjudication", "gold": "gold part", "api": "script",
 }  # fmt: skip
+
+
+UNTOLD = "This image is of the gold part: nothing is told of it before blind looks have settled what it is."
 
 
 @dataclass(frozen=True)
@@ -98,20 +101,25 @@ def why(request: Request, name: str, sample_id: int, database: Db, settings: Con
     """What speaks for or against its label, for the card in the review."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
+        card = worklist.get_card(session, dataset_id=dataset.id, sample_id=sample_id)
+        if card.gold:
+            return render(request, "samples/_why.html", WhyPage(**page_context(request, name), reasons=(UNTOLD,), groups=()))
         evidence = gather_evidence(session, dataset_id=dataset.id, sample_id=sample_id, runs_dir=settings.runs_dir)
-        given = worklist.get_card(session, dataset_id=dataset.id, sample_id=sample_id).given_label
-        page = WhyPage(**page_context(request, name), reasons=evidence.reasons, groups=_groups(evidence, given))
+        page = WhyPage(**page_context(request, name), reasons=evidence.reasons, groups=_groups(evidence, card.given_label))
     return render(request, "samples/_why.html", page)
 
 
 def _sample_page(request: Request, session: Session, settings: Settings, name: str, sample_id: int) -> SamplePage:
     dataset_id = get_dataset(session, name=name).id
     card = worklist.get_card(session, dataset_id=dataset_id, sample_id=sample_id)
-    names = class_names(session, dataset_id=dataset_id)
+    names = tuple(class_names(session, dataset_id=dataset_id))
+    if card.gold:
+        return SamplePage(**page_context(request, name), card=card_view(card, names=names), sha256="", standing="", before=None, after=None,
+                          reasons=(UNTOLD,), groups=(), opinions=(), history=())  # fmt: skip
     evidence = gather_evidence(session, dataset_id=dataset_id, sample_id=sample_id, runs_dir=settings.runs_dir)
     before, after = (None, None) if card.run_id is None or card.rank is None else beside(session, run_id=card.run_id, rank=card.rank)
     return SamplePage(
-        **page_context(request, name), card=card_view(card, names=tuple(names)), sha256=card.sha256,
+        **page_context(request, name), card=card_view(card, names=names), sha256=card.sha256,
         standing=(card.label or "deleted") if card.verdict else card.given_label, before=before, after=after,
         reasons=evidence.reasons, groups=_groups(evidence, card.given_label),
         opinions=tuple(_opinion_view(each, names) for each in reversed(opinions(session, sample_id=sample_id))),
@@ -133,7 +141,7 @@ def _similar_view(similar: Similar, given: str) -> SimilarView:
     )  # fmt: skip
 
 
-def _opinion_view(said: Opinion, names: list[str]) -> OpinionView:
+def _opinion_view(said: Opinion, names: tuple[str, ...]) -> OpinionView:
     return OpinionView(said.run_id, said.state, said.version, said, names[said.label], names[said.predicted_label])
 
 

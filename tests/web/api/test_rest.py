@@ -185,6 +185,40 @@ def test_a_retrain_without_decisions_says_that_nothing_changed(api: Scripts, mad
     assert (answer["version"], answer["nothing_changed"]) == (0, True)
 
 
+def test_only_a_retrain_has_a_parent(api: Scripts, made: Made) -> None:
+    refused = api["ada"].post(f"{API}/datasets/faces/runs", json={"parent": made.run_id})
+    assert (refused.status_code, refused.json()["error"]) == (422, "invalid")
+    assert "retrain" in refused.json()["message"]
+    assert api["ada"].post(f"{API}/datasets/faces/runs", json={"parent": made.run_id, "retrain": True}).status_code == 202
+
+
+def test_a_recipe_is_changed_by_its_fields(api: Scripts, made: Made) -> None:
+    known = api["ann"].get(f"{API}/recipes").json()
+    assert {field["name"] for field in known["fields"]} == set(known["recipes"]["default"])
+    body = {"recipe": "default", "changes": {"epochs": 4, "mixup": 0.2, "class_weights": {"cat": 2, "owl": 1}}, "start": "imagenet"}
+    run = api["ann"].get(f"{API}/runs/{api['ada'].post(f'{API}/datasets/faces/runs', json=body).json()['id']}").json()
+    assert (run["recipe"]["name"], run["recipe"]["mixup"], run["weights"]) == ("default, edited", 0.2, "imagenet")
+    assert run["recipe"]["class_weights"] == [["cat", 2.0], ["owl", 1.0]]
+    again = {"retrain": True, "changes": {"patience": 2}}
+    child = api["ann"].get(f"{API}/runs/{api['ada'].post(f'{API}/datasets/faces/runs', json=again).json()['id']}").json()
+    assert (child["recipe"]["name"], child["recipe"]["patience"], child["parent"]) == ("quick, edited", 2, made.run_id)
+    for changes in ({"momentum": 1}, {"epochs": 0}, {"class_weights": {"cow": 1}}, {"image_size": 10**400}, {"flip": 1}, {"lr": None}):
+        answer = api["ada"].post(f"{API}/datasets/faces/runs", json={"changes": changes})
+        assert (answer.status_code, answer.json()["error"]) == (422, "invalid"), changes
+        assert next(iter(changes)) in answer.json()["message"]
+
+
+def test_a_cancelled_run_is_gone_on_with_under_a_job_of_its_own(api: Scripts, made: Made) -> None:
+    run = api["ada"].post(f"{API}/datasets/faces/runs", json={"recipe": "quick", "seed": 5}).json()
+    assert api["ada"].post(f"{API}/runs/{run['id']}/resume").status_code == 409
+    api["ada"].post(f"{API}/runs/{run['id']}/cancel")
+    assert api["ann"].post(f"{API}/runs/{run['id']}/resume").status_code == 403
+    again = api["ada"].post(f"{API}/runs/{run['id']}/resume")
+    assert (again.status_code, again.json()["state"]) == (202, "queued")
+    assert again.json()["job"] != run["job"]
+    assert api["ann"].get(f"{API}/jobs/{again.json()['job']}").json()["state"] == "queued"
+
+
 def test_a_finished_run_tells_its_error_rate_and_confusion_matrix(api: Scripts, made: Made) -> None:
     run = api["ann"].get(f"{API}/runs/{made.run_id}").json()
     assert sum(map(sum, run["confusion"])) == run["error_rate"]["n"] == 6
@@ -242,7 +276,7 @@ def test_openapi_describes_every_route_that_the_product_promises(api: Scripts) -
         "/runs/{run_id}/cancel": {"post"}, "/datasets/{name}/worklist/claims": {"post"}, "/datasets/{name}/decisions": {"post"},
         "/decisions/{decision_id}": {"delete"}, "/datasets/{name}/versions": {"get", "post"}, "/datasets/{name}/export": {"get"},
         "/datasets/{name}/bulk-decisions": {"post"}, "/bulk-decisions/{action_id}": {"delete"}, "/jobs/{job_id}": {"get"},
-        "/samples/{sample_id}/image": {"get"},
+        "/samples/{sample_id}/image": {"get"}, "/runs/{run_id}/photos": {"get", "post"}, "/photos/{photo_id}": {"get", "delete"},
     }  # fmt: skip
     for path, methods in promised.items():
         assert methods <= paths[API + path].keys(), path

@@ -21,6 +21,7 @@ cards = st.builds(
     self_confidence=shares, margin=st.none(), loss=st.none(),
     probabilities=st.lists(st.floats(0, 1), max_size=3).map(lambda found: tuple(zip(NAMES, found, strict=False))),
     verdict=st.sampled_from([None, "keep", "relabel"]), label=st.none() | st.sampled_from(NAMES), blind=st.booleans(),
+    gold=st.booleans(),
 )  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def test_a_second_look_says_nothing_of_the_sample_but_its_image() -> None:
 @settings(deadline=None)
 @given(st.text(), st.text())
 def test_what_is_filled_in_cannot_leave_its_place(path: str, name: str) -> None:
-    decision = RecentDecision(1, 7, f'{path}"><script>', "relabel", f"{name}<b>", "cat", blind=False)
+    decision = RecentDecision(1, 7, f'{path}"><script>', "relabel", f"{name}<b>", "cat", blind=False, gold=False)
     html = recent_html(decision, place=PLACE)
     assert not re.search("<script|<b>", html)
 

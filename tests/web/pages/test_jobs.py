@@ -2,7 +2,9 @@
 
 from fastapi.testclient import TestClient
 
-from tests.factories import Made
+from app.db import Database
+from app.settings import Settings
+from tests.factories import Made, photo, show_photo
 
 
 def test_an_annotator_sees_no_jobs_page(browser_of: dict[str, TestClient]) -> None:
@@ -18,3 +20,13 @@ def test_a_waiting_job_is_listed_and_can_be_cancelled_where_it_belongs(browser_o
     fragment = ada.get("/jobs", headers={"hx-request": "true"}).text
     assert "<html" not in fragment
     assert f'action="{where}/cancel"' in fragment
+
+
+def test_a_look_at_a_photo_is_listed_without_a_way_to_cancel_the_run_that_it_asks(
+    browser_of: dict[str, TestClient], database: Database, settings: Settings, made: Made
+) -> None:
+    before = browser_of["ada"].get("/jobs").text.count("/cancel")
+    show_photo(database, settings, made.run_id, photo())
+    page = browser_of["ada"].get("/jobs").text
+    assert '<th scope="row">predict</th>' in page
+    assert page.count("/cancel") == before

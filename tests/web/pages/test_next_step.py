@@ -29,19 +29,36 @@ def test_without_a_pace_nothing_is_promised() -> None:
 
 
 def test_many_changed_labels_call_for_a_retrain_that_only_an_admin_can_start() -> None:
-    changed = replace(AT, pending=replace(PENDING, since_version=200))
-    assert [(action.url, action.posts) for action in next_step(changed).actions] == [("/d/faces/retrain", True), ("/d/faces/review", False)]
-    assert all(not action.posts for action in next_step(replace(changed, is_admin=False)).actions)
+    changed = replace(AT, to_learn=200)
+    assert [(action.url, action.posts) for action in next_step(changed).actions] == [
+        ("/d/faces/retrain", False),
+        ("/d/faces/review", False),
+    ]
+    assert [action.url for action in next_step(replace(changed, is_admin=False)).actions] == ["/d/faces/review"]
 
 
 def test_few_changed_labels_do_not() -> None:
-    assert next_step(replace(AT, pending=replace(PENDING, since_version=199))).title.startswith("Review")
+    assert next_step(replace(AT, to_learn=199)).title.startswith("Review")
 
 
 def test_a_finished_worklist_leads_to_the_retrain_then_to_the_export() -> None:
     done = replace(AT, progress=replace(PROGRESS, remaining=0))
-    assert next_step(replace(done, pending=replace(PENDING, since_version=1))).title == "Retrain on the cleaned labels"
-    assert next_step(done).actions[0].url == "/d/faces/export"
+    assert next_step(replace(done, to_learn=1)).title == "Retrain on the cleaned labels"
+    assert [action.url for action in next_step(done).actions] == ["/d/faces/export", "/d/faces/stop"]
+
+
+def test_labels_that_no_network_learns_call_for_no_retrain() -> None:
+    of_gold = replace(AT, pending=replace(PENDING, since_version=500))
+    assert next_step(of_gold).title.startswith("Review")
+    assert next_step(replace(of_gold, progress=replace(PROGRESS, remaining=0))).title == "The worklist is done"
+    assert next_step(replace(of_gold, rule_reached="Stop after 80 cards: reached.")).actions[0].url == "/d/faces/export"
+
+
+def test_an_audit_that_is_begun_is_finished_first_and_the_gold_part_after_the_worklist() -> None:
+    assert next_step(replace(AT, audit_left=12)).actions[0].url == "/d/faces/review?order=random"
+    assert next_step(replace(AT, gold_for_me=9)).title.startswith("Review")
+    done = replace(AT, gold_for_me=9, progress=replace(PROGRESS, remaining=0))
+    assert next_step(done).actions[0].url == "/d/faces/review?order=gold"
 
 
 def test_a_worklist_that_yields_nothing_is_not_pressed_on() -> None:
@@ -50,7 +67,7 @@ def test_a_worklist_that_yields_nothing_is_not_pressed_on() -> None:
 
 
 def test_while_a_retrain_runs_the_review_goes_on() -> None:
-    step = next_step(replace(AT, running=True, pending=replace(PENDING, since_version=500)))
+    step = next_step(replace(AT, running=True, to_learn=500))
     assert step.actions[0].url == "/d/faces/review"
 
 
@@ -72,3 +89,15 @@ def test_an_early_ranking_can_be_reviewed_and_is_called_early() -> None:
     assert step.words.endswith("This is an early ranking, made after 2 epochs; it gets better while the network learns on.")
     assert "will not get better" in next_step(replace(early, running=False)).words
     assert next_step(replace(early, progress=replace(PROGRESS, remaining=0))).actions == ()
+
+
+def test_a_reached_stopping_rule_comes_before_more_cards_and_leaves_the_choice() -> None:
+    reached = replace(AT, rule_reached="Stop after 80 cards: 80 so far.")
+    step = next_step(reached)
+    assert (step.title, "80 so far" in step.words) == ("The stopping rule is reached", True)
+    assert [action.url for action in step.actions] == ["/d/faces/export", "/d/faces/stop", "/d/faces/review"]
+    changed = replace(reached, to_learn=5)
+    assert (next_step(changed).actions[0].url, next_step(changed).actions[0].posts) == ("/d/faces/retrain", False)
+    assert next_step(replace(changed, is_admin=False)).actions[0].url == "/d/faces/export"
+    assert "Retrain" not in next_step(replace(changed, running=True)).title
+    assert next_step(replace(changed, running=True)).title != "The stopping rule is reached"

@@ -79,3 +79,17 @@ def test_the_settings_are_an_admins_and_refuse_nonsense(browser_of: dict[str, Te
     assert '<option value="share" selected>' in page
     assert ">Settings</a>" in page
     assert ">Settings</a>" not in browser_of["ann"].get("/d/faces").text
+
+
+def test_agreement_is_told_to_admins_only(browser_of: dict[str, TestClient], made: Made) -> None:
+    empty = browser_of["ada"].get("/d/faces/agreement").text
+    assert "No image has two answers yet" in empty
+    assert "Nobody has decided anything yet" in empty
+    for name, said in (("ann", "relabel:owl"), ("bob", "relabel:dog")):
+        for sample in made.ranked[:2]:
+            browser_of[name].post(f"{REVIEW}/decisions", data={"sample": sample, "answer": said, "client_id": f"{name}{sample}"})
+    page = " ".join(browser_of["ada"].get("/d/faces/agreement").text.split())
+    assert "2 images with answers of two annotators or more" in page
+    assert "So few images say little" in page
+    assert "ann, bob" in page
+    assert browser_of["ann"].get("/d/faces/agreement").status_code == 403

@@ -1,4 +1,4 @@
-"""Runs: asked for, followed, read, cancelled; and two of them compared."""
+"""Runs: asked for, followed, read, cancelled."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.db import Database
 from app.training.models import Run
-from tests.factories import Made, import_folder, make_run, write_images
+from tests.factories import Made, import_folder, write_images
 
 FRAGMENT = {"hx-request": "true"}
 ASKED = {"recipe": "quick", "version": "0", "epochs": "", "seed": "1"}
@@ -79,26 +79,6 @@ def test_retraining_freezes_and_goes_on_from_the_best_run(browser_of: dict[str, 
     page = ada.get(ada.post("/d/faces/retrain").headers["location"]).text
     assert "version 1" in page
     assert f'from <a href="/d/faces/runs/{made.run_id}">' in page
-
-
-def test_comparing_needs_two_runs(browser_of: dict[str, TestClient], made: Made) -> None:
-    assert "Two finished runs are needed" in browser_of["ann"].get("/d/faces/compare").text
-
-
-def test_a_comparison_has_four_cells_and_honest_words(browser_of: dict[str, TestClient], made: Made, database: Database) -> None:
-    new = make_run(database, made.dataset_id, made.version_id, wrong=1, parent_id=made.run_id, seed=1)
-    page = browser_of["ann"].get("/d/faces/compare").text
-    assert f"Old: run {made.run_id}" in page
-    assert f"New: run {new}" in page
-    assert "Read down a column, not across" in page
-    assert page.count('<table class="matrix">') == 4
-    other_way = browser_of["ann"].get(f"/d/faces/compare?old={new}&new={made.run_id}").text
-    assert f"Old: run {new}" in other_way
-
-
-def test_a_run_that_is_not_there_cannot_be_compared(browser_of: dict[str, TestClient], made: Made, database: Database) -> None:
-    make_run(database, made.dataset_id, made.version_id, wrong=1, seed=1)
-    assert "There is no run 999" in browser_of["ann"].get("/d/faces/compare?old=999").text
 
 
 def test_a_number_of_the_confusion_matrix_shows_its_images(browser_of: dict[str, TestClient], made: Made) -> None:

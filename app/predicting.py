@@ -1,0 +1,150 @@
+"""What a run's network says of image files, for the shell. Loads torch, but only when there is something to predict."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import get_dataset
+from app.datasets.models import Dataset
+from app.errors import Conflict, Invalid
+from app.ranking.evaluations import best_run
+from app.settings import Settings
+from app.training.runs import finished_run
+
+GROUP = 256  # images in memory at a time
+MOST_COLUMNS = 12  # classes beside each other; more of them stand below each other
+LONGEST_RUN = 9  # digits of a run's number
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The run whose network is asked."""
+
+    id: int
+    dataset: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """The probability of each class for one file, in the network's order."""
+
+    file: str
+    probabilities: dict[str, float]
+
+    @property
+    def predicted(self) -> str:
+        """The most probable class."""
+        return max(self.probabilities, key=lambda name: self.probabilities[name])
+
+
+def choose_run(session: Session, arguments: Sequence[str], *, dataset: str | None) -> tuple[Chosen, list[str]]:
+    """The run and the files: the first argument is the run, or, with a data set's name, its best run and every argument a file.
+
+    Raises NotFound, Conflict for a run that has not finished, Invalid when no run or no image is named.
+    """
+    if dataset is not None:
+        best = best_run(session, dataset_id=get_dataset(session, name=dataset).id)
+        if best is None:
+            raise Conflict(f"{dataset} has no finished run yet; train one with `toploss train {dataset}`.")
+        return Chosen(best.id, dataset), list(arguments)
+    first, *files = arguments
+    if not (first.isascii() and first.isdecimal() and len(first) <= LONGEST_RUN):
+        raise Invalid(f"“{first}” is no run's number; begin with one, or take a data set's best run with --dataset NAME.")
+    run = finished_run(session, run_id=int(first))
+    if not files:
+        raise Invalid(f"Name at least one image to show to run {run.id}.")
+    return Chosen(run.id, session.get_one(Dataset, run.dataset_id).name), files
+
+
+def predict_files(run: Chosen, files: Sequence[str], *, settings: Settings, on_problem: Callable[[str], None]) -> list[Said]:
+    """What the run's network says of each file that is a sound image; of each other file `on_problem` hears a sentence.
+
+    Raises CheckpointError when the run's network is not in the data folder.
+    """
+    from app.ml import checkpoints
+    from app.ml.decoding import decode_square
+    from app.ml.device import usable_cores, use_threads
+    from app.ml.scorer import predict_squares
+    from app.tasks.plan import network_name
+    from app.training.folds import WHOLE
+
+    folder = settings.runs_dir / str(run.id) / network_name(WHOLE)
+    size = checkpoints.load(folder).recipe.image_size
+    use_threads(settings.worker_threads or usable_cores())
+    said: list[Said] = []
+    for group in _groups(files):
+        squares = {}
+        for place, file in enumerate(group):
+            try:
+                squares[place] = decode_square(read_image(file, max_pixels=settings.max_image_pixels), size)
+            except Invalid as problem:
+                on_problem(str(problem))
+        if squares:
+            answers = predict_squares(folder, list(squares.values()))
+            said += [Said(group[place], answer) for place, answer in zip(squares, answers, strict=True)]
+    return said
+
+
+def read_image(file: str, *, max_pixels: int) -> bytes:
+    """The file's content. Raises Invalid with a sentence when it is no sound image, judged as by an import."""
+    from app.datasets.inspection import Rejected, allow_pixels, inspect
+    from app.storage import MAX_FILE_BYTES
+
+    path = Path(file)
+    if path.is_dir():
+        raise Invalid(f"{file} is a folder; name the images in it.")
+    if not path.is_file():  # a pipe or device could block for ever
+        raise Invalid(f"There is no file {file}; check the path.")
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise Invalid(f"{file} is larger than {MAX_FILE_BYTES // 1024**2} MB.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise Invalid(f"{file} cannot be read: {error.strerror}.") from error
+    allow_pixels(max_pixels)
+    try:
+        inspect(content, max_pixels=max_pixels)
+    except Rejected as refusal:
+        raise Invalid(f"{file} is {refusal.reason}.") from refusal
+    return content
+
+
+def as_json(run: Chosen, said: Sequence[Said]) -> str:
+    """One object: the run, and each image with its probabilities."""
+    images = [{"image": each.file, "predicted": each.predicted, "probabilities": each.probabilities} for each in said]
+    return json.dumps({"run": run.id, "dataset": run.dataset, "images": images}, indent=1)
+
+
+def as_table(said: Sequence[Said]) -> str:
+    """A line an image and a column a class; where the classes are too many for that, a line a class and a column an image."""
+    names = list(said[0].probabilities)
+    files = [os.fsencode(each.file).decode(errors="replace") for each in said]  # a name may be no text that can be printed
+    cells = [[f"{each.probabilities[name]:.4f}" for name in names] for each in said]
+    if len(names) <= MOST_COLUMNS:
+        header = ["image", "predicted", *names]
+        rows = [[file, each.predicted, *line] for file, each, line in zip(files, said, cells, strict=True)]
+        return aligned(header, rows, words=2)
+    header = ["class", *files]
+    last = ["predicted", *(each.predicted for each in said)]
+    rows = [[name, *column] for name, column in zip(names, zip(*cells, strict=True), strict=True)]
+    return aligned(header, [*rows, last], words=1)
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int) -> str:
+    """A table whose first columns, so many `words`, begin below each other and whose others end below each other."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [cell.ljust(width) if i < words else cell.rjust(width) for i, (cell, width) in enumerate(zip(cells, widths, strict=True))]
+        return "  ".join(padded).rstrip()
+
+    return "\n".join(map(line, (header, *rows)))
+
+
+def _groups(files: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(files), GROUP):
+        yield files[first : first + GROUP]

@@ -1,0 +1,116 @@
+"""What a retrain would learn, before it is asked for: the labels as they stand against those its parent learnt."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import and_, case, func, select
+from sqlalchemy.orm import Session
+
+from app.datasets.models import DatasetVersion, Sample, VersionLabel
+from app.review.models import SampleReview
+
+DELETED = -1  # stands for a class position, so that it can be compared
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Move:
+    """Samples whose label is another one now; classes by position, `DELETED` for none."""
+
+    source: int
+    target: int
+    count: int
+
+
+@dataclass(frozen=True)
+class SplitChange:
+    """A split's samples that are not deleted, in the version and now, and how many of them are different ones."""
+
+    split: str
+    before: int
+    after: int
+    changed: int  # relabelled, deleted or brought back
+    added: int  # imported since
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The labels as they stand against a version's."""
+
+    moves: tuple[Move, ...]  # the largest first
+    splits: tuple[SplitChange, ...]
+
+    @property
+    def relabelled(self) -> int:
+        """Samples that moved from one class to another."""
+        return sum(move.count for move in self.moves if DELETED not in (move.source, move.target))
+
+    @property
+    def deleted(self) -> int:
+        """Samples that are left out now."""
+        return sum(move.count for move in self.moves if move.target == DELETED)
+
+    @property
+    def restored(self) -> int:
+        """Samples that were left out and are back."""
+        return sum(move.count for move in self.moves if move.source == DELETED)
+
+    @property
+    def added(self) -> int:
+        """Samples that were imported since."""
+        return sum(split.added for split in self.splits)
+
+    @property
+    def total(self) -> int:
+        """Samples that make a difference."""
+        return sum(move.count for move in self.moves) + self.added
+
+    @property
+    def to_learn(self) -> int:
+        """Samples of the training part that make a difference: no network learns the others."""
+        return sum(split.changed + split.added for split in self.splits if split.split == "train")
+
+
+def count_changes(rows: Iterable[tuple[str, bool, int, int, int]]) -> Changes:
+    """From counts of (split, whether imported since, label in the version, label now). Pure."""
+    moves: Counter[tuple[int, int]] = Counter()
+    before, after, changed, added = (Counter[str]() for _ in range(4))
+    for split, is_new, old, new, n in rows:
+        after[split] += n * (new != DELETED)
+        if is_new:
+            added[split] += n * (new != DELETED)
+            continue
+        before[split] += n * (old != DELETED)
+        if old != new:
+            moves[old, new] += n
+            changed[split] += n
+    return Changes(
+        moves=tuple(Move(old, new, n) for (old, new), n in sorted(moves.items(), key=lambda each: (-each[1], each[0]))),
+        splits=tuple(
+            SplitChange(split, before[split], after[split], changed[split], added[split])
+            for split in SPLITS
+            if before[split] or after[split] or changed[split]
+        ),
+    )
+
+
+def changes_since(session: Session, *, dataset_id: int, version_id: int) -> Changes:
+    """What a freeze would hold that the version does not."""
+    version = session.get_one(DatasetVersion, version_id)
+    ids = select(Sample.id).where(Sample.dataset_id == dataset_id).order_by(Sample.id)  # a version is the oldest samples
+    last = session.scalar(ids.offset(max(0, version.samples + version.deleted - 1)).limit(1)) or 0
+    now = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=func.coalesce(SampleReview.label, DELETED))
+    frozen = case((VersionLabel.sample_id.is_(None), Sample.given_label), else_=func.coalesce(VersionLabel.label, DELETED))
+    columns = (Sample.split, (Sample.id > last).label("is_new"), frozen.label("old"), now.label("new"))
+    samples = (
+        select(*columns)
+        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+        .outerjoin(VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id))
+        .where(Sample.dataset_id == dataset_id)
+        .subquery()
+    )
+    fields = (samples.c.split, samples.c.is_new, samples.c.old, samples.c.new)
+    return count_changes((split, bool(new), old, now_, n) for split, new, old, now_, n in session.execute(
+        select(*fields, func.count()).group_by(*fields)
+    ))  # fmt: skip

@@ -1,0 +1,55 @@
+"""The job that shows photos from outside to a run's network."""
+
+import logging
+
+import numpy as np
+
+from app.datasets.inspection import allow_pixels
+from app.errors import Cancelled
+from app.jobs.engine import JobContext
+from app.ml import checkpoints
+from app.ml.decoding import decode_square
+from app.ml.device import usable_cores, use_threads
+from app.ml.scorer import predict_squares
+from app.tasks.plan import network_name
+from app.training.folds import WHOLE
+from app.training.models import Photo
+from app.training.photos import photo_path, photos_of_job, record_look
+
+log = logging.getLogger(__name__)
+
+
+def run(context: JobContext) -> None:
+    """Look at the photos of this job that nobody has looked at yet, so a restart goes on; a file that is gone stops no other."""
+    settings = context.settings
+    folder = settings.runs_dir / str(context.job.arguments["run"]) / network_name(WHOLE)
+    size = checkpoints.load(folder).recipe.image_size
+    use_threads(settings.worker_threads or usable_cores())  # as a training in this process does
+    allow_pixels(settings.max_image_pixels)
+    with context.database.read() as session:
+        photos = photos_of_job(session, job_id=context.job.id)
+    decoded: list[tuple[int, np.ndarray]] = []
+    for done, photo in enumerate(photos):
+        context.report("Looking at photos", done, len(photos))
+        if context.should_stop():
+            raise Cancelled("Looking at the photos was stopped.")
+        square = _decode(context, photo, size)
+        if square is not None:
+            decoded.append((photo.id, square))
+    if not decoded:
+        return
+    said = predict_squares(folder, [square for _, square in decoded])
+    with context.database.write() as session:
+        for (photo_id, _), probabilities in zip(decoded, said, strict=True):
+            record_look(session, photo_id=photo_id, job_id=context.job.id, probabilities=list(probabilities.values()))
+
+
+def _decode(context: JobContext, photo: Photo, size: int) -> np.ndarray | None:
+    try:
+        return decode_square(photo_path(context.settings.photos_dir, run_id=photo.run_id, sha256=photo.sha256).read_bytes(), size)
+    except Exception:  # Pillow raises nearly everything
+        log.warning("photo %s cannot be read", photo.id, exc_info=True)
+    with context.database.write() as session:
+        problem = "Its file cannot be read any more; remove it and send it again."
+        record_look(session, photo_id=photo.id, job_id=context.job.id, problem=problem)
+    return None

@@ -1,0 +1,52 @@
+"""The gold part: drawn once, and how far its blind labels are."""
+
+from fastapi import Response
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import get_dataset, ready_dataset
+from app.datasets.gold import gold_ids
+from app.review.best import choose_best, evaluate_on_gold
+from app.review.gold import LOOKS, draw_gold, gold_standing, need_gold
+from app.web.api.models import GoldEvaluationOut, GoldOut
+from app.web.api.routing import api_router
+from app.web.deps import Admin, Db, SignedIn
+
+router = api_router("gold")
+
+
+class DrawRequest(BaseModel):
+    """What to draw."""
+
+    size: int = Field(description="Images of the hold-out, at least 20.")
+    seed: int = Field(0, ge=0, lt=2**31)
+    looks: int = Field(LOOKS, description="People who look at one image before an answer holds, 1 to 3.")
+
+
+@router.get("/datasets/{name}/gold")
+def show_gold(name: str, database: Db, user: SignedIn) -> GoldOut:
+    """The gold part: which images, how many are settled, and the best run on them."""
+    with database.read() as session:
+        return _out(session, get_dataset(session, name=name).id, user.id)
+
+
+@router.post("/datasets/{name}/gold", status_code=201)
+def create_gold(name: str, body: DrawRequest, response: Response, database: Db, user: Admin) -> GoldOut:
+    """Draw the gold part, once and for all."""
+    with database.write() as session:
+        dataset = ready_dataset(session, name=name)
+        draw_gold(session, dataset_id=dataset.id, size=body.size, seed=body.seed, looks=body.looks, user_id=user.id)
+        response.headers["location"] = f"/api/v1/datasets/{name}/gold"
+        return _out(session, dataset.id, user.id)
+
+
+def _out(session: Session, dataset_id: int, user_id: int) -> GoldOut:
+    standing = need_gold(gold_standing(session, dataset_id=dataset_id, user_id=user_id))
+    best = choose_best(session, dataset_id=dataset_id)
+    found = evaluate_on_gold(session, run_id=best.run.id) if best else None
+    return GoldOut(
+        size=standing.size, seed=standing.seed, looks=standing.looks, digest=standing.digest, drawn_at=standing.drawn_at,
+        after_run=standing.after_run, settled=standing.settled, deleted=standing.deleted, ambiguous=standing.ambiguous,
+        waiting=standing.waiting, for_me=standing.for_me, samples=gold_ids(session, dataset_id=dataset_id).tolist(),
+        best=GoldEvaluationOut.model_validate(found) if found else None,
+    )  # fmt: skip

@@ -1,0 +1,97 @@
+"""Photos from outside: shown to a run's network, listed with what it says, removed."""
+
+from typing import Annotated
+
+from fastapi import File, Query, Request, UploadFile
+from fastapi.responses import Response
+
+from app.datasets.pictures import Size, picture_of
+from app.errors import NotFound
+from app.settings import Settings
+from app.training.models import Photo
+from app.training.photos import AT_ONCE, Seen, get_photo, list_photos, photo_path, remove_photo, see_photo
+from app.web.api.models import Listing, PhotoOut, PhotosAccepted
+from app.web.api.routing import Cursor, Limit, api_router, following, position
+from app.web.deps import Config, Db, SignedIn
+from app.web.photos import image_url, take_photos
+
+router = api_router("photos")
+
+
+@router.post("/runs/{run_id}/photos", status_code=202)
+def send_photos(
+    run_id: int,
+    database: Db,
+    settings: Config,
+    user: SignedIn,
+    files: Annotated[list[UploadFile], File(description=f"One to {AT_ONCE} image files.")],
+) -> PhotosAccepted:
+    """Show photos to the network of a finished run: a job of the worker. A photo that is there already keeps its id."""
+    kept = take_photos(database, settings, run_id=run_id, files=files, user_id=user.id)
+    return PhotosAccepted(photos=list(kept.ids), job=kept.job_id)
+
+
+@router.get("/runs/{run_id}/photos")
+def index(run_id: int, database: Db, limit: Limit = 100, cursor: Cursor = None) -> Listing[PhotoOut]:
+    """The run's photos with the probability of each class, the one sent last first."""
+    start = position(cursor)
+    with database.read() as session:
+        found = list_photos(session, run_id=run_id, after=start, limit=limit)
+    return Listing(items=[_out(each) for each in found], next=following(found, limit, start + limit))
+
+
+@router.get("/photos/{photo_id}")
+def show_photo(photo_id: int, database: Db) -> PhotoOut:
+    """One photo with the probability of each class."""
+    with database.read() as session:
+        return _out(see_photo(session, photo_id=photo_id))
+
+
+@router.delete("/photos/{photo_id}", status_code=204)
+def delete_photo(photo_id: int, database: Db, settings: Config) -> None:
+    """Remove a photo and its file."""
+    with database.write() as session:
+        remove_photo(session, photo_id=photo_id, folder=settings.photos_dir, cache=settings.pictures_dir)
+
+
+@router.get("/photos/{photo_id}/image", response_class=Response)
+def show_image(
+    photo_id: int, request: Request, database: Db, settings: Config,
+    size: Annotated[Size, Query(description="`thumbnail`: the longer side at most 320 pixels, `display`: 1,600, upright.")] = "original",
+) -> Response:  # fmt: skip
+    """The image."""
+    with database.read() as session:
+        photo = get_photo(session, photo_id=photo_id)
+    # A removed photo is to be seen no more, and its number may become another's: browsers ask each time.
+    headers = {"cache-control": "private, no-cache", "etag": f'"{photo.sha256}-{size}"'}
+    if headers["etag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    picture = picture_of(photo, size=size, read=lambda: _read(settings, photo), cache=settings.pictures_dir)
+    return Response(picture.content, media_type=picture.media_type, headers=headers)
+
+
+def _read(settings: Settings, photo: Photo) -> bytes:
+    try:
+        return photo_path(settings.photos_dir, run_id=photo.run_id, sha256=photo.sha256).read_bytes()
+    except OSError as error:
+        raise NotFound("The file of this photo is gone; remove it and send it again.") from error
+
+
+def _out(seen: Seen) -> PhotoOut:
+    photo = seen.photo
+    return PhotoOut(
+        id=photo.id,
+        run=photo.run_id,
+        name=photo.name,
+        state=seen.state,
+        problem=seen.problem,
+        predicted_label=seen.predicted,
+        probabilities=seen.probabilities,
+        sent_by=seen.by,
+        sent_at=photo.sent_at,
+        sha256=photo.sha256,
+        bytes=photo.bytes,
+        width=photo.width,
+        height=photo.height,
+        image_url=image_url(photo.id),
+    )

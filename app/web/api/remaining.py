@@ -1,0 +1,103 @@
+"""How much is left: the estimate, audits, the stopping rule, the rounds."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from app.datasets.catalog import get_dataset, ready_dataset
+from app.review.audits import LEAST, MOST, USUAL_SIZE, audit_states, start_audit
+from app.review.outlook import ChosenRule, choose_rule, chosen_rule, outlook
+from app.review.rounds import list_rounds
+from app.review.stopping import KINDS, NONE
+from app.web.api.models import (
+    AuditOut,
+    BetweenOut,
+    CrossCheckOut,
+    HitRateOut,
+    Listing,
+    PointOut,
+    ProjectionOut,
+    RateOut,
+    RemainingOut,
+    RoundOut,
+    StoppingRuleOut,
+)
+from app.web.api.routing import api_router
+from app.web.deps import Admin, Db, SignedIn
+
+router = api_router("remaining")
+
+
+class AuditRequest(BaseModel):
+    """How many samples to draw."""
+
+    size: Annotated[int, Field(description=f"{LEAST} to {MOST}; of fewer undecided ones, all.")] = USUAL_SIZE
+
+
+class RuleRequest(BaseModel):
+    """When the review is to end."""
+
+    kind: str = Field(description=f"{', '.join(KINDS)}; {NONE} withdraws the rule.")
+    amount: float = Field(0, description="Cards, minutes, keeps in a row; for hit_rate and left a share of 0…1.")
+
+
+@router.get("/datasets/{name}/remaining")
+def show_remaining(name: str, database: Db) -> RemainingOut:
+    """How many errors are left by random audits, what going on would bring, and how far the stopping rule is."""
+    with database.read() as session:
+        at = outlook(session, dataset_id=get_dataset(session, name=name).id)
+    return RemainingOut(
+        samples=at.samples,
+        reviewed=at.reviewed,
+        errors_found=at.found,
+        errors_left=BetweenOut.model_validate(at.left) if at.left else None,
+        audits=[AuditOut.model_validate(audit) for audit in at.audits],
+        cross_check=CrossCheckOut.model_validate(at.cross_check) if at.cross_check else None,
+        hit_rates=[HitRateOut(window=window, **RateOut.model_validate(hits).model_dump()) for window, hits in at.hit_rates if hits],
+        seconds_per_decision=at.seconds_per_decision,
+        next_cards=ProjectionOut.model_validate(at.projection) if at.projection else None,
+        budget_curve=[PointOut.model_validate(point) for point in at.curve],
+        stopping_rule=_rule_out(at.rule) if at.rule else None,
+    )
+
+
+@router.post("/datasets/{name}/audits", status_code=201)
+def create_audit(name: str, database: Db, user: SignedIn, body: AuditRequest | None = None) -> AuditOut:
+    """Draw samples for an audit; claim them with the order `random`. 409 while another one is not done."""
+    asked = body or AuditRequest()
+    with database.write() as session:
+        dataset_id = ready_dataset(session, name=name).id
+        start_audit(session, dataset_id=dataset_id, user_id=user.id, size=asked.size)
+        return AuditOut.model_validate(audit_states(session, dataset_id=dataset_id)[-1])
+
+
+@router.put("/datasets/{name}/stopping-rule")
+def put_rule(name: str, body: RuleRequest, database: Db, user: Admin) -> StoppingRuleOut | None:
+    """Choose when the review is to end; it goes by what comes after."""
+    with database.write() as session:
+        dataset_id = ready_dataset(session, name=name).id
+        choose_rule(session, dataset_id=dataset_id, user_id=user.id, kind=body.kind, amount=body.amount)
+        chosen = chosen_rule(session, dataset_id=dataset_id)
+    return _rule_out(chosen) if chosen else None
+
+
+@router.get("/datasets/{name}/rounds")
+def index_rounds(name: str, database: Db) -> Listing[RoundOut]:
+    """Every round of review and retraining, the first one first."""
+    with database.read() as session:
+        rounds = list_rounds(session, dataset_id=get_dataset(session, name=name).id)
+    return Listing(items=[RoundOut.model_validate(each) for each in rounds], next=None)
+
+
+def _rule_out(chosen: ChosenRule) -> StoppingRuleOut:
+    return StoppingRuleOut(
+        kind=chosen.rule.kind,
+        amount=chosen.rule.amount,
+        by=chosen.by,
+        at=chosen.at,
+        after_decision=chosen.after_decision,
+        reviewed=chosen.reviewed,
+        reached=chosen.reached.is_reached,
+        so_far=chosen.reached.so_far,
+        after_cards=chosen.reached.after_cards,
+    )

@@ -1,0 +1,93 @@
+"""The gold part: drawn by an admin, labelled blind by everybody, and what the best run is worth on it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import get_dataset, ready_dataset
+from app.review.best import BestRun, GoldEvaluation, choose_best, evaluate_on_gold
+from app.review.gold import (
+    FEWEST,
+    LOOKS,
+    MOST_LOOKS,
+    PROPOSED,
+    USUAL_ERROR,
+    GoldStanding,
+    Precision,
+    count_copies,
+    draw_gold,
+    gold_standing,
+    half_width,
+    hold_out_size,
+    precisions,
+)  # fmt: skip
+from app.web.deps import Admin, Db, SignedIn
+from app.web.rendering import Page, page_context, render
+
+router = APIRouter()
+
+
+class DrawForm(BaseModel):
+    """What to draw."""
+
+    size: int
+    looks: int = LOOKS
+    seed: int = Field(0, ge=0, lt=2**31)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldPage(Page):
+    """The gold part; before it is drawn, what could be."""
+
+    standing: GoldStanding | None
+    best: BestRun | None
+    evaluation: GoldEvaluation | None  # of the best run
+    copies: int  # images of it that look like one that the networks learn from
+    hold_out: int
+    error: float  # that the sizes are reckoned with: the best run's, or a usual one
+    is_measured: bool  # it is the best run's
+    sizes: tuple[Precision, ...]
+    proposed: Precision | None  # none: the hold-out is too small
+    width: float  # half of the interval that the whole part will have
+
+    fewest = FEWEST
+    usual_looks = LOOKS
+    most_looks = MOST_LOOKS
+
+
+@router.get("/d/{name}/gold")
+def show(request: Request, name: str, database: Db, user: SignedIn) -> Response:
+    """How far the gold part is, or the form that draws it."""
+    with database.read() as session:
+        page = _page(request, session, name, user.id)
+    return render(request, "gold/page.html", page)
+
+
+@router.post("/d/{name}/gold")
+def draw(name: str, database: Db, admin: Admin, form: Annotated[DrawForm, Form()]) -> Response:
+    """Draw the gold part, once and for all."""
+    with database.write() as session:
+        dataset = ready_dataset(session, name=name)
+        draw_gold(session, dataset_id=dataset.id, size=form.size, seed=form.seed, looks=form.looks, user_id=admin.id)
+    return RedirectResponse(f"/d/{name}/gold", status_code=303)
+
+
+def _page(request: Request, session: Session, name: str, user_id: int) -> GoldPage:
+    dataset_id = get_dataset(session, name=name).id
+    standing, best = gold_standing(session, dataset_id=dataset_id, user_id=user_id), choose_best(session, dataset_id=dataset_id)
+    hold_out = hold_out_size(session, dataset_id=dataset_id)
+    measured = best.rate.value if best and best.rate and 0 < best.rate.value < 1 else None  # of none or all the interval tells nothing
+    error = measured or USUAL_ERROR
+    proposed = min(PROPOSED, hold_out)
+    return GoldPage(
+        **page_context(request, name), standing=standing, best=best, hold_out=hold_out, error=error, is_measured=measured is not None,
+        evaluation=evaluate_on_gold(session, run_id=best.run.id) if best else None,
+        copies=count_copies(session, dataset_id=dataset_id) if standing else 0,
+        sizes=precisions(hold_out, error=error) if hold_out >= FEWEST else (),
+        proposed=Precision(proposed, half_width(proposed, error=error)) if hold_out >= FEWEST else None,
+        width=half_width(standing.size if standing else max(1, proposed), error=error),
+    )  # fmt: skip

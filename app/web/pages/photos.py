@@ -1,0 +1,126 @@
+"""What a run's network says of photos from outside: sent, waited for, shown with every class, removed."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, File, Query, Request, UploadFile
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import get_dataset
+from app.errors import Invalid
+from app.jobs.requests import live_workers
+from app.training.photos import AT_ONCE, KEPT, MAX_BYTES, Seen, count_photos, count_waiting, list_photos, remove_photo
+from app.training.runs import finished_run, get_run
+from app.web.deps import Config, Db, SignedIn
+from app.web.pages.cards import TINY
+from app.web.photos import image_url, take_photos
+from app.web.rendering import Page, page_context, render
+
+router = APIRouter()
+
+A_PAGE = 20  # photos
+MOST_CLASSES = 10  # shown at once; the others can be unfolded
+PageNumber = Annotated[int, Query(ge=1, le=KEPT // A_PAGE, alias="page")]
+
+
+@dataclass(frozen=True)
+class ClassLine:
+    """A class with its probability."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class PhotoView:
+    """A photo, and every class with its probability, the most probable first."""
+
+    seen: Seen
+    image: str
+    tiny: bool
+    first: tuple[ClassLine, ...]
+    others: tuple[ClassLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotosPage(Page):
+    """The form, and the photos that were sent."""
+
+    run_id: int
+    side: int  # pixels of the square that the network sees
+    photos: tuple[PhotoView, ...]
+    count: int
+    waiting: int
+    has_worker: bool
+    number: int  # of this page of photos
+    pages: int
+    problem: str
+    at_once: int = AT_ONCE
+    megabytes: int = MAX_BYTES // 1_000_000
+    kept: int = KEPT
+
+    @property
+    def moment(self) -> str:
+        """Tells this state of the photos from others, as far as somebody waits for it."""
+        return f"{self.waiting}.{int(self.has_worker)}"
+
+
+@router.get("/d/{name}/runs/{run_id}/photos")
+def index(request: Request, name: str, run_id: int, database: Db, number: PageNumber = 1) -> Response:
+    """The form, and what the network says of the photos so far."""
+    with database.read() as session:
+        page = _page(request, session, name, run_id, number=number)
+    return render(request, "photos/page.html", page)
+
+
+@router.post("/d/{name}/runs/{run_id}/photos")
+def send(
+    request: Request, name: str, run_id: int, database: Db, settings: Config, user: SignedIn,
+    files: Annotated[list[UploadFile] | None, File()] = None,
+) -> Response:  # fmt: skip
+    """Keep the photos and ask the worker to look at them; refused, the form is shown again with the reason."""
+    with database.read() as session:
+        finished_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
+    try:
+        take_photos(database, settings, run_id=run_id, files=files or [], user_id=user.id)
+    except Invalid as refusal:
+        with database.read() as session:
+            page = _page(request, session, name, run_id, problem=str(refusal))
+        return render(request, "photos/page.html", page, status=422)
+    return RedirectResponse(f"/d/{name}/runs/{run_id}/photos", status_code=303)
+
+
+@router.get("/d/{name}/runs/{run_id}/photos/seen")
+def seen(request: Request, name: str, run_id: int, database: Db, number: PageNumber = 1, moment: str = "") -> Response:
+    """The photos once something has changed for somebody who waits; when none is waited for, what is sent asks no more."""
+    with database.read() as session:
+        page = _page(request, session, name, run_id, number=number)
+    return Response(status_code=204) if page.moment == moment else render(request, "photos/_photos.html", page)
+
+
+@router.post("/d/{name}/runs/{run_id}/photos/{photo_id}/remove")
+def remove(name: str, run_id: int, photo_id: int, database: Db, settings: Config) -> Response:
+    """Remove a photo and its file."""
+    with database.write() as session:
+        get_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
+        remove_photo(session, photo_id=photo_id, run_id=run_id, folder=settings.photos_dir, cache=settings.pictures_dir)
+    return RedirectResponse(f"/d/{name}/runs/{run_id}/photos", status_code=303)
+
+
+def _page(request: Request, session: Session, name: str, run_id: int, *, number: int = 1, problem: str = "") -> PhotosPage:
+    run = finished_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
+    count = count_photos(session, run_id=run_id)
+    found = list_photos(session, run_id=run_id, after=A_PAGE * (number - 1), limit=A_PAGE)
+    return PhotosPage(
+        **page_context(request, name), run_id=run_id, side=run.recipe["image_size"], photos=tuple(map(_view, found)), count=count,
+        waiting=count_waiting(session, run_id=run_id), has_worker=bool(live_workers(session)), number=number,
+        pages=max(1, -(-count // A_PAGE)), problem=problem,
+    )  # fmt: skip
+
+
+def _view(seen: Seen) -> PhotoView:
+    lines = tuple(ClassLine(name, probability) for name, probability in seen.probabilities.items())
+    shown = MOST_CLASSES if len(lines) > MOST_CLASSES + 1 else len(lines)  # one more takes no more room than a fold
+    tiny = max(seen.photo.width, seen.photo.height) <= TINY
+    return PhotoView(seen, image_url(seen.photo.id), tiny, lines[:shown], lines[shown:])

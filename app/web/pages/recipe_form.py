@@ -1,0 +1,166 @@
+"""The form of a recipe: what it shows, and what was sent with it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.errors import Invalid
+from app.ml.recipes import RECIPES, Recipe
+from app.training.fields import BY_NAME, GROUPS, HEAVIEST, LIGHTEST, Field, as_text, parse_weight, phases_of, values_of
+from app.training.recipes import fields_for, starts, weight_words
+
+MOST_CLASSES = 50  # that are weighed one by one in a form
+SEEDS = 2**31
+BY_HAND = "hand"
+BLANK = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several, with a line about it."""
+
+    value: str
+    words: str
+
+
+@dataclass(frozen=True)
+class FieldView:
+    """A field of the form with what stands in it."""
+
+    field: Field
+    value: str
+    usual: str  # what the chosen recipe says
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it says something else than the recipe."""
+        return self.value != self.usual
+
+
+@dataclass(frozen=True)
+class WeightView:
+    """The weight of a class; nothing for the mean of the others."""
+
+    name: str  # of the form's field
+    class_name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class FieldGroup:
+    """Fields under one heading."""
+
+    title: str
+    fields: tuple[FieldView, ...]
+
+
+@dataclass(frozen=True)
+class RecipeForm:
+    """A recipe to look at and to change."""
+
+    recipe: str  # what was chosen; nothing: the parent's own
+    recipes: tuple[Choice, ...]
+    start: str
+    starts: tuple[Choice, ...]
+    seed: str
+    groups: tuple[FieldGroup, ...]
+    weights: tuple[WeightView, ...]
+    weight_words: str
+    is_changed: bool
+    lightest: float = LIGHTEST
+    heaviest: float = HEAVIEST
+
+
+async def _sent(request: Request) -> dict[str, str]:
+    form = await request.form()
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+Sent = Annotated[dict[str, str], Depends(_sent)]
+
+
+def words_of(recipe: Recipe, *, start: str) -> str:
+    """What a recipe does, in a line."""
+    epochs = sum(phase.epochs for phase in phases_of(recipe, tunes=start == "parent"))
+    folds = f", {recipe.folds} folds for the ranking" if recipe.folds else ""
+    weighted = ", weighs the classes" if recipe.class_weights else ""
+    return f"{recipe.image_size} pixels, {epochs} epoch{'' if epochs == 1 else 's'}{folds}{weighted}"
+
+
+def changes_of(sent: Mapping[str, str], *, recipe: Recipe, class_names: Sequence[str]) -> dict[str, object]:
+    """The fields that were sent; what was left blank stays as it is. Raises Invalid."""
+    changes: dict[str, object] = {name: sent[name].strip() for name in BY_NAME if sent.get(name, "").strip()}
+    if changes.get("class_weights") != BY_HAND:
+        return changes
+    given = {name: sent.get(f"weight.{at}", "").strip() for at, name in enumerate(class_names)}
+    weights = {name: parse_weight(name, text) for name, text in given.items() if text}
+    del changes["class_weights"]
+    if weights:
+        changes["class_weights"] = weights
+    elif not _by_hand(recipe) or _weights_for(recipe, class_names):
+        raise Invalid("Class weights (class_weights) by hand need a number for at least one class; or choose none, or by frequency.")
+    return changes
+
+
+def seed_of(sent: Mapping[str, str]) -> int:
+    """The seed that was sent; 0 where there is none. Raises Invalid."""
+    text = sent.get("seed", "").strip() or "0"
+    if not (text.isascii() and text.isdecimal() and len(text) < 11 and int(text) < SEEDS):  # noqa: PLR2004 - the digits of 2**31
+        raise Invalid(f"The seed must be a whole number, 0 to {SEEDS - 1}, not “{text[:40]}”.")
+    return int(text)
+
+
+def recipe_form(
+    recipe: Recipe, *, start: str, setting: str, class_names: Sequence[str], parent: int | None = None,
+    own: Recipe | None = None, sent: Mapping[str, str] | None = None,
+) -> RecipeForm:  # fmt: skip
+    """The form with a recipe's numbers in it, or with what was sent in their place.
+
+    `parent` is the run that is gone on from, `own` its recipe where it is none of those that can be chosen by name.
+    """
+    given = sent or {}
+    usual = {name: as_text(value) for name, value in values_of(recipe, tunes=start == "parent").items()}
+    usual["class_weights"] = BY_HAND if _by_hand(recipe) else usual["class_weights"]
+    views = [FieldView(field, given.get(field.name) or usual[field.name], usual[field.name]) for field in fields_for(start)]
+    weights = _weight_views(recipe, class_names, given)
+    recipes = [Choice(name, f"{name}: {words_of(each, start=start)}") for name, each in RECIPES.items()]
+    if own:
+        recipes.insert(0, Choice(BLANK, f"as run {parent} ({own.name}): {words_of(own, start=start)}"))
+    return RecipeForm(
+        recipe=recipe.name if recipe.name in RECIPES else BLANK, recipes=tuple(recipes),
+        start=start, starts=tuple(Choice(each, start_words(each, setting=setting, parent=parent))
+                                  for each in starts(setting=setting, parent=parent is not None)),
+        seed=given.get("seed", "0"), weights=weights, weight_words=weight_words(recipe, class_names),
+        groups=tuple(FieldGroup(title, tuple(view for view in views if view.field.group == title)) for title in GROUPS),
+        is_changed=any(view.is_changed for view in views) or weights != _weight_views(recipe, class_names, {}),
+    )  # fmt: skip
+
+
+def start_words(start: str, *, setting: str, parent: int | None = None) -> str:
+    """Where a network starts, for people."""
+    return {
+        "parent": f"run {parent}", "none": "random weights", "imagenet": "ImageNet (downloaded)", "file": PurePath(setting).name,
+    }.get(start, start)  # fmt: skip
+
+
+def _by_hand(recipe: Recipe) -> bool:
+    return recipe.class_weights not in (None, "frequency")
+
+
+def _weights_for(recipe: Recipe, class_names: Sequence[str]) -> dict[str, float]:
+    """The weights by hand that the recipe has for these classes, by their own names."""
+    if recipe.class_weights is None or recipe.class_weights == "frequency":
+        return {}
+    table = {name.casefold(): weight for name, weight in recipe.class_weights}
+    return {name: table[name.casefold()] for name in class_names if name.casefold() in table}
+
+
+def _weight_views(recipe: Recipe, class_names: Sequence[str], given: Mapping[str, str]) -> tuple[WeightView, ...]:
+    if len(class_names) > MOST_CLASSES:
+        return ()
+    own = _weights_for(recipe, class_names)
+    usual = [f"{own[name]:.10g}" if name in own else BLANK for name in class_names]
+    return tuple(WeightView(f"weight.{at}", name, given.get(f"weight.{at}", usual[at])) for at, name in enumerate(class_names))

@@ -1,0 +1,206 @@
+"""Before a run: what a retrain would learn and how long it takes, the recipe with its numbers to change, and the asking."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import class_names, ready_dataset
+from app.datasets.models import DatasetVersion
+from app.datasets.versions import get_version, labels_of, latest_version, list_versions
+from app.errors import Invalid
+from app.ml.recipes import RECIPES, Recipe
+from app.review.best import BestRun, choose_best
+from app.review.changes import DELETED, Changes, changes_since
+from app.review.policy import count_waiting
+from app.review.retraining import retrain
+from app.training.pace import Estimate, expect
+from app.training.recipes import Start, choose_recipe, choose_start, edit, recipe_of
+from app.training.runs import RunProgress, count_open, get_run, open_run, run_progress, train_anew
+from app.web.deps import Admin, Config, Db
+from app.web.pages.flows import Flow, Picture, draw
+from app.web.pages.recipe_form import RecipeForm, Sent, changes_of, recipe_form, seed_of
+from app.web.rendering import Page, page_context, render
+
+router = APIRouter()
+
+GONE = "deleted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskPage(Page):
+    """What every page that asks for a run shows."""
+
+    form: RecipeForm | None  # none where there is nothing to ask for
+    estimate: Estimate | None
+    waits_behind: int  # trainings that come first
+    running: RunProgress | None  # of this data set
+    problem: str  # why what was sent cannot be
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainPage(AskPage):
+    """What a retrain would learn."""
+
+    parent: BestRun | None
+    changes: Changes
+    flows: tuple[Flow, ...]  # the largest first
+    picture: Picture | None
+    waiting: int  # samples that wait for a second opinion
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPage(AskPage):
+    """A first training, or another one from the start."""
+
+    versions: tuple[DatasetVersion, ...]
+    version: int
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked for, as far as it can be: the recipe as it was chosen and with its changes, and why not all of it can."""
+
+    recipe: Recipe
+    edited: Recipe
+    start: Start
+    problem: str
+
+
+@router.get("/d/{name}/retrain")
+def before_retrain(request: Request, name: str, database: Db, settings: Config) -> Response:
+    """What a retrain would learn, and its recipe to change."""
+    with database.read() as session:
+        page = _retrain_page(request, session, name, setting=settings.weights, sent=dict(request.query_params))
+    return render(request, "runs/retrain.html", page, status=422 if page.problem else 200)
+
+
+@router.post("/d/{name}/retrain")
+def ask_retrain(request: Request, name: str, database: Db, settings: Config, user: Admin, sent: Sent) -> Response:
+    """Freeze the cleaned labels and fine-tune the best run on them, with the recipe's numbers as they were sent."""
+    try:
+        with database.read() as session:
+            dataset_id = ready_dataset(session, name=name).id
+            changes = _retrain_changes(session, dataset_id, sent)
+        with database.write() as session:
+            answer = retrain(
+                session, dataset_id=dataset_id, user_id=user.id, weights=settings.weights, recipe=sent.get("recipe") or None,
+                changes=changes, start=sent.get("start") or None, seed=seed_of(sent),
+            )  # fmt: skip
+    except Invalid as refusal:
+        with database.read() as session:
+            page = _retrain_page(request, session, name, setting=settings.weights, sent=sent, problem=str(refusal))
+        return render(request, "runs/retrain.html", page, status=422)
+    return RedirectResponse(f"/d/{name}/runs/{answer.run.id}", status_code=303)
+
+
+@router.get("/d/{name}/runs/new")
+def before_training(request: Request, name: str, database: Db, settings: Config, _admin: Admin) -> Response:
+    """A recipe to change for a training from the start."""
+    with database.read() as session:
+        page = _train_page(request, session, name, setting=settings.weights, sent=dict(request.query_params))
+    return render(request, "runs/new.html", page, status=422 if page.problem else 200)
+
+
+@router.post("/d/{name}/runs")
+def ask_training(request: Request, name: str, database: Db, settings: Config, user: Admin, sent: Sent) -> Response:
+    """Ask for a run, with the recipe's numbers as they were sent."""
+    try:
+        with database.write() as session:
+            dataset_id = ready_dataset(session, name=name).id
+            names = class_names(session, dataset_id=dataset_id)
+            recipe = choose_recipe(sent.get("recipe", ""))
+            run = train_anew(
+                session, dataset_id=dataset_id, version_id=_version(session, dataset_id, sent).id, weights=settings.weights,
+                recipe=recipe.name, changes=changes_of(sent, recipe=recipe, class_names=names), start=sent.get("start") or None,
+                seed=seed_of(sent), user_id=user.id,
+            )  # fmt: skip
+    except Invalid as refusal:
+        with database.read() as session:
+            page = _train_page(request, session, name, setting=settings.weights, sent=sent, problem=str(refusal))
+        return render(request, "runs/new.html", page, status=422)
+    return RedirectResponse(f"/d/{name}/runs/{run.id}", status_code=303)
+
+
+def _retrain_changes(session: Session, dataset_id: int, sent: Mapping[str, str]) -> dict[str, object]:
+    parent = choose_best(session, dataset_id=dataset_id)
+    if parent is None:
+        return {}
+    recipe = choose_recipe(sent["recipe"]) if sent.get("recipe") else recipe_of(get_run(session, run_id=parent.run.id).recipe)
+    return changes_of(sent, recipe=recipe, class_names=class_names(session, dataset_id=dataset_id))
+
+
+def _version(session: Session, dataset_id: int, sent: Mapping[str, str]) -> DatasetVersion:
+    """The version that was sent, or the newest. Raises Invalid, NotFound."""
+    text = sent.get("version", "").strip()
+    if not text:
+        return latest_version(session, dataset_id=dataset_id)
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004 - a number that the database can hold
+        raise Invalid(f"“{text[:40]}” is no version; choose one of the list.")
+    return get_version(session, dataset_id=dataset_id, number=int(text))
+
+
+def _asked(sent: Mapping[str, str], *, usual: Recipe, setting: str, parent: bool, names: list[str], problem: str) -> _Asked:
+    recipe, start, edited = usual, choose_start(None, setting=setting, parent=parent), usual
+    try:
+        start = choose_start(sent.get("start") or None, setting=setting, parent=parent)
+        recipe = edited = choose_recipe(sent["recipe"]) if sent.get("recipe") else usual
+        edited = edit(recipe, changes_of(sent, recipe=recipe, class_names=names), start=start, class_names=names)
+        seed_of(sent)
+    except Invalid as refusal:
+        problem = problem or str(refusal)
+    return _Asked(recipe, edited, start, problem)
+
+
+def _queue(session: Session, dataset_id: int) -> dict[str, Any]:
+    running = open_run(session, dataset_id=dataset_id)
+    return {
+        "waits_behind": count_open(session),
+        "running": run_progress(session, run_id=running.id) if running else None,
+    }
+
+
+def _retrain_page(
+    request: Request, session: Session, name: str, *, setting: str, sent: Mapping[str, str], problem: str = ""
+) -> RetrainPage:  # fmt: skip
+    dataset_id = ready_dataset(session, name=name).id
+    common = page_context(request, name) | _queue(session, dataset_id)
+    parent = choose_best(session, dataset_id=dataset_id)
+    if parent is None:
+        nothing = Changes((), ())
+        return RetrainPage(**common, problem="", form=None, estimate=None, parent=None, changes=nothing, flows=(), picture=None, waiting=0)
+    names, run = class_names(session, dataset_id=dataset_id), get_run(session, run_id=parent.run.id)
+    own = recipe_of(run.recipe)
+    asked = _asked(sent, usual=own, setting=setting, parent=True, names=names, problem=problem)
+    changes = changes_since(session, dataset_id=dataset_id, version_id=run.version_id)
+    flows = tuple(Flow(_class(names, move.source), _class(names, move.target), move.count) for move in changes.moves)
+    images = {split.split: split.after for split in changes.splits}
+    return RetrainPage(
+        **common, problem=asked.problem, parent=parent, changes=changes, flows=flows, picture=draw(flows, [*names, GONE]),
+        waiting=count_waiting(session, dataset_id=dataset_id),
+        form=recipe_form(asked.recipe, own=None if own.name in RECIPES else own, start=asked.start, setting=setting, class_names=names,
+                         parent=run.id, sent=sent),
+        estimate=expect(session, recipe=asked.edited, start=asked.start, images=images.get("train", 0), samples=sum(images.values())),
+    )  # fmt: skip
+
+
+def _train_page(
+    request: Request, session: Session, name: str, *, setting: str, sent: Mapping[str, str], problem: str = ""
+) -> TrainPage:  # fmt: skip
+    dataset_id = ready_dataset(session, name=name).id
+    names, version = class_names(session, dataset_id=dataset_id), _version(session, dataset_id, sent)
+    asked = _asked(sent, usual=RECIPES["default"], setting=setting, parent=False, names=names, problem=problem)
+    splits = labels_of(session, version_id=version.id).splits
+    return TrainPage(
+        **page_context(request, name), **_queue(session, dataset_id), problem=asked.problem,
+        versions=tuple(reversed(list_versions(session, dataset_id=dataset_id))), version=version.number,
+        form=recipe_form(asked.recipe, start=asked.start, setting=setting, class_names=names, sent=sent),
+        estimate=expect(session, recipe=asked.edited, start=asked.start, images=splits.count("train"), samples=len(splits)),
+    )  # fmt: skip
+
+
+def _class(names: list[str], position: int) -> str:
+    return GONE if position == DELETED else names[position]

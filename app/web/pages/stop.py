@@ -1,0 +1,162 @@
+"""How much is left: what going on would bring, the errors left by audits, and when to stop."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
+
+from app.datasets.catalog import get_dataset, ready_dataset
+from app.review.audits import LEAST, MOST, USUAL_SIZE, AuditState, audit_states, start_audit
+from app.review.outlook import ChosenRule, Outlook, choose_rule, chosen_rule, outlook
+from app.review.remaining import WINDOW, Projection
+from app.review.stopping import NONE, SHARES
+from app.web.deps import Admin, Db, SignedIn
+from app.web.pages.charts import Chart, line_chart
+from app.web.rendering import Page, count, duration, page_context, percent, render
+
+router = APIRouter()
+
+RULES = {
+    "cards": "so many cards are looked at", "minutes": "so many minutes are spent on cards",
+    "keeps": "so many cards of the worklist in a row are no error",
+    "hit_rate": f"fewer than so many % of the worklist's last {WINDOW} cards are errors",
+    "left": "at most so many % of all labels are wrong, with 95 % confidence",
+    NONE: "never: no rule",
+}  # fmt: skip
+
+
+class RuleForm(BaseModel):
+    """A stopping rule as it is sent."""
+
+    kind: str
+    amount: float = Field(0, description="A share in percent.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopPage(Page):
+    """How much is left, and when to stop."""
+
+    at: Outlook
+    undecided: int
+    audit: AuditState | None  # the newest one
+    ahead: str  # what the next cards would bring
+    left: str  # how many errors are left
+    chart: Chart | None
+    rule: ChosenRule | None
+    rule_words: str
+    rules: dict[str, str]
+    proposed: int  # images for the next audit
+    least: int = LEAST
+    most: int = MOST
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoticePage(Page):
+    """A few words for the review, or none."""
+
+    words: str
+
+
+@router.get("/d/{name}/stop")
+def show(request: Request, name: str, database: Db) -> Response:
+    """How much is left."""
+    with database.read() as session:
+        at = outlook(session, dataset_id=get_dataset(session, name=name).id)
+    page = StopPage(
+        **page_context(request, name), at=at, undecided=at.samples - at.reviewed, audit=at.audits[-1] if at.audits else None,
+        ahead=ahead_in_words(at.projection), left=left_in_words(at), chart=_chart(at) if at.looked_at else None,
+        rule=at.rule, rule_words=rule_in_words(at.rule) if at.rule else "", rules=RULES,
+        proposed=max(LEAST, min(USUAL_SIZE, at.samples - at.reviewed)),
+    )  # fmt: skip
+    return render(request, "stop/page.html", page)
+
+
+@router.get("/d/{name}/stop/notice")
+def notice(request: Request, name: str, database: Db, order: str = "") -> Response:
+    """What somebody who reviews should know of the audit and of the stopping rule, in a few words."""
+    with database.read() as session:
+        dataset_id = get_dataset(session, name=name).id
+        rule, audits = chosen_rule(session, dataset_id=dataset_id), audit_states(session, dataset_id=dataset_id)
+    words = notice_in_words(rule, audits[-1] if audits else None, by_chance=order == "random")
+    return render(request, "stop/_notice.html", NoticePage(**page_context(request, name), words=words))
+
+
+@router.post("/d/{name}/stop")
+def change_rule(name: str, database: Db, user: Admin, form: Annotated[RuleForm, Form()]) -> Response:
+    """Choose when the review is to end."""
+    amount = form.amount / 100 if form.kind in SHARES else form.amount
+    with database.write() as session:
+        choose_rule(session, dataset_id=ready_dataset(session, name=name).id, user_id=user.id, kind=form.kind, amount=amount)
+    return RedirectResponse(f"/d/{name}/stop#rule", status_code=303)
+
+
+@router.post("/d/{name}/audits")
+def begin_audit(name: str, database: Db, user: SignedIn, size: Annotated[int, Form()] = USUAL_SIZE) -> Response:
+    """Draw the images of an audit, and go to the first one."""
+    with database.write() as session:
+        start_audit(session, dataset_id=ready_dataset(session, name=name).id, user_id=user.id, size=size)
+    return RedirectResponse(f"/d/{name}/review?order=random", status_code=303)
+
+
+def ahead_in_words(ahead: Projection | None) -> str:
+    """What the next cards of the worklist would bring."""
+    if ahead is None:
+        return ""
+    errors = round(ahead.errors)
+    words = f"The next {count(ahead.cards)} cards: about {errors} error{'' if errors == 1 else 's'}"
+    if ahead.seconds is None or ahead.seconds_per_error is None:
+        return f"{words}."
+    return f"{words}, {duration(ahead.seconds)}; one further error costs about {duration(ahead.seconds_per_error)}."
+
+
+def left_in_words(at: Outlook) -> str:
+    """How many errors nobody has found, by the audits that are done."""
+    if at.left is None:
+        return ""
+    if at.left.high == 0:
+        return "No error is left among the labels that the audits speak for."
+    number = count(at.left.low) if at.left.low == at.left.high else f"{count(at.left.low)} to {count(at.left.high)}"
+    return (
+        f"{number} errors that nobody has found are left, with 95 % confidence: at most {percent(at.left.high / at.samples)} of all labels."
+    )
+
+
+def rule_in_words(chosen: ChosenRule) -> str:
+    """A stopping rule and how far the review is by it."""
+    rule, so_far, after = chosen.rule, chosen.reached.so_far, chosen.reached.after_cards
+    amount = f"{100 * rule.amount:g} %" if rule.kind in SHARES else f"{rule.amount:,.10g}"
+    words = {
+        "cards": f"Stop after {amount} cards", "minutes": f"Stop after {amount} minutes",
+        "keeps": f"Stop after {amount} cards of the worklist in a row without an error",
+        "hit_rate": f"Stop when fewer than {amount} of the worklist’s last {WINDOW} cards are errors",
+        "left": f"Stop when at most {amount} of all labels are wrong, with 95 % confidence",
+    }[rule.kind]  # fmt: skip
+    if after is not None:
+        return f"{words}: reached after {count(after)}." if rule.kind != "cards" else f"{words}: reached."
+    if rule.kind == "left":
+        return f"{words}: {'no audit is done yet' if so_far is None else f'at most {percent(so_far, 2)} by the audits'}."
+    if rule.kind == "hit_rate":
+        return f"{words}: {f'not {WINDOW} cards yet' if so_far is None else f'{percent(so_far)} now'}."
+    return f"{words}: {so_far or 0:,.0f} {'now' if rule.kind == 'keeps' else 'so far'}."
+
+
+def notice_in_words(rule: ChosenRule | None, audit: AuditState | None, *, by_chance: bool) -> str:
+    """For the review: how far the audit is, where random cards are looked at; else whether the stopping rule is reached."""
+    if by_chance and audit is None:
+        return "No audit has begun"
+    if by_chance and audit:
+        return f"Audit {audit.number} is done" if audit.is_done else f"Audit {audit.number}: {count(audit.decided)} of {count(audit.size)}"
+    return "Stopping rule reached" if rule and rule.reached.is_reached else ""
+
+
+def _chart(at: Outlook) -> Chart:
+    """The budget curve, and where the next cards would lead it."""
+    x: list[float] = [point.cards for point in at.curve]
+    found: list[float | None] = [float(point.errors) for point in at.curve]
+    if at.projection is None:
+        return line_chart("Errors found by cards looked at", "cards", x, {"errors found": found}, digits=0, low=0)
+    going_on = [*(None for _ in x[1:]), found[-1], (found[-1] or 0) + at.projection.errors]
+    lines = {"ahead": going_on, "errors found": [*found, None]}
+    return line_chart("Errors found by cards looked at", "cards", [*x, x[-1] + at.projection.cards], lines, digits=0, low=0)

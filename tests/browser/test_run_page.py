@@ -1,0 +1,55 @@
+"""A run's page in a browser: the curves grow while it learns, and can be saved as pictures."""
+
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, expect
+
+from app.db import Database
+from app.ml.recipes import RECIPES
+from app.training.models import Epoch
+from app.training.runs import record_epoch, request_run, start_run
+from app.web.deps import SESSION_COOKIE
+from tests.factories import Made
+from tests.servers import Server
+
+
+def record(database: Database, run: int, epoch: int) -> None:
+    with database.write() as session:
+        record_epoch(
+            session, Epoch(run_id=run, fold=-1, epoch=epoch, train_loss=2 - epoch / 10, valid_loss=2.0, error_rate=0.5, seconds=1.0)
+        )
+
+
+def test_the_curves_grow_while_the_run_learns_and_can_be_saved(
+    browser: Browser, server: Server, session: str, live: tuple[Database, Made], tmp_path: Path
+) -> None:
+    database, made = live
+    with database.write() as transaction:
+        run = request_run(
+            transaction, dataset_id=made.dataset_id, version_id=made.version_id, recipe=RECIPES["quick"], weights="none", parent_id=None,
+            seed=9, user_id=None,
+        ).id  # fmt: skip
+        start_run(transaction, run_id=run)
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": server.url}])
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+    page.goto(f"{server.url}/d/{made.name}/runs/{run}")
+    expect(page.get_by_text("They begin with the first finished epoch")).to_be_visible()
+    loss = page.locator("#curves section", has=page.get_by_role("heading", name="Loss by epoch"))
+    for epoch in range(2):
+        record(database, run, epoch)
+        expect(loss.locator("details tbody tr")).to_have_count(epoch + 1, timeout=20_000)
+        expect(loss.locator("canvas")).to_have_count(1)  # drawn anew, not the numbers alone
+    with page.expect_download() as download:
+        loss.get_by_role("button", name="PNG").click()
+    assert download.value.suggested_filename == "Loss by epoch.png"
+    download.value.save_as(tmp_path / "chart.png")
+    with Image.open(tmp_path / "chart.png") as picture:
+        assert picture.width >= 300
+        assert len(picture.convert("RGB").getcolors(maxcolors=1 << 20)) > 5  # lines and words, not an empty ground
+    context.close()
+    assert problems == []

@@ -1,0 +1,197 @@
+"""Recipes as people change them: every field has a range, what is outside is refused in words, and nothing else changes."""
+
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.errors import Invalid
+from app.ml.recipes import RECIPES, recipe_from_json, to_json, weights_by_position
+from app.training.fields import BY_NAME, FIELDS, GROUPS, Field, as_text, parse, values_of
+from app.training.recipes import choose_start, differences, edit, fields_for, misses_classes, recipe_of, starts, weight_words, weights_of
+
+PAPERS_SIX = ("angry", "fear", "happy", "neutral", "sad", "surprise")
+PETS = ("cat", "dog", "owl")
+STARTS = ("parent", "none", "imagenet", "file")
+
+
+def stored(recipe):
+    return json.loads(to_json(recipe))
+
+
+def allowed(field: Field) -> st.SearchStrategy:
+    if field.kind == "switch":
+        return st.booleans()
+    if field.kind == "choice":
+        return st.sampled_from(field.choices)
+    if field.kind == "weights":
+        by_hand = st.dictionaries(st.sampled_from(PETS), st.floats(0.01, 1000), min_size=1)
+        return st.sampled_from(["none", "frequency"]) | by_hand
+    if field.kind == "whole":
+        return st.integers(int(field.low), int(field.high))
+    return st.floats(field.low, field.high)
+
+
+changes_allowed = st.fixed_dictionaries({}, optional={f.name: allowed(f) for f in FIELDS if not f.from_nothing and f.name != "frozen_lr"})
+
+
+@given(changes_allowed, st.sampled_from(list(RECIPES)), st.sampled_from(["parent", "imagenet"]))
+def test_a_change_that_is_allowed_is_what_the_recipe_then_has(changes, name, start):
+    edited = edit(RECIPES[name], changes, start=start, class_names=PETS)
+    now = values_of(edited, tunes=start == "parent")
+    for field, value in changes.items():
+        assert now[field] == (pytest.approx(value, rel=1e-5) if isinstance(value, float) else value)
+    before = values_of(RECIPES[name], tunes=start == "parent")
+    # without frozen epochs their rate goes back to the usual one
+    assert {f for f in now if now[f] != before[f]} <= {*changes, *([] if now["frozen_epochs"] else ["frozen_lr"])}
+    assert recipe_from_json(to_json(edited)) == edited
+
+
+@given(st.data(), st.sampled_from(list(RECIPES)), st.sampled_from(STARTS))
+def test_a_recipe_that_is_sent_back_as_it_was_shown_is_not_edited(data, name, start):
+    shown = {f.name: as_text(values_of(RECIPES[name], tunes=start == "parent")[f.name]) for f in fields_for(start)}
+    sent = {field: text for field, text in shown.items() if data.draw(st.booleans())}
+    assert edit(RECIPES[name], sent, start=start, class_names=PAPERS_SIX) == RECIPES[name]
+
+
+@given(st.sampled_from(FIELDS), st.text() | st.integers() | st.floats() | st.booleans() | st.none() | st.lists(st.integers()))
+def test_whatever_is_sent_is_taken_or_refused_in_a_sentence_that_names_the_field(field, value):
+    refusals: list[str] = []
+    try:
+        taken = parse(field, value, class_names=PETS)
+    except Invalid as refusal:
+        refusals.append(str(refusal))
+    else:
+        assert parse(field, taken, class_names=PETS) == taken
+    assert all(f"({field.name})" in refusal for refusal in refusals)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("image_size", "8", "Image size (image_size) must be a whole number, 16 to 512 pixels, not “8”."),
+        ("epochs", 2.5, "Epochs (epochs) must be a whole number, 1 to 1000 epochs, not “2.5”."),
+        ("folds", 1, "Folds (folds) must be a whole number, 0 or 2 to 10 networks, not “1”."),
+        ("label_smoothing", "a lot", "Label smoothing (label_smoothing) must be 0 to 0.5, not “a lot”."),
+        ("lr", "nan", "Learning rate (lr) must be 1e-07 to 1, not “nan”."),
+        ("keep", "first", "Which epoch judges (keep) must be last or best, not “first”."),
+        ("flip", "maybe", "Mirror (flip) must be yes or no, not “maybe”."),
+        ("batch_size", True, "Batch size (batch_size) must be a whole number, 2 to 1024 images, not “True”."),
+        ("class_weights", "equal", "none, frequency, or a number from 0.01 to 1000 by class"),
+        ("class_weights", {"cow": 1}, "“cow” is no class of this data set; its classes are cat, dog, owl."),
+        ("class_weights", {"cat": 0}, "The weight of cat (class_weights) must be 0.01 to 1000, not “0”."),
+    ],
+)
+def test_a_refusal_names_the_field_and_its_range(field, value, sentence):
+    with pytest.raises(Invalid) as refusal:
+        edit(RECIPES["default"], {field: value}, start="none", class_names=PETS)
+    assert sentence in str(refusal.value)
+
+
+def test_an_unknown_field_is_refused_with_those_there_are():
+    with pytest.raises(Invalid, match="no field “momentum”; it has frozen_epochs, "):
+        edit(RECIPES["default"], {"momentum": 0.9}, start="none", class_names=PETS)
+
+
+def test_what_means_nothing_without_random_weights_is_not_offered_and_refused():
+    assert {f.name for f in FIELDS} - {f.name for f in fields_for("imagenet")} == {"early_size", "early_epochs", "stem"}
+    with pytest.raises(Invalid, match="random weights"):
+        edit(RECIPES["default"], {"stem": "plain"}, start="imagenet", class_names=PETS)
+
+
+def test_only_the_phases_that_the_run_goes_through_are_changed():
+    for start, changed, same in (("parent", "fine_tune_phases", "phases"), ("none", "phases", "fine_tune_phases")):
+        edited = edit(RECIPES["paper"], {"epochs": 7}, start=start, class_names=PAPERS_SIX)
+        assert getattr(edited, changed)[-1].epochs == 7
+        assert getattr(edited, same) == getattr(RECIPES["paper"], same)
+
+
+def test_a_frozen_phase_can_be_added_and_left_out():
+    added = edit(RECIPES["default"], {"frozen_epochs": 2, "frozen_lr": 0.02}, start="imagenet", class_names=PETS)
+    assert [(phase.frozen, phase.epochs) for phase in added.phases] == [(True, 2), (False, 18)]
+    assert (added.phases[0].lr_min, added.phases[0].lr_max) == pytest.approx((2e-4, 2e-2))
+    assert edit(RECIPES["default"], {"frozen_lr": 0.02}, start="imagenet", class_names=PETS) == RECIPES["default"]
+    without = edit(RECIPES["paper"], {"frozen_epochs": 0}, start="imagenet", class_names=PAPERS_SIX)
+    assert without.phases == RECIPES["paper"].phases[1:]
+
+
+def test_a_rate_takes_the_early_layers_with_it():
+    edited = edit(RECIPES["default"], {"lr": "0.001"}, start="parent", class_names=PETS)
+    assert (edited.fine_tune_phases[-1].lr_min, edited.fine_tune_phases[-1].lr_max) == pytest.approx((1e-4, 1e-3))
+
+
+def test_epochs_with_fewer_pixels_keep_their_share_unless_they_are_changed_too():
+    def early(**changes: object) -> int:
+        return edit(RECIPES["default"], changes, start="none", class_names=PETS).early_epochs
+
+    assert [early(epochs=n) for n in (1, 2, 9, 18, 36)] == [0, 0, 4, 8, 16]
+    assert early(epochs=9, early_epochs=2) == 2
+    with pytest.raises(Invalid, match="fewer than all 9 epochs, not 9"):
+        early(epochs=9, early_epochs=9)
+    with pytest.raises(Invalid, match="at most the image size, 24 pixels, not 32"):
+        early(image_size=24)
+
+
+def test_an_edited_recipe_says_so_and_how():
+    edited = edit(RECIPES["default"], {"epochs": 4, "flip": "no", "class_weights": {"Owl": 3}}, start="none", class_names=PETS)
+    assert edited.name == "default, edited"
+    assert edit(edited, {"epochs": 5}, start="none", class_names=PETS).name == "default, edited"
+    found = {each.label: (each.used, each.usual) for each in differences(stored(edited), start="none")}
+    assert found == {
+        "Epochs": ("4", "18"), "Epochs at the first size": ("1", "8"), "Mirror": ("no", "yes"),
+        "Class weights": ("owl 3", "none"),
+    }  # fmt: skip
+    assert differences(stored(RECIPES["paper"]), start="none") == ()
+    assert differences(stored(dataclasses.replace(edited, name="tiny")), start="none") == ()
+
+
+def test_a_retrain_goes_by_todays_recipe_of_the_name_or_by_the_runs_own_edited_one():
+    older = stored(dataclasses.replace(RECIPES["quick"], dropout=0.9))
+    assert recipe_of(older) == RECIPES["quick"]
+    edited = edit(RECIPES["quick"], {"dropout": 0.3}, start="none", class_names=PETS)
+    assert recipe_of(stored(edited)) == edited
+
+
+def test_a_network_starts_where_it_is_asked_to_or_where_the_setting_says():
+    assert [choose_start(None, setting=setting, parent=False) for setting in ("none", "imagenet", "/models/a.pth")] == [
+        "none", "imagenet", "file",
+    ]  # fmt: skip
+    assert choose_start(None, setting="imagenet", parent=True) == "parent"
+    assert choose_start("none", setting="imagenet", parent=True) == "none"
+    assert starts(setting="none", parent=False) == ("none", "imagenet")
+    assert [weights_of(start, setting="/models/a.pth") for start in STARTS] == ["parent", "none", "imagenet", "/models/a.pth"]
+    for word, parent in (("parent", False), ("file", True), ("/etc/passwd", True)):
+        with pytest.raises(Invalid, match="cannot start from"):
+            choose_start(word, setting="none", parent=parent)
+
+
+def test_the_papers_weights_are_those_of_its_six_classes_whatever_their_case():
+    for names in (PAPERS_SIX, tuple(name.capitalize() for name in PAPERS_SIX)):
+        weights = weights_by_position(RECIPES["paper"], names, [1] * 6)
+        assert [weight / sum(weights) for weight in weights] == pytest.approx([0.10, 0.30, 0.05, 0.15, 0.20, 0.20])
+        assert not misses_classes(RECIPES["paper"], names)
+    assert weight_words(RECIPES["paper"], PAPERS_SIX) == (
+        "Share of the loss by class: angry 10 %, fear 30 %, happy 5 %, neutral 15 %, sad 20 %, surprise 20 %."
+    )
+
+
+def test_of_other_classes_the_papers_weights_say_what_they_come_to():
+    seven = (*PAPERS_SIX, "disgust")
+    assert misses_classes(RECIPES["paper"], seven)
+    assert weight_words(RECIPES["paper"], seven).endswith("disgust is not named and gets the mean of these, 14.3 %.")
+    assert "this data set has none of these classes, so all of its classes weigh alike" in weight_words(RECIPES["paper"], PETS)
+    assert weight_words(RECIPES["default"], PETS) == "All classes weigh alike."
+
+
+def test_every_field_stands_in_a_group_and_says_what_it_is():
+    assert [group for group in GROUPS if not any(field.group == group for field in FIELDS)] == []
+    for field in FIELDS:
+        assert field.group in GROUPS
+        assert field.help.endswith((".", ".)"))
+        assert field.range
+    for recipe in RECIPES.values():
+        for tunes in (True, False):
+            for name, value in values_of(recipe, tunes=tunes).items():
+                assert parse(BY_NAME[name], value, class_names=PAPERS_SIX) == value, (recipe.name, name)
