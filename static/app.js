@@ -124,6 +124,17 @@ async function why(link) {
   }
 }
 
+// ---- the lease: while somebody looks at their cards, these stay theirs
+
+const RENEW = 60_000;                              // ms; a lease is minutes long
+const AWAY = 600_000;                              // without a key or a move somebody has gone, and the cards go back to the others
+let touched = performance.now();
+for (const kind of ["keydown", "pointermove", "pointerdown"]) addEventListener(kind, () => { touched = performance.now(); }, { passive: true });
+setInterval(() => {
+  const here = !document.hidden && performance.now() - touched < AWAY;
+  if (here && current() && !outbox.length) post({ url: `/d/${review().dataset.name}/review/claims`, body: new URLSearchParams() });
+}, RENEW);
+
 // ---- the outbox
 
 function post(item) {

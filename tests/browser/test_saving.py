@@ -2,12 +2,14 @@
 
 import re
 import time
+from datetime import timedelta
 
 from playwright.sync_api import Page, Route, expect
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.db import Database
-from app.review.models import Decision
+from app.review.models import Claim, Decision
+from app.schema import now
 from tests.browser.deck import POSTS, card, expect_shown, rerank, settle, states
 from tests.factories import Made, make_run
 
@@ -38,6 +40,33 @@ def test_the_next_image_is_there_at_once_although_the_network_is_slow(page: Page
     settle(page)
     assert set(states(live)) == set(made.ranked[:4])
     assert page.locator(".card").count() == 6  # refilled behind
+
+
+def test_cards_stay_with_whoever_looks_at_them_and_go_back_from_whoever_is_away(page: Page, live: tuple[Database, Made]) -> None:
+    database, made = live
+
+    def lease_ends() -> list[bool]:
+        """Whether each of my leases has more than five minutes left; then all of them have one."""
+        with database.write() as session:
+            ends = list(session.scalars(select(Claim.lease_until).where(Claim.dataset_id == made.dataset_id)))
+            session.execute(update(Claim).values(lease_until=now() + timedelta(minutes=1)))
+        return [end > now() + timedelta(minutes=5) for end in ends]
+
+    page.clock.install()
+    page.reload()
+    card(page).wait_for()
+    page.mouse.move(30, 30)
+    assert lease_ends()
+    with page.expect_response(re.compile("/claims$")):
+        page.clock.run_for(61_000)
+    settle(page)
+    assert set(lease_ends()) == {True}
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.clock.fast_forward(700_000)
+    page.clock.run_for(130_000)
+    assert [url for url in sent if url.endswith("/claims")] == []
+    assert set(lease_ends()) == {False}
 
 
 def test_an_undo_whose_answer_is_lost_undoes_once(page: Page, live: tuple[Database, Made]) -> None:

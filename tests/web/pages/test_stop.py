@@ -92,7 +92,7 @@ def test_the_stopping_rule_is_an_admins_and_the_overview_announces_it(browser_of
     assert "Stop after 3 cards: reached." in text(ann)
     page = text(ada, "/d/faces")
     assert "The stopping rule is reached" in page
-    assert 'action="/d/faces/retrain"' in page
+    assert 'href="/d/faces/retrain"' in page
     assert 'href="/d/faces/stop">How much is left' in page
     ada.post(STOP, data={"kind": "none"})
     assert "The stopping rule is reached" not in text(ann, "/d/faces")
