@@ -280,7 +280,7 @@ def _gold_look(session: Session, user_id: int, client_id: str, *, sample: Any, o
     found = _OF_GOLD.one(session, sample=sample.id, user=user_id)
     if found is None:
         return None
-    answer = ("adjudication", False) if origin == "adjudication" else ("gold" if origin in ("deck", "audit") else origin, True)
+    answer = ("adjudication", False) if origin == "adjudication" else ("gold" if origin in ("deck", "audit", "mixed") else origin, True)
     if _sent_before(session, user_id, client_id) is not None:  # it was the one that settled the image, perhaps
         return answer
     if origin == "duplicates":

@@ -4,8 +4,8 @@ In random order everything that nobody has decided is offered, not only label is
 errors remain. In every other order it is the label issues that nobody has decided, or with the state `unreviewed` everything.
 
 In mixed order every card is, with a fixed chance, one drawn at random from the undecided samples that are no label issue (those
-come anyway), else the next of the ranking. So a network that is retrained sees corrected ordinary images too, and audits
-get done on the way. Chance decides each card anew, so that the place in the deck says nothing.
+come anyway), else the next of the ranking. So a network that is retrained sees corrected ordinary images too. Chance
+decides each card anew, so that the place in the deck says nothing.
 
 The gold part is a queue of its own, whatever the filter says, and in no other one.
 """
