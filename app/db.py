@@ -154,8 +154,9 @@ class Together:
     def _write(self, group: list[tuple[Callable[[Session], Any], "Future[Any]"]]) -> None:
         try:
             session = self._begin()
-            outcomes = [self._do(session, work) for work, _ in group]
-            run(session, "COMMIT")
+            alone = len(group) == 1  # then the transaction itself is all or nothing
+            outcomes = [self._do(session, work, "" if alone else "piece") for work, _ in group]
+            run(session, "ROLLBACK" if alone and outcomes[0][1] else "COMMIT")
         except Exception as error:  # noqa: BLE001 - whoever asked raises it
             outcomes = [(None, error)] * len(group)
             with suppress(Exception):  # whatever is wrong with it, it is not used again
@@ -172,6 +173,7 @@ class Together:
             self._session = Session(self._engine, expire_on_commit=False, info={_REMEMBERED: {}})
             run(self._session, f"PRAGMA cache_size = -{CACHE_KB}")  # the same pages are looked at again and again
             run(self._session, f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")  # and written, so that a few have many changes
+            run(self._session, "PRAGMA temp_store = MEMORY")  # what a savepoint would restore: a turn's pages just overflow into a file
         session = self._session
         run(session, "BEGIN IMMEDIATE")
         version = run(session, "PRAGMA data_version")
@@ -180,19 +182,22 @@ class Together:
             self._version = version
         return session
 
-    def _do(self, session: Session, work: Callable[[Session], Any]) -> tuple[Any, Exception | None]:
-        """One piece of work, all of it or nothing."""
-        run(session, "SAVEPOINT piece")
+    def _do(self, session: Session, work: Callable[[Session], Any], savepoint: str) -> tuple[Any, Exception | None]:
+        """One piece of work, all of it or nothing; without a savepoint the caller sees to that."""
+        if savepoint:
+            run(session, f"SAVEPOINT {savepoint}")
         try:
             answer = work(session)
             session.flush()
         except Exception as error:  # noqa: BLE001 - whoever asked raises it
-            run(session, "ROLLBACK TO piece")
-            run(session, "RELEASE piece")
+            if savepoint:
+                run(session, f"ROLLBACK TO {savepoint}")
+                run(session, f"RELEASE {savepoint}")
             forget(session)
             return None, error
         else:
-            run(session, "RELEASE piece")
+            if savepoint:
+                run(session, f"RELEASE {savepoint}")
             return answer, None
         finally:
             session.expunge_all()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, exists, insert, select
+from sqlalchemy import Select, and_, exists, insert, select
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.catalog import class_names, class_position, lock_dataset
@@ -17,10 +17,11 @@ from app.datasets.gold import is_gold
 from app.datasets.models import Sample
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
+from app.review import claims
 from app.review.consensus import UNDO
 from app.review.decisions import MAX_CLIENT_ID
 from app.review.grid import Filter, matching_ids
-from app.review.models import BulkAction, Claim, Decision, SampleReview
+from app.review.models import BulkAction, Decision, SampleReview
 from app.review.standing import refold
 from app.schema import now
 from app.training.runs import current_ranking
@@ -97,7 +98,7 @@ def decide_many(
     )  # fmt: skip
     ids = [row.id for row in chosen]
     for part in _parts(ids):
-        session.execute(delete(Claim).where(Claim.sample_id.in_(part)))
+        claims.let_go(session, part)
     refold(session, ids)
     return Done(action.id, verdict, label, len(ids), left_alone)
 

@@ -1,30 +1,33 @@
 """Recording decisions and undoing them. Rows are only added; the sample's state is folded anew each time."""
 
 import uuid
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, Integer, and_, bindparam, delete, exists, or_, select
+from sqlalchemy import Executable, Integer, and_, bindparam, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.catalog import class_names, class_position
 from app.datasets.gold import get_gold_part, is_gold
 from app.datasets.models import Sample
+from app.db import forget, remember, remembered
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.prepared import Prepared
 from app.ranking.models import Prediction
+from app.review import claims, tally
 from app.review.consensus import UNDO, VERDICTS, Entry, redoable
 from app.review.models import Claim, Decision, SampleReview
 from app.review.policy import SETTLED, seen_blind, was_in_view
-from app.review.standing import refold
+from app.review.standing import Logged, refold, refold_after
 from app.schema import now
-from app.training.models import Run
 from app.training.runs import current_ranking, get_run
 
 MAX_CLIENT_ID = 64
 MAX_MILLISECONDS = 24 * 3600 * 1000
+LAST = 10  # of one's own decisions that are shown
 
 
 _DIALECTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -66,15 +69,20 @@ _MINE = Prepared(  # the last ones; who undoes more than these at a stretch star
     .order_by(Decision.id.desc())
     .limit(10_000)
 )
-_LOCK = Prepared(
-    select(Sample.id, Sample.dataset_id, Sample.given_label).where(Sample.id == bindparam("sample")).with_for_update(key_share=True)
+_LOCK = Prepared(  # and what the run says of the sample
+    select(
+        Sample.id,
+        Sample.dataset_id,
+        Sample.path,
+        Sample.given_label,
+        Sample.sha256,
+        Prediction.rank,
+        (Prediction.predicted_label != Prediction.label).label("is_issue"),
+    )
+    .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
+    .where(Sample.id == bindparam("sample"))
+    .with_for_update(key_share=True, of=Sample)
 )
-_RANK = Prepared(
-    select(Prediction.rank)
-    .join(Run, Run.id == Prediction.run_id)
-    .where(Prediction.run_id == bindparam("run"), Prediction.sample_id == bindparam("sample"), Run.dataset_id == bindparam("dataset"))
-)
-_GIVE_BACK = Prepared(delete(Claim).where(Claim.sample_id == bindparam("sample"), Claim.user_id == bindparam("user")))
 _SECOND_LOOK = Prepared(  # shown blind, as the server gave it out
     select(SampleReview.sample_id).where(
         SampleReview.sample_id == bindparam("sample"),
@@ -93,11 +101,6 @@ _OF_GOLD = Prepared(  # of an image of the gold part: what stands in the way of 
         exists().where(SampleReview.sample_id == bindparam("sample"), SampleReview.waits == "adjudication").label("drawn"),
         was_in_view(bindparam("sample", type_=Integer)).label("in_view"),
     ).where(is_gold(bindparam("sample", type_=Integer)))
-)
-_IS_ISSUE = Prepared(
-    select(Prediction.sample_id).where(
-        Prediction.run_id == bindparam("run"), Prediction.sample_id == bindparam("sample"), Prediction.predicted_label != Prediction.label
-    )
 )
 _RECORD = Prepared(_record)
 
@@ -153,7 +156,10 @@ def decide(
     Raises NotFound for a sample elsewhere, Invalid for a verdict or label that makes no sense, Conflict when the client
     id was used for something else, or the sample is of the gold part and no look at it would be blind.
     """
-    sample = _lock_sample(session, sample_id=sample_id, dataset_id=dataset_id)
+    if run_id is None:
+        ranking = current_ranking(session, dataset_id=dataset_id)
+        run_id = ranking.run_id if ranking else None
+    sample = _lock_sample(session, sample_id=sample_id, dataset_id=dataset_id, run_id=run_id)
     said_by_name = verdict == "relabel"
     verdict, position = _checked(session, sample, verdict=verdict, label=label)
     if not 0 < len(client_id) <= MAX_CLIENT_ID:
@@ -161,24 +167,38 @@ def decide(
     unsaid = blind is None
     if (gold := _gold_look(session, user_id, client_id, sample=sample, origin=origin)) is not None:
         origin, blind = gold
+    moment = now()
     if blind is None:
-        blind = _SECOND_LOOK.one(session, sample=sample_id, user=user_id, moment=now()) is not None
+        blind = (
+            tally.any_waits(session, dataset_id=dataset_id)
+            and _SECOND_LOOK.one(session, sample=sample_id, user=user_id, moment=moment) is not None
+        )
     if unsaid and blind and verdict == "keep" and not said_by_name:
         raise Invalid("Name the class that you see; the given label, which “keep” would mean, is not shown in a blind look.")
-    shown_by, rank = (None, None) if gold else _shown_by(session, dataset_id, run_id, sample_id)  # no ranking shows the gold part
+    if sample.rank is None and run_id is not None and not gold:
+        get_run(session, run_id=run_id, dataset_id=dataset_id)
+    shown = sample.rank is not None and not gold  # no ranking shows the gold part
     if origin == "mixed":  # what is no label issue was drawn by chance
-        origin = "deck" if _IS_ISSUE.one(session, run=shown_by, sample=sample_id) else "audit"
-    moment = now()
+        origin = "deck" if shown and sample.is_issue else "audit"
+    took = None if milliseconds is None else max(0, min(milliseconds, MAX_MILLISECONDS))
     row = {
-        "dataset_id": dataset_id, "sample_id": sample_id, "user_id": user_id, "verdict": verdict, "label": position, "client_id": client_id,
-        "run_id": shown_by, "rank": rank, "created_at": moment, "origin": origin, "blind": blind, "bulk_id": None,
-        "milliseconds": None if milliseconds is None else max(0, min(milliseconds, MAX_MILLISECONDS)),
+        "dataset_id": dataset_id, "sample_id": sample_id, "user_id": user_id, "verdict": verdict, "label": position,
+        "client_id": client_id, "run_id": run_id if shown else None, "rank": sample.rank if shown else None, "milliseconds": took,
+        "created_at": moment, "origin": origin, "blind": blind, "bulk_id": None,
     }  # fmt: skip
     inserted = _RECORD.scalar(session, **row)
     if inserted is None:
         return _repeated(session, user_id, client_id, sample_id=sample_id, verdict=verdict, label=position), False
-    _GIVE_BACK.rows(session, sample=sample_id, user=user_id)
-    refold(session, [sample_id])
+    claims.give_back(session, sample_id=sample_id, user_id=user_id)
+    refold_after(
+        session,
+        Logged(inserted, sample_id, verdict, position, None, user_id, moment, None, origin, blind, took, dataset_id,
+               sample.given_label, sample.sha256, gold is not None),
+    )  # fmt: skip
+    mine: deque[RecentDecision] | None = remembered(session).get((recent, dataset_id, user_id))
+    if mine is not None:
+        names = class_names(session, dataset_id=dataset_id)
+        mine.appendleft(_as_recent(names, inserted, sample_id, sample.path, verdict, position, sample.given_label, blind, gold is not None))
     return Recorded(inserted, dataset_id, sample_id, verdict, position, client_id, moment, blind), True
 
 
@@ -209,6 +229,7 @@ def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "
         .on_conflict_do_nothing()
     )
     refold(session, [sample.id])
+    forget(session)  # what the decision before it says is asked anew
     return decision
 
 
@@ -242,16 +263,23 @@ def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
     return decision
 
 
-def recent(session: Session, *, dataset_id: int, user_id: int, limit: int = 10) -> list[RecentDecision]:
-    """One's own last decisions that stand, newest first."""
-    names = class_names(session, dataset_id=dataset_id)
-    rows = _RECENT.rows(session, dataset=dataset_id, user=user_id, most=limit)
-    return [
-        RecentDecision(
-            decision_id, sample_id, path, verdict, None if label is None else names[label], names[given], bool(blind), bool(gold)
-        )
-        for decision_id, sample_id, path, verdict, label, given, blind, gold in rows
-    ]
+def recent(session: Session, *, dataset_id: int, user_id: int) -> tuple[RecentDecision, ...]:
+    """One's own last ten decisions that stand, newest first."""
+
+    def ask() -> deque[RecentDecision]:
+        names = class_names(session, dataset_id=dataset_id)
+        rows = _RECENT.rows(session, dataset=dataset_id, user=user_id, most=LAST)
+        return deque((_as_recent(names, *row) for row in rows), maxlen=LAST)
+
+    return tuple(remember(session, (recent, dataset_id, user_id), ask))
+
+
+def _as_recent(
+    names: list[str], decision_id: int, sample_id: int, path: str, verdict: str, label: int | None, given: int, blind: bool, gold: bool
+) -> RecentDecision:
+    return RecentDecision(
+        decision_id, sample_id, path, verdict, None if label is None else names[label], names[given], bool(blind), bool(gold)
+    )
 
 
 def history(session: Session, *, sample_id: int) -> list[Decision]:
@@ -264,10 +292,10 @@ def standing_decisions(session: Session, *, sample_id: int) -> list[Decision]:
     return list(session.scalars(_STANDING.where(Decision.sample_id == sample_id).order_by(Decision.id)))
 
 
-def _lock_sample(session: Session, *, sample_id: int, dataset_id: int) -> Any:
-    """Its data set and given label. Raises NotFound."""
+def _lock_sample(session: Session, *, sample_id: int, dataset_id: int, run_id: int | None = None) -> Any:
+    """What is known of it, and what the run says of it. Raises NotFound."""
     # Two decisions on one sample are folded one after the other (SQLite has one writer anyway).
-    sample = _LOCK.one(session, sample=sample_id)
+    sample = _LOCK.one(session, sample=sample_id, run=run_id)
     if sample is None or sample.dataset_id != dataset_id:
         raise NotFound(f"There is no sample {sample_id} here.")
     return sample
@@ -293,17 +321,6 @@ def _gold_look(session: Session, user_id: int, client_id: str, *, sample: Any, o
     elif found.in_view:
         raise Conflict("You have answered about this image of the gold part with its label in view; somebody else has to look at it blind.")
     return answer
-
-
-def _shown_by(session: Session, dataset_id: int, run_id: int | None, sample_id: int) -> tuple[int | None, int | None]:
-    """The run whose ranking showed the sample, the current one if none is named, and its rank there. Raises NotFound."""
-    if run_id is None:
-        ranking = current_ranking(session, dataset_id=dataset_id)
-        run_id = ranking.run_id if ranking else None
-    rank = _RANK.scalar(session, run=run_id, sample=sample_id, dataset=dataset_id) if run_id is not None else None
-    if rank is None and run_id is not None:
-        get_run(session, run_id=run_id, dataset_id=dataset_id)
-    return (None, None) if rank is None else (run_id, rank)
 
 
 def _checked(session: Session, sample: Any, *, verdict: str, label: str | None) -> tuple[str, int | None]:

@@ -18,7 +18,8 @@ from app.datasets.gold import HOLD_OUT, choose_gold, get_gold_part, gold_digest
 from app.datasets.models import Dataset, GoldMember, GoldPart, Sample
 from app.errors import Conflict, Invalid, NotFound
 from app.ranking.rankings import count_issues
-from app.review.models import Claim, OpenIssue, SampleReview
+from app.review import claims
+from app.review.models import OpenIssue, SampleReview
 from app.review.policy import GOLD_FOR_ME, SETTLED
 from app.review.standing import refold
 from app.training.evaluation import Z95
@@ -123,7 +124,7 @@ def draw_gold(
     for start in range(0, size, _MOST):
         some = chosen[start : start + _MOST]
         session.execute(delete(OpenIssue).where(OpenIssue.sample_id.in_(some)))
-        session.execute(delete(Claim).where(Claim.sample_id.in_(some)))
+        claims.let_go(session, some)
     refold(session, chosen)
     count_issues(session, dataset_id=dataset_id)
     return part

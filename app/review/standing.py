@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import Executable, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,16 +13,16 @@ from app.datasets.gold import get_gold_part, is_gold
 from app.datasets.models import Dataset, GoldPart, Sample
 from app.errors import Invalid
 from app.prepared import Prepared, PreparedOf
-from app.review import tally
+from app.review import claims, tally
 from app.review.consensus import MOST_ANNOTATORS, UNDO, WHICH, WHO, Entry, Policy, Standing, fold, gold_fold, is_drawn
 from app.review.issues import refresh
-from app.review.models import Claim, Decision, ReviewPolicy, SampleReview
+from app.review.models import Decision, ReviewPolicy, SampleReview
 from app.review.policy import get_policy
 
 _MOST = 5_000  # samples a statement
 
 # Asked with every decision, so they are built once: building takes longer than asking.
-_LOG = PreparedOf(
+_LOG = PreparedOf(  # rows as `Logged`
     Decision.sample_id,
     lambda these: (
         select(
@@ -45,7 +46,6 @@ _BEFORE = PreparedOf(
         SampleReview.waits,
     ).where(these),
 )
-_LET_GO = PreparedOf(Claim.sample_id, lambda these: delete(Claim).where(these))
 
 
 def _keep(dialect: str) -> Executable:
@@ -59,16 +59,47 @@ def _keep(dialect: str) -> Executable:
 _KEEP = Prepared(_keep)
 
 
+class Logged(NamedTuple):
+    """A decision with what its fold needs to know of the sample."""
+
+    id: int
+    sample_id: int
+    verdict: str
+    label: int | None
+    undoes_id: int | None
+    user_id: int
+    created_at: datetime
+    bulk_id: int | None
+    origin: str
+    blind: bool
+    milliseconds: int | None
+    dataset_id: int
+    given_label: int
+    sha256: str
+    gold: bool
+
+
 def refold(session: Session, sample_ids: Sequence[int]) -> None:
     """Fold the decisions on these samples anew; the caller holds whatever keeps others from deciding on them meanwhile."""
     for start in range(0, len(sample_ids), _MOST):
-        _refold(session, sample_ids[start : start + _MOST])
+        part = sample_ids[start : start + _MOST]
+        _refold(session, part, before=_BEFORE.rows(session, part), logged=None)
 
 
-def states(session: Session, sample_ids: Sequence[int]) -> dict[int, tuple[Standing, Any]]:
-    """What the decisions on these samples add up to, each with the row of the one that counts; nothing for the others."""
+def refold_after(session: Session, decision: Logged) -> None:
+    """The same for the sample of a decision that has just been made."""
+    before = _BEFORE.rows(session, [decision.sample_id])
+    # Without a state no decision stands, so that this is all there is; of the gold part some may stand that do not count.
+    _refold(session, [decision.sample_id], before=before, logged=None if before or decision.gold else [decision])
+
+
+def states(session: Session, sample_ids: Sequence[int], *, logged: Iterable[Any] | None = None) -> dict[int, tuple[Standing, Any]]:
+    """What the decisions on these samples add up to, each with the row of the one that counts; nothing for the others.
+
+    The decisions are looked up, unless they are `logged`.
+    """
     logs: defaultdict[int, dict[int, Any]] = defaultdict(dict)
-    for row in _LOG.rows(session, sample_ids):
+    for row in _LOG.rows(session, sample_ids) if logged is None else logged:
         logs[row.sample_id][row.id] = row
     found, rules = {}, {}
     for sample_id, log in logs.items():
@@ -115,9 +146,8 @@ def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> None:
     refold(session, list(session.scalars(select(SampleReview.sample_id).where(SampleReview.dataset_id == dataset_id))))
 
 
-def _refold(session: Session, sample_ids: Sequence[int]) -> None:
-    before = _BEFORE.rows(session, sample_ids)
-    found = states(session, sample_ids)
+def _refold(session: Session, sample_ids: Sequence[int], *, before: Sequence[Any], logged: Iterable[Any] | None) -> None:
+    found = states(session, sample_ids, logged=logged)
     kept = [{
         "sample_id": sample_id, "dataset_id": decision.dataset_id, "verdict": state.verdict, "label": state.label,
         "decision_id": decision.id, "user_id": decision.user_id, "reviews": state.reviews, "decided_at": decision.created_at,
@@ -132,4 +162,4 @@ def _refold(session: Session, sample_ids: Sequence[int]) -> None:
     # A card is shown with the model's opinion or blind. When that changes, or nobody is to be asked, no one holds it any more.
     waited, waits = {row.sample_id for row in before if row.waits}, {sample_id for sample_id, (state, _) in found.items() if state.waits}
     if changed := (found.keys() - waits) | (waited ^ waits):
-        _LET_GO.rows(session, list(changed))
+        claims.let_go(session, list(changed))

@@ -50,7 +50,7 @@ def look(
         ranking=claimed.ranking,
         class_names=tuple(class_names(session, dataset_id=dataset_id)),
         progress=review_progress(session, dataset_id=dataset_id, user_id=user_id),
-        recent=tuple(recent(session, dataset_id=dataset_id, user_id=user_id)),
+        recent=recent(session, dataset_id=dataset_id, user_id=user_id),
         is_training=is_training(session, dataset_id=dataset_id),
         has_gold=get_gold_part(session, dataset_id=dataset_id) is not None,
         gold=gold_standing(session, dataset_id=dataset_id, user_id=user_id) if queue.is_gold else None,

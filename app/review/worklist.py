@@ -6,76 +6,50 @@ a second opinion, as long as there are any: neither they nor new cards are left 
 something else.
 """
 
-from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Executable, Select, and_, bindparam, delete, exists, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Select, and_, bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, get_sample, lock_dataset
 from app.datasets.gold import get_gold_part
 from app.datasets.models import Sample
-from app.db import is_remembering, remembered
 from app.errors import Invalid, NotFound
 from app.prepared import Prepared
 from app.ranking.models import Prediction
-from app.review import tally
-from app.review.models import Claim, OpenIssue, SampleReview
+from app.review import claims, tally
+from app.review.claims import MINE
+from app.review.models import Claim, SampleReview
 from app.review.policy import WAITS_FOR_ME, get_policy, is_hidden, may_look_again, seen_blind
 from app.review.queues import Queue, mixed, offered, offered_by_chance
-from app.schema import UtcDateTime, now
+from app.schema import now
 from app.training.runs import CurrentRanking, current_ranking
 
 MAX_CLAIM = 100
 STILL_FRESH = 0.9  # of a lease: a card with more of it left is not written down again
-_AHEAD = 200  # free cards that are looked for at once
 DEFAULT = Queue()
 
 
 # Asked with every decision, so they are built once: building takes longer than asking.
-_MINE = and_(Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment"))
-_TAKEN = exists().where(Claim.sample_id == OpenIssue.sample_id, Claim.lease_until > bindparam("moment"))
-_ISSUES = select(OpenIssue.sample_id).where(OpenIssue.run_id == bindparam("run")).limit(bindparam("most"))
-_FREE = Prepared(_ISSUES.where(~_TAKEN).order_by(OpenIssue.rank))
-_STILL_FREE = Prepared(_ISSUES.where(~_TAKEN, OpenIssue.sample_id == bindparam("sample")))
-_NEXT_LEASE_END = Prepared(
-    select(Claim.lease_until)
-    .where(Claim.dataset_id == bindparam("dataset"), Claim.lease_until > bindparam("moment"))
-    .order_by(Claim.lease_until)
-    .limit(1)
-)
 _WAITING = (
     select(SampleReview.sample_id)
     .where(SampleReview.dataset_id == bindparam("dataset"), WAITS_FOR_ME)
     .order_by(SampleReview.decision_id)  # the longest first
     .limit(bindparam("most"))
 )
-_HELD_AGAIN = Prepared(_WAITING.where(SampleReview.sample_id.in_(select(Claim.sample_id).where(_MINE))))
+_HELD_AGAIN = Prepared(_WAITING.where(SampleReview.sample_id.in_(select(Claim.sample_id).where(MINE))))
 _FREE_AGAIN = Prepared(_WAITING.where(~exists().where(Claim.sample_id == SampleReview.sample_id, Claim.lease_until > bindparam("moment"))))
-_MY_CLAIMS = select(Claim.sample_id).where(_MINE)
+_MY_CLAIMS = select(Claim.sample_id).where(MINE)
 _IN_HANDS = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
-# The sum keeps the planner from walking through all issues by rank in search of a few claims.
-_IN_MY_HANDS = Prepared(  # a rank: an issue that is still to be asked, here
-    select(Claim.sample_id, Claim.lease_until, OpenIssue.rank)
-    .outerjoin(
-        OpenIssue,
-        and_(
-            OpenIssue.sample_id == Claim.sample_id, OpenIssue.run_id == bindparam("run"), Claim.dataset_id == bindparam("dataset")
-        ),
-    )
-    .where(_MINE)
-    .order_by(OpenIssue.rank + 0)
-)  # fmt: skip
 _MY_SECOND_LOOKS = Prepared(
     select(Claim.sample_id, Claim.lease_until)
     .join(SampleReview, SampleReview.sample_id == Claim.sample_id)
-    .where(Claim.dataset_id == bindparam("dataset"), _MINE, WAITS_FOR_ME)
+    .where(Claim.dataset_id == bindparam("dataset"), MINE, WAITS_FOR_ME)
     .order_by(SampleReview.decision_id)
 )
 _CARD = Prepared(
@@ -92,22 +66,6 @@ _IS_BLIND = Prepared(
     select(SampleReview.sample_id).where(SampleReview.sample_id == bindparam("sample"), seen_blind(SampleReview.sample_id))
 )
 _IS_HIDDEN = Prepared(select(Sample.id).where(Sample.id == bindparam("sample"), is_hidden(Sample.id)))
-
-
-def _hold_statement(dialect: str) -> Executable:
-    columns = ("sample_id", "dataset_id", "user_id", "lease_until")
-    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
-    statement = insert(Claim.__table__).values({name: bindparam(name) for name in columns})
-    held: Executable = statement.on_conflict_do_update(
-        index_elements=["sample_id"],
-        set_={"user_id": statement.excluded.user_id, "lease_until": statement.excluded.lease_until},
-        # never out of somebody's hands
-        where=or_(Claim.user_id == statement.excluded.user_id, Claim.lease_until <= bindparam("moment", type_=UtcDateTime())),
-    )
-    return held
-
-
-_HOLD = Prepared(_hold_statement)
 
 
 @dataclass(frozen=True)
@@ -161,22 +119,21 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     if ranking is None and not queue.is_gold:
         return
     lock_dataset(session, dataset_id=dataset_id)
-    moment = now()
-    who = {"run": ranking.run_id if ranking else None, "dataset": dataset_id, "user": user_id, "moment": moment}
-    held: list[Any] = []
+    who = claims.Who(dataset_id, user_id, ranking.run_id if ranking else None, now())
+    until = who.moment + lease
     if not queue.is_default:
-        who |= _of_gold(session, dataset_id, queue)
-        streams = [_up_to(session, query, who, most=count) for query in _streams(session, dataset_id, queue)]
+        asked = who._asdict() | _of_gold(session, dataset_id, queue)
+        streams = [_up_to(session, query, asked, most=count) for query in _streams(session, dataset_id, queue)]
         chosen = (mixed(*streams, key=int) if queue.is_mixed else streams[0])[:count]
-    else:
-        again = _second_looks(session, dataset_id, who, most=count)
-        chosen = again[: max(1, count // 2)]
-        held = [row for row in _IN_MY_HANDS.rows(session, **who) if row.rank is not None][: count - len(chosen)]
-        chosen += _ids(held)
-        chosen += _next_free(session, who, most=count - len(chosen))
-        chosen += again[max(1, count // 2) :][: count - len(chosen)]
-    fresh = {sample_id for sample_id, until, _ in held if until > moment + STILL_FRESH * lease}
-    _hold(session, dataset_id=dataset_id, user_id=user_id, sample_ids=[i for i in chosen if i not in fresh], until=moment + lease)
+        claims.hold(session, who, cards=dict.fromkeys(chosen), until=until, ranks_known=False)
+        return
+    again = _second_looks(session, who, most=count)
+    some = max(1, count // 2)
+    held = [card for card in claims.in_my_hands(session, who) if card.rank is not None][: count - len(again[:some])]
+    fresh = claims.next_free(session, who, most=count - len(again[:some]) - len(held))
+    more = again[: count - len(held) - len(fresh)]
+    stale = {card.sample_id: card.rank for card in held if card.lease_until <= who.moment + STILL_FRESH * lease}
+    claims.hold(session, who, cards=dict.fromkeys(more) | stale | fresh, until=until)
 
 
 def my_cards(
@@ -192,21 +149,21 @@ def my_cards(
         return Claimed(None, None, ())
     run_id, name = (ranking.run_id, ranking.name) if ranking else (None, "")
     known = frozenset(known) if known_by in ("", name) else frozenset()
-    who = {"run": run_id, "dataset": dataset_id, "user": user_id, "moment": now()}
-    in_hands = _IN_MY_HANDS.rows(session, **who)
+    who = claims.Who(dataset_id, user_id, run_id, now())
+    in_hands = claims.in_my_hands(session, who)
     if queue.is_default:
-        mine = [(sample_id, until) for sample_id, until, rank in in_hands if rank is not None]
+        mine = [(card.sample_id, card.lease_until) for card in in_hands if card.rank is not None]
         policy = get_policy(session, dataset_id=dataset_id)
         if tally.any_waits(session, dataset_id=dataset_id) and may_look_again(session, policy, user_id=user_id):
-            again = _MY_SECOND_LOOKS.rows(session, **who, annotators=policy.annotators)
+            again = _MY_SECOND_LOOKS.rows(session, **who._asdict(), annotators=policy.annotators)
             mine = [row for pair in zip_longest(again, mine) for row in pair if row is not None]
     else:
-        who |= _of_gold(session, dataset_id, queue)
-        streams = [session.connection().execute(_held_of(query), who).all() for query in _streams(session, dataset_id, queue)]
+        asked = who._asdict() | _of_gold(session, dataset_id, queue)
+        streams = [session.connection().execute(_held_of(query), asked).all() for query in _streams(session, dataset_id, queue)]
         mine = [(row[0], row[1]) for row in (mixed(*streams, key=itemgetter(0)) if queue.is_mixed else streams[0])]
     shown = [(sample_id, until) for sample_id, until in mine if sample_id not in known][:limit]
     found = tuple(_find_card(session, dataset_id, ranking, sample_id, blind_for=user_id, gold=queue.is_gold) for sample_id, _ in shown)
-    gone = known.difference(_ids(in_hands)) if known else ()
+    gone = known.difference(card.sample_id for card in in_hands) if known else ()
     return Claimed(run_id, min((until for _, until in shown), default=None), found, name, tuple(sorted(gone)))
 
 
@@ -221,13 +178,8 @@ def get_card(session: Session, *, dataset_id: int, sample_id: int, blind_for: in
 def hold(session: Session, *, dataset_id: int, user_id: int, sample_id: int, lease: timedelta) -> None:
     """Take one card back into one's hands (after an undo), unless somebody else holds it."""
     get_sample(session, sample_id=sample_id, dataset_id=dataset_id)
-    _hold(session, dataset_id=dataset_id, user_id=user_id, sample_ids=[sample_id], until=now() + lease)
-
-
-def release(session: Session, *, dataset_id: int | None, user_id: int) -> None:
-    """Give the annotator's cards back, of one data set or of all."""
-    query = delete(Claim).where(Claim.user_id == user_id)
-    session.execute(query if dataset_id is None else query.where(Claim.dataset_id == dataset_id))
+    who = claims.Who(dataset_id, user_id, None, now())
+    claims.hold(session, who, cards={sample_id: None}, until=who.moment + lease, ranks_known=False)
 
 
 def _of_gold(session: Session, dataset_id: int, queue: Queue) -> dict[str, int]:
@@ -242,37 +194,14 @@ def _streams(session: Session, dataset_id: int, queue: Queue) -> list[Select[*tu
     return [*queries, offered_by_chance(session, dataset_id=dataset_id, queue=queue)] if queue.is_mixed else queries
 
 
-def _second_looks(session: Session, dataset_id: int, who: dict[str, Any], *, most: int) -> list[int]:
+def _second_looks(session: Session, who: claims.Who, *, most: int) -> list[int]:
     """Samples that wait for the annotator's opinion: those already held, then free ones."""
-    policy = get_policy(session, dataset_id=dataset_id)
-    if not tally.any_waits(session, dataset_id=dataset_id) or not may_look_again(session, policy, user_id=who["user"]):
+    policy = get_policy(session, dataset_id=who.dataset)
+    if not tally.any_waits(session, dataset_id=who.dataset) or not may_look_again(session, policy, user_id=who.user):
         return []
-    asked = who | {"annotators": policy.annotators}
+    asked = who._asdict() | {"annotators": policy.annotators}
     held = _ids(_HELD_AGAIN.rows(session, **asked, most=most))
     return held + _ids(_FREE_AGAIN.rows(session, **asked, most=most - len(held)))
-
-
-def _next_free(session: Session, who: dict[str, Any], *, most: int) -> list[int]:
-    """The most suspicious open issues in nobody's hands.
-
-    The first ones are in hands, a few for each annotator, and to step over them takes longer than everything else. Where the
-    transaction remembers, some are looked for ahead: those stay the next ones until an issue is opened, or a lease ends.
-    """
-    if not is_remembering(session):
-        return _ids(_FREE.rows(session, **who, most=most))
-    ahead: tuple[deque[int], datetime | None] = remembered(session).get((_next_free, who["run"]), (deque(), None))
-    chosen: list[int] = []
-    while len(chosen) < most:
-        if not ahead[0] or (ahead[1] and ahead[1] <= who["moment"]):
-            fresh = deque(each for each in _ids(_FREE.rows(session, **who, most=_AHEAD)) if each not in chosen)
-            ahead = fresh, _NEXT_LEASE_END.scalar(session, **who)
-            remembered(session)[_next_free, who["run"]] = ahead
-            if not fresh:
-                break
-        candidate = ahead[0].popleft()
-        if _STILL_FREE.one(session, **who, sample=candidate, most=1):
-            chosen.append(candidate)
-    return chosen
 
 
 def _up_to(session: Session, query: Select[*tuple[Any, ...]], who: dict[str, Any], *, most: int) -> list[int]:
@@ -284,19 +213,11 @@ def _up_to(session: Session, query: Select[*tuple[Any, ...]], who: dict[str, Any
 
 def _held_of(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """The cards of a queue that are in my hands."""
-    return query.with_only_columns(Sample.id, Claim.lease_until).join(Claim, and_(Claim.sample_id == Sample.id, _MINE))
+    return query.with_only_columns(Sample.id, Claim.lease_until).join(Claim, and_(Claim.sample_id == Sample.id, MINE))
 
 
 def _ids(rows: list[Any]) -> list[int]:
     return [row[0] for row in rows]
-
-
-def _hold(session: Session, *, dataset_id: int, user_id: int, sample_ids: Sequence[int], until: datetime) -> None:
-    if not sample_ids:
-        return
-    moment = now()
-    rows = [{"sample_id": i, "dataset_id": dataset_id, "user_id": user_id, "lease_until": until, "moment": moment} for i in sample_ids]
-    _HOLD.many(session, rows)
 
 
 def _find_card(

@@ -23,6 +23,7 @@ from app.ranking.rankings import top_losses
 from app.review.adjudication import disagreements
 from app.review.best import choose_best, evaluate_on_gold
 from app.review.bulk import decide_many, undo_many
+from app.review.claims import release
 from app.review.consensus import Policy
 from app.review.decisions import decide, redo_last, undo_last
 from app.review.duplicates import resolve, torn_groups
@@ -34,7 +35,7 @@ from app.review.queues import Queue
 from app.review.retraining import freeze_labels, retrain
 from app.review.standing import set_policy
 from app.review.summary import review_progress
-from app.review.worklist import Card, claim, get_card, release
+from app.review.worklist import Card, claim, get_card
 from app.training.models import Run
 from tests.conftest import People
 from tests.factories import CLASSES, Made, import_folder, make_dataset, make_run, write_images

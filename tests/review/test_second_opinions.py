@@ -9,12 +9,13 @@ from app.db import Database
 from app.errors import Invalid
 from app.review.adjudication import count_disagreements, disagreements
 from app.review.bulk import decide_many
+from app.review.claims import release
 from app.review.consensus import Entry, Policy, fold
 from app.review.decisions import decide, undo
 from app.review.models import SampleReview
 from app.review.standing import set_policy
 from app.review.summary import review_progress
-from app.review.worklist import claim, release
+from app.review.worklist import claim
 from tests.conftest import People
 from tests.factories import Made
 

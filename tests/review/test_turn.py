@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Database
 from app.errors import NotFound
+from app.review.claims import release
 from app.review.consensus import Policy
 from app.review.decisions import decide, redo_last, undo_last
 from app.review.gold import draw_gold
@@ -18,7 +19,7 @@ from app.review.models import Claim, Decision
 from app.review.queues import Queue
 from app.review.standing import set_policy
 from app.review.turn import Deck, look
-from app.review.worklist import my_cards, release, take
+from app.review.worklist import my_cards, take
 from tests.conftest import People
 from tests.factories import Made, make_dataset
 

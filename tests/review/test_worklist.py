@@ -7,10 +7,11 @@ from sqlalchemy import update
 
 from app.db import Database
 from app.errors import Invalid
+from app.review.claims import release
 from app.review.decisions import decide, undo
 from app.review.models import Claim
 from app.review.summary import label_table, pending_changes, review_progress
-from app.review.worklist import claim, get_card, hold, my_cards, release
+from app.review.worklist import claim, get_card, hold, my_cards
 from app.schema import now
 from tests.conftest import People
 from tests.factories import Made, import_folder, write_images

@@ -11,7 +11,7 @@ from app.accounts.tokens import Person, create_token, end_session, list_tokens, 
 from app.accounts.users import check_password, get_user, set_password
 from app.db import Database
 from app.errors import Invalid, NotSignedIn
-from app.review.worklist import release
+from app.review.claims import release
 from app.settings import Settings
 from app.web.deps import SESSION_COOKIE, Config, Db, SignedIn
 from app.web.rendering import Page, page_context, render
