@@ -105,8 +105,8 @@ def card_html(card: Card, *, names: tuple[str, ...], place: Place, skip: str, hi
         for number, probability in enumerate(_probabilities(card, names)):
             values[f"share{number}"], values[f"percent{number}"] = f"{100 * (probability or 0):.1f}", percent(probability, 0)
     # Everything else of the card, and what it is shown with: what the template branches on.
-    shape = (place.dataset, place.query, hidden, names, card.given_label, card.predicted_label, card.split, card.run_id, card.verdict, card.label, card.blind,
-             card.gold, _is_tiny(card), _is_shrunk(card))  # fmt: skip
+    shape = (place.dataset, place.query, hidden, names, card.given_label, card.predicted_label, card.split, card.run_id, card.verdict,
+             card.label, card.blind, card.gold, _is_tiny(card), _is_shrunk(card))  # fmt: skip
 
     def make_page() -> CardPart:
         view = card_view(card, names=names)
@@ -114,9 +114,8 @@ def card_html(card: Card, *, names: tuple[str, ...], place: Place, skip: str, hi
             replace(choice, share=slot(f"share{number}"), percent=slot(f"percent{number}")) for number, choice in enumerate(view.choices)
         )
         slots: dict[str, Any] = {name: slot(name) for name in values if name in CardView.__dataclass_fields__}
-        return CardPart(
-            place.dataset, replace(place.viewer, name=slot("viewer")), place.query, replace(view, choices=choices, **slots), hidden
-        )
+        viewer = replace(place.viewer, name=slot("viewer"))
+        return CardPart(place.dataset, viewer, place.query, replace(view, choices=choices, **slots), hidden)
 
     return fill("review/_card.html", shape, make_page, values)
 
