@@ -14,6 +14,7 @@ from app.web.rendering import environment
 
 MOST = 1_000  # shapes that are kept
 _SLOT = re.compile("\ue000([a-z0-9_]+)\ue001")  # of a plane for private use, so that nothing else reads like one
+_SAFE = (int, Markup)
 _kept: dict[Hashable, str] = {}
 
 
@@ -31,4 +32,4 @@ def fill(template: str, shape: Hashable, make_page: Callable[[], object], values
             _kept.clear()
         rendered = environment().get_template(template).render(page=make_page())
         mould = _kept[key] = _SLOT.sub(r"%(\1)s", rendered.replace("%", "%%"))
-    return Markup(mould % {name: value if type(value) is int else html.escape(str(value)) for name, value in values.items()})  # noqa: S704
+    return Markup(mould % {name: value if type(value) in _SAFE else html.escape(str(value)) for name, value in values.items()})  # noqa: S704

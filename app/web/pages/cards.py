@@ -12,7 +12,7 @@ from app.review.decisions import RecentDecision
 from app.review.reasons import first_reason
 from app.review.worklist import Card
 from app.web.moulds import fill, slot
-from app.web.rendering import Viewer, environment, percent
+from app.web.rendering import Viewer, percent
 
 TINY = 64  # pixels a side; smaller images are enlarged so much that smoothing blurs them
 KEYS = "1234567890"
@@ -80,7 +80,7 @@ class RecentPart:
 
     dataset: str
     query: str  # of the review with its card
-    sample_id: int
+    sample_id: int | str
     path: str
     words: str
 
@@ -178,6 +178,11 @@ def _key(place: int) -> tuple[str, str]:
 
 def recent_html(decision: RecentDecision, *, place: Place) -> Markup:
     """A decision for the strip of the last ten; of a blind one nothing is said but the answer."""
+    return _recent_html(place.dataset, place.query, decision)
+
+
+@lru_cache(maxsize=10_000)  # each is shown ten times
+def _recent_html(dataset: str, query: str, decision: RecentDecision) -> Markup:
     path, words = decision.path, verdict_words(decision.verdict, decision.label)
     if decision.blind:
         label = decision.given_label if decision.verdict == "keep" else decision.label
@@ -185,13 +190,8 @@ def recent_html(decision: RecentDecision, *, place: Place) -> Markup:
             "Of the gold part" if decision.gold else "A second look",
             verdict_words("relabel" if label else decision.verdict, label),
         )
-    return _recent_html(place.dataset, with_card(place.query, decision.sample_id), decision.sample_id, path, words)
-
-
-@lru_cache(maxsize=10_000)  # each is shown ten times
-def _recent_html(dataset: str, query: str, sample_id: int, path: str, words: str) -> Markup:
-    html = environment().get_template("review/_recent.html").render(page=RecentPart(dataset, query, sample_id, path, words))
-    return Markup(html)  # noqa: S704 - a template's
+    values = {"query": with_card(query, decision.sample_id), "sample_id": decision.sample_id, "path": path, "words": words}
+    return fill("review/_recent.html", dataset, lambda: RecentPart(dataset, **{name: slot(name) for name in values}), values)
 
 
 def with_card(query: str, sample_id: int) -> str:

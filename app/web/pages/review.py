@@ -9,8 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import RedirectResponse, Response
-from markupsafe import Markup
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 from starlette.routing import Route
@@ -20,30 +19,18 @@ from app.datasets.catalog import find_dataset, lock_dataset, ready_dataset
 from app.db import Database
 from app.errors import Conflict, ToplossError
 from app.review import decisions, worklist
-from app.review.gold import GoldStanding
-from app.review.grid import Order
-from app.review.summary import ReviewProgress
 from app.review.turn import Deck, look
 from app.settings import Settings
 from app.web.deps import Config, Db, SignedIn, signed_in, who_asks
 from app.web.filters import Ordered
 from app.web.forms import read_form
-from app.web.pages.cards import Place, cards_html, recent_html
-from app.web.rendering import Page, is_fragment, page_context, render
+from app.web.pages.deck import DeckPage, deck_html, deck_page
+from app.web.rendering import is_fragment, page_context, render
 
 router = APIRouter()
 
 HELD = 6  # cards in the page: the one shown, and enough to outrun a slow network
 MOST_HELD = 60
-ORDERS: dict[Order, str] = {
-    "rank": "label quality",
-    "loss": "loss",
-    "margin": "margin",
-    "disagreement": "disagreement of networks",
-    "random": "random: an audit",
-    "mixed": "mixed: a fifth random",
-}
-GOLD: dict[Order, str] = {"gold": "gold part, blind"}
 
 
 class DeckForm(BaseModel):
@@ -96,26 +83,6 @@ class After:
     back_to: int | None = None  # the sample whose own page sent the answer
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReviewPage(Page):
-    """The deck with everything around it."""
-
-    cards: tuple[Markup, ...]
-    is_idle: bool  # nothing to show: neither a card here nor one that the page has already
-    queue: Ordered  # which cards, in which order
-    orders: dict[Order, str]
-    gold: GoldStanding | None  # where the queue is the gold part
-    progress: ReviewProgress
-    recent: Markup
-    run_id: int | None  # whose ranking is the current one
-    ranking: str  # which of that run's
-    training: bool  # a run waits or works
-    asked: bool  # cards were just asked for, so an empty deck means that none is free
-    undone: int | None  # the sample whose decision was just undone
-    gone: tuple[int, ...]  # cards that the script has and that are not mine any more
-    redone: int | None  # the sample whose undone decision was just made again
-
-
 class DeckQuery(Ordered):
     """Which cards, and which one first."""
 
@@ -130,7 +97,7 @@ def show(request: Request, name: str, database: Db, user: SignedIn, query: Annot
     with database.read() as session:
         after = After(find_dataset(session, name=name), front=query.card, asked=query.asked)
         page = _page(request, name, form, after, _look(session, user, form, after))
-    return render(request, "review/_review.html" if is_fragment(request) else "review/page.html", page)
+    return HTMLResponse(deck_html(page)) if is_fragment(request) else render(request, "review/page.html", page)
 
 
 @router.post("/d/{name}/review/claims")
@@ -238,7 +205,7 @@ async def _turn(
 
     after, deck = await wrap_future(database.together(work))
     if deck:
-        return render(request, "review/_review.html", _page(request, name, form, after, deck))
+        return HTMLResponse(deck_html(_page(request, name, form, after, deck)))
     query = form.ordered.query(card=after.front) if after.front else form.ordered.query(asked=True if after.asked else None)
     target = f"/d/{name}/samples/{after.back_to}" if after.back_to else f"/d/{name}/review{'?' if query else ''}{query}"
     return RedirectResponse(target, status_code=303)
@@ -250,22 +217,12 @@ def _look(session: Session, user: Person, form: DeckForm, after: After) -> Deck:
                 front=after.front)  # fmt: skip
 
 
-def _page(request: Request, name: str, form: DeckForm, after: After, deck: Deck) -> ReviewPage:
-    context = page_context(request, name)
-    place = Place(name, context["viewer"], form.ordered.query())
-    return ReviewPage(
-        **context,
-        cards=cards_html(deck.cards, names=deck.class_names, place=place),
-        is_idle=not deck.cards and not form.known,
+def _page(request: Request, name: str, form: DeckForm, after: After, deck: Deck) -> DeckPage:
+    return deck_page(
+        page_context(request, name),
+        deck,
         queue=form.ordered,
-        orders=ORDERS | GOLD if deck.has_gold else ORDERS,
-        gold=deck.gold,
-        progress=deck.progress,
-        recent=Markup("").join(recent_html(each, place=place) for each in deck.recent),
-        run_id=deck.run_id,
-        ranking=deck.ranking,
-        gone=deck.gone,
-        training=deck.is_training,
+        is_idle=not deck.cards and not form.known,
         asked=after.asked,
         undone=after.undone,
         redone=after.redone,

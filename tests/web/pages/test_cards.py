@@ -24,6 +24,11 @@ cards = st.builds(
     gold=st.booleans(),
 )  # fmt: skip
 
+decisions = st.builds(
+    RecentDecision, decision_id=st.just(3), sample_id=st.integers(1, 9), path=st.text(), verdict=st.sampled_from(["keep", "relabel"]),
+    label=st.none() | st.sampled_from(NAMES), given_label=st.sampled_from(NAMES), blind=st.booleans(), gold=st.booleans(),
+)  # fmt: skip
+
 
 def without_ids(html: str) -> str:
     return re.sub(r'"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"|&#(39|x27);', "", html).strip()
