@@ -2,10 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.schema import Base, now
+
+
+def _index_where(condition: str, *columns: str, unique: bool = False) -> Index:
+    """Of some rows only, so that every key press does not write an entry that nobody looks for."""
+    return Index(None, *columns, unique=unique, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
 class Decision(Base):
@@ -19,7 +24,7 @@ class Decision(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     verdict: Mapped[str]  # keep, relabel, delete, unsure; undo
     label: Mapped[int | None]  # the class a relabel moves to
-    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"), unique=True)
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"))
     run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL"))  # the ranking that showed it
     rank: Mapped[int | None]
     client_id: Mapped[str]  # the client's own id: the same request twice is one decision
@@ -33,7 +38,8 @@ class Decision(Base):
     __table_args__ = (
         UniqueConstraint("user_id", "client_id"),
         Index(None, "sample_id"),
-        Index(None, "bulk_id"),
+        _index_where("bulk_id IS NOT NULL", "bulk_id"),
+        _index_where("undoes_id IS NOT NULL", "undoes_id", unique=True),
         Index(None, "dataset_id", "user_id", "bulk_id", "id"),  # one's own last ones
     )
 
@@ -86,7 +92,7 @@ class SampleReview(Base):
     in_bulk: Mapped[bool] = mapped_column(default=False, server_default="0")  # nobody looked at it alone
 
     __table_args__ = (
-        Index(None, "dataset_id", "waits"),
+        _index_where("waits > ''", "dataset_id", "waits"),
         Index(None, "dataset_id", "verdict", "user_id", "in_bulk"),  # counts of what was found, by whom and how
         Index(None, "dataset_id", "in_bulk", "decision_id"),  # the last decisions that stand
     )
@@ -101,7 +107,7 @@ class OpenIssue(Base):
     rank: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"))
 
-    __table_args__ = (Index(None, "sample_id", "run_id"),)
+    __table_args__ = (Index(None, "sample_id", "run_id"), {"sqlite_with_rowid": False})
 
 
 class Claim(Base):

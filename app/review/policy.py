@@ -1,6 +1,6 @@
 """Second opinions: the policy of a data set, and which samples wait for whom."""
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal_column, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.accounts.models import User
@@ -10,6 +10,8 @@ from app.db import remember
 from app.prepared import Prepared
 from app.review.consensus import ONE_LOOK, UNDO, Policy
 from app.review.models import Decision, ReviewPolicy, SampleReview
+
+WAITS = SampleReview.waits > literal_column("''")  # in the words of the index of these samples
 
 # Asked with every decision, so they are built once.
 _POLICY = Prepared(
@@ -32,7 +34,7 @@ def get_policy(session: Session, *, dataset_id: int) -> Policy:
 
 def count_waiting(session: Session, *, dataset_id: int) -> int:
     """How many samples wait for another opinion, or for the last word."""
-    return session.scalar(select(func.count()).where(SampleReview.dataset_id == dataset_id, SampleReview.waits > "")) or 0
+    return session.scalar(select(func.count()).where(SampleReview.dataset_id == dataset_id, WAITS)) or 0
 
 
 def may_look_again(session: Session, policy: Policy, *, user_id: int) -> bool:
@@ -55,7 +57,7 @@ SETTLED = and_(SampleReview.waits == "", SampleReview.verdict != "unsure")
 # with a single answer that is all there is to know, which spares a look at the decisions of most samples that wait. Beyond
 # `annotators` one more look may end a draw.
 WAITS_FOR_ME = and_(
-    SampleReview.waits > "",
+    WAITS,
     SampleReview.user_id != bindparam("user"),
     or_(SampleReview.reviews == 1, ~_looked(SampleReview.sample_id)),
     or_(SampleReview.waits == "second", SampleReview.reviews <= bindparam("annotators")),
@@ -65,7 +67,7 @@ WAITS_FOR_ME = and_(
 
 def seen_blind(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """Whether a reviewed sample is shown blind to `user`: it waits, and they have never answered with everything in view."""
-    return and_(SampleReview.waits > "", ~was_shown(sample_id))
+    return and_(WAITS, ~was_shown(sample_id))
 
 
 def was_shown(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
@@ -91,7 +93,7 @@ GOLD_FOR_ME = and_(
     or_(
         SampleReview.sample_id.is_(None),
         SampleReview.waits == "second",
-        and_(SampleReview.waits > "", SampleReview.reviews <= bindparam("annotators")),
+        and_(WAITS, SampleReview.reviews <= bindparam("annotators")),
     ),
     ~_looked(Sample.id),
     ~was_in_view(Sample.id),

@@ -14,11 +14,11 @@ from app.prepared import Prepared
 from app.review import tally
 from app.review.consensus import CHANGES
 from app.review.models import SampleReview
-from app.review.policy import WAITS_FOR_ME, get_policy, may_look_again
+from app.review.policy import WAITS, WAITS_FOR_ME, get_policy, may_look_again
 from app.training.runs import current_ranking
 
 _STATE = SampleReview.dataset_id == bindparam("dataset")
-_WAITING = select(func.count()).select_from(SampleReview).where(_STATE, SampleReview.waits > "", ~is_gold(SampleReview.sample_id))
+_WAITING = select(func.count()).select_from(SampleReview).where(_STATE, WAITS, ~is_gold(SampleReview.sample_id))
 _SECOND_LOOKS = Prepared(_WAITING.where(WAITS_FOR_ME))  # asked with every decision
 
 
