@@ -1,11 +1,12 @@
 """Deciding under load: a key press's way through the server, beside the barest endpoint that could do it.
 
-    .venv/bin/python benchmarks/decide.py [--clients 1 8 32 100] [--seconds 5] [--samples 28000]
+    .venv/bin/python benchmarks/decide.py [--clients 1 8 32 100] [--rounds 5] [--seconds 3] [--samples 28000]
 
 Ours: `toploss serve` on SQLite, a review of `--samples` samples in six classes; every client is an annotator of their own who
 sends an answer and reads the next card from the reply. Bare: FastAPI and SQLite with the same durability (WAL, synchronous
 FULL), one connection behind a lock; a request writes one row and renders one Jinja fragment. Clients are threads of another
-process, each with a connection of its own.
+process, each with a connection of its own. Both are measured in turn, round by round, since a machine is not equally fast at every
+moment; the share is the median of the rounds'.
 """
 
 import argparse
@@ -169,6 +170,11 @@ class Measured(NamedTuple):
         return said if self.cpu is None else f"{said}, processor {self.cpu:.2f} ms each"
 
 
+def in_all(rounds: list[Measured]) -> Measured:
+    """The median round, figure by figure."""
+    return Measured(*(None if None in figures else statistics.median(figures) for figures in zip(*rounds, strict=True)))
+
+
 def cpu_seconds(pid: int) -> float:
     """What a process has used of the processors so far. Linux only (/proc)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -200,7 +206,8 @@ def main() -> None:
     """Print a line for each number of clients."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 100])
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each, a round")
     parser.add_argument("--samples", type=int, default=28_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -214,9 +221,13 @@ def main() -> None:
                 for warmed, cookie in ((address, cookies[0]), (f"127.0.0.1:{port}", "")):
                     measure(warmed, [cookie], WARM_UP)
                 for clients in options.clients:
-                    ours = measure(address, cookies[:clients], options.seconds, pid=server.process.pid)
-                    theirs = measure(f"127.0.0.1:{port}", [""] * clients, options.seconds, pid=bare.pid)
-                    print(f"{clients:3d} clients: {ours}; bare {theirs}; share {ours.rate / theirs.rate:.0%}", flush=True)
+                    ours, theirs = [], []
+                    for _ in range(options.rounds):
+                        ours.append(measure(address, cookies[:clients], options.seconds, pid=server.process.pid))
+                        theirs.append(measure(f"127.0.0.1:{port}", [""] * clients, options.seconds, pid=bare.pid))
+                    shares = sorted(mine.rate / other.rate for mine, other in zip(ours, theirs, strict=True))
+                    share = f"share {statistics.median(shares):.0%} ({shares[0]:.0%} to {shares[-1]:.0%})"
+                    print(f"{clients:3d} clients: {in_all(ours)}; bare {in_all(theirs)}; {share}", flush=True)
         finally:
             bare.terminate()
             bare.wait()

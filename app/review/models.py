@@ -120,8 +120,6 @@ class Claim(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
     lease_until: Mapped[datetime]
 
-    __table_args__ = (Index(None, "dataset_id", "lease_until"),)
-
 
 class Audit(Base):
     """A random draw from the samples that nobody had decided when it began, its size fixed then. Rows are only ever added."""

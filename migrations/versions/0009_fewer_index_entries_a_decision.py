@@ -22,6 +22,7 @@ def upgrade() -> None:
     op.drop_index(op.f("ix_sample_review_dataset_id_waits"), "sample_review")
     op.create_index(op.f("ix_sample_review_dataset_id_waits"), "sample_review", ["dataset_id", "waits"], sqlite_where=WAITING,
                     postgresql_where=WAITING)  # fmt: skip
+    op.drop_index(op.f("ix_claim_dataset_id_lease_until"), "claim")
     if op.get_bind().dialect.name == "sqlite":
         _copy_open_issues(with_rowid=False)
 
@@ -29,6 +30,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         _copy_open_issues(with_rowid=True)
+    op.create_index(op.f("ix_claim_dataset_id_lease_until"), "claim", ["dataset_id", "lease_until"])
     op.drop_index(op.f("ix_sample_review_dataset_id_waits"), "sample_review")
     op.create_index(op.f("ix_sample_review_dataset_id_waits"), "sample_review", ["dataset_id", "waits"])
     op.drop_index(op.f("ix_decision_undoes_id"), "decision")
