@@ -8,24 +8,35 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Executable, and_, bindparam, delete, exists, or_, select
+from sqlalchemy import Executable, and_, bindparam, case, delete, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.datasets.gold import is_gold
+from app.datasets.models import LOT, Sample
 from app.db import forget, is_remembering, remembered
 from app.prepared import Prepared, PreparedOf
-from app.review.models import Claim, OpenIssue
+from app.ranking.models import Prediction
+from app.review.models import Claim, OpenIssue, SampleReview
 from app.schema import UtcDateTime
 
-AHEAD = 200  # free issues that are looked for at once
+AHEAD = 200  # free cards that are looked for at once
+Stream = Literal["ranked", "by chance"]
 
 # Asked with every decision, so they are built once: building takes longer than asking.
 MINE = and_(Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment"))
+_ORDINARY = and_(~exists().where(SampleReview.sample_id == Sample.id), ~is_gold(Sample.id))
 # The sum keeps the planner from walking through all issues by rank in search of a few claims.
-_IN_MY_HANDS = Prepared(
-    select(Claim.sample_id, Claim.lease_until, OpenIssue.rank)
+_IN_MY_HANDS = Prepared(  # rows as `Held`
+    select(
+        Claim.sample_id,
+        Claim.lease_until,
+        OpenIssue.rank,
+        case((and_(Sample.dataset_id == bindparam("dataset"), OpenIssue.rank.is_(None), _ORDINARY), LOT)).label("lot"),
+    )
+    .join(Sample, Sample.id == Claim.sample_id)
     .outerjoin(
         OpenIssue,
         and_(
@@ -40,6 +51,18 @@ _FREE = Prepared(
     select(OpenIssue.sample_id, OpenIssue.rank)
     .where(OpenIssue.run_id == bindparam("run"), ~_TAKEN)
     .order_by(OpenIssue.rank)
+    .limit(bindparam("most"))
+)
+_FREE_BY_CHANCE = Prepared(  # undecided, and no label issue: those are offered anyway
+    select(Sample.id, LOT.label("lot"))
+    .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
+    .where(
+        Sample.dataset_id == bindparam("dataset"),
+        _ORDINARY,
+        or_(Prediction.sample_id.is_(None), Prediction.predicted_label == Prediction.label),
+        ~exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment")),
+    )
+    .order_by(LOT, Sample.id)
     .limit(bindparam("most"))
 )
 _NEXT_LEASE_END = Prepared(
@@ -74,6 +97,7 @@ class Held(NamedTuple):
     sample_id: int
     lease_until: datetime
     rank: int | None  # of an issue that is still to be asked, in the current ranking
+    lot: str | None  # of an undecided sample that is none: its place in the random order
 
 
 class Who(NamedTuple):
@@ -90,49 +114,64 @@ class _Known:
     """What the transactions before this one have found."""
 
     hands: dict[int, tuple[tuple[int, int | None], dict[int, Held]]] = field(default_factory=dict)  # by user: data set and run; by sample
-    free: dict[int, dict[int, int]] = field(default_factory=dict)  # the next free issues of a run, sample: rank
-    until: dict[int, datetime | None] = field(default_factory=dict)  # when a card comes back that those leave out
+    free: dict[tuple[Stream, int], dict[int, Any]] = field(default_factory=dict)  # the next ones by stream and run; rank or lot by sample
+    until: dict[tuple[Stream, int], datetime | None] = field(default_factory=dict)  # when a card comes back that those leave out
 
 
 def in_my_hands(session: Session, who: Who) -> list[Held]:
-    """The cards that an annotator holds, those of this data set's open issues by rank."""
+    """The cards that an annotator holds, those of this data set's open issues by rank, others in random order."""
     known, place = _known(session).hands, (who.dataset, who.run)
     told, mine = known.get(who.user, (None, {}))
     if told != place:
         rows = _IN_MY_HANDS.rows(session, dataset=who.dataset, user=who.user, run=who.run, moment=who.moment)
         mine = {row.sample_id: Held(*row) for row in rows}
         known[who.user] = place, mine
-    return sorted((card for card in mine.values() if card.lease_until > who.moment), key=lambda card: card.rank or 0)
+    held = [card for card in mine.values() if card.lease_until > who.moment]
+    return sorted(held, key=lambda card: (card.rank or 0, card.lot or "", card.sample_id))
 
 
 def next_free(session: Session, who: Who, *, most: int) -> dict[int, int]:
     """The most suspicious open issues in nobody's hands: their ranks by sample."""
+    return _next(session, who, "ranked", most=most)
+
+
+def next_by_chance(session: Session, who: Who, *, most: int) -> dict[int, str]:
+    """Undecided samples in nobody's hands that are no label issues, in random order: their lots by sample."""
+    return _next(session, who, "by chance", most=most)
+
+
+def _next(session: Session, who: Who, stream: Stream, *, most: int) -> dict[int, Any]:
     if most < 1 or who.run is None:
         return {}
-    if not is_remembering(session):
-        return dict(map(tuple, _FREE.rows(session, run=who.run, moment=who.moment, most=most)))
-    known = _known(session)
-    until = known.until.get(who.run)
-    if len(known.free.get(who.run, ())) < most or (until and until <= who.moment):
-        known.free[who.run] = dict(map(tuple, _FREE.rows(session, run=who.run, moment=who.moment, most=most + AHEAD)))
-        known.until[who.run] = _NEXT_LEASE_END.scalar(session, dataset=who.dataset, moment=who.moment)
-    return dict(islice(known.free[who.run].items(), most))
+    known, key = _known(session), (stream, who.run)
+    until = known.until.get(key)
+    if len(known.free.get(key, ())) < most or (until and until <= who.moment):
+        ahead = AHEAD if is_remembering(session) else 0
+        asked = {"run": who.run, "dataset": who.dataset, "moment": who.moment, "most": most + ahead}
+        rows = (_FREE if stream == "ranked" else _FREE_BY_CHANCE).rows(session, **asked)
+        known.free[key] = dict(rows)
+        known.until[key] = _NEXT_LEASE_END.scalar(session, dataset=who.dataset, moment=who.moment) if ahead else None
+    return dict(islice(known.free[key].items(), most))
 
 
-def hold(session: Session, who: Who, *, cards: Mapping[int, int | None], until: datetime, ranks_known: bool = True) -> None:
-    """Take these samples, with their ranks where they are open issues, into an annotator's hands, unless they are in somebody else's."""
+def hold(session: Session, who: Who, *, cards: Mapping[int, int | str | None], until: datetime, all_told: bool = True) -> None:
+    """Take these samples into an annotator's hands, unless they are in somebody else's.
+
+    With each is told its rank as an open issue, or its lot, or none when it is neither; `all_told` says that this is known.
+    """
     if not cards:
         return
     values = {"dataset_id": who.dataset, "user_id": who.user, "lease_until": until, "moment": who.moment}
     _HOLD.many(session, [{"sample_id": sample_id} | values for sample_id in cards])
     known = _known(session)
-    for run_id, free in known.free.items():
+    for key, free in known.free.items():
         for sample_id in cards:
             free.pop(sample_id, None)
-        known.until[run_id] = min(known.until.get(run_id) or until, until)
+        known.until[key] = min(known.until[key] or until, until)
     place, mine = known.hands.get(who.user, (None, {}))
-    if ranks_known and place == (who.dataset, who.run):
-        mine.update({sample_id: Held(sample_id, until, rank) for sample_id, rank in cards.items()})
+    if all_told and place == (who.dataset, who.run):
+        for sample_id, told in cards.items():
+            mine[sample_id] = Held(sample_id, until, told if isinstance(told, int) else None, told if isinstance(told, str) else None)
     else:
         known.hands.pop(who.user, None)
 
@@ -159,8 +198,8 @@ def release(session: Session, *, dataset_id: int | None, user_id: int) -> None:
     forget(session)
 
 
-def closed(session: Session, sample_ids: Collection[int]) -> None:
-    """These are no open issues any more."""
+def decided(session: Session, sample_ids: Collection[int]) -> None:
+    """These are decided: nobody is to be offered them."""
     for free in _known(session).free.values():
         for sample_id in sample_ids:
             free.pop(sample_id, None)

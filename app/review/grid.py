@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from app.accounts.models import User
 from app.datasets.catalog import class_names, class_position
 from app.datasets.gold import get_gold_part, is_gold
-from app.datasets.models import Sample
+from app.datasets.models import LOT, Sample
 from app.ranking.models import Prediction
 from app.review.models import Decision, SampleReview
 from app.review.policy import SETTLED
@@ -98,9 +98,9 @@ ORDERS: dict[Order, tuple[Any, ...]] = {
     "loss": (_NEVER_RANKED, Prediction.loss.desc()),
     "margin": (_NEVER_RANKED, Prediction.margin),
     "disagreement": (_NEVER_RANKED, func.coalesce(Prediction.disagreement, 0.0).desc(), Prediction.rank),
-    "random": (func.substr(Sample.sha256, 33),),  # of the content, so the same for everybody; not the half that splits and folds go by
+    "random": (LOT,),
     "path": (Sample.path,),
-    "gold": (func.substr(Sample.sha256, 33),),
+    "gold": (LOT,),
     "mixed": (_NEVER_RANKED, Prediction.rank),  # of a worklist (`queues.mixed`); on a page of the grid there is nothing to mix
 }
 

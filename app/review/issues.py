@@ -34,7 +34,7 @@ def refresh(session: Session, *, verdicts: Mapping[int, str | None]) -> None:
     """Open or close the issues of samples, in every run's ranking, after their verdicts (by sample) have changed."""
     if closed := [sample_id for sample_id, verdict in verdicts.items() if verdict]:
         tally.closed(session, _CLOSE.rows(session, closed))
-        claims.closed(session, closed)
+        claims.decided(session, closed)
     if opened := [sample_id for sample_id, verdict in verdicts.items() if not verdict]:
         known = exists().where(OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == Prediction.sample_id)
         _fill(session, and_(Prediction.sample_id.in_(opened), ~known))

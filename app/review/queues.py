@@ -5,7 +5,8 @@ errors remain. In every other order it is the label issues that nobody has decid
 
 In mixed order every card is, with a fixed chance, one drawn at random from the undecided samples that are no label issue (those
 come anyway), else the next of the ranking. So a network that is retrained sees corrected ordinary images too. Chance
-decides each card anew, so that the place in the deck says nothing.
+decides each card anew, so that the place in the deck says nothing. Of a whole data set the deck ends with the ranking: where
+no issue is left, nothing is drawn any more.
 
 The gold part is a queue of its own, whatever the filter says, and in no other one.
 """
@@ -29,6 +30,9 @@ BY_CHANCE = 0.2  # share of the cards of a mixed order that are drawn at random
 T = TypeVar("T")
 
 
+EVERYTHING = Filter()
+
+
 @dataclass(frozen=True)
 class Queue:
     """Which cards, and in which order."""
@@ -37,9 +41,9 @@ class Queue:
     order: Order = "rank"
 
     @property
-    def is_default(self) -> bool:
-        """Whether it is simply the ranking."""
-        return self == Queue()
+    def is_plain(self) -> bool:
+        """Whether it is the ranking of everything, with or without others in between: what nearly every key press asks for."""
+        return self.order in ("rank", "mixed") and self.which == EVERYTHING
 
     @property
     def is_audit(self) -> bool:

@@ -6,11 +6,11 @@ a second opinion, as long as there are any: neither they nor new cards are left 
 something else.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import zip_longest
-from operator import itemgetter
+from itertools import islice, zip_longest
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, exists, select
@@ -121,19 +121,35 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     lock_dataset(session, dataset_id=dataset_id)
     who = claims.Who(dataset_id, user_id, ranking.run_id if ranking else None, now())
     until = who.moment + lease
-    if not queue.is_default:
+    if not queue.is_plain:
         asked = who._asdict() | _of_gold(session, dataset_id, queue)
         streams = [_up_to(session, query, asked, most=count) for query in _streams(session, dataset_id, queue)]
         chosen = (mixed(*streams, key=int) if queue.is_mixed else streams[0])[:count]
-        claims.hold(session, who, cards=dict.fromkeys(chosen), until=until, ranks_known=False)
+        claims.hold(session, who, cards=dict.fromkeys(chosen), until=until, all_told=False)
         return
     again = _second_looks(session, who, most=count)
     some = max(1, count // 2)
-    held = [card for card in claims.in_my_hands(session, who) if card.rank is not None][: count - len(again[:some])]
-    fresh = claims.next_free(session, who, most=count - len(again[:some]) - len(held))
-    more = again[: count - len(held) - len(fresh)]
-    stale = {card.sample_id: card.rank for card in held if card.lease_until <= who.moment + STILL_FRESH * lease}
-    claims.hold(session, who, cards=dict.fromkeys(more) | stale | fresh, until=until)
+    held = {card.sample_id: card for card in claims.in_my_hands(session, who)}
+    next_ones = _next_ones(session, who, held.values(), queue, most=count - len(again[:some]))
+    stale = who.moment + STILL_FRESH * lease
+    new = {sample_id: told for sample_id, told in next_ones.items() if sample_id not in held or held[sample_id].lease_until <= stale}
+    more = again[: count - len(next_ones)]
+    claims.hold(session, who, cards=dict.fromkeys(more) | new, until=until)
+
+
+def _next_ones(
+    session: Session, who: claims.Who, held: Iterable[claims.Held], queue: Queue, *, most: int
+) -> dict[int, int | str | None]:  # fmt: skip
+    """The cards of a plain queue: those in hands, then the next; each with its rank, or its lot."""
+    ranked: dict[int, int | str | None] = {card.sample_id: card.rank for card in held if card.rank is not None}
+    ranked |= claims.next_free(session, who, most=most - len(ranked))
+    if queue.is_mixed:
+        by_chance: dict[int, int | str | None] = {card.sample_id: card.lot for card in held if card.lot is not None}
+        if ranked:
+            by_chance |= claims.next_by_chance(session, who, most=most - len(by_chance))
+        told = ranked | by_chance
+        return {sample_id: told[sample_id] for sample_id in mixed(list(ranked), list(by_chance), key=int)[:most]}
+    return dict(islice(ranked.items(), most))
 
 
 def my_cards(
@@ -151,8 +167,8 @@ def my_cards(
     known = frozenset(known) if known_by in ("", name) else frozenset()
     who = claims.Who(dataset_id, user_id, run_id, now())
     in_hands = claims.in_my_hands(session, who)
-    if queue.is_default:
-        mine = [(card.sample_id, card.lease_until) for card in in_hands if card.rank is not None]
+    if queue.is_plain:
+        mine = [(card.sample_id, card.lease_until) for card in _in_order(in_hands, queue)]
         policy = get_policy(session, dataset_id=dataset_id)
         if tally.any_waits(session, dataset_id=dataset_id) and may_look_again(session, policy, user_id=user_id):
             again = _MY_SECOND_LOOKS.rows(session, **who._asdict(), annotators=policy.annotators)
@@ -167,6 +183,13 @@ def my_cards(
     return Claimed(run_id, min((until for _, until in shown), default=None), found, name, tuple(sorted(gone)))
 
 
+def _in_order(held: Collection[claims.Held], queue: Queue) -> list[claims.Held]:
+    """Those of a plain queue, as they are to be shown."""
+    ranked = [card for card in held if card.rank is not None]
+    by_chance = [card for card in held if card.lot is not None] if queue.is_mixed else []
+    return mixed(ranked, by_chance, key=attrgetter("sample_id")) if by_chance else ranked
+
+
 def get_card(session: Session, *, dataset_id: int, sample_id: int, blind_for: int | None = None) -> Card:
     """Any sample as a card, held or not; blind, if it is of the gold part, or a second look of `blind_for`. Raises NotFound."""
     ranking = current_ranking(session, dataset_id=dataset_id)
@@ -179,7 +202,7 @@ def hold(session: Session, *, dataset_id: int, user_id: int, sample_id: int, lea
     """Take one card back into one's hands (after an undo), unless somebody else holds it."""
     get_sample(session, sample_id=sample_id, dataset_id=dataset_id)
     who = claims.Who(dataset_id, user_id, None, now())
-    claims.hold(session, who, cards={sample_id: None}, until=who.moment + lease, ranks_known=False)
+    claims.hold(session, who, cards={sample_id: None}, until=who.moment + lease, all_told=False)
 
 
 def _of_gold(session: Session, dataset_id: int, queue: Queue) -> dict[str, int]:

@@ -4,9 +4,13 @@ import uuid
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from app.datasets.models import LOT, Sample
 from app.db import Database
 from app.review.decisions import decide
 from app.review.grid import Filter
@@ -49,23 +53,37 @@ def test_a_fifth_is_random_at_no_fixed_places() -> None:
     assert min(by_place) > 0.8 * max(by_place)
 
 
-def test_a_mixed_worklist_has_issues_by_rank_and_others_in_random_order_until_all_is_decided(
-    database: Database, made: Made, people: People
+@pytest.mark.parametrize("together", [True, False])
+def test_a_mixed_worklist_has_issues_by_rank_and_others_in_random_order_and_ends_with_the_issues(
+    database: Database, made: Made, people: People, together: bool
 ) -> None:
     shown: list[int] = []
-    while True:
-        with database.write() as session:
-            held = claim(session, dataset_id=made.dataset_id, user_id=people.annotator.id, count=6, lease=LEASE, queue=MIXED)
-            ahead = [card.sample_id for card in held.cards]
-            if not ahead:
-                break
-            assert len(set(ahead)) == len(ahead)
+
+    def turn(session: Session) -> list[int]:
+        held = claim(session, dataset_id=made.dataset_id, user_id=people.annotator.id, count=6, lease=LEASE, queue=MIXED)
+        ahead = [card.sample_id for card in held.cards]
+        assert len(set(ahead)) == len(ahead)
+        if ahead:
             decide(session, dataset_id=made.dataset_id, user_id=people.annotator.id, sample_id=ahead[0], verdict="keep",
                    client_id=str(uuid.uuid4()), origin=MIXED.origin)  # fmt: skip
-        shown.append(ahead[0])
-    assert sorted(shown) == list(made.sample_ids)
+        return ahead[:1]
+
+    while True:
+        if together:
+            found = database.together(turn).result()
+        else:
+            with database.write() as session:
+                found = turn(session)
+        if not found:
+            break
+        shown += found
     issues = list(made.ranked[:10])
+    with database.read() as session:
+        lots = list(session.scalars(select(Sample.id).order_by(LOT, Sample.id)))
     assert [sample for sample in shown if sample in issues] == issues
+    others = [sample for sample in shown if sample not in issues]
+    assert others == [sample for sample in lots if sample not in issues][: len(others)]
+    assert 0 < len(others) < len(lots) - len(issues)
     with database.read() as session:
         origins = {row.sample_id: row.origin for row in session.query(Decision)}
     assert origins == {sample: "deck" if sample in issues else "audit" for sample in shown}

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Database
 from app.errors import NotFound
-from app.review.claims import release
+from app.review.claims import Who, next_by_chance, next_free, release
 from app.review.consensus import Policy
 from app.review.decisions import decide, redo_last, undo_last
 from app.review.gold import draw_gold
@@ -20,17 +20,28 @@ from app.review.queues import Queue
 from app.review.standing import set_policy
 from app.review.turn import Deck, look
 from app.review.worklist import my_cards, take
+from app.schema import now
+from app.training.runs import current_ranking
 from tests.conftest import People
 from tests.factories import Made, make_dataset
 
 LEASE = timedelta(minutes=5)
 
 
-def answer(made: Made, user_id: int, sample: int, verdict: str, label: str | None, session: Session) -> Deck:
+RANKED, MIXED = Queue(), Queue(order="mixed")
+
+
+def answer(made: Made, user_id: int, sample: int, verdict: str, label: str | None, session: Session, queue: Queue = RANKED) -> Deck:
     decide(session, dataset_id=made.dataset_id, user_id=user_id, sample_id=sample, verdict=verdict, label=label, milliseconds=1000 + sample,
-           client_id=str(uuid.uuid4()))  # fmt: skip
-    take(session, dataset_id=made.dataset_id, user_id=user_id, count=3, lease=LEASE)
-    return look(session, dataset_id=made.dataset_id, user_id=user_id)
+           client_id=str(uuid.uuid4()), origin=queue.origin)  # fmt: skip
+    take(session, dataset_id=made.dataset_id, user_id=user_id, count=3, lease=LEASE, queue=queue)
+    return look(session, dataset_id=made.dataset_id, user_id=user_id, queue=queue)
+
+
+def free(made: Made, user_id: int, session: Session) -> list[int]:
+    ranking = current_ranking(session, dataset_id=made.dataset_id)
+    who = Who(made.dataset_id, user_id, ranking.run_id if ranking else None, now())
+    return [*next_free(session, who, most=20), *next_by_chance(session, who, most=20)]
 
 
 def keep(made: Made, user_id: int, sample: int, session: Session) -> int:
@@ -41,7 +52,7 @@ def keep(made: Made, user_id: int, sample: int, session: Session) -> int:
 ANSWERS = [("relabel", "cat"), ("relabel", "owl"), ("delete", None), ("unsure", None)]  # the first one is keeping it
 TURN = st.tuples(
     st.sampled_from(["answer", "answer", "answer", "undo", "redo", "release", "policy"]),
-    st.integers(0, 2), st.integers(0, 11), st.sampled_from(ANSWERS),
+    st.integers(0, 2), st.integers(0, 15), st.sampled_from(ANSWERS), st.sampled_from([MIXED, MIXED, RANKED]),
 )  # fmt: skip
 
 
@@ -50,12 +61,14 @@ TURN = st.tuples(
 def test_what_a_turn_goes_on_from_is_what_a_fresh_look_finds(database: Database, made: Made, people: People, turns: list) -> None:
     users = [people.annotator.id, people.other.id, people.admin.id]
     me = {"dataset_id": made.dataset_id}
-    for what, who, place, (verdict, label) in turns:
+    for what, who, place, (verdict, label), queue in turns:
         user, sample = users[who], made.ranked[place]
         if what == "answer":
-            seen = database.together(lambda s, u=user, i=sample, v=verdict, n=label: answer(made, u, i, v, n, s)).result()
+            seen = database.together(lambda s, u=user, i=sample, v=verdict, n=label, q=queue: answer(made, u, i, v, n, s, q)).result()
+            offered = database.together(lambda s, u=user: free(made, u, s)).result()
             with database.read() as session:
-                assert seen == look(session, **me, user_id=user)
+                assert seen == look(session, **me, user_id=user, queue=queue)
+                assert offered == free(made, user, session)
         elif what == "undo":
             database.together(lambda s, u=user: undo_last(s, **me, user_id=u)).result()
         elif what == "redo":
