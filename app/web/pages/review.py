@@ -22,7 +22,7 @@ from app.review import decisions, worklist
 from app.review.turn import Deck, look
 from app.settings import Settings
 from app.web.deps import Config, Db, SignedIn, signed_in, who_asks
-from app.web.filters import Ordered
+from app.web.filters import Offered
 from app.web.forms import read_form
 from app.web.pages.deck import DeckPage, deck_html, deck_page
 from app.web.rendering import is_fragment, page_context, render
@@ -48,9 +48,9 @@ class DeckForm(BaseModel):
         return {int(number) for number in self.have.split()}
 
     @property
-    def ordered(self) -> Ordered:
+    def ordered(self) -> Offered:
         """The queue. Raises Invalid."""
-        return Ordered.parse(self.queue)
+        return Offered.parse(self.queue)
 
 
 class DecisionForm(DeckForm):
@@ -83,7 +83,7 @@ class After:
     back_to: int | None = None  # the sample whose own page sent the answer
 
 
-class DeckQuery(Ordered):
+class DeckQuery(Offered):
     """Which cards, and which one first."""
 
     card: int | None = Field(None, exclude=True)
