@@ -210,27 +210,32 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="of each, a round")
     parser.add_argument("--samples", type=int, default=28_000)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        cookies = make_review(folder / "data", options.samples, max(options.clients))
-        port = "8791"
-        bare = subprocess.Popen([sys.executable, "-c", BARE, str(folder / "bare.db"), port])
-        try:
-            with start_server(folder / "data") as server:
-                address = urlsplit(server.url).netloc
-                for warmed, cookie in ((address, cookies[0]), (f"127.0.0.1:{port}", "")):
-                    measure(warmed, [cookie], WARM_UP)
-                for clients in options.clients:
-                    ours, theirs = [], []
-                    for _ in range(options.rounds):
-                        ours.append(measure(address, cookies[:clients], options.seconds, pid=server.process.pid))
-                        theirs.append(measure(f"127.0.0.1:{port}", [""] * clients, options.seconds, pid=bare.pid))
-                    shares = sorted(mine.rate / other.rate for mine, other in zip(ours, theirs, strict=True))
-                    share = f"share {statistics.median(shares):.0%} ({shares[0]:.0%} to {shares[-1]:.0%})"
-                    print(f"{clients:3d} clients: {in_all(ours)}; bare {in_all(theirs)}; {share}", flush=True)
-        finally:
-            bare.terminate()
-            bare.wait()
+    for clients in options.clients:
+        with tempfile.TemporaryDirectory() as name:
+            ours, theirs = compare(Path(name), samples=options.samples, clients=clients, rounds=options.rounds, seconds=options.seconds)
+        shares = sorted(mine.rate / other.rate for mine, other in zip(ours, theirs, strict=True))
+        share = f"share {statistics.median(shares):.0%} ({shares[0]:.0%} to {shares[-1]:.0%})"
+        print(f"{clients:3d} clients: {in_all(ours)}; bare {in_all(theirs)}; {share}", flush=True)
+
+
+def compare(folder: Path, *, samples: int, clients: int, rounds: int, seconds: float) -> tuple[list[Measured], list[Measured]]:
+    """Ours and the bare endpoint in turn, on a review that has just begun."""
+    cookies = make_review(folder / "data", samples, clients)
+    port = "8791"
+    bare = subprocess.Popen([sys.executable, "-c", BARE, str(folder / "bare.db"), port])
+    try:
+        with start_server(folder / "data") as server:
+            address = urlsplit(server.url).netloc
+            for warmed, cookie in ((address, cookies[0]), (f"127.0.0.1:{port}", "")):
+                measure(warmed, [cookie], WARM_UP)
+            ours, theirs = [], []
+            for _ in range(rounds):
+                ours.append(measure(address, cookies, seconds, pid=server.process.pid))
+                theirs.append(measure(f"127.0.0.1:{port}", [""] * clients, seconds, pid=bare.pid))
+    finally:
+        bare.terminate()
+        bare.wait()
+    return ours, theirs
 
 
 if __name__ == "__main__":

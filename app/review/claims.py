@@ -115,6 +115,7 @@ class _Known:
 
     hands: dict[int, tuple[tuple[int, int | None], dict[int, Held]]] = field(default_factory=dict)  # by user: data set and run; by sample
     free: dict[tuple[Stream, int], dict[int, Any]] = field(default_factory=dict)  # the next ones by stream and run; rank or lot by sample
+    complete: set[tuple[Stream, int]] = field(default_factory=set)  # of which these are all
     until: dict[tuple[Stream, int], datetime | None] = field(default_factory=dict)  # when a card comes back that those leave out
 
 
@@ -145,11 +146,13 @@ def _next(session: Session, who: Who, stream: Stream, *, most: int) -> dict[int,
         return {}
     known, key = _known(session), (stream, who.run)
     until = known.until.get(key)
-    if len(known.free.get(key, ())) < most or (until and until <= who.moment):
+    is_short = len(known.free.get(key, ())) < most and key not in known.complete
+    if is_short or (until and until <= who.moment):
         ahead = AHEAD if is_remembering(session) else 0
         asked = {"run": who.run, "dataset": who.dataset, "moment": who.moment, "most": most + ahead}
         rows = (_FREE if stream == "ranked" else _FREE_BY_CHANCE).rows(session, **asked)
         known.free[key] = dict(rows)
+        (known.complete.discard if len(rows) == most + ahead else known.complete.add)(key)
         known.until[key] = _NEXT_LEASE_END.scalar(session, dataset=who.dataset, moment=who.moment) if ahead else None
     return dict(islice(known.free[key].items(), most))
 

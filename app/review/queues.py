@@ -14,6 +14,7 @@ The gold part is a queue of its own, whatever the filter says, and in no other o
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, and_, not_, or_, select
@@ -102,6 +103,7 @@ def mixed(ranked: Sequence[T], by_chance: Sequence[T], *, key: Callable[[T], int
     return [*result, *ranked[i:], *by_chance[j:]]
 
 
+@lru_cache(maxsize=100_000)  # the same cards are next in turn after turn
 def _drawn(ranked: int, by_chance: int) -> bool:
     digest = hashlib.sha256(f"{ranked} {by_chance}".encode()).digest()
     return int.from_bytes(digest[:4], "big") < BY_CHANCE * 2**32
