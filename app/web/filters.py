@@ -4,7 +4,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import Invalid
 from app.review.grid import Filter, Order, State
@@ -79,26 +79,3 @@ class Ordered(Where):
     def queue(self) -> Queue:
         """What a worklist offers then."""
         return Queue(self.which, self.order)
-
-
-class Offered(Ordered):
-    """Samples as a deck offers them: where no order is named, mixed for the whole data set and by rank for a selection of it."""
-
-    order: Order = "mixed"
-
-    @model_validator(mode="after")
-    def _selections_are_ranked(self) -> Self:
-        if "order" not in self.model_fields_set:
-            self.order = self._usual
-        return self
-
-    @property
-    def _usual(self) -> Order:
-        return "mixed" if self.which == Filter() else "rank"
-
-    @cached_property
-    def _own_query(self) -> str:
-        said = self.model_dump(by_alias=True, exclude_defaults=True, exclude={"order"})
-        if self.order != self._usual:
-            said["order"] = self.order
-        return urlencode({name: _said(value) for name, value in said.items()})

@@ -43,7 +43,7 @@ def decided(database: Database, made: Made) -> int:
 def test_a_hundred_cards_by_keyboard_alone(browser: Browser, server: Server, large: tuple[Database, Made]) -> None:
     _, made = large
     page = sign_in(browser, server, "ann")
-    page.goto(f"{server.url}/d/{made.name}/review?order=rank")
+    page.goto(f"{server.url}/d/{made.name}/review")
     expect(card(page)).to_have_count(1)
     seen = []
     for i in range(100):
@@ -63,7 +63,7 @@ def test_two_annotators_at_once_never_see_the_same_card(browser: Browser, server
     server.command("user", "add", f"bob{made.dataset_id}", "--password-stdin", stdin=f"{PASSWORD}\n")
     pages = [sign_in(browser, server, name) for name in ("ann", f"bob{made.dataset_id}")]
     for page in pages:
-        page.goto(f"{server.url}/d/{made.name}/review?order=rank")
+        page.goto(f"{server.url}/d/{made.name}/review")
         expect(card(page)).to_have_count(1)
     seen: list[list[int]] = [[], []]
     for _ in range(15):
@@ -86,7 +86,7 @@ def test_a_server_that_stops_in_mid_session_loses_nothing(browser: Browser, chro
         database = Database(f"sqlite:///{data_dir / 'toploss.db'}")
         made = make_dataset(database, tmp_path / "images", per_class=9, wrong=24)
         page = sign_in(browser, server, "ann")
-        page.goto(f"{server.url}/d/faces/review?order=rank")
+        page.goto(f"{server.url}/d/faces/review")
         expect(card(page)).to_have_count(1)
         for _ in range(3):
             page.keyboard.press("q")

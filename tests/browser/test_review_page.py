@@ -272,7 +272,7 @@ def test_a_notice_of_the_audit_comes_without_beginning_the_look_anew(page: Page,
     with database.write() as session:
         user = session.scalars(select(User)).one()
         start_audit(session, dataset_id=made.dataset_id, user_id=user.id, size=20)
-    page.goto(page.url.replace("order=rank", "order=random"))
+    page.goto(page.url + "?order=random")
     expect(page.locator("#notice")).to_have_text("Audit 1: 0 of 20")
     expect(card(page)).to_have_count(1)
     client_id = card(page).locator("[name=client_id]").input_value()

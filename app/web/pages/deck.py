@@ -9,19 +9,19 @@ from app.review.gold import GoldStanding
 from app.review.grid import Order
 from app.review.summary import ReviewProgress
 from app.review.turn import Deck
-from app.web.filters import Offered
+from app.web.filters import Ordered
 from app.web.moulds import fill, slot
 from app.web.pages.cards import Place, cards_html, recent_html
 from app.web.rendering import Page, count, environment, percent
 
 TEMPLATE = "review/_review.html"
 ORDERS: dict[Order, str] = {
-    "mixed": "by label quality, a fifth at random",
-    "rank": "by label quality",
-    "loss": "by loss",
-    "margin": "by margin",
-    "disagreement": "by disagreement of networks",
-    "random": "at random: an audit",
+    "rank": "label quality",
+    "loss": "loss",
+    "margin": "margin",
+    "disagreement": "disagreement of networks",
+    "random": "random: an audit",
+    "mixed": "mixed: a fifth random",
 }
 GOLD: dict[Order, str] = {"gold": "gold part, blind"}
 
@@ -45,7 +45,7 @@ class DeckPage(Page):
 
     cards: tuple[Markup, ...]
     is_idle: bool  # nothing to show: neither a card here nor one that the page has already
-    queue: Offered  # which cards, in which order
+    queue: Ordered  # which cards, in which order
     orders: dict[Order, str]
     gold: GoldStanding | None  # where the queue is the gold part
     progress: ReviewProgress
@@ -61,7 +61,7 @@ class DeckPage(Page):
 
 
 def deck_page(
-    context: dict[str, Any], deck: Deck, *, queue: Offered, is_idle: bool, asked: bool, undone: int | None, redone: int | None
+    context: dict[str, Any], deck: Deck, *, queue: Ordered, is_idle: bool, asked: bool, undone: int | None, redone: int | None
 ) -> DeckPage:  # fmt: skip
     """What is shown of a deck; the context is that of every page."""
     place = Place(context["dataset"], context["viewer"], queue.query())

@@ -22,7 +22,7 @@ from app.review import decisions, worklist
 from app.review.turn import Deck, look
 from app.settings import Settings
 from app.web.deps import Config, Db, SignedIn, signed_in, who_asks
-from app.web.filters import Offered
+from app.web.filters import Ordered
 from app.web.forms import read_form
 from app.web.pages.deck import DeckPage, deck_html, deck_page
 from app.web.rendering import is_fragment, page_context, render
@@ -48,9 +48,9 @@ class DeckForm(BaseModel):
         return {int(number) for number in self.have.split()}
 
     @property
-    def ordered(self) -> Offered:
+    def ordered(self) -> Ordered:
         """The queue. Raises Invalid."""
-        return Offered.parse(self.queue)
+        return Ordered.parse(self.queue)
 
 
 class DecisionForm(DeckForm):
@@ -83,7 +83,7 @@ class After:
     back_to: int | None = None  # the sample whose own page sent the answer
 
 
-class DeckQuery(Offered):
+class DeckQuery(Ordered):
     """Which cards, and which one first."""
 
     card: int | None = Field(None, exclude=True)

@@ -1,13 +1,12 @@
 import html
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
 from app.review.summary import ReviewProgress
 from app.review.turn import Deck
-from app.web.filters import Offered
+from app.web.filters import Ordered
 from app.web.pages.deck import TEMPLATE, deck_html, deck_page
 from app.web.rendering import Viewer, environment
 from tests.web.pages.test_cards import NAMES, cards, decisions
@@ -28,7 +27,7 @@ decks = st.builds(
 @given(deck=decks, viewer=st.text(min_size=1), query=st.sampled_from(["", "order=loss&text=%3Cb"]), is_idle=st.booleans())
 def test_a_filled_in_deck_is_the_one_that_the_template_makes(deck: Deck, viewer: str, query: str, is_idle: bool) -> None:
     context = {"viewer": Viewer(viewer, is_admin=False), "url": "/", "dataset": "faces"}
-    page = deck_page(context, deck, queue=Offered.parse(query), is_idle=is_idle, asked=True, undone=None, redone=None)
+    page = deck_page(context, deck, queue=Ordered.parse(query), is_idle=is_idle, asked=True, undone=None, redone=None)
     made = environment().get_template(TEMPLATE).render(page=page)
     assert html.unescape(deck_html(page)) == html.unescape(made)
 
@@ -37,26 +36,8 @@ def test_markup_is_kept_and_everything_else_escaped() -> None:
     context = {"viewer": Viewer("<b>", is_admin=False), "url": "/", "dataset": "faces"}
     empty = ReviewProgress(9, 3, 0, 6, 0, 2, 0.5, 1.2, 6)
     deck = Deck((), (), 1, "1.1", NAMES, empty, (), is_training=False, has_gold=False, gold=None)
-    page = deck_page(context, deck, queue=Offered.parse(""), is_idle=False, asked=True, undone=None, redone=None)
+    page = deck_page(context, deck, queue=Ordered.parse(""), is_idle=False, asked=True, undone=None, redone=None)
     shown = deck_html(page)
     assert isinstance(shown, Markup)
     assert "<b>" not in shown
     assert "&lt;b&gt;" in shown
-
-
-@pytest.mark.parametrize(
-    ("query", "order", "again"),
-    [
-        ("", "mixed", ""),
-        ("order=mixed", "mixed", ""),
-        ("order=rank", "rank", "order=rank"),
-        ("class=cat", "rank", "class=cat"),
-        ("class=cat&order=rank", "rank", "class=cat"),
-        ("class=cat&order=mixed", "mixed", "class=cat&order=mixed"),
-        ("order=loss&class=cat", "loss", "class=cat&order=loss"),
-    ],
-)
-def test_a_deck_is_mixed_unless_it_is_of_a_selection_or_another_order_is_named(query: str, order: str, again: str) -> None:
-    queue = Offered.parse(query)
-    assert (queue.queue.order, queue.query()) == (order, again)
-    assert Offered.parse(queue.query()).queue == queue.queue

@@ -175,10 +175,10 @@ def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(browser_o
 
 
 def test_a_mixed_order_says_what_it_is_and_its_answers_where_they_came_from(browser_of: Browsers, database: Database, made: Made) -> None:
-    ann, queue = browser_of["ann"], ""
-    assert "with images drawn at random in between" in text(ann, "/d/faces/review")
-    assert "Label issues, and some images by chance" in text(ann, "/d/faces/review?class=cat&order=mixed")
-    assert ann.get("/d/faces/grid?order=mixed").status_code == 200
+    ann, queue = browser_of["ann"], "order=mixed"
+    assert "with images drawn at random in between" in text(ann, f"/d/faces/review?{queue}")
+    assert "Label issues, and some images by chance" in text(ann, f"/d/faces/review?class=cat&{queue}")
+    assert ann.get(f"/d/faces/grid?{queue}").status_code == 200
     answer(ann, made.ranked[0], queue=queue)
     answer(ann, made.ranked[-1], queue=queue)
     with database.read() as session:
