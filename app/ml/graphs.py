@@ -1,8 +1,8 @@
 """Forward and backward pass recorded once and replayed, for GPUs.
 
 A small network on small images is a thousand kernels of a few microseconds each: Python needs longer to ask for one than the
-GPU to compute it. A recorded pass is asked for as a whole. Measured on an H200, ResNet34 on 48 pixels, batches of 128: 16
-to 6 ms a batch, the kernels of which take 4 to 5.
+GPU to compute it. A recorded pass is asked for as a whole. Measured on an H200, ResNet34 on 48 pixels, batches of 128: Python
+needed 16 ms a batch for kernels of 4 ms; an epoch of 14,024 images, checked and stored, went from 1.9 to 0.9 s.
 """
 
 import logging
