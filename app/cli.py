@@ -69,7 +69,9 @@ def serve(
 @cli.command()
 def worker() -> None:
     """Start a worker: it imports, trains and ranks."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads would slow the web process down
+    # Before numpy and torch are loaded: spinning threads starve each other and the web process as soon as anything else runs.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's; its threads know no other way of waiting
     with _database():
         pass  # migrated
     from app.worker import run_worker

@@ -69,9 +69,9 @@ class Product:
             runs[key] = self.ask("POST", f"/datasets/{NAME}/runs", **asked)["id"]
             known.write_text(json.dumps(runs))
         while (run := self.ask("GET", f"/runs/{runs[key]}"))["state"] in ("queued", "running"):
-            time.sleep(5)
+            time.sleep(1)
         while self.ask("GET", f"/jobs/{run['job']}")["state"] == "running":  # the learning-rate curve comes last
-            time.sleep(2)
+            time.sleep(1)
         if run["state"] != "finished":
             raise SystemExit(f"run {run['id']} {run['state']}: {run['note']}")
         print(f"  run {run['id']} {key}: error {100 * run['error_rate']['value']:.2f} % of its own labels", flush=True)
@@ -131,7 +131,7 @@ def copied(base: Path, folder: Path) -> Path:
     """A copy of a data folder: what was trained there is not trained again."""
     if not (folder / "copied").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(base, folder)
+        shutil.copytree(base, folder, ignore=shutil.ignore_patterns("server.log"))  # it tells the port of another server
         (folder / "copied").touch()
     return folder
 
@@ -151,19 +151,29 @@ def predictions(rows: list[dict[str, str]]) -> dict[str, list[str]]:
     }
 
 
-def gain(work: Path, answers: Mapping[str, str], budget: int, seeds: list[int], tune: int | None) -> None:
+def make_base(work: Path, images: Path, epochs: int, seed: int) -> None:
+    """Import and train the network that every cell starts from."""
+    with product(work / "base") as at:
+        known = {item["name"] for item in at.ask("GET", "/datasets")["items"]}
+        if NAME not in known:
+            with start_server(work / "base") as beside:
+                beside.command("import", str(images), "--name", NAME, timeout=900)
+        run = at.train(recipe="default", epochs=epochs, seed=seed)
+        keep(work, "base", images=at.ask("GET", f"/datasets/{NAME}")["samples"], held=predictions(at.rows(run)))
+
+
+def gain(work: Path, answers: Mapping[str, str], budget: int, seeds: list[int], tune: int | None, arms: list[str]) -> None:
     """The arms: review, retrain with every seed, write down."""
-    for seed in seeds:
-        for arm, queues in ARMS.items():
-            name = f"gain-{arm}-{seed}"
-            if (work / "cells" / f"{name}.json").exists():
-                continue
-            print(name, flush=True)
-            with product(copied(work / "base", work / arm)) as at:
-                said = at.review(answers, budget, queues) if queues else Counter()
+    for arm in arms:
+        left = [seed for seed in seeds if not (work / "cells" / f"gain-{arm}-{seed}.json").exists()]
+        if not left:
+            continue
+        with product(copied(work / "base", work / arm)) as at:
+            said = at.review(answers, budget, ARMS[arm]) if ARMS[arm] else Counter()
+            for seed in left:
+                print(f"gain-{arm}-{seed}", flush=True)
                 run = at.train(retrain=True, parent=1, seed=seed, epochs=tune)
-                keep(work, name, said=said, held=predictions(at.rows(run)))
-                keep(work, "base", held=predictions(at.rows(1)))
+                keep(work, f"gain-{arm}-{seed}", said=said, held=predictions(at.rows(run)))
 
 
 def table(work: Path, answers: Mapping[str, str], images: int, epochs: int, seed: int, tune: int | None, shares: tuple[int, ...]) -> None:
@@ -240,6 +250,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--budget", type=int, default=2800, help="cards an arm")
     parser.add_argument("--only", choices=["gain", "table"], help="not the other one")
+    parser.add_argument(
+        "--arms", nargs="+", default=list(ARMS), choices=list(ARMS), help="only these; a machine with room runs several beside each other"
+    )
     parser.add_argument("--tell", action="store_true", help="only print what is there")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -247,14 +260,10 @@ def main() -> None:
     if not answers:
         options.only = "table"
     if not options.tell:
-        base = options.work / "base"
-        with product(base) as at:
-            known = {item["name"] for item in at.ask("GET", "/datasets")["items"]}
-            if NAME not in known:
-                with start_server(base) as beside:
-                    beside.command("import", str(options.images), "--name", NAME, timeout=900)
-            at.train(recipe="default", epochs=options.epochs, seed=options.seeds[0])
-            images = at.ask("GET", f"/datasets/{NAME}")["samples"]
+        made = options.work / "cells" / "base.json"
+        if not made.exists():
+            make_base(options.work, options.images, options.epochs, options.seeds[0])
+        images = json.loads(made.read_text())["images"]
         for only, seeds, shares in (
             ("gain", options.seeds[:1], ()),
             ("table", (), (0, 10)),
@@ -262,7 +271,7 @@ def main() -> None:
             ("table", (), (20,)),
         ):
             if options.only in (None, "gain") and only == "gain":  # the first figures of each first
-                gain(options.work, answers, options.budget, list(seeds), options.tune)
+                gain(options.work, answers, options.budget, list(seeds), options.tune, options.arms)
             if options.only in (None, "table") and only == "table":
                 table(options.work, answers, images, options.epochs, options.seeds[0], options.tune, shares)
     tell(options.work, answers, options.budget)

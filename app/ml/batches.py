@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from fastai.data.load import DataLoader
 
+from app.ml.device import send
 from app.ml.images import Images
 from app.ml.recipes import Recipe
 
@@ -22,9 +23,8 @@ class Normalisation:
 
     def apply(self, x: torch.Tensor) -> torch.Tensor:
         """`x`: (batch, 3, height, width), 0 to 1."""
-        mean = torch.tensor(self.mean, device=x.device).view(1, 3, 1, 1)
-        std = torch.tensor(self.std, device=x.device).view(1, 3, 1, 1)
-        return (x - mean) / std
+        colours = send(torch.tensor([self.mean, self.std]), x.device).view(2, 1, 3, 1, 1)
+        return (x - colours[0]) / colours[1]
 
 
 IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -76,7 +76,7 @@ class BatchLoader(DataLoader):  # type: ignore[misc]
         order = self.index if self.recipe is None else random.permutation(self.index)
         for chunk in np.array_split(order, len(self)) if len(order) else ():
             self.rows = chunk
-            x, y = pixels(self.images, chunk, self.device), torch.from_numpy(self.labels[chunk]).to(self.device)
+            x, y = pixels(self.images, chunk, self.device), send(torch.from_numpy(self.labels[chunk]), self.device)
             x = resize(x, self.size)
             if self.recipe is not None:
                 x = augment(x, self.recipe, generator)
@@ -85,7 +85,7 @@ class BatchLoader(DataLoader):  # type: ignore[misc]
 
 def pixels(images: Images, chunk: Sequence[int] | np.ndarray, device: torch.device) -> torch.Tensor:
     """Rows of the array as float (batch, 3, height, width), 0 to 1, on the device."""
-    raw = torch.from_numpy(np.ascontiguousarray(images[chunk])).to(device)
+    raw = send(torch.from_numpy(np.ascontiguousarray(images[chunk])), device)
     return raw.permute(0, 3, 1, 2).float().div_(255)  # a view of rows of RGB: channels_last for free
 
 
@@ -109,7 +109,7 @@ def augment(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torc
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
     theta = torch.stack([cos * mirror, -sin, right, sin * mirror, cos, down], dim=1).view(n, 2, 3)
     contrast, brightness = 1 + draw(recipe.lighting), draw(recipe.lighting / 2)
-    theta, contrast, brightness = (t.to(x.device) for t in (theta, contrast, brightness))
+    theta, contrast, brightness = (send(t, x.device) for t in (theta, contrast, brightness))
     grid = F.affine_grid(theta, list(x.shape), align_corners=False)
     x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
     middle = x.mean(dim=(1, 2, 3), keepdim=True)

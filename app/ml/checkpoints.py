@@ -183,7 +183,7 @@ def _fill(folder: Path, model: torch.nn.Module, weights: Mapping[str, torch.Tens
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    plain = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
     write_whole(path, lambda partial: save_file(plain, partial))
 
 

@@ -43,6 +43,11 @@ def autocast(device: torch.device) -> AbstractContextManager[Any]:
     return nullcontext() if dtype is None else torch.autocast(device.type, dtype=dtype)
 
 
+def send(values: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """These values on the device; the caller does not wait for what a GPU still computes, as it would with a plain copy."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
+
+
 def keep_freed_memory() -> None:
     """Let this process keep the memory of freed tensors for the next ones instead of giving it back to the system.
 

@@ -12,7 +12,7 @@ from fastai.callback.fp16 import MixedPrecision
 from fastai.callback.mixup import MixUp
 from fastai.callback.progress import ProgressCallback
 from fastai.data.core import DataLoaders
-from fastai.learner import Learner
+from fastai.learner import AvgSmoothLoss, Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import error_rate
 from fastai.optimizer import OptimWrapper
@@ -94,6 +94,7 @@ def build_learner(
     learner.model.to(device, memory_format=torch.channels_last)  # before the optimiser looks at the parameters
     learner.remove_cbs(ProgressCallback)
     learner.logger = lambda *_: None
+    learner.recorder.smooth_loss = _SmoothLoss()
     learner.add_cb(ParallelBatches(recipe.batch_size, device))
     if recipe.mixup:
         learner.add_cb(MixUp(recipe.mixup))
@@ -103,6 +104,14 @@ def build_learner(
     if averaged is not None:
         learner.add_cb(averaged)
     return Built(learner, normalisation, start.kind != "none", averaged, stem_of(learner.model), note)
+
+
+class _SmoothLoss(AvgSmoothLoss):  # type: ignore[misc]
+    """fastai's, left on the device: only who asks for its value waits for it, not every batch."""
+
+    def accumulate(self, learn: Learner) -> None:
+        self.count += 1
+        self.val: torch.Tensor = (1 - self.beta) * learn.loss.detach() + self.beta * self.val
 
 
 def _loss(recipe: Recipe, class_names: tuple[str, ...], counts: list[int]) -> CrossEntropyLossFlat:

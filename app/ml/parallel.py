@@ -15,6 +15,7 @@ from fastai.callback.core import Callback
 from torch import nn
 
 from app.ml.device import autocast, thread_limit
+from app.ml.graphs import Recorded
 
 _FEWEST = 16  # images in a part: batch normalisation needs some, and the weights' share of the work must stay small
 
@@ -76,6 +77,7 @@ class SplitBatches(nn.Module):
         super().__init__()
         self.model, self.judge, self.workers = model, model, workers
         self.twins = [model, *(_twin(model) for _ in range(workers.count - 1))]
+        self.recorded = Recorded(model)
         self.handle = torch.zeros((), requires_grad=True)  # makes autograd ask for a backward pass; stays 0
         if workers.count > 1:
             for twin in self.twins:
@@ -93,7 +95,7 @@ class SplitBatches(nn.Module):
         if not torch.is_grad_enabled():
             return torch.cat(self.workers.map(_judge, [self.judge] * len(parts), parts))
         if len(self.twins) == 1:
-            return _compute(self.model, x)
+            return self.recorded(x) if x.is_cuda else _compute(self.model, x)
         for twin, seed in zip(self.twins, torch.randint(2**62, (len(self.twins),)).tolist(), strict=True):
             _seed(twin, seed)
         result: torch.Tensor = _Parts.apply(self.handle, self, *parts)
