@@ -78,6 +78,9 @@ class Prepared:
 
     def many(self, session: Session, rows: Sequence[dict[str, Any]]) -> None:
         """Run it with each of these values; there is no answer."""
+        if len(rows) == 1:
+            self.rows(session, **rows[0])
+            return
         cursor, dialect = driver_cursor(session)
         words = self._words.get(dialect.name) or self._put(dialect)
         converted = [words.defaults | row | {name: convert(row[name]) for name, convert in words.into} for row in rows]

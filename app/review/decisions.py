@@ -17,7 +17,7 @@ from app.db import forget, remember, remembered
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.prepared import Prepared
 from app.ranking.models import Prediction
-from app.review import claims, tally
+from app.review import tally
 from app.review.consensus import UNDO, VERDICTS, Entry, redoable
 from app.review.models import Claim, Decision, SampleReview
 from app.review.policy import SETTLED, seen_blind, was_in_view
@@ -189,7 +189,6 @@ def decide(
     inserted = _RECORD.scalar(session, **row)
     if inserted is None:
         return _repeated(session, user_id, client_id, sample_id=sample_id, verdict=verdict, label=position), False
-    claims.give_back(session, sample_id=sample_id, user_id=user_id)
     refold_after(
         session,
         Logged(inserted, sample_id, verdict, position, None, user_id, moment, None, origin, blind, took, dataset_id,

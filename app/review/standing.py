@@ -1,7 +1,7 @@
 """The state that decisions add up to, kept up to date: `SampleReview`, what is still open, and whose cards are still theirs."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -87,10 +87,12 @@ def refold(session: Session, sample_ids: Sequence[int]) -> None:
 
 
 def refold_after(session: Session, decision: Logged) -> None:
-    """The same for the sample of a decision that has just been made."""
+    """The same for the sample of a decision that has just been made; its annotator holds the card no more."""
     before = _BEFORE.rows(session, [decision.sample_id])
     # Without a state no decision stands, so that this is all there is; of the gold part some may stand that do not count.
-    _refold(session, [decision.sample_id], before=before, logged=None if before or decision.gold else [decision])
+    gone = _refold(session, [decision.sample_id], before=before, logged=None if before or decision.gold else [decision])
+    if decision.sample_id not in gone:
+        claims.give_back(session, sample_id=decision.sample_id, user_id=decision.user_id)
 
 
 def states(session: Session, sample_ids: Sequence[int], *, logged: Iterable[Any] | None = None) -> dict[int, tuple[Standing, Any]]:
@@ -146,7 +148,8 @@ def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> None:
     refold(session, list(session.scalars(select(SampleReview.sample_id).where(SampleReview.dataset_id == dataset_id))))
 
 
-def _refold(session: Session, sample_ids: Sequence[int], *, before: Sequence[Any], logged: Iterable[Any] | None) -> None:
+def _refold(session: Session, sample_ids: Sequence[int], *, before: Sequence[Any], logged: Iterable[Any] | None) -> Collection[int]:
+    """The answer: samples that nobody holds any more."""
     found = states(session, sample_ids, logged=logged)
     kept = [{
         "sample_id": sample_id, "dataset_id": decision.dataset_id, "verdict": state.verdict, "label": state.label,
@@ -163,3 +166,4 @@ def _refold(session: Session, sample_ids: Sequence[int], *, before: Sequence[Any
     waited, waits = {row.sample_id for row in before if row.waits}, {sample_id for sample_id, (state, _) in found.items() if state.waits}
     if changed := (found.keys() - waits) | (waited ^ waits):
         claims.let_go(session, list(changed))
+    return changed

@@ -14,7 +14,7 @@ from app.web.rendering import environment
 
 MOST = 1_000  # shapes that are kept
 _SLOT = re.compile("\ue000([a-z0-9_]+)\ue001")  # of a plane for private use, so that nothing else reads like one
-_SAFE = (int, Markup)
+NOTHING: Mapping[str, object] = {}
 _kept: dict[Hashable, str] = {}
 
 
@@ -23,8 +23,13 @@ def slot(name: str) -> str:
     return f"\ue000{name}\ue001"
 
 
-def fill(template: str, shape: Hashable, make_page: Callable[[], object], values: Mapping[str, object]) -> Markup:
-    """The template with the page that `make_page` makes of slots, which is asked once for a shape, and with these values."""
+def fill(
+    template: str, shape: Hashable, make_page: Callable[[], object], values: Mapping[str, object], *, safe: Mapping[str, object] = NOTHING
+) -> Markup:
+    """The template with the page that `make_page` makes of slots, which is asked once for a shape, and with these values.
+
+    What is `safe` (numbers, markup) is not escaped.
+    """
     key = (template, shape)
     mould = _kept.get(key)
     if mould is None:
@@ -32,4 +37,6 @@ def fill(template: str, shape: Hashable, make_page: Callable[[], object], values
             _kept.clear()
         rendered = environment().get_template(template).render(page=make_page())
         mould = _kept[key] = _SLOT.sub(r"%(\1)s", rendered.replace("%", "%%"))
-    return Markup(mould % {name: value if type(value) in _SAFE else html.escape(str(value)) for name, value in values.items()})  # noqa: S704
+    filled: dict[str, object] = {name: html.escape(str(value)) for name, value in values.items()}
+    filled.update(safe)
+    return Markup(mould % filled)  # noqa: S704

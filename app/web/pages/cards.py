@@ -80,7 +80,7 @@ class RecentPart:
 
     dataset: str
     query: str  # of the review with its card
-    sample_id: int | str
+    sample_id: str
     path: str
     words: str
 
@@ -96,14 +96,13 @@ def cards_html(cards: tuple[Card, ...], *, names: tuple[str, ...], place: Place)
 
 def card_html(card: Card, *, names: tuple[str, ...], place: Place, skip: str, hidden: bool) -> Markup:
     """A card of the deck, with a client id of its own."""
-    values: dict[str, object] = {
-        "sample_id": card.sample_id, "width": card.width, "height": card.height, "client_id": str(uuid.uuid4()), "skip": skip,
-        "viewer": place.viewer.name,
-    }  # fmt: skip
+    safe: dict[str, object] = {"sample_id": card.sample_id, "width": card.width, "height": card.height, "client_id": str(uuid.uuid4())}
+    values = {"skip": skip, "viewer": place.viewer.name}
     if not card.blind:
-        values |= {"path": card.path, "confidence": percent(card.confidence, 0), "reason": first_reason(card), "said": _said(card)}
+        values |= {"path": card.path, "reason": first_reason(card), "said": _said(card)}
+        safe["confidence"] = percent(card.confidence, 0)
         for number, probability in enumerate(_probabilities(card, names)):
-            values[f"share{number}"], values[f"percent{number}"] = f"{100 * (probability or 0):.1f}", percent(probability, 0)
+            safe[f"share{number}"], safe[f"percent{number}"] = f"{100 * (probability or 0):.1f}", percent(probability, 0)
     # Everything else of the card, and what it is shown with: what the template branches on.
     shape = (place.dataset, place.query, hidden, names, card.given_label, card.predicted_label, card.split, card.run_id, card.verdict,
              card.label, card.blind, card.gold, _is_tiny(card), _is_shrunk(card))  # fmt: skip
@@ -113,11 +112,11 @@ def card_html(card: Card, *, names: tuple[str, ...], place: Place, skip: str, hi
         choices = tuple(
             replace(choice, share=slot(f"share{number}"), percent=slot(f"percent{number}")) for number, choice in enumerate(view.choices)
         )
-        slots: dict[str, Any] = {name: slot(name) for name in values if name in CardView.__dataclass_fields__}
+        slots: dict[str, Any] = {name: slot(name) for name in values | safe if name in CardView.__dataclass_fields__}
         viewer = replace(place.viewer, name=slot("viewer"))
         return CardPart(place.dataset, viewer, place.query, replace(view, choices=choices, **slots), hidden)
 
-    return fill("review/_card.html", shape, make_page, values)
+    return fill("review/_card.html", shape, make_page, values, safe=safe)
 
 
 def card_view(card: Card, *, names: tuple[str, ...]) -> CardView:
@@ -176,13 +175,9 @@ def _key(place: int) -> tuple[str, str]:
     return "", ""
 
 
-def recent_html(decision: RecentDecision, *, place: Place) -> Markup:
-    """A decision for the strip of the last ten; of a blind one nothing is said but the answer."""
-    return _recent_html(place.dataset, place.query, decision)
-
-
 @lru_cache(maxsize=10_000)  # each is shown ten times
-def _recent_html(dataset: str, query: str, decision: RecentDecision) -> Markup:
+def recent_html(decision: RecentDecision, dataset: str, query: str) -> Markup:
+    """A decision for the strip of the last ten; of a blind one nothing is said but the answer."""
     path, words = decision.path, verdict_words(decision.verdict, decision.label)
     if decision.blind:
         label = decision.given_label if decision.verdict == "keep" else decision.label
@@ -190,7 +185,7 @@ def _recent_html(dataset: str, query: str, decision: RecentDecision) -> Markup:
             "Of the gold part" if decision.gold else "A second look",
             verdict_words("relabel" if label else decision.verdict, label),
         )
-    values = {"query": with_card(query, decision.sample_id), "sample_id": decision.sample_id, "path": path, "words": words}
+    values = {"query": with_card(query, decision.sample_id), "sample_id": str(decision.sample_id), "path": path, "words": words}
     return fill("review/_recent.html", dataset, lambda: RecentPart(dataset, **{name: slot(name) for name in values}), values)
 
 

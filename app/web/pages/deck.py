@@ -74,7 +74,7 @@ def deck_page(
         gold=deck.gold,
         progress=deck.progress,
         line=_line(deck.progress),
-        recent=_joined("", [recent_html(each, place=place) for each in deck.recent]),
+        recent=_joined("", [recent_html(each, place.dataset, place.query) for each in deck.recent]),
         run_id=deck.run_id,
         ranking=deck.ranking,
         gone=deck.gone,
@@ -89,9 +89,9 @@ def deck_html(page: DeckPage) -> Markup:
     """The inside of the page. A deck with cards, as nearly every turn's, is filled in."""
     if page.is_idle or page.gold or page.undone or page.redone:
         return Markup(environment().get_template(TEMPLATE).render(page=page))  # noqa: S704 - a template's
-    values: dict[str, object] = vars(page.line) | {
-        "cards": _joined("\n", page.cards), "recent": page.recent, "gone": " ".join(map(str, page.gone)), "run": page.run_id or "",
-        "ranking": page.ranking, "viewer": page.viewer.name if page.viewer else "",
+    values = {"ranking": page.ranking, "viewer": page.viewer.name if page.viewer else ""}
+    safe = vars(page.line) | {
+        "cards": "\n".join(page.cards), "recent": page.recent, "gone": " ".join(map(str, page.gone)), "run": page.run_id or "",
     }  # fmt: skip
 
     def make_page() -> DeckPage:
@@ -106,7 +106,8 @@ def deck_html(page: DeckPage) -> Markup:
         }
         return replace(page, **slots)
 
-    return fill(TEMPLATE, (page.dataset, page.queue.query(), bool(page.cards), bool(page.gone), bool(page.recent)), make_page, values)
+    shape = (page.dataset, page.queue.query(), bool(page.cards), bool(page.gone), bool(page.recent))
+    return fill(TEMPLATE, shape, make_page, values, safe=safe)
 
 
 def _line(progress: ReviewProgress) -> ProgressLine:

@@ -54,7 +54,7 @@ def test_a_second_look_says_nothing_of_the_sample_but_its_image() -> None:
 @given(st.text(), st.text())
 def test_what_is_filled_in_cannot_leave_its_place(path: str, name: str) -> None:
     decision = RecentDecision(1, 7, f'{path}"><script>', "relabel", f"{name}<b>", "cat", blind=False, gold=False)
-    html = recent_html(decision, place=PLACE)
+    html = recent_html(decision, PLACE.dataset, PLACE.query)
     assert not re.search("<script|<b>", html)
 
 
