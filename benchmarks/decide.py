@@ -1,12 +1,13 @@
 """Deciding under load: a key press's way through the server, beside the barest endpoint that could do it.
 
-    .venv/bin/python benchmarks/decide.py [--clients 1 8 32 100] [--rounds 5] [--seconds 3] [--samples 28000]
+    .venv/bin/python benchmarks/decide.py [--clients 1 8 32 100] [--rounds 5] [--seconds 3] [--samples 28000] [--sync-ms 3.7]
 
 Ours: `toploss serve` on SQLite, a review of `--samples` samples in six classes; every client is an annotator of their own who
 sends an answer and reads the next card from the reply. Bare: FastAPI and SQLite with the same durability (WAL, synchronous
 FULL), one connection behind a lock; a request writes one row and renders one Jinja fragment. Clients are threads of another
 process, each with a connection of its own. Both are measured in turn, round by round, since a machine is not equally fast at every
-moment; the share is the median of the rounds'.
+moment; the share is the median of the rounds'. With `--sync-ms` both wait so long for every sync of the disk, as on one that is
+slower than this one (Linux with a C compiler).
 """
 
 import argparse
@@ -42,6 +43,20 @@ from app.settings import Settings
 from app.training.runs import end_run, request_run, start_run
 from tests.servers import start_server
 
+SLOW_SYNC = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <time.h>
+int fdatasync(int file) {
+    struct timespec begun, ended;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    int result = ((int (*)(int))dlsym(RTLD_NEXT, "fdatasync"))(file);
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    long left = NANOSECONDS - (ended.tv_sec - begun.tv_sec) * 1000000000L - (ended.tv_nsec - begun.tv_nsec);
+    if (left > 0) nanosleep(&(struct timespec){left / 1000000000L, left % 1000000000L}, 0);
+    return result;
+}
+"""
 WARM_UP = 2.0  # seconds that are not counted
 CLASSES = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 Client = Callable[[str, str, float, list[tuple[float, float]]], None]  # address, cookie, until when, what it adds its times to
@@ -209,13 +224,24 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each, a round")
     parser.add_argument("--samples", type=int, default=28_000)
+    parser.add_argument("--sync-ms", type=float, default=0.0, help="what a sync of the disk takes at least")
     options = parser.parse_args()
+    if options.sync_ms:
+        slow_down(options.sync_ms)
     for clients in options.clients:
         with tempfile.TemporaryDirectory() as name:
             ours, theirs = compare(Path(name), samples=options.samples, clients=clients, rounds=options.rounds, seconds=options.seconds)
         shares = sorted(mine.rate / other.rate for mine, other in zip(ours, theirs, strict=True))
         share = f"share {statistics.median(shares):.0%} ({shares[0]:.0%} to {shares[-1]:.0%})"
         print(f"{clients:3d} clients: {in_all(ours)}; bare {in_all(theirs)}; {share}", flush=True)
+
+
+def slow_down(milliseconds: float) -> None:
+    """Let every process that is started from now on wait so long for a sync."""
+    library = Path(tempfile.mkdtemp()) / "slow_sync.so"
+    source = SLOW_SYNC.replace("NANOSECONDS", f"{milliseconds * 1e6:.0f}L")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, "-x", "c", "-", "-ldl"], input=source, text=True, check=True)
+    os.environ["LD_PRELOAD"] = str(library)
 
 
 def compare(folder: Path, *, samples: int, clients: int, rounds: int, seconds: float) -> tuple[list[Measured], list[Measured]]:
