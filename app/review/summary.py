@@ -32,8 +32,8 @@ class ReviewProgress:
     reviewed: int  # with a standing decision
     in_bulk: int  # of these, by one verdict for many at once only
     found: int  # relabelled or deleted
-    hit_rate: float | None  # share of the last 50 samples looked at alone whose label was wrong
-    seconds_per_decision: float | None  # median of the last 50
+    hit_rate: float | None  # share of the worklist's last 50 cards (none of an audit or of the gold part) whose label was wrong
+    seconds_per_decision: float | None  # median of the same
     mine: int  # standing decisions of the annotator asked about
 
 

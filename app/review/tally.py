@@ -27,7 +27,8 @@ _LAST = Prepared(
     select(Decision.id, Decision.verdict, Decision.milliseconds)
     .select_from(SampleReview)
     .join(Decision, Decision.id == SampleReview.decision_id)
-    .where(_STATE, ~SampleReview.in_bulk, ~is_gold(SampleReview.sample_id))  # which is drawn at random: it says nothing of the worklist
+    # what is drawn at random says nothing of the worklist
+    .where(_STATE, ~SampleReview.in_bulk, Decision.origin != "audit", ~is_gold(SampleReview.sample_id))
     .order_by(SampleReview.decision_id.desc())
     .limit(WINDOW)
 )
@@ -71,7 +72,7 @@ def any_waits(session: Session, *, dataset_id: int) -> bool:
 
 
 def last_looks(session: Session, *, dataset_id: int) -> deque[Any]:
-    """Id, verdict and milliseconds of the last decisions that count, the newest first; none for many at once or of the gold part."""
+    """Id, verdict and milliseconds of the last decisions that count, the newest first; none for many at once, of an audit or of the gold part."""
     return remember(session, (last_looks, dataset_id), lambda: deque(_LAST.rows(session, dataset=dataset_id), maxlen=WINDOW))
 
 
@@ -105,7 +106,7 @@ def refolded(session: Session, *, before: Sequence[Any], after: Sequence[tuple[A
     for state, decision in after:
         if have := known.get((counts, decision.dataset_id)):
             have.add(state.verdict, decision.user_id, state.in_bulk, 1)
-        if decision.gold:
+        if decision.gold or decision.origin == "audit":
             continue
         looks: deque[Any] = known.get((last_looks, decision.dataset_id), deque())
         if looks and looks[0][0] > decision.id:  # not the newest: an undo brought it back

@@ -16,6 +16,7 @@ from app.review.decisions import decide
 from app.review.grid import Filter
 from app.review.models import Decision
 from app.review.queues import BY_CHANCE, Queue, mixed
+from app.review.summary import review_progress
 from app.review.worklist import claim
 from tests.conftest import People
 from tests.factories import Made
@@ -87,6 +88,20 @@ def test_a_mixed_worklist_has_issues_by_rank_and_others_in_random_order_and_ends
     with database.read() as session:
         origins = {row.sample_id: row.origin for row in session.query(Decision)}
     assert origins == {sample: "deck" if sample in issues else "audit" for sample in shown}
+
+
+def test_cards_that_come_by_chance_do_not_count_for_the_hit_rate(database: Database, made: Made, people: People) -> None:
+    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
+
+    def turn(session: Session, sample: int, verdict: str) -> None:
+        decide(session, **me, sample_id=sample, verdict=verdict, milliseconds=2000, client_id=str(uuid.uuid4()), origin=MIXED.origin)
+
+    for sample, verdict in ((made.ranked[0], "delete"), (made.ranked[1], "keep"), (made.ranked[-1], "keep"), (made.ranked[-2], "keep")):
+        database.together(lambda s, i=sample, v=verdict: turn(s, i, v)).result()
+        seen = database.together(lambda s: review_progress(s, dataset_id=made.dataset_id)).result()
+    assert (seen.reviewed, seen.hit_rate) == (4, 0.5)
+    with database.read() as session:
+        assert review_progress(session, dataset_id=made.dataset_id) == seen
 
 
 def test_two_annotators_never_hold_the_same_card_of_a_mixed_order(database: Database, made: Made, people: People) -> None:
