@@ -72,7 +72,10 @@ def any_waits(session: Session, *, dataset_id: int) -> bool:
 
 
 def last_looks(session: Session, *, dataset_id: int) -> deque[Any]:
-    """Id, verdict and milliseconds of the last decisions that count, the newest first; none for many at once, of an audit or of the gold part."""
+    """Id, verdict and milliseconds of the last decisions that count, the newest first.
+
+    None for many at once, of an audit or of the gold part.
+    """
     return remember(session, (last_looks, dataset_id), lambda: deque(_LAST.rows(session, dataset=dataset_id), maxlen=WINDOW))
 
 
