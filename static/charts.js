@@ -8,11 +8,12 @@ function draw(place) {
   const line = { stroke: colour("--line"), width: 1 };
   const lineX = log ? { ...line, filter: decades } : line;
   const axis = { stroke: colour("--muted"), grid: line, ticks: line, font: "12px system-ui, sans-serif" };
-  const strokes = [colour("--muted"), colour("--accent")];
+  const strokes = [colour("--muted"), colour("--accent"), colour("--ink")];
+  const dashes = [[6, 4], undefined, [2, 3]];
   const names = Object.keys(lines);
   const series = names.map((label, i) => {
-    const stroke = names.length === 1 ? strokes[1] : strokes[i % 2];
-    return { label, stroke, width: 2, dash: names.length > 1 && i === 0 ? [6, 4] : undefined, points: { show: x.length < 30, size: 6, fill: stroke },
+    const stroke = names.length === 1 ? strokes[1] : strokes[i % 3];
+    return { label, stroke, width: 2, dash: names.length > 1 ? dashes[i % 3] : undefined, points: { show: x.length < 30, size: 6, fill: stroke },
       value: (_, y) => (y == null ? "–" : Number.isInteger(y) ? y.toLocaleString("en") : y.toPrecision(4)) };
   });
   const values = names.flatMap((name) => lines[name]).filter((y) => y != null);
@@ -30,6 +31,7 @@ function draw(place) {
       { ...axis, size: 52 },
     ],
     series: [{ label: across, value: (_, at) => (at == null ? "–" : log ? at.toExponential(2) : String(at)) }, ...series],
+    legend: { markers: { dash: (_, i) => (names.length > 1 && ["dashed", "solid", "dotted"][(i - 1) % 3]) || "solid" } },
     hooks: mark ? { draw: [(plot) => {
       const at = plot.valToPos(mark, "x", true);
       plot.ctx.save();
@@ -59,7 +61,7 @@ function save(place) {
   pen.font = `${12 * dots}px system-ui, sans-serif`;
   pen.fillStyle = colour("--muted");
   const names = Object.keys(lines);
-  pen.fillText(names.length > 1 ? `${names[0]} dashed, ${names[1]} solid` : names[0], 12 * dots, 44 * dots);
+  pen.fillText(names.length > 1 ? names.map((name, i) => `${name} ${["dashed", "solid", "dotted"][i % 3]}`).join(", ") : names[0], 12 * dots, 44 * dots);
   pen.drawImage(chart, 0, head);
   picture.toBlob((blob) => {
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: `${title}.png` });
