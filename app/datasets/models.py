@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, func, literal_column, text
+from sqlalchemy import ColumnElement, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.schema import Base, now
@@ -57,13 +57,12 @@ class Sample(Base):
         ForeignKeyConstraint(["dataset_id", "given_label"], ["label_class.dataset_id", "label_class.position"]),
         Index(None, "dataset_id", "sha256"),  # duplicates by content
         Index(None, "dataset_id", "lookalikes"),
-        Index("ix_sample_dataset_id_lot", "dataset_id", text("substr(sha256, 33)")),
     )
 
 
 # The place of a sample in the random order: a part of its content's digest, so the same for everybody, and not the half that splits
-# and folds go by. In the words of the index.
-LOT: ColumnElement[str] = func.substr(Sample.sha256, literal_column("33"))
+# and folds go by.
+LOT: ColumnElement[str] = func.substr(Sample.sha256, 33)
 
 
 class GoldPart(Base):

@@ -150,12 +150,13 @@ def decide(
     """Append a decision; the flag tells whether it is new. The same client id again is the same decision.
 
     Whether it was given blind is found out, if it is not said: it was where the annotator holds the card of a sample that
-    waits for a second opinion and has never answered it with everything in view. Every look at the gold part is blind. The
-    origin `mixed` becomes deck or audit.
+    waits for a second opinion, has never answered it with everything in view, and names no ranking that showed it. Every look
+    at the gold part is blind. The origin `mixed` becomes deck or audit.
 
     Raises NotFound for a sample elsewhere, Invalid for a verdict or label that makes no sense, Conflict when the client
     id was used for something else, or the sample is of the gold part and no look at it would be blind.
     """
+    in_view = run_id is not None and blind is None  # who names the ranking that showed the card has seen what it says
     if run_id is None:
         ranking = current_ranking(session, dataset_id=dataset_id)
         run_id = ranking.run_id if ranking else None
@@ -165,12 +166,13 @@ def decide(
     if not 0 < len(client_id) <= MAX_CLIENT_ID:
         raise Invalid(f"A client id has 1 to {MAX_CLIENT_ID} characters; a random UUID is a good one.")
     unsaid = blind is None
-    if (gold := _gold_look(session, user_id, client_id, sample=sample, origin=origin)) is not None:
+    if (gold := _gold_look(session, user_id, client_id, sample=sample, origin=origin, in_view=in_view)) is not None:
         origin, blind = gold
     moment = now()
     if blind is None:
         blind = (
-            tally.any_waits(session, dataset_id=dataset_id)
+            not in_view
+            and tally.any_waits(session, dataset_id=dataset_id)
             and _SECOND_LOOK.one(session, sample=sample_id, user=user_id, moment=moment) is not None
         )
     if unsaid and blind and verdict == "keep" and not said_by_name:
@@ -300,7 +302,7 @@ def _lock_sample(session: Session, *, sample_id: int, dataset_id: int, run_id: i
     return sample
 
 
-def _gold_look(session: Session, user_id: int, client_id: str, *, sample: Any, origin: str) -> tuple[str, bool] | None:
+def _gold_look(session: Session, user_id: int, client_id: str, *, sample: Any, origin: str, in_view: bool) -> tuple[str, bool] | None:
     """Where and how an answer to an image of the gold part is given; none for other images. Raises Conflict."""
     if get_gold_part(session, dataset_id=sample.dataset_id) is None:  # as mostly
         return None
@@ -317,6 +319,8 @@ def _gold_look(session: Session, user_id: int, client_id: str, *, sample: Any, o
             raise Conflict("Nobody disagrees about this image of the gold part; only blind looks say what it is.")
     elif found.settled:
         raise Conflict("This image of the gold part is settled: blind looks said what it is. Undo your own answer to give another.")
+    elif in_view:
+        raise Conflict("This image became part of the gold part after its label was shown to you; somebody else looks at it blind. Go on.")
     elif found.in_view:
         raise Conflict("You have answered about this image of the gold part with its label in view; somebody else has to look at it blind.")
     return answer

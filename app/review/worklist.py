@@ -25,7 +25,7 @@ from app.ranking.models import Prediction
 from app.review import claims, tally
 from app.review.claims import MINE
 from app.review.models import Claim, SampleReview
-from app.review.policy import WAITS_FOR_ME, get_policy, is_hidden, may_look_again, seen_blind
+from app.review.policy import SETTLED, WAITS_FOR_ME, get_policy, is_hidden, may_look_again, seen_blind
 from app.review.queues import Queue, mixed, offered, offered_by_chance
 from app.schema import now
 from app.training.runs import CurrentRanking, current_ranking
@@ -199,8 +199,10 @@ def get_card(session: Session, *, dataset_id: int, sample_id: int, blind_for: in
 
 
 def hold(session: Session, *, dataset_id: int, user_id: int, sample_id: int, lease: timedelta) -> None:
-    """Take one card back into one's hands (after an undo), unless somebody else holds it."""
+    """Take one card back into one's hands (after an undo), unless somebody else holds it, or another answer settles it."""
     get_sample(session, sample_id=sample_id, dataset_id=dataset_id)
+    if session.scalar(select(SampleReview.sample_id).where(SampleReview.sample_id == sample_id, SETTLED)) is not None:
+        return
     who = claims.Who(dataset_id, user_id, None, now())
     claims.hold(session, who, cards={sample_id: None}, until=who.moment + lease, all_told=False)
 

@@ -1,7 +1,4 @@
-"""Fewer index entries a decision: indexes of rows that nearly none are hold just those, open issues are their own key.
-
-And one for the random order, which the review mixes in.
-"""
+"""Fewer index entries a decision: indexes of rows that nearly none are hold just those, open issues are their own key."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,7 +23,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_sample_review_dataset_id_waits"), "sample_review", ["dataset_id", "waits"], sqlite_where=WAITING,
                     postgresql_where=WAITING)  # fmt: skip
     op.drop_index(op.f("ix_claim_dataset_id_lease_until"), "claim")
-    op.create_index("ix_sample_dataset_id_lot", "sample", ["dataset_id", sa.text("substr(sha256, 33)")])
     if op.get_bind().dialect.name == "sqlite":
         _copy_open_issues(with_rowid=False)
 
@@ -34,7 +30,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         _copy_open_issues(with_rowid=True)
-    op.drop_index("ix_sample_dataset_id_lot", "sample")
     op.create_index(op.f("ix_claim_dataset_id_lease_until"), "claim", ["dataset_id", "lease_until"])
     op.drop_index(op.f("ix_sample_review_dataset_id_waits"), "sample_review")
     op.create_index(op.f("ix_sample_review_dataset_id_waits"), "sample_review", ["dataset_id", "waits"])

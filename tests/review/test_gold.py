@@ -529,3 +529,12 @@ def test_the_gold_part_chooses_the_best_run_once_enough_of_it_is_settled(
         assert best.words.startswith("Best by the gold part: 0.0 % wrong of 5 settled images")
     with database.write() as session:
         assert retrain(session, dataset_id=made.dataset_id, user_id=None, weights="none").parent_id == made.run_id
+
+
+def test_an_image_that_is_drawn_while_its_label_is_in_view_is_left_to_somebody_else(database: Database, made: Made, people: People) -> None:
+    sample = draw(database, made)[0]
+    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id, "sample_id": sample, "verdict": "delete"}
+    with database.write() as session, pytest.raises(Conflict, match="somebody else looks at it blind"):
+        decide(session, **me, client_id="open", run_id=made.run_id)
+    with database.write() as session:
+        assert decide(session, **me, client_id="blind")[0].blind

@@ -12,10 +12,10 @@ from app.review.bulk import decide_many
 from app.review.claims import release
 from app.review.consensus import Entry, Policy, fold
 from app.review.decisions import decide, undo
-from app.review.models import SampleReview
+from app.review.models import Claim, SampleReview
 from app.review.standing import set_policy
 from app.review.summary import review_progress
-from app.review.worklist import claim
+from app.review.worklist import claim, hold
 from tests.conftest import People
 from tests.factories import Made
 
@@ -127,6 +127,29 @@ def test_a_held_second_look_is_recorded_as_blind_and_keep_has_to_be_named(databa
     with database.write() as session:
         undo(session, user_id=people.other.id, decision_id=decision)
     assert offered(database, made, people.other.id)[sample] is True  # still nothing was shown
+
+
+def test_an_answer_to_an_open_card_is_no_blind_look_although_the_sample_waits_now(database: Database, made: Made, people: People) -> None:
+    ask(database, made)
+    sample = made.ranked[0]
+    say(database, made, people.other.id, sample, "delete")  # while the annotator has the open card in the page
+    with database.write() as session:
+        claim(session, dataset_id=made.dataset_id, user_id=people.annotator.id, count=1, lease=timedelta(minutes=5))
+        kept, _ = decide(
+            session, dataset_id=made.dataset_id, user_id=people.annotator.id, sample_id=sample, verdict="keep",
+            client_id=str(uuid.uuid4()), run_id=made.run_id,
+        )  # fmt: skip
+    assert not kept.blind
+
+
+def test_undoing_an_answer_to_what_somebody_else_settles_takes_no_card(database: Database, made: Made, people: People) -> None:
+    sample = made.ranked[0]
+    say(database, made, people.other.id, sample, "delete")
+    mine = say(database, made, people.annotator.id, sample, "keep")
+    with database.write() as session:
+        undo(session, user_id=people.annotator.id, decision_id=mine)
+        hold(session, dataset_id=made.dataset_id, user_id=people.annotator.id, sample_id=sample, lease=timedelta(minutes=5))
+        assert session.get(Claim, sample) is None
 
 
 def test_a_verdict_for_many_is_no_second_opinion(database: Database, made: Made, people: People) -> None:

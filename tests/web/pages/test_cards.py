@@ -1,16 +1,18 @@
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.review.decisions import RecentDecision
 from app.review.worklist import Card
+from app.web import moulds
 from app.web.moulds import fill, slot
 from app.web.pages.cards import CardPart, Place, card_html, card_view, recent_html
 from app.web.rendering import Viewer, environment
 
-NAMES = ("50 % cat", "<dog>", "owl & co")
+NAMES = ("50 % cat", "<dog>", "owl & \ue000viewer\ue001")
 PLACE = Place("faces", Viewer("ann", is_admin=False), "class=a&order=loss")
 shares = st.floats(0, 1) | st.none()
 cards = st.builds(
@@ -70,3 +72,16 @@ def test_a_shape_is_rendered_once() -> None:
     assert len(asked) == 1
     assert "one.png" in first
     assert "two.png" in second
+
+
+def test_the_shapes_that_came_first_go_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moulds, "_kept", kept := {})
+    monkeypatch.setattr(moulds, "_characters", 0)
+    monkeypatch.setattr(moulds, "MOST", 60_000)
+    card = Card(7, "a.png", "", 48, 48, "0" * 64, "owl", None, None, 0, None, None, None, None, None, (), None, None)
+    for width in range(200):
+        card_html(
+            replace(card, given_label=f"class {width}"), names=tuple(f"class {i}" for i in range(20)), place=PLACE, skip="", hidden=False
+        )
+    assert 1 < len(kept) < 20
+    assert sum(map(len, kept.values())) <= 60_000
