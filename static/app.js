@@ -242,6 +242,7 @@ function merge(html, item) {
   }
   const rest = document.getElementById("rest");
   rest.replaceWith(answer.querySelector("#rest"));
+  if (review().dataset.queue.includes("order=random")) htmx.trigger("#notice", "counted");  // of the audit
   if (!current()) show(cards()[0]);
   document.getElementById("rest").hidden = Boolean(current());
   window.htmx?.process(document.getElementById("rest"));

@@ -281,3 +281,5 @@ def test_a_notice_of_the_audit_comes_without_beginning_the_look_anew(page: Page,
         htmx.ajax("GET", document.getElementById("notice").getAttribute("hx-get"), "#notice");
     })""")
     assert card(page).locator("[name=client_id]").input_value() == client_id
+    page.keyboard.press("e")
+    expect(page.locator("#notice")).to_have_text("Audit 1: 1 of 20")
