@@ -92,6 +92,8 @@ def found_errors(database: Database, folder: Path) -> str | None:
             return None
         wrong = planted_errors(folder)
         first = top_losses(session, run_id=run.id, limit=len(wrong))
+        if run.parent_id is not None:
+            return f"Run {run.id}, on cleaned labels, ranks the review now."
     hits = sum(sample.path in wrong for sample in first)
     return (
         f"The ranking is there: {hits} of its first {len(first)} cards are among the {len(wrong)} labels that were made wrong on purpose."

@@ -320,7 +320,9 @@ def _gold_look(session: Session, user_id: int, client_id: str, *, sample: Any, o
     elif found.settled:
         raise Conflict("This image of the gold part is settled: blind looks said what it is. Undo your own answer to give another.")
     elif in_view:
-        raise Conflict("This image became part of the gold part after its label was shown to you; somebody else looks at it blind. Skip it.")
+        raise Conflict(
+            "This image became part of the gold part after its label was shown to you; somebody else looks at it blind. Skip it."
+        )
     elif found.in_view:
         raise Conflict("You have answered about this image of the gold part with its label in view; somebody else has to look at it blind.")
     return answer
