@@ -10,12 +10,14 @@ from fastapi import Depends, Request
 from app.errors import Invalid
 from app.ml.recipes import RECIPES, Recipe
 from app.training.fields import BY_NAME, GROUPS, HEAVIEST, LIGHTEST, Field, as_text, parse_weight, phases_of, values_of
-from app.training.recipes import fields_for, starts, weight_words
+from app.training.recipes import choose_recipe, choose_start, edit, fields_for, starts, weight_words
 
 MOST_CLASSES = 50  # that are weighed one by one in a form
 SEEDS = 2**31
 BY_HAND = "hand"
 BLANK = ""
+SHOWN = "shown_"  # before the name of what the numbers of the form were shown for
+CHOSEN = ("recipe", "start")
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,26 @@ def changes_of(sent: Mapping[str, str], *, recipe: Recipe, class_names: Sequence
     elif not _by_hand(recipe) or _weights_for(recipe, class_names):
         raise Invalid("Class weights (class_weights) by hand need a number for at least one class; or choose none, or by frequency.")
     return changes
+
+
+def with_own_numbers(sent: Mapping[str, str]) -> dict[str, str]:
+    """What was sent, without the numbers where they were shown for another recipe or start than the ones that are chosen."""
+    if all(sent.get(f"{SHOWN}{name}", sent.get(name, "")) == sent.get(name, "") for name in CHOSEN):
+        return dict(sent)
+    return {name: value for name, value in sent.items() if name not in BY_NAME and not name.startswith("weight.")}
+
+
+def check_unedited(sent: Mapping[str, str], *, usual: Recipe, setting: str, parent: bool, class_names: Sequence[str]) -> None:
+    """Refuse numbers that were changed for another recipe or start than the chosen ones; `usual` is the unnamed recipe. Raises Invalid."""
+    if with_own_numbers(sent) == sent:
+        return
+    start = choose_start(sent.get(f"{SHOWN}start") or None, setting=setting, parent=parent)
+    shown = choose_recipe(sent[f"{SHOWN}recipe"]) if sent.get(f"{SHOWN}recipe") else usual
+    if edit(shown, changes_of(sent, recipe=shown, class_names=class_names), start=start, class_names=class_names) != shown:
+        raise Invalid(
+            "Nothing was started: the numbers were changed for another recipe or start than the ones now chosen. "
+            "Below are the numbers of these; change them, or go on with them as they are."
+        )
 
 
 def seed_of(sent: Mapping[str, str]) -> int:

@@ -22,7 +22,7 @@ from app.training.recipes import Start, choose_recipe, choose_start, edit, recip
 from app.training.runs import RunProgress, count_open, get_run, open_run, run_progress, train_anew
 from app.web.deps import Admin, Config, Db
 from app.web.pages.flows import Flow, Picture, draw
-from app.web.pages.recipe_form import RecipeForm, Sent, changes_of, recipe_form, seed_of
+from app.web.pages.recipe_form import RecipeForm, Sent, changes_of, check_unedited, recipe_form, seed_of, with_own_numbers
 from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
@@ -84,7 +84,7 @@ def ask_retrain(request: Request, name: str, database: Db, settings: Config, use
     try:
         with database.read() as session:
             dataset_id = ready_dataset(session, name=name).id
-            changes = _retrain_changes(session, dataset_id, sent)
+            changes = _retrain_changes(session, dataset_id, sent, setting=settings.weights)
         with database.write() as session:
             answer = retrain(
                 session, dataset_id=dataset_id, user_id=user.id, weights=settings.weights, recipe=sent.get("recipe") or None,
@@ -113,10 +113,11 @@ def ask_training(request: Request, name: str, database: Db, settings: Config, us
             dataset_id = ready_dataset(session, name=name).id
             names = class_names(session, dataset_id=dataset_id)
             recipe = choose_recipe(sent.get("recipe", ""))
+            check_unedited(sent, usual=recipe, setting=settings.weights, parent=False, class_names=names)
             run = train_anew(
                 session, dataset_id=dataset_id, version_id=_version(session, dataset_id, sent).id, weights=settings.weights,
-                recipe=recipe.name, changes=changes_of(sent, recipe=recipe, class_names=names), start=sent.get("start") or None,
-                seed=seed_of(sent), user_id=user.id,
+                recipe=recipe.name, changes=changes_of(with_own_numbers(sent), recipe=recipe, class_names=names),
+                start=sent.get("start") or None, seed=seed_of(sent), user_id=user.id,
             )  # fmt: skip
     except Invalid as refusal:
         with database.read() as session:
@@ -125,12 +126,14 @@ def ask_training(request: Request, name: str, database: Db, settings: Config, us
     return RedirectResponse(f"/d/{name}/runs/{run.id}", status_code=303)
 
 
-def _retrain_changes(session: Session, dataset_id: int, sent: Mapping[str, str]) -> dict[str, object]:
+def _retrain_changes(session: Session, dataset_id: int, sent: Mapping[str, str], *, setting: str) -> dict[str, object]:
     parent = choose_best(session, dataset_id=dataset_id)
     if parent is None:
         return {}
-    recipe = choose_recipe(sent["recipe"]) if sent.get("recipe") else recipe_of(get_run(session, run_id=parent.run.id).recipe)
-    return changes_of(sent, recipe=recipe, class_names=class_names(session, dataset_id=dataset_id))
+    own, names = recipe_of(get_run(session, run_id=parent.run.id).recipe), class_names(session, dataset_id=dataset_id)
+    recipe = choose_recipe(sent["recipe"]) if sent.get("recipe") else own
+    check_unedited(sent, usual=own, setting=setting, parent=True, class_names=names)
+    return changes_of(with_own_numbers(sent), recipe=recipe, class_names=names)
 
 
 def _version(session: Session, dataset_id: int, sent: Mapping[str, str]) -> DatasetVersion:
@@ -173,7 +176,7 @@ def _retrain_page(
         nothing = Changes((), ())
         return RetrainPage(**common, problem="", form=None, estimate=None, parent=None, changes=nothing, flows=(), picture=None, waiting=0)
     names, run = class_names(session, dataset_id=dataset_id), get_run(session, run_id=parent.run.id)
-    own = recipe_of(run.recipe)
+    own, sent = recipe_of(run.recipe), with_own_numbers(sent)
     asked = _asked(sent, usual=own, setting=setting, parent=True, names=names, problem=problem)
     changes = changes_since(session, dataset_id=dataset_id, version_id=run.version_id)
     flows = tuple(Flow(_class(names, move.source), _class(names, move.target), move.count) for move in changes.moves)
@@ -192,6 +195,7 @@ def _train_page(
 ) -> TrainPage:  # fmt: skip
     dataset_id = ready_dataset(session, name=name).id
     names, version = class_names(session, dataset_id=dataset_id), _version(session, dataset_id, sent)
+    sent = with_own_numbers(sent)
     asked = _asked(sent, usual=RECIPES["default"], setting=setting, parent=False, names=names, problem=problem)
     splits = labels_of(session, version_id=version.id).splits
     return TrainPage(

@@ -128,6 +128,42 @@ def test_what_cannot_be_is_refused_and_what_was_typed_stays(browser_of: dict[str
     assert newest(database).id == made.run_id
 
 
+@pytest.mark.parametrize(("page", "action"), [("retrain", "retrain"), ("runs/new", "runs")])
+def test_the_recipe_that_is_chosen_in_the_form_is_the_one_that_trains(
+    browser_of: dict[str, TestClient], database: Database, made: Made, page: str, action: str
+) -> None:
+    ada = browser_of["ada"]
+    for seed, (shown, chosen) in enumerate([("default", "quick"), ("quick", "default")]):
+        form = form_of(ada.get(f"/d/faces/{page}?recipe={shown}").text)
+        assert ada.post(f"/d/faces/{action}", data=form | {"recipe": chosen, "seed": str(seed)}).status_code == 303
+        run = newest(database)
+        assert (recipe_from_json(run.recipe), run.seed) == (RECIPES[chosen], seed)
+
+
+def test_a_start_that_is_chosen_in_the_form_is_the_one_that_trains(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    assert ada.post("/d/faces/retrain", data=form_of(ada.get("/d/faces/retrain").text) | {"start": "none"}).status_code == 303
+    run = newest(database)
+    assert (run.parent_id, recipe_from_json(run.recipe)) == (None, RECIPES["quick"])
+
+
+@pytest.mark.parametrize(("page", "action"), [("retrain", "retrain"), ("runs/new", "runs")])
+def test_numbers_that_were_changed_for_another_recipe_start_nothing(
+    browser_of: dict[str, TestClient], database: Database, made: Made, page: str, action: str
+) -> None:
+    ada = browser_of["ada"]
+    sent = form_of(ada.get(f"/d/faces/{page}?recipe=default&start=none").text) | {"epochs": "7", "recipe": "quick"}
+    answer = ada.post(f"/d/faces/{action}", data=sent)
+    assert answer.status_code == 422
+    assert "Nothing was started: the numbers were changed for another recipe" in answer.text
+    assert newest(database).id == made.run_id
+    assert form_of(ada.get(f"/d/faces/{page}", params=sent).text) == form_of(answer.text)
+    assert ada.post(f"/d/faces/{action}", data=form_of(answer.text)).status_code == 303
+    assert recipe_from_json(newest(database).recipe) == RECIPES["quick"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
