@@ -8,6 +8,8 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from app.datasets.catalog import get_dataset, ready_dataset
+from app.db import Database
+from app.errors import Invalid
 from app.review.audits import LEAST, MOST, USUAL_SIZE, AuditState, audit_states, start_audit
 from app.review.outlook import ChosenRule, Outlook, choose_rule, chosen_rule, outlook
 from app.review.remaining import WINDOW, Projection
@@ -25,13 +27,34 @@ RULES = {
     "left": "at most so many % of all labels are wrong, with 95 % confidence",
     NONE: "never: no rule",
 }  # fmt: skip
+USUAL = {"cards": "500", "minutes": "60", "keeps": "50", "hit_rate": "5", "left": "2"}  # amounts, shares in percent
+UNITS = {"cards": "cards", "minutes": "minutes", "keeps": "cards in a row", "hit_rate": "%", "left": "%"}
 
 
 class RuleForm(BaseModel):
     """A stopping rule as it is sent."""
 
     kind: str
-    amount: float = Field(0, description="A share in percent.")
+    amount: str = Field("", description="A share in percent.")
+    shown_kind: str = Field("", description="The kind that the amount was shown for.")
+    shown_amount: str = Field("", description="The amount as it was shown.")
+
+    @property
+    def asked(self) -> str:
+        """The amount as it is meant: one that was left as it was shown for another kind is this kind's usual one."""
+        is_left = self.shown_kind not in ("", self.kind) and self.amount.strip() == self.shown_amount.strip()
+        return USUAL.get(self.kind, "") if is_left else self.amount.strip()
+
+    @property
+    def number(self) -> float:
+        """The amount as a rule has it. Raises Invalid."""
+        if self.kind == NONE:
+            return 0
+        try:
+            number = float(self.asked)
+        except ValueError as error:
+            raise Invalid(f"The amount must be a number, not “{self.asked[:40]}”.") from error
+        return number / 100 if self.kind in SHARES else number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +70,9 @@ class StopPage(Page):
     rule: ChosenRule | None
     rule_words: str
     rules: dict[str, str]
+    kind: str  # in the form
+    amount: str
+    problem: str  # why the rule that was sent cannot be
     proposed: int  # images for the next audit
     least: int = LEAST
     most: int = MOST
@@ -62,15 +88,32 @@ class NoticePage(Page):
 @router.get("/d/{name}/stop")
 def show(request: Request, name: str, database: Db) -> Response:
     """How much is left."""
+    return render(request, "stop/page.html", _page(request, name, database))
+
+
+def _page(request: Request, name: str, database: Database, *, sent: RuleForm | None = None, problem: str = "") -> StopPage:
+    """The page, with a rule that was sent and refused in its form."""
     with database.read() as session:
         at = outlook(session, dataset_id=get_dataset(session, name=name).id)
-    page = StopPage(
+    kind, amount = _form(at.rule) if sent is None else (sent.kind, sent.asked)
+    return StopPage(
         **page_context(request, name), at=at, undecided=at.samples - at.reviewed, audit=at.audits[-1] if at.audits else None,
         ahead=ahead_in_words(at.projection), left=left_in_words(at), chart=_chart(at) if at.looked_at else None,
-        rule=at.rule, rule_words=rule_in_words(at.rule) if at.rule else "", rules=RULES,
+        rule=at.rule, rule_words=rule_in_words(at.rule) if at.rule else "",
+        rules={kind: f"{words}{_usual(kind)}" for kind, words in RULES.items()}, kind=kind, amount=amount, problem=problem,
         proposed=max(LEAST, min(USUAL_SIZE, at.samples - at.reviewed)),
     )  # fmt: skip
-    return render(request, "stop/page.html", page)
+
+
+def _usual(kind: str) -> str:
+    return f" (usually {USUAL[kind]} {UNITS[kind]})" if kind in USUAL else ""
+
+
+def _form(chosen: ChosenRule | None) -> tuple[str, str]:
+    """Kind and amount as the form has them."""
+    if chosen is None:
+        return "cards", USUAL["cards"]
+    return chosen.rule.kind, f"{chosen.rule.amount * (100 if chosen.rule.kind in SHARES else 1):.10g}"
 
 
 @router.get("/d/{name}/stop/notice")
@@ -84,11 +127,14 @@ def notice(request: Request, name: str, database: Db, order: str = "") -> Respon
 
 
 @router.post("/d/{name}/stop")
-def change_rule(name: str, database: Db, user: Admin, form: Annotated[RuleForm, Form()]) -> Response:
+def change_rule(request: Request, name: str, database: Db, user: Admin, form: Annotated[RuleForm, Form()]) -> Response:
     """Choose when the review is to end."""
-    amount = form.amount / 100 if form.kind in SHARES else form.amount
-    with database.write() as session:
-        choose_rule(session, dataset_id=ready_dataset(session, name=name).id, user_id=user.id, kind=form.kind, amount=amount)
+    try:
+        with database.write() as session:
+            dataset_id = ready_dataset(session, name=name).id
+            choose_rule(session, dataset_id=dataset_id, user_id=user.id, kind=form.kind, amount=form.number)
+    except Invalid as refusal:
+        return render(request, "stop/page.html", _page(request, name, database, sent=form, problem=str(refusal)), status=422)
     return RedirectResponse(f"/d/{name}/stop#rule", status_code=303)
 
 
@@ -136,7 +182,8 @@ def rule_in_words(chosen: ChosenRule) -> str:
     if after is not None:
         return f"{words}: reached after {count(after)}." if rule.kind != "cards" else f"{words}: reached."
     if rule.kind == "left":
-        return f"{words}: {'no audit is done yet' if so_far is None else f'at most {percent(so_far, 2)} by the audits'}."
+        state = "reached" if chosen.reached.is_reached else "not reached yet"
+        return f"{words}: {'no audit is done yet' if so_far is None else f'{state}, at most {percent(so_far)} by the audits'}."
     if rule.kind == "hit_rate":
         return f"{words}: {f'not {WINDOW} cards yet' if so_far is None else f'{percent(so_far)} now'}."
     return f"{words}: {so_far or 0:,.0f} {'now' if rule.kind == 'keeps' else 'so far'}."

@@ -109,6 +109,34 @@ def test_a_share_is_given_in_percent_and_shown_so(browser_of: Browsers, made: Ma
         assert ada.post(STOP, data=wrong).status_code == 422, wrong
 
 
+def test_a_number_left_as_it_was_for_another_kind_of_rule_is_that_kinds_usual_one(browser_of: Browsers, made: Made) -> None:
+    ada = browser_of["ada"]
+    shown = {"shown_kind": "cards", "shown_amount": "500", "amount": "500"}
+    assert 'name="shown_amount" value="500"' in text(ada)
+    assert ada.post(STOP, data=shown | {"kind": "left"}).status_code == 303
+    page = text(ada)
+    assert "Stop when at most 2 % of all labels are wrong" in page
+    assert 'name="shown_kind" value="left"' in page
+    assert "(usually 5 %)" in page
+    for sent, words in (
+        ({"kind": "minutes"}, "Stop after 60 minutes"), ({"kind": "cards"}, "Stop after 500 cards"),
+        ({"kind": "left", "amount": "3"}, "Stop when at most 3 %"),
+        ({"kind": "minutes", "shown_kind": "minutes"}, "Stop after 500 minutes"),
+    ):  # fmt: skip
+        assert ada.post(STOP, data=shown | sent).status_code == 303
+        assert words in text(ada)
+
+
+def test_a_refused_rule_comes_back_on_its_page_with_the_reason(browser_of: Browsers, made: Made) -> None:
+    refused = browser_of["ada"].post(STOP, data={"kind": "hit_rate", "amount": "500"})
+    assert refused.status_code == 422
+    assert '<p class="message" role="alert">Choose a share of more than 0 % and less than 100 %.</p>' in refused.text
+    assert 'aria-label="Data set faces"' in refused.text
+    assert '<option value="hit_rate" selected>' in refused.text
+    assert 'name="amount" min="0" step="any" value="500"' in refused.text
+    assert "The amount must be a number, not “x”." in browser_of["ada"].post(STOP, data={"kind": "cards", "amount": "x"}).text
+
+
 def test_the_curve_has_its_numbers_as_a_table(browser_of: Browsers, made: Made) -> None:
     for i, sample in enumerate(made.ranked[:3]):
         answer(browser_of["ann"], sample, "delete" if i < 2 else "keep")
@@ -144,7 +172,12 @@ def test_a_projection_in_words() -> None:
         ("keeps", 50, 0.0, "Stop after 50 cards of the worklist in a row without an error: 0 now."),
         ("hit_rate", 0.05, None, "Stop when fewer than 5 % of the worklist’s last 200 cards are errors: not 200 cards yet."),
         ("hit_rate", 0.05, 0.125, "Stop when fewer than 5 % of the worklist’s last 200 cards are errors: 12.5 % now."),
-        ("left", 0.02, 0.0312, "Stop when at most 2 % of all labels are wrong, with 95 % confidence: at most 3.12 % by the audits."),
+        (
+            "left",
+            0.02,
+            0.0312,
+            "Stop when at most 2 % of all labels are wrong, with 95 % confidence: not reached yet, at most 3.1 % by the audits.",
+        ),
     ],
 )
 def test_a_rule_in_words(kind: str, amount: float, so_far: float | None, words: str) -> None:
