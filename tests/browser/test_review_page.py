@@ -283,3 +283,21 @@ def test_a_notice_of_the_audit_comes_without_beginning_the_look_anew(page: Page,
     assert card(page).locator("[name=client_id]").input_value() == client_id
     page.keyboard.press("e")
     expect(page.locator("#notice")).to_have_text("Audit 1: 1 of 20")
+
+
+def test_the_verdicts_are_alike_in_width_and_on_the_screen_when_the_model_agrees(page: Page) -> None:
+    page.goto(page.url.split("?")[0] + "?order=random")
+    disabled = card(page).locator(".verdicts button:disabled")
+    expect(card(page)).to_have_count(1)
+    for _ in range(24):
+        if disabled.count():
+            break
+        page.keyboard.press("n")
+        settle(page)
+    expect(disabled).to_have_text("WAccept: the model agrees with the given label")
+    for width, columns in ((1280, 2), (390, 4)):
+        page.set_viewport_size({"width": width, "height": 844})
+        buttons = card(page).locator(".verdicts button").evaluate_all("all => all.map((each) => each.getBoundingClientRect().toJSON())")
+        assert len({button["left"] for button in buttons}) == columns
+        assert max(button["width"] for button in buttons) - min(button["width"] for button in buttons) < 1, width
+        assert max(button["right"] for button in buttons) <= width
