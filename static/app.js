@@ -63,6 +63,7 @@ function decide(card, answer) {
   body.set("answer", answer);
   body.set("milliseconds", Math.round(performance.now() - shownAt));
   skipped.delete(idOf(card));
+  document.querySelector("#messages .note")?.remove();  // read by now; refusals stay until they are closed
   leave(card);
   answered.push(card);
   post({ url: form.action, body, card });

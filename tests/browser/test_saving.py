@@ -4,6 +4,7 @@ import re
 import time
 from datetime import timedelta
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import select, update
 
@@ -170,3 +171,24 @@ def test_a_better_ranking_of_the_same_run_replaces_the_cards_that_wait(page: Pag
     assert not set(held[2:4]) & set(waiting)
     assert held[4] in waiting
     expect(card(page).locator(".reason")).to_contain_text("Rank 15 of 24")  # what was rank 10
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_new_ranking_is_told_beside_what_is_needed_and_until_the_next_decision(
+    page: Page, live: tuple[Database, Made], width: int
+) -> None:
+    database, made = live
+    page.set_viewport_size({"width": width, "height": 844})
+    rerank(database, made, gone=[])
+    page.keyboard.press("q")
+    note = page.locator("#messages .note")
+    expect(note).to_be_visible()
+    said = note.bounding_box()
+    assert said
+    for needed in ("#status", ".order select", ".card:not([hidden]) .frame", ".card:not([hidden]) .verdicts"):
+        box = page.locator(needed).bounding_box()
+        assert box, needed
+        beside = said["x"] + said["width"] <= box["x"] or box["x"] + box["width"] <= said["x"]
+        assert beside or said["y"] + said["height"] <= box["y"] or box["y"] + box["height"] <= said["y"], needed
+    page.keyboard.press("q")
+    expect(note).to_have_count(0)
