@@ -100,13 +100,20 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A span for people: 42 s, 12 min, 3 h 20 min."""
+    """A span for people: under a second, 42 s, 12 min, 3 h 20 min."""
     if seconds is None:
         return "–"
+    if seconds < 1:
+        return "under a second"
     if seconds < 90:  # noqa: PLR2004
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
+
+
+def about(seconds: float) -> str:
+    """An expected span for people: about 42 s, under a second."""
+    return duration(seconds) if seconds < 1 else f"about {duration(seconds)}"
 
 
 def ago(moment: datetime | None) -> str:
@@ -126,4 +133,11 @@ def moment(value: datetime | None) -> str:
     return "–" if value is None else value.strftime("%Y-%m-%d %H:%M UTC")
 
 
-FILTERS: dict[str, Callable[..., str]] = {"count": count, "percent": percent, "duration": duration, "ago": ago, "moment": moment}
+FILTERS: dict[str, Callable[..., str]] = {
+    "count": count,
+    "percent": percent,
+    "duration": duration,
+    "about": about,
+    "ago": ago,
+    "moment": moment,
+}

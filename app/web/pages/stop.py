@@ -16,7 +16,7 @@ from app.review.remaining import WINDOW, Projection
 from app.review.stopping import NONE, SHARES
 from app.web.deps import Admin, Db, SignedIn
 from app.web.pages.charts import Chart, line_chart
-from app.web.rendering import Page, count, duration, page_context, percent, render
+from app.web.rendering import Page, about, count, duration, page_context, percent, render
 
 router = APIRouter()
 
@@ -154,7 +154,7 @@ def ahead_in_words(ahead: Projection | None) -> str:
     words = f"The next {count(ahead.cards)} cards: about {errors} error{'' if errors == 1 else 's'}"
     if ahead.seconds is None or ahead.seconds_per_error is None:
         return f"{words}."
-    return f"{words}, {duration(ahead.seconds)}; one further error costs about {duration(ahead.seconds_per_error)}."
+    return f"{words}, {duration(ahead.seconds)}; one further error costs {about(ahead.seconds_per_error)}."
 
 
 def left_in_words(at: Outlook) -> str:
@@ -164,9 +164,8 @@ def left_in_words(at: Outlook) -> str:
     if at.left.high == 0:
         return "No error is left among the labels that the audits speak for."
     number = count(at.left.low) if at.left.low == at.left.high else f"{count(at.left.low)} to {count(at.left.high)}"
-    return (
-        f"{number} errors that nobody has found are left, with 95 % confidence: at most {percent(at.left.high / at.samples)} of all labels."
-    )
+    errors = "error that nobody has found is" if at.left.low == at.left.high == 1 else "errors that nobody has found are"
+    return f"{number} {errors} left, with 95 % confidence: at most {percent(at.left.high / at.samples)} of all labels."
 
 
 def rule_in_words(chosen: ChosenRule) -> str:

@@ -45,6 +45,19 @@ def test_the_page_warns_where_a_model_chose_what_was_reviewed(browser_of: dict[s
     assert re.findall(r"<b>([\d.]+ %)</b>", warning) == ["50.0 %", "0.0 %"]  # the same network
 
 
+def test_a_single_image_is_told_in_the_singular(browser_of: dict[str, TestClient], made: Made, database: Database) -> None:
+    ann, deleted = browser_of["ann"], hold_out(made)[1]
+    form = {"sample": deleted, "answer": "delete", "client_id": str(uuid.uuid4())}
+    assert ann.post("/d/faces/review/decisions", data=form).status_code == 303
+    old, new = unchanged_twins(database, made, ann)
+    page = ann.get(f"/d/faces/compare?old={old}&new={new}").text
+    assert "1 deleted hold-out image is left out" in page
+    assert "3 relabels and 1 deletion of these" in page
+    relabel(ann, hold_out(made)[3], "cat")
+    page = ann.get(f"/d/faces/compare?old={old}&new={new}").text
+    assert "1 label has changed since the newest version; it counts here once it is" in page
+
+
 def test_the_page_does_not_warn_where_chance_chose(browser_of: dict[str, TestClient], made: Made, database: Database) -> None:
     old, new = unchanged_twins(database, made, browser_of["ann"], queue="order=random")
     page = browser_of["ann"].get(f"/d/faces/compare?old={old}&new={new}").text

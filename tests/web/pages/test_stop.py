@@ -161,6 +161,7 @@ def test_a_projection_in_words() -> None:
     assert ahead_in_words(None) == ""
     ahead = Projection(cards=100, errors=31.2, seconds=431, seconds_per_error=13.8)
     assert ahead_in_words(ahead) == "The next 100 cards: about 31 errors, 7 min; one further error costs about 14 s."
+    assert ahead_in_words(replace(ahead, seconds_per_error=0.3)).endswith("7 min; one further error costs under a second.")
     assert ahead_in_words(replace(ahead, errors=1.1, seconds=None, seconds_per_error=None)) == "The next 100 cards: about 1 error."
 
 
