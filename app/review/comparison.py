@@ -1,6 +1,6 @@
 """Before and after: two runs on the same hold-out samples, against the given labels, the reviewed ones and the gold part."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -58,6 +58,7 @@ class Column:
     new_with_deleted: Rate | None
     difference: Difference | None
     per_class: tuple[ClassChange, ...]
+    open: int = 0  # images of the gold part that are not settled yet: the hard ones, so its figures are flattered
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,9 @@ class Comparison:
 
     @property
     def chief(self) -> Column:
-        """What a conclusion goes by: the gold part, where enough of it is settled, or else the reviewed labels."""
+        """What a conclusion goes by: the gold part, where it is large enough and all settled, or else the reviewed labels."""
         last = self.columns[-1]
-        return last if last.samples >= ENOUGH else self.reviewed
+        return last if last.samples >= ENOUGH and not last.open else self.reviewed
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,21 @@ def _gold_column(session: Session, gold: GoldLabels, old: Run, new: Run, names: 
     was, now = (predicted(session, run_id=run.id, ids=gold.sample_ids) for run in (old, new))
     gone = gold.labels == DELETED
     kept = ~gone & (was != UNKNOWN) & (now != UNKNOWN)
-    return _column("gold", None, gold.digest, gold.labels[kept], was[kept], now[kept], int(gone.sum()), names)
+    column = _column("gold", None, gold.digest, gold.labels[kept], was[kept], now[kept], int(gone.sum()), names)
+    return _with_open(column, gold.waiting) if gold.waiting else column
+
+
+def _with_open(column: Column, still_open: int) -> Column:
+    """The column with intervals that hold whatever the open images prove to be; what they do to the difference is not known."""
+
+    def widened(found: Rate | None) -> Rate | None:
+        return rate(found.wrong, found.n, still_open=still_open) if found else None
+
+    old, new = (replace(each, error_rate=widened(each.error_rate)) for each in (column.old, column.new))
+    return replace(
+        column, open=still_open, old=old, new=new, difference=None,
+        old_with_deleted=widened(column.old_with_deleted), new_with_deleted=widened(column.new_with_deleted),
+    )  # fmt: skip
 
 
 def _facts(session: Session, run: Run) -> RunFacts:

@@ -82,8 +82,13 @@ def _measures(session: Session, dataset_id: int) -> list[tuple[str, dict[int, Ra
     gold = gold_rates(session, dataset_id)
     return [
         *((against, hold_out_rates(session, dataset_id=dataset_id, version_id=versions[number])) for against, number in wanted.items()),
-        *([("gold part", gold)] if gold else []),
+        *([(f"gold part{_open_in(gold)}", gold)] if gold else []),
     ]
+
+
+def _open_in(rates: dict[int, Rate | None]) -> str:
+    still_open = max((rate.open for rate in rates.values() if rate), default=0)
+    return f", {still_open:,} not settled" if still_open else ""
 
 
 def _counts(session: Session, dataset_id: int, ends: list[datetime]) -> defaultdict[int, dict[tuple[bool, str], int]]:

@@ -12,13 +12,24 @@ FEWEST = 50  # labels: with fewer a temperature says nothing
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of `n` with its 95 % Wilson interval."""
+    """A share of `n` with its 95 % Wilson interval; where some are `open`, with that of `least` and `most`, whichever they prove to be."""
 
     value: float
     low: float
     high: float
     wrong: int
     n: int
+    open: int = 0  # not counted, because nobody knows yet whether they are wrong
+
+    @property
+    def least(self) -> float:
+        """The share if all that are open prove right."""
+        return self.wrong / (self.n + self.open)
+
+    @property
+    def most(self) -> float:
+        """The share if all that are open prove wrong."""
+        return (self.wrong + self.open) / (self.n + self.open)
 
 
 @dataclass(frozen=True)
@@ -40,14 +51,22 @@ class Confusion:
     count: int
 
 
-def rate(wrong: int, n: int) -> Rate | None:
-    """Share with Wilson's interval (Wilson 1927), which stays inside 0…1; none when there is nothing to count."""
+def rate(wrong: int, n: int, *, still_open: int = 0) -> Rate | None:
+    """Share with Wilson's interval (Wilson 1927), which stays inside 0…1; none when there is nothing to count.
+
+    With `still_open` ones its lower end is that of all of them right, its upper end that of all wrong: they are no random part.
+    """
     if n == 0:
         return None
+    low, high = _wilson(wrong, n + still_open)[0], _wilson(wrong + still_open, n + still_open)[1]
+    return Rate(wrong / n, low, high, wrong, n, still_open)
+
+
+def _wilson(wrong: int, n: int) -> tuple[float, float]:
     p = wrong / n
     centre = (p + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
     half = Z95 / (1 + Z95**2 / n) * sqrt(p * (1 - p) / n + Z95**2 / (4 * n**2))
-    return Rate(p, max(0.0, centre - half), min(1.0, centre + half), wrong, n)
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def error_rate(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> Rate | None:

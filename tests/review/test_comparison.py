@@ -190,9 +190,9 @@ def test_the_gold_part_stands_beside_the_rest_and_decides(database: Database, ma
     valid = hold_out(made)
     new = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1}, seed=1)
 
-    def gold(times: int) -> GoldLabels:
+    def gold(times: int, waiting: int = 0) -> GoldLabels:
         ids, labels = (np.repeat(np.array(what), times) for what in ([valid[0], valid[1], valid[5]], [1, -1, 2]))
-        return GoldLabels(ids, labels, labels, digest="digest", size=len(ids), settled=len(ids), waiting=0)
+        return GoldLabels(ids, labels, labels, digest="digest", size=len(ids) + waiting, settled=len(ids), waiting=waiting)
 
     few, many = (compared(database, made, made.run_id, new, gold=gold(times)) for times in (1, 50))
     last = few.columns[-1]
@@ -201,6 +201,11 @@ def test_the_gold_part_stands_beside_the_rest_and_decides(database: Database, ma
     assert last.old_with_deleted is not None
     assert (last.old_with_deleted.wrong, last.old_with_deleted.n) == (2, 3)
     assert (few.chief.kind, many.chief.kind) == ("reviewed", "gold")  # two images decide nothing
+    unready = compared(database, made, made.run_id, new, gold=gold(50, waiting=1))
+    last, error = unready.columns[-1], unready.columns[-1].old.error_rate
+    assert error is not None
+    assert (unready.chief.kind, last.open, last.difference, error.wrong, error.n, error.open) == ("reviewed", 1, None, 50, 100, 1)
+    assert any("gold part: 1 of its images is not settled" in sentence for sentence in conclude(unready).not_said)
 
 
 def test_what_cannot_be_compared_is_refused(database: Database, made: Made) -> None:

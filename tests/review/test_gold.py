@@ -21,7 +21,7 @@ from app.errors import Conflict, Invalid, ToplossError
 from app.ranking.models import Prediction
 from app.ranking.rankings import top_losses
 from app.review.adjudication import disagreements
-from app.review.best import choose_best, evaluate_on_gold
+from app.review.best import choose_best, evaluate_on_gold, gold_rates
 from app.review.bulk import decide_many, undo_many
 from app.review.claims import release
 from app.review.consensus import Policy
@@ -468,7 +468,8 @@ def test_a_run_is_measured_on_what_is_settled_and_deleted_images_stay_in_the_rep
     assert found is not None
     assert labelled is not None
     assert (found.settled, found.deleted, found.unpredicted, found.knew) == (10, 2, 0, False)
-    assert [(each.wrong, each.n) for each in (found.error_rate, found.with_deleted, found.given) if each] == [(2, 8), (4, 10), (8, 8)]
+    rates = [each for each in (found.error_rate, found.with_deleted, found.given) if each]
+    assert [(each.wrong, each.n, each.open) for each in rates] == [(2, 8, 10), (4, 10, 10), (8, 8, 10)]
     assert (labelled.size, labelled.settled, labelled.waiting) == (20, 10, 10)
     np.testing.assert_array_equal(labelled.given, [given_label(database, int(sample)) for sample in labelled.sample_ids])
 
@@ -505,7 +506,7 @@ def test_a_run_knows_the_gold_part_that_there_was_when_it_was_asked_for(database
         assert "gold" not in session.get_one(Run, made.run_id).facts
 
 
-def test_the_gold_part_chooses_the_best_run_once_enough_of_it_is_settled(
+def test_the_gold_part_chooses_the_best_run_once_all_of_it_is_settled(
     database: Database, made: Made, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with database.read() as session:
@@ -517,16 +518,24 @@ def test_the_gold_part_chooses_the_best_run_once_enough_of_it_is_settled(
         best = choose_best(session, dataset_id=made.dataset_id)
         assert best is not None
         assert (best.run.id, best.by) == (as_given, "hold-out")
-        assert (
-            best.words
-            == "Best by the hold-out: 0.0 % wrong of 30 images; chosen among 2 runs on the same images that the figure is counted on."
+        assert best.words == (
+            "Best by the hold-out: 0.0 % wrong of 30 images; chosen among 2 runs on the same images that the figure is counted on. "
+            "The gold part has 20 images; from 100 on it decides."
         )
     monkeypatch.setattr("app.review.best.ENOUGH", 5)
     with database.read() as session:
         best = choose_best(session, dataset_id=made.dataset_id)
+        rates = gold_rates(session, made.dataset_id)
+        assert best is not None
+        assert (best.run.id, best.by) == (as_given, "hold-out")  # those that are open are the hard ones
+        assert best.words.endswith("By the gold part once all its images are settled: 15 of 20 are not.")
+        assert [(each.wrong, each.n, each.open) for each in (rates[made.run_id], rates[as_given]) if each] == [(0, 5, 15), (5, 5, 15)]
+    settle(database, made, people, {sample: predicted(database, made, sample) for sample in members[5:]})
+    with database.read() as session:
+        best = choose_best(session, dataset_id=made.dataset_id)
         assert best is not None
         assert (best.run.id, best.by) == (made.run_id, "gold")
-        assert best.words.startswith("Best by the gold part: 0.0 % wrong of 5 settled images")
+        assert best.words.startswith("Best by the gold part: 0.0 % wrong of 20 settled images")
     with database.write() as session:
         assert retrain(session, dataset_id=made.dataset_id, user_id=None, weights="none").parent_id == made.run_id
 

@@ -119,3 +119,24 @@ def test_a_temperature_is_judged_on_what_it_was_not_fitted_on() -> None:
     assert temperature == pytest.approx(2.0, rel=0.1)
     assert after < 0.03 < calibration_error(log_probs, labels)
     assert calibrate(log_probs[:20], labels[:20]) is None
+
+
+@given(st.integers(1, 300), st.integers(1, 60), st.data())
+def test_an_interval_with_open_ones_holds_those_of_whatever_they_prove_to_be(n: int, still_open: int, data: st.DataObject) -> None:
+    wrong, more, gone = data.draw(st.integers(0, n)), data.draw(st.integers(0, still_open)), data.draw(st.integers(0, still_open))
+    found = rate(wrong, n, still_open=still_open)
+    counted = still_open - min(gone, still_open - more)  # of the open ones some may prove to be of no class
+    settled = rate(wrong + more, n + counted)
+    assert found
+    assert settled
+    assert found.low - 1e-12 <= found.least <= settled.value <= found.most <= found.high + 1e-12
+    assert found.least <= found.value <= found.most
+    assert found.low <= settled.low + 1e-12 or gone
+    assert settled.high <= found.high + 1e-12 or gone
+
+
+def test_three_wrong_of_52_with_eight_open_are_five_to_eighteen_per_cent() -> None:
+    found = rate(3, 52, still_open=8)
+    assert found
+    assert (found.value, found.least, found.most) == (pytest.approx(3 / 52), 3 / 60, 11 / 60)
+    assert (found.low, found.high) == (pytest.approx(0.0171, abs=1e-4), pytest.approx(0.2990, abs=1e-2))

@@ -82,13 +82,14 @@ class SampleOut(Answer):
 
 
 class RateOut(Answer):
-    """A share with its 95 % Wilson interval."""
+    """A share with its 95 % Wilson interval; while images are open, it reaches from all of these right to all of them wrong."""
 
     value: float
     low: float
     high: float
     wrong: int
     n: int
+    open: int = 0  # images of the gold part that are not settled and so not counted in `n`
 
 
 class RunOut(Answer):
@@ -365,6 +366,7 @@ class ColumnOut(Answer):
     new_with_deleted: RateOut | None
     difference: DifferenceOut | None
     per_class: list[ClassChangeOut]
+    open: int  # images of the gold part that are not settled; while there are any, there is no difference and nothing is concluded
 
 
 class ComparedRun(Answer):

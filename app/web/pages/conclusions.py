@@ -25,6 +25,12 @@ def conclude(comparison: Comparison) -> Conclusions:
         return Conclusions((), ("That one of the runs is better: there are no hold-out images that both runs predicted.",))
     said = [_beyond_chance(comparison, column, found) for column, found in differences if found.beyond_chance]
     not_said = [_chance(column, found) for column, found in differences if not found.beyond_chance]
+    not_said += [
+        f"Anything by the gold part: {count(column.open)} of its images {'is' if column.open == 1 else 'are'} not settled, the hard ones. "
+        "It decides once all are."
+        for column in comparison.columns
+        if column.open
+    ]
     chief = comparison.chief.difference
     if chief and chief.value:
         said_of_seeds = _seeds(comparison, chief)

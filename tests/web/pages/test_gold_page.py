@@ -9,10 +9,11 @@ from sqlalchemy import update
 from app.datasets.gold import gold_ids
 from app.datasets.models import Sample
 from app.db import Database
+from app.ranking.models import Prediction
 from app.review.decisions import decide
 from app.training.models import Run
 from tests.conftest import People
-from tests.factories import Made, make_dataset, make_run
+from tests.factories import CLASSES, Made, make_dataset, make_run
 
 Browsers = dict[str, TestClient]
 
@@ -132,9 +133,20 @@ def test_the_figures_stand_where_the_best_run_is_named(
     for sample, label in zip(chosen[:5], ("cat", "cat", "cat", "cat", None), strict=True):
         settle(database, made, people, sample, label)
     for address in ("/d/faces", "/d/faces/runs", "/d/faces/gold"):
+        assert "By the gold part once all its images are settled: 15 of 20 are not." in browser_of["ada"].get(address).text
+    newer = make_run(database, made.dataset_id, made.version_id, wrong=0, seed=2)
+    for address in ("/d/faces/gold", f"/d/faces/runs/{made.run_id}", f"/d/faces/compare?old={made.run_id}&new={newer}", "/d/faces/rounds"):
+        assert "15 images not settled, the hard ones: the error is " in browser_of["ada"].get(address).text
+    assert "once all images are settled" in browser_of["ada"].get(f"/d/faces/compare?old={made.run_id}&new={newer}").text
+    with database.read() as session:  # the first run is right
+        said = {sample: CLASSES[session.get_one(Prediction, (made.run_id, sample)).predicted_label] for sample in chosen[5:]}
+    for sample, label in said.items():
+        settle(database, made, people, sample, label)
+    for address in ("/d/faces", "/d/faces/runs", "/d/faces/gold"):
         assert "Best by the gold part" in browser_of["ada"].get(address).text
     page = browser_of["ada"].get("/d/faces/gold").text
-    assert "5 of 20 images are settled" in page
+    assert "20 of 20 images are settled" in page
+    assert "not settled" not in page
     assert "deleted ones counted as wrong" in page
     assert "before this part was drawn" in page
     assert "error on the gold part" in browser_of["ada"].get(f"/d/faces/runs/{made.run_id}").text
