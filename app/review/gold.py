@@ -19,6 +19,7 @@ from app.datasets.models import Dataset, GoldMember, GoldPart, Sample
 from app.errors import Conflict, Invalid, NotFound
 from app.ranking.rankings import count_issues
 from app.review import claims
+from app.review.consensus import CHANGES
 from app.review.models import OpenIssue, SampleReview
 from app.review.policy import GOLD_FOR_ME, SETTLED
 from app.review.standing import refold
@@ -96,6 +97,19 @@ def precisions(hold_out: int, *, error: float = USUAL_ERROR) -> tuple[Precision,
 def hold_out_size(session: Session, *, dataset_id: int) -> int:
     """How many images a gold part can be drawn from."""
     return session.scalar(select(func.count()).where(Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT)) or 0
+
+
+def count_corrections(session: Session, *, dataset_id: int) -> int:
+    """How many images of the hold-out have another label than the given one, or none, by what stands of people's decisions."""
+    corrected = select(func.count()).select_from(SampleReview).join(Sample, Sample.id == SampleReview.sample_id)
+    of_hold_out = (Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT, SampleReview.verdict.in_(CHANGES))
+    return session.scalar(corrected.where(*of_hold_out)) or 0
+
+
+def count_unsettled(session: Session, *, dataset_id: int) -> int:
+    """How many images of the gold part carry their given label because they are not settled; 0 before it is drawn."""
+    standing = gold_standing(session, dataset_id=dataset_id)
+    return standing.size - standing.settled if standing else 0
 
 
 def draw_gold(

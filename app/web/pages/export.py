@@ -9,6 +9,7 @@ from app.datasets.catalog import get_dataset, ready_dataset
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import list_versions
 from app.export.formats import FORMATS
+from app.review.gold import count_unsettled
 from app.review.retraining import freeze_labels
 from app.review.summary import PendingChanges, pending_changes
 from app.web.deps import Admin, Db
@@ -32,6 +33,7 @@ class ExportPage(Page):
     versions: tuple[DatasetVersion, ...]
     formats: tuple[FormatView, ...]
     pending: PendingChanges
+    unsettled: int  # images of the gold part that carry their given label
 
 
 @router.get("/d/{name}/export")
@@ -42,7 +44,7 @@ def show(request: Request, name: str, database: Db) -> Response:
         page = ExportPage(
             **page_context(request, name), versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
             formats=tuple(FormatView(each.name, each.description) for each in FORMATS.values()),
-            pending=pending_changes(session, dataset_id=dataset.id),
+            pending=pending_changes(session, dataset_id=dataset.id), unsettled=count_unsettled(session, dataset_id=dataset.id),
         )  # fmt: skip
     return render(request, "export/page.html", page)
 

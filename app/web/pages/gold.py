@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
@@ -19,6 +19,7 @@ from app.review.gold import (
     GoldStanding,
     Precision,
     count_copies,
+    count_corrections,
     draw_gold,
     gold_standing,
     half_width,
@@ -46,6 +47,8 @@ class GoldPage(Page):
     standing: GoldStanding | None
     best: BestRun | None
     evaluation: GoldEvaluation | None  # of the best run
+    corrections: int  # of hold-out images that stand: what a draw can take back
+    taken_back: int  # of these, by the draw that led here
     copies: int  # images of it that look like one that the networks learn from
     hold_out: int
     error: float  # that the sizes are reckoned with: the best run's, or a usual one
@@ -60,10 +63,12 @@ class GoldPage(Page):
 
 
 @router.get("/d/{name}/gold")
-def show(request: Request, name: str, database: Db, user: SignedIn) -> Response:
+def show(
+    request: Request, name: str, database: Db, user: SignedIn, taken_back: Annotated[int, Query(ge=0, lt=2**31)] = 0
+) -> Response:  # fmt: skip
     """How far the gold part is, or the form that draws it."""
     with database.read() as session:
-        page = _page(request, session, name, user.id)
+        page = _page(request, session, name, user.id, taken_back=taken_back)
     return render(request, "gold/page.html", page)
 
 
@@ -72,11 +77,13 @@ def draw(name: str, database: Db, admin: Admin, form: Annotated[DrawForm, Form()
     """Draw the gold part, once and for all."""
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
+        before = count_corrections(session, dataset_id=dataset.id)
         draw_gold(session, dataset_id=dataset.id, size=form.size, seed=form.seed, looks=form.looks, user_id=admin.id)
-    return RedirectResponse(f"/d/{name}/gold", status_code=303)
+        taken_back = before - count_corrections(session, dataset_id=dataset.id)
+    return RedirectResponse(f"/d/{name}/gold{f'?taken_back={taken_back}' if taken_back > 0 else ''}", status_code=303)
 
 
-def _page(request: Request, session: Session, name: str, user_id: int) -> GoldPage:
+def _page(request: Request, session: Session, name: str, user_id: int, *, taken_back: int) -> GoldPage:
     dataset_id = get_dataset(session, name=name).id
     standing, best = gold_standing(session, dataset_id=dataset_id, user_id=user_id), choose_best(session, dataset_id=dataset_id)
     hold_out = hold_out_size(session, dataset_id=dataset_id)
@@ -86,6 +93,7 @@ def _page(request: Request, session: Session, name: str, user_id: int) -> GoldPa
     return GoldPage(
         **page_context(request, name), standing=standing, best=best, hold_out=hold_out, error=error, is_measured=measured is not None,
         evaluation=evaluate_on_gold(session, run_id=best.run.id) if best else None,
+        corrections=count_corrections(session, dataset_id=dataset_id), taken_back=taken_back if standing else 0,
         copies=count_copies(session, dataset_id=dataset_id) if standing else 0,
         sizes=precisions(hold_out, error=error) if hold_out >= FEWEST else (),
         proposed=Precision(proposed, half_width(proposed, error=error)) if hold_out >= FEWEST else None,

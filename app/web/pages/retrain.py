@@ -15,6 +15,7 @@ from app.errors import Invalid
 from app.ml.recipes import RECIPES, Recipe
 from app.review.best import BestRun, choose_best
 from app.review.changes import DELETED, Changes, changes_since
+from app.review.gold import count_unsettled
 from app.review.policy import count_waiting
 from app.review.retraining import retrain
 from app.training.pace import Estimate, expect
@@ -50,6 +51,7 @@ class RetrainPage(AskPage):
     flows: tuple[Flow, ...]  # the largest first
     picture: Picture | None
     waiting: int  # samples that wait for a second opinion
+    unsettled: int  # images of the gold part that carry their given label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +176,8 @@ def _retrain_page(
     parent = choose_best(session, dataset_id=dataset_id)
     if parent is None:
         nothing = Changes((), ())
-        return RetrainPage(**common, problem="", form=None, estimate=None, parent=None, changes=nothing, flows=(), picture=None, waiting=0)
+        return RetrainPage(**common, problem="", form=None, estimate=None, parent=None, changes=nothing, flows=(), picture=None, waiting=0,
+                           unsettled=0)  # fmt: skip
     names, run = class_names(session, dataset_id=dataset_id), get_run(session, run_id=parent.run.id)
     own, sent = recipe_of(run.recipe), with_own_numbers(sent)
     asked = _asked(sent, usual=own, setting=setting, parent=True, names=names, problem=problem)
@@ -183,7 +186,7 @@ def _retrain_page(
     images = {split.split: split.after for split in changes.splits}
     return RetrainPage(
         **common, problem=asked.problem, parent=parent, changes=changes, flows=flows, picture=draw(flows, [*names, GONE]),
-        waiting=count_waiting(session, dataset_id=dataset_id),
+        waiting=count_waiting(session, dataset_id=dataset_id), unsettled=count_unsettled(session, dataset_id=dataset_id),
         form=recipe_form(asked.recipe, own=None if own.name in RECIPES else own, start=asked.start, setting=setting, class_names=names,
                          parent=run.id, sent=sent),
         estimate=expect(session, recipe=asked.edited, start=asked.start, images=images.get("train", 0), samples=sum(images.values())),

@@ -179,3 +179,35 @@ def test_who_disagrees_about_a_gold_image_is_judged_without_the_models_opinion(
     form = {"sample": sample, "answer": "relabel:owl", "client_id": "last"}
     assert browser_of["ada"].post("/d/faces/adjudication", data=form).status_code == 303
     assert "1 of 20 images are settled" in browser_of["ada"].get("/d/faces/gold").text
+
+
+def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leave(
+    browser_of: Browsers, made: Made, database: Database, people: People
+) -> None:
+    ada, addresses = browser_of["ada"], ("/d/faces/export", "/d/faces/retrain")
+    held = [sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")]
+    answers = [(sample, "delete") for sample in held[:9]] + [(held[9], "keep"), (made.sample_ids[0], "delete")]
+    for sample, verdict in answers:
+        with database.write() as session:
+            decide(
+                session, dataset_id=made.dataset_id, user_id=people.annotator.id, sample_id=sample, verdict=verdict, client_id=f"{sample}"
+            )
+    page = ada.get("/d/faces/gold").text
+    assert "9 images of the hold-out have their label corrected. Up to 9 of these corrections, about 9, go back to the given label" in page
+    assert not any("given label until" in ada.get(address).text for address in addresses)
+    drawn = ada.post("/d/faces/gold", data={"size": "20", "looks": "2", "seed": "3"})
+    chosen = members(database, made)
+    hit = len(set(held[:9]) & set(chosen))
+    assert 0 < hit < 9
+    assert f"The draw took back {hit} correction" in ada.get(drawn.headers["location"]).text
+    assert "The draw took back" not in ada.get("/d/faces/gold").text
+    for address in addresses:
+        assert (
+            '20 images of the <a href="/d/faces/gold">gold part</a> carry their given label until they are settled' in ada.get(address).text
+        )
+    for sample in chosen:
+        for user in (people.admin, people.other):
+            with database.write() as session:
+                decide(session, dataset_id=made.dataset_id, user_id=user.id, sample_id=sample, verdict="relabel", label="cat",
+                       client_id=f"blind-{sample}")  # fmt: skip
+    assert not any("given label until" in ada.get(address).text for address in addresses)
