@@ -132,13 +132,18 @@ def count_issues(session: Session, *, dataset_id: int, run_id: int | None = None
     session.execute((ranked if run_id is None else ranked.where(Run.id == run_id)).values(label_issues=issues))
 
 
-def top_losses(session: Session, *, run_id: int, label: int | None = None, after: int = 0, limit: int = 20) -> list[RankedSample]:
-    """The run's samples from rank `after` + 1 on, all of them or those labelled with one class, without the gold part."""
+def top_losses(
+    session: Session, *, run_id: int, label: int | None = None, after: int = 0, limit: int = 20, by_loss: bool = False
+) -> list[RankedSample]:
+    """The run's samples from rank `after` + 1 on, all of them or those labelled with one class, without the gold part.
+
+    They come by rank, or those of the greatest loss first.
+    """
     query = (
         select(Prediction, Sample)
         .join(Sample, Sample.id == Prediction.sample_id)
         .where(Prediction.run_id == run_id, Prediction.rank > after, ~is_gold(Sample.id))
-        .order_by(Prediction.rank)
+        .order_by(*((Prediction.loss.desc(),) if by_loss else ()), Prediction.rank)
         .limit(limit)
     )
     if label is not None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import case, exists, func, literal, select
 from sqlalchemy.orm import Session, aliased
 
+from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion
 from app.ranking.evaluations import hold_out_rates
 from app.review.audits import AuditState, audit_states
@@ -27,7 +28,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class Round:
-    """From a run until the next one was asked for. Counts are of decisions that stand, whoever answered the same sample again."""
+    """From a run until the next one was asked for.
+
+    Counts are of decisions that stand, whoever answered the same sample again; looks at the gold part are none of them.
+    """
 
     number: int
     run_id: int
@@ -36,6 +40,7 @@ class Round:
     begun: datetime  # when the run was asked for; the first round has all that was decided before it too
     ended: datetime | None  # none: it goes on
     single: int  # decisions on one sample
+    audited: int  # decisions on one that came by chance
     in_bulk: int  # decisions for many at once
     relabelled: int
     deleted: int
@@ -64,8 +69,9 @@ def list_rounds(session: Session, *, dataset_id: int) -> list[Round]:
             Round(
                 number=place + 1, run_id=run.id, parent_id=run.parent_id, version=version, begun=run.created_at,
                 ended=ends[place] if place < len(ends) else None,
-                single=sum(n for (in_bulk, _), n in made.items() if not in_bulk),
-                in_bulk=sum(n for (in_bulk, _), n in made.items() if in_bulk),
+                single=sum(n for (how, _), n in made.items() if how == "single"),
+                audited=sum(n for (how, _), n in made.items() if how == "audit"),
+                in_bulk=sum(n for (how, _), n in made.items() if how == "bulk"),
                 relabelled=sum(n for (_, verdict), n in made.items() if verdict == "relabel"),
                 deleted=sum(n for (_, verdict), n in made.items() if verdict == "delete"),
                 measures=tuple(Measure(against, rates.get(run.id)) for against, rates in measures),
@@ -91,17 +97,26 @@ def _open_in(rates: dict[int, Rate | None]) -> str:
     return f", {still_open:,} not settled" if still_open else ""
 
 
-def _counts(session: Session, dataset_id: int, ends: list[datetime]) -> defaultdict[int, dict[tuple[bool, str], int]]:
-    """Decisions that stand, by round (from 0): whether they were given for many, and the verdict, to how many."""
+def _counts(session: Session, dataset_id: int, ends: list[datetime]) -> defaultdict[int, dict[tuple[str, str], int]]:
+    """Decisions that stand, by round (from 0): how they were given (single, audit, bulk) and the verdict, to how many."""
     undoing = aliased(Decision)
     place = case(*((Decision.created_at < end, i) for i, end in enumerate(ends)), else_=len(ends)) if ends else literal(0)
     log = (
-        select(place.label("place"), Decision.bulk_id.is_not(None).label("in_bulk"), Decision.verdict)
-        .where(Decision.dataset_id == dataset_id, Decision.verdict != UNDO, ~exists().where(undoing.undoes_id == Decision.id))
+        select(
+            place.label("place"),
+            case((Decision.bulk_id.is_not(None), "bulk"), (Decision.origin == "audit", "audit"), else_="single").label("how"),
+            Decision.verdict,
+        )
+        .where(
+            Decision.dataset_id == dataset_id,
+            Decision.verdict != UNDO,
+            ~is_gold(Decision.sample_id),
+            ~exists().where(undoing.undoes_id == Decision.id),
+        )
         .subquery()
     )
-    columns = (log.c.place, log.c.in_bulk, log.c.verdict)
-    counts: defaultdict[int, dict[tuple[bool, str], int]] = defaultdict(dict)
-    for at, in_bulk, verdict, n in session.execute(select(*columns, func.count()).group_by(*columns)):
-        counts[at][bool(in_bulk), verdict] = n
+    columns = (log.c.place, log.c.how, log.c.verdict)
+    counts: defaultdict[int, dict[tuple[str, str], int]] = defaultdict(dict)
+    for at, how, verdict, n in session.execute(select(*columns, func.count()).group_by(*columns)):
+        counts[at][how, verdict] = n
     return counts

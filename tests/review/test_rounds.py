@@ -12,10 +12,10 @@ from tests.conftest import People
 from tests.factories import Made, make_run
 
 
-def answer(database: Database, made: Made, user: int, sample: int, verdict: str) -> int:
+def answer(database: Database, made: Made, user: int, sample: int, verdict: str, origin: str = "deck") -> int:
     with database.write() as session:
         return decide(session, dataset_id=made.dataset_id, user_id=user, sample_id=sample, verdict=verdict,
-                      label="owl" if verdict == "relabel" else None, client_id=str(uuid.uuid4()))[0].id  # fmt: skip
+                      label="owl" if verdict == "relabel" else None, origin=origin, client_id=str(uuid.uuid4()))[0].id  # fmt: skip
 
 
 def retrained(database: Database, made: Made) -> int:
@@ -40,11 +40,12 @@ def test_a_round_has_the_decisions_between_its_run_and_the_next_one(database: Da
                     client_id="many", selection="")  # fmt: skip
     second_run = retrained(database, made)
     answer(database, made, me, made.ranked[8], "delete")
+    answer(database, made, me, made.ranked[-1], "keep", origin="audit")
     first, second = rounds(database, made)
     assert (first.number, first.run_id, first.parent_id, first.version) == (1, made.run_id, None, 0)
     assert (first.single, first.in_bulk, first.relabelled, first.deleted) == (2, 3, 1, 3)
     assert (second.number, second.run_id, second.parent_id, second.version) == (2, second_run, made.run_id, 1)
-    assert (second.single, second.in_bulk, second.relabelled, second.deleted) == (1, 0, 0, 1)
+    assert (second.single, second.audited, second.in_bulk, second.relabelled, second.deleted) == (1, 1, 0, 0, 1)
     assert (first.ended, second.ended) == (second.begun, None)
 
 

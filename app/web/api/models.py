@@ -527,7 +527,7 @@ class MeasureOut(Answer):
 
 
 class RoundOut(Answer):
-    """From a run until the next one was asked for; counts of decisions that stand."""
+    """From a run until the next one was asked for; counts of decisions that stand, without looks at the gold part."""
 
     number: int
     run_id: int
@@ -536,6 +536,7 @@ class RoundOut(Answer):
     begun: datetime
     ended: datetime | None
     single: int
+    audited: int
     in_bulk: int
     relabelled: int
     deleted: int

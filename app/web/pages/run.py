@@ -251,7 +251,7 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
     is_current = current is not None and current.run_id == run.id
     version = session.get_one(DatasetVersion, run.version_id)
     names = class_names(session, dataset_id=run.dataset_id)
-    losses = top_losses(session, run_id=run.id, limit=LOSSES_SHOWN) if run.ranked_epochs else []
+    losses = top_losses(session, run_id=run.id, limit=LOSSES_SHOWN, by_loss=True) if run.ranked_epochs else []
     home = f"/d/{name}"
     return RunPage(
         **page_context(request, name), run=run, run_id=run.id, running=at if at.is_open else None, version=version.number,
@@ -288,6 +288,6 @@ TABLES: dict[str, Callable[[Session, Run], Table]] = {
     "confusion": lambda session, run: run_figures.confusion_table(evaluate_run(session, run_id=run.id)),
     "classes": lambda session, run: run_figures.classes_table(evaluate_run(session, run_id=run.id)),
     "calibration": lambda session, run: run_figures.calibration_table(calibration_of(session, run_id=run.id)),
-    "top-losses": lambda session, run: _predictions(session, run, top_losses(session, run_id=run.id, limit=LOSSES_SHOWN)),
+    "top-losses": lambda session, run: _predictions(session, run, top_losses(session, run_id=run.id, limit=LOSSES_SHOWN, by_loss=True)),
     "predictions": lambda session, run: _predictions(session, run, every_prediction(session, run_id=run.id)),
 }

@@ -41,6 +41,7 @@ def charts_of(run: Run, epochs: Iterable[Epoch]) -> tuple[Chart, ...]:
 def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], ...]:
     """Everything that made the run what it is, in words; what it does not know is left out."""
     recipe, facts = run.recipe, run.facts
+    noise: dict[str, float] = facts.get("class_noise", {})
     epochs = sum(phase["epochs"] for phase in recipe["fine_tune_phases" if run.parent_id else "phases"])
     took = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None
     known = [
@@ -53,7 +54,8 @@ def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], .
         ("Ended", moment(run.finished_at)),
         ("Took", duration(took)),
         *((words, str(facts[name])) for name, words in FACTS.items() if name in facts),
-        ("Wrong labels by class, estimated", ", ".join(f"{name} {percent(share)}" for name, share in facts.get("class_noise", {}).items())),
+        # all 0: too little was seen to say more than that some are wrong
+        ("Wrong labels by class, estimated", ", ".join(f"{name} {percent(share)}" for name, share in noise.items() if any(noise.values()))),
     ]
     return tuple((words, value) for words, value in known if value not in ("", "–"))
 
