@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from app.db import Database
     from app.training.runs import RunProgress
 
-cli = typer.Typer(help="From a noisy image folder to clean labels and a better model.", no_args_is_help=True, add_completion=False)
+cli = typer.Typer(
+    help="From a noisy image folder to clean labels and a better model.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 users = typer.Typer(help="Annotators and admins.", no_args_is_help=True)
 tokens = typer.Typer(help="API tokens for scripts.", no_args_is_help=True)
 cli.add_typer(users, name="user")
@@ -26,13 +30,23 @@ cli.add_typer(tokens, name="token")
 
 POLL_SECONDS = 0.5
 DatasetName = Annotated[str, typer.Argument(metavar="N", help="The data set's name.")]
-Recipe = Annotated[str | None, typer.Option(help="quick, default or paper; a retrain goes on with its parent's.")]
+Recipe = Annotated[
+    str | None, typer.Option(help="quick, default or paper; a retrain goes on with its parent's.")
+]
 Epochs = Annotated[int | None, typer.Option(min=1, max=1000, help="Short for --set epochs=…")]
 Changes = Annotated[
-    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a number of the recipe; `toploss recipes` lists them.")
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="FIELD=VALUE", help="Change a number of the recipe; `toploss recipes` lists them."
+    ),
 ]
-Start = Annotated[str | None, typer.Option(help="Where the network starts: parent (a retrain), none, imagenet or file.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Same seed, data, machine and one training thread: same result.")]
+Start = Annotated[
+    str | None, typer.Option(help="Where the network starts: parent (a retrain), none, imagenet or file.")
+]
+Seed = Annotated[
+    int,
+    typer.Option(min=0, max=2**31 - 1, help="Same seed, data, machine and one training thread: same result."),
+]
 
 
 def main() -> None:
@@ -57,13 +71,17 @@ def serve(
     *,
     worker: Annotated[bool, typer.Option(help="Also start a worker and keep it running.")] = True,
     host: Annotated[str | None, typer.Option(help="Instead of TOPLOSS_HOST.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Instead of TOPLOSS_PORT; 0 takes a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Instead of TOPLOSS_PORT; 0 takes a free one.")
+    ] = None,
 ) -> None:
     """Start the web server, and a worker beside it."""
     from app.serving import serve as run_server
 
     settings = _settings()
-    run_server(settings, host=host or settings.host, port=settings.port if port is None else port, with_worker=worker)
+    run_server(
+        settings, host=host or settings.host, port=settings.port if port is None else port, with_worker=worker
+    )
 
 
 @cli.command()
@@ -81,7 +99,9 @@ def worker() -> None:
 
 @cli.command("import")
 def import_(
-    path: Annotated[str, typer.Argument(help="A folder or zip of class folders, with or without train/valid/test above.")],
+    path: Annotated[
+        str, typer.Argument(help="A folder or zip of class folders, with or without train/valid/test above.")
+    ],
     name: Annotated[str, typer.Option(help="The data set's name: letters, digits, dots, dashes.")],
     *,
     seed: Seed = 0,
@@ -98,7 +118,12 @@ def import_(
             dataset = create_dataset(session, name=name, source=source)
         show = _progress_line()
         report = import_images(
-            database, dataset_id=dataset.id, max_pixels=settings.max_image_pixels, seed=seed, on_progress=show, should_stop=lambda: False
+            database,
+            dataset_id=dataset.id,
+            max_pixels=settings.max_image_pixels,
+            seed=seed,
+            on_progress=show,
+            should_stop=lambda: False,
         )
         _end_line()
         typer.echo(str(report))
@@ -120,7 +145,9 @@ def train(
     change: Changes = None,
     start: Start = None,
     seed: Seed = 0,
-    wait: Annotated[bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")] = False,
+    wait: Annotated[
+        bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")
+    ] = False,
 ) -> None:
     """Train on the newest version and rank every sample; a job for the worker."""
     from app.datasets.catalog import ready_dataset
@@ -144,7 +171,9 @@ def train(
                 seed=seed,
             )
             alive = bool(live_workers(session))
-        typer.echo(f"Run {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights {run.weights}: queued.")
+        typer.echo(
+            f"Run {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights {run.weights}: queued."
+        )
         if wait:
             _wait_for(database, settings, run.id)
         elif not alive:
@@ -160,7 +189,9 @@ def retrain(
     change: Changes = None,
     start: Start = None,
     seed: Seed = 0,
-    wait: Annotated[bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")] = False,
+    wait: Annotated[
+        bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")
+    ] = False,
 ) -> None:
     """Freeze the cleaned labels and fine-tune the best run on them."""
     from app.datasets.catalog import ready_dataset
@@ -181,8 +212,12 @@ def retrain(
                 seed=seed,
             )
         if answer.nothing_changed:
-            typer.echo(f"No label has changed since run {answer.parent_id}; the same version is trained on again.")
-        typer.echo(f"Run {answer.run.id} of {name}, version {answer.version.number}, recipe {answer.run.recipe['name']}: queued.")
+            typer.echo(
+                f"No label has changed since run {answer.parent_id}; the same version is trained on again."
+            )
+        typer.echo(
+            f"Run {answer.run.id} of {name}, version {answer.version.number}, recipe {answer.run.recipe['name']}: queued."
+        )
         if wait:
             _wait_for(database, settings, answer.run.id)
 
@@ -191,7 +226,9 @@ def retrain(
 def resume(
     number: Annotated[int, typer.Argument(metavar="RUN", min=1, help="The run's number.")],
     *,
-    wait: Annotated[bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")] = False,
+    wait: Annotated[
+        bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")
+    ] = False,
 ) -> None:
     """Go on with a cancelled or failed run after its last finished epoch."""
     from app.training.runs import resume_run
@@ -214,10 +251,15 @@ def recipes() -> None:
     columns = [values_of(recipe, tunes=False) for recipe in RECIPES.values()]
     typer.echo(f"{'field':<17}{''.join(f'{name:<12}' for name in RECIPES)}allowed")
     for field in FIELDS:
-        values = ["by hand" if isinstance(column[field.name], dict) else as_text(column[field.name]) for column in columns]
+        values = [
+            "by hand" if isinstance(column[field.name], dict) else as_text(column[field.name])
+            for column in columns
+        ]
         typer.echo(f"{field.name:<17}{''.join(f'{value:<12}' for value in values)}{field.range}")
         typer.echo(f"{'':<17}{field.help}")
-    typer.echo('Class weights by hand are JSON: --set \'class_weights={"cat": 10, "dog": 1}\'. A retrain has a schedule of its own.')
+    typer.echo(
+        'Class weights by hand are JSON: --set \'class_weights={"cat": 10, "dog": 1}\'. A retrain has a schedule of its own.'
+    )
 
 
 @cli.command()
@@ -226,11 +268,18 @@ def export(
     *,
     format: Annotated[str, typer.Option(help="csv, jsonl or imagefolder.")] = "csv",  # noqa: A002 - the option's name
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write; - is standard output.")],
-    version: Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Instead of the newest version.")] = None,
+    version: Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="Instead of the newest version.")
+    ] = None,
     freeze: Annotated[bool, typer.Option(help="First freeze the labels as they stand.")] = False,
     include_deleted: Annotated[bool, typer.Option(help="Keep deleted samples in, without a label.")] = False,
     run: Annotated[
-        int | None, typer.Option(min=1, max=2**31 - 1, help="Whose scores to add, instead of the ranking at the time of the freeze.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=2**31 - 1,
+            help="Whose scores to add, instead of the ranking at the time of the freeze.",
+        ),
     ] = None,
 ) -> None:
     """Write the labels of a frozen version to a file."""
@@ -241,7 +290,9 @@ def export(
     from app.review.retraining import freeze_labels
 
     if freeze and version is not None:
-        raise Invalid("Choose one: --freeze makes a version of the labels as they stand, --version takes an old one.")
+        raise Invalid(
+            "Choose one: --freeze makes a version of the labels as they stand, --version takes an old one."
+        )
     with _database() as database:
         if freeze:
             with database.write() as session:
@@ -255,18 +306,30 @@ def export(
                     else get_version(session, dataset_id=dataset.id, number=version)
                 )
         with database.read() as session:
-            made = export_version(session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted)
+            made = export_version(
+                session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted
+            )
             write_export(made, output)
     if made.run_id is None:
-        typer.echo("No run had finished when this version was frozen, so it carries no scores; add those of run N with --run N.", err=True)
-    typer.echo(f"Version {chosen.number} of {name} ({chosen.samples:,} samples, digest {chosen.digest[:12]}) → {output}", err=True)
+        typer.echo(
+            "No run had finished when this version was frozen, so it carries no scores; add those of run N with --run N.",
+            err=True,
+        )
+    typer.echo(
+        f"Version {chosen.number} of {name} ({chosen.samples:,} samples, digest {chosen.digest[:12]}) → {output}",
+        err=True,
+    )
 
 
 @cli.command()
 def predict(
-    arguments: Annotated[list[str], typer.Argument(metavar="[RUN] IMAGE", help="A finished run's number, then image files.")],
+    arguments: Annotated[
+        list[str], typer.Argument(metavar="[RUN] IMAGE", help="A finished run's number, then image files.")
+    ],
     *,
-    dataset: Annotated[str | None, typer.Option(help="Take this data set's best run; every argument is an image then.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Take this data set's best run; every argument is an image then.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts, not a table.")] = False,
 ) -> None:
     """Say how probable each class is for images from outside; exit code 1 when one of them cannot be used."""
@@ -275,7 +338,9 @@ def predict(
     settings = _settings()
     with _database() as database, database.read() as session:
         run, files = choose_run(session, arguments, dataset=dataset)
-    said = predict_files(run, files, settings=settings, on_problem=lambda sentence: typer.echo(sentence, err=True))
+    said = predict_files(
+        run, files, settings=settings, on_problem=lambda sentence: typer.echo(sentence, err=True)
+    )
     if json:
         typer.echo(as_json(run, said))
     elif said:
@@ -288,7 +353,9 @@ def predict(
 def demo(
     *,
     images: Annotated[int, typer.Option(min=60, help="How many faces to draw.")] = 1500,
-    start: Annotated[bool, typer.Option("--serve/--no-serve", help="Start the server when everything is prepared.")] = True,
+    start: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Start the server when everything is prepared.")
+    ] = True,
 ) -> None:
     """Draw the demo faces, import them, queue a quick training, and serve."""
     from app.demo import prepare, tell_when_ranked
@@ -310,7 +377,9 @@ def user_add(
     name: str,
     *,
     role: Annotated[str, typer.Option(help="admin or annotator.")] = "annotator",
-    password_stdin: Annotated[bool, typer.Option(help="Read the password from the first line of standard input.")] = False,
+    password_stdin: Annotated[
+        bool, typer.Option(help="Read the password from the first line of standard input.")
+    ] = False,
 ) -> None:
     """Let somebody in."""
     from app.accounts.users import add_user, check_role
@@ -325,13 +394,17 @@ def user_add(
 def user_password(
     name: str,
     *,
-    password_stdin: Annotated[bool, typer.Option(help="Read the password from the first line of standard input.")] = False,
+    password_stdin: Annotated[
+        bool, typer.Option(help="Read the password from the first line of standard input.")
+    ] = False,
 ) -> None:
     """Give somebody a new password; their log-ins end."""
     from app.accounts.users import get_user, set_password
 
     with _database() as database, database.write() as session:
-        set_password(session, user=get_user(session, name=name), password=_password(from_stdin=password_stdin))
+        set_password(
+            session, user=get_user(session, name=name), password=_password(from_stdin=password_stdin)
+        )
     typer.echo(f"{name} has a new password.")
 
 
@@ -386,7 +459,9 @@ def _known_problem(error: Exception) -> str | None:
 
 def _settings() -> Settings:
     settings = Settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
     logging.getLogger("alembic").setLevel(logging.WARNING)
     return settings
 
@@ -440,7 +515,8 @@ def _tell_end(progress: "RunProgress") -> None:
     main = [epoch for epoch in progress.epochs if epoch.fold < 0]
     error = main[-1].error_rate if main else None
     typer.echo(
-        f"Run {progress.run_id} is finished; its ranking is stored." + (f" Hold-out error {error:.2%}." if error is not None else "")
+        f"Run {progress.run_id} is finished; its ranking is stored."
+        + (f" Hold-out error {error:.2%}." if error is not None else "")
     )
     if progress.message:
         typer.echo(progress.message)

@@ -36,11 +36,16 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:  # readers have connections of their own, which cannot write
-            self.engine, self._reader = _sqlite_engine(url, begin="BEGIN IMMEDIATE"), _sqlite_engine(url, begin="BEGIN", read_only=True)
+            self.engine, self._reader = (
+                _sqlite_engine(url, begin="BEGIN IMMEDIATE"),
+                _sqlite_engine(url, begin="BEGIN", read_only=True),
+            )
             self._glancer = _sqlite_engine(url, read_only=True)
         else:
             self.engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30)
-            self._reader = self.engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
+            self._reader = self.engine.execution_options(
+                postgresql_readonly=True, isolation_level="REPEATABLE READ"
+            )
             self._glancer = self._reader
         self._write_lock, self._glance_lock = threading.Lock(), threading.Lock()
         self._glance: Session | None = None
@@ -171,9 +176,15 @@ class Together:
         """The session, in a transaction that has the write lock."""
         if self._session is None:
             self._session = Session(self._engine, expire_on_commit=False, info={_REMEMBERED: {}})
-            run(self._session, f"PRAGMA cache_size = -{CACHE_KB}")  # the same pages are looked at again and again
-            run(self._session, f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")  # and written, so that a few have many changes
-            run(self._session, "PRAGMA temp_store = MEMORY")  # what a savepoint would restore: a turn's pages just overflow into a file
+            run(
+                self._session, f"PRAGMA cache_size = -{CACHE_KB}"
+            )  # the same pages are looked at again and again
+            run(
+                self._session, f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}"
+            )  # and written, so that a few have many changes
+            run(
+                self._session, "PRAGMA temp_store = MEMORY"
+            )  # what a savepoint would restore: a turn's pages just overflow into a file
         session = self._session
         run(session, "BEGIN IMMEDIATE")
         version = run(session, "PRAGMA data_version")
@@ -182,7 +193,9 @@ class Together:
             self._version = version
         return session
 
-    def _do(self, session: Session, work: Callable[[Session], Any], savepoint: str) -> tuple[Any, Exception | None]:
+    def _do(
+        self, session: Session, work: Callable[[Session], Any], savepoint: str
+    ) -> tuple[Any, Exception | None]:
         """One piece of work, all of it or nothing; without a savepoint the caller sees to that."""
         if savepoint:
             run(session, f"SAVEPOINT {savepoint}")
@@ -245,7 +258,12 @@ def _sqlite_engine(url: str, *, begin: str = "", read_only: bool = False) -> Eng
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}, pool_size=10, max_overflow=30)
+    engine = create_engine(
+        url,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+        pool_size=10,
+        max_overflow=30,
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:

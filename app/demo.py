@@ -27,16 +27,24 @@ POLL_SECONDS = 2.0
 PEOPLE = (("admin", "admin"), ("annotator", "annotator"))
 
 
-def prepare(database: Database, settings: Settings, *, images: int, on_progress: Callable[[str, int, int], None]) -> str:
+def prepare(
+    database: Database, settings: Settings, *, images: int, on_progress: Callable[[str, int, int], None]
+) -> str:
     """Draw, import and queue, each unless it is done already; the answer is the log-ins to show."""
     folder = settings.data_dir / "demo"
-    write_demo_folder(folder, images=images, on_progress=lambda done, total: on_progress("Drawing faces", done, total))
+    write_demo_folder(
+        folder, images=images, on_progress=lambda done, total: on_progress("Drawing faces", done, total)
+    )
     with database.write() as session:
         dataset = create_dataset(session, name=NAME, source=str((folder / "images").resolve()))
         ready = dataset.state == "ready"
     if not ready:
         import_images(
-            database, dataset_id=dataset.id, max_pixels=settings.max_image_pixels, on_progress=on_progress, should_stop=lambda: False
+            database,
+            dataset_id=dataset.id,
+            max_pixels=settings.max_image_pixels,
+            on_progress=on_progress,
+            should_stop=lambda: False,
         )
     with database.write() as session:
         if not list_runs(session, dataset_id=dataset.id):
@@ -96,7 +104,8 @@ def found_errors(database: Database, folder: Path) -> str | None:
             return f"Run {run.id}, on cleaned labels, ranks the review now."
     hits = sum(sample.path in wrong for sample in first)
     return (
-        f"The ranking is there: {hits} of its first {len(first)} cards are among the {len(wrong)} labels that were made wrong on purpose."
+        f"The ranking is there: {hits} of its first {len(first)} cards are among the {len(wrong)} labels "
+        "that were made wrong on purpose."
     )
 
 

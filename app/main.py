@@ -28,7 +28,9 @@ class Static(StaticFiles):
         """The file with its caching."""
         response = await super().get_response(path, scope)
         versioned = b"v=" in scope.get("query_string", b"")
-        response.headers["cache-control"] = "public, max-age=31536000, immutable" if versioned else "public, max-age=60"
+        response.headers["cache-control"] = (
+            "public, max-age=31536000, immutable" if versioned else "public, max-age=60"
+        )
         return response
 
 
@@ -42,7 +44,9 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
         if database is None:
             owned.close()
 
-    app = FastAPI(title="Toploss", version="1", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="Toploss", version="1", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
+    )
     app.state.settings = settings
     app.state.database = owned
     app.state.attempts = Attempts()

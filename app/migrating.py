@@ -36,7 +36,9 @@ def migrate(url: str) -> None:
         if current == revisions[-1]:
             return
         if current is not None and current not in revisions:
-            raise Conflict(f"The database is of a newer Toploss (revision {current}); start that version, or restore an older copy.")
+            raise Conflict(
+                f"The database is of a newer Toploss (revision {current}); start that version, or restore an older copy."
+            )
         if current is not None:
             _copy(url, current)
         if connection.dialect.name == "sqlite":
@@ -116,7 +118,9 @@ def write_revision(message: str) -> None:
         url = f"sqlite:///{folder}/now.db"
         migrate(url)
         with create_engine(url).connect() as connection:
-            command.revision(_config(connection), message=message, rev_id=f"{len(_revisions()) + 1:04}", autogenerate=True)
+            command.revision(
+                _config(connection), message=message, rev_id=f"{len(_revisions()) + 1:04}", autogenerate=True
+            )
 
 
 if __name__ == "__main__":

@@ -41,7 +41,9 @@ class Said:
         return max(self.probabilities, key=lambda name: self.probabilities[name])
 
 
-def choose_run(session: Session, arguments: Sequence[str], *, dataset: str | None) -> tuple[Chosen, list[str]]:
+def choose_run(
+    session: Session, arguments: Sequence[str], *, dataset: str | None
+) -> tuple[Chosen, list[str]]:
     """The run and the files: the first argument is the run, or, with a data set's name, its best run and every argument a file.
 
     Raises NotFound, Conflict for a run that has not finished, Invalid when no run or no image is named.
@@ -53,14 +55,18 @@ def choose_run(session: Session, arguments: Sequence[str], *, dataset: str | Non
         return Chosen(best.id, dataset), list(arguments)
     first, *files = arguments
     if not (first.isascii() and first.isdecimal() and len(first) <= LONGEST_RUN):
-        raise Invalid(f"“{first}” is no run's number; begin with one, or take a data set's best run with --dataset NAME.")
+        raise Invalid(
+            f"“{first}” is no run's number; begin with one, or take a data set's best run with --dataset NAME."
+        )
     run = finished_run(session, run_id=int(first))
     if not files:
         raise Invalid(f"Name at least one image to show to run {run.id}.")
     return Chosen(run.id, session.get_one(Dataset, run.dataset_id).name), files
 
 
-def predict_files(run: Chosen, files: Sequence[str], *, settings: Settings, on_problem: Callable[[str], None]) -> list[Said]:
+def predict_files(
+    run: Chosen, files: Sequence[str], *, settings: Settings, on_problem: Callable[[str], None]
+) -> list[Said]:
     """What the run's network says of each file that is a sound image; of each other file `on_problem` hears a sentence.
 
     Raises CheckpointError when the run's network is not in the data folder.
@@ -115,14 +121,19 @@ def read_image(file: str, *, max_pixels: int) -> bytes:
 
 def as_json(run: Chosen, said: Sequence[Said]) -> str:
     """One object: the run, and each image with its probabilities."""
-    images = [{"image": each.file, "predicted": each.predicted, "probabilities": each.probabilities} for each in said]
+    images = [
+        {"image": each.file, "predicted": each.predicted, "probabilities": each.probabilities}
+        for each in said
+    ]
     return json.dumps({"run": run.id, "dataset": run.dataset, "images": images}, indent=1)
 
 
 def as_table(said: Sequence[Said]) -> str:
     """A line an image and a column a class; where the classes are too many for that, a line a class and a column an image."""
     names = list(said[0].probabilities)
-    files = [os.fsencode(each.file).decode(errors="replace") for each in said]  # a name may be no text that can be printed
+    files = [
+        os.fsencode(each.file).decode(errors="replace") for each in said
+    ]  # a name may be no text that can be printed
     cells = [[f"{each.probabilities[name]:.4f}" for name in names] for each in said]
     if len(names) <= MOST_COLUMNS:
         header = ["image", "predicted", *names]
@@ -139,7 +150,10 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int)
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
-        padded = [cell.ljust(width) if i < words else cell.rjust(width) for i, (cell, width) in enumerate(zip(cells, widths, strict=True))]
+        padded = [
+            cell.ljust(width) if i < words else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
         return "  ".join(padded).rstrip()
 
     return "\n".join(map(line, (header, *rows)))

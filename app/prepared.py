@@ -64,7 +64,11 @@ class Prepared:
         out = self._out.get(dialect.name)
         if out is None:
             out = self._out[dialect.name] = self._conversions(dialect, cursor.description)
-        return [words.row(_converted(each, out)) for each in found] if out else [words.row(each) for each in found]
+        return (
+            [words.row(_converted(each, out)) for each in found]
+            if out
+            else [words.row(each) for each in found]
+        )
 
     def one(self, session: Session, **values: Any) -> Any:
         """The first row, none where there is none."""
@@ -83,20 +87,28 @@ class Prepared:
             return
         cursor, dialect = driver_cursor(session)
         words = self._words.get(dialect.name) or self._put(dialect)
-        converted = [words.defaults | row | {name: convert(row[name]) for name, convert in words.into} for row in rows]
-        given: list[Any] = converted if words.by_name else [[row[name] for name in words.names] for row in converted]
+        converted = [
+            words.defaults | row | {name: convert(row[name]) for name, convert in words.into} for row in rows
+        ]
+        given: list[Any] = (
+            converted if words.by_name else [[row[name] for name in words.names] for row in converted]
+        )
         try:
             cursor.executemany(words.sql, given)
         except dialect.loaded_dbapi.Error as error:
             raise _explained(words.sql, given, error, dialect) from error
 
     def _put(self, dialect: Dialect) -> _Words:
-        statement: Any = self._statement if isinstance(self._statement, Executable) else self._statement(dialect.name)
+        statement: Any = (
+            self._statement if isinstance(self._statement, Executable) else self._statement(dialect.name)
+        )
         compiled = statement.compile(dialect=dialect)
         binds = {compiled.bind_names[bind]: bind for bind in compiled.bind_names}
         into = {name: _into(bind.type, dialect) for name, bind in binds.items()}
         defaults = {name: bind.value for name, bind in binds.items() if not bind.required}
-        defaults = {name: convert(value) if (convert := into[name]) else value for name, value in defaults.items()}
+        defaults = {
+            name: convert(value) if (convert := into[name]) else value for name, value in defaults.items()
+        }
         names = [column.name or "_" for column in getattr(statement, "exported_columns", ())]
         row = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024
         words = self._words[dialect.name] = _Words(
@@ -110,10 +122,16 @@ class Prepared:
         return words
 
     def _conversions(self, dialect: Dialect, description: Any) -> tuple[tuple[int, Convert], ...]:
-        statement: Any = self._statement if isinstance(self._statement, Executable) else self._statement(dialect.name)
+        statement: Any = (
+            self._statement if isinstance(self._statement, Executable) else self._statement(dialect.name)
+        )
         types = [column.type.dialect_impl(dialect) for column in statement.exported_columns]
-        found = [each.result_processor(dialect, told[1]) for each, told in zip(types, description, strict=True)]
-        found = [None if isinstance(each, Boolean) else convert for each, convert in zip(types, found, strict=True)]
+        found = [
+            each.result_processor(dialect, told[1]) for each, told in zip(types, description, strict=True)
+        ]
+        found = [
+            None if isinstance(each, Boolean) else convert for each, convert in zip(types, found, strict=True)
+        ]
         return tuple((place, convert) for place, convert in enumerate(found) if convert)
 
 

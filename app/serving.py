@@ -30,7 +30,12 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
     settings.secret()
     listener = _listen(host, port)
     url = f"http://{host}:{listener.getsockname()[1]}"
-    config = uvicorn.Config(create_app(settings), log_level=settings.log_level, access_log=settings.log_level == "debug", log_config=None)
+    config = uvicorn.Config(
+        create_app(settings),
+        log_level=settings.log_level,
+        access_log=settings.log_level == "debug",
+        log_config=None,
+    )
     supervisor = Supervisor(settings) if with_worker else None
     if supervisor:
         supervisor.start()
@@ -94,7 +99,9 @@ class Supervisor:
         while not self._stopping.is_set():
             started = time.monotonic()
             # A session of its own: Ctrl+C reaches the server alone, which then stops the worker.
-            self._process = subprocess.Popen([sys.executable, "-m", "app.cli", "worker"], env=self._environment(), start_new_session=True)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "app.cli", "worker"], env=self._environment(), start_new_session=True
+            )
             if self._stopping.is_set():
                 self._process.terminate()
             code = self._process.wait()
@@ -129,5 +136,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen()  # from here on the printed address answers, if only after a moment
     except OSError as error:
         listener.close()
-        raise Conflict(f"Port {port} on {host} cannot be used ({error.strerror}); set TOPLOSS_PORT to another one.") from error
+        raise Conflict(
+            f"Port {port} on {host} cannot be used ({error.strerror}); set TOPLOSS_PORT to another one."
+        ) from error
     return listener

@@ -15,7 +15,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TOPLOSS_", env_file=".env", extra="ignore")
 
-    data_dir: Path = Field(Path("data"), description="Folder for the database, uploads, checkpoints and caches.")
+    data_dir: Path = Field(
+        Path("data"), description="Folder for the database, uploads, checkpoints and caches."
+    )
     database_url: str = Field(
         "",
         description="SQLAlchemy URL of the database; empty means SQLite in the data folder. "
@@ -49,9 +51,13 @@ class Settings(BaseSettings):
         ge=0,
         description="CPU threads a training uses; 0 means all cores. The web server goes before it in any case.",
     )
-    lease_minutes: float = Field(15.0, gt=0, le=1440, description="Minutes a claimed card stays with its annotator.")
+    lease_minutes: float = Field(
+        15.0, gt=0, le=1440, description="Minutes a claimed card stays with its annotator."
+    )
     session_days: float = Field(14.0, gt=0, le=3650, description="Days after which a log-in ends.")
-    secure_cookies: bool = Field(False, description="Send the session cookie over HTTPS only; switch on behind TLS.")
+    secure_cookies: bool = Field(
+        False, description="Send the session cookie over HTTPS only; switch on behind TLS."
+    )
     max_upload_mb: int = Field(4096, gt=0, description="Largest zip that may be uploaded, in megabytes.")
     max_image_pixels: int = Field(
         100_000_000,

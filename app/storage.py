@@ -22,7 +22,10 @@ import fsspec
 from app.errors import Invalid, NotFound
 
 MAX_FILE_BYTES = 512 * 1024**2  # unpacked; a larger file is no image, and would be read into memory whole
-BOMB_BYTES, BOMB_RATIO = 16 * 1024**2, 200  # deflate reaches 1,000; pictures, even of one colour, stay small or below this
+BOMB_BYTES, BOMB_RATIO = (
+    16 * 1024**2,
+    200,
+)  # deflate reaches 1,000; pictures, even of one colour, stay small or below this
 
 ENCRYPTED = 0x1 | 0x40
 LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, …, length of the name, length of the extra field
@@ -86,7 +89,9 @@ class FolderSource:
     def walk(self) -> Iterator[Entry]:
         """Every file below the folder; a folder that cannot be listed, or is a link, is an entry with a problem."""
         if not self._root.is_dir():
-            raise NotFound(f"There is no folder {self._root}; give the path of a folder or zip of class folders.")
+            raise NotFound(
+                f"There is no folder {self._root}; give the path of a folder or zip of class folders."
+            )
         folders = [self._root]
         while folders:  # no recursion: folders may be nested deeper than Python calls
             folder = folders.pop()
@@ -112,7 +117,11 @@ class FolderSource:
         try:
             return Entry(self._relative(file), file.stat().st_size, self._problem(file))
         except (FileNotFoundError, NotADirectoryError):
-            return Entry(self._relative(file), 0, "a link to nothing" if file.is_symlink() else "gone while it was imported")
+            return Entry(
+                self._relative(file),
+                0,
+                "a link to nothing" if file.is_symlink() else "gone while it was imported",
+            )
         except OSError as error:
             return Entry(self._relative(file), 0, _why(error))
 
@@ -135,7 +144,9 @@ class RemoteSource:
         try:
             self._files, root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
-            raise Invalid(f"{url} cannot be opened: {error}. Install what it needs, or import from a folder.") from error
+            raise Invalid(
+                f"{url} cannot be opened: {error}. Install what it needs, or import from a folder."
+            ) from error
         self._root = str(root).rstrip("/")
 
     def read(self, path: str) -> bytes:
@@ -155,11 +166,17 @@ class RemoteSource:
         try:
             found = self._files.find(self._root, detail=True)
         except OSError as error:
-            raise Invalid(f"{self._root} cannot be listed ({_why(error)}); check the address and the credentials.") from error
+            raise Invalid(
+                f"{self._root} cannot be listed ({_why(error)}); check the address and the credentials."
+            ) from error
         root = PurePosixPath(self._root)
         for path, info in found.items():
             size = int(info.get("size") or 0)
-            yield Entry(PurePosixPath(path).relative_to(root).as_posix(), size, _too_large() if size > MAX_FILE_BYTES else "")
+            yield Entry(
+                PurePosixPath(path).relative_to(root).as_posix(),
+                size,
+                _too_large() if size > MAX_FILE_BYTES else "",
+            )
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -177,19 +194,29 @@ class ZipSource:
             with zipfile.ZipFile(self._path) as archive:
                 return [entry for entry in archive.infolist() if not entry.is_dir()]
         except FileNotFoundError as error:
-            raise NotFound(f"There is no zip {self._path}; give the path of a folder or zip of class folders.") from error
+            raise NotFound(
+                f"There is no zip {self._path}; give the path of a folder or zip of class folders."
+            ) from error
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-            raise Invalid(f"The zip {self._path.name} is damaged or no zip ({error}); make it anew and import it again.") from error
+            raise Invalid(
+                f"The zip {self._path.name} is damaged or no zip ({error}); make it anew and import it again."
+            ) from error
 
     @cached_property
     def _by_path(self) -> dict[str, zipfile.ZipInfo]:
-        return {entry.filename: entry for entry in self._entries}  # of entries with one name the last one counts, as for unzip
+        return {
+            entry.filename: entry for entry in self._entries
+        }  # of entries with one name the last one counts, as for unzip
 
     @cached_property
     def _overlapping(self) -> set[int]:
         """Offsets of entries that share compressed bytes with another: how 10 MB unpack to terabytes."""
         entries = sorted(self._entries, key=lambda entry: entry.header_offset)
-        shared = [(a, b) for a, b in pairwise(entries) if a.header_offset + LOCAL_HEADER.size + a.compress_size > b.header_offset]
+        shared = [
+            (a, b)
+            for a, b in pairwise(entries)
+            if a.header_offset + LOCAL_HEADER.size + a.compress_size > b.header_offset
+        ]
         return {entry.header_offset for pair in shared for entry in pair}
 
     def read(self, path: str) -> bytes:
@@ -213,7 +240,11 @@ class ZipSource:
         """Every file entry, with its unpacked size as the archive claims it (`read` refuses one that lies)."""
         for entry in self._entries:
             hidden = self._by_path[entry.filename] is not entry
-            problem = "the zip has another file of this name, which is the one imported" if hidden else self._problem(entry)
+            problem = (
+                "the zip has another file of this name, which is the one imported"
+                if hidden
+                else self._problem(entry)
+            )
             yield Entry(entry.filename, entry.file_size, problem)
 
     def close(self) -> None:
@@ -232,7 +263,11 @@ class ZipSource:
             return _too_large()
         if entry.file_size > BOMB_BYTES and entry.file_size > BOMB_RATIO * entry.compress_size:
             return "a decompression bomb: it unpacks to more than 200 times its size"
-        return "a decompression bomb: it shares bytes with another entry" if entry.header_offset in self._overlapping else ""
+        return (
+            "a decompression bomb: it shares bytes with another entry"
+            if entry.header_offset in self._overlapping
+            else ""
+        )
 
 
 def open_source(source: str) -> ImageSource:

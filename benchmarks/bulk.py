@@ -36,7 +36,9 @@ def seconds(page: Page, selector: str) -> float:
 
 def main() -> None:
     """Print how long doing and undoing took."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--samples", type=int, default=30_500)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
@@ -45,7 +47,9 @@ def main() -> None:
         [cookie] = make_review(data_dir, options.samples, 1)
         database = Database(f"sqlite:///{data_dir / 'toploss.db'}")
         with start_server(data_dir) as server:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+            )
             context = browser.new_context()
             context.add_cookies([{"name": SESSION_COOKIE, "value": cookie, "url": server.url}])
             page = context.new_page()

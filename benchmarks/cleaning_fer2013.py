@@ -50,7 +50,9 @@ class Product:
     """A running Toploss, as a script sees it."""
 
     def __init__(self, url: str, token: str, folder: Path) -> None:
-        self.http = httpx.Client(base_url=f"{url}/api/v1", headers={"authorization": f"Bearer {token}"}, timeout=120)
+        self.http = httpx.Client(
+            base_url=f"{url}/api/v1", headers={"authorization": f"Bearer {token}"}, timeout=120
+        )
         self.folder = folder
 
     def ask(self, method: str, path: str, **json_body: Any) -> Any:
@@ -70,14 +72,21 @@ class Product:
             known.write_text(json.dumps(runs))
         while (run := self.ask("GET", f"/runs/{runs[key]}"))["state"] in ("queued", "running"):
             time.sleep(1)
-        while self.ask("GET", f"/jobs/{run['job']}")["state"] == "running":  # the learning-rate curve comes last
+        while (
+            self.ask("GET", f"/jobs/{run['job']}")["state"] == "running"
+        ):  # the learning-rate curve comes last
             time.sleep(1)
         if run["state"] != "finished":
             raise SystemExit(f"run {run['id']} {run['state']}: {run['note']}")
-        print(f"  run {run['id']} {key}: error {100 * run['error_rate']['value']:.2f} % of its own labels", flush=True)
+        print(
+            f"  run {run['id']} {key}: error {100 * run['error_rate']['value']:.2f} % of its own labels",
+            flush=True,
+        )
         return int(run["id"])
 
-    def review(self, answers: Mapping[str, str], budget: int, queues: tuple[dict[str, str], ...]) -> Counter[str]:
+    def review(
+        self, answers: Mapping[str, str], budget: int, queues: tuple[dict[str, str], ...]
+    ) -> Counter[str]:
         """Decide until `budget` cards are decided in all: `cards`; of those decided now, how many of each verdict."""
         known = self.folder / f"decided-{budget}.json"
         if known.exists():
@@ -87,13 +96,22 @@ class Product:
         turn = 0
         while (left := budget - said["cards"]) > 0:
             queue = queues[turn % len(queues)]
-            cards = self.ask("POST", f"/datasets/{NAME}/worklist/claims", count=min(CARDS, left), queue=queue)["items"]
+            cards = self.ask(
+                "POST", f"/datasets/{NAME}/worklist/claims", count=min(CARDS, left), queue=queue
+            )["items"]
             if not cards:
                 raise SystemExit(f"no card is left of {queue}")
             for card in cards:
                 verdict, label = answer(card, answers)
-                self.ask("POST", f"/datasets/{NAME}/decisions", sample=card["sample"], verdict=verdict, label=label,
-                         client_id=f"{card['sample']}", milliseconds=1000)  # fmt: skip
+                self.ask(
+                    "POST",
+                    f"/datasets/{NAME}/decisions",
+                    sample=card["sample"],
+                    verdict=verdict,
+                    label=label,
+                    client_id=f"{card['sample']}",
+                    milliseconds=1000,
+                )
                 said.update(("cards", verdict, f"{card['split']} {verdict}"))
             turn += 1
         known.write_text(json.dumps(said))
@@ -101,7 +119,9 @@ class Product:
 
     def rows(self, run: int, version: str = "0") -> list[dict[str, str]]:
         """The manifest of a version with what a run predicted."""
-        response = self.http.get(f"/datasets/{NAME}/export", params={"format": "csv", "version": version, "run": run})
+        response = self.http.get(
+            f"/datasets/{NAME}/export", params={"format": "csv", "version": version, "run": run}
+        )
         response.raise_for_status()
         return list(csv.DictReader(io.StringIO(response.text)))
 
@@ -122,7 +142,9 @@ def product(folder: Path) -> Iterator[Product]:
     with start_server(folder, worker=True, TOPLOSS_WORKER_THREADS="0") as server:
         token = folder / "token.txt"
         if not token.exists():
-            server.command("user", "add", "crowd", "--role", "admin", "--password-stdin", stdin="ten votes a face\n")
+            server.command(
+                "user", "add", "crowd", "--role", "admin", "--password-stdin", stdin="ten votes a face\n"
+            )
             token.write_text(server.command("token", "create", "--user", "crowd").stdout.split()[-1])
         yield Product(server.url, token.read_text().strip(), folder)
 
@@ -131,7 +153,9 @@ def copied(base: Path, folder: Path) -> Path:
     """A copy of a data folder: what was trained there is not trained again."""
     if not (folder / "copied").exists():
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(base, folder, ignore=shutil.ignore_patterns("server.log"))  # it tells the port of another server
+        shutil.copytree(
+            base, folder, ignore=shutil.ignore_patterns("server.log")
+        )  # it tells the port of another server
         (folder / "copied").touch()
     return folder
 
@@ -159,10 +183,14 @@ def make_base(work: Path, images: Path, epochs: int, seed: int) -> None:
             with start_server(work / "base") as beside:
                 beside.command("import", str(images), "--name", NAME, timeout=900)
         run = at.train(recipe="default", epochs=epochs, seed=seed)
-        keep(work, "base", images=at.ask("GET", f"/datasets/{NAME}")["samples"], held=predictions(at.rows(run)))
+        keep(
+            work, "base", images=at.ask("GET", f"/datasets/{NAME}")["samples"], held=predictions(at.rows(run))
+        )
 
 
-def gain(work: Path, answers: Mapping[str, str], budget: int, seeds: list[int], tune: int | None, arms: list[str]) -> None:
+def gain(
+    work: Path, answers: Mapping[str, str], budget: int, seeds: list[int], tune: int | None, arms: list[str]
+) -> None:
     """The arms: review, retrain with every seed, write down."""
     for arm in arms:
         left = [seed for seed in seeds if not (work / "cells" / f"gain-{arm}-{seed}.json").exists()]
@@ -176,7 +204,15 @@ def gain(work: Path, answers: Mapping[str, str], budget: int, seeds: list[int], 
                 keep(work, f"gain-{arm}-{seed}", said=said, held=predictions(at.rows(run)))
 
 
-def table(work: Path, answers: Mapping[str, str], images: int, epochs: int, seed: int, tune: int | None, shares: tuple[int, ...]) -> None:
+def table(
+    work: Path,
+    answers: Mapping[str, str],
+    images: int,
+    epochs: int,
+    seed: int,
+    tune: int | None,
+    shares: tuple[int, ...],
+) -> None:
     """The paper's cells on the given labels, and after so many per cent of all images were looked at."""
     with product(copied(work / "base", work / "table")) as at:
         tuned = at.train(retrain=True, parent=1, seed=seed, epochs=tune) if 0 in shares else None
@@ -198,7 +234,8 @@ def table(work: Path, answers: Mapping[str, str], images: int, epochs: int, seed
 def wrong(cell: Mapping[str, Any], answers: Mapping[str, str], by: str) -> dict[str, int]:
     """Whether each hold-out image is predicted wrong: by the `given` label, the `reviewed` one or the `crowd`'s answer."""
     truth = {
-        path: {"given": given, "reviewed": label, "crowd": answers.get(path, "")}[by] for path, (_, given, label) in cell["held"].items()
+        path: {"given": given, "reviewed": label, "crowd": answers.get(path, "")}[by]
+        for path, (_, given, label) in cell["held"].items()
     }
     return {path: int(cell["held"][path][0] != label) for path, label in truth.items() if label in CLASSES}
 
@@ -214,7 +251,9 @@ def rate_of(errors: Mapping[str, int]) -> str:
 def difference(ours: list[dict[str, int]], theirs: list[dict[str, int]], draws: int = 2000) -> str:
     """Points by which the error differs, mean over seeds, with a bootstrap interval over images (paired)."""
     paths = sorted(set.intersection(*(set(each) for each in (*ours, *theirs))))
-    gap = np.mean([[a[p] for p in paths] for a in ours], axis=0) - np.mean([[b[p] for p in paths] for b in theirs], axis=0)
+    gap = np.mean([[a[p] for p in paths] for a in ours], axis=0) - np.mean(
+        [[b[p] for p in paths] for b in theirs], axis=0
+    )
     random = np.random.default_rng(0)
     means = [gap[random.integers(0, len(gap), len(gap))].mean() for _ in range(draws)]
     low, high = np.percentile(means, [2.5, 97.5])
@@ -225,14 +264,25 @@ def tell(work: Path, answers: Mapping[str, str], budget: int) -> None:
     """Print what is there so far."""
     cells = {path.stem: json.loads(path.read_text()) for path in sorted((work / "cells").glob("*.json"))}
     for name, cell in cells.items():
-        print(name, "|", " | ".join(f"{by} {rate_of(wrong(cell, answers, by))}" for by in ("given", "reviewed", "crowd")), "|",
-              json.dumps(cell.get("said", {})), flush=True)  # fmt: skip
+        print(
+            name,
+            "|",
+            " | ".join(f"{by} {rate_of(wrong(cell, answers, by))}" for by in ("given", "reviewed", "crowd")),
+            "|",
+            json.dumps(cell.get("said", {})),
+            flush=True,
+        )
     for by in ("crowd", "given"):
-        arms = {arm: [wrong(cell, answers, by) for name, cell in cells.items() if name.startswith(f"gain-{arm}-")] for arm in ARMS}
+        arms = {
+            arm: [wrong(cell, answers, by) for name, cell in cells.items() if name.startswith(f"gain-{arm}-")]
+            for arm in ARMS
+        }
         for arm, of_seeds in arms.items():
             if of_seeds and arms["none"] and arm != "none":
                 n = min(len(of_seeds), len(arms["none"]))
-                print(f"{by}: {arm} against no review, {n} seeds, {budget} cards: {difference(of_seeds[:n], arms['none'][:n])} points")
+                print(
+                    f"{by}: {arm} against no review, {n} seeds, {budget} cards: {difference(of_seeds[:n], arms['none'][:n])} points"
+                )
         for arm in ("random", "mixed"):
             n = min(len(arms[arm]), len(arms["top"]))
             if n:
@@ -241,9 +291,13 @@ def tell(work: Path, answers: Mapping[str, str], budget: int) -> None:
 
 def main() -> None:
     """Run what is not there yet and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=Path, required=True)
-    parser.add_argument("--votes", type=Path, help="left out: nobody reviews, and the table has its first two cells only")
+    parser.add_argument(
+        "--votes", type=Path, help="left out: nobody reviews, and the table has its first two cells only"
+    )
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=18)
     parser.add_argument("--tune", type=int, help="epochs of a fine-tuning; left out: the recipe's own")
@@ -251,7 +305,11 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=2800, help="cards an arm")
     parser.add_argument("--only", choices=["gain", "table"], help="not the other one")
     parser.add_argument(
-        "--arms", nargs="+", default=list(ARMS), choices=list(ARMS), help="only these; a machine with room runs several beside each other"
+        "--arms",
+        nargs="+",
+        default=list(ARMS),
+        choices=list(ARMS),
+        help="only these; a machine with room runs several beside each other",
     )
     parser.add_argument("--tell", action="store_true", help="only print what is there")
     options = parser.parse_args()

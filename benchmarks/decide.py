@@ -59,7 +59,9 @@ int fdatasync(int file) {
 """
 WARM_UP = 2.0  # seconds that are not counted
 CLASSES = ("angry", "fear", "happy", "neutral", "sad", "surprise")
-Client = Callable[[str, str, float, list[tuple[float, float]]], None]  # address, cookie, until when, what it adds its times to
+Client = Callable[
+    [str, str, float, list[tuple[float, float]]], None
+]  # address, cookie, until when, what it adds its times to
 BARE = """
 import sqlite3, sys, threading
 from fastapi import FastAPI, Form
@@ -92,23 +94,53 @@ def make_review(data_dir: Path, samples: int, people: int) -> list[str]:
         dataset = Dataset(name="faces", source=str(data_dir), state="ready")
         session.add(dataset)
         session.flush()
-        session.execute(insert(LabelClass), [{"dataset_id": dataset.id, "position": i, "name": name} for i, name in enumerate(CLASSES)])
+        session.execute(
+            insert(LabelClass),
+            [{"dataset_id": dataset.id, "position": i, "name": name} for i, name in enumerate(CLASSES)],
+        )
         labels = random.integers(0, len(CLASSES), samples)
-        facts = {"bytes": 1800, "width": 48, "height": 48, "mode": "L", "format": "PNG", "split": "train", "dataset_id": dataset.id}
+        facts = {
+            "bytes": 1800,
+            "width": 48,
+            "height": 48,
+            "mode": "L",
+            "format": "PNG",
+            "split": "train",
+            "dataset_id": dataset.id,
+        }
         session.execute(
             insert(Sample),
-            [{"path": f"train/{i:06}.png", "sha256": f"{i:064x}", "given_label": int(labels[i])} | facts for i in range(samples)],
+            [
+                {"path": f"train/{i:06}.png", "sha256": f"{i:064x}", "given_label": int(labels[i])} | facts
+                for i in range(samples)
+            ],
         )
-        version = DatasetVersion(dataset_id=dataset.id, number=0, digest="0" * 64, samples=samples, relabelled=0, deleted=0)
+        version = DatasetVersion(
+            dataset_id=dataset.id, number=0, digest="0" * 64, samples=samples, relabelled=0, deleted=0
+        )
         session.add(version)
         session.flush()
-        run = request_run(session, dataset_id=dataset.id, version_id=version.id, recipe=RECIPES["quick"], weights="none",
-                          parent_id=None, seed=0, user_id=None)  # fmt: skip
+        run = request_run(
+            session,
+            dataset_id=dataset.id,
+            version_id=version.id,
+            recipe=RECIPES["quick"],
+            weights="none",
+            parent_id=None,
+            seed=0,
+            user_id=None,
+        )
         start_run(session, run_id=run.id)
         logits = random.normal(0, 2, (samples, len(CLASSES)))
         log_probs = (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))).astype(np.float32)
-        rows = ranking_rows(run.id, sample_ids=np.arange(1, samples + 1), paths=[f"{i:06}" for i in range(samples)], labels=labels,
-                            log_probs=log_probs, folds=np.zeros(samples, np.int64))  # fmt: skip
+        rows = ranking_rows(
+            run.id,
+            sample_ids=np.arange(1, samples + 1),
+            paths=[f"{i:06}" for i in range(samples)],
+            labels=labels,
+            log_probs=log_probs,
+            folds=np.zeros(samples, np.int64),
+        )
         session.execute(insert(StagedPrediction), list(rows))
         publish(session, run_id=run.id, epochs=1)
         end_run(session, run_id=run.id, state="finished")
@@ -126,8 +158,10 @@ def annotate(address: str, cookie: str, until: float, times: list[tuple[float, f
     """Answer cards until the time is over; an answer that is not 200 ends it with an error."""
     connection = http.client.HTTPConnection(address, timeout=60)
     headers = {
-        "content-type": "application/x-www-form-urlencoded", "hx-request": "true", "cookie": f"toploss_session={cookie}",
-    }  # fmt: skip
+        "content-type": "application/x-www-form-urlencoded",
+        "hx-request": "true",
+        "cookie": f"toploss_session={cookie}",
+    }
 
     def post(path: str, **form: object) -> str:
         connection.request("POST", path, urlencode(form), headers)
@@ -159,11 +193,19 @@ def annotate(address: str, cookie: str, until: float, times: list[tuple[float, f
         times.append((started, time.perf_counter()))
 
 
-def load(address: str, cookies: list[str], seconds: float, client: Client, out: "multiprocessing.Queue[list[tuple[float, float]]]") -> None:
+def load(
+    address: str,
+    cookies: list[str],
+    seconds: float,
+    client: Client,
+    out: "multiprocessing.Queue[list[tuple[float, float]]]",
+) -> None:
     """All clients at once; when each request started and ended, in seconds from the start of all."""
     times: list[tuple[float, float]] = []
     begun = time.perf_counter()
-    threads = [threading.Thread(target=client, args=(address, cookie, begun + seconds, times)) for cookie in cookies]
+    threads = [
+        threading.Thread(target=client, args=(address, cookie, begun + seconds, times)) for cookie in cookies
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -187,7 +229,9 @@ class Measured(NamedTuple):
 
 def in_all(rounds: list[Measured]) -> Measured:
     """The median round, figure by figure."""
-    return Measured(*(None if None in figures else statistics.median(figures) for figures in zip(*rounds, strict=True)))
+    return Measured(
+        *(None if None in figures else statistics.median(figures) for figures in zip(*rounds, strict=True))
+    )
 
 
 def cpu_seconds(pid: int) -> float:
@@ -197,7 +241,13 @@ def cpu_seconds(pid: int) -> float:
 
 
 def measure(
-    address: str, cookies: list[str], seconds: float, *, warm: float = 0.0, client: Client = annotate, pid: int | None = None
+    address: str,
+    cookies: list[str],
+    seconds: float,
+    *,
+    warm: float = 0.0,
+    client: Client = annotate,
+    pid: int | None = None,
 ) -> Measured:
     """Let clients work; the first `warm` seconds do not count. With the server's `pid` it tells what that has used of the processors.
 
@@ -205,12 +255,16 @@ def measure(
     """
     before = cpu_seconds(pid) if pid else 0.0
     out: multiprocessing.Queue[list[tuple[float, float]]] = multiprocessing.get_context("spawn").Queue()
-    process = multiprocessing.get_context("spawn").Process(target=load, args=(address, cookies, warm + seconds, client, out))
+    process = multiprocessing.get_context("spawn").Process(
+        target=load, args=(address, cookies, warm + seconds, client, out)
+    )
     process.start()
     times = out.get()
     process.join()
     ended = sum(warm <= end < warm + seconds for _, end in times)
-    took = sorted(end - start for start, end in times if start >= warm)  # those under way at the end too: they are the slow ones
+    took = sorted(
+        end - start for start, end in times if start >= warm
+    )  # those under way at the end too: they are the slow ones
     if not took:
         raise SystemExit("No request began within the seconds that count: give it more of them.")
     cpu = 1000 * (cpu_seconds(pid) - before) / len(times) if pid else None
@@ -219,7 +273,9 @@ def measure(
 
 def main() -> None:
     """Print a line for each number of clients."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 100])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each, a round")
@@ -230,7 +286,13 @@ def main() -> None:
         slow_down(options.sync_ms)
     for clients in options.clients:
         with tempfile.TemporaryDirectory() as name:
-            ours, theirs = compare(Path(name), samples=options.samples, clients=clients, rounds=options.rounds, seconds=options.seconds)
+            ours, theirs = compare(
+                Path(name),
+                samples=options.samples,
+                clients=clients,
+                rounds=options.rounds,
+                seconds=options.seconds,
+            )
         shares = sorted(mine.rate / other.rate for mine, other in zip(ours, theirs, strict=True))
         share = f"share {statistics.median(shares):.0%} ({shares[0]:.0%} to {shares[-1]:.0%})"
         print(f"{clients:3d} clients: {in_all(ours)}; bare {in_all(theirs)}; {share}", flush=True)
@@ -240,11 +302,15 @@ def slow_down(milliseconds: float) -> None:
     """Let every process that is started from now on wait so long for a sync."""
     library = Path(tempfile.mkdtemp()) / "slow_sync.so"
     source = SLOW_SYNC.replace("NANOSECONDS", f"{milliseconds * 1e6:.0f}L")
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, "-x", "c", "-", "-ldl"], input=source, text=True, check=True)
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-o", library, "-x", "c", "-", "-ldl"], input=source, text=True, check=True
+    )
     os.environ["LD_PRELOAD"] = str(library)
 
 
-def compare(folder: Path, *, samples: int, clients: int, rounds: int, seconds: float) -> tuple[list[Measured], list[Measured]]:
+def compare(
+    folder: Path, *, samples: int, clients: int, rounds: int, seconds: float
+) -> tuple[list[Measured], list[Measured]]:
     """Ours and the bare endpoint in turn, on a review that has just begun."""
     cookies = make_review(folder / "data", samples, clients)
     port = "8791"

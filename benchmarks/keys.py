@@ -83,22 +83,36 @@ def press(page: Page, decisions: int, pause: float) -> list[float]:
 
 def main() -> None:
     """Print a line for each kind of image and latency."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--decisions", type=int, default=200)
     parser.add_argument("--photos", type=int, default=50)
     parser.add_argument("--pause", type=float, default=0.25)
     parser.add_argument("--latency", type=int, nargs="+", default=[0, 150])
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, start_server(Path(folder) / "data") as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+        start_server(Path(folder) / "data") as server,
+    ):
         server.command("user", "add", "ann", "--password-stdin", stdin=f"{PASSWORD}\n")
-        cookie = str(httpx.post(f"{server.url}/login", data={"name": "ann", "password": PASSWORD}).cookies[SESSION_COOKIE])
+        cookie = str(
+            httpx.post(f"{server.url}/login", data={"name": "ann", "password": PASSWORD}).cookies[
+                SESSION_COOKIE
+            ]
+        )
         database = Database(f"sqlite:///{server.data_dir / 'toploss.db'}")
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
         for latency in options.latency:
             for kind, wanted in (("faces", options.decisions), ("photos", options.photos)):
                 name, images = f"{kind}-{latency}", Path(folder) / f"{kind}-{latency}"
                 per_class = -(-(wanted + 10) // 3)
-                write_images(images, per_class=per_class, size=48) if kind == "faces" else write_photos(images, wanted + 10)
+                write_images(images, per_class=per_class, size=48) if kind == "faces" else write_photos(
+                    images, wanted + 10
+                )
                 dataset_id = import_folder(database, images, name=name)
                 with database.read() as session:
                     version_id = latest_version(session, dataset_id=dataset_id).id
@@ -108,7 +122,9 @@ def main() -> None:
                 times = press(page, wanted, options.pause)
                 page.context.close()
                 with database.read() as session:
-                    saved = session.scalar(select(func.count()).select_from(Decision).where(Decision.dataset_id == dataset_id))
+                    saved = session.scalar(
+                        select(func.count()).select_from(Decision).where(Decision.dataset_id == dataset_id)
+                    )
                 p50, p95 = times[len(times) // 2], times[int(0.95 * len(times))]
                 print(
                     f"{kind}, {latency} ms: key to image p50 {p50:.0f} ms, p95 {p95:.0f} ms, most {times[-1]:.0f} ms; "

@@ -44,7 +44,11 @@ def start_label_studio(executable: Path, folder: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     folder.mkdir(parents=True, exist_ok=True)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("LABEL_STUDIO_", "HEARTEX_", "DJANGO_"))} | {
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("LABEL_STUDIO_", "HEARTEX_", "DJANGO_"))
+    } | {
         "LABEL_STUDIO_BASE_DATA_DIR": str(folder / "data"),
         "LABEL_STUDIO_COLLECT_ANALYTICS": "false",
         "LABEL_STUDIO_LATEST_VERSION_CHECK": "false",
@@ -55,7 +59,9 @@ def start_label_studio(executable: Path, folder: Path) -> Iterator[str]:
     url, log = f"http://127.0.0.1:{port}", folder / "log"
     command = [str(executable), "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", str(port)]
     with log.open("ab") as output:
-        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
     try:
         until = time.monotonic() + 1800
         while not answers(f"{url}/health"):
@@ -86,16 +92,25 @@ def make_project(url: str, tasks: int, people: int) -> tuple[int, list[str]]:
     for i in range(people):
         with httpx.Client(base_url=url, timeout=300) as http:
             http.get("/user/signup/").raise_for_status()
-            form = {"csrfmiddlewaretoken": http.cookies["csrftoken"], "email": f"a{i}.{time.time_ns()}@example.org", "password": PASSWORD}
+            form = {
+                "csrfmiddlewaretoken": http.cookies["csrftoken"],
+                "email": f"a{i}.{time.time_ns()}@example.org",
+                "password": PASSWORD,
+            }
             answer = http.post("/user/signup/", data=form)
             if "sessionid" not in http.cookies:
                 raise SystemExit(f"Label Studio signed nobody up: {answer.status_code}, {answer.text[:300]}")
             cookies.append("; ".join(f"{name}={value}" for name, value in http.cookies.items()))
             if i == 0:
-                answer = http.post("/api/projects/", json={"title": "faces", "label_config": LABELS}).raise_for_status()
+                answer = http.post(
+                    "/api/projects/", json={"title": "faces", "label_config": LABELS}
+                ).raise_for_status()
                 project = int(answer.json()["id"])
                 for first in range(0, tasks, 1000):
-                    images = [{"image": f"http://127.0.0.1/{n:06}.png"} for n in range(first, min(tasks, first + 1000))]
+                    images = [
+                        {"image": f"http://127.0.0.1/{n:06}.png"}
+                        for n in range(first, min(tasks, first + 1000))
+                    ]
                     http.post(f"/api/projects/{project}/import", json=images).raise_for_status()
     return project, cookies
 
@@ -124,7 +139,9 @@ def label(address: str, cookie: str, until: float, times: list[tuple[float, floa
         raise RuntimeError(why)
 
     task = post(f"/api/dm/actions/?id=next_task&project={project}")["id"]
-    result = [{"from_name": "choice", "to_name": "image", "type": "choices", "value": {"choices": [CLASSES[0]]}}]
+    result = [
+        {"from_name": "choice", "to_name": "image", "type": "choices", "value": {"choices": [CLASSES[0]]}}
+    ]
     while (started := time.perf_counter()) < until:
         post(f"/api/tasks/{task}/annotations/?project={project}", lead_time=0.9, result=result)
         task = post(f"/api/dm/actions/?id=next_task&project={project}")["id"]
@@ -140,18 +157,31 @@ def version(executable: Path) -> str:
 
 def main() -> None:
     """Print a line for each round and number of clients."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--label-studio", type=Path, required=True, metavar="EXECUTABLE")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=10.0, help="that count of ours, after a quarter as long to warm up")
-    parser.add_argument("--their-seconds", type=float, default=40.0, help="of Label Studio's, whose submits last longer")
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="that count of ours, after a quarter as long to warm up"
+    )
+    parser.add_argument(
+        "--their-seconds", type=float, default=40.0, help="of Label Studio's, whose submits last longer"
+    )
     parser.add_argument("--samples", type=int, default=28_000, help="of ours")
     parser.add_argument("--tasks", type=int, default=5_000, help="of Label Studio's")
-    parser.add_argument("--folder", type=Path, help="where Label Studio's SQLite file goes and stays, for a quicker next start")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="where Label Studio's SQLite file goes and stays, for a quicker next start",
+    )
     options = parser.parse_args()
     executable, people = options.label_studio.absolute(), max(options.clients)
-    print(f"Label Studio {version(executable)}, {options.tasks} tasks; ours {options.samples} samples; {os.cpu_count()} cores", flush=True)
+    print(
+        f"Label Studio {version(executable)}, {options.tasks} tasks; ours {options.samples} samples; {os.cpu_count()} cores",
+        flush=True,
+    )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = stack.enter_context(start_label_studio(executable, options.folder or folder / "label-studio"))
@@ -164,7 +194,9 @@ def main() -> None:
                 say = f"round {number}, {clients:3d} clients"
                 mine = measure(ours, cookies[:clients], options.seconds, warm=options.seconds / 4)
                 print(f"{say}: ours {figures(mine)}", flush=True)
-                other = measure(urlsplit(url).netloc, their_cookies[:clients], seconds, warm=seconds / 4, client=client)
+                other = measure(
+                    urlsplit(url).netloc, their_cookies[:clients], seconds, warm=seconds / 4, client=client
+                )
                 print(f"{say}: Label Studio {figures(other)}; ours makes {ratio(mine, other)}", flush=True)
 
 

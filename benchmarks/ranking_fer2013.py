@@ -39,7 +39,14 @@ from app.storage import open_source
 from app.training.evaluation import calibration_error, fit_temperature, tempered
 
 CLASSES = ("angry", "fear", "happy", "neutral", "sad", "surprise")
-VOTES = {"anger": "angry", "fear": "fear", "happiness": "happy", "neutral": "neutral", "sadness": "sad", "surprise": "surprise"}
+VOTES = {
+    "anger": "angry",
+    "fear": "fear",
+    "happiness": "happy",
+    "neutral": "neutral",
+    "sadness": "sad",
+    "surprise": "surprise",
+}
 ENOUGH = 5
 MEMORISED_AFTER = 12  # epochs
 
@@ -69,9 +76,20 @@ def figures(suspicion: np.ndarray, wrong: np.ndarray) -> str:
 def memorising(recipe: Recipe) -> Recipe:
     """The recipe on small images without all that keeps a network from learning single images."""
     return replace(
-        recipe, early_size=32, early_epochs=99, averaging=0.0, label_smoothing=0.0, weight_decay=0.0, dropout=0.0,
-        flip=False, rotate=0.0, zoom=0.0, shift=0.0, lighting=0.0, mirror_judging=False,
-    )  # fmt: skip
+        recipe,
+        early_size=32,
+        early_epochs=99,
+        averaging=0.0,
+        label_smoothing=0.0,
+        weight_decay=0.0,
+        dropout=0.0,
+        flip=False,
+        rotate=0.0,
+        zoom=0.0,
+        shift=0.0,
+        lighting=0.0,
+        mirror_judging=False,
+    )
 
 
 def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: list[str]) -> Iterator[str]:
@@ -81,8 +99,17 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
     valid_index = np.flatnonzero([not path.startswith("train/") for path in paths])
     answers = crowd_answers(options.votes)
     known = np.array([path in answers for path in paths])
-    wrong = np.array([path in answers and answers[path] != CLASSES[label] for path, label in zip(paths, labels, strict=True)])
-    recipe = RECIPES[options.recipe] if options.epochs is None else with_epochs(RECIPES[options.recipe], options.epochs)
+    wrong = np.array(
+        [
+            path in answers and answers[path] != CLASSES[label]
+            for path, label in zip(paths, labels, strict=True)
+        ]
+    )
+    recipe = (
+        RECIPES[options.recipe]
+        if options.epochs is None
+        else with_epochs(RECIPES[options.recipe], options.epochs)
+    )
     name_of = options.recipe
     if options.memorise:
         name_of, recipe = "memorised", with_epochs(memorising(recipe), options.epochs or MEMORISED_AFTER)
@@ -94,12 +121,23 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
             nonlocal told
             if len(progress.history) > told:
                 told, last = len(progress.history), progress.history[-1]
-                print(f"  {name} epoch {told}: error {last.error_rate}, {time.monotonic() - started:.0f} s", flush=True)
+                print(
+                    f"  {name} epoch {told}: error {last.error_rate}, {time.monotonic() - started:.0f} s",
+                    flush=True,
+                )
 
         train(
-            images, labels, train_index=rows, valid_index=held, class_names=CLASSES, recipe=recipe, start=StartFrom("none"), seed=seed,
-            folder=options.work / f"{name_of}-{seed}-{name}", on_progress=tell,
-        )  # fmt: skip
+            images,
+            labels,
+            train_index=rows,
+            valid_index=held,
+            class_names=CLASSES,
+            recipe=recipe,
+            start=StartFrom("none"),
+            seed=seed,
+            folder=options.work / f"{name_of}-{seed}-{name}",
+            on_progress=tell,
+        )
         return options.work / f"{name_of}-{seed}-{name}"
 
     started = time.monotonic()
@@ -138,7 +176,9 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
 
 def main() -> None:
     """Train what is not there yet and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--votes", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
@@ -146,7 +186,12 @@ def main() -> None:
     parser.add_argument("--recipe", default="default", choices=list(RECIPES))
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int, default=0, help="0 for every core")
-    parser.add_argument("--folds", action=argparse.BooleanOptionalAction, default=True, help="train cleanlab's two networks too")
+    parser.add_argument(
+        "--folds",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="train cleanlab's two networks too",
+    )
     parser.add_argument("--memorise", action="store_true")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -155,7 +200,9 @@ def main() -> None:
     source = open_source(str(options.images))
     paths = sorted(entry.path for entry in source.walk() if entry.path.endswith((".png", ".jpg")))
     size = RECIPES[options.recipe].image_size
-    images = prepare_images(lambda i: source.read(paths[i]), len(paths), options.work / f"images-{size}.npy", size=size)
+    images = prepare_images(
+        lambda i: source.read(paths[i]), len(paths), options.work / f"images-{size}.npy", size=size
+    )
     for seed in options.seeds:
         for line in run_seed(seed, options, images, paths):
             print(line, flush=True)

@@ -35,8 +35,17 @@ def digits() -> Data:
     """Digits must not be mirrored: a mirrored 2 is no 2."""
     loaded = load_digits()
     grey = (loaded.images * (255 / 16)).astype(np.uint8)
-    images = np.stack([np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR).convert("RGB")) for image in grey])
-    return images, loaded.target.astype(np.int64), replace(RECIPES["quick"], image_size=32, flip=False, mirror_judging=False)
+    images = np.stack(
+        [
+            np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BILINEAR).convert("RGB"))
+            for image in grey
+        ]
+    )
+    return (
+        images,
+        loaded.target.astype(np.int64),
+        replace(RECIPES["quick"], image_size=32, flip=False, mirror_judging=False),
+    )
 
 
 def faces() -> Data:
@@ -68,9 +77,16 @@ def measure(data: Data, labels: np.ndarray, seed: int) -> tuple[float, float]:
     everything, nothing = np.arange(len(true)), np.empty(0, np.int64)
     with tempfile.TemporaryDirectory() as folder:
         outcome = train(
-            images, labels, train_index=everything, valid_index=nothing, class_names=names, recipe=recipe, start=StartFrom("none"),
-            seed=seed, folder=Path(folder),
-        )  # fmt: skip
+            images,
+            labels,
+            train_index=everything,
+            valid_index=nothing,
+            class_names=names,
+            recipe=recipe,
+            start=StartFrom("none"),
+            seed=seed,
+            folder=Path(folder),
+        )
         final = predict_log_probs(outcome.folder, images, everything)
         quality = judge_labels(final, list(read_epochs(outcome.folder, len(outcome.history))), labels).quality
     wrong = labels != true
@@ -80,7 +96,9 @@ def measure(data: Data, labels: np.ndarray, seed: int) -> tuple[float, float]:
 
 def main() -> None:
     """Print a line for each kind of error."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--data", nargs="+", default=["digits", "faces"], choices=["digits", "faces"])
     parser.add_argument("--shares", type=float, nargs="+", default=[0.05, 0.1, 0.2])
@@ -93,7 +111,10 @@ def main() -> None:
             for share in options.shares:
                 found = [measure(data, plant(data[1], share, kind, seed), seed) for seed in options.seeds]
                 ours, final = np.mean(found, axis=0)
-                print(f"{name} {kind} {share:.0%}: AP {ours:.3f}, final loss {final:.3f} ({len(found)} seeds)", flush=True)
+                print(
+                    f"{name} {kind} {share:.0%}: AP {ours:.3f}, final loss {final:.3f} ({len(found)} seeds)",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

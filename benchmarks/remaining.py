@@ -87,7 +87,10 @@ def review(random: np.random.Generator, population: Population, size: int, held:
         drawn = random.choice(undecided, size, replace=False)
         if number == 1:
             truth = int(wrong[undecided].sum())
-            grown = [errors_in(len(undecided), drawn=n, wrong=int(wrong[drawn[:n]].sum())) for n in range(STEP, size + 1, STEP)]
+            grown = [
+                errors_in(len(undecided), drawn=n, wrong=int(wrong[drawn[:n]].sum()))
+                for n in range(STEP, size + 1, STEP)
+            ]
             held.growing.append(all(holds(bound, truth) for bound in grown))
             rest = errors_in(len(undecided), drawn=len(last), wrong=int(wrong[last].sum()))
             held.last_cards.append(holds(rest, truth))
@@ -102,7 +105,9 @@ def review(random: np.random.Generator, population: Population, size: int, held:
         if number == 1:
             share = errors_in(len(undecided), drawn=size, wrong=int(wrong[drawn].sum()))
             now = int((~decided).sum())
-            plain = Between(int(share.low / len(undecided) * now), int(np.ceil(share.high / len(undecided) * now)))
+            plain = Between(
+                int(share.low / len(undecided) * now), int(np.ceil(share.high / len(undecided) * now))
+            )
             held.times_undecided.append(holds(plain, int((wrong & ~decided).sum())))
     held.every_look.append(all(looks))
 
@@ -117,7 +122,7 @@ def coverage(name: str, populations: Iterator[Population], reviews: int) -> None
         shares = " | ".join(
             f"{100 * np.mean(each):.1f} %"
             for each in (held.one_look, held.every_look, held.growing, held.times_undecided, held.last_cards)
-        )  # fmt: skip
+        )
         print(f"| {name} | {size} | {shares} | {np.median(held.width):,.0f} |", flush=True)
 
 
@@ -125,14 +130,20 @@ def projections(name: str, populations: Iterator[Population], reviews: int) -> N
     """The next 100 cards as projected beside what they were, at moments all along the reviews."""
     off, ratio = [], []
     for population in (next(populations) for _ in range(reviews)):
-        cards = [Look(i, bool(wrong), 2000, by_chance=False) for i, wrong in enumerate(population.wrong[population.order[:5000]])]
+        cards = [
+            Look(i, bool(wrong), 2000, by_chance=False)
+            for i, wrong in enumerate(population.wrong[population.order[:5000]])
+        ]
         for at in range(100, 4900, 400):
             ahead = project(cards[:at], left=10**6)
             found = sum(card.wrong for card in cards[at : at + 100])
             if ahead:
                 off.append(abs(ahead.errors - found))
                 ratio.append(ahead.errors - found)
-    print(f"{name}: next 100 cards, off by {np.mean(off):.1f} errors in the mean, {np.mean(ratio):+.1f} with its sign", flush=True)
+    print(
+        f"{name}: next 100 cards, off by {np.mean(off):.1f} errors in the mean, {np.mean(ratio):+.1f} with its sign",
+        flush=True,
+    )
 
 
 def cifar10n(path: Path) -> tuple[Population, np.ndarray, np.ndarray]:
@@ -140,7 +151,11 @@ def cifar10n(path: Path) -> tuple[Population, np.ndarray, np.ndarray]:
     data = np.load(path)
     given, probabilities = data["given_labels"].astype(np.int64), data["pred_probs"]
     wrong = given != data["true_labels"]
-    return Population(wrong, np.argsort(probabilities[np.arange(len(given)), given], kind="stable")), probabilities, given
+    return (
+        Population(wrong, np.argsort(probabilities[np.arange(len(given)), given], kind="stable")),
+        probabilities,
+        given,
+    )
 
 
 def cross_checks(population: Population, probabilities: np.ndarray, given: np.ndarray) -> None:
@@ -150,7 +165,10 @@ def cross_checks(population: Population, probabilities: np.ndarray, given: np.nd
         noise = class_noise(np.log(np.maximum(probabilities[rest], np.finfo(np.float32).tiny)), given[rest])
         count = sum(float(share) * int((given[rest] == k).sum()) for k, share in enumerate(noise))
         truth = int(population.wrong[rest].sum())
-        print(f"after {cards:,} cards: cleanlab's count {count:,.0f}, truth {truth:,}, {count / max(truth, 1):.2f} of it", flush=True)
+        print(
+            f"after {cards:,} cards: cleanlab's count {count:,.0f}, truth {truth:,}, {count / max(truth, 1):.2f} of it",
+            flush=True,
+        )
 
 
 def repeat(population: Population) -> Iterator[Population]:
@@ -167,11 +185,15 @@ def simulate(random: np.random.Generator) -> Iterator[Population]:
 
 def main() -> None:
     """Print how often the intervals held."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--reviews", type=int, default=400)
     parser.add_argument("--cifar10n", type=Path)
     options = parser.parse_args()
-    print("| population | n | one look | every look | a growing audit | times what is undecided | the last cards | median width |")
+    print(
+        "| population | n | one look | every look | a growing audit | times what is undecided | the last cards | median width |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     coverage("simulated", simulate(np.random.default_rng(0)), options.reviews)
     if options.cifar10n:

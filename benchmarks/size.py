@@ -56,7 +56,9 @@ def write_zip(path: Path, count: int) -> None:
     with zipfile.ZipFile(path, "w") as file:
         for i in range(count):
             out = io.BytesIO()
-            Image.fromarray(random.integers(0, 256, (48, 48), dtype=np.uint8)).save(out, "PNG", compress_level=1)
+            Image.fromarray(random.integers(0, 256, (48, 48), dtype=np.uint8)).save(
+                out, "PNG", compress_level=1
+            )
             file.writestr(f"train/class-{i % 6}/{i:07d}.png", out.getvalue())
 
 
@@ -88,33 +90,66 @@ def one_size(count: int) -> dict[str, tuple[float, float]]:
         with database.write() as session:
             dataset_id = create_dataset(session, name="size", source=str(folder / "images.zip")).id
         found["import"] = measure(
-            lambda: import_images(database, dataset_id=dataset_id, max_pixels=10**8, on_progress=lambda *_: None, should_stop=lambda: False)
+            lambda: import_images(
+                database,
+                dataset_id=dataset_id,
+                max_pixels=10**8,
+                on_progress=lambda *_: None,
+                should_stop=lambda: False,
+            )
         )
         with database.write() as session:
             version = latest_version(session, dataset_id=dataset_id)
             samples = labels_of(session, version_id=version.id)
             run_id = request_run(
-                session, dataset_id=dataset_id, version_id=version.id, recipe=RECIPES["default"], weights="none", parent_id=None, seed=0,
+                session,
+                dataset_id=dataset_id,
+                version_id=version.id,
+                recipe=RECIPES["default"],
+                weights="none",
+                parent_id=None,
+                seed=0,
                 user_id=None,
-            ).id  # fmt: skip
+            ).id
         source = open_source(str(folder / "images.zip"))
         images: list[np.ndarray] = []
         found["prepare"] = measure(
-            lambda: images.append(prepare_images(lambda i: source.read(samples.paths[i]), count, folder / "images.npy", size=48))
+            lambda: images.append(
+                prepare_images(lambda i: source.read(samples.paths[i]), count, folder / "images.npy", size=48)
+            )
         )
         stored = Checkpoint(
-            class_names=tuple("abcdef"), recipe=replace(RECIPES["default"], mirror_judging=False), normalisation=IMAGENET, seed=0,
-            fingerprint="", history=(EpochMetrics(1, 1, 0.0, None, None, 0.0),), finished=True, phase=1, phase_epoch=1, notes=(),
-            weights="", optimiser=None, versions={}, saved_at="",
-        )  # fmt: skip
+            class_names=tuple("abcdef"),
+            recipe=replace(RECIPES["default"], mirror_judging=False),
+            normalisation=IMAGENET,
+            seed=0,
+            fingerprint="",
+            history=(EpochMetrics(1, 1, 0.0, None, None, 0.0),),
+            finished=True,
+            phase=1,
+            phase_epoch=1,
+            notes=(),
+            weights="",
+            optimiser=None,
+            versions={},
+            saved_at="",
+        )
         checkpoints.save(folder / "network", stored, build_model(6))
-        predict_log_probs(folder / "network", images[0], np.arange(256))  # what the libraries set up once is not the sizes' cost
+        predict_log_probs(
+            folder / "network", images[0], np.arange(256)
+        )  # what the libraries set up once is not the sizes' cost
         said: list[np.ndarray] = []
-        found["score"] = measure(lambda: said.append(predict_log_probs(folder / "network", images[0], np.arange(count))))
+        found["score"] = measure(
+            lambda: said.append(predict_log_probs(folder / "network", images[0], np.arange(count)))
+        )
         rows = ranking_rows(
-            run_id, sample_ids=samples.sample_ids, paths=samples.paths, labels=samples.labels, log_probs=said[0],
+            run_id,
+            sample_ids=samples.sample_ids,
+            paths=samples.paths,
+            labels=samples.labels,
+            log_probs=said[0],
             folds=np.zeros(count, np.int64),
-        )  # fmt: skip
+        )
 
         def store() -> None:
             stage_ranking(database, run_id=run_id, rows=rows)
@@ -127,7 +162,9 @@ def one_size(count: int) -> dict[str, tuple[float, float]]:
 
 def main() -> None:
     """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -136,7 +173,9 @@ def main() -> None:
         return
     print("| images | " + " | ".join(STEPS) + " |\n| --- |" + " --- |" * len(STEPS), flush=True)
     for size in options.sizes:
-        answer = subprocess.run([sys.executable, __file__, "--one", str(size)], check=True, capture_output=True, text=True).stdout
+        answer = subprocess.run(
+            [sys.executable, __file__, "--one", str(size)], check=True, capture_output=True, text=True
+        ).stdout
         found = json.loads(answer.splitlines()[-1])
         cells = [f"{found[step][0]:.1f} s, {found[step][1]:.0f} MB" for step in STEPS]
         print(f"| {size:,} | " + " | ".join(cells) + " |", flush=True)

@@ -83,7 +83,9 @@ def fastai_learner(folder: Path, files: list[bytes], batch: int):  # noqa: ANN20
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--images", type=int, default=2048)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -92,27 +94,48 @@ def main() -> None:
     files, n = encoded(options.images), options.images
     labels = np.arange(n) % 6
     phases = (Phase(1, frozen=False, lr_min=1e-3, lr_max=1e-3),)
-    recipe = replace(RECIPES["default"], phases=phases, stem="plain", averaging=0.0, early_epochs=0)  # fastai's network
+    recipe = replace(
+        RECIPES["default"], phases=phases, stem="plain", averaging=0.0, early_epochs=0
+    )  # fastai's network
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         plain = seconds(lambda: plain_prepare(files))
-        ours = seconds(lambda: prepare_images(files.__getitem__, n, folder / "images.npy", size=48, threads=options.threads))
-        print(f"preparing: {n / ours:.0f} images a second, plain loop {n / plain:.0f}, ratio {plain / ours:.2f}", flush=True)
+        ours = seconds(
+            lambda: prepare_images(
+                files.__getitem__, n, folder / "images.npy", size=48, threads=options.threads
+            )
+        )
+        print(
+            f"preparing: {n / ours:.0f} images a second, plain loop {n / plain:.0f}, ratio {plain / ours:.2f}",
+            flush=True,
+        )
 
         images = prepare_images(files.__getitem__, n, folder / "images.npy", size=48)
         rows, none = np.arange(n), np.empty(0, np.int64)
         outcome = train(
-            images, labels, train_index=rows, valid_index=none, class_names=CLASSES, recipe=recipe, start=StartFrom("none"), seed=0,
+            images,
+            labels,
+            train_index=rows,
+            valid_index=none,
+            class_names=CLASSES,
+            recipe=recipe,
+            start=StartFrom("none"),
+            seed=0,
             folder=folder / "run",
-        )  # fmt: skip
+        )
         (folder / "files").mkdir()
         learner = fastai_learner(folder / "files", files, recipe.batch_size)
         with learner.no_bar(), learner.no_logging():
             theirs = seconds(lambda: learner.fit_one_cycle(1, 1e-3)) / learner.dls.train.n
         ours = outcome.seconds / n
-        print(f"training: {1 / ours:.0f} images a second, fastai {1 / theirs:.0f}, ratio {theirs / ours:.2f}", flush=True)
+        print(
+            f"training: {1 / ours:.0f} images a second, fastai {1 / theirs:.0f}, ratio {theirs / ours:.2f}",
+            flush=True,
+        )
 
-        bare_model = build_model(6, checkpoints.load(folder / "run").stem).to(memory_format=torch.channels_last).eval()
+        bare_model = (
+            build_model(6, checkpoints.load(folder / "run").stem).to(memory_format=torch.channels_last).eval()
+        )
         x = torch.randn(128, 3, 48, 48).contiguous(memory_format=torch.channels_last)
 
         def bare() -> None:
@@ -122,13 +145,22 @@ def main() -> None:
 
         def interpret() -> None:
             with learner.no_bar(), learner.no_logging():
-                ClassificationInterpretation.from_learner(learner, dl=learner.dls.test_dl(learner.dls.train.items, with_labels=True))
+                ClassificationInterpretation.from_learner(
+                    learner, dl=learner.dls.test_dl(learner.dls.train.items, with_labels=True)
+                )
 
         def scoring() -> None:
             predict_log_probs(folder / "run", images, rows, mirror=False)
 
         bare()
-        times = [(seconds(scoring), seconds(bare) * n / (n // 128 * 128), seconds(interpret) * n / learner.dls.train.n) for _ in range(3)]
+        times = [
+            (
+                seconds(scoring),
+                seconds(bare) * n / (n // 128 * 128),
+                seconds(interpret) * n / learner.dls.train.n,
+            )
+            for _ in range(3)
+        ]
         ours, bare_pass, theirs = np.median(times, axis=0)
         print(
             f"scoring: {n / ours:.0f} images a second; bare forward {n / bare_pass:.0f} ({bare_pass / ours:.0%} of it); "

@@ -32,7 +32,11 @@ def once(folder: Path) -> tuple[float, float]:
     )
     started = time.monotonic()
     with subprocess.Popen(
-        [*toploss, "serve", "--no-worker"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [*toploss, "serve", "--no-worker"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as process:
         try:
             assert process.stdout is not None
@@ -59,7 +63,10 @@ def main() -> None:
         once(Path(folder))  # a warm disk cache, a migrated database
         measured = [once_more(Path(folder)) for _ in range(runs)]
     seconds, megabytes = zip(*measured, strict=True)
-    print(f"first answer after {statistics.median(seconds):.2f} s (of {runs}: {min(seconds):.2f}-{max(seconds):.2f}); ", end="")
+    print(
+        f"first answer after {statistics.median(seconds):.2f} s (of {runs}: {min(seconds):.2f}-{max(seconds):.2f}); ",
+        end="",
+    )
     print(f"resident memory {statistics.median(megabytes):.0f} MB")
 
 

@@ -41,7 +41,9 @@ def missing(what: str, how: str) -> None:
 @pytest.fixture(autouse=True)
 def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same argon2id with the least work: a test makes three people and signs them in."""
-    monkeypatch.setattr("app.accounts.users._hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(
+        "app.accounts.users._hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +65,10 @@ def postgres_server() -> Iterator[str]:
         yield given
         return
     if not postgres.available():
-        missing("PostgreSQL", "as root, apt-get install postgresql; or set TOPLOSS_TEST_POSTGRES to the URL of an empty test database.")
+        missing(
+            "PostgreSQL",
+            "as root, apt-get install postgresql; or set TOPLOSS_TEST_POSTGRES to the URL of an empty test database.",
+        )
     with postgres.run() as url:
         migrate(url)
         yield url
@@ -127,17 +132,24 @@ def people(database: Database, settings: Settings) -> People:
     """An admin, ada, and two annotators, ann and bob."""
     with database.write() as session:
         users = {
-            name: add_user(session, name=name, role="admin" if name == "ada" else "annotator", password=PASSWORD)
+            name: add_user(
+                session, name=name, role="admin" if name == "ada" else "annotator", password=PASSWORD
+            )
             for name in ("ada", "ann", "bob")
         }
-        tokens = {name: create_token(session, user=user, name="test", key=settings.secret()) for name, user in users.items()}
+        tokens = {
+            name: create_token(session, user=user, name="test", key=settings.secret())
+            for name, user in users.items()
+        }
     return People(users["ada"], users["ann"], users["bob"], tokens)
 
 
 @pytest.fixture
 def visitor(settings: Settings, database: Database) -> Iterator[TestClient]:
     """Somebody who is not signed in."""
-    with TestClient(create_app(settings, database), follow_redirects=False, raise_server_exceptions=False) as client:
+    with TestClient(
+        create_app(settings, database), follow_redirects=False, raise_server_exceptions=False
+    ) as client:
         yield client
 
 
@@ -157,7 +169,12 @@ def browser_of(settings: Settings, database: Database, people: People) -> dict[s
     app = create_app(settings, database)
     clients = {}
     for name in people.tokens:
-        client = TestClient(app, follow_redirects=False, raise_server_exceptions=False, headers={"sec-fetch-site": "same-origin"})
+        client = TestClient(
+            app,
+            follow_redirects=False,
+            raise_server_exceptions=False,
+            headers={"sec-fetch-site": "same-origin"},
+        )
         answer = client.post("/login", data={"name": name, "password": PASSWORD})
         assert answer.status_code == 303, answer.text
         clients[name] = client

@@ -39,7 +39,14 @@ class Made:
     ranked: tuple[int, ...]  # sample ids, the most suspicious first
 
 
-def write_images(folder: Path, *, per_class: int = 6, splits: tuple[str, ...] = ("train", "valid"), size: int = 16, seed: int = 0) -> Path:
+def write_images(
+    folder: Path,
+    *,
+    per_class: int = 6,
+    splits: tuple[str, ...] = ("train", "valid"),
+    size: int = 16,
+    seed: int = 0,
+) -> Path:
     """A folder of class folders with small noise images; a class has its own brightness, so that a network can learn it."""
     random = np.random.default_rng(seed)
     for split in splits:
@@ -56,11 +63,19 @@ def import_folder(database: Database, folder: Path, *, name: str = "faces") -> i
     """Import it; the answer is the data set's id."""
     with database.write() as session:
         dataset = create_dataset(session, name=name, source=str(folder))
-    import_images(database, dataset_id=dataset.id, max_pixels=20_000_000, on_progress=lambda *_: None, should_stop=lambda: False)
+    import_images(
+        database,
+        dataset_id=dataset.id,
+        max_pixels=20_000_000,
+        on_progress=lambda *_: None,
+        should_stop=lambda: False,
+    )
     return dataset.id
 
 
-def make_dataset(database: Database, folder: Path, *, name: str = "faces", per_class: int = 6, wrong: int = 10) -> Made:
+def make_dataset(
+    database: Database, folder: Path, *, name: str = "faces", per_class: int = 6, wrong: int = 10
+) -> Made:
     """A data set whose run predicts another class for the first `wrong` samples, the first of them most surely."""
     dataset_id = import_folder(database, write_images(folder, per_class=per_class), name=name)
     with database.read() as session:
@@ -71,13 +86,27 @@ def make_dataset(database: Database, folder: Path, *, name: str = "faces", per_c
         from app.ranking.rankings import top_losses
 
         ranked = tuple(sample.sample_id for sample in top_losses(session, run_id=run_id, limit=10_000))
-    return Made(name, dataset_id, version.id, run_id, tuple(int(i) for i in samples.sample_ids), tuple(samples.paths), ranked)
+    return Made(
+        name,
+        dataset_id,
+        version.id,
+        run_id,
+        tuple(int(i) for i in samples.sample_ids),
+        tuple(samples.paths),
+        ranked,
+    )
 
 
 def make_run(
-    database: Database, dataset_id: int, version_id: int, *, wrong: int = 0, parent_id: int | None = None, seed: int = 0,
+    database: Database,
+    dataset_id: int,
+    version_id: int,
+    *,
+    wrong: int = 0,
+    parent_id: int | None = None,
+    seed: int = 0,
     says: dict[int, int] | None = None,
-) -> int:  # fmt: skip
+) -> int:
     """A finished run with a ranking made by hand; `says` is what it predicts for samples by id, otherwise than by `wrong`."""
     with database.write() as session:
         run = request_run(
@@ -94,7 +123,9 @@ def make_run(
         samples = labels_of(session, version_id=version_id)
         n = len(samples.sample_ids)
         favourite = np.where(np.arange(n) < wrong, (samples.labels + 1) % len(CLASSES), samples.labels)
-        favourite = np.array([(says or {}).get(int(i), k) for i, k in zip(samples.sample_ids, favourite, strict=True)])
+        favourite = np.array(
+            [(says or {}).get(int(i), k) for i, k in zip(samples.sample_ids, favourite, strict=True)]
+        )
         logits = np.zeros((n, len(CLASSES)), dtype=np.float32)
         logits[np.arange(n), favourite] = np.linspace(5, 1, n)
         log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -110,14 +141,27 @@ def make_run(
         )
         session.execute(insert(StagedPrediction), list(rows))
         publish(session, run_id=run.id, epochs=1)
-        record_epoch(session, Epoch(run_id=run.id, fold=-1, epoch=0, train_loss=1.0, valid_loss=1.1, error_rate=0.4, seconds=2.0))
+        record_epoch(
+            session,
+            Epoch(
+                run_id=run.id, fold=-1, epoch=0, train_loss=1.0, valid_loss=1.1, error_rate=0.4, seconds=2.0
+            ),
+        )
         end_run(session, run_id=run.id, state="finished")
         session.refresh(run)
-        run.started_at = run.finished_at - timedelta(seconds=2)  # as long as its epoch took, however busy the machine is
+        run.started_at = run.finished_at - timedelta(
+            seconds=2
+        )  # as long as its epoch took, however busy the machine is
     return run.id
 
 
-def photo(colour: tuple[int, int, int] = (200, 60, 60), *, kind: str = "PNG", size: tuple[int, int] = (24, 16), **options: Any) -> bytes:
+def photo(
+    colour: tuple[int, int, int] = (200, 60, 60),
+    *,
+    kind: str = "PNG",
+    size: tuple[int, int] = (24, 16),
+    **options: Any,
+) -> bytes:
     """An encoded image of one colour, as somebody may send it."""
     out = io.BytesIO()
     Image.new("RGB", size, colour).save(out, kind, **options)
@@ -125,13 +169,28 @@ def photo(colour: tuple[int, int, int] = (200, 60, 60), *, kind: str = "PNG", si
 
 
 def show_photo(
-    database: Database, settings: Settings, run_id: int, content: bytes, *, name: str = "a.png", user_id: int | None = None
+    database: Database,
+    settings: Settings,
+    run_id: int,
+    content: bytes,
+    *,
+    name: str = "a.png",
+    user_id: int | None = None,
 ) -> Kept:
     """Send a photo to a run's network."""
     with (
-        receive([Sent(name, io.BytesIO(content))], folder=settings.photos_dir, max_pixels=settings.max_image_pixels) as received,
+        receive(
+            [Sent(name, io.BytesIO(content))],
+            folder=settings.photos_dir,
+            max_pixels=settings.max_image_pixels,
+        ) as received,
         database.write() as session,
     ):
         return keep_photos(
-            session, run_id=run_id, received=received, folder=settings.photos_dir, cache=settings.pictures_dir, user_id=user_id
+            session,
+            run_id=run_id,
+            received=received,
+            folder=settings.photos_dir,
+            cache=settings.pictures_dir,
+            user_id=user_id,
         )

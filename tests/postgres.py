@@ -32,7 +32,9 @@ def run() -> Iterator[str]:
     """Start an empty server on a free port of 127.0.0.1 and give the URL of its test database."""
     binaries = _binaries()
     assert binaries is not None
-    folder = Path(tempfile.mkdtemp(prefix="toploss-pg-"))  # not pytest's folder, which only its owner may enter
+    folder = Path(
+        tempfile.mkdtemp(prefix="toploss-pg-")
+    )  # not pytest's folder, which only its owner may enter
     data = folder / "data"
     as_user: list[str] = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
@@ -45,7 +47,19 @@ def run() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    call(str(binaries / "initdb"), "-D", str(data), "-U", "toploss", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
+    call(
+        str(binaries / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "toploss",
+        "-A",
+        "trust",
+        "--no-sync",
+        "-E",
+        "UTF8",
+        "--locale=C",
+    )
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c max_connections=200"
     call(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:

@@ -22,7 +22,9 @@ class Server:
     env: dict[str, str] = field(repr=False)
     log: Path = field(repr=False)
 
-    def command(self, *arguments: str, stdin: str = "", check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *arguments: str, stdin: str = "", check: bool = True, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         """Run a `toploss` command against the same data folder."""
         return subprocess.run(
             [sys.executable, "-m", "app.cli", *arguments],
@@ -57,7 +59,9 @@ def environment(data_dir: Path, *, database_url: str = "", **more: str) -> dict[
 
 
 @contextmanager
-def start_server(data_dir: Path, *, database_url: str = "", worker: bool = False, **more: str) -> Iterator[Server]:
+def start_server(
+    data_dir: Path, *, database_url: str = "", worker: bool = False, **more: str
+) -> Iterator[Server]:
     """Start `toploss serve` and wait until it answers."""
     env = environment(data_dir, database_url=database_url, **more)
     data_dir.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,9 @@ def test_the_web_process_never_loads_torch_fastai_or_matplotlib(tmp_path: Path) 
         "import sys, app.main, app.serving; from app.settings import Settings; app.main.create_app(Settings(data_dir=sys.argv[1]));"
         "print([m for m in ('torch', 'torchvision', 'fastai', 'matplotlib', 'pandas', 'dbos', 'sklearn') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert done.stdout.strip() == "[]"
 
 
@@ -59,7 +61,10 @@ def test_every_setting_is_documented_with_its_default(field: str) -> None:
     documented = (ROOT / "docs" / "settings.md").read_text()
     info = Settings.model_fields[field]
     default = "" if info.default == "" else str(info.default)
-    assert f"| `TOPLOSS_{field.upper()}` | {f'`{default}`' if default else 'empty'} | {info.description} |" in documented
+    assert (
+        f"| `TOPLOSS_{field.upper()}` | {f'`{default}`' if default else 'empty'} | {info.description} |"
+        in documented
+    )
 
 
 def test_every_runtime_dependency_has_its_reason() -> None:

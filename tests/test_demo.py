@@ -34,12 +34,17 @@ def test_the_log_ins_that_it_prints_open_the_door_and_are_kept_for_their_owner_o
     database: Database, settings: Settings, logins: dict[str, str]
 ) -> None:
     with database.read() as session:
-        roles = {name: check_password(session, name=name, password=password).role for name, password in logins.items()}
+        roles = {
+            name: check_password(session, name=name, password=password).role
+            for name, password in logins.items()
+        }
     assert roles == {"admin": "admin", "annotator": "annotator"}
     assert stat.S_IMODE((settings.data_dir / "demo-logins.txt").stat().st_mode) == 0o600
 
 
-def test_started_again_it_goes_on_where_it_was(database: Database, settings: Settings, logins: dict[str, str]) -> None:
+def test_started_again_it_goes_on_where_it_was(
+    database: Database, settings: Settings, logins: dict[str, str]
+) -> None:
     again = make(database, settings)
     assert all(password in again for password in logins.values())
     with database.read() as session:
@@ -47,7 +52,9 @@ def test_started_again_it_goes_on_where_it_was(database: Database, settings: Set
         assert session.scalar(select(func.count()).select_from(Job)) == 1
 
 
-def test_it_says_what_the_ranking_found_of_the_planted_errors(database: Database, settings: Settings, logins: dict[str, str]) -> None:
+def test_it_says_what_the_ranking_found_of_the_planted_errors(
+    database: Database, settings: Settings, logins: dict[str, str]
+) -> None:
     folder: Path = settings.data_dir / "demo"
     assert found_errors(database, folder) is None
     wrong = planted_errors(folder)

@@ -31,7 +31,11 @@ def test_the_command_of_a_service_is_one_of_ours(service: str) -> None:
     program, command, *options = COMPOSE["services"][service]["command"]
     assert program == "toploss"
     shown = subprocess.run(
-        [sys.executable, "-m", "app.cli", command, "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-m", "app.cli", command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     ).stdout
     for option in options:
         assert option in shown

@@ -20,7 +20,9 @@ def test_a_new_database_gets_every_table_and_a_second_start_changes_nothing(tmp_
     assert {"sample", "decision", "run", "job"} <= set(inspect(create_engine(url)).get_table_names())
 
 
-def test_an_older_sqlite_file_is_copied_before_it_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_sqlite_file_is_copied_before_it_is_migrated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url = f"sqlite:///{tmp_path / 'old.db'}"
     migrate(url)
     scripts = tmp_path / "migrations"

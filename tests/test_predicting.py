@@ -15,7 +15,12 @@ def said(classes: int, images: int = 2) -> list[Said]:
     return [Said(f"{i}.png", {f"class{c}": (c + 1) / 1000 for c in range(classes)}) for i in range(images)]
 
 
-@given(st.integers(1, 5).flatmap(lambda n: st.lists(st.lists(WORDS, min_size=n, max_size=n), min_size=1, max_size=5)), st.integers(0, 5))
+@given(
+    st.integers(1, 5).flatmap(
+        lambda n: st.lists(st.lists(WORDS, min_size=n, max_size=n), min_size=1, max_size=5)
+    ),
+    st.integers(0, 5),
+)
 def test_columns_stand_below_each_other_and_no_cell_is_lost(rows: list[list[str]], words: int) -> None:
     header, *body = rows
     lines = aligned(header, body, words=words).split("\n")
@@ -41,9 +46,10 @@ def test_a_few_classes_stand_beside_each_other_and_many_below() -> None:
 def test_a_script_gets_every_number_whole() -> None:
     answer = json.loads(as_json(Chosen(3, "faces"), [Said("a.png", {"cat": 1 / 3, "dog": 2 / 3})]))
     assert answer == {
-        "run": 3, "dataset": "faces",
+        "run": 3,
+        "dataset": "faces",
         "images": [{"image": "a.png", "predicted": "dog", "probabilities": {"cat": 1 / 3, "dog": 2 / 3}}],
-    }  # fmt: skip
+    }
 
 
 def test_a_file_whose_name_is_no_text_can_still_be_printed() -> None:

@@ -9,16 +9,29 @@ from app.db import Database
 from app.prepared import Prepared, PreparedOf
 from tests.conftest import People
 
-BY_ROLE = Prepared(select(User.id, User.name, User.active).where(User.role == bindparam("role"), User.name != "bob").order_by(User.id))
+BY_ROLE = Prepared(
+    select(User.id, User.name, User.active)
+    .where(User.role == bindparam("role"), User.name != "bob")
+    .order_by(User.id)
+)
 NAMED = PreparedOf(User.id, lambda these: select(User.name).where(these).order_by(User.id))
-NEW = Prepared(insert(LoginSession).values({name: bindparam(name) for name in ("token_hash", "user_id", "created_at", "expires_at")}))
+NEW = Prepared(
+    insert(LoginSession).values(
+        {name: bindparam(name) for name in ("token_hash", "user_id", "created_at", "expires_at")}
+    )
+)
 ENDS = Prepared(select(LoginSession.expires_at).where(LoginSession.token_hash == bindparam("digest")))
-GONE = Prepared(delete(LoginSession).where(LoginSession.user_id == bindparam("user")).returning(LoginSession.token_hash))
+GONE = Prepared(
+    delete(LoginSession).where(LoginSession.user_id == bindparam("user")).returning(LoginSession.token_hash)
+)
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 
 
 def log_ins(people: People, *tokens: str) -> list[dict[str, object]]:
-    return [{"token_hash": token, "user_id": people.annotator.id, "created_at": MOMENT, "expires_at": MOMENT} for token in tokens]
+    return [
+        {"token_hash": token, "user_id": people.annotator.id, "created_at": MOMENT, "expires_at": MOMENT}
+        for token in tokens
+    ]
 
 
 def test_rows_have_their_columns_as_attributes(database: Database, people: People) -> None:
@@ -37,12 +50,17 @@ def test_one_sample_and_many_are_asked_alike(database: Database, people: People)
 
 def test_a_moment_comes_back_in_utc_whatever_its_zone_was(database: Database, people: People) -> None:
     with database.write() as session:
-        NEW.rows(session, **log_ins(people, "one")[0] | {"expires_at": MOMENT.astimezone(timezone(timedelta(hours=5)))})
+        NEW.rows(
+            session,
+            **log_ins(people, "one")[0] | {"expires_at": MOMENT.astimezone(timezone(timedelta(hours=5)))},
+        )
         found = ENDS.scalar(session, digest="one")
     assert (found, found.utcoffset()) == (MOMENT, timedelta(0))
 
 
-def test_many_are_written_at_once_and_what_is_deleted_can_be_returned(database: Database, people: People) -> None:
+def test_many_are_written_at_once_and_what_is_deleted_can_be_returned(
+    database: Database, people: People
+) -> None:
     with database.write() as session:
         NEW.many(session, log_ins(people, "one", "two", "three"))
     with database.write() as session:

@@ -17,5 +17,7 @@ cli.worker()
 def test_numpy_has_one_thread_in_a_worker(tmp_path):
     clean = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     env = clean | {"TOPLOSS_DATA_DIR": str(tmp_path)}
-    said = subprocess.run([sys.executable, "-c", PROGRAM], env=env, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=env, capture_output=True, text=True, check=True
+    )
     assert said.stdout.split("\n")[-2] == "{1}"

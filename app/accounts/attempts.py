@@ -22,7 +22,9 @@ class Attempts:
         with self._lock:
             self._forget()
             if len(self._failed.get(name, ())) >= LIMIT:
-                raise TooManyAttempts("Too many attempts to sign in under this name; wait five minutes and try again.")
+                raise TooManyAttempts(
+                    "Too many attempts to sign in under this name; wait five minutes and try again."
+                )
 
     def failed(self, name: str) -> None:
         """Count a wrong password."""

@@ -24,7 +24,11 @@ _SIGNED_IN = Prepared(
     .join(LoginSession, LoginSession.user_id == User.id)
     .where(LoginSession.token_hash == bindparam("token_hash"), User.active)
 )
-_BEARER = Prepared(_PERSON.join(ApiToken, ApiToken.user_id == User.id).where(ApiToken.token_hash == bindparam("token_hash"), User.active))
+_BEARER = Prepared(
+    _PERSON.join(ApiToken, ApiToken.user_id == User.id).where(
+        ApiToken.token_hash == bindparam("token_hash"), User.active
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,11 @@ def start_session(session: Session, *, user: User | Person, days: float, key: by
     """A new log-in; the answer is the cookie's value. Expired ones are swept on the way."""
     session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
     token = secrets.token_urlsafe(32)
-    session.add(LoginSession(token_hash=token_hash(token, key=key), user_id=user.id, expires_at=now() + timedelta(days=days)))
+    session.add(
+        LoginSession(
+            token_hash=token_hash(token, key=key), user_id=user.id, expires_at=now() + timedelta(days=days)
+        )
+    )
     return token
 
 
@@ -76,13 +84,17 @@ def user_of_token(session: Session, *, token: str, key: bytes) -> Person:
     """Whose API token this is. Raises NotSignedIn."""
     found = _BEARER.one(session, token_hash=token_hash(token, key=key))
     if found is None:
-        raise NotSignedIn("This API token is unknown or was revoked; make a new one with `toploss token create --user NAME`.")
+        raise NotSignedIn(
+            "This API token is unknown or was revoked; make a new one with `toploss token create --user NAME`."
+        )
     return Person(*found)
 
 
 def list_tokens(session: Session, *, user: User | Person) -> list[ApiToken]:
     """The person's tokens, newest first; their secrets are not known."""
-    return list(session.scalars(select(ApiToken).where(ApiToken.user_id == user.id).order_by(ApiToken.id.desc())))
+    return list(
+        session.scalars(select(ApiToken).where(ApiToken.user_id == user.id).order_by(ApiToken.id.desc()))
+    )
 
 
 def revoke_token(session: Session, *, user: User | Person, token_id: int) -> None:

@@ -27,7 +27,9 @@ def _decoy_hash() -> str:
 def add_user(session: Session, *, name: str, role: str, password: str) -> User:
     """A new person. Raises Invalid for a bad name, role or password, Conflict when the name is taken."""
     if not _NAME.fullmatch(name):
-        raise Invalid("A user name has 1 to 64 letters, digits and . _ @ - and begins with a letter or digit.")
+        raise Invalid(
+            "A user name has 1 to 64 letters, digits and . _ @ - and begins with a letter or digit."
+        )
     check_role(role)
     if session.scalar(select(User).where(User.name == name)):
         raise Conflict(f"There is already a user named {name}; choose another name.")
@@ -76,7 +78,9 @@ def check_password(session: Session, *, name: str, password: str) -> User:
     except (VerifyMismatchError, InvalidHashError):
         user = None
     if user is None or not user.active:
-        raise NotSignedIn("This name and password do not match; try again, or ask an admin for a new password.")
+        raise NotSignedIn(
+            "This name and password do not match; try again, or ask an admin for a new password."
+        )
     return user
 
 
@@ -95,7 +99,11 @@ def list_users(session: Session) -> list[User]:
 
 def count_admins(session: Session) -> int:
     """How many admins can sign in; their rows are locked, so that two of them cannot demote each other at once."""
-    return len(session.scalars(select(User.id).where(User.role == "admin", User.active).order_by(User.id).with_for_update()).all())
+    return len(
+        session.scalars(
+            select(User.id).where(User.role == "admin", User.active).order_by(User.id).with_for_update()
+        ).all()
+    )
 
 
 def _hash(password: str) -> str:

@@ -13,7 +13,11 @@ from app.prepared import Prepared
 # Asked by nearly every request, so they are built once.
 _BY_NAME = select(Dataset).where(Dataset.name == bindparam("name"))
 _ID = Prepared(select(Dataset.id).where(Dataset.name == bindparam("name")))
-_CLASS_NAMES = Prepared(select(LabelClass.name).where(LabelClass.dataset_id == bindparam("dataset_id")).order_by(LabelClass.position))
+_CLASS_NAMES = Prepared(
+    select(LabelClass.name)
+    .where(LabelClass.dataset_id == bindparam("dataset_id"))
+    .order_by(LabelClass.position)
+)
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,17 @@ class DatasetSummary:
 def list_datasets(session: Session) -> list[DatasetSummary]:
     """Every data set, by name."""
     samples = select(Sample.dataset_id, func.count().label("n")).group_by(Sample.dataset_id).subquery()
-    classes = select(LabelClass.dataset_id, func.count().label("n")).group_by(LabelClass.dataset_id).subquery()
+    classes = (
+        select(LabelClass.dataset_id, func.count().label("n")).group_by(LabelClass.dataset_id).subquery()
+    )
     rows = session.execute(
-        select(Dataset.id, Dataset.name, Dataset.state, func.coalesce(samples.c.n, 0), func.coalesce(classes.c.n, 0))
+        select(
+            Dataset.id,
+            Dataset.name,
+            Dataset.state,
+            func.coalesce(samples.c.n, 0),
+            func.coalesce(classes.c.n, 0),
+        )
         .outerjoin(samples, samples.c.dataset_id == Dataset.id)
         .outerjoin(classes, classes.c.dataset_id == Dataset.id)
         .order_by(Dataset.name)
@@ -61,13 +73,20 @@ def get_dataset(session: Session, *, name: str) -> Dataset:
 
 def find_dataset(session: Session, *, name: str) -> int:
     """The id of the data set with this name. Raises NotFound."""
-    return remember(session, (find_dataset, name), lambda: _ID.scalar(session, name=name) or get_dataset(session, name=name).id)
+    return remember(
+        session,
+        (find_dataset, name),
+        lambda: _ID.scalar(session, name=name) or get_dataset(session, name=name).id,
+    )
 
 
 def ready_dataset(session: Session, *, name: str) -> Dataset:
     """The data set with this name, imported. Raises NotFound, Conflict while it has no version 0 yet."""
     dataset = get_dataset(session, name=name)
-    if session.scalar(select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset.id).limit(1)) is None:
+    if (
+        session.scalar(select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset.id).limit(1))
+        is None
+    ):
         raise Conflict(f"The import of {name} has not finished; wait for it, or repeat it if it failed.")
     return dataset
 
@@ -83,12 +102,18 @@ def lock_dataset(session: Session, *, dataset_id: int) -> None:
 
 def count_samples(session: Session, *, dataset_id: int) -> int:
     """How many samples a data set has."""
-    return session.scalar(select(func.count()).select_from(Sample).where(Sample.dataset_id == dataset_id)) or 0
+    return (
+        session.scalar(select(func.count()).select_from(Sample).where(Sample.dataset_id == dataset_id)) or 0
+    )
 
 
 def class_names(session: Session, *, dataset_id: int) -> list[str]:
     """The classes' names by position."""
-    return remember(session, (class_names, dataset_id), lambda: [name for (name,) in _CLASS_NAMES.rows(session, dataset_id=dataset_id)])
+    return remember(
+        session,
+        (class_names, dataset_id),
+        lambda: [name for (name,) in _CLASS_NAMES.rows(session, dataset_id=dataset_id)],
+    )
 
 
 def class_position(session: Session, *, dataset_id: int, name: str) -> int:
@@ -109,10 +134,20 @@ def get_sample(session: Session, *, sample_id: int, dataset_id: int | None = Non
 
 def count_rejected(session: Session, *, dataset_id: int) -> int:
     """How many files of the source are no samples."""
-    return session.scalar(select(func.count()).select_from(RejectedFile).where(RejectedFile.dataset_id == dataset_id)) or 0
+    return (
+        session.scalar(
+            select(func.count()).select_from(RejectedFile).where(RejectedFile.dataset_id == dataset_id)
+        )
+        or 0
+    )
 
 
 def rejected_files(session: Session, *, dataset_id: int, limit: int = 1000) -> list[RejectedFile]:
     """Files that are no samples, by path."""
-    query = select(RejectedFile).where(RejectedFile.dataset_id == dataset_id).order_by(RejectedFile.path).limit(limit)
+    query = (
+        select(RejectedFile)
+        .where(RejectedFile.dataset_id == dataset_id)
+        .order_by(RejectedFile.path)
+        .limit(limit)
+    )
     return list(session.scalars(query))

@@ -32,7 +32,9 @@ class ImportReport:
     def __str__(self) -> str:
         """For the person who imported."""
         splits = ", ".join(f"{count:,} {split}" for split, count in self.splits.items())
-        parts = [f"{self.samples:,} images ({splits}) in {self.classes} classes: {self.added:,} new, {self.known:,} known before."]
+        parts = [
+            f"{self.samples:,} images ({splits}) in {self.classes} classes: {self.added:,} new, {self.known:,} known before."
+        ]
         if self.rejected:
             parts.append(f"{self.rejected:,} files are no samples.")
         if self.duplicates:
@@ -51,7 +53,9 @@ def split_rule(session: Session, layout: Layout, *, dataset_id: int, seed: int) 
     first = not has_version(session, dataset_id=dataset_id)
     sides: dict[str, str] = {}
     if not first and not layout.has_valid:
-        query = select(Sample.sha256, Sample.split).where(Sample.dataset_id == dataset_id, Sample.split != "test")
+        query = select(Sample.sha256, Sample.split).where(
+            Sample.dataset_id == dataset_id, Sample.split != "test"
+        )
         sides = dict(session.execute(query).all())
 
     def side(path: str, sha256: str) -> str:
@@ -68,15 +72,27 @@ def complete(session: Session, *, dataset_id: int, seed: int, added: int, known:
     mine = Sample.dataset_id == dataset_id
     classes = session.scalar(select(func.count(Sample.given_label.distinct())).where(mine)) or 0
     if classes < FEWEST_CLASSES:
-        found = "only one class has images that can be read" if classes else "no file in it is an image that can be read"
-        raise Invalid(f"The import found files, but {found}; the list of rejected files tells why. {EXPECTED}.")
+        found = (
+            "only one class has images that can be read"
+            if classes
+            else "no file in it is an image that can be read"
+        )
+        raise Invalid(
+            f"The import found files, but {found}; the list of rejected files tells why. {EXPECTED}."
+        )
     session.get_one(Dataset, dataset_id).state = "ready"
     if not has_version(session, dataset_id=dataset_id):
         _make_valid(session, dataset_id=dataset_id, seed=seed)
         freeze(session, dataset_id=dataset_id, reviewed={})
     copies, labels = func.count(), func.count(Sample.given_label.distinct())
-    groups = session.execute(select(copies, labels).where(mine).group_by(Sample.sha256).having(copies > 1)).all()
-    splits = dict(session.execute(select(Sample.split, func.count()).where(mine).group_by(Sample.split).order_by(Sample.split)).all())
+    groups = session.execute(
+        select(copies, labels).where(mine).group_by(Sample.sha256).having(copies > 1)
+    ).all()
+    splits = dict(
+        session.execute(
+            select(Sample.split, func.count()).where(mine).group_by(Sample.split).order_by(Sample.split)
+        ).all()
+    )
     return ImportReport(
         samples=sum(splits.values()),
         added=added,
@@ -92,7 +108,10 @@ def complete(session: Session, *, dataset_id: int, seed: int, added: int, known:
 
 def has_version(session: Session, *, dataset_id: int) -> bool:
     """Whether the data set was imported completely once."""
-    return session.scalar(select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset_id).limit(1)) is not None
+    return (
+        session.scalar(select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset_id).limit(1))
+        is not None
+    )
 
 
 def _make_valid(session: Session, *, dataset_id: int, seed: int) -> None:
@@ -100,8 +119,12 @@ def _make_valid(session: Session, *, dataset_id: int, seed: int) -> None:
     mine = Sample.dataset_id == dataset_id
     if session.scalar(select(Sample.id).where(mine, Sample.split == "valid").limit(1)) is not None:
         return
-    rows = session.execute(select(Sample.id, Sample.sha256, Sample.given_label).where(mine, Sample.split == "train")).all()
+    rows = session.execute(
+        select(Sample.id, Sample.sha256, Sample.given_label).where(mine, Sample.split == "train")
+    ).all()
     chosen = choose_valid(((sha256, label) for _, sha256, label in rows), seed=seed)
     ids = [sample_id for sample_id, sha256, _ in rows if sha256 in chosen]
     for start in range(0, len(ids), IDS_AT_ONCE):
-        session.execute(update(Sample).where(Sample.id.in_(ids[start : start + IDS_AT_ONCE])).values(split="valid"))
+        session.execute(
+            update(Sample).where(Sample.id.in_(ids[start : start + IDS_AT_ONCE])).values(split="valid")
+        )

@@ -16,12 +16,18 @@ HOLD_OUT = "valid"  # the split that it is drawn from
 
 # Asked with every decision, so they are built once.
 _PART = select(GoldPart).where(GoldPart.dataset_id == bindparam("dataset"))
-_IDS = select(GoldMember.sample_id).where(GoldMember.dataset_id == bindparam("dataset")).order_by(GoldMember.sample_id)
+_IDS = (
+    select(GoldMember.sample_id)
+    .where(GoldMember.dataset_id == bindparam("dataset"))
+    .order_by(GoldMember.sample_id)
+)
 
 
 def get_gold_part(session: Session, *, dataset_id: int) -> GoldPart | None:
     """The data set's gold part; none before it is drawn."""
-    return remember(session, (get_gold_part, dataset_id), lambda: session.scalar(_PART, {"dataset": dataset_id}))
+    return remember(
+        session, (get_gold_part, dataset_id), lambda: session.scalar(_PART, {"dataset": dataset_id})
+    )
 
 
 def gold_ids(session: Session, *, dataset_id: int) -> NDArray[np.int64]:
@@ -40,7 +46,10 @@ def choose_gold(contents: Iterable[tuple[int, str, str]], *, size: int, seed: in
     Neither the order nor the database decides, so the same seed draws the same images from an import elsewhere, and a
     larger size draws these and more.
     """
-    lots = sorted((hashlib.sha256(json.dumps((seed, path, sha256)).encode()).digest(), sample) for sample, path, sha256 in contents)
+    lots = sorted(
+        (hashlib.sha256(json.dumps((seed, path, sha256)).encode()).digest(), sample)
+        for sample, path, sha256 in contents
+    )
     return sorted(sample for _, sample in lots[:size])
 
 

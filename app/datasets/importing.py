@@ -58,21 +58,34 @@ def create_dataset(session: Session, *, name: str, source: str) -> Dataset:
             with session.begin_nested():
                 session.add(dataset)
         except IntegrityError as error:
-            raise Conflict(f"Somebody else is making a data set named {name} right now; look at it, or choose another name.") from error
+            raise Conflict(
+                f"Somebody else is making a data set named {name} right now; look at it, or choose another name."
+            ) from error
     elif dataset.source != source and _is_empty(session, dataset):
         dataset.source = source  # its import failed with nothing in it: a better source may take the name
     elif dataset.source != source:
-        raise Conflict(f"The name {name} is taken by the data set from {dataset.source}; choose another name.")
+        raise Conflict(
+            f"The name {name} is taken by the data set from {dataset.source}; choose another name."
+        )
     return dataset
 
 
 def _is_empty(session: Session, dataset: Dataset) -> bool:
     """Whether an import under this name failed and left nothing."""
-    return dataset.state == "failed" and session.scalar(select(Sample.id).where(Sample.dataset_id == dataset.id).limit(1)) is None
+    return (
+        dataset.state == "failed"
+        and session.scalar(select(Sample.id).where(Sample.dataset_id == dataset.id).limit(1)) is None
+    )
 
 
 def import_images(
-    database: Database, *, dataset_id: int, max_pixels: int, seed: int = 0, on_progress: Progress, should_stop: Callable[[], bool]
+    database: Database,
+    *,
+    dataset_id: int,
+    max_pixels: int,
+    seed: int = 0,
+    on_progress: Progress,
+    should_stop: Callable[[], bool],
 ) -> ImportReport:
     """Import what is not imported yet, and freeze version 0 when it is the first time.
 
@@ -119,7 +132,9 @@ class _Import:
         with self.database.write() as session:
             query = select(Sample.path, Sample.bytes).where(Sample.dataset_id == self.dataset_id)
             stored = dict(session.execute(query).all())
-            unhashed = list(session.scalars(query.with_only_columns(Sample.path).where(Sample.perceptual_hash.is_(None))))
+            unhashed = list(
+                session.scalars(query.with_only_columns(Sample.path).where(Sample.perceptual_hash.is_(None)))
+            )
             changed = [path for path in layout.places.keys() & stored.keys() if sizes[path] != stored[path]]
             positions = _add_classes(session, dataset_id=self.dataset_id, names=layout.classes)
             session.execute(delete(RejectedFile).where(RejectedFile.dataset_id == self.dataset_id))
@@ -129,9 +144,17 @@ class _Import:
         new = sorted(layout.places.keys() - stored.keys())
         known = len(layout.places) - len(new)
         added = 0
-        for batch in self._batches(inspect_all(source, new, max_pixels=max_pixels), done=known, total=len(layout.places)):
+        for batch in self._batches(
+            inspect_all(source, new, max_pixels=max_pixels), done=known, total=len(layout.places)
+        ):
             rows = [
-                _row(self.dataset_id, path, facts, split=side(path, facts.sha256), given_label=positions[layout.places[path].label])
+                _row(
+                    self.dataset_id,
+                    path,
+                    facts,
+                    split=side(path, facts.sha256),
+                    given_label=positions[layout.places[path].label],
+                )
                 for path, facts in batch
                 if isinstance(facts, Facts)
             ]
@@ -140,18 +163,28 @@ class _Import:
                     session.execute(insert(Sample), rows)
                 self._reject(session, {path: why for path, why in batch if isinstance(why, str)})
             added += len(rows)
-        self._look_again(source, [path for path in unhashed if path in layout.places and path not in changed], max_pixels=max_pixels)
+        self._look_again(
+            source,
+            [path for path in unhashed if path in layout.places and path not in changed],
+            max_pixels=max_pixels,
+        )
         return added, known
 
     def _look_again(self, source: ImageSource, paths: list[str], *, max_pixels: int) -> None:
         """Tell what samples look like that were imported before that was asked."""
         if not paths:
             return
-        for batch in self._batches(inspect_all(source, paths, max_pixels=max_pixels), done=0, total=len(paths)):
+        for batch in self._batches(
+            inspect_all(source, paths, max_pixels=max_pixels), done=0, total=len(paths)
+        ):
             with self.database.write() as session:
                 for path, facts in batch:
                     if isinstance(facts, Facts):
-                        mine = (Sample.dataset_id == self.dataset_id, Sample.path == path, Sample.sha256 == facts.sha256)
+                        mine = (
+                            Sample.dataset_id == self.dataset_id,
+                            Sample.path == path,
+                            Sample.sha256 == facts.sha256,
+                        )
                         session.execute(update(Sample).where(*mine).values(perceptual_hash=facts.looks))
 
     def _survey(self, source: ImageSource) -> tuple[dict[str, int], dict[str, str]]:
@@ -195,12 +228,17 @@ class _Import:
         shown = {printable(path): printable(reason) for path, reason in reasons.items()}
         new = sorted(shown.keys() - self.listed)
         if new:
-            session.execute(insert(RejectedFile), [{"dataset_id": self.dataset_id, "path": path, "reason": shown[path]} for path in new])
+            session.execute(
+                insert(RejectedFile),
+                [{"dataset_id": self.dataset_id, "path": path, "reason": shown[path]} for path in new],
+            )
             self.listed.update(new)
 
     def _stop_if_asked(self) -> None:
         if self.should_stop():
-            raise Cancelled("The import was stopped; what is done is kept, and importing again goes on from there.")
+            raise Cancelled(
+                "The import was stopped; what is done is kept, and importing again goes on from there."
+            )
 
 
 def _check(layout: Layout, *, where: str) -> None:
@@ -212,7 +250,9 @@ def _check(layout: Layout, *, where: str) -> None:
 
 def _add_classes(session: Session, *, dataset_id: int, names: list[str]) -> dict[str, int]:
     """Positions by name; new names go behind the ones there are, whose positions never change."""
-    rows = session.execute(select(LabelClass.name, LabelClass.position).where(LabelClass.dataset_id == dataset_id))
+    rows = session.execute(
+        select(LabelClass.name, LabelClass.position).where(LabelClass.dataset_id == dataset_id)
+    )
     positions = dict(rows.all())
     new = [name for name in names if name not in positions]
     positions |= {name: position for position, name in enumerate(new, start=len(positions))}

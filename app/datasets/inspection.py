@@ -47,7 +47,9 @@ def inspect(content: bytes, *, max_pixels: int) -> Facts:
         width, height, mode, kind = _header(content, max_pixels)
         with _open(content) as image:
             image.load()
-            facts = Facts(hashlib.sha256(content).hexdigest(), len(content), width, height, mode, kind, looks(image))
+            facts = Facts(
+                hashlib.sha256(content).hexdigest(), len(content), width, height, mode, kind, looks(image)
+            )
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Rejected(f"too large: more than {max_pixels:,} pixels") from error
     except UnidentifiedImageError as error:
@@ -56,7 +58,9 @@ def inspect(content: bytes, *, max_pixels: int) -> Facts:
         raise Rejected("too large to be decoded in this machine's memory") from error
     except Rejected:
         raise
-    except Exception as error:  # Pillow's decoders raise whatever they stumble over: OSError, SyntaxError, struct.error, …
+    except (
+        Exception
+    ) as error:  # Pillow's decoders raise whatever they stumble over: OSError, SyntaxError, struct.error, …
         raise Rejected(f"truncated or damaged ({error})"[:200]) from error
     return facts
 
@@ -68,7 +72,9 @@ def _header(content: bytes, max_pixels: int) -> tuple[int, int, str, str]:
         if width * height > max_pixels:  # before anything is decoded
             raise Rejected(f"too large: {width} x {height} pixels, more than {max_pixels:,}")
         mode, kind = image.mode, image.format or ""
-        if kind != "MPO" and getattr(image, "is_animated", False):  # an MPO is a camera's JPEG with a preview behind it
+        if kind != "MPO" and getattr(
+            image, "is_animated", False
+        ):  # an MPO is a camera's JPEG with a preview behind it
             raise Rejected("animated, or several pages in one file")
         if kind == "PNG":
             image.verify()  # checksums of all chunks, which loading passes over

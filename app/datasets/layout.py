@@ -7,11 +7,37 @@ from app.datasets.naming import class_name
 
 FEWEST_CLASSES = 2
 
-SPLITS = {"train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid", "test": "test"}
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "valid": "valid",
+    "validation": "valid",
+    "val": "valid",
+    "test": "test",
+}
 IMAGE_SUFFIXES = (
-    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp",
-    ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".jpx", ".avif",
-)  # fmt: skip
+    ".png",
+    ".apng",
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".mpo",
+    ".gif",
+    ".bmp",
+    ".dib",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+    ".jp2",
+    ".j2k",
+    ".jpx",
+    ".avif",
+)
 NOT_IN_A_CLASS = "not inside a class folder"
 EXPECTED = (
     "Toploss expects a folder or zip of at least two class folders with images in them, such as cat/1.png and dog/2.png, "
@@ -62,7 +88,11 @@ def arrange(paths: Collection[str]) -> Layout:
     misplaced = []
     for path, names in parts.items():
         split = SPLITS.get(names[level].casefold()) if split_level and len(names) > level else None
-        if tuple(names[: class_level + 1]) in folders and len(names) > class_level + 1 and (split or not split_level):
+        if (
+            tuple(names[: class_level + 1]) in folders
+            and len(names) > class_level + 1
+            and (split or not split_level)
+        ):
             places[path] = Place(split, class_name(names[class_level]))
         else:
             misplaced.append(path)

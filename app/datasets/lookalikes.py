@@ -20,12 +20,20 @@ FAR, COARSELY_FAR = 44, 6  # most bits that differ, of all 256 and of the 64 of 
 FLAT = 8  # grey levels that the small image spans; with fewer there is nothing to recognise
 # A discrete cosine transform (type II) of rows that are twice as long, its lowest frequencies only. On 32 pixels a side this is
 # ten times faster than scipy's, which would take longer than decoding a small image.
-_COSINES = np.cos(np.pi / (4 * SIDE) * np.outer(np.arange(SIDE), 2 * np.arange(2 * SIDE) + 1)).astype(np.float32)
+_COSINES = np.cos(np.pi / (4 * SIDE) * np.outer(np.arange(SIDE), 2 * np.arange(2 * SIDE) + 1)).astype(
+    np.float32
+)
 _BANDS = COARSELY_FAR + 1  # of two hashes within the limit at least one band is equal
 _PAIRS = 4_000_000  # looked at at once
 
-_ROWS = select(Sample.id, Sample.sha256, Sample.perceptual_hash, Sample.lookalikes).where(Sample.dataset_id == bindparam("dataset"))
-_MARK = update(Sample.__table__).where(Sample.__table__.c.id == bindparam("sample")).values(lookalikes=bindparam("group"))  # type: ignore[arg-type]
+_ROWS = select(Sample.id, Sample.sha256, Sample.perceptual_hash, Sample.lookalikes).where(
+    Sample.dataset_id == bindparam("dataset")
+)
+_MARK = (
+    update(Sample.__table__)  # type: ignore[arg-type]
+    .where(Sample.__table__.c.id == bindparam("sample"))
+    .values(lookalikes=bindparam("group"))
+)
 
 
 def looks(image: Image.Image) -> str:
@@ -48,7 +56,9 @@ def find_lookalikes(hashes: Sequence[str], sha256: Sequence[str]) -> NDArray[np.
         return np.empty(0, np.int64)
     pairs = [_equal(sha256), *_near(hashes)]
     a, b = np.concatenate(pairs, axis=1)
-    _, group = connected_components(coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(n, n)), directed=False)
+    _, group = connected_components(
+        coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(n, n)), directed=False
+    )
     _, first = np.unique(group, return_index=True)
     found: NDArray[np.int64] = first[group].astype(np.int64)
     return found
@@ -57,7 +67,11 @@ def find_lookalikes(hashes: Sequence[str], sha256: Sequence[str]) -> NDArray[np.
 def mark_lookalikes(session: Session, *, dataset_id: int, groups: dict[int, int | None]) -> None:
     """Store `groups`: by sample id the smallest id of those that look the same, none for one that is alone."""
     rows = session.execute(_ROWS, {"dataset": dataset_id})
-    changed = [{"sample": row.id, "group": groups[row.id]} for row in rows if row.id in groups and groups[row.id] != row.lookalikes]
+    changed = [
+        {"sample": row.id, "group": groups[row.id]}
+        for row in rows
+        if row.id in groups and groups[row.id] != row.lookalikes
+    ]
     if changed:
         session.connection().execute(_MARK, changed)
 
@@ -67,7 +81,9 @@ def group_samples(session: Session, *, dataset_id: int) -> dict[int, int | None]
     rows = session.execute(_ROWS.order_by(Sample.id), {"dataset": dataset_id}).all()
     first = find_lookalikes([row.perceptual_hash or "" for row in rows], [row.sha256 for row in rows])
     sizes = np.bincount(first, minlength=len(rows))
-    return {row.id: rows[place].id if sizes[place] > 1 else None for row, place in zip(rows, first, strict=True)}
+    return {
+        row.id: rows[place].id if sizes[place] > 1 else None for row, place in zip(rows, first, strict=True)
+    }
 
 
 def _equal(keys: Sequence[str]) -> NDArray[np.int64]:
@@ -84,9 +100,13 @@ def _near(hashes: Sequence[str]) -> list[NDArray[np.int64]]:
     equal = _equal([hashes[place] for place in known])
     pairs = [known[equal]]
     known = known[np.unique(equal[1])]  # one of each
-    fine = np.frombuffer(bytes.fromhex("".join(hashes[place] for place in known)), np.uint8).reshape(len(known), -1)
+    fine = np.frombuffer(bytes.fromhex("".join(hashes[place] for place in known)), np.uint8).reshape(
+        len(known), -1
+    )
     bits = np.unpackbits(fine, axis=1).reshape(-1, SIDE, SIDE)
-    coarse = np.packbits(bits[:, : SIDE // 2, : SIDE // 2].reshape(len(known), -1), axis=1).view(np.uint64).ravel()
+    coarse = (
+        np.packbits(bits[:, : SIDE // 2, : SIDE // 2].reshape(len(known), -1), axis=1).view(np.uint64).ravel()
+    )
     words = fine.view(np.uint64)
     edges = np.linspace(0, 64, _BANDS + 1).astype(int)
     for low, high in pairwise(edges):
@@ -97,7 +117,9 @@ def _near(hashes: Sequence[str]) -> list[NDArray[np.int64]]:
     return pairs
 
 
-def _pairs_within(bucket: NDArray[np.int64], coarse: NDArray[np.uint64], words: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
+def _pairs_within(
+    bucket: NDArray[np.int64], coarse: NDArray[np.uint64], words: NDArray[np.uint64]
+) -> list[NDArray[np.int64]]:
     found = []
     step = max(1, _PAIRS // len(bucket))
     for start in range(0, len(bucket) - 1, step):

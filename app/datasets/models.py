@@ -49,12 +49,18 @@ class Sample(Base):
     format: Mapped[str]  # Pillow's: PNG, JPEG, …
     split: Mapped[str]  # train, valid or test
     given_label: Mapped[int]
-    perceptual_hash: Mapped[str | None]  # of what it looks like; empty: of one colour; none: imported before there was one
-    lookalikes: Mapped[int | None]  # images that look the same have the same number, the smallest of their ids; none: it has none
+    perceptual_hash: Mapped[
+        str | None
+    ]  # of what it looks like; empty: of one colour; none: imported before there was one
+    lookalikes: Mapped[
+        int | None
+    ]  # images that look the same have the same number, the smallest of their ids; none: it has none
 
     __table_args__ = (
         UniqueConstraint("dataset_id", "path"),
-        ForeignKeyConstraint(["dataset_id", "given_label"], ["label_class.dataset_id", "label_class.position"]),
+        ForeignKeyConstraint(
+            ["dataset_id", "given_label"], ["label_class.dataset_id", "label_class.position"]
+        ),
         Index(None, "dataset_id", "sha256"),  # duplicates by content
         Index(None, "dataset_id", "lookalikes"),
     )
@@ -76,7 +82,9 @@ class GoldPart(Base):
     looks: Mapped[int]  # annotators who look at one image before an answer holds
     digest: Mapped[str]  # sha256 over every member's (path, content)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))  # who drew it
-    after_run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL"))  # the newest run there was
+    after_run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("run.id", ondelete="SET NULL")
+    )  # the newest run there was
     drawn_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -86,7 +94,9 @@ class GoldMember(Base):
     __tablename__ = "gold_member"
 
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
-    dataset_id: Mapped[int] = mapped_column(ForeignKey("gold_part.dataset_id", ondelete="CASCADE"), index=True)
+    dataset_id: Mapped[int] = mapped_column(
+        ForeignKey("gold_part.dataset_id", ondelete="CASCADE"), index=True
+    )
 
 
 class RejectedFile(Base):
@@ -124,7 +134,9 @@ class VersionLabel(Base):
 
     __tablename__ = "version_label"
 
-    version_id: Mapped[int] = mapped_column(ForeignKey("dataset_version.id", ondelete="CASCADE"), primary_key=True)
+    version_id: Mapped[int] = mapped_column(
+        ForeignKey("dataset_version.id", ondelete="CASCADE"), primary_key=True
+    )
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
     label: Mapped[int | None]  # class position; none: deleted
     verdict: Mapped[str]

@@ -5,13 +5,18 @@ import unicodedata
 from urllib.parse import quote, unquote
 
 _UNSAFE = re.compile(r'[%/\\<>:"|?*\x00-\x1f\x7f-\x9f\u2028\u2029]|^[. ]|[. ]$')
-_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)  # devices on Windows
+_RESERVED = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE
+)  # devices on Windows
 _CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
 def is_clutter(path: str) -> bool:
     """Whether an operating system left this file: hidden, or one of the usual names. Such files are passed over in silence."""
-    return any(part.casefold() in _CLUTTER or (part.startswith(".") and part not in (".", "..")) for part in path.split("/"))
+    return any(
+        part.casefold() in _CLUTTER or (part.startswith(".") and part not in (".", ".."))
+        for part in path.split("/")
+    )
 
 
 def name_problem(path: str) -> str:
@@ -25,7 +30,10 @@ def name_problem(path: str) -> str:
 
 def printable(path: str) -> str:
     r"""A path that can be shown and stored: control characters and undecodable bytes as `\x…`."""
-    return "".join(character.encode("unicode_escape").decode() if _is_control(character) else character for character in path)
+    return "".join(
+        character.encode("unicode_escape").decode() if _is_control(character) else character
+        for character in path
+    )
 
 
 def folder_name(class_name: str) -> str:
@@ -47,9 +55,16 @@ def class_name(folder: str) -> str:
 
 
 def _is_control(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")  # controls, undecodable bytes, line separators
+    return unicodedata.category(character) in (
+        "Cc",
+        "Cs",
+        "Zl",
+        "Zp",
+    )  # controls, undecodable bytes, line separators
 
 
 def _percent(character: str) -> str:
     encoded = quote(character, safe="", errors="surrogatepass")
-    return encoded if encoded != character else f"%{ord(character):02X}"  # quote() leaves letters, digits, `.`, `_`, `-` alone
+    return (
+        encoded if encoded != character else f"%{ord(character):02X}"
+    )  # quote() leaves letters, digits, `.`, `_`, `-` alone

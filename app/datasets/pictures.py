@@ -13,16 +13,30 @@ from typing import Literal, Protocol
 
 Size = Literal["original", "thumbnail", "display"]
 
-SIDES: dict[Size, int] = {"thumbnail": 320, "display": 1600}  # pixels, the longer side: 160 on a dense screen; the review's stage
+SIDES: dict[Size, int] = {
+    "thumbnail": 320,
+    "display": 1600,
+}  # pixels, the longer side: 160 on a dense screen; the review's stage
 QUALITY: dict[Size, int] = {"thumbnail": 85, "display": 90}
 
 # What every browser shows; anything else is sent as PNG. An MPO is a JPEG with a second picture behind it.
 BROWSER_TYPES = {
-    "PNG": "image/png", "JPEG": "image/jpeg", "MPO": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp", "BMP": "image/bmp",
-}  # fmt: skip
-PLAIN_MODES = ("1", "L", "RGB")  # shown alike by browsers and by networks; deep greys, CMYK, transparency are not
+    "PNG": "image/png",
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",
+    "GIF": "image/gif",
+    "WEBP": "image/webp",
+    "BMP": "image/bmp",
+}
+PLAIN_MODES = (
+    "1",
+    "L",
+    "RGB",
+)  # shown alike by browsers and by networks; deep greys, CMYK, transparency are not
 SPARE = 1024**3  # bytes of the disk that stay free, for checkpoints and the database
-_working = threading.BoundedSemaphore(min(4, os.cpu_count() or 1))  # a large image takes hundreds of megabytes while it is decoded
+_working = threading.BoundedSemaphore(
+    min(4, os.cpu_count() or 1)
+)  # a large image takes hundreds of megabytes while it is decoded
 
 
 class Pictured(Protocol):
@@ -89,7 +103,9 @@ def _encoded(content: bytes, known: Pictured, size: Size | None) -> bytes:
     allow_pixels(known.width * known.height)
     out = io.BytesIO()
     with Image.open(io.BytesIO(content)) as image:
-        profile = image.info.get("icc_profile") if image.mode.startswith("RGB") else None  # those of other modes describe other colours
+        profile = (
+            image.info.get("icc_profile") if image.mode.startswith("RGB") else None
+        )  # those of other modes describe other colours
         if size is None:
             as_seen(image).save(out, "PNG", icc_profile=profile)
         else:

@@ -25,7 +25,9 @@ def resolve_source(text: str, *, uploads_dir: Path) -> str:
     if not path.is_file():
         raise Invalid(f"There is no folder or zip at {text}; check the path.")
     if path.suffix.lower() != ".zip":
-        raise Invalid(f"{text} is neither a folder nor a .zip; import a folder of class folders, or a zip of one.")
+        raise Invalid(
+            f"{text} is neither a folder nor a .zip; import a folder of class folders, or a zip of one."
+        )
     with path.open("rb") as file:
         return str(store_zip(uploads_dir, file, max_bytes=MAX_LOCAL_ZIP).resolve())
 
@@ -34,7 +36,9 @@ def check_allowed(text: str, *, roots: str) -> None:
     """Raises Forbidden when a browser or script asks for a place outside of the folders that the operator opened."""
     allowed = [root for root in roots.split(":") if root]
     if "://" in text:
-        raise Forbidden("Buckets and other URLs are imported on the command line: toploss import URL --name NAME.")
+        raise Forbidden(
+            "Buckets and other URLs are imported on the command line: toploss import URL --name NAME."
+        )
     path = _path(text).resolve()
     if not any(path.is_relative_to(Path(root).resolve()) for root in allowed):
         raise Forbidden(
@@ -49,7 +53,9 @@ def request_import(session: Session, *, name: str, source: str, user_id: int | N
     running = jobs.open_job(session, dataset_id=dataset.id, task=TASK)
     if running:
         raise Conflict(f"{name} is being imported already; wait for it, or cancel it.")
-    return dataset, jobs.ask(session, task=TASK, dataset_id=dataset.id, arguments={"dataset": dataset.id}, user_id=user_id)
+    return dataset, jobs.ask(
+        session, task=TASK, dataset_id=dataset.id, arguments={"dataset": dataset.id}, user_id=user_id
+    )
 
 
 def _path(text: str) -> Path:

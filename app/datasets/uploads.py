@@ -38,7 +38,9 @@ def _copy(file: BinaryIO, copy: BinaryIO, *, max_bytes: int) -> str:
     while block := file.read(BLOCK):
         size += len(block)
         if size > max_bytes:
-            raise Invalid(f"The zip is larger than {max_bytes:,} bytes; import it from a folder on the server, or raise the limit.")
+            raise Invalid(
+                f"The zip is larger than {max_bytes:,} bytes; import it from a folder on the server, or raise the limit."
+            )
         digest.update(block)
         copy.write(block)
     copy.flush()

@@ -49,7 +49,9 @@ def digest_of(rows: Iterable[tuple[str, str, str, str | None]]) -> str:
     return digest.hexdigest()
 
 
-def freeze(session: Session, *, dataset_id: int, reviewed: Mapping[int, FrozenLabel]) -> tuple[DatasetVersion, bool]:
+def freeze(
+    session: Session, *, dataset_id: int, reviewed: Mapping[int, FrozenLabel]
+) -> tuple[DatasetVersion, bool]:
     """The version of these labels and whether it is new: unchanged labels are the version that already has them.
 
     `reviewed` holds the samples with a standing decision, by id; all others keep their given label.
@@ -59,35 +61,58 @@ def freeze(session: Session, *, dataset_id: int, reviewed: Mapping[int, FrozenLa
     if session.scalar(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update()) is None:
         raise NotFound(f"There is no data set {dataset_id}.")
     names: dict[int | None, str | None] = {None: None}
-    names.update(session.execute(select(LabelClass.position, LabelClass.name).where(LabelClass.dataset_id == dataset_id)).all())
+    names.update(
+        session.execute(
+            select(LabelClass.position, LabelClass.name).where(LabelClass.dataset_id == dataset_id)
+        ).all()
+    )
     samples = session.execute(_samples(dataset_id)).all()
     labels = {sample_id: given for sample_id, _, _, _, given in samples}
     _check(reviewed, given=labels, names=names)
-    current: dict[int, int | None] = {**labels, **{sample_id: frozen.label for sample_id, frozen in reviewed.items()}}
-    digest = digest_of((path, sha256, split, names[current[sample_id]]) for sample_id, path, sha256, split, _ in samples)
-    same = session.scalar(select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id, DatasetVersion.digest == digest))
+    current: dict[int, int | None] = {
+        **labels,
+        **{sample_id: frozen.label for sample_id, frozen in reviewed.items()},
+    }
+    digest = digest_of(
+        (path, sha256, split, names[current[sample_id]]) for sample_id, path, sha256, split, _ in samples
+    )
+    same = session.scalar(
+        select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id, DatasetVersion.digest == digest)
+    )
     if same is not None:
         return same, False
-    newest = session.scalar(select(func.max(DatasetVersion.number)).where(DatasetVersion.dataset_id == dataset_id))
+    newest = session.scalar(
+        select(func.max(DatasetVersion.number)).where(DatasetVersion.dataset_id == dataset_id)
+    )
     deleted = sum(label is None for label in current.values())
     version = DatasetVersion(
         dataset_id=dataset_id,
         number=0 if newest is None else newest + 1,
         digest=digest,
         samples=len(samples) - deleted,
-        relabelled=sum(frozen.label not in (None, labels[sample_id]) for sample_id, frozen in reviewed.items()),
+        relabelled=sum(
+            frozen.label not in (None, labels[sample_id]) for sample_id, frozen in reviewed.items()
+        ),
         deleted=deleted,
     )
     session.add(version)
     session.flush()
     if reviewed:
-        session.execute(insert(VersionLabel), [_row(version.id, sample_id, frozen) for sample_id, frozen in sorted(reviewed.items())])
+        session.execute(
+            insert(VersionLabel),
+            [_row(version.id, sample_id, frozen) for sample_id, frozen in sorted(reviewed.items())],
+        )
     return version, True
 
 
 def latest_version(session: Session, *, dataset_id: int) -> DatasetVersion:
     """The newest version. Raises NotFound before the import has finished."""
-    query = select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id).order_by(DatasetVersion.number.desc()).limit(1)
+    query = (
+        select(DatasetVersion)
+        .where(DatasetVersion.dataset_id == dataset_id)
+        .order_by(DatasetVersion.number.desc())
+        .limit(1)
+    )
     version = session.scalar(query)
     if version is None:
         raise NotFound("This data set has no version yet; its import has to finish first.")
@@ -96,14 +121,24 @@ def latest_version(session: Session, *, dataset_id: int) -> DatasetVersion:
 
 def list_versions(session: Session, *, dataset_id: int) -> list[DatasetVersion]:
     """Every version, the oldest first."""
-    return list(session.scalars(select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id).order_by(DatasetVersion.number)))
+    return list(
+        session.scalars(
+            select(DatasetVersion)
+            .where(DatasetVersion.dataset_id == dataset_id)
+            .order_by(DatasetVersion.number)
+        )
+    )
 
 
 def get_version(session: Session, *, dataset_id: int, number: int) -> DatasetVersion:
     """The version with this number. Raises NotFound."""
-    version = session.scalar(select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id, DatasetVersion.number == number))
+    version = session.scalar(
+        select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id, DatasetVersion.number == number)
+    )
     if version is None:
-        raise NotFound(f"This data set has no version {number}; its list of versions shows the ones there are.")
+        raise NotFound(
+            f"This data set has no version {number}; its list of versions shows the ones there are."
+        )
     return version
 
 
@@ -112,7 +147,11 @@ def labels_of(session: Session, *, version_id: int) -> VersionSamples:
     version = session.get(DatasetVersion, version_id)
     if version is None:
         raise NotFound(f"There is no version with the id {version_id}.")
-    reviewed = dict(session.execute(select(VersionLabel.sample_id, VersionLabel.label).where(VersionLabel.version_id == version_id)).all())
+    reviewed = dict(
+        session.execute(
+            select(VersionLabel.sample_id, VersionLabel.label).where(VersionLabel.version_id == version_id)
+        ).all()
+    )
     rows = session.execute(members(version))
     kept = [
         (sample_id, path, sha256, split, label)
@@ -143,7 +182,9 @@ def _samples(dataset_id: int) -> Select[int, str, str, str, int]:
     return columns.where(Sample.dataset_id == dataset_id).order_by(Sample.id)
 
 
-def _check(reviewed: Mapping[int, FrozenLabel], *, given: Mapping[int, int], names: Mapping[int | None, str | None]) -> None:
+def _check(
+    reviewed: Mapping[int, FrozenLabel], *, given: Mapping[int, int], names: Mapping[int | None, str | None]
+) -> None:
     strangers = reviewed.keys() - given.keys()
     if strangers:
         raise Invalid(f"Sample {min(strangers)} is not in this data set; freeze its own samples only.")

@@ -29,7 +29,9 @@ _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2", 
 
 def write_imagefolder(plan: Plan) -> Iterator[bytes]:
     """The zip's bytes. Raises NotFound or Conflict on the way when an image is gone or no longer what was imported."""
-    names = unique_names((folder_of(row), file_name(row), row.sha256) for row in export_rows(plan) if row.label is not None)
+    names = unique_names(
+        (folder_of(row), file_name(row), row.sha256) for row in export_rows(plan) if row.label is not None
+    )
     yield from stream_zip(_members(plan, names))
 
 
@@ -41,7 +43,11 @@ def folder_of(row: ExportRow) -> str:
 def file_name(row: ExportRow) -> str:
     """The file's own name, safe, and with the suffix of what it is if it has none: readers of image folders go by suffixes."""
     name = folder_name(row.path.rpartition("/")[2])
-    return name if name.casefold().endswith(IMAGE_SUFFIXES) else name + _SUFFIXES.get(row.image_format, f".{row.image_format.lower()}")
+    return (
+        name
+        if name.casefold().endswith(IMAGE_SUFFIXES)
+        else name + _SUFFIXES.get(row.image_format, f".{row.image_format.lower()}")
+    )
 
 
 def unique_names(files: Iterable[tuple[str, str, str]]) -> list[str]:
@@ -89,5 +95,7 @@ def _manifest(plan: Plan, names: list[str]) -> Iterator[tuple[object, ...]]:
 def _content(source: ImageSource, row: ExportRow) -> bytes:
     content = source.read(row.path)
     if hashlib.sha256(content).hexdigest() != row.sha256:
-        raise Conflict(f"{row.path} has changed since it was imported; put the image back, or import the folder under a new name.")
+        raise Conflict(
+            f"{row.path} has changed since it was imported; put the image back, or import the folder under a new name."
+        )
     return content

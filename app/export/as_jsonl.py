@@ -14,7 +14,9 @@ def write_jsonl(plan: Plan) -> Iterator[bytes]:
     """UTF-8 lines with the columns' names as keys, in the columns' order."""
     rows = export_rows(plan)
     while page := list(islice(rows, ROWS_A_CHUNK)):
-        lines = [json.dumps(dict(zip(COLUMNS, map(_plain, row), strict=False)), ensure_ascii=False) for row in page]
+        lines = [
+            json.dumps(dict(zip(COLUMNS, map(_plain, row), strict=False)), ensure_ascii=False) for row in page
+        ]
         yield ("\n".join(lines) + "\n").encode()
 
 

@@ -60,9 +60,21 @@ def export_version(
         run_id=_ranking_at(session, version) if run_id is None else _finished(session, version, run_id),
         include_deleted=include_deleted,
     )
-    parts = [version.digest, entry.name, f"v{version.number}", f"run{plan.run_id or 0}", *(["deleted"] if include_deleted else [])]
+    parts = [
+        version.digest,
+        entry.name,
+        f"v{version.number}",
+        f"run{plan.run_id or 0}",
+        *(["deleted"] if include_deleted else []),
+    ]
     etag = f'"{"-".join(parts)}"'
-    return Export(entry.media_type, f"{dataset.name}-v{version.number}{entry.suffix}", etag, plan.run_id, entry.write(plan))
+    return Export(
+        entry.media_type,
+        f"{dataset.name}-v{version.number}{entry.suffix}",
+        etag,
+        plan.run_id,
+        entry.write(plan),
+    )
 
 
 def write_export(export: Export, output: Path) -> None:
@@ -78,21 +90,31 @@ def write_export(export: Export, output: Path) -> None:
             file.writelines(export.chunks)
         temporary.replace(output)
     except OSError as error:
-        raise Invalid(f"{output} cannot be written ({error.strerror}); choose a file in a folder that is there.") from error
+        raise Invalid(
+            f"{output} cannot be written ({error.strerror}); choose a file in a folder that is there."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _ranking_at(session: Session, version: DatasetVersion) -> int | None:
     """The run whose ranking was the newest when the version was frozen."""
-    mine = (Run.dataset_id == version.dataset_id, Run.state == "finished", Run.finished_at <= version.created_at)
-    return session.scalar(select(Run.id).where(*mine).order_by(Run.finished_at.desc(), Run.id.desc()).limit(1))
+    mine = (
+        Run.dataset_id == version.dataset_id,
+        Run.state == "finished",
+        Run.finished_at <= version.created_at,
+    )
+    return session.scalar(
+        select(Run.id).where(*mine).order_by(Run.finished_at.desc(), Run.id.desc()).limit(1)
+    )
 
 
 def _finished(session: Session, version: DatasetVersion, run_id: int) -> int:
     run = session.get(Run, run_id)
     if run is None or run.dataset_id != version.dataset_id:
-        raise NotFound(f"There is no run {run_id} of this data set; its list of runs shows the ones there are.")
+        raise NotFound(
+            f"There is no run {run_id} of this data set; its list of runs shows the ones there are."
+        )
     if run.state != "finished":
         raise Conflict(f"Run {run_id} has no ranking: it is {run.state}. Choose one that has finished.")
     return run_id

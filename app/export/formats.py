@@ -23,8 +23,20 @@ class Format:
 FORMATS = {
     entry.name: entry
     for entry in (
-        Format("csv", ".csv", "text/csv; charset=utf-8", "table of all samples, for pandas and spreadsheets", write_csv),
+        Format(
+            "csv",
+            ".csv",
+            "text/csv; charset=utf-8",
+            "table of all samples, for pandas and spreadsheets",
+            write_csv,
+        ),
         Format("jsonl", ".jsonl", "application/x-ndjson", "one JSON object a sample", write_jsonl),
-        Format("imagefolder", ".zip", "application/zip", "class folders with the images, for fastai and torchvision", write_imagefolder),
+        Format(
+            "imagefolder",
+            ".zip",
+            "application/zip",
+            "class folders with the images, for fastai and torchvision",
+            write_imagefolder,
+        ),
     )
 }

@@ -72,9 +72,21 @@ def export_rows(plan: Plan) -> Iterator[ExportRow]:
 
 def _query(plan: Plan, sample_ids: list[int]) -> Select[*tuple[Any, ...]]:
     reviewed = and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == plan.version_id)
-    predicted = and_(Prediction.sample_id == Sample.id, Prediction.run_id == (plan.run_id or 0))  # ids begin with 1
-    scores = (Prediction.self_confidence, Prediction.predicted_label, Prediction.confidence, Prediction.loss, Prediction.rank)
-    query = select(Sample, VersionLabel, *scores).outerjoin(VersionLabel, reviewed).outerjoin(Prediction, predicted)
+    predicted = and_(
+        Prediction.sample_id == Sample.id, Prediction.run_id == (plan.run_id or 0)
+    )  # ids begin with 1
+    scores = (
+        Prediction.self_confidence,
+        Prediction.predicted_label,
+        Prediction.confidence,
+        Prediction.loss,
+        Prediction.rank,
+    )
+    query = (
+        select(Sample, VersionLabel, *scores)
+        .outerjoin(VersionLabel, reviewed)
+        .outerjoin(Prediction, predicted)
+    )
     return query.where(Sample.id.in_(sample_ids))
 
 
@@ -92,7 +104,9 @@ def _row(plan: Plan, record: Record[*tuple[Any, ...]]) -> ExportRow:
         status="single" if decided else "unreviewed",
         reviews=decided.reviews if decided else 0,
         reviewers=decided.reviewers if decided else "",
-        decided_at=decided.decided_at.isoformat(timespec="milliseconds").replace("+00:00", "Z") if decided else "",
+        decided_at=decided.decided_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if decided
+        else "",
         self_confidence=self_confidence,
         predicted_label=None if predicted is None else plan.classes[predicted],
         confidence=confidence,

@@ -75,7 +75,9 @@ class GiveUp(Protocol):
 class Engine:
     """DBOS in this process, with the tasks it may run."""
 
-    def __init__(self, settings: Settings, database: Database, tasks: dict[str, Task], *, give_up: GiveUp) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, tasks: dict[str, Task], *, give_up: GiveUp
+    ) -> None:
         self.settings, self.database, self.tasks, self.give_up = settings, database, tasks, give_up
         self.started_at: datetime = now()
         # DBOS recovers workflows on a queue of its own without our limits: one job of a kind at a time, whatever its queue.
@@ -120,14 +122,18 @@ class Engine:
         """Take over the workflows of workers that have been silent too long."""
         for workflow in DBOS.list_workflows(status="PENDING", load_input=False, load_output=False):
             if workflow.executor_id not in live:
-                log.warning("job %s: its worker %s is gone; taking over", workflow.workflow_id, workflow.executor_id)
+                log.warning(
+                    "job %s: its worker %s is gone; taking over", workflow.workflow_id, workflow.executor_id
+                )
                 DBOS.resume_workflow(workflow.workflow_id)
 
     def _give_up(self, running: set[str]) -> None:
         """Tell people of jobs that the engine has ended without the task's saying so."""
         if not running:
             return
-        for workflow in DBOS.list_workflows(workflow_ids=list(running), status=list(ENDED_BADLY), load_input=False, load_output=False):
+        for workflow in DBOS.list_workflows(
+            workflow_ids=list(running), status=list(ENDED_BADLY), load_input=False, load_output=False
+        ):
             with self.database.write() as session:
                 self.give_up(
                     session,
@@ -157,7 +163,10 @@ class Engine:
             return "failed", str(error)
         except Exception:
             log.exception("job %s failed", context.job.id)
-            return "failed", "Something unexpected happened; the worker's log tells what. Try again, and report it if it stays."
+            return (
+                "failed",
+                "Something unexpected happened; the worker's log tells what. Try again, and report it if it stays.",
+            )
         return "finished", ""
 
 

@@ -22,7 +22,9 @@ class Job(Base):
     task: Mapped[str]  # import, train, predict
     dataset_id: Mapped[int | None] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), index=True)
     arguments: Mapped[dict[str, Any]]
-    state: Mapped[str] = mapped_column(default="queued", index=True)  # queued, running, finished, failed, cancelled
+    state: Mapped[str] = mapped_column(
+        default="queued", index=True
+    )  # queued, running, finished, failed, cancelled
     stage: Mapped[str] = mapped_column(default="")  # what it is doing, in words
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int] = mapped_column(default=0)

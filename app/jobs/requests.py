@@ -15,7 +15,9 @@ OPEN_STATES = ("queued", "running")
 WORKER_SILENCE = timedelta(seconds=30)  # heartbeats come every 5 s
 
 
-def ask(session: Session, *, task: str, dataset_id: int | None, arguments: dict[str, Any], user_id: int | None) -> Job:
+def ask(
+    session: Session, *, task: str, dataset_id: int | None, arguments: dict[str, Any], user_id: int | None
+) -> Job:
     """A new job, queued as soon as the caller's transaction is committed."""
     job = Job(id=str(uuid.uuid4()), task=task, dataset_id=dataset_id, arguments=arguments, user_id=user_id)
     session.add(job)
@@ -31,7 +33,9 @@ def get_job(session: Session, *, job_id: str) -> Job:
     return job
 
 
-def list_jobs(session: Session, *, dataset_id: int | None = None, task: str | None = None, limit: int = 50) -> list[Job]:
+def list_jobs(
+    session: Session, *, dataset_id: int | None = None, task: str | None = None, limit: int = 50
+) -> list[Job]:
     """The newest jobs first."""
     query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)
     if dataset_id is not None:
@@ -44,7 +48,10 @@ def list_jobs(session: Session, *, dataset_id: int | None = None, task: str | No
 def open_job(session: Session, *, dataset_id: int, task: str) -> Job | None:
     """The job of this kind that the dataset waits for, if there is one."""
     return session.scalar(
-        select(Job).where(Job.dataset_id == dataset_id, Job.task == task, Job.state.in_(OPEN_STATES)).order_by(Job.created_at).limit(1)
+        select(Job)
+        .where(Job.dataset_id == dataset_id, Job.task == task, Job.state.in_(OPEN_STATES))
+        .order_by(Job.created_at)
+        .limit(1)
     )
 
 
@@ -52,17 +59,25 @@ def queue_position(session: Session, job: Job) -> int:
     """How many jobs of its kind run or wait before this one; 0: it is next, or runs. Other kinds have their own queue."""
     if job.state != "queued":
         return 0
-    before = select(func.count()).select_from(Job).where(Job.task == job.task, Job.state.in_(OPEN_STATES), Job.created_at < job.created_at)
+    before = (
+        select(func.count())
+        .select_from(Job)
+        .where(Job.task == job.task, Job.state.in_(OPEN_STATES), Job.created_at < job.created_at)
+    )
     return session.scalar(before) or 0
 
 
 def cancel(session: Session, *, job_id: str) -> Job:
     """Ask a job to stop: at once while it is queued, at its next step while it runs. Raises Conflict when it has ended."""
     stopped = session.execute(
-        update(Job).where(Job.id == job_id, Job.state == "queued").values(state="cancelled", cancel_requested=True, finished_at=now())
+        update(Job)
+        .where(Job.id == job_id, Job.state == "queued")
+        .values(state="cancelled", cancel_requested=True, finished_at=now())
     )
     if not stopped.rowcount:  # type: ignore[attr-defined]
-        asked = session.execute(update(Job).where(Job.id == job_id, Job.state == "running").values(cancel_requested=True))
+        asked = session.execute(
+            update(Job).where(Job.id == job_id, Job.state == "running").values(cancel_requested=True)
+        )
         job = get_job(session, job_id=job_id)
         if not asked.rowcount:  # type: ignore[attr-defined]
             raise Conflict(f"This job has already ended ({job.state}); there is nothing left to cancel.")
@@ -83,7 +98,9 @@ def start(session: Session, *, job_id: str) -> bool:
 
 def report(session: Session, *, job_id: str, stage: str, done: int, total: int) -> bool:
     """Store how far a job is; the answer is whether it has been asked to stop."""
-    session.execute(update(Job).where(Job.id == job_id).values(stage=stage, done=done, total=total, updated_at=now()))
+    session.execute(
+        update(Job).where(Job.id == job_id).values(stage=stage, done=done, total=total, updated_at=now())
+    )
     return bool(session.scalar(select(Job.cancel_requested).where(Job.id == job_id)))
 
 
@@ -115,4 +132,6 @@ def silent(session: Session, *, worker_id: str) -> None:
 
 def live_workers(session: Session) -> list[Worker]:
     """The workers heard of lately."""
-    return list(session.scalars(select(Worker).where(Worker.seen_at > now() - WORKER_SILENCE).order_by(Worker.id)))
+    return list(
+        session.scalars(select(Worker).where(Worker.seen_at > now() - WORKER_SILENCE).order_by(Worker.id))
+    )

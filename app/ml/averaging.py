@@ -44,12 +44,21 @@ class AveragedWeights(Callback):  # type: ignore[misc]
         torch._foreach_copy_(*self.counters)
 
 
-def _pairs(averaged: nn.Module, present: nn.Module) -> tuple[tuple[list[Tensor], list[Tensor]], tuple[list[Tensor], list[Tensor]]]:
+def _pairs(
+    averaged: nn.Module, present: nn.Module
+) -> tuple[tuple[list[Tensor], list[Tensor]], tuple[list[Tensor], list[Tensor]]]:
     """The tensors of both networks that are averaged, and those that count the batches of a batch normalisation."""
     pairs = [
         (old.detach(), new.detach())
-        for old, new in zip((*averaged.parameters(), *averaged.buffers()), (*present.parameters(), *present.buffers()), strict=True)
+        for old, new in zip(
+            (*averaged.parameters(), *averaged.buffers()),
+            (*present.parameters(), *present.buffers()),
+            strict=True,
+        )
     ]
     floats = [pair for pair in pairs if pair[0].is_floating_point()]
     counters = [pair for pair in pairs if not pair[0].is_floating_point()]
-    return ([old for old, _ in floats], [new for _, new in floats]), ([old for old, _ in counters], [new for _, new in counters])
+    return ([old for old, _ in floats], [new for _, new in floats]), (
+        [old for old, _ in counters],
+        [new for _, new in counters],
+    )

@@ -34,7 +34,10 @@ def measure_normalisation(images: Images, index: np.ndarray) -> Normalisation:
     """Of at most 2,000 of the images, evenly taken: more would move nothing that training notices."""
     some = index[:: max(1, math.ceil(len(index) / 2000))]
     pixels = images[np.sort(some)].reshape(-1, 3) / np.float32(255)
-    mean, std = pixels.mean(axis=0), np.maximum(pixels.std(axis=0), 0.02)  # a set of blank images must not divide by 0
+    mean, std = (
+        pixels.mean(axis=0),
+        np.maximum(pixels.std(axis=0), 0.02),
+    )  # a set of blank images must not divide by 0
     return Normalisation(tuple(map(float, mean)), tuple(map(float, std)))  # type: ignore[arg-type]
 
 
@@ -76,7 +79,10 @@ class BatchLoader(DataLoader):  # type: ignore[misc]
         order = self.index if self.recipe is None else random.permutation(self.index)
         for chunk in np.array_split(order, len(self)) if len(order) else ():
             self.rows = chunk
-            x, y = pixels(self.images, chunk, self.device), send(torch.from_numpy(self.labels[chunk]), self.device)
+            x, y = (
+                pixels(self.images, chunk, self.device),
+                send(torch.from_numpy(self.labels[chunk]), self.device),
+            )
             x = resize(x, self.size)
             if self.recipe is not None:
                 x = augment(x, self.recipe, generator)
@@ -100,7 +106,9 @@ def augment(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torc
     """Mirrored, turned, scaled, moved and relit at random, each image of the batch by itself. `x`: 0 to 1."""
     n = len(x)
 
-    def draw(extent: float) -> torch.Tensor:  # on the CPU on every device, so that a seed means the same everywhere
+    def draw(
+        extent: float,
+    ) -> torch.Tensor:  # on the CPU on every device, so that a seed means the same everywhere
         return (torch.rand(n, generator=generator) * 2 - 1) * extent
 
     angle, scale = draw(math.radians(recipe.rotate)), 1 + draw(recipe.zoom)

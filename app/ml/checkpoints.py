@@ -60,7 +60,9 @@ class Checkpoint:
     saved_at: str  # ISO 8601, UTC
     stem: Stem = "plain"
     size: int = 0  # pixels of the images in the last epoch; 0 from versions that knew only the recipe's
-    best: str | None = None  # file with the weights of the epoch that was the best so far, where that one is to be kept
+    best: str | None = (
+        None  # file with the weights of the epoch that was the best so far, where that one is to be kept
+    )
     best_epoch: int | None = None  # counted over all phases
 
 
@@ -90,11 +92,16 @@ def save(
         weights=f"model{step}.safetensors",
         optimiser=None if optimiser is None else f"optimiser{step}.safetensors",
         best=None if checkpoint.finished else best,
-        versions={"python": platform.python_version(), **{name: version(name) for name in ("torch", "fastai")}},
+        versions={
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "fastai")},
+        },
         saved_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     earlier = best if checkpoint.finished and checkpoint.best_epoch != epoch else None
-    _write_tensors(folder / stored.weights, judge.state_dict() if earlier is None else _read_tensors(folder / earlier))
+    _write_tensors(
+        folder / stored.weights, judge.state_dict() if earlier is None else _read_tensors(folder / earlier)
+    )
     if optimiser is not None and stored.optimiser is not None:
         state = optimiser.state_dict()["state"]
         flat = {f"{number}.{name}": value for number, entry in state.items() for name, value in entry.items()}
@@ -126,7 +133,10 @@ def load(folder: Path) -> Checkpoint:
         raise CheckpointError(f"There is no checkpoint in {folder}.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged or not a checkpoint of Toploss: {error}") from error
-    if any(name and Path(name).name != name for name in (checkpoint.weights, checkpoint.optimiser, checkpoint.best)):
+    if any(
+        name and Path(name).name != name
+        for name in (checkpoint.weights, checkpoint.optimiser, checkpoint.best)
+    ):
         raise CheckpointError(f"{path} names files outside its folder.")
     return checkpoint
 
@@ -150,7 +160,9 @@ def load_trained(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module) -
     """Fill `model` with the weights that a training goes on with. Raises CheckpointError."""
     if checkpoint.optimiser is not None:
         tensors = _read_tensors(folder / checkpoint.optimiser)
-        weights = {name.removeprefix(_TRAINED): value for name, value in tensors.items() if name.startswith(_TRAINED)}
+        weights = {
+            name.removeprefix(_TRAINED): value for name, value in tensors.items() if name.startswith(_TRAINED)
+        }
         if weights:
             _fill(folder, model, weights)
             return
@@ -170,12 +182,16 @@ def load_optimiser(folder: Path, checkpoint: Checkpoint, optimiser: torch.optim.
             param = params[int(number)]
             # in the parameter's own memory layout: the fused step walks through memory, not through indices
             alike = value.shape == param.shape
-            optimiser.state[param][name] = torch.empty_like(param).copy_(value) if alike else value.to(param.device)
+            optimiser.state[param][name] = (
+                torch.empty_like(param).copy_(value) if alike else value.to(param.device)
+            )
     except (ValueError, IndexError, RuntimeError) as error:
         raise CheckpointError(f"The optimiser state in {folder} does not fit the network: {error}") from error
 
 
-def _fill(folder: Path, model: torch.nn.Module, weights: Mapping[str, torch.Tensor], *, assign: bool = False) -> None:
+def _fill(
+    folder: Path, model: torch.nn.Module, weights: Mapping[str, torch.Tensor], *, assign: bool = False
+) -> None:
     try:
         model.load_state_dict(weights, assign=assign)
     except RuntimeError as error:

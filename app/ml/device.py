@@ -31,7 +31,10 @@ def low_precision(device: torch.device) -> torch.dtype | None:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     if device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        for question in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):  # private: may go with any version
+        for question in (
+            "_is_avx512_bf16_supported",
+            "_is_amx_tile_supported",
+        ):  # private: may go with any version
             if getattr(torch.cpu, question, lambda: False)():
                 return torch.bfloat16
     return None

@@ -34,7 +34,9 @@ class Dynamics(Callback):  # type: ignore[misc]
         if self.training and hasattr(self.learn, "mix_up"):
             return  # of a mixture of two images, which says little of either
         self.rows.append(self.dl.rows)
-        self.log_probs.append(torch.log_softmax(self.pred.detach().float(), dim=1).half())  # stays on the device
+        self.log_probs.append(
+            torch.log_softmax(self.pred.detach().float(), dim=1).half()
+        )  # stays on the device
 
     def write(self, epoch: int) -> None:
         """Store the present epoch as number `epoch`, from 1. Raises TrainingFailed when the disk is full."""

@@ -35,7 +35,9 @@ class Embedder:
     """Takes the features of `n` images in the order of `order`; the first ones, taken evenly, tell the directions."""
 
     def __init__(self, n: int, dimensions: int) -> None:
-        sample = np.arange(0, n, max(1, math.ceil(n / _SAMPLES)))  # images lie by class: the first ones stand for one
+        sample = np.arange(
+            0, n, max(1, math.ceil(n / _SAMPLES))
+        )  # images lie by class: the first ones stand for one
         self.order = np.concatenate([sample, np.setdiff1d(np.arange(n), sample)])
         self.vectors = np.zeros((n, dimensions), np.float16)  # of length 1, by row
         self.enough = len(sample)

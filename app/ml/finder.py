@@ -30,7 +30,9 @@ class LearningRates:
 class _Stop(Callback):  # type: ignore[misc]
     order = 65
 
-    def __init__(self, should_stop: Callable[[], bool], on_progress: Callable[[int, int], None], total: int) -> None:
+    def __init__(
+        self, should_stop: Callable[[], bool], on_progress: Callable[[int, int], None], total: int
+    ) -> None:
         super().__init__()
         self.should_stop, self.on_progress, self.total, self.stopped = should_stop, on_progress, total, False
 
@@ -60,16 +62,24 @@ def find_learning_rate(
     """
     with tempfile.TemporaryDirectory() as scratch:  # fastai parks the weights there
         built = build_learner(
-            images, np.asarray(labels, np.int64), train_index=np.asarray(train_index, np.int64),
-            valid_index=np.empty(0, np.int64), class_names=tuple(class_names), recipe=recipe, start=start, seed=seed,
+            images,
+            np.asarray(labels, np.int64),
+            train_index=np.asarray(train_index, np.int64),
+            valid_index=np.empty(0, np.int64),
+            class_names=tuple(class_names),
+            recipe=recipe,
+            start=start,
+            seed=seed,
             folder=Path(scratch),
-        )  # fmt: skip
+        )
         learner = built.learner
         watch = _Stop(should_stop or (lambda: False), on_progress or (lambda *_: None), batches)
         learner.unfreeze()
         try:
             with learner.added_cbs([watch]):
-                learner.lr_find(start_lr=1e-6, end_lr=1.0, num_it=batches, show_plot=False, suggest_funcs=None)
+                learner.lr_find(
+                    start_lr=1e-6, end_lr=1.0, num_it=batches, show_plot=False, suggest_funcs=None
+                )
         finally:
             built.close()
         if watch.stopped:
@@ -78,11 +88,15 @@ def find_learning_rate(
         rates = [float(rate) for rate in recorder.lrs]
         losses = [float(loss) for loss in recorder.losses]
     sound = [(rate, loss) for rate, loss in zip(rates, losses, strict=True) if np.isfinite(loss)]
-    return LearningRates(tuple(r for r, _ in sound), tuple(loss for _, loss in sound), _suggest(sound, batches))
+    return LearningRates(
+        tuple(r for r, _ in sound), tuple(loss for _, loss in sound), _suggest(sound, batches)
+    )
 
 
 def _suggest(points: list[tuple[float, float]], batches: int) -> float | None:
-    middle = points[batches // 10 : -5]  # what fastai looks at: the first are noise, the last are the explosion
+    middle = points[
+        batches // 10 : -5
+    ]  # what fastai looks at: the first are noise, the last are the explosion
     if len(middle) < _FEW:
         return None
     rate, _ = valley(*(torch.tensor(column) for column in zip(*middle, strict=True)), batches)

@@ -81,7 +81,9 @@ class _Pass:
 
 def _laid_out_as(parameter: Tensor, gradient: Tensor) -> Tensor:
     """In the parameter's own memory layout: the fused step of the optimiser walks through memory, not through indices."""
-    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+    return (
+        gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+    )
 
 
 class _Replay(torch.autograd.Function):

@@ -68,7 +68,9 @@ class StreamedImages:
             try:
                 result[place] = decode_square(self.read(row), self.shape[1])
             except Exception as error:
-                raise ImageUnreadable(row, str(error) or type(error).__name__) from error  # Pillow raises nearly everything
+                raise ImageUnreadable(
+                    row, str(error) or type(error).__name__
+                ) from error  # Pillow raises nearly everything
 
 
 def prepare_images(

@@ -18,7 +18,9 @@ from app.ml.small_maps import SmallMapConv2d, matrix_of, unroll_small_maps
 
 def load_judge(folder: Path, checkpoint: Checkpoint, device: torch.device) -> "Judge":
     """The network of a checkpoint, ready to judge. Raises CheckpointError."""
-    with torch.device("meta"):  # random weights for 21 million places would cost more than reading the stored ones
+    with torch.device(
+        "meta"
+    ):  # random weights for 21 million places would cost more than reading the stored ones
         model = build_model(len(checkpoint.class_names), checkpoint.stem)
     checkpoints.load_model(folder, checkpoint, model)
     return Judge(model, device)
@@ -74,7 +76,9 @@ def _fold_pairs(layers: nn.Sequential) -> None:
         first, second = layers[place], layers[place + 1]
         if not isinstance(second, nn.BatchNorm2d):
             continue
-        owner, last = (first, len(first) - 1) if isinstance(first, nn.Sequential) else (layers, place)  # the deep stem ends in one
+        owner, last = (
+            (first, len(first) - 1) if isinstance(first, nn.Sequential) else (layers, place)
+        )  # the deep stem ends in one
         owner[last] = fuse_conv_bn_eval(cast("nn.Conv2d", owner[last]), second)
         layers[place + 1] = nn.Identity()
 
@@ -102,7 +106,12 @@ class _BlockedConv2d(nn.Module):
         """With channels before pixels, as a dense tensor lies that comes out of oneDNN's layout."""
         pixels = conv.out_size(size) ** 2
         matrix = matrix_of(conv.weight.detach(), size, conv.stride[0], int(conv.padding[0]))
-        matrix = matrix.view(pixels, conv.out_channels, size * size, conv.in_channels).permute(1, 0, 3, 2).flatten(0, 1).flatten(1)
+        matrix = (
+            matrix.view(pixels, conv.out_channels, size * size, conv.in_channels)
+            .permute(1, 0, 3, 2)
+            .flatten(0, 1)
+            .flatten(1)
+        )
         bias = None if conv.bias is None else conv.bias.detach().repeat_interleave(pixels).to(self.dtype)
         return matrix.to(self.dtype).contiguous(), bias
 

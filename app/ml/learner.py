@@ -65,7 +65,9 @@ def build_learner(
     The network has one output per name in `class_names`, whichever labels are present.
     """
     device = choose_device()
-    train_index = np.repeat(train_index, 2) if len(train_index) == 1 else train_index  # batch normalisation needs two
+    train_index = (
+        np.repeat(train_index, 2) if len(train_index) == 1 else train_index
+    )  # batch normalisation needs two
     torch.manual_seed(seed)
     dls = DataLoaders(path=folder)
     learner = vision_learner(
@@ -77,7 +79,9 @@ def build_learner(
         ps=DROPOUT,
         path=folder,
         wd=recipe.weight_decay,
-        loss_func=_loss(recipe, class_names, np.bincount(labels[train_index], minlength=len(class_names)).tolist()),
+        loss_func=_loss(
+            recipe, class_names, np.bincount(labels[train_index], minlength=len(class_names)).tolist()
+        ),
         opt_func=_optimiser(device),
         metrics=error_rate,
     )
@@ -88,10 +92,14 @@ def build_learner(
     calm(learner.model)
     stored, note = load_start(learner.model, start, class_names)
     normalisation = stored or measure_normalisation(images, train_index)
-    loader = partial(BatchLoader, images, labels, batch_size=recipe.batch_size, device=device, normalisation=normalisation)
+    loader = partial(
+        BatchLoader, images, labels, batch_size=recipe.batch_size, device=device, normalisation=normalisation
+    )
     dls.loaders[:] = [loader(train_index, recipe=recipe, seed=seed), loader(valid_index)]
     dls.device = device
-    learner.model.to(device, memory_format=torch.channels_last)  # before the optimiser looks at the parameters
+    learner.model.to(
+        device, memory_format=torch.channels_last
+    )  # before the optimiser looks at the parameters
     learner.remove_cbs(ProgressCallback)
     learner.logger = lambda *_: None
     learner.recorder.smooth_loss = _SmoothLoss()
@@ -116,7 +124,9 @@ class _SmoothLoss(AvgSmoothLoss):  # type: ignore[misc]
 
 def _loss(recipe: Recipe, class_names: tuple[str, ...], counts: list[int]) -> CrossEntropyLossFlat:
     weights = weights_by_position(recipe, class_names, counts)
-    return CrossEntropyLossFlat(weight=None if weights is None else torch.tensor(weights), label_smoothing=recipe.label_smoothing)
+    return CrossEntropyLossFlat(
+        weight=None if weights is None else torch.tensor(weights), label_smoothing=recipe.label_smoothing
+    )
 
 
 def _optimiser(device: torch.device) -> Callable[..., OptimWrapper]:

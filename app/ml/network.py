@@ -33,7 +33,11 @@ def set_stem(model: nn.Module, stem: Stem) -> None:
 
 def stem_of(model: nn.Module) -> Stem:
     """Which stem a network has."""
-    return "deep" if isinstance(cast("nn.Sequential", cast("nn.Sequential", model)[0])[0], nn.Sequential) else "plain"
+    return (
+        "deep"
+        if isinstance(cast("nn.Sequential", cast("nn.Sequential", model)[0])[0], nn.Sequential)
+        else "plain"
+    )
 
 
 def set_dropout(model: nn.Module, dropout: float) -> None:

@@ -17,7 +17,9 @@ from torch import nn
 from app.ml.device import autocast, thread_limit
 from app.ml.graphs import Recorded
 
-_FEWEST = 16  # images in a part: batch normalisation needs some, and the weights' share of the work must stay small
+_FEWEST = (
+    16  # images in a part: batch normalisation needs some, and the weights' share of the work must stay small
+)
 
 
 class Workers:
@@ -34,7 +36,9 @@ class Workers:
     def __enter__(self) -> Self:  # noqa: D105
         torch.set_num_threads(self.share)
         if self.count > 1:
-            self.pool = ThreadPoolExecutor(self.count, "batch-part", initializer=torch.set_num_threads, initargs=(self.share,))
+            self.pool = ThreadPoolExecutor(
+                self.count, "batch-part", initializer=torch.set_num_threads, initargs=(self.share,)
+            )
         return self
 
     def map(self, work: Callable[..., Any], *items: Any) -> list[Any]:
@@ -148,7 +152,9 @@ class _Parts(torch.autograd.Function):
         ctx.whole.workers.map(torch.autograd.backward, ctx.outputs, pieces)
         own = list(ctx.whole.model.parameters())
         for twin in ctx.whole.twins[1 : len(pieces)]:
-            pairs = [(p.grad, q.grad) for p, q in zip(own, twin.parameters(), strict=True) if q.grad is not None]
+            pairs = [
+                (p.grad, q.grad) for p, q in zip(own, twin.parameters(), strict=True) if q.grad is not None
+            ]
             torch._foreach_add_([mine for mine, _ in pairs], [its for _, its in pairs])
             for parameter in twin.parameters():
                 parameter.grad = None

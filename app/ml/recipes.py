@@ -53,9 +53,13 @@ class Recipe:
     stem: Stem = "plain"  # `deep`: three 3x3 convolutions, for images of few pixels; random weights only
     early_size: int = 0  # pixels that the first epochs of a start from nothing see; 0 for all of `image_size`
     early_epochs: int = 0  # how many those are
-    averaging: float = 0.0  # decay a batch of the moving average of the weights, which is what judges; 0 is none
+    averaging: float = (
+        0.0  # decay a batch of the moving average of the weights, which is what judges; 0 is none
+    )
     patience: int = 0  # epochs without a lower validation loss that end a phase; 0 never does
-    keep: Literal["last", "best"] = "last"  # which epoch's network judges; the best has the lowest validation loss
+    keep: Literal["last", "best"] = (
+        "last"  # which epoch's network judges; the best has the lowest validation loss
+    )
     mirror_judging: bool = False  # average what the network says of an image and of its mirror image
 
 
@@ -91,8 +95,11 @@ _QUICK = Recipe(
     # A parent knows most of it: one epoch less at a third of the rate, early layers slower still.
     fine_tune_phases=(Phase(epochs=2, frozen=False, lr_min=1e-4, lr_max=1e-3),),
     dropout=0.1,  # three epochs memorise nothing; fastai's 0.5 only slows them down
-    rotate=0.0, zoom=0.0, shift=0.0, lighting=0.0,  # for the same reason; mirroring is left, because it is free
-)  # fmt: skip
+    rotate=0.0,
+    zoom=0.0,
+    shift=0.0,
+    lighting=0.0,  # for the same reason; mirroring is left, because it is free
+)
 
 # Tens of thousands of small images: 28,000 faces take half an hour on two idle cores.
 _DEFAULT = Recipe(
@@ -145,7 +152,9 @@ def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
     return dataclasses.replace(recipe, phases=phases, fine_tune_phases=tuned, early_epochs=early)
 
 
-def weights_by_position(recipe: Recipe, class_names: tuple[str, ...], counts: Sequence[int]) -> list[float] | None:
+def weights_by_position(
+    recipe: Recipe, class_names: tuple[str, ...], counts: Sequence[int]
+) -> list[float] | None:
     """The weight of each class in the loss, by position, scaled to a mean of 1; None when all weigh alike.
 
     A class that the recipe does not name gets the mean of those it names and the data set has. By frequency, a class
@@ -182,7 +191,9 @@ def recipe_from_json(text: str | Mapping[str, Any]) -> Recipe:
         for key in ("phases", "fine_tune_phases"):
             data[key] = tuple(Phase(**phase) for phase in data[key])
         if data.get("class_weights") not in (None, "frequency"):
-            data["class_weights"] = tuple((str(name), float(weight)) for name, weight in data["class_weights"])
+            data["class_weights"] = tuple(
+                (str(name), float(weight)) for name, weight in data["class_weights"]
+            )
         return Recipe(**data)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a recipe: {error}") from error

@@ -51,7 +51,9 @@ def judge(
     """
     checkpoint = checkpoints.load(folder)
     if images.shape[1] != checkpoint.recipe.image_size:
-        raise ValueError(f"the network was trained on {checkpoint.recipe.image_size} pixels, not {images.shape[1]}")
+        raise ValueError(
+            f"the network was trained on {checkpoint.recipe.image_size} pixels, not {images.shape[1]}"
+        )
     device = choose_device()
     batch_size = batch_size or (_BATCH if device.type == "cpu" else _GPU_BATCH)
     network = load_judge(folder, checkpoint, device)
@@ -64,7 +66,9 @@ def judge(
     def look(first: int) -> None:
         rows = order[first : first + batch_size]
         with torch.inference_mode():
-            x = checkpoint.normalisation.apply(resize(pixels(images, index[rows], device), checkpoint.size or images.shape[1]))
+            x = checkpoint.normalisation.apply(
+                resize(pixels(images, index[rows], device), checkpoint.size or images.shape[1])
+            )
             features, log_probs = network.see(x)
             if mirrored:
                 more, others = network.see(x.flip(-1))

@@ -27,8 +27,16 @@ class SmallMapConv2d(nn.Conv2d):
     def unrolls(self, height: int, width: int) -> bool:
         """Whether a map of this size is smaller than the kernel, and each output pixel sees all of it."""
         kernel = self.kernel_size[0]
-        starts = [start for window in _windows(kernel, height, self.stride[0], int(self.padding[0])) for start in window]
-        return height == width and height * width < kernel * kernel and all(0 <= start <= kernel - height for start in starts)
+        starts = [
+            start
+            for window in _windows(kernel, height, self.stride[0], int(self.padding[0]))
+            for start in window
+        ]
+        return (
+            height == width
+            and height * width < kernel * kernel
+            and all(0 <= start <= kernel - height for start in starts)
+        )
 
     def out_size(self, size: int) -> int:
         """Height and width of the result for a square map."""
@@ -48,7 +56,10 @@ def matrix_of(weight: Tensor, size: int, stride: int, padding: int) -> Tensor:
     `weight`: (out channels, in channels, kernel, kernel). Each output pixel sees the whole map through its part of the kernel.
     """
     kernel = weight.permute(0, 2, 3, 1)
-    rows = [kernel[:, top : top + size, left : left + size].flatten(1) for top, left in _windows(weight.shape[-1], size, stride, padding)]
+    rows = [
+        kernel[:, top : top + size, left : left + size].flatten(1)
+        for top, left in _windows(weight.shape[-1], size, stride, padding)
+    ]
     return torch.cat(rows)
 
 
@@ -82,7 +93,11 @@ class _Unrolled(torch.autograd.Function):
         rows, matrix = ctx.saved_tensors
         channels, size, shape, dtype, stride, padding = ctx.sizes
         gradient = gradient.to(rows.dtype).permute(0, 2, 3, 1).reshape(len(rows), -1)
-        below = (gradient @ matrix).view(-1, size, size, channels).permute(0, 3, 1, 2) if ctx.needs_input_grad[0] else None
+        below = (
+            (gradient @ matrix).view(-1, size, size, channels).permute(0, 3, 1, 2)
+            if ctx.needs_input_grad[0]
+            else None
+        )
         windows = _windows(shape[-1], size, stride, padding)
         parts = (gradient.t() @ rows).view(len(windows), shape[0], size, size, channels)
         total = torch.zeros(shape[0], *shape[2:], channels, dtype=dtype)

@@ -67,9 +67,16 @@ def train(
         return TrainingOutcome(folder, names, stored.history, stored.notes, len(stored.history))
     folder.mkdir(parents=True, exist_ok=True)
     built = build_learner(
-        images, labels, train_index=train_index, valid_index=valid_index, class_names=names, recipe=recipe, start=start, seed=seed,
+        images,
+        labels,
+        train_index=train_index,
+        valid_index=valid_index,
+        class_names=names,
+        recipe=recipe,
+        start=start,
+        seed=seed,
         folder=folder,
-    )  # fmt: skip
+    )
     phases = recipe.fine_tune_phases if start.kind == "parent" else recipe.phases
     notes = [built.note]
     if not built.body_has_weights and any(phase.frozen for phase in phases):
@@ -77,10 +84,22 @@ def train(
         notes.append("Phases with a frozen body run unfrozen, because a random body has nothing to keep.")
     if stored is None:
         stored = Checkpoint(
-            class_names=names, recipe=recipe, normalisation=built.normalisation, seed=seed, fingerprint=fingerprint,
-            history=(), finished=False, phase=1, phase_epoch=0, notes=tuple(notes), weights="", optimiser=None,
-            versions={}, saved_at="", stem=built.stem,
-        )  # fmt: skip
+            class_names=names,
+            recipe=recipe,
+            normalisation=built.normalisation,
+            seed=seed,
+            fingerprint=fingerprint,
+            history=(),
+            finished=False,
+            phase=1,
+            phase_epoch=0,
+            notes=tuple(notes),
+            weights="",
+            optimiser=None,
+            versions={},
+            saved_at="",
+            stem=built.stem,
+        )
     else:
         checkpoints.load_trained(folder, stored, built.learner.model)
         if built.averaged is not None:
@@ -88,7 +107,15 @@ def train(
             built.averaged.resume(checkpoints.load_weights(folder, stored), batches)
     resumed_after = len(stored.history)
     dynamics = Dynamics(folder, len(images), len(names))
-    watch = Watch(built, folder, stored, phases, dynamics, on_progress or (lambda _: None), should_stop or (lambda: False))
+    watch = Watch(
+        built,
+        folder,
+        stored,
+        phases,
+        dynamics,
+        on_progress or (lambda _: None),
+        should_stop or (lambda: False),
+    )
     for number in range(stored.phase, len(phases) + 1):
         _run_phase(built, watch, number, phases[number - 1])
     done = watch.checkpoint
@@ -106,14 +133,22 @@ def _run_phase(built: Built, watch: Watch, number: int, phase: Phase) -> None:
     watch.begin(number, done)
     rates = phase.lr_max if phase.lr_min == phase.lr_max else slice(phase.lr_min, phase.lr_max)
     try:
-        learner.fit_one_cycle(phase.epochs, rates, pct_start=phase.warm_up, cbs=[watch.dynamics, watch], start_epoch=done)
+        learner.fit_one_cycle(
+            phase.epochs, rates, pct_start=phase.warm_up, cbs=[watch.dynamics, watch], start_epoch=done
+        )
     finally:
         built.close()
     if watch.problem is not None:
         raise watch.problem
 
 
-def _check(images: Images, labels: np.ndarray, train_index: np.ndarray, valid_index: np.ndarray, names: tuple[str, ...]) -> None:
+def _check(
+    images: Images,
+    labels: np.ndarray,
+    train_index: np.ndarray,
+    valid_index: np.ndarray,
+    names: tuple[str, ...],
+) -> None:
     if images.dtype != np.uint8 or images.shape[3:] != (3,):
         raise ValueError(f"images must be uint8 (n, size, size, 3), not {images.dtype} {images.shape}")
     if labels.shape != (len(images),):
@@ -128,9 +163,15 @@ def _check(images: Images, labels: np.ndarray, train_index: np.ndarray, valid_in
 
 
 def _fingerprint(
-    images: Images, labels: np.ndarray, train_index: np.ndarray, valid_index: np.ndarray,
-    names: tuple[str, ...], recipe: Recipe, start: StartFrom, seed: int,
-) -> str:  # fmt: skip
+    images: Images,
+    labels: np.ndarray,
+    train_index: np.ndarray,
+    valid_index: np.ndarray,
+    names: tuple[str, ...],
+    recipe: Recipe,
+    start: StartFrom,
+    seed: int,
+) -> str:
     """Of all that decides the result; of the images themselves only the shape, because reading them takes long.
 
     A recipe's numbers that are the usual ones are left out, so that one which a later version adds changes nothing. Of a
@@ -147,4 +188,8 @@ def _fingerprint(
 
 def _unusual(recipe: Recipe) -> dict[str, object]:
     given = dataclasses.asdict(recipe)
-    return {field.name: given[field.name] for field in dataclasses.fields(recipe) if given[field.name] != field.default}
+    return {
+        field.name: given[field.name]
+        for field in dataclasses.fields(recipe)
+        if given[field.name] != field.default
+    }

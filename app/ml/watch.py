@@ -87,7 +87,9 @@ class Watch(Callback):  # type: ignore[misc]
     def after_batch(self) -> None:  # noqa: D102
         if self.training:
             size = len(self.learn.yb[0])
-            self.loss_sum += self.learn.loss.detach() * size  # stays on the device: asking it would wait for it
+            self.loss_sum += (
+                self.learn.loss.detach() * size
+            )  # stays on the device: asking it would wait for it
             self.seen += size
         if self.should_stop():
             done = len(self.checkpoint.history)
@@ -99,20 +101,30 @@ class Watch(Callback):  # type: ignore[misc]
         if self.epoch < self.skip:
             return
         _, valid_loss, error_rate = self.recorder.values[-1]
-        train_loss = float(self.loss_sum) / self.seen  # fastai's is smoothed over epochs, which a restart would change
-        if not (math.isfinite(train_loss) and math.isfinite(valid_loss or 0) and _is_finite(self.model.judge)):
+        train_loss = (
+            float(self.loss_sum) / self.seen
+        )  # fastai's is smoothed over epochs, which a restart would change
+        if not (
+            math.isfinite(train_loss) and math.isfinite(valid_loss or 0) and _is_finite(self.model.judge)
+        ):
             self._cancel(TrainingFailed("The loss is no longer a number. Train with a lower learning rate."))
         done = self.checkpoint
         number = self.past + int(self.epoch) + 1
-        metrics = EpochMetrics(self.number, number, train_loss, valid_loss, error_rate, time.monotonic() - self.started)
+        metrics = EpochMetrics(
+            self.number, number, train_loss, valid_loss, error_rate, time.monotonic() - self.started
+        )
         history = (*done.history, metrics)
         impatient = self._is_impatient(history)
         phase_epochs = self.phases[self.number - 1].epochs
         finished = self.number == len(self.phases) and (impatient or self.epoch + 1 == phase_epochs)
         checkpoint = dataclasses.replace(
-            done, history=history, phase=self.number, phase_epoch=phase_epochs if impatient else self.epoch + 1,
-            finished=finished, best_epoch=_best_epoch(history) if done.recipe.keep == "best" else None,
-        )  # fmt: skip
+            done,
+            history=history,
+            phase=self.number,
+            phase_epoch=phase_epochs if impatient else self.epoch + 1,
+            finished=finished,
+            best_epoch=_best_epoch(history) if done.recipe.keep == "best" else None,
+        )
         judged_by = checkpoint.best_epoch if finished and checkpoint.best_epoch else number
         checkpoint = dataclasses.replace(checkpoint, size=self._size(judged_by - 1))
         try:
@@ -128,7 +140,9 @@ class Watch(Callback):  # type: ignore[misc]
         network, averaged = self.model.model, self.built.averaged
         judge, trained = (network, None) if averaged is None else (averaged.network, network)
         optimiser = None if checkpoint.finished else self.opt.opt
-        self.checkpoint = checkpoints.save(self.folder, checkpoint, judge, trained=trained, optimiser=optimiser)
+        self.checkpoint = checkpoints.save(
+            self.folder, checkpoint, judge, trained=trained, optimiser=optimiser
+        )
 
     def _is_impatient(self, history: tuple[EpochMetrics, ...]) -> bool:
         """Whether the validation loss has not been lower for the recipe's patience."""
@@ -149,9 +163,17 @@ class Watch(Callback):  # type: ignore[misc]
         work = [self._size(epoch) ** 2 for epoch in range(epochs)]
         fraction = (sum(work[:now]) + work[now] * batch / max(1, len(self.dls.train))) / sum(work)
         progress = TrainingProgress(
-            phase=self.number, phases=len(self.phases), epoch=now + 1, epochs=epochs, batch=batch, batches=len(self.dls.train),
-            fraction=min(1.0, fraction), loss=loss, history=self.checkpoint.history, notes=self.checkpoint.notes,
-        )  # fmt: skip
+            phase=self.number,
+            phases=len(self.phases),
+            epoch=now + 1,
+            epochs=epochs,
+            batch=batch,
+            batches=len(self.dls.train),
+            fraction=min(1.0, fraction),
+            loss=loss,
+            history=self.checkpoint.history,
+            notes=self.checkpoint.notes,
+        )
         try:
             self.report(progress)
         except Exception as error:  # noqa: BLE001 - raised again after the fit
@@ -169,4 +191,6 @@ def _is_finite(network: nn.Module) -> bool:
 
 def _best_epoch(history: tuple[EpochMetrics, ...]) -> int | None:
     """The epoch of the lowest validation loss; none without a validation part."""
-    return min(((e.valid_loss, e.epoch) for e in history if e.valid_loss is not None), default=(None, None))[1]
+    return min(((e.valid_loss, e.epoch) for e in history if e.valid_loss is not None), default=(None, None))[
+        1
+    ]

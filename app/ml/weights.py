@@ -26,7 +26,9 @@ _TIMEOUT = 30.0  # seconds without a byte: a firewall that swallows packets must
 _BODY = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
 
 
-def load_start(model: torch.nn.Module, start: StartFrom, class_names: tuple[str, ...]) -> tuple[Normalisation | None, str]:
+def load_start(
+    model: torch.nn.Module, start: StartFrom, class_names: tuple[str, ...]
+) -> tuple[Normalisation | None, str]:
     """Fill `model` (fastai's body and head, with torchvision's stem unless the start is "none") as `start` says.
 
     Returns the normalisation that belongs to the weights (None when the network knows nothing yet and the data may
@@ -61,8 +63,16 @@ def _imagenet() -> Mapping[str, torch.Tensor]:
         weights: Mapping[str, torch.Tensor] = ResNet34_Weights.IMAGENET1K_V1.get_state_dict(
             progress=False, check_hash=True, weights_only=True
         )
-    except (OSError, HTTPException, RuntimeError, pickle.UnpicklingError, EOFError) as error:  # URLError is an OSError
-        raise WeightsUnavailable(f"The ImageNet weights cannot be downloaded or read ({error}). {_ADVICE}") from error
+    except (
+        OSError,
+        HTTPException,
+        RuntimeError,
+        pickle.UnpicklingError,
+        EOFError,
+    ) as error:  # URLError is an OSError
+        raise WeightsUnavailable(
+            f"The ImageNet weights cannot be downloaded or read ({error}). {_ADVICE}"
+        ) from error
     finally:
         socket.setdefaulttimeout(patience)
     return weights
@@ -104,7 +114,9 @@ def _fill(model: torch.nn.Module, state: Mapping[str, torch.Tensor], origin: str
     body = {name for name in needed if name.startswith("0.")}
     missing = body - fitting.keys()
     if missing:
-        raise WeightsUnavailable(f"{origin} is no ResNet34: {len(missing)} of {len(body)} tensors are missing. {_ADVICE}")
+        raise WeightsUnavailable(
+            f"{origin} is no ResNet34: {len(missing)} of {len(body)} tensors are missing. {_ADVICE}"
+        )
     head = with_head and needed <= fitting.keys()
     model.load_state_dict({n: t for n, t in fitting.items() if head or n.startswith("0.")}, strict=False)
     return head

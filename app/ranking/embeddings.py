@@ -42,5 +42,10 @@ def read_embedding(folder: Path) -> Embedding | None:
     try:
         table = np.load(folder / _FILE, mmap_mode="r")
         return Embedding(np.array(table["sample"], np.int64), table["vector"])
-    except (OSError, EOFError, ValueError, IndexError):  # older runs have none; a lost or damaged one is as good as none
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        IndexError,
+    ):  # older runs have none; a lost or damaged one is as good as none
         return None

@@ -14,7 +14,16 @@ from app.datasets.models import DatasetVersion, Sample, VersionLabel
 from app.datasets.versions import label_in_version
 from app.ranking.holdout import DELETED, HOLD_OUT, UNKNOWN, hold_out, predicted
 from app.ranking.models import Prediction
-from app.training.evaluation import ClassReport, Confusion, Rate, class_reports, confusion_matrix, error_rate, most_confused, rate
+from app.training.evaluation import (
+    ClassReport,
+    Confusion,
+    Rate,
+    class_reports,
+    confusion_matrix,
+    error_rate,
+    most_confused,
+    rate,
+)
 from app.training.runs import get_run, list_runs
 from app.training.statistics import Reliability, reliability
 
@@ -71,12 +80,19 @@ def calibration_of(session: Session, *, run_id: int) -> Reliability | None:
 def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
     """Every run with its error rate against the newest version's labels, the newest run first."""
     newest = session.scalar(
-        select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset_id).order_by(DatasetVersion.number.desc()).limit(1)
+        select(DatasetVersion.id)
+        .where(DatasetVersion.dataset_id == dataset_id)
+        .order_by(DatasetVersion.number.desc())
+        .limit(1)
     )
     if newest is None:
         return []
     counts = hold_out_rates(session, dataset_id=dataset_id, version_id=newest)
-    numbers = dict(session.execute(select(DatasetVersion.id, DatasetVersion.number).where(DatasetVersion.dataset_id == dataset_id)).all())
+    numbers = dict(
+        session.execute(
+            select(DatasetVersion.id, DatasetVersion.number).where(DatasetVersion.dataset_id == dataset_id)
+        ).all()
+    )
     return [
         RunSummary(
             id=run.id,
@@ -100,9 +116,13 @@ def hold_out_rates(session: Session, *, dataset_id: int, version_id: int) -> dic
     """The error rate on the hold-out against one version's labels, by run."""
     label = label_in_version()
     rows = session.execute(
-        select(Prediction.run_id, func.count(), func.sum(case((Prediction.predicted_label != label, 1), else_=0)))
+        select(
+            Prediction.run_id, func.count(), func.sum(case((Prediction.predicted_label != label, 1), else_=0))
+        )
         .join(Sample, Sample.id == Prediction.sample_id)
-        .outerjoin(VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id))
+        .outerjoin(
+            VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id)
+        )
         .where(Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT, label.is_not(None))
         .group_by(Prediction.run_id)
     )
@@ -120,7 +140,9 @@ def best_run(session: Session, *, dataset_id: int) -> RunSummary | None:
 def best_of(runs: Iterable[RunSummary]) -> RunSummary | None:
     """The best of these runs, as `best_run` says."""
     finished = [run for run in runs if run.state == "finished"]
-    return min(finished, key=lambda run: (run.error_rate.value if run.error_rate else 1.0, -run.id), default=None)
+    return min(
+        finished, key=lambda run: (run.error_rate.value if run.error_rate else 1.0, -run.id), default=None
+    )
 
 
 def evaluate(labels: NDArray[np.int64], said: NDArray[np.int64], names: list[str]) -> Evaluation:

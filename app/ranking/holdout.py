@@ -34,7 +34,9 @@ def hold_out(session: Session, *, dataset_id: int, version_id: int) -> HoldOut:
     def ask() -> HoldOut:
         rows = session.execute(
             select(Sample.id, Sample.given_label, func.coalesce(label_in_version(), DELETED))
-            .outerjoin(VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id))
+            .outerjoin(
+                VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id)
+            )
             .where(Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT)
             .order_by(Sample.id)
         ).all()

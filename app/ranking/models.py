@@ -20,7 +20,9 @@ class _Judgement:
     margin: Mapped[float]  # p(label) - max p(other), -1…1
     confidence: Mapped[float]  # p(predicted label)
     label_quality: Mapped[float]  # 0…1, low is suspicious; what the ranking is by
-    disagreement: Mapped[float | None]  # 0…1 among the networks and epochs that judged it; none: ranked before this was kept
+    disagreement: Mapped[
+        float | None
+    ]  # 0…1 among the networks and epochs that judged it; none: ranked before this was kept
     rank: Mapped[int]  # 1 = the most suspicious of the run
     fold: Mapped[int]  # which network said it; -1: the one on the whole training part
     probabilities: Mapped[NDArray[np.float32]] = mapped_column(FloatVector)  # (classes,), by position

@@ -10,7 +10,9 @@ from app.ranking.scoring import Floats, Ints
 _BLOCK = 8192  # vectors made wider at once: all of a large data set would not fit into the processor's cache
 
 
-def nearest(vectors: NDArray[np.floating[Any]], row: int, *, k: int, among: NDArray[np.bool_] | None = None) -> tuple[Ints, Floats]:
+def nearest(
+    vectors: NDArray[np.floating[Any]], row: int, *, k: int, among: NDArray[np.bool_] | None = None
+) -> tuple[Ints, Floats]:
     """The `k` rows nearest to `row` by cosine, the nearest first, and their similarities, -1…1; fewer where there are fewer.
 
     `vectors`: (n, dimensions) of length 1; `among`: (n,) which rows count, all if left out. The row itself never does.

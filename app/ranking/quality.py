@@ -9,9 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.ranking.scoring import Floats, Ints, Table, class_noise, disagreement, mean_log_probs, mean_margin, normalized_margin
+from app.ranking.scoring import (
+    Floats,
+    Ints,
+    Table,
+    class_noise,
+    disagreement,
+    mean_log_probs,
+    mean_margin,
+    normalized_margin,
+)
 
-_FINAL = 3.0  # epochs that the word in the end counts as; between 1 and 4 it makes no difference to long trainings
+_FINAL = (
+    3.0  # epochs that the word in the end counts as; between 1 and 4 it makes no difference to long trainings
+)
 
 
 @dataclass(frozen=True)
@@ -53,8 +64,15 @@ def judge_labels(
     heard = np.ones(len(labels), bool) if silent is None else ~silent
     noise = class_noise(log_probs[heard], labels[heard])
     share = settled(final[heard], [epoch[heard] for epoch in epochs[-2:]], labels[heard], noise)
-    words = [final, *later, *(table for table, _ in others), *(() if out_of_sample is None else (out_of_sample,))]
-    return Judged(quality_by_class(margins, labels, noise, share=share), log_probs, share * noise, disagreement(words))
+    words = [
+        final,
+        *later,
+        *(table for table, _ in others),
+        *(() if out_of_sample is None else (out_of_sample,)),
+    ]
+    return Judged(
+        quality_by_class(margins, labels, noise, share=share), log_probs, share * noise, disagreement(words)
+    )
 
 
 def quality_by_class(margins: Floats, labels: Ints, noise: Floats, *, share: float = 1.0) -> Floats:

@@ -100,7 +100,9 @@ def ranking_rows(
 def stage_ranking(database: Database, *, run_id: int, rows: Iterator[dict[str, Any]]) -> None:
     """Write a ranking aside in short transactions, so that nobody's decision waits."""
     with database.write() as session:
-        session.execute(delete(StagedPrediction).where(StagedPrediction.run_id == run_id))  # what a crash left
+        session.execute(
+            delete(StagedPrediction).where(StagedPrediction.run_id == run_id)
+        )  # what a crash left
     while batch := list(islice(rows, _BATCH)):
         with database.write() as session:
             session.execute(insert(StagedPrediction), batch)
@@ -108,10 +110,15 @@ def stage_ranking(database: Database, *, run_id: int, rows: Iterator[dict[str, A
 
 def publish_ranking(session: Session, *, run_id: int, epochs: int) -> None:
     """Let what was staged be the run's ranking; `epochs`: how many epochs of the main network it is made of."""
-    if session.scalar(select(StagedPrediction.sample_id).where(StagedPrediction.run_id == run_id).limit(1)) is None:
+    if (
+        session.scalar(select(StagedPrediction.sample_id).where(StagedPrediction.run_id == run_id).limit(1))
+        is None
+    ):
         raise ValueError(f"no ranking of run {run_id} is staged")
     columns = [column.name for column in Prediction.__table__.columns]
-    staged = select(*(getattr(StagedPrediction, name) for name in columns)).where(StagedPrediction.run_id == run_id)
+    staged = select(*(getattr(StagedPrediction, name) for name in columns)).where(
+        StagedPrediction.run_id == run_id
+    )
     session.execute(delete(Prediction).where(Prediction.run_id == run_id))
     session.execute(insert(Prediction).from_select(columns, staged))
     session.execute(delete(StagedPrediction).where(StagedPrediction.run_id == run_id))
@@ -124,16 +131,28 @@ def count_issues(session: Session, *, dataset_id: int, run_id: int | None = None
     issues = (
         select(func.count())
         .select_from(Prediction)
-        .where(Prediction.run_id == Run.id, Prediction.predicted_label != Prediction.label, ~is_gold(Prediction.sample_id))
+        .where(
+            Prediction.run_id == Run.id,
+            Prediction.predicted_label != Prediction.label,
+            ~is_gold(Prediction.sample_id),
+        )
         .correlate(Run)
         .scalar_subquery()
     )
     ranked = update(Run).where(Run.dataset_id == dataset_id, Run.ranked_epochs.is_not(None))
-    session.execute((ranked if run_id is None else ranked.where(Run.id == run_id)).values(label_issues=issues))
+    session.execute(
+        (ranked if run_id is None else ranked.where(Run.id == run_id)).values(label_issues=issues)
+    )
 
 
 def top_losses(
-    session: Session, *, run_id: int, label: int | None = None, after: int = 0, limit: int = 20, by_loss: bool = False
+    session: Session,
+    *,
+    run_id: int,
+    label: int | None = None,
+    after: int = 0,
+    limit: int = 20,
+    by_loss: bool = False,
 ) -> list[RankedSample]:
     """The run's samples from rank `after` + 1 on, all of them or those labelled with one class, without the gold part.
 
@@ -152,12 +171,21 @@ def top_losses(
 
 
 def confused(
-    session: Session, *, run_id: int, split: str, label: int | None, predicted: int | None, limit: int, offset: int = 0
+    session: Session,
+    *,
+    run_id: int,
+    split: str,
+    label: int | None,
+    predicted: int | None,
+    limit: int,
+    offset: int = 0,
 ) -> tuple[int, list[RankedSample]]:
     """How many samples of a split a run's version labels one class and the run predicts as another, and a page of them by rank."""
     wanted = [Prediction.run_id == run_id, Sample.split == split]
     wanted += [
-        column == value for column, value in ((Prediction.label, label), (Prediction.predicted_label, predicted)) if value is not None
+        column == value
+        for column, value in ((Prediction.label, label), (Prediction.predicted_label, predicted))
+        if value is not None
     ]
     found = select(Prediction, Sample).join(Sample, Sample.id == Prediction.sample_id).where(*wanted)
     count = session.scalar(found.with_only_columns(func.count())) or 0
@@ -167,8 +195,14 @@ def confused(
 
 def every_prediction(session: Session, *, run_id: int) -> Iterator[RankedSample]:
     """All that a run says, by rank, a few rows at a time; the session stays in use until the last one."""
-    query = select(Prediction, Sample).join(Sample, Sample.id == Prediction.sample_id).where(Prediction.run_id == run_id)
-    for prediction, sample in session.execute(query.order_by(Prediction.rank).execution_options(yield_per=1000)):
+    query = (
+        select(Prediction, Sample)
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .where(Prediction.run_id == run_id)
+    )
+    for prediction, sample in session.execute(
+        query.order_by(Prediction.rank).execution_options(yield_per=1000)
+    ):
         yield ranked_sample(sample, prediction)
 
 
@@ -196,17 +230,29 @@ def opinions(session: Session, *, sample_id: int) -> list[Opinion]:
     )
     return [
         Opinion(
-            run_id=run.id, state=run.state, version=version, at=run.finished_at, label=said.label, predicted_label=said.predicted_label,
-            confidence=said.confidence, self_confidence=said.self_confidence, loss=said.loss, margin=said.margin, rank=said.rank,
-            ranked=samples, out_of_sample=said.fold >= 0 or split != "train",
+            run_id=run.id,
+            state=run.state,
+            version=version,
+            at=run.finished_at,
+            label=said.label,
+            predicted_label=said.predicted_label,
+            confidence=said.confidence,
+            self_confidence=said.self_confidence,
+            loss=said.loss,
+            margin=said.margin,
+            rank=said.rank,
+            ranked=samples,
+            out_of_sample=said.fold >= 0 or split != "train",
         )
         for said, run, version, samples, split in rows
-    ]  # fmt: skip
+    ]
 
 
 def beside(session: Session, *, run_id: int, rank: int) -> tuple[int | None, int | None]:
     """The samples one rank before and one after."""
-    query = select(Prediction.rank, Prediction.sample_id).where(Prediction.run_id == run_id, Prediction.rank.in_((rank - 1, rank + 1)))
+    query = select(Prediction.rank, Prediction.sample_id).where(
+        Prediction.run_id == run_id, Prediction.rank.in_((rank - 1, rank + 1))
+    )
     found = dict(session.execute(query).all())
     return found.get(rank - 1), found.get(rank + 1)
 

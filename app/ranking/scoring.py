@@ -171,7 +171,9 @@ def neighbour_agreement(embeddings: Floats, labels: Ints, *, neighbours: int = 1
 
 def ranks(suspicion: Floats, keys: list[str]) -> Ints:
     """Rank of each sample (n,), 1 for the most suspicious; ties are broken by `keys`, so that a rank is reproducible."""
-    by_key = np.empty(len(keys), dtype=np.int64)  # not an array of the keys: all would be as wide as the longest
+    by_key = np.empty(
+        len(keys), dtype=np.int64
+    )  # not an array of the keys: all would be as wide as the longest
     by_key[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
     order = np.lexsort((by_key, -suspicion))
     result = np.empty(len(suspicion), dtype=np.int64)

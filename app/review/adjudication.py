@@ -44,16 +44,28 @@ class Disagreement:
 def count_disagreements(session: Session, *, dataset_id: int) -> int:
     """How many samples wait for the last word."""
     query = select(func.count()).select_from(SampleReview)
-    return session.scalar(query.where(SampleReview.dataset_id == dataset_id, SampleReview.waits == "adjudication")) or 0
+    return (
+        session.scalar(
+            query.where(SampleReview.dataset_id == dataset_id, SampleReview.waits == "adjudication")
+        )
+        or 0
+    )
 
 
 def disagreements(session: Session, *, dataset_id: int, limit: int) -> list[Disagreement]:
     """The samples that wait for the last word, the longest waiting first."""
-    names, ranking = class_names(session, dataset_id=dataset_id), current_ranking(session, dataset_id=dataset_id)
+    names, ranking = (
+        class_names(session, dataset_id=dataset_id),
+        current_ranking(session, dataset_id=dataset_id),
+    )
     query = (
         select(Sample, Prediction, is_gold(Sample.id))
         .join(SampleReview, SampleReview.sample_id == Sample.id)
-        .outerjoin(Prediction, (Prediction.sample_id == Sample.id) & (Prediction.run_id == (ranking.run_id if ranking else None)))
+        .outerjoin(
+            Prediction,
+            (Prediction.sample_id == Sample.id)
+            & (Prediction.run_id == (ranking.run_id if ranking else None)),
+        )
         .where(SampleReview.dataset_id == dataset_id, SampleReview.waits == "adjudication")
         .order_by(SampleReview.decision_id)
         .limit(limit)
@@ -63,23 +75,34 @@ def disagreements(session: Session, *, dataset_id: int, limit: int) -> list[Disa
     said = _opinions(session, given, names)
     return [
         Disagreement(
-            sample_id=sample.id, path="" if gold else sample.path, width=sample.width, height=sample.height, gold=gold,
+            sample_id=sample.id,
+            path="" if gold else sample.path,
+            width=sample.width,
+            height=sample.height,
+            gold=gold,
             given_label="" if gold else names[sample.given_label],
             predicted_label=names[prediction.predicted_label] if prediction and not gold else None,
             confidence=prediction.confidence if prediction and not gold else None,
             opinions=tuple(each for each in said[sample.id].values() if each.blind or not gold),
         )
         for sample, prediction, gold in rows
-    ]  # fmt: skip
+    ]
 
 
-def _opinions(session: Session, given: dict[int, int], names: list[str]) -> defaultdict[int, dict[int, Opinion]]:
+def _opinions(
+    session: Session, given: dict[int, int], names: list[str]
+) -> defaultdict[int, dict[int, Opinion]]:
     undoing = aliased(Decision)
     query = (
         select(Decision, User.name)
         .join(User, User.id == Decision.user_id)
         .outerjoin(undoing, undoing.undoes_id == Decision.id)
-        .where(Decision.sample_id.in_(given), Decision.verdict != UNDO, undoing.id.is_(None), Decision.bulk_id.is_(None))
+        .where(
+            Decision.sample_id.in_(given),
+            Decision.verdict != UNDO,
+            undoing.id.is_(None),
+            Decision.bulk_id.is_(None),
+        )
         .order_by(Decision.id)
     )
     said: defaultdict[int, dict[int, Opinion]] = defaultdict(dict)

@@ -99,10 +99,16 @@ def agreement_of(session: Session, *, dataset_id: int, most: int = 20) -> Agreem
     return Agreement(
         shared=len(shared),
         alpha=alpha(shared),
-        pairs=tuple(pair(shared, (a, people[a]), (b, people[b])) for a, b in combinations(sorted(people), 2) if _both(shared, a, b)),
+        pairs=tuple(
+            pair(shared, (a, people[a]), (b, people[b]))
+            for a, b in combinations(sorted(people), 2)
+            if _both(shared, a, b)
+        ),
         classes=by_class(shared, names),
         people=tuple(
-            _person(name, [look for look in looks if look.user_id == user], user, shared, final, quality.get(user))
+            _person(
+                name, [look for look in looks if look.user_id == user], user, shared, final, quality.get(user)
+            )
             for user, name in sorted(people.items(), key=lambda each: each[1])
         ),
         doubtful=doubtful[:most],
@@ -133,7 +139,13 @@ def pair(answers: Answers, first: tuple[int, str], second: tuple[int, str]) -> P
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one answer throughout: undefined, which is said below
         kappa = float(cohen_kappa_score(ones, others))
-    return Pair(first[1], second[1], len(both), sum(a == b for a, b in both) / len(both), None if np.isnan(kappa) else kappa)
+    return Pair(
+        first[1],
+        second[1],
+        len(both),
+        sum(a == b for a, b in both) / len(both),
+        None if np.isnan(kappa) else kappa,
+    )
 
 
 def by_class(answers: Answers, names: list[str]) -> tuple[ClassAgreement, ...]:
@@ -145,7 +157,9 @@ def by_class(answers: Answers, names: list[str]) -> tuple[ClassAgreement, ...]:
             named.update({one, other})
             agreed.update({one} if one == other else ())
     words = {DELETED: "deleted"} | dict(enumerate(names))
-    return tuple(ClassAgreement(words[label], named[label], agreed[label] / named[label]) for label in sorted(named))
+    return tuple(
+        ClassAgreement(words[label], named[label], agreed[label] / named[label]) for label in sorted(named)
+    )
 
 
 def _both(answers: Answers, first: int, second: int) -> list[tuple[int, int]]:
@@ -162,10 +176,15 @@ def _table(answers: Answers) -> tuple[np.ndarray, list[int], list[int]]:
     return table, samples, users
 
 
-def _crowdlab(session: Session, dataset_id: int, answers: Answers, names: list[str]) -> tuple[dict[int, float], tuple[Weighed, ...]]:
+def _crowdlab(
+    session: Session, dataset_id: int, answers: Answers, names: list[str]
+) -> tuple[dict[int, float], tuple[Weighed, ...]]:
     """The quality of each annotator, and the consensus of each sample, the least sure first."""
     ranking = current_ranking(session, dataset_id=dataset_id)
-    kept = {sample: {user: label for user, label in said.items() if label != DELETED} for sample, said in answers.items()}
+    kept = {
+        sample: {user: label for user, label in said.items() if label != DELETED}
+        for sample, said in answers.items()
+    }
     kept = {sample: said for sample, said in kept.items() if said}
     if ranking is None or len(kept) < FEW:
         return {}, ()
@@ -174,15 +193,27 @@ def _crowdlab(session: Session, dataset_id: int, answers: Answers, names: list[s
     query = select(Prediction.sample_id, Prediction.probabilities).where(
         Prediction.run_id == ranking.run_id, Prediction.sample_id.in_(kept)
     )
-    probabilities = {sample: np.pad(said, (0, len(names) - len(said))) for sample, said in session.execute(query)}
+    probabilities = {
+        sample: np.pad(said, (0, len(names) - len(said))) for sample, said in session.execute(query)
+    }
     table, samples, users = _table({sample: said for sample, said in kept.items() if sample in probabilities})
     if len(samples) < FEW:
         return {}, ()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = get_label_quality_multiannotator(table, np.stack([probabilities[sample] for sample in samples]), verbose=False)
-    quality = {users[int(place)]: float(each) for place, each in found["annotator_stats"]["annotator_quality"].items()}
-    rows = zip(samples, found["label_quality"]["consensus_label"], found["label_quality"]["consensus_quality_score"], strict=True)
+        found = get_label_quality_multiannotator(
+            table, np.stack([probabilities[sample] for sample in samples]), verbose=False
+        )
+    quality = {
+        users[int(place)]: float(each)
+        for place, each in found["annotator_stats"]["annotator_quality"].items()
+    }
+    rows = zip(
+        samples,
+        found["label_quality"]["consensus_label"],
+        found["label_quality"]["consensus_quality_score"],
+        strict=True,
+    )
     weighed = [Weighed(sample, names[int(label)], float(score)) for sample, label, score in rows]
     return quality, tuple(sorted(weighed, key=lambda each: each.quality))
 
@@ -191,27 +222,52 @@ def _looks(session: Session, dataset_id: int) -> list[Any]:
     undoing = aliased(Decision)
     query = (
         select(
-            Decision.sample_id, Decision.user_id, User.name, Decision.verdict, Decision.label, Decision.blind, Decision.milliseconds,
+            Decision.sample_id,
+            Decision.user_id,
+            User.name,
+            Decision.verdict,
+            Decision.label,
+            Decision.blind,
+            Decision.milliseconds,
             Sample.given_label,
         )
         .join(User, User.id == Decision.user_id)
         .join(Sample, Sample.id == Decision.sample_id)
         .outerjoin(undoing, undoing.undoes_id == Decision.id)
-        .where(Decision.dataset_id == dataset_id, Decision.verdict != UNDO, undoing.id.is_(None), Decision.bulk_id.is_(None))
+        .where(
+            Decision.dataset_id == dataset_id,
+            Decision.verdict != UNDO,
+            undoing.id.is_(None),
+            Decision.bulk_id.is_(None),
+        )
         .order_by(Decision.id)
-    )  # fmt: skip
+    )
     return list(session.execute(query))
 
 
 def _final(session: Session, dataset_id: int) -> dict[int, int]:
-    query = select(SampleReview).where(SampleReview.dataset_id == dataset_id, SampleReview.waits == "", SampleReview.verdict != "unsure")
-    return {review.sample_id: DELETED if review.label is None else review.label for review in session.scalars(query)}
+    query = select(SampleReview).where(
+        SampleReview.dataset_id == dataset_id, SampleReview.waits == "", SampleReview.verdict != "unsure"
+    )
+    return {
+        review.sample_id: DELETED if review.label is None else review.label
+        for review in session.scalars(query)
+    }
 
 
-def _person(name: str, looks: list[Any], user: int, shared: Answers, final: Mapping[int, int], quality: float | None) -> Person:
-    compared = [said[user] == final[sample] for sample, said in shared.items() if user in said and sample in final]
+def _person(
+    name: str, looks: list[Any], user: int, shared: Answers, final: Mapping[int, int], quality: float | None
+) -> Person:
+    compared = [
+        said[user] == final[sample] for sample, said in shared.items() if user in said and sample in final
+    ]
     times = [look.milliseconds / 1000 for look in looks if look.milliseconds]
     return Person(
-        name=name, decisions=len(looks), blind=sum(look.blind for look in looks), seconds=median(times) if times else None,
-        compared=len(compared), agreed=sum(compared) / len(compared) if compared else None, quality=quality,
-    )  # fmt: skip
+        name=name,
+        decisions=len(looks),
+        blind=sum(look.blind for look in looks),
+        seconds=median(times) if times else None,
+        compared=len(compared),
+        agreed=sum(compared) / len(compared) if compared else None,
+        quality=quality,
+    )

@@ -66,13 +66,19 @@ def start_audit(session: Session, *, dataset_id: int, user_id: int, size: int = 
     if not population:
         raise Conflict("Every image is decided, so there is nothing left to draw from.")
     audit = Audit(
-        dataset_id=dataset_id, number=len(before) + 1, user_id=user_id, population=population, size=min(size, population),
+        dataset_id=dataset_id,
+        number=len(before) + 1,
+        user_id=user_id,
+        population=population,
+        size=min(size, population),
         after_decision=last_decision(session, dataset_id=dataset_id),
-    )  # fmt: skip
+    )
     session.add(audit)
     session.flush()
     drawn = session.scalars(undecided.limit(audit.size))
-    session.execute(insert(AuditSample), [{"audit_id": audit.id, "sample_id": sample_id} for sample_id in drawn])
+    session.execute(
+        insert(AuditSample), [{"audit_id": audit.id, "sample_id": sample_id} for sample_id in drawn]
+    )
     return audit
 
 
@@ -80,8 +86,11 @@ def audit_states(session: Session, *, dataset_id: int) -> list[AuditState]:
     """Every audit, the first one first."""
     rows = session.execute(
         select(
-            Audit, User.name, func.count(SampleReview.sample_id),
-            func.count(case((_IS_CHANGE, 1))), func.count(case((_IS_UNCLEAR, 1))),
+            Audit,
+            User.name,
+            func.count(SampleReview.sample_id),
+            func.count(case((_IS_CHANGE, 1))),
+            func.count(case((_IS_UNCLEAR, 1))),
         )
         .join(User, User.id == Audit.user_id)
         .join(AuditSample, AuditSample.audit_id == Audit.id)
@@ -89,7 +98,7 @@ def audit_states(session: Session, *, dataset_id: int) -> list[AuditState]:
         .where(Audit.dataset_id == dataset_id)
         .group_by(Audit.id, User.name)
         .order_by(Audit.number)
-    )  # fmt: skip
+    )
     return [_state(session, *row) for row in rows.all()]
 
 
@@ -111,12 +120,25 @@ def last_decision(session: Session, *, dataset_id: int) -> int:
 
 def _state(session: Session, audit: Audit, by: str, decided: int, wrong: int, unclear: int) -> AuditState:
     done = decided == audit.size
-    errors = errors_in(audit.population, drawn=audit.size, wrong=wrong, unclear=unclear, alpha=spent(audit.number)) if done else None
+    errors = (
+        errors_in(audit.population, drawn=audit.size, wrong=wrong, unclear=unclear, alpha=spent(audit.number))
+        if done
+        else None
+    )
     found = _found_since(session, audit)
     return AuditState(
-        number=audit.number, by=by, at=audit.created_at, after_decision=audit.after_decision, population=audit.population,
-        size=audit.size, decided=decided, wrong=wrong, unclear=unclear, found=found, errors=errors,
-    )  # fmt: skip
+        number=audit.number,
+        by=by,
+        at=audit.created_at,
+        after_decision=audit.after_decision,
+        population=audit.population,
+        size=audit.size,
+        decided=decided,
+        wrong=wrong,
+        unclear=unclear,
+        found=found,
+        errors=errors,
+    )
 
 
 def _found_since(session: Session, audit: Audit) -> int:
@@ -139,11 +161,15 @@ def _was_decided(sample_id: InstrumentedAttribute[int], after: int) -> ColumnEle
     """Whether a decision stood on a sample when `after` was the newest entry of the log."""
     undoing = aliased(Decision)
     undone = exists().where(undoing.undoes_id == Decision.id, undoing.id <= after)
-    return exists().where(and_(Decision.sample_id == sample_id, Decision.id <= after, Decision.verdict != UNDO, ~undone))
+    return exists().where(
+        and_(Decision.sample_id == sample_id, Decision.id <= after, Decision.verdict != UNDO, ~undone)
+    )
 
 
 def _without_verdict(session: Session, dataset_id: int) -> int:
     """Samples without a clear verdict; those of the gold part, which no audit draws from, aside."""
-    clear = select(func.count()).where(SampleReview.dataset_id == dataset_id, ~_IS_UNCLEAR, ~is_gold(SampleReview.sample_id))
+    clear = select(func.count()).where(
+        SampleReview.dataset_id == dataset_id, ~_IS_UNCLEAR, ~is_gold(SampleReview.sample_id)
+    )
     gold = len(gold_ids(session, dataset_id=dataset_id))
     return count_samples(session, dataset_id=dataset_id) - gold - (session.scalar(clear) or 0)

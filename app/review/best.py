@@ -56,7 +56,12 @@ def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
     measured = [(found, run) for run in finished if (found := rates.get(run.id)) and found.n >= ENOUGH]
     if measured and standing and standing.settled == standing.size:
         found, run = min(measured, key=lambda each: (each[0].value, -each[1].id))
-        return BestRun(run, "gold", found, f"Best by the gold part: {_said(found)} settled images{_chosen_among(len(measured))}.")
+        return BestRun(
+            run,
+            "gold",
+            found,
+            f"Best by the gold part: {_said(found)} settled images{_chosen_among(len(measured))}.",
+        )
     best = best_run(session, dataset_id=dataset_id)
     if best is None:
         return None
@@ -78,10 +83,16 @@ def evaluate_on_gold(session: Session, *, run_id: int) -> GoldEvaluation | None:
     n, gone = int(kept.sum()), int(deleted.sum())
     wrong, given = (int((labels != predicted)[kept].sum()) for labels in (gold.labels, gold.given))
     return GoldEvaluation(
-        run_id=run_id, digest=gold.digest, settled=gold.settled, deleted=gone, unpredicted=int((~deleted & (predicted < 0)).sum()),
-        error_rate=rate(wrong, n, still_open=still_open), with_deleted=rate(wrong + gone, n + gone, still_open=still_open),
-        given=rate(given, n, still_open=still_open), knew=run.facts.get("gold") == gold.digest,
-    )  # fmt: skip
+        run_id=run_id,
+        digest=gold.digest,
+        settled=gold.settled,
+        deleted=gone,
+        unpredicted=int((~deleted & (predicted < 0)).sum()),
+        error_rate=rate(wrong, n, still_open=still_open),
+        with_deleted=rate(wrong + gone, n + gone, still_open=still_open),
+        given=rate(given, n, still_open=still_open),
+        knew=run.facts.get("gold") == gold.digest,
+    )
 
 
 def _predicted(session: Session, run_id: int, gold: GoldLabels) -> tuple[np.ndarray, int]:
@@ -113,7 +124,9 @@ def gold_rates(session: Session, dataset_id: int) -> dict[int, Rate | None]:
         .where(GoldMember.dataset_id == dataset_id)
         .group_by(Prediction.run_id)
     )
-    found = {run_id: rate(wrong, n, still_open=members - settled) for run_id, members, n, wrong, settled in rows}
+    found = {
+        run_id: rate(wrong, n, still_open=members - settled) for run_id, members, n, wrong, settled in rows
+    }
     return {run_id: each for run_id, each in found.items() if each is not None}
 
 
@@ -124,7 +137,9 @@ def _why_not_gold(standing: GoldStanding | None) -> str:
     if (of_a_class := standing.size - standing.deleted) < ENOUGH:
         return f" The gold part has {of_a_class:,} images; from {ENOUGH} on it decides."
     if open_ones := standing.size - standing.settled:
-        return f" By the gold part once all its images are settled: {open_ones:,} of {standing.size:,} are not."
+        return (
+            f" By the gold part once all its images are settled: {open_ones:,} of {standing.size:,} are not."
+        )
     return ""
 
 

@@ -73,14 +73,22 @@ def decide_many(
     """
     target = _checked(session, dataset_id, verdict=verdict, label=label, client_id=client_id)
     lock_dataset(session, dataset_id=dataset_id)
-    before = session.scalar(select(BulkAction).where(BulkAction.user_id == user_id, BulkAction.client_id == client_id))
+    before = session.scalar(
+        select(BulkAction).where(BulkAction.user_id == user_id, BulkAction.client_id == client_id)
+    )
     if before is not None:
         if (before.dataset_id, before.verdict, before.label) != (dataset_id, verdict, target):
             raise Conflict("This client id was used for another action; make a new one for every action.")
         return Done(before.id, verdict, label, before.samples, 0)
     chosen, left_alone = _chosen(session, dataset_id, samples, expected=expected, accept=verdict == "accept")
     action = BulkAction(
-        dataset_id=dataset_id, user_id=user_id, verdict=verdict, label=target, samples=len(chosen), selection=selection, client_id=client_id
+        dataset_id=dataset_id,
+        user_id=user_id,
+        verdict=verdict,
+        label=target,
+        samples=len(chosen),
+        selection=selection,
+        client_id=client_id,
     )
     session.add(action)
     session.flush()
@@ -90,12 +98,19 @@ def decide_many(
         [
             _said(verdict, row.predicted if verdict == "accept" else target, row.given_label)
             | {
-                "dataset_id": dataset_id, "sample_id": row.id, "user_id": user_id, "client_id": f"{client_id}:{row.id}",
-                "run_id": row.run_id, "rank": row.rank, "created_at": moment, "origin": "grid", "bulk_id": action.id,
+                "dataset_id": dataset_id,
+                "sample_id": row.id,
+                "user_id": user_id,
+                "client_id": f"{client_id}:{row.id}",
+                "run_id": row.run_id,
+                "rank": row.rank,
+                "created_at": moment,
+                "origin": "grid",
+                "bulk_id": action.id,
             }
             for row in chosen
         ],
-    )  # fmt: skip
+    )
     ids = [row.id for row in chosen]
     for part in _parts(ids):
         claims.let_go(session, part)
@@ -128,9 +143,15 @@ def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str)
     )
     rows = session.execute(standing).all()
     undo = BulkAction(
-        dataset_id=action.dataset_id, user_id=user_id, verdict=UNDO, label=None, undoes_id=action_id, samples=len(rows),
-        selection=action.selection, client_id=client_id,
-    )  # fmt: skip
+        dataset_id=action.dataset_id,
+        user_id=user_id,
+        verdict=UNDO,
+        label=None,
+        undoes_id=action_id,
+        samples=len(rows),
+        selection=action.selection,
+        client_id=client_id,
+    )
     session.add(undo)
     session.flush()
     _lock(session, [row.sample_id for row in rows])
@@ -140,13 +161,20 @@ def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str)
             insert(Decision),
             [
                 {
-                    "dataset_id": action.dataset_id, "sample_id": row.sample_id, "user_id": user_id, "verdict": UNDO, "label": None,
-                    "undoes_id": row.id, "client_id": f"{client_id}:{row.sample_id}", "created_at": moment, "origin": "grid",
+                    "dataset_id": action.dataset_id,
+                    "sample_id": row.sample_id,
+                    "user_id": user_id,
+                    "verdict": UNDO,
+                    "label": None,
+                    "undoes_id": row.id,
+                    "client_id": f"{client_id}:{row.sample_id}",
+                    "created_at": moment,
+                    "origin": "grid",
                     "bulk_id": undo.id,
                 }
                 for row in rows
             ],
-        )  # fmt: skip
+        )
     refold(session, [row.sample_id for row in rows])
     return Done(undo.id, UNDO, label, len(rows), 0)
 
@@ -164,14 +192,21 @@ def past_actions(session: Session, *, dataset_id: int, user_id: int, limit: int 
     )
     return [
         PastAction(
-            each.id, each.verdict, None if each.label is None else names[each.label], each.samples, each.selection, each.created_at,
+            each.id,
+            each.verdict,
+            None if each.label is None else names[each.label],
+            each.samples,
+            each.selection,
+            each.created_at,
             undone is not None,
         )
         for each, undone in session.execute(query)
-    ]  # fmt: skip
+    ]
 
 
-def _checked(session: Session, dataset_id: int, *, verdict: str, label: str | None, client_id: str) -> int | None:
+def _checked(
+    session: Session, dataset_id: int, *, verdict: str, label: str | None, client_id: str
+) -> int | None:
     """The position of the class that a relabel moves to. Raises Invalid."""
     if verdict not in VERDICTS:
         raise Invalid(f"“{verdict}” cannot be said of many at once; choose keep, relabel, accept or delete.")
@@ -183,21 +218,38 @@ def _checked(session: Session, dataset_id: int, *, verdict: str, label: str | No
 
 
 def _chosen(
-    session: Session, dataset_id: int, samples: Collection[int] | Filter, *, expected: int | None, accept: bool
+    session: Session,
+    dataset_id: int,
+    samples: Collection[int] | Filter,
+    *,
+    expected: int | None,
+    accept: bool,
 ) -> tuple[list[Any], int]:
     """The rows of `_candidates` that get a verdict, and how many of the samples are left alone."""
-    found = matching_ids(session, dataset_id=dataset_id, which=samples) if isinstance(samples, Filter) else samples
+    found = (
+        matching_ids(session, dataset_id=dataset_id, which=samples)
+        if isinstance(samples, Filter)
+        else samples
+    )
     if expected not in (None, len(found)):
-        raise Conflict(f"{len(found):,} samples match by now, not {expected:,}; nothing was changed. Look again, then decide.")
+        raise Conflict(
+            f"{len(found):,} samples match by now, not {expected:,}; nothing was changed. Look again, then decide."
+        )
     wanted = sorted(set(found))
     if not wanted:
         raise Invalid("No sample is selected; select some first.")
     rows = [row for part in _parts(wanted) for row in session.execute(_candidates(session, dataset_id, part))]
     if len(rows) != len(wanted):
-        raise NotFound(f"{len(wanted) - len(rows)} of the {len(wanted)} samples are not in this data set; load the page again.")
-    chosen = [row for row in rows if not row.looked_at and not row.gold and not (accept and row.predicted is None)]
+        raise NotFound(
+            f"{len(wanted) - len(rows)} of the {len(wanted)} samples are not in this data set; load the page again."
+        )
+    chosen = [
+        row for row in rows if not row.looked_at and not row.gold and not (accept and row.predicted is None)
+    ]
     if not chosen and any(row.gold for row in rows):
-        raise Conflict("These images belong to the gold part, which people look at one by one and blind; nothing was changed.")
+        raise Conflict(
+            "These images belong to the gold part, which people look at one by one and blind; nothing was changed."
+        )
     if not chosen:
         raise Conflict(
             "Somebody looked at every one of these alone, which counts more than a verdict for many; open one to decide it anew."
@@ -213,27 +265,43 @@ def _candidates(session: Session, dataset_id: int, sample_ids: list[int]) -> Sel
     looked_at = and_(SampleReview.sample_id.is_not(None), ~SampleReview.in_bulk)
     return (
         select(
-            Sample.id, Sample.given_label, Prediction.run_id, Prediction.rank, Prediction.predicted_label.label("predicted"),
-            looked_at.label("looked_at"), is_gold(Sample.id).label("gold"),
+            Sample.id,
+            Sample.given_label,
+            Prediction.run_id,
+            Prediction.rank,
+            Prediction.predicted_label.label("predicted"),
+            looked_at.label("looked_at"),
+            is_gold(Sample.id).label("gold"),
         )
-        .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == (ranking.run_id if ranking else None)))
+        .outerjoin(
+            Prediction,
+            and_(
+                Prediction.sample_id == Sample.id, Prediction.run_id == (ranking.run_id if ranking else None)
+            ),
+        )
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
         .where(Sample.dataset_id == dataset_id, Sample.id.in_(sample_ids))
         .order_by(Sample.id)
         .with_for_update(of=Sample, key_share=True)
-    )  # fmt: skip
+    )
 
 
 def _lock(session: Session, sample_ids: list[int]) -> None:
     """Let two decisions on one sample be folded one after the other (SQLite has one writer anyway)."""
     for part in _parts(sample_ids):
-        session.execute(select(Sample.id).where(Sample.id.in_(part)).order_by(Sample.id).with_for_update(key_share=True))
+        session.execute(
+            select(Sample.id).where(Sample.id.in_(part)).order_by(Sample.id).with_for_update(key_share=True)
+        )
 
 
 def _said(verdict: str, label: int | None, given_label: int) -> dict[str, Any]:
     """The verdict of one sample: to relabel it to what it is already is to keep it."""
     if verdict in ("relabel", "accept"):
-        return {"verdict": "keep", "label": None} if label == given_label else {"verdict": "relabel", "label": label}
+        return (
+            {"verdict": "keep", "label": None}
+            if label == given_label
+            else {"verdict": "relabel", "label": label}
+        )
     return {"verdict": verdict, "label": None}
 
 

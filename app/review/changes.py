@@ -86,7 +86,9 @@ def count_changes(rows: Iterable[tuple[str, bool, int, int, int]]) -> Changes:
             moves[old, new] += n
             changed[split] += n
     return Changes(
-        moves=tuple(Move(old, new, n) for (old, new), n in sorted(moves.items(), key=lambda each: (-each[1], each[0]))),
+        moves=tuple(
+            Move(old, new, n) for (old, new), n in sorted(moves.items(), key=lambda each: (-each[1], each[0]))
+        ),
         splits=tuple(
             SplitChange(split, before[split], after[split], changed[split], added[split])
             for split in SPLITS
@@ -98,19 +100,30 @@ def count_changes(rows: Iterable[tuple[str, bool, int, int, int]]) -> Changes:
 def changes_since(session: Session, *, dataset_id: int, version_id: int) -> Changes:
     """What a freeze would hold that the version does not."""
     version = session.get_one(DatasetVersion, version_id)
-    ids = select(Sample.id).where(Sample.dataset_id == dataset_id).order_by(Sample.id)  # a version is the oldest samples
+    ids = (
+        select(Sample.id).where(Sample.dataset_id == dataset_id).order_by(Sample.id)
+    )  # a version is the oldest samples
     last = session.scalar(ids.offset(max(0, version.samples + version.deleted - 1)).limit(1)) or 0
-    now = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=func.coalesce(SampleReview.label, DELETED))
-    frozen = case((VersionLabel.sample_id.is_(None), Sample.given_label), else_=func.coalesce(VersionLabel.label, DELETED))
+    now = case(
+        (SampleReview.sample_id.is_(None), Sample.given_label),
+        else_=func.coalesce(SampleReview.label, DELETED),
+    )
+    frozen = case(
+        (VersionLabel.sample_id.is_(None), Sample.given_label),
+        else_=func.coalesce(VersionLabel.label, DELETED),
+    )
     columns = (Sample.split, (Sample.id > last).label("is_new"), frozen.label("old"), now.label("new"))
     samples = (
         select(*columns)
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
-        .outerjoin(VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id))
+        .outerjoin(
+            VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id)
+        )
         .where(Sample.dataset_id == dataset_id)
         .subquery()
     )
     fields = (samples.c.split, samples.c.is_new, samples.c.old, samples.c.new)
-    return count_changes((split, bool(new), old, now_, n) for split, new, old, now_, n in session.execute(
-        select(*fields, func.count()).group_by(*fields)
-    ))  # fmt: skip
+    return count_changes(
+        (split, bool(new), old, now_, n)
+        for split, new, old, now_, n in session.execute(select(*fields, func.count()).group_by(*fields))
+    )

@@ -13,7 +13,10 @@ from app.review.consensus import UNDO
 from app.review.models import Decision
 from app.training.evaluation import Rate, rate
 
-AT_RANDOM = ("audit", "gold")  # origins whose images no model has chosen; an image that was looked at both ways counts here
+AT_RANDOM = (
+    "audit",
+    "gold",
+)  # origins whose images no model has chosen; an image that was looked at both ways counts here
 
 
 @dataclass(frozen=True)

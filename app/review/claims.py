@@ -34,18 +34,22 @@ _IN_MY_HANDS = Prepared(  # rows as `Held`
         Claim.sample_id,
         Claim.lease_until,
         OpenIssue.rank,
-        case((and_(Sample.dataset_id == bindparam("dataset"), OpenIssue.rank.is_(None), _ORDINARY), LOT)).label("lot"),
+        case(
+            (and_(Sample.dataset_id == bindparam("dataset"), OpenIssue.rank.is_(None), _ORDINARY), LOT)
+        ).label("lot"),
     )
     .join(Sample, Sample.id == Claim.sample_id)
     .outerjoin(
         OpenIssue,
         and_(
-            OpenIssue.sample_id == Claim.sample_id, OpenIssue.run_id == bindparam("run"), Claim.dataset_id == bindparam("dataset")
+            OpenIssue.sample_id == Claim.sample_id,
+            OpenIssue.run_id == bindparam("run"),
+            Claim.dataset_id == bindparam("dataset"),
         ),
     )
     .where(MINE)
     .order_by(OpenIssue.rank + 0)
-)  # fmt: skip
+)
 _TAKEN = exists().where(Claim.sample_id == OpenIssue.sample_id, Claim.lease_until > bindparam("moment"))
 _FREE = Prepared(
     select(OpenIssue.sample_id, OpenIssue.rank)
@@ -71,7 +75,9 @@ _NEXT_LEASE_END = Prepared(
     .order_by(Claim.lease_until)
     .limit(1)
 )
-_GIVE_BACK = Prepared(delete(Claim).where(Claim.sample_id == bindparam("sample"), Claim.user_id == bindparam("user")))
+_GIVE_BACK = Prepared(
+    delete(Claim).where(Claim.sample_id == bindparam("sample"), Claim.user_id == bindparam("user"))
+)
 _LET_GO = PreparedOf(Claim.sample_id, lambda these: delete(Claim).where(these))
 
 
@@ -83,7 +89,10 @@ def _hold_statement(dialect: str) -> Executable:
         index_elements=["sample_id"],
         set_={"user_id": statement.excluded.user_id, "lease_until": statement.excluded.lease_until},
         # never out of somebody's hands
-        where=or_(Claim.user_id == statement.excluded.user_id, Claim.lease_until <= bindparam("moment", type_=UtcDateTime())),
+        where=or_(
+            Claim.user_id == statement.excluded.user_id,
+            Claim.lease_until <= bindparam("moment", type_=UtcDateTime()),
+        ),
     )
     return held
 
@@ -113,10 +122,16 @@ class Who(NamedTuple):
 class _Known:
     """What the transactions before this one have found."""
 
-    hands: dict[int, tuple[tuple[int, int | None], dict[int, Held]]] = field(default_factory=dict)  # by user: data set and run; by sample
-    free: dict[tuple[Stream, int], dict[int, Any]] = field(default_factory=dict)  # the next ones by stream and run; rank or lot by sample
+    hands: dict[int, tuple[tuple[int, int | None], dict[int, Held]]] = field(
+        default_factory=dict
+    )  # by user: data set and run; by sample
+    free: dict[tuple[Stream, int], dict[int, Any]] = field(
+        default_factory=dict
+    )  # the next ones by stream and run; rank or lot by sample
     complete: set[tuple[Stream, int]] = field(default_factory=set)  # of which these are all
-    until: dict[tuple[Stream, int], datetime | None] = field(default_factory=dict)  # when a card comes back that those leave out
+    until: dict[tuple[Stream, int], datetime | None] = field(
+        default_factory=dict
+    )  # when a card comes back that those leave out
 
 
 def in_my_hands(session: Session, who: Who) -> list[Held]:
@@ -153,11 +168,20 @@ def _next(session: Session, who: Who, stream: Stream, *, most: int) -> dict[int,
         rows = (_FREE if stream == "ranked" else _FREE_BY_CHANCE).rows(session, **asked)
         known.free[key] = dict(rows)
         (known.complete.discard if len(rows) == most + ahead else known.complete.add)(key)
-        known.until[key] = _NEXT_LEASE_END.scalar(session, dataset=who.dataset, moment=who.moment) if ahead else None
+        known.until[key] = (
+            _NEXT_LEASE_END.scalar(session, dataset=who.dataset, moment=who.moment) if ahead else None
+        )
     return dict(islice(known.free[key].items(), most))
 
 
-def hold(session: Session, who: Who, *, cards: Mapping[int, int | str | None], until: datetime, all_told: bool = True) -> None:
+def hold(
+    session: Session,
+    who: Who,
+    *,
+    cards: Mapping[int, int | str | None],
+    until: datetime,
+    all_told: bool = True,
+) -> None:
     """Take these samples into an annotator's hands, unless they are in somebody else's.
 
     With each is told its rank as an open issue, or its lot, or none when it is neither; `all_told` says that this is known.
@@ -174,7 +198,12 @@ def hold(session: Session, who: Who, *, cards: Mapping[int, int | str | None], u
     place, mine = known.hands.get(who.user, (None, {}))
     if all_told and place == (who.dataset, who.run):
         for sample_id, told in cards.items():
-            mine[sample_id] = Held(sample_id, until, told if isinstance(told, int) else None, told if isinstance(told, str) else None)
+            mine[sample_id] = Held(
+                sample_id,
+                until,
+                told if isinstance(told, int) else None,
+                told if isinstance(told, str) else None,
+            )
     else:
         known.hands.pop(who.user, None)
 

@@ -58,7 +58,9 @@ class Column:
     new_with_deleted: Rate | None
     difference: Difference | None
     per_class: tuple[ClassChange, ...]
-    open: int = 0  # images of the gold part that are not settled yet: the hard ones, so its figures are flattered
+    open: int = (
+        0  # images of the gold part that are not settled yet: the hard ones, so its figures are flattered
+    )
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,13 @@ class _Pair:
 
 
 def compare(
-    session: Session, *, dataset_id: int, old_id: int, new_id: int, number: int | None = None, gold: GoldLabels | None = None
+    session: Session,
+    *,
+    dataset_id: int,
+    old_id: int,
+    new_id: int,
+    number: int | None = None,
+    gold: GoldLabels | None = None,
 ) -> Comparison:
     """Two finished runs on one hold-out; the reviewed labels are those of the version with this number, or the newest.
 
@@ -140,7 +148,9 @@ def compare(
     old, new, version = _asked(session, dataset_id, old_id, new_id, number)
     names = class_names(session, dataset_id=dataset_id)
     pair = _pair(session, old, new, version)
-    given, reviewed, was, now = (pair.of(what) for what in (pair.held.given, pair.held.reviewed, pair.old, pair.new))
+    given, reviewed, was, now = (
+        pair.of(what) for what in (pair.held.given, pair.held.reviewed, pair.old, pair.new)
+    )
     known_to_any = (pair.old != UNKNOWN) | (pair.new != UNKNOWN)
     gone = int((known_to_any & (pair.held.reviewed == DELETED)).sum())
     first = get_version(session, dataset_id=dataset_id, number=0)
@@ -156,19 +166,31 @@ def compare(
         version=version.number,
         columns=tuple(columns),
         left_out=int((known_to_any & ~pair.kept & (pair.held.reviewed != DELETED)).sum()),
-        changes=Changes(*(int(_changed(which, reviewed, was, now).sum()) for which in ("repaired", "broken", "other"))),
+        changes=Changes(
+            *(int(_changed(which, reviewed, was, now).sum()) for which in ("repaired", "broken", "other"))
+        ),
         chosen=chosen(session, version=version, held=pair.held, said=pair.old),
         seeds=Seeds(*(alike(session, run, held=pair.held, kept=pair.kept) for run in (old, new))),
     )
 
 
 def changed_samples(
-    session: Session, *, dataset_id: int, old_id: int, new_id: int, number: int | None = None, change: Change, limit: int, offset: int = 0
+    session: Session,
+    *,
+    dataset_id: int,
+    old_id: int,
+    new_id: int,
+    number: int | None = None,
+    change: Change,
+    limit: int,
+    offset: int = 0,
 ) -> tuple[int, tuple[ChangedSample, ...]]:
     """How many samples the runs predict differently in this way, and a page of them. Raises as `compare` does."""
     old, new, version = _asked(session, dataset_id, old_id, new_id, number)
     pair = _pair(session, old, new, version)
-    ids, reviewed, was, now = (pair.of(what) for what in (pair.held.ids, pair.held.reviewed, pair.old, pair.new))
+    ids, reviewed, was, now = (
+        pair.of(what) for what in (pair.held.ids, pair.held.reviewed, pair.old, pair.new)
+    )
     places = np.flatnonzero(_changed(change, reviewed, was, now))
     shown = {int(ids[i]): i for i in places[offset : offset + limit]}
     rows = session.execute(
@@ -180,15 +202,23 @@ def changed_samples(
     names = class_names(session, dataset_id=dataset_id)
     return len(places), tuple(
         ChangedSample(
-            sample_id=sample.id, path=sample.path, given_label=names[sample.given_label], label=names[reviewed[shown[sample.id]]],
-            old=names[was[shown[sample.id]]], new=names[now[shown[sample.id]]], confidence=confidence,
-            width=sample.width, height=sample.height,
+            sample_id=sample.id,
+            path=sample.path,
+            given_label=names[sample.given_label],
+            label=names[reviewed[shown[sample.id]]],
+            old=names[was[shown[sample.id]]],
+            new=names[now[shown[sample.id]]],
+            confidence=confidence,
+            width=sample.width,
+            height=sample.height,
         )
         for sample, confidence in rows
-    )  # fmt: skip
+    )
 
 
-def _asked(session: Session, dataset_id: int, old_id: int, new_id: int, number: int | None) -> tuple[Run, Run, DatasetVersion]:
+def _asked(
+    session: Session, dataset_id: int, old_id: int, new_id: int, number: int | None
+) -> tuple[Run, Run, DatasetVersion]:
     runs = [get_run(session, run_id=run_id, dataset_id=dataset_id) for run_id in (old_id, new_id)]
     for run in runs:
         if run.state != "finished":
@@ -209,11 +239,24 @@ def _pair(session: Session, old: Run, new: Run, version: DatasetVersion) -> _Pai
 def _changed(change: Change, labels: Ints, was: Ints, now: Ints) -> NDArray[np.bool_]:
     """Which samples (n,) the predictions differ on in this way."""
     differs: NDArray[np.bool_] = was != now
-    ways: dict[Change, NDArray[np.bool_]] = {"repaired": now == labels, "broken": was == labels, "other": (now != labels) & (was != labels)}
+    ways: dict[Change, NDArray[np.bool_]] = {
+        "repaired": now == labels,
+        "broken": was == labels,
+        "other": (now != labels) & (was != labels),
+    }
     return differs & ways.get(change, differs)
 
 
-def _column(kind: Kind, version: int | None, digest: str, labels: Ints, was: Ints, now: Ints, deleted: int, names: list[str]) -> Column:
+def _column(
+    kind: Kind,
+    version: int | None,
+    digest: str,
+    labels: Ints,
+    was: Ints,
+    now: Ints,
+    deleted: int,
+    names: list[str],
+) -> Column:
     n, wrong = len(labels), [int((labels != said).sum()) for said in (was, now)]
     return Column(
         kind=kind,
@@ -234,7 +277,9 @@ def _gold_column(session: Session, gold: GoldLabels, old: Run, new: Run, names: 
     was, now = (predicted(session, run_id=run.id, ids=gold.sample_ids) for run in (old, new))
     gone = gold.labels == DELETED
     kept = ~gone & (was != UNKNOWN) & (now != UNKNOWN)
-    column = _column("gold", None, gold.digest, gold.labels[kept], was[kept], now[kept], int(gone.sum()), names)
+    column = _column(
+        "gold", None, gold.digest, gold.labels[kept], was[kept], now[kept], int(gone.sum()), names
+    )
     return _with_open(column, gold.waiting) if gold.waiting else column
 
 
@@ -246,12 +291,26 @@ def _with_open(column: Column, still_open: int) -> Column:
 
     old, new = (replace(each, error_rate=widened(each.error_rate)) for each in (column.old, column.new))
     return replace(
-        column, open=still_open, old=old, new=new, difference=None,
-        old_with_deleted=widened(column.old_with_deleted), new_with_deleted=widened(column.new_with_deleted),
-    )  # fmt: skip
+        column,
+        open=still_open,
+        old=old,
+        new=new,
+        difference=None,
+        old_with_deleted=widened(column.old_with_deleted),
+        new_with_deleted=widened(column.new_with_deleted),
+    )
 
 
 def _facts(session: Session, run: Run) -> RunFacts:
     version = session.get_one(DatasetVersion, run.version_id)
     epochs = sum(phase["epochs"] for phase in run.recipe["fine_tune_phases" if run.parent_id else "phases"])
-    return RunFacts(run.id, run.recipe["name"], epochs, run.weights, run.parent_id, run.seed, version.number, version.digest)
+    return RunFacts(
+        run.id,
+        run.recipe["name"],
+        epochs,
+        run.weights,
+        run.parent_id,
+        run.seed,
+        version.number,
+        version.digest,
+    )

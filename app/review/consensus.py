@@ -86,7 +86,9 @@ def is_drawn(sha256: str, *, share: float) -> bool:
     return int(sha256[16:24], 16) < share * 2**32  # a part of the digest that neither folds nor audits go by
 
 
-def fold(entries: Iterable[Entry], *, given_label: int, policy: Policy = ONE_LOOK, drawn: bool = False) -> Standing | None:
+def fold(
+    entries: Iterable[Entry], *, given_label: int, policy: Policy = ONE_LOOK, drawn: bool = False
+) -> Standing | None:
     """What the decisions that were not undone add up to; none when there is none, so that the given label holds.
 
     An adjudication is the last word. A look at this one sample outweighs every verdict that was given for many at once. Of
@@ -99,7 +101,9 @@ def fold(entries: Iterable[Entry], *, given_label: int, policy: Policy = ONE_LOO
     if not standing:
         return None
     looks = [entry for entry in standing if not entry.in_bulk]
-    answers = list({entry.user: entry for entry in looks}.values()) or standing[-1:]  # many verdicts in bulk are one look
+    answers = (
+        list({entry.user: entry for entry in looks}.values()) or standing[-1:]
+    )  # many verdicts in bulk are one look
     last_words = [entry for entry in standing if entry.adjudicates]
     last, same = (last_words or looks or standing)[-1], _majority(answers)
     waits, counts = "", last
@@ -115,7 +119,9 @@ def fold(entries: Iterable[Entry], *, given_label: int, policy: Policy = ONE_LOO
     return Standing(
         decision=counts.id,
         verdict="unsure" if waits else counts.verdict,
-        label=given_label if waits else {"relabel": counts.label, "delete": None}.get(counts.verdict, given_label),
+        label=given_label
+        if waits
+        else {"relabel": counts.label, "delete": None}.get(counts.verdict, given_label),
         reviews=len({entry.user for entry in standing}),
         in_bulk=counts.in_bulk,
         waits=waits,

@@ -37,16 +37,22 @@ def _record(dialect: str) -> Executable:
     insert = _DIALECTS[dialect]
     names = [column.name for column in Decision.__table__.columns if column.name not in ("id", "undoes_id")]
     values = insert(Decision.__table__).values({name: bindparam(name) for name in names})
-    recorded: Executable = values.on_conflict_do_nothing(index_elements=["user_id", "client_id"]).returning(Decision.id)
+    recorded: Executable = values.on_conflict_do_nothing(index_elements=["user_id", "client_id"]).returning(
+        Decision.id
+    )
     return recorded
 
 
 # Every decision asks these, so they are built once: building takes longer than asking.
 _undoing = aliased(Decision)
 _BY_ME = and_(  # one by one: what was said of many at once is taken back at once, on the grid
-    Decision.dataset_id == bindparam("dataset"), Decision.user_id == bindparam("user"), Decision.bulk_id.is_(None)
+    Decision.dataset_id == bindparam("dataset"),
+    Decision.user_id == bindparam("user"),
+    Decision.bulk_id.is_(None),
 )
-_STANDING = select(Decision).where(Decision.verdict != UNDO, ~exists().where(_undoing.undoes_id == Decision.id))
+_STANDING = select(Decision).where(
+    Decision.verdict != UNDO, ~exists().where(_undoing.undoes_id == Decision.id)
+)
 _RECENT = Prepared(
     _STANDING.with_only_columns(
         Decision.id,
@@ -89,18 +95,28 @@ _SECOND_LOOK = Prepared(  # shown blind, as the server gave it out
         seen_blind(SampleReview.sample_id),
         or_(
             exists().where(
-                Claim.sample_id == SampleReview.sample_id, Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment")
+                Claim.sample_id == SampleReview.sample_id,
+                Claim.user_id == bindparam("user"),
+                Claim.lease_until > bindparam("moment"),
             ),
-            exists().where(Decision.sample_id == SampleReview.sample_id, Decision.user_id == bindparam("user"), Decision.blind),
+            exists().where(
+                Decision.sample_id == SampleReview.sample_id,
+                Decision.user_id == bindparam("user"),
+                Decision.blind,
+            ),
         ),
     )
 )
-_OF_GOLD = Prepared(  # of an image of the gold part: what stands in the way of a blind look, or of the last word
-    select(
-        exists().where(SampleReview.sample_id == bindparam("sample"), SETTLED).label("settled"),
-        exists().where(SampleReview.sample_id == bindparam("sample"), SampleReview.waits == "adjudication").label("drawn"),
-        was_in_view(bindparam("sample", type_=Integer)).label("in_view"),
-    ).where(is_gold(bindparam("sample", type_=Integer)))
+_OF_GOLD = (
+    Prepared(  # of an image of the gold part: what stands in the way of a blind look, or of the last word
+        select(
+            exists().where(SampleReview.sample_id == bindparam("sample"), SETTLED).label("settled"),
+            exists()
+            .where(SampleReview.sample_id == bindparam("sample"), SampleReview.waits == "adjudication")
+            .label("drawn"),
+            was_in_view(bindparam("sample", type_=Integer)).label("in_view"),
+        ).where(is_gold(bindparam("sample", type_=Integer)))
+    )
 )
 _RECORD = Prepared(_record)
 
@@ -156,7 +172,9 @@ def decide(
     Raises NotFound for a sample elsewhere, Invalid for a verdict or label that makes no sense, Conflict when the client
     id was used for something else, or the sample is of the gold part and no look at it would be blind.
     """
-    in_view = run_id is not None and blind is None  # who names the ranking that showed the card has seen what it says
+    in_view = (
+        run_id is not None and blind is None
+    )  # who names the ranking that showed the card has seen what it says
     if run_id is None:
         ranking = current_ranking(session, dataset_id=dataset_id)
         run_id = ranking.run_id if ranking else None
@@ -166,7 +184,9 @@ def decide(
     if not 0 < len(client_id) <= MAX_CLIENT_ID:
         raise Invalid(f"A client id has 1 to {MAX_CLIENT_ID} characters; a random UUID is a good one.")
     unsaid = blind is None
-    if (gold := _gold_look(session, user_id, client_id, sample=sample, origin=origin, in_view=in_view)) is not None:
+    if (
+        gold := _gold_look(session, user_id, client_id, sample=sample, origin=origin, in_view=in_view)
+    ) is not None:
         origin, blind = gold
     moment = now()
     if blind is None:
@@ -176,7 +196,9 @@ def decide(
             and _SECOND_LOOK.one(session, sample=sample_id, user=user_id, moment=moment) is not None
         )
     if unsaid and blind and verdict == "keep" and not said_by_name:
-        raise Invalid("Name the class that you see; the given label, which “keep” would mean, is not shown in a blind look.")
+        raise Invalid(
+            "Name the class that you see; the given label, which “keep” would mean, is not shown in a blind look."
+        )
     if sample.rank is None and run_id is not None and not gold:
         get_run(session, run_id=run_id, dataset_id=dataset_id)
     shown = sample.rank is not None and not gold  # no ranking shows the gold part
@@ -184,22 +206,61 @@ def decide(
         origin = "deck" if shown and sample.is_issue else "audit"
     took = None if milliseconds is None else max(0, min(milliseconds, MAX_MILLISECONDS))
     row = {
-        "dataset_id": dataset_id, "sample_id": sample_id, "user_id": user_id, "verdict": verdict, "label": position,
-        "client_id": client_id, "run_id": run_id if shown else None, "rank": sample.rank if shown else None, "milliseconds": took,
-        "created_at": moment, "origin": origin, "blind": blind, "bulk_id": None,
-    }  # fmt: skip
+        "dataset_id": dataset_id,
+        "sample_id": sample_id,
+        "user_id": user_id,
+        "verdict": verdict,
+        "label": position,
+        "client_id": client_id,
+        "run_id": run_id if shown else None,
+        "rank": sample.rank if shown else None,
+        "milliseconds": took,
+        "created_at": moment,
+        "origin": origin,
+        "blind": blind,
+        "bulk_id": None,
+    }
     inserted = _RECORD.scalar(session, **row)
     if inserted is None:
-        return _repeated(session, user_id, client_id, sample_id=sample_id, verdict=verdict, label=position), False
+        return _repeated(
+            session, user_id, client_id, sample_id=sample_id, verdict=verdict, label=position
+        ), False
     refold_after(
         session,
-        Logged(inserted, sample_id, verdict, position, None, user_id, moment, None, origin, blind, took, dataset_id,
-               sample.given_label, sample.sha256, gold is not None),
-    )  # fmt: skip
+        Logged(
+            inserted,
+            sample_id,
+            verdict,
+            position,
+            None,
+            user_id,
+            moment,
+            None,
+            origin,
+            blind,
+            took,
+            dataset_id,
+            sample.given_label,
+            sample.sha256,
+            gold is not None,
+        ),
+    )
     mine: deque[RecentDecision] | None = remembered(session).get((recent, dataset_id, user_id))
     if mine is not None:
         names = class_names(session, dataset_id=dataset_id)
-        mine.appendleft(_as_recent(names, inserted, sample_id, sample.path, verdict, position, sample.given_label, blind, gold is not None))
+        mine.appendleft(
+            _as_recent(
+                names,
+                inserted,
+                sample_id,
+                sample.path,
+                verdict,
+                position,
+                sample.given_label,
+                blind,
+                gold is not None,
+            )
+        )
     return Recorded(inserted, dataset_id, sample_id, verdict, position, client_id, moment, blind), True
 
 
@@ -212,7 +273,9 @@ def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "
     if decision is None:
         raise NotFound(f"There is no decision {decision_id}.")
     if decision.user_id != user_id:
-        raise Forbidden("Only the annotator who decided can undo it; decide anew instead, the last decision counts.")
+        raise Forbidden(
+            "Only the annotator who decided can undo it; decide anew instead, the last decision counts."
+        )
     if decision.verdict == UNDO:
         raise Conflict("This is an undo itself; decide anew instead.")
     sample = _lock_sample(session, sample_id=decision.sample_id, dataset_id=decision.dataset_id)
@@ -239,7 +302,10 @@ def undo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
     before = _sent_before(session, user_id, client_id)
     if before is not None:
         return session.get(Decision, before.undoes_id) if before.undoes_id else None
-    last = session.scalar(_STANDING.where(_BY_ME).order_by(Decision.id.desc()).limit(1), {"dataset": dataset_id, "user": user_id})
+    last = session.scalar(
+        _STANDING.where(_BY_ME).order_by(Decision.id.desc()).limit(1),
+        {"dataset": dataset_id, "user": user_id},
+    )
     return undo(session, user_id=user_id, decision_id=last.id, client_id=client_id) if last else None
 
 
@@ -258,9 +324,17 @@ def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
     undone = session.get_one(Decision, pile[-1].id)
     label = None if undone.label is None else class_names(session, dataset_id=dataset_id)[undone.label]
     decision, _ = decide(
-        session, dataset_id=dataset_id, user_id=user_id, sample_id=undone.sample_id, verdict=undone.verdict, label=label,
-        client_id=client_id, run_id=undone.run_id, origin=undone.origin, blind=undone.blind,
-    )  # fmt: skip
+        session,
+        dataset_id=dataset_id,
+        user_id=user_id,
+        sample_id=undone.sample_id,
+        verdict=undone.verdict,
+        label=label,
+        client_id=client_id,
+        run_id=undone.run_id,
+        origin=undone.origin,
+        blind=undone.blind,
+    )
     return decision
 
 
@@ -276,16 +350,33 @@ def recent(session: Session, *, dataset_id: int, user_id: int) -> tuple[RecentDe
 
 
 def _as_recent(
-    names: list[str], decision_id: int, sample_id: int, path: str, verdict: str, label: int | None, given: int, blind: bool, gold: bool
+    names: list[str],
+    decision_id: int,
+    sample_id: int,
+    path: str,
+    verdict: str,
+    label: int | None,
+    given: int,
+    blind: bool,
+    gold: bool,
 ) -> RecentDecision:
     return RecentDecision(
-        decision_id, sample_id, path, verdict, None if label is None else names[label], names[given], bool(blind), bool(gold)
+        decision_id,
+        sample_id,
+        path,
+        verdict,
+        None if label is None else names[label],
+        names[given],
+        bool(blind),
+        bool(gold),
     )
 
 
 def history(session: Session, *, sample_id: int) -> list[Decision]:
     """Every decision on a sample and every undo, in the order they were made."""
-    return list(session.scalars(select(Decision).where(Decision.sample_id == sample_id).order_by(Decision.id)))
+    return list(
+        session.scalars(select(Decision).where(Decision.sample_id == sample_id).order_by(Decision.id))
+    )
 
 
 def standing_decisions(session: Session, *, sample_id: int) -> list[Decision]:
@@ -302,29 +393,45 @@ def _lock_sample(session: Session, *, sample_id: int, dataset_id: int, run_id: i
     return sample
 
 
-def _gold_look(session: Session, user_id: int, client_id: str, *, sample: Any, origin: str, in_view: bool) -> tuple[str, bool] | None:
+def _gold_look(
+    session: Session, user_id: int, client_id: str, *, sample: Any, origin: str, in_view: bool
+) -> tuple[str, bool] | None:
     """Where and how an answer to an image of the gold part is given; none for other images. Raises Conflict."""
     if get_gold_part(session, dataset_id=sample.dataset_id) is None:  # as mostly
         return None
     found = _OF_GOLD.one(session, sample=sample.id, user=user_id)
     if found is None:
         return None
-    answer = ("adjudication", False) if origin == "adjudication" else ("gold" if origin in ("deck", "audit", "mixed") else origin, True)
-    if _sent_before(session, user_id, client_id) is not None:  # it was the one that settled the image, perhaps
+    answer = (
+        ("adjudication", False)
+        if origin == "adjudication"
+        else ("gold" if origin in ("deck", "audit", "mixed") else origin, True)
+    )
+    if (
+        _sent_before(session, user_id, client_id) is not None
+    ):  # it was the one that settled the image, perhaps
         return answer
     if origin == "duplicates":
-        raise Conflict("An image of this group belongs to the gold part, which people look at one by one and blind; nothing was changed.")
+        raise Conflict(
+            "An image of this group belongs to the gold part, which people look at one by one and blind; nothing was changed."
+        )
     if origin == "adjudication":
         if not found.drawn:
-            raise Conflict("Nobody disagrees about this image of the gold part; only blind looks say what it is.")
+            raise Conflict(
+                "Nobody disagrees about this image of the gold part; only blind looks say what it is."
+            )
     elif found.settled:
-        raise Conflict("This image of the gold part is settled: blind looks said what it is. Undo your own answer to give another.")
+        raise Conflict(
+            "This image of the gold part is settled: blind looks said what it is. Undo your own answer to give another."
+        )
     elif in_view:
         raise Conflict(
             "This image became part of the gold part after its label was shown to you; somebody else looks at it blind. Skip it."
         )
     elif found.in_view:
-        raise Conflict("You have answered about this image of the gold part with its label in view; somebody else has to look at it blind.")
+        raise Conflict(
+            "You have answered about this image of the gold part with its label in view; somebody else has to look at it blind."
+        )
     return answer
 
 
@@ -334,7 +441,9 @@ def _checked(session: Session, sample: Any, *, verdict: str, label: str | None) 
     if verdict != "relabel":
         if label:
             raise Invalid(
-                f"Only a relabel has a label; leave it out to {verdict}." if verdict != "unsure" else "Only a relabel has a label."
+                f"Only a relabel has a label; leave it out to {verdict}."
+                if verdict != "unsure"
+                else "Only a relabel has a label."
             )
         return verdict, None
     if not label:
@@ -347,15 +456,30 @@ def _sent_before(session: Session, user_id: int, client_id: str) -> Decision | N
     """What this client id stands for already."""
     if not client_id:
         return None
-    return session.scalar(select(Decision).where(Decision.user_id == user_id, Decision.client_id == client_id))
+    return session.scalar(
+        select(Decision).where(Decision.user_id == user_id, Decision.client_id == client_id)
+    )
 
 
-def _repeated(session: Session, user_id: int, client_id: str, *, sample_id: int, verdict: str, label: int | None) -> Recorded:
-    first = session.scalars(select(Decision).where(Decision.user_id == user_id, Decision.client_id == client_id)).one()
+def _repeated(
+    session: Session, user_id: int, client_id: str, *, sample_id: int, verdict: str, label: int | None
+) -> Recorded:
+    first = session.scalars(
+        select(Decision).where(Decision.user_id == user_id, Decision.client_id == client_id)
+    ).one()
     if (first.sample_id, first.verdict, first.label) != (sample_id, verdict, label):
         raise Conflict("This client id was used for another decision; make a new one for every decision.")
     return _recorded(first)
 
 
 def _recorded(row: Decision) -> Recorded:
-    return Recorded(row.id, row.dataset_id, row.sample_id, row.verdict, row.label, row.client_id, row.created_at, row.blind)
+    return Recorded(
+        row.id,
+        row.dataset_id,
+        row.sample_id,
+        row.verdict,
+        row.label,
+        row.client_id,
+        row.created_at,
+        row.blind,
+    )

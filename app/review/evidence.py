@@ -34,9 +34,11 @@ _LIKE = (
     .where(~is_gold(Sample.id))  # the gold part bears witness of nothing
 )
 _VERIFIED = select(SampleReview.sample_id).where(  # by a person who looked at it alone, and settled
-    SampleReview.dataset_id == bindparam("dataset"), SampleReview.verdict.in_(("keep", "relabel")), SampleReview.waits == "",
+    SampleReview.dataset_id == bindparam("dataset"),
+    SampleReview.verdict.in_(("keep", "relabel")),
+    SampleReview.waits == "",
     ~SampleReview.in_bulk,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,11 @@ def gather_evidence(session: Session, *, dataset_id: int, sample_id: int, runs_d
     ranking = current_ranking(session, dataset_id=dataset_id)
     copies = _copies(session, sample, names)
     embedding = read_embedding(runs_dir / str(ranking.run_id)) if ranking else None
-    verified, others = _neighbours(session, sample, names, embedding, [copy.sample_id for copy in copies]) if embedding else ((), ())
+    verified, others = (
+        _neighbours(session, sample, names, embedding, [copy.sample_id for copy in copies])
+        if embedding
+        else ((), ())
+    )
     said = opinions(session, sample_id=sample_id)
     now_said = next((opinion for opinion in said if ranking and opinion.run_id == ranking.run_id), None)
     known = Known(
@@ -85,7 +91,9 @@ def gather_evidence(session: Session, *, dataset_id: int, sample_id: int, runs_d
         nearest=[each.label for each in others if each.label],
         runs=[names[opinion.predicted_label] for opinion in said if opinion.state == "finished"],
         class_noise=_class_noise(session, ranking.run_id, given) if ranking else 0.0,
-        doubted_unseen=bool(now_said and now_said.out_of_sample and now_said.predicted_label != sample.given_label),
+        doubted_unseen=bool(
+            now_said and now_said.out_of_sample and now_said.predicted_label != sample.given_label
+        ),
     )
     return Evidence(further_reasons(known), copies[:COPIES_SHOWN], verified, others)
 
@@ -94,7 +102,9 @@ def _copies(session: Session, sample: Sample, names: list[str]) -> tuple[Similar
     alike = [Sample.sha256 == sample.sha256]
     if sample.lookalikes is not None:
         alike.append(Sample.lookalikes == sample.lookalikes)
-    query = _LIKE.where(Sample.dataset_id == sample.dataset_id, or_(*alike), Sample.id != sample.id).order_by(Sample.id)
+    query = _LIKE.where(Sample.dataset_id == sample.dataset_id, or_(*alike), Sample.id != sample.id).order_by(
+        Sample.id
+    )
     found = [_similar(row, names, like=sample) for row in session.execute(query.limit(_MOST_COPIES))]
     return tuple(sorted(found, key=lambda copy: copy.label in (None, names[sample.given_label])))
 
@@ -112,13 +122,22 @@ def _neighbours(
     verified[row] = False
     enough = verified.sum() >= max(_FEWEST, _PER_CLASS * len(names))
     return (
-        _nearest(session, sample, names, embedding, row, among=verified, k=NEAREST_VERIFIED) if enough else (),
+        _nearest(session, sample, names, embedding, row, among=verified, k=NEAREST_VERIFIED)
+        if enough
+        else (),
         _nearest(session, sample, names, embedding, row, among=witnesses, k=NEAREST),
     )
 
 
 def _nearest(
-    session: Session, sample: Sample, names: list[str], embedding: Embedding, row: int, *, among: NDArray[np.bool_], k: int
+    session: Session,
+    sample: Sample,
+    names: list[str],
+    embedding: Embedding,
+    row: int,
+    *,
+    among: NDArray[np.bool_],
+    k: int,
 ) -> tuple[Similar, ...]:
     rows, similarities = nearest(embedding.vectors, row, k=_SPARE * k, among=among)
     ids = [int(each) for each in embedding.sample_ids[rows]]

@@ -62,7 +62,11 @@ def four_cells(session: Session, *, dataset_id: int) -> FourCells:
         return versions[run.version_id].relabelled + versions[run.version_id].deleted > 0
 
     original = _pair(runs, lambda run: not is_cleaned(run), lambda run: run.parent_id is None)
-    cleaned = _pair(runs, is_cleaned, lambda run: run.parent_id is None or (run.parent_id in runs and not is_cleaned(runs[run.parent_id])))
+    cleaned = _pair(
+        runs,
+        is_cleaned,
+        lambda run: run.parent_id is None or (run.parent_id in runs and not is_cleaned(runs[run.parent_id])),
+    )
     held = hold_out(session, dataset_id=dataset_id, version_id=newest.id)
     chosen = (*original, *cleaned)
     said = {run.id: predicted(session, run_id=run.id, ids=held.ids) for run in chosen if run}
@@ -73,19 +77,36 @@ def four_cells(session: Session, *, dataset_id: int) -> FourCells:
         if run is None:
             return Cell(labels, training)
         version: DatasetVersion = versions[run.version_id]
-        given, reviewed = (rate(int((known[there] != said[run.id][there]).sum()), n) for known in (held.given, held.reviewed))
+        given, reviewed = (
+            rate(int((known[there] != said[run.id][there]).sum()), n) for known in (held.given, held.reviewed)
+        )
         return Cell(
-            labels, training, run_id=run.id, parent_id=run.parent_id, seed=run.seed, version=version.number, digest=version.digest,
-            samples=version.samples, given=given, reviewed=reviewed,
-        )  # fmt: skip
+            labels,
+            training,
+            run_id=run.id,
+            parent_id=run.parent_id,
+            seed=run.seed,
+            version=version.number,
+            digest=version.digest,
+            samples=version.samples,
+            given=given,
+            reviewed=reviewed,
+        )
 
     places: tuple[tuple[Labels, Training], ...] = (
-        ("original", "trained"), ("original", "fine-tuned"), ("cleaned", "trained"), ("cleaned", "fine-tuned"),
-    )  # fmt: skip
-    return FourCells(newest.number, n, tuple(cell(*place, run) for place, run in zip(places, chosen, strict=True)))
+        ("original", "trained"),
+        ("original", "fine-tuned"),
+        ("cleaned", "trained"),
+        ("cleaned", "fine-tuned"),
+    )
+    return FourCells(
+        newest.number, n, tuple(cell(*place, run) for place, run in zip(places, chosen, strict=True))
+    )
 
 
-def _pair(runs: dict[int, Run], fits: Callable[[Run], bool], is_first: Callable[[Run], bool]) -> tuple[Run | None, Run | None]:
+def _pair(
+    runs: dict[int, Run], fits: Callable[[Run], bool], is_first: Callable[[Run], bool]
+) -> tuple[Run | None, Run | None]:
     """The newest fine-tuned run that goes on from a first one on such labels, and that first one; else the newest first one alone."""
     first = {run.id: run for run in runs.values() if fits(run) and is_first(run)}
     for run in runs.values():  # the newest first

@@ -96,13 +96,22 @@ def precisions(hold_out: int, *, error: float = USUAL_ERROR) -> tuple[Precision,
 
 def hold_out_size(session: Session, *, dataset_id: int) -> int:
     """How many images a gold part can be drawn from."""
-    return session.scalar(select(func.count()).where(Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT)) or 0
+    return (
+        session.scalar(select(func.count()).where(Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT))
+        or 0
+    )
 
 
 def count_corrections(session: Session, *, dataset_id: int) -> int:
     """How many images of the hold-out have another label than the given one, or none, by what stands of people's decisions."""
-    corrected = select(func.count()).select_from(SampleReview).join(Sample, Sample.id == SampleReview.sample_id)
-    of_hold_out = (Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT, SampleReview.verdict.in_(CHANGES))
+    corrected = (
+        select(func.count()).select_from(SampleReview).join(Sample, Sample.id == SampleReview.sample_id)
+    )
+    of_hold_out = (
+        Sample.dataset_id == dataset_id,
+        Sample.split == HOLD_OUT,
+        SampleReview.verdict.in_(CHANGES),
+    )
     return session.scalar(corrected.where(*of_hold_out)) or 0
 
 
@@ -113,8 +122,14 @@ def count_unsettled(session: Session, *, dataset_id: int) -> int:
 
 
 def draw_gold(
-    session: Session, *, dataset_id: int, size: int, seed: int = 0, looks: int = LOOKS, user_id: int | None = None
-) -> GoldPart:  # fmt: skip
+    session: Session,
+    *,
+    dataset_id: int,
+    size: int,
+    seed: int = 0,
+    looks: int = LOOKS,
+    user_id: int | None = None,
+) -> GoldPart:
     """Draw the gold part of a data set. Raises Conflict when there is one, Invalid for a size or looks that make no sense."""
     # A decision refers to its data set, so this waits for those under way: none may be folded by the rules before.
     session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
@@ -123,18 +138,29 @@ def draw_gold(
             f"The gold part was drawn already, {before.size:,} images, and stays as it is: one that is drawn anew could be made to fit."
         )
     columns = (Sample.id, Sample.path, Sample.sha256)
-    rows = session.execute(select(*columns).where(Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT)).all()
+    rows = session.execute(
+        select(*columns).where(Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT)
+    ).all()
     _check(size=size, looks=looks, hold_out=len(rows))
-    chosen = choose_gold(((sample_id, path, sha256) for sample_id, path, sha256 in rows), size=size, seed=seed)
+    chosen = choose_gold(
+        ((sample_id, path, sha256) for sample_id, path, sha256 in rows), size=size, seed=seed
+    )
     members = set(chosen)
     newest = session.scalar(select(func.max(Run.id)).where(Run.dataset_id == dataset_id))
     part = GoldPart(
-        dataset_id=dataset_id, size=size, seed=seed, looks=looks, user_id=user_id, after_run_id=newest,
+        dataset_id=dataset_id,
+        size=size,
+        seed=seed,
+        looks=looks,
+        user_id=user_id,
+        after_run_id=newest,
         digest=gold_digest((path, sha256) for sample_id, path, sha256 in rows if sample_id in members),
-    )  # fmt: skip
+    )
     session.add(part)
     session.flush()
-    session.execute(insert(GoldMember), [{"sample_id": sample_id, "dataset_id": dataset_id} for sample_id in chosen])
+    session.execute(
+        insert(GoldMember), [{"sample_id": sample_id, "dataset_id": dataset_id} for sample_id in chosen]
+    )
     for start in range(0, size, _MOST):
         some = chosen[start : start + _MOST]
         session.execute(delete(OpenIssue).where(OpenIssue.sample_id.in_(some)))
@@ -151,7 +177,10 @@ def gold_standing(session: Session, *, dataset_id: int, user_id: int | None = No
         return None
     draw = and_(SampleReview.waits == "adjudication", SampleReview.reviews > part.looks)
     mine = GOLD_FOR_ME if user_id is not None else false()
-    columns = [func.coalesce(func.sum(case((which, 1), else_=0)), 0) for which in (SETTLED, and_(SETTLED, _DELETED), draw, mine)]
+    columns = [
+        func.coalesce(func.sum(case((which, 1), else_=0)), 0)
+        for which in (SETTLED, and_(SETTLED, _DELETED), draw, mine)
+    ]
     query = (
         select(*columns)
         .select_from(GoldMember)
@@ -159,18 +188,37 @@ def gold_standing(session: Session, *, dataset_id: int, user_id: int | None = No
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
         .where(GoldMember.dataset_id == dataset_id)
     )
-    settled, deleted, ambiguous, for_me = session.execute(query, {"user": user_id, "annotators": part.looks}).one()
+    settled, deleted, ambiguous, for_me = session.execute(
+        query, {"user": user_id, "annotators": part.looks}
+    ).one()
     return GoldStanding(
-        size=part.size, seed=part.seed, looks=part.looks, digest=part.digest, drawn_at=part.drawn_at, after_run=part.after_run_id,
-        settled=settled, deleted=deleted, ambiguous=ambiguous, waiting=part.size - settled - ambiguous, for_me=for_me,
-    )  # fmt: skip
+        size=part.size,
+        seed=part.seed,
+        looks=part.looks,
+        digest=part.digest,
+        drawn_at=part.drawn_at,
+        after_run=part.after_run_id,
+        settled=settled,
+        deleted=deleted,
+        ambiguous=ambiguous,
+        waiting=part.size - settled - ambiguous,
+        for_me=for_me,
+    )
 
 
 def count_copies(session: Session, *, dataset_id: int) -> int:
     """How many images of the gold part are the same as one of the training part, or look so."""
     twin = aliased(Sample)
-    keys = ((twin.sha256, Sample.sha256), (twin.lookalikes, Sample.lookalikes))  # apart, so that each has its index
-    has_twin = or_(*(exists().where(twin.dataset_id == dataset_id, theirs == mine, twin.split == "train") for theirs, mine in keys))
+    keys = (
+        (twin.sha256, Sample.sha256),
+        (twin.lookalikes, Sample.lookalikes),
+    )  # apart, so that each has its index
+    has_twin = or_(
+        *(
+            exists().where(twin.dataset_id == dataset_id, theirs == mine, twin.split == "train")
+            for theirs, mine in keys
+        )
+    )
     members = select(func.count()).select_from(GoldMember).join(Sample, Sample.id == GoldMember.sample_id)
     return session.scalar(members.where(GoldMember.dataset_id == dataset_id, has_twin)) or 0
 
@@ -188,7 +236,15 @@ def gold_labels(session: Session, *, dataset_id: int) -> GoldLabels | None:
         .order_by(Sample.id)
     ).all()
     ids, labels, given = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(-1, 3).T
-    return GoldLabels(ids, labels, given, digest=part.digest, size=part.size, settled=len(rows), waiting=part.size - len(rows))
+    return GoldLabels(
+        ids,
+        labels,
+        given,
+        digest=part.digest,
+        size=part.size,
+        settled=len(rows),
+        waiting=part.size - len(rows),
+    )
 
 
 def need_gold(standing: GoldStanding | None) -> GoldStanding:
@@ -200,9 +256,13 @@ def need_gold(standing: GoldStanding | None) -> GoldStanding:
 
 def _check(*, size: int, looks: int, hold_out: int) -> None:
     if not hold_out:
-        raise Invalid("This data set has no hold-out to draw a gold part from; put images into a folder named valid and import again.")
+        raise Invalid(
+            "This data set has no hold-out to draw a gold part from; put images into a folder named valid and import again."
+        )
     if hold_out < FEWEST:
-        raise Invalid(f"The hold-out has {hold_out:,} images; a gold part needs at least {FEWEST}, or its figures say nothing.")
+        raise Invalid(
+            f"The hold-out has {hold_out:,} images; a gold part needs at least {FEWEST}, or its figures say nothing."
+        )
     if not FEWEST <= size <= hold_out:
         raise Invalid(f"Draw {FEWEST} to {hold_out:,} images: that many are in the hold-out.")
     if not 1 <= looks <= MOST_LOOKS:

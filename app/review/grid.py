@@ -27,9 +27,8 @@ class Filter:
     given: str = ""
     predicted: str = ""  # by the current ranking
     split: str = ""
-    state: State = (
-        ""  # issues: predicted ≠ label; open: those not decided; waiting: for a second opinion; bulk: only decided as one of many
-    )
+    # issues: predicted ≠ label; open: those not decided; waiting: for a second opinion; bulk: only decided as one of many
+    state: State = ""
     verdict: str = ""  # as it stands
     annotator: str = ""  # who has a decision on it that counts
     duplicates: bool = False  # whose twin has another label
@@ -61,7 +60,9 @@ class Grid:
     tiles: tuple[Tile, ...]
 
 
-def look(session: Session, *, dataset_id: int, which: Filter, order: Order = "rank", limit: int, offset: int = 0) -> Grid:
+def look(
+    session: Session, *, dataset_id: int, which: Filter, order: Order = "rank", limit: int, offset: int = 0
+) -> Grid:
     """A page of the samples that match, the most suspicious first. Raises Invalid for a class or split that is none."""
     names = class_names(session, dataset_id=dataset_id)
     query = matching(session, dataset_id, which)
@@ -73,13 +74,21 @@ def look(session: Session, *, dataset_id: int, which: Filter, order: Order = "ra
 
 def find(session: Session, *, dataset_id: int, which: Filter, after: int, limit: int) -> list[Sample]:
     """The samples that match with an id above `after`, in the order of their ids. Raises Invalid as `look` does."""
-    query = matching(session, dataset_id, which).with_only_columns(Sample).where(Sample.id > after).order_by(Sample.id).limit(limit)
+    query = (
+        matching(session, dataset_id, which)
+        .with_only_columns(Sample)
+        .where(Sample.id > after)
+        .order_by(Sample.id)
+        .limit(limit)
+    )
     return list(session.scalars(query))
 
 
 def matching_ids(session: Session, *, dataset_id: int, which: Filter) -> list[int]:
     """The ids of all samples that match, in their order. Raises Invalid as `look` does."""
-    return list(session.scalars(matching(session, dataset_id, which).with_only_columns(Sample.id).order_by(Sample.id)))
+    return list(
+        session.scalars(matching(session, dataset_id, which).with_only_columns(Sample.id).order_by(Sample.id))
+    )
 
 
 _LABEL = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
@@ -101,7 +110,10 @@ ORDERS: dict[Order, tuple[Any, ...]] = {
     "random": (LOT,),
     "path": (Sample.path,),
     "gold": (LOT,),
-    "mixed": (_NEVER_RANKED, Prediction.rank),  # of a worklist (`queues.mixed`); on a page of the grid there is nothing to mix
+    "mixed": (
+        _NEVER_RANKED,
+        Prediction.rank,
+    ),  # of a worklist (`queues.mixed`); on a page of the grid there is nothing to mix
 }
 
 
@@ -112,11 +124,19 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
     """
     ranking = current_ranking(session, dataset_id=dataset_id)
 
-    classes = ((_LABEL, which.label), (Sample.given_label, which.given), (Prediction.predicted_label, which.predicted))
+    classes = (
+        (_LABEL, which.label),
+        (Sample.given_label, which.given),
+        (Prediction.predicted_label, which.predicted),
+    )
     plain = ((Sample.split, which.split), (SampleReview.verdict, which.verdict))
     wanted: list[ColumnElement[bool]] = [
         Sample.dataset_id == dataset_id,
-        *(column == class_position(session, dataset_id=dataset_id, name=name) for column, name in classes if name),
+        *(
+            column == class_position(session, dataset_id=dataset_id, name=name)
+            for column, name in classes
+            if name
+        ),
         *(column == value for column, value in plain if value),
     ]
     if get_gold_part(session, dataset_id=dataset_id) is not None:
@@ -132,7 +152,12 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
     return (
         select(Sample.id)
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
-        .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == (ranking.run_id if ranking else None)))
+        .outerjoin(
+            Prediction,
+            and_(
+                Prediction.sample_id == Sample.id, Prediction.run_id == (ranking.run_id if ranking else None)
+            ),
+        )
         .where(*wanted)
     )
 
@@ -140,9 +165,11 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
 def _decided_by(name: str) -> ColumnElement[bool]:
     undoing = aliased(Decision)
     return exists().where(
-        Decision.sample_id == Sample.id, Decision.verdict != "undo", ~exists().where(undoing.undoes_id == Decision.id),
+        Decision.sample_id == Sample.id,
+        Decision.verdict != "undo",
+        ~exists().where(undoing.undoes_id == Decision.id),
         Decision.user_id.in_(select(User.id).where(User.name == name)),
-    )  # fmt: skip
+    )
 
 
 def _has_another_label(dataset_id: int) -> ColumnElement[bool]:
@@ -158,15 +185,31 @@ def _has_another_label(dataset_id: int) -> ColumnElement[bool]:
             .correlate(None)
         )
 
-    return and_(_LABEL.is_not(None), or_(Sample.lookalikes.in_(torn(Sample.lookalikes)), Sample.sha256.in_(torn(Sample.sha256))))
+    return and_(
+        _LABEL.is_not(None),
+        or_(Sample.lookalikes.in_(torn(Sample.lookalikes)), Sample.sha256.in_(torn(Sample.sha256))),
+    )
 
 
 def _tile(
-    names: list[str], sample: Sample, review: SampleReview | None, predicted: int | None, confidence: float | None, rank: int | None
+    names: list[str],
+    sample: Sample,
+    review: SampleReview | None,
+    predicted: int | None,
+    confidence: float | None,
+    rank: int | None,
 ) -> Tile:
     label = sample.given_label if review is None else review.label
     return Tile(
-        sample_id=sample.id, path=sample.path, width=sample.width, height=sample.height, given_label=names[sample.given_label],
-        label=None if label is None else names[label], verdict=review.verdict if review else None, in_bulk=bool(review and review.in_bulk),
-        predicted_label=None if predicted is None else names[predicted], confidence=confidence, rank=rank,
-    )  # fmt: skip
+        sample_id=sample.id,
+        path=sample.path,
+        width=sample.width,
+        height=sample.height,
+        given_label=names[sample.given_label],
+        label=None if label is None else names[label],
+        verdict=review.verdict if review else None,
+        in_bulk=bool(review and review.in_bulk),
+        predicted_label=None if predicted is None else names[predicted],
+        confidence=confidence,
+        rank=rank,
+    )

@@ -44,9 +44,18 @@ def history_of(session: Session, *, dataset_id: int, sample_id: int) -> tuple[An
     )
     return tuple(
         Answer(
-            decision_id=decision.id, who=who, verdict=decision.verdict, label=None if decision.label is None else names[decision.label],
-            at=decision.created_at, origin=decision.origin, blind=decision.blind, one_of=one_of, run_id=decision.run_id,
-            rank=decision.rank, milliseconds=decision.milliseconds, undone_at=undone_at,
+            decision_id=decision.id,
+            who=who,
+            verdict=decision.verdict,
+            label=None if decision.label is None else names[decision.label],
+            at=decision.created_at,
+            origin=decision.origin,
+            blind=decision.blind,
+            one_of=one_of,
+            run_id=decision.run_id,
+            rank=decision.rank,
+            milliseconds=decision.milliseconds,
+            undone_at=undone_at,
         )
         for decision, who, one_of, undone_at in rows
-    )  # fmt: skip
+    )

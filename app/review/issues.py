@@ -18,13 +18,20 @@ from app.review import claims, tally
 from app.review.models import OpenIssue, SampleReview
 from app.training.models import Run
 
-_CLOSE = PreparedOf(OpenIssue.sample_id, lambda these: delete(OpenIssue).where(these).returning(OpenIssue.run_id))
+_CLOSE = PreparedOf(
+    OpenIssue.sample_id, lambda these: delete(OpenIssue).where(these).returning(OpenIssue.run_id)
+)
 
 
 def publish(session: Session, *, run_id: int, epochs: int) -> None:
     """Let what was staged be the run's ranking, and its label issues those to look at."""
     # A decision refers to its data set, so this waits for those under way: none may fall between the ranking and its issues.
-    session.execute(select(Dataset.id).join(Run, Run.dataset_id == Dataset.id).where(Run.id == run_id).with_for_update(of=Dataset))
+    session.execute(
+        select(Dataset.id)
+        .join(Run, Run.dataset_id == Dataset.id)
+        .where(Run.id == run_id)
+        .with_for_update(of=Dataset)
+    )
     publish_ranking(session, run_id=run_id, epochs=epochs)
     session.execute(delete(OpenIssue).where(OpenIssue.run_id == run_id))
     _fill(session, Prediction.run_id == run_id)
@@ -36,7 +43,9 @@ def refresh(session: Session, *, verdicts: Mapping[int, str | None]) -> None:
         tally.closed(session, _CLOSE.rows(session, closed))
         claims.decided(session, closed)
     if opened := [sample_id for sample_id, verdict in verdicts.items() if not verdict]:
-        known = exists().where(OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == Prediction.sample_id)
+        known = exists().where(
+            OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == Prediction.sample_id
+        )
         _fill(session, and_(Prediction.sample_id.in_(opened), ~known))
         tally.opened(session)
 

@@ -10,7 +10,9 @@ from app.schema import Base, now
 
 def _index_where(condition: str, *columns: str, unique: bool = False) -> Index:
     """Of some rows only, so that every key press does not write an entry that nobody looks for."""
-    return Index(None, *columns, unique=unique, sqlite_where=text(condition), postgresql_where=text(condition))
+    return Index(
+        None, *columns, unique=unique, sqlite_where=text(condition), postgresql_where=text(condition)
+    )
 
 
 class Decision(Base):
@@ -25,15 +27,21 @@ class Decision(Base):
     verdict: Mapped[str]  # keep, relabel, delete, unsure; undo
     label: Mapped[int | None]  # the class a relabel moves to
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decision.id"))
-    run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id", ondelete="SET NULL"))  # the ranking that showed it
+    run_id: Mapped[int | None] = mapped_column(
+        ForeignKey("run.id", ondelete="SET NULL")
+    )  # the ranking that showed it
     rank: Mapped[int | None]
     client_id: Mapped[str]  # the client's own id: the same request twice is one decision
     milliseconds: Mapped[int | None]  # from shown to decided
     created_at: Mapped[datetime] = mapped_column(default=now)
     # where it was given: deck, audit, gold, sample, grid, duplicates, adjudication, api
     origin: Mapped[str] = mapped_column(default="deck", server_default="deck")
-    blind: Mapped[bool] = mapped_column(default=False, server_default="0")  # given without seeing label, prediction or other answers
-    bulk_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_action.id"))  # one of many given at once: weaker evidence
+    blind: Mapped[bool] = mapped_column(
+        default=False, server_default="0"
+    )  # given without seeing label, prediction or other answers
+    bulk_id: Mapped[int | None] = mapped_column(
+        ForeignKey("bulk_action.id")
+    )  # one of many given at once: weaker evidence
 
     __table_args__ = (
         UniqueConstraint("user_id", "client_id"),
@@ -85,15 +93,21 @@ class SampleReview(Base):
     verdict: Mapped[str]
     label: Mapped[int | None]  # the cleaned label; none: deleted
     decision_id: Mapped[int] = mapped_column(ForeignKey("decision.id"))
-    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))  # whose decision counts; who gave the last one while it waits
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("user_account.id")
+    )  # whose decision counts; who gave the last one while it waits
     reviews: Mapped[int]  # annotators with a decision that stands
     decided_at: Mapped[datetime]
-    waits: Mapped[str] = mapped_column(default="", server_default="")  # for: second (opinion), adjudication; nothing: it is settled
+    waits: Mapped[str] = mapped_column(
+        default="", server_default=""
+    )  # for: second (opinion), adjudication; nothing: it is settled
     in_bulk: Mapped[bool] = mapped_column(default=False, server_default="0")  # nobody looked at it alone
 
     __table_args__ = (
         _index_where("waits > ''", "dataset_id", "waits"),
-        Index(None, "dataset_id", "verdict", "user_id", "in_bulk"),  # counts of what was found, by whom and how
+        Index(
+            None, "dataset_id", "verdict", "user_id", "in_bulk"
+        ),  # counts of what was found, by whom and how
         Index(None, "dataset_id", "in_bulk", "decision_id"),  # the last decisions that stand
     )
 

@@ -74,13 +74,22 @@ def movement_of(session: Session, *, run: Run) -> Movement | None:
 
 def count_movement(session: Session, *, run: Run) -> Movement | None:
     """The same, counted: a look at both rankings and at every decision."""
-    before = session.get(Run, run.parent_id) if run.parent_id else newest_finished(
-        session, dataset_id=run.dataset_id, before=run.created_at
-    )  # fmt: skip
+    before = (
+        session.get(Run, run.parent_id)
+        if run.parent_id
+        else newest_finished(session, dataset_id=run.dataset_id, before=run.created_at)
+    )
     if before is None:
         return None
     learnt, unseen = _agreements(session, run, before)
-    return Movement(old_id=before.id, new_id=run.id, at=run.finished_at, learnt=learnt, unseen=unseen, **_issues(session, run, before))
+    return Movement(
+        old_id=before.id,
+        new_id=run.id,
+        at=run.finished_at,
+        learnt=learnt,
+        unseen=unseen,
+        **_issues(session, run, before),
+    )
 
 
 def to_keep(movement: Movement) -> dict[str, Any]:
@@ -99,7 +108,7 @@ def _issues(session: Session, run: Run, before: Run) -> dict[str, int]:
     flagged: dict[int, set[int]] = {run.id: set(), before.id: set()}
     issues = select(Prediction.run_id, Prediction.sample_id).where(
         Prediction.run_id.in_(flagged), Prediction.predicted_label != Prediction.label
-    )  # fmt: skip
+    )
     for run_id, sample_id in session.execute(issues):
         flagged[run_id].add(sample_id)
     return count_issues(flagged[before.id], flagged[run.id], set(session.scalars(decided)))
@@ -109,7 +118,10 @@ def _agreements(session: Session, run: Run, before: Run) -> tuple[Agreement, Agr
     """On training images, and on the others."""
     new, old = aliased(Prediction), aliased(Prediction)
     trains = case((Sample.split == "train", 1), else_=0)
-    agrees = [func.sum(case((said.predicted_label == VersionLabel.label, 1), else_=0), type_=Integer) for said in (new, old)]
+    agrees = [
+        func.sum(case((said.predicted_label == VersionLabel.label, 1), else_=0), type_=Integer)
+        for said in (new, old)
+    ]
     rows = session.execute(
         select(trains, func.count(), *agrees)
         .select_from(VersionLabel)

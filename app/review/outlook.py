@@ -69,9 +69,13 @@ def outlook(session: Session, *, dataset_id: int) -> Outlook:
     cards, audits = _looks(session, dataset_id), audit_states(session, dataset_id=dataset_id)
     left = left_by_audits(session, audits, dataset_id=dataset_id)
     ranking = current_ranking(session, dataset_id=dataset_id)
-    issues = session.scalar(select(func.count()).where(OpenIssue.run_id == ranking.run_id)) or 0 if ranking else 0
+    issues = (
+        session.scalar(select(func.count()).where(OpenIssue.run_id == ranking.run_id)) or 0 if ranking else 0
+    )
     reviewed, found = session.execute(
-        select(func.count(), func.count().filter(SampleReview.verdict.in_(CHANGES))).where(SampleReview.dataset_id == dataset_id)
+        select(func.count(), func.count().filter(SampleReview.verdict.in_(CHANGES))).where(
+            SampleReview.dataset_id == dataset_id
+        )
     ).one()
     return Outlook(
         samples=count_samples(session, dataset_id=dataset_id),
@@ -103,31 +107,49 @@ def chosen_rule(session: Session, *, dataset_id: int) -> ChosenRule | None:
 def choose_rule(session: Session, *, dataset_id: int, user_id: int, kind: str, amount: float) -> StoppingRule:
     """Choose when the review is to end; it counts from now on. The kind `none` withdraws the last one. Raises Invalid."""
     rule = checked(kind, amount)
-    session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())  # decisions under way come before it
+    session.execute(
+        select(Dataset.id).where(Dataset.id == dataset_id).with_for_update()
+    )  # decisions under way come before it
     chosen = StoppingRule(
-        dataset_id=dataset_id, kind=rule.kind, amount=rule.amount, user_id=user_id,
+        dataset_id=dataset_id,
+        kind=rule.kind,
+        amount=rule.amount,
+        user_id=user_id,
         after_decision=last_decision(session, dataset_id=dataset_id),
         reviewed=session.scalar(select(func.count()).where(SampleReview.dataset_id == dataset_id)) or 0,
-    )  # fmt: skip
+    )
     session.add(chosen)
     session.flush()
     return chosen
 
 
 def _newest_rule(session: Session, dataset_id: int) -> StoppingRule | None:
-    query = select(StoppingRule).where(StoppingRule.dataset_id == dataset_id).order_by(StoppingRule.id.desc()).limit(1)
+    query = (
+        select(StoppingRule)
+        .where(StoppingRule.dataset_id == dataset_id)
+        .order_by(StoppingRule.id.desc())
+        .limit(1)
+    )
     return session.scalar(query)
 
 
-def _judged(session: Session, chosen: StoppingRule | None, looks: list[Look], left: Between | None) -> ChosenRule | None:
+def _judged(
+    session: Session, chosen: StoppingRule | None, looks: list[Look], left: Between | None
+) -> ChosenRule | None:
     if chosen is None or chosen.kind == NONE:
         return None
-    rule, since = Rule(chosen.kind, chosen.amount), [look for look in looks if look.decision > chosen.after_decision]
+    rule, since = (
+        Rule(chosen.kind, chosen.amount),
+        [look for look in looks if look.decision > chosen.after_decision],
+    )
     return ChosenRule(
-        rule=rule, by=session.get_one(User, chosen.user_id).name, at=chosen.created_at, after_decision=chosen.after_decision,
+        rule=rule,
+        by=session.get_one(User, chosen.user_id).name,
+        at=chosen.created_at,
+        after_decision=chosen.after_decision,
         reviewed=chosen.reviewed,
         reached=judge(rule, since, left=left, samples=count_samples(session, dataset_id=chosen.dataset_id)),
-    )  # fmt: skip
+    )
 
 
 def _looks(session: Session, dataset_id: int, *, after: int = 0) -> list[Look]:
@@ -143,7 +165,10 @@ def _looks(session: Session, dataset_id: int, *, after: int = 0) -> list[Look]:
         .where(SampleReview.dataset_id == dataset_id, ~SampleReview.in_bulk, SampleReview.decision_id > after)
         .order_by(SampleReview.decision_id)
     )
-    return [Look(decision, verdict in CHANGES, milliseconds, bool(by_chance)) for decision, verdict, milliseconds, by_chance in rows]
+    return [
+        Look(decision, verdict in CHANGES, milliseconds, bool(by_chance))
+        for decision, verdict, milliseconds, by_chance in rows
+    ]
 
 
 def _cross_check(session: Session, dataset_id: int, run_id: int) -> CrossCheck | None:
@@ -151,7 +176,9 @@ def _cross_check(session: Session, dataset_id: int, run_id: int) -> CrossCheck |
     undecided = ~select(SampleReview.sample_id).where(SampleReview.sample_id == Sample.id).exists()
     by_class = dict(
         session.execute(
-            select(Sample.given_label, func.count()).where(Sample.dataset_id == dataset_id, undecided).group_by(Sample.given_label)
+            select(Sample.given_label, func.count())
+            .where(Sample.dataset_id == dataset_id, undecided)
+            .group_by(Sample.given_label)
         ).all()
     )
     unseen = (Prediction.fold >= 0) | (Sample.split != "train")
@@ -163,7 +190,9 @@ def _cross_check(session: Session, dataset_id: int, run_id: int) -> CrossCheck |
     said = session.connection().execute(query).all()
     if not said:
         return None
-    table = np.log(np.maximum(np.stack([probabilities for _, probabilities in said]), np.finfo(np.float32).tiny))
+    table = np.log(
+        np.maximum(np.stack([probabilities for _, probabilities in said]), np.finfo(np.float32).tiny)
+    )
     noise = class_noise(table, np.array([label for label, _ in said], np.int64))
     errors = sum(count * float(noise[label]) for label, count in by_class.items() if label < len(noise))
     return CrossCheck(errors=errors, undecided=sum(by_class.values()), judged=len(said), run_id=run_id)

@@ -45,9 +45,12 @@ def may_look_again(session: Session, policy: Policy, *, user_id: int) -> bool:
 def _looked(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
     undoing = aliased(Decision)
     return exists().where(
-        Decision.sample_id == sample_id, Decision.user_id == bindparam("user"), Decision.verdict != UNDO, Decision.bulk_id.is_(None),
+        Decision.sample_id == sample_id,
+        Decision.user_id == bindparam("user"),
+        Decision.verdict != UNDO,
+        Decision.bulk_id.is_(None),
         ~exists().where(undoing.undoes_id == Decision.id),
-    )  # fmt: skip
+    )
 
 
 # Whether somebody's answer to a reviewed sample holds, so that nobody is asked about it any more.
@@ -73,9 +76,12 @@ def seen_blind(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> Co
 def was_shown(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """Whether `user` has ever answered with the label and the prediction in view: no later look of theirs is blind."""
     return exists().where(
-        Decision.sample_id == sample_id, Decision.user_id == bindparam("user"), Decision.verdict != UNDO, ~Decision.blind,
+        Decision.sample_id == sample_id,
+        Decision.user_id == bindparam("user"),
+        Decision.verdict != UNDO,
+        ~Decision.blind,
         Decision.bulk_id.is_(None),
-    )  # fmt: skip
+    )
 
 
 def is_hidden(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
@@ -85,7 +91,12 @@ def is_hidden(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> Col
 
 def was_in_view(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """Whether `user` has ever said something of a sample with more than the image in view, be it as one of many."""
-    return exists().where(Decision.sample_id == sample_id, Decision.user_id == bindparam("user"), Decision.verdict != UNDO, ~Decision.blind)
+    return exists().where(
+        Decision.sample_id == sample_id,
+        Decision.user_id == bindparam("user"),
+        Decision.verdict != UNDO,
+        ~Decision.blind,
+    )
 
 
 # Whether an image of the gold part, reviewed or not, is to be looked at by `user`, where `annotators` look at one.

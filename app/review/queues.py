@@ -74,7 +74,11 @@ def offered(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple
     everything = queue.is_audit or (queue.which.state == "unreviewed" and not queue.is_mixed)
     return (
         matching(session, dataset_id, queue.which)
-        .where(SampleReview.sample_id.is_(None), ~is_gold(Sample.id), *(() if everything else (STATES["issues"],)))
+        .where(
+            SampleReview.sample_id.is_(None),
+            ~is_gold(Sample.id),
+            *(() if everything else (STATES["issues"],)),
+        )
         .order_by(*ORDERS[queue.order], Sample.id)
     )
 

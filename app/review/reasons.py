@@ -39,7 +39,9 @@ def first_reason(card: Card) -> str:
     place = f"Rank {card.rank:,} of {card.ranked:,}"
     if card.predicted_label == card.given_label:
         return f"{place}: the model agrees with the given label, {_percent(card.confidence)} sure."
-    gives = "" if card.self_confidence is None else f" and gives this label {_percent(card.self_confidence, 1)}"
+    gives = (
+        "" if card.self_confidence is None else f" and gives this label {_percent(card.self_confidence, 1)}"
+    )
     return f"{place}: the model is {_percent(card.confidence)} sure of another class{gives}."
 
 
@@ -47,7 +49,12 @@ def further_reasons(known: Known) -> tuple[str, ...]:
     """What else speaks for or against the given label: at most `MOST` sentences, the weightiest first."""
     found = [*_copies(known), *_neighbours(known), *_runs(known)]
     if known.class_noise >= _NOISY:
-        found.append((known.class_noise / 2, f"About {_percent(known.class_noise)} of all labels {known.given_label} look wrong."))
+        found.append(
+            (
+                known.class_noise / 2,
+                f"About {_percent(known.class_noise)} of all labels {known.given_label} look wrong.",
+            )
+        )
     if known.doubted_unseen:
         found.append((0.1, "The network that says so never learnt from this image."))
     return tuple(sentence for _, sentence in sorted(found, key=lambda each: -each[0])[:MOST])
@@ -57,14 +64,25 @@ def _copies(known: Known) -> list[tuple[float, str]]:
     """Copies with another label: of one image, one label at least is wrong."""
     reasons = []
     for identical, words in ((True, "identical image"), (False, "image that looks the same")):
-        labels = [copy.label for copy in known.copies if copy.identical == identical and copy.label != known.given_label]
+        labels = [
+            copy.label
+            for copy in known.copies
+            if copy.identical == identical and copy.label != known.given_label
+        ]
         if labels:
-            reasons.append((1.0 if identical else 0.95, f"An {words} is labelled {' and another one '.join(dict.fromkeys(labels))}."))
+            reasons.append(
+                (
+                    1.0 if identical else 0.95,
+                    f"An {words} is labelled {' and another one '.join(dict.fromkeys(labels))}.",
+                )
+            )
     return reasons
 
 
 def _neighbours(known: Known) -> list[tuple[float, str]]:
-    labels, words = (known.verified, "nearest verified images") if known.verified else (known.nearest, "nearest images")
+    labels, words = (
+        (known.verified, "nearest verified images") if known.verified else (known.nearest, "nearest images")
+    )
     if not labels:
         return []
     n, others = len(labels), [label for label in labels if label != known.given_label]
@@ -84,7 +102,12 @@ def _runs(known: Known) -> list[tuple[float, str]]:
     if len(others) < n:
         return [(0.15, f"{len(others)} of {n} runs say another class.")]
     both = "Both" if n == _SEVERAL else f"All {n}"
-    return [(0.45, f"{both} runs say {others[0]}." if len(set(others)) == 1 else f"{both} runs say another class.")]
+    return [
+        (
+            0.45,
+            f"{both} runs say {others[0]}." if len(set(others)) == 1 else f"{both} runs say another class.",
+        )
+    ]
 
 
 def _percent(share: float, digits: int = 0) -> str:

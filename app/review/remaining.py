@@ -83,7 +83,11 @@ def errors_in(population: int, *, drawn: int, wrong: int, unclear: int = 0, alph
     """How many of a population are errors, when `wrong` of `drawn` are; `unclear` ones count as right below, as wrong above."""
     most, refused = population - drawn + wrong + unclear, alpha / 2 + ROUNDING
     low = _first(wrong, most, lambda errors: 1 - _at_most(wrong - 1, population, errors, drawn) > refused)
-    beyond = _first(low, most + 1, lambda errors: errors > most or _at_most(wrong + unclear, population, errors, drawn) <= refused)
+    beyond = _first(
+        low,
+        most + 1,
+        lambda errors: errors > most or _at_most(wrong + unclear, population, errors, drawn) <= refused,
+    )
     return Between(low, max(low, beyond - 1))
 
 
@@ -96,7 +100,11 @@ def errors_left(audits: Sequence[Audited], *, undecided: int, alpha: float = ALP
     bounds = []
     for audit in audits:
         total = errors_in(
-            audit.population, drawn=audit.size, wrong=audit.wrong, unclear=audit.unclear, alpha=spent(audit.number, alpha=alpha)
+            audit.population,
+            drawn=audit.size,
+            wrong=audit.wrong,
+            unclear=audit.unclear,
+            alpha=spent(audit.number, alpha=alpha),
         )
         high = max(0, min(total.high - audit.found, undecided))
         bounds.append(Between(min(max(0, total.low - audit.found), high), high))
@@ -171,7 +179,9 @@ def _tail(k: int, population: int, errors: int, drawn: int) -> float:
     fewest = max(0, drawn - (population - errors))
     if k < fewest:
         return 0.0
-    chance = exp(_log_choose(errors, k) + _log_choose(population - errors, drawn - k) - _log_choose(population, drawn))
+    chance = exp(
+        _log_choose(errors, k) + _log_choose(population - errors, drawn - k) - _log_choose(population, drawn)
+    )
     total = 0.0
     while chance > total * 1e-17:
         total += chance

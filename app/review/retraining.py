@@ -74,7 +74,9 @@ def retrain(
         session,
         dataset_id=dataset_id,
         version_id=version.id,
-        recipe=edit(chosen, changes or {}, start=begins, class_names=class_names(session, dataset_id=dataset_id)),
+        recipe=edit(
+            chosen, changes or {}, start=begins, class_names=class_names(session, dataset_id=dataset_id)
+        ),
         weights=weights_of(begins, setting=weights),
         parent_id=parent.id if begins == "parent" else None,
         seed=seed,
@@ -102,7 +104,12 @@ def _reviewers(session: Session, dataset_id: int) -> dict[int, set[str]]:
     rows = session.execute(
         select(Decision.sample_id, User.name)
         .join(User, User.id == Decision.user_id)
-        .where(Decision.dataset_id == dataset_id, Decision.verdict != UNDO, counts, ~exists().where(undoing.undoes_id == Decision.id))
+        .where(
+            Decision.dataset_id == dataset_id,
+            Decision.verdict != UNDO,
+            counts,
+            ~exists().where(undoing.undoes_id == Decision.id),
+        )
     )
     names: dict[int, set[str]] = defaultdict(set)
     for sample_id, name in rows:

@@ -67,7 +67,11 @@ def list_rounds(session: Session, *, dataset_id: int) -> list[Round]:
         of_round = [state for state in audits if sum(state.at >= end for end in ends) == place]
         rounds.append(
             Round(
-                number=place + 1, run_id=run.id, parent_id=run.parent_id, version=version, begun=run.created_at,
+                number=place + 1,
+                run_id=run.id,
+                parent_id=run.parent_id,
+                version=version,
+                begun=run.created_at,
                 ended=ends[place] if place < len(ends) else None,
                 single=sum(n for (how, _), n in made.items() if how == "single"),
                 audited=sum(n for (how, _), n in made.items() if how == "audit"),
@@ -77,17 +81,24 @@ def list_rounds(session: Session, *, dataset_id: int) -> list[Round]:
                 measures=tuple(Measure(against, rates.get(run.id)) for against, rates in measures),
                 audit=of_round[-1] if of_round else None,
             )
-        )  # fmt: skip
+        )
     return rounds
 
 
 def _measures(session: Session, dataset_id: int) -> list[tuple[str, dict[int, Rate | None]]]:
     """Each set of labels that runs are held against, with the error rate by run. Another set is one more line here."""
-    versions = dict(session.execute(select(DatasetVersion.number, DatasetVersion.id).where(DatasetVersion.dataset_id == dataset_id)).all())
+    versions = dict(
+        session.execute(
+            select(DatasetVersion.number, DatasetVersion.id).where(DatasetVersion.dataset_id == dataset_id)
+        ).all()
+    )
     wanted = {"given labels": 0, f"newest labels (version {max(versions)})": max(versions)}
     gold = gold_rates(session, dataset_id)
     return [
-        *((against, hold_out_rates(session, dataset_id=dataset_id, version_id=versions[number])) for against, number in wanted.items()),
+        *(
+            (against, hold_out_rates(session, dataset_id=dataset_id, version_id=versions[number]))
+            for against, number in wanted.items()
+        ),
         *([(f"gold part{_open_in(gold)}", gold)] if gold else []),
     ]
 
@@ -97,14 +108,22 @@ def _open_in(rates: dict[int, Rate | None]) -> str:
     return f", {still_open:,} not settled" if still_open else ""
 
 
-def _counts(session: Session, dataset_id: int, ends: list[datetime]) -> defaultdict[int, dict[tuple[str, str], int]]:
+def _counts(
+    session: Session, dataset_id: int, ends: list[datetime]
+) -> defaultdict[int, dict[tuple[str, str], int]]:
     """Decisions that stand, by round (from 0): how they were given (single, audit, bulk) and the verdict, to how many."""
     undoing = aliased(Decision)
-    place = case(*((Decision.created_at < end, i) for i, end in enumerate(ends)), else_=len(ends)) if ends else literal(0)
+    place = (
+        case(*((Decision.created_at < end, i) for i, end in enumerate(ends)), else_=len(ends))
+        if ends
+        else literal(0)
+    )
     log = (
         select(
             place.label("place"),
-            case((Decision.bulk_id.is_not(None), "bulk"), (Decision.origin == "audit", "audit"), else_="single").label("how"),
+            case(
+                (Decision.bulk_id.is_not(None), "bulk"), (Decision.origin == "audit", "audit"), else_="single"
+            ).label("how"),
             Decision.verdict,
         )
         .where(

@@ -31,7 +31,11 @@ class Seeds:
     @property
     def spread(self) -> float | None:
         """The largest distance between two error rates on the reviewed labels that only the seed makes; none: not known."""
-        known = [max(rates) - min(rates) for group in (self.old, self.new) if (rates := [run.error.value for run in group])]
+        known = [
+            max(rates) - min(rates)
+            for group in (self.old, self.new)
+            if (rates := [run.error.value for run in group])
+        ]
         return max(known, default=None)
 
     @property
@@ -42,7 +46,11 @@ class Seeds:
 
 def alike(session: Session, run: Run, *, held: HoldOut, kept: NDArray[np.bool_]) -> tuple[SeedRun, ...]:
     """The run and those that differ from it by the seed alone, each on those of the `kept` hold-out samples (n,) that it predicted."""
-    finished = {other.id: other for other in list_runs(session, dataset_id=run.dataset_id) if other.state == "finished"}
+    finished = {
+        other.id: other
+        for other in list_runs(session, dataset_id=run.dataset_id)
+        if other.state == "finished"
+    }
     same = [other for other in finished.values() if _is_alike(run, other, finished)]
     found = (_seed_run(session, other, held, kept) for other in same if len(same) > 1)
     return tuple(each for each in found if each)

@@ -14,7 +14,18 @@ from app.datasets.models import Dataset, GoldPart, Sample
 from app.errors import Invalid
 from app.prepared import Prepared, PreparedOf
 from app.review import claims, tally
-from app.review.consensus import MOST_ANNOTATORS, UNDO, WHICH, WHO, Entry, Policy, Standing, fold, gold_fold, is_drawn
+from app.review.consensus import (
+    MOST_ANNOTATORS,
+    UNDO,
+    WHICH,
+    WHO,
+    Entry,
+    Policy,
+    Standing,
+    fold,
+    gold_fold,
+    is_drawn,
+)
 from app.review.issues import refresh
 from app.review.models import Decision, ReviewPolicy, SampleReview
 from app.review.policy import get_policy
@@ -26,14 +37,26 @@ _LOG = PreparedOf(  # rows as `Logged`
     Decision.sample_id,
     lambda these: (
         select(
-            Decision.id, Decision.sample_id, Decision.verdict, Decision.label, Decision.undoes_id, Decision.user_id, Decision.created_at,
-            Decision.bulk_id, Decision.origin, Decision.blind, Decision.milliseconds, Sample.dataset_id, Sample.given_label, Sample.sha256,
+            Decision.id,
+            Decision.sample_id,
+            Decision.verdict,
+            Decision.label,
+            Decision.undoes_id,
+            Decision.user_id,
+            Decision.created_at,
+            Decision.bulk_id,
+            Decision.origin,
+            Decision.blind,
+            Decision.milliseconds,
+            Sample.dataset_id,
+            Sample.given_label,
+            Sample.sha256,
             is_gold(Sample.id).label("gold"),
         )
         .join(Sample, Sample.id == Decision.sample_id)
         .where(these)
     ),
-)  # fmt: skip
+)
 _FORGET = PreparedOf(SampleReview.sample_id, lambda these: delete(SampleReview).where(these))
 _BEFORE = PreparedOf(
     SampleReview.sample_id,
@@ -52,7 +75,9 @@ def _keep(dialect: str) -> Executable:
     names = [column.name for column in SampleReview.__table__.columns]
     insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
     values = insert(SampleReview.__table__).values({name: bindparam(name) for name in names})
-    kept: Executable = values.on_conflict_do_update(index_elements=["sample_id"], set_={name: values.excluded[name] for name in names[1:]})
+    kept: Executable = values.on_conflict_do_update(
+        index_elements=["sample_id"], set_={name: values.excluded[name] for name in names[1:]}
+    )
     return kept
 
 
@@ -90,12 +115,16 @@ def refold_after(session: Session, decision: Logged) -> None:
     """The same for the sample of a decision that has just been made; its annotator holds the card no more."""
     before = _BEFORE.rows(session, [decision.sample_id])
     # Without a state no decision stands, so that this is all there is; of the gold part some may stand that do not count.
-    gone = _refold(session, [decision.sample_id], before=before, logged=None if before or decision.gold else [decision])
+    gone = _refold(
+        session, [decision.sample_id], before=before, logged=None if before or decision.gold else [decision]
+    )
     if decision.sample_id not in gone:
         claims.give_back(session, sample_id=decision.sample_id, user_id=decision.user_id)
 
 
-def states(session: Session, sample_ids: Sequence[int], *, logged: Iterable[Any] | None = None) -> dict[int, tuple[Standing, Any]]:
+def states(
+    session: Session, sample_ids: Sequence[int], *, logged: Iterable[Any] | None = None
+) -> dict[int, tuple[Standing, Any]]:
     """What the decisions on these samples add up to, each with the row of the one that counts; nothing for the others.
 
     The decisions are looked up, unless they are `logged`.
@@ -115,8 +144,12 @@ def states(session: Session, sample_ids: Sequence[int], *, logged: Iterable[Any]
         if sample.gold and part:
             state = gold_fold(_counted(log.values(), part), given_label=sample.given_label, looks=part.looks)
         else:
-            state = fold(map(entry_of, log.values()), given_label=sample.given_label, policy=policy,
-                         drawn=is_drawn(sample.sha256, share=policy.share))  # fmt: skip
+            state = fold(
+                map(entry_of, log.values()),
+                given_label=sample.given_label,
+                policy=policy,
+                drawn=is_drawn(sample.sha256, share=policy.share),
+            )
         if state is not None:
             found[sample_id] = state, log[state.decision]
     return found
@@ -124,13 +157,26 @@ def states(session: Session, sample_ids: Sequence[int], *, logged: Iterable[Any]
 
 def entry_of(row: Any) -> Entry:
     """A decision, or a row of its columns, as the fold takes it."""
-    return Entry(row.id, row.verdict, row.label, row.undoes_id, row.sample_id, in_bulk=row.bulk_id is not None, user=row.user_id,
-                 adjudicates=row.origin == "adjudication", blind=row.blind)  # fmt: skip
+    return Entry(
+        row.id,
+        row.verdict,
+        row.label,
+        row.undoes_id,
+        row.sample_id,
+        in_bulk=row.bulk_id is not None,
+        user=row.user_id,
+        adjudicates=row.origin == "adjudication",
+        blind=row.blind,
+    )
 
 
 def _counted(log: Iterable[Any], part: GoldPart) -> list[Entry]:
     """The decisions on an image of the gold part without the last words from before the draw: those had the model's opinion in view."""
-    return [entry_of(row) for row in log if row.origin != "adjudication" or row.verdict == UNDO or row.created_at >= part.drawn_at]
+    return [
+        entry_of(row)
+        for row in log
+        if row.origin != "adjudication" or row.verdict == UNDO or row.created_at >= part.drawn_at
+    ]
 
 
 def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> None:
@@ -143,27 +189,58 @@ def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> None:
         raise Invalid("The share is a number from 0 (no image) to 1 (every image).")
     # A decision refers to its data set, so this waits for those under way: none may be folded by the policy before.
     session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
-    session.merge(ReviewPolicy(dataset_id=dataset_id, annotators=policy.annotators, which=policy.which, share=policy.share, who=policy.who))
+    session.merge(
+        ReviewPolicy(
+            dataset_id=dataset_id,
+            annotators=policy.annotators,
+            which=policy.which,
+            share=policy.share,
+            who=policy.who,
+        )
+    )
     session.flush()
-    refold(session, list(session.scalars(select(SampleReview.sample_id).where(SampleReview.dataset_id == dataset_id))))
+    refold(
+        session,
+        list(session.scalars(select(SampleReview.sample_id).where(SampleReview.dataset_id == dataset_id))),
+    )
 
 
-def _refold(session: Session, sample_ids: Sequence[int], *, before: Sequence[Any], logged: Iterable[Any] | None) -> Collection[int]:
+def _refold(
+    session: Session, sample_ids: Sequence[int], *, before: Sequence[Any], logged: Iterable[Any] | None
+) -> Collection[int]:
     """The answer: samples that nobody holds any more."""
     found = states(session, sample_ids, logged=logged)
-    kept = [{
-        "sample_id": sample_id, "dataset_id": decision.dataset_id, "verdict": state.verdict, "label": state.label,
-        "decision_id": decision.id, "user_id": decision.user_id, "reviews": state.reviews, "decided_at": decision.created_at,
-        "waits": state.waits, "in_bulk": state.in_bulk,
-    } for sample_id, (state, decision) in found.items()]  # fmt: skip
+    kept = [
+        {
+            "sample_id": sample_id,
+            "dataset_id": decision.dataset_id,
+            "verdict": state.verdict,
+            "label": state.label,
+            "decision_id": decision.id,
+            "user_id": decision.user_id,
+            "reviews": state.reviews,
+            "decided_at": decision.created_at,
+            "waits": state.waits,
+            "in_bulk": state.in_bulk,
+        }
+        for sample_id, (state, decision) in found.items()
+    ]
     if kept:
         _KEEP.many(session, kept)
     if forgotten := [sample_id for sample_id in sample_ids if sample_id not in found]:
         _FORGET.rows(session, forgotten)
-    refresh(session, verdicts={sample_id: found[sample_id][0].verdict if sample_id in found else None for sample_id in sample_ids})
+    refresh(
+        session,
+        verdicts={
+            sample_id: found[sample_id][0].verdict if sample_id in found else None for sample_id in sample_ids
+        },
+    )
     tally.refolded(session, before=before, after=list(found.values()))
     # A card is shown with the model's opinion or blind. When that changes, or nobody is to be asked, no one holds it any more.
-    waited, waits = {row.sample_id for row in before if row.waits}, {sample_id for sample_id, (state, _) in found.items() if state.waits}
+    waited, waits = (
+        {row.sample_id for row in before if row.waits},
+        {sample_id for sample_id, (state, _) in found.items() if state.waits},
+    )
     if changed := (found.keys() - waits) | (waited ^ waits):
         claims.let_go(session, list(changed))
     return changed

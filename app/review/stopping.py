@@ -15,7 +15,9 @@ from app.review.remaining import WINDOW, Between, Look
 KINDS = ("cards", "minutes", "keeps", "hit_rate", "left")
 NONE = "none"
 SHARES = ("hit_rate", "left")  # kinds whose amount is a share
-MOST_SECONDS = 60  # of one decision that count as work: who leaves a card open for lunch does not review meanwhile
+MOST_SECONDS = (
+    60  # of one decision that count as work: who leaves a card open for lunch does not review meanwhile
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class Reached:
 
     is_reached: bool
     so_far: float | None  # in the rule's own unit; none: not to be known yet
-    after_cards: int | None  # cards since the rule was chosen when it was reached first; none for a rule that no card reaches
+    after_cards: (
+        int | None
+    )  # cards since the rule was chosen when it was reached first; none for a rule that no card reaches
 
 
 def checked(kind: str, amount: float) -> Rule:

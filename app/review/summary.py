@@ -18,7 +18,9 @@ from app.review.policy import WAITS, WAITS_FOR_ME, get_policy, may_look_again
 from app.training.runs import current_ranking
 
 _STATE = SampleReview.dataset_id == bindparam("dataset")
-_WAITING = select(func.count()).select_from(SampleReview).where(_STATE, WAITS, ~is_gold(SampleReview.sample_id))
+_WAITING = (
+    select(func.count()).select_from(SampleReview).where(_STATE, WAITS, ~is_gold(SampleReview.sample_id))
+)
 _SECOND_LOOKS = Prepared(_WAITING.where(WAITS_FOR_ME))  # asked with every decision
 
 
@@ -32,7 +34,9 @@ class ReviewProgress:
     reviewed: int  # with a standing decision
     in_bulk: int  # of these, by one verdict for many at once only
     found: int  # relabelled or deleted
-    hit_rate: float | None  # share of the worklist's last 50 cards (none of an audit or of the gold part) whose label was wrong
+    hit_rate: (
+        float | None
+    )  # share of the worklist's last 50 cards (none of an audit or of the gold part) whose label was wrong
     seconds_per_decision: float | None  # median of the same
     mine: int  # standing decisions of the annotator asked about
 
@@ -115,7 +119,8 @@ def pending_changes(session: Session, *, dataset_id: int) -> PendingChanges:
         .group_by(Sample.given_label, SampleReview.label)
     ).all()
     flows = sorted(
-        (Flow(names[given], None if label is None else names[label], n) for given, label, n in rows), key=lambda flow: -flow.count
+        (Flow(names[given], None if label is None else names[label], n) for given, label, n in rows),
+        key=lambda flow: -flow.count,
     )
     newest = session.execute(
         select(DatasetVersion.id, DatasetVersion.number)
@@ -134,13 +139,19 @@ def pending_changes(session: Session, *, dataset_id: int) -> PendingChanges:
 
 def _differing(session: Session, dataset_id: int, version_id: int) -> int:
     """Samples whose label now is not the version's; -1 stands for deleted, so that it can be compared."""
-    current = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=func.coalesce(SampleReview.label, -1))
-    frozen = case((VersionLabel.sample_id.is_(None), Sample.given_label), else_=func.coalesce(VersionLabel.label, -1))
+    current = case(
+        (SampleReview.sample_id.is_(None), Sample.given_label), else_=func.coalesce(SampleReview.label, -1)
+    )
+    frozen = case(
+        (VersionLabel.sample_id.is_(None), Sample.given_label), else_=func.coalesce(VersionLabel.label, -1)
+    )
     query = (
         select(func.count())
         .select_from(Sample)
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
-        .outerjoin(VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id))
+        .outerjoin(
+            VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id)
+        )
         .where(Sample.dataset_id == dataset_id, current != frozen)
     )
     return session.scalar(query) or 0

@@ -32,7 +32,9 @@ _LAST = Prepared(
     .order_by(SampleReview.decision_id.desc())
     .limit(WINDOW)
 )
-_OPEN_ISSUES = Prepared(select(func.count()).select_from(OpenIssue).where(OpenIssue.run_id == bindparam("run")))
+_OPEN_ISSUES = Prepared(
+    select(func.count()).select_from(OpenIssue).where(OpenIssue.run_id == bindparam("run"))
+)
 
 
 @dataclass
@@ -76,12 +78,18 @@ def last_looks(session: Session, *, dataset_id: int) -> deque[Any]:
 
     None for many at once, of an audit or of the gold part.
     """
-    return remember(session, (last_looks, dataset_id), lambda: deque(_LAST.rows(session, dataset=dataset_id), maxlen=WINDOW))
+    return remember(
+        session,
+        (last_looks, dataset_id),
+        lambda: deque(_LAST.rows(session, dataset=dataset_id), maxlen=WINDOW),
+    )
 
 
 def open_issues(session: Session, *, run_id: int) -> int:
     """Label issues of a run that nobody has decided on."""
-    return remember(session, (open_issues, run_id), lambda: int(_OPEN_ISSUES.scalar(session, run=run_id) or 0))
+    return remember(
+        session, (open_issues, run_id), lambda: int(_OPEN_ISSUES.scalar(session, run=run_id) or 0)
+    )
 
 
 def closed(session: Session, runs: Sequence[Any]) -> None:

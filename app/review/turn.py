@@ -32,11 +32,19 @@ class Deck:
 
 
 def look(
-    session: Session, *, dataset_id: int, user_id: int, known: Collection[int] = (), known_by: str = "", queue: Queue = DEFAULT,
+    session: Session,
+    *,
+    dataset_id: int,
+    user_id: int,
+    known: Collection[int] = (),
+    known_by: str = "",
+    queue: Queue = DEFAULT,
     front: int | None = None,
-) -> Deck:  # fmt: skip
+) -> Deck:
     """The deck as it stands, without the cards that are `known` from this ranking; `front`, if one is named, comes first."""
-    claimed = my_cards(session, dataset_id=dataset_id, user_id=user_id, known=known, known_by=known_by, queue=queue)
+    claimed = my_cards(
+        session, dataset_id=dataset_id, user_id=user_id, known=known, known_by=known_by, queue=queue
+    )
     cards = claimed.cards
     if front is not None:
         cards = (

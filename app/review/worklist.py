@@ -43,7 +43,11 @@ _WAITING = (
     .limit(bindparam("most"))
 )
 _HELD_AGAIN = Prepared(_WAITING.where(SampleReview.sample_id.in_(select(Claim.sample_id).where(MINE))))
-_FREE_AGAIN = Prepared(_WAITING.where(~exists().where(Claim.sample_id == SampleReview.sample_id, Claim.lease_until > bindparam("moment"))))
+_FREE_AGAIN = Prepared(
+    _WAITING.where(
+        ~exists().where(Claim.sample_id == SampleReview.sample_id, Claim.lease_until > bindparam("moment"))
+    )
+)
 _MY_CLAIMS = select(Claim.sample_id).where(MINE)
 _IN_HANDS = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
 _MY_SECOND_LOOKS = Prepared(
@@ -54,16 +58,33 @@ _MY_SECOND_LOOKS = Prepared(
 )
 _CARD = Prepared(
     select(
-        Sample.id, Sample.path, Sample.split, Sample.width, Sample.height, Sample.sha256, Sample.given_label,
-        Prediction.run_id, Prediction.rank, Prediction.predicted_label, Prediction.confidence, Prediction.self_confidence,
-        Prediction.margin, Prediction.loss, Prediction.probabilities, SampleReview.verdict, SampleReview.label, SampleReview.waits,
+        Sample.id,
+        Sample.path,
+        Sample.split,
+        Sample.width,
+        Sample.height,
+        Sample.sha256,
+        Sample.given_label,
+        Prediction.run_id,
+        Prediction.rank,
+        Prediction.predicted_label,
+        Prediction.confidence,
+        Prediction.self_confidence,
+        Prediction.margin,
+        Prediction.loss,
+        Prediction.probabilities,
+        SampleReview.verdict,
+        SampleReview.label,
+        SampleReview.waits,
     )
     .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
     .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
     .where(Sample.id == bindparam("sample"), Sample.dataset_id == bindparam("dataset"))
-)  # fmt: skip
+)
 _IS_BLIND = Prepared(
-    select(SampleReview.sample_id).where(SampleReview.sample_id == bindparam("sample"), seen_blind(SampleReview.sample_id))
+    select(SampleReview.sample_id).where(
+        SampleReview.sample_id == bindparam("sample"), seen_blind(SampleReview.sample_id)
+    )
 )
 _IS_HIDDEN = Prepared(select(Sample.id).where(Sample.id == bindparam("sample"), is_hidden(Sample.id)))
 
@@ -105,13 +126,17 @@ class Claimed:
     gone: tuple[int, ...] = ()  # samples that were said to be known and are not held any more
 
 
-def claim(session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta, queue: Queue = DEFAULT) -> Claimed:
+def claim(
+    session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta, queue: Queue = DEFAULT
+) -> Claimed:
     """Hold `count` cards for `lease`, as `take` does, and look at them. Raises Invalid."""
     take(session, dataset_id=dataset_id, user_id=user_id, count=count, lease=lease, queue=queue)
     return my_cards(session, dataset_id=dataset_id, user_id=user_id, limit=count, queue=queue)
 
 
-def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta, queue: Queue = DEFAULT) -> None:
+def take(
+    session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta, queue: Queue = DEFAULT
+) -> None:
     """Hold `count` cards for `lease`: of the queue the ones already held, then the next. Raises Invalid."""
     if not 1 <= count <= MAX_CLAIM:
         raise Invalid(f"Claim 1 to {MAX_CLAIM} cards at a time.")
@@ -123,7 +148,9 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     until = who.moment + lease
     if not queue.is_plain:
         asked = who._asdict() | _of_gold(session, dataset_id, queue)
-        streams = [_up_to(session, query, asked, most=count) for query in _streams(session, dataset_id, queue)]
+        streams = [
+            _up_to(session, query, asked, most=count) for query in _streams(session, dataset_id, queue)
+        ]
         chosen = (mixed(*streams, key=int) if queue.is_mixed else streams[0])[:count]
         claims.hold(session, who, cards=dict.fromkeys(chosen), until=until, all_told=False)
         return
@@ -132,30 +159,46 @@ def take(session: Session, *, dataset_id: int, user_id: int, count: int, lease: 
     held = {card.sample_id: card for card in claims.in_my_hands(session, who)}
     next_ones = _next_ones(session, who, held.values(), queue, most=count - len(again[:some]))
     stale = who.moment + STILL_FRESH * lease
-    new = {sample_id: told for sample_id, told in next_ones.items() if sample_id not in held or held[sample_id].lease_until <= stale}
+    new = {
+        sample_id: told
+        for sample_id, told in next_ones.items()
+        if sample_id not in held or held[sample_id].lease_until <= stale
+    }
     more = again[: count - len(next_ones)]
     claims.hold(session, who, cards=dict.fromkeys(more) | new, until=until)
 
 
 def _next_ones(
     session: Session, who: claims.Who, held: Iterable[claims.Held], queue: Queue, *, most: int
-) -> dict[int, int | str | None]:  # fmt: skip
+) -> dict[int, int | str | None]:
     """The cards of a plain queue: those in hands, then the next; each with its rank, or its lot."""
-    ranked: dict[int, int | str | None] = {card.sample_id: card.rank for card in held if card.rank is not None}
+    ranked: dict[int, int | str | None] = {
+        card.sample_id: card.rank for card in held if card.rank is not None
+    }
     ranked |= claims.next_free(session, who, most=most - len(ranked))
     if queue.is_mixed:
-        by_chance: dict[int, int | str | None] = {card.sample_id: card.lot for card in held if card.lot is not None}
+        by_chance: dict[int, int | str | None] = {
+            card.sample_id: card.lot for card in held if card.lot is not None
+        }
         if ranked:
             by_chance |= claims.next_by_chance(session, who, most=most - len(by_chance))
         told = ranked | by_chance
-        return {sample_id: told[sample_id] for sample_id in mixed(list(ranked), list(by_chance), key=int)[:most]}
+        return {
+            sample_id: told[sample_id] for sample_id in mixed(list(ranked), list(by_chance), key=int)[:most]
+        }
     return dict(islice(ranked.items(), most))
 
 
 def my_cards(
-    session: Session, *, dataset_id: int, user_id: int, limit: int = MAX_CLAIM, known: Collection[int] = (), known_by: str = "",
+    session: Session,
+    *,
+    dataset_id: int,
+    user_id: int,
+    limit: int = MAX_CLAIM,
+    known: Collection[int] = (),
+    known_by: str = "",
     queue: Queue = DEFAULT,
-) -> Claimed:  # fmt: skip
+) -> Claimed:
     """The cards of the queue that an annotator holds now, in its order.
 
     Without the samples that are `known`, unless it was another ranking that they are known by.
@@ -170,15 +213,25 @@ def my_cards(
     if queue.is_plain:
         mine = [(card.sample_id, card.lease_until) for card in _in_order(in_hands, queue)]
         policy = get_policy(session, dataset_id=dataset_id)
-        if tally.any_waits(session, dataset_id=dataset_id) and may_look_again(session, policy, user_id=user_id):
+        if tally.any_waits(session, dataset_id=dataset_id) and may_look_again(
+            session, policy, user_id=user_id
+        ):
             again = _MY_SECOND_LOOKS.rows(session, **who._asdict(), annotators=policy.annotators)
             mine = [row for pair in zip_longest(again, mine) for row in pair if row is not None]
     else:
         asked = who._asdict() | _of_gold(session, dataset_id, queue)
-        streams = [session.connection().execute(_held_of(query), asked).all() for query in _streams(session, dataset_id, queue)]
-        mine = [(row[0], row[1]) for row in (mixed(*streams, key=itemgetter(0)) if queue.is_mixed else streams[0])]
+        streams = [
+            session.connection().execute(_held_of(query), asked).all()
+            for query in _streams(session, dataset_id, queue)
+        ]
+        mine = [
+            (row[0], row[1]) for row in (mixed(*streams, key=itemgetter(0)) if queue.is_mixed else streams[0])
+        ]
     shown = [(sample_id, until) for sample_id, until in mine if sample_id not in known][:limit]
-    found = tuple(_find_card(session, dataset_id, ranking, sample_id, blind_for=user_id, gold=queue.is_gold) for sample_id, _ in shown)
+    found = tuple(
+        _find_card(session, dataset_id, ranking, sample_id, blind_for=user_id, gold=queue.is_gold)
+        for sample_id, _ in shown
+    )
     gone = known.difference(card.sample_id for card in in_hands) if known else ()
     return Claimed(run_id, min((until for _, until in shown), default=None), found, name, tuple(sorted(gone)))
 
@@ -201,7 +254,10 @@ def get_card(session: Session, *, dataset_id: int, sample_id: int, blind_for: in
 def hold(session: Session, *, dataset_id: int, user_id: int, sample_id: int, lease: timedelta) -> None:
     """Take one card back into one's hands (after an undo), unless somebody else holds it, or another answer settles it."""
     get_sample(session, sample_id=sample_id, dataset_id=dataset_id)
-    if session.scalar(select(SampleReview.sample_id).where(SampleReview.sample_id == sample_id, SETTLED)) is not None:
+    if (
+        session.scalar(select(SampleReview.sample_id).where(SampleReview.sample_id == sample_id, SETTLED))
+        is not None
+    ):
         return
     who = claims.Who(dataset_id, user_id, None, now())
     claims.hold(session, who, cards={sample_id: None}, until=who.moment + lease, all_told=False)
@@ -216,13 +272,19 @@ def _of_gold(session: Session, dataset_id: int, queue: Queue) -> dict[str, int]:
 def _streams(session: Session, dataset_id: int, queue: Queue) -> list[Select[*tuple[Any, ...]]]:
     """The queries that a queue's cards come from: one, or of a mixed order the ranking's and the random one."""
     queries = [offered(session, dataset_id=dataset_id, queue=queue)]
-    return [*queries, offered_by_chance(session, dataset_id=dataset_id, queue=queue)] if queue.is_mixed else queries
+    return (
+        [*queries, offered_by_chance(session, dataset_id=dataset_id, queue=queue)]
+        if queue.is_mixed
+        else queries
+    )
 
 
 def _second_looks(session: Session, who: claims.Who, *, most: int) -> list[int]:
     """Samples that wait for the annotator's opinion: those already held, then free ones."""
     policy = get_policy(session, dataset_id=who.dataset)
-    if not tally.any_waits(session, dataset_id=who.dataset) or not may_look_again(session, policy, user_id=who.user):
+    if not tally.any_waits(session, dataset_id=who.dataset) or not may_look_again(
+        session, policy, user_id=who.user
+    ):
         return []
     asked = who._asdict() | {"annotators": policy.annotators}
     held = _ids(_HELD_AGAIN.rows(session, **asked, most=most))
@@ -233,12 +295,18 @@ def _up_to(session: Session, query: Select[*tuple[Any, ...]], who: dict[str, Any
     """The first samples of a queue's query: those already held, then free ones."""
     database, query = session.connection(), query.limit(bindparam("most"))
     held = list(database.scalars(query.where(Sample.id.in_(_MY_CLAIMS)), who | {"most": most}))
-    return held + list(database.scalars(query.where(~_IN_HANDS), who | {"most": most - len(held)})) if len(held) < most else held
+    return (
+        held + list(database.scalars(query.where(~_IN_HANDS), who | {"most": most - len(held)}))
+        if len(held) < most
+        else held
+    )
 
 
 def _held_of(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     """The cards of a queue that are in my hands."""
-    return query.with_only_columns(Sample.id, Claim.lease_until).join(Claim, and_(Claim.sample_id == Sample.id, MINE))
+    return query.with_only_columns(Sample.id, Claim.lease_until).join(
+        Claim, and_(Claim.sample_id == Sample.id, MINE)
+    )
 
 
 def _ids(rows: list[Any]) -> list[int]:
@@ -246,14 +314,24 @@ def _ids(rows: list[Any]) -> list[int]:
 
 
 def _find_card(
-    session: Session, dataset_id: int, ranking: CurrentRanking | None, sample_id: int, *, blind_for: int | None, gold: bool
+    session: Session,
+    dataset_id: int,
+    ranking: CurrentRanking | None,
+    sample_id: int,
+    *,
+    blind_for: int | None,
+    gold: bool,
 ) -> Card:
     """What the ranking says of the sample and what was decided of it; blind, if it is gold or a second look of that annotator."""
     row = _CARD.one(session, sample=sample_id, dataset=dataset_id, run=ranking.run_id if ranking else None)
     if row is None:
         raise NotFound(f"There is no sample {sample_id} here.")
     names = class_names(session, dataset_id=dataset_id)
-    again = bool(row.waits) and blind_for is not None and _IS_BLIND.one(session, sample=sample_id, user=blind_for) is not None
+    again = (
+        bool(row.waits)
+        and blind_for is not None
+        and _IS_BLIND.one(session, sample=sample_id, user=blind_for) is not None
+    )
     return Card(
         sample_id=row.id,
         path=row.path,
@@ -271,7 +349,9 @@ def _find_card(
         margin=row.margin,
         loss=row.loss,
         # A class that was added after the run has no probability: zip stops at the network's classes.
-        probabilities=() if row.probabilities is None else tuple(zip(names, row.probabilities.tolist(), strict=False)),
+        probabilities=()
+        if row.probabilities is None
+        else tuple(zip(names, row.probabilities.tolist(), strict=False)),
         verdict=row.verdict,
         label=None if row.label is None else names[row.label],
         blind=again or gold,

@@ -30,8 +30,12 @@ class Plan:
     names: tuple[str, ...]
     samples: VersionSamples
     held_out: np.ndarray  # (n,) whether a sample is never trained on
-    gold: np.ndarray  # (n,) whether it is of the gold part that the run was asked for with: nothing is chosen by it
-    folds: np.ndarray  # (n,) the fold of a sample; WHOLE for the hold-out, and for all where there are no folds
+    gold: (
+        np.ndarray
+    )  # (n,) whether it is of the gold part that the run was asked for with: nothing is chosen by it
+    folds: (
+        np.ndarray
+    )  # (n,) the fold of a sample; WHOLE for the hold-out, and for all where there are no folds
     recipe: Recipe
     start: StartFrom
     parent_run: int | None
@@ -73,18 +77,28 @@ def make_plan(context: JobContext, started: Run) -> Plan:
         samples = labels_of(session, version_id=started.version_id)
         names = class_names(session, dataset_id=dataset.id)
         parent = get_run(session, run_id=started.parent_id) if started.parent_id else None
-        gold = gold_ids(session, dataset_id=dataset.id) if started.facts.get("gold") else np.empty(0, np.int64)
+        gold = (
+            gold_ids(session, dataset_id=dataset.id) if started.facts.get("gold") else np.empty(0, np.int64)
+        )
         first = newest_finished(session, dataset_id=dataset.id) is None
     folder = settings.runs_dir / str(started.id)
-    if checkpoints.exists(folder / network_name(WHOLE)):  # a class that an import has added since the training began waits
+    if checkpoints.exists(
+        folder / network_name(WHOLE)
+    ):  # a class that an import has added since the training began waits
         names = list(checkpoints.load(folder / network_name(WHOLE)).class_names)
     recipe = recipe_from_json(started.recipe)
     held_out = np.isin(np.array(samples.splits), HOLD_OUT)
     folds = np.where(held_out, WHOLE, assign_folds(samples.sha256, folds=recipe.folds))
     if held_out.all():
-        raise Invalid("This data set has no training part; put images into a folder named train and import again.")
+        raise Invalid(
+            "This data set has no training part; put images into a folder named train and import again."
+        )
     parent_folder = settings.runs_dir / str(parent.id) if parent else None
-    start = StartFrom.from_parent(parent_folder / network_name(WHOLE)) if parent_folder else StartFrom.from_setting(started.weights)
+    start = (
+        StartFrom.from_parent(parent_folder / network_name(WHOLE))
+        if parent_folder
+        else StartFrom.from_setting(started.weights)
+    )
     return Plan(
         run_id=started.id,
         dataset_id=dataset.id,

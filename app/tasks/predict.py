@@ -41,12 +41,17 @@ def run(context: JobContext) -> None:
     said = predict_squares(folder, [square for _, square in decoded])
     with context.database.write() as session:
         for (photo_id, _), probabilities in zip(decoded, said, strict=True):
-            record_look(session, photo_id=photo_id, job_id=context.job.id, probabilities=list(probabilities.values()))
+            record_look(
+                session, photo_id=photo_id, job_id=context.job.id, probabilities=list(probabilities.values())
+            )
 
 
 def _decode(context: JobContext, photo: Photo, size: int) -> np.ndarray | None:
     try:
-        return decode_square(photo_path(context.settings.photos_dir, run_id=photo.run_id, sha256=photo.sha256).read_bytes(), size)
+        return decode_square(
+            photo_path(context.settings.photos_dir, run_id=photo.run_id, sha256=photo.sha256).read_bytes(),
+            size,
+        )
     except Exception:  # Pillow raises nearly everything
         log.warning("photo %s cannot be read", photo.id, exc_info=True)
     with context.database.write() as session:

@@ -41,7 +41,14 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         if len(index):
             outside[index] = _judge(context, plan, images, fold, index).log_probs
     along = list(read_epochs(main, history[-1].epoch))
-    judged = judge_labels(said, along, plan.samples.labels, others=_parents_word(context, plan), out_of_sample=outside, silent=plan.gold)
+    judged = judge_labels(
+        said,
+        along,
+        plan.samples.labels,
+        others=_parents_word(context, plan),
+        out_of_sample=outside,
+        silent=plan.gold,
+    )
     judged.log_probs[plan.held_out] = said[plan.held_out]  # the error rate is that of the network itself
     rows = ranking_rows(
         plan.run_id,
@@ -59,7 +66,11 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
     with context.database.write() as session:
         publish(session, run_id=plan.run_id, epochs=len(history))
         run = get_run(session, run_id=plan.run_id)
-        run.facts = run.facts | {"class_noise": dict(zip(plan.names, map(float, judged.noise.round(4)), strict=True))} | warmth
+        run.facts = (
+            run.facts
+            | {"class_noise": dict(zip(plan.names, map(float, judged.noise.round(4)), strict=True))}
+            | warmth
+        )
     if not early:
         _keep_movement(context, plan.run_id)
 
@@ -96,15 +107,26 @@ def _parents_word(context: JobContext, plan: Plan) -> list[tuple[np.ndarray, flo
         return []
     with context.database.read() as session:
         epochs = get_run(session, run_id=plan.parent_run).ranked_epochs or 1
-        said = log_probs_of(session, run_id=plan.parent_run, sample_ids=plan.samples.sample_ids, classes=len(plan.names))
+        said = log_probs_of(
+            session, run_id=plan.parent_run, sample_ids=plan.samples.sample_ids, classes=len(plan.names)
+        )
     return [(said, float(epochs))]
 
 
-def _judge(context: JobContext, plan: Plan, images: Images, fold: int, index: np.ndarray, *, dimensions: int = 0) -> Judgement:
+def _judge(
+    context: JobContext, plan: Plan, images: Images, fold: int, index: np.ndarray, *, dimensions: int = 0
+) -> Judgement:
     def on_progress(done: int, total: int) -> None:
         context.report("Looking at every image", done, total)
 
-    return judge(plan.folder_of(fold), images, index, dimensions=dimensions, should_stop=context.should_stop, on_progress=on_progress)
+    return judge(
+        plan.folder_of(fold),
+        images,
+        index,
+        dimensions=dimensions,
+        should_stop=context.should_stop,
+        on_progress=on_progress,
+    )
 
 
 def is_early(epoch: int, epochs: int) -> bool:

@@ -40,10 +40,14 @@ def run(context: JobContext) -> None:
     """Train, predict, rank; a run ends as its job does."""
     run_id = int(context.job.arguments["run"])
     with context.database.write() as session:
-        if session.scalar(select(Run.job_id).where(Run.id == run_id)) != context.job.id:  # it was gone on with under another
+        if (
+            session.scalar(select(Run.job_id).where(Run.id == run_id)) != context.job.id
+        ):  # it was gone on with under another
             return
         started = start_run(session, run_id=run_id)
-    cut_off = started.state == "finished" and started.lr_curve is None  # its finished steps are given as they were stored
+    cut_off = (
+        started.state == "finished" and started.lr_curve is None
+    )  # its finished steps are given as they were stored
     if started.state != "running" and not cut_off:
         return
     try:
@@ -75,7 +79,9 @@ def _train_and_rank(context: JobContext, plan: Plan) -> str:
     notes: list[str] = []
     for fold in plan.networks:
         if not len(plan.train_index(fold)):
-            raise Invalid(f"There are too few different training images for {plan.recipe.folds} folds; import more.")
+            raise Invalid(
+                f"There are too few different training images for {plan.recipe.folds} folds; import more."
+            )
         if fold == WHOLE or len(plan.fold_index(fold)):
             notes += context.step(f"train {network_name(fold)}", partial(_train, context, plan, images, fold))
     context.step("rank", lambda: rank(context, plan, images))
@@ -105,7 +111,9 @@ def code_digest() -> str:
     """The first 12 hex digits of the sha256 of the code that trains and judges: two runs with the same one were made alike."""
     root = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
-    for path in sorted(path for folder in ("ml", "ranking", "tasks", "training") for path in (root / folder).rglob("*.py")):
+    for path in sorted(
+        path for folder in ("ml", "ranking", "tasks", "training") for path in (root / folder).rglob("*.py")
+    ):
         digest.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -74,7 +74,9 @@ def error_rate(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> Rate 
     return rate(int((labels != predicted).sum()), len(labels))
 
 
-def confusion_matrix(labels: NDArray[np.int64], predicted: NDArray[np.int64], *, classes: int) -> NDArray[np.int64]:
+def confusion_matrix(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], *, classes: int
+) -> NDArray[np.int64]:
     """Counts (classes, classes): rows are labels, columns predictions, both by class position."""
     return np.bincount(labels * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
@@ -115,7 +117,9 @@ def fit_temperature(log_probs: NDArray[np.float32], labels: NDArray[np.int64]) -
     from scipy.optimize import minimize_scalar  # not for the web process
 
     def loss(log_temperature: float) -> float:
-        return -float(tempered(log_probs, float(np.exp(log_temperature)))[np.arange(len(labels)), labels].mean())
+        return -float(
+            tempered(log_probs, float(np.exp(log_temperature)))[np.arange(len(labels)), labels].mean()
+        )
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded").x))
 

@@ -10,7 +10,9 @@ from app.errors import Invalid
 from app.ml.recipes import Phase, Recipe
 
 Kind = Literal["whole", "number", "switch", "choice", "weights"]
-Value = int | float | bool | str | Mapping[str, float]  # weights: `none`, `frequency`, or a number by class name
+Value = (
+    int | float | bool | str | Mapping[str, float]
+)  # weights: `none`, `frequency`, or a number by class name
 
 GROUPS = ("Schedule", "Images", "Augmentation", "Loss and regularisation", "Ranking and stopping")
 LIGHTEST, HEAVIEST = 0.01, 1000  # weight of a class
@@ -50,50 +52,206 @@ class Field:
 
 
 FIELDS = (
-    Field("frozen_epochs", "Epochs with a frozen body", "First train the head alone; a body of random weights is not frozen.",
-          "Schedule", "whole", 0, 200, "epochs"),
-    Field("frozen_lr", "Learning rate while frozen", "Peak rate of the head then; the body’s normalisation gets a hundredth.",
-          "Schedule", low=1e-7, high=1),
-    Field("epochs", "Epochs", "Of the whole network, after any with a frozen body.", "Schedule", "whole", 1, 1000, "epochs"),
-    Field("lr", "Learning rate", "Peak rate of the head; a run’s page shows a learning-rate finder’s curve.", "Schedule", low=1e-7, high=1),
-    Field("early_layers", "Rate of the early layers", "Share of the learning rate that the earliest layers get; 1 is the same for all.",
-          "Schedule", low=0.0001, high=1),
-    Field("warm_up", "Warm-up", "Share of the epochs in which the rate rises to its peak.", "Schedule", low=0.01, high=0.9),
-    Field("image_size", "Image size", "Images are centre-cropped squares. Twice the size takes about four times as long.",
-          "Images", "whole", 16, 512, "pixels"),
-    Field("batch_size", "Batch size", "Images between two steps of the optimiser; larger is faster but takes fewer steps and more memory.",
-          "Images", "whole", 2, 1024, "images"),
-    Field("early_size", "First image size", "The first epochs see fewer pixels, which is quicker; 0 shows all from the start.",
-          "Images", "whole", 16, 512, "pixels", or_zero=True, from_nothing=True),
-    Field("early_epochs", "Epochs at the first size", "Fewer than all; left alone, it keeps its share when the epochs change.",
-          "Images", "whole", 0, 1000, "epochs", from_nothing=True),
-    Field("stem", "First layers", "deep: three small convolutions, for images of few pixels; plain: ResNet’s own.",
-          "Images", "choice", choices=("plain", "deep"), from_nothing=True),
-    Field("flip", "Mirror", "Show images mirrored half of the time; switch it off where left and right matter (text, digits).",
-          "Augmentation", "switch"),
+    Field(
+        "frozen_epochs",
+        "Epochs with a frozen body",
+        "First train the head alone; a body of random weights is not frozen.",
+        "Schedule",
+        "whole",
+        0,
+        200,
+        "epochs",
+    ),
+    Field(
+        "frozen_lr",
+        "Learning rate while frozen",
+        "Peak rate of the head then; the body’s normalisation gets a hundredth.",
+        "Schedule",
+        low=1e-7,
+        high=1,
+    ),
+    Field(
+        "epochs",
+        "Epochs",
+        "Of the whole network, after any with a frozen body.",
+        "Schedule",
+        "whole",
+        1,
+        1000,
+        "epochs",
+    ),
+    Field(
+        "lr",
+        "Learning rate",
+        "Peak rate of the head; a run’s page shows a learning-rate finder’s curve.",
+        "Schedule",
+        low=1e-7,
+        high=1,
+    ),
+    Field(
+        "early_layers",
+        "Rate of the early layers",
+        "Share of the learning rate that the earliest layers get; 1 is the same for all.",
+        "Schedule",
+        low=0.0001,
+        high=1,
+    ),
+    Field(
+        "warm_up",
+        "Warm-up",
+        "Share of the epochs in which the rate rises to its peak.",
+        "Schedule",
+        low=0.01,
+        high=0.9,
+    ),
+    Field(
+        "image_size",
+        "Image size",
+        "Images are centre-cropped squares. Twice the size takes about four times as long.",
+        "Images",
+        "whole",
+        16,
+        512,
+        "pixels",
+    ),
+    Field(
+        "batch_size",
+        "Batch size",
+        "Images between two steps of the optimiser; larger is faster but takes fewer steps and more memory.",
+        "Images",
+        "whole",
+        2,
+        1024,
+        "images",
+    ),
+    Field(
+        "early_size",
+        "First image size",
+        "The first epochs see fewer pixels, which is quicker; 0 shows all from the start.",
+        "Images",
+        "whole",
+        16,
+        512,
+        "pixels",
+        or_zero=True,
+        from_nothing=True,
+    ),
+    Field(
+        "early_epochs",
+        "Epochs at the first size",
+        "Fewer than all; left alone, it keeps its share when the epochs change.",
+        "Images",
+        "whole",
+        0,
+        1000,
+        "epochs",
+        from_nothing=True,
+    ),
+    Field(
+        "stem",
+        "First layers",
+        "deep: three small convolutions, for images of few pixels; plain: ResNet’s own.",
+        "Images",
+        "choice",
+        choices=("plain", "deep"),
+        from_nothing=True,
+    ),
+    Field(
+        "flip",
+        "Mirror",
+        "Show images mirrored half of the time; switch it off where left and right matter (text, digits).",
+        "Augmentation",
+        "switch",
+    ),
     Field("rotate", "Rotate", "At most this far, either way.", "Augmentation", high=180, unit="degrees"),
     Field("zoom", "Zoom", "Scale between 1 minus and 1 plus this.", "Augmentation", high=0.5),
     Field("shift", "Shift", "Of the width and height, either way.", "Augmentation", high=0.5),
-    Field("lighting", "Lighting", "Contrast times 1 plus or minus this, brightness by half of it.", "Augmentation", high=0.9),
-    Field("mixup", "Mixup", "Blend pairs of images and their labels: alpha of the beta distribution; 0 is none, 0.2 to 0.4 usual.",
-          "Augmentation", high=2),
-    Field("class_weights", "Class weights", "How much a mistake counts by class: all alike, rare classes more, or by hand.",
-          "Loss and regularisation", "weights"),
-    Field("label_smoothing", "Label smoothing", "Share of each label that is spread over all classes: doubts about every label.",
-          "Loss and regularisation", high=0.5),
-    Field("weight_decay", "Weight decay", "How strongly weights are pulled to zero.", "Loss and regularisation", high=1),
-    Field("dropout", "Dropout", "Share of the head’s inputs that is switched off at random.", "Loss and regularisation", high=0.9),
-    Field("averaging", "Weight averaging", "Decay a batch of the moving average that judges; 0 is none, 0.995 the last 200 batches.",
-          "Loss and regularisation", high=0.9999),
-    Field("folds", "Folds", "So many further networks judge training images that they never saw; each takes as long again.",
-          "Ranking and stopping", "whole", 2, 10, "networks", or_zero=True),
-    Field("patience", "Early stop", "End a phase after this many epochs without a lower hold-out loss; 0 never does.",
-          "Ranking and stopping", "whole", 0, 100, "epochs"),
-    Field("keep", "Which epoch judges", "last: the network of the last epoch; best: that of the lowest hold-out loss.",
-          "Ranking and stopping", "choice", choices=("last", "best")),
-    Field("mirror_judging", "Judge mirrored too", "Average what is said of an image and of its mirror image; judging takes twice as long.",
-          "Ranking and stopping", "switch"),
-)  # fmt: skip
+    Field(
+        "lighting",
+        "Lighting",
+        "Contrast times 1 plus or minus this, brightness by half of it.",
+        "Augmentation",
+        high=0.9,
+    ),
+    Field(
+        "mixup",
+        "Mixup",
+        "Blend pairs of images and their labels: alpha of the beta distribution; 0 is none, 0.2 to 0.4 usual.",
+        "Augmentation",
+        high=2,
+    ),
+    Field(
+        "class_weights",
+        "Class weights",
+        "How much a mistake counts by class: all alike, rare classes more, or by hand.",
+        "Loss and regularisation",
+        "weights",
+    ),
+    Field(
+        "label_smoothing",
+        "Label smoothing",
+        "Share of each label that is spread over all classes: doubts about every label.",
+        "Loss and regularisation",
+        high=0.5,
+    ),
+    Field(
+        "weight_decay",
+        "Weight decay",
+        "How strongly weights are pulled to zero.",
+        "Loss and regularisation",
+        high=1,
+    ),
+    Field(
+        "dropout",
+        "Dropout",
+        "Share of the head’s inputs that is switched off at random.",
+        "Loss and regularisation",
+        high=0.9,
+    ),
+    Field(
+        "averaging",
+        "Weight averaging",
+        "Decay a batch of the moving average that judges; 0 is none, 0.995 the last 200 batches.",
+        "Loss and regularisation",
+        high=0.9999,
+    ),
+    Field(
+        "folds",
+        "Folds",
+        "So many further networks judge training images that they never saw; each takes as long again.",
+        "Ranking and stopping",
+        "whole",
+        2,
+        10,
+        "networks",
+        or_zero=True,
+    ),
+    Field(
+        "patience",
+        "Early stop",
+        "End a phase after this many epochs without a lower hold-out loss; 0 never does.",
+        "Ranking and stopping",
+        "whole",
+        0,
+        100,
+        "epochs",
+    ),
+    Field(
+        "keep",
+        "Which epoch judges",
+        "last: the network of the last epoch; best: that of the lowest hold-out loss.",
+        "Ranking and stopping",
+        "choice",
+        choices=("last", "best"),
+    ),
+    Field(
+        "mirror_judging",
+        "Judge mirrored too",
+        "Average what is said of an image and of its mirror image; judging takes twice as long.",
+        "Ranking and stopping",
+        "switch",
+    ),
+)
 BY_NAME = {field.name: field for field in FIELDS}
 OF_PHASES = ("frozen_epochs", "frozen_lr", "epochs", "lr", "early_layers", "warm_up")
 
@@ -194,7 +352,9 @@ def _weights(given: object, class_names: Sequence[str]) -> Value:
     weights: dict[str, float] = {}
     for name, weight in given.items():
         if str(name).casefold() not in known:
-            raise Invalid(f"{field.label} ({field.name}): “{name}” is no class of this data set; its classes are {', '.join(class_names)}.")
+            raise Invalid(
+                f"{field.label} ({field.name}): “{name}” is no class of this data set; its classes are {', '.join(class_names)}."
+            )
         own = known[str(name).casefold()]
         weights[own] = parse_weight(own, weight)
     return weights

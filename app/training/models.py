@@ -25,9 +25,15 @@ class Run(Base):
     weights: Mapped[str]  # none, imagenet, a file's path, or parent
     seed: Mapped[int]
     state: Mapped[str] = mapped_column(default="queued")  # queued, running, finished, failed, cancelled
-    note: Mapped[str] = mapped_column(default="")  # what a person should know: why it failed, what was done otherwise
-    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # device, library versions, seconds by stage, the gold part's digest
-    ranked_epochs: Mapped[int | None]  # epochs of the main network that its ranking is made of; none: not ranked yet
+    note: Mapped[str] = mapped_column(
+        default=""
+    )  # what a person should know: why it failed, what was done otherwise
+    facts: Mapped[dict[str, Any]] = mapped_column(
+        default=dict
+    )  # device, library versions, seconds by stage, the gold part's digest
+    ranked_epochs: Mapped[
+        int | None
+    ]  # epochs of the main network that its ranking is made of; none: not ranked yet
     label_issues: Mapped[int | None]  # samples of its ranking whose predicted label is not their label
     lr_curve: Mapped[dict[str, Any] | None]  # {"lrs", "losses", "suggestion"}
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -43,7 +49,9 @@ class Epoch(Base):
     __tablename__ = "epoch"
 
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
-    fold: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # -1: the network on the whole training part
+    fold: Mapped[int] = mapped_column(
+        primary_key=True, autoincrement=False
+    )  # -1: the network on the whole training part
     epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # from 0, through all phases
     train_loss: Mapped[float]
     valid_loss: Mapped[float | None]
@@ -58,8 +66,12 @@ class Photo(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"))
-    job_id: Mapped[str | None] = mapped_column(ForeignKey("job.id", ondelete="SET NULL"), index=True)  # that looks at it
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))  # who sent it last
+    job_id: Mapped[str | None] = mapped_column(
+        ForeignKey("job.id", ondelete="SET NULL"), index=True
+    )  # that looks at it
+    user_id: Mapped[int | None] = mapped_column(
+        ForeignKey("user_account.id", ondelete="SET NULL")
+    )  # who sent it last
     name: Mapped[str]  # the file's where it came from, without folders
     sha256: Mapped[str]
     bytes: Mapped[int]
@@ -67,7 +79,9 @@ class Photo(Base):
     height: Mapped[int]
     mode: Mapped[str]  # Pillow's
     format: Mapped[str]  # Pillow's
-    probabilities: Mapped[NDArray[np.float32] | None] = mapped_column(FloatVector)  # by class position; none: not looked at yet
+    probabilities: Mapped[NDArray[np.float32] | None] = mapped_column(
+        FloatVector
+    )  # by class position; none: not looked at yet
     problem: Mapped[str] = mapped_column(default="")  # why it could not be looked at
     sent_at: Mapped[datetime] = mapped_column(default=now)  # last
 

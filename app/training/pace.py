@@ -50,7 +50,9 @@ def network_shares(recipe: Recipe) -> dict[int, float]:
     return {WHOLE: 1.0} | dict.fromkeys(range(recipe.folds), 1 - 1 / max(1, recipe.folds))
 
 
-def seconds_left(recipe: Recipe, *, start: str, done: Iterable[tuple[int, int, float]], fraction: float) -> float | None:
+def seconds_left(
+    recipe: Recipe, *, start: str, done: Iterable[tuple[int, int, float]], fraction: float
+) -> float | None:
     """What remains when `fraction` of the work is done, or at least the finished epochs (fold, epoch, seconds), at their pace."""
     sizes, shares = epoch_sizes(recipe, start=start), network_shares(recipe)
     work = seconds = 0.0
@@ -64,7 +66,9 @@ def seconds_left(recipe: Recipe, *, start: str, done: Iterable[tuple[int, int, f
     return max(0.0, min((1 - fraction) * whole, whole - work)) * seconds / work
 
 
-def estimate(recipe: Recipe, *, start: str, images: int, measured: Sequence[Measured], rest: float = 0.0) -> Estimate | None:
+def estimate(
+    recipe: Recipe, *, start: str, images: int, measured: Sequence[Measured], rest: float = 0.0
+) -> Estimate | None:
     """What a training on `images` takes; `rest` is what comes beside the epochs, in seconds. None where nothing was measured.
 
     An epoch goes by the median pace at its own image size, or of all where that size has not been seen.
@@ -86,7 +90,9 @@ def expect_run(session: Session, *, run: Run) -> Estimate | None:
     """What a run that has been asked for takes."""
     samples = session.get_one(DatasetVersion, run.version_id).samples
     images = round(samples * _train_shares(session, {run.dataset_id})[run.dataset_id])
-    return expect(session, recipe=recipe_from_json(run.recipe), start=run.weights, images=images, samples=samples)
+    return expect(
+        session, recipe=recipe_from_json(run.recipe), start=run.weights, images=images, samples=samples
+    )
 
 
 def expect(session: Session, *, recipe: Recipe, start: str, images: int, samples: int) -> Estimate | None:
@@ -106,9 +112,21 @@ def expect(session: Session, *, recipe: Recipe, start: str, images: int, samples
     epochs: dict[int, list[Epoch]] = defaultdict(list)
     for epoch in session.scalars(select(Epoch).where(Epoch.run_id.in_([run.id for run, _ in rows]))):
         epochs[epoch.run_id].append(epoch)
-    measured = [each for run, n in rows for each in _measured(run, n * shares[run.dataset_id], epochs[run.id])]
-    beside = [(seconds - sum(epoch.seconds for epoch in epochs[run.id])) / n for run, n in rows if (seconds := seconds_of(run)) and n]
-    return estimate(recipe, start=start, images=images, measured=measured, rest=samples * max(0.0, median(beside) if beside else 0.0))
+    measured = [
+        each for run, n in rows for each in _measured(run, n * shares[run.dataset_id], epochs[run.id])
+    ]
+    beside = [
+        (seconds - sum(epoch.seconds for epoch in epochs[run.id])) / n
+        for run, n in rows
+        if (seconds := seconds_of(run)) and n
+    ]
+    return estimate(
+        recipe,
+        start=start,
+        images=images,
+        measured=measured,
+        rest=samples * max(0.0, median(beside) if beside else 0.0),
+    )
 
 
 def seconds_of(run: Run) -> float | None:
@@ -122,7 +140,11 @@ def _measured(run: Run, images: float, epochs: Sequence[Epoch]) -> list[Measured
     recipe = recipe_from_json(run.recipe)
     sizes, shares = epoch_sizes(recipe, start=run.weights), network_shares(recipe)
     return [
-        Measured(run.id, sizes[epoch.epoch], epoch.seconds / (images * shares[epoch.fold] * sizes[epoch.epoch] ** 2))
+        Measured(
+            run.id,
+            sizes[epoch.epoch],
+            epoch.seconds / (images * shares[epoch.fold] * sizes[epoch.epoch] ** 2),
+        )
         for epoch in epochs
         if images and epoch.fold in shares and epoch.epoch < len(sizes)
     ]
@@ -134,7 +156,10 @@ def _train_shares(session: Session, dataset_ids: set[int]) -> dict[int, float]:
     query = select(Sample.dataset_id, Sample.split, func.count()).where(Sample.dataset_id.in_(dataset_ids))
     for dataset_id, split, n in session.execute(query.group_by(Sample.dataset_id, Sample.split)):
         counts[dataset_id][split] = n
-    return {dataset_id: counts[dataset_id].get("train", 0) / max(1, sum(counts[dataset_id].values())) for dataset_id in dataset_ids}
+    return {
+        dataset_id: counts[dataset_id].get("train", 0) / max(1, sum(counts[dataset_id].values()))
+        for dataset_id in dataset_ids
+    }
 
 
 def _machine(facts: Mapping[str, Any]) -> tuple[Any, ...]:

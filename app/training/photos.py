@@ -80,7 +80,9 @@ class Seen:
 
 
 @contextmanager
-def receive(sent: Sequence[Sent], *, folder: Path, max_bytes: int = MAX_BYTES, max_pixels: int) -> Iterator[tuple[Received, ...]]:
+def receive(
+    sent: Sequence[Sent], *, folder: Path, max_bytes: int = MAX_BYTES, max_pixels: int
+) -> Iterator[tuple[Received, ...]]:
     """Inspect what was sent as an import would; what is not kept when the block ends is gone.
 
     Raises Invalid with a sentence that names every file that is no sound photo, or when they are too many.
@@ -88,7 +90,9 @@ def receive(sent: Sequence[Sent], *, folder: Path, max_bytes: int = MAX_BYTES, m
     if not sent:
         raise Invalid("Choose at least one photo.")
     if len(sent) > AT_ONCE:
-        raise Invalid(f"At most {AT_ONCE} photos can be sent at a time, and these are {len(sent):,}; send them in parts.")
+        raise Invalid(
+            f"At most {AT_ONCE} photos can be sent at a time, and these are {len(sent):,}; send them in parts."
+        )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     parts: list[Path] = []
     found: list[Received] = []
@@ -103,22 +107,37 @@ def receive(sent: Sequence[Sent], *, folder: Path, max_bytes: int = MAX_BYTES, m
             else:
                 found.append(outcome)
         if problems:
-            raise Invalid(f"{'; '.join(problems)}. Nothing was kept; send photos that open on your own machine.")
+            raise Invalid(
+                f"{'; '.join(problems)}. Nothing was kept; send photos that open on your own machine."
+            )
         yield tuple(found)
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
 
 
-def keep_photos(session: Session, *, run_id: int, received: Sequence[Received], folder: Path, cache: Path, user_id: int | None) -> Kept:
+def keep_photos(
+    session: Session,
+    *,
+    run_id: int,
+    received: Sequence[Received],
+    folder: Path,
+    cache: Path,
+    user_id: int | None,
+) -> Kept:
     """Keep the photos of a finished run and ask for a look at them; a photo that is there already only comes first again.
 
     Raises NotFound, Conflict.
     """
     run = finished_run(session, run_id=run_id)
-    lock_dataset(session, dataset_id=run.dataset_id)  # a removal of the same photo comes before or after, files included
+    lock_dataset(
+        session, dataset_id=run.dataset_id
+    )  # a removal of the same photo comes before or after, files included
     digests, moment = [each.sha256 for each in received], now()
-    there = {photo.sha256: photo for photo in session.scalars(select(Photo).where(Photo.run_id == run_id, Photo.sha256.in_(digests)))}
+    there = {
+        photo.sha256: photo
+        for photo in session.scalars(select(Photo).where(Photo.run_id == run_id, Photo.sha256.in_(digests)))
+    }
     for each in received:
         if each.sha256 not in there:
             there[each.sha256] = Photo(run_id=run_id, sha256=each.sha256, problem="", **each.facts)
@@ -132,7 +151,9 @@ def keep_photos(session: Session, *, run_id: int, received: Sequence[Received], 
     new = [photo for photo in there.values() if photo.probabilities is None and not _waits(session, photo)]
     job_id = None
     if new:
-        job_id = jobs.ask(session, task=TASK, dataset_id=run.dataset_id, arguments={"run": run_id}, user_id=user_id).id
+        job_id = jobs.ask(
+            session, task=TASK, dataset_id=run.dataset_id, arguments={"run": run_id}, user_id=user_id
+        ).id
         for photo in new:
             photo.job_id, photo.problem = job_id, ""
     session.flush()
@@ -149,8 +170,18 @@ def count_photos(session: Session, *, run_id: int) -> int:
 
 def count_waiting(session: Session, *, run_id: int) -> int:
     """How many of them a worker has still to look at."""
-    query = select(func.count()).select_from(Photo).join(Job, Job.id == Photo.job_id).where(Photo.run_id == run_id)
-    return session.scalar(query.where(Photo.probabilities.is_(None), Photo.problem == "", Job.state.in_(jobs.OPEN_STATES))) or 0
+    query = (
+        select(func.count())
+        .select_from(Photo)
+        .join(Job, Job.id == Photo.job_id)
+        .where(Photo.run_id == run_id)
+    )
+    return (
+        session.scalar(
+            query.where(Photo.probabilities.is_(None), Photo.problem == "", Job.state.in_(jobs.OPEN_STATES))
+        )
+        or 0
+    )
 
 
 def list_photos(session: Session, *, run_id: int, after: int = 0, limit: int = KEPT) -> list[Seen]:
@@ -181,14 +212,22 @@ def see_photo(session: Session, *, photo_id: int) -> Seen:
     photo = get_photo(session, photo_id=photo_id)
     names = class_names(session, dataset_id=session.get_one(Run, photo.run_id).dataset_id)
     by = session.get(User, photo.user_id) if photo.user_id is not None else None
-    return _seen(photo, session.get(Job, photo.job_id) if photo.job_id else None, by.name if by else None, names)
+    return _seen(
+        photo, session.get(Job, photo.job_id) if photo.job_id else None, by.name if by else None, names
+    )
 
 
-def remove_photo(session: Session, *, photo_id: int, run_id: int | None = None, folder: Path, cache: Path) -> None:
+def remove_photo(
+    session: Session, *, photo_id: int, run_id: int | None = None, folder: Path, cache: Path
+) -> None:
     """Take a photo and its file away, also from under a job that would look at it. Raises NotFound."""
-    dataset_id = session.scalar(select(Run.dataset_id).join(Photo, Photo.run_id == Run.id).where(Photo.id == photo_id))
+    dataset_id = session.scalar(
+        select(Run.dataset_id).join(Photo, Photo.run_id == Run.id).where(Photo.id == photo_id)
+    )
     if dataset_id is not None:
-        lock_dataset(session, dataset_id=dataset_id)  # before the look: the same photo may be removed and sent again meanwhile
+        lock_dataset(
+            session, dataset_id=dataset_id
+        )  # before the look: the same photo may be removed and sent again meanwhile
     _remove(session, get_photo(session, photo_id=photo_id, run_id=run_id), folder=folder, cache=cache)
     session.flush()
 
@@ -199,13 +238,24 @@ def photos_of_job(session: Session, *, job_id: str) -> list[Photo]:
     return list(session.scalars(query.order_by(Photo.id)))
 
 
-def record_look(session: Session, *, photo_id: int, job_id: str, probabilities: Sequence[float] | None = None, problem: str = "") -> None:
+def record_look(
+    session: Session,
+    *,
+    photo_id: int,
+    job_id: str,
+    probabilities: Sequence[float] | None = None,
+    problem: str = "",
+) -> None:
     """Store what the network says, by class position, or why it could not look.
 
     A photo that was removed meanwhile stays removed, and another that has got its number since is not the job's.
     """
     said = None if probabilities is None else np.asarray(probabilities, dtype=np.float32)
-    session.execute(update(Photo).where(Photo.id == photo_id, Photo.job_id == job_id).values(probabilities=said, problem=problem))
+    session.execute(
+        update(Photo)
+        .where(Photo.id == photo_id, Photo.job_id == job_id)
+        .values(probabilities=said, problem=problem)
+    )
 
 
 def photo_path(folder: Path, *, run_id: int, sha256: str) -> Path:

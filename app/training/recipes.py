@@ -7,7 +7,18 @@ from typing import Any, Literal
 
 from app.errors import Invalid
 from app.ml.recipes import RECIPES, Phase, Recipe, StartFrom, recipe_from_json
-from app.training.fields import BY_NAME, FIELDS, HEAD, OF_PHASES, Field, Value, as_text, parse, phases_of, values_of
+from app.training.fields import (
+    BY_NAME,
+    FIELDS,
+    HEAD,
+    OF_PHASES,
+    Field,
+    Value,
+    as_text,
+    parse,
+    phases_of,
+    values_of,
+)
 
 EDITED = ", edited"  # what the name of a recipe ends with when its numbers are not those it came with
 
@@ -60,7 +71,9 @@ def fields_for(start: str) -> tuple[Field, ...]:
     return tuple(field for field in FIELDS if start == "none" or not field.from_nothing)
 
 
-def edit(recipe: Recipe, changes: Mapping[str, object], *, start: Start, class_names: Sequence[str]) -> Recipe:
+def edit(
+    recipe: Recipe, changes: Mapping[str, object], *, start: Start, class_names: Sequence[str]
+) -> Recipe:
     """The recipe with these fields changed, its name saying so; what equals the recipe's own changes nothing.
 
     Of the phases only those that a run with this start goes through are changed. Raises Invalid, naming the field and what
@@ -68,8 +81,14 @@ def edit(recipe: Recipe, changes: Mapping[str, object], *, start: Start, class_n
     """
     tunes = start == "parent"
     before = values_of(recipe, tunes=tunes)
-    asked = {name: parse(_known(name, start), given, class_names=class_names) for name, given in changes.items()}
-    asked = {name: value for name, value in asked.items() if _plain(value, class_names) != _plain(before[name], class_names)}
+    asked = {
+        name: parse(_known(name, start), given, class_names=class_names) for name, given in changes.items()
+    }
+    asked = {
+        name: value
+        for name, value in asked.items()
+        if _plain(value, class_names) != _plain(before[name], class_names)
+    }
     if not (before | asked)["frozen_epochs"]:
         asked.pop("frozen_lr", None)
     if not asked:
@@ -82,7 +101,9 @@ def edit(recipe: Recipe, changes: Mapping[str, object], *, start: Start, class_n
     if start != "none":
         return edited
     if "early_epochs" not in asked:
-        edited = dataclasses.replace(edited, early_epochs=recipe.early_epochs * _epochs(edited) // _epochs(recipe))
+        edited = dataclasses.replace(
+            edited, early_epochs=recipe.early_epochs * _epochs(edited) // _epochs(recipe)
+        )
     _check_early(edited)
     return edited
 
@@ -94,7 +115,11 @@ def differences(stored: Mapping[str, Any], *, start: str) -> tuple[Difference, .
         return ()
     tunes = start == "parent"
     theirs, ours = values_of(usual, tunes=tunes), values_of(recipe_from_json(stored), tunes=tunes)
-    return tuple(Difference(BY_NAME[name].label, _words(used), _words(theirs[name])) for name, used in ours.items() if used != theirs[name])
+    return tuple(
+        Difference(BY_NAME[name].label, _words(used), _words(theirs[name]))
+        for name, used in ours.items()
+        if used != theirs[name]
+    )
 
 
 def weight_words(recipe: Recipe, class_names: Sequence[str]) -> str:
@@ -116,9 +141,8 @@ def weight_words(recipe: Recipe, class_names: Sequence[str]) -> str:
     sentence = f"Share of the loss by class: {', '.join(f'{name} {100 * weight / total:.3g} %' for name, weight in named.items())}."
     if others:
         rest = f"{_listed(others)} {'is' if len(others) == 1 else 'are'} not named and get{'s' if len(others) == 1 else ''}"
-        sentence += (
-            f" {rest} the mean of these, {100 * sum(named.values()) / len(named) / total:.3g} %{'' if len(others) == 1 else ' each'}."
-        )
+        mean = 100 * sum(named.values()) / len(named) / total
+        sentence += f" {rest} the mean of these, {mean:.3g} %{'' if len(others) == 1 else ' each'}."
     return sentence
 
 
@@ -126,7 +150,9 @@ def misses_classes(recipe: Recipe, class_names: Sequence[str]) -> bool:
     """Whether the recipe weighs classes by name and these are not all among them."""
     if recipe.class_weights is None or recipe.class_weights == "frequency":
         return False
-    return not {name.casefold() for name in class_names} <= {name.casefold() for name, _ in recipe.class_weights}
+    return not {name.casefold() for name in class_names} <= {
+        name.casefold() for name, _ in recipe.class_weights
+    }
 
 
 def _known(name: str, start: Start) -> Field:
@@ -134,11 +160,15 @@ def _known(name: str, start: Start) -> Field:
     if field is None:
         raise Invalid(f"A recipe has no field “{name[:40]}”; it has {', '.join(BY_NAME)}.")
     if field.from_nothing and start != "none":
-        raise Invalid(f"{field.label} ({field.name}) can be changed only for a network that starts from random weights (none).")
+        raise Invalid(
+            f"{field.label} ({field.name}) can be changed only for a network that starts from random weights (none)."
+        )
     return field
 
 
-def _phases(recipe: Recipe, values: Mapping[str, Any], asked: Mapping[str, Value], *, tunes: bool) -> tuple[Phase, ...]:
+def _phases(
+    recipe: Recipe, values: Mapping[str, Any], asked: Mapping[str, Value], *, tunes: bool
+) -> tuple[Phase, ...]:
     *earlier, main = phases_of(recipe, tunes=tunes)
     head = earlier.pop(0) if earlier and earlier[0].frozen else HEAD
     head = dataclasses.replace(head, epochs=values["frozen_epochs"])
@@ -163,7 +193,9 @@ def _check_early(recipe: Recipe) -> None:
         )
     if recipe.early_size and recipe.early_epochs >= _epochs(recipe):
         field = BY_NAME["early_epochs"]
-        raise Invalid(f"{field.label} ({field.name}) must be fewer than all {_epochs(recipe)} epochs, not {recipe.early_epochs}.")
+        raise Invalid(
+            f"{field.label} ({field.name}) must be fewer than all {_epochs(recipe)} epochs, not {recipe.early_epochs}."
+        )
 
 
 def _plain(value: Value, class_names: Sequence[str]) -> Value:
@@ -181,8 +213,14 @@ def _as_weights(value: Value) -> object:
 
 
 def _words(value: Value) -> str:
-    return ", ".join(f"{key} {weight:g}" for key, weight in value.items()) if isinstance(value, Mapping) else as_text(value)
+    return (
+        ", ".join(f"{key} {weight:g}" for key, weight in value.items())
+        if isinstance(value, Mapping)
+        else as_text(value)
+    )
 
 
 def _listed(names: Sequence[str], *, most: int = 8) -> str:
-    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"
+    return (
+        ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"
+    )

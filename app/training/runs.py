@@ -30,14 +30,30 @@ SURE = 0.03  # share of the training from which on the rest can be told
 
 # Asked several times a decision, so it is built once: building takes longer than asking.
 _CURRENT = Prepared(
-    select(Run.id, func.coalesce(Run.ranked_epochs, 0), func.coalesce(Run.label_issues, 0), DatasetVersion.samples)
+    select(
+        Run.id,
+        func.coalesce(Run.ranked_epochs, 0),
+        func.coalesce(Run.label_issues, 0),
+        DatasetVersion.samples,
+    )
     .join(DatasetVersion, DatasetVersion.id == Run.version_id)
-    .where(Run.dataset_id == bindparam("dataset_id"), or_(Run.state == "finished", Run.ranked_epochs.is_not(None)))
-    .order_by(case((Run.state == "finished", 0), else_=1), case((Run.state == "finished", Run.finished_at)).desc(), Run.id.desc())
+    .where(
+        Run.dataset_id == bindparam("dataset_id"),
+        or_(Run.state == "finished", Run.ranked_epochs.is_not(None)),
+    )
+    .order_by(
+        case((Run.state == "finished", 0), else_=1),
+        case((Run.state == "finished", Run.finished_at)).desc(),
+        Run.id.desc(),
+    )
     .limit(1)
 )
 _OPEN = Prepared(
-    select(Run.id).where(Run.dataset_id == bindparam("dataset_id"), or_(*(Run.state == state for state in jobs.OPEN_STATES))).limit(1)
+    select(Run.id)
+    .where(
+        Run.dataset_id == bindparam("dataset_id"), or_(*(Run.state == state for state in jobs.OPEN_STATES))
+    )
+    .limit(1)
 )
 
 
@@ -105,10 +121,14 @@ def request_run(
             f"Run {parent.id} has {parent.recipe['folds']} folds and the recipe {recipe.name} has {recipe.folds}; "
             "retrain with as many as it has or with none, or start from elsewhere than the parent."
         )
-    for other in session.scalars(select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES))):
+    for other in session.scalars(
+        select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES))
+    ):
         known = (other.version_id, other.recipe, other.parent_id, other.weights, other.seed)
         if known == (version_id, asked, parent_id, stored, seed):
-            raise Conflict(f"Run {other.id} is already {other.state} with this recipe, version and seed; wait for it, or cancel it.")
+            raise Conflict(
+                f"Run {other.id} is already {other.state} with this recipe, version and seed; wait for it, or cancel it."
+            )
     gold = get_gold_part(session, dataset_id=dataset_id)
     run = Run(
         dataset_id=dataset_id,
@@ -121,7 +141,9 @@ def request_run(
     )
     session.add(run)
     session.flush()
-    run.job_id = jobs.ask(session, task=TASK, dataset_id=dataset_id, arguments={"run": run.id}, user_id=user_id).id
+    run.job_id = jobs.ask(
+        session, task=TASK, dataset_id=dataset_id, arguments={"run": run.id}, user_id=user_id
+    ).id
     session.flush()
     return run
 
@@ -147,7 +169,12 @@ def train_anew(
         session,
         dataset_id=dataset_id,
         version_id=version_id,
-        recipe=edit(choose_recipe(recipe), changes or {}, start=begins, class_names=class_names(session, dataset_id=dataset_id)),
+        recipe=edit(
+            choose_recipe(recipe),
+            changes or {},
+            start=begins,
+            class_names=class_names(session, dataset_id=dataset_id),
+        ),
         weights=weights_of(begins, setting=weights),
         parent_id=None,
         seed=seed,
@@ -167,7 +194,9 @@ def finished_run(session: Session, *, run_id: int, dataset_id: int | None = None
     """The run whose network has learnt all it will. Raises NotFound, Conflict for one that has not finished."""
     run = get_run(session, run_id=run_id, dataset_id=dataset_id)
     if run.state != "finished":
-        wait = "wait until it has finished" if run.state in jobs.OPEN_STATES else "take a run that has finished"
+        wait = (
+            "wait until it has finished" if run.state in jobs.OPEN_STATES else "take a run that has finished"
+        )
         raise Conflict(f"Run {run.id} is {run.state}, so it has no network to ask; {wait}.")
     return run
 
@@ -179,7 +208,12 @@ def list_runs(session: Session, *, dataset_id: int) -> list[Run]:
 
 def open_run(session: Session, *, dataset_id: int) -> Run | None:
     """The oldest run that waits or works."""
-    return session.scalar(select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES)).order_by(Run.id).limit(1))
+    return session.scalar(
+        select(Run)
+        .where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES))
+        .order_by(Run.id)
+        .limit(1)
+    )
 
 
 def count_open(session: Session) -> int:
@@ -189,7 +223,9 @@ def count_open(session: Session) -> int:
 
 def is_training(session: Session, *, dataset_id: int) -> bool:
     """Whether a run waits or works."""
-    return remember(session, (is_training, dataset_id), lambda: _OPEN.one(session, dataset_id=dataset_id) is not None)
+    return remember(
+        session, (is_training, dataset_id), lambda: _OPEN.one(session, dataset_id=dataset_id) is not None
+    )
 
 
 def newest_finished(session: Session, *, dataset_id: int, before: datetime | None = None) -> Run | None:
@@ -225,7 +261,9 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
     """How far a run is, from its job and its finished epochs."""
     run = get_run(session, run_id=run_id)
     job = session.get(Job, run.job_id) if run.job_id else None
-    epochs = session.scalars(select(Epoch).where(Epoch.run_id == run_id).order_by(Epoch.fold, Epoch.epoch)).all()
+    epochs = session.scalars(
+        select(Epoch).where(Epoch.run_id == run_id).order_by(Epoch.fold, Epoch.epoch)
+    ).all()
     return RunProgress(
         run_id=run.id,
         job_id=run.job_id,
@@ -300,13 +338,17 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
     run = get_run(session, run_id=run_id)
     before = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
     again = session.execute(
-        update(Run).where(Run.id == run_id, Run.state.in_(RESUMABLE)).values(state="queued", note="", started_at=None, finished_at=None)
+        update(Run)
+        .where(Run.id == run_id, Run.state.in_(RESUMABLE))
+        .values(state="queued", note="", started_at=None, finished_at=None)
     )
     if not again.rowcount:  # type: ignore[attr-defined]
         raise Conflict(f"Run {run_id} is {run.state}; only a cancelled or failed run can be gone on with.")
     session.refresh(run)
     run.facts = run.facts | {BEFORE: run.facts.get(BEFORE, 0.0) + before}
-    run.job_id = jobs.ask(session, task=TASK, dataset_id=run.dataset_id, arguments={"run": run.id}, user_id=user_id).id
+    run.job_id = jobs.ask(
+        session, task=TASK, dataset_id=run.dataset_id, arguments={"run": run.id}, user_id=user_id
+    ).id
     session.flush()
     return run
 
@@ -314,7 +356,9 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
 def cancel_job(session: Session, *, job_id: str) -> Job:
     """Ask any job to stop, and the run that it works on with it. Raises NotFound, Conflict when it has ended."""
     run = session.scalar(select(Run).where(Run.job_id == job_id))
-    if run is None or run.state not in jobs.OPEN_STATES:  # the learning-rate curve is drawn after the run's end
+    if (
+        run is None or run.state not in jobs.OPEN_STATES
+    ):  # the learning-rate curve is drawn after the run's end
         return jobs.cancel(session, job_id=job_id)
     cancel_run(session, run_id=run.id)
     return jobs.get_job(session, job_id=job_id)

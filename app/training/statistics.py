@@ -71,12 +71,16 @@ def mcnemar(repaired: int, broken: int) -> float:
     if 2 * fewer >= n - 1:  # in the middle, or beside it: the tail is half of all or more
         return 1.0
     i = np.arange(1, fewer + 1)
-    terms = np.concatenate(([0.0], np.cumsum(np.log(n - i + 1) - np.log(i)))) - n * np.log(2)  # log of C(n, i) / 2^n
+    terms = np.concatenate(([0.0], np.cumsum(np.log(n - i + 1) - np.log(i)))) - n * np.log(
+        2
+    )  # log of C(n, i) / 2^n
     top = terms.max()
     return float(min(1.0, 2 * np.exp(top) * np.exp(terms - top).sum()))
 
 
-def paired_difference(old_wrong: Bools, new_wrong: Bools, *, seed: int = 0, draws: int = DRAWS) -> Difference | None:
+def paired_difference(
+    old_wrong: Bools, new_wrong: Bools, *, seed: int = 0, draws: int = DRAWS
+) -> Difference | None:
     """The difference of two error rates on the same samples (n,), with its interval and test; none without samples.
 
     A bootstrap by sample draws n samples with replacement. All that a draw says of the difference is how many of them were
@@ -86,9 +90,13 @@ def paired_difference(old_wrong: Bools, new_wrong: Bools, *, seed: int = 0, draw
     if n == 0:
         return None
     repaired, broken = int((old_wrong & ~new_wrong).sum()), int((new_wrong & ~old_wrong).sum())
-    drawn = np.random.default_rng(seed).multinomial(n, [repaired / n, broken / n, (n - repaired - broken) / n], size=draws)
+    drawn = np.random.default_rng(seed).multinomial(
+        n, [repaired / n, broken / n, (n - repaired - broken) / n], size=draws
+    )
     low, high = np.quantile((drawn[:, 1] - drawn[:, 0]) / n, [0.025, 0.975])
-    return Difference((broken - repaired) / n, float(low), float(high), repaired, broken, mcnemar(repaired, broken), n)
+    return Difference(
+        (broken - repaired) / n, float(low), float(high), repaired, broken, mcnemar(repaired, broken), n
+    )
 
 
 def class_changes(labels: Ints, old: Ints, new: Ints, names: list[str]) -> tuple[ClassChange, ...]:
@@ -99,9 +107,18 @@ def class_changes(labels: Ints, old: Ints, new: Ints, names: list[str]) -> tuple
         return np.bincount(labels[which], minlength=classes)
 
     support = np.bincount(labels, minlength=classes)
-    rows = zip(names, support, counted(was), counted(now), counted(now & ~was), counted(was & ~now), strict=True)
+    rows = zip(
+        names, support, counted(was), counted(now), counted(now & ~was), counted(was & ~now), strict=True
+    )
     return tuple(
-        ClassChange(name, int(n), int(before) / int(n) if n else None, int(after) / int(n) if n else None, int(repaired), int(broken))
+        ClassChange(
+            name,
+            int(n),
+            int(before) / int(n) if n else None,
+            int(after) / int(n) if n else None,
+            int(repaired),
+            int(broken),
+        )
         for name, n, before, after, repaired, broken in rows
     )
 
@@ -116,7 +133,13 @@ def reliability(confidence: NDArray[np.floating], right: Bools, *, bins: int = 1
     counts = np.bincount(place, minlength=bins)
     sure, true = np.bincount(place, confidence, bins), np.bincount(place, right, bins)
     rows = tuple(
-        Bin(i / bins, (i + 1) / bins, int(k), float(sure[i] / k) if k else None, float(true[i] / k) if k else None)
+        Bin(
+            i / bins,
+            (i + 1) / bins,
+            int(k),
+            float(sure[i] / k) if k else None,
+            float(true[i] / k) if k else None,
+        )
         for i, k in enumerate(counts)
     )
     return Reliability(float(np.abs(sure - true).sum() / n), n, rows)

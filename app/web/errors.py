@@ -42,14 +42,22 @@ def status_of(error: errors.ToplossError) -> int:
 
 def answer(request: Request, *, status: int, code: str, message: str) -> Response:
     """The error in the shape that the asker reads."""
-    message = message.encode("utf-8", "replace").decode()  # what the asker sent may be no text that can be sent back
+    message = message.encode(
+        "utf-8", "replace"
+    ).decode()  # what the asker sent may be no text that can be sent back
     if request.url.path.startswith("/api/"):
         headers = {"www-authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004
-        return JSONResponse({"error": code, "message": message, "status": status}, status_code=status, headers=headers)
+        return JSONResponse(
+            {"error": code, "message": message, "status": status}, status_code=status, headers=headers
+        )
     fragment = is_fragment(request)
     if status == 401 and request.method == "GET":  # noqa: PLR2004
         target = f"/login?next={quote(page_context(request)['url'])}"
-        return Response(headers={"hx-redirect": target}) if fragment else RedirectResponse(target, status_code=303)
+        return (
+            Response(headers={"hx-redirect": target})
+            if fragment
+            else RedirectResponse(target, status_code=303)
+        )
     page = ErrorPage(**page_context(request), status=status, message=message)
     return render(request, "errors/_message.html" if fragment else "errors/page.html", page, status=status)
 
@@ -66,7 +74,12 @@ def _http_error(request: Request, error: Exception) -> Response:
         405: "This address does not take that kind of request.",
     }
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "error")
-    response = answer(request, status=error.status_code, code=code, message=messages.get(error.status_code, str(error.detail)))
+    response = answer(
+        request,
+        status=error.status_code,
+        code=code,
+        message=messages.get(error.status_code, str(error.detail)),
+    )
     response.headers.update(error.headers or {})
     return response
 
@@ -75,25 +88,39 @@ def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    return answer(request, status=422, code="invalid", message=f"“{where}” is not as expected: {first['msg']}. See /api/v1/openapi.json.")
+    return answer(
+        request,
+        status=422,
+        code="invalid",
+        message=f"“{where}” is not as expected: {first['msg']}. See /api/v1/openapi.json.",
+    )
 
 
 def _database_error(request: Request, error: Exception) -> Response:
     log.error("database: %s", error)
     return answer(
-        request, status=503, code="unavailable", message="The database did not answer in time; nothing was changed. Try again in a moment."
+        request,
+        status=503,
+        code="unavailable",
+        message="The database did not answer in time; nothing was changed. Try again in a moment.",
     )
 
 
 def _no_such_value(request: Request, _error: Exception) -> Response:
     return answer(
-        request, status=422, code="invalid", message="A number or text in this request is one that cannot be stored; nothing was changed."
+        request,
+        status=422,
+        code="invalid",
+        message="A number or text in this request is one that cannot be stored; nothing was changed.",
     )
 
 
 def _unexpected(request: Request, _error: Exception) -> Response:
     return answer(
-        request, status=500, code="error", message="Something went wrong on the server and was logged; nothing was changed. Try again."
+        request,
+        status=500,
+        code="error",
+        message="Something went wrong on the server and was logged; nothing was changed. Try again.",
     )
 
 

@@ -25,9 +25,12 @@ class Where(BaseModel):
     predicted: str = Field("", max_length=500, description="What the current ranking's run says.")
     split: str = Field("", max_length=20)
     state: State = Field(
-        "", description="issues, open (issues not decided), unreviewed, reviewed, waiting (second opinion), bulk (only as one of many)"
+        "",
+        description="issues, open (issues not decided), unreviewed, reviewed, waiting (second opinion), bulk (only as one of many)",
     )
-    verdict: str = Field("", max_length=20, description="The verdict that stands: keep, relabel, delete, unsure.")
+    verdict: str = Field(
+        "", max_length=20, description="The verdict that stands: keep, relabel, delete, unsure."
+    )
     annotator: str = Field("", max_length=100, description="Who has a decision on it.")
     duplicates: bool = Field(False, description="Only samples whose twin has another label.")
     text: str = Field("", max_length=500, description="A part of the path.")
@@ -51,9 +54,15 @@ class Where(BaseModel):
         if not type(self).model_fields.keys() & more.keys():
             added = urlencode({name: _said(value) for name, value in more.items() if value is not None})
             return "&".join(part for part in (self._own_query, added) if part)
-        changed = self.model_copy(update={name: value for name, value in more.items() if name in type(self).model_fields})
+        changed = self.model_copy(
+            update={name: value for name, value in more.items() if name in type(self).model_fields}
+        )
         said = changed.model_dump(by_alias=True, exclude_defaults=True)
-        said |= {name: value for name, value in more.items() if name not in type(self).model_fields and value is not None}
+        said |= {
+            name: value
+            for name, value in more.items()
+            if name not in type(self).model_fields and value is not None
+        }
         return urlencode({name: _said(value) for name, value in said.items()})
 
     @cached_property

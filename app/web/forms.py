@@ -27,4 +27,6 @@ async def read_form(request: Request, model: type[FormModel]) -> FormModel:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from error
+        raise RequestValidationError(
+            [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        ) from error

@@ -29,7 +29,12 @@ def slot(name: str) -> str:
 
 
 def fill(
-    template: str, shape: Hashable, make_page: Callable[[], object], values: Mapping[str, object], *, safe: Mapping[str, object] = NOTHING
+    template: str,
+    shape: Hashable,
+    make_page: Callable[[], object],
+    values: Mapping[str, object],
+    *,
+    safe: Mapping[str, object] = NOTHING,
 ) -> Markup:
     """The template with the page that `make_page` makes of slots, which is asked once for a shape, and with these values.
 

@@ -46,15 +46,24 @@ def page_context(request: Request, dataset: str | None = None) -> dict[str, Any]
     user = getattr(request.state, "user", None)
     query = request.scope["query_string"].decode("latin-1")
     url = request.scope["path"] + (f"?{query}" if query else "")
-    return {"viewer": Viewer(user.name, user.role == "admin") if user else None, "url": url, "dataset": dataset}
+    return {
+        "viewer": Viewer(user.name, user.role == "admin") if user else None,
+        "url": url,
+        "dataset": dataset,
+    }
 
 
 def is_fragment(request: Request) -> bool:
     """Whether htmx asks for a part of a page, not the browser for a whole one."""
-    return request.headers.get("hx-request") == "true" and request.headers.get("hx-history-restore-request") != "true"
+    return (
+        request.headers.get("hx-request") == "true"
+        and request.headers.get("hx-history-restore-request") != "true"
+    )
 
 
-def render(_request: Request, template: str, page: Page, *, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
+def render(
+    _request: Request, template: str, page: Page, *, status: int = 200, headers: dict[str, str] | None = None
+) -> HTMLResponse:
     """The template filled with the page."""
     html = environment().get_template(template).render(page=page)
     return HTMLResponse(html, status_code=status, headers=headers)
@@ -63,7 +72,9 @@ def render(_request: Request, template: str, page: Page, *, status: int = 200, h
 def draw(template: str, page: Page, *, filename: str) -> Response:
     """The page as a picture to keep."""
     svg = environment().get_template(template).render(page=page)
-    return Response(svg, media_type="image/svg+xml", headers={"content-disposition": f'attachment; filename="{filename}"'})
+    return Response(
+        svg, media_type="image/svg+xml", headers={"content-disposition": f'attachment; filename="{filename}"'}
+    )
 
 
 @cache

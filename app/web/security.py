@@ -61,7 +61,10 @@ class Security:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(each for each in _RAW_HEADERS if each[0] not in given)]
+                message["headers"] = [
+                    *message["headers"],
+                    *(each for each in _RAW_HEADERS if each[0] not in given),
+                ]
             await send(message)
 
         asked = Headers(scope=scope)
@@ -78,7 +81,9 @@ class Security:
             return
         limit = self._body_limit(scope["path"], asked)
         if int(asked.get("content-length") or 0) > limit:
-            refusal = JSONResponse({"error": "too_large", "message": TOO_LARGE, "status": 413}, status_code=413)
+            refusal = JSONResponse(
+                {"error": "too_large", "message": TOO_LARGE, "status": 413}, status_code=413
+            )
             await refusal(scope, receive, send_with_headers)
             return
         received = 0

@@ -48,7 +48,9 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("token_hash", sa.String(), nullable=False),
         sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_api_token_user_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user_account.id"], name=op.f("fk_api_token_user_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_token")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_api_token_token_hash")),
     )
@@ -65,7 +67,9 @@ def upgrade() -> None:
         sa.Column("relabelled", sa.Integer(), nullable=False),
         sa.Column("deleted", sa.Integer(), nullable=False),
         sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_dataset_version_dataset_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_dataset_version_dataset_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dataset_version")),
         sa.UniqueConstraint("dataset_id", "digest", name=op.f("uq_dataset_version_dataset_id_digest")),
         sa.UniqueConstraint("dataset_id", "number", name=op.f("uq_dataset_version_dataset_id_number")),
@@ -87,8 +91,12 @@ def upgrade() -> None:
         sa.Column("started_at", app.schema.UtcDateTime(timezone=True), nullable=True),
         sa.Column("updated_at", app.schema.UtcDateTime(timezone=True), nullable=True),
         sa.Column("finished_at", app.schema.UtcDateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_job_dataset_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_job_user_id"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_job_dataset_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user_account.id"], name=op.f("fk_job_user_id"), ondelete="SET NULL"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
     )
     with op.batch_alter_table("job", schema=None) as batch_op:
@@ -100,7 +108,9 @@ def upgrade() -> None:
         sa.Column("dataset_id", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_label_class_dataset_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_label_class_dataset_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("dataset_id", "position", name=op.f("pk_label_class")),
         sa.UniqueConstraint("dataset_id", "name", name=op.f("uq_label_class_dataset_id_name")),
     )
@@ -110,7 +120,9 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
         sa.Column("expires_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_login_session_user_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user_account.id"], name=op.f("fk_login_session_user_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_login_session")),
     )
     with op.batch_alter_table("login_session", schema=None) as batch_op:
@@ -122,7 +134,9 @@ def upgrade() -> None:
         sa.Column("dataset_id", sa.Integer(), nullable=False),
         sa.Column("path", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_rejected_file_dataset_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_rejected_file_dataset_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rejected_file")),
         sa.UniqueConstraint("dataset_id", "path", name=op.f("uq_rejected_file_dataset_id_path")),
     )
@@ -143,7 +157,9 @@ def upgrade() -> None:
         sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
         sa.Column("started_at", app.schema.UtcDateTime(timezone=True), nullable=True),
         sa.Column("finished_at", app.schema.UtcDateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_run_dataset_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_run_dataset_id"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_run_job_id")),
         sa.ForeignKeyConstraint(["parent_id"], ["run.id"], name=op.f("fk_run_parent_id")),
         sa.ForeignKeyConstraint(["version_id"], ["dataset_version.id"], name=op.f("fk_run_version_id")),
@@ -166,14 +182,20 @@ def upgrade() -> None:
         sa.Column("split", sa.String(), nullable=False),
         sa.Column("given_label", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["dataset_id", "given_label"], ["label_class.dataset_id", "label_class.position"], name=op.f("fk_sample_dataset_id_given_label")
+            ["dataset_id", "given_label"],
+            ["label_class.dataset_id", "label_class.position"],
+            name=op.f("fk_sample_dataset_id_given_label"),
         ),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_sample_dataset_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_sample_dataset_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sample")),
         sa.UniqueConstraint("dataset_id", "path", name=op.f("uq_sample_dataset_id_path")),
     )
     with op.batch_alter_table("sample", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_sample_dataset_id_sha256"), ["dataset_id", "sha256"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_sample_dataset_id_sha256"), ["dataset_id", "sha256"], unique=False
+        )
 
     op.create_table(
         "claim",
@@ -181,13 +203,21 @@ def upgrade() -> None:
         sa.Column("dataset_id", sa.Integer(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("lease_until", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_claim_dataset_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_claim_sample_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_claim_user_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_claim_dataset_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["sample_id"], ["sample.id"], name=op.f("fk_claim_sample_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user_account.id"], name=op.f("fk_claim_user_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("sample_id", name=op.f("pk_claim")),
     )
     with op.batch_alter_table("claim", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_claim_dataset_id_lease_until"), ["dataset_id", "lease_until"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_claim_dataset_id_lease_until"), ["dataset_id", "lease_until"], unique=False
+        )
         batch_op.create_index(batch_op.f("ix_claim_user_id"), ["user_id"], unique=False)
 
     op.create_table(
@@ -204,9 +234,13 @@ def upgrade() -> None:
         sa.Column("client_id", sa.String(), nullable=False),
         sa.Column("milliseconds", sa.Integer(), nullable=True),
         sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_decision_dataset_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_decision_dataset_id"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_decision_run_id"), ondelete="SET NULL"),
-        sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_decision_sample_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["sample_id"], ["sample.id"], name=op.f("fk_decision_sample_id"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["undoes_id"], ["decision.id"], name=op.f("fk_decision_undoes_id")),
         sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_decision_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decision")),
@@ -214,7 +248,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", "client_id", name=op.f("uq_decision_user_id_client_id")),
     )
     with op.batch_alter_table("decision", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_decision_dataset_id_user_id_id"), ["dataset_id", "user_id", "id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_decision_dataset_id_user_id_id"), ["dataset_id", "user_id", "id"], unique=False
+        )
         batch_op.create_index(batch_op.f("ix_decision_sample_id"), ["sample_id"], unique=False)
 
     op.create_table(
@@ -242,8 +278,12 @@ def upgrade() -> None:
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("fold", sa.Integer(), nullable=False),
         sa.Column("probabilities", app.schema.FloatVector(), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_prediction_run_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_prediction_sample_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["run.id"], name=op.f("fk_prediction_run_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["sample_id"], ["sample.id"], name=op.f("fk_prediction_sample_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("run_id", "sample_id", name=op.f("pk_prediction")),
     )
     with op.batch_alter_table("prediction", schema=None) as batch_op:
@@ -259,8 +299,15 @@ def upgrade() -> None:
         sa.Column("reviews", sa.Integer(), nullable=False),
         sa.Column("reviewers", sa.String(), nullable=False),
         sa.Column("decided_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_version_label_sample_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["version_id"], ["dataset_version.id"], name=op.f("fk_version_label_version_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["sample_id"], ["sample.id"], name=op.f("fk_version_label_sample_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["version_id"],
+            ["dataset_version.id"],
+            name=op.f("fk_version_label_version_id"),
+            ondelete="CASCADE",
+        ),
         sa.PrimaryKeyConstraint("version_id", "sample_id", name=op.f("pk_version_label")),
     )
     with op.batch_alter_table("version_label", schema=None) as batch_op:
@@ -276,9 +323,13 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("reviews", sa.Integer(), nullable=False),
         sa.Column("decided_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_sample_review_dataset_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_sample_review_dataset_id"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["decision_id"], ["decision.id"], name=op.f("fk_sample_review_decision_id")),
-        sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_sample_review_sample_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["sample_id"], ["sample.id"], name=op.f("fk_sample_review_sample_id"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_sample_review_user_id")),
         sa.PrimaryKeyConstraint("sample_id", name=op.f("pk_sample_review")),
     )

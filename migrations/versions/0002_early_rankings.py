@@ -27,8 +27,12 @@ def upgrade() -> None:
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("fold", sa.Integer(), nullable=False),
         sa.Column("probabilities", app.schema.FloatVector(), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_staged_prediction_run_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_staged_prediction_sample_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["run.id"], name=op.f("fk_staged_prediction_run_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["sample_id"], ["sample.id"], name=op.f("fk_staged_prediction_sample_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("run_id", "sample_id", name=op.f("pk_staged_prediction")),
     )
     with op.batch_alter_table("prediction", schema=None) as batch_op:

@@ -16,20 +16,32 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("rank", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("sample_id", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_open_issue_run_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_open_issue_sample_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["run.id"], name=op.f("fk_open_issue_run_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["sample_id"], ["sample.id"], name=op.f("fk_open_issue_sample_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("run_id", "rank", name=op.f("pk_open_issue")),
     )
     with op.batch_alter_table("open_issue", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_open_issue_sample_id_run_id"), ["sample_id", "run_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_open_issue_sample_id_run_id"), ["sample_id", "run_id"], unique=False
+        )
 
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.add_column(sa.Column("label_issues", sa.Integer(), nullable=True))
 
     with op.batch_alter_table("sample_review", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_sample_review_dataset_id"))
-        batch_op.create_index(batch_op.f("ix_sample_review_dataset_id_decision_id"), ["dataset_id", "decision_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_sample_review_dataset_id_verdict_user_id"), ["dataset_id", "verdict", "user_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_sample_review_dataset_id_decision_id"), ["dataset_id", "decision_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_sample_review_dataset_id_verdict_user_id"),
+            ["dataset_id", "verdict", "user_id"],
+            unique=False,
+        )
 
     # ### end Alembic commands ###
 

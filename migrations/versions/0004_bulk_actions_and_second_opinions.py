@@ -25,7 +25,9 @@ def upgrade() -> None:
         sa.Column("selection", sa.String(), nullable=False),
         sa.Column("client_id", sa.String(), nullable=False),
         sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_bulk_action_dataset_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_bulk_action_dataset_id"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["undoes_id"], ["bulk_action.id"], name=op.f("fk_bulk_action_undoes_id")),
         sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_bulk_action_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bulk_action")),
@@ -33,7 +35,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", "client_id", name=op.f("uq_bulk_action_user_id_client_id")),
     )
     with op.batch_alter_table("bulk_action", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_bulk_action_dataset_id_user_id_id"), ["dataset_id", "user_id", "id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_bulk_action_dataset_id_user_id_id"), ["dataset_id", "user_id", "id"], unique=False
+        )
 
     op.create_table(
         "review_policy",
@@ -42,34 +46,48 @@ def upgrade() -> None:
         sa.Column("which", sa.String(), nullable=False),
         sa.Column("share", sa.Double(), nullable=False),
         sa.Column("who", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_review_policy_dataset_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_review_policy_dataset_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("dataset_id", name=op.f("pk_review_policy")),
     )
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.add_column(sa.Column("origin", sa.String(), server_default="deck", nullable=False))
         batch_op.add_column(sa.Column("blind", sa.Boolean(), server_default="0", nullable=False))
     # A table that others refer to is not copied; this is the one way to add the column that both databases know.
-    op.execute("ALTER TABLE decision ADD COLUMN bulk_id INTEGER CONSTRAINT fk_decision_bulk_id REFERENCES bulk_action (id)")
+    op.execute(
+        "ALTER TABLE decision ADD COLUMN bulk_id INTEGER CONSTRAINT fk_decision_bulk_id REFERENCES bulk_action (id)"
+    )
     op.create_index("ix_decision_bulk_id", "decision", ["bulk_id"])
     op.drop_index("ix_decision_dataset_id_user_id_id", "decision")
-    op.create_index("ix_decision_dataset_id_user_id_bulk_id_id", "decision", ["dataset_id", "user_id", "bulk_id", "id"])
+    op.create_index(
+        "ix_decision_dataset_id_user_id_bulk_id_id", "decision", ["dataset_id", "user_id", "bulk_id", "id"]
+    )
 
     with op.batch_alter_table("sample", schema=None) as batch_op:
         batch_op.add_column(sa.Column("perceptual_hash", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("lookalikes", sa.Integer(), nullable=True))
-        batch_op.create_index(batch_op.f("ix_sample_dataset_id_lookalikes"), ["dataset_id", "lookalikes"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_sample_dataset_id_lookalikes"), ["dataset_id", "lookalikes"], unique=False
+        )
 
     with op.batch_alter_table("sample_review", schema=None) as batch_op:
         batch_op.add_column(sa.Column("waits", sa.String(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("in_bulk", sa.Boolean(), server_default="0", nullable=False))
         batch_op.drop_index(batch_op.f("ix_sample_review_dataset_id_decision_id"))
         batch_op.drop_index(batch_op.f("ix_sample_review_dataset_id_verdict_user_id"))
-        batch_op.create_index(batch_op.f("ix_sample_review_dataset_id_waits"), ["dataset_id", "waits"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_sample_review_dataset_id_in_bulk_decision_id"), ["dataset_id", "in_bulk", "decision_id"], unique=False
+            batch_op.f("ix_sample_review_dataset_id_waits"), ["dataset_id", "waits"], unique=False
         )
         batch_op.create_index(
-            batch_op.f("ix_sample_review_dataset_id_verdict_user_id_in_bulk"), ["dataset_id", "verdict", "user_id", "in_bulk"], unique=False
+            batch_op.f("ix_sample_review_dataset_id_in_bulk_decision_id"),
+            ["dataset_id", "in_bulk", "decision_id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_sample_review_dataset_id_verdict_user_id_in_bulk"),
+            ["dataset_id", "verdict", "user_id", "in_bulk"],
+            unique=False,
         )
 
     # ### end Alembic commands ###
@@ -85,8 +103,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_sample_review_dataset_id_verdict_user_id_in_bulk"))
         batch_op.drop_index(batch_op.f("ix_sample_review_dataset_id_in_bulk_decision_id"))
         batch_op.drop_index(batch_op.f("ix_sample_review_dataset_id_waits"))
-        batch_op.create_index(batch_op.f("ix_sample_review_dataset_id_verdict_user_id"), ["dataset_id", "verdict", "user_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_sample_review_dataset_id_decision_id"), ["dataset_id", "decision_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_sample_review_dataset_id_verdict_user_id"),
+            ["dataset_id", "verdict", "user_id"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_sample_review_dataset_id_decision_id"), ["dataset_id", "decision_id"], unique=False
+        )
         batch_op.drop_column("in_bulk")
         batch_op.drop_column("waits")
 
@@ -98,7 +122,9 @@ def downgrade() -> None:
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_decision_bulk_id"), type_="foreignkey")
         batch_op.drop_index(batch_op.f("ix_decision_dataset_id_user_id_bulk_id_id"))
-        batch_op.create_index(batch_op.f("ix_decision_dataset_id_user_id_id"), ["dataset_id", "user_id", "id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_decision_dataset_id_user_id_id"), ["dataset_id", "user_id", "id"], unique=False
+        )
         batch_op.drop_index(batch_op.f("ix_decision_bulk_id"))
         batch_op.drop_column("bulk_id")
         batch_op.drop_column("blind")

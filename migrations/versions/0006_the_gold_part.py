@@ -23,8 +23,12 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Integer(), nullable=True),
         sa.Column("after_run_id", sa.Integer(), nullable=True),
         sa.Column("drawn_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["after_run_id"], ["run.id"], name=op.f("fk_gold_part_after_run_id"), ondelete="SET NULL"),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_gold_part_dataset_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["after_run_id"], ["run.id"], name=op.f("fk_gold_part_after_run_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_gold_part_dataset_id"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_gold_part_user_id")),
         sa.PrimaryKeyConstraint("dataset_id", name=op.f("pk_gold_part")),
     )
@@ -32,8 +36,15 @@ def upgrade() -> None:
         "gold_member",
         sa.Column("sample_id", sa.Integer(), nullable=False),
         sa.Column("dataset_id", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["dataset_id"], ["gold_part.dataset_id"], name=op.f("fk_gold_member_dataset_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_gold_member_sample_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"],
+            ["gold_part.dataset_id"],
+            name=op.f("fk_gold_member_dataset_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["sample_id"], ["sample.id"], name=op.f("fk_gold_member_sample_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("sample_id", name=op.f("pk_gold_member")),
     )
     with op.batch_alter_table("gold_member", schema=None) as batch_op:

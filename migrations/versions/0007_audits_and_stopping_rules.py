@@ -23,7 +23,9 @@ def upgrade() -> None:
         sa.Column("population", sa.Integer(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_audit_dataset_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_audit_dataset_id"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_audit_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
         sa.UniqueConstraint("dataset_id", "number", name=op.f("uq_audit_dataset_id_number")),
@@ -38,19 +40,27 @@ def upgrade() -> None:
         sa.Column("after_decision", sa.Integer(), nullable=False),
         sa.Column("reviewed", sa.Integer(), nullable=False),
         sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_stopping_rule_dataset_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["dataset.id"], name=op.f("fk_stopping_rule_dataset_id"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_stopping_rule_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stopping_rule")),
     )
     with op.batch_alter_table("stopping_rule", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_stopping_rule_dataset_id_id"), ["dataset_id", "id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_stopping_rule_dataset_id_id"), ["dataset_id", "id"], unique=False
+        )
 
     op.create_table(
         "audit_sample",
         sa.Column("audit_id", sa.Integer(), nullable=False),
         sa.Column("sample_id", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["audit_id"], ["audit.id"], name=op.f("fk_audit_sample_audit_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_audit_sample_sample_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["audit_id"], ["audit.id"], name=op.f("fk_audit_sample_audit_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["sample_id"], ["sample.id"], name=op.f("fk_audit_sample_sample_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("audit_id", "sample_id", name=op.f("pk_audit_sample")),
     )
     with op.batch_alter_table("audit_sample", schema=None) as batch_op:

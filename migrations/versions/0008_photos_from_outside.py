@@ -31,7 +31,9 @@ def upgrade() -> None:
         sa.Column("sent_at", app.schema.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_photo_job_id"), ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_photo_run_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name=op.f("fk_photo_user_id"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user_account.id"], name=op.f("fk_photo_user_id"), ondelete="SET NULL"
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_photo")),
         sa.UniqueConstraint("run_id", "sha256", name=op.f("uq_photo_run_id_sha256")),
     )

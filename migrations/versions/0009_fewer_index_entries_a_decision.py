@@ -8,8 +8,14 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-NAMES = {"fk": "fk_%(table_name)s_%(column_0_N_name)s"}  # SQLite does not tell those that came with their column
-UNDONE, IN_BULK, WAITING = sa.text("undoes_id IS NOT NULL"), sa.text("bulk_id IS NOT NULL"), sa.text("waits > ''")
+NAMES = {
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s"
+}  # SQLite does not tell those that came with their column
+UNDONE, IN_BULK, WAITING = (
+    sa.text("undoes_id IS NOT NULL"),
+    sa.text("bulk_id IS NOT NULL"),
+    sa.text("waits > ''"),
+)
 
 
 def upgrade() -> None:
@@ -17,11 +23,22 @@ def upgrade() -> None:
         batch_op.drop_constraint(batch_op.f("uq_decision_undoes_id"), type_="unique")
         batch_op.drop_index(batch_op.f("ix_decision_bulk_id"))
     for name, condition in (("undoes_id", UNDONE), ("bulk_id", IN_BULK)):
-        op.create_index(op.f(f"ix_decision_{name}"), "decision", [name], unique=name == "undoes_id", sqlite_where=condition,
-                        postgresql_where=condition)  # fmt: skip
+        op.create_index(
+            op.f(f"ix_decision_{name}"),
+            "decision",
+            [name],
+            unique=name == "undoes_id",
+            sqlite_where=condition,
+            postgresql_where=condition,
+        )
     op.drop_index(op.f("ix_sample_review_dataset_id_waits"), "sample_review")
-    op.create_index(op.f("ix_sample_review_dataset_id_waits"), "sample_review", ["dataset_id", "waits"], sqlite_where=WAITING,
-                    postgresql_where=WAITING)  # fmt: skip
+    op.create_index(
+        op.f("ix_sample_review_dataset_id_waits"),
+        "sample_review",
+        ["dataset_id", "waits"],
+        sqlite_where=WAITING,
+        postgresql_where=WAITING,
+    )
     op.drop_index(op.f("ix_claim_dataset_id_lease_until"), "claim")
     if op.get_bind().dialect.name == "sqlite":
         _copy_open_issues(with_rowid=False)
@@ -49,8 +66,12 @@ def _copy_open_issues(*, with_rowid: bool) -> None:
         sa.Column("run_id", sa.Integer(), nullable=False),
         sa.Column("rank", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("sample_id", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_open_issue_run_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["sample_id"], ["sample.id"], name=op.f("fk_open_issue_sample_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["run.id"], name=op.f("fk_open_issue_run_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["sample_id"], ["sample.id"], name=op.f("fk_open_issue_sample_id"), ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("run_id", "rank", name=op.f("pk_open_issue")),
         sqlite_with_rowid=with_rowid,
     )

@@ -1,7 +1,15 @@
 import pytest
 
 from app.accounts.attempts import LIMIT, Attempts
-from app.accounts.tokens import create_token, end_session, list_tokens, revoke_token, start_session, user_of_session, user_of_token
+from app.accounts.tokens import (
+    create_token,
+    end_session,
+    list_tokens,
+    revoke_token,
+    start_session,
+    user_of_session,
+    user_of_token,
+)
 from app.accounts.users import add_user, change_user, check_password, set_password
 from app.db import Database
 from app.errors import Conflict, Invalid, NotFound, NotSignedIn, TooManyAttempts
@@ -10,7 +18,9 @@ from tests.conftest import PASSWORD, People
 KEY = b"of this test"
 
 
-def test_the_right_password_opens_and_the_wrong_one_does_not_say_what_was_wrong(database: Database, people: People) -> None:
+def test_the_right_password_opens_and_the_wrong_one_does_not_say_what_was_wrong(
+    database: Database, people: People
+) -> None:
     with database.read() as session:
         assert check_password(session, name="ann", password=PASSWORD).name == "ann"
         messages = []
@@ -28,10 +38,17 @@ def test_passwords_are_stored_as_argon2id_only(database: Database, people: Peopl
 
 @pytest.mark.parametrize(
     ("name", "role", "password", "words"),
-    [("", "admin", PASSWORD, "1 to 64"), ("a b", "admin", PASSWORD, "1 to 64"), ("eve", "king", PASSWORD, "no role"),
-     ("eve", "admin", "short", "8 characters"), ("eve", "admin", "x" * 300, "256")],
-)  # fmt: skip
-def test_a_bad_account_is_refused_in_words(database: Database, name: str, role: str, password: str, words: str) -> None:
+    [
+        ("", "admin", PASSWORD, "1 to 64"),
+        ("a b", "admin", PASSWORD, "1 to 64"),
+        ("eve", "king", PASSWORD, "no role"),
+        ("eve", "admin", "short", "8 characters"),
+        ("eve", "admin", "x" * 300, "256"),
+    ],
+)
+def test_a_bad_account_is_refused_in_words(
+    database: Database, name: str, role: str, password: str, words: str
+) -> None:
     with database.write() as session, pytest.raises(Invalid, match=words):
         add_user(session, name=name, role=role, password=password)
 
@@ -51,7 +68,9 @@ def test_the_last_admin_stays(database: Database, people: People) -> None:
         change_user(session, name="ada", active=False)
 
 
-def test_a_log_in_ends_at_sign_out_at_its_time_and_with_a_new_password(database: Database, people: People) -> None:
+def test_a_log_in_ends_at_sign_out_at_its_time_and_with_a_new_password(
+    database: Database, people: People
+) -> None:
     def opens(token: str) -> bool:
         with database.read() as session:
             try:
@@ -60,7 +79,9 @@ def test_a_log_in_ends_at_sign_out_at_its_time_and_with_a_new_password(database:
                 return False
 
     with database.write() as session:
-        first, second, old = (start_session(session, user=people.annotator, days=days, key=KEY) for days in (1, 1, -1))
+        first, second, old = (
+            start_session(session, user=people.annotator, days=days, key=KEY) for days in (1, 1, -1)
+        )
     assert (opens(first), opens(second), opens(old)) == (True, True, False)
     with database.write() as session:
         end_session(session, token=first, key=KEY)
@@ -70,7 +91,9 @@ def test_a_log_in_ends_at_sign_out_at_its_time_and_with_a_new_password(database:
     assert not opens(second)
 
 
-def test_a_token_is_known_by_its_keyed_hash_and_can_be_revoked_by_its_owner_only(database: Database, people: People) -> None:
+def test_a_token_is_known_by_its_keyed_hash_and_can_be_revoked_by_its_owner_only(
+    database: Database, people: People
+) -> None:
     with database.write() as session:
         token = create_token(session, user=people.annotator, name="nightly", key=KEY)
     with database.read() as session:

@@ -55,7 +55,9 @@ def page(browser: Browser, server: Server, session: str, live: tuple[Database, M
     opened = context.new_page()
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("console", lambda line: problems.append(line.text) if "Content Security Policy" in line.text else None)
+    opened.on(
+        "console", lambda line: problems.append(line.text) if "Content Security Policy" in line.text else None
+    )
     opened.goto(f"{server.url}/d/{live[1].name}/review")
     expect(card(opened)).to_have_count(1)
     yield opened

@@ -37,7 +37,11 @@ def rerank(database: Database, made: Made, *, gone: list[int]) -> None:
     """The run's ranking turned around, as of one epoch later, without the issues of some samples."""
     with database.write() as session:
         columns = [column.name for column in Prediction.__table__.columns]
-        rows = [{name: getattr(row, name) for name in columns} for row in session.scalars(select(Prediction)) if row.run_id == made.run_id]
+        rows = [
+            {name: getattr(row, name) for name in columns}
+            for row in session.scalars(select(Prediction))
+            if row.run_id == made.run_id
+        ]
         for row in rows:
             row["rank"] = len(rows) + 1 - row["rank"]
             if row["sample_id"] in gone:

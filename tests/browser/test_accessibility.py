@@ -21,15 +21,42 @@ from tests.servers import Server, start_server
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAGES = (
-    "/", "/people", "/jobs", "/account", "/d/faces", "/d/faces/review", "/d/faces/review?order=random", "/d/faces/grid",
-    "/d/faces/grid?text=nothing", "/d/faces/duplicates", "/d/faces/settings", "/d/faces/adjudication", "/d/faces/agreement",
-    "/d/faces/samples/{sample}", "/d/faces/runs", "/d/faces/runs/{run}", "/d/faces/runs/{run}?matrix=columns",
-    "/d/faces/runs/{run}/images", "/d/faces/runs/{child}", "/d/faces/runs/{run}/photos",
-    "/d/faces/runs/new?epochs=40", "/d/faces/retrain", "/d/faces/retrain?recipe=paper&start=none&lr=7",
-    "/d/faces/compare", "/d/faces/compare/images?old=1&new=2", "/d/faces/stop", "/d/faces/rounds",
-    "/d/faces/export", "/d/faces/none",
-    "/d/faces/gold", "/d/plain/gold", "/d/gilded/gold", "/d/gilded/review?order=gold", "/d/gilded/samples/{gold}", "/d/gilded",
-)  # fmt: skip
+    "/",
+    "/people",
+    "/jobs",
+    "/account",
+    "/d/faces",
+    "/d/faces/review",
+    "/d/faces/review?order=random",
+    "/d/faces/grid",
+    "/d/faces/grid?text=nothing",
+    "/d/faces/duplicates",
+    "/d/faces/settings",
+    "/d/faces/adjudication",
+    "/d/faces/agreement",
+    "/d/faces/samples/{sample}",
+    "/d/faces/runs",
+    "/d/faces/runs/{run}",
+    "/d/faces/runs/{run}?matrix=columns",
+    "/d/faces/runs/{run}/images",
+    "/d/faces/runs/{child}",
+    "/d/faces/runs/{run}/photos",
+    "/d/faces/runs/new?epochs=40",
+    "/d/faces/retrain",
+    "/d/faces/retrain?recipe=paper&start=none&lr=7",
+    "/d/faces/compare",
+    "/d/faces/compare/images?old=1&new=2",
+    "/d/faces/stop",
+    "/d/faces/rounds",
+    "/d/faces/export",
+    "/d/faces/none",
+    "/d/faces/gold",
+    "/d/plain/gold",
+    "/d/gilded/gold",
+    "/d/gilded/review?order=gold",
+    "/d/gilded/samples/{gold}",
+    "/d/gilded",
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +67,10 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ma
         server.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
         database = Database(f"sqlite:///{server.data_dir / 'toploss.db'}")
         made = make_dataset(database, folder / "images")
-        assert make_run(database, made.dataset_id, made.version_id, wrong=8, parent_id=made.run_id) == made.run_id + 1
+        assert (
+            make_run(database, made.dataset_id, made.version_id, wrong=8, parent_id=made.run_id)
+            == made.run_id + 1
+        )
         with database.write() as session:
             session.execute(update(Sample).where(Sample.id.in_(made.ranked[:12])).values(lookalikes=1))
         make_dataset(database, folder / "plain", name="plain", per_class=30)
@@ -49,7 +79,9 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ma
             draw_gold(session, dataset_id=gilded.dataset_id, size=20, looks=1)
             gold = gold_ids(session, dataset_id=gilded.dataset_id).tolist()
         answer = httpx.post(f"{server.url}/login", data={"name": "ada", "password": PASSWORD})
-        with httpx.Client(base_url=server.url, cookies=answer.cookies, headers={"sec-fetch-site": "same-origin"}) as client:
+        with httpx.Client(
+            base_url=server.url, cookies=answer.cookies, headers={"sec-fetch-site": "same-origin"}
+        ) as client:
             for verdict in ("keep", "relabel:owl", "delete"):
                 form = {"sample": made.ranked[0], "answer": verdict, "client_id": verdict, "alone": "true"}
                 assert client.post("/d/faces/review/decisions", data=form).status_code == 303
@@ -61,18 +93,33 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ma
             assert client.post("/d/faces/stop", data={"kind": "keeps", "amount": "9"}).status_code == 303
             form = {"sample": gold[0], "answer": "delete", "client_id": "gold", "alone": "true"}
             assert client.post("/d/gilded/review/decisions", data=form).status_code == 303
-            photos = [("files", ("a.png", photo(), "image/png")), ("files", ("b.png", photo((0, 0, 0)), "image/png"))]
+            photos = [
+                ("files", ("a.png", photo(), "image/png")),
+                ("files", ("b.png", photo((0, 0, 0)), "image/png")),
+            ]
             sent = client.post(f"/api/v1/runs/{made.run_id}/photos", files=photos).json()
         with database.write() as session:  # the other one waits
-            record_look(session, photo_id=sent["photos"][0], job_id=sent["job"], probabilities=[0.2, 0.7, 0.1])
+            record_look(
+                session, photo_id=sent["photos"][0], job_id=sent["job"], probabilities=[0.2, 0.7, 0.1]
+            )
         database.close()
         yield server, made, str(answer.cookies[SESSION_COOKIE]), gold[-1]
 
 
-@pytest.fixture(params=[(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")], ids=lambda each: f"{each[0]}-{each[1]}")
-def context(request: pytest.FixtureRequest, browser: Browser, admin: tuple[Server, Made, str, int]) -> Iterator[BrowserContext]:
+@pytest.fixture(
+    params=[(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")],
+    ids=lambda each: f"{each[0]}-{each[1]}",
+)
+def context(
+    request: pytest.FixtureRequest, browser: Browser, admin: tuple[Server, Made, str, int]
+) -> Iterator[BrowserContext]:
     width, scheme = request.param
-    opened = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce")
+    opened = browser.new_context(
+        viewport={"width": width, "height": 844},
+        color_scheme=scheme,
+        bypass_csp=True,
+        reduced_motion="reduce",
+    )
     opened.add_cookies([{"name": SESSION_COOKIE, "value": admin[2], "url": admin[0].url}])
     yield opened
     opened.close()
@@ -83,7 +130,10 @@ def test_axe_finds_nothing_on_any_page(context: BrowserContext, admin: tuple[Ser
     page = context.new_page()
     found = []
     for address in PAGES:
-        page.goto(server.url + address.format(sample=made.ranked[0], run=made.run_id, child=made.run_id + 1, gold=gold))
+        page.goto(
+            server.url
+            + address.format(sample=made.ranked[0], run=made.run_id, child=made.run_id + 1, gold=gold)
+        )
         if re.search(r"/review", address):
             page.locator(".card:not([hidden])").wait_for()
         violations = Axe().run(page, options={"runOnly": RULES}).response["violations"]

@@ -24,23 +24,35 @@ from tests.servers import Server, start_server
 def large(server: Server, tmp_path: Path) -> Iterator[tuple[Database, Made]]:
     """A data set with more than a hundred label issues."""
     database = Database(f"sqlite:///{server.data_dir / 'toploss.db'}")
-    yield database, make_dataset(database, tmp_path / "images", name=f"large-{tmp_path.name}", per_class=45, wrong=130)
+    yield (
+        database,
+        make_dataset(database, tmp_path / "images", name=f"large-{tmp_path.name}", per_class=45, wrong=130),
+    )
     database.close()
 
 
 def sign_in(browser: Browser, server: Server, name: str) -> Page:
     answer = httpx.post(f"{server.url}/login", data={"name": name, "password": PASSWORD})
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.add_cookies([{"name": SESSION_COOKIE, "value": str(answer.cookies[SESSION_COOKIE]), "url": server.url}])
+    context.add_cookies(
+        [{"name": SESSION_COOKIE, "value": str(answer.cookies[SESSION_COOKIE]), "url": server.url}]
+    )
     return context.new_page()
 
 
 def decided(database: Database, made: Made) -> int:
     with database.read() as session:
-        return session.scalar(select(func.count()).select_from(Decision).where(Decision.dataset_id == made.dataset_id)) or 0
+        return (
+            session.scalar(
+                select(func.count()).select_from(Decision).where(Decision.dataset_id == made.dataset_id)
+            )
+            or 0
+        )
 
 
-def test_a_hundred_cards_by_keyboard_alone(browser: Browser, server: Server, large: tuple[Database, Made]) -> None:
+def test_a_hundred_cards_by_keyboard_alone(
+    browser: Browser, server: Server, large: tuple[Database, Made]
+) -> None:
     _, made = large
     page = sign_in(browser, server, "ann")
     page.goto(f"{server.url}/d/{made.name}/review")
@@ -49,7 +61,9 @@ def test_a_hundred_cards_by_keyboard_alone(browser: Browser, server: Server, lar
     for i in range(100):
         seen.append(shown(page))
         page.keyboard.press("qwe1"[i % 4])
-        page.wait_for_function("id => document.querySelector('.card:not([hidden])')?.dataset.sample !== id", arg=str(seen[-1]))
+        page.wait_for_function(
+            "id => document.querySelector('.card:not([hidden])')?.dataset.sample !== id", arg=str(seen[-1])
+        )
     settle(page)
     assert seen == list(made.ranked[:100])
     found = states(large)
@@ -58,7 +72,9 @@ def test_a_hundred_cards_by_keyboard_alone(browser: Browser, server: Server, lar
     page.context.close()
 
 
-def test_two_annotators_at_once_never_see_the_same_card(browser: Browser, server: Server, large: tuple[Database, Made]) -> None:
+def test_two_annotators_at_once_never_see_the_same_card(
+    browser: Browser, server: Server, large: tuple[Database, Made]
+) -> None:
     database, made = large
     server.command("user", "add", f"bob{made.dataset_id}", "--password-stdin", stdin=f"{PASSWORD}\n")
     pages = [sign_in(browser, server, name) for name in ("ann", f"bob{made.dataset_id}")]
@@ -70,7 +86,10 @@ def test_two_annotators_at_once_never_see_the_same_card(browser: Browser, server
         for page, mine in zip(pages, seen, strict=True):
             mine.append(shown(page))
             page.keyboard.press("e")
-            page.wait_for_function("id => document.querySelector('.card:not([hidden])')?.dataset.sample !== id", arg=str(mine[-1]))
+            page.wait_for_function(
+                "id => document.querySelector('.card:not([hidden])')?.dataset.sample !== id",
+                arg=str(mine[-1]),
+            )
     for page in pages:
         settle(page)
         page.context.close()
@@ -79,7 +98,9 @@ def test_two_annotators_at_once_never_see_the_same_card(browser: Browser, server
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_server_that_stops_in_mid_session_loses_nothing(browser: Browser, chromium: str, tmp_path: Path, how: signal.Signals) -> None:
+def test_a_server_that_stops_in_mid_session_loses_nothing(
+    browser: Browser, chromium: str, tmp_path: Path, how: signal.Signals
+) -> None:
     data_dir = tmp_path / "data"
     with start_server(data_dir) as server:
         server.command("user", "add", "ann", "--password-stdin", stdin=f"{PASSWORD}\n")
@@ -99,20 +120,28 @@ def test_a_server_that_stops_in_mid_session_loses_nothing(browser: Browser, chro
         expect(page.locator("body")).to_have_attribute("data-unsaved", "0", timeout=30_000)
         page.context.close()
     assert states((database, made)) == {
-        **{sample: ("keep", state[1]) for sample, state in states((database, made)).items() if sample in made.ranked[:3]},
+        **{
+            sample: ("keep", state[1])
+            for sample, state in states((database, made)).items()
+            if sample in made.ranked[:3]
+        },
         **dict.fromkeys(made.ranked[3:6], ("delete", None)),
     }
     assert decided(database, made) == 6
     database.close()
 
 
-def test_the_reasons_are_asked_for_by_a_key_and_stay_out_of_the_way(page: Page, live: tuple[Database, Made]) -> None:
+def test_the_reasons_are_asked_for_by_a_key_and_stay_out_of_the_way(
+    page: Page, live: tuple[Database, Made]
+) -> None:
     _, made = live
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/why") else None)
     expect(card(page).locator(".why")).to_have_count(0)
     page.keyboard.press("y")
-    expect(card(page).locator(".why")).to_contain_text("The network that says so never learnt from this image.")
+    expect(card(page).locator(".why")).to_contain_text(
+        "The network that says so never learnt from this image."
+    )
     assert asked == [asked[0]]
     page.keyboard.press("q")
     expect(card(page).locator(".why")).to_have_count(0)
@@ -145,7 +174,9 @@ def test_the_grid_by_keyboard(page: Page, live: tuple[Database, Made]) -> None:
     assert len(states(live)) == 24
 
 
-def test_a_range_is_marked_with_shift_and_a_filter_is_the_address(page: Page, live: tuple[Database, Made]) -> None:
+def test_a_range_is_marked_with_shift_and_a_filter_is_the_address(
+    page: Page, live: tuple[Database, Made]
+) -> None:
     page.keyboard.press("g")
     expect(page).to_have_url(re.compile("/grid$"))
     page.wait_for_load_state()
@@ -159,7 +190,9 @@ def test_a_range_is_marked_with_shift_and_a_filter_is_the_address(page: Page, li
     expect(page.locator("h1")).to_have_text("24 samples")
 
 
-def test_a_blind_second_look_and_the_last_word(browser: Browser, server: Server, large: tuple[Database, Made]) -> None:
+def test_a_blind_second_look_and_the_last_word(
+    browser: Browser, server: Server, large: tuple[Database, Made]
+) -> None:
     _, made = large
     ada, bob = f"ada{made.dataset_id}", f"cleo{made.dataset_id}"
     server.command("user", "add", ada, "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
@@ -190,7 +223,9 @@ def test_a_blind_second_look_and_the_last_word(browser: Browser, server: Server,
         page.context.close()
 
 
-def test_the_gold_part_is_drawn_and_labelled_by_keyboard_with_undo(browser: Browser, server: Server, large: tuple[Database, Made]) -> None:
+def test_the_gold_part_is_drawn_and_labelled_by_keyboard_with_undo(
+    browser: Browser, server: Server, large: tuple[Database, Made]
+) -> None:
     database, made = large
     ada = f"gilda{made.dataset_id}"
     server.command("user", "add", ada, "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
@@ -217,7 +252,9 @@ def test_the_gold_part_is_drawn_and_labelled_by_keyboard_with_undo(browser: Brow
     expect(admin.locator("#rest h2")).to_have_text("Nothing of the gold part waits for you")
     with database.read() as session:
         found = gold_labels(session, dataset_id=made.dataset_id)
-        looks = session.scalars(select(Decision).where(Decision.dataset_id == made.dataset_id, Decision.verdict != "undo"))
+        looks = session.scalars(
+            select(Decision).where(Decision.dataset_id == made.dataset_id, Decision.verdict != "undo")
+        )
         assert all((look.blind, look.origin, look.rank) == (True, "gold", None) for look in looks)
     assert found is not None
     assert found.labels.tolist() == [1] * 20

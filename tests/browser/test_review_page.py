@@ -14,7 +14,15 @@ from tests.servers import Server
 
 def test_every_key_gives_its_answer(page: Page, live: tuple[Database, Made]) -> None:
     _, made = live
-    keys = {"q": "keep", "a": "keep", "w": "relabel", "e": "delete", "x": "delete", "n": "unsure", "f": "unsure"}
+    keys = {
+        "q": "keep",
+        "a": "keep",
+        "w": "relabel",
+        "e": "delete",
+        "x": "delete",
+        "n": "unsure",
+        "f": "unsure",
+    }
     for place, key in enumerate(keys):
         expect_shown(page, made.ranked[place])
         page.keyboard.press(key)
@@ -32,7 +40,9 @@ def test_a_digit_relabels_to_its_class(page: Page, live: tuple[Database, Made]) 
     assert states(live)[made.ranked[0]] == ("relabel", place)
 
 
-def test_undo_goes_back_card_by_card_and_further_than_the_page(page: Page, live: tuple[Database, Made]) -> None:
+def test_undo_goes_back_card_by_card_and_further_than_the_page(
+    page: Page, live: tuple[Database, Made]
+) -> None:
     _, made = live
     for key in "qw":
         page.keyboard.press(key)
@@ -77,7 +87,9 @@ def test_a_class_is_found_by_typing(page: Page, live: tuple[Database, Made]) -> 
     expect(page.get_by_role("combobox", name="Class")).to_be_focused()
     expect(page.locator("#find-list").get_by_role("option")).to_have_count(3)
     page.keyboard.type("O")
-    expect(page.locator("#find-list").get_by_role("option")).to_have_text(["owl", "dog"])  # those that begin with it come first
+    expect(page.locator("#find-list").get_by_role("option")).to_have_text(
+        ["owl", "dog"]
+    )  # those that begin with it come first
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     expect(page.locator("#find-list").get_by_role("option", selected=True)).to_have_text("owl")
@@ -95,7 +107,11 @@ def test_a_class_is_found_by_typing(page: Page, live: tuple[Database, Made]) -> 
 
 def test_zoom_and_position_stay_from_card_to_card(page: Page) -> None:
     def place() -> dict[str, float]:
-        return card(page).locator("img").evaluate("image => (({x, y, width}) => ({x, y, width}))(image.getBoundingClientRect())")
+        return (
+            card(page)
+            .locator("img")
+            .evaluate("image => (({x, y, width}) => ({x, y, width}))(image.getBoundingClientRect())")
+        )
 
     whole = place()
     page.mouse.move(whole["x"] + 40, whole["y"] + 40)
@@ -149,7 +165,13 @@ def test_skipping_everything_loads_more_cards(page: Page, live: tuple[Database, 
 
 def test_arrows_look_without_deciding(page: Page, live: tuple[Database, Made]) -> None:
     _, made = live
-    for key, place in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("ArrowLeft", 0), ("ArrowLeft", 0)):
+    for key, place in (
+        ("ArrowRight", 1),
+        ("ArrowRight", 2),
+        ("ArrowLeft", 1),
+        ("ArrowLeft", 0),
+        ("ArrowLeft", 0),
+    ):
         page.keyboard.press(key)
         expect_shown(page, made.ranked[place])
     assert states(live) == {}
@@ -200,7 +222,16 @@ def test_a_held_key_answers_once(page: Page, live: tuple[Database, Made]) -> Non
 
 def test_shortcuts_of_the_browser_are_left_alone(page: Page, live: tuple[Database, Made]) -> None:
     _, made = live
-    for keys in ("Control+a", "Control+c", "Control+f", "Alt+q", "Shift+z", "Control+/", "Control+-", "Control++"):
+    for keys in (
+        "Control+a",
+        "Control+c",
+        "Control+f",
+        "Alt+q",
+        "Shift+z",
+        "Control+/",
+        "Control+-",
+        "Control++",
+    ):
         page.keyboard.press(keys)
     expect_shown(page, made.ranked[0])
     expect(page.get_by_role("dialog")).to_be_hidden()
@@ -231,14 +262,19 @@ def test_by_tab_and_enter_the_focus_stays_on_the_same_button(page: Page, live: t
 def test_nothing_moves_from_card_to_card(page: Page) -> None:
     boxes = []
     for _ in range(3):
-        places = [page.locator(f".card:not([hidden]) {part}").bounding_box() for part in (".stage img", ".verdicts", ".classes", ".lesser")]
+        places = [
+            page.locator(f".card:not([hidden]) {part}").bounding_box()
+            for part in (".stage img", ".verdicts", ".classes", ".lesser")
+        ]
         boxes.append(places)
         page.keyboard.press("q")
         settle(page)
     assert boxes[0] == boxes[1] == boxes[2]
 
 
-def test_the_last_decisions_are_small_pictures_that_open_again(page: Page, live: tuple[Database, Made]) -> None:
+def test_the_last_decisions_are_small_pictures_that_open_again(
+    page: Page, live: tuple[Database, Made]
+) -> None:
     _, made = live
     page.keyboard.press("e")
     settle(page)
@@ -247,7 +283,9 @@ def test_the_last_decisions_are_small_pictures_that_open_again(page: Page, live:
     expect(card(page)).to_contain_text("Standing answer: delete")
 
 
-def test_without_javascript_every_step_works(browser: Browser, server: Server, live: tuple[Database, Made]) -> None:
+def test_without_javascript_every_step_works(
+    browser: Browser, server: Server, live: tuple[Database, Made]
+) -> None:
     _, made = live
     context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": 800})
     page = context.new_page()
@@ -267,7 +305,9 @@ def test_without_javascript_every_step_works(browser: Browser, server: Server, l
     assert states(live) == {}
 
 
-def test_a_notice_of_the_audit_comes_without_beginning_the_look_anew(page: Page, live: tuple[Database, Made]) -> None:
+def test_a_notice_of_the_audit_comes_without_beginning_the_look_anew(
+    page: Page, live: tuple[Database, Made]
+) -> None:
     database, made = live
     with database.write() as session:
         user = session.scalars(select(User)).one()
@@ -297,7 +337,13 @@ def test_the_verdicts_are_alike_in_width_and_on_the_screen_when_the_model_agrees
     expect(disabled).to_have_text("WAccept: the model agrees with the given label")
     for width, columns in ((1280, 2), (390, 4)):
         page.set_viewport_size({"width": width, "height": 844})
-        buttons = card(page).locator(".verdicts button").evaluate_all("all => all.map((each) => each.getBoundingClientRect().toJSON())")
+        buttons = (
+            card(page)
+            .locator(".verdicts button")
+            .evaluate_all("all => all.map((each) => each.getBoundingClientRect().toJSON())")
+        )
         assert len({button["left"] for button in buttons}) == columns
-        assert max(button["width"] for button in buttons) - min(button["width"] for button in buttons) < 1, width
+        assert max(button["width"] for button in buttons) - min(button["width"] for button in buttons) < 1, (
+            width
+        )
         assert max(button["right"] for button in buttons) <= width

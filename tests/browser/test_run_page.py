@@ -17,7 +17,16 @@ from tests.servers import Server
 def record(database: Database, run: int, epoch: int) -> None:
     with database.write() as session:
         record_epoch(
-            session, Epoch(run_id=run, fold=-1, epoch=epoch, train_loss=2 - epoch / 10, valid_loss=2.0, error_rate=0.5, seconds=1.0)
+            session,
+            Epoch(
+                run_id=run,
+                fold=-1,
+                epoch=epoch,
+                train_loss=2 - epoch / 10,
+                valid_loss=2.0,
+                error_rate=0.5,
+                seconds=1.0,
+            ),
         )
 
 
@@ -27,9 +36,15 @@ def test_the_curves_grow_while_the_run_learns_and_can_be_saved(
     database, made = live
     with database.write() as transaction:
         run = request_run(
-            transaction, dataset_id=made.dataset_id, version_id=made.version_id, recipe=RECIPES["quick"], weights="none", parent_id=None,
-            seed=9, user_id=None,
-        ).id  # fmt: skip
+            transaction,
+            dataset_id=made.dataset_id,
+            version_id=made.version_id,
+            recipe=RECIPES["quick"],
+            weights="none",
+            parent_id=None,
+            seed=9,
+            user_id=None,
+        ).id
         start_run(transaction, run_id=run)
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": server.url}])
@@ -50,6 +65,8 @@ def test_the_curves_grow_while_the_run_learns_and_can_be_saved(
     download.value.save_as(tmp_path / "chart.png")
     with Image.open(tmp_path / "chart.png") as picture:
         assert picture.width >= 300
-        assert len(picture.convert("RGB").getcolors(maxcolors=1 << 20)) > 5  # lines and words, not an empty ground
+        assert (
+            len(picture.convert("RGB").getcolors(maxcolors=1 << 20)) > 5
+        )  # lines and words, not an empty ground
     context.close()
     assert problems == []

@@ -15,7 +15,9 @@ from tests.browser.deck import POSTS, card, expect_shown, rerank, settle, states
 from tests.factories import Made, make_run
 
 
-def test_the_next_image_is_there_at_once_although_the_network_is_slow(page: Page, live: tuple[Database, Made]) -> None:
+def test_the_next_image_is_there_at_once_although_the_network_is_slow(
+    page: Page, live: tuple[Database, Made]
+) -> None:
     _, made = live
 
     def slowly(route: Route) -> None:
@@ -36,14 +38,18 @@ def test_the_next_image_is_there_at_once_although_the_network_is_slow(page: Page
             return times;
         }"""
     )
-    assert min(times) < 50, times  # the other tests' load is in the rest; waiting for the network would be in all of them
+    assert min(times) < 50, (
+        times
+    )  # the other tests' load is in the rest; waiting for the network would be in all of them
     expect_shown(page, made.ranked[4])
     settle(page)
     assert set(states(live)) == set(made.ranked[:4])
     assert page.locator(".card").count() == 6  # refilled behind
 
 
-def test_cards_stay_with_whoever_looks_at_them_and_go_back_from_whoever_is_away(page: Page, live: tuple[Database, Made]) -> None:
+def test_cards_stay_with_whoever_looks_at_them_and_go_back_from_whoever_is_away(
+    page: Page, live: tuple[Database, Made]
+) -> None:
     database, made = live
 
     def lease_ends() -> list[bool]:
@@ -94,7 +100,9 @@ def test_an_undo_whose_answer_is_lost_undoes_once(page: Page, live: tuple[Databa
     expect_shown(page, made.ranked[3])
 
 
-def test_an_answer_that_meets_a_failing_network_is_tried_again_and_recorded_once(page: Page, live: tuple[Database, Made]) -> None:
+def test_an_answer_that_meets_a_failing_network_is_tried_again_and_recorded_once(
+    page: Page, live: tuple[Database, Made]
+) -> None:
     database, made = live
     failures = iter((True, True))
 
@@ -128,7 +136,9 @@ def test_answers_that_cannot_be_saved_bring_their_cards_back(page: Page, live: t
     assert set(states(live)) == {made.ranked[0]}
 
 
-def test_a_refused_answer_brings_its_card_back_with_the_reason(page: Page, live: tuple[Database, Made]) -> None:
+def test_a_refused_answer_brings_its_card_back_with_the_reason(
+    page: Page, live: tuple[Database, Made]
+) -> None:
     _, made = live
     page.evaluate("document.querySelector('.card:not([hidden]) [value=keep]').value = 'burn'")
     page.locator(".card:not([hidden]) [value=burn]").click()
@@ -136,7 +146,9 @@ def test_a_refused_answer_brings_its_card_back_with_the_reason(page: Page, live:
     expect_shown(page, made.ranked[0])
 
 
-def test_an_ended_session_keeps_the_answers_until_one_signs_in_again(page: Page, live: tuple[Database, Made]) -> None:
+def test_an_ended_session_keeps_the_answers_until_one_signs_in_again(
+    page: Page, live: tuple[Database, Made]
+) -> None:
     _, made = live
     cookies = page.context.cookies()
     page.context.clear_cookies()
@@ -153,11 +165,15 @@ def test_a_new_ranking_swaps_in_between_cards_and_says_so(page: Page, live: tupl
     database, made = live
     run_id = make_run(database, made.dataset_id, made.version_id, wrong=10, seed=1)
     page.keyboard.press("q")
-    expect(page.locator("#messages")).to_contain_text(f"A new ranking has arrived; the cards after this one come from run {run_id}")
+    expect(page.locator("#messages")).to_contain_text(
+        f"A new ranking has arrived; the cards after this one come from run {run_id}"
+    )
     expect_shown(page, made.ranked[1])
 
 
-def test_a_better_ranking_of_the_same_run_replaces_the_cards_that_wait(page: Page, live: tuple[Database, Made]) -> None:
+def test_a_better_ranking_of_the_same_run_replaces_the_cards_that_wait(
+    page: Page, live: tuple[Database, Made]
+) -> None:
     database, made = live
     held = page.locator(".card").evaluate_all("cards => cards.map((card) => Number(card.dataset.sample))")
     assert held == list(made.ranked[:6])
@@ -189,6 +205,8 @@ def test_a_new_ranking_is_told_beside_what_is_needed_and_until_the_next_decision
         box = page.locator(needed).bounding_box()
         assert box, needed
         beside = said["x"] + said["width"] <= box["x"] or box["x"] + box["width"] <= said["x"]
-        assert beside or said["y"] + said["height"] <= box["y"] or box["y"] + box["height"] <= said["y"], needed
+        assert beside or said["y"] + said["height"] <= box["y"] or box["y"] + box["height"] <= said["y"], (
+            needed
+        )
     page.keyboard.press("q")
     expect(note).to_have_count(0)

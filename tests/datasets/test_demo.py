@@ -24,7 +24,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> DemoTruth:
 
 def digests(folder: Path) -> dict[str, str]:
     files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
@@ -36,7 +38,10 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
 
 
 def test_the_truth_names_every_image_once_and_its_class_folder_is_the_given_label(written):
-    on_disk = {path.relative_to(written.folder / "images").as_posix() for path in (written.folder / "images").rglob("*.png")}
+    on_disk = {
+        path.relative_to(written.folder / "images").as_posix()
+        for path in (written.folder / "images").rglob("*.png")
+    }
     paths = [row.path for row in written.rows]
     assert len(paths) == IMAGES
     assert set(paths) == on_disk
@@ -132,7 +137,9 @@ def test_too_few_images_are_refused(tmp_path):
 
 def test_progress_counts_every_image(tmp_path):
     seen: list[tuple[int, int]] = []
-    write_demo_folder(tmp_path / "faces", images=30, size=16, on_progress=lambda done, total: seen.append((done, total)))
+    write_demo_folder(
+        tmp_path / "faces", images=30, size=16, on_progress=lambda done, total: seen.append((done, total))
+    )
     assert seen == [(done, 30) for done in range(1, 31)]
 
 

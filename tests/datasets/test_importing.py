@@ -32,7 +32,11 @@ def write(root: Path, files: dict[str, bytes]) -> Path:
 
 
 def pets(n: int = 5, *, above: str = "", first: int = 0) -> dict[str, bytes]:
-    return {f"{above}{name}/{i}.png": png(first + 100 * k + i) for k, name in enumerate(("cat", "dog")) for i in range(n)}
+    return {
+        f"{above}{name}/{i}.png": png(first + 100 * k + i)
+        for k, name in enumerate(("cat", "dog"))
+        for i in range(n)
+    }
 
 
 def never() -> bool:
@@ -52,7 +56,12 @@ def imported(
     with database.write() as session:
         dataset_id = create_dataset(session, name=name, source=str(source)).id
     return import_images(
-        database, dataset_id=dataset_id, max_pixels=max_pixels, seed=seed, on_progress=on_progress, should_stop=should_stop
+        database,
+        dataset_id=dataset_id,
+        max_pixels=max_pixels,
+        seed=seed,
+        on_progress=on_progress,
+        should_stop=should_stop,
     )
 
 
@@ -82,10 +91,22 @@ def state(database: Database) -> str:
 
 def test_a_folder_of_class_folders_becomes_samples(database: Database, tmp_path: Path) -> None:
     report = imported(database, write(tmp_path / "pets", pets()))
-    assert (report.samples, report.added, report.rejected, report.classes, report.version) == (10, 10, 0, 2, 0)
+    assert (report.samples, report.added, report.rejected, report.classes, report.version) == (
+        10,
+        10,
+        0,
+        2,
+        0,
+    )
     assert report.splits == {"train": 8, "valid": 2}
     sample = samples(database)["dog/1.png"]
-    assert (sample.given_label, sample.width, sample.height, sample.mode, sample.format) == (1, 8, 8, "L", "PNG")
+    assert (sample.given_label, sample.width, sample.height, sample.mode, sample.format) == (
+        1,
+        8,
+        8,
+        "L",
+        "PNG",
+    )
     assert sample.bytes == len(png(101))
     assert classes(database) == ["cat", "dog"]
     assert state(database) == "ready"
@@ -122,7 +143,10 @@ def test_version_0_is_the_given_labels(database: Database, tmp_path: Path) -> No
 
 
 def test_copies_are_noticed_and_those_with_different_labels_told(database: Database, tmp_path: Path) -> None:
-    report = imported(database, write(tmp_path, {**pets(), "cat/copy.png": png(0), "dog/cat.png": png(1), "dog/copy.png": png(101)}))
+    report = imported(
+        database,
+        write(tmp_path, {**pets(), "cat/copy.png": png(0), "dog/cat.png": png(1), "dog/copy.png": png(101)}),
+    )
     assert (report.duplicates, report.contradictions) == (3, 2)
 
 
@@ -138,23 +162,34 @@ def test_the_users_files_are_never_changed(database: Database, tmp_path: Path) -
 # --- splits ---
 
 
-def test_a_source_without_validation_part_gets_one_from_its_training_part(database: Database, tmp_path: Path) -> None:
-    report = imported(database, write(tmp_path, {**pets(10, above="train/"), **pets(2, above="test/", first=50)}))
+def test_a_source_without_validation_part_gets_one_from_its_training_part(
+    database: Database, tmp_path: Path
+) -> None:
+    report = imported(
+        database, write(tmp_path, {**pets(10, above="train/"), **pets(2, above="test/", first=50)})
+    )
     assert report.splits == {"train": 16, "valid": 4, "test": 4}
 
 
-def test_a_made_split_is_the_same_for_the_same_seed_and_keeps_copies_together(database: Database, tmp_path: Path) -> None:
+def test_a_made_split_is_the_same_for_the_same_seed_and_keeps_copies_together(
+    database: Database, tmp_path: Path
+) -> None:
     files = pets(20) | {f"cat/copy{i}.png": png(i) for i in range(20)}
     root = write(tmp_path / "pets", files)
     imported(database, root, name="one")
     imported(database, root, name="two")
     imported(database, root, name="other", seed=7)
-    one, two, other = ({path: sample.split for path, sample in samples(database, name).items()} for name in ("one", "two", "other"))
+    one, two, other = (
+        {path: sample.split for path, sample in samples(database, name).items()}
+        for name in ("one", "two", "other")
+    )
     assert one == two != other
     assert all(one[f"cat/{i}.png"] == one[f"cat/copy{i}.png"] for i in range(20))
 
 
-def test_a_repeated_import_keeps_every_split_and_puts_new_copies_beside_their_originals(database: Database, tmp_path: Path) -> None:
+def test_a_repeated_import_keeps_every_split_and_puts_new_copies_beside_their_originals(
+    database: Database, tmp_path: Path
+) -> None:
     root = write(tmp_path / "pets", pets(20))
     imported(database, root)
     before = {path: sample.split for path, sample in samples(database).items()}
@@ -174,7 +209,12 @@ def test_a_repeated_import_doubles_nothing(database: Database, tmp_path: Path) -
     first = imported(database, root)
     ids = [sample.id for sample in samples(database).values()]
     second = imported(database, root)
-    assert (second.added, second.known, second.samples, second.rejected) == (0, 10, first.samples, first.rejected)
+    assert (second.added, second.known, second.samples, second.rejected) == (
+        0,
+        10,
+        first.samples,
+        first.rejected,
+    )
     assert [sample.id for sample in samples(database).values()] == ids
     with database.read() as session:
         assert len(list_versions(session, dataset_id=1)) == 1
@@ -189,7 +229,9 @@ def test_files_that_are_samples_are_not_read_again(database: Database, tmp_path:
     assert rejected(database) == {}
 
 
-def test_a_file_that_has_changed_its_size_is_told_and_its_sample_stays(database: Database, tmp_path: Path) -> None:
+def test_a_file_that_has_changed_its_size_is_told_and_its_sample_stays(
+    database: Database, tmp_path: Path
+) -> None:
     root = write(tmp_path / "pets", pets())
     imported(database, root)
     before = samples(database)["cat/1.png"].sha256
@@ -246,7 +288,9 @@ def test_a_stopped_import_keeps_what_is_done_and_goes_on_from_there(
     assert (report.known, report.added, report.splits) == (kept, 20 - kept, {"train": 16, "valid": 4})
 
 
-def test_a_stopped_import_ends_with_the_same_split_as_one_in_one_go(database: Database, tmp_path: Path) -> None:
+def test_a_stopped_import_ends_with_the_same_split_as_one_in_one_go(
+    database: Database, tmp_path: Path
+) -> None:
     root = write(tmp_path / "pets", pets(10))
     calls = iter(range(1000))
     with pytest.raises(Cancelled):
@@ -254,7 +298,10 @@ def test_a_stopped_import_ends_with_the_same_split_as_one_in_one_go(database: Da
     assert 0 < len(samples(database, "stopped")) < 20
     imported(database, root, name="stopped")
     imported(database, root, name="straight")
-    stopped, straight = ({path: sample.split for path, sample in samples(database, name).items()} for name in ("stopped", "straight"))
+    stopped, straight = (
+        {path: sample.split for path, sample in samples(database, name).items()}
+        for name in ("stopped", "straight")
+    )
     assert stopped == straight
 
 
@@ -277,7 +324,9 @@ def test_progress_ends_with_everything_done(database: Database, tmp_path: Path) 
 # --- what is rejected ---
 
 
-def test_one_bad_file_never_stops_the_rest_and_every_one_has_its_reason(database: Database, tmp_path: Path) -> None:
+def test_one_bad_file_never_stops_the_rest_and_every_one_has_its_reason(
+    database: Database, tmp_path: Path
+) -> None:
     root = write(
         tmp_path / "pets",
         {
@@ -378,7 +427,9 @@ def test_an_unknown_data_set_is_not_found(database: Database) -> None:
 # --- names ---
 
 
-@pytest.mark.parametrize("name", ["", " ", "a b", "../x", ".", "..", "-x", "a/b", "ä", "x" * 65, "a\n", "a;b"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "a b", "../x", ".", "..", "-x", "a/b", "ä", "x" * 65, "a\n", "a;b"]
+)
 def test_a_name_that_is_no_slug_is_refused(database: Database, name: str) -> None:
     with database.write() as session, pytest.raises(Invalid, match="cannot be the name"):
         create_dataset(session, name=name, source="/pets")
@@ -389,12 +440,20 @@ def test_a_failed_import_does_not_burn_its_name(database: Database, tmp_path: Pa
     with database.write() as session:
         dataset = create_dataset(session, name="pets", source=str(tmp_path / "nothing"))
     with pytest.raises(Invalid):
-        import_images(database, dataset_id=dataset.id, max_pixels=1000, on_progress=lambda *_: None, should_stop=lambda: False)
+        import_images(
+            database,
+            dataset_id=dataset.id,
+            max_pixels=1000,
+            on_progress=lambda *_: None,
+            should_stop=lambda: False,
+        )
     with database.write() as session:
         assert create_dataset(session, name="pets", source=str(tmp_path / "better")).source.endswith("better")
 
 
-def test_a_name_stands_for_one_source(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_stands_for_one_source(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with database.write() as session:
         first = create_dataset(session, name="Pets_2.0-x", source=str(tmp_path / "pets"))

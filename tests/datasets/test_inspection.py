@@ -13,10 +13,14 @@ from PIL import Image
 from app.datasets.inspection import Facts, Rejected, allow_pixels, inspect
 
 
-def encoded(kind: str = "PNG", *, mode: str = "RGB", size: tuple[int, int] = (20, 10), frames: int = 1, **options: Any) -> bytes:
+def encoded(
+    kind: str = "PNG", *, mode: str = "RGB", size: tuple[int, int] = (20, 10), frames: int = 1, **options: Any
+) -> bytes:
     pictures = [Image.effect_noise(size, 50 + i).convert(mode) for i in range(frames)]
     file = io.BytesIO()
-    pictures[0].save(file, kind, **({"save_all": True, "append_images": pictures[1:]} if frames > 1 else {}), **options)
+    pictures[0].save(
+        file, kind, **({"save_all": True, "append_images": pictures[1:]} if frames > 1 else {}), **options
+    )
     return file.getvalue()
 
 
@@ -32,7 +36,11 @@ def header_only_png(width: int, height: int) -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"])
@@ -57,7 +65,8 @@ def test_an_empty_file_is_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"hello", b"\0" * 100, b"PK\3\4 a zip", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"]
+    "content",
+    [b"hello", b"\0" * 100, b"PK\3\4 a zip", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"],
 )
 def test_what_is_no_image_is_no_image(content: bytes) -> None:
     assert reason(content) == "not an image"
@@ -85,7 +94,9 @@ def test_more_pixels_than_allowed_are_refused_with_their_size() -> None:
     assert inspect(encoded(size=(20, 10)), max_pixels=200).width == 20
 
 
-@pytest.mark.parametrize("side", [12_000, 60_000])  # beyond the limit at which Pillow warns, and at which it raises
+@pytest.mark.parametrize(
+    "side", [12_000, 60_000]
+)  # beyond the limit at which Pillow warns, and at which it raises
 def test_a_bomb_is_refused_by_its_header(side: int) -> None:
     assert reason(header_only_png(side, side)).startswith("too large")
 
@@ -98,8 +109,12 @@ def test_pillows_own_limit_gives_way_to_a_larger_one_only(monkeypatch: pytest.Mo
     assert inspect(encoded(size=(20, 10)), max_pixels=300).width == 20
 
 
-@pytest.mark.parametrize("damage", [lambda c: c[:40], lambda c: c[:20] + b"\xff" * 50 + c[70:], lambda c: c[::-1]])
+@pytest.mark.parametrize(
+    "damage", [lambda c: c[:40], lambda c: c[:20] + b"\xff" * 50 + c[70:], lambda c: c[::-1]]
+)
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"])
-def test_whatever_is_wrong_with_a_file_it_is_a_reason_and_no_crash(kind: str, damage: Callable[[bytes], bytes]) -> None:
+def test_whatever_is_wrong_with_a_file_it_is_a_reason_and_no_crash(
+    kind: str, damage: Callable[[bytes], bytes]
+) -> None:
     with suppress(Rejected):  # some damage is none: a GIF may lack its end
         assert isinstance(inspect(damage(encoded(kind)), max_pixels=1000), Facts)

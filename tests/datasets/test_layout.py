@@ -15,7 +15,14 @@ def test_class_folders_alone_have_no_split() -> None:
 
 
 def test_split_folders_are_known_by_all_their_names() -> None:
-    found = places("Train/cat/1.png", "training/cat/2.png", "valid/cat/1.png", "VAL/cat/1.png", "validation/dog/1.png", "test/dog/2.png")
+    found = places(
+        "Train/cat/1.png",
+        "training/cat/2.png",
+        "valid/cat/1.png",
+        "VAL/cat/1.png",
+        "validation/dog/1.png",
+        "test/dog/2.png",
+    )
     assert [split for split, _ in found.values()] == ["train", "train", "valid", "valid", "valid", "test"]
     assert arrange(found).classes == ["cat", "dog"]
     assert arrange(found).has_valid
@@ -50,15 +57,23 @@ def test_a_folder_beside_the_splits_is_no_class() -> None:
 
 
 def test_files_outside_of_class_folders_are_misplaced() -> None:
-    assert arrange(["README.md", "cat/1.png", "dog/1.png", "labels.csv"]).misplaced == ["README.md", "labels.csv"]
-    assert arrange(["train/cat/1.png", "train/dog/1.png", "train/stray.png", "top.png"]).misplaced == ["train/stray.png", "top.png"]
+    assert arrange(["README.md", "cat/1.png", "dog/1.png", "labels.csv"]).misplaced == [
+        "README.md",
+        "labels.csv",
+    ]
+    assert arrange(["train/cat/1.png", "train/dog/1.png", "train/stray.png", "top.png"]).misplaced == [
+        "train/stray.png",
+        "top.png",
+    ]
 
 
 def test_a_folder_of_documents_is_no_class_and_does_not_hide_a_wrapping_folder() -> None:
     layout = arrange(["docs/readme.txt", "images/cat/1.png", "images/dog/1.png", "images/dog/notes.txt"])
     assert layout.classes == ["cat", "dog"]
     assert layout.misplaced == ["docs/readme.txt"]
-    assert layout.places["images/dog/notes.txt"] == Place(None, "dog")  # listed as no image when it is looked at
+    assert layout.places["images/dog/notes.txt"] == Place(
+        None, "dog"
+    )  # listed as no image when it is looked at
 
 
 def test_images_without_a_known_suffix_count_when_there_are_no_others() -> None:

@@ -63,9 +63,13 @@ def test_a_face_saved_again_looks_the_same_and_another_face_does_not(tmp_path: P
     again = []
     for face in faces:
         out = io.BytesIO()
-        ImageEnhance.Brightness(face.resize((face.width * 3 // 4, face.height * 3 // 4))).enhance(1.1).save(out, "JPEG", quality=80)
+        ImageEnhance.Brightness(face.resize((face.width * 3 // 4, face.height * 3 // 4))).enhance(1.1).save(
+            out, "JPEG", quality=80
+        )
         again.append(Image.open(out))
-    first = find_lookalikes([looks(image) for image in faces + again], [str(i) for i in range(2 * len(faces))])
+    first = find_lookalikes(
+        [looks(image) for image in faces + again], [str(i) for i in range(2 * len(faces))]
+    )
     found = first[len(faces) :] == np.arange(len(faces))
     assert found.mean() > 0.9
     assert len(set(first[: len(faces)])) >= len(faces) - 4  # the demo has copies of its own
@@ -79,7 +83,11 @@ def test_an_import_marks_what_looks_the_same(database: Database, tmp_path: Path)
 
     def groups() -> dict[str, int | None]:
         with database.read() as session:
-            return dict(session.execute(select(Sample.path, Sample.lookalikes).where(Sample.dataset_id == dataset_id)).all())
+            return dict(
+                session.execute(
+                    select(Sample.path, Sample.lookalikes).where(Sample.dataset_id == dataset_id)
+                ).all()
+            )
 
     found = groups()
     assert found["train/cat/000.png"] == found["train/dog/copy.jpg"] is not None

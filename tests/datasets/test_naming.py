@@ -72,13 +72,25 @@ def test_paths_that_wander_are_unsafe(path: str) -> None:
     assert name_problem(path).startswith("unsafe name")
 
 
-@pytest.mark.parametrize("path", ["cat/a\nb.png", "cat/\x00.png", "cat/\udcff.png", "ca\x85t/1.png", "cat/\u2028.png"])
+@pytest.mark.parametrize(
+    "path", ["cat/a\nb.png", "cat/\x00.png", "cat/\udcff.png", "ca\x85t/1.png", "cat/\u2028.png"]
+)
 def test_control_characters_and_undecodable_bytes_are_unreadable(path: str) -> None:
     assert name_problem(path).startswith("unreadable name")
     assert not name_problem(printable(path))  # it can be shown and stored, as PostgreSQL and UTF-8 ask
 
 
-@pytest.mark.parametrize("path", ["cat/.DS_Store", "__MACOSX/cat/._1.png", "cat/Thumbs.db", ".git/x.png", "cat/.hidden.png", "Desktop.ini"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "cat/.DS_Store",
+        "__MACOSX/cat/._1.png",
+        "cat/Thumbs.db",
+        ".git/x.png",
+        "cat/.hidden.png",
+        "Desktop.ini",
+    ],
+)
 def test_clutter_is_recognised(path: str) -> None:
     assert is_clutter(path)
 

@@ -17,7 +17,11 @@ def made(image: Image.Image, kind: str, **options: object) -> tuple[SimpleNamesp
     out = io.BytesIO()
     image.save(out, kind, **options)
     sample = SimpleNamespace(
-        width=image.width, height=image.height, mode=image.mode, format=kind, sha256=f"{hash(out.getvalue()):064x}"[-64:]
+        width=image.width,
+        height=image.height,
+        mode=image.mode,
+        format=kind,
+        sha256=f"{hash(out.getvalue()):064x}"[-64:],
     )
     return sample, out.getvalue()
 
@@ -110,7 +114,10 @@ def test_a_line_of_pixels_stays_a_line(tmp_path: Path) -> None:
 def test_many_at_once_get_the_same_and_leave_no_remains(tmp_path: Path) -> None:
     sample, content = made(gradient(1500, 1500), "PNG")
     found: list[bytes] = []
-    threads = [threading.Thread(target=lambda: found.append(show(sample, content, "thumbnail", tmp_path)[0].content)) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: found.append(show(sample, content, "thumbnail", tmp_path)[0].content))
+        for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

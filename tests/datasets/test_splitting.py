@@ -19,7 +19,10 @@ def test_the_order_of_the_samples_does_not_matter(rows: list[tuple[str, int]], s
 @given(samples)
 def test_no_class_gets_more_than_its_share(rows: list[tuple[str, int]]) -> None:
     chosen = choose_valid(rows, seed=0)
-    sizes, valid = Counter(label for _, label in rows), Counter(label for sha256, label in rows if sha256 in chosen)
+    sizes, valid = (
+        Counter(label for _, label in rows),
+        Counter(label for sha256, label in rows if sha256 in chosen),
+    )
     assert all(valid[label] <= max(1, round(0.2 * size)) for label, size in sizes.items())
     assert all(valid[label] < size for label, size in sizes.items())
 

@@ -13,7 +13,15 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import Dataset, LabelClass, Sample, VersionLabel
-from app.datasets.versions import FrozenLabel, digest_of, freeze, get_version, labels_of, latest_version, list_versions
+from app.datasets.versions import (
+    FrozenLabel,
+    digest_of,
+    freeze,
+    get_version,
+    labels_of,
+    latest_version,
+    list_versions,
+)
 from app.db import Database
 from app.errors import Invalid, NotFound
 
@@ -28,7 +36,12 @@ def add_dataset(session: Session, *, samples: int, name: str = "pets") -> int:
     dataset = Dataset(name=name, source="/pets", state="ready")
     session.add(dataset)
     session.flush()
-    session.add_all([LabelClass(dataset_id=dataset.id, position=i, name=label) for i, label in enumerate(("cat", "dog", "owl"))])
+    session.add_all(
+        [
+            LabelClass(dataset_id=dataset.id, position=i, name=label)
+            for i, label in enumerate(("cat", "dog", "owl"))
+        ]
+    )
     session.flush()
     session.execute(
         insert(Sample),
@@ -95,12 +108,16 @@ def test_unchanged_labels_are_the_same_version_also_an_old_one(database: Databas
     with database.write() as session:
         zero, _ = freeze(session, dataset_id=pets, reviewed={})
         one, _ = freeze(session, dataset_id=pets, reviewed={first: decided(1)})
-        again, new = freeze(session, dataset_id=pets, reviewed={first: decided(1), second: decided(1, "keep")})
+        again, new = freeze(
+            session, dataset_id=pets, reviewed={first: decided(1), second: decided(1, "keep")}
+        )
         undone, new_again = freeze(session, dataset_id=pets, reviewed={})
     assert (again.id, new, undone.id, new_again) == (one.id, False, zero.id, False)
 
 
-def test_the_same_labels_of_two_data_sets_are_two_versions_with_one_digest(database: Database, pets: int) -> None:
+def test_the_same_labels_of_two_data_sets_are_two_versions_with_one_digest(
+    database: Database, pets: int
+) -> None:
     with database.write() as session:
         other = add_dataset(session, samples=9, name="other")
         one, _ = freeze(session, dataset_id=pets, reviewed={})
@@ -115,13 +132,24 @@ def test_samples_that_come_later_change_no_version(database: Database, pets: int
         freeze(session, dataset_id=pets, reviewed={})
         one, _ = freeze(session, dataset_id=pets, reviewed={ids(database)[0]: decided(None, "delete")})
         late = Sample(
-            dataset_id=pets, path="0/0.png", sha256="f" * 64, bytes=1, width=1, height=1, mode="L", format="PNG", split="train",
+            dataset_id=pets,
+            path="0/0.png",
+            sha256="f" * 64,
+            bytes=1,
+            width=1,
+            height=1,
+            mode="L",
+            format="PNG",
+            split="train",
             given_label=0,
-        )  # fmt: skip
+        )
         session.add(late)
         session.flush()
         two, new = freeze(session, dataset_id=pets, reviewed={})
-        sizes = [len(labels_of(session, version_id=version.id).paths) for version in list_versions(session, dataset_id=pets)]
+        sizes = [
+            len(labels_of(session, version_id=version.id).paths)
+            for version in list_versions(session, dataset_id=pets)
+        ]
     assert (one.number, two.number, new) == (1, 2, True)
     assert sizes == [9, 8, 10]
 
@@ -181,7 +209,9 @@ def test_a_digest_changes_with_any_change(
 
 
 @given(rows.filter(bool), st.data())
-def test_a_digest_changes_with_every_single_field(found: list[tuple[str, str, str, str | None]], data: st.DataObject) -> None:
+def test_a_digest_changes_with_every_single_field(
+    found: list[tuple[str, str, str, str | None]], data: st.DataObject
+) -> None:
     row, field = data.draw(st.integers(0, len(found) - 1)), data.draw(st.integers(0, 3))
     changed = list(found)
     values = list(found[row])
@@ -201,7 +231,9 @@ def test_versions_frozen_at_once_get_a_number_each(database: Database, pets: int
 
     def freeze_one(position: int) -> int:
         with database.write() as session:
-            return freeze(session, dataset_id=pets, reviewed={sample_ids[position]: decided(None, "delete")})[0].number
+            return freeze(session, dataset_id=pets, reviewed={sample_ids[position]: decided(None, "delete")})[
+                0
+            ].number
 
     with ThreadPoolExecutor(6) as pool:
         assert sorted(pool.map(freeze_one, range(6))) == list(range(6))

@@ -31,7 +31,10 @@ def test_a_guarded_cell_can_be_read_back_and_is_never_run(cell: str) -> None:
 def test_what_is_written_is_what_a_csv_reader_reads(rows: list[tuple[str, int, None]]) -> None:
     content = b"".join(csv_chunks(("text", "number", "nothing"), rows)).decode()
     read = list(csv.reader(io.StringIO(content, newline="")))
-    assert read == [["text", "number", "nothing"], *([guard(text), str(number), ""] for text, number, _ in rows)]
+    assert read == [
+        ["text", "number", "nothing"],
+        *([guard(text), str(number), ""] for text, number, _ in rows),
+    ]
 
 
 def test_numbers_are_not_guarded() -> None:

@@ -27,9 +27,25 @@ from app.schema import now
 from app.training.models import Run
 
 COLUMNS = [
-    "sample_id", "path", "sha256", "split", "given_label", "label", "verdict", "status", "reviews", "reviewers", "decided_at",
-    "self_confidence", "predicted_label", "confidence", "loss", "rank", "run", "version",
-]  # fmt: skip
+    "sample_id",
+    "path",
+    "sha256",
+    "split",
+    "given_label",
+    "label",
+    "verdict",
+    "status",
+    "reviews",
+    "reviewers",
+    "decided_at",
+    "self_confidence",
+    "predicted_label",
+    "confidence",
+    "loss",
+    "rank",
+    "run",
+    "version",
+]
 
 
 def png(colour: int) -> bytes:
@@ -48,7 +64,13 @@ def write(root: Path, files: Mapping[str, bytes]) -> Path:
 def imported(database: Database, source: Path, name: str = "pets") -> int:
     with database.write() as session:
         dataset_id = create_dataset(session, name=name, source=str(source)).id
-    import_images(database, dataset_id=dataset_id, max_pixels=10_000, on_progress=lambda *_: None, should_stop=lambda: False)
+    import_images(
+        database,
+        dataset_id=dataset_id,
+        max_pixels=10_000,
+        on_progress=lambda *_: None,
+        should_stop=lambda: False,
+    )
     with database.read() as session:
         return latest_version(session, dataset_id=dataset_id).id
 
@@ -69,7 +91,11 @@ def table(text: bytes) -> list[dict[str, str]]:
 @pytest.fixture
 def given_labels(database: Database, tmp_path: Path) -> int:
     """Version 0 of three classes of four images each, with nasty class names."""
-    files = {f"{folder}/{i}.png": png(k * 80 + i) for k, folder in enumerate(("=cat", "a%2Fb", "%63on")) for i in range(4)}
+    files = {
+        f"{folder}/{i}.png": png(k * 80 + i)
+        for k, folder in enumerate(("=cat", "a%2Fb", "%63on"))
+        for i in range(4)
+    }
     return imported(database, write(tmp_path / "pets", files))
 
 
@@ -80,7 +106,9 @@ def review(database: Database, changes: Mapping[str, str | None]) -> int:
         ids = dict(session.execute(select(Sample.path, Sample.id)).all())
         moment = now().replace(microsecond=120_000)
         reviewed = {
-            ids[path]: FrozenLabel(positions[label] if label else None, "relabel" if label else "delete", 1, "ann", moment)
+            ids[path]: FrozenLabel(
+                positions[label] if label else None, "relabel" if label else "delete", 1, "ann", moment
+            )
             for path, label in changes.items()
         }
         return freeze(session, dataset_id=1, reviewed=reviewed)[0].id
@@ -90,9 +118,14 @@ def rank(database: Database, version_id: int, *, finished_ago: float, state: str
     """A run that predicts the class at position 0 for every sample, finished so many minutes ago."""
     with database.write() as session:
         run = Run(
-            dataset_id=1, version_id=version_id, recipe={}, weights="none", seed=0, state=state,
+            dataset_id=1,
+            version_id=version_id,
+            recipe={},
+            weights="none",
+            seed=0,
+            state=state,
             finished_at=now() - timedelta(minutes=finished_ago) if state == "finished" else None,
-        )  # fmt: skip
+        )
         session.add(run)
         session.flush()
         for place, sample in enumerate(session.scalars(select(Sample).order_by(Sample.path)), start=1):
@@ -130,20 +163,41 @@ def test_a_csv_has_one_row_a_sample_in_the_order_of_the_paths(database: Database
     rows = table(b"".join(export.chunks))
     assert (export.filename, export.media_type) == ("pets-v1.csv", "text/csv; charset=utf-8")
     assert list(rows[0]) == COLUMNS
-    assert [row["path"] for row in rows] == [f"%63on/{i}.png" for i in range(4)] + ["'=cat/0.png", "'=cat/2.png", "'=cat/3.png"] + [
-        f"a%2Fb/{i}.png" for i in range(4)
-    ]
+    assert [row["path"] for row in rows] == [f"%63on/{i}.png" for i in range(4)] + [
+        "'=cat/0.png",
+        "'=cat/2.png",
+        "'=cat/3.png",
+    ] + [f"a%2Fb/{i}.png" for i in range(4)]
     relabelled = rows[4]
     assert [relabelled[c] for c in ("given_label", "label", "verdict", "status", "reviews", "reviewers")] == [
-        "'=cat", "a/b", "relabel", "single", "1", "ann",
-    ]  # fmt: skip
-    assert [relabelled[c] for c in ("self_confidence", "predicted_label", "confidence", "loss", "rank", "run", "version")] == [
-        "0.25", "'=cat", "0.75", "0.5", "5", "1", "1",
-    ]  # fmt: skip
+        "'=cat",
+        "a/b",
+        "relabel",
+        "single",
+        "1",
+        "ann",
+    ]
+    assert [
+        relabelled[c]
+        for c in ("self_confidence", "predicted_label", "confidence", "loss", "rank", "run", "version")
+    ] == [
+        "0.25",
+        "'=cat",
+        "0.75",
+        "0.5",
+        "5",
+        "1",
+        "1",
+    ]
     assert relabelled["decided_at"].endswith(".120Z")
     assert [rows[0][c] for c in ("label", "verdict", "status", "reviews", "reviewers", "decided_at")] == [
-        "con", "", "unreviewed", "0", "", "",
-    ]  # fmt: skip
+        "con",
+        "",
+        "unreviewed",
+        "0",
+        "",
+        "",
+    ]
 
 
 def test_deleted_samples_are_listed_only_when_asked_for(database: Database, cleaned: int) -> None:
@@ -153,14 +207,20 @@ def test_deleted_samples_are_listed_only_when_asked_for(database: Database, clea
     assert (rows["'=cat/1.png"]["label"], rows["'=cat/1.png"]["verdict"]) == ("", "delete")
 
 
-def test_json_lines_say_the_same_with_null_where_there_is_nothing(database: Database, given_labels: int) -> None:
+def test_json_lines_say_the_same_with_null_where_there_is_nothing(
+    database: Database, given_labels: int
+) -> None:
     review(database, {"=cat/1.png": None})
     text = content(database, given_labels + 1, "jsonl", include_deleted=True).decode()
     rows = {row["path"]: row for row in map(json.loads, text.splitlines())}
     assert text.endswith("\n")
     assert list(rows["=cat/1.png"]) == COLUMNS
     assert rows["=cat/1.png"]["label"] is None
-    assert (rows["=cat/0.png"]["label"], rows["=cat/0.png"]["loss"], rows["=cat/0.png"]["reviews"]) == ("=cat", None, 0)
+    assert (rows["=cat/0.png"]["label"], rows["=cat/0.png"]["loss"], rows["=cat/0.png"]["reviews"]) == (
+        "=cat",
+        None,
+        0,
+    )
 
 
 # --- which ranking, and the same bytes for ever ---
@@ -182,7 +242,9 @@ def test_two_exports_of_a_version_are_the_same_bytes_whatever_happens_in_between
     assert exported(database, cleaned, format).etag == tag
 
 
-def test_the_ranking_is_the_newest_that_had_finished_when_the_version_was_frozen(database: Database, given_labels: int) -> None:
+def test_the_ranking_is_the_newest_that_had_finished_when_the_version_was_frozen(
+    database: Database, given_labels: int
+) -> None:
     rank(database, given_labels, finished_ago=30)
     newest = rank(database, given_labels, finished_ago=10)
     rank(database, given_labels, finished_ago=20)
@@ -192,14 +254,23 @@ def test_the_ranking_is_the_newest_that_had_finished_when_the_version_was_frozen
     assert {row["run"] for row in table(content(database, version, "csv"))} == {str(newest)}
 
 
-def test_a_version_without_a_ranking_has_empty_cells_unless_a_run_is_named(database: Database, given_labels: int) -> None:
+def test_a_version_without_a_ranking_has_empty_cells_unless_a_run_is_named(
+    database: Database, given_labels: int
+) -> None:
     run = rank(database, given_labels, finished_ago=-1)
-    assert {(row["run"], row["rank"], row["loss"]) for row in table(content(database, given_labels, "csv"))} == {("", "", "")}
+    assert {
+        (row["run"], row["rank"], row["loss"]) for row in table(content(database, given_labels, "csv"))
+    } == {("", "", "")}
     assert {row["run"] for row in table(content(database, given_labels, "csv", run_id=run))} == {str(run)}
-    assert exported(database, given_labels, "csv", run_id=run).etag != exported(database, given_labels, "csv").etag
+    assert (
+        exported(database, given_labels, "csv", run_id=run).etag
+        != exported(database, given_labels, "csv").etag
+    )
 
 
-def test_a_tag_carries_the_digest_and_is_different_for_different_bytes(database: Database, given_labels: int, cleaned: int) -> None:
+def test_a_tag_carries_the_digest_and_is_different_for_different_bytes(
+    database: Database, given_labels: int, cleaned: int
+) -> None:
     with database.read() as session:
         digest = latest_version(session, dataset_id=1).digest
     tags = [exported(database, version, name).etag for version in (given_labels, cleaned) for name in FORMATS]
@@ -209,7 +280,9 @@ def test_a_tag_carries_the_digest_and_is_different_for_different_bytes(database:
     assert all(tag.startswith('"') and tag.endswith('"') for tag in tags)
 
 
-def test_pages_of_any_size_make_the_same_file(database: Database, cleaned: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_of_any_size_make_the_same_file(
+    database: Database, cleaned: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = content(database, cleaned, "csv")
     monkeypatch.setattr(export_rows_module, "PAGE", 3)
     assert content(database, cleaned, "csv") == before
@@ -230,8 +303,12 @@ def test_an_unknown_format_version_or_run_is_refused(database: Database, given_l
         exported(database, given_labels, "csv", run_id=running)
 
 
-def test_a_run_of_another_data_set_is_not_found(database: Database, given_labels: int, tmp_path: Path) -> None:
-    other = imported(database, write(tmp_path / "other", {"a/1.png": png(1), "b/1.png": png(2)}), name="other")
+def test_a_run_of_another_data_set_is_not_found(
+    database: Database, given_labels: int, tmp_path: Path
+) -> None:
+    other = imported(
+        database, write(tmp_path / "other", {"a/1.png": png(1), "b/1.png": png(2)}), name="other"
+    )
     run = rank(database, given_labels, finished_ago=1)
     with pytest.raises(NotFound):
         exported(database, other, "csv", run_id=run)
@@ -240,7 +317,9 @@ def test_a_run_of_another_data_set_is_not_found(database: Database, given_labels
 # --- the image folder ---
 
 
-def test_an_image_folder_holds_the_cleaned_labels_and_a_manifest_beside_them(database: Database, cleaned: int, tmp_path: Path) -> None:
+def test_an_image_folder_holds_the_cleaned_labels_and_a_manifest_beside_them(
+    database: Database, cleaned: int, tmp_path: Path
+) -> None:
     archive = zipfile.ZipFile(io.BytesIO(content(database, cleaned, "imagefolder")))
     assert archive.testzip() is None
     names = archive.namelist()
@@ -253,7 +332,9 @@ def test_an_image_folder_holds_the_cleaned_labels_and_a_manifest_beside_them(dat
     for row in rows:
         path = row["path"].removeprefix("'")
         assert archive.read(row["file"]) == (tmp_path / "pets" / path).read_bytes()
-    assert {(info.date_time, stat.S_IMODE(info.external_attr >> 16)) for info in archive.infolist()} == {((1980, 1, 1, 0, 0, 0), 0o644)}
+    assert {(info.date_time, stat.S_IMODE(info.external_attr >> 16)) for info in archive.infolist()} == {
+        ((1980, 1, 1, 0, 0, 0), 0o644)
+    }
 
 
 def test_names_are_changed_only_where_they_collide(database: Database, cleaned: int) -> None:
@@ -265,34 +346,66 @@ def test_names_are_changed_only_where_they_collide(database: Database, cleaned: 
     assert len(changed) == (2 if collide else 0)
 
 
-def test_deleted_samples_are_never_in_the_folders_but_in_the_manifest_when_asked_for(database: Database, cleaned: int) -> None:
+def test_deleted_samples_are_never_in_the_folders_but_in_the_manifest_when_asked_for(
+    database: Database, cleaned: int
+) -> None:
     archive = zipfile.ZipFile(io.BytesIO(content(database, cleaned, "imagefolder", include_deleted=True)))
     rows = table(archive.read("manifest.csv"))
     assert len(archive.namelist()) == 12
     assert [row["path"] for row in rows if not row["file"]] == ["'=cat/1.png"]
 
 
-def test_an_exported_image_folder_is_imported_with_the_same_labels_and_splits(database: Database, tmp_path: Path) -> None:
-    folders = ("=cat", "a%2Fb", "%2Ehidden", "%63on", "%__MACOSX".replace("%_", "%5F"), "train", "dot%2E", "100%25", "猫")
-    files = {f"{folder}/deep/er/{i}.png": png(k * 25 + i) for k, folder in enumerate(folders) for i in range(6)}
+def test_an_exported_image_folder_is_imported_with_the_same_labels_and_splits(
+    database: Database, tmp_path: Path
+) -> None:
+    folders = (
+        "=cat",
+        "a%2Fb",
+        "%2Ehidden",
+        "%63on",
+        "%__MACOSX".replace("%_", "%5F"),
+        "train",
+        "dot%2E",
+        "100%25",
+        "猫",
+    )
+    files = {
+        f"{folder}/deep/er/{i}.png": png(k * 25 + i) for k, folder in enumerate(folders) for i in range(6)
+    }
     files |= {"=cat/0.png": png(240), "train/raw": png(241), "train/x.dat": png(242)}
     first = imported(database, write(tmp_path / "pets", files))
-    version = review(database, {"=cat/0.png": "a/b", "a%2Fb/deep/er/0.png": ".hidden", "train/x.dat": "猫", "100%25/deep/er/1.png": None})
+    version = review(
+        database,
+        {
+            "=cat/0.png": "a/b",
+            "a%2Fb/deep/er/0.png": ".hidden",
+            "train/x.dat": "猫",
+            "100%25/deep/er/1.png": None,
+        },
+    )
     (tmp_path / "again.zip").write_bytes(content(database, version, "imagefolder"))
     second = imported(database, tmp_path / "again.zip", name="again")
     one, two = (
-        sorted((row["sha256"], row["label"], row["split"]) for row in table(content(database, v, "csv"))) for v in (version, second)
+        sorted((row["sha256"], row["label"], row["split"]) for row in table(content(database, v, "csv")))
+        for v in (version, second)
     )
     assert one == two
     assert len(one) == len(files) - 1
     assert first != version
 
 
-def test_a_data_set_without_validation_part_is_imported_without_one_again(database: Database, tmp_path: Path) -> None:
-    version = imported(database, write(tmp_path / "pets", {"a/1.png": png(1), "b/1.png": png(2), "train/1.png": png(3)}))
+def test_a_data_set_without_validation_part_is_imported_without_one_again(
+    database: Database, tmp_path: Path
+) -> None:
+    version = imported(
+        database, write(tmp_path / "pets", {"a/1.png": png(1), "b/1.png": png(2), "train/1.png": png(3)})
+    )
     (tmp_path / "again.zip").write_bytes(content(database, version, "imagefolder"))
     again = imported(database, tmp_path / "again.zip", name="again")
-    found = [[(row["sha256"], row["label"], row["split"]) for row in table(content(database, v, "csv"))] for v in (version, again)]
+    found = [
+        [(row["sha256"], row["label"], row["split"]) for row in table(content(database, v, "csv"))]
+        for v in (version, again)
+    ]
     assert sorted(found[0]) == sorted(found[1])
     assert {split for *_, split in found[1]} == {"train"}
 
@@ -336,7 +449,9 @@ def test_a_folder_that_is_not_there_is_told(database: Database, cleaned: int, tm
         write_export(exported(database, cleaned, "csv"), tmp_path / "nowhere" / "labels.csv")
 
 
-def test_a_dash_is_standard_output(database: Database, cleaned: int, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_a_dash_is_standard_output(
+    database: Database, cleaned: int, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     write_export(exported(database, cleaned, "csv"), Path("-"))
     assert capfdbinary.readouterr().out == content(database, cleaned, "csv")
 
@@ -344,7 +459,9 @@ def test_a_dash_is_standard_output(database: Database, cleaned: int, capfdbinary
 def test_chunks_hold_no_transaction_open(database: Database, cleaned: int) -> None:
     chunks = exported(database, cleaned, "csv").chunks
     next(chunks)
-    with database.write() as session:  # would wait for ever on PostgreSQL's row lock or leave SQLite's log growing
+    with (
+        database.write() as session
+    ):  # would wait for ever on PostgreSQL's row lock or leave SQLite's log growing
         session.execute(update(Dataset).values(state="ready"))
     assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 

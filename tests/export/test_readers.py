@@ -23,14 +23,25 @@ def exports(sqlite_url: str, tmp_path: Path) -> dict[str, bytes]:
         for name in ("0.png", "1.png", "2.png", "3.jpg", "4", "5.dat"):
             path = tmp_path / "pets" / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(random.integers(0, 255, (4, 4), dtype=np.uint8)).save(path, "JPEG" if name == "3.jpg" else "PNG")
+            Image.fromarray(random.integers(0, 255, (4, 4), dtype=np.uint8)).save(
+                path, "JPEG" if name == "3.jpg" else "PNG"
+            )
     database = Database(sqlite_url)
     with database.write() as session:
         dataset_id = create_dataset(session, name="pets", source=str(tmp_path / "pets")).id
-    import_images(database, dataset_id=dataset_id, max_pixels=100, on_progress=lambda *_: None, should_stop=lambda: False)
+    import_images(
+        database,
+        dataset_id=dataset_id,
+        max_pixels=100,
+        on_progress=lambda *_: None,
+        should_stop=lambda: False,
+    )
     with database.read() as session:
         version_id = latest_version(session, dataset_id=dataset_id).id
-        made = {name: export_version(session, version_id=version_id, format=name) for name in ("csv", "jsonl", "imagefolder")}
+        made = {
+            name: export_version(session, version_id=version_id, format=name)
+            for name in ("csv", "jsonl", "imagefolder")
+        }
     contents = {name: b"".join(export.chunks) for name, export in made.items()}
     database.close()
     return contents
@@ -39,7 +50,10 @@ def exports(sqlite_url: str, tmp_path: Path) -> dict[str, bytes]:
 def test_pandas_reads_both_tables(exports: dict[str, bytes]) -> None:
     import pandas as pd
 
-    for frame in (pd.read_csv(io.BytesIO(exports["csv"])), pd.read_json(io.BytesIO(exports["jsonl"]), lines=True)):
+    for frame in (
+        pd.read_csv(io.BytesIO(exports["csv"])),
+        pd.read_json(io.BytesIO(exports["jsonl"]), lines=True),
+    ):
         assert tuple(frame.columns) == COLUMNS
         assert len(frame) == 18
         assert frame["split"].value_counts().to_dict() == {"train": 15, "valid": 3}

@@ -51,7 +51,9 @@ class Workers:
     def start(self, name: str) -> subprocess.Popen[bytes]:
         env = environment(self.folder / "data", database_url=self.url, TOPLOSS_WORKER_ID=name)
         with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen([sys.executable, "-c", WORKER, str(self.folder)], env=env, stdout=log, stderr=log)
+            process = subprocess.Popen(
+                [sys.executable, "-c", WORKER, str(self.folder)], env=env, stdout=log, stderr=log
+            )
         self.processes.append(process)
         return process
 
@@ -83,7 +85,9 @@ def ask(database: Database) -> str:
         return requests.ask(session, task="train", dataset_id=None, arguments={}, user_id=None).id
 
 
-def test_a_worker_killed_between_steps_goes_on_without_repeating_the_first(database: Database, database_url: str, tmp_path: Path) -> None:
+def test_a_worker_killed_between_steps_goes_on_without_repeating_the_first(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
     workers, job = Workers(tmp_path, database_url), ask(database)
     try:
         first = workers.start("one")
@@ -99,7 +103,9 @@ def test_a_worker_killed_between_steps_goes_on_without_repeating_the_first(datab
     assert said(tmp_path) == ["one:first", "one:second"]
 
 
-def test_the_work_of_a_worker_that_never_comes_back_is_taken_over(database: Database, database_url: str, tmp_path: Path) -> None:
+def test_the_work_of_a_worker_that_never_comes_back_is_taken_over(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
     workers, job = Workers(tmp_path, database_url), ask(database)
     try:
         first = workers.start("one")
@@ -117,7 +123,9 @@ def test_the_work_of_a_worker_that_never_comes_back_is_taken_over(database: Data
     assert said(tmp_path) == ["one:first", "two:second"]
 
 
-def test_a_running_job_stops_when_it_is_cancelled(database: Database, database_url: str, tmp_path: Path) -> None:
+def test_a_running_job_stops_when_it_is_cancelled(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
     workers, job = Workers(tmp_path, database_url), ask(database)
     try:
         workers.start("one")

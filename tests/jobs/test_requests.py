@@ -77,4 +77,8 @@ def test_cancel_and_start_at_once_agree_on_one_outcome(database: Database) -> No
 def test_the_queue_position_counts_those_before(database: Database) -> None:
     jobs = [ask(database) for _ in range(3)]
     with database.read() as session:
-        assert [requests.queue_position(session, requests.get_job(session, job_id=job)) for job in jobs] == [0, 1, 2]
+        assert [requests.queue_position(session, requests.get_job(session, job_id=job)) for job in jobs] == [
+            0,
+            1,
+            2,
+        ]

@@ -36,12 +36,16 @@ def test_import_train_export_without_any_server(shell: Server, tmp_path: Path) -
     done = shell.command("train", "pets", "--recipe", "quick", "--epochs", "1", "--wait")
     assert "its ranking is stored" in done.stdout
     assert rows(shell, "select count(*), min(rank), max(rank) from prediction") == [(30, 1, 30)]
-    assert rows(shell, "select count(*) from prediction where label_quality between 0 and 1 and fold = -1") == [(30,)]
+    assert rows(
+        shell, "select count(*) from prediction where label_quality between 0 and 1 and fold = -1"
+    ) == [(30,)]
     image = str(folder / "valid" / "owl" / "000.png")
     table = shell.command("predict", "1", image).stdout.splitlines()
     assert table[0].split() == ["image", "predicted", "cat", "dog", "owl"]
     assert len(table) == 2
-    told = shell.command("predict", "--dataset", "pets", "--json", image, str(tmp_path / "none.png"), check=False)
+    told = shell.command(
+        "predict", "--dataset", "pets", "--json", image, str(tmp_path / "none.png"), check=False
+    )
     assert (told.returncode, "There is no file" in told.stderr) == (1, True)
     assert sum(json.loads(told.stdout)["images"][0]["probabilities"].values()) == pytest.approx(1, abs=1e-4)
     for name in ("one.csv", "two.csv"):
@@ -54,23 +58,33 @@ def test_import_train_export_without_any_server(shell: Server, tmp_path: Path) -
 
 def test_a_recipe_is_changed_with_set_and_a_wrong_change_is_a_sentence(shell: Server, tmp_path: Path) -> None:
     known = shell.command("recipes").stdout
-    for words in ("label_smoothing  0           0.1         0           0 to 0.5", "0 or 2 to 10 networks", "class_weights"):
+    for words in (
+        "label_smoothing  0           0.1         0           0 to 0.5",
+        "0 or 2 to 10 networks",
+        "class_weights",
+    ):
         assert words in known, known
     shell.command("import", str(write_images(tmp_path / "images", per_class=3)), "--name", "pets")
     weights = 'class_weights={"cat": 3, "owl": 1}'
-    done = shell.command("train", "pets", "--recipe", "quick", "--set", "epochs=2", "--set", weights, "--start", "none")
+    done = shell.command(
+        "train", "pets", "--recipe", "quick", "--set", "epochs=2", "--set", weights, "--start", "none"
+    )
     assert "recipe quick, edited, weights none: queued" in done.stdout
     [(stored,)] = rows(shell, "select recipe from run")
     recipe = json.loads(stored)
     assert (recipe["phases"][-1]["epochs"], recipe["class_weights"]) == (2, [["cat", 3.0], ["owl", 1.0]])
     for change, words in (("epochs=0", "1 to 1000"), ("epochs", "field=value"), ("momentum=1", "no field")):
         wrong = shell.command("train", "pets", "--set", change, check=False)
-        assert (wrong.returncode, words in wrong.stderr, "Traceback" in wrong.stderr) == (1, True, False), wrong.stderr
+        assert (wrong.returncode, words in wrong.stderr, "Traceback" in wrong.stderr) == (1, True, False), (
+            wrong.stderr
+        )
     waits = shell.command("resume", "1", check=False)
     assert (waits.returncode, "only a cancelled or failed run" in waits.stderr) == (1, True)
 
 
-def test_a_worker_killed_in_the_middle_of_training_goes_on_from_its_checkpoint(shell: Server, tmp_path: Path) -> None:
+def test_a_worker_killed_in_the_middle_of_training_goes_on_from_its_checkpoint(
+    shell: Server, tmp_path: Path
+) -> None:
     shell.command("import", str(write_images(tmp_path / "images", per_class=12)), "--name", "pets")
     shell.command("train", "pets", "--recipe", "quick", "--epochs", "4")
     worker = [sys.executable, "-m", "app.cli", "worker"]
@@ -85,7 +99,9 @@ def test_a_worker_killed_in_the_middle_of_training_goes_on_from_its_checkpoint(s
         finally:
             first.send_signal(signal.SIGKILL)
             first.wait()
-        done_before = rows(shell, "select epoch, seconds from epoch where fold = -1 and epoch <= 1 order by epoch")
+        done_before = rows(
+            shell, "select epoch, seconds from epoch where fold = -1 and epoch <= 1 order by epoch"
+        )
         assert rows(shell, "select state from run") == [("running",)]
         second = subprocess.Popen(worker, env=shell.env, stdout=log, stderr=log)
         try:
@@ -99,7 +115,10 @@ def test_a_worker_killed_in_the_middle_of_training_goes_on_from_its_checkpoint(s
             second.wait(30)
     assert rows(shell, "select state from run") == [("finished",)], shell.log.read_text()
     # The finished epochs were not trained again: their measured seconds are the same to the last digit.
-    assert rows(shell, "select epoch, seconds from epoch where fold = -1 and epoch <= 1 order by epoch") == done_before
+    assert (
+        rows(shell, "select epoch, seconds from epoch where fold = -1 and epoch <= 1 order by epoch")
+        == done_before
+    )
     assert rows(shell, "select count(*) from epoch where fold = -1") == [(4,)]
     assert rows(shell, "select count(*) from prediction") == [(48,)]
 
@@ -125,12 +144,16 @@ def test_training_that_fails_says_why_and_exits_with_1(shell: Server, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("import", "/nowhere", "--name", "x"), "no folder or zip"), (("train", "nothing"), "no data set named nothing"),
-        (("export", "nothing", "-o", "-"), "no data set named nothing"), (("predict", "7", "a.png"), "There is no run 7"),
+        (("import", "/nowhere", "--name", "x"), "no folder or zip"),
+        (("train", "nothing"), "no data set named nothing"),
+        (("export", "nothing", "-o", "-"), "no data set named nothing"),
+        (("predict", "7", "a.png"), "There is no run 7"),
         (("token", "create", "--user", "nobody"), "no user named nobody"),
     ],
-)  # fmt: skip
-def test_a_wrong_command_is_one_clear_sentence_and_exit_code_1(shell: Server, arguments: tuple[str, ...], words: str) -> None:
+)
+def test_a_wrong_command_is_one_clear_sentence_and_exit_code_1(
+    shell: Server, arguments: tuple[str, ...], words: str
+) -> None:
     done = shell.command(*arguments, check=False)
     assert done.returncode == 1
     assert words in done.stderr
@@ -139,9 +162,16 @@ def test_a_wrong_command_is_one_clear_sentence_and_exit_code_1(shell: Server, ar
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "abc"), ("LOG_LEVEL", "loud"), ("WORKER_ID", "a/b"), ("DATABASE_URL", "nonsense"), ("DATABASE_URL", "foo://x"),
-     ("DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:9/none"), ("SESSION_DAYS", "inf")],
-)  # fmt: skip
+    [
+        ("PORT", "abc"),
+        ("LOG_LEVEL", "loud"),
+        ("WORKER_ID", "a/b"),
+        ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "foo://x"),
+        ("DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:9/none"),
+        ("SESSION_DAYS", "inf"),
+    ],
+)
 def test_a_setting_that_makes_no_sense_is_named_in_a_sentence(shell: Server, name: str, value: str) -> None:
     shell.env[f"TOPLOSS_{name}"] = value
     done = shell.command("user", "list", check=False)

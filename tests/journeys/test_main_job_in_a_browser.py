@@ -28,7 +28,9 @@ def working_server(sqlite_url: str, tmp_path: Path) -> Iterator[Server]:
 def page(chromium: str, working_server: Server) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        opened = browser.new_page(base_url=working_server.url, viewport={"width": 1280, "height": 800}, accept_downloads=True)
+        opened = browser.new_page(
+            base_url=working_server.url, viewport={"width": 1280, "height": 800}, accept_downloads=True
+        )
         yield opened
         browser.close()
 
@@ -40,7 +42,9 @@ def try_photos(page: Page, photos: list[Path]) -> None:
     page.get_by_role("button", name="Show them to the network").click()
     tables = page.locator(".photos").get_by_role("table")
     expect(tables).to_have_count(2, timeout=MINUTES)  # comes without the page being loaded anew
-    assert sum(float(cell.replace(" %", "")) for cell in tables.first.locator("td.num").all_inner_texts()) == pytest.approx(100, abs=0.5)
+    assert sum(
+        float(cell.replace(" %", "")) for cell in tables.first.locator("td.num").all_inner_texts()
+    ) == pytest.approx(100, abs=0.5)
     expect(page.locator("[hx-get]")).to_have_count(0)
     page.get_by_role("button", name="Remove").first.click()
     expect(tables).to_have_count(1)

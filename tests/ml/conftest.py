@@ -6,10 +6,16 @@ from app.ml.trainer import train
 
 NAMES = ("red", "green", "blue")
 TINY = Recipe(
-    name="tiny", image_size=32, batch_size=8, folds=2, dropout=0.1, rotate=5, averaging=0.9,
+    name="tiny",
+    image_size=32,
+    batch_size=8,
+    folds=2,
+    dropout=0.1,
+    rotate=5,
+    averaging=0.9,
     phases=(Phase(epochs=3, frozen=False, lr_min=2e-3, lr_max=2e-3),),
     fine_tune_phases=(Phase(epochs=1, frozen=False, lr_min=1e-4, lr_max=1e-3),),
-)  # fmt: skip
+)
 
 
 def coloured_images(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +47,15 @@ def trained(coloured, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     reports = []
     outcome = train(
-        images, labels, train_index=np.arange(24), valid_index=np.arange(24, 36), class_names=NAMES, recipe=TINY,
-        start=StartFrom("none"), seed=3, folder=folder, on_progress=reports.append,
-    )  # fmt: skip
+        images,
+        labels,
+        train_index=np.arange(24),
+        valid_index=np.arange(24, 36),
+        class_names=NAMES,
+        recipe=TINY,
+        start=StartFrom("none"),
+        seed=3,
+        folder=folder,
+        on_progress=reports.append,
+    )
     return outcome, reports

@@ -27,7 +27,10 @@ def test_the_average_is_the_one_that_torch_would_make():
         for old, new in zip(averaged, present, strict=True):
             old.lerp_(new, share) if old.is_floating_point() else old.copy_(new)
 
-    ours, theirs = AveragedWeights(network, 0.6), AveragedModel(network, multi_avg_fn=approach, use_buffers=True)
+    ours, theirs = (
+        AveragedWeights(network, 0.6),
+        AveragedModel(network, multi_avg_fn=approach, use_buffers=True),
+    )
     ours.learn = SimpleNamespace(model=SimpleNamespace(model=network))
     step(network)  # the start is filled after the average is made
     ours.before_fit()

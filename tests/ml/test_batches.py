@@ -11,7 +11,9 @@ PLAIN = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 def loader(n, batch_size=8, **options):
     images, labels = coloured_images(n)
     device = torch.device("cpu")
-    return BatchLoader(images, labels, np.arange(n), batch_size=batch_size, device=device, normalisation=PLAIN, **options)
+    return BatchLoader(
+        images, labels, np.arange(n), batch_size=batch_size, device=device, normalisation=PLAIN, **options
+    )
 
 
 @pytest.mark.parametrize(("n", "sizes"), [(9, [5, 4]), (16, [8, 8]), (17, [6, 6, 5]), (3, [3]), (0, [])])
@@ -70,4 +72,6 @@ def test_the_normalisation_is_that_of_the_images_and_survives_blank_ones():
     images, _ = coloured_images(30)
     measured = measure_normalisation(images, np.arange(30))
     assert measured.mean == pytest.approx(images.reshape(-1, 3).mean(axis=0) / 255, abs=1e-5)
-    assert measure_normalisation(np.zeros((3, 8, 8, 3), np.uint8), np.arange(3)).std == pytest.approx((0.02,) * 3)
+    assert measure_normalisation(np.zeros((3, 8, 8, 3), np.uint8), np.arange(3)).std == pytest.approx(
+        (0.02,) * 3
+    )

@@ -26,7 +26,15 @@ def test_the_sidecar_tells_what_a_person_needs(trained):
 def damaged(text: str) -> list[str]:
     data = json.loads(text)
     without = {key: value for key, value in data.items() if key != "class_names"}
-    return ["", "{", "[]", "null", json.dumps(without), json.dumps(data | {"unknown": 1}), json.dumps(data | {"normalisation": {}})]
+    return [
+        "",
+        "{",
+        "[]",
+        "null",
+        json.dumps(without),
+        json.dumps(data | {"unknown": 1}),
+        json.dumps(data | {"normalisation": {}}),
+    ]
 
 
 @pytest.mark.parametrize("which", range(7))
@@ -38,7 +46,10 @@ def test_a_damaged_sidecar_is_named(sidecar, which):
 
 def test_a_sidecar_of_another_format_or_with_files_elsewhere_is_refused(sidecar):
     data = json.loads(sidecar.read_text())
-    for change, message in (({"format": 99}, "another version"), ({"weights": "../model.safetensors"}, "outside")):
+    for change, message in (
+        ({"format": 99}, "another version"),
+        ({"weights": "../model.safetensors"}, "outside"),
+    ):
         sidecar.write_text(json.dumps(data | change))
         with pytest.raises(CheckpointError, match=message):
             checkpoints.load(sidecar.parent)

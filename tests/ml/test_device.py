@@ -17,7 +17,10 @@ def test_the_threads_asked_for_are_used_and_none_means_all_usable_cores(monkeypa
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(("quota", "expected"), [("150000 100000", 1), ("400000 100000", 4), ("50000 100000", 1), ("max 100000", 8)])
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [("150000 100000", 1), ("400000 100000", 4), ("50000 100000", 1), ("max 100000", 8)],
+)
 def test_a_containers_quota_counts_and_not_the_size_of_the_machine(monkeypatch, quota, expected):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setattr(Path, "read_text", lambda *_: quota)

@@ -25,7 +25,9 @@ def test_the_hold_out_is_judged_after_the_epoch_by_the_network_that_is_stored(tr
 def test_images_that_were_not_used_are_not_spoken_of(coloured, tmp_path):
     from tests.ml.test_trainer import ONE_EPOCH, train_tiny
 
-    train_tiny(tmp_path, *coloured, train_index=np.arange(10), valid_index=np.arange(30, 36), recipe=ONE_EPOCH)
+    train_tiny(
+        tmp_path, *coloured, train_index=np.arange(10), valid_index=np.arange(30, 36), recipe=ONE_EPOCH
+    )
     [table] = read_epochs(tmp_path, 1)
     assert np.flatnonzero(~np.isnan(table[:, 0])).tolist() == [*range(10), *range(30, 36)]
 

@@ -16,7 +16,11 @@ def test_a_file_is_there_when_it_is_whole(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "problem", [OSError(errno.ENOSPC, "No space left on device"), ValueError("I/O error: No space left on device (os error 28)")]
+    "problem",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        ValueError("I/O error: No space left on device (os error 28)"),
+    ],
 )
 def test_a_full_disk_is_said_in_words_and_leaves_nothing_half_written(tmp_path, problem):
     def write(path):

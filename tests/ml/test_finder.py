@@ -9,7 +9,13 @@ from tests.ml.conftest import NAMES, TINY
 
 def find(coloured, **options):
     return find_learning_rate(
-        *coloured, train_index=np.arange(24), class_names=NAMES, recipe=TINY, start=StartFrom("none"), seed=0, **options
+        *coloured,
+        train_index=np.arange(24),
+        class_names=NAMES,
+        recipe=TINY,
+        start=StartFrom("none"),
+        seed=0,
+        **options,
     )
 
 
@@ -29,7 +35,13 @@ def test_a_handful_of_batches_suggests_nothing(coloured):
 
 def test_one_image_is_enough_to_search_with(coloured):
     found = find_learning_rate(
-        *coloured, train_index=np.arange(1), class_names=NAMES, recipe=TINY, start=StartFrom("none"), seed=0, batches=3
+        *coloured,
+        train_index=np.arange(1),
+        class_names=NAMES,
+        recipe=TINY,
+        start=StartFrom("none"),
+        seed=0,
+        batches=3,
     )
     assert len(found.rates) >= 2
 

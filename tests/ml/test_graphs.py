@@ -11,7 +11,14 @@ from app.ml.graphs import Recorded
 @pytest.fixture
 def network() -> nn.Sequential:
     torch.manual_seed(1)
-    return nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Dropout(0.1), nn.Linear(72, 4))
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, bias=False),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Dropout(0.1),
+        nn.Linear(72, 4),
+    )
 
 
 def test_what_cannot_be_recorded_is_computed_as_ever_and_was_no_training(network, monkeypatch):

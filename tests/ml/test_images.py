@@ -50,7 +50,9 @@ def test_palettes_are_looked_up_with_and_without_transparency():
 def test_deep_greys_are_scaled_and_not_cut_off(brightest, middle):
     values = np.full((20, 20), middle, np.uint16)
     values[0, 0] = brightest
-    assert decode_square(encoded(Image.fromarray(values)), 20)[10, 10].tolist() == pytest.approx([128] * 3, abs=1)
+    assert decode_square(encoded(Image.fromarray(values)), 20)[10, 10].tolist() == pytest.approx(
+        [128] * 3, abs=1
+    )
 
 
 def test_the_camera_may_have_been_held_sideways():
@@ -76,7 +78,13 @@ def test_other_formats_are_read():
 
 def test_images_land_in_one_array_in_their_order(tmp_path):
     seen = []
-    result = prepare_images(lambda i: encoded(plain(i)), 200, tmp_path / "new" / "a.npy", size=8, on_progress=lambda *at: seen.append(at))
+    result = prepare_images(
+        lambda i: encoded(plain(i)),
+        200,
+        tmp_path / "new" / "a.npy",
+        size=8,
+        on_progress=lambda *at: seen.append(at),
+    )
     assert result.shape == (200, 8, 8, 3)
     assert result[:, 0, 0, 0].tolist() == list(range(200))
     assert seen[-1] == (200, 200)

@@ -25,7 +25,9 @@ def test_a_recipe_of_an_older_version_takes_todays_defaults():
     assert recipe_from_json(old).dropout == default
 
 
-@pytest.mark.parametrize("text", ["{}", '{"name": "x"}', "[]", "nonsense", to_json(RECIPES["quick"]).replace("folds", "creases")])
+@pytest.mark.parametrize(
+    "text", ["{}", '{"name": "x"}', "[]", "nonsense", to_json(RECIPES["quick"]).replace("folds", "creases")]
+)
 def test_what_is_no_recipe_is_refused(text):
     with pytest.raises(ValueError):  # noqa: PT011 - JSON's error is one too
         recipe_from_json(text)
@@ -49,7 +51,9 @@ def test_class_weights_follow_the_name_and_not_the_position():
     names = ("surprise", "angry", "fear", "happy", "neutral", "sad")
     weights = weights_by_position(RECIPES["paper"], names, [1] * 6)
     assert sum(weights) == pytest.approx(len(names))
-    assert [weight / sum(weights) for weight in weights] == pytest.approx([0.20, 0.10, 0.30, 0.05, 0.15, 0.20])
+    assert [weight / sum(weights) for weight in weights] == pytest.approx(
+        [0.20, 0.10, 0.30, 0.05, 0.15, 0.20]
+    )
 
 
 def test_a_class_without_a_weight_gets_the_mean():

@@ -19,7 +19,9 @@ def test_predictions_depend_on_neither_batch_size_nor_order(trained, coloured):
     folder, images = trained[0].folder, coloured[0]
     whole = predict_log_probs(folder, images, np.arange(36))
     shuffled = np.random.default_rng(0).permutation(36)
-    assert predict_log_probs(folder, images, shuffled, batch_size=5) == pytest.approx(whole[shuffled], abs=0.03)
+    assert predict_log_probs(folder, images, shuffled, batch_size=5) == pytest.approx(
+        whole[shuffled], abs=0.03
+    )
     assert predict_log_probs(folder, images, [7, 7])[1] == pytest.approx(whole[7], abs=0.03)
     assert predict_log_probs(folder, images, np.empty(0, np.int64)).shape == (0, 3)
 

@@ -7,7 +7,16 @@ from torch import nn
 from app.ml.network import build_model
 from app.ml.small_maps import SmallMapConv2d, matrix_of, unroll_small_maps
 
-MAPS = [(1, 3, 1, 1), (2, 3, 1, 1), (2, 3, 2, 1), (1, 3, 2, 1), (3, 7, 2, 3), (4, 3, 1, 1), (3, 3, 1, 0), (2, 5, 1, 2)]
+MAPS = [
+    (1, 3, 1, 1),
+    (2, 3, 1, 1),
+    (2, 3, 2, 1),
+    (1, 3, 2, 1),
+    (3, 7, 2, 3),
+    (4, 3, 1, 1),
+    (3, 3, 1, 0),
+    (2, 5, 1, 2),
+]
 
 
 @pytest.mark.parametrize(("size", "kernel", "stride", "padding"), MAPS)
@@ -53,7 +62,9 @@ def test_a_whole_network_says_the_same(pixels):
     assert list(other.state_dict()) == list(model.state_dict())
 
 
-@pytest.mark.parametrize("options", [{"groups": 2}, {"dilation": 2}, {"padding_mode": "reflect"}, {"padding": "same"}])
+@pytest.mark.parametrize(
+    "options", [{"groups": 2}, {"dilation": 2}, {"padding_mode": "reflect"}, {"padding": "same"}]
+)
 def test_other_convolutions_are_left_alone(options):
     conv = nn.Conv2d(4, 4, 3, **{"padding": 1, "bias": False} | options)
     unroll_small_maps(conv)

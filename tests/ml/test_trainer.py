@@ -25,9 +25,13 @@ NONE = np.empty(0, np.int64)
 
 def train_tiny(folder, images, labels, **changes):
     options = {
-        "train_index": np.arange(24), "valid_index": np.arange(24, 36), "class_names": NAMES, "recipe": TINY,
-        "start": StartFrom("none"), "seed": 3,
-    } | changes  # fmt: skip
+        "train_index": np.arange(24),
+        "valid_index": np.arange(24, 36),
+        "class_names": NAMES,
+        "recipe": TINY,
+        "start": StartFrom("none"),
+        "seed": 3,
+    } | changes
     return train(images, labels, folder=folder, **options)
 
 
@@ -60,7 +64,12 @@ def test_a_finished_training_is_returned_without_training_again(trained, coloure
 
 def test_a_folder_of_another_training_is_left_alone(trained, coloured):
     images, labels = coloured
-    for change in ({"seed": 4}, {"recipe": ONE_EPOCH}, {"train_index": np.arange(23)}, {"class_names": ("a", "b", "c")}):
+    for change in (
+        {"seed": 4},
+        {"recipe": ONE_EPOCH},
+        {"train_index": np.arange(23)},
+        {"class_names": ("a", "b", "c")},
+    ):
         with pytest.raises(CheckpointError, match="another training"):
             train_tiny(trained[0].folder, images, labels, **change)
     with pytest.raises(CheckpointError, match="another training"):
@@ -86,7 +95,9 @@ train_tiny(Path({str(tmp_path)!r}), *coloured_images(36), on_progress=kill)
     assert resumed.resumed_after == 1
     assert [epoch.epoch for epoch in resumed.history] == [1, 2, 3]
     straight = trained[0]
-    assert [e.train_loss for e in resumed.history] == pytest.approx([e.train_loss for e in straight.history], abs=1e-5)
+    assert [e.train_loss for e in resumed.history] == pytest.approx(
+        [e.train_loss for e in straight.history], abs=1e-5
+    )
     expected = weights_of(straight.folder)
     for name, tensor in weights_of(tmp_path).items():
         torch.testing.assert_close(tensor, expected[name], atol=1e-5, rtol=1e-4)
@@ -119,7 +130,8 @@ def test_an_error_of_the_listener_arrives_as_it_is(coloured, tmp_path):
 def test_the_same_seed_gives_the_same_network_and_another_seed_another(coloured, tmp_path):
     torch.set_num_threads(1)
     first, second, other = (
-        train_tiny(tmp_path / str(i), *coloured, recipe=ONE_EPOCH, seed=seed).history[0].train_loss for i, seed in enumerate((5, 5, 6))
+        train_tiny(tmp_path / str(i), *coloured, recipe=ONE_EPOCH, seed=seed).history[0].train_loss
+        for i, seed in enumerate((5, 5, 6))
     )
     assert first == second
     assert first != other
@@ -135,7 +147,10 @@ def test_images_that_are_decoded_when_needed_train_the_same_network(coloured, tm
         return out.getvalue()
 
     streamed = StreamedImages(read, len(images), size=32)
-    losses = [train_tiny(tmp_path / str(n), x, labels, recipe=ONE_EPOCH).history[0].train_loss for n, x in enumerate((images, streamed))]
+    losses = [
+        train_tiny(tmp_path / str(n), x, labels, recipe=ONE_EPOCH).history[0].train_loss
+        for n, x in enumerate((images, streamed))
+    ]
     assert losses[0] == losses[1]
     found = [predict_log_probs(tmp_path / "0", x, np.arange(36)) for x in (images, streamed)]
     assert (found[0] == found[1]).all()
@@ -144,7 +159,9 @@ def test_images_that_are_decoded_when_needed_train_the_same_network(coloured, tm
 def test_outputs_stand_at_the_position_of_their_class_even_if_one_has_no_samples(coloured, tmp_path):
     images, labels = coloured
     names = ("nothing", "red", "green", "blue", "nothing either")
-    train_tiny(tmp_path, images, labels + 1, class_names=names, recipe=replace(with_epochs(TINY, 2), batch_size=4))
+    train_tiny(
+        tmp_path, images, labels + 1, class_names=names, recipe=replace(with_epochs(TINY, 2), batch_size=4)
+    )
     log_probs = predict_log_probs(tmp_path, images, np.arange(24))
     assert log_probs.shape == (24, 5)
     assert (log_probs.argmax(axis=1) == labels[:24] + 1).mean() > 0.6
@@ -152,17 +169,27 @@ def test_outputs_stand_at_the_position_of_their_class_even_if_one_has_no_samples
 
 @pytest.mark.parametrize("samples", [1, 2, 9])
 def test_no_batch_is_too_small_for_batch_norm(coloured, tmp_path, samples):
-    outcome = train_tiny(tmp_path, *coloured, train_index=np.arange(samples), valid_index=NONE, recipe=ONE_EPOCH)
+    outcome = train_tiny(
+        tmp_path, *coloured, train_index=np.arange(samples), valid_index=NONE, recipe=ONE_EPOCH
+    )
     assert np.isfinite(outcome.history[0].train_loss)
     assert outcome.history[0].valid_loss is None
     assert outcome.history[0].error_rate is None
 
 
 def test_every_part_of_a_recipe_is_used(coloured, tmp_path):
-    phases = (Phase(epochs=1, frozen=True, lr_min=1e-4, lr_max=1e-3), Phase(epochs=1, frozen=False, lr_min=1e-5, lr_max=1e-4))
+    phases = (
+        Phase(epochs=1, frozen=True, lr_min=1e-4, lr_max=1e-3),
+        Phase(epochs=1, frozen=False, lr_min=1e-5, lr_max=1e-4),
+    )
     recipe = replace(
-        TINY, phases=phases, mixup=0.4, label_smoothing=0.1, flip=False, class_weights=(("red", 1), ("blue", 5)),
-    )  # fmt: skip
+        TINY,
+        phases=phases,
+        mixup=0.4,
+        label_smoothing=0.1,
+        flip=False,
+        class_weights=(("red", 1), ("blue", 5)),
+    )
     outcome = train_tiny(tmp_path, *coloured, recipe=recipe)
     assert [epoch.phase for epoch in outcome.history] == [1, 2]
     assert "unfrozen" in outcome.notes[1]
@@ -183,14 +210,24 @@ def test_rare_classes_can_weigh_more(coloured, tmp_path):
 def test_small_images_get_a_deep_stem_and_fewer_pixels_first(coloured, tmp_path):
     recipe = replace(TINY, stem="deep", early_size=16, early_epochs=2)
     sizes = []
-    train_tiny(tmp_path, *coloured, recipe=recipe, on_progress=lambda _: sizes.append(checkpoints.load(tmp_path).size) if _.history else 0)
+    train_tiny(
+        tmp_path,
+        *coloured,
+        recipe=recipe,
+        on_progress=lambda _: sizes.append(checkpoints.load(tmp_path).size) if _.history else 0,
+    )
     assert list(dict.fromkeys(sizes)) == [16, 32]
     assert checkpoints.load(tmp_path).stem == "deep"
     assert weights_of(tmp_path)["0.0.0.weight"].shape == (32, 3, 3, 3)
     child = tmp_path / "child"
     train_tiny(child, *coloured, recipe=recipe, start=StartFrom.from_parent(tmp_path))
     assert (checkpoints.load(child).stem, checkpoints.load(child).size) == ("deep", 32)
-    as_file = train_tiny(tmp_path / "file", *coloured, recipe=ONE_EPOCH, start=StartFrom("file", tmp_path / "model.safetensors"))
+    as_file = train_tiny(
+        tmp_path / "file",
+        *coloured,
+        recipe=ONE_EPOCH,
+        start=StartFrom("file", tmp_path / "model.safetensors"),
+    )
     assert checkpoints.load(as_file.folder).stem == "deep"
 
 
@@ -317,13 +354,20 @@ def test_a_training_is_the_same_after_its_parents_folder_was_moved(trained, colo
     shutil.copytree(trained[0].folder, tmp_path / "old")
     train_tiny(tmp_path / "child", *coloured, start=StartFrom.from_parent(tmp_path / "old"), **child)
     (tmp_path / "old").rename(tmp_path / "new")
-    assert train_tiny(tmp_path / "child", *coloured, start=StartFrom.from_parent(tmp_path / "new"), **child).resumed_after == 1
+    assert (
+        train_tiny(
+            tmp_path / "child", *coloured, start=StartFrom.from_parent(tmp_path / "new"), **child
+        ).resumed_after
+        == 1
+    )
 
 
 @pytest.mark.parametrize("dtype", [None, torch.bfloat16])
 def test_machines_with_and_without_bfloat16_train_and_predict(coloured, tmp_path, monkeypatch, dtype):
     monkeypatch.setattr("app.ml.device.low_precision", lambda _: dtype)
-    outcome = train_tiny(tmp_path, *coloured, train_index=np.arange(8), valid_index=np.arange(8, 10), recipe=ONE_EPOCH)
+    outcome = train_tiny(
+        tmp_path, *coloured, train_index=np.arange(8), valid_index=np.arange(8, 10), recipe=ONE_EPOCH
+    )
     assert np.isfinite(outcome.history[0].valid_loss)
     assert np.isfinite(predict_log_probs(tmp_path, coloured[0], np.arange(3))).all()
 
@@ -332,4 +376,11 @@ def test_the_shipped_recipes_can_be_trained(tmp_path):
     images, labels = coloured_images(16)
     for recipe in RECIPES.values():
         short = replace(with_epochs(recipe, 1), image_size=32, batch_size=16, phases=recipe.phases[-1:])
-        train_tiny(tmp_path / recipe.name, images, labels, train_index=np.arange(16), valid_index=NONE, recipe=with_epochs(short, 1))
+        train_tiny(
+            tmp_path / recipe.name,
+            images,
+            labels,
+            train_index=np.arange(16),
+            valid_index=NONE,
+            recipe=with_epochs(short, 1),
+        )

@@ -38,7 +38,9 @@ def test_a_safetensors_file_fills_the_body(model, torchvision_state, tmp_path):
     assert note == "The network's body starts from w.safetensors."
 
 
-@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": {f"module.{n}": t for n, t in s.items()}, "epoch": 3}])
+@pytest.mark.parametrize(
+    "wrap", [lambda s: s, lambda s: {"state_dict": {f"module.{n}": t for n, t in s.items()}, "epoch": 3}]
+)
 def test_a_pth_file_fills_the_body_wrapped_or_not(model, torchvision_state, tmp_path, wrap):
     torch.save(wrap(torchvision_state), tmp_path / "w.pth")
     load_start(model, StartFrom("file", tmp_path / "w.pth"), ("a", "b", "c"))

@@ -22,10 +22,14 @@ def relabel(database: Database, made: Made, people: People, sample: int, label: 
 
 
 def hold_out(made: Made) -> list[int]:
-    return [sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")]
+    return [
+        sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")
+    ]
 
 
-def test_the_best_run_has_the_fewest_errors_on_the_newest_labels(database: Database, made: Made, people: People) -> None:
+def test_the_best_run_has_the_fewest_errors_on_the_newest_labels(
+    database: Database, made: Made, people: People
+) -> None:
     relabel(database, made, people, hold_out(made)[0], "owl")
     with database.write() as session:
         version, _ = freeze_labels(session, dataset_id=made.dataset_id)
@@ -35,7 +39,10 @@ def test_the_best_run_has_the_fewest_errors_on_the_newest_labels(database: Datab
         lines = run_summaries(session, dataset_id=made.dataset_id)
     assert best is not None
     assert best.id == new
-    assert [(line.id, line.error_rate.wrong if line.error_rate else None) for line in lines] == [(new, 0), (made.run_id, 1)]
+    assert [(line.id, line.error_rate.wrong if line.error_rate else None) for line in lines] == [
+        (new, 0),
+        (made.run_id, 1),
+    ]
 
 
 def test_a_run_is_judged_by_its_own_versions_labels(database: Database, made: Made) -> None:

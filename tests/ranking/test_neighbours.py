@@ -19,7 +19,9 @@ def unit_vectors(n: int, dimensions: int, seed: int) -> NDArray[np.float32]:
 
 
 @given(st.integers(1, 60), st.integers(1, 8), st.integers(0, 70), st.integers(0, 2**16), st.data())
-def test_the_nearest_are_those_that_a_look_at_all_finds(n: int, dimensions: int, k: int, seed: int, data: st.DataObject) -> None:
+def test_the_nearest_are_those_that_a_look_at_all_finds(
+    n: int, dimensions: int, k: int, seed: int, data: st.DataObject
+) -> None:
     vectors = unit_vectors(n, dimensions, seed)
     vectors[n // 2] = vectors[0]  # equally near ones
     row = data.draw(st.integers(0, n - 1))

@@ -10,11 +10,15 @@ from tests.ranking.test_scoring import trainings
 
 
 @given(trainings())
-def test_the_end_counts_as_three_epochs_and_the_first_quarter_not_at_all(case: tuple[list[np.ndarray], np.ndarray]) -> None:
+def test_the_end_counts_as_three_epochs_and_the_first_quarter_not_at_all(
+    case: tuple[list[np.ndarray], np.ndarray],
+) -> None:
     epochs, labels = case
     final = np.nan_to_num(epochs[-1], nan=-1.0)
     later = epochs[len(epochs) // 4 :]
-    margins = np.nanmean([normalized_margin(table, labels) for table in (*later, final, final, final)], axis=0)
+    margins = np.nanmean(
+        [normalized_margin(table, labels) for table in (*later, final, final, final)], axis=0
+    )
     found = judge_labels(final, epochs, labels)
     assert ((found.quality >= 0) & (found.quality <= 1)).all()
     assert found.log_probs == pytest.approx(mean_log_probs([final, *later]))
@@ -24,17 +28,24 @@ def test_the_end_counts_as_three_epochs_and_the_first_quarter_not_at_all(case: t
 
 
 @given(trainings())
-def test_the_word_out_of_sample_is_the_only_one_that_counts(case: tuple[list[np.ndarray], np.ndarray]) -> None:
+def test_the_word_out_of_sample_is_the_only_one_that_counts(
+    case: tuple[list[np.ndarray], np.ndarray],
+) -> None:
     epochs, labels = case
     final, outside = np.nan_to_num(epochs[-1], nan=-1.0), epochs[0].copy()
     outside[::2] = np.nan
-    found, without = judge_labels(final, epochs, labels, out_of_sample=outside), judge_labels(final, epochs, labels)
+    found, without = (
+        judge_labels(final, epochs, labels, out_of_sample=outside),
+        judge_labels(final, epochs, labels),
+    )
     assert found.log_probs[1::2] == pytest.approx(outside[1::2])
     assert found.log_probs[::2] == pytest.approx(without.log_probs[::2])
 
 
 @given(trainings())
-def test_the_labels_of_silent_samples_change_nothing_for_the_others(case: tuple[list[np.ndarray], np.ndarray]) -> None:
+def test_the_labels_of_silent_samples_change_nothing_for_the_others(
+    case: tuple[list[np.ndarray], np.ndarray],
+) -> None:
     epochs, labels = case
     final, silent = np.nan_to_num(epochs[-1], nan=-1.0), np.arange(len(labels)) % 3 == 0
     relabelled = np.where(silent, (labels + 1) % final.shape[1], labels)

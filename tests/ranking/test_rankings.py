@@ -39,9 +39,13 @@ def rows_of(database: Database, made: Made):
         probabilities[np.arange(n), samples.labels] = 1 - doubt
         probabilities[np.arange(n), (samples.labels + 1) % 3] = doubt
         return ranking_rows(
-            run_id, sample_ids=samples.sample_ids, paths=samples.paths, labels=samples.labels,
-            log_probs=np.log(np.maximum(probabilities, 1e-30)), folds=np.full(n, -1),
-        )  # fmt: skip
+            run_id,
+            sample_ids=samples.sample_ids,
+            paths=samples.paths,
+            labels=samples.labels,
+            log_probs=np.log(np.maximum(probabilities, 1e-30)),
+            folds=np.full(n, -1),
+        )
 
     return rows
 
@@ -57,7 +61,9 @@ def test_a_ranking_replaces_the_one_before(database: Database, made: Made, rows_
         assert session.get_one(Run, made.run_id).ranked_epochs == 4
 
 
-def test_a_ranking_that_breaks_off_changes_nothing_and_leaves_nothing_behind(database: Database, made: Made, rows_of) -> None:
+def test_a_ranking_that_breaks_off_changes_nothing_and_leaves_nothing_behind(
+    database: Database, made: Made, rows_of
+) -> None:
     def broken():
         yield from list(rows_of(made.run_id))[:5]
         raise ZeroDivisionError
@@ -65,19 +71,29 @@ def test_a_ranking_that_breaks_off_changes_nothing_and_leaves_nothing_behind(dat
     with pytest.raises(ZeroDivisionError):
         store(database, run_id=made.run_id, rows=broken(), epochs=2)
     with database.read() as session:
-        assert [sample.sample_id for sample in top_losses(session, run_id=made.run_id, limit=100)] == list(made.ranked)
+        assert [sample.sample_id for sample in top_losses(session, run_id=made.run_id, limit=100)] == list(
+            made.ranked
+        )
     store(database, run_id=made.run_id, rows=rows_of(made.run_id), epochs=3)
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Prediction)) == len(made.sample_ids)
 
 
-def test_an_early_ranking_is_reviewed_until_there_is_a_finished_one(database: Database, made: Made, rows_of) -> None:
+def test_an_early_ranking_is_reviewed_until_there_is_a_finished_one(
+    database: Database, made: Made, rows_of
+) -> None:
     def another() -> int:
         with database.write() as session:
             run = request_run(
-                session, dataset_id=made.dataset_id, version_id=made.version_id, recipe=replace(RECIPES["quick"], name="other"),
-                weights="none", parent_id=None, seed=9, user_id=None,
-            )  # fmt: skip
+                session,
+                dataset_id=made.dataset_id,
+                version_id=made.version_id,
+                recipe=replace(RECIPES["quick"], name="other"),
+                weights="none",
+                parent_id=None,
+                seed=9,
+                user_id=None,
+            )
             start_run(session, run_id=run.id)
             return run.id
 
@@ -97,10 +113,14 @@ def test_an_early_ranking_is_reviewed_until_there_is_a_finished_one(database: Da
         assert newest_ranked(session, dataset_id=made.dataset_id).id == second
 
 
-def test_the_quality_of_a_label_is_its_margin_and_orders_the_ranking(database: Database, made: Made, rows_of) -> None:
+def test_the_quality_of_a_label_is_its_margin_and_orders_the_ranking(
+    database: Database, made: Made, rows_of
+) -> None:
     store(database, run_id=made.run_id, rows=rows_of(made.run_id), epochs=2)
     with database.read() as session:
-        found = session.scalars(select(Prediction).where(Prediction.run_id == made.run_id).order_by(Prediction.rank)).all()
+        found = session.scalars(
+            select(Prediction).where(Prediction.run_id == made.run_id).order_by(Prediction.rank)
+        ).all()
     assert [p.label_quality for p in found] == sorted(p.label_quality for p in found)
     assert [p.label_quality for p in found] == pytest.approx([(p.margin + 1) / 2 for p in found], abs=1e-6)
 
@@ -115,13 +135,30 @@ def test_a_parents_word_is_found_by_sample_also_with_a_new_class(database: Datab
     assert np.isnan(table[2]).all()
 
 
-def test_a_new_ranking_opens_the_issues_that_have_no_verdict_yet(database: Database, made: Made, people: People, rows_of) -> None:
+def test_a_new_ranking_opens_the_issues_that_have_no_verdict_yet(
+    database: Database, made: Made, people: People, rows_of
+) -> None:
     with database.write() as session:
         for sample, verdict in ((made.ranked[0], "delete"), (made.ranked[1], "unsure")):
-            decide(session, dataset_id=made.dataset_id, user_id=people.annotator.id, sample_id=sample, verdict=verdict, client_id=verdict)
-    store(database, run_id=made.run_id, rows=rows_of(made.run_id), epochs=2)  # doubts the first half of the samples
+            decide(
+                session,
+                dataset_id=made.dataset_id,
+                user_id=people.annotator.id,
+                sample_id=sample,
+                verdict=verdict,
+                client_id=verdict,
+            )
+    store(
+        database, run_id=made.run_id, rows=rows_of(made.run_id), epochs=2
+    )  # doubts the first half of the samples
     with database.read() as session:
-        doubted = set(session.scalars(select(Prediction.sample_id).where(Prediction.predicted_label != Prediction.label)))
+        doubted = set(
+            session.scalars(
+                select(Prediction.sample_id).where(Prediction.predicted_label != Prediction.label)
+            )
+        )
         assert doubted > set(made.ranked[:2])
-        assert set(session.scalars(select(OpenIssue.sample_id))) == doubted - set(made.ranked[:2])  # what waits is a worklist of its own
+        assert set(session.scalars(select(OpenIssue.sample_id))) == doubted - set(
+            made.ranked[:2]
+        )  # what waits is a worklist of its own
         assert session.get_one(Run, made.run_id).label_issues == len(doubted)

@@ -61,7 +61,9 @@ def test_the_margin_is_positive_only_where_the_label_wins() -> None:
 
 
 @given(st.lists(st.floats(0, 5, width=32), min_size=1, max_size=40), st.randoms())
-def test_ranks_are_a_permutation_in_the_order_of_suspicion_whatever_the_input_order(losses: list[float], random) -> None:
+def test_ranks_are_a_permutation_in_the_order_of_suspicion_whatever_the_input_order(
+    losses: list[float], random
+) -> None:
     keys = [f"{i:03}" for i in range(len(losses))]
     found = ranks(np.array(losses, dtype=np.float32), keys)
     assert sorted(found) == list(range(1, len(losses) + 1))
@@ -69,7 +71,9 @@ def test_ranks_are_a_permutation_in_the_order_of_suspicion_whatever_the_input_or
     order = list(range(len(losses)))
     random.shuffle(order)
     shuffled = ranks(np.array([losses[i] for i in order], dtype=np.float32), [keys[i] for i in order])
-    assert {keys[i]: int(r) for i, r in zip(order, shuffled, strict=True)} == {k: int(r) for k, r in zip(keys, found, strict=True)}
+    assert {keys[i]: int(r) for i, r in zip(order, shuffled, strict=True)} == {
+        k: int(r) for k, r in zip(keys, found, strict=True)
+    }
 
 
 @given(predictions())
@@ -83,9 +87,13 @@ def test_scores_are_those_of_cleanlab_where_they_mean_the_same(case: tuple[np.nd
 
 
 @given(predictions())
-def test_the_noise_of_the_classes_is_that_of_cleanlabs_confident_joint(case: tuple[np.ndarray, np.ndarray]) -> None:
+def test_the_noise_of_the_classes_is_that_of_cleanlabs_confident_joint(
+    case: tuple[np.ndarray, np.ndarray],
+) -> None:
     log_probs, labels = case
-    present, labels = np.unique(labels, return_inverse=True)  # where cleanlab's joint has no row, there is nothing to compare
+    present, labels = np.unique(
+        labels, return_inverse=True
+    )  # where cleanlab's joint has no row, there is nothing to compare
     assume(len(present) > 1)
     log_probs = log_softmax(log_probs[:, present], axis=1)
     found = class_noise(log_probs, labels)
@@ -99,7 +107,9 @@ def test_the_noise_of_the_classes_is_that_of_cleanlabs_confident_joint(case: tup
 
 
 def test_classes_without_samples_have_no_noise_and_unseen_samples_do_not_count() -> None:
-    log_probs = np.log(np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [np.nan] * 3], np.float32))
+    log_probs = np.log(
+        np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [np.nan] * 3], np.float32)
+    )
     assert class_noise(log_probs, np.array([0, 0, 1, 0])).tolist() == [0, 0, 0]
     assert class_noise(log_probs[:0], np.zeros(0, np.int64)).tolist() == [0, 0, 0]
 
@@ -109,26 +119,39 @@ def trainings(draw: st.DrawFn) -> tuple[list[np.ndarray], np.ndarray]:
     """What several epochs said, with holes."""
     n, classes = draw(st.integers(1, 20)), draw(st.integers(2, 5))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    epochs = [log_softmax(random.normal(0, 3, (n, classes)), axis=1).astype(np.float32) for _ in range(draw(st.integers(1, 6)))]
+    epochs = [
+        log_softmax(random.normal(0, 3, (n, classes)), axis=1).astype(np.float32)
+        for _ in range(draw(st.integers(1, 6)))
+    ]
     for epoch in epochs[1:]:
         epoch[random.random(n) < 0.3] = np.nan
     return epochs, random.integers(0, classes, n)
 
 
 @given(trainings())
-def test_averages_along_the_training_are_those_of_the_epochs_that_saw_the_sample(case: tuple[list[np.ndarray], np.ndarray]) -> None:
+def test_averages_along_the_training_are_those_of_the_epochs_that_saw_the_sample(
+    case: tuple[list[np.ndarray], np.ndarray],
+) -> None:
     epochs, labels = case
-    margins, losses, averages = area_under_margin(iter(epochs), labels), mean_loss(epochs, labels), np.exp(mean_log_probs(epochs))
+    margins, losses, averages = (
+        area_under_margin(iter(epochs), labels),
+        mean_loss(epochs, labels),
+        np.exp(mean_log_probs(epochs)),
+    )
     for i, label in enumerate(labels):
         seen = [epoch[i].astype(np.float64) for epoch in epochs if not np.isnan(epoch[i, 0])]
         others = [np.delete(log_probs, label).max() for log_probs in seen]
-        assert margins[i] == pytest.approx(np.mean([p[label] - o for p, o in zip(seen, others, strict=True)]), abs=1e-4)
+        assert margins[i] == pytest.approx(
+            np.mean([p[label] - o for p, o in zip(seen, others, strict=True)]), abs=1e-4
+        )
         assert losses[i] == pytest.approx(-np.mean([p[label] for p in seen]), abs=1e-4)
         assert averages[i] == pytest.approx(np.mean(np.exp(seen), axis=0), abs=1e-4)
 
 
 @given(trainings(), st.randoms())
-def test_averages_do_not_depend_on_the_order_of_the_epochs(case: tuple[list[np.ndarray], np.ndarray], random) -> None:
+def test_averages_do_not_depend_on_the_order_of_the_epochs(
+    case: tuple[list[np.ndarray], np.ndarray], random
+) -> None:
     epochs, labels = case
     shuffled = epochs.copy()
     random.shuffle(shuffled)
@@ -175,22 +198,34 @@ def test_a_lonely_sample_has_nobody_against_it() -> None:
 CIFAR10N = Path(__file__).parents[3] / "shared" / "cifar10n" / "aggregate-resnet18.npz"
 
 
-@pytest.mark.skipif(not CIFAR10N.exists(), reason="the published CIFAR-10N probabilities are not here; put them beside the project")
+@pytest.mark.skipif(
+    not CIFAR10N.exists(),
+    reason="the published CIFAR-10N probabilities are not here; put them beside the project",
+)
 def test_the_published_figures_for_cifar10n_are_met() -> None:
     data = np.load(CIFAR10N)
-    log_probs, labels = np.log(np.maximum(data["pred_probs"], np.finfo(np.float32).tiny)), data["given_labels"].astype(np.int64)
+    log_probs, labels = (
+        np.log(np.maximum(data["pred_probs"], np.finfo(np.float32).tiny)),
+        data["given_labels"].astype(np.int64),
+    )
     wrong = labels != data["true_labels"]
     found = score(log_probs, labels)
     assert roc_auc_score(wrong, found.loss) == pytest.approx(0.9773, abs=5e-5)
     assert average_precision_score(wrong, found.loss) == pytest.approx(0.8747, abs=5e-5)
-    assert average_precision_score(wrong, -label_quality(log_probs, labels)) == pytest.approx(0.8597, abs=5e-5)
+    assert average_precision_score(wrong, -label_quality(log_probs, labels)) == pytest.approx(
+        0.8597, abs=5e-5
+    )
 
 
 @given(trainings())
-def test_disagreement_is_the_share_of_words_that_are_not_the_most_frequent(case: tuple[list[np.ndarray], np.ndarray]) -> None:
+def test_disagreement_is_the_share_of_words_that_are_not_the_most_frequent(
+    case: tuple[list[np.ndarray], np.ndarray],
+) -> None:
     epochs, labels = case
     found = disagreement(iter(epochs))
     for i in range(len(labels)):
         said = [int(epoch[i].argmax()) for epoch in epochs if not np.isnan(epoch[i, 0])]
-        assert found[i] == pytest.approx(sum(word != max(set(said), key=said.count) for word in said) / len(said))
+        assert found[i] == pytest.approx(
+            sum(word != max(set(said), key=said.count) for word in said) / len(said)
+        )
     assert (disagreement([epochs[0]] * 3) == 0).all()

@@ -16,15 +16,25 @@ from app.review.standing import set_policy
 from tests.conftest import People
 from tests.factories import CLASSES, Made
 
-ANSWERS = st.dictionaries(st.integers(1, 12), st.dictionaries(st.integers(1, 4), st.integers(DELETED, 3), min_size=1), min_size=1)
+ANSWERS = st.dictionaries(
+    st.integers(1, 12), st.dictionaries(st.integers(1, 4), st.integers(DELETED, 3), min_size=1), min_size=1
+)
 
 
-def say(database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None) -> int:
+def say(
+    database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None
+) -> int:
     with database.write() as session:
         return decide(
-            session, dataset_id=made.dataset_id, user_id=user_id, sample_id=sample, verdict=verdict, label=label,
-            client_id=str(uuid.uuid4()), milliseconds=2_000,
-        )[0].id  # fmt: skip
+            session,
+            dataset_id=made.dataset_id,
+            user_id=user_id,
+            sample_id=sample,
+            verdict=verdict,
+            label=label,
+            client_id=str(uuid.uuid4()),
+            milliseconds=2_000,
+        )[0].id
 
 
 def asked(database: Database, made: Made) -> Agreement:
@@ -39,7 +49,9 @@ def test_alpha_is_that_of_the_reference_implementation(answers: dict[int, dict[i
         assert alpha(answers) is None
         return
     table = np.array([[said.get(user, np.nan) for said in answers.values()] for user in range(1, 5)])
-    assert alpha(answers) == pytest.approx(krippendorff.alpha(reliability_data=table, level_of_measurement="nominal"))
+    assert alpha(answers) == pytest.approx(
+        krippendorff.alpha(reliability_data=table, level_of_measurement="nominal")
+    )
 
 
 def test_kappa_is_none_where_one_answer_is_all_there_is() -> None:
@@ -49,11 +61,16 @@ def test_kappa_is_none_where_one_answer_is_all_there_is() -> None:
 
 
 def test_a_class_that_only_one_of_two_names_is_not_agreed_upon() -> None:
-    found = {each.name: (each.samples, each.agreed) for each in by_class({1: {1: 0, 2: 0}, 2: {1: 0, 2: DELETED}}, ["cat", "dog"])}
+    found = {
+        each.name: (each.samples, each.agreed)
+        for each in by_class({1: {1: 0, 2: 0}, 2: {1: 0, 2: DELETED}}, ["cat", "dog"])
+    }
     assert found == {"cat": (2, 0.5), "deleted": (1, 0.0)}
 
 
-def test_of_each_annotator_the_last_answer_that_stands_counts(database: Database, made: Made, people: People) -> None:
+def test_of_each_annotator_the_last_answer_that_stands_counts(
+    database: Database, made: Made, people: People
+) -> None:
     first, second = made.ranked[:2]
     say(database, made, people.annotator.id, first, "delete")
     say(database, made, people.annotator.id, first, "relabel", "owl")
@@ -64,15 +81,24 @@ def test_of_each_annotator_the_last_answer_that_stands_counts(database: Database
         undo(session, user_id=people.other.id, decision_id=undone)
     found = asked(database, made)
     assert (found.shared, found.alpha) == (1, None)
-    assert [(each.first, each.second, each.samples, each.agreed) for each in found.pairs] == [("ann", "bob", 1, 1.0)]
-    told = {person.name: (person.decisions, person.seconds, person.compared, person.agreed) for person in found.people}
+    assert [(each.first, each.second, each.samples, each.agreed) for each in found.pairs] == [
+        ("ann", "bob", 1, 1.0)
+    ]
+    told = {
+        person.name: (person.decisions, person.seconds, person.compared, person.agreed)
+        for person in found.people
+    }
     assert told == {"ann": (3, 2.0, 1, 1.0), "bob": (1, 2.0, 1, 1.0)}
 
 
-def test_crowdlab_trusts_the_annotator_more_who_agrees_with_the_model(database: Database, made: Made, people: People) -> None:
+def test_crowdlab_trusts_the_annotator_more_who_agrees_with_the_model(
+    database: Database, made: Made, people: People
+) -> None:
     with database.write() as session:
         set_policy(session, dataset_id=made.dataset_id, policy=Policy(annotators=2, which="all"))
-    for place, sample in enumerate(reversed(made.ranked)):  # the network agrees with the last ones in its ranking
+    for place, sample in enumerate(
+        reversed(made.ranked)
+    ):  # the network agrees with the last ones in its ranking
         say(database, made, people.annotator.id, sample, "keep")
         if place % 2:
             say(database, made, people.other.id, sample, "keep")

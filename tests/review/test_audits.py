@@ -30,11 +30,22 @@ def many(database: Database, tmp_path: Path) -> Made:
     return make_dataset(database, tmp_path / "many", name="many", per_class=20, wrong=30)
 
 
-def answer(database: Database, made: Made, user: int, sample: int, verdict: str = "keep", **more: object) -> int:
+def answer(
+    database: Database, made: Made, user: int, sample: int, verdict: str = "keep", **more: object
+) -> int:
     label = "owl" if verdict == "relabel" else None
     with database.write() as session:
-        said = decide(session, dataset_id=made.dataset_id, user_id=user, sample_id=sample, verdict=verdict, label=label,
-                      client_id=str(uuid.uuid4()), milliseconds=2000, **more)  # type: ignore[arg-type]  # fmt: skip
+        said = decide(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=user,
+            sample_id=sample,
+            verdict=verdict,
+            label=label,
+            client_id=str(uuid.uuid4()),
+            milliseconds=2000,
+            **more,
+        )  # type: ignore[arg-type]
         return said[0].id
 
 
@@ -61,18 +72,39 @@ def test_an_audit_draws_from_what_nobody_has_decided_and_the_random_queue_offers
     assert not set(drawn) & set(decided)
     with database.write() as session:
         take(
-            session, dataset_id=many.dataset_id, user_id=people.other.id, count=20, lease=timedelta(minutes=1), queue=Queue(order="random")
+            session,
+            dataset_id=many.dataset_id,
+            user_id=people.other.id,
+            count=20,
+            lease=timedelta(minutes=1),
+            queue=Queue(order="random"),
         )
-        held = my_cards(session, dataset_id=many.dataset_id, user_id=people.other.id, queue=Queue(order="random")).cards
+        held = my_cards(
+            session, dataset_id=many.dataset_id, user_id=people.other.id, queue=Queue(order="random")
+        ).cards
     assert {card.sample_id for card in held} == set(drawn)
 
 
-def test_an_audit_says_nothing_before_it_is_done_then_its_interval(database: Database, many: Made, people: People) -> None:
+def test_an_audit_says_nothing_before_it_is_done_then_its_interval(
+    database: Database, many: Made, people: People
+) -> None:
     drawn = start(database, many, people.annotator.id)
     for sample in drawn[:19]:
-        answer(database, many, people.annotator.id, sample, "relabel" if sample in drawn[:3] else "keep", origin="audit")
+        answer(
+            database,
+            many,
+            people.annotator.id,
+            sample,
+            "relabel" if sample in drawn[:3] else "keep",
+            origin="audit",
+        )
     at = seen(database, many)
-    assert (at.audits[0].decided, at.audits[0].is_done, at.audits[0].errors, at.left) == (19, False, None, None)
+    assert (at.audits[0].decided, at.audits[0].is_done, at.audits[0].errors, at.left) == (
+        19,
+        False,
+        None,
+        None,
+    )
     answer(database, many, people.other.id, drawn[19], "delete")  # wherever it is decided
     at = seen(database, many)
     total = errors_in(78, drawn=20, wrong=at.audits[0].wrong, alpha=0.025)
@@ -80,7 +112,9 @@ def test_an_audit_says_nothing_before_it_is_done_then_its_interval(database: Dat
     assert at.left == Between(total.low - at.found, min(total.high - at.found, 58))
 
 
-def test_errors_found_later_in_any_way_are_left_no_more(database: Database, many: Made, people: People) -> None:
+def test_errors_found_later_in_any_way_are_left_no_more(
+    database: Database, many: Made, people: People
+) -> None:
     before = answer(database, many, people.annotator.id, many.ranked[0], "delete")
     drawn = start(database, many, people.annotator.id)
     for i, sample in enumerate(drawn):
@@ -90,18 +124,31 @@ def test_errors_found_later_in_any_way_are_left_no_more(database: Database, many
     others = [sample for sample in many.sample_ids if sample not in {*drawn, many.ranked[0]}]
     answer(database, many, people.annotator.id, others[0], "delete")
     with database.write() as session:
-        decide_many(session, dataset_id=many.dataset_id, user_id=people.annotator.id, samples=others[1:4], expected=None, verdict="delete",
-                    label=None, client_id="many", selection="")  # fmt: skip
+        decide_many(
+            session,
+            dataset_id=many.dataset_id,
+            user_id=people.annotator.id,
+            samples=others[1:4],
+            expected=None,
+            verdict="delete",
+            label=None,
+            client_id="many",
+            selection="",
+        )
     at = seen(database, many)
     assert at.audits[0].found == 12
     assert at.left == Between(left.low - 4, left.high - 4)
-    with database.write() as session:  # what was decided before the audit is not of its population, even when it is taken back
+    with (
+        database.write() as session
+    ):  # what was decided before the audit is not of its population, even when it is taken back
         undo(session, user_id=people.annotator.id, decision_id=before)
     answer(database, many, people.annotator.id, many.ranked[0], "delete")
     assert seen(database, many).audits[0].found == 12
 
 
-def test_an_unsure_answer_in_an_audit_is_no_error_below_and_one_above(database: Database, many: Made, people: People) -> None:
+def test_an_unsure_answer_in_an_audit_is_no_error_below_and_one_above(
+    database: Database, many: Made, people: People
+) -> None:
     drawn = start(database, many, people.annotator.id)
     for i, sample in enumerate(drawn):
         answer(database, many, people.annotator.id, sample, "unsure" if i < 2 else "keep")
@@ -119,7 +166,9 @@ def test_an_undone_answer_opens_the_audit_again(database: Database, many: Made, 
     assert seen(database, many).left is None
 
 
-def test_a_second_audit_waits_for_the_first_and_speaks_for_what_is_left_then(database: Database, many: Made, people: People) -> None:
+def test_a_second_audit_waits_for_the_first_and_speaks_for_what_is_left_then(
+    database: Database, many: Made, people: People
+) -> None:
     drawn = start(database, many, people.annotator.id)
     with database.write() as session, pytest.raises(Conflict, match="20 of its images are left"):
         start_audit(session, dataset_id=many.dataset_id, user_id=people.other.id)
@@ -134,7 +183,9 @@ def test_a_second_audit_waits_for_the_first_and_speaks_for_what_is_left_then(dat
     assert second.errors == errors_in(58, drawn=20, wrong=0, alpha=0.0125)
 
 
-def test_an_audit_of_all_that_is_left_ends_the_guessing(database: Database, many: Made, people: People) -> None:
+def test_an_audit_of_all_that_is_left_ends_the_guessing(
+    database: Database, many: Made, people: People
+) -> None:
     drawn = start(database, many, people.annotator.id, size=500)
     assert sorted(drawn) == list(many.sample_ids)
     for sample in drawn:
@@ -144,7 +195,9 @@ def test_an_audit_of_all_that_is_left_ends_the_guessing(database: Database, many
         start_audit(session, dataset_id=many.dataset_id, user_id=people.annotator.id)
 
 
-def test_the_size_of_an_audit_is_refused_where_it_makes_no_sense(database: Database, made: Made, people: People) -> None:
+def test_the_size_of_an_audit_is_refused_where_it_makes_no_sense(
+    database: Database, made: Made, people: People
+) -> None:
     for size in (0, 19, 5001):
         with database.write() as session, pytest.raises(Invalid, match="20 to 5,000"):
             start_audit(session, dataset_id=made.dataset_id, user_id=people.annotator.id, size=size)
@@ -156,8 +209,17 @@ def test_the_outlook_tells_how_the_review_goes(database: Database, many: Made, p
     for sample in many.ranked[-3:]:
         answer(database, many, people.annotator.id, sample, "delete", origin="audit")
     with database.write() as session:
-        decide_many(session, dataset_id=many.dataset_id, user_id=people.annotator.id, samples=many.ranked[20:25], expected=None,
-                    verdict="keep", label=None, client_id="many", selection="")  # fmt: skip
+        decide_many(
+            session,
+            dataset_id=many.dataset_id,
+            user_id=people.annotator.id,
+            samples=many.ranked[20:25],
+            expected=None,
+            verdict="keep",
+            label=None,
+            client_id="many",
+            selection="",
+        )
     at = seen(database, many)
     assert (at.samples, at.reviewed, at.found, at.looked_at) == (78, 18, at.curve[-1].errors, 13)
     assert at.curve[-1].cards == 13
@@ -185,8 +247,15 @@ def test_the_cross_check_is_cleanlabs_count(database: Database, many: Made, peop
             .where(Prediction.run_id == many.run_id, Prediction.sample_id.in_(many.ranked[10:]))
             .order_by(Prediction.sample_id)
         ).all()
-    labels, probabilities = np.array([label for label, _ in rows]), np.stack([p for _, p in rows]).astype(np.float64)
-    theirs = num_label_issues(labels, probabilities / probabilities.sum(1, keepdims=True), estimation_method="off_diagonal_calibrated")
+    labels, probabilities = (
+        np.array([label for label, _ in rows]),
+        np.stack([p for _, p in rows]).astype(np.float64),
+    )
+    theirs = num_label_issues(
+        labels,
+        probabilities / probabilities.sum(1, keepdims=True),
+        estimation_method="off_diagonal_calibrated",
+    )
     assert check
     assert (check.undecided, check.judged, check.run_id) == (68, 68, many.run_id)
     assert check.errors > 5
@@ -203,7 +272,12 @@ def test_a_rule_counts_from_when_it_was_chosen(database: Database, many: Made, p
         with database.read() as session:
             rule = chosen_rule(session, dataset_id=many.dataset_id)
         assert rule
-        assert (rule.by, rule.reviewed, rule.reached.so_far, rule.reached.is_reached) == ("ada", 5, count, count == 3)
+        assert (rule.by, rule.reviewed, rule.reached.so_far, rule.reached.is_reached) == (
+            "ada",
+            5,
+            count,
+            count == 3,
+        )
     assert seen(database, many).rule == rule
 
 
@@ -228,7 +302,9 @@ def test_a_rule_about_what_is_left_goes_by_the_audits(database: Database, many: 
 def test_the_newest_rule_counts_and_can_be_withdrawn(database: Database, many: Made, people: People) -> None:
     for kind, amount in (("cards", 10), ("minutes", 5)):
         with database.write() as session:
-            choose_rule(session, dataset_id=many.dataset_id, user_id=people.admin.id, kind=kind, amount=amount)
+            choose_rule(
+                session, dataset_id=many.dataset_id, user_id=people.admin.id, kind=kind, amount=amount
+            )
     rule = seen(database, many).rule
     assert rule
     assert rule.rule.kind == "minutes"

@@ -18,31 +18,54 @@ from tests.factories import Made
 
 
 def say(
-    database: Database, made: Made, user_id: int, samples: tuple[int, ...], verdict: str, label: str | None = None, client_id: str = ""
+    database: Database,
+    made: Made,
+    user_id: int,
+    samples: tuple[int, ...],
+    verdict: str,
+    label: str | None = None,
+    client_id: str = "",
 ) -> Done:
     with database.write() as session:
         return decide_many(
-            session, dataset_id=made.dataset_id, user_id=user_id, samples=samples, verdict=verdict, label=label,
+            session,
+            dataset_id=made.dataset_id,
+            user_id=user_id,
+            samples=samples,
+            verdict=verdict,
+            label=label,
             client_id=client_id or str(uuid.uuid4()),
-        )  # fmt: skip
+        )
 
 
-def look_alone(database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None) -> int:
+def look_alone(
+    database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None
+) -> int:
     with database.write() as session:
         return decide(
-            session, dataset_id=made.dataset_id, user_id=user_id, sample_id=sample, verdict=verdict, label=label,
+            session,
+            dataset_id=made.dataset_id,
+            user_id=user_id,
+            sample_id=sample,
+            verdict=verdict,
+            label=label,
             client_id=str(uuid.uuid4()),
-        )[0].id  # fmt: skip
+        )[0].id
 
 
 def take_back(database: Database, user_id: int, action_id: int, client_id: str = "") -> Done:
     with database.write() as session:
-        return undo_many(session, user_id=user_id, action_id=action_id, client_id=client_id or str(uuid.uuid4()))
+        return undo_many(
+            session, user_id=user_id, action_id=action_id, client_id=client_id or str(uuid.uuid4())
+        )
 
 
 def states(database: Database) -> dict[int, tuple[str, int | None, bool]]:
     with database.read() as session:
-        return {row.sample_id: (row.verdict, row.label, row.in_bulk) for row in session.scalars(select(SampleReview))}
+        return {
+            row.sample_id: (row.verdict, row.label, row.in_bulk)
+            for row in session.scalars(select(SampleReview))
+        }
 
 
 def open_issues(database: Database) -> set[int]:
@@ -68,7 +91,9 @@ def test_accepting_gives_each_its_own_prediction(database: Database, made: Made,
         from app.ranking.models import Prediction
 
         said = {row.sample_id: row.predicted_label for row in session.scalars(select(Prediction))}
-    assert {sample: label for sample, (_, label, _) in found.items()} == {sample: said[sample] for sample in made.ranked[:10]}
+    assert {sample: label for sample, (_, label, _) in found.items()} == {
+        sample: said[sample] for sample in made.ranked[:10]
+    }
 
 
 def test_one_undo_takes_all_of_it_back(database: Database, made: Made, people: People) -> None:
@@ -95,7 +120,9 @@ def test_the_same_client_id_is_one_action(database: Database, made: Made, people
         say(database, made, people.annotator.id, made.ranked[:5], "keep", client_id="once")
 
 
-def test_a_look_at_one_sample_outweighs_a_verdict_for_many(database: Database, made: Made, people: People) -> None:
+def test_a_look_at_one_sample_outweighs_a_verdict_for_many(
+    database: Database, made: Made, people: People
+) -> None:
     seen, after = made.ranked[0], made.ranked[1]
     decision = look_alone(database, made, people.other.id, seen, "relabel", "dog")
     done = say(database, made, people.annotator.id, made.ranked[:5], "delete")
@@ -111,7 +138,9 @@ def test_a_look_at_one_sample_outweighs_a_verdict_for_many(database: Database, m
         say(database, made, people.annotator.id, (after,), "delete")
 
 
-def test_undoing_the_look_lets_the_verdict_for_many_stand_again(database: Database, made: Made, people: People) -> None:
+def test_undoing_the_look_lets_the_verdict_for_many_stand_again(
+    database: Database, made: Made, people: People
+) -> None:
     sample = made.ranked[0]
     say(database, made, people.annotator.id, (sample,), "delete")
     decision = look_alone(database, made, people.other.id, sample, "keep")
@@ -122,7 +151,9 @@ def test_undoing_the_look_lets_the_verdict_for_many_stand_again(database: Databa
 
 def test_cards_that_others_hold_leave_their_hands(database: Database, made: Made, people: People) -> None:
     with database.write() as session:
-        claim(session, dataset_id=made.dataset_id, user_id=people.other.id, count=3, lease=timedelta(minutes=5))
+        claim(
+            session, dataset_id=made.dataset_id, user_id=people.other.id, count=3, lease=timedelta(minutes=5)
+        )
     say(database, made, people.annotator.id, made.ranked[:2], "keep")
     with database.read() as session:
         assert set(session.scalars(select(Claim.sample_id))) == {made.ranked[2]}
@@ -134,7 +165,9 @@ def test_the_deck_goes_by_what_was_looked_at_alone(database: Database, made: Mad
     say(database, made, me, made.ranked[1:9], "delete")
     with database.read() as session:
         progress = review_progress(session, dataset_id=made.dataset_id, user_id=me)
-        assert [each.sample_id for each in recent(session, dataset_id=made.dataset_id, user_id=me)] == [made.ranked[0]]
+        assert [each.sample_id for each in recent(session, dataset_id=made.dataset_id, user_id=me)] == [
+            made.ranked[0]
+        ]
     assert (progress.reviewed, progress.in_bulk, progress.found, progress.hit_rate) == (9, 8, 8, 0.0)
     with database.write() as session:
         undone = undo_last(session, dataset_id=made.dataset_id, user_id=me)
@@ -143,7 +176,9 @@ def test_the_deck_goes_by_what_was_looked_at_alone(database: Database, made: Mad
         assert undo_last(session, dataset_id=made.dataset_id, user_id=me) is None
 
 
-def test_one_s_own_actions_are_listed_and_nobody_else_undoes_them(database: Database, made: Made, people: People) -> None:
+def test_one_s_own_actions_are_listed_and_nobody_else_undoes_them(
+    database: Database, made: Made, people: People
+) -> None:
     done = say(database, made, people.annotator.id, made.ranked[:5], "relabel", "dog")
     with database.read() as session:
         [action] = past_actions(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
@@ -160,7 +195,13 @@ def test_one_s_own_actions_are_listed_and_nobody_else_undoes_them(database: Data
 
 @pytest.mark.parametrize(
     ("verdict", "label", "error"),
-    [("relabel", None, Invalid), ("relabel", "cow", Invalid), ("keep", "dog", Invalid), ("unsure", None, Invalid), ("undo", None, Invalid)],
+    [
+        ("relabel", None, Invalid),
+        ("relabel", "cow", Invalid),
+        ("keep", "dog", Invalid),
+        ("unsure", None, Invalid),
+        ("undo", None, Invalid),
+    ],
 )
 def test_nonsense_changes_nothing(
     database: Database, made: Made, people: People, verdict: str, label: str | None, error: type[Exception]

@@ -54,7 +54,9 @@ def test_the_order_in_which_rows_are_read_does_not_matter(log: list[Entry], rand
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from(VERDICTS)), min_size=1, max_size=8), st.data())
-def test_redoing_after_undoing_gives_the_same_answers_in_the_same_order(answers: list[tuple[int, str]], data: st.DataObject) -> None:
+def test_redoing_after_undoing_gives_the_same_answers_in_the_same_order(
+    answers: list[tuple[int, str]], data: st.DataObject
+) -> None:
     log = [Entry(i, verdict, sample=sample) for i, (sample, verdict) in enumerate(answers, 1)]
     back = data.draw(st.integers(0, len(log)))
     for entry in [*reversed(log)][:back]:
@@ -63,7 +65,9 @@ def test_redoing_after_undoing_gives_the_same_answers_in_the_same_order(answers:
     while pile := redoable(log):
         again.append(pile[-1].answer)
         log.append(Entry(len(log) + 1, pile[-1].verdict, pile[-1].label, sample=pile[-1].sample))
-    assert again == [Entry(0, verdict, sample=sample).answer for sample, verdict in answers[len(answers) - back :]]
+    assert again == [
+        Entry(0, verdict, sample=sample).answer for sample, verdict in answers[len(answers) - back :]
+    ]
 
 
 def test_another_decision_ends_what_can_be_redone() -> None:

@@ -19,7 +19,15 @@ from tests.conftest import People
 from tests.factories import Made
 
 
-def answer(database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None, client_id: str = "") -> int:
+def answer(
+    database: Database,
+    made: Made,
+    user_id: int,
+    sample: int,
+    verdict: str,
+    label: str | None = None,
+    client_id: str = "",
+) -> int:
     with database.write() as session:
         decision, _ = decide(
             session,
@@ -39,7 +47,9 @@ def state(database: Database, sample: int) -> tuple[str, int | None] | None:
         return (review.verdict, review.label) if review else None
 
 
-def test_a_relabel_moves_the_sample_and_keeps_the_given_label(database: Database, made: Made, people: People) -> None:
+def test_a_relabel_moves_the_sample_and_keeps_the_given_label(
+    database: Database, made: Made, people: People
+) -> None:
     sample = made.ranked[0]
     answer(database, made, people.annotator.id, sample, "relabel", "owl")
     assert state(database, sample) == ("relabel", 2)
@@ -47,7 +57,9 @@ def test_a_relabel_moves_the_sample_and_keeps_the_given_label(database: Database
         assert session.get_one(Sample, sample).given_label == 0
 
 
-def test_a_deletion_has_no_label_and_an_undo_brings_the_given_one_back(database: Database, made: Made, people: People) -> None:
+def test_a_deletion_has_no_label_and_an_undo_brings_the_given_one_back(
+    database: Database, made: Made, people: People
+) -> None:
     sample = made.ranked[0]
     decision = answer(database, made, people.annotator.id, sample, "delete")
     assert state(database, sample) == ("delete", None)
@@ -64,7 +76,9 @@ def test_the_same_client_id_is_recorded_once(database: Database, made: Made, peo
         assert session.scalar(select(func.count()).select_from(Decision)) == 1
 
 
-def test_a_client_id_used_for_something_else_is_refused(database: Database, made: Made, people: People) -> None:
+def test_a_client_id_used_for_something_else_is_refused(
+    database: Database, made: Made, people: People
+) -> None:
     answer(database, made, people.annotator.id, made.ranked[0], "keep", client_id="one")
     with pytest.raises(Conflict, match="client id"):
         answer(database, made, people.annotator.id, made.ranked[0], "delete", client_id="one")
@@ -101,7 +115,9 @@ def test_a_sample_of_nowhere_is_refused(database: Database, made: Made, people: 
         answer(database, made, people.annotator.id, 999_999, "keep")
 
 
-def test_a_decision_remembers_the_ranking_that_showed_the_sample(database: Database, made: Made, people: People) -> None:
+def test_a_decision_remembers_the_ranking_that_showed_the_sample(
+    database: Database, made: Made, people: People
+) -> None:
     answer(database, made, people.annotator.id, made.ranked[2], "keep")
     with database.read() as session:
         decision = history(session, sample_id=made.ranked[2])[0]
@@ -123,7 +139,9 @@ def test_undoing_twice_is_undoing_once(database: Database, made: Made, people: P
         assert [row.verdict for row in history(session, sample_id=made.ranked[0])] == ["keep", "undo"]
 
 
-def test_redo_gives_undone_answers_again_until_there_are_none(database: Database, made: Made, people: People) -> None:
+def test_redo_gives_undone_answers_again_until_there_are_none(
+    database: Database, made: Made, people: People
+) -> None:
     me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
     answer(database, made, people.annotator.id, made.ranked[0], "relabel", "owl")
     answer(database, made, people.annotator.id, made.ranked[1], "delete")
@@ -178,17 +196,24 @@ def test_undo_goes_back_as_far_as_ones_own_work_goes(database: Database, made: M
     assert state(database, made.ranked[5]) == ("keep", 0)
 
 
-def test_the_last_decisions_are_shown_newest_first_without_undone_ones(database: Database, made: Made, people: People) -> None:
+def test_the_last_decisions_are_shown_newest_first_without_undone_ones(
+    database: Database, made: Made, people: People
+) -> None:
     for sample in made.ranked[:3]:
         answer(database, made, people.annotator.id, sample, "relabel", "owl")
     with database.write() as session:
         undo_last(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
     with database.read() as session:
         shown = recent(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
-    assert [(item.sample_id, item.label) for item in shown] == [(made.ranked[1], "owl"), (made.ranked[0], "owl")]
+    assert [(item.sample_id, item.label) for item in shown] == [
+        (made.ranked[1], "owl"),
+        (made.ranked[0], "owl"),
+    ]
 
 
-def test_eight_people_at_once_lose_no_decision_and_the_state_is_the_fold(database: Database, made: Made, people: People) -> None:
+def test_eight_people_at_once_lose_no_decision_and_the_state_is_the_fold(
+    database: Database, made: Made, people: People
+) -> None:
     errors: list[BaseException] = []
 
     def work(number: int) -> None:
@@ -221,22 +246,39 @@ def assert_column_is_fold(database: Database, made: Made) -> None:
             expected = fold(log, given_label=sample.given_label, policy=policy, drawn=drawn)
             column = session.get(SampleReview, sample.id)
             names = ("verdict", "label", "reviews", "waits", "in_bulk")
-            found = None if column is None else (column.decision_id, *(getattr(column, name) for name in names))
-            assert found == (None if expected is None else (expected.decision, *(getattr(expected, name) for name in names)))
+            found = (
+                None if column is None else (column.decision_id, *(getattr(column, name) for name in names))
+            )
+            assert found == (
+                None
+                if expected is None
+                else (expected.decision, *(getattr(expected, name) for name in names))
+            )
         waits = exists().where(SampleReview.sample_id == Prediction.sample_id)
         issues = select(Prediction.run_id, Prediction.rank, Prediction.sample_id).where(
             Prediction.predicted_label != Prediction.label, ~waits
         )
-        assert set(session.execute(select(OpenIssue.run_id, OpenIssue.rank, OpenIssue.sample_id))) == set(session.execute(issues))
+        assert set(session.execute(select(OpenIssue.run_id, OpenIssue.rank, OpenIssue.sample_id))) == set(
+            session.execute(issues)
+        )
 
 
 steps = st.lists(
-    st.tuples(st.integers(0, 2), st.booleans(), st.sampled_from(["keep", "delete", "unsure", "cat", "dog", "owl", "undo"])), max_size=15
+    st.tuples(
+        st.integers(0, 2),
+        st.booleans(),
+        st.sampled_from(["keep", "delete", "unsure", "cat", "dog", "owl", "undo"]),
+    ),
+    max_size=15,
 )
 
 
 policies = st.builds(
-    Policy, st.integers(1, 3), st.sampled_from(["unsure", "changes", "share", "all"]), st.sampled_from([0.0, 0.5, 1.0]), st.just("anyone")
+    Policy,
+    st.integers(1, 3),
+    st.sampled_from(["unsure", "changes", "share", "all"]),
+    st.sampled_from([0.0, 0.5, 1.0]),
+    st.just("anyone"),
 )
 
 

@@ -28,7 +28,17 @@ from app.review.consensus import Policy
 from app.review.decisions import decide, redo_last, undo_last
 from app.review.duplicates import resolve, torn_groups
 from app.review.evidence import gather_evidence
-from app.review.gold import FEWEST, count_copies, draw_gold, gold_labels, gold_standing, half_width, hold_out_size, precisions, size_for
+from app.review.gold import (
+    FEWEST,
+    count_copies,
+    draw_gold,
+    gold_labels,
+    gold_standing,
+    half_width,
+    hold_out_size,
+    precisions,
+    size_for,
+)
 from app.review.grid import Filter, matching_ids
 from app.review.models import BulkAction, Claim, Decision, OpenIssue, SampleReview
 from app.review.queues import Queue
@@ -55,16 +65,41 @@ def draw(database: Database, made: Made, *, size: int = 20, seed: int = 0, looks
         return [int(sample) for sample in gold_ids(session, dataset_id=made.dataset_id)]
 
 
-def say(database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None, **how: str) -> int:
+def say(
+    database: Database,
+    made: Made,
+    user_id: int,
+    sample: int,
+    verdict: str,
+    label: str | None = None,
+    **how: str,
+) -> int:
     with database.write() as session:
         how = {"client_id": str(uuid.uuid4())} | how
-        return decide(session, dataset_id=made.dataset_id, user_id=user_id, sample_id=sample, verdict=verdict, label=label, **how)[0].id
+        return decide(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=user_id,
+            sample_id=sample,
+            verdict=verdict,
+            label=label,
+            **how,
+        )[0].id
 
 
-def cards(database: Database, made: Made, user_id: int, queue: Queue = GOLD, count: int = 100) -> dict[int, Card]:
+def cards(
+    database: Database, made: Made, user_id: int, queue: Queue = GOLD, count: int = 100
+) -> dict[int, Card]:
     """What somebody is handed out; nothing stays in their hands."""
     with database.write() as session:
-        found = claim(session, dataset_id=made.dataset_id, user_id=user_id, count=count, lease=timedelta(minutes=5), queue=queue).cards
+        found = claim(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=user_id,
+            count=count,
+            lease=timedelta(minutes=5),
+            queue=queue,
+        ).cards
         release(session, dataset_id=made.dataset_id, user_id=user_id)
     return {card.sample_id: card for card in found}
 
@@ -105,7 +140,9 @@ def test_the_sizes_to_choose_from_end_with_the_whole_hold_out() -> None:
 # ---- the draw
 
 
-contents = st.lists(st.tuples(st.text(max_size=5), st.text("abc", max_size=4)), unique=True, min_size=1, max_size=40)
+contents = st.lists(
+    st.tuples(st.text(max_size=5), st.text("abc", max_size=4)), unique=True, min_size=1, max_size=40
+)
 
 
 @given(contents, st.integers(0, 40), st.integers(0, 40), st.integers(0, 9), st.randoms(use_true_random=False))
@@ -123,14 +160,18 @@ def test_a_larger_draw_holds_the_smaller_one_in_whatever_order_the_images_come(
 def test_every_image_is_as_likely_to_be_drawn() -> None:
     rows = [(number, f"valid/{number}.png", f"{number:064}") for number in range(50)]
     drawn = Counter(sample for seed in range(400) for sample in choose_gold(rows, size=10, seed=seed))
-    assert all(40 < drawn[number] < 125 for number in range(50))  # 80 each, five standard deviations to either side
+    assert all(
+        40 < drawn[number] < 125 for number in range(50)
+    )  # 80 each, five standard deviations to either side
 
 
 def test_the_draw_is_kept_with_all_that_repeats_it(database: Database, made: Made) -> None:
     members = draw(database, made, seed=7)
     with database.read() as session:
         part = get_gold_part(session, dataset_id=made.dataset_id)
-        rows = session.execute(select(Sample.id, Sample.path, Sample.sha256).where(Sample.split == "valid")).all()
+        rows = session.execute(
+            select(Sample.id, Sample.path, Sample.sha256).where(Sample.split == "valid")
+        ).all()
         assert part is not None
         assert (part.size, part.seed, part.looks, part.after_run_id) == (20, 7, 2, made.run_id)
     assert members == choose_gold([tuple(row) for row in rows], size=20, seed=7)
@@ -144,9 +185,17 @@ def test_a_gold_part_is_drawn_once(database: Database, made: Made) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"), [({"size": 31}, "20 to 30"), ({"size": 19}, "20 to 30"), ({"looks": 4}, "1 to 3"), ({"looks": 0}, "1 to 3")]
+    ("asked", "words"),
+    [
+        ({"size": 31}, "20 to 30"),
+        ({"size": 19}, "20 to 30"),
+        ({"looks": 4}, "1 to 3"),
+        ({"looks": 0}, "1 to 3"),
+    ],
 )
-def test_a_draw_that_makes_no_sense_is_refused(database: Database, made: Made, asked: dict[str, int], words: str) -> None:
+def test_a_draw_that_makes_no_sense_is_refused(
+    database: Database, made: Made, asked: dict[str, int], words: str
+) -> None:
     with pytest.raises(Invalid, match=words):
         draw(database, made, **asked)
 
@@ -165,13 +214,22 @@ def test_a_hold_out_that_is_missing_or_small_is_refused_in_words(database: Datab
 # ---- in no other worklist
 
 
-def test_no_other_worklist_has_an_image_of_the_gold_part(database: Database, made: Made, people: People) -> None:
+def test_no_other_worklist_has_an_image_of_the_gold_part(
+    database: Database, made: Made, people: People
+) -> None:
     say(database, made, people.annotator.id, made.ranked[-1], "unsure")
     members = draw(database, made)
     with database.read() as session:
-        assert session.scalar(select(func.count()).select_from(OpenIssue).where(OpenIssue.sample_id.in_(members))) == 0
+        assert (
+            session.scalar(
+                select(func.count()).select_from(OpenIssue).where(OpenIssue.sample_id.in_(members))
+            )
+            == 0
+        )
         assert session.get_one(Run, made.run_id).label_issues == 100
-        assert not set(members) & {each.sample_id for each in top_losses(session, run_id=made.run_id, limit=1000)}
+        assert not set(members) & {
+            each.sample_id for each in top_losses(session, run_id=made.run_id, limit=1000)
+        }
         assert not set(members) & set(matching_ids(session, dataset_id=made.dataset_id, which=Filter()))
     say(database, made, people.annotator.id, members[0], "relabel", "owl")  # waits for a second look now
     for queue in (Queue(), Queue(order="random"), Queue(Filter(state="unreviewed")), Queue(order="loss")):
@@ -189,20 +247,35 @@ def test_a_later_ranking_opens_no_issue_of_the_gold_part(database: Database, mad
     assert not found & set(members)
 
 
-def test_a_verdict_for_many_leaves_the_gold_part_alone(database: Database, made: Made, people: People) -> None:
+def test_a_verdict_for_many_leaves_the_gold_part_alone(
+    database: Database, made: Made, people: People
+) -> None:
     members = draw(database, made)
     with database.write() as session:
-        done = decide_many(session, dataset_id=made.dataset_id, user_id=people.annotator.id, samples=made.sample_ids, verdict="delete",
-                           client_id="all")  # fmt: skip
+        done = decide_many(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=people.annotator.id,
+            samples=made.sample_ids,
+            verdict="delete",
+            client_id="all",
+        )
         assert (done.samples, done.left_alone) == (100, 20)
         with pytest.raises(Conflict, match="gold part"):
             decide_many(
-                session, dataset_id=made.dataset_id, user_id=people.annotator.id, samples=members, verdict="keep", client_id="these"
+                session,
+                dataset_id=made.dataset_id,
+                user_id=people.annotator.id,
+                samples=members,
+                verdict="keep",
+                client_id="these",
             )
     assert all(label_now(database, member) is None for member in members)
 
 
-def test_duplicates_and_evidence_leave_the_gold_part_out(database: Database, made: Made, people: People, tmp_path: Path) -> None:
+def test_duplicates_and_evidence_leave_the_gold_part_out(
+    database: Database, made: Made, people: People, tmp_path: Path
+) -> None:
     members = draw(database, made)
     training = made.sample_ids[0]
     with database.write() as session:
@@ -217,7 +290,13 @@ def test_duplicates_and_evidence_leave_the_gold_part_out(database: Database, mad
             say(database, made, user.id, member, "relabel", "owl")
     with database.write() as session, pytest.raises(Conflict, match="one by one"):
         resolve(
-            session, dataset_id=made.dataset_id, user_id=people.admin.id, sample_ids=members[:2], verdict="keep", label=None, client_id="c"
+            session,
+            dataset_id=made.dataset_id,
+            user_id=people.admin.id,
+            sample_ids=members[:2],
+            verdict="keep",
+            label=None,
+            client_id="c",
         )
 
 
@@ -242,7 +321,9 @@ def given_label(database: Database, sample: int) -> int:
         return session.get_one(Sample, sample).given_label
 
 
-def test_where_two_differ_a_third_person_decides_or_it_is_ambiguous(database: Database, made: Made, people: People) -> None:
+def test_where_two_differ_a_third_person_decides_or_it_is_ambiguous(
+    database: Database, made: Made, people: People
+) -> None:
     first, second, *_ = draw(database, made)
     for sample in (first, second):
         say(database, made, people.annotator.id, sample, "relabel", "cat")
@@ -254,9 +335,21 @@ def test_where_two_differ_a_third_person_decides_or_it_is_ambiguous(database: Da
     with database.read() as session:
         standing = gold_standing(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
         assert standing is not None
-        assert (standing.settled, standing.deleted, standing.ambiguous, standing.waiting, standing.for_me) == (1, 1, 1, 18, 18)
+        assert (
+            standing.settled,
+            standing.deleted,
+            standing.ambiguous,
+            standing.waiting,
+            standing.for_me,
+        ) == (1, 1, 1, 18, 18)
         (waits,) = disagreements(session, dataset_id=made.dataset_id, limit=10)
-    assert (waits.sample_id, waits.gold, waits.given_label, waits.predicted_label, waits.path) == (second, True, "", None, "")
+    assert (waits.sample_id, waits.gold, waits.given_label, waits.predicted_label, waits.path) == (
+        second,
+        True,
+        "",
+        None,
+        "",
+    )
     say(database, made, people.admin.id, second, "relabel", "cat", origin="adjudication")
     assert labels(database, made)[second] == 0
 
@@ -276,7 +369,9 @@ def test_the_last_word_is_for_those_who_disagree(database: Database, made: Made,
 
 
 def test_what_was_said_before_the_draw_does_not_count(database: Database, made: Made, people: People) -> None:
-    held = [sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")]
+    held = [
+        sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")
+    ]
     for sample in held:
         say(database, made, people.annotator.id, sample, "relabel", "owl")
         say(database, made, people.admin.id, sample, "relabel", "cat", origin="adjudication")
@@ -289,7 +384,9 @@ def test_what_was_said_before_the_draw_does_not_count(database: Database, made: 
     assert label_now(database, members[0]) == ("unsure", given_label(database, members[0]), "second")
 
 
-def test_keep_has_to_be_named_and_what_is_settled_is_not_answered_again(database: Database, made: Made, people: People) -> None:
+def test_keep_has_to_be_named_and_what_is_settled_is_not_answered_again(
+    database: Database, made: Made, people: People
+) -> None:
     members = draw(database, made)
     with pytest.raises(Invalid, match="Name the class"):
         say(database, made, people.annotator.id, members[0], "keep")
@@ -302,7 +399,9 @@ def test_keep_has_to_be_named_and_what_is_settled_is_not_answered_again(database
         say(database, made, people.admin.id, members[0], "delete")
 
 
-def test_an_answer_taken_back_is_asked_again_blind_and_can_be_given_again(database: Database, made: Made, people: People) -> None:
+def test_an_answer_taken_back_is_asked_again_blind_and_can_be_given_again(
+    database: Database, made: Made, people: People
+) -> None:
     members = draw(database, made)
     for user in (people.annotator, people.other):
         say(database, made, user.id, members[0], "delete")
@@ -317,7 +416,9 @@ def test_an_answer_taken_back_is_asked_again_blind_and_can_be_given_again(databa
     assert labels(database, made) == {members[0]: -1}
 
 
-def test_a_card_is_blind_for_everybody_until_it_is_settled(database: Database, made: Made, people: People) -> None:
+def test_a_card_is_blind_for_everybody_until_it_is_settled(
+    database: Database, made: Made, people: People
+) -> None:
     member = draw(database, made)[0]
     for user in (people.annotator, people.other):
         with database.read() as session:
@@ -329,7 +430,9 @@ def test_a_card_is_blind_for_everybody_until_it_is_settled(database: Database, m
         assert (card.blind, card.label) == (False, "dog")
 
 
-def test_the_gold_part_can_be_looked_at_before_any_run(database: Database, people: People, tmp_path: Path) -> None:
+def test_the_gold_part_can_be_looked_at_before_any_run(
+    database: Database, people: People, tmp_path: Path
+) -> None:
     dataset_id = import_folder(database, write_images(tmp_path / "images", per_class=30))
     new = Made("faces", dataset_id, 0, 0, (), (), ())
     members = draw(database, new)
@@ -340,7 +443,9 @@ def test_the_gold_part_can_be_looked_at_before_any_run(database: Database, peopl
         assert part.after_run_id is None
 
 
-def test_blind_labels_are_in_the_next_version_with_those_who_gave_them(database: Database, made: Made, people: People) -> None:
+def test_blind_labels_are_in_the_next_version_with_those_who_gave_them(
+    database: Database, made: Made, people: People
+) -> None:
     members = draw(database, made)
     for user in (people.annotator, people.other):
         say(database, made, user.id, members[0], "delete")
@@ -364,11 +469,29 @@ def clean(database: Database) -> Callable[[], None]:
     return forget
 
 
-ACTIONS = [*2 * ("cat", "delete"), "dog", "unsure", "keep", "undo", "redo", "last word", "many", "many undone", "policy", "twins", "draw"]
+ACTIONS = [
+    *2 * ("cat", "delete"),
+    "dog",
+    "unsure",
+    "keep",
+    "undo",
+    "redo",
+    "last word",
+    "many",
+    "many undone",
+    "policy",
+    "twins",
+    "draw",
+]
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["admin", "annotator", "other"]), st.integers(0, 1), st.sampled_from(ACTIONS)), max_size=25),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["admin", "annotator", "other"]), st.integers(0, 1), st.sampled_from(ACTIONS)
+        ),
+        max_size=25,
+    ),
     st.integers(1, 3),
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -377,7 +500,9 @@ def test_whatever_people_do_the_gold_labels_follow_from_blind_looks_alone(
 ) -> None:
     clean()
     with database.read() as session:
-        held = session.execute(select(Sample.id, Sample.path, Sample.sha256).where(Sample.split == "valid")).all()
+        held = session.execute(
+            select(Sample.id, Sample.path, Sample.sha256).where(Sample.split == "valid")
+        ).all()
     targets = choose_gold([tuple(row) for row in held], size=20, seed=0)[:2]
     for name, place, action in [*steps[:5], ("admin", 0, "draw"), *steps[5:]]:
         user, sample = getattr(people, name).id, targets[place]
@@ -387,7 +512,9 @@ def test_whatever_people_do_the_gold_labels_follow_from_blind_looks_alone(
         drawn_at = session.scalars(select(GoldPart.drawn_at)).one()
         expected = {}
         for sample in targets:
-            log = list(session.scalars(select(Decision).where(Decision.sample_id == sample).order_by(Decision.id)))
+            log = list(
+                session.scalars(select(Decision).where(Decision.sample_id == sample).order_by(Decision.id))
+            )
             label = _by_blind_looks(log, session.get_one(Sample, sample).given_label, looks, drawn_at)
             if label is not None:
                 expected[sample] = label
@@ -409,14 +536,28 @@ def _do(database: Database, made: Made, user: int, sample: int, action: str, loo
             case "policy":
                 set_policy(session, dataset_id=made.dataset_id, policy=Policy(2, "all"))
             case "twins":
-                resolve(session, **where, sample_ids=[sample], verdict="delete", label=None, client_id=client_id)
+                resolve(
+                    session, **where, sample_ids=[sample], verdict="delete", label=None, client_id=client_id
+                )
             case "many":
                 decide_many(session, **where, samples=[sample], verdict="delete", client_id=client_id)
             case "many undone":
-                past = session.scalar(select(BulkAction.id).where(BulkAction.user_id == user, BulkAction.verdict != "undo").limit(1))
+                past = session.scalar(
+                    select(BulkAction.id)
+                    .where(BulkAction.user_id == user, BulkAction.verdict != "undo")
+                    .limit(1)
+                )
                 undo_many(session, user_id=user, action_id=past or 0, client_id=client_id)
             case "last word":
-                decide(session, **where, sample_id=sample, verdict="relabel", label="cat", client_id=client_id, origin="adjudication")
+                decide(
+                    session,
+                    **where,
+                    sample_id=sample,
+                    verdict="relabel",
+                    label="cat",
+                    client_id=client_id,
+                    origin="adjudication",
+                )
             case _:
                 verdict, label = ("relabel", action) if action in CLASSES else (action, None)
                 decide(session, **where, sample_id=sample, verdict=verdict, label=label, client_id=client_id)
@@ -455,7 +596,9 @@ def predicted(database: Database, made: Made, sample: int) -> str:
         return CLASSES[session.get_one(Prediction, (made.run_id, sample)).predicted_label]
 
 
-def test_a_run_is_measured_on_what_is_settled_and_deleted_images_stay_in_the_report(database: Database, made: Made, people: People) -> None:
+def test_a_run_is_measured_on_what_is_settled_and_deleted_images_stay_in_the_report(
+    database: Database, made: Made, people: People
+) -> None:
     members = draw(database, made)
     with database.read() as session:
         assert evaluate_on_gold(session, run_id=made.run_id) is None
@@ -471,10 +614,14 @@ def test_a_run_is_measured_on_what_is_settled_and_deleted_images_stay_in_the_rep
     rates = [each for each in (found.error_rate, found.with_deleted, found.given) if each]
     assert [(each.wrong, each.n, each.open) for each in rates] == [(2, 8, 10), (4, 10, 10), (8, 8, 10)]
     assert (labelled.size, labelled.settled, labelled.waiting) == (20, 10, 10)
-    np.testing.assert_array_equal(labelled.given, [given_label(database, int(sample)) for sample in labelled.sample_ids])
+    np.testing.assert_array_equal(
+        labelled.given, [given_label(database, int(sample)) for sample in labelled.sample_ids]
+    )
 
 
-def test_an_image_that_a_version_has_not_got_is_counted_apart(database: Database, made: Made, people: People) -> None:
+def test_an_image_that_a_version_has_not_got_is_counted_apart(
+    database: Database, made: Made, people: People
+) -> None:
     members = draw(database, made)
     settle(database, made, people, {members[0]: "delete", members[1]: "cat"})
     with database.write() as session:
@@ -482,13 +629,18 @@ def test_an_image_that_a_version_has_not_got_is_counted_apart(database: Database
         version_id = version.id
     run_id = make_run(database, made.dataset_id, version_id, wrong=0)
     with database.write() as session:
-        session.execute(delete(Prediction).where(Prediction.run_id == run_id, Prediction.sample_id == members[1]))
+        session.execute(
+            delete(Prediction).where(Prediction.run_id == run_id, Prediction.sample_id == members[1])
+        )
     settle(database, made, people, {members[2]: predicted_by(database, run_id, members[2])})
     with database.read() as session:
         found = evaluate_on_gold(session, run_id=run_id)
     assert found is not None
     assert (found.settled, found.deleted, found.unpredicted, found.knew) == (3, 1, 1, True)
-    assert [(each.wrong, each.n) for each in (found.error_rate, found.with_deleted) if each] == [(0, 1), (1, 2)]
+    assert [(each.wrong, each.n) for each in (found.error_rate, found.with_deleted) if each] == [
+        (0, 1),
+        (1, 2),
+    ]
 
 
 def predicted_by(database: Database, run_id: int, sample: int) -> str:
@@ -496,7 +648,9 @@ def predicted_by(database: Database, run_id: int, sample: int) -> str:
         return CLASSES[session.get_one(Prediction, (run_id, sample)).predicted_label]
 
 
-def test_a_run_knows_the_gold_part_that_there_was_when_it_was_asked_for(database: Database, made: Made) -> None:
+def test_a_run_knows_the_gold_part_that_there_was_when_it_was_asked_for(
+    database: Database, made: Made
+) -> None:
     draw(database, made)
     with database.write() as session:
         run = retrain(session, dataset_id=made.dataset_id, user_id=None, weights="none").run
@@ -513,7 +667,9 @@ def test_the_gold_part_chooses_the_best_run_once_all_of_it_is_settled(
         version_id = latest_version(session, dataset_id=made.dataset_id).id
     as_given = make_run(database, made.dataset_id, version_id, wrong=0)  # always says the given label
     members = draw(database, made)
-    settle(database, made, people, {sample: predicted(database, made, sample) for sample in members[:5]})  # which is wrong, blind looks say
+    settle(
+        database, made, people, {sample: predicted(database, made, sample) for sample in members[:5]}
+    )  # which is wrong, blind looks say
     with database.read() as session:
         best = choose_best(session, dataset_id=made.dataset_id)
         assert best is not None
@@ -529,7 +685,9 @@ def test_the_gold_part_chooses_the_best_run_once_all_of_it_is_settled(
         assert best is not None
         assert (best.run.id, best.by) == (as_given, "hold-out")  # those that are open are the hard ones
         assert best.words.endswith("By the gold part once all its images are settled: 15 of 20 are not.")
-        assert [(each.wrong, each.n, each.open) for each in (rates[made.run_id], rates[as_given]) if each] == [(0, 5, 15), (5, 5, 15)]
+        assert [
+            (each.wrong, each.n, each.open) for each in (rates[made.run_id], rates[as_given]) if each
+        ] == [(0, 5, 15), (5, 5, 15)]
     settle(database, made, people, {sample: predicted(database, made, sample) for sample in members[5:]})
     with database.read() as session:
         best = choose_best(session, dataset_id=made.dataset_id)
@@ -537,12 +695,22 @@ def test_the_gold_part_chooses_the_best_run_once_all_of_it_is_settled(
         assert (best.run.id, best.by) == (made.run_id, "gold")
         assert best.words.startswith("Best by the gold part: 0.0 % wrong of 20 settled images")
     with database.write() as session:
-        assert retrain(session, dataset_id=made.dataset_id, user_id=None, weights="none").parent_id == made.run_id
+        assert (
+            retrain(session, dataset_id=made.dataset_id, user_id=None, weights="none").parent_id
+            == made.run_id
+        )
 
 
-def test_an_image_that_is_drawn_while_its_label_is_in_view_is_left_to_somebody_else(database: Database, made: Made, people: People) -> None:
+def test_an_image_that_is_drawn_while_its_label_is_in_view_is_left_to_somebody_else(
+    database: Database, made: Made, people: People
+) -> None:
     sample = draw(database, made)[0]
-    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id, "sample_id": sample, "verdict": "delete"}
+    me = {
+        "dataset_id": made.dataset_id,
+        "user_id": people.annotator.id,
+        "sample_id": sample,
+        "verdict": "delete",
+    }
     with database.write() as session, pytest.raises(Conflict, match="somebody else looks at it blind"):
         decide(session, **me, client_id="open", run_id=made.run_id)
     with database.write() as session:

@@ -21,13 +21,25 @@ from tests.factories import Made
 def reviewed(database: Database, made: Made, people: People) -> Made:
     """Ann kept the first card, relabelled the second to owl, is unsure of the third; bob deleted the fourth to sixth at once."""
     with database.write() as session:
-        for sample, verdict, label in zip(made.ranked, ("keep", "relabel", "unsure"), (None, "owl", None), strict=False):
+        for sample, verdict, label in zip(
+            made.ranked, ("keep", "relabel", "unsure"), (None, "owl", None), strict=False
+        ):
             decide(
-                session, dataset_id=made.dataset_id, user_id=people.annotator.id, sample_id=sample, verdict=verdict, label=label,
+                session,
+                dataset_id=made.dataset_id,
+                user_id=people.annotator.id,
+                sample_id=sample,
+                verdict=verdict,
+                label=label,
                 client_id=str(uuid.uuid4()),
-            )  # fmt: skip
+            )
         decide_many(
-            session, dataset_id=made.dataset_id, user_id=people.other.id, samples=made.ranked[3:6], verdict="delete", client_id="many"
+            session,
+            dataset_id=made.dataset_id,
+            user_id=people.other.id,
+            samples=made.ranked[3:6],
+            verdict="delete",
+            client_id="many",
         )
     return made
 
@@ -43,7 +55,10 @@ def ids(database: Database, made: Made, **which: Any) -> set[int]:
 
 def test_the_most_suspicious_come_first_page_by_page(database: Database, made: Made) -> None:
     with database.read() as session:
-        pages = [look(session, dataset_id=made.dataset_id, which=Filter(), limit=10, offset=start) for start in (0, 10, 20)]
+        pages = [
+            look(session, dataset_id=made.dataset_id, which=Filter(), limit=10, offset=start)
+            for start in (0, 10, 20)
+        ]
     assert [tile.sample_id for page in pages for tile in page.tiles] == list(made.ranked)
     assert {page.matching for page in pages} == {24}
 
@@ -52,9 +67,13 @@ def test_where_networks_disagree_most_comes_first(database: Database, made: Made
     torn = {made.ranked[20]: 0.5, made.ranked[3]: 0.2, made.ranked[7]: 0.2}
     with database.write() as session:
         for sample, share in torn.items():
-            session.execute(update(Prediction).where(Prediction.sample_id == sample).values(disagreement=share))
+            session.execute(
+                update(Prediction).where(Prediction.sample_id == sample).values(disagreement=share)
+            )
     with database.read() as session:
-        tiles = look(session, dataset_id=made.dataset_id, which=Filter(), order="disagreement", limit=100).tiles
+        tiles = look(
+            session, dataset_id=made.dataset_id, which=Filter(), order="disagreement", limit=100
+        ).tiles
     rest = [sample for sample in made.ranked if sample not in torn]
     assert [tile.sample_id for tile in tiles] == [*torn, *rest]
 
@@ -86,19 +105,33 @@ def test_a_confusion_cell_goes_by_the_label_as_it_stands(database: Database, rev
 
 def test_splits_and_text_in_the_path(database: Database, reviewed: Made) -> None:
     by_path = dict(zip(reviewed.paths, reviewed.sample_ids, strict=True))
-    assert ids(database, reviewed, split="valid") == {sample for path, sample in by_path.items() if path.startswith("valid/")}
-    assert ids(database, reviewed, text="CAT/000") == {sample for path, sample in by_path.items() if "cat/000" in path}
+    assert ids(database, reviewed, split="valid") == {
+        sample for path, sample in by_path.items() if path.startswith("valid/")
+    }
+    assert ids(database, reviewed, text="CAT/000") == {
+        sample for path, sample in by_path.items() if "cat/000" in path
+    }
     assert ids(database, reviewed, text="%") == set()  # no wildcard
 
 
 def test_duplicates_with_different_labels(database: Database, reviewed: Made) -> None:
-    cat, dog, owl = (reviewed.sample_ids[reviewed.paths.index(f"train/{name}.png")] for name in ("cat/000", "dog/005", "owl/005"))
+    cat, dog, owl = (
+        reviewed.sample_ids[reviewed.paths.index(f"train/{name}.png")]
+        for name in ("cat/000", "dog/005", "owl/005")
+    )
     with database.write() as session:
         session.execute(update(Sample).where(Sample.id.in_((cat, dog))).values(sha256="a" * 64))
         session.execute(update(Sample).where(Sample.id.in_((dog, owl))).values(lookalikes=dog))
     assert ids(database, reviewed, duplicates=True) == {cat, dog, owl}
     with database.write() as session:  # a deleted one is in nobody's way
-        decide_many(session, dataset_id=reviewed.dataset_id, user_id=1, samples=(dog,), verdict="delete", client_id="d")
+        decide_many(
+            session,
+            dataset_id=reviewed.dataset_id,
+            user_id=1,
+            samples=(dog,),
+            verdict="delete",
+            client_id="d",
+        )
     assert ids(database, reviewed, duplicates=True) == set()
 
 

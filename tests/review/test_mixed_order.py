@@ -37,7 +37,9 @@ def test_mixing_loses_nothing_and_keeps_either_order(ranked: list[int], by_chanc
 
 
 @given(ids(0), ids(20_000), st.integers(0, 120))
-def test_what_follows_is_the_same_after_any_number_of_cards(ranked: list[int], by_chance: list[int], cards: int) -> None:
+def test_what_follows_is_the_same_after_any_number_of_cards(
+    ranked: list[int], by_chance: list[int], cards: int
+) -> None:
     both = mixed(ranked, by_chance, key=int)
     gone = set(both[:cards])
     rest = [[each for each in stream if each not in gone] for stream in (ranked, by_chance)]
@@ -61,12 +63,26 @@ def test_a_mixed_worklist_has_issues_by_rank_and_others_in_random_order_and_ends
     shown: list[int] = []
 
     def turn(session: Session) -> list[int]:
-        held = claim(session, dataset_id=made.dataset_id, user_id=people.annotator.id, count=6, lease=LEASE, queue=MIXED)
+        held = claim(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=people.annotator.id,
+            count=6,
+            lease=LEASE,
+            queue=MIXED,
+        )
         ahead = [card.sample_id for card in held.cards]
         assert len(set(ahead)) == len(ahead)
         if ahead:
-            decide(session, dataset_id=made.dataset_id, user_id=people.annotator.id, sample_id=ahead[0], verdict="keep",
-                   client_id=str(uuid.uuid4()), origin=MIXED.origin)  # fmt: skip
+            decide(
+                session,
+                dataset_id=made.dataset_id,
+                user_id=people.annotator.id,
+                sample_id=ahead[0],
+                verdict="keep",
+                client_id=str(uuid.uuid4()),
+                origin=MIXED.origin,
+            )
         return ahead[:1]
 
     while True:
@@ -90,13 +106,28 @@ def test_a_mixed_worklist_has_issues_by_rank_and_others_in_random_order_and_ends
     assert origins == {sample: "deck" if sample in issues else "audit" for sample in shown}
 
 
-def test_cards_that_come_by_chance_do_not_count_for_the_hit_rate(database: Database, made: Made, people: People) -> None:
+def test_cards_that_come_by_chance_do_not_count_for_the_hit_rate(
+    database: Database, made: Made, people: People
+) -> None:
     me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
 
     def turn(session: Session, sample: int, verdict: str) -> None:
-        decide(session, **me, sample_id=sample, verdict=verdict, milliseconds=2000, client_id=str(uuid.uuid4()), origin=MIXED.origin)
+        decide(
+            session,
+            **me,
+            sample_id=sample,
+            verdict=verdict,
+            milliseconds=2000,
+            client_id=str(uuid.uuid4()),
+            origin=MIXED.origin,
+        )
 
-    for sample, verdict in ((made.ranked[0], "delete"), (made.ranked[1], "keep"), (made.ranked[-1], "keep"), (made.ranked[-2], "keep")):
+    for sample, verdict in (
+        (made.ranked[0], "delete"),
+        (made.ranked[1], "keep"),
+        (made.ranked[-1], "keep"),
+        (made.ranked[-2], "keep"),
+    ):
         database.together(lambda s, i=sample, v=verdict: turn(s, i, v)).result()
         seen = database.together(lambda s: review_progress(s, dataset_id=made.dataset_id)).result()
     assert (seen.reviewed, seen.hit_rate) == (4, 0.5)
@@ -104,7 +135,9 @@ def test_cards_that_come_by_chance_do_not_count_for_the_hit_rate(database: Datab
         assert review_progress(session, dataset_id=made.dataset_id) == seen
 
 
-def test_two_annotators_never_hold_the_same_card_of_a_mixed_order(database: Database, made: Made, people: People) -> None:
+def test_two_annotators_never_hold_the_same_card_of_a_mixed_order(
+    database: Database, made: Made, people: People
+) -> None:
     hands = []
     for user in (people.annotator.id, people.other.id):
         with database.write() as session:
@@ -116,6 +149,13 @@ def test_two_annotators_never_hold_the_same_card_of_a_mixed_order(database: Data
 def test_a_mixed_order_goes_through_a_selection_too(database: Database, made: Made, people: People) -> None:
     queue = Queue(Filter(given="cat", state="unreviewed"), "mixed")
     with database.write() as session:
-        held = claim(session, dataset_id=made.dataset_id, user_id=people.annotator.id, count=20, lease=LEASE, queue=queue)
+        held = claim(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=people.annotator.id,
+            count=20,
+            lease=LEASE,
+            queue=queue,
+        )
     assert {card.given_label for card in held.cards} == {"cat"}
     assert len(held.cards) == 8

@@ -14,12 +14,19 @@ from tests.conftest import People
 from tests.factories import Made, make_run
 
 
-def answer(database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None) -> None:
+def answer(
+    database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None
+) -> None:
     with database.write() as session:
         decide(
-            session, dataset_id=made.dataset_id, user_id=user_id, sample_id=sample, verdict=verdict, label=label,
+            session,
+            dataset_id=made.dataset_id,
+            user_id=user_id,
+            sample_id=sample,
+            verdict=verdict,
+            label=label,
             client_id=str(uuid.uuid4()),
-        )  # fmt: skip
+        )
 
 
 def moved(database: Database, run_id: int) -> Movement | None:
@@ -43,7 +50,9 @@ def test_a_first_ranking_moved_nothing(database: Database, made: Made) -> None:
     assert moved(database, made.run_id) is None
 
 
-def test_a_child_settles_old_issues_and_finds_new_ones(database: Database, made: Made, people: People) -> None:
+def test_a_child_settles_old_issues_and_finds_new_ones(
+    database: Database, made: Made, people: People
+) -> None:
     issues = made.sample_ids[:10]  # what the parent doubts
     answer(database, made, people.annotator.id, issues[0], "keep")
     answer(database, made, people.annotator.id, issues[9], "relabel", "owl")
@@ -65,7 +74,9 @@ def test_a_child_settles_old_issues_and_finds_new_ones(database: Database, made:
     assert moved(database, child) == found
 
 
-def test_without_a_parent_the_ranking_before_is_what_it_is_held_against(database: Database, made: Made) -> None:
+def test_without_a_parent_the_ranking_before_is_what_it_is_held_against(
+    database: Database, made: Made
+) -> None:
     anew = make_run(database, made.dataset_id, made.version_id, wrong=14, seed=3)
     found = moved(database, anew)
     assert found is not None

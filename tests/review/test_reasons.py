@@ -7,9 +7,15 @@ from app.review.reasons import MOST, Copy, Known, further_reasons
 
 names = st.sampled_from(["cat", "dog", "owl"])
 knowns = st.builds(
-    Known, given_label=names, copies=st.lists(st.builds(Copy, names, st.booleans()), max_size=4), verified=st.lists(names, max_size=5),
-    nearest=st.lists(names, max_size=10), runs=st.lists(names, max_size=4), class_noise=st.floats(0, 1), doubted_unseen=st.booleans(),
-)  # fmt: skip
+    Known,
+    given_label=names,
+    copies=st.lists(st.builds(Copy, names, st.booleans()), max_size=4),
+    verified=st.lists(names, max_size=5),
+    nearest=st.lists(names, max_size=10),
+    runs=st.lists(names, max_size=4),
+    class_noise=st.floats(0, 1),
+    doubted_unseen=st.booleans(),
+)
 
 
 @given(knowns)
@@ -28,7 +34,9 @@ def test_nothing_known_is_nothing_said() -> None:
 
 
 def test_a_copy_with_another_label_weighs_most() -> None:
-    reasons = further_reasons(Known("cat", copies=[Copy("dog", identical=True)], verified=["dog"] * 5, class_noise=0.9))
+    reasons = further_reasons(
+        Known("cat", copies=[Copy("dog", identical=True)], verified=["dog"] * 5, class_noise=0.9)
+    )
     assert reasons[0] == "An identical image is labelled dog."
     assert reasons[1] == "5 of the 5 nearest verified images say otherwise: 5 dog."
 

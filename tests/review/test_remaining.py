@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from app.review.remaining import Audited, Between, Look, budget_curve, errors_in, errors_left, hit_rate, pace, project, spent
+from app.review.remaining import (
+    Audited,
+    Between,
+    Look,
+    budget_curve,
+    errors_in,
+    errors_left,
+    hit_rate,
+    pace,
+    project,
+    spent,
+)
 
 
 def looks(said: str, *, milliseconds: int | None = 2000) -> list[Look]:
@@ -39,12 +50,16 @@ def test_the_bounds_are_the_numbers_that_an_exact_test_does_not_refuse(audit: tu
     possible = np.arange(wrong, population - drawn + wrong + 1)
     as_many = stats.hypergeom.sf(wrong - 1, population, possible, drawn)
     as_few = stats.hypergeom.cdf(wrong, population, possible, drawn)
-    kept = possible[(as_many > 0.025 + 1e-12) & (as_few > 0.025 + 1e-12)]  # a tie is refused, however it is rounded
+    kept = possible[
+        (as_many > 0.025 + 1e-12) & (as_few > 0.025 + 1e-12)
+    ]  # a tie is refused, however it is rounded
     assert (found.low, found.high) == (kept[0], kept[-1])
 
 
 @given(audits(), st.integers(0, 5))
-def test_what_is_unclear_makes_the_interval_wider_and_never_narrower(audit: tuple[int, int, int], unclear: int) -> None:
+def test_what_is_unclear_makes_the_interval_wider_and_never_narrower(
+    audit: tuple[int, int, int], unclear: int
+) -> None:
     population, drawn, wrong = audit
     unclear = min(unclear, drawn - wrong)
     sure, unsure = (errors_in(population, drawn=drawn, wrong=wrong, unclear=n) for n in (0, unclear))
@@ -105,7 +120,9 @@ def simulated(random: np.random.Generator, alpha: float) -> bool:
         begun.append((number, open_then, drawn))
         for _ in range(2):
             done = [
-                Audited(number, len(then), 100, int(wrong[these].sum()), 0, int((wrong & decided)[then].sum()))
+                Audited(
+                    number, len(then), 100, int(wrong[these].sum()), 0, int((wrong & decided)[then].sum())
+                )
                 for number, then, these in begun
             ]
             bound = errors_left(done, undecided=int((~decided).sum()), alpha=alpha)
@@ -132,7 +149,17 @@ def test_hit_rates_are_of_the_cards_that_the_worklist_offered() -> None:
 
 def test_the_budget_curve_goes_from_nothing_to_all_that_was_found() -> None:
     curve = budget_curve(looks("xx.x.O.X"))
-    assert [(point.cards, point.errors) for point in curve] == [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (6, 3), (7, 3), (8, 4)]
+    assert [(point.cards, point.errors) for point in curve] == [
+        (0, 0),
+        (1, 1),
+        (2, 2),
+        (3, 2),
+        (4, 3),
+        (5, 3),
+        (6, 3),
+        (7, 3),
+        (8, 4),
+    ]
     assert [(point.cards, point.errors) for point in budget_curve([])] == [(0, 0)]
 
 

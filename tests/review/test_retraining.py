@@ -16,7 +16,9 @@ from tests.conftest import People
 from tests.factories import Made, make_run
 
 
-def answer(database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None) -> None:
+def answer(
+    database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None
+) -> None:
     with database.write() as session:
         decide(
             session,
@@ -57,7 +59,9 @@ def at_once(*actions: Callable[[], object]) -> list[object]:
     return outcomes
 
 
-def test_a_version_holds_the_labels_as_they_stood_whatever_comes_later(database: Database, made: Made, people: People) -> None:
+def test_a_version_holds_the_labels_as_they_stood_whatever_comes_later(
+    database: Database, made: Made, people: People
+) -> None:
     answer(database, made, people.annotator.id, made.ranked[0], "relabel", "owl")
     answer(database, made, people.annotator.id, made.ranked[1], "delete")
     assert freeze(database, made) == (1, True)
@@ -80,7 +84,9 @@ def test_keeping_and_undoing_change_no_version(database: Database, made: Made, p
     assert freeze(database, made) == (0, False)
 
 
-def test_going_back_to_old_labels_is_going_back_to_the_old_version(database: Database, made: Made, people: People) -> None:
+def test_going_back_to_old_labels_is_going_back_to_the_old_version(
+    database: Database, made: Made, people: People
+) -> None:
     answer(database, made, people.annotator.id, made.ranked[0], "delete")
     assert freeze(database, made) == (1, True)
     answer(database, made, people.annotator.id, made.ranked[0], "keep")
@@ -112,7 +118,10 @@ def test_a_retrain_without_changes_says_so(database: Database, made: Made) -> No
 def test_a_retrain_goes_on_from_the_run_that_was_named(database: Database, made: Made) -> None:
     worse = make_run(database, made.dataset_id, made.version_id, wrong=20, seed=1)
     with database.write() as session:
-        assert retrain(session, dataset_id=made.dataset_id, user_id=None, weights="none").parent_id == made.run_id
+        assert (
+            retrain(session, dataset_id=made.dataset_id, user_id=None, weights="none").parent_id
+            == made.run_id
+        )
     with database.write() as session:
         outcome = retrain(session, dataset_id=made.dataset_id, user_id=None, weights="none", parent_id=worse)
         assert outcome.run.parent_id == worse

@@ -27,12 +27,26 @@ def ask(database: Database, made: Made, policy: Policy = CHANGES) -> None:
         set_policy(session, dataset_id=made.dataset_id, policy=policy)
 
 
-def say(database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None, origin: str = "deck") -> int:
+def say(
+    database: Database,
+    made: Made,
+    user_id: int,
+    sample: int,
+    verdict: str,
+    label: str | None = None,
+    origin: str = "deck",
+) -> int:
     with database.write() as session:
         return decide(
-            session, dataset_id=made.dataset_id, user_id=user_id, sample_id=sample, verdict=verdict, label=label,
-            client_id=str(uuid.uuid4()), origin=origin,
-        )[0].id  # fmt: skip
+            session,
+            dataset_id=made.dataset_id,
+            user_id=user_id,
+            sample_id=sample,
+            verdict=verdict,
+            label=label,
+            client_id=str(uuid.uuid4()),
+            origin=origin,
+        )[0].id
 
 
 def standing(database: Database, sample: int) -> tuple[str, int | None, str]:
@@ -44,12 +58,16 @@ def standing(database: Database, sample: int) -> tuple[str, int | None, str]:
 def offered(database: Database, made: Made, user_id: int, count: int = 6) -> dict[int, bool]:
     """Which cards somebody gets, and whether blind."""
     with database.write() as session:
-        cards = claim(session, dataset_id=made.dataset_id, user_id=user_id, count=count, lease=timedelta(minutes=5)).cards
+        cards = claim(
+            session, dataset_id=made.dataset_id, user_id=user_id, count=count, lease=timedelta(minutes=5)
+        ).cards
         release(session, dataset_id=made.dataset_id, user_id=user_id)
     return {card.sample_id: card.blind for card in cards}
 
 
-def test_a_change_waits_and_the_given_label_holds_until_somebody_says_the_same(database: Database, made: Made, people: People) -> None:
+def test_a_change_waits_and_the_given_label_holds_until_somebody_says_the_same(
+    database: Database, made: Made, people: People
+) -> None:
     ask(database, made)
     sample = made.ranked[0]
     say(database, made, people.annotator.id, sample, "relabel", "owl")
@@ -58,13 +76,17 @@ def test_a_change_waits_and_the_given_label_holds_until_somebody_says_the_same(d
     assert standing(database, sample) == ("relabel", 2, "")
 
 
-def test_a_keep_does_not_wait_where_only_changes_are_looked_at_again(database: Database, made: Made, people: People) -> None:
+def test_a_keep_does_not_wait_where_only_changes_are_looked_at_again(
+    database: Database, made: Made, people: People
+) -> None:
     ask(database, made)
     say(database, made, people.annotator.id, made.ranked[0], "keep")
     assert standing(database, made.ranked[0]) == ("keep", 0, "")
 
 
-def test_two_that_differ_wait_for_a_third_or_for_the_last_word(database: Database, made: Made, people: People) -> None:
+def test_two_that_differ_wait_for_a_third_or_for_the_last_word(
+    database: Database, made: Made, people: People
+) -> None:
     ask(database, made)
     first, second = made.ranked[:2]
     for sample in (first, second):
@@ -74,14 +96,19 @@ def test_two_that_differ_wait_for_a_third_or_for_the_last_word(database: Databas
     with database.read() as session:
         assert count_disagreements(session, dataset_id=made.dataset_id) == 2
         [found, _] = disagreements(session, dataset_id=made.dataset_id, limit=5)
-    assert [(each.who, each.verdict, each.label) for each in found.opinions] == [("ann", "relabel", "owl"), ("bob", "delete", None)]
+    assert [(each.who, each.verdict, each.label) for each in found.opinions] == [
+        ("ann", "relabel", "owl"),
+        ("bob", "delete", None),
+    ]
     say(database, made, people.admin.id, first, "delete")  # a third opinion
     assert standing(database, first) == ("delete", None, "")
     say(database, made, people.admin.id, second, "relabel", "dog", origin="adjudication")
     assert standing(database, second) == ("relabel", 1, "")
 
 
-def test_a_second_look_is_blind_and_goes_to_those_who_have_not_answered(database: Database, made: Made, people: People) -> None:
+def test_a_second_look_is_blind_and_goes_to_those_who_have_not_answered(
+    database: Database, made: Made, people: People
+) -> None:
     ask(database, made)
     sample = made.ranked[0]
     say(database, made, people.annotator.id, sample, "relabel", "owl")
@@ -89,13 +116,16 @@ def test_a_second_look_is_blind_and_goes_to_those_who_have_not_answered(database
     assert offered(database, made, people.other.id)[sample] is True
     with database.read() as session:
         mine, theirs = (
-            review_progress(session, dataset_id=made.dataset_id, user_id=user) for user in (people.annotator.id, people.other.id)
+            review_progress(session, dataset_id=made.dataset_id, user_id=user)
+            for user in (people.annotator.id, people.other.id)
         )
     assert (mine.second_looks, theirs.second_looks) == (0, 1)
     assert (mine.remaining, theirs.remaining) == (9, 10)
 
 
-def test_neither_second_looks_nor_new_cards_are_left_for_the_end(database: Database, made: Made, people: People) -> None:
+def test_neither_second_looks_nor_new_cards_are_left_for_the_end(
+    database: Database, made: Made, people: People
+) -> None:
     ask(database, made)
     for sample in made.ranked[:5]:
         say(database, made, people.annotator.id, sample, "delete")
@@ -111,12 +141,16 @@ def test_second_opinions_may_be_the_admins_alone(database: Database, made: Made,
     assert made.ranked[0] in offered(database, made, people.admin.id, 20)
 
 
-def test_a_held_second_look_is_recorded_as_blind_and_keep_has_to_be_named(database: Database, made: Made, people: People) -> None:
+def test_a_held_second_look_is_recorded_as_blind_and_keep_has_to_be_named(
+    database: Database, made: Made, people: People
+) -> None:
     ask(database, made)
     sample = made.ranked[0]
     say(database, made, people.annotator.id, sample, "relabel", "owl")
     with database.write() as session:
-        claim(session, dataset_id=made.dataset_id, user_id=people.other.id, count=1, lease=timedelta(minutes=5))
+        claim(
+            session, dataset_id=made.dataset_id, user_id=people.other.id, count=1, lease=timedelta(minutes=5)
+        )
     with pytest.raises(Invalid, match="Name the class"):
         say(database, made, people.other.id, sample, "keep")
     decision = say(database, made, people.other.id, sample, "relabel", "cat")
@@ -129,26 +163,49 @@ def test_a_held_second_look_is_recorded_as_blind_and_keep_has_to_be_named(databa
     assert offered(database, made, people.other.id)[sample] is True  # still nothing was shown
 
 
-def test_an_answer_to_an_open_card_is_no_blind_look_although_the_sample_waits_now(database: Database, made: Made, people: People) -> None:
+def test_an_answer_to_an_open_card_is_no_blind_look_although_the_sample_waits_now(
+    database: Database, made: Made, people: People
+) -> None:
     ask(database, made)
     sample = made.ranked[0]
-    say(database, made, people.other.id, sample, "delete")  # while the annotator has the open card in the page
+    say(
+        database, made, people.other.id, sample, "delete"
+    )  # while the annotator has the open card in the page
     with database.write() as session:
-        claim(session, dataset_id=made.dataset_id, user_id=people.annotator.id, count=1, lease=timedelta(minutes=5))
+        claim(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=people.annotator.id,
+            count=1,
+            lease=timedelta(minutes=5),
+        )
         kept, _ = decide(
-            session, dataset_id=made.dataset_id, user_id=people.annotator.id, sample_id=sample, verdict="keep",
-            client_id=str(uuid.uuid4()), run_id=made.run_id,
-        )  # fmt: skip
+            session,
+            dataset_id=made.dataset_id,
+            user_id=people.annotator.id,
+            sample_id=sample,
+            verdict="keep",
+            client_id=str(uuid.uuid4()),
+            run_id=made.run_id,
+        )
     assert not kept.blind
 
 
-def test_undoing_an_answer_to_what_somebody_else_settles_takes_no_card(database: Database, made: Made, people: People) -> None:
+def test_undoing_an_answer_to_what_somebody_else_settles_takes_no_card(
+    database: Database, made: Made, people: People
+) -> None:
     sample = made.ranked[0]
     say(database, made, people.other.id, sample, "delete")
     mine = say(database, made, people.annotator.id, sample, "keep")
     with database.write() as session:
         undo(session, user_id=people.annotator.id, decision_id=mine)
-        hold(session, dataset_id=made.dataset_id, user_id=people.annotator.id, sample_id=sample, lease=timedelta(minutes=5))
+        hold(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=people.annotator.id,
+            sample_id=sample,
+            lease=timedelta(minutes=5),
+        )
         assert session.get(Claim, sample) is None
 
 
@@ -157,7 +214,13 @@ def test_a_verdict_for_many_is_no_second_opinion(database: Database, made: Made,
     sample = made.ranked[0]
     with database.write() as session:
         decide_many(
-            session, dataset_id=made.dataset_id, user_id=people.other.id, samples=[sample], verdict="relabel", label="owl", client_id="many"
+            session,
+            dataset_id=made.dataset_id,
+            user_id=people.other.id,
+            samples=[sample],
+            verdict="relabel",
+            label="owl",
+            client_id="many",
         )
     say(database, made, people.annotator.id, sample, "relabel", "owl")
     assert standing(database, sample)[2] == "second"
@@ -174,7 +237,9 @@ def test_another_policy_looks_at_all_answers_anew(database: Database, made: Made
     assert standing(database, made.ranked[0]) == ("delete", None, "")
 
 
-@pytest.mark.parametrize("policy", [Policy(0), Policy(6), Policy(2, "some"), Policy(2, "share", 1.5), Policy(2, who="bob")])
+@pytest.mark.parametrize(
+    "policy", [Policy(0), Policy(6), Policy(2, "some"), Policy(2, "share", 1.5), Policy(2, who="bob")]
+)
 def test_a_policy_that_makes_no_sense_is_refused(database: Database, made: Made, policy: Policy) -> None:
     with pytest.raises(Invalid):
         ask(database, made, policy)

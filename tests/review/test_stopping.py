@@ -11,7 +11,9 @@ from app.review.stopping import Reached, Rule, checked, judge
 
 def after(rule: Rule, said: str, *, seconds: float = 6, left: Between | None = None) -> Reached:
     """A review in letters: x an error, . a keep; capitals were drawn for an audit."""
-    looks = [Look(i + 1, letter in "xX", int(1000 * seconds), letter in "XO") for i, letter in enumerate(said)]
+    looks = [
+        Look(i + 1, letter in "xX", int(1000 * seconds), letter in "XO") for i, letter in enumerate(said)
+    ]
     return judge(rule, looks, left=left, samples=1000)
 
 
@@ -52,10 +54,16 @@ def test_a_share_of_what_is_left_goes_by_the_upper_bound() -> None:
     rule = Rule("left", 0.02)
     assert after(rule, "....") == Reached(is_reached=False, so_far=None, after_cards=None)
     assert after(rule, "....", left=Between(5, 20)).is_reached
-    assert after(rule, "....", left=Between(0, 21)) == Reached(is_reached=False, so_far=0.021, after_cards=None)
+    assert after(rule, "....", left=Between(0, 21)) == Reached(
+        is_reached=False, so_far=0.021, after_cards=None
+    )
 
 
-@given(st.sampled_from(["cards", "minutes", "keeps", "hit_rate"]), st.text("x.XO", max_size=500), st.integers(0, 500))
+@given(
+    st.sampled_from(["cards", "minutes", "keeps", "hit_rate"]),
+    st.text("x.XO", max_size=500),
+    st.integers(0, 500),
+)
 def test_going_on_never_takes_a_reached_rule_back(kind: str, said: str, cut: int) -> None:
     rule = Rule(kind, 0.3 if kind == "hit_rate" else 5)
     before, later = after(rule, said[:cut]), after(rule, said)
@@ -65,9 +73,19 @@ def test_going_on_never_takes_a_reached_rule_back(kind: str, said: str, cut: int
 
 @pytest.mark.parametrize(
     ("kind", "amount"),
-    [("luck", 1), ("cards", 0), ("cards", 2.5), ("keeps", -1), ("minutes", float("nan")), ("cards", float("inf")),
-     ("hit_rate", 0), ("hit_rate", 1), ("left", 5), ("left", float("nan"))],
-)  # fmt: skip
+    [
+        ("luck", 1),
+        ("cards", 0),
+        ("cards", 2.5),
+        ("keeps", -1),
+        ("minutes", float("nan")),
+        ("cards", float("inf")),
+        ("hit_rate", 0),
+        ("hit_rate", 1),
+        ("left", 5),
+        ("left", float("nan")),
+    ],
+)
 def test_a_senseless_rule_is_refused(kind: str, amount: float) -> None:
     with pytest.raises(Invalid):
         checked(kind, amount)

@@ -21,10 +21,17 @@ LEASE = timedelta(minutes=5)
 
 def take(database: Database, made: Made, user_id: int, count: int, lease: timedelta = LEASE) -> list[int]:
     with database.write() as session:
-        return [card.sample_id for card in claim(session, dataset_id=made.dataset_id, user_id=user_id, count=count, lease=lease).cards]
+        return [
+            card.sample_id
+            for card in claim(
+                session, dataset_id=made.dataset_id, user_id=user_id, count=count, lease=lease
+            ).cards
+        ]
 
 
-def answer(database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None) -> int:
+def answer(
+    database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None
+) -> int:
     with database.write() as session:
         return decide(
             session,
@@ -44,7 +51,9 @@ def test_cards_come_in_the_order_of_loss(database: Database, made: Made, people:
 
 def test_a_card_says_what_the_model_says(database: Database, made: Made, people: People) -> None:
     with database.write() as session:
-        card = claim(session, dataset_id=made.dataset_id, user_id=people.annotator.id, count=1, lease=LEASE).cards[0]
+        card = claim(
+            session, dataset_id=made.dataset_id, user_id=people.annotator.id, count=1, lease=LEASE
+        ).cards[0]
     assert (card.given_label, card.predicted_label, card.rank, card.run_id) == ("cat", "dog", 1, made.run_id)
     assert [name for name, _ in card.probabilities] == ["cat", "dog", "owl"]
     assert sum(p for _, p in card.probabilities) == pytest.approx(1, abs=1e-5)
@@ -58,12 +67,16 @@ def test_two_annotators_never_hold_the_same_card(database: Database, made: Made,
     assert mine + yours == list(made.ranked[:8])
 
 
-def test_claiming_again_gives_the_cards_already_held_and_renews_them(database: Database, made: Made, people: People) -> None:
+def test_claiming_again_gives_the_cards_already_held_and_renews_them(
+    database: Database, made: Made, people: People
+) -> None:
     first = take(database, made, people.annotator.id, 3)
     assert take(database, made, people.annotator.id, 5)[:3] == first
 
 
-def test_a_card_whose_lease_has_ended_goes_to_the_next_who_asks(database: Database, made: Made, people: People) -> None:
+def test_a_card_whose_lease_has_ended_goes_to_the_next_who_asks(
+    database: Database, made: Made, people: People
+) -> None:
     first = take(database, made, people.annotator.id, 2)
     with database.write() as session:
         session.execute(update(Claim).values(lease_until=now() - timedelta(seconds=1)))
@@ -95,7 +108,9 @@ def test_an_unsure_card_goes_to_somebody_else(database: Database, made: Made, pe
     assert first in take(database, made, people.other.id, 20)
 
 
-def test_a_card_that_two_people_were_unsure_about_is_asked_of_neither_again(database: Database, made: Made, people: People) -> None:
+def test_a_card_that_two_people_were_unsure_about_is_asked_of_neither_again(
+    database: Database, made: Made, people: People
+) -> None:
     first = take(database, made, people.annotator.id, 1)[0]
     for user in (people.annotator.id, people.other.id):
         answer(database, made, user, first, "unsure")
@@ -108,17 +123,23 @@ def test_a_card_that_two_people_were_unsure_about_is_asked_of_neither_again(data
             release(session, dataset_id=made.dataset_id, user_id=user)
 
 
-def test_a_verdict_takes_the_card_out_of_everybodys_hands(database: Database, made: Made, people: People) -> None:
+def test_a_verdict_takes_the_card_out_of_everybodys_hands(
+    database: Database, made: Made, people: People
+) -> None:
     first, second = take(database, made, people.annotator.id, 2)
     answer(database, made, people.other.id, first, "delete")
     answer(database, made, people.other.id, second, "unsure")
     with database.read() as session:
-        held = my_cards(session, dataset_id=made.dataset_id, user_id=people.annotator.id, known=[first, second])
+        held = my_cards(
+            session, dataset_id=made.dataset_id, user_id=people.annotator.id, known=[first, second]
+        )
     assert held.cards == ()
     assert held.gone == (first, second)  # the second one comes back blind
 
 
-def test_after_an_undo_the_card_is_in_the_worklist_again(database: Database, made: Made, people: People) -> None:
+def test_after_an_undo_the_card_is_in_the_worklist_again(
+    database: Database, made: Made, people: People
+) -> None:
     first = take(database, made, people.annotator.id, 1)[0]
     decision = answer(database, made, people.annotator.id, first, "delete")
     with database.write() as session:
@@ -127,24 +148,33 @@ def test_after_an_undo_the_card_is_in_the_worklist_again(database: Database, mad
     assert take(database, made, people.annotator.id, 1) == [first]
 
 
-def test_holding_never_takes_a_card_out_of_somebodys_hands(database: Database, made: Made, people: People) -> None:
+def test_holding_never_takes_a_card_out_of_somebodys_hands(
+    database: Database, made: Made, people: People
+) -> None:
     first = take(database, made, people.annotator.id, 1)[0]
     with database.write() as session:
         hold(session, dataset_id=made.dataset_id, user_id=people.other.id, sample_id=first, lease=LEASE)
     assert take(database, made, people.annotator.id, 1) == [first]
 
 
-def test_only_samples_that_the_model_sees_otherwise_are_in_the_worklist(database: Database, made: Made, people: People) -> None:
+def test_only_samples_that_the_model_sees_otherwise_are_in_the_worklist(
+    database: Database, made: Made, people: People
+) -> None:
     assert len(take(database, made, people.annotator.id, 100)) == 10
 
 
-def test_ten_annotators_at_once_share_the_worklist_without_a_double(database: Database, made: Made, people: People) -> None:
+def test_ten_annotators_at_once_share_the_worklist_without_a_double(
+    database: Database, made: Made, people: People
+) -> None:
     taken: list[list[int]] = []
 
     def work(user_id: int) -> None:
         taken.append(take(database, made, user_id, 5))
 
-    threads = [threading.Thread(target=work, args=(user,)) for user in (people.annotator.id, people.other.id, people.admin.id)]
+    threads = [
+        threading.Thread(target=work, args=(user,))
+        for user in (people.annotator.id, people.other.id, people.admin.id)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -161,23 +191,35 @@ def test_without_a_ranking_there_is_nothing_to_claim(database: Database, people:
 
 
 @pytest.mark.parametrize("count", [0, -1, 101])
-def test_a_senseless_number_of_cards_is_refused(database: Database, made: Made, people: People, count: int) -> None:
+def test_a_senseless_number_of_cards_is_refused(
+    database: Database, made: Made, people: People, count: int
+) -> None:
     with pytest.raises(Invalid, match="1 to 100"):
         take(database, made, people.annotator.id, count)
 
 
-def test_progress_counts_what_was_found_and_what_remains(database: Database, made: Made, people: People) -> None:
+def test_progress_counts_what_was_found_and_what_remains(
+    database: Database, made: Made, people: People
+) -> None:
     for sample, verdict in zip(made.ranked, ("delete", "keep", "keep", "unsure"), strict=False):
         answer(database, made, people.annotator.id, sample, verdict)
     with database.read() as session:
         progress = review_progress(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
         everybody = review_progress(session, dataset_id=made.dataset_id)
-    assert (progress.label_issues, progress.remaining, progress.reviewed, progress.found, progress.mine) == (10, 6, 4, 1, 4)
+    assert (progress.label_issues, progress.remaining, progress.reviewed, progress.found, progress.mine) == (
+        10,
+        6,
+        4,
+        1,
+        4,
+    )
     assert (progress.hit_rate, progress.seconds_per_decision) == (0.25, 2.0)
     assert everybody.remaining == 7  # the unsure one waits for somebody else
 
 
-def test_the_class_table_shows_given_and_cleaned_side_by_side(database: Database, made: Made, people: People) -> None:
+def test_the_class_table_shows_given_and_cleaned_side_by_side(
+    database: Database, made: Made, people: People
+) -> None:
     train = [sample for sample in made.ranked if "train/cat" in made.paths[made.sample_ids.index(sample)]]
     answer(database, made, people.annotator.id, train[0], "relabel", "owl")
     answer(database, made, people.annotator.id, train[1], "delete")
@@ -188,7 +230,10 @@ def test_the_class_table_shows_given_and_cleaned_side_by_side(database: Database
     assert (dog.given, dog.cleaned) == ({"train": 6, "valid": 2}, {"train": 6, "valid": 2})
     assert (owl.given["train"], owl.cleaned["train"]) == (6, 7)
     assert (pending.relabelled, pending.deleted, pending.since_version) == (1, 1, 2)
-    assert {(flow.source, flow.target, flow.count) for flow in pending.flows} == {("cat", "owl", 1), ("cat", None, 1)}
+    assert {(flow.source, flow.target, flow.count) for flow in pending.flows} == {
+        ("cat", "owl", 1),
+        ("cat", None, 1),
+    }
 
 
 def test_any_sample_can_be_looked_at_as_a_card(database: Database, made: Made, people: People) -> None:

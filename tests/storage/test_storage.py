@@ -85,13 +85,17 @@ def test_a_pipe_is_no_regular_file_and_does_not_block(folder: Path) -> None:
     assert refusal(source, "cat/pipe.png") == "not a regular file"
 
 
-def test_a_file_larger_than_any_image_is_refused_unread(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_larger_than_any_image_is_refused_unread(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(storage, "MAX_FILE_BYTES", 2)
     assert problems(open_source(str(folder)))["cat/1.png"].startswith("too large")
     assert refusal(open_source(str(folder)), "cat/1.png").startswith("too large")
 
 
-def test_a_folder_that_may_not_be_listed_is_an_entry_with_a_problem(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_may_not_be_listed_is_an_entry_with_a_problem(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scandir = os.scandir
 
     def refuse(path: Path) -> object:  # root, who runs many a test, may list everything
@@ -144,7 +148,11 @@ def test_a_zip_gives_its_files(archive: Path) -> None:
         ("cat/2.png", 3, ""),
         ("cat/empty.png", 0, ""),
     ]
-    assert (source.read("cat/1.png"), source.read("cat/2.png"), source.read("cat/empty.png")) == (b"one" * 100, b"two", b"")
+    assert (source.read("cat/1.png"), source.read("cat/2.png"), source.read("cat/empty.png")) == (
+        b"one" * 100,
+        b"two",
+        b"",
+    )
     with pytest.raises(NotFound):
         source.read("cat/3.png")
 
@@ -192,7 +200,9 @@ def test_links_and_encrypted_entries_and_unusual_methods_are_refused(tmp_path: P
     assert all(refusal(source, name) == found[name] for name in found)
 
 
-def test_an_entry_that_unpacks_to_more_than_any_image_is_a_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_that_unpacks_to_more_than_any_image_is_a_bomb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("cat/zeros.png", bytes(2_000_000))

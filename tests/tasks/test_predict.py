@@ -32,9 +32,16 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     images, labels = coloured_images(48)
     folder = tmp_path_factory.mktemp("network")
     train(
-        images, labels, train_index=np.arange(36), valid_index=np.arange(36, 48), class_names=CLASSES, recipe=TINY,
-        start=StartFrom("none"), seed=3, folder=folder,
-    )  # fmt: skip
+        images,
+        labels,
+        train_index=np.arange(36),
+        valid_index=np.arange(36, 48),
+        class_names=CLASSES,
+        recipe=TINY,
+        start=StartFrom("none"),
+        seed=3,
+        folder=folder,
+    )
     yield folder
     shutil.rmtree(folder)
 
@@ -91,7 +98,9 @@ def test_a_photo_gets_the_probability_of_each_class_from_the_runs_network(
         assert (next(iter(found)), sum(found.values())) == (name, pytest.approx(1, abs=1e-4))
 
 
-def test_a_turned_photo_and_a_transparent_one_are_seen_as_a_person_sees_them(database: Database, settings: Settings, made: Made) -> None:
+def test_a_turned_photo_and_a_transparent_one_are_seen_as_a_person_sees_them(
+    database: Database, settings: Settings, made: Made
+) -> None:
     pixels = np.zeros((40, 40, 3), np.uint8)
     pixels[:20], pixels[20:] = (180, 60, 60), (60, 60, 180)
     upright = Image.fromarray(pixels)
@@ -113,10 +122,14 @@ def test_a_turned_photo_and_a_transparent_one_are_seen_as_a_person_sees_them(dat
     assert answers[0] != pytest.approx(answers[1])
 
 
-def test_a_photo_that_is_removed_or_whose_file_is_gone_stops_no_other(database: Database, settings: Settings, made: Made) -> None:
+def test_a_photo_that_is_removed_or_whose_file_is_gone_stops_no_other(
+    database: Database, settings: Settings, made: Made
+) -> None:
     kept = [show_photo(database, settings, made.run_id, photo((i, 200, 0))) for i in range(3)]
     with database.write() as session:
-        remove_photo(session, photo_id=kept[0].ids[0], folder=settings.photos_dir, cache=settings.pictures_dir)
+        remove_photo(
+            session, photo_id=kept[0].ids[0], folder=settings.photos_dir, cache=settings.pictures_dir
+        )
         gone = see_photo(session, photo_id=kept[1].ids[0]).photo
     photo_path(settings.photos_dir, run_id=made.run_id, sha256=gone.sha256).unlink()
     for each in kept:
@@ -128,7 +141,9 @@ def test_a_photo_that_is_removed_or_whose_file_is_gone_stops_no_other(database: 
     assert found[kept[2].ids[0]].predicted == "dog"
 
 
-def test_a_job_that_starts_again_looks_only_at_what_is_left(database: Database, settings: Settings, made: Made) -> None:
+def test_a_job_that_starts_again_looks_only_at_what_is_left(
+    database: Database, settings: Settings, made: Made
+) -> None:
     kept = show_photo(database, settings, made.run_id, photo())
     context = work(database, settings, kept)
     before = said(database, kept)
@@ -139,10 +154,14 @@ def test_a_job_that_starts_again_looks_only_at_what_is_left(database: Database, 
     assert said(database, kept) == before
 
 
-def test_a_stopped_job_and_one_without_a_network_say_so(database: Database, settings: Settings, made: Made) -> None:
+def test_a_stopped_job_and_one_without_a_network_say_so(
+    database: Database, settings: Settings, made: Made
+) -> None:
     kept = show_photo(database, settings, made.run_id, photo())
     with database.read() as session:
-        context = JobContext(job=session.get_one(Job, kept.job_id), database=database, settings=settings, _stop=True)
+        context = JobContext(
+            job=session.get_one(Job, kept.job_id), database=database, settings=settings, _stop=True
+        )
     context.report = lambda *_, **__: None  # type: ignore[method-assign]
     with pytest.raises(Cancelled):
         predict.run(context)
@@ -164,7 +183,9 @@ def test_files_are_predicted_as_photos_are_and_each_bad_one_has_its_sentence(
     problems: list[str] = []
     found = predict_files(run, chosen, settings=settings, on_problem=problems.append)
     assert [(each.file, each.predicted) for each in found] == [(files[0], "cat"), (files[4], "dog")]
-    assert found[0].probabilities == pytest.approx(predict_image(network, photo()), abs=0.02)  # alone, not in a batch
+    assert found[0].probabilities == pytest.approx(
+        predict_image(network, photo()), abs=0.02
+    )  # alone, not in a batch
     assert problems[0] == f"{files[1]} is not an image."
     assert problems[1] == f"There is no file {files[2]}; check the path."
     assert problems[2].startswith(f"{files[3]} is truncated or damaged")
@@ -184,10 +205,13 @@ def test_the_best_run_of_a_data_set_needs_no_number(database: Database, made: Ma
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (["a.png"], Invalid, "no run's number"), (["9" * 30, "a.png"], Invalid, "no run's number"), (["1"], Invalid, "at least one image"),
-        (["²", "a.png"], Invalid, "no run's number"), (["77", "a.png"], NotFound, "There is no run 77"),
+        (["a.png"], Invalid, "no run's number"),
+        (["9" * 30, "a.png"], Invalid, "no run's number"),
+        (["1"], Invalid, "at least one image"),
+        (["²", "a.png"], Invalid, "no run's number"),
+        (["77", "a.png"], NotFound, "There is no run 77"),
     ],
-)  # fmt: skip
+)
 def test_arguments_that_name_no_run_or_no_image_are_refused(
     database: Database, made: Made, arguments: list[str], error: type[Exception], words: str
 ) -> None:

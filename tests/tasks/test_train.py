@@ -34,10 +34,12 @@ from app.training.runs import get_run, newest_ranked, request_run, resume_run
 from tests.factories import import_folder, write_images
 
 TINY = replace(
-    RECIPES["quick"], image_size=32, batch_size=8,
+    RECIPES["quick"],
+    image_size=32,
+    batch_size=8,
     phases=(Phase(epochs=3, frozen=False, lr_min=2e-3, lr_max=2e-3),),
     fine_tune_phases=(Phase(epochs=1, frozen=False, lr_min=1e-3, lr_max=1e-3),),
-)  # fmt: skip
+)
 
 
 class Context(JobContext):
@@ -74,7 +76,14 @@ def ask(database: Database, dataset_id: int, recipe: Recipe, parent_id: int | No
     with database.write() as session:
         version = latest_version(session, dataset_id=dataset_id)
         return request_run(
-            session, dataset_id=dataset_id, version_id=version.id, recipe=recipe, weights="none", parent_id=parent_id, seed=1, user_id=None
+            session,
+            dataset_id=dataset_id,
+            version_id=version.id,
+            recipe=recipe,
+            weights="none",
+            parent_id=parent_id,
+            seed=1,
+            user_id=None,
         ).id
 
 
@@ -86,10 +95,15 @@ def context_of(database: Database, settings: Settings, run_id: int) -> Context:
 
 def ranked(database: Database, run_id: int) -> dict[int, Prediction]:
     with database.read() as session:
-        return {prediction.sample_id: prediction for prediction in session.scalars(select(Prediction).where(Prediction.run_id == run_id))}
+        return {
+            prediction.sample_id: prediction
+            for prediction in session.scalars(select(Prediction).where(Prediction.run_id == run_id))
+        }
 
 
-def test_a_first_training_can_be_reviewed_before_it_is_done(database: Database, settings: Settings, dataset: int) -> None:
+def test_a_first_training_can_be_reviewed_before_it_is_done(
+    database: Database, settings: Settings, dataset: int
+) -> None:
     run_id = ask(database, dataset, TINY)
     context, seen = context_of(database, settings, run_id), []
 
@@ -118,7 +132,9 @@ def test_a_first_training_can_be_reviewed_before_it_is_done(database: Database, 
         assert set(get_run(session, run_id=run_id).facts["class_noise"]) == {"cat", "dog", "owl"}
 
 
-def test_a_run_that_is_cancelled_leaves_its_early_ranking(database: Database, settings: Settings, dataset: int) -> None:
+def test_a_run_that_is_cancelled_leaves_its_early_ranking(
+    database: Database, settings: Settings, dataset: int
+) -> None:
     run_id = ask(database, dataset, TINY)
     context = context_of(database, settings, run_id)
 
@@ -135,7 +151,9 @@ def test_a_run_that_is_cancelled_leaves_its_early_ranking(database: Database, se
     assert len(ranked(database, run_id)) == 30
 
 
-def test_a_run_that_was_cancelled_goes_on_after_its_last_finished_epoch(database: Database, settings: Settings, dataset: int) -> None:
+def test_a_run_that_was_cancelled_goes_on_after_its_last_finished_epoch(
+    database: Database, settings: Settings, dataset: int
+) -> None:
     run_id = ask(database, dataset, TINY)
     first = context_of(database, settings, run_id)
 
@@ -155,15 +173,21 @@ def test_a_run_that_was_cancelled_goes_on_after_its_last_finished_epoch(database
     second = context_of(database, settings, run_id)
     second.after = stages.append
     train.run(second)
-    assert {stage.split(",")[0] for stage in stages if stage.startswith("Training")} == {"Training the network: epoch 3 of 3"}
+    assert {stage.split(",")[0] for stage in stages if stage.startswith("Training")} == {
+        "Training the network: epoch 3 of 3"
+    }
     with database.read() as session:
         run = session.get_one(Run, run_id)
         assert (run.state, run.ranked_epochs) == ("finished", 3)
         assert seconds_of(run) > (run.finished_at - run.started_at).total_seconds()
 
 
-def test_weights_of_classes_that_are_not_there_are_told(database: Database, settings: Settings, dataset: int) -> None:
-    short = replace(TINY, name="paper", class_weights=(("angry", 10.0),), phases=(replace(TINY.phases[0], epochs=1),))
+def test_weights_of_classes_that_are_not_there_are_told(
+    database: Database, settings: Settings, dataset: int
+) -> None:
+    short = replace(
+        TINY, name="paper", class_weights=(("angry", 10.0),), phases=(replace(TINY.phases[0], epochs=1),)
+    )
     run_id = ask(database, dataset, short)
     train.run(context_of(database, settings, run_id))
     with database.read() as session:
@@ -180,7 +204,9 @@ def test_a_retrain_shows_nothing_before_it_is_done_and_remembers_what_its_parent
 
     def look(stage: str) -> None:
         with database.read() as session:
-            states.add((newest_ranked(session, dataset_id=dataset).id, session.get_one(Run, child_id).ranked_epochs))
+            states.add(
+                (newest_ranked(session, dataset_id=dataset).id, session.get_one(Run, child_id).ranked_epochs)
+            )
 
     context.after = look
     train.run(context)
@@ -240,7 +266,9 @@ def test_a_run_that_was_cut_off_before_its_learning_rate_curve_gets_it(
         assert after.finished_at == before.finished_at
 
 
-def test_a_class_that_is_added_during_a_training_waits_for_the_next_one(database: Database, settings: Settings, dataset: int) -> None:
+def test_a_class_that_is_added_during_a_training_waits_for_the_next_one(
+    database: Database, settings: Settings, dataset: int
+) -> None:
     run_id = ask(database, dataset, TINY)
     context = context_of(database, settings, run_id)
 
@@ -257,7 +285,9 @@ def test_a_class_that_is_added_during_a_training_waits_for_the_next_one(database
     assert {len(prediction.probabilities) for prediction in ranked(database, run_id).values()} == {3}
 
 
-def test_only_the_images_of_the_present_version_stay_decoded(database: Database, settings: Settings, dataset: int) -> None:
+def test_only_the_images_of_the_present_version_stay_decoded(
+    database: Database, settings: Settings, dataset: int
+) -> None:
     short = replace(TINY, phases=(replace(TINY.phases[0], epochs=1),))
     settings.cache_dir.mkdir(parents=True)
     for name in (f"{dataset}-0123-32px.npy", f"{dataset}-0123-64px.npy", f"{dataset}1-0123-32px.npy"):
@@ -306,7 +336,9 @@ def test_early_rankings_come_after_twice_as_many_epochs_each(epochs: int, early:
     assert [epoch for epoch in range(1, epochs + 1) if is_early(epoch, epochs)] == early
 
 
-def test_nothing_is_chosen_by_the_gold_part_that_a_run_was_asked_for_with(database: Database, settings: Settings, tmp_path: Path) -> None:
+def test_nothing_is_chosen_by_the_gold_part_that_a_run_was_asked_for_with(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
     dataset_id = import_folder(database, write_images(tmp_path / "more", per_class=30), name="more")
     before = ask(database, dataset_id, TINY)
     with database.write() as session:

@@ -20,7 +20,10 @@ from app.training.evaluation import (
 
 pairs = st.integers(2, 6).flatmap(
     lambda classes: st.tuples(
-        st.just(classes), st.lists(st.tuples(st.integers(0, classes - 1), st.integers(0, classes - 1)), min_size=1, max_size=60)
+        st.just(classes),
+        st.lists(
+            st.tuples(st.integers(0, classes - 1), st.integers(0, classes - 1)), min_size=1, max_size=60
+        ),
     )
 )
 
@@ -37,7 +40,9 @@ def test_confusion_precision_and_recall_are_scikit_learns(case: tuple[int, list[
     matrix = confusion_matrix(labels, predicted, classes=classes)
     assert (matrix == sklearn_confusion(labels, predicted, labels=range(classes))).all()
     reports = class_reports(matrix, [str(i) for i in range(classes)])
-    precision, recall, _, support = precision_recall_fscore_support(labels, predicted, labels=range(classes), zero_division=0)
+    precision, recall, _, support = precision_recall_fscore_support(
+        labels, predicted, labels=range(classes), zero_division=0
+    )
     for i, report in enumerate(reports):
         assert report.support == support[i]
         assert (report.precision or 0) == pytest.approx(precision[i])
@@ -73,7 +78,11 @@ def test_nothing_to_count_has_no_rate() -> None:
 def test_the_most_confused_pairs_leave_out_what_is_right() -> None:
     matrix = np.array([[9, 2, 0], [5, 9, 0], [0, 1, 9]])
     found = most_confused(matrix, ["a", "b", "c"])
-    assert [(pair.label, pair.predicted, pair.count) for pair in found] == [("b", "a", 5), ("a", "b", 2), ("c", "b", 1)]
+    assert [(pair.label, pair.predicted, pair.count) for pair in found] == [
+        ("b", "a", 5),
+        ("a", "b", 2),
+        ("c", "b", 1),
+    ]
 
 
 def drawn(temperature: float, n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
@@ -122,8 +131,14 @@ def test_a_temperature_is_judged_on_what_it_was_not_fitted_on() -> None:
 
 
 @given(st.integers(1, 300), st.integers(1, 60), st.data())
-def test_an_interval_with_open_ones_holds_those_of_whatever_they_prove_to_be(n: int, still_open: int, data: st.DataObject) -> None:
-    wrong, more, gone = data.draw(st.integers(0, n)), data.draw(st.integers(0, still_open)), data.draw(st.integers(0, still_open))
+def test_an_interval_with_open_ones_holds_those_of_whatever_they_prove_to_be(
+    n: int, still_open: int, data: st.DataObject
+) -> None:
+    wrong, more, gone = (
+        data.draw(st.integers(0, n)),
+        data.draw(st.integers(0, still_open)),
+        data.draw(st.integers(0, still_open)),
+    )
     found = rate(wrong, n, still_open=still_open)
     counted = still_open - min(gone, still_open - more)  # of the open ones some may prove to be of no class
     settled = rate(wrong + more, n + counted)

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 
 from app.training.folds import WHOLE, assign_folds
 
-digests = st.lists(st.binary(max_size=8).map(lambda b: hashlib.sha256(b).hexdigest()), min_size=1, max_size=50)
+digests = st.lists(
+    st.binary(max_size=8).map(lambda b: hashlib.sha256(b).hexdigest()), min_size=1, max_size=50
+)
 
 
 @given(digests, st.integers(2, 5))

@@ -50,7 +50,9 @@ def test_a_run_that_has_ended_here_tells_how_long_the_next_one_takes(database: D
     with database.read() as session:
         found = expect(session, recipe=QUICK, start="parent", images=18, samples=24)
         twice = expect(session, recipe=QUICK, start="parent", images=36, samples=24)
-    assert found.seconds == pytest.approx(2 * 2.0)  # two epochs; those there took two seconds each, on as many images
+    assert found.seconds == pytest.approx(
+        2 * 2.0
+    )  # two epochs; those there took two seconds each, on as many images
     assert twice.seconds == pytest.approx(2 * found.seconds)
 
 
@@ -60,17 +62,33 @@ def test_what_is_left_is_what_the_finished_epochs_say(folds, fraction):
     sizes, shares = epoch_sizes(recipe, start="none"), network_shares(recipe)
     whole = sum(shares.values()) * sum(size**2 for size in sizes)
     done = [(-1, epoch, 0.001 * sizes[epoch] ** 2) for epoch in range(3)]
-    left = min((1 - fraction) * whole, whole - 3 * 32**2)  # what is finished is not left, whatever was reported last
+    left = min(
+        (1 - fraction) * whole, whole - 3 * 32**2
+    )  # what is finished is not left, whatever was reported last
     assert seconds_left(recipe, start="none", done=done, fraction=fraction) == pytest.approx(0.001 * left)
     assert seconds_left(recipe, start="none", done=[], fraction=fraction) is None
 
 
 def test_a_run_that_waits_says_how_long_it_will_take(database: Database, made: Made) -> None:
     with database.write() as session:
-        run = train_anew(session, dataset_id=made.dataset_id, version_id=made.version_id, weights="none", recipe="quick", seed=3)
+        run = train_anew(
+            session,
+            dataset_id=made.dataset_id,
+            version_id=made.version_id,
+            weights="none",
+            recipe="quick",
+            seed=3,
+        )
         assert run_progress(session, run_id=run.id).seconds_left == pytest.approx(3 * 2.0)
-        record_epoch(session, Epoch(run_id=run.id, fold=-1, epoch=0, train_loss=1.0, valid_loss=1.0, error_rate=0.5, seconds=10.0))
-        assert run_progress(session, run_id=run.id).seconds_left == pytest.approx(2 * 10.0)  # its own epochs know better
+        record_epoch(
+            session,
+            Epoch(
+                run_id=run.id, fold=-1, epoch=0, train_loss=1.0, valid_loss=1.0, error_rate=0.5, seconds=10.0
+            ),
+        )
+        assert run_progress(session, run_id=run.id).seconds_left == pytest.approx(
+            2 * 10.0
+        )  # its own epochs know better
         cancel_run(session, run_id=run.id)
         assert run_progress(session, run_id=run.id).seconds_left is None
         assert resume_run(session, run_id=run.id, user_id=None).state == "queued"
@@ -80,5 +98,7 @@ def test_a_run_that_waits_says_how_long_it_will_take(database: Database, made: M
 def test_more_epochs_take_longer():
     longer = edit(QUICK, {"epochs": 6}, start="none", class_names=())
     measured = [Measured(1, 64, 1e-6)]
-    took = [estimate(recipe, start="none", images=100, measured=measured).seconds for recipe in (QUICK, longer)]
+    took = [
+        estimate(recipe, start="none", images=100, measured=measured).seconds for recipe in (QUICK, longer)
+    ]
     assert took[1] == pytest.approx(2 * took[0])

@@ -43,7 +43,11 @@ def files_of(settings: Settings) -> list[str]:
 def refused(sent: list[tuple[str, bytes]], folder: Path, **limits: int) -> str:
     with (
         pytest.raises(Invalid) as refusal,
-        receive([Sent(name, io.BytesIO(content)) for name, content in sent], folder=folder, **{"max_pixels": 1_000_000, **limits}),
+        receive(
+            [Sent(name, io.BytesIO(content)) for name, content in sent],
+            folder=folder,
+            **{"max_pixels": 1_000_000, **limits},
+        ),
     ):
         pytest.fail("it was received")
     assert not list(folder.rglob("*.part"))
@@ -51,7 +55,10 @@ def refused(sent: list[tuple[str, bytes]], folder: Path, **limits: int) -> str:
 
 
 def test_every_file_that_is_no_photo_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
-    sentence = refused([("a.png", photo()), ("notes.txt", b"hello"), ("b.jpg", photo(kind="JPEG")[:300]), ("c.png", b"")], tmp_path)
+    sentence = refused(
+        [("a.png", photo()), ("notes.txt", b"hello"), ("b.jpg", photo(kind="JPEG")[:300]), ("c.png", b"")],
+        tmp_path,
+    )
     assert "notes.txt is not an image; b.jpg is truncated or damaged" in sentence
     assert "c.png is empty. Nothing was kept" in sentence
     assert "a.png" not in sentence
@@ -59,7 +66,9 @@ def test_every_file_that_is_no_photo_is_named_and_nothing_is_kept(tmp_path: Path
 
 def test_a_photo_that_is_too_large_is_refused_in_bytes_and_in_pixels(tmp_path: Path) -> None:
     assert "big.png is larger than 0 MB" in refused([("big.png", photo())], tmp_path, max_bytes=40)
-    assert "big.png is too large: 24 x 16 pixels, more than 100" in refused([("big.png", photo())], tmp_path, max_pixels=100)
+    assert "big.png is too large: 24 x 16 pixels, more than 100" in refused(
+        [("big.png", photo())], tmp_path, max_pixels=100
+    )
 
 
 def test_none_and_more_than_twenty_at_a_time_are_refused(tmp_path: Path) -> None:
@@ -67,7 +76,9 @@ def test_none_and_more_than_twenty_at_a_time_are_refused(tmp_path: Path) -> None
     assert "these are 21" in refused([("a.png", photo())] * 21, tmp_path)
 
 
-def test_a_kept_photo_is_a_file_by_content_for_its_owner_only_and_a_job(database: Database, settings: Settings, made: Made) -> None:
+def test_a_kept_photo_is_a_file_by_content_for_its_owner_only_and_a_job(
+    database: Database, settings: Settings, made: Made
+) -> None:
     content = photo()
     kept = show_photo(database, settings, made.run_id, content, name="C:\\photos\\me.png")
     with database.read() as session:
@@ -82,7 +93,9 @@ def test_a_kept_photo_is_a_file_by_content_for_its_owner_only_and_a_job(database
     assert (job.task, job.dataset_id, job.arguments) == ("predict", made.dataset_id, {"run": made.run_id})
 
 
-def test_a_run_that_has_not_finished_is_shown_nothing(database: Database, settings: Settings, made: Made) -> None:
+def test_a_run_that_has_not_finished_is_shown_nothing(
+    database: Database, settings: Settings, made: Made
+) -> None:
     for state, word in (("running", "wait"), ("failed", "take a run")):
         with database.write() as session:
             session.get_one(Run, made.run_id).state = state
@@ -93,7 +106,9 @@ def test_a_run_that_has_not_finished_is_shown_nothing(database: Database, settin
     assert files_of(settings) == []
 
 
-def test_the_same_photo_is_kept_once_and_comes_first_again(database: Database, settings: Settings, made: Made, people: People) -> None:
+def test_the_same_photo_is_kept_once_and_comes_first_again(
+    database: Database, settings: Settings, made: Made, people: People
+) -> None:
     first = show_photo(database, settings, made.run_id, photo(), name="old.png", user_id=people.annotator.id)
     other = show_photo(database, settings, made.run_id, photo((0, 0, 0)))
     again = show_photo(database, settings, made.run_id, photo(), name="new.png", user_id=people.other.id)
@@ -106,14 +121,20 @@ def test_the_same_photo_is_kept_once_and_comes_first_again(database: Database, s
     ]
 
 
-def test_a_photo_whose_job_failed_gets_a_new_one_when_it_is_sent_again(database: Database, settings: Settings, made: Made) -> None:
+def test_a_photo_whose_job_failed_gets_a_new_one_when_it_is_sent_again(
+    database: Database, settings: Settings, made: Made
+) -> None:
     first = show_photo(database, settings, made.run_id, photo())
     with database.write() as session:
         jobs.start(session, job_id=str(first.job_id))
         jobs.finish(session, job_id=str(first.job_id), state="failed", message="The worker died.")
     with database.read() as session:
         seen = see_photo(session, photo_id=first.ids[0])
-        assert (seen.state, seen.waits, seen.problem.startswith("The worker died.")) == ("failed", False, True)
+        assert (seen.state, seen.waits, seen.problem.startswith("The worker died.")) == (
+            "failed",
+            False,
+            True,
+        )
         assert count_waiting(session, run_id=made.run_id) == 0
     again = show_photo(database, settings, made.run_id, photo())
     assert again.ids == first.ids
@@ -122,11 +143,17 @@ def test_a_photo_whose_job_failed_gets_a_new_one_when_it_is_sent_again(database:
         assert see_photo(session, photo_id=first.ids[0]).state == "queued"
 
 
-def test_what_the_network_says_is_told_by_class_the_most_probable_first(database: Database, settings: Settings, made: Made) -> None:
+def test_what_the_network_says_is_told_by_class_the_most_probable_first(
+    database: Database, settings: Settings, made: Made
+) -> None:
     kept = show_photo(database, settings, made.run_id, photo())
     with database.write() as session:
-        record_look(session, photo_id=kept.ids[0], job_id=str(kept.job_id), probabilities=[0.25, 0.125, 0.625])
-        session.add(LabelClass(dataset_id=made.dataset_id, position=3, name="emu"))  # its network knows nothing of it
+        record_look(
+            session, photo_id=kept.ids[0], job_id=str(kept.job_id), probabilities=[0.25, 0.125, 0.625]
+        )
+        session.add(
+            LabelClass(dataset_id=made.dataset_id, position=3, name="emu")
+        )  # its network knows nothing of it
     with database.read() as session:
         [seen] = list_photos(session, run_id=made.run_id)
         assert photos_of_job(session, job_id=str(kept.job_id)) == []
@@ -134,7 +161,9 @@ def test_what_the_network_says_is_told_by_class_the_most_probable_first(database
     assert (seen.state, seen.predicted) == ("finished", "owl")
 
 
-def test_the_oldest_photos_make_room(database: Database, settings: Settings, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_photos_make_room(
+    database: Database, settings: Settings, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(photos, "KEPT", 3)
     ids = [show_photo(database, settings, made.run_id, photo((i, i, i))).ids[0] for i in range(5)]
     with database.read() as session:
@@ -143,7 +172,9 @@ def test_the_oldest_photos_make_room(database: Database, settings: Settings, mad
     assert files_of(settings) == sorted(seen.photo.sha256 for seen in found)
 
 
-def test_a_removed_photo_leaves_no_file_and_no_picture(database: Database, settings: Settings, made: Made) -> None:
+def test_a_removed_photo_leaves_no_file_and_no_picture(
+    database: Database, settings: Settings, made: Made
+) -> None:
     kept = show_photo(database, settings, made.run_id, photo(size=(2000, 10)))
     with database.read() as session:
         found = get_photo(session, photo_id=kept.ids[0])
@@ -157,13 +188,24 @@ def test_a_removed_photo_leaves_no_file_and_no_picture(database: Database, setti
         remove_photo(session, photo_id=found.id, folder=settings.photos_dir, cache=settings.pictures_dir)
 
 
-def test_a_photo_of_another_run_is_not_there_and_keeps_its_own_file(database: Database, settings: Settings, made: Made) -> None:
+def test_a_photo_of_another_run_is_not_there_and_keeps_its_own_file(
+    database: Database, settings: Settings, made: Made
+) -> None:
     with database.write() as session:
         here = session.get_one(Run, made.run_id)
-        other = Run(dataset_id=here.dataset_id, version_id=here.version_id, recipe=here.recipe, weights="none", seed=9, state="finished")
+        other = Run(
+            dataset_id=here.dataset_id,
+            version_id=here.version_id,
+            recipe=here.recipe,
+            weights="none",
+            seed=9,
+            state="finished",
+        )
         session.add(other)
         session.flush()
-    mine, theirs = (show_photo(database, settings, run_id, photo()).ids[0] for run_id in (made.run_id, other.id))
+    mine, theirs = (
+        show_photo(database, settings, run_id, photo()).ids[0] for run_id in (made.run_id, other.id)
+    )
     options = {"folder": settings.photos_dir, "cache": settings.pictures_dir}
     with database.write() as session, pytest.raises(NotFound):
         remove_photo(session, photo_id=theirs, run_id=made.run_id, **options)

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from app.errors import Invalid
 from app.ml.recipes import RECIPES, recipe_from_json, to_json, weights_by_position
 from app.training.fields import BY_NAME, FIELDS, GROUPS, Field, as_text, parse, values_of
-from app.training.recipes import choose_start, differences, edit, fields_for, misses_classes, recipe_of, starts, weight_words, weights_of
+from app.training.recipes import (
+    choose_start,
+    differences,
+    edit,
+    fields_for,
+    misses_classes,
+    recipe_of,
+    starts,
+    weight_words,
+    weights_of,
+)
 
 PAPERS_SIX = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 PETS = ("cat", "dog", "owl")
@@ -34,7 +44,9 @@ def allowed(field: Field) -> st.SearchStrategy:
     return st.floats(field.low, field.high)
 
 
-changes_allowed = st.fixed_dictionaries({}, optional={f.name: allowed(f) for f in FIELDS if not f.from_nothing and f.name != "frozen_lr"})
+changes_allowed = st.fixed_dictionaries(
+    {}, optional={f.name: allowed(f) for f in FIELDS if not f.from_nothing and f.name != "frozen_lr"}
+)
 
 
 @given(changes_allowed, st.sampled_from(list(RECIPES)), st.sampled_from(["parent", "imagenet"]))
@@ -45,18 +57,26 @@ def test_a_change_that_is_allowed_is_what_the_recipe_then_has(changes, name, sta
         assert now[field] == (pytest.approx(value, rel=1e-5) if isinstance(value, float) else value)
     before = values_of(RECIPES[name], tunes=start == "parent")
     # without frozen epochs their rate goes back to the usual one
-    assert {f for f in now if now[f] != before[f]} <= {*changes, *([] if now["frozen_epochs"] else ["frozen_lr"])}
+    assert {f for f in now if now[f] != before[f]} <= {
+        *changes,
+        *([] if now["frozen_epochs"] else ["frozen_lr"]),
+    }
     assert recipe_from_json(to_json(edited)) == edited
 
 
 @given(st.data(), st.sampled_from(list(RECIPES)), st.sampled_from(STARTS))
 def test_a_recipe_that_is_sent_back_as_it_was_shown_is_not_edited(data, name, start):
-    shown = {f.name: as_text(values_of(RECIPES[name], tunes=start == "parent")[f.name]) for f in fields_for(start)}
+    shown = {
+        f.name: as_text(values_of(RECIPES[name], tunes=start == "parent")[f.name]) for f in fields_for(start)
+    }
     sent = {field: text for field, text in shown.items() if data.draw(st.booleans())}
     assert edit(RECIPES[name], sent, start=start, class_names=PAPERS_SIX) == RECIPES[name]
 
 
-@given(st.sampled_from(FIELDS), st.text() | st.integers() | st.floats() | st.booleans() | st.none() | st.lists(st.integers()))
+@given(
+    st.sampled_from(FIELDS),
+    st.text() | st.integers() | st.floats() | st.booleans() | st.none() | st.lists(st.integers()),
+)
 def test_whatever_is_sent_is_taken_or_refused_in_a_sentence_that_names_the_field(field, value):
     refusals: list[str] = []
     try:
@@ -96,30 +116,44 @@ def test_an_unknown_field_is_refused_with_those_there_are():
 
 
 def test_what_means_nothing_without_random_weights_is_not_offered_and_refused():
-    assert {f.name for f in FIELDS} - {f.name for f in fields_for("imagenet")} == {"early_size", "early_epochs", "stem"}
+    assert {f.name for f in FIELDS} - {f.name for f in fields_for("imagenet")} == {
+        "early_size",
+        "early_epochs",
+        "stem",
+    }
     with pytest.raises(Invalid, match="random weights"):
         edit(RECIPES["default"], {"stem": "plain"}, start="imagenet", class_names=PETS)
 
 
 def test_only_the_phases_that_the_run_goes_through_are_changed():
-    for start, changed, same in (("parent", "fine_tune_phases", "phases"), ("none", "phases", "fine_tune_phases")):
+    for start, changed, same in (
+        ("parent", "fine_tune_phases", "phases"),
+        ("none", "phases", "fine_tune_phases"),
+    ):
         edited = edit(RECIPES["paper"], {"epochs": 7}, start=start, class_names=PAPERS_SIX)
         assert getattr(edited, changed)[-1].epochs == 7
         assert getattr(edited, same) == getattr(RECIPES["paper"], same)
 
 
 def test_a_frozen_phase_can_be_added_and_left_out():
-    added = edit(RECIPES["default"], {"frozen_epochs": 2, "frozen_lr": 0.02}, start="imagenet", class_names=PETS)
+    added = edit(
+        RECIPES["default"], {"frozen_epochs": 2, "frozen_lr": 0.02}, start="imagenet", class_names=PETS
+    )
     assert [(phase.frozen, phase.epochs) for phase in added.phases] == [(True, 2), (False, 18)]
     assert (added.phases[0].lr_min, added.phases[0].lr_max) == pytest.approx((2e-4, 2e-2))
-    assert edit(RECIPES["default"], {"frozen_lr": 0.02}, start="imagenet", class_names=PETS) == RECIPES["default"]
+    assert (
+        edit(RECIPES["default"], {"frozen_lr": 0.02}, start="imagenet", class_names=PETS)
+        == RECIPES["default"]
+    )
     without = edit(RECIPES["paper"], {"frozen_epochs": 0}, start="imagenet", class_names=PAPERS_SIX)
     assert without.phases == RECIPES["paper"].phases[1:]
 
 
 def test_a_rate_takes_the_early_layers_with_it():
     edited = edit(RECIPES["default"], {"lr": "0.001"}, start="parent", class_names=PETS)
-    assert (edited.fine_tune_phases[-1].lr_min, edited.fine_tune_phases[-1].lr_max) == pytest.approx((1e-4, 1e-3))
+    assert (edited.fine_tune_phases[-1].lr_min, edited.fine_tune_phases[-1].lr_max) == pytest.approx(
+        (1e-4, 1e-3)
+    )
 
 
 def test_epochs_with_fewer_pixels_keep_their_share_unless_they_are_changed_too():
@@ -135,14 +169,21 @@ def test_epochs_with_fewer_pixels_keep_their_share_unless_they_are_changed_too()
 
 
 def test_an_edited_recipe_says_so_and_how():
-    edited = edit(RECIPES["default"], {"epochs": 4, "flip": "no", "class_weights": {"Owl": 3}}, start="none", class_names=PETS)
+    edited = edit(
+        RECIPES["default"],
+        {"epochs": 4, "flip": "no", "class_weights": {"Owl": 3}},
+        start="none",
+        class_names=PETS,
+    )
     assert edited.name == "default, edited"
     assert edit(edited, {"epochs": 5}, start="none", class_names=PETS).name == "default, edited"
     found = {each.label: (each.used, each.usual) for each in differences(stored(edited), start="none")}
     assert found == {
-        "Epochs": ("4", "18"), "Epochs at the first size": ("1", "8"), "Mirror": ("no", "yes"),
+        "Epochs": ("4", "18"),
+        "Epochs at the first size": ("1", "8"),
+        "Mirror": ("no", "yes"),
         "Class weights": ("owl 3", "none"),
-    }  # fmt: skip
+    }
     assert differences(stored(RECIPES["paper"]), start="none") == ()
     assert differences(stored(dataclasses.replace(edited, name="tiny")), start="none") == ()
 
@@ -155,13 +196,22 @@ def test_a_retrain_goes_by_todays_recipe_of_the_name_or_by_the_runs_own_edited_o
 
 
 def test_a_network_starts_where_it_is_asked_to_or_where_the_setting_says():
-    assert [choose_start(None, setting=setting, parent=False) for setting in ("none", "imagenet", "/models/a.pth")] == [
-        "none", "imagenet", "file",
-    ]  # fmt: skip
+    assert [
+        choose_start(None, setting=setting, parent=False) for setting in ("none", "imagenet", "/models/a.pth")
+    ] == [
+        "none",
+        "imagenet",
+        "file",
+    ]
     assert choose_start(None, setting="imagenet", parent=True) == "parent"
     assert choose_start("none", setting="imagenet", parent=True) == "none"
     assert starts(setting="none", parent=False) == ("none", "imagenet")
-    assert [weights_of(start, setting="/models/a.pth") for start in STARTS] == ["parent", "none", "imagenet", "/models/a.pth"]
+    assert [weights_of(start, setting="/models/a.pth") for start in STARTS] == [
+        "parent",
+        "none",
+        "imagenet",
+        "/models/a.pth",
+    ]
     for word, parent in (("parent", False), ("file", True), ("/etc/passwd", True)):
         with pytest.raises(Invalid, match="cannot start from"):
             choose_start(word, setting="none", parent=parent)
@@ -170,7 +220,9 @@ def test_a_network_starts_where_it_is_asked_to_or_where_the_setting_says():
 def test_the_papers_weights_are_those_of_its_six_classes_whatever_their_case():
     for names in (PAPERS_SIX, tuple(name.capitalize() for name in PAPERS_SIX)):
         weights = weights_by_position(RECIPES["paper"], names, [1] * 6)
-        assert [weight / sum(weights) for weight in weights] == pytest.approx([0.10, 0.30, 0.05, 0.15, 0.20, 0.20])
+        assert [weight / sum(weights) for weight in weights] == pytest.approx(
+            [0.10, 0.30, 0.05, 0.15, 0.20, 0.20]
+        )
         assert not misses_classes(RECIPES["paper"], names)
     assert weight_words(RECIPES["paper"], PAPERS_SIX) == (
         "Share of the loss by class: angry 10 %, fear 30 %, happy 5 %, neutral 15 %, sad 20 %, surprise 20 %."
@@ -180,8 +232,12 @@ def test_the_papers_weights_are_those_of_its_six_classes_whatever_their_case():
 def test_of_other_classes_the_papers_weights_say_what_they_come_to():
     seven = (*PAPERS_SIX, "disgust")
     assert misses_classes(RECIPES["paper"], seven)
-    assert weight_words(RECIPES["paper"], seven).endswith("disgust is not named and gets the mean of these, 14.3 %.")
-    assert "this data set has none of these classes, so all of its classes weigh alike" in weight_words(RECIPES["paper"], PETS)
+    assert weight_words(RECIPES["paper"], seven).endswith(
+        "disgust is not named and gets the mean of these, 14.3 %."
+    )
+    assert "this data set has none of these classes, so all of its classes weigh alike" in weight_words(
+        RECIPES["paper"], PETS
+    )
     assert weight_words(RECIPES["default"], PETS) == "All classes weigh alike."
 
 

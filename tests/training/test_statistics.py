@@ -9,7 +9,9 @@ from sklearn.metrics import recall_score
 from app.training.evaluation import calibration_error
 from app.training.statistics import class_changes, mcnemar, paired_difference, reliability
 
-wrongs = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80).map(lambda rows: np.array(rows).T)
+wrongs = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80).map(
+    lambda rows: np.array(rows).T
+)
 
 
 @given(st.integers(0, 3000), st.integers(0, 3000))
@@ -32,7 +34,12 @@ def test_the_difference_is_that_of_the_error_rates_and_turns_with_them(case: np.
     assert found.value == pytest.approx(new.mean() - old.mean())
     assert found.low <= found.value + 1e-12
     assert found.value <= found.high + 1e-12
-    assert (turned.value, turned.repaired, turned.broken, turned.p) == (-found.value, found.broken, found.repaired, found.p)
+    assert (turned.value, turned.repaired, turned.broken, turned.p) == (
+        -found.value,
+        found.broken,
+        found.repaired,
+        found.p,
+    )
 
 
 def test_the_interval_is_that_of_a_bootstrap_by_sample() -> None:
@@ -51,7 +58,9 @@ def test_the_interval_holds_the_truth_about_95_times_in_100() -> None:
     inside = []
     for seed in range(600):
         old = random.random(400) < 0.4
-        new = np.where(random.random(400) < 0.2, random.random(400) < 0.3, old)  # the truth: 0.2 * (0.3 - 0.4)
+        new = np.where(
+            random.random(400) < 0.2, random.random(400) < 0.3, old
+        )  # the truth: 0.2 * (0.3 - 0.4)
         found = paired_difference(old, new, seed=seed)
         assert found is not None
         inside.append(found.low <= -0.02 <= found.high)
@@ -60,7 +69,9 @@ def test_the_interval_holds_the_truth_about_95_times_in_100() -> None:
 
 def test_two_networks_that_differ_by_chance_alone_seldom_seem_to_differ() -> None:
     random = np.random.default_rng(4)
-    pairs = [paired_difference(random.random(300) < 0.4, random.random(300) < 0.4, draws=10) for _ in range(1000)]
+    pairs = [
+        paired_difference(random.random(300) < 0.4, random.random(300) < 0.4, draws=10) for _ in range(1000)
+    ]
     assert np.mean([pair.beyond_chance for pair in pairs if pair]) <= 0.05
 
 
@@ -76,12 +87,18 @@ def test_class_changes_are_scikit_learns_recalls_and_add_up(rows: list[tuple[int
     found = class_changes(labels, old, new, ["a", "b", "c"])
     for i, change in enumerate(found):
         if change.support:
-            assert change.old_recall == pytest.approx(recall_score(labels, old, labels=[i], average="macro", zero_division=0))
-            assert change.new_recall == pytest.approx(recall_score(labels, new, labels=[i], average="macro", zero_division=0))
+            assert change.old_recall == pytest.approx(
+                recall_score(labels, old, labels=[i], average="macro", zero_division=0)
+            )
+            assert change.new_recall == pytest.approx(
+                recall_score(labels, new, labels=[i], average="macro", zero_division=0)
+            )
         else:
             assert (change.old_recall, change.new_recall) == (None, None)
     assert sum(change.support for change in found) == len(labels)
-    assert sum(change.repaired - change.broken for change in found) == int((new == labels).sum() - (old == labels).sum())
+    assert sum(change.repaired - change.broken for change in found) == int(
+        (new == labels).sum() - (old == labels).sum()
+    )
 
 
 @given(st.integers(1, 60), st.integers(2, 20), st.integers(0, 2**31))
@@ -93,6 +110,14 @@ def test_the_reliability_table_adds_up_to_the_calibration_error(n: int, bins: in
     assert found is not None
     assert found.error == pytest.approx(calibration_error(log_probs, labels, bins=bins))
     assert sum(each.n for each in found.bins) == n
-    gaps = [each.n * abs(each.confidence - each.right) for each in found.bins if each.confidence is not None and each.right is not None]
+    gaps = [
+        each.n * abs(each.confidence - each.right)
+        for each in found.bins
+        if each.confidence is not None and each.right is not None
+    ]
     assert sum(gaps) / n == pytest.approx(found.error)
-    assert all(each.low - 1e-9 <= each.confidence <= each.high + 1e-9 for each in found.bins if each.confidence is not None)
+    assert all(
+        each.low - 1e-9 <= each.confidence <= each.high + 1e-9
+        for each in found.bins
+        if each.confidence is not None
+    )

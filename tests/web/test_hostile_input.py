@@ -21,13 +21,25 @@ HUGE = 2**70
 @pytest.mark.parametrize(
     "path",
     [
-        "/d/a%00b", "/d/a%00b/review", f"{API}/datasets/a%00b", f"{API}/jobs/a%00b", f"{API}/samples/{HUGE}/image", f"{API}/runs/{HUGE}",
-        f"{API}/runs/{2**40}/top-losses", f"/d/faces/samples/{HUGE}", f"/d/faces/runs/{2**40}", f"/d/faces/review?card={HUGE}",
-        f"{API}/datasets/faces/export?version={'9' * 5000}", f"{API}/datasets/faces/export?version={2**40}",
-        f"{API}/datasets/faces/export?run={HUGE}", f"{API}/datasets/faces/samples?cursor={2**50}",
+        "/d/a%00b",
+        "/d/a%00b/review",
+        f"{API}/datasets/a%00b",
+        f"{API}/jobs/a%00b",
+        f"{API}/samples/{HUGE}/image",
+        f"{API}/runs/{HUGE}",
+        f"{API}/runs/{2**40}/top-losses",
+        f"/d/faces/samples/{HUGE}",
+        f"/d/faces/runs/{2**40}",
+        f"/d/faces/review?card={HUGE}",
+        f"{API}/datasets/faces/export?version={'9' * 5000}",
+        f"{API}/datasets/faces/export?version={2**40}",
+        f"{API}/datasets/faces/export?run={HUGE}",
+        f"{API}/datasets/faces/samples?cursor={2**50}",
     ],
-)  # fmt: skip
-def test_an_address_that_names_nothing_is_answered_in_words(browser_of: dict[str, TestClient], made: Made, path: str) -> None:
+)
+def test_an_address_that_names_nothing_is_answered_in_words(
+    browser_of: dict[str, TestClient], made: Made, path: str
+) -> None:
     answer = browser_of["ada"].get(path)
     assert answer.status_code in (200, 404, 422), answer.text
     assert answer.text
@@ -36,11 +48,13 @@ def test_an_address_that_names_nothing_is_answered_in_words(browser_of: dict[str
 @pytest.mark.parametrize(
     "body",
     [
-        {"sample": HUGE, "verdict": "keep", "client_id": "x"}, {"sample": 1, "verdict": "keep", "client_id": "a\0b"},
-        {"sample": 1, "verdict": "keep", "client_id": "x", "run": HUGE}, {"sample": 1, "verdict": "k\0", "client_id": "x"},
+        {"sample": HUGE, "verdict": "keep", "client_id": "x"},
+        {"sample": 1, "verdict": "keep", "client_id": "a\0b"},
+        {"sample": 1, "verdict": "keep", "client_id": "x", "run": HUGE},
+        {"sample": 1, "verdict": "k\0", "client_id": "x"},
         {"sample": 1, "verdict": "keep", "client_id": "x", "milliseconds": HUGE},
     ],
-)  # fmt: skip
+)
 def test_a_decision_that_cannot_be_stored_is_refused(
     api: dict[str, TestClient], database: Database, made: Made, body: dict[str, object]
 ) -> None:
@@ -53,9 +67,13 @@ def test_a_decision_that_cannot_be_stored_is_refused(
 
 def test_text_that_is_no_text_is_refused(api: dict[str, TestClient], made: Made) -> None:
     for field in ("verdict", "client_id", "label"):
-        body = {"sample": "1", "verdict": '"relabel"', "client_id": '"x"', "label": '"owl"'} | {field: '"\\ud800"'}
+        body = {"sample": "1", "verdict": '"relabel"', "client_id": '"x"', "label": '"owl"'} | {
+            field: '"\\ud800"'
+        }
         content = "{" + ", ".join(f'"{key}": {value}' for key, value in body.items()) + "}"
-        answer = api["ann"].post(f"{API}/datasets/faces/decisions", content=content, headers={"content-type": "application/json"})
+        answer = api["ann"].post(
+            f"{API}/datasets/faces/decisions", content=content, headers={"content-type": "application/json"}
+        )
         assert answer.status_code == 422, (field, answer.text)
 
 
@@ -63,7 +81,9 @@ def test_a_log_in_with_a_nul_byte_is_no_log_in(visitor: TestClient, people: Peop
     assert visitor.post("/login", data={"name": "a\0b", "password": PASSWORD}).status_code in (401, 422)
 
 
-def test_strangers_cannot_make_the_server_read_large_bodies(visitor: TestClient, api: dict[str, TestClient], made: Made) -> None:
+def test_strangers_cannot_make_the_server_read_large_bodies(
+    visitor: TestClient, api: dict[str, TestClient], made: Made
+) -> None:
     large = b"x" * 2_000_000
     assert visitor.post("/datasets/new", content=large).status_code == 413
     form = {"content-type": "application/x-www-form-urlencoded"}
@@ -80,7 +100,9 @@ def test_an_image_that_changed_after_the_import_is_not_passed_off_as_the_old_one
     assert (answer.status_code, "has changed" in answer.json()["message"]) == (409, True)
 
 
-def test_signing_out_gives_the_cards_back(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_signing_out_gives_the_cards_back(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     browser_of["ann"].post("/d/faces/review/claims")
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Claim)) > 0
@@ -89,7 +111,9 @@ def test_signing_out_gives_the_cards_back(browser_of: dict[str, TestClient], dat
         assert session.scalar(select(func.count()).select_from(Claim)) == 0
 
 
-def test_an_answer_given_in_anns_page_is_not_recorded_for_bob(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_an_answer_given_in_anns_page_is_not_recorded_for_bob(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     form = {"sample": str(made.ranked[0]), "answer": "keep", "client_id": "x", "viewer": "ann"}
     assert browser_of["bob"].post("/d/faces/review/decisions", data=form).status_code == 409
     assert browser_of["ann"].post("/d/faces/review/decisions", data=form).status_code == 303
@@ -122,7 +146,12 @@ def test_two_admins_cannot_demote_each_other_at_once(database: Database, people:
 
 def test_a_client_id_cannot_stand_in_the_way_of_an_undo(api: dict[str, TestClient], made: Made) -> None:
     first = (
-        api["ann"].post(f"{API}/datasets/faces/decisions", json={"sample": made.ranked[0], "verdict": "delete", "client_id": "a"}).json()
+        api["ann"]
+        .post(
+            f"{API}/datasets/faces/decisions",
+            json={"sample": made.ranked[0], "verdict": "delete", "client_id": "a"},
+        )
+        .json()
     )
     trap = {"sample": made.ranked[0], "verdict": "delete", "client_id": f"undo-{first['id'] + 1}"}
     second = api["ann"].post(f"{API}/datasets/faces/decisions", json=trap).json()

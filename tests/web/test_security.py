@@ -54,9 +54,17 @@ def test_static_files_and_health_are_open(visitor: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "http://evil.example"}, {"origin": "null"}]
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+    ],
 )
-def test_a_change_from_another_site_is_refused(browser_of: dict[str, TestClient], headers: dict[str, str]) -> None:
+def test_a_change_from_another_site_is_refused(
+    browser_of: dict[str, TestClient], headers: dict[str, str]
+) -> None:
     client = browser_of["ada"]
     if "origin" in headers:
         del client.headers["sec-fetch-site"]
@@ -70,9 +78,14 @@ def test_a_script_with_a_token_is_not_a_site(api: dict[str, TestClient]) -> None
     assert answer.status_code == 404
 
 
-@given(st.sampled_from(["GET", "HEAD", "OPTIONS"]), st.sampled_from(["cross-site", "same-site", "same-origin", "none"]))
+@given(
+    st.sampled_from(["GET", "HEAD", "OPTIONS"]),
+    st.sampled_from(["cross-site", "same-site", "same-origin", "none"]),
+)
 def test_reading_is_never_refused_for_its_origin(method: str, site: str) -> None:
-    assert not is_cross_site(method, Headers({"sec-fetch-site": site, "origin": "http://evil.example", "host": "here"}))
+    assert not is_cross_site(
+        method, Headers({"sec-fetch-site": site, "origin": "http://evil.example", "host": "here"})
+    )
 
 
 def test_every_answer_carries_the_security_headers(visitor: TestClient, people: People) -> None:
@@ -82,7 +95,9 @@ def test_every_answer_carries_the_security_headers(visitor: TestClient, people: 
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(visitor: TestClient, people: People) -> None:
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(
+    visitor: TestClient, people: People
+) -> None:
     answer = visitor.post("/login", data={"name": "ann", "password": "correct horse"})
     cookie = answer.headers["set-cookie"].lower()
     assert "httponly" in cookie

@@ -85,7 +85,9 @@ class Canvas:
     `shift` moves the centre, in face units.
     """
 
-    def __init__(self, size: int, *, unit: float = 0.31, rotation: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)) -> None:
+    def __init__(
+        self, size: int, *, unit: float = 0.31, rotation: float = 0.0, shift: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
         self.size = size
         self.side = size * SUPERSAMPLING
         self.image = Image.new("RGB", (self.side, self.side))
@@ -111,7 +113,9 @@ class Canvas:
         """Fill the union of many shapes at once, see-through."""
         self.image.paste(colour, (0, 0), self.mask(*shapes).point(lambda value: value * alpha))
 
-    def fill(self, shape: Points, colour: Colour, *, alpha: float = 1.0, clip: Image.Image | None = None) -> None:
+    def fill(
+        self, shape: Points, colour: Colour, *, alpha: float = 1.0, clip: Image.Image | None = None
+    ) -> None:
         """Fill a closed shape, see-through below alpha 1, inside the clip mask only."""
         corners = self._pixels(shape)
         if clip is None and alpha >= 1:
@@ -129,7 +133,9 @@ class Canvas:
         self.image.paste(colour, box, mask)
 
     @staticmethod
-    def _box(corners: list[tuple[float, float]], *, margin: int, side: int) -> tuple[int, int, int, int] | None:
+    def _box(
+        corners: list[tuple[float, float]], *, margin: int, side: int
+    ) -> tuple[int, int, int, int] | None:
         """The part of the picture that a shape can touch; None when it lies outside."""
         xs, ys = [x for x, _ in corners], [y for _, y in corners]
         left, top = max(int(min(xs)) - margin, 0), max(int(min(ys)) - margin, 0)
@@ -149,11 +155,18 @@ class Canvas:
         box = clip.getbbox()
         if box is not None:
             left, top, right, bottom = box
-            wanted = (left / SOFT_REDUCTION, top / SOFT_REDUCTION, right / SOFT_REDUCTION, bottom / SOFT_REDUCTION)
+            wanted = (
+                left / SOFT_REDUCTION,
+                top / SOFT_REDUCTION,
+                right / SOFT_REDUCTION,
+                bottom / SOFT_REDUCTION,
+            )
             large = small.resize((right - left, bottom - top), Image.Resampling.BILINEAR, box=wanted)
             self.image.paste(large, box, clip.crop(box))
 
-    def soft(self, shape: Points, colour: Colour, *, alpha: float, blur: float, clip: Image.Image | None = None) -> None:
+    def soft(
+        self, shape: Points, colour: Colour, *, alpha: float, blur: float, clip: Image.Image | None = None
+    ) -> None:
         """Fill a shape with edges that fade over about `blur` face units: shadows, light, blush."""
         radius = blur * self._unit / SOFT_REDUCTION
         corners = self._pixels(shape, SOFT_REDUCTION)
@@ -162,9 +175,13 @@ class Canvas:
             return
         left, top, right, bottom = box
         small = Image.new("L", (right - left, bottom - top))
-        ImageDraw.Draw(small).polygon([(x - left, y - top) for x, y in corners], fill=round(255 * min(alpha, 1)))
+        ImageDraw.Draw(small).polygon(
+            [(x - left, y - top) for x, y in corners], fill=round(255 * min(alpha, 1))
+        )
         small = small.filter(ImageFilter.GaussianBlur(radius))
-        mask = small.resize((small.width * SOFT_REDUCTION, small.height * SOFT_REDUCTION), Image.Resampling.BILINEAR)
+        mask = small.resize(
+            (small.width * SOFT_REDUCTION, small.height * SOFT_REDUCTION), Image.Resampling.BILINEAR
+        )
         large = (left * SOFT_REDUCTION, top * SOFT_REDUCTION, right * SOFT_REDUCTION, bottom * SOFT_REDUCTION)
         if clip is not None:
             mask = ImageChops.multiply(mask, clip.crop(large))

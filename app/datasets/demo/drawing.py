@@ -54,8 +54,16 @@ def head_outline(face: Face) -> Points:
     """The outline of the head, about 2 wide and 2.3 high."""
     look = face.look
     jaw, chin, length = look.jaw, look.chin, look.length
-    half = [(0.0, -1.16), (0.56, -1.05), (0.9, -0.68), (1.0, -0.15), (0.97 * (0.5 + 0.5 * jaw), 0.3), (0.79 * jaw, 0.74 * length),
-            (0.36 * chin, 1.08 * length), (0.0, 1.16 * length)]  # fmt: skip
+    half = [
+        (0.0, -1.16),
+        (0.56, -1.05),
+        (0.9, -0.68),
+        (1.0, -0.15),
+        (0.97 * (0.5 + 0.5 * jaw), 0.3),
+        (0.79 * jaw, 0.74 * length),
+        (0.36 * chin, 1.08 * length),
+        (0.0, 1.16 * length),
+    ]
     return smooth(mirrored(half))
 
 
@@ -82,7 +90,17 @@ def draw_background(canvas: Canvas, picture: Picture, seed: int) -> None:
         canvas.wash([moved(dot, x, y) for x in places for y in places], light, alpha=0.45)
     elif picture.pattern == "hills":
         for level in (0.2, 0.7):
-            hill = smooth([(-3, level), (-1, level - 0.4), (0.6, level + 0.1), (2, level - 0.5), (3, level), (3, 4), (-3, 4)])
+            hill = smooth(
+                [
+                    (-3, level),
+                    (-1, level - 0.4),
+                    (0.6, level + 0.1),
+                    (2, level - 0.5),
+                    (3, level),
+                    (3, 4),
+                    (-3, 4),
+                ]
+            )
             canvas.fill(hill, mix(bottom, (40, 50, 90), 0.25), alpha=0.4)
     elif picture.pattern == "blobs":
         for _ in range(4):
@@ -127,13 +145,20 @@ def _draw_collar(canvas: Canvas, face: Face) -> None:
         for flap in (-1, 1):
             canvas.stroke(np.linspace((flap * 0.45, 1.13), (0, 1.86), 5), 0.11, deep)
     else:
-        canvas.stroke(smooth([(-0.47, 1.12), (-0.36, 1.44), (0, 1.6), (0.36, 1.44), (0.47, 1.12)], closed=False), 0.12, deep)
+        canvas.stroke(
+            smooth([(-0.47, 1.12), (-0.36, 1.44), (0, 1.6), (0.36, 1.44), (0.47, 1.12)], closed=False),
+            0.12,
+            deep,
+        )
 
 
 def _draw_ears(canvas: Canvas, face: Face) -> None:
     look = face.look
     for side in (-1, 1):
-        canvas.fill(oval(side * 1.0, 0.1, 0.16, 0.24, tilt=-side * 0.15), mix(look.skin, shade_of(look.skin, 0.3), 0.4))
+        canvas.fill(
+            oval(side * 1.0, 0.1, 0.16, 0.24, tilt=-side * 0.15),
+            mix(look.skin, shade_of(look.skin, 0.3), 0.4),
+        )
         canvas.fill(oval(side * 1.03, 0.11, 0.07, 0.13, tilt=-side * 0.15), shade_of(look.skin, 0.3))
     if look.earrings:
         draw_earrings(canvas)
@@ -162,7 +187,9 @@ def _draw_head(canvas: Canvas, face: Face, outline: Points) -> Image.Image:
         colour, share = mood.tint
         softs.append(Soft(oval(0, -0.5, 1.0, 0.75), colour, 1.6 * share, 0.3))
     nose = oval(turn * 1.5, 0.24, 0.13 * look.nose_size, 0.1 * look.nose_size)
-    canvas.shade(head, look.skin, [*softs, Soft(nose, shade_of(look.skin, 0.3), 0.55, 0.06), *beard_shadow(face)])
+    canvas.shade(
+        head, look.skin, [*softs, Soft(nose, shade_of(look.skin, 0.3), 0.55, 0.06), *beard_shadow(face)]
+    )
     if look.freckles:
         rng = np.random.default_rng(look.texture_seed + 3)
         for cheek in (-1, 1):

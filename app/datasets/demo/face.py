@@ -126,66 +126,129 @@ def _happy(rng: np.random.Generator, t: float) -> Mood:
     laughing = _chance(rng, 0.2 + 0.6 * t)
     shut = laughing and _chance(rng, 0.35)
     return Mood(
-        brow_inner=0.04 + 0.05 * t, brow_outer=0.02, brow_arch=0.06 + 0.06 * t,
-        eye_open=0.95, lid_slant=0.0, lid_drop=0.04, cheek_push=0.2 + 0.25 * t, eyes_shut=shut,
-        pupil=1.05, gaze=_gaze(rng), mouth="laugh" if laughing else "smile",
-        mouth_width=0.34 + 0.1 * t, mouth_curve=0.15 + 0.11 * t, mouth_open=0.18 + 0.16 * t,
-        blush=_between(rng, 0.2, 0.6), tears=int(shut and _chance(rng, 0.15)),
-    )  # fmt: skip
+        brow_inner=0.04 + 0.05 * t,
+        brow_outer=0.02,
+        brow_arch=0.06 + 0.06 * t,
+        eye_open=0.95,
+        lid_slant=0.0,
+        lid_drop=0.04,
+        cheek_push=0.2 + 0.25 * t,
+        eyes_shut=shut,
+        pupil=1.05,
+        gaze=_gaze(rng),
+        mouth="laugh" if laughing else "smile",
+        mouth_width=0.34 + 0.1 * t,
+        mouth_curve=0.15 + 0.11 * t,
+        mouth_open=0.18 + 0.16 * t,
+        blush=_between(rng, 0.2, 0.6),
+        tears=int(shut and _chance(rng, 0.15)),
+    )
 
 
 def _sad(rng: np.random.Generator, t: float) -> Mood:
     sobbing = _chance(rng, 0.3 * t)
     return Mood(
-        brow_inner=0.12 + 0.1 * t, brow_outer=-0.06 - 0.09 * t, brow_arch=-0.01,
-        eye_open=0.86, lid_slant=-0.3 - 0.35 * t, lid_drop=0.18 + 0.14 * t, cheek_push=0.0, eyes_shut=False,
-        pupil=1.1, gaze=(_between(rng, -0.3, 0.3), _between(rng, 0.25, 0.55)), mouth="sob" if sobbing else "frown",
-        mouth_width=0.26 + 0.06 * t, mouth_curve=-0.12 - 0.07 * t, mouth_open=0.14 + 0.07 * t,
-        furrow=0.25 * t, tears=int(rng.integers(1, 3)) if _chance(rng, 0.25 + 0.3 * t) else 0,
+        brow_inner=0.12 + 0.1 * t,
+        brow_outer=-0.06 - 0.09 * t,
+        brow_arch=-0.01,
+        eye_open=0.86,
+        lid_slant=-0.3 - 0.35 * t,
+        lid_drop=0.18 + 0.14 * t,
+        cheek_push=0.0,
+        eyes_shut=False,
+        pupil=1.1,
+        gaze=(_between(rng, -0.3, 0.3), _between(rng, 0.25, 0.55)),
+        mouth="sob" if sobbing else "frown",
+        mouth_width=0.26 + 0.06 * t,
+        mouth_curve=-0.12 - 0.07 * t,
+        mouth_open=0.14 + 0.07 * t,
+        furrow=0.25 * t,
+        tears=int(rng.integers(1, 3)) if _chance(rng, 0.25 + 0.3 * t) else 0,
         tint=((110, 130, 200), 0.05 * t),
-    )  # fmt: skip
+    )
 
 
 def _angry(rng: np.random.Generator, t: float) -> Mood:
     return Mood(
-        brow_inner=-0.13 - 0.08 * t, brow_outer=0.05 + 0.08 * t, brow_arch=0.02,
-        eye_open=0.95, lid_slant=0.45 + 0.4 * t, lid_drop=0.22 + 0.1 * t, cheek_push=0.14, eyes_shut=False,
-        pupil=0.85, gaze=(_between(rng, -0.2, 0.2), 0.0), mouth=pick(rng, ("frown", "bared", "shout"), (0.35, 0.4, 0.25)),
-        mouth_width=0.3 + 0.07 * t, mouth_curve=-0.1 - 0.05 * t, mouth_open=0.15 + 0.09 * t,
-        furrow=0.6 + 0.4 * t, tint=((214, 60, 40), _between(rng, 0.04, 0.2) * t),
-    )  # fmt: skip
+        brow_inner=-0.13 - 0.08 * t,
+        brow_outer=0.05 + 0.08 * t,
+        brow_arch=0.02,
+        eye_open=0.95,
+        lid_slant=0.45 + 0.4 * t,
+        lid_drop=0.22 + 0.1 * t,
+        cheek_push=0.14,
+        eyes_shut=False,
+        pupil=0.85,
+        gaze=(_between(rng, -0.2, 0.2), 0.0),
+        mouth=pick(rng, ("frown", "bared", "shout"), (0.35, 0.4, 0.25)),
+        mouth_width=0.3 + 0.07 * t,
+        mouth_curve=-0.1 - 0.05 * t,
+        mouth_open=0.15 + 0.09 * t,
+        furrow=0.6 + 0.4 * t,
+        tint=((214, 60, 40), _between(rng, 0.04, 0.2) * t),
+    )
 
 
 def _fear(rng: np.random.Generator, t: float) -> Mood:
     return Mood(
-        brow_inner=0.2 + 0.1 * t, brow_outer=0.0, brow_arch=0.03,
-        eye_open=1.18 + 0.16 * t, lid_slant=-0.12, lid_drop=0.0, cheek_push=0.0, eyes_shut=False,
-        pupil=0.62 - 0.12 * t, gaze=(_between(rng, -0.5, 0.5), _between(rng, -0.1, 0.2)),
+        brow_inner=0.2 + 0.1 * t,
+        brow_outer=0.0,
+        brow_arch=0.03,
+        eye_open=1.18 + 0.16 * t,
+        lid_slant=-0.12,
+        lid_drop=0.0,
+        cheek_push=0.0,
+        eyes_shut=False,
+        pupil=0.62 - 0.12 * t,
+        gaze=(_between(rng, -0.5, 0.5), _between(rng, -0.1, 0.2)),
         mouth=pick(rng, ("tremble", "gasp"), (0.6, 0.4)),
-        mouth_width=0.31 + 0.07 * t, mouth_curve=-0.07 - 0.04 * t, mouth_open=0.14 + 0.08 * t,
-        furrow=0.3 * t, sweat=int(rng.integers(1, 4)) if _chance(rng, 0.5) else 0,
+        mouth_width=0.31 + 0.07 * t,
+        mouth_curve=-0.07 - 0.04 * t,
+        mouth_open=0.14 + 0.08 * t,
+        furrow=0.3 * t,
+        sweat=int(rng.integers(1, 4)) if _chance(rng, 0.5) else 0,
         tint=((150, 175, 225), 0.1 + 0.14 * t),
-    )  # fmt: skip
+    )
 
 
 def _surprise(rng: np.random.Generator, t: float) -> Mood:
     return Mood(
-        brow_inner=0.18 + 0.1 * t, brow_outer=0.12 + 0.08 * t, brow_arch=0.12 + 0.06 * t,
-        eye_open=1.18 + 0.17 * t, lid_slant=0.0, lid_drop=0.0, cheek_push=0.0, eyes_shut=False,
-        pupil=0.95, gaze=(_between(rng, -0.2, 0.2), _between(rng, -0.2, 0.1)), mouth="round",
-        mouth_width=0.16 + 0.06 * t, mouth_curve=0.0, mouth_open=0.21 + 0.14 * t,
+        brow_inner=0.18 + 0.1 * t,
+        brow_outer=0.12 + 0.08 * t,
+        brow_arch=0.12 + 0.06 * t,
+        eye_open=1.18 + 0.17 * t,
+        lid_slant=0.0,
+        lid_drop=0.0,
+        cheek_push=0.0,
+        eyes_shut=False,
+        pupil=0.95,
+        gaze=(_between(rng, -0.2, 0.2), _between(rng, -0.2, 0.1)),
+        mouth="round",
+        mouth_width=0.16 + 0.06 * t,
+        mouth_curve=0.0,
+        mouth_open=0.21 + 0.14 * t,
         blush=_between(rng, 0.0, 0.3),
-    )  # fmt: skip
+    )
 
 
 def _neutral(rng: np.random.Generator, t: float) -> Mood:
     return Mood(
-        brow_inner=_between(rng, -0.02, 0.03), brow_outer=_between(rng, -0.02, 0.03), brow_arch=0.02 + 0.04 * t,
-        eye_open=_between(rng, 0.85, 0.98), lid_slant=0.0, lid_drop=_between(rng, 0.08, 0.22), cheek_push=0.03,
-        eyes_shut=False, pupil=1.0, gaze=_gaze(rng), mouth="line",
-        mouth_width=_between(rng, 0.25, 0.33), mouth_curve=_between(rng, -0.012, 0.022), mouth_open=0.0,
+        brow_inner=_between(rng, -0.02, 0.03),
+        brow_outer=_between(rng, -0.02, 0.03),
+        brow_arch=0.02 + 0.04 * t,
+        eye_open=_between(rng, 0.85, 0.98),
+        lid_slant=0.0,
+        lid_drop=_between(rng, 0.08, 0.22),
+        cheek_push=0.03,
+        eyes_shut=False,
+        pupil=1.0,
+        gaze=_gaze(rng),
+        mouth="line",
+        mouth_width=_between(rng, 0.25, 0.33),
+        mouth_curve=_between(rng, -0.012, 0.022),
+        mouth_open=0.0,
         blush=_between(rng, 0.0, 0.25),
-    )  # fmt: skip
+    )
 
 
 def _gaze(rng: np.random.Generator) -> tuple[float, float]:
@@ -193,8 +256,13 @@ def _gaze(rng: np.random.Generator) -> tuple[float, float]:
 
 
 _MOODS: dict[str, Callable[[np.random.Generator, float], Mood]] = {
-    "angry": _angry, "fear": _fear, "happy": _happy, "neutral": _neutral, "sad": _sad, "surprise": _surprise,
-}  # fmt: skip
+    "angry": _angry,
+    "fear": _fear,
+    "happy": _happy,
+    "neutral": _neutral,
+    "sad": _sad,
+    "surprise": _surprise,
+}
 
 
 def _draw_look(rng: np.random.Generator) -> Look:
@@ -207,18 +275,32 @@ def _draw_look(rng: np.random.Generator) -> Look:
     hat = pick(rng, hats) if style not in palette.TALL_STYLES and _chance(rng, 0.22) else None
     bearded = bearded and hat != "scarf"
     return Look(
-        skin=skin, hair=hair, style=style, hat=hat, hat_colour=pick(rng, palette.CLOTHES),
+        skin=skin,
+        hair=hair,
+        style=style,
+        hat=hat,
+        hat_colour=pick(rng, palette.CLOTHES),
         glasses=pick(rng, palette.GLASSES) if _chance(rng, 0.24) else None,
         beard=pick(rng, palette.BEARDS) if bearded else None,
-        earrings=not bearded and _chance(rng, 0.22), lashes=not bearded and _chance(rng, 0.6 if style in palette.LONG_STYLES else 0.2),
-        freckles=_chance(rng, 0.12), lipstick=_lipstick(rng, skin) if not bearded and _chance(rng, 0.4) else None,
-        iris=pick(rng, palette.IRISES), clothes=pick(rng, palette.CLOTHES), collar=pick(rng, palette.COLLARS),
-        jaw=_between(rng, 0.9, 1.1), chin=_between(rng, 0.75, 1.3), length=_between(rng, 0.96, 1.06),
-        eye_size=_between(rng, 0.93, 1.12), eye_gap=_between(rng, 0.39, 0.45),
-        nose=pick(rng, palette.NOSES), nose_size=_between(rng, 0.85, 1.25), brow_width=_between(rng, 0.1, 0.15),
+        earrings=not bearded and _chance(rng, 0.22),
+        lashes=not bearded and _chance(rng, 0.6 if style in palette.LONG_STYLES else 0.2),
+        freckles=_chance(rng, 0.12),
+        lipstick=_lipstick(rng, skin) if not bearded and _chance(rng, 0.4) else None,
+        iris=pick(rng, palette.IRISES),
+        clothes=pick(rng, palette.CLOTHES),
+        collar=pick(rng, palette.COLLARS),
+        jaw=_between(rng, 0.9, 1.1),
+        chin=_between(rng, 0.75, 1.3),
+        length=_between(rng, 0.96, 1.06),
+        eye_size=_between(rng, 0.93, 1.12),
+        eye_gap=_between(rng, 0.39, 0.45),
+        nose=pick(rng, palette.NOSES),
+        nose_size=_between(rng, 0.85, 1.25),
+        brow_width=_between(rng, 0.1, 0.15),
         outline=_between(rng, 0.03, 0.05) if _chance(rng, 0.25) else 0.0,
-        mirrored=_chance(rng, 0.5), texture_seed=int(rng.integers(2**31)),
-    )  # fmt: skip
+        mirrored=_chance(rng, 0.5),
+        texture_seed=int(rng.integers(2**31)),
+    )
 
 
 def _draw_hair_colour(rng: np.random.Generator, skin: Colour) -> Colour:
@@ -237,10 +319,15 @@ def draw_picture(rng: np.random.Generator) -> Picture:
     """Pose, background, light and camera by chance."""
     return Picture(
         rotation=float(np.clip(rng.normal(0, 0.09), -0.24, 0.24)),
-        shift=(_between(rng, -0.14, 0.14), _between(rng, -0.03, 0.13)), unit=_between(rng, 0.272, 0.33),
+        shift=(_between(rng, -0.14, 0.14), _between(rng, -0.03, 0.13)),
+        unit=_between(rng, 0.272, 0.33),
         turn=float(np.clip(rng.normal(0, 0.07), -0.15, 0.15)),
-        background=pick(rng, palette.BACKGROUNDS), pattern=pick(rng, palette.PATTERNS, palette.PATTERN_WEIGHTS),
-        light=pick(rng, (-1.0, 1.0)) * _between(rng, 0.4, 1.0), warmth=_between(rng, -0.035, 0.045),
-        brightness=_between(rng, 0.88, 1.08), contrast=_between(rng, 0.9, 1.1),
-        noise=_between(rng, 0.3, 0.8) if _chance(rng, 0.5) else 0.0, grey=_chance(rng, 0.07),
-    )  # fmt: skip
+        background=pick(rng, palette.BACKGROUNDS),
+        pattern=pick(rng, palette.PATTERNS, palette.PATTERN_WEIGHTS),
+        light=pick(rng, (-1.0, 1.0)) * _between(rng, 0.4, 1.0),
+        warmth=_between(rng, -0.035, 0.045),
+        brightness=_between(rng, 0.88, 1.08),
+        contrast=_between(rng, 0.9, 1.1),
+        noise=_between(rng, 0.3, 0.8) if _chance(rng, 0.5) else 0.0,
+        grey=_chance(rng, 0.07),
+    )

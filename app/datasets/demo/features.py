@@ -45,7 +45,9 @@ def _draw_eye(canvas: Canvas, face: Face, side: int) -> None:
     lid = EYE_HEIGHT - up + height * mood.lid_drop + up * 0.62 * mood.lid_slant * inward
     lid = lid + max(0.0, -mood.lid_slant) * up * 0.12
     upper = np.maximum(EYE_HEIGHT - up * bow, lid)
-    lower = np.minimum(EYE_HEIGHT + low * bow, EYE_HEIGHT + low - height * mood.cheek_push * (1.2 - 0.5 * t**2))
+    lower = np.minimum(
+        EYE_HEIGHT + low * bow, EYE_HEIGHT + low - height * mood.cheek_push * (1.2 - 0.5 * t**2)
+    )
     lower = np.maximum(lower, upper)
     across = x + width * t
     top, bottom = np.stack([across, upper], axis=1), np.stack([across, lower], axis=1)
@@ -65,13 +67,19 @@ def _draw_iris(canvas: Canvas, face: Face, opening: Image.Image, x: float, lid: 
     cy = EYE_HEIGHT + 0.02 + mood.gaze[1] * 0.1 + 0.05 * (mood.lid_drop + 0.4 * abs(mood.lid_slant))
     canvas.fill(oval(cx, cy, radius, radius * 1.05), mix(look.iris, INK, 0.55), clip=opening)
     canvas.fill(oval(cx, cy + radius * 0.12, radius * 0.82, radius * 0.84), look.iris, clip=opening)
-    canvas.fill(oval(cx, cy + radius * 0.4, radius * 0.55, radius * 0.4), mix(look.iris, WHITE, 0.32), clip=opening)
+    canvas.fill(
+        oval(cx, cy + radius * 0.4, radius * 0.55, radius * 0.4), mix(look.iris, WHITE, 0.32), clip=opening
+    )
     canvas.fill(oval(cx, cy, radius * 0.52, radius * 0.55), (22, 14, 20), clip=opening)
     shadow = np.concatenate([lid, moved(lid[::-1], 0, 0.07)])
     canvas.fill(shadow, (70, 50, 80), alpha=0.28, clip=opening)
     glint = -face.picture.light / abs(face.picture.light) * 0.36
-    canvas.fill(oval(cx - glint * radius, cy - radius * 0.38, radius * 0.27, radius * 0.27), WHITE, clip=opening)
-    canvas.fill(oval(cx + glint * radius, cy + radius * 0.42, radius * 0.13, radius * 0.13), WHITE, clip=opening)
+    canvas.fill(
+        oval(cx - glint * radius, cy - radius * 0.38, radius * 0.27, radius * 0.27), WHITE, clip=opening
+    )
+    canvas.fill(
+        oval(cx + glint * radius, cy + radius * 0.42, radius * 0.13, radius * 0.13), WHITE, clip=opening
+    )
 
 
 def _draw_lashes(canvas: Canvas, lid: Points, side: int) -> None:
@@ -84,12 +92,17 @@ def _draw_lashes(canvas: Canvas, lid: Points, side: int) -> None:
 def draw_brows(canvas: Canvas, face: Face) -> None:
     """The brows, and the lines between them when they are drawn together."""
     mood, look, turn = face.mood, face.look, face.picture.turn
-    colour = mix(look.hair, INK, 0.5 if min(look.skin) > VERY_DARK else 0.92)  # they must stand out from any skin
+    colour = mix(
+        look.hair, INK, 0.5 if min(look.skin) > VERY_DARK else 0.92
+    )  # they must stand out from any skin
     together = 0.06 * mood.furrow
     for side in (-1, 1):
         x = side * look.eye_gap + turn
         inner = (x - side * (0.23 + together), BROW_HEIGHT - mood.brow_inner)
-        middle = (x + side * 0.04, BROW_HEIGHT - 0.55 * mood.brow_outer - 0.45 * mood.brow_inner - mood.brow_arch)
+        middle = (
+            x + side * 0.04,
+            BROW_HEIGHT - 0.55 * mood.brow_outer - 0.45 * mood.brow_inner - mood.brow_arch,
+        )
         outer = (x + side * 0.3, BROW_HEIGHT - mood.brow_outer + 0.03)
         line = smooth([inner, middle, outer], closed=False)
         canvas.stroke(line, look.brow_width, colour, taper=(0.85, 0.3))
@@ -98,7 +111,9 @@ def draw_brows(canvas: Canvas, face: Face) -> None:
         foot = BROW_HEIGHT - min(mood.brow_inner, 0.1)
         for side in (-1, 1):
             x = side * 0.06 + turn * 1.1
-            crease = np.array([[x, foot + 0.06], [x + side * 0.015, foot - 0.02], [x + side * 0.035, foot - 0.1]])
+            crease = np.array(
+                [[x, foot + 0.06], [x + side * 0.015, foot - 0.02], [x + side * 0.035, foot - 0.1]]
+            )
             canvas.stroke(crease, 0.035, deep, taper=(0.4, 0.3), alpha=mood.furrow)
 
 
@@ -111,10 +126,20 @@ def draw_nose(canvas: Canvas, face: Face) -> None:
         for nostril in (-1, 1):
             canvas.fill(oval(turn + nostril * 0.07 * size, 0.27, 0.035, 0.024), dark)
     elif look.nose == "curve":
-        tip = [(turn - 0.1 * size, 0.24), (turn - 0.05 * size, 0.3), (turn + 0.05 * size, 0.3), (turn + 0.1 * size, 0.24)]
+        tip = [
+            (turn - 0.1 * size, 0.24),
+            (turn - 0.05 * size, 0.3),
+            (turn + 0.05 * size, 0.3),
+            (turn + 0.1 * size, 0.24),
+        ]
         canvas.stroke(smooth(tip, closed=False), 0.045, dark, taper=(0.4, 0.4))
     else:
-        ridge = [(turn + side * 0.03, -0.02), (turn + side * 0.12 * size, 0.23), (turn, 0.3), (turn - side * 0.07, 0.27)]
+        ridge = [
+            (turn + side * 0.03, -0.02),
+            (turn + side * 0.12 * size, 0.23),
+            (turn, 0.3),
+            (turn - side * 0.07, 0.27),
+        ]
         canvas.stroke(smooth(ridge, closed=False), 0.042, dark, taper=(0.1, 0.5))
     canvas.soft(oval(turn - side * 0.03, 0.14, 0.035, 0.1), light, alpha=0.6, blur=0.03)
 
@@ -144,11 +169,17 @@ def _draw_closed_mouth(canvas: Canvas, face: Face) -> None:
     canvas.stroke(moved(line, 0, 0.03), thick, lips, taper=(0.15, 0.15), alpha=0.9)
     canvas.stroke(line, 0.065, mix(INK, lips, 0.12), taper=(0.6, 0.6))
     below = MOUTH_HEIGHT + 0.17 + max(0.0, mood.mouth_curve) * 0.6
-    canvas.soft(oval(x, below, mood.mouth_width * 0.5, 0.035), shade_of(face.look.skin, 0.4), alpha=0.5, blur=0.04)
+    canvas.soft(
+        oval(x, below, mood.mouth_width * 0.5, 0.035), shade_of(face.look.skin, 0.4), alpha=0.5, blur=0.04
+    )
     if mood.mouth == "smile":
         for side in (-1, 1):
             corner = x + side * (mood.mouth_width + 0.02)
-            dimple = [(corner - side * 0.03, y[0] - 0.07), (corner + side * 0.03, y[0]), (corner, y[0] + 0.07)]
+            dimple = [
+                (corner - side * 0.03, y[0] - 0.07),
+                (corner + side * 0.03, y[0]),
+                (corner, y[0] + 0.07),
+            ]
             canvas.stroke(smooth(dimple, closed=False), 0.04, shade_of(face.look.skin, 0.5), taper=(0.3, 0.3))
 
 
@@ -159,7 +190,11 @@ def _draw_round_mouth(canvas: Canvas, face: Face) -> None:
     canvas.fill(oval(x, y, mood.mouth_width + 0.055, mood.mouth_open + 0.055), _lips(face))
     canvas.fill(opening, INSIDE)
     inside = canvas.mask(opening)
-    canvas.fill(oval(x, y - mood.mouth_open * 0.15, mood.mouth_width * 0.75, mood.mouth_open * 0.7), (66, 14, 26), clip=inside)
+    canvas.fill(
+        oval(x, y - mood.mouth_open * 0.15, mood.mouth_width * 0.75, mood.mouth_open * 0.7),
+        (66, 14, 26),
+        clip=inside,
+    )
     tongue = oval(x, y + mood.mouth_open * 0.95, mood.mouth_width * 0.75, mood.mouth_open * 0.45)
     canvas.fill(tongue, TONGUE, clip=inside)
 
@@ -178,7 +213,13 @@ def _draw_open_mouth(canvas: Canvas, face: Face) -> None:
         bite = np.stack([upper[:, 0] + x, (upper[:, 1] + lower[:, 1]) / 2 + MOUTH_HEIGHT], axis=1)
         canvas.stroke(bite, 0.035, (120, 84, 90), clip=inside)
         for column in np.arange(-3, 4) * mood.mouth_width * 0.3:
-            gap = np.array([[x + column, MOUTH_HEIGHT - 0.5], [x + column, MOUTH_HEIGHT], [x + column, MOUTH_HEIGHT + 0.5]])
+            gap = np.array(
+                [
+                    [x + column, MOUTH_HEIGHT - 0.5],
+                    [x + column, MOUTH_HEIGHT],
+                    [x + column, MOUTH_HEIGHT + 0.5],
+                ]
+            )
             canvas.stroke(gap, 0.02, (170, 140, 142), clip=inside)
         return
     if mood.mouth != "sob":
@@ -231,8 +272,16 @@ def draw_feelings(canvas: Canvas, face: Face) -> None:
 
 
 def _draw_drop(canvas: Canvas, x: float, y: float, size: float, colour: Colour, edge: Colour) -> None:
-    drop = smooth([(x, y - 1.9 * size), (x + 0.72 * size, y - 0.2 * size), (x + 0.6 * size, y + 0.75 * size), (x, y + size),
-                   (x - 0.6 * size, y + 0.75 * size), (x - 0.72 * size, y - 0.2 * size)])  # fmt: skip
+    drop = smooth(
+        [
+            (x, y - 1.9 * size),
+            (x + 0.72 * size, y - 0.2 * size),
+            (x + 0.6 * size, y + 0.75 * size),
+            (x, y + size),
+            (x - 0.6 * size, y + 0.75 * size),
+            (x - 0.72 * size, y - 0.2 * size),
+        ]
+    )
     canvas.fill(drop, edge)
     canvas.fill(moved(moved(drop, -x, -y) * 0.72, x, y + size * 0.04), colour)
     canvas.fill(oval(x - size * 0.2, y + size * 0.2, size * 0.16, size * 0.24), WHITE)

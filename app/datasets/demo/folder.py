@@ -119,7 +119,8 @@ def _read_finished(target: Path, images: int) -> DemoTruth | None:
     if table.is_file() and (target / "images").is_dir():
         with table.open(encoding="utf-8", newline="") as lines:
             rows = tuple(
-                TruthRow(line["path"], line["given_label"], line["true_label"], cast(Kind, line["kind"])) for line in csv.DictReader(lines)
+                TruthRow(line["path"], line["given_label"], line["true_label"], cast(Kind, line["kind"]))
+                for line in csv.DictReader(lines)
             )
         if len(rows) == images:
             return DemoTruth(target, rows)
@@ -144,7 +145,9 @@ def _draw_labels(images: int, rng: np.random.Generator) -> list[tuple[str, str, 
     pairs, odd = max(1, round(images * PAIR_SHARE)), max(1, round(images * NOT_A_FACE_SHARE))
     faces = _share_out(images - odd - pairs)
     rng.shuffle(faces)
-    groups: list[list[tuple[str, str, Kind]]] = [[(pick(rng, EXPRESSIONS), "", "not_a_face")] for _ in range(odd)]
+    groups: list[list[tuple[str, str, Kind]]] = [
+        [(pick(rng, EXPRESSIONS), "", "not_a_face")] for _ in range(odd)
+    ]
     flipped = round(images * FLIPPED_SHARE)
     for place, true in enumerate(faces):
         other = pick(rng, list(CONFUSED_WITH[true]), list(CONFUSED_WITH[true].values()))
@@ -170,7 +173,9 @@ def _draw_split(drawn: list[tuple[str, str, Kind]]) -> set[int]:
     return set(order[VALID_EVERY // 2 :: VALID_EVERY])
 
 
-def _write(folder: Path, rows: tuple[TruthRow, ...], seed: int, size: int, on_progress: Callable[[int, int], None]) -> None:
+def _write(
+    folder: Path, rows: tuple[TruthRow, ...], seed: int, size: int, on_progress: Callable[[int, int], None]
+) -> None:
     for split in ("train", "valid"):
         for name in EXPRESSIONS:
             (folder / "images" / split / name).mkdir(parents=True)
@@ -178,7 +183,9 @@ def _write(folder: Path, rows: tuple[TruthRow, ...], seed: int, size: int, on_pr
     for number, row in enumerate(rows):
         is_second = row.kind == "duplicate" and twins % 2 == 1
         twins += row.kind == "duplicate"
-        _render(row, number, seed, size, is_second=is_second).save(folder / "images" / row.path, compress_level=4)
+        _render(row, number, seed, size, is_second=is_second).save(
+            folder / "images" / row.path, compress_level=4
+        )
         on_progress(number + 1, len(rows))
     with (folder / "truth.csv").open("w", encoding="utf-8", newline="") as lines:
         table = csv.writer(lines, lineterminator="\n")

@@ -39,8 +39,19 @@ def _ground(canvas: Canvas, y: float, reach: float) -> None:
 def _tree(canvas: Canvas, rng: np.random.Generator, colour: Colour) -> None:
     green = pick(rng, ((88, 152, 92), (120, 164, 70), (58, 124, 98), (222, 140, 70)))
     _ground(canvas, 1.2, 0.8)
-    _solid(canvas, smooth([(-0.14, 0.2), (0.14, 0.2), (0.2, 1.1), (0.34, 1.22), (-0.34, 1.22), (-0.2, 1.1)]), (122, 84, 60))
-    for x, y, radius in ((-0.5, 0.1, 0.5), (0.52, 0.08, 0.52), (0.0, 0.2, 0.5), (-0.32, -0.5, 0.52), (0.36, -0.48, 0.5), (0, -0.9, 0.46)):
+    _solid(
+        canvas,
+        smooth([(-0.14, 0.2), (0.14, 0.2), (0.2, 1.1), (0.34, 1.22), (-0.34, 1.22), (-0.2, 1.1)]),
+        (122, 84, 60),
+    )
+    for x, y, radius in (
+        (-0.5, 0.1, 0.5),
+        (0.52, 0.08, 0.52),
+        (0.0, 0.2, 0.5),
+        (-0.32, -0.5, 0.52),
+        (0.36, -0.48, 0.5),
+        (0, -0.9, 0.46),
+    ):
         _solid(canvas, oval(x, y, radius, radius * 0.9), mix(green, colour, float(rng.uniform(0, 0.12))))
 
 
@@ -50,17 +61,26 @@ def _house(canvas: Canvas, rng: np.random.Generator, colour: Colour) -> None:
     _solid(canvas, np.array([(0.4, -1.15), (0.65, -1.15), (0.65, -0.4), (0.4, -0.4)]), (150, 90, 80))
     _solid(canvas, np.array([(-1.15, -0.05), (0, -1.1), (1.15, -0.05)]), mix(colour, (170, 60, 50), 0.5))
     door = float(rng.choice((-0.6, 0.3)))
-    _solid(canvas, np.array([(door, 0.45), (door + 0.36, 0.45), (door + 0.36, 1.1), (door, 1.1)]), (110, 74, 60))
+    _solid(
+        canvas, np.array([(door, 0.45), (door + 0.36, 0.45), (door + 0.36, 1.1), (door, 1.1)]), (110, 74, 60)
+    )
     for x in (-door - 0.3, -door - 0.3 + 0.42):
         canvas.fill(np.array([(x, 0.3), (x + 0.32, 0.3), (x + 0.32, 0.66), (x, 0.66)]), WHITE)
-        canvas.fill(np.array([(x + 0.04, 0.34), (x + 0.28, 0.34), (x + 0.28, 0.62), (x + 0.04, 0.62)]), (130, 190, 220))
+        canvas.fill(
+            np.array([(x + 0.04, 0.34), (x + 0.28, 0.34), (x + 0.28, 0.62), (x + 0.04, 0.62)]),
+            (130, 190, 220),
+        )
 
 
 def _cup(canvas: Canvas, rng: np.random.Generator, colour: Colour) -> None:
     _ground(canvas, 0.95, 0.9)
     handle = smooth([(0.6, -0.2), (1.05, -0.25), (1.15, 0.2), (0.95, 0.55), (0.55, 0.6)], closed=False)
     canvas.stroke(handle, 0.18, mix(colour, NIGHT, 0.2))
-    _solid(canvas, smooth([(-0.75, -0.5), (0.75, -0.5), (0.72, 0.3), (0.5, 0.9), (0, 0.98), (-0.5, 0.9), (-0.72, 0.3)]), colour)
+    _solid(
+        canvas,
+        smooth([(-0.75, -0.5), (0.75, -0.5), (0.72, 0.3), (0.5, 0.9), (0, 0.98), (-0.5, 0.9), (-0.72, 0.3)]),
+        colour,
+    )
     canvas.fill(oval(0, -0.5, 0.76, 0.2), mix(colour, WHITE, 0.4))
     canvas.fill(oval(0, -0.48, 0.66, 0.15), (92, 56, 40))
     for x in (-0.25, 0.2):
@@ -98,7 +118,16 @@ def _flower(canvas: Canvas, rng: np.random.Generator, colour: Colour) -> None:
 
 def _car(canvas: Canvas, rng: np.random.Generator, colour: Colour) -> None:
     _ground(canvas, 0.78, 1.3)
-    body = [(-1.35, 0.1), (-0.85, 0.0), (-0.5, -0.5), (0.4, -0.52), (0.85, -0.02), (1.35, 0.14), (1.38, 0.58), (-1.38, 0.58)]
+    body = [
+        (-1.35, 0.1),
+        (-0.85, 0.0),
+        (-0.5, -0.5),
+        (0.4, -0.52),
+        (0.85, -0.02),
+        (1.35, 0.14),
+        (1.38, 0.58),
+        (-1.38, 0.58),
+    ]
     _solid(canvas, smooth(body), colour)
     rear = [(-0.62, -0.02), (-0.4, -0.4), (-0.04, -0.4), (-0.04, -0.02)]
     front = [(0.08, -0.4), (0.34, -0.4), (0.64, -0.02), (0.08, -0.02)]
@@ -122,9 +151,17 @@ def _mountains(canvas: Canvas, rng: np.random.Generator, colour: Colour) -> None
 def _bottle(canvas: Canvas, rng: np.random.Generator, colour: Colour) -> None:
     _ground(canvas, 1.25, 0.6)
     waist = float(rng.uniform(0.38, 0.5))
-    _solid(canvas, smooth(mirrored([(0, -1.1), (0.16, -1.08), (0.17, -0.6), (waist, -0.2), (waist, 1.1), (0, 1.24)])), colour)
-    _solid(canvas, np.array([(-0.2, -1.32), (0.2, -1.32), (0.2, -1.05), (-0.2, -1.05)]), mix(colour, NIGHT, 0.5))
-    canvas.fill(np.array([(-waist, 0.2), (waist, 0.2), (waist, 0.75), (-waist, 0.75)]), mix(colour, WHITE, 0.8))
+    _solid(
+        canvas,
+        smooth(mirrored([(0, -1.1), (0.16, -1.08), (0.17, -0.6), (waist, -0.2), (waist, 1.1), (0, 1.24)])),
+        colour,
+    )
+    _solid(
+        canvas, np.array([(-0.2, -1.32), (0.2, -1.32), (0.2, -1.05), (-0.2, -1.05)]), mix(colour, NIGHT, 0.5)
+    )
+    canvas.fill(
+        np.array([(-waist, 0.2), (waist, 0.2), (waist, 0.75), (-waist, 0.75)]), mix(colour, WHITE, 0.8)
+    )
 
 
 def _texture(canvas: Canvas, rng: np.random.Generator, colour: Colour) -> None:
@@ -132,7 +169,11 @@ def _texture(canvas: Canvas, rng: np.random.Generator, colour: Colour) -> None:
     heights = rng.random((cells, cells, 1))
     shades = np.array(colour) * heights + np.array(mix(colour, WHITE, 0.6)) * (1 - heights)
     small = Image.fromarray(shades.astype(np.uint8))
-    canvas.image.paste(small.resize((canvas.side, canvas.side), pick(rng, (Image.Resampling.BICUBIC, Image.Resampling.NEAREST))))
+    canvas.image.paste(
+        small.resize(
+            (canvas.side, canvas.side), pick(rng, (Image.Resampling.BICUBIC, Image.Resampling.NEAREST))
+        )
+    )
 
 
 _ARTISTS: tuple[Artist, ...] = (_tree, _house, _cup, _ball, _flower, _car, _mountains, _bottle, _texture)

@@ -1,5 +1,20 @@
 """The REST API under /api/v1: the same domain functions as the pages, as JSON."""
 
-from app.web.api import compare, datasets, gold, jobs, openapi, photos, remaining, review, runs, samples, versions
+from app.web.api import (
+    compare,
+    datasets,
+    gold,
+    jobs,
+    openapi,
+    photos,
+    remaining,
+    review,
+    runs,
+    samples,
+    versions,
+)
 
-routers = tuple(module.router for module in (datasets, samples, runs, photos, compare, review, gold, remaining, versions, jobs, openapi))
+routers = tuple(
+    module.router
+    for module in (datasets, samples, runs, photos, compare, review, gold, remaining, versions, jobs, openapi)
+)

@@ -10,10 +10,24 @@ def card_out(card: Card) -> CardOut:
     """A card of the worklist."""
     if card.blind:
         return CardOut(
-            sample=card.sample_id, blind=True, path=None, split=None, given_label=None, label=None, verdict=None, predicted_label=None,
-            self_confidence=None, confidence=None, margin=None, loss=None, rank=None, probabilities={}, width=card.width,
-            height=card.height, image_url=image_url(card.sample_id),
-        )  # fmt: skip
+            sample=card.sample_id,
+            blind=True,
+            path=None,
+            split=None,
+            given_label=None,
+            label=None,
+            verdict=None,
+            predicted_label=None,
+            self_confidence=None,
+            confidence=None,
+            margin=None,
+            loss=None,
+            rank=None,
+            probabilities={},
+            width=card.width,
+            height=card.height,
+            image_url=image_url(card.sample_id),
+        )
     return CardOut(
         sample=card.sample_id,
         blind=False,

@@ -20,12 +20,20 @@ def compare(
     database: Db,
     old: Annotated[int, Query(description="The run before.")],
     new: Annotated[int, Query(description="The run after.")],
-    labels: Annotated[int | None, Query(ge=0, description="The version whose labels are the reviewed ones; the newest.")] = None,
+    labels: Annotated[
+        int | None, Query(ge=0, description="The version whose labels are the reviewed ones; the newest.")
+    ] = None,
 ) -> ComparisonOut:
     """Two finished runs on the same hold-out samples, against the given and the reviewed labels."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
-        found = comparison.compare(session, dataset_id=dataset.id, old_id=old, new_id=new, number=labels,
-                                   gold=gold_labels(session, dataset_id=dataset.id))  # fmt: skip
+        found = comparison.compare(
+            session,
+            dataset_id=dataset.id,
+            old_id=old,
+            new_id=new,
+            number=labels,
+            gold=gold_labels(session, dataset_id=dataset.id),
+        )
         names = class_names(session, dataset_id=dataset.id)
     return ComparisonOut.model_validate({"classes": names, **vars(found)})

@@ -42,7 +42,9 @@ def create_dataset(
     user: Admin,
     name: Annotated[str, Form()],
     file: Annotated[UploadFile | None, File(description="A zip of class folders.")] = None,
-    path: Annotated[str | None, Form(description="Or a folder or zip on the server, below TOPLOSS_IMPORT_ROOTS.")] = None,
+    path: Annotated[
+        str | None, Form(description="Or a folder or zip on the server, below TOPLOSS_IMPORT_ROOTS.")
+    ] = None,
 ) -> ImportAccepted:
     """Import a data set: a job of the worker."""
     source = _source(settings, file, path)
@@ -64,7 +66,11 @@ def list_classes(name: str, database: Db) -> Listing[ClassOut]:
     with database.read() as session:
         table = label_table(session, dataset_id=catalog.get_dataset(session, name=name).id)
     return Listing(
-        items=[ClassOut(position=i, name=row.name, given=row.given, cleaned=row.cleaned) for i, row in enumerate(table)], next=None
+        items=[
+            ClassOut(position=i, name=row.name, given=row.given, cleaned=row.cleaned)
+            for i, row in enumerate(table)
+        ],
+        next=None,
     )
 
 
@@ -81,8 +87,13 @@ def list_samples(name: str, database: Db, query: Annotated[SampleQuery, Query()]
     with database.read() as session:
         dataset = catalog.get_dataset(session, name=name)
         names = catalog.class_names(session, dataset_id=dataset.id)
-        found = find(session, dataset_id=dataset.id, which=query.which, after=position(query.cursor), limit=query.limit)
-    return Listing(items=[sample_out(each, names) for each in found], next=following(found, query.limit, found[-1].id if found else 0))
+        found = find(
+            session, dataset_id=dataset.id, which=query.which, after=position(query.cursor), limit=query.limit
+        )
+    return Listing(
+        items=[sample_out(each, names) for each in found],
+        next=following(found, query.limit, found[-1].id if found else 0),
+    )
 
 
 def _out(item: DatasetSummary) -> DatasetOut:
@@ -93,7 +104,9 @@ def _source(settings: Settings, file: UploadFile | None, path: str | None) -> st
     if (file is None) == (path is None):
         raise Invalid("Send either a zip as the form field “file”, or a place on the server as “path”.")
     if file is not None:
-        return str(store_zip(settings.uploads_dir, file.file, max_bytes=settings.max_upload_mb * 1_000_000).resolve())
+        return str(
+            store_zip(settings.uploads_dir, file.file, max_bytes=settings.max_upload_mb * 1_000_000).resolve()
+        )
     check_allowed(path or "", roots=settings.import_roots)
     return resolve_source(path or "", uploads_dir=settings.uploads_dir)
 

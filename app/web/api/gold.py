@@ -35,7 +35,9 @@ def create_gold(name: str, body: DrawRequest, response: Response, database: Db, 
     """Draw the gold part, once and for all."""
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
-        draw_gold(session, dataset_id=dataset.id, size=body.size, seed=body.seed, looks=body.looks, user_id=user.id)
+        draw_gold(
+            session, dataset_id=dataset.id, size=body.size, seed=body.seed, looks=body.looks, user_id=user.id
+        )
         response.headers["location"] = f"/api/v1/datasets/{name}/gold"
         return _out(session, dataset.id, user.id)
 
@@ -45,8 +47,17 @@ def _out(session: Session, dataset_id: int, user_id: int) -> GoldOut:
     best = choose_best(session, dataset_id=dataset_id)
     found = evaluate_on_gold(session, run_id=best.run.id) if best else None
     return GoldOut(
-        size=standing.size, seed=standing.seed, looks=standing.looks, digest=standing.digest, drawn_at=standing.drawn_at,
-        after_run=standing.after_run, settled=standing.settled, deleted=standing.deleted, ambiguous=standing.ambiguous,
-        waiting=standing.waiting, for_me=standing.for_me, samples=gold_ids(session, dataset_id=dataset_id).tolist(),
+        size=standing.size,
+        seed=standing.seed,
+        looks=standing.looks,
+        digest=standing.digest,
+        drawn_at=standing.drawn_at,
+        after_run=standing.after_run,
+        settled=standing.settled,
+        deleted=standing.deleted,
+        ambiguous=standing.ambiguous,
+        waiting=standing.waiting,
+        for_me=standing.for_me,
+        samples=gold_ids(session, dataset_id=dataset_id).tolist(),
         best=GoldEvaluationOut.model_validate(found) if found else None,
-    )  # fmt: skip
+    )

@@ -14,7 +14,9 @@ def openapi(request: Request) -> dict[str, Any]:
     app = request.app
     if app.openapi_schema is None:
         schema = get_openapi(title="Toploss", version=app.version, routes=app.routes, description=DESCRIPTION)
-        schema["paths"] = {path: item for path, item in schema["paths"].items() if path.startswith("/api/")}  # the pages are for people
+        schema["paths"] = {
+            path: item for path, item in schema["paths"].items() if path.startswith("/api/")
+        }  # the pages are for people
         app.openapi_schema = schema
         schema["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         schema["security"] = [{"bearer": []}]

@@ -56,9 +56,14 @@ def delete_photo(photo_id: int, database: Db, settings: Config) -> None:
 
 @router.get("/photos/{photo_id}/image", response_class=Response)
 def show_image(
-    photo_id: int, request: Request, database: Db, settings: Config,
-    size: Annotated[Size, Query(description="`thumbnail`: the longer side at most 320 pixels, `display`: 1,600, upright.")] = "original",
-) -> Response:  # fmt: skip
+    photo_id: int,
+    request: Request,
+    database: Db,
+    settings: Config,
+    size: Annotated[
+        Size, Query(description="`thumbnail`: the longer side at most 320 pixels, `display`: 1,600, upright.")
+    ] = "original",
+) -> Response:
     """The image."""
     with database.read() as session:
         photo = get_photo(session, photo_id=photo_id)

@@ -38,7 +38,9 @@ class RuleRequest(BaseModel):
     """When the review is to end."""
 
     kind: str = Field(description=f"{', '.join(KINDS)}; {NONE} withdraws the rule.")
-    amount: float = Field(0, description="Cards, minutes, keeps in a row; for hit_rate and left a share of 0…1.")
+    amount: float = Field(
+        0, description="Cards, minutes, keeps in a row; for hit_rate and left a share of 0…1."
+    )
 
 
 @router.get("/datasets/{name}/remaining")
@@ -53,7 +55,11 @@ def show_remaining(name: str, database: Db) -> RemainingOut:
         errors_left=BetweenOut.model_validate(at.left) if at.left else None,
         audits=[AuditOut.model_validate(audit) for audit in at.audits],
         cross_check=CrossCheckOut.model_validate(at.cross_check) if at.cross_check else None,
-        hit_rates=[HitRateOut(window=window, **RateOut.model_validate(hits).model_dump()) for window, hits in at.hit_rates if hits],
+        hit_rates=[
+            HitRateOut(window=window, **RateOut.model_validate(hits).model_dump())
+            for window, hits in at.hit_rates
+            if hits
+        ],
         seconds_per_decision=at.seconds_per_decision,
         next_cards=ProjectionOut.model_validate(at.projection) if at.projection else None,
         budget_curve=[PointOut.model_validate(point) for point in at.curve],

@@ -24,7 +24,9 @@ class ClaimRequest(BaseModel):
     """How many cards to hold."""
 
     count: int = Field(10, ge=1, le=100)
-    queue: Ordered = Field(default_factory=Ordered, description="Which cards, and in which order; left out: the ranking's.")
+    queue: Ordered = Field(
+        default_factory=Ordered, description="Which cards, and in which order; left out: the ranking's."
+    )
 
 
 class DecisionRequest(BaseModel):
@@ -33,7 +35,11 @@ class DecisionRequest(BaseModel):
     sample: int
     verdict: str = Field(description="keep, relabel, delete or unsure")
     label: str | None = Field(None, description="The class that a relabel moves to.")
-    client_id: str = Field(min_length=1, max_length=64, description="Your own id of this decision; sent again, it is recorded once.")
+    client_id: str = Field(
+        min_length=1,
+        max_length=64,
+        description="Your own id of this decision; sent again, it is recorded once.",
+    )
     run: int | None = Field(None, description="The run whose ranking showed the sample.")
     milliseconds: int | None = Field(None, ge=0, description="From shown to decided.")
 
@@ -43,14 +49,20 @@ class BulkRequest(BaseModel):
 
     samples: list[int] = Field(default=[], max_length=1_000_000)
     where: Where | None = None
-    expected: int | None = Field(None, description="How many should match; with another number nothing is changed.")
+    expected: int | None = Field(
+        None, description="How many should match; with another number nothing is changed."
+    )
     verdict: str = Field(description="keep, relabel, accept (relabel each to its prediction) or delete")
     label: str | None = Field(None, description="The class that a relabel moves to.")
-    client_id: str = Field(min_length=1, max_length=64, description="Your own id of this action; sent again, it is done once.")
+    client_id: str = Field(
+        min_length=1, max_length=64, description="Your own id of this action; sent again, it is done once."
+    )
 
 
 @router.post("/datasets/{name}/worklist/claims")
-def create_claims(name: str, database: Db, settings: Config, user: SignedIn, body: ClaimRequest | None = None) -> ClaimOut:
+def create_claims(
+    name: str, database: Db, settings: Config, user: SignedIn, body: ClaimRequest | None = None
+) -> ClaimOut:
     """Hold the next cards of the worklist: those you hold already first, then new ones that nobody else holds."""
     asked = body or ClaimRequest()
     with database.write() as session:
@@ -63,11 +75,19 @@ def create_claims(name: str, database: Db, settings: Config, user: SignedIn, bod
             lease=timedelta(minutes=settings.lease_minutes),
             queue=asked.queue.queue,
         )
-    return ClaimOut(run=held.run_id, lease_until=held.lease_until, items=[card_out(card) for card in held.cards])
+    return ClaimOut(
+        run=held.run_id, lease_until=held.lease_until, items=[card_out(card) for card in held.cards]
+    )
 
 
-@router.post("/datasets/{name}/decisions", status_code=201, responses={200: {"model": DecisionOut, "description": "Recorded before"}})
-def create_decision(name: str, body: DecisionRequest, response: Response, database: Db, user: SignedIn) -> DecisionOut:
+@router.post(
+    "/datasets/{name}/decisions",
+    status_code=201,
+    responses={200: {"model": DecisionOut, "description": "Recorded before"}},
+)
+def create_decision(
+    name: str, body: DecisionRequest, response: Response, database: Db, user: SignedIn
+) -> DecisionOut:
     """Record a decision; 200 instead of 201 when this client id was recorded before."""
     with database.write() as session:
         dataset = get_dataset(session, name=name)
@@ -101,10 +121,24 @@ def create_bulk_decision(name: str, body: BulkRequest, database: Db, user: Signe
     """Say one verdict of many samples in one step; what somebody looked at alone is left as it is."""
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
-        done = decide_many(session, dataset_id=dataset.id, user_id=user.id, samples=body.where.which if body.where else body.samples,
-                           expected=body.expected, verdict=body.verdict, label=body.label,
-                           client_id=body.client_id, selection=body.where.query() if body.where else "")  # fmt: skip
-        return BulkOut(id=done.action_id, verdict=done.verdict, label=done.label, samples=done.samples, left_alone=done.left_alone)
+        done = decide_many(
+            session,
+            dataset_id=dataset.id,
+            user_id=user.id,
+            samples=body.where.which if body.where else body.samples,
+            expected=body.expected,
+            verdict=body.verdict,
+            label=body.label,
+            client_id=body.client_id,
+            selection=body.where.query() if body.where else "",
+        )
+        return BulkOut(
+            id=done.action_id,
+            verdict=done.verdict,
+            label=done.label,
+            samples=done.samples,
+            left_alone=done.left_alone,
+        )
 
 
 @router.delete("/bulk-decisions/{action_id}")
@@ -112,7 +146,13 @@ def delete_bulk_decision(action_id: int, database: Db, user: SignedIn) -> BulkOu
     """Take one's own verdict for many back, all of it."""
     with database.write() as session:
         done = undo_many(session, user_id=user.id, action_id=action_id, client_id=str(uuid.uuid4()))
-        return BulkOut(id=done.action_id, verdict=done.verdict, label=done.label, samples=done.samples, left_alone=done.left_alone)
+        return BulkOut(
+            id=done.action_id,
+            verdict=done.verdict,
+            label=done.label,
+            samples=done.samples,
+            left_alone=done.left_alone,
+        )
 
 
 def _out(session: Session, decision: Recorded) -> DecisionOut:

@@ -12,7 +12,13 @@ Cursor = Annotated[str | None, Query(description="`next` of the page before.")]
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     code: {"model": Problem, "description": text}
-    for code, text in {401: "Not signed in", 403: "Not allowed", 404: "Not found", 409: "Not now", 422: "Makes no sense"}.items()
+    for code, text in {
+        401: "Not signed in",
+        403: "Not allowed",
+        404: "Not found",
+        409: "Not now",
+        422: "Makes no sense",
+    }.items()
 }
 
 

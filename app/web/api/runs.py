@@ -18,7 +18,18 @@ from app.training.fields import FIELDS, values_of
 from app.training.models import Run
 from app.training.runs import cancel_run, get_run, resume_run, run_progress, train_anew, version_number
 from app.web.api.cards import ranked_out
-from app.web.api.models import CardOut, EpochOut, FieldOut, Listing, ProgressOut, RateOut, RecipesOut, RunAccepted, RunDetail, RunOut
+from app.web.api.models import (
+    CardOut,
+    EpochOut,
+    FieldOut,
+    Listing,
+    ProgressOut,
+    RateOut,
+    RecipesOut,
+    RunAccepted,
+    RunDetail,
+    RunOut,
+)
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Admin, Config, Db
 
@@ -28,10 +39,16 @@ router = api_router("runs")
 class RunRequest(BaseModel):
     """What to train; every field may be left out."""
 
-    recipe: str | None = Field(None, description="quick, default or paper; a retrain goes on with its parent's.")
+    recipe: str | None = Field(
+        None, description="quick, default or paper; a retrain goes on with its parent's."
+    )
     epochs: int | None = Field(None, ge=1, le=1000, description="Short for `changes: {epochs: …}`.")
-    changes: dict[str, Any] = Field(default_factory=dict, description="Fields of the recipe to change; GET /recipes lists them.")
-    start: str | None = Field(None, description="Where the network starts: parent (a retrain), none, imagenet or file.")
+    changes: dict[str, Any] = Field(
+        default_factory=dict, description="Fields of the recipe to change; GET /recipes lists them."
+    )
+    start: str | None = Field(
+        None, description="Where the network starts: parent (a retrain), none, imagenet or file."
+    )
 
     @property
     def changed(self) -> dict[str, Any]:
@@ -40,16 +57,24 @@ class RunRequest(BaseModel):
 
     seed: int = Field(0, ge=0, lt=2**31)
     version: int | None = Field(None, ge=0, description="Train on this version; without it on the newest.")
-    retrain: bool = Field(False, description="Freeze the labels as they stand and fine-tune the best run on them.")
-    parent: int | None = Field(None, description="The run that a retrain goes on from, instead of the best one.")
+    retrain: bool = Field(
+        False, description="Freeze the labels as they stand and fine-tune the best run on them."
+    )
+    parent: int | None = Field(
+        None, description="The run that a retrain goes on from, instead of the best one."
+    )
 
 
 @router.post("/datasets/{name}/runs", status_code=202)
-def create_run(name: str, database: Db, settings: Config, user: Admin, body: RunRequest | None = None) -> RunAccepted:
+def create_run(
+    name: str, database: Db, settings: Config, user: Admin, body: RunRequest | None = None
+) -> RunAccepted:
     """Queue a run: a job of the worker."""
     asked = body or RunRequest()
     if asked.parent is not None and not asked.retrain:
-        raise Invalid("Only a retrain goes on from another run; send “retrain”: true as well, or leave “parent” out.")
+        raise Invalid(
+            "Only a retrain goes on from another run; send “retrain”: true as well, or leave “parent” out."
+        )
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         if asked.retrain:
@@ -136,8 +161,15 @@ def list_top_losses(
         run = get_run(session, run_id=run_id)
         names = class_names(session, dataset_id=run.dataset_id)
         wanted = class_position(session, dataset_id=run.dataset_id, name=label) if label is not None else None
-        found = top_losses(session, run_id=run_id, label=wanted, after=position(cursor), limit=limit) if run.state == "finished" else []
-    return Listing(items=[ranked_out(sample, names) for sample in found], next=following(found, limit, found[-1].rank if found else 0))
+        found = (
+            top_losses(session, run_id=run_id, label=wanted, after=position(cursor), limit=limit)
+            if run.state == "finished"
+            else []
+        )
+    return Listing(
+        items=[ranked_out(sample, names) for sample in found],
+        next=following(found, limit, found[-1].rank if found else 0),
+    )
 
 
 def _accepted(run: Run, version: int, *, nothing_changed: bool) -> RunAccepted:

@@ -48,9 +48,14 @@ def sample_out(sample: Sample, names: list[str]) -> SampleOut:
 
 @router.get("/samples/{sample_id}/image", response_class=Response)
 def show_image(
-    sample_id: int, request: Request, database: Db, settings: Config,
-    size: Annotated[Size, Query(description="`thumbnail`: the longer side at most 320 pixels, `display`: 1,600, upright.")] = "original",
-) -> Response:  # fmt: skip
+    sample_id: int,
+    request: Request,
+    database: Db,
+    settings: Config,
+    size: Annotated[
+        Size, Query(description="`thumbnail`: the longer side at most 320 pixels, `display`: 1,600, upright.")
+    ] = "original",
+) -> Response:
     """The image. Its content never changes, so browsers may keep it."""
     with database.read() as session:
         sample = get_sample(session, sample_id=sample_id)
@@ -67,5 +72,7 @@ def _read(source: str, sample: Sample) -> bytes:
     """The file as it was imported. Raises Conflict when it is another one now."""
     content = shared_source(source).read(sample.path)
     if hashlib.sha256(content).hexdigest() != sample.sha256:
-        raise Conflict(f"The file {sample.path} has changed since it was imported; put the old one back, or import it under a new name.")
+        raise Conflict(
+            f"The file {sample.path} has changed since it was imported; put the old one back, or import it under a new name."
+        )
     return content

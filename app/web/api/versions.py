@@ -25,10 +25,17 @@ def index(name: str, database: Db, limit: Limit = 100, cursor: Cursor = None) ->
     start = position(cursor)
     with database.read() as session:
         found = list_versions(session, dataset_id=get_dataset(session, name=name).id)[start : start + limit]
-    return Listing(items=[VersionOut.model_validate(version) for version in found], next=following(found, limit, start + limit))
+    return Listing(
+        items=[VersionOut.model_validate(version) for version in found],
+        next=following(found, limit, start + limit),
+    )
 
 
-@router.post("/datasets/{name}/versions", status_code=201, responses={200: {"model": VersionOut, "description": "Nothing has changed"}})
+@router.post(
+    "/datasets/{name}/versions",
+    status_code=201,
+    responses={200: {"model": VersionOut, "description": "Nothing has changed"}},
+)
 def create(name: str, response: Response, database: Db, _user: Admin) -> VersionOut:
     """Freeze the labels as they stand; 200 and the same version when no label has changed."""
     with database.write() as session:
@@ -45,12 +52,17 @@ def export(
     format: Annotated[str, Query(description="csv, jsonl or imagefolder")] = "csv",  # noqa: A002
     version: Annotated[str, Query(description="`latest` or a number")] = "latest",
     include_deleted: Annotated[bool, Query(description="Keep deleted samples in, without a label.")] = False,
-    run: Annotated[int | None, Query(description="Whose scores to add, instead of the ranking at the time of the freeze.")] = None,
+    run: Annotated[
+        int | None,
+        Query(description="Whose scores to add, instead of the ranking at the time of the freeze."),
+    ] = None,
 ) -> Response:
     """The labels of a frozen version; the same bytes every time."""
     with database.read() as session:
         chosen = _version(session, ready_dataset(session, name=name).id, version)
-        made = export_version(session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted)
+        made = export_version(
+            session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted
+        )
     if made.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers={"etag": made.etag})
     headers = {

@@ -26,9 +26,26 @@ from app.web.pages import (
 )
 
 _AREAS = (
-    accounts, people, datasets, imports, review, grid, duplicates, opinions, gold, samples, retrain, runs, run, photos, compare,
-    rounds, stop, export, jobs,
-)  # fmt: skip
+    accounts,
+    people,
+    datasets,
+    imports,
+    review,
+    grid,
+    duplicates,
+    opinions,
+    gold,
+    samples,
+    retrain,
+    runs,
+    run,
+    photos,
+    compare,
+    rounds,
+    stop,
+    export,
+    jobs,
+)
 
 quick_routes: tuple[Route, ...] = review.quick  # these ask by themselves who is signed in
 public_routers: tuple[APIRouter, ...] = (accounts.public,)

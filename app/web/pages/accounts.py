@@ -47,7 +47,14 @@ def login_form(request: Request, next: str = "/") -> Response:  # noqa: A002 - t
 
 
 @public.post("/login")
-def log_in(request: Request, database: Db, settings: Config, name: Text, password: Text, next: Text = "/") -> Response:  # noqa: A002
+def log_in(
+    request: Request,
+    database: Db,
+    settings: Config,
+    name: Text,
+    password: Text,
+    next: Text = "/",  # noqa: A002
+) -> Response:
     """Check the password, slowly after failures, and start a session."""
     attempts = request.app.state.attempts
     attempts.check(name)
@@ -76,11 +83,18 @@ def log_out(request: Request, database: Db, settings: Config, user: SignedIn) ->
 @router.get("/account")
 def account(request: Request, database: Db, user: SignedIn, done: str = "") -> Response:
     """My tokens and my password."""
-    return _account(request, database, user, done="Your password is changed; every other log-in of yours has ended." if done else "")
+    return _account(
+        request,
+        database,
+        user,
+        done="Your password is changed; every other log-in of yours has ended." if done else "",
+    )
 
 
 @router.post("/account/password")
-def change_password(request: Request, database: Db, settings: Config, user: SignedIn, old: Text, new: Text) -> Response:
+def change_password(
+    request: Request, database: Db, settings: Config, user: SignedIn, old: Text, new: Text
+) -> Response:
     """A new password, after the old one; other log-ins end."""
     request.app.state.attempts.check(user.name)
     try:
@@ -88,7 +102,9 @@ def change_password(request: Request, database: Db, settings: Config, user: Sign
             check_password(session, name=user.name, password=old)
     except NotSignedIn as error:
         request.app.state.attempts.failed(user.name)
-        raise Invalid("The password you have now is another one; nothing was changed. Go back and try again.") from error
+        raise Invalid(
+            "The password you have now is another one; nothing was changed. Go back and try again."
+        ) from error
     with database.write() as session:
         set_password(session, user=get_user(session, name=user.name), password=new)
     return with_session(RedirectResponse("/account?done=password", status_code=303), database, settings, user)
@@ -121,12 +137,21 @@ def with_session(response: Response, database: Database, settings: Settings, use
     with database.write() as session:
         token = start_session(session, user=user, days=settings.session_days, key=settings.secret())
     response.set_cookie(
-        SESSION_COOKIE, token, max_age=int(settings.session_days * 86_400), httponly=True, samesite="lax", secure=settings.secure_cookies
+        SESSION_COOKIE,
+        token,
+        max_age=int(settings.session_days * 86_400),
+        httponly=True,
+        samesite="lax",
+        secure=settings.secure_cookies,
     )
     return response
 
 
-def _account(request: Request, database: Database, user: Person, *, secret: str = "", done: str = "") -> Response:
+def _account(
+    request: Request, database: Database, user: Person, *, secret: str = "", done: str = ""
+) -> Response:
     with database.read() as session:
-        page = AccountPage(**page_context(request), tokens=tuple(list_tokens(session, user=user)), secret=secret, done=done)
+        page = AccountPage(
+            **page_context(request), tokens=tuple(list_tokens(session, user=user)), secret=secret, done=done
+        )
     return render(request, "accounts/account.html", page)

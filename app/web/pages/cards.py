@@ -89,30 +89,57 @@ def cards_html(cards: tuple[Card, ...], *, names: tuple[str, ...], place: Place)
     """The deck, each card knowing the one that Skip leads to; all but the first are hidden."""
     following = (*cards[1:], *cards[:1])
     return tuple(
-        card_html(card, names=names, place=place, skip=with_card(place.query, after.sample_id), hidden=number > 0)
+        card_html(
+            card, names=names, place=place, skip=with_card(place.query, after.sample_id), hidden=number > 0
+        )
         for number, (card, after) in enumerate(zip(cards, following, strict=True))
     )
 
 
 def card_html(card: Card, *, names: tuple[str, ...], place: Place, skip: str, hidden: bool) -> Markup:
     """A card of the deck, with a client id of its own."""
-    safe: dict[str, object] = {"sample_id": card.sample_id, "width": card.width, "height": card.height, "client_id": str(uuid.uuid4())}
+    safe: dict[str, object] = {
+        "sample_id": card.sample_id,
+        "width": card.width,
+        "height": card.height,
+        "client_id": str(uuid.uuid4()),
+    }
     values = {"skip": skip, "viewer": place.viewer.name}
     if not card.blind:
         values |= {"path": card.path, "reason": first_reason(card), "said": _said(card)}
         safe["confidence"] = percent(card.confidence, 0)
         for number, probability in enumerate(_probabilities(card, names)):
-            safe[f"share{number}"], safe[f"percent{number}"] = f"{100 * (probability or 0):.1f}", percent(probability, 0)
+            safe[f"share{number}"], safe[f"percent{number}"] = (
+                f"{100 * (probability or 0):.1f}",
+                percent(probability, 0),
+            )
     # Everything else of the card, and what it is shown with: what the template branches on.
-    shape = (place.dataset, place.query, hidden, names, card.given_label, card.predicted_label, card.split, card.run_id, card.verdict,
-             card.label, card.blind, card.gold, _is_tiny(card), _is_shrunk(card))  # fmt: skip
+    shape = (
+        place.dataset,
+        place.query,
+        hidden,
+        names,
+        card.given_label,
+        card.predicted_label,
+        card.split,
+        card.run_id,
+        card.verdict,
+        card.label,
+        card.blind,
+        card.gold,
+        _is_tiny(card),
+        _is_shrunk(card),
+    )
 
     def make_page() -> CardPart:
         view = card_view(card, names=names)
         choices = tuple(
-            replace(choice, share=slot(f"share{number}"), percent=slot(f"percent{number}")) for number, choice in enumerate(view.choices)
+            replace(choice, share=slot(f"share{number}"), percent=slot(f"percent{number}"))
+            for number, choice in enumerate(view.choices)
         )
-        slots: dict[str, Any] = {name: slot(name) for name in values | safe if name in CardView.__dataclass_fields__}
+        slots: dict[str, Any] = {
+            name: slot(name) for name in values | safe if name in CardView.__dataclass_fields__
+        }
         viewer = replace(place.viewer, name=slot("viewer"))
         return CardPart(place.dataset, viewer, place.query, replace(view, choices=choices, **slots), hidden)
 
@@ -124,25 +151,65 @@ def card_view(card: Card, *, names: tuple[str, ...]) -> CardView:
     if card.blind:
         return _blind_view(card, names)
     return CardView(
-        sample_id=card.sample_id, path=card.path, split=card.split, width=card.width, height=card.height, tiny=_is_tiny(card),
-        shrunk=_is_shrunk(card), blind=False, gold=False, given=card.given_label, predicted=card.predicted_label,
-        confidence=percent(card.confidence, 0), reason=first_reason(card), said=_said(card), choices=_choices(card, names),
-        run_id=card.run_id, client_id=str(uuid.uuid4()), verdict=card.verdict, label=card.label, skip="",
-    )  # fmt: skip
+        sample_id=card.sample_id,
+        path=card.path,
+        split=card.split,
+        width=card.width,
+        height=card.height,
+        tiny=_is_tiny(card),
+        shrunk=_is_shrunk(card),
+        blind=False,
+        gold=False,
+        given=card.given_label,
+        predicted=card.predicted_label,
+        confidence=percent(card.confidence, 0),
+        reason=first_reason(card),
+        said=_said(card),
+        choices=_choices(card, names),
+        run_id=card.run_id,
+        client_id=str(uuid.uuid4()),
+        verdict=card.verdict,
+        label=card.label,
+        skip="",
+    )
 
 
 def _blind_view(card: Card, names: tuple[str, ...]) -> CardView:
-    choices = tuple(Choice(name, *_key(place), "", "", is_given=False, is_predicted=False) for place, name in enumerate(names))
+    choices = tuple(
+        Choice(name, *_key(place), "", "", is_given=False, is_predicted=False)
+        for place, name in enumerate(names)
+    )
     said = "Gold part: which class is it?" if card.gold else "A second look: which class is it?"
     return CardView(
-        sample_id=card.sample_id, path="", split="", width=card.width, height=card.height, tiny=_is_tiny(card), shrunk=_is_shrunk(card),
-        blind=True, gold=card.gold, given="", predicted=None, confidence="", reason="", said=said, choices=choices,
-        run_id=None, client_id=str(uuid.uuid4()), verdict=None, label=None, skip="",
-    )  # fmt: skip
+        sample_id=card.sample_id,
+        path="",
+        split="",
+        width=card.width,
+        height=card.height,
+        tiny=_is_tiny(card),
+        shrunk=_is_shrunk(card),
+        blind=True,
+        gold=card.gold,
+        given="",
+        predicted=None,
+        confidence="",
+        reason="",
+        said=said,
+        choices=choices,
+        run_id=None,
+        client_id=str(uuid.uuid4()),
+        verdict=None,
+        label=None,
+        skip="",
+    )
 
 
 def _said(card: Card) -> str:
-    model = f" The model says {card.predicted_label}, {percent(card.confidence, 0)}." if card.predicted_label else ""
+    model = (
+        f" The model says {card.predicted_label}, {percent(card.confidence, 0)}."
+        if card.predicted_label
+        else ""
+    )
     return f"Given label {card.given_label}.{model}"
 
 
@@ -161,7 +228,14 @@ def _probabilities(card: Card, names: tuple[str, ...]) -> list[float | None]:
 
 def _choices(card: Card, names: tuple[str, ...]) -> tuple[Choice, ...]:
     return tuple(
-        Choice(name, *_key(place), f"{100 * (p or 0):.1f}", percent(p, 0), name == card.given_label, name == card.predicted_label)
+        Choice(
+            name,
+            *_key(place),
+            f"{100 * (p or 0):.1f}",
+            percent(p, 0),
+            name == card.given_label,
+            name == card.predicted_label,
+        )
         for place, (name, p) in enumerate(zip(names, _probabilities(card, names), strict=True))
     )
 
@@ -185,8 +259,18 @@ def recent_html(decision: RecentDecision, dataset: str, query: str) -> Markup:
             "Of the gold part" if decision.gold else "A second look",
             verdict_words("relabel" if label else decision.verdict, label),
         )
-    values = {"query": with_card(query, decision.sample_id), "sample_id": str(decision.sample_id), "path": path, "words": words}
-    return fill("review/_recent.html", dataset, lambda: RecentPart(dataset, **{name: slot(name) for name in values}), values)
+    values = {
+        "query": with_card(query, decision.sample_id),
+        "sample_id": str(decision.sample_id),
+        "path": path,
+        "words": words,
+    }
+    return fill(
+        "review/_recent.html",
+        dataset,
+        lambda: RecentPart(dataset, **{name: slot(name) for name in values}),
+        values,
+    )
 
 
 def with_card(query: str, sample_id: int) -> str:

@@ -28,6 +28,9 @@ def line_chart(
     **options: Any,
 ) -> Chart:
     """Lines over common points; of two lines the first is drawn dashed and grey. `digits`: of the table's numbers."""
-    rows = tuple((f"{at:.6g}", *("" if y is None else f"{y:.{digits}f}" for y in ys)) for at, *ys in zip(x, *lines.values(), strict=True))
+    rows = tuple(
+        (f"{at:.6g}", *("" if y is None else f"{y:.{digits}f}" for y in ys))
+        for at, *ys in zip(x, *lines.values(), strict=True)
+    )
     data = json.dumps({"title": title, "across": across, "x": x, "lines": lines, **options})
     return Chart(title, (across, *lines), rows, data, csv)

@@ -27,9 +27,11 @@ router = APIRouter()
 
 TILES = 48  # a page
 CHANGES: dict[Change, str] = {
-    "all": "All that changed", "repaired": "Repaired: wrong before, right now", "broken": "Broken: right before, wrong now",
+    "all": "All that changed",
+    "repaired": "Repaired: wrong before, right now",
+    "broken": "Broken: right before, wrong now",
     "other": "Wrong before and now, in different ways",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,20 @@ class ChangesQuery(BaseModel):
 
     def address(self, **more: object) -> str:
         """The query with these fields changed."""
-        return urlencode({name: value for name, value in (self.model_dump() | more).items() if value is not None})
+        return urlencode(
+            {name: value for name, value in (self.model_dump() | more).items() if value is not None}
+        )
 
 
 @router.get("/d/{name}/compare")
-def show(request: Request, name: str, database: Db, old: int | None = None, new: int | None = None, labels: int | None = None) -> Response:
+def show(
+    request: Request,
+    name: str,
+    database: Db,
+    old: int | None = None,
+    new: int | None = None,
+    labels: int | None = None,
+) -> Response:
     """Two runs on the same hold-out samples, by default the newest one and its parent."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
@@ -112,10 +123,20 @@ def show(request: Request, name: str, database: Db, old: int | None = None, new:
         table = four_cells(session, dataset_id=dataset.id) if runs else None
         pending = pending_changes(session, dataset_id=dataset.id).since_version
     page = ComparePage(
-        **page_context(request, name), runs=runs, versions=versions, old=old, new=new, labels=found.version if found else labels,
-        comparison=found, columns=_shown(found) if found else (), conclusions=conclude(found) if found else None, table=table,
-        pending=pending, pair=urlencode({"old": old, "new": new, "labels": found.version}) if found else "", problem=problem,
-    )  # fmt: skip
+        **page_context(request, name),
+        runs=runs,
+        versions=versions,
+        old=old,
+        new=new,
+        labels=found.version if found else labels,
+        comparison=found,
+        columns=_shown(found) if found else (),
+        conclusions=conclude(found) if found else None,
+        table=table,
+        pending=pending,
+        pair=urlencode({"old": old, "new": new, "labels": found.version}) if found else "",
+        problem=problem,
+    )
     return render(request, "runs/compare.html", page, status=status)
 
 
@@ -125,20 +146,32 @@ def images(request: Request, name: str, database: Db, query: Annotated[ChangesQu
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         total, samples = changed_samples(
-            session, dataset_id=dataset.id, old_id=query.old, new_id=query.new, number=query.labels, change=query.change,
-            limit=TILES, offset=(query.page - 1) * TILES,
-        )  # fmt: skip
+            session,
+            dataset_id=dataset.id,
+            old_id=query.old,
+            new_id=query.new,
+            number=query.labels,
+            change=query.change,
+            limit=TILES,
+            offset=(query.page - 1) * TILES,
+        )
     here = f"/d/{name}/compare"
     page = ChangesPage(
-        **page_context(request, name), old=query.old, new=query.new, title=CHANGES[query.change], total=total, samples=samples,
-        first=(query.page - 1) * TILES + 1, back=f"{here}?{urlencode({'old': query.old, 'new': query.new})}",
+        **page_context(request, name),
+        old=query.old,
+        new=query.new,
+        title=CHANGES[query.change],
+        total=total,
+        samples=samples,
+        first=(query.page - 1) * TILES + 1,
+        back=f"{here}?{urlencode({'old': query.old, 'new': query.new})}",
         tabs=tuple(
             ChangeTab(words, f"{here}/images?{query.address(change=change, page=1)}", change == query.change)
             for change, words in CHANGES.items()
         ),
         before=f"{here}/images?{query.address(page=query.page - 1)}" if query.page > 1 else None,
         after=f"{here}/images?{query.address(page=query.page + 1)}" if query.page * TILES < total else None,
-    )  # fmt: skip
+    )
     return render(request, "runs/changes.html", page)
 
 
@@ -162,7 +195,11 @@ def _compared(
         return None, "", 200
     try:
         gold = gold_labels(session, dataset_id=dataset_id)
-        return compare(session, dataset_id=dataset_id, old_id=old, new_id=new, number=labels, gold=gold), "", 200
+        return (
+            compare(session, dataset_id=dataset_id, old_id=old, new_id=new, number=labels, gold=gold),
+            "",
+            200,
+        )
     except ToplossError as error:
         return None, str(error), status_of(error)
 

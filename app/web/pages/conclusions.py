@@ -6,7 +6,11 @@ from app.review.comparison import Column, Comparison, Kind
 from app.training.statistics import Difference
 from app.web.rendering import count
 
-LABELS: dict[Kind, str] = {"given": "the given labels", "reviewed": "the reviewed labels", "gold": "the gold part"}
+LABELS: dict[Kind, str] = {
+    "given": "the given labels",
+    "reviewed": "the reviewed labels",
+    "gold": "the gold part",
+}
 SMALL = 0.001  # a p below it is not written out
 
 
@@ -22,7 +26,9 @@ def conclude(comparison: Comparison) -> Conclusions:
     """Chance first, then the seed, then what else differs between the runs, then how the images were chosen."""
     differences = [(column, column.difference) for column in comparison.columns if column.difference]
     if not differences:
-        return Conclusions((), ("That one of the runs is better: there are no hold-out images that both runs predicted.",))
+        return Conclusions(
+            (), ("That one of the runs is better: there are no hold-out images that both runs predicted.",)
+        )
     said = [_beyond_chance(comparison, column, found) for column, found in differences if found.beyond_chance]
     not_said = [_chance(column, found) for column, found in differences if not found.beyond_chance]
     not_said += [
@@ -77,7 +83,8 @@ def _beyond_chance(comparison: Comparison, column: Column, found: Difference) ->
 def _chance(column: Column, found: Difference) -> str:
     if found.value == 0:
         return (
-            f"That one of the runs is better against {LABELS[column.kind]}: both make the same number of errors on {count(found.n)} images."
+            f"That one of the runs is better against {LABELS[column.kind]}: "
+            f"both make the same number of errors on {count(found.n)} images."
         )
     return (
         f"That one of the runs is better against {LABELS[column.kind]}: {_direction(found)} ({_interval(found)}) are no more than chance "
@@ -106,13 +113,20 @@ def _seeds(comparison: Comparison, chief: Difference) -> str:
 def _other_causes(comparison: Comparison) -> list[str]:
     old, new = comparison.old, comparison.new
     if old.version == new.version:
-        return [f"That cleaning helped or harmed: both runs trained on the same labels, those of version {old.version}."]
+        return [
+            f"That cleaning helped or harmed: both runs trained on the same labels, those of version {old.version}."
+        ]
     causes = []
     if new.parent_id == old.id:
         causes.append(
             f"That it was the labels alone: run {new.id} goes on from run {old.id}, so it has also trained longer. A run that goes on from "
             f"run {old.id} on version {old.version} tells the two apart."
         )
-    elif (old.recipe, old.epochs, old.weights, old.parent_id) != (new.recipe, new.epochs, new.weights, new.parent_id):
+    elif (old.recipe, old.epochs, old.weights, old.parent_id) != (
+        new.recipe,
+        new.epochs,
+        new.weights,
+        new.parent_id,
+    ):
         causes.append("That it was the labels alone: the runs differ in recipe, length or start as well.")
     return causes

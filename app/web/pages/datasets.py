@@ -6,7 +6,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import DatasetSummary, count_rejected, get_dataset, list_datasets, rejected_files, summarise
+from app.datasets.catalog import (
+    DatasetSummary,
+    count_rejected,
+    get_dataset,
+    list_datasets,
+    rejected_files,
+    summarise,
+)
 from app.datasets.models import Dataset, RejectedFile
 from app.review.audits import audit_states
 from app.review.best import BestRun, choose_best
@@ -89,11 +96,17 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
     summary, importing = summarise(session, dataset), import_facts(session, dataset)
     running = open_run(session, dataset_id=dataset.id)
     ranked = newest_ranked(session, dataset_id=dataset.id)
-    best, progress = choose_best(session, dataset_id=dataset.id), review_progress(session, dataset_id=dataset.id, user_id=user_id)
+    best, progress = (
+        choose_best(session, dataset_id=dataset.id),
+        review_progress(session, dataset_id=dataset.id, user_id=user_id),
+    )
     pending = pending_changes(session, dataset_id=dataset.id)
     splits, classes = _class_views(session, dataset.id)
     rule = chosen_rule(session, dataset_id=dataset.id)
-    gold, audits = gold_standing(session, dataset_id=dataset.id, user_id=user_id), audit_states(session, dataset_id=dataset.id)
+    gold, audits = (
+        gold_standing(session, dataset_id=dataset.id, user_id=user_id),
+        audit_states(session, dataset_id=dataset.id),
+    )
     page = page_context(request, dataset.name)
     standing = Standing(
         dataset=dataset.name,
@@ -106,18 +119,28 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         progress=progress,
         pending=pending,
         is_admin=page["viewer"].is_admin,
-        to_learn=changes_since(session, dataset_id=dataset.id, version_id=ranked.version_id).to_learn if ranked else 0,
+        to_learn=changes_since(session, dataset_id=dataset.id, version_id=ranked.version_id).to_learn
+        if ranked
+        else 0,
         audit_left=audits[-1].size - audits[-1].decided if audits else 0,
         gold_for_me=gold.for_me if gold else 0,
         rule_reached=rule_in_words(rule) if rule and rule.reached.is_reached else "",
     )
     return OverviewPage(
-        **page, **importing, summary=summary, step=next_step(standing), progress=progress, pending=pending, best=best,
+        **page,
+        **importing,
+        summary=summary,
+        step=next_step(standing),
+        progress=progress,
+        pending=pending,
+        best=best,
         running=run_progress(session, run_id=running.id) if running else None,
-        movement=movement_of(session, run=ranked) if ranked else None, splits=splits, classes=classes,
+        movement=movement_of(session, run=ranked) if ranked else None,
+        splits=splits,
+        classes=classes,
         rejected=tuple(rejected_files(session, dataset_id=dataset.id, limit=REJECTED_SHOWN)),
         rejected_count=count_rejected(session, dataset_id=dataset.id),
-    )  # fmt: skip
+    )
 
 
 def _class_views(session: Session, dataset_id: int) -> tuple[tuple[str, ...], tuple[ClassView, ...]]:

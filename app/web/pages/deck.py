@@ -61,8 +61,15 @@ class DeckPage(Page):
 
 
 def deck_page(
-    context: dict[str, Any], deck: Deck, *, queue: Ordered, is_idle: bool, asked: bool, undone: int | None, redone: int | None
-) -> DeckPage:  # fmt: skip
+    context: dict[str, Any],
+    deck: Deck,
+    *,
+    queue: Ordered,
+    is_idle: bool,
+    asked: bool,
+    undone: int | None,
+    redone: int | None,
+) -> DeckPage:
     """What is shown of a deck; the context is that of every page."""
     place = Place(context["dataset"], context["viewer"], queue.query())
     return DeckPage(
@@ -91,8 +98,11 @@ def deck_html(page: DeckPage) -> Markup:
         return Markup(environment().get_template(TEMPLATE).render(page=page))  # noqa: S704 - a template's
     values = {"ranking": page.ranking, "viewer": page.viewer.name if page.viewer else ""}
     safe = vars(page.line) | {
-        "cards": "\n".join(page.cards), "recent": page.recent, "gone": " ".join(map(str, page.gone)), "run": page.run_id or "",
-    }  # fmt: skip
+        "cards": "\n".join(page.cards),
+        "recent": page.recent,
+        "gone": " ".join(map(str, page.gone)),
+        "run": page.run_id or "",
+    }
 
     def make_page() -> DeckPage:
         slots: dict[str, Any] = {

@@ -51,9 +51,12 @@ class DuplicatesPage(Page):
 
 @router.get("/d/{name}/duplicates")
 def show(
-    request: Request, name: str, database: Db, page: Annotated[int, Query(ge=1, le=10**6)] = 1,
+    request: Request,
+    name: str,
+    database: Db,
+    page: Annotated[int, Query(ge=1, le=10**6)] = 1,
     done: Annotated[str, Query(max_length=40)] = "",
-) -> Response:  # fmt: skip
+) -> Response:
     """The groups, those that nobody has looked at first."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
@@ -63,10 +66,18 @@ def show(
     page = min(page, pages)
     open_groups = [twins for twins in groups if not twins.looked_at]
     view = DuplicatesPage(
-        **page_context(request, name), open=len(open_groups), looked_at=len(groups) - len(open_groups),
-        groups=tuple(GroupView(twins, str(uuid.uuid4())) for twins in groups[(page - 1) * A_PAGE : page * A_PAGE]),
-        images=sum(len(twins.tiles) for twins in open_groups), classes=names, number=page, pages=pages, done=done,
-    )  # fmt: skip
+        **page_context(request, name),
+        open=len(open_groups),
+        looked_at=len(groups) - len(open_groups),
+        groups=tuple(
+            GroupView(twins, str(uuid.uuid4())) for twins in groups[(page - 1) * A_PAGE : page * A_PAGE]
+        ),
+        images=sum(len(twins.tiles) for twins in open_groups),
+        classes=names,
+        number=page,
+        pages=pages,
+        done=done,
+    )
     return render(request, "duplicates/page.html", view)
 
 
@@ -77,15 +88,24 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[GroupForm, F
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         resolve(
-            session, dataset_id=dataset.id, user_id=user.id, sample_ids=form.samples, verdict=verdict,
-            label=(label or form.label) if verdict == "relabel" else None, client_id=form.client_id,
-        )  # fmt: skip
+            session,
+            dataset_id=dataset.id,
+            user_id=user.id,
+            sample_ids=form.samples,
+            verdict=verdict,
+            label=(label or form.label) if verdict == "relabel" else None,
+            client_id=form.client_id,
+        )
     return RedirectResponse(f"/d/{name}/duplicates?done={form.client_id}", status_code=303)
 
 
 @router.post("/d/{name}/duplicates/undo")
-def undo(name: str, database: Db, user: SignedIn, client_id: Annotated[str, Form(min_length=1, max_length=40)]) -> Response:
+def undo(
+    name: str, database: Db, user: SignedIn, client_id: Annotated[str, Form(min_length=1, max_length=40)]
+) -> Response:
     """Take the answer about a group back."""
     with database.write() as session:
-        undo_resolve(session, dataset_id=get_dataset(session, name=name).id, user_id=user.id, client_id=client_id)
+        undo_resolve(
+            session, dataset_id=get_dataset(session, name=name).id, user_id=user.id, client_id=client_id
+        )
     return RedirectResponse(f"/d/{name}/duplicates", status_code=303)

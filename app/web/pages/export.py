@@ -42,10 +42,12 @@ def show(request: Request, name: str, database: Db) -> Response:
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         page = ExportPage(
-            **page_context(request, name), versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
+            **page_context(request, name),
+            versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
             formats=tuple(FormatView(each.name, each.description) for each in FORMATS.values()),
-            pending=pending_changes(session, dataset_id=dataset.id), unsettled=count_unsettled(session, dataset_id=dataset.id),
-        )  # fmt: skip
+            pending=pending_changes(session, dataset_id=dataset.id),
+            unsettled=count_unsettled(session, dataset_id=dataset.id),
+        )
     return render(request, "export/page.html", page)
 
 

@@ -82,7 +82,15 @@ def _column(ends: Sequence[tuple[str, int, float]], place: dict[str, int]) -> tu
         height = sum(size for other, _, size in ends if other == name)
         slot = max(SLOT, height)
         short = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
-        nodes.append(Node(name, short, sum(count for other, count, _ in ends if other == name), y + (slot - height) / 2, height))
+        nodes.append(
+            Node(
+                name,
+                short,
+                sum(count for other, count, _ in ends if other == name),
+                y + (slot - height) / 2,
+                height,
+            )
+        )
         y += slot + GAP
     return tuple(nodes)
 

@@ -25,7 +25,7 @@ from app.review.gold import (
     half_width,
     hold_out_size,
     precisions,
-)  # fmt: skip
+)
 from app.web.deps import Admin, Db, SignedIn
 from app.web.rendering import Page, page_context, render
 
@@ -64,8 +64,12 @@ class GoldPage(Page):
 
 @router.get("/d/{name}/gold")
 def show(
-    request: Request, name: str, database: Db, user: SignedIn, taken_back: Annotated[int, Query(ge=0, lt=2**31)] = 0
-) -> Response:  # fmt: skip
+    request: Request,
+    name: str,
+    database: Db,
+    user: SignedIn,
+    taken_back: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+) -> Response:
     """How far the gold part is, or the form that draws it."""
     with database.read() as session:
         page = _page(request, session, name, user.id, taken_back=taken_back)
@@ -78,24 +82,39 @@ def draw(name: str, database: Db, admin: Admin, form: Annotated[DrawForm, Form()
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         before = count_corrections(session, dataset_id=dataset.id)
-        draw_gold(session, dataset_id=dataset.id, size=form.size, seed=form.seed, looks=form.looks, user_id=admin.id)
+        draw_gold(
+            session, dataset_id=dataset.id, size=form.size, seed=form.seed, looks=form.looks, user_id=admin.id
+        )
         taken_back = before - count_corrections(session, dataset_id=dataset.id)
-    return RedirectResponse(f"/d/{name}/gold{f'?taken_back={taken_back}' if taken_back > 0 else ''}", status_code=303)
+    return RedirectResponse(
+        f"/d/{name}/gold{f'?taken_back={taken_back}' if taken_back > 0 else ''}", status_code=303
+    )
 
 
 def _page(request: Request, session: Session, name: str, user_id: int, *, taken_back: int) -> GoldPage:
     dataset_id = get_dataset(session, name=name).id
-    standing, best = gold_standing(session, dataset_id=dataset_id, user_id=user_id), choose_best(session, dataset_id=dataset_id)
+    standing, best = (
+        gold_standing(session, dataset_id=dataset_id, user_id=user_id),
+        choose_best(session, dataset_id=dataset_id),
+    )
     hold_out = hold_out_size(session, dataset_id=dataset_id)
-    measured = best.rate.value if best and best.rate and 0 < best.rate.value < 1 else None  # of none or all the interval tells nothing
+    measured = (
+        best.rate.value if best and best.rate and 0 < best.rate.value < 1 else None
+    )  # of none or all the interval tells nothing
     error = measured or USUAL_ERROR
     proposed = min(PROPOSED, hold_out)
     return GoldPage(
-        **page_context(request, name), standing=standing, best=best, hold_out=hold_out, error=error, is_measured=measured is not None,
+        **page_context(request, name),
+        standing=standing,
+        best=best,
+        hold_out=hold_out,
+        error=error,
+        is_measured=measured is not None,
         evaluation=evaluate_on_gold(session, run_id=best.run.id) if best else None,
-        corrections=count_corrections(session, dataset_id=dataset_id), taken_back=taken_back if standing else 0,
+        corrections=count_corrections(session, dataset_id=dataset_id),
+        taken_back=taken_back if standing else 0,
         copies=count_copies(session, dataset_id=dataset_id) if standing else 0,
         sizes=precisions(hold_out, error=error) if hold_out >= FEWEST else (),
         proposed=Precision(proposed, half_width(proposed, error=error)) if hold_out >= FEWEST else None,
         width=half_width(standing.size if standing else max(1, proposed), error=error),
-    )  # fmt: skip
+    )

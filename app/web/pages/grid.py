@@ -24,12 +24,23 @@ SIZES = (24, 48, 96)
 SPLITS = ("train", "valid", "test")
 MOST_BUTTONS = 10  # classes; more of them are picked from a list
 STATES: dict[State, str] = {
-    "": "any", "issues": "label issues", "open": "open label issues", "unreviewed": "not reviewed", "reviewed": "reviewed",
-    "waiting": "waiting for a second opinion", "bulk": "decided as one of many",
-}  # fmt: skip
+    "": "any",
+    "issues": "label issues",
+    "open": "open label issues",
+    "unreviewed": "not reviewed",
+    "reviewed": "reviewed",
+    "waiting": "waiting for a second opinion",
+    "bulk": "decided as one of many",
+}
 VERDICTS = {"": "any", "keep": "kept", "relabel": "relabelled", "delete": "deleted", "unsure": "unsure"}
-ORDERS: dict[Order, str] = {"rank": "label quality", "loss": "loss", "margin": "margin", "disagreement": "disagreement of networks",
-                            "random": "random", "path": "path"}  # fmt: skip
+ORDERS: dict[Order, str] = {
+    "rank": "label quality",
+    "loss": "loss",
+    "margin": "margin",
+    "disagreement": "disagreement of networks",
+    "random": "random",
+    "path": "path",
+}
 
 
 class View(Ordered):
@@ -100,19 +111,29 @@ class GridPage(Page):
 
 
 @router.get("/d/{name}/grid")
-def show(request: Request, name: str, database: Db, user: SignedIn, view: Annotated[View, Query()]) -> Response:
+def show(
+    request: Request, name: str, database: Db, user: SignedIn, view: Annotated[View, Query()]
+) -> Response:
     """Samples by any filter."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         grid, view = _look(session, dataset.id, view)
         past = tuple(past_actions(session, dataset_id=dataset.id, user_id=user.id, limit=3))
         page = GridPage(
-            **page_context(request, name), view=view, grid=grid, pages=_pages(grid, view), first=(view.page - 1) * view.size + 1,
-            selection=view.query(), before=view.query(page=view.page - 1) if view.page > 1 else None,
+            **page_context(request, name),
+            view=view,
+            grid=grid,
+            pages=_pages(grid, view),
+            first=(view.page - 1) * view.size + 1,
+            selection=view.query(),
+            before=view.query(page=view.page - 1) if view.page > 1 else None,
             after=view.query(page=view.page + 1) if view.page < _pages(grid, view) else None,
-            classes=_choices(class_names(session, dataset_id=dataset.id)), annotators=tuple(each.name for each in list_users(session)),
-            past=past, undoable=next((action.action_id for action in past if not action.undone), None), client_id=str(uuid.uuid4()),
-        )  # fmt: skip
+            classes=_choices(class_names(session, dataset_id=dataset.id)),
+            annotators=tuple(each.name for each in list_users(session)),
+            past=past,
+            undoable=next((action.action_id for action in past if not action.undone), None),
+            client_id=str(uuid.uuid4()),
+        )
     return render(request, "grid/page.html", page)
 
 
@@ -124,11 +145,16 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, 
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         done = decide_many(
-            session, dataset_id=dataset.id, user_id=user.id, samples=_marked(view, form),
+            session,
+            dataset_id=dataset.id,
+            user_id=user.id,
+            samples=_marked(view, form),
             expected=form.matching if form.everything and form.answer != "rest" else None,
-            verdict="keep" if verdict == "rest" else verdict, label=(label or form.label) if verdict == "relabel" else None,
-            client_id=form.client_id, selection=form.selection,
-        )  # fmt: skip
+            verdict="keep" if verdict == "rest" else verdict,
+            label=(label or form.label) if verdict == "relabel" else None,
+            client_id=form.client_id,
+            selection=form.selection,
+        )
     return _back(name, view, left=done.left_alone)
 
 
@@ -143,7 +169,14 @@ def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form
 
 def _look(session: Session, dataset_id: int, view: View) -> tuple[Grid, View]:
     """What the view shows; where it has fewer pages by now, its last one."""
-    grid = look(session, dataset_id=dataset_id, which=view.which, order=view.order, limit=view.size, offset=(view.page - 1) * view.size)
+    grid = look(
+        session,
+        dataset_id=dataset_id,
+        which=view.which,
+        order=view.order,
+        limit=view.size,
+        offset=(view.page - 1) * view.size,
+    )
     if grid.tiles or view.page == 1:
         return grid, view
     return _look(session, dataset_id, view.model_copy(update={"page": _pages(grid, view)}))

@@ -43,15 +43,21 @@ class ImportPage(Page):
 def import_form(request: Request, settings: Config, _admin: Admin, name: str = "") -> Response:
     """The form of an import; with a name it repeats one."""
     roots = tuple(root for root in settings.import_roots.split(":") if root)
-    page = NewDatasetPage(**page_context(request), max_megabytes=settings.max_upload_mb, roots=roots, name=name)
+    page = NewDatasetPage(
+        **page_context(request), max_megabytes=settings.max_upload_mb, roots=roots, name=name
+    )
     return render(request, "datasets/new.html", page)
 
 
 @router.post("/datasets/new")
 def begin_import(
-    database: Db, settings: Config, user: Admin, name: Annotated[str, Form()],
-    file: Annotated[UploadFile | None, File()] = None, path: Annotated[str, Form()] = "",
-) -> Response:  # fmt: skip
+    database: Db,
+    settings: Config,
+    user: Admin,
+    name: Annotated[str, Form()],
+    file: Annotated[UploadFile | None, File()] = None,
+    path: Annotated[str, Form()] = "",
+) -> Response:
     """Store the zip, or take the place on the server, and ask for the import."""
     source = _source(settings, file, path.strip())
     with database.write() as session:
@@ -65,7 +71,9 @@ def import_progress(request: Request, name: str, database: Db) -> Response:
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         page = ImportPage(**page_context(request, name), **import_facts(session, dataset))
-    return render(request, "datasets/_import.html", page, headers=None if page.is_open else {"hx-refresh": "true"})
+    return render(
+        request, "datasets/_import.html", page, headers=None if page.is_open else {"hx-refresh": "true"}
+    )
 
 
 @router.post("/d/{name}/import/cancel")
@@ -90,7 +98,9 @@ def repeat_import(name: str, database: Db, user: Admin) -> Response:
 
 def _source(settings: Settings, file: UploadFile | None, path: str) -> str:
     if file is not None and file.filename:
-        return str(store_zip(settings.uploads_dir, file.file, max_bytes=settings.max_upload_mb * 1_000_000).resolve())
+        return str(
+            store_zip(settings.uploads_dir, file.file, max_bytes=settings.max_upload_mb * 1_000_000).resolve()
+        )
     if not path:
         raise Invalid("Choose a zip of class folders to upload, or name a folder on the server.")
     check_allowed(path, roots=settings.import_roots)

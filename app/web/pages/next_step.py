@@ -26,7 +26,9 @@ class Standing:
     progress: ReviewProgress
     pending: PendingChanges
     is_admin: bool
-    to_learn: int = 0  # training labels that the newest run has not learnt; labels of the hold-out are learnt by none
+    to_learn: int = (
+        0  # training labels that the newest run has not learnt; labels of the hold-out are learnt by none
+    )
     audit_left: int = 0  # images of an audit that is begun and not done
     gold_for_me: int = 0  # images of the gold part that wait for the one who asks
     rule_reached: str = ""  # the stopping rule in words, once it is reached
@@ -54,10 +56,16 @@ def next_step(at: Standing) -> NextStep:
     """The proposal."""
     home = f"/d/{at.dataset}"
     if at.importing:
-        return NextStep("The images are being imported", "You can leave this page; the import goes on by itself.")
+        return NextStep(
+            "The images are being imported", "You can leave this page; the import goes on by itself."
+        )
     if at.state != "ready":
         again = (Action("Import again", f"{home}/import/repeat", posts=True),) if at.is_admin else ()
-        return NextStep("The import has not finished", "What was read is kept, and nothing is doubled when it is repeated.", again)
+        return NextStep(
+            "The import has not finished",
+            "What was read is kept, and nothing is doubled when it is repeated.",
+            again,
+        )
     if not at.has_run:
         return _early_review(at, home) if at.early_epochs and at.progress.remaining else _first_run(at, home)
     if not at.running and (at.rule_reached or at.audit_left):
@@ -85,9 +93,14 @@ def review_step(progress: ReviewProgress, home: str) -> NextStep:
 
 def _first_run(at: Standing, home: str) -> NextStep:
     if at.running:
-        return NextStep("The network learns", "When it is done, the images whose labels it doubts most come first in the review.")
+        return NextStep(
+            "The network learns",
+            "When it is done, the images whose labels it doubts most come first in the review.",
+        )
     if not at.is_admin:
-        return NextStep("Nothing is ranked yet", "Ask an admin to train a network; it finds the labels that look wrong.")
+        return NextStep(
+            "Nothing is ranked yet", "Ask an admin to train a network; it finds the labels that look wrong."
+        )
     words = f"It learns {count(at.samples)} labels, then says which of them look wrong. The “quick” recipe takes minutes, “default” longer."
     return NextStep("Train a network", words, (Action("Train", f"{home}/runs"),))
 
@@ -95,8 +108,14 @@ def _first_run(at: Standing, home: str) -> NextStep:
 def _early_review(at: Standing, home: str) -> NextStep:
     step = review_step(at.progress, home)
     epochs = f"{at.early_epochs} epoch{'' if at.early_epochs == 1 else 's'}"
-    more = "it gets better while the network learns on" if at.running else "the run did not finish, so it will not get better"
-    return NextStep(step.title, f"{step.words} This is an early ranking, made after {epochs}; {more}.", step.actions)
+    more = (
+        "it gets better while the network learns on"
+        if at.running
+        else "the run did not finish, so it will not get better"
+    )
+    return NextStep(
+        step.title, f"{step.words} This is an early ranking, made after {epochs}; {more}.", step.actions
+    )
 
 
 def _after_review(at: Standing, home: str) -> NextStep:
@@ -104,10 +123,16 @@ def _after_review(at: Standing, home: str) -> NextStep:
     changed = at.to_learn
     since = f"{count(changed)} training labels are others than the newest run learnt"
     if at.running:
-        return NextStep("A network learns the labels", "You can review meanwhile; a new ranking swaps in between cards.", review)
+        return NextStep(
+            "A network learns the labels",
+            "You can review meanwhile; a new ranking swaps in between cards.",
+            review,
+        )
     if changed and at.is_admin:
         words = f"{since}. A network that learns the cleaned labels finds what this one missed."
-        return NextStep("Retrain on the cleaned labels", words, (Action("Retrain", f"{home}/retrain"), *review))
+        return NextStep(
+            "Retrain on the cleaned labels", words, (Action("Retrain", f"{home}/retrain"), *review)
+        )
     if changed:
         return NextStep("Time to retrain", f"{since}; an admin can retrain now.", review)
     if at.gold_for_me:
@@ -119,21 +144,31 @@ def _after_review(at: Standing, home: str) -> NextStep:
         "A random audit tells how many are left."
     )
     title = "The worklist is done" if not at.progress.remaining else "Few errors are left to find this way"
-    return NextStep(title, words, (Action("Export the labels", f"{home}/export"), Action("How much is left", f"{home}/stop"), *review))
+    return NextStep(
+        title,
+        words,
+        (Action("Export the labels", f"{home}/export"), Action("How much is left", f"{home}/stop"), *review),
+    )
 
 
 def _stop(at: Standing, home: str) -> NextStep:
     look = Action("How much is left", f"{home}/stop")
     go_on = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
     words = f"It was chosen beforehand. {at.rule_reached}"
-    first = Action("Retrain", f"{home}/retrain") if at.to_learn and at.is_admin else Action("Export the labels", f"{home}/export")
+    first = (
+        Action("Retrain", f"{home}/retrain")
+        if at.to_learn and at.is_admin
+        else Action("Export the labels", f"{home}/export")
+    )
     return NextStep("The stopping rule is reached", words, (first, look, *go_on))
 
 
 def _audit(at: Standing, home: str) -> NextStep:
     words = f"{count(at.audit_left)} of its images are left. It says how many errors are left once all are decided."
     go_on = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
-    return NextStep("Finish the audit", words, (Action("Go on with the audit", f"{home}/review?order=random"), *go_on))
+    return NextStep(
+        "Finish the audit", words, (Action("Go on with the audit", f"{home}/review?order=random"), *go_on)
+    )
 
 
 def _enough_changed(at: Standing) -> bool:

@@ -22,9 +22,11 @@ router = APIRouter()
 
 A_PAGE = 20
 WHICH = {
-    "unsure": "those that somebody is unsure of", "changes": "every relabel and delete, and the unsure ones",
-    "share": "a random share of all, and the unsure ones", "all": "all",
-}  # fmt: skip
+    "unsure": "those that somebody is unsure of",
+    "changes": "every relabel and delete, and the unsure ones",
+    "share": "a random share of all, and the unsure ones",
+    "all": "all",
+}
 WHO = {"anyone": "any other annotator", "admins": "admins only"}
 
 
@@ -86,7 +88,11 @@ def show_agreement(request: Request, name: str, database: Db, _admin: Admin) -> 
     """How far the annotators agree, and what each of them did."""
     with database.read() as session:
         found = agreement_of(session, dataset_id=get_dataset(session, name=name).id)
-    return render(request, "opinions/agreement.html", AgreementPage(**page_context(request, name), agreement=found, few=FEW))
+    return render(
+        request,
+        "opinions/agreement.html",
+        AgreementPage(**page_context(request, name), agreement=found, few=FEW),
+    )
 
 
 @router.get("/d/{name}/settings")
@@ -95,9 +101,13 @@ def show_settings(request: Request, name: str, database: Db, _admin: Admin) -> R
     with database.read() as session:
         dataset_id = get_dataset(session, name=name).id
         page = SettingsPage(
-            **page_context(request, name), policy=get_policy(session, dataset_id=dataset_id), which=WHICH, who=WHO,
-            waiting=count_waiting(session, dataset_id=dataset_id), draws=count_disagreements(session, dataset_id=dataset_id),
-        )  # fmt: skip
+            **page_context(request, name),
+            policy=get_policy(session, dataset_id=dataset_id),
+            which=WHICH,
+            who=WHO,
+            waiting=count_waiting(session, dataset_id=dataset_id),
+            draws=count_disagreements(session, dataset_id=dataset_id),
+        )
     return render(request, "opinions/settings.html", page)
 
 
@@ -116,10 +126,14 @@ def show_draws(request: Request, name: str, database: Db, _admin: Admin) -> Resp
     with database.read() as session:
         dataset_id = get_dataset(session, name=name).id
         page = AdjudicationPage(
-            **page_context(request, name), count=count_disagreements(session, dataset_id=dataset_id),
-            draws=tuple(Draw(each, str(uuid.uuid4())) for each in disagreements(session, dataset_id=dataset_id, limit=A_PAGE)),
+            **page_context(request, name),
+            count=count_disagreements(session, dataset_id=dataset_id),
+            draws=tuple(
+                Draw(each, str(uuid.uuid4()))
+                for each in disagreements(session, dataset_id=dataset_id, limit=A_PAGE)
+            ),
             classes=tuple(class_names(session, dataset_id=dataset_id)),
-        )  # fmt: skip
+        )
     return render(request, "opinions/adjudication.html", page)
 
 
@@ -129,6 +143,15 @@ def adjudicate(name: str, database: Db, admin: Admin, form: Annotated[LastWord, 
     verdict, _, label = form.answer.partition(":")
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
-        decide(session, dataset_id=dataset.id, user_id=admin.id, sample_id=form.sample, verdict=verdict, label=label or None,
-               client_id=form.client_id, origin="adjudication", blind=False)  # fmt: skip
+        decide(
+            session,
+            dataset_id=dataset.id,
+            user_id=admin.id,
+            sample_id=form.sample,
+            verdict=verdict,
+            label=label or None,
+            client_id=form.client_id,
+            origin="adjudication",
+            blind=False,
+        )
     return RedirectResponse(f"/d/{name}/adjudication", status_code=303)

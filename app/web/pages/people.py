@@ -42,7 +42,11 @@ def add_person(database: Db, _admin: Admin, name: Text, role: Text, password: Te
 
 @router.post("/people/{name}")
 def change_person(
-    database: Db, _admin: Admin, name: str, role: Annotated[str | None, Form()] = None, active: Annotated[bool | None, Form()] = None
+    database: Db,
+    _admin: Admin,
+    name: str,
+    role: Annotated[str | None, Form()] = None,
+    active: Annotated[bool | None, Form()] = None,
 ) -> Response:
     """Another role, or access taken away or given back."""
     with database.write() as session:

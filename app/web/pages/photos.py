@@ -10,7 +10,16 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import get_dataset
 from app.errors import Invalid
 from app.jobs.requests import live_workers
-from app.training.photos import AT_ONCE, KEPT, MAX_BYTES, Seen, count_photos, count_waiting, list_photos, remove_photo
+from app.training.photos import (
+    AT_ONCE,
+    KEPT,
+    MAX_BYTES,
+    Seen,
+    count_photos,
+    count_waiting,
+    list_photos,
+    remove_photo,
+)
 from app.training.runs import finished_run, get_run
 from app.web.deps import Config, Db, SignedIn
 from app.web.pages.cards import TINY
@@ -76,9 +85,14 @@ def index(request: Request, name: str, run_id: int, database: Db, number: PageNu
 
 @router.post("/d/{name}/runs/{run_id}/photos")
 def send(
-    request: Request, name: str, run_id: int, database: Db, settings: Config, user: SignedIn,
+    request: Request,
+    name: str,
+    run_id: int,
+    database: Db,
+    settings: Config,
+    user: SignedIn,
     files: Annotated[list[UploadFile] | None, File()] = None,
-) -> Response:  # fmt: skip
+) -> Response:
     """Keep the photos and ask the worker to look at them; refused, the form is shown again with the reason."""
     with database.read() as session:
         finished_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
@@ -92,11 +106,15 @@ def send(
 
 
 @router.get("/d/{name}/runs/{run_id}/photos/seen")
-def seen(request: Request, name: str, run_id: int, database: Db, number: PageNumber = 1, moment: str = "") -> Response:
+def seen(
+    request: Request, name: str, run_id: int, database: Db, number: PageNumber = 1, moment: str = ""
+) -> Response:
     """The photos once something has changed for somebody who waits; when none is waited for, what is sent asks no more."""
     with database.read() as session:
         page = _page(request, session, name, run_id, number=number)
-    return Response(status_code=204) if page.moment == moment else render(request, "photos/_photos.html", page)
+    return (
+        Response(status_code=204) if page.moment == moment else render(request, "photos/_photos.html", page)
+    )
 
 
 @router.post("/d/{name}/runs/{run_id}/photos/{photo_id}/remove")
@@ -104,23 +122,36 @@ def remove(name: str, run_id: int, photo_id: int, database: Db, settings: Config
     """Remove a photo and its file."""
     with database.write() as session:
         get_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
-        remove_photo(session, photo_id=photo_id, run_id=run_id, folder=settings.photos_dir, cache=settings.pictures_dir)
+        remove_photo(
+            session, photo_id=photo_id, run_id=run_id, folder=settings.photos_dir, cache=settings.pictures_dir
+        )
     return RedirectResponse(f"/d/{name}/runs/{run_id}/photos", status_code=303)
 
 
-def _page(request: Request, session: Session, name: str, run_id: int, *, number: int = 1, problem: str = "") -> PhotosPage:
+def _page(
+    request: Request, session: Session, name: str, run_id: int, *, number: int = 1, problem: str = ""
+) -> PhotosPage:
     run = finished_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
     count = count_photos(session, run_id=run_id)
     found = list_photos(session, run_id=run_id, after=A_PAGE * (number - 1), limit=A_PAGE)
     return PhotosPage(
-        **page_context(request, name), run_id=run_id, side=run.recipe["image_size"], photos=tuple(map(_view, found)), count=count,
-        waiting=count_waiting(session, run_id=run_id), has_worker=bool(live_workers(session)), number=number,
-        pages=max(1, -(-count // A_PAGE)), problem=problem,
-    )  # fmt: skip
+        **page_context(request, name),
+        run_id=run_id,
+        side=run.recipe["image_size"],
+        photos=tuple(map(_view, found)),
+        count=count,
+        waiting=count_waiting(session, run_id=run_id),
+        has_worker=bool(live_workers(session)),
+        number=number,
+        pages=max(1, -(-count // A_PAGE)),
+        problem=problem,
+    )
 
 
 def _view(seen: Seen) -> PhotoView:
     lines = tuple(ClassLine(name, probability) for name, probability in seen.probabilities.items())
-    shown = MOST_CLASSES if len(lines) > MOST_CLASSES + 1 else len(lines)  # one more takes no more room than a fold
+    shown = (
+        MOST_CLASSES if len(lines) > MOST_CLASSES + 1 else len(lines)
+    )  # one more takes no more room than a fold
     tiny = max(seen.photo.width, seen.photo.height) <= TINY
     return PhotoView(seen, image_url(seen.photo.id), tiny, lines[:shown], lines[shown:])

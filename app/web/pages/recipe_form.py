@@ -9,7 +9,17 @@ from fastapi import Depends, Request
 
 from app.errors import Invalid
 from app.ml.recipes import RECIPES, Recipe
-from app.training.fields import BY_NAME, GROUPS, HEAVIEST, LIGHTEST, Field, as_text, parse_weight, phases_of, values_of
+from app.training.fields import (
+    BY_NAME,
+    GROUPS,
+    HEAVIEST,
+    LIGHTEST,
+    Field,
+    as_text,
+    parse_weight,
+    phases_of,
+    values_of,
+)
 from app.training.recipes import choose_recipe, choose_start, edit, fields_for, starts, weight_words
 
 MOST_CLASSES = 50  # that are weighed one by one in a form
@@ -103,7 +113,9 @@ def changes_of(sent: Mapping[str, str], *, recipe: Recipe, class_names: Sequence
     if weights:
         changes["class_weights"] = weights
     elif not _by_hand(recipe) or _weights_for(recipe, class_names):
-        raise Invalid("Class weights (class_weights) by hand need a number for at least one class; or choose none, or by frequency.")
+        raise Invalid(
+            "Class weights (class_weights) by hand need a number for at least one class; or choose none, or by frequency."
+        )
     return changes
 
 
@@ -111,16 +123,28 @@ def with_own_numbers(sent: Mapping[str, str]) -> dict[str, str]:
     """What was sent, without the numbers where they were shown for another recipe or start than the ones that are chosen."""
     if all(sent.get(f"{SHOWN}{name}", sent.get(name, "")) == sent.get(name, "") for name in CHOSEN):
         return dict(sent)
-    return {name: value for name, value in sent.items() if name not in BY_NAME and not name.startswith("weight.")}
+    return {
+        name: value for name, value in sent.items() if name not in BY_NAME and not name.startswith("weight.")
+    }
 
 
-def check_unedited(sent: Mapping[str, str], *, usual: Recipe, setting: str, parent: bool, class_names: Sequence[str]) -> None:
+def check_unedited(
+    sent: Mapping[str, str], *, usual: Recipe, setting: str, parent: bool, class_names: Sequence[str]
+) -> None:
     """Refuse numbers that were changed for another recipe or start than the chosen ones; `usual` is the unnamed recipe. Raises Invalid."""
     if with_own_numbers(sent) == sent:
         return
     start = choose_start(sent.get(f"{SHOWN}start") or None, setting=setting, parent=parent)
     shown = choose_recipe(sent[f"{SHOWN}recipe"]) if sent.get(f"{SHOWN}recipe") else usual
-    if edit(shown, changes_of(sent, recipe=shown, class_names=class_names), start=start, class_names=class_names) != shown:
+    if (
+        edit(
+            shown,
+            changes_of(sent, recipe=shown, class_names=class_names),
+            start=start,
+            class_names=class_names,
+        )
+        != shown
+    ):
         raise Invalid(
             "Nothing was started: the numbers were changed for another recipe or start than the ones now chosen. "
             "Below are the numbers of these; change them, or go on with them as they are."
@@ -136,9 +160,15 @@ def seed_of(sent: Mapping[str, str]) -> int:
 
 
 def recipe_form(
-    recipe: Recipe, *, start: str, setting: str, class_names: Sequence[str], parent: int | None = None,
-    own: Recipe | None = None, sent: Mapping[str, str] | None = None,
-) -> RecipeForm:  # fmt: skip
+    recipe: Recipe,
+    *,
+    start: str,
+    setting: str,
+    class_names: Sequence[str],
+    parent: int | None = None,
+    own: Recipe | None = None,
+    sent: Mapping[str, str] | None = None,
+) -> RecipeForm:
     """The form with a recipe's numbers in it, or with what was sent in their place.
 
     `parent` is the run that is gone on from, `own` its recipe where it is none of those that can be chosen by name.
@@ -146,26 +176,41 @@ def recipe_form(
     given = sent or {}
     usual = {name: as_text(value) for name, value in values_of(recipe, tunes=start == "parent").items()}
     usual["class_weights"] = BY_HAND if _by_hand(recipe) else usual["class_weights"]
-    views = [FieldView(field, given.get(field.name) or usual[field.name], usual[field.name]) for field in fields_for(start)]
+    views = [
+        FieldView(field, given.get(field.name) or usual[field.name], usual[field.name])
+        for field in fields_for(start)
+    ]
     weights = _weight_views(recipe, class_names, given)
     recipes = [Choice(name, f"{name}: {words_of(each, start=start)}") for name, each in RECIPES.items()]
     if own:
         recipes.insert(0, Choice(BLANK, f"as run {parent} ({own.name}): {words_of(own, start=start)}"))
     return RecipeForm(
-        recipe=recipe.name if recipe.name in RECIPES else BLANK, recipes=tuple(recipes),
-        start=start, starts=tuple(Choice(each, start_words(each, setting=setting, parent=parent))
-                                  for each in starts(setting=setting, parent=parent is not None)),
-        seed=given.get("seed", "0"), weights=weights, weight_words=weight_words(recipe, class_names),
-        groups=tuple(FieldGroup(title, tuple(view for view in views if view.field.group == title)) for title in GROUPS),
-        is_changed=any(view.is_changed for view in views) or weights != _weight_views(recipe, class_names, {}),
-    )  # fmt: skip
+        recipe=recipe.name if recipe.name in RECIPES else BLANK,
+        recipes=tuple(recipes),
+        start=start,
+        starts=tuple(
+            Choice(each, start_words(each, setting=setting, parent=parent))
+            for each in starts(setting=setting, parent=parent is not None)
+        ),
+        seed=given.get("seed", "0"),
+        weights=weights,
+        weight_words=weight_words(recipe, class_names),
+        groups=tuple(
+            FieldGroup(title, tuple(view for view in views if view.field.group == title)) for title in GROUPS
+        ),
+        is_changed=any(view.is_changed for view in views)
+        or weights != _weight_views(recipe, class_names, {}),
+    )
 
 
 def start_words(start: str, *, setting: str, parent: int | None = None) -> str:
     """Where a network starts, for people."""
     return {
-        "parent": f"run {parent}", "none": "random weights", "imagenet": "ImageNet (downloaded)", "file": PurePath(setting).name,
-    }.get(start, start)  # fmt: skip
+        "parent": f"run {parent}",
+        "none": "random weights",
+        "imagenet": "ImageNet (downloaded)",
+        "file": PurePath(setting).name,
+    }.get(start, start)
 
 
 def _by_hand(recipe: Recipe) -> bool:
@@ -180,9 +225,14 @@ def _weights_for(recipe: Recipe, class_names: Sequence[str]) -> dict[str, float]
     return {name: table[name.casefold()] for name in class_names if name.casefold() in table}
 
 
-def _weight_views(recipe: Recipe, class_names: Sequence[str], given: Mapping[str, str]) -> tuple[WeightView, ...]:
+def _weight_views(
+    recipe: Recipe, class_names: Sequence[str], given: Mapping[str, str]
+) -> tuple[WeightView, ...]:
     if len(class_names) > MOST_CLASSES:
         return ()
     own = _weights_for(recipe, class_names)
     usual = [f"{own[name]:.10g}" if name in own else BLANK for name in class_names]
-    return tuple(WeightView(f"weight.{at}", name, given.get(f"weight.{at}", usual[at])) for at, name in enumerate(class_names))
+    return tuple(
+        WeightView(f"weight.{at}", name, given.get(f"weight.{at}", usual[at]))
+        for at, name in enumerate(class_names)
+    )

@@ -23,7 +23,15 @@ from app.training.recipes import Start, choose_recipe, choose_start, edit, recip
 from app.training.runs import RunProgress, count_open, get_run, open_run, run_progress, train_anew
 from app.web.deps import Admin, Config, Db
 from app.web.pages.flows import Flow, Picture, draw
-from app.web.pages.recipe_form import RecipeForm, Sent, changes_of, check_unedited, recipe_form, seed_of, with_own_numbers
+from app.web.pages.recipe_form import (
+    RecipeForm,
+    Sent,
+    changes_of,
+    check_unedited,
+    recipe_form,
+    seed_of,
+    with_own_numbers,
+)
 from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
@@ -76,12 +84,16 @@ class _Asked:
 def before_retrain(request: Request, name: str, database: Db, settings: Config) -> Response:
     """What a retrain would learn, and its recipe to change."""
     with database.read() as session:
-        page = _retrain_page(request, session, name, setting=settings.weights, sent=dict(request.query_params))
+        page = _retrain_page(
+            request, session, name, setting=settings.weights, sent=dict(request.query_params)
+        )
     return render(request, "runs/retrain.html", page, status=422 if page.problem else 200)
 
 
 @router.post("/d/{name}/retrain")
-def ask_retrain(request: Request, name: str, database: Db, settings: Config, user: Admin, sent: Sent) -> Response:
+def ask_retrain(
+    request: Request, name: str, database: Db, settings: Config, user: Admin, sent: Sent
+) -> Response:
     """Freeze the cleaned labels and fine-tune the best run on them, with the recipe's numbers as they were sent."""
     try:
         with database.read() as session:
@@ -89,12 +101,20 @@ def ask_retrain(request: Request, name: str, database: Db, settings: Config, use
             changes = _retrain_changes(session, dataset_id, sent, setting=settings.weights)
         with database.write() as session:
             answer = retrain(
-                session, dataset_id=dataset_id, user_id=user.id, weights=settings.weights, recipe=sent.get("recipe") or None,
-                changes=changes, start=sent.get("start") or None, seed=seed_of(sent),
-            )  # fmt: skip
+                session,
+                dataset_id=dataset_id,
+                user_id=user.id,
+                weights=settings.weights,
+                recipe=sent.get("recipe") or None,
+                changes=changes,
+                start=sent.get("start") or None,
+                seed=seed_of(sent),
+            )
     except Invalid as refusal:
         with database.read() as session:
-            page = _retrain_page(request, session, name, setting=settings.weights, sent=sent, problem=str(refusal))
+            page = _retrain_page(
+                request, session, name, setting=settings.weights, sent=sent, problem=str(refusal)
+            )
         return render(request, "runs/retrain.html", page, status=422)
     return RedirectResponse(f"/d/{name}/runs/{answer.run.id}", status_code=303)
 
@@ -108,7 +128,9 @@ def before_training(request: Request, name: str, database: Db, settings: Config,
 
 
 @router.post("/d/{name}/runs")
-def ask_training(request: Request, name: str, database: Db, settings: Config, user: Admin, sent: Sent) -> Response:
+def ask_training(
+    request: Request, name: str, database: Db, settings: Config, user: Admin, sent: Sent
+) -> Response:
     """Ask for a run, with the recipe's numbers as they were sent."""
     try:
         with database.write() as session:
@@ -117,22 +139,35 @@ def ask_training(request: Request, name: str, database: Db, settings: Config, us
             recipe = choose_recipe(sent.get("recipe", ""))
             check_unedited(sent, usual=recipe, setting=settings.weights, parent=False, class_names=names)
             run = train_anew(
-                session, dataset_id=dataset_id, version_id=_version(session, dataset_id, sent).id, weights=settings.weights,
-                recipe=recipe.name, changes=changes_of(with_own_numbers(sent), recipe=recipe, class_names=names),
-                start=sent.get("start") or None, seed=seed_of(sent), user_id=user.id,
-            )  # fmt: skip
+                session,
+                dataset_id=dataset_id,
+                version_id=_version(session, dataset_id, sent).id,
+                weights=settings.weights,
+                recipe=recipe.name,
+                changes=changes_of(with_own_numbers(sent), recipe=recipe, class_names=names),
+                start=sent.get("start") or None,
+                seed=seed_of(sent),
+                user_id=user.id,
+            )
     except Invalid as refusal:
         with database.read() as session:
-            page = _train_page(request, session, name, setting=settings.weights, sent=sent, problem=str(refusal))
+            page = _train_page(
+                request, session, name, setting=settings.weights, sent=sent, problem=str(refusal)
+            )
         return render(request, "runs/new.html", page, status=422)
     return RedirectResponse(f"/d/{name}/runs/{run.id}", status_code=303)
 
 
-def _retrain_changes(session: Session, dataset_id: int, sent: Mapping[str, str], *, setting: str) -> dict[str, object]:
+def _retrain_changes(
+    session: Session, dataset_id: int, sent: Mapping[str, str], *, setting: str
+) -> dict[str, object]:
     parent = choose_best(session, dataset_id=dataset_id)
     if parent is None:
         return {}
-    own, names = recipe_of(get_run(session, run_id=parent.run.id).recipe), class_names(session, dataset_id=dataset_id)
+    own, names = (
+        recipe_of(get_run(session, run_id=parent.run.id).recipe),
+        class_names(session, dataset_id=dataset_id),
+    )
     recipe = choose_recipe(sent["recipe"]) if sent.get("recipe") else own
     check_unedited(sent, usual=own, setting=setting, parent=True, class_names=names)
     return changes_of(with_own_numbers(sent), recipe=recipe, class_names=names)
@@ -148,12 +183,16 @@ def _version(session: Session, dataset_id: int, sent: Mapping[str, str]) -> Data
     return get_version(session, dataset_id=dataset_id, number=int(text))
 
 
-def _asked(sent: Mapping[str, str], *, usual: Recipe, setting: str, parent: bool, names: list[str], problem: str) -> _Asked:
+def _asked(
+    sent: Mapping[str, str], *, usual: Recipe, setting: str, parent: bool, names: list[str], problem: str
+) -> _Asked:
     recipe, start, edited = usual, choose_start(None, setting=setting, parent=parent), usual
     try:
         start = choose_start(sent.get("start") or None, setting=setting, parent=parent)
         recipe = edited = choose_recipe(sent["recipe"]) if sent.get("recipe") else usual
-        edited = edit(recipe, changes_of(sent, recipe=recipe, class_names=names), start=start, class_names=names)
+        edited = edit(
+            recipe, changes_of(sent, recipe=recipe, class_names=names), start=start, class_names=names
+        )
         seed_of(sent)
     except Invalid as refusal:
         problem = problem or str(refusal)
@@ -170,43 +209,81 @@ def _queue(session: Session, dataset_id: int) -> dict[str, Any]:
 
 def _retrain_page(
     request: Request, session: Session, name: str, *, setting: str, sent: Mapping[str, str], problem: str = ""
-) -> RetrainPage:  # fmt: skip
+) -> RetrainPage:
     dataset_id = ready_dataset(session, name=name).id
     common = page_context(request, name) | _queue(session, dataset_id)
     parent = choose_best(session, dataset_id=dataset_id)
     if parent is None:
         nothing = Changes((), ())
-        return RetrainPage(**common, problem="", form=None, estimate=None, parent=None, changes=nothing, flows=(), picture=None, waiting=0,
-                           unsettled=0)  # fmt: skip
+        return RetrainPage(
+            **common,
+            problem="",
+            form=None,
+            estimate=None,
+            parent=None,
+            changes=nothing,
+            flows=(),
+            picture=None,
+            waiting=0,
+            unsettled=0,
+        )
     names, run = class_names(session, dataset_id=dataset_id), get_run(session, run_id=parent.run.id)
     own, sent = recipe_of(run.recipe), with_own_numbers(sent)
     asked = _asked(sent, usual=own, setting=setting, parent=True, names=names, problem=problem)
     changes = changes_since(session, dataset_id=dataset_id, version_id=run.version_id)
-    flows = tuple(Flow(_class(names, move.source), _class(names, move.target), move.count) for move in changes.moves)
+    flows = tuple(
+        Flow(_class(names, move.source), _class(names, move.target), move.count) for move in changes.moves
+    )
     images = {split.split: split.after for split in changes.splits}
     return RetrainPage(
-        **common, problem=asked.problem, parent=parent, changes=changes, flows=flows, picture=draw(flows, [*names, GONE]),
-        waiting=count_waiting(session, dataset_id=dataset_id), unsettled=count_unsettled(session, dataset_id=dataset_id),
-        form=recipe_form(asked.recipe, own=None if own.name in RECIPES else own, start=asked.start, setting=setting, class_names=names,
-                         parent=run.id, sent=sent),
-        estimate=expect(session, recipe=asked.edited, start=asked.start, images=images.get("train", 0), samples=sum(images.values())),
-    )  # fmt: skip
+        **common,
+        problem=asked.problem,
+        parent=parent,
+        changes=changes,
+        flows=flows,
+        picture=draw(flows, [*names, GONE]),
+        waiting=count_waiting(session, dataset_id=dataset_id),
+        unsettled=count_unsettled(session, dataset_id=dataset_id),
+        form=recipe_form(
+            asked.recipe,
+            own=None if own.name in RECIPES else own,
+            start=asked.start,
+            setting=setting,
+            class_names=names,
+            parent=run.id,
+            sent=sent,
+        ),
+        estimate=expect(
+            session,
+            recipe=asked.edited,
+            start=asked.start,
+            images=images.get("train", 0),
+            samples=sum(images.values()),
+        ),
+    )
 
 
 def _train_page(
     request: Request, session: Session, name: str, *, setting: str, sent: Mapping[str, str], problem: str = ""
-) -> TrainPage:  # fmt: skip
+) -> TrainPage:
     dataset_id = ready_dataset(session, name=name).id
     names, version = class_names(session, dataset_id=dataset_id), _version(session, dataset_id, sent)
     sent = with_own_numbers(sent)
-    asked = _asked(sent, usual=RECIPES["default"], setting=setting, parent=False, names=names, problem=problem)
+    asked = _asked(
+        sent, usual=RECIPES["default"], setting=setting, parent=False, names=names, problem=problem
+    )
     splits = labels_of(session, version_id=version.id).splits
     return TrainPage(
-        **page_context(request, name), **_queue(session, dataset_id), problem=asked.problem,
-        versions=tuple(reversed(list_versions(session, dataset_id=dataset_id))), version=version.number,
+        **page_context(request, name),
+        **_queue(session, dataset_id),
+        problem=asked.problem,
+        versions=tuple(reversed(list_versions(session, dataset_id=dataset_id))),
+        version=version.number,
         form=recipe_form(asked.recipe, start=asked.start, setting=setting, class_names=names, sent=sent),
-        estimate=expect(session, recipe=asked.edited, start=asked.start, images=splits.count("train"), samples=len(splits)),
-    )  # fmt: skip
+        estimate=expect(
+            session, recipe=asked.edited, start=asked.start, images=splits.count("train"), samples=len(splits)
+        ),
+    )
 
 
 def _class(names: list[str], position: int) -> str:

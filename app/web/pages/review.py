@@ -91,13 +91,17 @@ class DeckQuery(Ordered):
 
 
 @router.get("/d/{name}/review")
-def show(request: Request, name: str, database: Db, user: SignedIn, query: Annotated[DeckQuery, Query()]) -> Response:
+def show(
+    request: Request, name: str, database: Db, user: SignedIn, query: Annotated[DeckQuery, Query()]
+) -> Response:
     """The cards I hold; a card asked for by its number comes first."""
     form = DeckForm(queue=query.query())
     with database.read() as session:
         after = After(find_dataset(session, name=name), front=query.card, asked=query.asked)
         page = _page(request, name, form, after, _look(session, user, form, after))
-    return HTMLResponse(deck_html(page)) if is_fragment(request) else render(request, "review/page.html", page)
+    return (
+        HTMLResponse(deck_html(page)) if is_fragment(request) else render(request, "review/page.html", page)
+    )
 
 
 @router.post("/d/{name}/review/claims")
@@ -116,7 +120,11 @@ async def claim(request: Request, name: str, database: Db, user: SignedIn, setti
 
 async def decide(request: Request) -> Response:
     """Record an answer and take the next cards; every key press comes here."""
-    name, database, settings = request.path_params["name"], request.app.state.database, request.app.state.settings
+    name, database, settings = (
+        request.path_params["name"],
+        request.app.state.database,
+        request.app.state.settings,
+    )
     try:
         form = await read_form(request, DecisionForm)
     except (RequestValidationError, ToplossError):
@@ -130,9 +138,21 @@ async def decide(request: Request) -> Response:
         dataset_id = find_dataset(session, name=name)
         origin = "sample" if form.alone else form.ordered.queue.origin
         if not form.alone:
-            lock_dataset(session, dataset_id=dataset_id)  # before the card is given back: `take` wants it, and others my card
-        decisions.decide(session, dataset_id=dataset_id, user_id=user.id, sample_id=form.sample, verdict=verdict, label=label or None,
-                         client_id=form.client_id, run_id=form.run, milliseconds=form.milliseconds, origin=origin)  # fmt: skip
+            lock_dataset(
+                session, dataset_id=dataset_id
+            )  # before the card is given back: `take` wants it, and others my card
+        decisions.decide(
+            session,
+            dataset_id=dataset_id,
+            user_id=user.id,
+            sample_id=form.sample,
+            verdict=verdict,
+            label=label or None,
+            client_id=form.client_id,
+            run_id=form.run,
+            milliseconds=form.milliseconds,
+            origin=origin,
+        )
         if not form.alone:
             _take(session, dataset_id, user, settings, form)
         return After(dataset_id, asked=True, back_to=form.sample if form.alone else None)
@@ -152,10 +172,14 @@ async def undo(request: Request, name: str, database: Db, user: SignedIn, settin
 
     def turn(session: Session) -> After:
         dataset_id = find_dataset(session, name=name)
-        undone = decisions.undo_last(session, dataset_id=dataset_id, user_id=user.id, client_id=form.client_id)
+        undone = decisions.undo_last(
+            session, dataset_id=dataset_id, user_id=user.id, client_id=form.client_id
+        )
         sample_id = undone.sample_id if undone else None
         if sample_id is not None:
-            worklist.hold(session, dataset_id=dataset_id, user_id=user.id, sample_id=sample_id, lease=_lease(settings))
+            worklist.hold(
+                session, dataset_id=dataset_id, user_id=user.id, sample_id=sample_id, lease=_lease(settings)
+            )
         return After(dataset_id, front=sample_id, undone=sample_id)
 
     return await _turn(request, database, name, form, turn)
@@ -179,7 +203,9 @@ async def redo(request: Request, name: str, database: Db, user: SignedIn, settin
 
 def _check_viewer(deck: DeckForm, user: Person) -> None:
     if deck.viewer and deck.viewer != user.name:
-        raise Conflict(f"This card was shown to {deck.viewer}, and {user.name} is signed in now; reload the page.")
+        raise Conflict(
+            f"This card was shown to {deck.viewer}, and {user.name} is signed in now; reload the page."
+        )
 
 
 def _lease(settings: Settings) -> timedelta:
@@ -187,12 +213,19 @@ def _lease(settings: Settings) -> timedelta:
 
 
 def _take(session: Session, dataset_id: int, user: Person, settings: Settings, form: DeckForm) -> None:
-    worklist.take(session, dataset_id=dataset_id, user_id=user.id, count=form.hold, lease=_lease(settings), queue=form.ordered.queue)
+    worklist.take(
+        session,
+        dataset_id=dataset_id,
+        user_id=user.id,
+        count=form.hold,
+        lease=_lease(settings),
+        queue=form.ordered.queue,
+    )
 
 
 async def _turn(
     request: Request, database: Database, name: str, form: DeckForm, turn: Callable[[Session], After]
-) -> Response:  # fmt: skip
+) -> Response:
     """Do it, and answer once it is committed: with the inside of the page for a script, after a form with the way there.
 
     What the answer shows is looked up in the same transaction; many annotators' turns share one (`Database.together`).
@@ -206,15 +239,30 @@ async def _turn(
     after, deck = await wrap_future(database.together(work))
     if deck:
         return HTMLResponse(deck_html(_page(request, name, form, after, deck)))
-    query = form.ordered.query(card=after.front) if after.front else form.ordered.query(asked=True if after.asked else None)
-    target = f"/d/{name}/samples/{after.back_to}" if after.back_to else f"/d/{name}/review{'?' if query else ''}{query}"
+    query = (
+        form.ordered.query(card=after.front)
+        if after.front
+        else form.ordered.query(asked=True if after.asked else None)
+    )
+    target = (
+        f"/d/{name}/samples/{after.back_to}"
+        if after.back_to
+        else f"/d/{name}/review{'?' if query else ''}{query}"
+    )
     return RedirectResponse(target, status_code=303)
 
 
 def _look(session: Session, user: Person, form: DeckForm, after: After) -> Deck:
     """Of the cards that I hold those are left out that the script has already, unless it has them from another ranking."""
-    return look(session, dataset_id=after.dataset_id, user_id=user.id, known=form.known, known_by=form.ranking, queue=form.ordered.queue,
-                front=after.front)  # fmt: skip
+    return look(
+        session,
+        dataset_id=after.dataset_id,
+        user_id=user.id,
+        known=form.known,
+        known_by=form.ranking,
+        queue=form.ordered.queue,
+        front=after.front,
+    )
 
 
 def _page(request: Request, name: str, form: DeckForm, after: After, deck: Deck) -> DeckPage:

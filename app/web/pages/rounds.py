@@ -34,9 +34,13 @@ def index(request: Request, name: str, database: Db) -> Response:
 def _chart(rounds: tuple[Round, ...]) -> Chart | None:
     """Each set of labels as a line over the rounds; none where there is nothing to compare."""
     lines = {
-        measure.against: [None if (rate := each.measures[i].error_rate) is None else 100 * rate.value for each in rounds]
+        measure.against: [
+            None if (rate := each.measures[i].error_rate) is None else 100 * rate.value for each in rounds
+        ]
         for i, measure in enumerate(rounds[0].measures if rounds else ())
     }
     if len(rounds) < 2 or all(value is None for line in lines.values() for value in line):  # noqa: PLR2004
         return None
-    return line_chart("Hold-out error by round, in %", "round", [each.number for each in rounds], lines, digits=1)
+    return line_chart(
+        "Hold-out error by round, in %", "round", [each.number for each in rounds], lines, digits=1
+    )

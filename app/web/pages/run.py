@@ -23,7 +23,15 @@ from app.review.movement import Movement, movement_of
 from app.training.folds import WHOLE
 from app.training.models import Run
 from app.training.recipes import Difference, differences
-from app.training.runs import RESUMABLE, RunProgress, cancel_run, current_ranking, get_run, resume_run, run_progress
+from app.training.runs import (
+    RESUMABLE,
+    RunProgress,
+    cancel_run,
+    current_ranking,
+    get_run,
+    resume_run,
+    run_progress,
+)
 from app.training.statistics import Reliability
 from app.web.deps import Admin, Db
 from app.web.pages import run_figures
@@ -128,7 +136,9 @@ class CellQuery(BaseModel):
 
     def address(self, **more: object) -> str:
         """The query with these fields changed."""
-        return urlencode({name: value for name, value in (self.model_dump(by_alias=True) | more).items() if value != ""})
+        return urlencode(
+            {name: value for name, value in (self.model_dump(by_alias=True) | more).items() if value != ""}
+        )
 
 
 @router.get("/d/{name}/runs/{run_id}")
@@ -158,7 +168,11 @@ def curves(request: Request, name: str, run_id: int, database: Db, epochs: int =
     if shown == epochs and at.is_open:
         return Response(status_code=204)
     page = CurvesPage(
-        **page_context(request, name), running=at if at.is_open else None, run_id=run_id, charts=charts_of(run, at.epochs), epochs=shown
+        **page_context(request, name),
+        running=at if at.is_open else None,
+        run_id=run_id,
+        charts=charts_of(run, at.epochs),
+        epochs=shown,
     )
     return render(request, "runs/_curves.html", page)
 
@@ -180,23 +194,36 @@ def cancel(name: str, run_id: int, database: Db, _admin: Admin) -> Response:
 
 
 @router.get("/d/{name}/runs/{run_id}/images")
-def images(request: Request, name: str, run_id: int, database: Db, query: Annotated[CellQuery, Query()]) -> Response:
+def images(
+    request: Request, name: str, run_id: int, database: Db, query: Annotated[CellQuery, Query()]
+) -> Response:
     """The images of a cell of the confusion matrix, by the labels of the run's version."""
     with database.read() as session:
         run = _run(session, name, run_id)
         names = class_names(session, dataset_id=run.dataset_id)
         label, predicted = (
-            class_position(session, dataset_id=run.dataset_id, name=word) if word else None for word in (query.label, query.predicted)
+            class_position(session, dataset_id=run.dataset_id, name=word) if word else None
+            for word in (query.label, query.predicted)
         )
         total, found = confused(
-            session, run_id=run_id, split=query.split, label=label, predicted=predicted, limit=TILES, offset=(query.page - 1) * TILES
+            session,
+            run_id=run_id,
+            split=query.split,
+            label=label,
+            predicted=predicted,
+            limit=TILES,
+            offset=(query.page - 1) * TILES,
         )
     page = ImagesPage(
-        **page_context(request, name), run_id=run_id, total=total, samples=tuple(_loss_view(sample, names) for sample in found),
-        title=f"{query.label or 'Any label'} predicted as {query.predicted or 'any class'}", first=(query.page - 1) * TILES + 1,
+        **page_context(request, name),
+        run_id=run_id,
+        total=total,
+        samples=tuple(_loss_view(sample, names) for sample in found),
+        title=f"{query.label or 'Any label'} predicted as {query.predicted or 'any class'}",
+        first=(query.page - 1) * TILES + 1,
         before=query.address(page=query.page - 1) if query.page > 1 else None,
         after=query.address(page=query.page + 1) if query.page * TILES < total else None,
-    )  # fmt: skip
+    )
     return render(request, "runs/images.html", page)
 
 
@@ -208,11 +235,15 @@ def table(name: str, run_id: int, what: str, database: Db) -> Response:
     with database.read() as session:
         _run(session, name, run_id)
     headers = {"content-disposition": f'attachment; filename="{name}-run{run_id}-{what}.csv"'}
-    return StreamingResponse(_rows(database, run_id, what), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(
+        _rows(database, run_id, what), media_type="text/csv; charset=utf-8", headers=headers
+    )
 
 
 @router.get("/d/{name}/runs/{run_id}/confusion.svg")
-def confusion_picture(request: Request, name: str, run_id: int, database: Db, matrix: By = "counts") -> Response:
+def confusion_picture(
+    request: Request, name: str, run_id: int, database: Db, matrix: By = "counts"
+) -> Response:
     """The confusion matrix as a picture."""
     with database.read() as session:
         run = _run(session, name, run_id)
@@ -254,17 +285,30 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
     losses = top_losses(session, run_id=run.id, limit=LOSSES_SHOWN, by_loss=True) if run.ranked_epochs else []
     home = f"/d/{name}"
     return RunPage(
-        **page_context(request, name), run=run, run_id=run.id, running=at if at.is_open else None, version=version.number,
-        recipe=f"{run.recipe['name']} ({words_of(recipe_from_json(run.recipe), start=run.weights)})", is_current=is_current,
-        differences=differences(run.recipe, start=run.weights), can_go_on=run.state in RESUMABLE, movement=movement_of(session, run=run),
-        evaluation=evaluate_run(session, run_id=run.id) if finished else None, gold=evaluate_on_gold(session, run_id=run.id),
-        gold_digest=run.facts.get("gold", ""), by=by,
+        **page_context(request, name),
+        run=run,
+        run_id=run.id,
+        running=at if at.is_open else None,
+        version=version.number,
+        recipe=f"{run.recipe['name']} ({words_of(recipe_from_json(run.recipe), start=run.weights)})",
+        is_current=is_current,
+        differences=differences(run.recipe, start=run.weights),
+        can_go_on=run.state in RESUMABLE,
+        movement=movement_of(session, run=run),
+        evaluation=evaluate_run(session, run_id=run.id) if finished else None,
+        gold=evaluate_on_gold(session, run_id=run.id),
+        gold_digest=run.facts.get("gold", ""),
+        by=by,
         cells=f"{home}/grid?split=valid" if is_current else f"{home}/runs/{run.id}/images?split=valid",
-        calibration=calibration_of(session, run_id=run.id) if finished else None, temperature=run.facts.get("temperature"),
-        error_after=run.facts.get("calibration_error_after"), predictions=version.samples if run.ranked_epochs else 0,
-        charts=charts_of(run, at.epochs), epochs=_epochs(at), losses=tuple(_loss_view(sample, names) for sample in losses),
+        calibration=calibration_of(session, run_id=run.id) if finished else None,
+        temperature=run.facts.get("temperature"),
+        error_after=run.facts.get("calibration_error_after"),
+        predictions=version.samples if run.ranked_epochs else 0,
+        charts=charts_of(run, at.epochs),
+        epochs=_epochs(at),
+        losses=tuple(_loss_view(sample, names) for sample in losses),
         facts=facts_of(run, version=version.number, digest=version.digest),
-    )  # fmt: skip
+    )
 
 
 def _epochs(at: RunProgress) -> int:
@@ -273,9 +317,14 @@ def _epochs(at: RunProgress) -> int:
 
 def _loss_view(sample: RankedSample, names: list[str]) -> LossView:
     return LossView(
-        sample.sample_id, sample.path, names[sample.predicted_label], names[sample.label], sample.loss, sample.self_confidence,
+        sample.sample_id,
+        sample.path,
+        names[sample.predicted_label],
+        names[sample.label],
+        sample.loss,
+        sample.self_confidence,
         tiny=max(sample.width, sample.height) <= 64,  # noqa: PLR2004
-    )  # fmt: skip
+    )
 
 
 def _predictions(session: Session, run: Run, samples: Iterable[RankedSample]) -> Table:
@@ -288,6 +337,8 @@ TABLES: dict[str, Callable[[Session, Run], Table]] = {
     "confusion": lambda session, run: run_figures.confusion_table(evaluate_run(session, run_id=run.id)),
     "classes": lambda session, run: run_figures.classes_table(evaluate_run(session, run_id=run.id)),
     "calibration": lambda session, run: run_figures.calibration_table(calibration_of(session, run_id=run.id)),
-    "top-losses": lambda session, run: _predictions(session, run, top_losses(session, run_id=run.id, limit=LOSSES_SHOWN, by_loss=True)),
+    "top-losses": lambda session, run: _predictions(
+        session, run, top_losses(session, run_id=run.id, limit=LOSSES_SHOWN, by_loss=True)
+    ),
     "predictions": lambda session, run: _predictions(session, run, every_prediction(session, run_id=run.id)),
 }

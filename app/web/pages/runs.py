@@ -48,10 +48,13 @@ def index(request: Request, name: str, database: Db, settings: Config) -> Respon
         dataset = get_dataset(session, name=name)
         running = open_run(session, dataset_id=dataset.id)
         page = RunsPage(
-            **page_context(request, name), runs=tuple(run_summaries(session, dataset_id=dataset.id)),
+            **page_context(request, name),
+            runs=tuple(run_summaries(session, dataset_id=dataset.id)),
             running=run_progress(session, run_id=running.id) if running else None,
             recipes=tuple(RecipeView(each.name, words_of(each, start="none")) for each in RECIPES.values()),
-            versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))), best=choose_best(session, dataset_id=dataset.id),
-            pending=pending_changes(session, dataset_id=dataset.id), weights=settings.weights,
-        )  # fmt: skip
+            versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
+            best=choose_best(session, dataset_id=dataset.id),
+            pending=pending_changes(session, dataset_id=dataset.id),
+            weights=settings.weights,
+        )
     return render(request, "runs/index.html", page)

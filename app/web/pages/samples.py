@@ -19,9 +19,15 @@ from app.web.rendering import Page, page_context, render
 router = APIRouter()
 
 PLACES = {
-    "deck": "review", "audit": "random audit", "sample": "this page", "grid": "grid", "duplicates": "duplicates",
-    "adjudication": "adjudication", "gold": "gold part", "api": "script",
-}  # fmt: skip
+    "deck": "review",
+    "audit": "random audit",
+    "sample": "this page",
+    "grid": "grid",
+    "duplicates": "duplicates",
+    "adjudication": "adjudication",
+    "gold": "gold part",
+    "api": "script",
+}
 
 
 UNTOLD = "This image is of the gold part: nothing is told of it before blind looks have settled what it is."
@@ -103,46 +109,96 @@ def why(request: Request, name: str, sample_id: int, database: Db, settings: Con
         dataset = get_dataset(session, name=name)
         card = worklist.get_card(session, dataset_id=dataset.id, sample_id=sample_id)
         if card.gold:
-            return render(request, "samples/_why.html", WhyPage(**page_context(request, name), reasons=(UNTOLD,), groups=()))
-        evidence = gather_evidence(session, dataset_id=dataset.id, sample_id=sample_id, runs_dir=settings.runs_dir)
-        page = WhyPage(**page_context(request, name), reasons=evidence.reasons, groups=_groups(evidence, card.given_label))
+            return render(
+                request,
+                "samples/_why.html",
+                WhyPage(**page_context(request, name), reasons=(UNTOLD,), groups=()),
+            )
+        evidence = gather_evidence(
+            session, dataset_id=dataset.id, sample_id=sample_id, runs_dir=settings.runs_dir
+        )
+        page = WhyPage(
+            **page_context(request, name),
+            reasons=evidence.reasons,
+            groups=_groups(evidence, card.given_label),
+        )
     return render(request, "samples/_why.html", page)
 
 
-def _sample_page(request: Request, session: Session, settings: Settings, name: str, sample_id: int) -> SamplePage:
+def _sample_page(
+    request: Request, session: Session, settings: Settings, name: str, sample_id: int
+) -> SamplePage:
     dataset_id = get_dataset(session, name=name).id
     card = worklist.get_card(session, dataset_id=dataset_id, sample_id=sample_id)
     names = tuple(class_names(session, dataset_id=dataset_id))
     if card.gold:
-        return SamplePage(**page_context(request, name), card=card_view(card, names=names), sha256="", standing="", before=None, after=None,
-                          reasons=(UNTOLD,), groups=(), opinions=(), history=())  # fmt: skip
-    evidence = gather_evidence(session, dataset_id=dataset_id, sample_id=sample_id, runs_dir=settings.runs_dir)
-    before, after = (None, None) if card.run_id is None or card.rank is None else beside(session, run_id=card.run_id, rank=card.rank)
+        return SamplePage(
+            **page_context(request, name),
+            card=card_view(card, names=names),
+            sha256="",
+            standing="",
+            before=None,
+            after=None,
+            reasons=(UNTOLD,),
+            groups=(),
+            opinions=(),
+            history=(),
+        )
+    evidence = gather_evidence(
+        session, dataset_id=dataset_id, sample_id=sample_id, runs_dir=settings.runs_dir
+    )
+    before, after = (
+        (None, None)
+        if card.run_id is None or card.rank is None
+        else beside(session, run_id=card.run_id, rank=card.rank)
+    )
     return SamplePage(
-        **page_context(request, name), card=card_view(card, names=names), sha256=card.sha256,
-        standing=(card.label or "deleted") if card.verdict else card.given_label, before=before, after=after,
-        reasons=evidence.reasons, groups=_groups(evidence, card.given_label),
-        opinions=tuple(_opinion_view(each, names) for each in reversed(opinions(session, sample_id=sample_id))),
+        **page_context(request, name),
+        card=card_view(card, names=names),
+        sha256=card.sha256,
+        standing=(card.label or "deleted") if card.verdict else card.given_label,
+        before=before,
+        after=after,
+        reasons=evidence.reasons,
+        groups=_groups(evidence, card.given_label),
+        opinions=tuple(
+            _opinion_view(each, names) for each in reversed(opinions(session, sample_id=sample_id))
+        ),
         history=tuple(map(_answer_view, history_of(session, dataset_id=dataset_id, sample_id=sample_id))),
-    )  # fmt: skip
+    )
 
 
 def _groups(evidence: Evidence, given: str) -> tuple[Group, ...]:
-    groups = (("Copies", evidence.copies), ("Nearest verified", evidence.verified), ("Nearest", evidence.nearest))
-    return tuple(Group(title, tuple(_similar_view(each, given) for each in similar)) for title, similar in groups if similar)
+    groups = (
+        ("Copies", evidence.copies),
+        ("Nearest verified", evidence.verified),
+        ("Nearest", evidence.nearest),
+    )
+    return tuple(
+        Group(title, tuple(_similar_view(each, given) for each in similar))
+        for title, similar in groups
+        if similar
+    )
 
 
 def _similar_view(similar: Similar, given: str) -> SimilarView:
-    said = {"keep": "kept", "relabel": "relabelled", "delete": "deleted"}.get(similar.verdict or "", similar.verdict)
+    said = {"keep": "kept", "relabel": "relabelled", "delete": "deleted"}.get(
+        similar.verdict or "", similar.verdict
+    )
     words = f"{said} by {similar.by}" if said else "not verified"
     return SimilarView(
-        similar.sample_id, similar.path, similar.label or "deleted", similar.label != given,
+        similar.sample_id,
+        similar.path,
+        similar.label or "deleted",
+        similar.label != given,
         f"{words}, as one of many" if similar.in_bulk else words,
-    )  # fmt: skip
+    )
 
 
 def _opinion_view(said: Opinion, names: tuple[str, ...]) -> OpinionView:
-    return OpinionView(said.run_id, said.state, said.version, said, names[said.label], names[said.predicted_label])
+    return OpinionView(
+        said.run_id, said.state, said.version, said, names[said.label], names[said.predicted_label]
+    )
 
 
 def _answer_view(answer: Answer) -> AnswerView:

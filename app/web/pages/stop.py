@@ -21,13 +21,20 @@ from app.web.rendering import Page, about, count, duration, page_context, percen
 router = APIRouter()
 
 RULES = {
-    "cards": "so many cards are looked at", "minutes": "so many minutes are spent on cards",
+    "cards": "so many cards are looked at",
+    "minutes": "so many minutes are spent on cards",
     "keeps": "so many cards of the worklist in a row are no error",
     "hit_rate": f"fewer than so many % of the worklist's last {WINDOW} cards are errors",
     "left": "at most so many % of all labels are wrong, with 95 % confidence",
     NONE: "never: no rule",
-}  # fmt: skip
-USUAL = {"cards": "500", "minutes": "60", "keeps": "50", "hit_rate": "5", "left": "2"}  # amounts, shares in percent
+}
+USUAL = {
+    "cards": "500",
+    "minutes": "60",
+    "keeps": "50",
+    "hit_rate": "5",
+    "left": "2",
+}  # amounts, shares in percent
 UNITS = {"cards": "cards", "minutes": "minutes", "keeps": "cards in a row", "hit_rate": "%", "left": "%"}
 
 
@@ -91,18 +98,29 @@ def show(request: Request, name: str, database: Db) -> Response:
     return render(request, "stop/page.html", _page(request, name, database))
 
 
-def _page(request: Request, name: str, database: Database, *, sent: RuleForm | None = None, problem: str = "") -> StopPage:
+def _page(
+    request: Request, name: str, database: Database, *, sent: RuleForm | None = None, problem: str = ""
+) -> StopPage:
     """The page, with a rule that was sent and refused in its form."""
     with database.read() as session:
         at = outlook(session, dataset_id=get_dataset(session, name=name).id)
     kind, amount = _form(at.rule) if sent is None else (sent.kind, sent.asked)
     return StopPage(
-        **page_context(request, name), at=at, undecided=at.samples - at.reviewed, audit=at.audits[-1] if at.audits else None,
-        ahead=ahead_in_words(at.projection), left=left_in_words(at), chart=_chart(at) if at.looked_at else None,
-        rule=at.rule, rule_words=rule_in_words(at.rule) if at.rule else "",
-        rules={kind: f"{words}{_usual(kind)}" for kind, words in RULES.items()}, kind=kind, amount=amount, problem=problem,
+        **page_context(request, name),
+        at=at,
+        undecided=at.samples - at.reviewed,
+        audit=at.audits[-1] if at.audits else None,
+        ahead=ahead_in_words(at.projection),
+        left=left_in_words(at),
+        chart=_chart(at) if at.looked_at else None,
+        rule=at.rule,
+        rule_words=rule_in_words(at.rule) if at.rule else "",
+        rules={kind: f"{words}{_usual(kind)}" for kind, words in RULES.items()},
+        kind=kind,
+        amount=amount,
+        problem=problem,
         proposed=max(LEAST, min(USUAL_SIZE, at.samples - at.reviewed)),
-    )  # fmt: skip
+    )
 
 
 def _usual(kind: str) -> str:
@@ -121,25 +139,37 @@ def notice(request: Request, name: str, database: Db, order: str = "") -> Respon
     """What somebody who reviews should know of the audit and of the stopping rule, in a few words."""
     with database.read() as session:
         dataset_id = get_dataset(session, name=name).id
-        rule, audits = chosen_rule(session, dataset_id=dataset_id), audit_states(session, dataset_id=dataset_id)
+        rule, audits = (
+            chosen_rule(session, dataset_id=dataset_id),
+            audit_states(session, dataset_id=dataset_id),
+        )
     words = notice_in_words(rule, audits[-1] if audits else None, by_chance=order == "random")
     return render(request, "stop/_notice.html", NoticePage(**page_context(request, name), words=words))
 
 
 @router.post("/d/{name}/stop")
-def change_rule(request: Request, name: str, database: Db, user: Admin, form: Annotated[RuleForm, Form()]) -> Response:
+def change_rule(
+    request: Request, name: str, database: Db, user: Admin, form: Annotated[RuleForm, Form()]
+) -> Response:
     """Choose when the review is to end."""
     try:
         with database.write() as session:
             dataset_id = ready_dataset(session, name=name).id
             choose_rule(session, dataset_id=dataset_id, user_id=user.id, kind=form.kind, amount=form.number)
     except Invalid as refusal:
-        return render(request, "stop/page.html", _page(request, name, database, sent=form, problem=str(refusal)), status=422)
+        return render(
+            request,
+            "stop/page.html",
+            _page(request, name, database, sent=form, problem=str(refusal)),
+            status=422,
+        )
     return RedirectResponse(f"/d/{name}/stop#rule", status_code=303)
 
 
 @router.post("/d/{name}/audits")
-def begin_audit(name: str, database: Db, user: SignedIn, size: Annotated[int, Form()] = USUAL_SIZE) -> Response:
+def begin_audit(
+    name: str, database: Db, user: SignedIn, size: Annotated[int, Form()] = USUAL_SIZE
+) -> Response:
     """Draw the images of an audit, and go to the first one."""
     with database.write() as session:
         start_audit(session, dataset_id=ready_dataset(session, name=name).id, user_id=user.id, size=size)
@@ -163,8 +193,16 @@ def left_in_words(at: Outlook) -> str:
         return ""
     if at.left.high == 0:
         return "No error is left among the labels that the audits speak for."
-    number = count(at.left.low) if at.left.low == at.left.high else f"{count(at.left.low)} to {count(at.left.high)}"
-    errors = "error that nobody has found is" if at.left.low == at.left.high == 1 else "errors that nobody has found are"
+    number = (
+        count(at.left.low)
+        if at.left.low == at.left.high
+        else f"{count(at.left.low)} to {count(at.left.high)}"
+    )
+    errors = (
+        "error that nobody has found is"
+        if at.left.low == at.left.high == 1
+        else "errors that nobody has found are"
+    )
     return f"{number} {errors} left, with 95 % confidence: at most {percent(at.left.high / at.samples)} of all labels."
 
 
@@ -173,11 +211,12 @@ def rule_in_words(chosen: ChosenRule) -> str:
     rule, so_far, after = chosen.rule, chosen.reached.so_far, chosen.reached.after_cards
     amount = f"{100 * rule.amount:g} %" if rule.kind in SHARES else f"{rule.amount:,.10g}"
     words = {
-        "cards": f"Stop after {amount} cards", "minutes": f"Stop after {amount} minutes",
+        "cards": f"Stop after {amount} cards",
+        "minutes": f"Stop after {amount} minutes",
         "keeps": f"Stop after {amount} cards of the worklist in a row without an error",
         "hit_rate": f"Stop when fewer than {amount} of the worklist’s last {WINDOW} cards are errors",
         "left": f"Stop when at most {amount} of all labels are wrong, with 95 % confidence",
-    }[rule.kind]  # fmt: skip
+    }[rule.kind]
     if after is not None:
         return f"{words}: reached after {count(after)}." if rule.kind != "cards" else f"{words}: reached."
     if rule.kind == "left":
@@ -193,7 +232,11 @@ def notice_in_words(rule: ChosenRule | None, audit: AuditState | None, *, by_cha
     if by_chance and audit is None:
         return "No audit has begun"
     if by_chance and audit:
-        return f"Audit {audit.number} is done" if audit.is_done else f"Audit {audit.number}: {count(audit.decided)} of {count(audit.size)}"
+        return (
+            f"Audit {audit.number} is done"
+            if audit.is_done
+            else f"Audit {audit.number}: {count(audit.decided)} of {count(audit.size)}"
+        )
     return "Stopping rule reached" if rule and rule.reached.is_reached else ""
 
 
@@ -202,7 +245,11 @@ def _chart(at: Outlook) -> Chart:
     x: list[float] = [point.cards for point in at.curve]
     found: list[float | None] = [float(point.errors) for point in at.curve]
     if at.projection is None:
-        return line_chart("Errors found by cards looked at", "cards", x, {"errors found": found}, digits=0, low=0)
+        return line_chart(
+            "Errors found by cards looked at", "cards", x, {"errors found": found}, digits=0, low=0
+        )
     going_on = [*(None for _ in x[1:]), found[-1], (found[-1] or 0) + at.projection.errors]
     lines = {"ahead": going_on, "errors found": [*found, None]}
-    return line_chart("Errors found by cards looked at", "cards", [*x, x[-1] + at.projection.cards], lines, digits=0, low=0)
+    return line_chart(
+        "Errors found by cards looked at", "cards", [*x, x[-1] + at.projection.cards], lines, digits=0, low=0
+    )

@@ -33,18 +33,31 @@ def test_an_admin_draws_a_gold_part_once_and_everybody_reads_it(api: Scripts, ma
     assert drawn.status_code == 201
     assert api["ada"].post(GOLD, json={"size": 20}).json()["error"] == "conflict"
     read = api["ann"].get(GOLD).json()
-    assert (read["size"], read["seed"], read["looks"], len(read["samples"]), read["after_run"]) == (20, 5, 2, 20, made.run_id)
+    assert (read["size"], read["seed"], read["looks"], len(read["samples"]), read["after_run"]) == (
+        20,
+        5,
+        2,
+        20,
+        made.run_id,
+    )
     assert (read["settled"], read["waiting"], read["for_me"], read["best"]) == (0, 20, 20, None)
     assert read["digest"] == drawn.json()["digest"]
 
 
 def test_scripts_claim_gold_cards_and_get_the_image_alone(api: Scripts, made: Made) -> None:
     members = api["ada"].post(GOLD, json={"size": 20}).json()["samples"]
-    held = api["ann"].post("/api/v1/datasets/faces/worklist/claims", json={"count": 5, "queue": {"order": "gold"}}).json()["items"]
+    held = (
+        api["ann"]
+        .post("/api/v1/datasets/faces/worklist/claims", json={"count": 5, "queue": {"order": "gold"}})
+        .json()["items"]
+    )
     assert {card["sample"] for card in held} < set(members)
     for card in held:
         assert card["blind"]
-        told = [card[name] for name in ("path", "split", "given_label", "label", "predicted_label", "loss", "rank")]
+        told = [
+            card[name]
+            for name in ("path", "split", "given_label", "label", "predicted_label", "loss", "rank")
+        ]
         assert (told, card["probabilities"]) == ([None] * 7, {})
     listed = api["ann"].get("/api/v1/datasets/faces/samples", params={"limit": 1000}).json()["items"]
     assert not {each["sample"] for each in listed} & set(members)
@@ -65,7 +78,12 @@ def test_the_best_runs_figures_come_with_the_settled_images(api: Scripts, made: 
     for name in ("ann", "bob"):
         answer(api[name], members[0], "owl")
     read = api["ada"].get(GOLD).json()
-    assert (read["settled"], read["best"]["run_id"], read["best"]["error_rate"]["n"], read["best"]["knew"]) == (1, made.run_id, 1, False)
+    assert (
+        read["settled"],
+        read["best"]["run_id"],
+        read["best"]["error_rate"]["n"],
+        read["best"]["knew"],
+    ) == (1, made.run_id, 1, False)
 
 
 def test_the_description_of_the_api_types_the_gold_part(api: Scripts) -> None:

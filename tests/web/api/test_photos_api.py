@@ -16,7 +16,9 @@ Scripts = dict[str, TestClient]
 
 
 def send(script: TestClient, *contents: bytes, where: str = PHOTOS):
-    return script.post(where, files=[("files", (f"{i}.png", content, "image/png")) for i, content in enumerate(contents)])
+    return script.post(
+        where, files=[("files", (f"{i}.png", content, "image/png")) for i, content in enumerate(contents)]
+    )
 
 
 def test_a_sent_photo_is_a_job_and_is_told_of_by_its_id(api: Scripts, database: Database, made: Made) -> None:
@@ -25,7 +27,12 @@ def test_a_sent_photo_is_a_job_and_is_told_of_by_its_id(api: Scripts, database: 
     first, second = answer.json()["photos"]
     assert api["ann"].get(f"{API}/jobs/{answer.json()['job']}").json()["task"] == "predict"
     waiting = api["ann"].get(f"{API}/photos/{first}").json()
-    assert (waiting["state"], waiting["probabilities"], waiting["predicted_label"], waiting["sent_by"]) == ("queued", {}, None, "ann")
+    assert (waiting["state"], waiting["probabilities"], waiting["predicted_label"], waiting["sent_by"]) == (
+        "queued",
+        {},
+        None,
+        "ann",
+    )
     with database.write() as session:
         record_look(session, photo_id=first, job_id=answer.json()["job"], probabilities=[0.25, 0.625, 0.125])
     items = api["bob"].get(PHOTOS).json()["items"]
@@ -70,15 +77,22 @@ def test_an_image_is_the_very_file_and_a_small_one_on_request(api: Scripts, made
     told = api["ann"].get(f"{API}/photos/{sent}").json()
     assert (told["width"], told["height"], told["bytes"]) == (800, 400, len(content))
     original = api["ann"].get(told["image_url"])
-    assert (original.status_code, original.headers["content-type"]) == (200, "image/png")  # no browser shows a TIFF
+    assert (original.status_code, original.headers["content-type"]) == (
+        200,
+        "image/png",
+    )  # no browser shows a TIFF
     small = api["ann"].get(told["image_url"], params={"size": "thumbnail"})
     assert Image.open(io.BytesIO(small.content)).size == (320, 160)
     assert "no-cache" in small.headers["cache-control"]
-    again = api["ann"].get(told["image_url"], params={"size": "thumbnail"}, headers={"if-none-match": small.headers["etag"]})
+    again = api["ann"].get(
+        told["image_url"], params={"size": "thumbnail"}, headers={"if-none-match": small.headers["etag"]}
+    )
     assert again.status_code == 304
 
 
-def test_a_removed_photo_is_gone_and_another_in_its_place_is_not_taken_for_it(api: Scripts, made: Made) -> None:
+def test_a_removed_photo_is_gone_and_another_in_its_place_is_not_taken_for_it(
+    api: Scripts, made: Made
+) -> None:
     [first] = send(api["ann"], photo()).json()["photos"]
     image = f"{API}/photos/{first}/image"
     etag = api["ann"].get(image).headers["etag"]
@@ -92,5 +106,9 @@ def test_openapi_describes_photos(api: Scripts, made: Made) -> None:
     described = api["ann"].get(f"{API}/openapi.json").json()
     post = described["paths"][f"{API}/runs/{{run_id}}/photos"]["post"]
     assert "multipart/form-data" in post["requestBody"]["content"]
-    assert post["responses"]["202"]["content"]["application/json"]["schema"]["$ref"].endswith("/PhotosAccepted")
-    assert {"probabilities", "predicted_label", "state"} <= described["components"]["schemas"]["PhotoOut"]["properties"].keys()
+    assert post["responses"]["202"]["content"]["application/json"]["schema"]["$ref"].endswith(
+        "/PhotosAccepted"
+    )
+    assert {"probabilities", "predicted_label", "state"} <= described["components"]["schemas"]["PhotoOut"][
+        "properties"
+    ].keys()

@@ -17,11 +17,19 @@ def test_an_audit_from_its_draw_to_its_answer(api: Scripts, made: Made) -> None:
     ann = api["ann"]
     audit = ann.post(f"{FACES}/audits", json={"size": 20})
     assert audit.status_code == 201
-    assert {"number": 1, "population": 24, "size": 20, "decided": 0, "errors": None}.items() <= audit.json().items()
+    assert {
+        "number": 1,
+        "population": 24,
+        "size": 20,
+        "decided": 0,
+        "errors": None,
+    }.items() <= audit.json().items()
     assert ann.post(f"{FACES}/audits").status_code == 409
     assert ann.post(f"{FACES}/audits", json={"size": 1}).status_code == 422
     assert ann.get(f"{FACES}/remaining").json()["errors_left"] is None
-    cards = ann.post(f"{FACES}/worklist/claims", json={"count": 20, "queue": {"order": "random"}}).json()["items"]
+    cards = ann.post(f"{FACES}/worklist/claims", json={"count": 20, "queue": {"order": "random"}}).json()[
+        "items"
+    ]
     for i, card in enumerate(cards):
         decide(ann, card["sample"], "delete" if i < 3 else "keep")
     answer = ann.get(f"{FACES}/remaining").json()
@@ -42,7 +50,13 @@ def test_a_stopping_rule_is_chosen_by_an_admin_and_judged(api: Scripts, made: Ma
     for sample in made.ranked[:2]:
         decide(api["ann"], sample, "keep")
     judged = api["ann"].get(f"{FACES}/remaining").json()["stopping_rule"]
-    assert {"kind": "keeps", "amount": 2, "reached": True, "so_far": 2, "after_cards": 2}.items() <= judged.items()
+    assert {
+        "kind": "keeps",
+        "amount": 2,
+        "reached": True,
+        "so_far": 2,
+        "after_cards": 2,
+    }.items() <= judged.items()
     assert api["ada"].put(f"{FACES}/stopping-rule", json={"kind": "none"}).json() is None
     assert api["ann"].get(f"{FACES}/remaining").json()["stopping_rule"] is None
 
@@ -50,5 +64,15 @@ def test_a_stopping_rule_is_chosen_by_an_admin_and_judged(api: Scripts, made: Ma
 def test_the_rounds(api: Scripts, made: Made) -> None:
     decide(api["ann"], made.ranked[0], "delete")
     [only] = api["ann"].get(f"{FACES}/rounds").json()["items"]
-    assert {"number": 1, "run_id": made.run_id, "single": 1, "deleted": 1, "ended": None, "audit": None}.items() <= only.items()
-    assert [measure["against"] for measure in only["measures"]] == ["given labels", "newest labels (version 0)"]
+    assert {
+        "number": 1,
+        "run_id": made.run_id,
+        "single": 1,
+        "deleted": 1,
+        "ended": None,
+        "audit": None,
+    }.items() <= only.items()
+    assert [measure["against"] for measure in only["measures"]] == [
+        "given labels",
+        "newest labels (version 0)",
+    ]

@@ -22,18 +22,32 @@ def decide(script: TestClient, sample: int, verdict: str, client_id: str = "c1",
 
 def test_the_list_of_data_sets(api: Scripts, made: Made) -> None:
     answer = api["ann"].get(f"{API}/datasets").json()
-    assert answer == {"items": [{"name": "faces", "state": "ready", "samples": 24, "classes": 3}], "next": None}
+    assert answer == {
+        "items": [{"name": "faces", "state": "ready", "samples": 24, "classes": 3}],
+        "next": None,
+    }
 
 
 def test_one_data_set_tells_how_far_its_review_is(api: Scripts, made: Made) -> None:
     answer = api["ann"].get(f"{API}/datasets/faces").json()
-    assert (answer["version"], answer["run"], answer["label_issues"], answer["remaining"]) == (0, made.run_id, 10, 10)
+    assert (answer["version"], answer["run"], answer["label_issues"], answer["remaining"]) == (
+        0,
+        made.run_id,
+        10,
+        10,
+    )
 
 
 def test_samples_come_in_pages_that_join_without_gap_or_double(api: Scripts, made: Made) -> None:
     found, cursor = [], None
     while True:
-        page = api["ann"].get(f"{API}/datasets/faces/samples", params={"limit": 7} | ({"cursor": cursor} if cursor else {})).json()
+        page = (
+            api["ann"]
+            .get(
+                f"{API}/datasets/faces/samples", params={"limit": 7} | ({"cursor": cursor} if cursor else {})
+            )
+            .json()
+        )
         found += [item["sample"] for item in page["items"]]
         cursor = page["next"]
         if cursor is None:
@@ -60,8 +74,22 @@ def test_a_claim_answers_what_scripts_rely_on(api: Scripts, made: Made) -> None:
     assert answer["run"] == made.run_id
     assert answer["lease_until"]
     first = answer["items"][0]
-    assert {"sample", "path", "given_label", "predicted_label", "self_confidence", "loss", "rank", "image_url"} <= first.keys()
-    assert (first["sample"], first["rank"], first["given_label"], first["predicted_label"]) == (made.ranked[0], 1, "cat", "dog")
+    assert {
+        "sample",
+        "path",
+        "given_label",
+        "predicted_label",
+        "self_confidence",
+        "loss",
+        "rank",
+        "image_url",
+    } <= first.keys()
+    assert (first["sample"], first["rank"], first["given_label"], first["predicted_label"]) == (
+        made.ranked[0],
+        1,
+        "cat",
+        "dog",
+    )
 
 
 def test_an_image_is_the_very_file_and_may_be_kept(api: Scripts, made: Made, tmp_path: Path) -> None:
@@ -71,7 +99,10 @@ def test_an_image_is_the_very_file_and_may_be_kept(api: Scripts, made: Made, tmp
     assert hashlib.sha256(answer.content).hexdigest() == item["sha256"]
     assert answer.content == (tmp_path / "images" / item["path"]).read_bytes()
     assert "immutable" in answer.headers["cache-control"]
-    assert api["ann"].get(item["image_url"], headers={"if-none-match": answer.headers["etag"]}).status_code == 304
+    assert (
+        api["ann"].get(item["image_url"], headers={"if-none-match": answer.headers["etag"]}).status_code
+        == 304
+    )
 
 
 def test_an_image_whose_file_is_gone_says_so(api: Scripts, made: Made, tmp_path: Path) -> None:
@@ -93,7 +124,13 @@ def test_an_undo_gives_the_given_label_back(api: Scripts, made: Made) -> None:
     decision = decide(api["ann"], made.ranked[0], "relabel", label="owl").json()
     assert decision["label"] == "owl"
     answer = api["ann"].delete(f"{API}/decisions/{decision['id']}")
-    assert answer.json() == {"id": decision["id"], "sample": made.ranked[0], "undone": True, "verdict": None, "label": None}
+    assert answer.json() == {
+        "id": decision["id"],
+        "sample": made.ranked[0],
+        "undone": True,
+        "verdict": None,
+        "label": None,
+    }
     assert api["ann"].get(f"{API}/datasets/faces").json()["reviewed"] == 0
 
 
@@ -105,12 +142,17 @@ def test_nobody_undoes_anothers_decision(api: Scripts, made: Made) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"verdict": "keep", "client_id": "x"}, {"sample": "one", "verdict": "keep", "client_id": "x"},
-        {"sample": 1, "verdict": "burn", "client_id": "x"}, {"sample": 1, "verdict": "keep", "client_id": ""},
-        {"sample": 1, "verdict": "relabel", "label": "cow", "client_id": "x"}, {"sample": 1, "verdict": "keep", "client_id": "x" * 65},
+        {"verdict": "keep", "client_id": "x"},
+        {"sample": "one", "verdict": "keep", "client_id": "x"},
+        {"sample": 1, "verdict": "burn", "client_id": "x"},
+        {"sample": 1, "verdict": "keep", "client_id": ""},
+        {"sample": 1, "verdict": "relabel", "label": "cow", "client_id": "x"},
+        {"sample": 1, "verdict": "keep", "client_id": "x" * 65},
     ],
-)  # fmt: skip
-def test_a_senseless_decision_is_refused_in_a_sentence(api: Scripts, made: Made, body: dict[str, object]) -> None:
+)
+def test_a_senseless_decision_is_refused_in_a_sentence(
+    api: Scripts, made: Made, body: dict[str, object]
+) -> None:
     answer = api["ann"].post(f"{API}/datasets/faces/decisions", json=body)
     assert answer.status_code == 422
     assert answer.json().keys() == {"error", "message", "status"}
@@ -118,14 +160,23 @@ def test_a_senseless_decision_is_refused_in_a_sentence(api: Scripts, made: Made,
 
 def test_one_verdict_for_all_samples_that_match_is_said_and_taken_back(api: Scripts, made: Made) -> None:
     ann, samples = api["ann"], f"{API}/datasets/faces/samples"
-    body = {"where": {"state": "open", "class": "cat"}, "expected": 6, "verdict": "relabel", "label": "owl", "client_id": "many"}
+    body = {
+        "where": {"state": "open", "class": "cat"},
+        "expected": 6,
+        "verdict": "relabel",
+        "label": "owl",
+        "client_id": "many",
+    }
     first = ann.post(f"{API}/datasets/faces/bulk-decisions", json=body)
     assert (first.status_code, first.json()["samples"]) == (201, 6)
     assert ann.post(f"{API}/datasets/faces/bulk-decisions", json=body).json() == first.json()
     found = ann.get(samples, params={"class": "owl", "verdict": "relabel"}).json()["items"]
     assert [item["sample"] for item in found] == sorted(made.ranked[:6])
     refused = ann.post(f"{API}/datasets/faces/bulk-decisions", json={**body, "client_id": "again"})
-    assert (refused.status_code, refused.json()["message"][:35]) == (409, "0 samples match by now, not 6; noth")
+    assert (refused.status_code, refused.json()["message"][:35]) == (
+        409,
+        "0 samples match by now, not 6; noth",
+    )
     action = first.json()["id"]
     assert api["bob"].delete(f"{API}/bulk-decisions/{action}").status_code == 403
     assert ann.delete(f"{API}/bulk-decisions/{action}").json()["samples"] == 6
@@ -141,7 +192,12 @@ def test_the_same_version_is_exported_byte_for_byte_for_ever(api: Scripts, made:
     newest = api["ann"].get(f"{API}/datasets/faces/export")
     assert newest.headers["x-toploss-version"] == "1"
     assert len(newest.text.splitlines()) == len(first.text.splitlines()) - 1
-    assert api["ann"].get(f"{API}/datasets/faces/export", headers={"if-none-match": newest.headers["etag"]}).status_code == 304
+    assert (
+        api["ann"]
+        .get(f"{API}/datasets/faces/export", headers={"if-none-match": newest.headers["etag"]})
+        .status_code
+        == 304
+    )
 
 
 def test_freezing_unchanged_labels_gives_the_same_version(api: Scripts, made: Made) -> None:
@@ -151,8 +207,12 @@ def test_freezing_unchanged_labels_gives_the_same_version(api: Scripts, made: Ma
     assert [version["number"] for version in versions] == [0]
 
 
-@pytest.mark.parametrize(("query", "status"), [({"format": "xls"}, 422), ({"version": "7"}, 404), ({"version": "newest"}, 422)])
-def test_an_export_that_cannot_be_made_is_refused(api: Scripts, made: Made, query: dict[str, str], status: int) -> None:
+@pytest.mark.parametrize(
+    ("query", "status"), [({"format": "xls"}, 422), ({"version": "7"}, 404), ({"version": "newest"}, 422)]
+)
+def test_an_export_that_cannot_be_made_is_refused(
+    api: Scripts, made: Made, query: dict[str, str], status: int
+) -> None:
     assert api["ann"].get(f"{API}/datasets/faces/export", params=query).status_code == status
 
 
@@ -161,7 +221,9 @@ def test_a_run_is_queued_followed_and_cancelled(api: Scripts, made: Made) -> Non
     assert answer.status_code == 202
     run = answer.json()
     assert api["ann"].get(f"{API}/jobs/{run['job']}").json()["state"] == "queued"
-    assert api["ada"].post(f"{API}/datasets/faces/runs", json={"recipe": "quick", "seed": 5}).status_code == 409
+    assert (
+        api["ada"].post(f"{API}/datasets/faces/runs", json={"recipe": "quick", "seed": 5}).status_code == 409
+    )
     assert api["ada"].post(f"{API}/runs/{run['id']}/cancel").json()["state"] == "cancelled"
     assert api["ann"].get(f"{API}/jobs/{run['job']}").json()["state"] == "cancelled"
     assert api["ada"].post(f"{API}/runs/{run['id']}/cancel").status_code == 409
@@ -177,7 +239,12 @@ def test_a_retrain_freezes_what_was_decided_and_goes_on_from_the_best_run(api: S
     decide(api["ann"], made.ranked[0], "delete")
     answer = api["ada"].post(f"{API}/datasets/faces/runs", json={"retrain": True}).json()
     run = api["ann"].get(f"{API}/runs/{answer['id']}").json()
-    assert (answer["version"], answer["nothing_changed"], run["parent"], run["weights"]) == (1, False, made.run_id, "parent")
+    assert (answer["version"], answer["nothing_changed"], run["parent"], run["weights"]) == (
+        1,
+        False,
+        made.run_id,
+        "parent",
+    )
 
 
 def test_a_retrain_without_decisions_says_that_nothing_changed(api: Scripts, made: Made) -> None:
@@ -189,20 +256,52 @@ def test_only_a_retrain_has_a_parent(api: Scripts, made: Made) -> None:
     refused = api["ada"].post(f"{API}/datasets/faces/runs", json={"parent": made.run_id})
     assert (refused.status_code, refused.json()["error"]) == (422, "invalid")
     assert "retrain" in refused.json()["message"]
-    assert api["ada"].post(f"{API}/datasets/faces/runs", json={"parent": made.run_id, "retrain": True}).status_code == 202
+    assert (
+        api["ada"]
+        .post(f"{API}/datasets/faces/runs", json={"parent": made.run_id, "retrain": True})
+        .status_code
+        == 202
+    )
 
 
 def test_a_recipe_is_changed_by_its_fields(api: Scripts, made: Made) -> None:
     known = api["ann"].get(f"{API}/recipes").json()
     assert {field["name"] for field in known["fields"]} == set(known["recipes"]["default"])
-    body = {"recipe": "default", "changes": {"epochs": 4, "mixup": 0.2, "class_weights": {"cat": 2, "owl": 1}}, "start": "imagenet"}
-    run = api["ann"].get(f"{API}/runs/{api['ada'].post(f'{API}/datasets/faces/runs', json=body).json()['id']}").json()
-    assert (run["recipe"]["name"], run["recipe"]["mixup"], run["weights"]) == ("default, edited", 0.2, "imagenet")
+    body = {
+        "recipe": "default",
+        "changes": {"epochs": 4, "mixup": 0.2, "class_weights": {"cat": 2, "owl": 1}},
+        "start": "imagenet",
+    }
+    run = (
+        api["ann"]
+        .get(f"{API}/runs/{api['ada'].post(f'{API}/datasets/faces/runs', json=body).json()['id']}")
+        .json()
+    )
+    assert (run["recipe"]["name"], run["recipe"]["mixup"], run["weights"]) == (
+        "default, edited",
+        0.2,
+        "imagenet",
+    )
     assert run["recipe"]["class_weights"] == [["cat", 2.0], ["owl", 1.0]]
     again = {"retrain": True, "changes": {"patience": 2}}
-    child = api["ann"].get(f"{API}/runs/{api['ada'].post(f'{API}/datasets/faces/runs', json=again).json()['id']}").json()
-    assert (child["recipe"]["name"], child["recipe"]["patience"], child["parent"]) == ("quick, edited", 2, made.run_id)
-    for changes in ({"momentum": 1}, {"epochs": 0}, {"class_weights": {"cow": 1}}, {"image_size": 10**400}, {"flip": 1}, {"lr": None}):
+    child = (
+        api["ann"]
+        .get(f"{API}/runs/{api['ada'].post(f'{API}/datasets/faces/runs', json=again).json()['id']}")
+        .json()
+    )
+    assert (child["recipe"]["name"], child["recipe"]["patience"], child["parent"]) == (
+        "quick, edited",
+        2,
+        made.run_id,
+    )
+    for changes in (
+        {"momentum": 1},
+        {"epochs": 0},
+        {"class_weights": {"cow": 1}},
+        {"image_size": 10**400},
+        {"flip": 1},
+        {"lr": None},
+    ):
         answer = api["ada"].post(f"{API}/datasets/faces/runs", json={"changes": changes})
         assert (answer.status_code, answer.json()["error"]) == (422, "invalid"), changes
         assert next(iter(changes)) in answer.json()["message"]
@@ -239,9 +338,13 @@ def test_top_losses_of_all_and_of_one_class(api: Scripts, made: Made) -> None:
 def test_a_zip_is_uploaded_stored_once_and_queued(api: Scripts, settings: Settings, tmp_path: Path) -> None:
     import shutil
 
-    archive = Path(shutil.make_archive(str(tmp_path / "pets"), "zip", write_images(tmp_path / "pets", per_class=2)))
+    archive = Path(
+        shutil.make_archive(str(tmp_path / "pets"), "zip", write_images(tmp_path / "pets", per_class=2))
+    )
     for name in ("pets", "again"):
-        answer = api["ada"].post(f"{API}/datasets", data={"name": name}, files={"file": ("pets.zip", archive.read_bytes())})
+        answer = api["ada"].post(
+            f"{API}/datasets", data={"name": name}, files={"file": ("pets.zip", archive.read_bytes())}
+        )
         assert answer.status_code == 202, answer.text
         assert api["ann"].get(f"{API}/jobs/{answer.json()['job']}").json()["task"] == "import"
     assert len(list(settings.uploads_dir.glob("*.zip"))) == 1
@@ -263,28 +366,56 @@ def test_an_annotator_may_not_do_an_admins_work(api: Scripts, made: Made) -> Non
 
 
 def test_what_is_not_there_answers_404_in_the_same_shape(api: Scripts, made: Made) -> None:
-    for path in ("/datasets/none", "/datasets/none/samples", "/runs/999", "/jobs/none", "/samples/999/image", "/nowhere"):
+    for path in (
+        "/datasets/none",
+        "/datasets/none/samples",
+        "/runs/999",
+        "/jobs/none",
+        "/samples/999/image",
+        "/nowhere",
+    ):
         answer = api["ann"].get(API + path)
-        assert (answer.status_code, answer.json()["error"], answer.json()["status"]) == (404, "not_found", 404), path
+        assert (answer.status_code, answer.json()["error"], answer.json()["status"]) == (
+            404,
+            "not_found",
+            404,
+        ), path
 
 
 def test_openapi_describes_every_route_that_the_product_promises(api: Scripts) -> None:
     paths = api["ann"].get(f"{API}/openapi.json").json()["paths"]
     promised = {
-        "/datasets": {"get", "post"}, "/datasets/{name}": {"get"}, "/datasets/{name}/samples": {"get"}, "/datasets/{name}/classes": {"get"},
-        "/datasets/{name}/runs": {"get", "post"}, "/runs/{run_id}": {"get"}, "/runs/{run_id}/top-losses": {"get"},
-        "/runs/{run_id}/cancel": {"post"}, "/datasets/{name}/worklist/claims": {"post"}, "/datasets/{name}/decisions": {"post"},
-        "/decisions/{decision_id}": {"delete"}, "/datasets/{name}/versions": {"get", "post"}, "/datasets/{name}/export": {"get"},
-        "/datasets/{name}/bulk-decisions": {"post"}, "/bulk-decisions/{action_id}": {"delete"}, "/jobs/{job_id}": {"get"},
-        "/samples/{sample_id}/image": {"get"}, "/runs/{run_id}/photos": {"get", "post"}, "/photos/{photo_id}": {"get", "delete"},
-    }  # fmt: skip
+        "/datasets": {"get", "post"},
+        "/datasets/{name}": {"get"},
+        "/datasets/{name}/samples": {"get"},
+        "/datasets/{name}/classes": {"get"},
+        "/datasets/{name}/runs": {"get", "post"},
+        "/runs/{run_id}": {"get"},
+        "/runs/{run_id}/top-losses": {"get"},
+        "/runs/{run_id}/cancel": {"post"},
+        "/datasets/{name}/worklist/claims": {"post"},
+        "/datasets/{name}/decisions": {"post"},
+        "/decisions/{decision_id}": {"delete"},
+        "/datasets/{name}/versions": {"get", "post"},
+        "/datasets/{name}/export": {"get"},
+        "/datasets/{name}/bulk-decisions": {"post"},
+        "/bulk-decisions/{action_id}": {"delete"},
+        "/jobs/{job_id}": {"get"},
+        "/samples/{sample_id}/image": {"get"},
+        "/runs/{run_id}/photos": {"get", "post"},
+        "/photos/{photo_id}": {"get", "delete"},
+    }
     for path, methods in promised.items():
         assert methods <= paths[API + path].keys(), path
 
 
 def test_a_wrong_token_is_refused_with_a_hint(visitor: TestClient, people: People) -> None:
     answer = visitor.get(f"{API}/datasets", headers={"authorization": "Bearer tl_nonsense"})
-    assert (answer.status_code, answer.json()["error"], answer.headers["www-authenticate"]) == (401, "not_signed_in", "Bearer")
+    assert (answer.status_code, answer.json()["error"], answer.headers["www-authenticate"]) == (
+        401,
+        "not_signed_in",
+        "Bearer",
+    )
 
 
 def test_a_deactivated_persons_token_opens_nothing(api: Scripts, database: Database) -> None:
@@ -295,15 +426,27 @@ def test_a_deactivated_persons_token_opens_nothing(api: Scripts, database: Datab
     assert api["ann"].get(f"{API}/datasets").status_code == 401
 
 
-def test_the_sizes_of_an_image_are_told_apart_and_may_be_kept(api: Scripts, database: Database, settings: Settings, tmp_path: Path) -> None:
+def test_the_sizes_of_an_image_are_told_apart_and_may_be_kept(
+    api: Scripts, database: Database, settings: Settings, tmp_path: Path
+) -> None:
     folder = write_images(tmp_path / "large", size=700)
     import_folder(database, folder, name="large")
     [item, *_] = api["ann"].get(f"{API}/datasets/large/samples").json()["items"]
-    answers = {size: api["ann"].get(item["image_url"], params={"size": size}) for size in ("original", "thumbnail", "display")}
-    assert [answer.headers["content-type"] for answer in answers.values()] == ["image/png", "image/jpeg", "image/png"]
+    answers = {
+        size: api["ann"].get(item["image_url"], params={"size": size})
+        for size in ("original", "thumbnail", "display")
+    }
+    assert [answer.headers["content-type"] for answer in answers.values()] == [
+        "image/png",
+        "image/jpeg",
+        "image/png",
+    ]
     assert answers["original"].content == answers["display"].content
     assert len({answer.headers["etag"] for answer in answers.values()}) == 3
     assert all("immutable" in answer.headers["cache-control"] for answer in answers.values())
     (folder / item["path"]).unlink()
-    assert api["ann"].get(item["image_url"], params={"size": "thumbnail"}).content == answers["thumbnail"].content  # made once
+    assert (
+        api["ann"].get(item["image_url"], params={"size": "thumbnail"}).content
+        == answers["thumbnail"].content
+    )  # made once
     assert api["ann"].get(item["image_url"], params={"size": "huge"}).status_code == 422

@@ -36,7 +36,9 @@ def test_nobody_revokes_somebody_elses_token(browser_of: dict[str, TestClient]) 
 
 def test_a_new_password_needs_the_old_one(browser_of: dict[str, TestClient], visitor: TestClient) -> None:
     ann = browser_of["ann"]
-    assert ann.post("/account/password", data={"old": "wrong horse", "new": "battery staple"}).status_code == 422
+    assert (
+        ann.post("/account/password", data={"old": "wrong horse", "new": "battery staple"}).status_code == 422
+    )
     assert ann.post("/account/password", data={"old": PASSWORD, "new": "short"}).status_code == 422
     assert ann.post("/account/password", data={"old": PASSWORD, "new": "battery staple"}).status_code == 303
     assert ann.get("/account").status_code == 200  # this browser stays signed in

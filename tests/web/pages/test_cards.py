@@ -17,19 +17,41 @@ PLACE = Place("faces", Viewer("ann", is_admin=False), "class=a&order=loss")
 shares = st.floats(0, 1) | st.none()
 cards = st.builds(
     Card,
-    sample_id=st.integers(1), path=st.text(min_size=1), split=st.sampled_from(["", "train"]), width=st.sampled_from([48, 65, 4000]),
-    height=st.sampled_from([48, 65]), sha256=st.just("0" * 64), given_label=st.sampled_from(NAMES), run_id=st.sampled_from([None, 1]),
-    rank=st.none() | st.integers(1, 9), ranked=st.just(9), predicted_label=st.none() | st.sampled_from(NAMES), confidence=shares,
-    self_confidence=shares, margin=st.none(), loss=st.none(),
-    probabilities=st.lists(st.floats(0, 1), max_size=3).map(lambda found: tuple(zip(NAMES, found, strict=False))),
-    verdict=st.sampled_from([None, "keep", "relabel"]), label=st.none() | st.sampled_from(NAMES), blind=st.booleans(),
+    sample_id=st.integers(1),
+    path=st.text(min_size=1),
+    split=st.sampled_from(["", "train"]),
+    width=st.sampled_from([48, 65, 4000]),
+    height=st.sampled_from([48, 65]),
+    sha256=st.just("0" * 64),
+    given_label=st.sampled_from(NAMES),
+    run_id=st.sampled_from([None, 1]),
+    rank=st.none() | st.integers(1, 9),
+    ranked=st.just(9),
+    predicted_label=st.none() | st.sampled_from(NAMES),
+    confidence=shares,
+    self_confidence=shares,
+    margin=st.none(),
+    loss=st.none(),
+    probabilities=st.lists(st.floats(0, 1), max_size=3).map(
+        lambda found: tuple(zip(NAMES, found, strict=False))
+    ),
+    verdict=st.sampled_from([None, "keep", "relabel"]),
+    label=st.none() | st.sampled_from(NAMES),
+    blind=st.booleans(),
     gold=st.booleans(),
-)  # fmt: skip
+)
 
 decisions = st.builds(
-    RecentDecision, decision_id=st.just(3), sample_id=st.integers(1, 9), path=st.text(), verdict=st.sampled_from(["keep", "relabel"]),
-    label=st.none() | st.sampled_from(NAMES), given_label=st.sampled_from(NAMES), blind=st.booleans(), gold=st.booleans(),
-)  # fmt: skip
+    RecentDecision,
+    decision_id=st.just(3),
+    sample_id=st.integers(1, 9),
+    path=st.text(),
+    verdict=st.sampled_from(["keep", "relabel"]),
+    label=st.none() | st.sampled_from(NAMES),
+    given_label=st.sampled_from(NAMES),
+    blind=st.booleans(),
+    gold=st.booleans(),
+)
 
 
 def without_ids(html: str) -> str:
@@ -42,12 +64,33 @@ def test_a_filled_in_card_is_the_one_that_the_template_makes(card: Card, hidden:
     view = replace(card_view(card, names=NAMES), skip="class=a&order=loss&card=7")
     page = CardPart(PLACE.dataset, PLACE.viewer, PLACE.query, view, hidden)
     made = environment().get_template("review/_card.html").render(page=page)
-    assert without_ids(card_html(card, names=NAMES, place=PLACE, skip="class=a&order=loss&card=7", hidden=hidden)) == without_ids(made)
+    assert without_ids(
+        card_html(card, names=NAMES, place=PLACE, skip="class=a&order=loss&card=7", hidden=hidden)
+    ) == without_ids(made)
 
 
 def test_a_second_look_says_nothing_of_the_sample_but_its_image() -> None:
-    card = Card(7, "secret/path.png", "train", 48, 48, "0" * 64, "owl", 1, 3, 9, "cat", 0.81, 0.01, 0.1, 4.2, (("owl", 0.01),), None, None,
-                True)  # fmt: skip
+    card = Card(
+        7,
+        "secret/path.png",
+        "train",
+        48,
+        48,
+        "0" * 64,
+        "owl",
+        1,
+        3,
+        9,
+        "cat",
+        0.81,
+        0.01,
+        0.1,
+        4.2,
+        (("owl", 0.01),),
+        None,
+        None,
+        True,
+    )
     html = card_html(card, names=("cat", "owl"), place=PLACE, skip="", hidden=False)
     assert not re.search("secret|81 %|Rank|given label owl|train", html)
 
@@ -55,7 +98,9 @@ def test_a_second_look_says_nothing_of_the_sample_but_its_image() -> None:
 @settings(deadline=None)
 @given(st.text(), st.text())
 def test_what_is_filled_in_cannot_leave_its_place(path: str, name: str) -> None:
-    decision = RecentDecision(1, 7, f'{path}"><script>', "relabel", f"{name}<b>", "cat", blind=False, gold=False)
+    decision = RecentDecision(
+        1, 7, f'{path}"><script>', "relabel", f"{name}<b>", "cat", blind=False, gold=False
+    )
     html = recent_html(decision, PLACE.dataset, PLACE.query)
     assert not re.search("<script|<b>", html)
 
@@ -65,10 +110,34 @@ def test_a_shape_is_rendered_once() -> None:
 
     def make_page() -> CardPart:
         asked.append(1)
-        card = Card(7, "a.png", "", 48, 48, "0" * 64, "owl", None, None, 0, None, None, None, None, None, (), None, None)
-        return CardPart("faces", PLACE.viewer, "", replace(card_view(card, names=("cat",)), path=slot("path")), False)
+        card = Card(
+            7,
+            "a.png",
+            "",
+            48,
+            48,
+            "0" * 64,
+            "owl",
+            None,
+            None,
+            0,
+            None,
+            None,
+            None,
+            None,
+            None,
+            (),
+            None,
+            None,
+        )
+        return CardPart(
+            "faces", PLACE.viewer, "", replace(card_view(card, names=("cat",)), path=slot("path")), False
+        )
 
-    first, second = (fill("review/_card.html", "a shape of this test", make_page, {"path": path}) for path in ("one.png", "two.png"))
+    first, second = (
+        fill("review/_card.html", "a shape of this test", make_page, {"path": path})
+        for path in ("one.png", "two.png")
+    )
     assert len(asked) == 1
     assert "one.png" in first
     assert "two.png" in second
@@ -78,10 +147,16 @@ def test_the_shapes_that_came_first_go_when_there_are_too_many(monkeypatch: pyte
     monkeypatch.setattr(moulds, "_kept", kept := {})
     monkeypatch.setattr(moulds, "_characters", 0)
     monkeypatch.setattr(moulds, "MOST", 60_000)
-    card = Card(7, "a.png", "", 48, 48, "0" * 64, "owl", None, None, 0, None, None, None, None, None, (), None, None)
+    card = Card(
+        7, "a.png", "", 48, 48, "0" * 64, "owl", None, None, 0, None, None, None, None, None, (), None, None
+    )
     for width in range(200):
         card_html(
-            replace(card, given_label=f"class {width}"), names=tuple(f"class {i}" for i in range(20)), place=PLACE, skip="", hidden=False
+            replace(card, given_label=f"class {width}"),
+            names=tuple(f"class {i}" for i in range(20)),
+            place=PLACE,
+            skip="",
+            hidden=False,
         )
     assert 1 < len(kept) < 20
     assert sum(map(len, kept.values())) <= 60_000

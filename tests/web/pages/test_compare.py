@@ -14,7 +14,9 @@ API = "/api/v1/datasets/faces/compare"
 
 
 def hold_out(made: Made) -> list[int]:
-    return [sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")]
+    return [
+        sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")
+    ]
 
 
 def relabel(browser: TestClient, sample: int, label: str, **more: str) -> None:
@@ -37,15 +39,24 @@ def unchanged_twins(database: Database, made: Made, browser: TestClient, **more:
     return old, make_run(database, made.dataset_id, frozen(database, made), says=says, parent_id=old)
 
 
-def test_the_page_warns_where_a_model_chose_what_was_reviewed(browser_of: dict[str, TestClient], made: Made, database: Database) -> None:
+def test_the_page_warns_where_a_model_chose_what_was_reviewed(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
     old, new = unchanged_twins(database, made, browser_of["ann"])
     page = browser_of["ann"].get(f"/d/faces/compare?old={old}&new={new}").text
-    warning = page.split("Reviewing only what a model flags lowers the measured error by itself")[1].split("</section>")[0]
-    assert "Of 3 reviewed hold-out images 3 were looked at because a model’s ranking showed them, none was drawn at random" in warning
+    warning = page.split("Reviewing only what a model flags lowers the measured error by itself")[1].split(
+        "</section>"
+    )[0]
+    assert (
+        "Of 3 reviewed hold-out images 3 were looked at because a model’s ranking showed them, none was drawn at random"
+        in warning
+    )
     assert re.findall(r"<b>([\d.]+ %)</b>", warning) == ["50.0 %", "0.0 %"]  # the same network
 
 
-def test_a_single_image_is_told_in_the_singular(browser_of: dict[str, TestClient], made: Made, database: Database) -> None:
+def test_a_single_image_is_told_in_the_singular(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
     ann, deleted = browser_of["ann"], hold_out(made)[1]
     form = {"sample": deleted, "answer": "delete", "client_id": str(uuid.uuid4())}
     assert ann.post("/d/faces/review/decisions", data=form).status_code == 303
@@ -58,20 +69,30 @@ def test_a_single_image_is_told_in_the_singular(browser_of: dict[str, TestClient
     assert "1 label has changed since the newest version; it counts here once it is" in page
 
 
-def test_the_page_does_not_warn_where_chance_chose(browser_of: dict[str, TestClient], made: Made, database: Database) -> None:
+def test_the_page_does_not_warn_where_chance_chose(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
     old, new = unchanged_twins(database, made, browser_of["ann"], queue="order=random")
     page = browser_of["ann"].get(f"/d/faces/compare?old={old}&new={new}").text
     assert "Error on 6 hold-out images" in page
     assert "lowers the measured error by itself" not in page
 
 
-def test_a_comparison_has_its_cells_intervals_and_honest_words(browser_of: dict[str, TestClient], made: Made, database: Database) -> None:
+def test_a_comparison_has_its_cells_intervals_and_honest_words(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
     new = make_run(database, made.dataset_id, made.version_id, wrong=1, parent_id=made.run_id, seed=1)
     page = browser_of["ann"].get("/d/faces/compare").text
     for text in (
-        f"Old: run {made.run_id}", f"New: run {new}", "Read down a column, not across", "McNemar’s exact test", "What they do not say",
-        "both runs trained on the same labels", "By class", "Trained and fine-tuned, on original and cleaned labels",
-    ):  # fmt: skip
+        f"Old: run {made.run_id}",
+        f"New: run {new}",
+        "Read down a column, not across",
+        "McNemar’s exact test",
+        "What they do not say",
+        "both runs trained on the same labels",
+        "By class",
+        "Trained and fine-tuned, on original and cleaned labels",
+    ):
         assert text in page, text
     assert page.count('<table class="matrix">') == 4
     assert f"Old: run {new}" in browser_of["ann"].get(f"/d/faces/compare?old={new}&new={made.run_id}").text
@@ -83,9 +104,14 @@ def test_one_run_fills_one_cell_and_the_others_say_how(browser_of: dict[str, Tes
     assert page.count("No run yet.") == 3
 
 
-@pytest.mark.parametrize(("query", "status", "words"), [
-    ("old=999", 404, "There is no run 999"), ("old=1&new=1", 422, "with itself"), ("old=1&new=2&labels=9", 404, "no version 9"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ("old=999", 404, "There is no run 999"),
+        ("old=1&new=1", 422, "with itself"),
+        ("old=1&new=2&labels=9", 404, "no version 9"),
+    ],
+)
 def test_what_cannot_be_compared_is_said_on_the_page(
     browser_of: dict[str, TestClient], made: Made, database: Database, query: str, status: int, words: str
 ) -> None:
@@ -96,20 +122,32 @@ def test_what_cannot_be_compared_is_said_on_the_page(
     assert "<select" in answer.text  # and another pair can be chosen
 
 
-def test_the_changed_images_are_a_click_away_and_as_many_as_said(browser_of: dict[str, TestClient], made: Made, database: Database) -> None:
+def test_the_changed_images_are_a_click_away_and_as_many_as_said(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
     valid = hold_out(made)
     new = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1, valid[2]: 2}, seed=1)
     ann = browser_of["ann"]
     page = ann.get(f"/d/faces/compare?old={made.run_id}&new={new}").text
-    links = dict(re.findall(r'href="(/d/faces/compare/images\?[^"]*change=(?:broken|all))">.*?<td class="num">(\d+)</td>', page))
+    links = dict(
+        re.findall(
+            r'href="(/d/faces/compare/images\?[^"]*change=(?:broken|all))">.*?<td class="num">(\d+)</td>',
+            page,
+        )
+    )
     assert sorted(links.values()) == ["2", "2"]
     for link, number in links.items():
         found = ann.get(link.replace("&amp;", "&")).text
         assert found.count("<li>") == int(number)
         assert f'href="/d/faces/samples/{valid[0]}"' in found
         assert "cat → <b>dog</b>" in found
-    assert "No prediction changed in this way" in ann.get(f"/d/faces/compare/images?old={made.run_id}&new={new}&change=repaired").text
-    assert "There is no such page" in ann.get(f"/d/faces/compare/images?old={made.run_id}&new={new}&page=7").text
+    assert (
+        "No prediction changed in this way"
+        in ann.get(f"/d/faces/compare/images?old={made.run_id}&new={new}&change=repaired").text
+    )
+    assert (
+        "There is no such page" in ann.get(f"/d/faces/compare/images?old={made.run_id}&new={new}&page=7").text
+    )
     assert ann.get(f"/d/faces/compare/images?old={made.run_id}&new={new}&change=magic").status_code == 422
     assert ann.get(f"/d/faces/compare/images?old={made.run_id}&new=77").status_code == 404
 
@@ -123,8 +161,15 @@ def test_scripts_get_all_the_numbers_of_a_comparison(
     assert [given["kind"], reviewed["kind"], found["version"]] == ["given", "reviewed", 1]
     assert [given["old"]["error_rate"]["wrong"], reviewed["old"]["error_rate"]["wrong"]] == [3, 0]
     assert reviewed["difference"] == {
-        "value": 0.0, "low": 0.0, "high": 0.0, "repaired": 0, "broken": 0, "p": 1.0, "beyond_chance": False, "n": 6,
-    }  # fmt: skip
+        "value": 0.0,
+        "low": 0.0,
+        "high": 0.0,
+        "repaired": 0,
+        "broken": 0,
+        "p": 1.0,
+        "beyond_chance": False,
+        "n": 6,
+    }
     assert [each["name"] for each in reviewed["per_class"]] == found["classes"] == list(CLASSES)
     assert found["chosen"]["flatters"] is True
     assert found["chosen"]["after_relabels"]["wrong"] == 0

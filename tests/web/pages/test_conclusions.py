@@ -8,7 +8,8 @@ from app.web.pages.conclusions import chance, points, signed
 
 
 @pytest.mark.parametrize(
-    ("share", "written"), [(-0.0312, "−3.1"), (0.05, "+5.0"), (0.0, "0.0"), (-0.0001, "0.0"), (0.0001, "0.0"), (-1.0, "−100.0")]
+    ("share", "written"),
+    [(-0.0312, "−3.1"), (0.05, "+5.0"), (0.0, "0.0"), (-0.0001, "0.0"), (0.0001, "0.0"), (-1.0, "−100.0")],
 )
 def test_a_difference_has_a_sign_unless_it_is_nothing(share: float, written: str) -> None:
     assert signed(share) == written
@@ -19,7 +20,9 @@ def test_a_difference_reads_back_as_the_number_it_was(share: float) -> None:
     assert float(signed(share).replace("−", "-")) == pytest.approx(100 * share, abs=0.0501)
 
 
-@pytest.mark.parametrize(("p", "written"), [(0.0000001, "p < 0.001"), (0.0123, "p = 0.012"), (0.5, "p = 0.50"), (1.0, "p = 1.00")])
+@pytest.mark.parametrize(
+    ("p", "written"), [(0.0000001, "p < 0.001"), (0.0123, "p = 0.012"), (0.5, "p = 0.50"), (1.0, "p = 1.00")]
+)
 def test_a_small_p_is_not_written_out(p: float, written: str) -> None:
     assert chance(p) == written
 

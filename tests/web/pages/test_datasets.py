@@ -28,14 +28,18 @@ def test_only_an_admin_imports(browser_of: dict[str, TestClient]) -> None:
     assert browser_of["ann"].post("/datasets/new", data={"name": "x", "path": "/"}).status_code == 403
 
 
-def test_an_uploaded_zip_becomes_an_import_that_shows_its_progress(browser_of: dict[str, TestClient], tmp_path: Path) -> None:
+def test_an_uploaded_zip_becomes_an_import_that_shows_its_progress(
+    browser_of: dict[str, TestClient], tmp_path: Path
+) -> None:
     ada = browser_of["ada"]
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for path in write_images(tmp_path / "pictures").rglob("*.png"):
             archive.write(path, path.relative_to(tmp_path / "pictures"))
     answer = ada.post(
-        "/datasets/new", data={"name": "cats", "path": ""}, files={"file": ("cats.zip", packed.getvalue(), "application/zip")}
+        "/datasets/new",
+        data={"name": "cats", "path": ""},
+        files={"file": ("cats.zip", packed.getvalue(), "application/zip")},
     )
     assert answer.headers["location"] == "/d/cats"
     page = ada.get("/d/cats").text
@@ -47,7 +51,9 @@ def test_an_uploaded_zip_becomes_an_import_that_shows_its_progress(browser_of: d
     assert "hx-refresh" not in fragment.headers
 
 
-def test_the_polling_of_an_import_ends_with_it(browser_of: dict[str, TestClient], database: Database, tmp_path: Path) -> None:
+def test_the_polling_of_an_import_ends_with_it(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
     import_folder(database, write_images(tmp_path / "pictures"), name="cats")
     fragment = browser_of["ada"].get("/d/cats/import", headers=FRAGMENT)
     assert fragment.headers["hx-refresh"] == "true"
@@ -56,13 +62,22 @@ def test_the_polling_of_an_import_ends_with_it(browser_of: dict[str, TestClient]
 
 def test_an_import_of_nothing_or_from_anywhere_is_refused(browser_of: dict[str, TestClient]) -> None:
     ada = browser_of["ada"]
-    empty = {"file": ("", b"", "application/octet-stream")}  # what a browser sends for a file field left empty
+    empty = {
+        "file": ("", b"", "application/octet-stream")
+    }  # what a browser sends for a file field left empty
     assert ada.post("/datasets/new", data={"name": "x", "path": ""}, files=empty).status_code == 422
     assert ada.post("/datasets/new", data={"name": "x", "path": "/etc"}, files=empty).status_code == 403
-    assert ada.post("/datasets/new", data={"name": "x"}, files={"file": ("a.zip", b"no zip", "application/zip")}).status_code == 422
+    assert (
+        ada.post(
+            "/datasets/new", data={"name": "x"}, files={"file": ("a.zip", b"no zip", "application/zip")}
+        ).status_code
+        == 422
+    )
 
 
-def test_an_import_can_be_cancelled_and_repeated(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_an_import_can_be_cancelled_and_repeated(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ada = browser_of["ada"]
     assert ada.post("/d/faces/import/repeat").status_code == 303
     assert ada.post("/d/faces/import/repeat").status_code == 409
@@ -78,7 +93,9 @@ def test_the_overview_proposes_one_step_with_its_cost(browser_of: dict[str, Test
     assert 'href="/d/faces/review"' in page
 
 
-def test_the_overview_of_a_data_set_without_a_run_says_train(browser_of: dict[str, TestClient], database: Database, tmp_path: Path) -> None:
+def test_the_overview_of_a_data_set_without_a_run_says_train(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
     import_folder(database, write_images(tmp_path / "pictures"), name="cats")
     assert "Train a network" in browser_of["ada"].get("/d/cats").text
     assert "Ask an admin to train" in browser_of["ann"].get("/d/cats").text
@@ -90,7 +107,9 @@ def test_the_overview_counts_classes_by_split(browser_of: dict[str, TestClient],
         assert text in page
 
 
-def test_rejected_files_are_listed_with_their_reasons(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_rejected_files_are_listed_with_their_reasons(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     with database.write() as session:
         session.add(RejectedFile(dataset_id=made.dataset_id, path="<b>.txt", reason="not an image"))
     page = browser_of["ann"].get("/d/faces").text

@@ -18,7 +18,10 @@ def test_the_form_downloads_with_the_cookie(browser_of: dict[str, TestClient], m
 def test_an_admin_freezes_what_has_changed(browser_of: dict[str, TestClient], made: Made) -> None:
     ada = browser_of["ada"]
     assert "nothing new to freeze" in ada.get("/d/faces/export").text
-    ada.post("/d/faces/review/decisions", data={"sample": str(made.ranked[0]), "client_id": "1", "answer": "delete"})
+    ada.post(
+        "/d/faces/review/decisions",
+        data={"sample": str(made.ranked[0]), "client_id": "1", "answer": "delete"},
+    )
     assert "1 label differs" in ada.get("/d/faces/export").text
     assert ada.post("/d/faces/versions").headers["location"] == "/d/faces/export"
     page = ada.get("/d/faces/export").text

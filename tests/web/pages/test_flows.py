@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from app.web.pages.flows import SHOWN, SLOT, Flow, draw
 
 NAMES = [f"class {i}" for i in range(8)] + ["deleted"]
-flows = st.dictionaries(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), st.integers(1, 10**6), min_size=1).map(
-    lambda table: [Flow(source, target, n) for (source, target), n in table.items()]
-)
+flows = st.dictionaries(
+    st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), st.integers(1, 10**6), min_size=1
+).map(lambda table: [Flow(source, target, n) for (source, target), n in table.items()])
 
 
 def edges(path: str) -> tuple[float, float, float]:

@@ -18,7 +18,9 @@ def tiles(html: str) -> list[int]:
 
 def hidden(html: str, form: str = "marks") -> dict[str, str]:
     [found] = re.findall(rf'<form id="{form}".*?</form>', html, flags=re.DOTALL)
-    fields = dict(re.findall(r'<input type="hidden" name="(selection|matching|client_id)" value="([^"]*)"', found))
+    fields = dict(
+        re.findall(r'<input type="hidden" name="(selection|matching|client_id)" value="([^"]*)"', found)
+    )
     return {name: value.replace("&amp;", "&") for name, value in fields.items()}
 
 
@@ -41,14 +43,18 @@ def test_a_filter_is_an_address(browser_of: dict[str, TestClient], made: Made) -
     assert hidden(page)["selection"] == "class=cat&predicted=dog&state=issues&size=12"
 
 
-def test_pages_follow_one_another_and_one_too_far_is_the_last(browser_of: dict[str, TestClient], made: Made) -> None:
+def test_pages_follow_one_another_and_one_too_far_is_the_last(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
     ann = browser_of["ann"]
     assert tiles(ann.get(f"{URL}?size=12&page=2").text) == list(made.ranked[12:])
     assert tiles(ann.get(f"{URL}?size=12&page=9").text) == list(made.ranked[12:])
     assert 'rel="next" href="/d/faces/grid?size=12&amp;page=2"' in ann.get(f"{URL}?size=12").text
 
 
-def test_one_verdict_for_what_is_marked_and_one_undo(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_one_verdict_for_what_is_marked_and_one_undo(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ann = browser_of["ann"]
     form = hidden(ann.get(f"{URL}?state=open").text)
     answer = ann.post(f"{URL}/verdicts", data={**form, "samples": made.ranked[:3], "answer": "relabel:owl"})
@@ -58,11 +64,18 @@ def test_one_verdict_for_what_is_marked_and_one_undo(browser_of: dict[str, TestC
     assert tiles(page) == list(made.ranked[3:10])
     assert "3 relabelled to owl" in " ".join(page.split())
     action = re.findall(r'name="action" value="(\d+)"', page)[0]
-    assert ann.post(f"{URL}/undo", data={"action": action, "client_id": "back", "selection": form["selection"]}).status_code == 303
+    assert (
+        ann.post(
+            f"{URL}/undo", data={"action": action, "client_id": "back", "selection": form["selection"]}
+        ).status_code
+        == 303
+    )
     assert verdicts(database) == {}
 
 
-def test_everything_that_matches_can_be_marked(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_everything_that_matches_can_be_marked(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ann = browser_of["ann"]
     form = hidden(ann.get(f"{URL}?state=issues&size=12").text)
     assert form["matching"] == "10"
@@ -76,24 +89,38 @@ def test_nothing_changes_when_others_match_than_those_that_were_counted(
     form = hidden(browser_of["ann"].get(f"{URL}?state=open").text)
     other = hidden(browser_of["bob"].get(URL).text)
     browser_of["bob"].post(f"{URL}/verdicts", data={**other, "samples": made.ranked[:2], "answer": "keep"})
-    answer = browser_of["ann"].post(f"{URL}/verdicts", data={**form, "everything": "true", "answer": "delete"})
+    answer = browser_of["ann"].post(
+        f"{URL}/verdicts", data={**form, "everything": "true", "answer": "delete"}
+    )
     assert answer.status_code == 409
     assert "8 samples match by now, not 10; nothing was changed" in answer.text
     assert verdicts(database) == dict.fromkeys(made.ranked[:2], "keep")
 
 
-def test_what_is_not_marked_is_right(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_what_is_not_marked_is_right(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ann = browser_of["ann"]
     page = ann.get(f"{URL}?size=12").text
-    ann.post(f"{URL}/verdicts", data={**hidden(page), "shown": tiles(page), "samples": made.ranked[:2], "answer": "rest"})
+    ann.post(
+        f"{URL}/verdicts",
+        data={**hidden(page), "shown": tiles(page), "samples": made.ranked[:2], "answer": "rest"},
+    )
     assert verdicts(database) == dict.fromkeys(made.ranked[2:12], "keep")
 
 
-def test_the_same_form_twice_is_one_action(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_the_same_form_twice_is_one_action(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ann = browser_of["ann"]
     form = hidden(ann.get(URL).text)
     for _ in range(2):
-        assert ann.post(f"{URL}/verdicts", data={**form, "samples": made.ranked[:3], "answer": "delete"}).status_code == 303
+        assert (
+            ann.post(
+                f"{URL}/verdicts", data={**form, "samples": made.ranked[:3], "answer": "delete"}
+            ).status_code
+            == 303
+        )
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(BulkAction)) == 1
         assert session.scalar(select(func.count()).select_from(Decision)) == 3
@@ -101,20 +128,31 @@ def test_the_same_form_twice_is_one_action(browser_of: dict[str, TestClient], da
 
 def test_what_was_left_alone_is_said(browser_of: dict[str, TestClient], made: Made) -> None:
     ann, sample = browser_of["ann"], made.ranked[0]
-    ann.post("/d/faces/review/decisions", data={"sample": sample, "answer": "keep", "client_id": "one", "alone": "true"})
-    answer = ann.post(f"{URL}/verdicts", data={**hidden(ann.get(URL).text), "samples": made.ranked[:3], "answer": "delete"})
+    ann.post(
+        "/d/faces/review/decisions",
+        data={"sample": sample, "answer": "keep", "client_id": "one", "alone": "true"},
+    )
+    answer = ann.post(
+        f"{URL}/verdicts", data={**hidden(ann.get(URL).text), "samples": made.ranked[:3], "answer": "delete"}
+    )
     assert answer.headers["location"] == f"{URL}?left=1"
     assert "1 of them was left alone" in ann.get(answer.headers["location"]).text
 
 
-def test_nonsense_is_refused_in_a_sentence(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_nonsense_is_refused_in_a_sentence(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ann = browser_of["ann"]
     form = hidden(ann.get(URL).text)
     for change, status in (
-        ({}, 422), ({"samples": "1", "answer": "unsure"}, 422), ({"samples": "1", "answer": "relabel"}, 422),
-        ({"samples": "999999", "answer": "keep"}, 404), ({"samples": "x", "answer": "keep"}, 422),
-        ({"samples": "1", "answer": "keep", "selection": "page=no"}, 422), ({"samples": "9" * 30, "answer": "keep"}, 422),
-    ):  # fmt: skip
+        ({}, 422),
+        ({"samples": "1", "answer": "unsure"}, 422),
+        ({"samples": "1", "answer": "relabel"}, 422),
+        ({"samples": "999999", "answer": "keep"}, 404),
+        ({"samples": "x", "answer": "keep"}, 422),
+        ({"samples": "1", "answer": "keep", "selection": "page=no"}, 422),
+        ({"samples": "9" * 30, "answer": "keep"}, 422),
+    ):
         answer = ann.post(f"{URL}/verdicts", data={**form, "answer": "keep", **change})
         assert answer.status_code == status, change
     for query in ("state=odd", "class=cow", "size=5000", "page=0", "text=%00"):
@@ -124,7 +162,9 @@ def test_nonsense_is_refused_in_a_sentence(browser_of: dict[str, TestClient], da
     assert ann.get("/d/none/grid").status_code == 404
 
 
-def test_a_data_set_without_a_ranking_has_a_grid_too(browser_of: dict[str, TestClient], made: Made, database: Database) -> None:
+def test_a_data_set_without_a_ranking_has_a_grid_too(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
     from tests.factories import import_folder
 
     import_folder(database, database_folder(made, database), name="bare")

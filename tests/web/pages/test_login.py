@@ -5,7 +5,17 @@ from fastapi.testclient import TestClient
 
 from tests.conftest import PASSWORD, People
 
-PRIVATE = ("/", "/d/faces", "/d/faces/review", "/d/faces/runs", "/d/faces/compare", "/d/faces/export", "/people", "/jobs", "/account")
+PRIVATE = (
+    "/",
+    "/d/faces",
+    "/d/faces/review",
+    "/d/faces/runs",
+    "/d/faces/compare",
+    "/d/faces/export",
+    "/people",
+    "/jobs",
+    "/account",
+)
 
 
 @pytest.mark.parametrize("path", PRIVATE)
@@ -37,15 +47,29 @@ def test_a_wrong_password_shows_the_form_again_with_the_name(visitor: TestClient
     assert "set-cookie" not in answer.headers
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)",
-                                    "/\t/evil.example", "/\n/evil.example", "evil.example", ""])  # fmt: skip
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "evil.example",
+        "",
+    ],
+)
 def test_the_log_in_never_leads_to_another_site(visitor: TestClient, people: People, target: str) -> None:
     answer = visitor.post("/login", data={"name": "ann", "password": PASSWORD, "next": target})
     assert answer.headers["location"] == "/"
 
 
 def test_guessing_is_slowed_down(visitor: TestClient, people: People) -> None:
-    codes = [visitor.post("/login", data={"name": "ann", "password": f"guess {i}"}).status_code for i in range(12)]
+    codes = [
+        visitor.post("/login", data={"name": "ann", "password": f"guess {i}"}).status_code for i in range(12)
+    ]
     assert codes[0] == 401
     assert codes[-1] == 429
     assert visitor.post("/login", data={"name": "ann", "password": PASSWORD}).status_code == 429

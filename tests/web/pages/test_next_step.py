@@ -6,24 +6,45 @@ from app.review.summary import PendingChanges, ReviewProgress
 from app.web.pages.next_step import Standing, next_step
 
 PROGRESS = ReviewProgress(
-    label_issues=1480, remaining=1400, reviewed=80, in_bulk=0, second_looks=0, found=36, hit_rate=0.45, seconds_per_decision=3.6, mine=80
+    label_issues=1480,
+    remaining=1400,
+    reviewed=80,
+    in_bulk=0,
+    second_looks=0,
+    found=36,
+    hit_rate=0.45,
+    seconds_per_decision=3.6,
+    mine=80,
 )
 PENDING = PendingChanges(relabelled=0, deleted=0, since_version=0, version=0, flows=())
 AT = Standing(
-    dataset="faces", state="ready", samples=10_000, importing=False, has_run=True, running=False,
-    progress=PROGRESS, pending=PENDING, is_admin=True, early_epochs=None,
-)  # fmt: skip
+    dataset="faces",
+    state="ready",
+    samples=10_000,
+    importing=False,
+    has_run=True,
+    running=False,
+    progress=PROGRESS,
+    pending=PENDING,
+    is_admin=True,
+    early_epochs=None,
+)
 
 
 def test_a_review_says_what_it_costs_and_what_it_finds() -> None:
     step = next_step(AT)
     assert step.title == "Review the next 200 top losses"
-    assert step.words == "About 12 minutes, about 90 errors if the hit rate of the last cards holds; it falls as you go."
+    assert (
+        step.words
+        == "About 12 minutes, about 90 errors if the hit rate of the last cards holds; it falls as you go."
+    )
     assert step.actions[0].url == "/d/faces/review"
 
 
 def test_without_a_pace_nothing_is_promised() -> None:
-    step = next_step(replace(AT, progress=replace(PROGRESS, reviewed=0, hit_rate=None, seconds_per_decision=None)))
+    step = next_step(
+        replace(AT, progress=replace(PROGRESS, reviewed=0, hit_rate=None, seconds_per_decision=None))
+    )
     assert step.title == "Review the first 200 top losses"
     assert "expected" not in step.words
 
@@ -34,7 +55,9 @@ def test_many_changed_labels_call_for_a_retrain_that_only_an_admin_can_start() -
         ("/d/faces/retrain", False),
         ("/d/faces/review", False),
     ]
-    assert [action.url for action in next_step(replace(changed, is_admin=False)).actions] == ["/d/faces/review"]
+    assert [action.url for action in next_step(replace(changed, is_admin=False)).actions] == [
+        "/d/faces/review"
+    ]
 
 
 def test_few_changed_labels_do_not() -> None:
@@ -50,8 +73,13 @@ def test_a_finished_worklist_leads_to_the_retrain_then_to_the_export() -> None:
 def test_labels_that_no_network_learns_call_for_no_retrain() -> None:
     of_gold = replace(AT, pending=replace(PENDING, since_version=500))
     assert next_step(of_gold).title.startswith("Review")
-    assert next_step(replace(of_gold, progress=replace(PROGRESS, remaining=0))).title == "The worklist is done"
-    assert next_step(replace(of_gold, rule_reached="Stop after 80 cards: reached.")).actions[0].url == "/d/faces/export"
+    assert (
+        next_step(replace(of_gold, progress=replace(PROGRESS, remaining=0))).title == "The worklist is done"
+    )
+    assert (
+        next_step(replace(of_gold, rule_reached="Stop after 80 cards: reached.")).actions[0].url
+        == "/d/faces/export"
+    )
 
 
 def test_an_audit_that_is_begun_is_finished_first_and_the_gold_part_after_the_worklist() -> None:
@@ -86,7 +114,9 @@ def test_an_early_ranking_can_be_reviewed_and_is_called_early() -> None:
     early = replace(AT, has_run=False, running=True, early_epochs=2)
     step = next_step(early)
     assert step.actions[0].url == "/d/faces/review"
-    assert step.words.endswith("This is an early ranking, made after 2 epochs; it gets better while the network learns on.")
+    assert step.words.endswith(
+        "This is an early ranking, made after 2 epochs; it gets better while the network learns on."
+    )
     assert "will not get better" in next_step(replace(early, running=False)).words
     assert next_step(replace(early, progress=replace(PROGRESS, remaining=0))).actions == ()
 
@@ -97,7 +127,10 @@ def test_a_reached_stopping_rule_comes_before_more_cards_and_leaves_the_choice()
     assert (step.title, "80 so far" in step.words) == ("The stopping rule is reached", True)
     assert [action.url for action in step.actions] == ["/d/faces/export", "/d/faces/stop", "/d/faces/review"]
     changed = replace(reached, to_learn=5)
-    assert (next_step(changed).actions[0].url, next_step(changed).actions[0].posts) == ("/d/faces/retrain", False)
+    assert (next_step(changed).actions[0].url, next_step(changed).actions[0].posts) == (
+        "/d/faces/retrain",
+        False,
+    )
     assert next_step(replace(changed, is_admin=False)).actions[0].url == "/d/faces/export"
     assert "Retrain" not in next_step(replace(changed, running=True)).title
     assert next_step(replace(changed, running=True)).title != "The stopping rule is reached"

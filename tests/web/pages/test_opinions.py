@@ -41,17 +41,30 @@ def test_a_second_look_tells_nothing_but_the_image(browser_of: dict[str, TestCli
         assert word not in card, word
     assert card.count("cat") == card.count("dog") == card.count("owl")
     scripts = bob.post("/api/v1/datasets/faces/worklist/claims", json={"count": 1}).json()["items"][0]
-    assert (scripts["blind"], scripts["path"], scripts["given_label"], scripts["predicted_label"]) == (True, None, None, None)
-    answer = bob.post(f"{REVIEW}/decisions", headers=FRAGMENT, data={"sample": sample, "answer": "relabel:cat", "client_id": "b"})
+    assert (scripts["blind"], scripts["path"], scripts["given_label"], scripts["predicted_label"]) == (
+        True,
+        None,
+        None,
+        None,
+    )
+    answer = bob.post(
+        f"{REVIEW}/decisions",
+        headers=FRAGMENT,
+        data={"sample": sample, "answer": "relabel:cat", "client_id": "b"},
+    )
     assert "→ cat" in answer.text  # what was said, not that it is the given label
     assert "kept" not in answer.text
 
 
-def test_the_last_word_is_an_admins(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_the_last_word_is_an_admins(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ada, sample = browser_of["ada"], made.ranked[0]
     ada.post("/d/faces/settings", data=POLICY)
     for name, said in (("ann", "relabel:owl"), ("bob", "delete")):
-        browser_of[name].post(f"{REVIEW}/decisions", data={"sample": sample, "answer": said, "client_id": name})
+        browser_of[name].post(
+            f"{REVIEW}/decisions", data={"sample": sample, "answer": said, "client_id": name}
+        )
     assert "1 of them for" in " ".join(ada.get("/d/faces/settings").text.split())
     page = " ".join(ada.get("/d/faces/adjudication").text.split())
     assert "1 image whose annotators disagree" in page
@@ -67,11 +80,20 @@ def test_the_last_word_is_an_admins(browser_of: dict[str, TestClient], database:
     assert "Nobody disagrees" in ada.get("/d/faces/adjudication").text
 
 
-def test_the_settings_are_an_admins_and_refuse_nonsense(browser_of: dict[str, TestClient], made: Made) -> None:
+def test_the_settings_are_an_admins_and_refuse_nonsense(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
     ada = browser_of["ada"]
     assert browser_of["ann"].get("/d/faces/settings").status_code == 403
     assert browser_of["ann"].post("/d/faces/settings", data=POLICY).status_code == 403
-    for change in ({"annotators": "9"}, {"annotators": "x"}, {"share": "400"}, {"share": "nan"}, {"which": "none"}, {"who": "bob"}):
+    for change in (
+        {"annotators": "9"},
+        {"annotators": "x"},
+        {"share": "400"},
+        {"share": "nan"},
+        {"which": "none"},
+        {"who": "bob"},
+    ):
         assert ada.post("/d/faces/settings", data=POLICY | change).status_code == 422, change
     ada.post("/d/faces/settings", data=POLICY | {"which": "share", "share": "12.5"})
     page = ada.get("/d/faces/settings").text
@@ -87,7 +109,9 @@ def test_agreement_is_told_to_admins_only(browser_of: dict[str, TestClient], mad
     assert "Nobody has decided anything yet" in empty
     for name, said in (("ann", "relabel:owl"), ("bob", "relabel:dog")):
         for sample in made.ranked[:2]:
-            browser_of[name].post(f"{REVIEW}/decisions", data={"sample": sample, "answer": said, "client_id": f"{name}{sample}"})
+            browser_of[name].post(
+                f"{REVIEW}/decisions", data={"sample": sample, "answer": said, "client_id": f"{name}{sample}"}
+            )
     page = " ".join(browser_of["ada"].get("/d/faces/agreement").text.split())
     assert "2 images with answers of two annotators or more" in page
     assert "So few images say little" in page

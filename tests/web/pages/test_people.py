@@ -9,11 +9,21 @@ def test_an_annotator_is_told_to_ask_an_admin(browser_of: dict[str, TestClient])
     answer = browser_of["ann"].get("/people")
     assert answer.status_code == 403
     assert "Only an admin" in answer.text
-    assert browser_of["ann"].post("/people", data={"name": "eve", "role": "admin", "password": PASSWORD}).status_code == 403
+    assert (
+        browser_of["ann"]
+        .post("/people", data={"name": "eve", "role": "admin", "password": PASSWORD})
+        .status_code
+        == 403
+    )
 
 
 def test_an_added_person_can_sign_in(browser_of: dict[str, TestClient], visitor: TestClient) -> None:
-    assert browser_of["ada"].post("/people", data={"name": "eve", "role": "annotator", "password": PASSWORD}).status_code == 303
+    assert (
+        browser_of["ada"]
+        .post("/people", data={"name": "eve", "role": "annotator", "password": PASSWORD})
+        .status_code
+        == 303
+    )
     assert "eve" in browser_of["ada"].get("/people").text
     assert visitor.post("/login", data={"name": "eve", "password": PASSWORD}).status_code == 303
 
@@ -33,6 +43,10 @@ def test_a_role_can_be_changed_but_an_admin_stays(browser_of: dict[str, TestClie
     assert browser_of["ann"].get("/people").status_code == 200
 
 
-def test_an_admin_gives_somebody_a_new_password(browser_of: dict[str, TestClient], visitor: TestClient) -> None:
-    assert browser_of["ada"].post("/people/bob/password", data={"password": "battery staple"}).status_code == 303
+def test_an_admin_gives_somebody_a_new_password(
+    browser_of: dict[str, TestClient], visitor: TestClient
+) -> None:
+    assert (
+        browser_of["ada"].post("/people/bob/password", data={"password": "battery staple"}).status_code == 303
+    )
     assert visitor.post("/login", data={"name": "bob", "password": "battery staple"}).status_code == 303

@@ -29,7 +29,9 @@ def tell(database: Database, kept: Kept, probabilities: list[float]) -> None:
         record_look(session, photo_id=kept.ids[0], job_id=str(kept.job_id), probabilities=probabilities)
 
 
-def test_a_run_leads_to_its_photos_once_it_has_finished(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_a_run_leads_to_its_photos_once_it_has_finished(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ann = browser_of["ann"]
     assert f'href="{HERE}">Try it on a photo' in ann.get("/d/faces/runs/1").text
     assert "No photo yet" in ann.get(HERE).text
@@ -40,7 +42,9 @@ def test_a_run_leads_to_its_photos_once_it_has_finished(browser_of: dict[str, Te
     assert ann.post(HERE, files=[png(photo())]).status_code == 409
 
 
-def test_photos_are_sent_by_a_plain_form_and_waited_for(browser_of: dict[str, TestClient], made: Made) -> None:
+def test_photos_are_sent_by_a_plain_form_and_waited_for(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
     ann = browser_of["ann"]
     answer = ann.post(HERE, files=[png(photo(), "a.png"), png(photo((0, 0, 0)), "b.png")])
     assert (answer.status_code, answer.headers["location"]) == (303, HERE)
@@ -87,7 +91,9 @@ def test_of_many_classes_the_less_probable_are_folded_away(
     browser_of: dict[str, TestClient], database: Database, settings: Settings, made: Made
 ) -> None:
     with database.write() as session:
-        session.add_all([LabelClass(dataset_id=made.dataset_id, position=i, name=f"class-{i}") for i in range(3, 15)])
+        session.add_all(
+            [LabelClass(dataset_id=made.dataset_id, position=i, name=f"class-{i}") for i in range(3, 15)]
+        )
     tell(database, show_photo(database, settings, made.run_id, photo()), [i / 105 for i in range(15)])
     shown, folded = browser_of["ann"].get(HERE).text.split("<details>")
     assert "5 more classes" in folded
@@ -152,18 +158,30 @@ def test_photos_of_another_data_sets_run_are_not_here(
 
 
 def test_photos_may_be_larger_than_other_requests_up_to_the_limit_of_uploads(
-    browser_of: dict[str, TestClient], database: Database, settings: Settings, made: Made, people: People, visitor: TestClient
+    browser_of: dict[str, TestClient],
+    database: Database,
+    settings: Settings,
+    made: Made,
+    people: People,
+    visitor: TestClient,
 ) -> None:
     large = photo(size=(1200, 1000), kind="BMP")  # 3.6 MB
     assert browser_of["ann"].post(HERE, files=[png(large, "large.bmp")]).status_code == 303
     assert visitor.post(HERE, files=[png(large)]).status_code == 413
     app = create_app(settings.model_copy(update={"max_upload_mb": 1}), database)
-    script = TestClient(app, headers={"authorization": f"Bearer {people.tokens['ann']}"}, raise_server_exceptions=False)
+    script = TestClient(
+        app, headers={"authorization": f"Bearer {people.tokens['ann']}"}, raise_server_exceptions=False
+    )
     for path in (HERE, "/api/v1/runs/1/photos"):
         answer = script.post(path, files=[png(large)])
         assert (answer.status_code, "20 MB each" in answer.json()["message"]) == (413, True)
 
 
-@pytest.mark.parametrize("path", ["/d/faces/runs/1/photos/2/remove", "/d/faces/runs/1/photos/", "/d/faces/runs/x/photos", "/photos"])
-def test_only_sending_photos_may_be_that_large(browser_of: dict[str, TestClient], made: Made, path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    ["/d/faces/runs/1/photos/2/remove", "/d/faces/runs/1/photos/", "/d/faces/runs/x/photos", "/photos"],
+)
+def test_only_sending_photos_may_be_that_large(
+    browser_of: dict[str, TestClient], made: Made, path: str
+) -> None:
     assert browser_of["ann"].post(path, content=b"x" * 1_100_000).status_code == 413

@@ -38,7 +38,9 @@ def decide(browser: TestClient, sample: int, verdict: str) -> None:
     assert browser.post("/d/faces/review/decisions", data=sent).status_code == 303
 
 
-def test_the_page_shows_what_moved_as_a_picture_and_as_numbers(browser_of: dict[str, TestClient], made: Made) -> None:
+def test_the_page_shows_what_moved_as_a_picture_and_as_numbers(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
     ada = browser_of["ada"]
     decide(ada, made.ranked[0], "relabel:owl")
     decide(ada, made.ranked[1], "delete")
@@ -62,21 +64,27 @@ def test_that_nothing_has_changed_is_said_plainly(browser_of: dict[str, TestClie
     assert "<path d=" not in page.split("<main")[1]
 
 
-def test_without_a_finished_run_the_page_leads_to_the_first(browser_of: dict[str, TestClient], database: Database, tmp_path) -> None:
+def test_without_a_finished_run_the_page_leads_to_the_first(
+    browser_of: dict[str, TestClient], database: Database, tmp_path
+) -> None:
     import_folder(database, write_images(tmp_path / "images"))
     page = browser_of["ada"].get("/d/faces/retrain").text
     assert "No run has finished yet" in page
     assert browser_of["ada"].post("/d/faces/retrain").status_code == 409
 
 
-def test_an_annotator_sees_what_a_retrain_would_do_and_starts_none(browser_of: dict[str, TestClient], made: Made) -> None:
+def test_an_annotator_sees_what_a_retrain_would_do_and_starts_none(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
     page = browser_of["ann"].get("/d/faces/retrain").text
     assert "Goes on from run" in page
     assert "<form" not in page.split("<main")[1]
     assert browser_of["ann"].get("/d/faces/runs/new").status_code == 403
 
 
-def test_the_form_sent_back_as_it_came_is_the_recipe_as_it_is(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_the_form_sent_back_as_it_came_is_the_recipe_as_it_is(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ada = browser_of["ada"]
     for recipe in RECIPES:
         page = ada.get(f"/d/faces/runs/new?recipe={recipe}").text
@@ -93,11 +101,24 @@ def test_a_changed_number_is_what_the_run_uses_and_its_page_says_so(
 ) -> None:
     ada = browser_of["ada"]
     sent = form_of(ada.get("/d/faces/retrain?recipe=default").text)
-    changed = {"epochs": "5", "flip": "no", "class_weights": "hand", "weight.0": "3", "weight.2": "1.5", "seed": "9", "dropout": ""}
+    changed = {
+        "epochs": "5",
+        "flip": "no",
+        "class_weights": "hand",
+        "weight.0": "3",
+        "weight.2": "1.5",
+        "seed": "9",
+        "dropout": "",
+    }
     where = ada.post("/d/faces/retrain", data=sent | changed).headers["location"]
     run = newest(database)
     recipe = recipe_from_json(run.recipe)
-    assert (recipe.name, recipe.fine_tune_phases[-1].epochs, recipe.flip, run.seed) == ("default, edited", 5, False, 9)
+    assert (recipe.name, recipe.fine_tune_phases[-1].epochs, recipe.flip, run.seed) == (
+        "default, edited",
+        5,
+        False,
+        9,
+    )
     assert recipe.class_weights == (("cat", 3.0), ("owl", 1.5))
     assert (recipe.phases, recipe.dropout) == (RECIPES["default"].phases, RECIPES["default"].dropout)
     page = ada.get(where).text
@@ -105,7 +126,9 @@ def test_a_changed_number_is_what_the_run_uses_and_its_page_says_so(
     assert '<th scope="row">Epochs</th><td class="num">5</td><td class="num">3</td>' in page
 
 
-def test_a_retrain_may_start_anew_on_the_cleaned_labels(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_a_retrain_may_start_anew_on_the_cleaned_labels(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ada = browser_of["ada"]
     decide(ada, made.ranked[0], "delete")
     page = ada.get("/d/faces/retrain?start=none").text
@@ -116,7 +139,9 @@ def test_a_retrain_may_start_anew_on_the_cleaned_labels(browser_of: dict[str, Te
     assert run.version_id != made.version_id
 
 
-def test_what_cannot_be_is_refused_and_what_was_typed_stays(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_what_cannot_be_is_refused_and_what_was_typed_stays(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ada = browser_of["ada"]
     for where, start in (("retrain", "/d/faces/retrain"), ("runs", "/d/faces/runs/new")):
         sent = form_of(ada.get(start).text) | {"batch_size": "1", "epochs": "7"}
@@ -135,7 +160,10 @@ def test_the_recipe_that_is_chosen_in_the_form_is_the_one_that_trains(
     ada = browser_of["ada"]
     for seed, (shown, chosen) in enumerate([("default", "quick"), ("quick", "default")]):
         form = form_of(ada.get(f"/d/faces/{page}?recipe={shown}").text)
-        assert ada.post(f"/d/faces/{action}", data=form | {"recipe": chosen, "seed": str(seed)}).status_code == 303
+        assert (
+            ada.post(f"/d/faces/{action}", data=form | {"recipe": chosen, "seed": str(seed)}).status_code
+            == 303
+        )
         run = newest(database)
         assert (recipe_from_json(run.recipe), run.seed) == (RECIPES[chosen], seed)
 
@@ -144,7 +172,12 @@ def test_a_start_that_is_chosen_in_the_form_is_the_one_that_trains(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
     ada = browser_of["ada"]
-    assert ada.post("/d/faces/retrain", data=form_of(ada.get("/d/faces/retrain").text) | {"start": "none"}).status_code == 303
+    assert (
+        ada.post(
+            "/d/faces/retrain", data=form_of(ada.get("/d/faces/retrain").text) | {"start": "none"}
+        ).status_code
+        == 303
+    )
     run = newest(database)
     assert (run.parent_id, recipe_from_json(run.recipe)) == (None, RECIPES["quick"])
 
@@ -154,7 +187,10 @@ def test_numbers_that_were_changed_for_another_recipe_start_nothing(
     browser_of: dict[str, TestClient], database: Database, made: Made, page: str, action: str
 ) -> None:
     ada = browser_of["ada"]
-    sent = form_of(ada.get(f"/d/faces/{page}?recipe=default&start=none").text) | {"epochs": "7", "recipe": "quick"}
+    sent = form_of(ada.get(f"/d/faces/{page}?recipe=default&start=none").text) | {
+        "epochs": "7",
+        "recipe": "quick",
+    }
     answer = ada.post(f"/d/faces/{action}", data=sent)
     assert answer.status_code == 422
     assert "Nothing was started: the numbers were changed for another recipe" in answer.text
@@ -167,20 +203,35 @@ def test_numbers_that_were_changed_for_another_recipe_start_nothing(
 @pytest.mark.parametrize(
     "change",
     [
-        {"recipe": "magic"}, {"start": "/etc/passwd"}, {"start": "file"}, {"seed": "-1"}, {"seed": "x"}, {"epochs": "1e999"}, {"lr": "nan"},
-        {"class_weights": "hand"}, {"class_weights": "hand", "weight.0": "0"}, {"class_weights": "{"}, {"keep": "a\0b"}, {"flip": "2"},
+        {"recipe": "magic"},
+        {"start": "/etc/passwd"},
+        {"start": "file"},
+        {"seed": "-1"},
+        {"seed": "x"},
+        {"epochs": "1e999"},
+        {"lr": "nan"},
+        {"class_weights": "hand"},
+        {"class_weights": "hand", "weight.0": "0"},
+        {"class_weights": "{"},
+        {"keep": "a\0b"},
+        {"flip": "2"},
     ],
-)  # fmt: skip
+)
 def test_an_impossible_retrain_is_a_sentence(
     browser_of: dict[str, TestClient], database: Database, made: Made, change: dict[str, str]
 ) -> None:
-    for answer in (browser_of["ada"].post("/d/faces/retrain", data=change), browser_of["ada"].get("/d/faces/retrain", params=change)):
+    for answer in (
+        browser_of["ada"].post("/d/faces/retrain", data=change),
+        browser_of["ada"].get("/d/faces/retrain", params=change),
+    ):
         assert answer.status_code == 422
         assert '<p class="message" role="alert">' in answer.text
     assert newest(database).id == made.run_id
 
 
-def test_the_numbers_can_be_checked_before_anything_starts(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_the_numbers_can_be_checked_before_anything_starts(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ada = browser_of["ada"]
     sent = form_of(ada.get("/d/faces/retrain").text) | {"epochs": "40"}
     page = ada.get("/d/faces/retrain", params=sent)
@@ -190,7 +241,9 @@ def test_the_numbers_can_be_checked_before_anything_starts(browser_of: dict[str,
     assert newest(database).id == made.run_id
 
 
-def test_after_an_edited_run_the_retrain_offers_its_recipe_again(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_after_an_edited_run_the_retrain_offers_its_recipe_again(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ada = browser_of["ada"]
     ada.post("/d/faces/retrain", data={"dropout": "0.25"})
     edited = newest(database)
@@ -203,7 +256,9 @@ def test_after_an_edited_run_the_retrain_offers_its_recipe_again(browser_of: dic
     assert newest(database).recipe["dropout"] == 0.25
 
 
-def test_a_run_that_goes_on_says_what_the_next_one_waits_behind(browser_of: dict[str, TestClient], made: Made) -> None:
+def test_a_run_that_goes_on_says_what_the_next_one_waits_behind(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
     ada = browser_of["ada"]
     where = ada.post("/d/faces/retrain").headers["location"]
     page = ada.get("/d/faces/retrain").text
@@ -230,7 +285,9 @@ def test_a_cancelled_run_can_be_gone_on_with_and_a_finished_one_not(
     assert ada.post(f"/d/faces/runs/{made.run_id}/resume").status_code == 409
 
 
-def test_the_overview_says_what_a_new_ranking_moved(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_the_overview_says_what_a_new_ranking_moved(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     from tests.factories import make_run
 
     ada = browser_of["ada"]

@@ -14,7 +14,9 @@ FRAGMENT = {"hx-request": "true"}
 ASKED = {"recipe": "quick", "version": "0", "epochs": "", "seed": "1"}
 
 
-def test_an_admin_asks_for_a_run_and_follows_it(browser_of: dict[str, TestClient], database: Database, made: Made) -> None:
+def test_an_admin_asks_for_a_run_and_follows_it(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
     ada = browser_of["ada"]
     where = ada.post("/d/faces/runs", data={**ASKED, "epochs": "3"}).headers["location"]
     page = ada.get(where).text
@@ -37,7 +39,9 @@ def test_an_annotator_sees_runs_but_starts_none(browser_of: dict[str, TestClient
         assert browser_of["ann"].post(f"/d/faces/{path}", data=ASKED).status_code == 403
 
 
-def test_a_run_that_waits_can_be_cancelled_and_its_polling_ends(browser_of: dict[str, TestClient], made: Made) -> None:
+def test_a_run_that_waits_can_be_cancelled_and_its_polling_ends(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
     ada = browser_of["ada"]
     where = ada.post("/d/faces/runs", data=ASKED).headers["location"]
     assert ada.post(f"{where}/cancel").headers["location"] == where
@@ -55,7 +59,15 @@ def test_an_impossible_run_is_refused(browser_of: dict[str, TestClient], made: M
 
 def test_a_finished_run_shows_what_it_reached(browser_of: dict[str, TestClient], made: Made) -> None:
     page = browser_of["ann"].get(f"/d/faces/runs/{made.run_id}").text
-    for text in ("hold-out error", "Confusion matrix", "Precision", "Loss by epoch", "The numbers", "Top losses", "vendor/uplot.min.js"):
+    for text in (
+        "hold-out error",
+        "Confusion matrix",
+        "Precision",
+        "Loss by epoch",
+        "The numbers",
+        "Top losses",
+        "vendor/uplot.min.js",
+    ):
         assert text in page, text
     assert page.count("/samples/") >= 20
     assert "hx-trigger" not in page
@@ -66,13 +78,17 @@ def test_only_a_run_page_loads_the_charts(browser_of: dict[str, TestClient], mad
         assert "uplot" not in browser_of["ann"].get(f"/d/faces{path}").text
 
 
-def test_a_run_of_another_data_set_is_not_found(browser_of: dict[str, TestClient], made: Made, database: Database, tmp_path: Path) -> None:
+def test_a_run_of_another_data_set_is_not_found(
+    browser_of: dict[str, TestClient], made: Made, database: Database, tmp_path: Path
+) -> None:
     import_folder(database, write_images(tmp_path / "pictures"), name="cats")
     for path in (f"runs/{made.run_id}", f"runs/{made.run_id}/progress"):
         assert browser_of["ann"].get(f"/d/cats/{path}").status_code == 404
 
 
-def test_retraining_freezes_and_goes_on_from_the_best_run(browser_of: dict[str, TestClient], made: Made) -> None:
+def test_retraining_freezes_and_goes_on_from_the_best_run(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
     ada = browser_of["ada"]
     sample = {"sample": str(made.ranked[0]), "client_id": "1", "answer": "delete"}
     ada.post("/d/faces/review/decisions", data=sample)
@@ -81,7 +97,9 @@ def test_retraining_freezes_and_goes_on_from_the_best_run(browser_of: dict[str, 
     assert f'from <a href="/d/faces/runs/{made.run_id}">' in page
 
 
-def test_a_number_of_the_confusion_matrix_shows_its_images(browser_of: dict[str, TestClient], made: Made) -> None:
+def test_a_number_of_the_confusion_matrix_shows_its_images(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
     ann = browser_of["ann"]
     page = ann.get(f"/d/faces/runs/{made.run_id}").text
     [cell, *_] = re.findall(r'<a href="(/d/faces/grid\?split=valid[^"]*)">(\d+)</a>', page)

@@ -28,7 +28,13 @@ def text(browser: TestClient, url: str = STOP) -> str:
 
 
 def answer(browser: TestClient, sample: int, said: str = "keep", queue: str = "") -> None:
-    form = {"sample": sample, "answer": said, "client_id": f"{sample}-{said}", "queue": queue, "milliseconds": "3000"}
+    form = {
+        "sample": sample,
+        "answer": said,
+        "client_id": f"{sample}-{said}",
+        "queue": queue,
+        "milliseconds": "3000",
+    }
     assert browser.post("/d/faces/review/decisions", data=form).status_code == 303
 
 
@@ -58,7 +64,9 @@ def test_an_audit_is_begun_gone_on_with_and_says_how_much_is_left(browser_of: Br
     assert '<td class="num">20</td> <td class="num">2</td>' in page
 
 
-def test_cards_of_the_gold_part_say_nothing_of_the_worklist(browser_of: Browsers, database: Database, tmp_path: Path) -> None:
+def test_cards_of_the_gold_part_say_nothing_of_the_worklist(
+    browser_of: Browsers, database: Database, tmp_path: Path
+) -> None:
     made = make_dataset(database, tmp_path / "images", per_class=30)
     with database.write() as session:
         draw_gold(session, dataset_id=made.dataset_id, size=20, looks=1)
@@ -72,10 +80,15 @@ def test_cards_of_the_gold_part_say_nothing_of_the_worklist(browser_of: Browsers
 def test_the_size_of_an_audit_is_refused_in_words(browser_of: Browsers, made: Made) -> None:
     for size in ("3", "1000000", "x"):
         assert browser_of["ann"].post("/d/faces/audits", data={"size": size}).status_code == 422
-    assert "An audit draws 20 to 5,000 images." in browser_of["ann"].post("/d/faces/audits", data={"size": "3"}).text
+    assert (
+        "An audit draws 20 to 5,000 images."
+        in browser_of["ann"].post("/d/faces/audits", data={"size": "3"}).text
+    )
 
 
-def test_the_stopping_rule_is_an_admins_and_the_overview_announces_it(browser_of: Browsers, made: Made) -> None:
+def test_the_stopping_rule_is_an_admins_and_the_overview_announces_it(
+    browser_of: Browsers, made: Made
+) -> None:
     ada, ann = browser_of["ada"], browser_of["ann"]
     rule = {"kind": "cards", "amount": "3"}
     assert ann.post(STOP, data=rule).status_code == 403
@@ -103,13 +116,22 @@ def test_a_share_is_given_in_percent_and_shown_so(browser_of: Browsers, made: Ma
     ada = browser_of["ada"]
     ada.post(STOP, data={"kind": "left", "amount": "2.5"})
     page = text(ada)
-    assert "Stop when at most 2.5 % of all labels are wrong, with 95 % confidence: no audit is done yet." in page
+    assert (
+        "Stop when at most 2.5 % of all labels are wrong, with 95 % confidence: no audit is done yet." in page
+    )
     assert 'value="2.5"' in page
-    for wrong in ({"kind": "left", "amount": "250"}, {"kind": "luck", "amount": "1"}, {"kind": "cards", "amount": "x"}, {"kind": "cards"}):
+    for wrong in (
+        {"kind": "left", "amount": "250"},
+        {"kind": "luck", "amount": "1"},
+        {"kind": "cards", "amount": "x"},
+        {"kind": "cards"},
+    ):
         assert ada.post(STOP, data=wrong).status_code == 422, wrong
 
 
-def test_a_number_left_as_it_was_for_another_kind_of_rule_is_that_kinds_usual_one(browser_of: Browsers, made: Made) -> None:
+def test_a_number_left_as_it_was_for_another_kind_of_rule_is_that_kinds_usual_one(
+    browser_of: Browsers, made: Made
+) -> None:
     ada = browser_of["ada"]
     shown = {"shown_kind": "cards", "shown_amount": "500", "amount": "500"}
     assert 'name="shown_amount" value="500"' in text(ada)
@@ -119,10 +141,11 @@ def test_a_number_left_as_it_was_for_another_kind_of_rule_is_that_kinds_usual_on
     assert 'name="shown_kind" value="left"' in page
     assert "(usually 5 %)" in page
     for sent, words in (
-        ({"kind": "minutes"}, "Stop after 60 minutes"), ({"kind": "cards"}, "Stop after 500 cards"),
+        ({"kind": "minutes"}, "Stop after 60 minutes"),
+        ({"kind": "cards"}, "Stop after 500 cards"),
         ({"kind": "left", "amount": "3"}, "Stop when at most 3 %"),
         ({"kind": "minutes", "shown_kind": "minutes"}, "Stop after 500 minutes"),
-    ):  # fmt: skip
+    ):
         assert ada.post(STOP, data=shown | sent).status_code == 303
         assert words in text(ada)
 
@@ -130,11 +153,17 @@ def test_a_number_left_as_it_was_for_another_kind_of_rule_is_that_kinds_usual_on
 def test_a_refused_rule_comes_back_on_its_page_with_the_reason(browser_of: Browsers, made: Made) -> None:
     refused = browser_of["ada"].post(STOP, data={"kind": "hit_rate", "amount": "500"})
     assert refused.status_code == 422
-    assert '<p class="message" role="alert">Choose a share of more than 0 % and less than 100 %.</p>' in refused.text
+    assert (
+        '<p class="message" role="alert">Choose a share of more than 0 % and less than 100 %.</p>'
+        in refused.text
+    )
     assert 'aria-label="Data set faces"' in refused.text
     assert '<option value="hit_rate" selected>' in refused.text
     assert 'name="amount" min="0" step="any" value="500"' in refused.text
-    assert "The amount must be a number, not “x”." in browser_of["ada"].post(STOP, data={"kind": "cards", "amount": "x"}).text
+    assert (
+        "The amount must be a number, not “x”."
+        in browser_of["ada"].post(STOP, data={"kind": "cards", "amount": "x"}).text
+    )
 
 
 def test_the_curve_has_its_numbers_as_a_table(browser_of: Browsers, made: Made) -> None:
@@ -142,7 +171,9 @@ def test_the_curve_has_its_numbers_as_a_table(browser_of: Browsers, made: Made) 
         answer(browser_of["ann"], sample, "delete" if i < 2 else "keep")
     page = text(browser_of["ann"])
     assert "Errors found by cards looked at" in page
-    assert '<tr><td class="num">3</td><td class="num">2</td><td class="num">2</td></tr>' in page.replace("> <", "><")
+    assert '<tr><td class="num">3</td><td class="num">2</td><td class="num">2</td></tr>' in page.replace(
+        "> <", "><"
+    )
     assert "The next 7 cards: about 4 errors, 21 s; one further error costs about 5 s." in page
 
 
@@ -160,9 +191,17 @@ def test_the_rounds_are_told_apart(browser_of: Browsers, database: Database, mad
 def test_a_projection_in_words() -> None:
     assert ahead_in_words(None) == ""
     ahead = Projection(cards=100, errors=31.2, seconds=431, seconds_per_error=13.8)
-    assert ahead_in_words(ahead) == "The next 100 cards: about 31 errors, 7 min; one further error costs about 14 s."
-    assert ahead_in_words(replace(ahead, seconds_per_error=0.3)).endswith("7 min; one further error costs under a second.")
-    assert ahead_in_words(replace(ahead, errors=1.1, seconds=None, seconds_per_error=None)) == "The next 100 cards: about 1 error."
+    assert (
+        ahead_in_words(ahead)
+        == "The next 100 cards: about 31 errors, 7 min; one further error costs about 14 s."
+    )
+    assert ahead_in_words(replace(ahead, seconds_per_error=0.3)).endswith(
+        "7 min; one further error costs under a second."
+    )
+    assert (
+        ahead_in_words(replace(ahead, errors=1.1, seconds=None, seconds_per_error=None))
+        == "The next 100 cards: about 1 error."
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,8 +210,18 @@ def test_a_projection_in_words() -> None:
         ("cards", 1500, 20.0, "Stop after 1,500 cards: 20 so far."),
         ("minutes", 90, 12.4, "Stop after 90 minutes: 12 so far."),
         ("keeps", 50, 0.0, "Stop after 50 cards of the worklist in a row without an error: 0 now."),
-        ("hit_rate", 0.05, None, "Stop when fewer than 5 % of the worklist’s last 200 cards are errors: not 200 cards yet."),
-        ("hit_rate", 0.05, 0.125, "Stop when fewer than 5 % of the worklist’s last 200 cards are errors: 12.5 % now."),
+        (
+            "hit_rate",
+            0.05,
+            None,
+            "Stop when fewer than 5 % of the worklist’s last 200 cards are errors: not 200 cards yet.",
+        ),
+        (
+            "hit_rate",
+            0.05,
+            0.125,
+            "Stop when fewer than 5 % of the worklist’s last 200 cards are errors: 12.5 % now.",
+        ),
         (
             "left",
             0.02,
@@ -192,7 +241,9 @@ def test_a_reached_rule_in_words_says_when() -> None:
     assert words == "Stop after 20 cards of the worklist in a row without an error: reached after 142."
 
 
-def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(browser_of: Browsers, made: Made) -> None:
+def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(
+    browser_of: Browsers, made: Made
+) -> None:
     ada, ann = browser_of["ada"], browser_of["ann"]
     notice = "/d/faces/stop/notice?order="
     assert f'hx-get="{notice}random"' in text(ann, "/d/faces/review?order=random")
@@ -208,7 +259,9 @@ def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(browser_o
     assert "Audit 1 is done" in text(ann, notice + "random")
 
 
-def test_a_mixed_order_says_what_it_is_and_its_answers_where_they_came_from(browser_of: Browsers, database: Database, made: Made) -> None:
+def test_a_mixed_order_says_what_it_is_and_its_answers_where_they_came_from(
+    browser_of: Browsers, database: Database, made: Made
+) -> None:
     ann, queue = browser_of["ann"], "order=mixed"
     assert "with images drawn at random in between" in text(ann, f"/d/faces/review?{queue}")
     assert "Label issues, and some images by chance" in text(ann, f"/d/faces/review?class=cat&{queue}")

@@ -7,7 +7,9 @@ import pytest
 
 from app.web.rendering import bundled, environment
 
-TEMPLATES = sorted(path.relative_to(bundled("templates")).as_posix() for path in bundled("templates").rglob("*.html"))
+TEMPLATES = sorted(
+    path.relative_to(bundled("templates")).as_posix() for path in bundled("templates").rglob("*.html")
+)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -30,7 +32,14 @@ def test_every_htmx_swap_names_its_target_itself(name: str) -> None:
 
 def test_scripts_and_styles_of_the_pages_are_light() -> None:
     static = bundled("static")
-    names = ("app.css", "app.js", "charts.js", "vendor/htmx.min.js", "vendor/uplot.min.js", "vendor/uplot.min.css")
+    names = (
+        "app.css",
+        "app.js",
+        "charts.js",
+        "vendor/htmx.min.js",
+        "vendor/uplot.min.js",
+        "vendor/uplot.min.css",
+    )
     sizes = {name: (static / name).stat().st_size for name in names}
     assert sizes["app.css"] + sizes["app.js"] + sizes["vendor/htmx.min.js"] <= 120_000  # the review
     assert sum(sizes.values()) - sizes["app.js"] <= 150_000  # a run with its charts
