@@ -266,7 +266,7 @@ def recipes() -> None:
 def export(
     name: DatasetName,
     *,
-    format: Annotated[str, typer.Option(help="csv, jsonl or imagefolder.")] = "csv",  # noqa: A002 - the option's name
+    format: Annotated[str, typer.Option(help="csv, csv-excel, jsonl or imagefolder.")] = "csv",  # noqa: A002 - the option's name
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write; - is standard output.")],
     version: Annotated[
         int | None, typer.Option(min=0, max=2**31 - 1, help="Instead of the newest version.")

@@ -1,24 +1,33 @@
-r"""CSV: UTF-8, a header, `\n`, cells that a spreadsheet would run as a formula guarded."""
+r"""CSV: UTF-8, a header, `\n`. Plain: every name as it is. For spreadsheets: marked as UTF-8, cells that would run as a formula guarded."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from app.export.rows import COLUMNS, Plan, export_rows
 
 ROWS_A_CHUNK = 1000
+BOM = "\ufeff".encode()  # without it Excel reads UTF-8 as the code page of its machine
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _QUOTED = re.compile(r'[",\r\n]')
 
 
 def write_csv(plan: Plan) -> Iterator[bytes]:
-    """One row a sample; empty cells where there is nothing to say."""
-    return csv_chunks(COLUMNS, (row[: len(COLUMNS)] for row in export_rows(plan)))
+    """One row a sample, names as they are; empty cells where there is nothing to say."""
+    return csv_chunks(COLUMNS, _rows(plan))
 
 
-def csv_chunks(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[bytes]:
-    """The header and rows as bytes, a thousand rows at a time; text is guarded, numbers are not, none is an empty cell."""
-    lines = (",".join(map(_cell, row)) + "\n" for row in chain([header], rows))
+def write_csv_excel(plan: Plan) -> Iterator[bytes]:
+    """The same rows for spreadsheets: marked as UTF-8, and text that would run as a formula has `'` in front."""
+    yield BOM
+    yield from csv_chunks(COLUMNS, _rows(plan), text=guard)
+
+
+def csv_chunks(
+    header: Sequence[str], rows: Iterable[Sequence[object]], *, text: Callable[[str], str] = str
+) -> Iterator[bytes]:
+    """The header and rows as bytes, a thousand rows at a time; text goes through `text`, none is an empty cell."""
+    lines = (",".join(_cell(value, text) for value in row) + "\n" for row in chain([header], rows))
     while chunk := "".join(islice(lines, ROWS_A_CHUNK)):
         yield chunk.encode()
 
@@ -33,11 +42,15 @@ def unguard(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
-def _cell(value: object) -> str:
+def _rows(plan: Plan) -> Iterator[Sequence[object]]:
+    return (row[: len(COLUMNS)] for row in export_rows(plan))
+
+
+def _cell(value: object, text: Callable[[str], str]) -> str:
     if not isinstance(value, str):
         return "" if value is None else str(value)
-    text = guard(value)
-    if not _QUOTED.search(text):
-        return text
-    doubled = text.replace('"', '""')
+    written = text(value)
+    if not _QUOTED.search(written):
+        return written
+    doubled = written.replace('"', '""')
     return f'"{doubled}"'  # csv.writer would leave a CR unquoted

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from app.export.as_csv import write_csv
+from app.export.as_csv import write_csv, write_csv_excel
 from app.export.as_imagefolder import write_imagefolder
 from app.export.as_jsonl import write_jsonl
 from app.export.rows import Plan
@@ -27,8 +27,15 @@ FORMATS = {
             "csv",
             ".csv",
             "text/csv; charset=utf-8",
-            "table of all samples, for pandas and spreadsheets",
+            "table of all samples, every name as it is, for pandas and scripts",
             write_csv,
+        ),
+        Format(
+            "csv-excel",
+            "-excel.csv",
+            "text/csv; charset=utf-8",
+            "the same table for Excel and LibreOffice: a name that would run as a formula has ' in front",
+            write_csv_excel,
         ),
         Format("jsonl", ".jsonl", "application/x-ndjson", "one JSON object a sample", write_jsonl),
         Format(

@@ -20,6 +20,7 @@ from app.datasets.versions import FrozenLabel, freeze, latest_version
 from app.db import Database
 from app.errors import Conflict, Invalid, NotFound
 from app.export import rows as export_rows_module
+from app.export.as_csv import unguard
 from app.export.exporting import Export, export_version, write_export
 from app.export.formats import FORMATS
 from app.ranking.models import Prediction
@@ -164,13 +165,13 @@ def test_a_csv_has_one_row_a_sample_in_the_order_of_the_paths(database: Database
     assert (export.filename, export.media_type) == ("pets-v1.csv", "text/csv; charset=utf-8")
     assert list(rows[0]) == COLUMNS
     assert [row["path"] for row in rows] == [f"%63on/{i}.png" for i in range(4)] + [
-        "'=cat/0.png",
-        "'=cat/2.png",
-        "'=cat/3.png",
+        "=cat/0.png",
+        "=cat/2.png",
+        "=cat/3.png",
     ] + [f"a%2Fb/{i}.png" for i in range(4)]
     relabelled = rows[4]
     assert [relabelled[c] for c in ("given_label", "label", "verdict", "status", "reviews", "reviewers")] == [
-        "'=cat",
+        "=cat",
         "a/b",
         "relabel",
         "single",
@@ -182,7 +183,7 @@ def test_a_csv_has_one_row_a_sample_in_the_order_of_the_paths(database: Database
         for c in ("self_confidence", "predicted_label", "confidence", "loss", "rank", "run", "version")
     ] == [
         "0.25",
-        "'=cat",
+        "=cat",
         "0.75",
         "0.5",
         "5",
@@ -200,11 +201,24 @@ def test_a_csv_has_one_row_a_sample_in_the_order_of_the_paths(database: Database
     ]
 
 
+def test_a_csv_for_spreadsheets_is_the_same_table_marked_as_utf_8_and_guarded(
+    database: Database, cleaned: int
+) -> None:
+    export = exported(database, cleaned, "csv-excel")
+    text = b"".join(export.chunks)
+    assert (export.filename, export.media_type) == ("pets-v1-excel.csv", "text/csv; charset=utf-8")
+    assert text.startswith(b"\xef\xbb\xbfsample_id,")
+    rows, plain = table(text.removeprefix(b"\xef\xbb\xbf")), table(content(database, cleaned, "csv"))
+    assert [row["label"] for row in rows if row["path"] == "'=cat/2.png"] == ["'=cat"]
+    assert [{column: unguard(cell) for column, cell in row.items()} for row in rows] == plain
+    assert export.etag != exported(database, cleaned, "csv").etag
+
+
 def test_deleted_samples_are_listed_only_when_asked_for(database: Database, cleaned: int) -> None:
     assert len(table(content(database, cleaned, "csv"))) == 11
     rows = {row["path"]: row for row in table(content(database, cleaned, "csv", include_deleted=True))}
     assert len(rows) == 12
-    assert (rows["'=cat/1.png"]["label"], rows["'=cat/1.png"]["verdict"]) == ("", "delete")
+    assert (rows["=cat/1.png"]["label"], rows["=cat/1.png"]["verdict"]) == ("", "delete")
 
 
 def test_json_lines_say_the_same_with_null_where_there_is_nothing(
@@ -292,7 +306,7 @@ def test_pages_of_any_size_make_the_same_file(
 
 
 def test_an_unknown_format_version_or_run_is_refused(database: Database, given_labels: int) -> None:
-    with pytest.raises(Invalid, match="choose one of csv, jsonl, imagefolder"):
+    with pytest.raises(Invalid, match="choose one of csv, csv-excel, jsonl, imagefolder"):
         exported(database, given_labels, "xml")
     with pytest.raises(NotFound):
         exported(database, 10**6, "csv")
@@ -352,7 +366,7 @@ def test_deleted_samples_are_never_in_the_folders_but_in_the_manifest_when_asked
     archive = zipfile.ZipFile(io.BytesIO(content(database, cleaned, "imagefolder", include_deleted=True)))
     rows = table(archive.read("manifest.csv"))
     assert len(archive.namelist()) == 12
-    assert [row["path"] for row in rows if not row["file"]] == ["'=cat/1.png"]
+    assert [row["path"] for row in rows if not row["file"]] == ["=cat/1.png"]
 
 
 def test_an_exported_image_folder_is_imported_with_the_same_labels_and_splits(

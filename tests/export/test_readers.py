@@ -15,9 +15,24 @@ from app.export.exporting import export_version
 from app.export.rows import COLUMNS
 
 
+def import_folder(database: Database, folder: Path) -> int:
+    """Its version 0."""
+    with database.write() as session:
+        dataset_id = create_dataset(session, name="pets", source=str(folder)).id
+    import_images(
+        database,
+        dataset_id=dataset_id,
+        max_pixels=100,
+        on_progress=lambda *_: None,
+        should_stop=lambda: False,
+    )
+    with database.read() as session:
+        return latest_version(session, dataset_id=dataset_id).id
+
+
 @pytest.fixture
 def exports(sqlite_url: str, tmp_path: Path) -> dict[str, bytes]:
-    """The three formats of a data set of three nasty classes; two files have no image's suffix."""
+    """The formats of a data set of three nasty classes; two files have no image's suffix."""
     random = np.random.default_rng(0)
     for folder in ("=cat", "a%2Fb", "dog"):
         for name in ("0.png", "1.png", "2.png", "3.jpg", "4", "5.dat"):
@@ -27,20 +42,11 @@ def exports(sqlite_url: str, tmp_path: Path) -> dict[str, bytes]:
                 path, "JPEG" if name == "3.jpg" else "PNG"
             )
     database = Database(sqlite_url)
-    with database.write() as session:
-        dataset_id = create_dataset(session, name="pets", source=str(tmp_path / "pets")).id
-    import_images(
-        database,
-        dataset_id=dataset_id,
-        max_pixels=100,
-        on_progress=lambda *_: None,
-        should_stop=lambda: False,
-    )
+    version_id = import_folder(database, tmp_path / "pets")
     with database.read() as session:
-        version_id = latest_version(session, dataset_id=dataset_id).id
         made = {
             name: export_version(session, version_id=version_id, format=name)
-            for name in ("csv", "jsonl", "imagefolder")
+            for name in ("csv", "csv-excel", "jsonl", "imagefolder")
         }
     contents = {name: b"".join(export.chunks) for name, export in made.items()}
     database.close()
@@ -57,6 +63,31 @@ def test_pandas_reads_both_tables(exports: dict[str, bytes]) -> None:
         assert tuple(frame.columns) == COLUMNS
         assert len(frame) == 18
         assert frame["split"].value_counts().to_dict() == {"train": 15, "valid": 3}
+    spreadsheet = pd.read_csv(io.BytesIO(exports["csv-excel"]))
+    assert set(spreadsheet["label"]) == {"'=cat", "a/b", "dog"}
+
+
+def test_names_that_look_like_numbers_formulas_or_nothing_come_out_as_they_went_in(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    import pandas as pd
+
+    names = {"NA", "null", "007", "1e5", "-1", "+1", "@home", "=cmd", 'say "hi"', "a,b"}
+    for number, name in enumerate(sorted(names)):
+        path = tmp_path / "odd" / name / " - 1.png"
+        path.parent.mkdir(parents=True)
+        Image.fromarray(np.full((4, 4), 20 * number, dtype=np.uint8)).save(path)
+    database = Database(sqlite_url)
+    version_id = import_folder(database, tmp_path / "odd")
+    with database.read() as session:
+        plain = export_version(session, version_id=version_id, format="csv")
+        zipped = export_version(session, version_id=version_id, format="imagefolder")
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(zipped.chunks)))
+    for content in (b"".join(plain.chunks), archive.read("manifest.csv")):
+        frame = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)
+        assert set(frame["label"]) == set(frame["given_label"]) == names
+        assert set(frame["path"]) == {f"{name}/ - 1.png" for name in names}
+    database.close()
 
 
 def test_torchvision_finds_every_image_by_its_class(exports: dict[str, bytes], tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def export(
     name: str,
     request: Request,
     database: Db,
-    format: Annotated[str, Query(description="csv, jsonl or imagefolder")] = "csv",  # noqa: A002
+    format: Annotated[str, Query(description="csv, csv-excel, jsonl or imagefolder")] = "csv",  # noqa: A002
     version: Annotated[str, Query(description="`latest` or a number")] = "latest",
     include_deleted: Annotated[bool, Query(description="Keep deleted samples in, without a label.")] = False,
     run: Annotated[
