@@ -2,8 +2,12 @@
 
 import os
 import struct
+import subprocess
+import sys
 import threading
+import time
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -78,6 +82,44 @@ def test_a_folder_that_is_itself_a_link_is_read(folder: Path) -> None:
     assert open_source(str(folder.parent / "link")).read("cat/1.png") == b"one"
 
 
+FLIPS = """
+import ctypes, os, sys
+folder, place, outside = sys.argv[1:]
+os.chdir(folder)
+os.symlink(outside, "link")
+swap, here, exchange = ctypes.CDLL(None).renameat2, -100, 2
+print("flips", flush=True)
+while swap(here, place.encode(), here, b"link", exchange) == 0:
+    pass
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux swaps two names in one step")
+@pytest.mark.parametrize(("place", "outside"), [("cat/1.png", "../../secret.txt"), ("cat", "../outside")])
+def test_a_file_or_folder_that_is_swapped_for_a_link_while_it_is_read_never_gives_what_lies_outside(
+    folder: Path, place: str, outside: str
+) -> None:
+    (folder.parent / "outside").mkdir()
+    (folder.parent / "outside" / "1.png").write_bytes(b"secret")
+    (folder.parent / "outside" / "hidden.png").write_bytes(b"secret")
+    source, found, names = open_source(str(folder)), Counter[str](), set[str]()
+    program = [sys.executable, "-c", FLIPS, str(folder), place, outside]
+    with subprocess.Popen(program, stdout=subprocess.PIPE) as flipping:
+        assert flipping.stdout
+        flipping.stdout.readline()
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            try:
+                found[source.read("cat/1.png").decode()] += 1
+            except (NotFound, Unreadable) as error:
+                found[type(error).__name__] += 1
+            names |= {entry.path for entry in source.walk()}
+        flipping.kill()
+    assert set(found) >= {"one", "Unreadable"}
+    assert "secret" not in found
+    assert not {name for name in names if "hidden" in name}
+
+
 def test_a_pipe_is_no_regular_file_and_does_not_block(folder: Path) -> None:
     os.mkfifo(folder / "cat" / "pipe.png")
     source = open_source(str(folder))
@@ -98,10 +140,10 @@ def test_a_folder_that_may_not_be_listed_is_an_entry_with_a_problem(
 ) -> None:
     scandir = os.scandir
 
-    def refuse(path: Path) -> object:  # root, who runs many a test, may list everything
-        if path.name == "cat":
+    def refuse(opened: int) -> object:  # root, who runs many a test, may list everything
+        if os.fstat(opened).st_ino == (folder / "cat").stat().st_ino:
             raise PermissionError(13, "Permission denied")
-        return scandir(path)
+        return scandir(opened)
 
     monkeypatch.setattr(os, "scandir", refuse)
     assert problems(open_source(str(folder))) == {"cat": "no permission to read it"}
