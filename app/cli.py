@@ -1,16 +1,17 @@
 """The command line. Each command imports what it needs, so that `--help` answers at once."""
 
-import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from app.commands import accounts
+from app.commands.shared import open_database as _database
+from app.commands.shared import read_settings as _settings
 from app.errors import Cancelled, ToplossError
 from app.settings import Settings
 
@@ -23,10 +24,8 @@ cli = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
-users = typer.Typer(help="Annotators and admins.", no_args_is_help=True)
-tokens = typer.Typer(help="API tokens for scripts.", no_args_is_help=True)
-cli.add_typer(users, name="user")
-cli.add_typer(tokens, name="token")
+cli.add_typer(accounts.users, name="user")
+cli.add_typer(accounts.tokens, name="token")
 
 POLL_SECONDS = 0.5
 DatasetName = Annotated[str, typer.Argument(metavar="N", help="The data set's name.")]
@@ -372,67 +371,6 @@ def demo(
             typer.echo(logins)
 
 
-@users.command("add")
-def user_add(
-    name: str,
-    *,
-    role: Annotated[str, typer.Option(help="admin or annotator.")] = "annotator",
-    password_stdin: Annotated[
-        bool, typer.Option(help="Read the password from the first line of standard input.")
-    ] = False,
-) -> None:
-    """Let somebody in."""
-    from app.accounts.users import add_user, check_role
-
-    check_role(role)
-    with _database() as database, database.write() as session:
-        add_user(session, name=name, role=role, password=_password(from_stdin=password_stdin))
-    typer.echo(f"{name} can sign in as {role}.")
-
-
-@users.command("password")
-def user_password(
-    name: str,
-    *,
-    password_stdin: Annotated[
-        bool, typer.Option(help="Read the password from the first line of standard input.")
-    ] = False,
-) -> None:
-    """Give somebody a new password; their log-ins end."""
-    from app.accounts.users import get_user, set_password
-
-    with _database() as database, database.write() as session:
-        set_password(
-            session, user=get_user(session, name=name), password=_password(from_stdin=password_stdin)
-        )
-    typer.echo(f"{name} has a new password.")
-
-
-@users.command("list")
-def user_list() -> None:
-    """Show who there is."""
-    from app.accounts.users import list_users
-
-    with _database() as database, database.read() as session:
-        for user in list_users(session):
-            typer.echo(f"{user.name}\t{user.role}\t{'active' if user.active else 'deactivated'}")
-
-
-@tokens.command("create")
-def token_create(
-    *,
-    user: Annotated[str, typer.Option(help="Whose token: scripts with it may do what this person may.")],
-    name: Annotated[str, typer.Option(help="What will use it.")] = "script",
-) -> None:
-    """Print a new API token, alone on its line. It cannot be shown again."""
-    from app.accounts.tokens import create_token
-    from app.accounts.users import get_user
-
-    with _database() as database, database.write() as session:
-        token = create_token(session, user=get_user(session, name=user), name=name, key=_settings().secret())
-    typer.echo(token)
-
-
 def _changes(given: list[str] | None, epochs: int | None) -> dict[str, object]:
     """The fields of `--set field=value`. Raises Invalid."""
     from app.errors import Invalid
@@ -455,38 +393,6 @@ def _known_problem(error: Exception) -> str | None:
     if package == "sqlalchemy":
         return f"The database cannot be used: {str(error).splitlines()[0]}. Check TOPLOSS_DATABASE_URL and that the server runs."
     return None
-
-
-def _settings() -> Settings:
-    settings = Settings()
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    return settings
-
-
-@contextmanager
-def _database() -> "Iterator[Database]":
-    """The migrated database."""
-    import app.tables  # noqa: F401 - registers them
-    from app.db import Database
-    from app.migrating import migrate
-
-    settings = _settings()
-    migrate(settings.database)
-    database = Database(settings.database)
-    try:
-        yield database
-    finally:
-        database.close()
-
-
-def _password(*, from_stdin: bool) -> str:
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    answer: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    return answer
 
 
 def _wait_for(database: "Database", settings: Settings, run_id: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from app.accounts.models import User
+from app.accounts.passwords import hash_password
 from app.accounts.users import add_user
 from app.datasets.catalog import get_dataset
 from app.datasets.demo.folder import write_demo_folder
@@ -72,7 +73,7 @@ def _logins(database: Database, path: Path) -> str:
             if session.scalar(select(User).where(User.name == name)):
                 continue
             password = secrets.token_urlsafe(9)
-            add_user(session, name=name, role=role, password=password)
+            add_user(session, name=name, role=role, password_hash=hash_password(password))
             lines.append(f"  {name:<10} {password}")
         text = "\n".join(lines) + "\n"
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -3,6 +3,8 @@
 The web layer turns the class into a status code (`app.web.errors`), the command line into an exit code.
 """
 
+import math
+
 
 class ToplossError(Exception):
     """Something a person can understand and act on; `code` is its stable, machine-readable name."""
@@ -44,6 +46,10 @@ class TooManyAttempts(ToplossError):
     """Slow down: the same thing was tried and refused too often."""
 
     code = "too_many_attempts"
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after = max(1, math.ceil(seconds))  # whole seconds until it may be tried again
 
 
 class Cancelled(ToplossError):

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy import text
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -13,7 +12,7 @@ import app.tables  # noqa: F401 - registers them
 from app.accounts.attempts import Attempts
 from app.db import Database
 from app.settings import Settings
-from app.web import errors
+from app.web import errors, health
 from app.web.api import routers as api_routers
 from app.web.deps import signed_in
 from app.web.pages import public_routers, quick_routes, routers
@@ -38,9 +37,12 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     """The application; the database must be migrated already."""
     owned = database or Database(settings.database)
 
+    heart = health.Heart(owned)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        heart.close()
         if database is None:
             owned.close()
 
@@ -50,17 +52,12 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = owned
     app.state.attempts = Attempts()
+    app.state.heart = heart
     app.add_middleware(Security, max_upload=settings.max_upload_mb * 1_000_000 + MAX_BODY)
     errors.register(app)
     app.router.routes.extend(quick_routes)
 
-    @app.get("/healthz", include_in_schema=False)
-    def healthz() -> dict[str, str]:
-        """For load balancers: the process answers and its database does too."""
-        with owned.read() as session:
-            session.execute(text("SELECT 1"))
-        return {"status": "ok"}
-
+    app.include_router(health.router)
     for router in public_routers:
         app.include_router(router)
     members = APIRouter(dependencies=[Depends(signed_in)])

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, text
 
 from app.accounts.models import User
+from app.accounts.passwords import hash_password
 from app.accounts.tokens import create_token
 from app.accounts.users import add_user
 from app.db import Database
@@ -42,7 +43,7 @@ def missing(what: str, how: str) -> None:
 def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same argon2id with the least work: a test makes three people and signs them in."""
     monkeypatch.setattr(
-        "app.accounts.users._hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        "app.accounts.passwords._hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     )
 
 
@@ -133,7 +134,10 @@ def people(database: Database, settings: Settings) -> People:
     with database.write() as session:
         users = {
             name: add_user(
-                session, name=name, role="admin" if name == "ada" else "annotator", password=PASSWORD
+                session,
+                name=name,
+                role="admin" if name == "ada" else "annotator",
+                password_hash=hash_password(PASSWORD),
             )
             for name in ("ada", "ann", "bob")
         }

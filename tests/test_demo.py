@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, insert, select
 
-from app.accounts.users import check_password
+from app.accounts.users import check_password, find_user
 from app.datasets.models import Sample
 from app.datasets.versions import labels_of
 from app.db import Database
@@ -35,7 +35,7 @@ def test_the_log_ins_that_it_prints_open_the_door_and_are_kept_for_their_owner_o
 ) -> None:
     with database.read() as session:
         roles = {
-            name: check_password(session, name=name, password=password).role
+            name: check_password(find_user(session, name=name), password=password).role
             for name, password in logins.items()
         }
     assert roles == {"admin": "admin", "annotator": "annotator"}

@@ -45,8 +45,18 @@ def token_hash(token: str, *, key: bytes) -> str:
     return hmac.digest(key, token.encode(), "sha256").hex()
 
 
-def start_session(session: Session, *, user: User | Person, days: float, key: bytes) -> str:
-    """A new log-in; the answer is the cookie's value. Expired ones are swept on the way."""
+def start_session(session: Session, *, user: User, days: float, key: bytes) -> str:
+    """A new log-in; the answer is the cookie's value. Expired ones are swept on the way.
+
+    Raises NotSignedIn where the password was changed or the person deactivated since the user was read.
+    """
+    there = session.scalar(
+        select(User.id)
+        .where(User.id == user.id, User.password_hash == user.password_hash, User.active)
+        .with_for_update()
+    )
+    if there is None:
+        raise NotSignedIn("Your password or your access was changed at this moment; sign in again.")
     session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
     token = secrets.token_urlsafe(32)
     session.add(

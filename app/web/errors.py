@@ -40,6 +40,11 @@ def status_of(error: errors.ToplossError) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
+def headers_of(error: errors.ToplossError) -> dict[str, str]:
+    """What else an answer says of an error: after how many seconds it may be tried again."""
+    return {"retry-after": str(error.retry_after)} if isinstance(error, errors.TooManyAttempts) else {}
+
+
 def answer(request: Request, *, status: int, code: str, message: str) -> Response:
     """The error in the shape that the asker reads."""
     message = message.encode(
@@ -64,7 +69,9 @@ def answer(request: Request, *, status: int, code: str, message: str) -> Respons
 
 def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.ToplossError)  # noqa: S101 - registered for this class only
-    return answer(request, status=status_of(error), code=error.code, message=str(error))
+    response = answer(request, status=status_of(error), code=error.code, message=str(error))
+    response.headers.update(headers_of(error))
+    return response
 
 
 def _http_error(request: Request, error: Exception) -> Response:

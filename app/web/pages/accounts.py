@@ -6,14 +6,17 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from app.accounts.attempts import Attempts
 from app.accounts.models import ApiToken, User
+from app.accounts.passwords import hash_password
 from app.accounts.tokens import Person, create_token, end_session, list_tokens, revoke_token, start_session
-from app.accounts.users import check_password, get_user, set_password
+from app.accounts.users import check_password, find_user, get_user, set_password
 from app.db import Database
-from app.errors import Invalid, NotSignedIn
+from app.errors import Conflict, Invalid, NotSignedIn, TooManyAttempts
 from app.review.claims import release
 from app.settings import Settings
 from app.web.deps import SESSION_COOKIE, Config, Db, SignedIn
+from app.web.errors import headers_of, status_of
 from app.web.rendering import Page, page_context, render
 
 public = APIRouter()
@@ -55,18 +58,15 @@ def log_in(
     password: Text,
     next: Text = "/",  # noqa: A002
 ) -> Response:
-    """Check the password, slowly after failures, and start a session."""
-    attempts = request.app.state.attempts
-    attempts.check(name)
+    """Check the password, slowly after wrong ones, and start a session."""
     try:
-        with database.read() as session:  # the hash takes 50 ms, which no write lock should
-            user = check_password(session, name=name, password=password)
-    except NotSignedIn as error:
-        attempts.failed(name)
+        user = _by_password(request, database, name, password)
+        response = RedirectResponse(local_path(next), status_code=303)
+        return with_session(response, database, settings, user)
+    except (NotSignedIn, TooManyAttempts) as error:
         page = LoginPage(**page_context(request), next=local_path(next), name=name, message=str(error))
-        return render(request, "accounts/login.html", page, status=401)
-    attempts.succeeded(name)
-    return with_session(RedirectResponse(local_path(next), status_code=303), database, settings, user)
+        status, headers = status_of(error), headers_of(error)
+        return render(request, "accounts/login.html", page, status=status, headers=headers)
 
 
 @router.post("/logout")
@@ -96,18 +96,23 @@ def change_password(
     request: Request, database: Db, settings: Config, user: SignedIn, old: Text, new: Text
 ) -> Response:
     """A new password, after the old one; other log-ins end."""
-    request.app.state.attempts.check(user.name)
     try:
-        with database.read() as session:
-            check_password(session, name=user.name, password=old)
+        checked = _by_password(request, database, user.name, old)
     except NotSignedIn as error:
-        request.app.state.attempts.failed(user.name)
         raise Invalid(
             "The password you have now is another one; nothing was changed. Go back and try again."
         ) from error
+    password_hash = hash_password(new)
     with database.write() as session:
-        set_password(session, user=get_user(session, name=user.name), password=new)
-    return with_session(RedirectResponse("/account?done=password", status_code=303), database, settings, user)
+        changed = get_user(session, name=user.name)
+        if changed.password_hash != checked.password_hash:
+            raise Conflict(
+                "Your password was changed at this moment; nothing was changed here. Sign in again."
+            )
+        set_password(session, user=changed, password_hash=password_hash)
+    return with_session(
+        RedirectResponse("/account?done=password", status_code=303), database, settings, changed
+    )
 
 
 @router.post("/account/tokens")
@@ -132,8 +137,11 @@ def local_path(target: str) -> str:
     return target if plain and target.startswith("/") and not target.startswith("//") else "/"
 
 
-def with_session(response: Response, database: Database, settings: Settings, user: User | Person) -> Response:
-    """The response, with a new log-in in its cookie."""
+def with_session(response: Response, database: Database, settings: Settings, user: User) -> Response:
+    """The response, with a new log-in in its cookie.
+
+    Raises NotSignedIn where the password was changed or the person deactivated since the user was read.
+    """
     with database.write() as session:
         token = start_session(session, user=user, days=settings.session_days, key=settings.secret())
     response.set_cookie(
@@ -145,6 +153,16 @@ def with_session(response: Response, database: Database, settings: Settings, use
         secure=settings.secure_cookies,
     )
     return response
+
+
+def _by_password(request: Request, database: Database, name: str, password: str) -> User:
+    """The person with this name and password. Raises NotSignedIn, TooManyAttempts."""
+    with database.read() as session:
+        user = find_user(session, name=name)
+    address = request.client.host if request.client else None
+    attempts: Attempts = request.app.state.attempts
+    with attempts.guess(name, address, is_known=user is not None):
+        return check_password(user, password=password)
 
 
 def _account(

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.accounts.models import User
+from app.accounts.passwords import hash_password
 from app.accounts.users import ROLES, add_user, change_user, get_user, list_users, set_password
 from app.web.deps import Admin, Db
 from app.web.rendering import Page, page_context, render
@@ -35,8 +36,9 @@ def people(request: Request, database: Db, _admin: Admin) -> Response:
 @router.post("/people")
 def add_person(database: Db, _admin: Admin, name: Text, role: Text, password: Text) -> Response:
     """Let somebody in."""
+    password_hash = hash_password(password)
     with database.write() as session:
-        add_user(session, name=name.strip(), role=role, password=password)
+        add_user(session, name=name.strip(), role=role, password_hash=password_hash)
     return RedirectResponse("/people", status_code=303)
 
 
@@ -57,6 +59,7 @@ def change_person(
 @router.post("/people/{name}/password")
 def reset_password(database: Db, _admin: Admin, name: str, password: Text) -> Response:
     """A new password for somebody who forgot it."""
+    password_hash = hash_password(password)
     with database.write() as session:
-        set_password(session, user=get_user(session, name=name), password=password)
+        set_password(session, user=get_user(session, name=name), password_hash=password_hash)
     return RedirectResponse("/people", status_code=303)

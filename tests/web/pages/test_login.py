@@ -66,13 +66,34 @@ def test_the_log_in_never_leads_to_another_site(visitor: TestClient, people: Peo
     assert answer.headers["location"] == "/"
 
 
-def test_guessing_is_slowed_down(visitor: TestClient, people: People) -> None:
-    codes = [
-        visitor.post("/login", data={"name": "ann", "password": f"guess {i}"}).status_code for i in range(12)
-    ]
-    assert codes[0] == 401
-    assert codes[-1] == 429
-    assert visitor.post("/login", data={"name": "ann", "password": PASSWORD}).status_code == 429
+def test_guessing_is_slowed_down_and_told_for_how_long(visitor: TestClient, people: People) -> None:
+    answers = [visitor.post("/login", data={"name": "ann", "password": f"guess {i}"}) for i in range(12)]
+    assert answers[0].status_code == 401
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert "wait" in answers[-1].text
+    assert 'value="ann"' in answers[-1].text
+    answer = visitor.post("/login", data={"name": "ann", "password": PASSWORD})
+    assert (answer.status_code, "retry-after" in answer.headers) == (429, True)
+
+
+def test_a_password_typed_as_a_name_is_in_no_log(
+    visitor: TestClient, people: People, caplog: pytest.LogCaptureFixture
+) -> None:
+    visitor.post("/login", data={"name": "correct horse", "password": "ann"})
+    visitor.post("/login", data={"name": "ann", "password": "wrong horse"})
+    assert "failed log-in: ann from" in caplog.text
+    assert "failed log-in: unknown name #" in caplog.text
+    assert "horse" not in caplog.text
+
+
+def test_guessing_the_old_password_of_an_open_session_is_slowed_down(
+    browser_of: dict[str, TestClient], people: People
+) -> None:
+    form = {"old": "wrong horse", "new": "battery staple"}
+    answers = [browser_of["ann"].post("/account/password", data=form) for _ in range(12)]
+    assert answers[0].status_code == 422
+    assert (answers[-1].status_code, "retry-after" in answers[-1].headers) == (429, True)
 
 
 def test_signing_out_ends_the_session(browser_of: dict[str, TestClient]) -> None:

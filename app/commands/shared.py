@@ -1,0 +1,48 @@
+"""What commands have in common: settings, the migrated database, a password that is typed."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.db import Database
+
+
+def read_settings() -> Settings:
+    """The settings in force; the logs tell what they ask for."""
+    settings = Settings()
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    return settings
+
+
+@contextmanager
+def open_database() -> "Iterator[Database]":
+    """The migrated database."""
+    import app.tables  # noqa: F401 - registers them
+    from app.db import Database
+    from app.migrating import migrate
+
+    settings = read_settings()
+    migrate(settings.database)
+    database = Database(settings.database)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def ask_password(*, from_stdin: bool) -> str:
+    """A password, typed twice, or the first line of standard input."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    answer: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return answer

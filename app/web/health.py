@@ -1,0 +1,53 @@
+"""Whether the process and its database answer, asked without a thread that log-ins, exports or uploads may hold."""
+
+import asyncio
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from fastapi import APIRouter, Request
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import JSONResponse
+
+from app.db import Database
+
+log = logging.getLogger(__name__)
+router = APIRouter()
+DEADLINE_SECONDS = 5.0
+
+
+class Heart:
+    """Asks the database in a thread of its own; whoever asks meanwhile gets the same answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._thread = ThreadPoolExecutor(1, "health")
+        self._asked: Future[None] | None = None
+
+    async def beats(self) -> bool:
+        """Whether the database answers in time. Called on the event loop only."""
+        if self._asked is None or self._asked.done():
+            self._asked = self._thread.submit(self._ask)
+        try:
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._asked)), DEADLINE_SECONDS)
+        except (TimeoutError, SQLAlchemyError) as error:
+            log.warning("the database does not answer: %s", str(error) or f"{DEADLINE_SECONDS:.0f} s")
+            return False
+        return True
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self) -> None:
+        with self._database.read() as session:
+            session.execute(text("SELECT 1"))
+
+
+@router.get("/healthz", include_in_schema=False)
+async def healthz(request: Request) -> JSONResponse:
+    """For load balancers: the process answers and its database does too."""
+    heart: Heart = request.app.state.heart
+    if await heart.beats():
+        return JSONResponse({"status": "ok"})
+    return JSONResponse({"status": "the database does not answer"}, status_code=503)

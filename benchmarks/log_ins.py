@@ -1,0 +1,76 @@
+"""What a crowd of log-ins does to the web server: who gets in, how long the health check takes, and the memory.
+
+    .venv/bin/python benchmarks/log_ins.py [LOG_INS]
+
+Starts `toploss serve --no-worker` on an empty data folder and sends 60 log-ins of unknown names at the same moment, again
+and again for five seconds, while /healthz is asked one time after the other. Prints the answers of the first 60, the
+slowest health check, and the resident memory before, at most, and after. Linux only (/proc).
+"""
+
+import collections
+import re
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.servers import Server, start_server
+
+SECONDS = 5.0
+
+
+def resident(server: Server) -> float:
+    """Megabytes of memory that the server's process holds."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+
+def main() -> None:
+    """Print the figures."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    with tempfile.TemporaryDirectory() as folder, start_server(Path(folder)) as server:
+        before, checks, memory, over = resident(server), [], [], threading.Event()
+
+        def watch() -> None:
+            with httpx.Client(base_url=server.url, timeout=120) as client:
+                while not over.is_set():
+                    started = time.monotonic()
+                    client.get("/healthz").raise_for_status()
+                    checks.append(time.monotonic() - started)
+                    memory.append(resident(server))
+                    time.sleep(0.02)
+
+        def log_in(number: int) -> tuple[int, float]:
+            started = time.monotonic()
+            form = {"name": f"nobody{number}", "password": "correct horse"}
+            answer = httpx.post(f"{server.url}/login", data=form, timeout=120)
+            assert answer.status_code != 429 or "retry-after" in answer.headers  # noqa: PLR2004
+            return answer.status_code, time.monotonic() - started
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        with ThreadPoolExecutor(count) as crowd:
+            started = time.monotonic()
+            first = list(crowd.map(log_in, range(count)))
+            while time.monotonic() - started < SECONDS:
+                list(crowd.map(log_in, range(count)))
+        over.set()
+        watcher.join()
+        time.sleep(1)
+        codes = ", ".join(
+            f"{n} x {code}" for code, n in sorted(collections.Counter(c for c, _ in first).items())
+        )
+        print(f"{count} log-ins at once: {codes}; the last answer after {max(s for _, s in first):.2f} s")
+        print(f"health checks: {len(checks)}, slowest {max(checks):.3f} s")
+        print(
+            f"resident memory: {before:.0f} MB before, at most {max(memory):.0f}, {resident(server):.0f} after"
+        )
+
+
+if __name__ == "__main__":
+    main()
