@@ -31,6 +31,9 @@ test: setup ## Everything that must hold: checks, tests on SQLite and PostgreSQL
 check: setup lint ## ruff, mypy, import rules, migrations, tests
 	$(BIN)/pytest
 
+explore: setup ## The property tests with fresh examples, five times as many
+	TOPLOSS_HYPOTHESIS=explore $(BIN)/pytest -m hypothesis
+
 lint: setup ## Only the static checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -49,7 +52,7 @@ paper: setup ## The paper's tables and figures: make paper IMAGES=fer2013 [VOTES
 	$(BIN)/python benchmarks/cleaning_fer2013.py --only table --images "$(IMAGES)" $(if $(VOTES),--votes "$(VOTES)") --work "$(WORK)" --epochs $(EPOCHS)
 	$(BIN)/python benchmarks/paper.py --work "$(WORK)" $(if $(VOTES),--votes "$(VOTES)") --output "$(WORK)/paper.md"
 
-.PHONY: help setup demo test check lint format lock paper
+.PHONY: help setup demo test check explore lint format lock paper
 
 migration: setup ## Write a migration from the models: make migration m="add a column"
 	@$(BIN)/python -m app.migrating "$(m)"

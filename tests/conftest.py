@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import create_engine, text
 
 from app.accounts.models import User
@@ -28,6 +30,19 @@ from tests.servers import Server, start_server
 
 # One thread each: two spinning OpenMP teams are slower than one thread when tests run side by side.
 os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", TOPLOSS_WORKER_THREADS="1")
+# `test`: the same code always gets the same verdict, however busy the machine. `explore`: fresh examples every time.
+hypothesis_settings.register_profile(
+    "test", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.register_profile(
+    "explore",
+    parent=hypothesis_settings.get_profile("default"),
+    deadline=None,
+    max_examples=500,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile(os.environ.get("TOPLOSS_HYPOTHESIS", "test"))
 SECRET = "of this test alone"  # noqa: S105
 PASSWORD = "correct horse"  # noqa: S105 - of users that live as long as a test
 

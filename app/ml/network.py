@@ -28,7 +28,9 @@ def set_stem(model: nn.Module, stem: Stem) -> None:
     """
     if stem == "deep":
         body = cast("nn.Sequential", cast("nn.Sequential", model)[0])
-        body[0] = nn.Sequential(*_layer(3, 32, 1), *_layer(32, 32, 2), _layer(32, 64, 1)[0])
+        wide = cast("nn.Conv2d", body[0]).out_channels
+        half = wide // 2
+        body[0] = nn.Sequential(*_layer(3, half, 1), *_layer(half, half, 2), _layer(half, wide, 1)[0])
 
 
 def stem_of(model: nn.Module) -> Stem:

@@ -35,6 +35,8 @@ from app.training.runs import TRAINING, end_run, get_run, record_epoch, start_ru
 
 log = logging.getLogger(__name__)
 
+CURVE_BATCHES = 60  # of the curve of loss against learning rate
+
 
 def run(context: JobContext) -> None:
     """Train, predict, rank; a run ends as its job does."""
@@ -52,7 +54,8 @@ def run(context: JobContext) -> None:
         return
     try:
         plan = make_plan(context, started)
-        note = _train_and_rank(context, plan)
+        with keep_freed_memory():
+            note = _train_and_rank(context, plan)
     except Cancelled:
         _end(context, run_id, "cancelled", "Cancelled; the last checkpoint is kept.")
         raise
@@ -73,7 +76,6 @@ def _end(context: JobContext, run_id: int, state: str, note: str) -> None:
 
 
 def _train_and_rank(context: JobContext, plan: Plan) -> str:
-    keep_freed_memory()
     _store_facts(context, plan.run_id, use_threads(context.settings.worker_threads or usable_cores()))
     images = _prepare(context, plan)
     notes: list[str] = []
@@ -149,6 +151,7 @@ def _find_learning_rate(context: JobContext, plan: Plan, images: Images) -> None
         recipe=plan.recipe,
         start=plan.start,
         seed=plan.seed,
+        batches=CURVE_BATCHES,
         should_stop=context.should_stop,
         on_progress=lambda done, total: context.report("Looking for the learning rate", done, total),
     )

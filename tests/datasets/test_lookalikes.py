@@ -32,7 +32,7 @@ def by_looking_at_all(hashes: list[str], sha256: list[str]) -> list[int]:
     return first
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(1, 12), st.integers(0, 60))
 def test_groups_are_those_that_a_look_at_all_pairs_finds(seed: int, n: int, most: int) -> None:
     random = np.random.default_rng(seed)

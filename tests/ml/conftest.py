@@ -3,6 +3,7 @@ import pytest
 
 from app.ml.recipes import Phase, Recipe, StartFrom
 from app.ml.trainer import train
+from tests.small_network import use_small_network
 
 NAMES = ("red", "green", "blue")
 TINY = Recipe(
@@ -27,9 +28,18 @@ def coloured_images(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_network(request):
+    """A sixteenth of the weights, except where the shape of published weights is what a test is about."""
+    with pytest.MonkeyPatch.context() as patched:
+        if not getattr(request.module, "FULL_SIZE", False):
+            use_small_network(patched)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_heaps_of_weights(tmp_path):
-    """Pytest keeps the folders of three sessions, and a network has 85 MB."""
+    """Pytest keeps the folders of three sessions, and a network of full size has 85 MB."""
     yield
     for path in tmp_path.rglob("*.safetensors"):
         path.unlink()
@@ -40,7 +50,7 @@ def coloured() -> tuple[np.ndarray, np.ndarray]:
     return coloured_images(36)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def trained(coloured, tmp_path_factory):
     """One finished training that several tests look at; nobody writes into its folder."""
     images, labels = coloured

@@ -1,4 +1,5 @@
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,22 @@ def test_a_containers_quota_counts_and_not_the_size_of_the_machine(monkeypatch, 
 
 def test_openmp_is_told_not_to_spin():
     assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+def test_memory_freed_in_a_training_is_kept_until_its_end_and_not_longer():
+    with device.keep_freed_memory():
+        pass  # what earlier tests freed goes back
+    before = resident()
+    with device.keep_freed_memory():
+        tensors = [torch.ones(250_000) for _ in range(200)]
+        pieces = tensors[::50]  # so that what is free lies between what is not
+        del tensors
+        assert resident() > before + 150_000_000
+    assert resident() < before + 50_000_000
+    assert len(pieces) == 4

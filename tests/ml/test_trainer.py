@@ -80,9 +80,12 @@ def test_a_killed_training_goes_on_and_ends_where_it_would_have_ended(trained, c
     program = f"""
 import os, signal
 from pathlib import Path
+import pytest
 from app.ml import watch
 from tests.ml.conftest import coloured_images
 from tests.ml.test_trainer import train_tiny
+from tests.small_network import use_small_network
+use_small_network(pytest.MonkeyPatch())
 watch._REPORT_EVERY = 0  # a fast device ends the epoch before the first report of it
 def kill(progress):
     if progress.epoch == 2:
@@ -218,7 +221,7 @@ def test_small_images_get_a_deep_stem_and_fewer_pixels_first(coloured, tmp_path)
     )
     assert list(dict.fromkeys(sizes)) == [16, 32]
     assert checkpoints.load(tmp_path).stem == "deep"
-    assert weights_of(tmp_path)["0.0.0.weight"].shape == (32, 3, 3, 3)
+    assert weights_of(tmp_path)["0.0.0.weight"].shape[1:] == (3, 3, 3)
     child = tmp_path / "child"
     train_tiny(child, *coloured, recipe=recipe, start=StartFrom.from_parent(tmp_path))
     assert (checkpoints.load(child).stem, checkpoints.load(child).size) == ("deep", 32)

@@ -6,10 +6,12 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import resnet34
 
-from app.ml.errors import CheckpointError, WeightsUnavailable
+from app.ml.errors import WeightsUnavailable
 from app.ml.network import build_model
 from app.ml.recipes import StartFrom
 from app.ml.weights import load_start
+
+FULL_SIZE = True  # what torchvision publishes is
 
 
 @pytest.fixture(scope="module")
@@ -103,19 +105,9 @@ def test_imagenet_weights_in_torchs_cache_are_used(model, torchvision_state, tmp
     check_body(model, torchvision_state)
 
 
-def test_a_parent_with_other_classes_gives_its_body_only(trained):
-    folder = trained[0].folder
-    same, other = build_model(3), build_model(3)
-    _, note = load_start(same, StartFrom.from_parent(folder), ("red", "green", "blue"))
-    assert note == "The network starts from its parent run."
-    load_start(other, StartFrom.from_parent(folder), ("green", "red", "blue"))
-    assert torch.equal(same[0][0].weight, other[0][0].weight)
-    assert not torch.equal(same[1][-1].weight, other[1][-1].weight)
-
-
-def test_a_parent_that_is_gone_is_named(model, tmp_path):
-    with pytest.raises(CheckpointError, match="no checkpoint"):
-        load_start(model, StartFrom.from_parent(tmp_path / "gone"), ("a", "b", "c"))
+def test_the_deep_stem_has_torchvisions_number_of_channels():
+    stem = build_model(3, "deep").state_dict()
+    assert (stem["0.0.0.weight"].shape, stem["0.0.6.weight"].shape) == ((32, 3, 3, 3), (64, 32, 3, 3))
 
 
 def test_nothing_is_loaded_from_nowhere(model):

@@ -283,7 +283,7 @@ policies = st.builds(
 
 
 @given(steps, policies)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_people_do_the_column_is_the_fold_and_what_is_open_is_the_rest(
     database: Database, made: Made, people: People, steps: list, policy: Policy
 ) -> None:

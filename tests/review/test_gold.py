@@ -494,7 +494,7 @@ ACTIONS = [
     ),
     st.integers(1, 3),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_people_do_the_gold_labels_follow_from_blind_looks_alone(
     database: Database, made: Made, people: People, clean: Callable[[], None], steps: list, looks: int
 ) -> None:

@@ -88,7 +88,7 @@ TURN = st.tuples(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(turns=st.lists(TURN, max_size=14))
 def test_what_a_turn_goes_on_from_is_what_a_fresh_look_finds(
     database: Database, made: Made, people: People, turns: list
@@ -132,7 +132,7 @@ GOLD_TURN = st.tuples(
 )
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(turns=st.lists(GOLD_TURN, max_size=14), at=st.integers(0, 5))
 def test_so_it_is_with_a_gold_part_that_is_drawn_meanwhile(
     database: Database, tmp_path_factory: pytest.TempPathFactory, people: People, turns: list, at: int

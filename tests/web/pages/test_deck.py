@@ -1,6 +1,6 @@
 import html
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
@@ -39,7 +39,6 @@ decks = st.builds(
 )
 
 
-@settings(deadline=None)  # a new shape is rendered
 @given(
     deck=decks,
     viewer=st.text(min_size=1),
