@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from app.data_folder import sweep_data_folder
 from app.db import Database
 from app.errors import Conflict
 from app.main import create_app
@@ -28,6 +29,7 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
     """Serve until SIGINT or SIGTERM. Raises Conflict when the port is taken."""
     migrate(settings.database)
     settings.secret()
+    sweep_data_folder(settings)
     listener = _listen(host, port)
     url = f"http://{host}:{listener.getsockname()[1]}"
     config = uvicorn.Config(

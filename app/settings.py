@@ -2,12 +2,15 @@
 
 import os
 import secrets
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, computed_field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.files import temporary_file
 
 
 class Settings(BaseSettings):
@@ -122,14 +125,7 @@ class Settings(BaseSettings):
         path = self.data_dir / "secret.key"
         if not path.exists():
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(f".{os.getpid()}.{secrets.token_hex(4)}")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(48))
-            try:
+            with temporary_file(self.data_dir, name=path.name) as temporary, suppress(FileExistsError):
+                temporary.write_text(secrets.token_urlsafe(48))
                 os.link(temporary, path)  # the first of two starting processes wins; link never overwrites
-            except FileExistsError:
-                pass
-            finally:
-                temporary.unlink()
         return path.read_bytes().strip()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import app.tables  # noqa: F401 - registers them
+from app.data_folder import sweep_data_folder
 from app.db import Database
 from app.errors import Conflict
 from app.jobs import requests
@@ -29,6 +30,7 @@ def run_worker(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     with only_one(settings):
         os.nice(NICENESS)
+        sweep_data_folder(settings)
         database = Database(settings.database)
         engine = Engine(settings, database, TASKS, give_up=give_up)
         engine.launch()

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 
 def read_settings() -> Settings:
-    """The settings in force; the logs tell what they ask for."""
+    """The settings in force, with the data folder there; from here on nothing is written that other users may read."""
+    from app.data_folder import open_data_folder
+
     settings = Settings()
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    open_data_folder(settings)
     return settings
 
 

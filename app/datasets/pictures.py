@@ -2,7 +2,6 @@
 
 import io
 import os
-import secrets
 import shutil
 import threading
 from collections.abc import Callable
@@ -10,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
+
+from app.files import write_atomically
 
 Size = Literal["original", "thumbnail", "display"]
 
@@ -123,12 +124,8 @@ def _scaled(sides: tuple[int, int], size: Size) -> tuple[int, int]:
 
 def _keep(path: Path, content: bytes) -> None:
     """Store it whole or not at all; whoever makes it at the same time stores the same."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with suppress(OSError):  # a full or read-only disk: it is made again next time
         path.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(path.parent).free > SPARE:
-            try:
+            with write_atomically(path, durable=False) as partial:
                 partial.write_bytes(content)
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)

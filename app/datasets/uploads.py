@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-import secrets
 import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
 from app.errors import Invalid
+from app.files import temporary_file
 
 BLOCK = 1024**2
 
@@ -18,17 +18,13 @@ def store_zip(uploads_dir: Path, file: BinaryIO, *, max_bytes: int) -> Path:
     Raises Invalid when it is too large or no zip; nothing of it stays then.
     """
     uploads_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = uploads_dir / f".{secrets.token_hex(8)}.part"
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as copy:
+    with temporary_file(uploads_dir) as temporary:
+        with temporary.open("wb") as copy:
             digest = _copy(file, copy, max_bytes=max_bytes)
         if not zipfile.is_zipfile(temporary):
             raise Invalid("This file is no zip, or it is damaged; zip the folder of class folders again.")
         path = uploads_dir / f"{digest}.zip"
         temporary.replace(path)  # over the same content, if it is there already
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

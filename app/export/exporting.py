@@ -1,6 +1,5 @@
 """Exporting a dataset version: the same bytes every time, streamed."""
 
-import secrets
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from app.datasets.versions import members
 from app.errors import Conflict, Invalid, NotFound
 from app.export.formats import FORMATS
 from app.export.rows import Plan
+from app.files import persons_mode, sweep, write_atomically
 from app.training.models import Run
 
 
@@ -84,17 +84,14 @@ def write_export(export: Export, output: Path) -> None:
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
         return
-    temporary = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
     try:
-        with temporary.open("xb") as file:
+        sweep(output.parent, name=output.name, older_than=0)  # what an export that was killed has left
+        with write_atomically(output, mode=persons_mode()) as partial, partial.open("wb") as file:
             file.writelines(export.chunks)
-        temporary.replace(output)
     except OSError as error:
         raise Invalid(
             f"{output} cannot be written ({error.strerror}); choose a file in a folder that is there."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _ranking_at(session: Session, version: DatasetVersion) -> int | None:

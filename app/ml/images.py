@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from app.errors import Cancelled
+from app.files import sweep, temporary_file
 from app.ml.decoding import decode_square
 from app.ml.errors import ImageUnreadable
 
@@ -97,13 +97,11 @@ def prepare_images(
     if ready is not None:
         return ready
     out.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(out)
-    partial = out.parent / f".{out.name}.{socket.gethostname()}.{os.getpid()}.partial"
-
+    sweep(out.parent, name=out.name, older_than=0)  # of processes that were killed while they prepared images
     streamed = StreamedImages(read, n, size=size, threads=threads)
-    try:
-        if shutil.disk_usage(out.parent).free < n * size * size * 3 + _SPARE:
-            return streamed
+    if shutil.disk_usage(out.parent).free < n * size * size * 3 + _SPARE:
+        return streamed
+    with temporary_file(out.parent, name=out.name) as partial:
         array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=streamed.shape)
         if not _reserve(partial):
             return streamed
@@ -117,8 +115,6 @@ def prepare_images(
         array.flush()
         del array
         partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
     return _open(out)
 
 
@@ -148,14 +144,3 @@ def _open_if_complete(path: Path, n: int, size: int) -> np.memmap | None:
 def _open(path: Path) -> np.memmap:
     array: np.memmap = np.load(path, mmap_mode="r")
     return array
-
-
-def _remove_leftovers(out: Path) -> None:
-    """Delete partial files of processes of this machine that are no more (killed while they prepared images)."""
-    for path in out.parent.glob(f".{out.name}.{socket.gethostname()}.*.partial"):
-        try:
-            os.kill(int(path.name.split(".")[-2]), 0)
-        except ProcessLookupError:
-            path.unlink(missing_ok=True)
-        except (PermissionError, ValueError):
-            continue

@@ -1,10 +1,8 @@
 """Photos from outside, shown to a run's network: received, kept, looked at by a job, removed. No sample comes of them."""
 
-import os
-import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +15,7 @@ from app.accounts.models import User
 from app.datasets.catalog import class_names, lock_dataset
 from app.datasets.pictures import forget_pictures
 from app.errors import Invalid, NotFound
+from app.files import temporary_file
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.schema import now
@@ -94,13 +93,11 @@ def receive(
             f"At most {AT_ONCE} photos can be sent at a time, and these are {len(sent):,}; send them in parts."
         )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    parts: list[Path] = []
     found: list[Received] = []
     problems: list[str] = []
-    try:
+    with ExitStack() as parts:
         for each in sent:
-            part = folder / f".{secrets.token_hex(8)}.part"
-            parts.append(part)
+            part = parts.enter_context(temporary_file(folder))
             outcome = _receive(each, part, max_bytes=max_bytes, max_pixels=max_pixels)
             if isinstance(outcome, str):
                 problems.append(outcome)
@@ -111,9 +108,6 @@ def receive(
                 f"{'; '.join(problems)}. Nothing was kept; send photos that open on your own machine."
             )
         yield tuple(found)
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
 
 
 def keep_photos(
@@ -283,9 +277,7 @@ def _receive(sent: Sent, part: Path, *, max_bytes: int, max_pixels: int) -> Rece
             facts = inspect(content, max_pixels=max_pixels)
     except Rejected as refusal:
         return f"{name} is {refusal.reason}"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as copy:
-        copy.write(content)
+    part.write_bytes(content)
     columns = ("bytes", "width", "height", "mode", "format")
     return Received(name, part, facts.sha256, {column: getattr(facts, column) for column in columns})
 

@@ -1,8 +1,7 @@
 import errno
+import fcntl
 import io
 import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -147,13 +146,11 @@ def test_preparing_can_be_stopped(tmp_path):
 
 
 def test_leftovers_of_a_killed_process_are_removed_and_those_of_a_living_one_are_not(tmp_path):
-    host = os.uname().nodename
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    leftover = tmp_path / f".a.npy.{host}.{dead.pid}.partial"
-    busy = tmp_path / f".a.npy.{host}.{os.getppid()}.partial"
+    leftover, busy = tmp_path / ".a.npy.1.part", tmp_path / ".a.npy.2.part"
     for path in (leftover, busy):
         path.write_bytes(b"half")
-    prepare_images(lambda _: encoded(plain(1)), 1, Path(tmp_path / "a.npy"), size=8)
+    with busy.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        prepare_images(lambda _: encoded(plain(1)), 1, Path(tmp_path / "a.npy"), size=8)
     assert not leftover.exists()
     assert busy.exists()
