@@ -12,9 +12,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
+from app.accounts.tokens import Person
 from app.datasets.catalog import class_names, lock_dataset
 from app.datasets.pictures import forget_pictures
-from app.errors import Invalid, NotFound
+from app.errors import Forbidden, Invalid, NotFound
 from app.files import temporary_file
 from app.jobs import requests as jobs
 from app.jobs.models import Job
@@ -25,7 +26,7 @@ from app.training.runs import finished_run, get_run
 TASK = "predict"
 AT_ONCE = 20  # photos that may be sent together
 MAX_BYTES = 20_000_000  # of a photo: cameras stay below it
-KEPT = 200  # photos of a run; the oldest go
+KEPT = 200  # photos of a run; the oldest of whoever sent the most go
 LONGEST_NAME = 200
 _NEWEST = (Photo.sent_at.desc(), Photo.id)  # those that were sent together in the order they were sent
 _inspecting = threading.BoundedSemaphore(2)  # a large photo takes hundreds of megabytes while it is decoded
@@ -133,11 +134,15 @@ def keep_photos(
         for photo in session.scalars(select(Photo).where(Photo.run_id == run_id, Photo.sha256.in_(digests)))
     }
     for each in received:
-        if each.sha256 not in there:
-            there[each.sha256] = Photo(run_id=run_id, sha256=each.sha256, problem="", **each.facts)
-            session.add(there[each.sha256])
-        photo = there[each.sha256]
-        photo.name, photo.user_id, photo.sent_at = each.name, user_id, moment
+        photo = there.get(each.sha256)
+        if photo is None:
+            photo = there[each.sha256] = Photo(
+                run_id=run_id, sha256=each.sha256, problem="", user_id=user_id, **each.facts
+            )
+            session.add(photo)
+        if photo.user_id == user_id:  # somebody else's stays theirs, else sending it again would take it away
+            photo.name = each.name
+        photo.sent_at = moment
         path = photo_path(folder, run_id=run_id, sha256=each.sha256)
         path.parent.mkdir(exist_ok=True, mode=0o700)
         each.part.replace(path)
@@ -151,9 +156,9 @@ def keep_photos(
         for photo in new:
             photo.job_id, photo.problem = job_id, ""
     session.flush()
-    for old in session.scalars(select(Photo).where(Photo.run_id == run_id).order_by(*_NEWEST).offset(KEPT)):
-        _remove(session, old, folder=folder, cache=cache)
-    session.flush()
+    for _ in range(count_photos(session, run_id=run_id) - KEPT):
+        _remove(session, _first_to_go(session, run_id), folder=folder, cache=cache)
+        session.flush()
     return Kept(tuple(there[digest].id for digest in digests), job_id)
 
 
@@ -212,9 +217,12 @@ def see_photo(session: Session, *, photo_id: int) -> Seen:
 
 
 def remove_photo(
-    session: Session, *, photo_id: int, run_id: int | None = None, folder: Path, cache: Path
+    session: Session, *, photo_id: int, by: Person, run_id: int | None = None, folder: Path, cache: Path
 ) -> None:
-    """Take a photo and its file away, also from under a job that would look at it. Raises NotFound."""
+    """Take a photo and its file away, also from under a job that would look at it.
+
+    Raises NotFound, Forbidden for somebody else's, unless an admin asks.
+    """
     dataset_id = session.scalar(
         select(Run.dataset_id).join(Photo, Photo.run_id == Run.id).where(Photo.id == photo_id)
     )
@@ -222,8 +230,16 @@ def remove_photo(
         lock_dataset(
             session, dataset_id=dataset_id
         )  # before the look: the same photo may be removed and sent again meanwhile
-    _remove(session, get_photo(session, photo_id=photo_id, run_id=run_id), folder=folder, cache=cache)
+    photo = get_photo(session, photo_id=photo_id, run_id=run_id)
+    if not may_remove(photo, by=by):
+        raise Forbidden("Somebody else sent this photo; only who sent it or an admin can remove it.")
+    _remove(session, photo, folder=folder, cache=cache)
     session.flush()
+
+
+def may_remove(photo: Photo, *, by: Person) -> bool:
+    """Whether it is this person's own photo, or they are an admin."""
+    return by.role == "admin" or photo.user_id == by.id
 
 
 def photos_of_job(session: Session, *, job_id: str) -> list[Photo]:
@@ -280,6 +296,19 @@ def _receive(sent: Sent, part: Path, *, max_bytes: int, max_pixels: int) -> Rece
     part.write_bytes(content)
     columns = ("bytes", "width", "height", "mode", "format")
     return Received(name, part, facts.sha256, {column: getattr(facts, column) for column in columns})
+
+
+def _first_to_go(session: Session, run_id: int) -> Photo:
+    """The oldest photo of whoever sent the most: nobody's flood pushes the photos of others out."""
+    most = session.scalar(
+        select(Photo.user_id)
+        .where(Photo.run_id == run_id)
+        .group_by(Photo.user_id)
+        .order_by(func.count().desc(), func.min(Photo.sent_at))
+        .limit(1)
+    )
+    theirs = select(Photo).where(Photo.run_id == run_id, Photo.user_id.is_not_distinct_from(most))
+    return session.scalars(theirs.order_by(Photo.sent_at, Photo.id.desc()).limit(1)).one()
 
 
 def _remove(session: Session, photo: Photo, *, folder: Path, cache: Path) -> None:

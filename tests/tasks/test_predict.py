@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.accounts.tokens import Person
 from app.db import Database
 from app.errors import Cancelled, Conflict, Invalid, NotFound
 from app.jobs.engine import JobContext
@@ -128,7 +129,11 @@ def test_a_photo_that_is_removed_or_whose_file_is_gone_stops_no_other(
     kept = [show_photo(database, settings, made.run_id, photo((i, 200, 0))) for i in range(3)]
     with database.write() as session:
         remove_photo(
-            session, photo_id=kept[0].ids[0], folder=settings.photos_dir, cache=settings.pictures_dir
+            session,
+            photo_id=kept[0].ids[0],
+            by=Person(0, "ada", "admin"),
+            folder=settings.photos_dir,
+            cache=settings.pictures_dir,
         )
         gone = see_photo(session, photo_id=kept[1].ids[0]).photo
     photo_path(settings.photos_dir, run_id=made.run_id, sha256=gone.sha256).unlink()

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from app.accounts.tokens import Person
 from app.datasets.models import LabelClass, Sample
 from app.datasets.pictures import picture_of
 from app.db import Database
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.settings import Settings
@@ -34,6 +35,8 @@ from app.training.photos import (
 )
 from tests.conftest import People
 from tests.factories import Made, photo, show_photo
+
+ADMIN = Person(0, "ada", "admin")
 
 
 def files_of(settings: Settings) -> list[str]:
@@ -106,7 +109,7 @@ def test_a_run_that_has_not_finished_is_shown_nothing(
     assert files_of(settings) == []
 
 
-def test_the_same_photo_is_kept_once_and_comes_first_again(
+def test_the_same_photo_is_kept_once_stays_its_first_senders_and_comes_first_again(
     database: Database, settings: Settings, made: Made, people: People
 ) -> None:
     first = show_photo(database, settings, made.run_id, photo(), name="old.png", user_id=people.annotator.id)
@@ -116,7 +119,7 @@ def test_the_same_photo_is_kept_once_and_comes_first_again(
     with database.read() as session:
         found = list_photos(session, run_id=made.run_id)
     assert [(seen.photo.id, seen.photo.name, seen.by) for seen in found] == [
-        (first.ids[0], "new.png", "bob"),
+        (first.ids[0], "old.png", "ann"),
         (other.ids[0], "a.png", None),
     ]
 
@@ -172,6 +175,40 @@ def test_the_oldest_photos_make_room(
     assert files_of(settings) == sorted(seen.photo.sha256 for seen in found)
 
 
+def test_a_flood_of_one_persons_photos_pushes_out_only_their_own(
+    database: Database, settings: Settings, made: Made, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos, "KEPT", 3)
+    bobs = show_photo(database, settings, made.run_id, photo((9, 9, 9)), user_id=people.other.id).ids[0]
+    anns = [
+        show_photo(database, settings, made.run_id, photo((i, 0, 0)), user_id=people.annotator.id).ids[0]
+        for i in range(6)
+    ]
+    with database.read() as session:
+        found = list_photos(session, run_id=made.run_id)
+    assert [seen.photo.id for seen in found] == [anns[5], anns[4], bobs]
+
+
+def test_a_photo_is_removed_by_who_sent_it_or_an_admin(
+    database: Database, settings: Settings, made: Made, people: People
+) -> None:
+    options = {"folder": settings.photos_dir, "cache": settings.pictures_dir}
+    anns, bobs, nobodys = (
+        show_photo(database, settings, made.run_id, photo((i, 0, 0)), user_id=owner).ids[0]
+        for i, owner in enumerate((people.annotator.id, people.other.id, None))
+    )
+    # Sending somebody's photo again does not make it one's own.
+    show_photo(database, settings, made.run_id, photo((1, 0, 0)), user_id=people.annotator.id)
+    for photo_id in (bobs, nobodys):
+        with database.write() as session, pytest.raises(Forbidden, match="who sent it or an admin"):
+            remove_photo(session, photo_id=photo_id, by=people.annotator, **options)
+    with database.write() as session:
+        remove_photo(session, photo_id=anns, by=people.annotator, **options)
+        remove_photo(session, photo_id=bobs, by=people.admin, **options)
+        remove_photo(session, photo_id=nobodys, by=people.admin, **options)
+    assert files_of(settings) == []
+
+
 def test_a_removed_photo_leaves_no_file_and_no_picture(
     database: Database, settings: Settings, made: Made
 ) -> None:
@@ -181,11 +218,15 @@ def test_a_removed_photo_leaves_no_file_and_no_picture(
     picture_of(found, size="thumbnail", read=lambda: photo(size=(2000, 10)), cache=settings.pictures_dir)
     assert len(list(settings.pictures_dir.rglob("*.jpeg"))) == 1
     with database.write() as session:
-        remove_photo(session, photo_id=found.id, folder=settings.photos_dir, cache=settings.pictures_dir)
+        remove_photo(
+            session, by=ADMIN, photo_id=found.id, folder=settings.photos_dir, cache=settings.pictures_dir
+        )
     assert files_of(settings) == []
     assert not list(settings.pictures_dir.rglob("*.jpeg"))
     with database.write() as session, pytest.raises(NotFound, match="may have removed it"):
-        remove_photo(session, photo_id=found.id, folder=settings.photos_dir, cache=settings.pictures_dir)
+        remove_photo(
+            session, by=ADMIN, photo_id=found.id, folder=settings.photos_dir, cache=settings.pictures_dir
+        )
 
 
 def test_a_photo_of_another_run_is_not_there_and_keeps_its_own_file(
@@ -208,9 +249,9 @@ def test_a_photo_of_another_run_is_not_there_and_keeps_its_own_file(
     )
     options = {"folder": settings.photos_dir, "cache": settings.pictures_dir}
     with database.write() as session, pytest.raises(NotFound):
-        remove_photo(session, photo_id=theirs, run_id=made.run_id, **options)
+        remove_photo(session, by=ADMIN, photo_id=theirs, run_id=made.run_id, **options)
     with database.write() as session:
-        remove_photo(session, photo_id=mine, run_id=made.run_id, **options)
+        remove_photo(session, by=ADMIN, photo_id=mine, run_id=made.run_id, **options)
         left = get_photo(session, photo_id=theirs, run_id=other.id)
     assert photo_path(settings.photos_dir, run_id=other.id, sha256=left.sha256).exists()
 
@@ -220,7 +261,9 @@ def test_a_look_at_a_removed_photo_says_nothing_of_the_one_that_has_its_number_n
 ) -> None:
     first = show_photo(database, settings, made.run_id, photo())
     with database.write() as session:
-        remove_photo(session, photo_id=first.ids[0], folder=settings.photos_dir, cache=settings.pictures_dir)
+        remove_photo(
+            session, by=ADMIN, photo_id=first.ids[0], folder=settings.photos_dir, cache=settings.pictures_dir
+        )
     second = show_photo(database, settings, made.run_id, photo((0, 0, 0)))
     with database.write() as session:
         for photo_id in {*first.ids, *second.ids}:

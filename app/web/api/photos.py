@@ -48,10 +48,12 @@ def show_photo(photo_id: int, database: Db) -> PhotoOut:
 
 
 @router.delete("/photos/{photo_id}", status_code=204)
-def delete_photo(photo_id: int, database: Db, settings: Config) -> None:
-    """Remove a photo and its file."""
+def delete_photo(photo_id: int, database: Db, settings: Config, user: SignedIn) -> None:
+    """Remove a photo of one's own and its file; an admin removes any."""
     with database.write() as session:
-        remove_photo(session, photo_id=photo_id, folder=settings.photos_dir, cache=settings.pictures_dir)
+        remove_photo(
+            session, photo_id=photo_id, by=user, folder=settings.photos_dir, cache=settings.pictures_dir
+        )
 
 
 @router.get("/photos/{photo_id}/image", response_class=Response)

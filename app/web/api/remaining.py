@@ -23,7 +23,7 @@ from app.web.api.models import (
     StoppingRuleOut,
 )
 from app.web.api.routing import api_router
-from app.web.deps import Admin, Db, SignedIn
+from app.web.deps import Admin, Db
 
 router = api_router("remaining")
 
@@ -68,7 +68,7 @@ def show_remaining(name: str, database: Db) -> RemainingOut:
 
 
 @router.post("/datasets/{name}/audits", status_code=201)
-def create_audit(name: str, database: Db, user: SignedIn, body: AuditRequest | None = None) -> AuditOut:
+def create_audit(name: str, database: Db, user: Admin, body: AuditRequest | None = None) -> AuditOut:
     """Draw samples for an audit; claim them with the order `random`. 409 while another one is not done."""
     asked = body or AuditRequest()
     with database.write() as session:

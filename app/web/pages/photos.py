@@ -7,6 +7,7 @@ from fastapi import APIRouter, File, Query, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
+from app.accounts.tokens import Person
 from app.datasets.catalog import get_dataset
 from app.errors import Invalid
 from app.jobs.requests import live_workers
@@ -18,6 +19,7 @@ from app.training.photos import (
     count_photos,
     count_waiting,
     list_photos,
+    may_remove,
     remove_photo,
 )
 from app.training.runs import finished_run, get_run
@@ -48,6 +50,7 @@ class PhotoView:
     seen: Seen
     image: str
     tiny: bool
+    may_remove: bool
     first: tuple[ClassLine, ...]
     others: tuple[ClassLine, ...]
 
@@ -118,12 +121,17 @@ def seen(
 
 
 @router.post("/d/{name}/runs/{run_id}/photos/{photo_id}/remove")
-def remove(name: str, run_id: int, photo_id: int, database: Db, settings: Config) -> Response:
-    """Remove a photo and its file."""
+def remove(name: str, run_id: int, photo_id: int, database: Db, settings: Config, user: SignedIn) -> Response:
+    """Remove a photo of one's own and its file; an admin removes any."""
     with database.write() as session:
         get_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
         remove_photo(
-            session, photo_id=photo_id, run_id=run_id, folder=settings.photos_dir, cache=settings.pictures_dir
+            session,
+            photo_id=photo_id,
+            by=user,
+            run_id=run_id,
+            folder=settings.photos_dir,
+            cache=settings.pictures_dir,
         )
     return RedirectResponse(f"/d/{name}/runs/{run_id}/photos", status_code=303)
 
@@ -138,7 +146,7 @@ def _page(
         **page_context(request, name),
         run_id=run_id,
         side=run.recipe["image_size"],
-        photos=tuple(map(_view, found)),
+        photos=tuple(_view(each, request.state.user) for each in found),
         count=count,
         waiting=count_waiting(session, run_id=run_id),
         has_worker=bool(live_workers(session)),
@@ -148,10 +156,11 @@ def _page(
     )
 
 
-def _view(seen: Seen) -> PhotoView:
+def _view(seen: Seen, viewer: Person) -> PhotoView:
     lines = tuple(ClassLine(name, probability) for name, probability in seen.probabilities.items())
     shown = (
         MOST_CLASSES if len(lines) > MOST_CLASSES + 1 else len(lines)
     )  # one more takes no more room than a fold
     tiny = max(seen.photo.width, seen.photo.height) <= TINY
-    return PhotoView(seen, image_url(seen.photo.id), tiny, lines[:shown], lines[shown:])
+    may = may_remove(seen.photo, by=viewer)
+    return PhotoView(seen, image_url(seen.photo.id), tiny, may, lines[:shown], lines[shown:])

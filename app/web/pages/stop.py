@@ -14,7 +14,7 @@ from app.review.audits import LEAST, MOST, USUAL_SIZE, AuditState, audit_states,
 from app.review.outlook import ChosenRule, Outlook, choose_rule, chosen_rule, outlook
 from app.review.remaining import WINDOW, Projection
 from app.review.stopping import NONE, SHARES
-from app.web.deps import Admin, Db, SignedIn
+from app.web.deps import Admin, Db
 from app.web.pages.charts import Chart, line_chart
 from app.web.rendering import Page, about, count, duration, page_context, percent, render
 
@@ -167,9 +167,7 @@ def change_rule(
 
 
 @router.post("/d/{name}/audits")
-def begin_audit(
-    name: str, database: Db, user: SignedIn, size: Annotated[int, Form()] = USUAL_SIZE
-) -> Response:
+def begin_audit(name: str, database: Db, user: Admin, size: Annotated[int, Form()] = USUAL_SIZE) -> Response:
     """Draw the images of an audit, and go to the first one."""
     with database.write() as session:
         start_audit(session, dataset_id=ready_dataset(session, name=name).id, user_id=user.id, size=size)

@@ -96,7 +96,9 @@ def test_a_removed_photo_is_gone_and_another_in_its_place_is_not_taken_for_it(
     [first] = send(api["ann"], photo()).json()["photos"]
     image = f"{API}/photos/{first}/image"
     etag = api["ann"].get(image).headers["etag"]
-    assert api["bob"].delete(f"{API}/photos/{first}").status_code == 204
+    assert api["bob"].delete(f"{API}/photos/{first}").status_code == 403  # somebody else's
+    assert api["ann"].get(image).status_code == 200
+    assert api["ann"].delete(f"{API}/photos/{first}").status_code == 204
     assert api["ann"].get(image).status_code == 404
     [second] = send(api["ann"], photo((0, 0, 0))).json()["photos"]
     assert api["ann"].get(f"{API}/photos/{second}/image", headers={"if-none-match": etag}).status_code == 200

@@ -14,8 +14,9 @@ def decide(script: TestClient, sample: int, verdict: str) -> None:
 
 
 def test_an_audit_from_its_draw_to_its_answer(api: Scripts, made: Made) -> None:
-    ann = api["ann"]
-    audit = ann.post(f"{FACES}/audits", json={"size": 20})
+    ada, ann = api["ada"], api["ann"]
+    assert ann.post(f"{FACES}/audits", json={"size": 20}).status_code == 403
+    audit = ada.post(f"{FACES}/audits", json={"size": 20})
     assert audit.status_code == 201
     assert {
         "number": 1,
@@ -24,8 +25,8 @@ def test_an_audit_from_its_draw_to_its_answer(api: Scripts, made: Made) -> None:
         "decided": 0,
         "errors": None,
     }.items() <= audit.json().items()
-    assert ann.post(f"{FACES}/audits").status_code == 409
-    assert ann.post(f"{FACES}/audits", json={"size": 1}).status_code == 422
+    assert ada.post(f"{FACES}/audits").status_code == 409
+    assert ada.post(f"{FACES}/audits", json={"size": 1}).status_code == 422
     assert ann.get(f"{FACES}/remaining").json()["errors_left"] is None
     cards = ann.post(f"{FACES}/worklist/claims", json={"count": 20, "queue": {"order": "random"}}).json()[
         "items"

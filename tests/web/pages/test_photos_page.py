@@ -101,16 +101,23 @@ def test_of_many_classes_the_less_probable_are_folded_away(
     assert all(f'<th scope="row">{name}</th>' in folded for name in ("class-4", "owl", "dog", "cat"))
 
 
-def test_a_photo_is_removed_by_whoever_is_signed_in(
+def test_a_photo_is_removed_by_who_sent_it_or_an_admin(
     browser_of: dict[str, TestClient], database: Database, settings: Settings, made: Made, people: People
 ) -> None:
-    kept = show_photo(database, settings, made.run_id, photo(), user_id=people.other.id)
-    ann, image = browser_of["ann"], f"/api/v1/photos/{kept.ids[0]}/image"
-    assert ann.get(image).status_code == 200
-    assert ann.post(f"{HERE}/{kept.ids[0]}/remove").headers["location"] == HERE
-    assert "No photo yet" in ann.get(HERE).text
-    assert ann.get(image).status_code == 404
-    assert ann.post(f"{HERE}/{kept.ids[0]}/remove").status_code == 404
+    for person, others in (("ann", "bob"), ("ada", "ann")):
+        kept = show_photo(database, settings, made.run_id, photo(), user_id=people.annotator.id)
+        image, remove = f"/api/v1/photos/{kept.ids[0]}/image", f"{HERE}/{kept.ids[0]}/remove"
+        assert browser_of[others].get(image).status_code == 200
+        assert (remove in browser_of["bob"].get(HERE).text, remove in browser_of[person].get(HERE).text) == (
+            False,
+            True,
+        )
+        assert browser_of["bob"].post(remove).status_code == 403
+        assert browser_of["bob"].get(image).status_code == 200
+        assert browser_of[person].post(remove).headers["location"] == HERE
+        assert "No photo yet" in browser_of[person].get(HERE).text
+        assert browser_of[person].get(image).status_code == 404
+        assert browser_of[person].post(remove).status_code == 404
 
 
 def test_what_is_no_photo_is_refused_on_the_form_and_nothing_is_kept(

@@ -47,11 +47,11 @@ def test_before_the_first_card_the_page_says_what_to_do(browser_of: Browsers, ma
 
 
 def test_an_audit_is_begun_gone_on_with_and_says_how_much_is_left(browser_of: Browsers, made: Made) -> None:
-    ann = browser_of["ann"]
-    begun = ann.post("/d/faces/audits", data={"size": "20"})
+    ada, ann = browser_of["ada"], browser_of["ann"]
+    begun = ada.post("/d/faces/audits", data={"size": "20"})
     assert (begun.status_code, begun.headers["location"]) == (303, "/d/faces/review?order=random")
     assert "Audit 1: 0 of 20 images are decided" in text(ann)
-    again = ann.post("/d/faces/audits", data={"size": "20"})
+    again = ada.post("/d/faces/audits", data={"size": "20"})
     assert (again.status_code, "Audit 1 is not done: 20 of its images are left" in again.text) == (409, True)
     for number in range(20):
         ann.post("/d/faces/review/claims", data={"queue": "order=random"})
@@ -60,8 +60,15 @@ def test_an_audit_is_begun_gone_on_with_and_says_how_much_is_left(browser_of: Br
         answer(ann, sample, "delete" if number < 2 else "keep", queue="order=random")
     page = text(ann)
     assert "errors that nobody has found are left, with 95 % confidence: at most" in page
-    assert "Start an audit" in page
+    assert "Start an audit" in text(ada)
     assert '<td class="num">20</td> <td class="num">2</td>' in page
+
+
+def test_an_audit_is_an_admins_to_start(browser_of: Browsers, made: Made) -> None:
+    assert browser_of["ann"].post("/d/faces/audits", data={"size": "20"}).status_code == 403
+    assert "/d/faces/audits" not in browser_of["ann"].get(STOP).text
+    assert "An admin can start one." in text(browser_of["ann"])
+    assert "/d/faces/audits" in browser_of["ada"].get(STOP).text
 
 
 def test_cards_of_the_gold_part_say_nothing_of_the_worklist(
@@ -79,10 +86,10 @@ def test_cards_of_the_gold_part_say_nothing_of_the_worklist(
 
 def test_the_size_of_an_audit_is_refused_in_words(browser_of: Browsers, made: Made) -> None:
     for size in ("3", "1000000", "x"):
-        assert browser_of["ann"].post("/d/faces/audits", data={"size": size}).status_code == 422
+        assert browser_of["ada"].post("/d/faces/audits", data={"size": size}).status_code == 422
     assert (
         "An audit draws 20 to 5,000 images."
-        in browser_of["ann"].post("/d/faces/audits", data={"size": "3"}).text
+        in browser_of["ada"].post("/d/faces/audits", data={"size": "3"}).text
     )
 
 
@@ -249,7 +256,7 @@ def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(
     assert f'hx-get="{notice}random"' in text(ann, "/d/faces/review?order=random")
     assert "No audit has begun" in text(ann, notice + "random")
     assert text(ann, notice + "rank") == ""
-    ann.post("/d/faces/audits", data={"size": "20"})
+    ada.post("/d/faces/audits", data={"size": "20"})
     ada.post(STOP, data={"kind": "cards", "amount": "1"})
     assert "Audit 1: 0 of 20" in text(ann, notice + "random")
     answer(ann, made.ranked[0])
