@@ -47,7 +47,13 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
             owned.close()
 
     app = FastAPI(
-        title="Toploss", version="1", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
+        title="Toploss",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,  # its redirects name the host that the asker wrote; app.web.errors makes ours
     )
     app.state.settings = settings
     app.state.database = owned

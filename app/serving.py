@@ -37,6 +37,8 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
         log_level=settings.log_level,
         access_log=settings.log_level == "debug",
         log_config=None,
+        forwarded_allow_ips=settings.forwarded_allow_ips.split(","),
+        server_header=False,
     )
     supervisor = Supervisor(settings) if with_worker else None
     if supervisor:

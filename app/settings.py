@@ -4,10 +4,11 @@ import os
 import secrets
 from contextlib import suppress
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, computed_field
+from pydantic import Field, computed_field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.files import temporary_file
@@ -59,8 +60,26 @@ class Settings(BaseSettings):
     )
     session_days: float = Field(14.0, gt=0, le=3650, description="Days after which a log-in ends.")
     secure_cookies: bool = Field(
-        False, description="Send the session cookie over HTTPS only; switch on behind TLS."
+        False,
+        description="Send the session cookie over HTTPS only, also where the request does not tell that it came by "
+        "HTTPS; where it does, this happens by itself.",
     )
+    forwarded_allow_ips: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses or networks of the proxies in front, separated by commas: `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` of these are believed, of others never. `*` believes everybody; empty, nobody.",
+    )
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _are_addresses(cls, value: str) -> str:
+        for each in filter(None, map(str.strip, value.split(","))):
+            if each != "*":
+                ip_network(each, strict=False)
+        if "*" in value and value.strip() != "*":
+            raise ValueError("“*” stands alone")
+        return value.strip()
+
     max_upload_mb: int = Field(4096, gt=0, description="Largest zip that may be uploaded, in megabytes.")
     max_image_pixels: int = Field(
         100_000_000,

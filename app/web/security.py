@@ -28,6 +28,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",  # pages and answers belong to one signed-in person
 }
+STAY_WITH_HTTPS = (b"strict-transport-security", b"max-age=31536000")
 _RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
 
@@ -58,16 +59,18 @@ class Security:
             await self.app(scope, receive, send)
             return
 
+        asked = Headers(scope=scope)
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
                     *(each for each in _RAW_HEADERS if each[0] not in given),
+                    *([STAY_WITH_HTTPS] if scope["scheme"] == "https" else ()),
                 ]
             await send(message)
 
-        asked = Headers(scope=scope)
         if is_cross_site(scope["method"], asked):
             refusal = JSONResponse(
                 {

@@ -1,10 +1,14 @@
 """Who gets in, and from where."""
 
+from pathlib import Path
+
+import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from starlette.datastructures import Headers
 from starlette.routing import Route
 
@@ -12,7 +16,8 @@ from app.db import Database
 from app.main import create_app
 from app.settings import Settings
 from app.web.security import is_cross_site
-from tests.conftest import People
+from tests.conftest import PASSWORD, People
+from tests.servers import start_server
 
 OPEN = {"/login", "/healthz"}
 
@@ -103,3 +108,60 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
     assert "no-store" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    ("path", "where"),
+    [
+        ("/people/", "/people"),
+        ("/people//", "/people"),
+        ("/d/faces/?x=1", "/d/faces?x=1"),
+        ("/static/", "/static"),
+        ("//evil.example/", "/evil.example"),
+        ("//evil.example", "/evil.example"),
+        ("/%5Cevil.example/", "/%5Cevil.example"),
+    ],
+)
+def test_no_redirect_goes_where_the_asker_says_the_host_is(
+    visitor: TestClient, path: str, where: str
+) -> None:
+    for host in ("evil.example", "evil.example/x", "evil.example:80", "a@evil.example", ""):
+        answer = visitor.get(f"http://testserver{path}", headers={"host": host})
+        assert (answer.status_code, answer.headers["location"]) == (307, where), host
+
+
+def test_what_came_by_https_stays_with_it(settings: Settings, database: Database, people: People) -> None:
+    app = create_app(settings, database)
+    for scheme, is_secure in (("http", False), ("https", True)):
+        client = TestClient(app, base_url=f"{scheme}://testserver", follow_redirects=False)
+        answer = client.post("/login", data={"name": "ann", "password": PASSWORD})
+        assert ("secure" in answer.headers["set-cookie"].lower().split("; ")) == is_secure
+        assert ("strict-transport-security" in answer.headers) == is_secure
+        assert ("strict-transport-security" in client.get("/static/app.css").headers) == is_secure
+
+
+@pytest.mark.parametrize("value", ["", "127.0.0.1", "*", "10.0.0.0/8, ::1"])
+def test_proxies_are_addresses(value: str) -> None:
+    assert Settings(_env_file=None, forwarded_allow_ips=value).forwarded_allow_ips == value  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("value", ["proxy", "10.0.0.300", "*,10.0.0.1", "10.0.0.1 10.0.0.2"])
+def test_what_is_no_address_of_a_proxy_is_refused(value: str) -> None:
+    with pytest.raises(ValidationError, match="forwarded_allow_ips"):
+        Settings(_env_file=None, forwarded_allow_ips=value)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(("proxies", "is_believed"), [("127.0.0.1", True), ("192.0.2.1", False), ("", False)])
+def test_only_a_proxy_of_the_settings_is_believed(
+    sqlite_url: str, tmp_path: Path, proxies: str, is_believed: bool
+) -> None:
+    told = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.7"}
+    with start_server(
+        tmp_path / "data", database_url=sqlite_url, TOPLOSS_FORWARDED_ALLOW_IPS=proxies
+    ) as server:
+        answer = httpx.get(f"{server.url}/login", headers=told)
+        httpx.post(f"{server.url}/login", headers=told, data={"name": "ann", "password": "wrong horse"})
+        log = server.log.read_text()
+    assert ("strict-transport-security" in answer.headers) == is_believed
+    assert ("from 203.0.113.7" in log) == is_believed
+    assert "server" not in answer.headers

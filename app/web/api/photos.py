@@ -70,7 +70,11 @@ def show_image(
     with database.read() as session:
         photo = get_photo(session, photo_id=photo_id)
     # A removed photo is to be seen no more, and its number may become another's: browsers ask each time.
-    headers = {"cache-control": "private, no-cache", "etag": f'"{photo.sha256}-{size}"'}
+    headers = {
+        "cache-control": "private, no-cache",
+        "vary": "Cookie, Authorization",
+        "etag": f'"{photo.sha256}-{size}"',
+    }
     if headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     picture = picture_of(photo, size=size, read=lambda: _read(settings, photo), cache=settings.pictures_dir)

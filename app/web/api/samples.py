@@ -18,6 +18,9 @@ from app.web.deps import Config, Db
 
 router = api_router("samples")
 
+# Long enough for a deck of cards that are loaded ahead; by `Vary`, what a browser keeps answers its own log-in only.
+KEPT = "private, max-age=900, must-revalidate"
+
 
 @lru_cache(maxsize=32)
 def shared_source(source: str) -> ImageSource:
@@ -56,12 +59,12 @@ def show_image(
         Size, Query(description="`thumbnail`: the longer side at most 320 pixels, `display`: 1,600, upright.")
     ] = "original",
 ) -> Response:
-    """The image. Its content never changes, so browsers may keep it."""
+    """The image. A browser keeps it for a quarter of an hour and for its log-in alone; then it asks again."""
     with database.read() as session:
         sample = get_sample(session, sample_id=sample_id)
         source = session.get_one(Dataset, sample.dataset_id).source
     etag = f'"{sample.sha256}"' if size == "original" else f'"{sample.sha256}-{size}"'
-    headers = {"cache-control": "private, max-age=31536000, immutable", "etag": etag}
+    headers = {"cache-control": KEPT, "vary": "Cookie, Authorization", "etag": etag}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     picture = picture_of(sample, size=size, read=lambda: _read(source, sample), cache=settings.pictures_dir)

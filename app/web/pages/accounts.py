@@ -62,7 +62,7 @@ def log_in(
     try:
         user = _by_password(request, database, name, password)
         response = RedirectResponse(local_path(next), status_code=303)
-        return with_session(response, database, settings, user)
+        return with_session(request, response, database, settings, user)
     except (NotSignedIn, TooManyAttempts) as error:
         page = LoginPage(**page_context(request), next=local_path(next), name=name, message=str(error))
         status, headers = status_of(error), headers_of(error)
@@ -76,7 +76,7 @@ def log_out(request: Request, database: Db, settings: Config, user: SignedIn) ->
         release(session, dataset_id=None, user_id=user.id)
         end_session(session, token=request.cookies.get(SESSION_COOKIE, ""), key=settings.secret())
     response = RedirectResponse("/login", status_code=303)
-    response.delete_cookie(SESSION_COOKIE)
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax")
     return response
 
 
@@ -111,7 +111,7 @@ def change_password(
             )
         set_password(session, user=changed, password_hash=password_hash)
     return with_session(
-        RedirectResponse("/account?done=password", status_code=303), database, settings, changed
+        request, RedirectResponse("/account?done=password", status_code=303), database, settings, changed
     )
 
 
@@ -137,7 +137,9 @@ def local_path(target: str) -> str:
     return target if plain and target.startswith("/") and not target.startswith("//") else "/"
 
 
-def with_session(response: Response, database: Database, settings: Settings, user: User) -> Response:
+def with_session(
+    request: Request, response: Response, database: Database, settings: Settings, user: User
+) -> Response:
     """The response, with a new log-in in its cookie.
 
     Raises NotSignedIn where the password was changed or the person deactivated since the user was read.
@@ -150,7 +152,7 @@ def with_session(response: Response, database: Database, settings: Settings, use
         max_age=int(settings.session_days * 86_400),
         httponly=True,
         samesite="lax",
-        secure=settings.secure_cookies,
+        secure=settings.secure_cookies or request.url.scheme == "https",
     )
     return response
 

@@ -92,13 +92,16 @@ def test_a_claim_answers_what_scripts_rely_on(api: Scripts, made: Made) -> None:
     )
 
 
-def test_an_image_is_the_very_file_and_may_be_kept(api: Scripts, made: Made, tmp_path: Path) -> None:
+def test_an_image_is_the_very_file_and_may_be_kept_for_a_while_by_who_asked(
+    api: Scripts, made: Made, tmp_path: Path
+) -> None:
     item = api["ann"].get(f"{API}/datasets/faces/samples", params={"limit": 1}).json()["items"][0]
     answer = api["ann"].get(item["image_url"])
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
     assert hashlib.sha256(answer.content).hexdigest() == item["sha256"]
     assert answer.content == (tmp_path / "images" / item["path"]).read_bytes()
-    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["cache-control"] == "private, max-age=900, must-revalidate"
+    assert answer.headers["vary"] == "Cookie, Authorization"
     assert (
         api["ann"].get(item["image_url"], headers={"if-none-match": answer.headers["etag"]}).status_code
         == 304
@@ -443,7 +446,7 @@ def test_the_sizes_of_an_image_are_told_apart_and_may_be_kept(
     ]
     assert answers["original"].content == answers["display"].content
     assert len({answer.headers["etag"] for answer in answers.values()}) == 3
-    assert all("immutable" in answer.headers["cache-control"] for answer in answers.values())
+    assert all("private, max-age=900" in answer.headers["cache-control"] for answer in answers.values())
     (folder / item["path"]).unlink()
     assert (
         api["ann"].get(item["image_url"], params={"size": "thumbnail"}).content
