@@ -52,7 +52,10 @@ paper: setup ## The paper's tables and figures: make paper IMAGES=fer2013 [VOTES
 	$(BIN)/python benchmarks/cleaning_fer2013.py --only table --images "$(IMAGES)" $(if $(VOTES),--votes "$(VOTES)") --work "$(WORK)" --epochs $(EPOCHS)
 	$(BIN)/python benchmarks/paper.py --work "$(WORK)" $(if $(VOTES),--votes "$(VOTES)") --output "$(WORK)/paper.md"
 
-.PHONY: help setup demo test check explore lint format lock paper
+kills: setup ## Kill 200 starts while they upgrade the database, on SQLite and PostgreSQL: make kills [KILLS=200] [SEED=1]
+	$(BIN)/python benchmarks/kills.py --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
+
+.PHONY: help setup demo test check explore lint format lock paper kills
 
 migration: setup ## Write a migration from the models: make migration m="add a column"
 	@$(BIN)/python -m app.migrating "$(m)"

@@ -1,24 +1,35 @@
-"""Brings a database to this version's tables at start; a SQLite file is copied first."""
+"""Brings a database to this version's tables at start, all of it or nothing; a SQLite file is copied first."""
 
 import fcntl
+import logging
+import os
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, create_engine, inspect, make_url, text
+from sqlalchemy import Connection, create_engine, event, inspect, make_url, text
+from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
 
+from app.copies import keep_copy, newest_copy, remove_old_copies
 from app.errors import Conflict
-from app.schema import now
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
+log = logging.getLogger(__name__)
 ADVISORY_LOCK = 7_067_055  # any number, the same in every process
+BUSY_SECONDS = 60  # a server of the version before may still write
+NAMES = (
+    "SELECT m.name || '.' || c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table' "
+    "AND m.name NOT IN ('alembic_version', 'sqlite_sequence') "
+    "UNION ALL SELECT name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%'"
+)
 
 
 def bundled_migrations() -> Path:
@@ -28,41 +39,67 @@ def bundled_migrations() -> Path:
 
 
 def migrate(url: str) -> None:
-    """Upgrade to the newest revision; nothing happens when the database has it. Raises Conflict for a newer database."""
-    revisions = _revisions()
-    engine = create_engine(url, poolclass=NullPool)
-    with _alone(url), engine.connect() as connection:
-        current = _current(connection)
-        if current == revisions[-1]:
+    """Upgrade to the newest revision in one transaction; nothing happens when the database has it.
+
+    A start that is killed leaves the database as it was. Of several at once one upgrades and the others wait. Raises
+    Conflict for a newer database, one that an earlier version left half-way, and an upgrade that fails.
+    """
+    newest = all_revisions()[-1]
+    with _alone(url):
+        if revision_of(url) == newest:
             return
-        if current is not None and current not in revisions:
-            raise Conflict(
-                f"The database is of a newer Toploss (revision {current}); start that version, or restore an older copy."
-            )
-        if current is not None:
-            _copy(url, current)
-        if connection.dialect.name == "sqlite":
-            # Batch migrations drop and rename referenced tables; it must be off before the transaction begins.
-            connection.execute(text("PRAGMA foreign_keys = OFF"))
-            connection.rollback()
-        _upgrade(connection)
-        connection.commit()
+        engine = migrating_engine(url)
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE is a lock already
+                connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": ADVISORY_LOCK})
+            current = _revision(connection)  # whoever was before us may have upgraded
+            if current == newest:
+                return
+            if current is not None and current not in all_revisions():
+                raise Conflict(
+                    f"The database is of a newer Toploss (revision {current}); start that version, or restore an older copy."
+                )
+            _upgrade_with_copy(connection, url, current, newest)
+        if path := _sqlite_path(url):
+            remove_old_copies(path)
 
 
-def _revisions() -> list[str]:
+def all_revisions() -> list[str]:
     """Every revision, the oldest first, from the files' names: importing Alembic takes half a second of every start."""
     return sorted(path.stem.split("_")[0] for path in (bundled_migrations() / "versions").glob("[0-9]*.py"))
 
 
-def _current(connection: Connection) -> str | None:
-    found: str | None = None
-    if inspect(connection).has_table("alembic_version"):
-        found = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    connection.rollback()
-    return found
+def revision_of(url: str) -> str | None:
+    """The revision of a database; none where it has no tables yet."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        return _revision(connection)
 
 
-def _config(connection: Connection) -> "Config":
+def migrating_engine(url: str) -> Engine:
+    """An engine whose transactions hold everything, also what changes tables.
+
+    Python's driver for SQLite commits before such statements unless it is kept from beginning transactions itself.
+    """
+    engine = create_engine(url, poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def configure(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+            # Batch migrations drop and rename referenced tables; this cannot be changed within a transaction.
+            connection.execute("PRAGMA foreign_keys = OFF")
+
+        @event.listens_for(engine, "begin")
+        def begins(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def alembic_config(connection: Connection) -> "Config":
+    """What Alembic's commands take; they work within the connection's transaction."""
     from alembic.config import Config
 
     config = Config()
@@ -71,43 +108,148 @@ def _config(connection: Connection) -> "Config":
     return config
 
 
-def _upgrade(connection: Connection) -> None:
-    from alembic import command
-
-    command.upgrade(_config(connection), "head")
-
-
 def check(connection: Connection) -> None:
     """Raises alembic's AutogenerateDiffsDetected when the models say something that no migration does."""
     from alembic import command
 
-    command.check(_config(connection))
+    command.check(alembic_config(connection))
 
 
-def _copy(url: str, revision: str) -> None:
-    path = make_url(url).database if url.startswith("sqlite") else None
-    if not path:
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def _upgrade_with_copy(connection: Connection, url: str, current: str | None, newest: str) -> None:
+    path = _sqlite_path(url)
+    copy = None
+    if path:
+        _refuse_half_way(connection, path, current)
+        if current is not None:
+            copy = keep_copy(path, current)  # nobody writes meanwhile, and we have not yet
+    try:
+        _upgrade(connection, newest)
+        if path:
+            _check_references(connection, copy)
+    except Exception as error:
+        log.exception("the upgrade of the database failed")
+        kept = f"; a copy of it is {copy}" if copy else ""
+        raise Conflict(
+            f"The upgrade of the database from revision {current or 'none'} to {newest} failed: "
+            f"{_in_short(error)}. Nothing was changed: the database is as it was{kept}. Mend what is said here and start "
+            "again, or go on with the version that ran before."
+        ) from error
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    from alembic import command
+
+    command.upgrade(alembic_config(connection), revision)
+
+
+def _in_short(error: Exception) -> str:
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _check_references(connection: Connection, copy: Path | None) -> None:
+    """Raises Conflict when rows refer to rows that are not there and did not do so before the upgrade."""
+    check_all = "PRAGMA foreign_key_check"
+    after = Counter((row[0], row[2]) for row in connection.exec_driver_sql(check_all))
+    if not after:
         return
-    target = Path(path).with_name(f"{Path(path).name}.{now():%Y%m%dT%H%M%S}.{revision}.bak")
-    with sqlite3.connect(path) as source, sqlite3.connect(target) as copy:
-        source.backup(copy)
+    before: Counter[tuple[str, str]] = Counter()
+    if copy:
+        with closing(sqlite3.connect(copy)) as old:
+            before.update((row[0], row[2]) for row in old.execute(check_all))
+    if new := after - before:
+        (table, parent), rows = new.most_common(1)[0]
+        raise Conflict(f"{rows} rows of {table} would refer to rows of {parent} that are not there")
+
+
+def _refuse_half_way(connection: Connection, path: Path, current: str | None) -> None:
+    """Versions before this one upgraded statement by statement; raises Conflict when one of them was stopped in between."""
+    found = _names(connection)
+    if current is None and not found:
+        return
+    expected, later = _names_of(current)
+    if _is_whole(found, expected, later):
+        return
+    if current is None:
+        raise Conflict(
+            f"The database {path} has tables but no revision: a first start of an earlier Toploss was stopped half-way. "
+            "Nobody can have worked with it. Move the file away, with those of its name that end in -wal and -shm, "
+            "and start again."
+        )
+
+    def is_whole(copy: Path) -> bool:
+        try:
+            with closing(sqlite3.connect(copy)) as opened:
+                return _is_whole({row[0] for row in opened.execute(NAMES)}, expected, later)
+        except sqlite3.Error:
+            return False
+
+    copy = newest_copy(path, current, is_whole=is_whole)
+    to_do = (
+        f"The newest copy from before that is whole is {copy}. Stop every Toploss that uses the database, move it away with "
+        f"those of its name that end in -wal and -shm, copy {copy.name} to {path.name}, and start again."
+        if copy
+        else "There is no copy from before beside it; restore a backup (toploss restore)."
+    )
+    raise Conflict(
+        f"An upgrade of the database {path} from revision {current} by an earlier Toploss was stopped half-way. {to_do}"
+    )
+
+
+def _is_whole(found: set[str], expected: set[str], later: set[str]) -> bool:
+    """Whether all columns and indexes of a revision are there, and none that only later revisions have."""
+    return (
+        expected <= found
+        and not found & (later - expected)
+        and not any(name.startswith("_alembic_tmp_") for name in found)
+    )
+
+
+def _names(connection: Connection) -> set[str]:
+    return {row[0] for row in connection.exec_driver_sql(NAMES)}
+
+
+def _names_of(revision: str | None) -> tuple[set[str], set[str]]:
+    """Columns and indexes of a SQLite database of this revision, and those that it gets on the way to the newest."""
+    later: set[str] = set()
+    with migrating_engine("sqlite://").begin() as connection:
+        if revision:
+            _upgrade(connection, revision)
+        expected = _names(connection)
+        with suppress(Exception):  # one that fails here fails there, where it is told
+            for following in all_revisions():
+                if revision is None or following > revision:
+                    _upgrade(connection, following)
+                    later |= _names(connection)
+    return expected, later
+
+
+def _sqlite_path(url: str) -> Path | None:
+    parsed = make_url(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
 
 
 @contextmanager
 def _alone(url: str) -> Iterator[None]:
-    """Web and worker may start at once; one of them migrates, the other waits."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        path = Path(f"{parsed.database}.lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-        return
-    engine = create_engine(url, poolclass=NullPool)
-    with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": ADVISORY_LOCK})
+    """On SQLite one process at a time comes here: a file is waited for as long as it takes, a database is not."""
+    path = _sqlite_path(url)
+    if path is None:
         yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(f"{path}.lock", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_revision(message: str) -> None:
@@ -119,7 +261,10 @@ def write_revision(message: str) -> None:
         migrate(url)
         with create_engine(url).connect() as connection:
             command.revision(
-                _config(connection), message=message, rev_id=f"{len(_revisions()) + 1:04}", autogenerate=True
+                alembic_config(connection),
+                message=message,
+                rev_id=f"{len(all_revisions()) + 1:04}",
+                autogenerate=True,
             )
 
 
