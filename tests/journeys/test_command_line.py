@@ -16,6 +16,8 @@ import pytest
 from tests.factories import write_images
 from tests.servers import Server, environment, start_server
 
+SMALL = ("--recipe", "quick", "--set", "image_size=32", "--set", "batch_size=8")
+
 
 @pytest.fixture
 def shell(sqlite_url: str, tmp_path: Path) -> Server:
@@ -33,7 +35,7 @@ def test_import_train_export_without_any_server(shell: Server, tmp_path: Path) -
     folder = write_images(tmp_path / "images", per_class=8)
     before = {path: path.read_bytes() for path in folder.rglob("*.png")}
     assert "30" in shell.command("import", str(folder), "--name", "pets").stdout
-    done = shell.command("train", "pets", "--recipe", "quick", "--epochs", "1", "--wait")
+    done = shell.command("train", "pets", *SMALL, "--epochs", "1", "--wait")
     assert "its ranking is stored" in done.stdout
     assert rows(shell, "select count(*), min(rank), max(rank) from prediction") == [(30, 1, 30)]
     assert rows(
@@ -86,7 +88,7 @@ def test_a_worker_killed_in_the_middle_of_training_goes_on_from_its_checkpoint(
     shell: Server, tmp_path: Path
 ) -> None:
     shell.command("import", str(write_images(tmp_path / "images", per_class=12)), "--name", "pets")
-    shell.command("train", "pets", "--recipe", "quick", "--epochs", "4")
+    shell.command("train", "pets", *SMALL, "--epochs", "4")
     worker = [sys.executable, "-m", "app.cli", "worker"]
     with shell.log.open("ab") as log:
         first = subprocess.Popen(worker, env=shell.env, stdout=log, stderr=log)
