@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 import app.tables  # noqa: F401 - registers them
 from app.accounts.attempts import Attempts
+from app.accounts.tokens import Uses
 from app.db import Database
 from app.settings import Settings
 from app.web import errors, health
@@ -60,6 +61,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = owned
     app.state.attempts = Attempts()
+    app.state.token_uses = Uses()
     app.state.heart = heart
     app.add_middleware(Security, max_upload=settings.max_upload_mb * 1_000_000 + MAX_BODY)
     errors.register(app)

@@ -41,4 +41,7 @@ class ApiToken(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
     name: Mapped[str]
     token_hash: Mapped[str] = mapped_column(unique=True)
+    scope: Mapped[str]  # read, annotate or admin: never more than its owner's role
     created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]  # to five minutes

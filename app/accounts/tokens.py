@@ -2,10 +2,11 @@
 
 import hmac
 import secrets
+import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import ApiToken, LoginSession, User
@@ -15,7 +16,10 @@ from app.prepared import Prepared
 from app.schema import now
 
 TOKEN_PREFIX = "tl_"  # noqa: S105 - a mark that secret scanners can look for, not a secret
-
+SCOPES = {"read": "look and export", "annotate": "also decide", "admin": "all that an admin may"}
+LONGEST_DAYS = 3650
+MOST_NOTED = 10_000  # tokens
+NOTED_SECONDS = 300.0  # a token's last use is written down at most once in this time
 
 # Asked by every request, so they are built once.
 _PERSON = select(User.id, User.name, User.role)
@@ -25,9 +29,9 @@ _SIGNED_IN = Prepared(
     .where(LoginSession.token_hash == bindparam("token_hash"), User.active)
 )
 _BEARER = Prepared(
-    _PERSON.join(ApiToken, ApiToken.user_id == User.id).where(
-        ApiToken.token_hash == bindparam("token_hash"), User.active
-    )
+    _PERSON.add_columns(ApiToken.id.label("token_id"), ApiToken.scope, ApiToken.expires_at)
+    .join(ApiToken, ApiToken.user_id == User.id)
+    .where(ApiToken.token_hash == bindparam("token_hash"), User.active)
 )
 
 
@@ -37,7 +41,44 @@ class Person:
 
     id: int
     name: str
-    role: str  # admin or annotator
+    role: str  # admin or annotator; annotator also for an admin's token that has not the scope admin
+    may_change: bool = True  # not with a token of the scope read
+    token_id: int | None = None  # of the API token; none for somebody who signed in
+
+
+@dataclass(frozen=True)
+class ListedToken:
+    """What is known of an API token, which is all but its secret."""
+
+    id: int
+    owner: str
+    name: str
+    scope: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether it opens nothing any more."""
+        return self.expires_at is not None and self.expires_at <= now()
+
+
+class Uses:
+    """Which tokens this process has seen lately, so that few of their uses are written down."""
+
+    def __init__(self) -> None:
+        self._noted: dict[int, float] = {}
+
+    def is_new(self, token: str) -> bool:
+        """Whether this use of a valid token is to be written down; it is taken to be."""
+        key, moment = hash(token), time.monotonic()
+        if moment - self._noted.get(key, -NOTED_SECONDS) < NOTED_SECONDS:
+            return False
+        if len(self._noted) >= MOST_NOTED:
+            self._noted.clear()
+        self._noted[key] = moment
+        return True
 
 
 def token_hash(token: str, *, key: bytes) -> str:
@@ -81,35 +122,106 @@ def user_of_session(session: Session, *, token: str, key: bytes) -> Person:
     return Person(found.id, found.name, found.role)
 
 
-def create_token(session: Session, *, user: User | Person, name: str, key: bytes) -> str:
-    """A new API token; shown once, never again."""
+def create_token(
+    session: Session,
+    *,
+    user: User | Person,
+    name: str,
+    key: bytes,
+    scope: str | None = None,
+    expires_days: float | None = None,
+) -> str:
+    """A new API token; shown once, never again. Without a scope it may do what its owner may.
+
+    Raises Invalid.
+    """
     if not name.strip() or len(name) > 64:  # noqa: PLR2004
         raise Invalid("Give the token a name of 1 to 64 characters that tells what uses it.")
+    most = "admin" if user.role == "admin" else "annotate"
+    scope = scope or most
+    if scope not in SCOPES:
+        raise Invalid(f"“{scope}” is no scope; choose {', '.join(SCOPES)}.")
+    if scope == "admin" and most != scope:
+        raise Invalid(f"{user.name} is no admin, so a token of theirs has the scope read or annotate.")
+    if expires_days is not None and not 0 < expires_days <= LONGEST_DAYS:
+        raise Invalid(f"A token expires after more than 0 and at most {LONGEST_DAYS:,} days, or never.")
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    session.add(ApiToken(user_id=user.id, name=name.strip(), token_hash=token_hash(token, key=key)))
+    session.add(
+        ApiToken(
+            user_id=user.id,
+            name=name.strip(),
+            token_hash=token_hash(token, key=key),
+            scope=scope,
+            expires_at=None if expires_days is None else now() + timedelta(days=expires_days),
+        )
+    )
     return token
 
 
 def user_of_token(session: Session, *, token: str, key: bytes) -> Person:
-    """Whose API token this is. Raises NotSignedIn."""
+    """Whose API token this is, with no more rights than its scope has. Raises NotSignedIn."""
     found = _BEARER.one(session, token_hash=token_hash(token, key=key))
     if found is None:
         raise NotSignedIn(
             "This API token is unknown or was revoked; make a new one with `toploss token create --user NAME`."
         )
-    return Person(*found)
+    if found.expires_at is not None and found.expires_at <= now():
+        raise NotSignedIn(
+            "This API token has expired; make a new one with `toploss token create --user NAME`."
+        )
+    role = found.role if found.scope == "admin" else "annotator"
+    return Person(found.id, found.name, role, found.scope != "read", found.token_id)
 
 
-def list_tokens(session: Session, *, user: User | Person) -> list[ApiToken]:
-    """The person's tokens, newest first; their secrets are not known."""
-    return list(
-        session.scalars(select(ApiToken).where(ApiToken.user_id == user.id).order_by(ApiToken.id.desc()))
+def note_use(session: Session, *, token_id: int | None, at: datetime) -> None:
+    """Write a token's last use down, unless another process has done so lately."""
+    before = ApiToken.last_used_at < at - timedelta(seconds=NOTED_SECONDS)
+    session.execute(
+        update(ApiToken)
+        .where(ApiToken.id == token_id, or_(ApiToken.last_used_at.is_(None), before))
+        .values(last_used_at=at)
     )
 
 
-def revoke_token(session: Session, *, user: User | Person, token_id: int) -> None:
-    """End a token of the person. Raises NotFound for somebody else's."""
-    token = session.get(ApiToken, token_id)
-    if token is None or token.user_id != user.id:
-        raise NotFound("You have no such API token; reload the page to see the ones you have.")
-    session.delete(token)
+def list_tokens(session: Session, *, user_id: int | None = None) -> list[ListedToken]:
+    """Everybody's tokens by owner, or one person's, newest first; their secrets are not known."""
+    columns = (ApiToken.scope, ApiToken.created_at, ApiToken.last_used_at, ApiToken.expires_at)
+    query = select(ApiToken.id, User.name, ApiToken.name, *columns).join(User, User.id == ApiToken.user_id)
+    if user_id is not None:
+        query = query.where(ApiToken.user_id == user_id)
+    return [ListedToken(*row) for row in session.execute(query.order_by(User.name, ApiToken.id.desc()))]
+
+
+def revoke_token(session: Session, *, token_id: int, user_id: int | None = None) -> ListedToken:
+    """End a token for good, and say which one it was. Raises NotFound, also for one that is not this person's."""
+    gone = next((each for each in list_tokens(session, user_id=user_id) if each.id == token_id), None)
+    if gone is None:
+        raise NotFound(f"There is no API token {token_id} here; look again which ones there are.")
+    session.execute(delete(ApiToken).where(ApiToken.id == token_id))
+    return gone
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How much of somebody's access has ended."""
+
+    log_ins: int
+    tokens: int
+
+
+def end_access(session: Session, *, user_id: int) -> Ended:
+    """End every log-in and revoke every API token of a person, for good."""
+    ended = [
+        len(session.scalars(delete(kind).where(kind.user_id == user_id).returning(kind.user_id)).all())
+        for kind in (LoginSession, ApiToken)
+    ]
+    return Ended(*ended)
+
+
+def lower_tokens(session: Session, *, user_id: int) -> None:
+    """Take the scope admin from a person's tokens, for good."""
+    session.execute(
+        update(ApiToken)
+        .where(ApiToken.user_id == user_id, ApiToken.scope == "admin")
+        .values(scope="annotate")
+    )

@@ -2,11 +2,12 @@
 
 import re
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.accounts.models import LoginSession, User
+from app.accounts.models import User
 from app.accounts.passwords import is_password
+from app.accounts.tokens import Ended, end_access, lower_tokens
 from app.errors import Conflict, Invalid, NotFound, NotSignedIn
 
 ROLES = ("annotator", "admin")
@@ -34,14 +35,17 @@ def check_role(role: str) -> None:
         raise Invalid(f"“{role}” is no role; choose annotator or admin.")
 
 
-def set_password(session: Session, *, user: User, password_hash: str) -> None:
-    """Change the password and end every log-in of the person."""
+def set_password(session: Session, *, user: User, password_hash: str) -> Ended:
+    """Change the password; every log-in of the person ends and every API token is revoked."""
     user.password_hash = password_hash
-    session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
+    return end_access(session, user_id=user.id)
 
 
 def change_user(session: Session, *, name: str, role: str | None = None, active: bool | None = None) -> User:
-    """Change role or access. The last active admin stays one: else nobody could ever let anyone in again."""
+    """Change role or access; log-ins and API tokens end with the access, and do not come back with it.
+
+    The last active admin stays one: else nobody could ever let anyone in again.
+    """
     admins = count_admins(session)
     user = get_user(session, name=name)
     session.refresh(user)
@@ -53,7 +57,9 @@ def change_user(session: Session, *, name: str, role: str | None = None, active:
     user.role = role or user.role
     user.active = user.active if active is None else active
     if not user.active:
-        session.execute(delete(LoginSession).where(LoginSession.user_id == user.id))
+        end_access(session, user_id=user.id)
+    if user.role != "admin":
+        lower_tokens(session, user_id=user.id)
     return user
 
 

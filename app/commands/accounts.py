@@ -1,5 +1,6 @@
 """`toploss user` and `toploss token`."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -33,7 +34,7 @@ def user_add(
 
 @users.command("password")
 def user_password(name: str, *, password_stdin: FromStdin = False) -> None:
-    """Give somebody a new password; their log-ins end."""
+    """Give somebody a new password; their log-ins end and their API tokens are revoked."""
     from app.accounts.passwords import hash_password
     from app.accounts.users import get_user, set_password
 
@@ -42,8 +43,10 @@ def user_password(name: str, *, password_stdin: FromStdin = False) -> None:
             get_user(session, name=name)  # before a password is asked for
         password_hash = hash_password(ask_password(from_stdin=password_stdin))
         with database.write() as session:
-            set_password(session, user=get_user(session, name=name), password_hash=password_hash)
-    typer.echo(f"{name} has a new password.")
+            ended = set_password(session, user=get_user(session, name=name), password_hash=password_hash)
+    typer.echo(
+        f"{name} has a new password. Log-ins ended: {ended.log_ins}; API tokens revoked: {ended.tokens}."
+    )
 
 
 @users.command("list")
@@ -59,8 +62,15 @@ def user_list() -> None:
 @tokens.command("create")
 def token_create(
     *,
-    user: Annotated[str, typer.Option(help="Whose token: scripts with it may do what this person may.")],
+    user: Annotated[str, typer.Option(help="Whose token: scripts with it may do no more than this person.")],
     name: Annotated[str, typer.Option(help="What will use it.")] = "script",
+    scope: Annotated[
+        str | None,
+        typer.Option(help="read, annotate or admin; without it, all that the person's role allows."),
+    ] = None,
+    expires_days: Annotated[
+        float | None, typer.Option(help="Days until it ends; without it, it has no end.")
+    ] = None,
 ) -> None:
     """Print a new API token, alone on its line. It cannot be shown again."""
     from app.accounts.tokens import create_token
@@ -68,5 +78,48 @@ def token_create(
 
     key = read_settings().secret()
     with open_database() as database, database.write() as session:
-        token = create_token(session, user=get_user(session, name=user), name=name, key=key)
+        owner = get_user(session, name=user)
+        token = create_token(session, user=owner, name=name, key=key, scope=scope, expires_days=expires_days)
     typer.echo(token)
+
+
+@tokens.command("list")
+def token_list(
+    *, user: Annotated[str | None, typer.Option(help="Only this person's; without it, everybody's.")] = None
+) -> None:
+    """Show which API tokens there are; their secrets are not known."""
+    from app.accounts.tokens import list_tokens
+    from app.accounts.users import get_user
+
+    with open_database() as database, database.read() as session:
+        user_id = None if user is None else get_user(session, name=user).id
+        found = list_tokens(session, user_id=user_id)
+    typer.echo("id\tperson\tname\tscope\tmade\tlast used\tends")
+    for each in found:
+        ends = "expired" if each.has_expired else _day(each.expires_at)
+        line = (
+            each.id,
+            each.owner,
+            each.name,
+            each.scope,
+            _day(each.created_at),
+            _day(each.last_used_at),
+            ends,
+        )
+        typer.echo("\t".join(map(str, line)))
+
+
+@tokens.command("revoke")
+def token_revoke(
+    number: Annotated[int, typer.Argument(metavar="ID", min=1, help="As `toploss token list` shows it.")],
+) -> None:
+    """End an API token for good."""
+    from app.accounts.tokens import revoke_token
+
+    with open_database() as database, database.write() as session:
+        gone = revoke_token(session, token_id=number)
+    typer.echo(f"The token {number}, “{gone.name}” of {gone.owner}, is revoked.")
+
+
+def _day(moment: datetime | None) -> str:
+    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M}"

@@ -5,16 +5,23 @@ answers is committed. FastAPI's `yield` dependencies would wait for the write lo
 holder needs to go on.
 """
 
+import logging
+from concurrent.futures import Future
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 
-from app.accounts.tokens import Person, user_of_session, user_of_token
+from app.accounts.tokens import Person, Uses, note_use, user_of_session, user_of_token
 from app.db import Database
 from app.errors import Forbidden, NotSignedIn
+from app.schema import now
 from app.settings import Settings
+from app.web.security import SAFE_METHODS
+
+log = logging.getLogger(__name__)
 
 SESSION_COOKIE = "toploss_session"
 
@@ -55,10 +62,29 @@ def who_asks(session: Session, request: Request, settings: Settings) -> Person:
     """The person behind the request. Raises NotSignedIn."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return user_of_token(session, token=token.strip(), key=settings.secret())
+        return _by_token(session, request, token.strip(), settings)
     if cookie := request.cookies.get(SESSION_COOKIE):
         return user_of_session(session, token=cookie, key=settings.secret())
     raise NotSignedIn("Sign in to go on, or send an API token as “Authorization: Bearer …”.")
+
+
+def _by_token(session: Session, request: Request, token: str, settings: Settings) -> Person:
+    """Raises NotSignedIn; Forbidden where the token may only read and the request changes something."""
+    person = user_of_token(session, token=token, key=settings.secret())
+    if not person.may_change and request.method not in SAFE_METHODS:
+        raise Forbidden("This API token may only read; make one with the scope annotate or admin.")
+    uses: Uses = request.app.state.token_uses
+    if uses.is_new(token):
+        # In a transaction of its own that nobody waits for: a read stays a read, and as fast as it is.
+        database: Database = request.app.state.database
+        written = database.together(partial(note_use, token_id=person.token_id, at=now()))
+        written.add_done_callback(_tell_failure)
+    return person
+
+
+def _tell_failure(written: "Future[None]") -> None:
+    if not written.cancelled() and (error := written.exception()):
+        log.warning("the last use of an API token was not written down: %s", error)
 
 
 SignedIn = Annotated[Person, Depends(signed_in)]
@@ -72,3 +98,21 @@ async def admin(user: SignedIn) -> Person:
 
 
 Admin = Annotated[Person, Depends(admin)]
+
+
+async def in_person(user: SignedIn) -> Person:
+    """Who signed in. Raises Forbidden for API tokens: one that makes another has no end and no scope."""
+    if user.token_id is not None:
+        raise Forbidden("An API token cannot manage accounts; sign in with a password to do this.")
+    return user
+
+
+InPerson = Annotated[Person, Depends(in_person)]
+
+
+async def admin_in_person(user: Admin) -> Person:
+    """The admin who signed in. Raises Forbidden for annotators and for API tokens."""
+    return await in_person(user)
+
+
+AdminInPerson = Annotated[Person, Depends(admin_in_person)]

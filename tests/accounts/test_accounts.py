@@ -1,5 +1,6 @@
 import pytest
 
+from app.accounts.models import ApiToken
 from app.accounts.passwords import hash_password
 from app.accounts.tokens import (
     create_token,
@@ -99,12 +100,12 @@ def test_a_token_is_known_by_its_keyed_hash_and_can_be_revoked_by_its_owner_only
         assert user_of_token(session, token=token, key=KEY).name == "ann"
         with pytest.raises(NotSignedIn):
             user_of_token(session, token=token, key=b"another key")
-        stored = list_tokens(session, user=people.annotator)[0]
-    assert token not in stored.token_hash
+        stored = list_tokens(session, user_id=people.annotator.id)[0]
+        assert token not in session.get_one(ApiToken, stored.id).token_hash
     with database.write() as session, pytest.raises(NotFound):
-        revoke_token(session, user=people.other, token_id=stored.id)
+        revoke_token(session, user_id=people.other.id, token_id=stored.id)
     with database.write() as session:
-        revoke_token(session, user=people.annotator, token_id=stored.id)
+        revoke_token(session, user_id=people.annotator.id, token_id=stored.id)
     with database.read() as session, pytest.raises(NotSignedIn):
         user_of_token(session, token=token, key=KEY)
 

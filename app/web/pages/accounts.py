@@ -7,15 +7,25 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.accounts.attempts import Attempts
-from app.accounts.models import ApiToken, User
+from app.accounts.models import User
 from app.accounts.passwords import hash_password
-from app.accounts.tokens import Person, create_token, end_session, list_tokens, revoke_token, start_session
+from app.accounts.tokens import (
+    LONGEST_DAYS,
+    SCOPES,
+    ListedToken,
+    Person,
+    create_token,
+    end_session,
+    list_tokens,
+    revoke_token,
+    start_session,
+)
 from app.accounts.users import check_password, find_user, get_user, set_password
 from app.db import Database
 from app.errors import Conflict, Invalid, NotSignedIn, TooManyAttempts
 from app.review.claims import release
 from app.settings import Settings
-from app.web.deps import SESSION_COOKIE, Config, Db, SignedIn
+from app.web.deps import SESSION_COOKIE, Config, Db, InPerson, SignedIn
 from app.web.errors import headers_of, status_of
 from app.web.rendering import Page, page_context, render
 
@@ -38,7 +48,9 @@ class LoginPage(Page):
 class AccountPage(Page):
     """One's own tokens and password; `secret` is a token just made, shown this once."""
 
-    tokens: tuple[ApiToken, ...]
+    tokens: tuple[ListedToken, ...]
+    scopes: dict[str, str]
+    longest_days: int = LONGEST_DAYS
     secret: str = ""
     done: str = ""
 
@@ -87,15 +99,17 @@ def account(request: Request, database: Db, user: SignedIn, done: str = "") -> R
         request,
         database,
         user,
-        done="Your password is changed; every other log-in of yours has ended." if done else "",
+        done="Your password is changed. Every other log-in of yours has ended, and your API tokens are revoked."
+        if done
+        else "",
     )
 
 
 @router.post("/account/password")
 def change_password(
-    request: Request, database: Db, settings: Config, user: SignedIn, old: Text, new: Text
+    request: Request, database: Db, settings: Config, user: InPerson, old: Text, new: Text
 ) -> Response:
-    """A new password, after the old one; other log-ins end."""
+    """A new password, after the old one; other log-ins end and API tokens are revoked."""
     try:
         checked = _by_password(request, database, user.name, old)
     except NotSignedIn as error:
@@ -116,19 +130,39 @@ def change_password(
 
 
 @router.post("/account/tokens")
-def make_token(request: Request, database: Db, settings: Config, user: SignedIn, name: Text) -> Response:
+def make_token(
+    request: Request,
+    database: Db,
+    settings: Config,
+    user: InPerson,
+    name: Text,
+    scope: Annotated[str | None, Form()] = None,
+    expires_days: Annotated[str, Form(description="Empty: never.")] = "",
+) -> Response:
     """A new API token; this answer is the only time it can be read."""
+    days = _days(expires_days.strip())
     with database.write() as session:
-        secret = create_token(session, user=user, name=name, key=settings.secret())
+        secret = create_token(
+            session, user=user, name=name, key=settings.secret(), scope=scope, expires_days=days
+        )
     return _account(request, database, user, secret=secret)
 
 
 @router.post("/account/tokens/{token_id}/revoke")
-def end_token(database: Db, user: SignedIn, token_id: int) -> Response:
+def end_token(database: Db, user: InPerson, token_id: int) -> Response:
     """End a token."""
     with database.write() as session:
-        revoke_token(session, user=user, token_id=token_id)
+        revoke_token(session, token_id=token_id, user_id=user.id)
     return RedirectResponse("/account", status_code=303)
+
+
+def _days(typed: str) -> float | None:
+    try:
+        return float(typed) if typed else None
+    except ValueError as error:
+        raise Invalid(
+            f"“{typed[:20]}” is no number of days; leave it empty for a token without an end."
+        ) from error
 
 
 def local_path(target: str) -> str:
@@ -172,6 +206,12 @@ def _account(
 ) -> Response:
     with database.read() as session:
         page = AccountPage(
-            **page_context(request), tokens=tuple(list_tokens(session, user=user)), secret=secret, done=done
+            **page_context(request),
+            tokens=tuple(list_tokens(session, user_id=user.id)),
+            scopes={
+                scope: words for scope, words in SCOPES.items() if scope != "admin" or user.role == "admin"
+            },
+            secret=secret,
+            done=done,
         )
     return render(request, "accounts/account.html", page)

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.accounts.models import User
 from app.accounts.passwords import hash_password
-from app.accounts.users import ROLES, add_user, change_user, get_user, list_users, set_password
-from app.web.deps import Admin, Db
+from app.accounts.tokens import ListedToken, list_tokens, revoke_token
+from app.accounts.users import ROLES, add_user, change_user, find_user, get_user, list_users, set_password
+from app.web.deps import Admin, AdminInPerson, Db
 from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
@@ -22,19 +24,28 @@ class PeoplePage(Page):
     """Who may sign in."""
 
     people: tuple[User, ...]
+    tokens: tuple[ListedToken, ...]
+    done: str
     roles: tuple[str, ...] = ROLES
 
 
 @router.get("/people")
-def people(request: Request, database: Db, _admin: Admin) -> Response:
-    """Everybody, and a form for one more."""
+def people(request: Request, database: Db, _admin: Admin, reset: str = "") -> Response:
+    """Everybody with their API tokens, and a form for one more."""
     with database.read() as session:
-        page = PeoplePage(**page_context(request), people=tuple(list_users(session)))
+        page = PeoplePage(
+            **page_context(request),
+            people=tuple(list_users(session)),
+            tokens=tuple(list_tokens(session)),
+            done=f"{reset} has a new password. Their log-ins have ended, and their API tokens are revoked."
+            if reset and find_user(session, name=reset)
+            else "",
+        )
     return render(request, "accounts/people.html", page)
 
 
 @router.post("/people")
-def add_person(database: Db, _admin: Admin, name: Text, role: Text, password: Text) -> Response:
+def add_person(database: Db, _admin: AdminInPerson, name: Text, role: Text, password: Text) -> Response:
     """Let somebody in."""
     password_hash = hash_password(password)
     with database.write() as session:
@@ -45,7 +56,7 @@ def add_person(database: Db, _admin: Admin, name: Text, role: Text, password: Te
 @router.post("/people/{name}")
 def change_person(
     database: Db,
-    _admin: Admin,
+    _admin: AdminInPerson,
     name: str,
     role: Annotated[str | None, Form()] = None,
     active: Annotated[bool | None, Form()] = None,
@@ -57,9 +68,17 @@ def change_person(
 
 
 @router.post("/people/{name}/password")
-def reset_password(database: Db, _admin: Admin, name: str, password: Text) -> Response:
-    """A new password for somebody who forgot it."""
+def reset_password(database: Db, _admin: AdminInPerson, name: str, password: Text) -> Response:
+    """A new password for somebody who forgot it; their log-ins end and their API tokens are revoked."""
     password_hash = hash_password(password)
     with database.write() as session:
         set_password(session, user=get_user(session, name=name), password_hash=password_hash)
-    return RedirectResponse("/people", status_code=303)
+    return RedirectResponse(f"/people?reset={quote(name)}", status_code=303)
+
+
+@router.post("/people/tokens/{token_id}/revoke")
+def end_token(database: Db, _admin: AdminInPerson, token_id: int) -> Response:
+    """End anybody's API token."""
+    with database.write() as session:
+        revoke_token(session, token_id=token_id)
+    return RedirectResponse("/people#tokens", status_code=303)

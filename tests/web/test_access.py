@@ -1,0 +1,158 @@
+"""Every route and everybody: what is not allowed is refused. A new route fails here until the table says who may use it."""
+
+import re
+import time
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.accounts.tokens import create_token, list_tokens, start_session
+from app.accounts.users import get_user
+from app.db import Database
+from app.main import create_app
+from app.review.models import Decision
+from app.settings import Settings
+from app.web.deps import SESSION_COOKIE
+from tests.conftest import People
+from tests.factories import Made
+from tests.web.test_security import OPEN, routes
+
+# What it takes: read, annotate and admin are scopes of API tokens; somebody who signed in has all that the role allows.
+# `person` takes somebody who signed in, `admin person` an admin who did.
+ADMINS_PAGES = """
+/d/{name}/agreement /d/{name}/settings /d/{name}/adjudication /datasets/new /d/{name}/runs/new /jobs /people
+"""
+CHANGES = {
+    "annotate": """
+        DELETE /api/v1/bulk-decisions/{action_id}  DELETE /api/v1/decisions/{decision_id}
+        DELETE /api/v1/photos/{photo_id}           POST /api/v1/runs/{run_id}/photos
+        POST /api/v1/datasets/{name}/bulk-decisions
+        POST /api/v1/datasets/{name}/decisions     POST /api/v1/datasets/{name}/worklist/claims
+        POST /d/{name}/duplicates  POST /d/{name}/duplicates/undo
+        POST /d/{name}/grid/undo   POST /d/{name}/grid/verdicts
+        POST /d/{name}/review/claims  POST /d/{name}/review/decisions
+        POST /d/{name}/review/redo    POST /d/{name}/review/undo
+        POST /d/{name}/runs/{run_id}/photos  POST /d/{name}/runs/{run_id}/photos/{photo_id}/remove
+        POST /logout
+    """,
+    "admin": """
+        POST /api/v1/datasets               POST /api/v1/datasets/{name}/audits
+        POST /api/v1/datasets/{name}/gold   POST /api/v1/datasets/{name}/runs
+        PUT /api/v1/datasets/{name}/stopping-rule  POST /api/v1/datasets/{name}/versions
+        POST /api/v1/jobs/{job_id}/cancel   POST /api/v1/runs/{run_id}/cancel
+        POST /api/v1/runs/{run_id}/resume
+        POST /d/{name}/adjudication  POST /d/{name}/audits  POST /d/{name}/gold
+        POST /d/{name}/import/cancel  POST /d/{name}/import/repeat
+        POST /d/{name}/retrain  POST /d/{name}/runs  POST /d/{name}/runs/{run_id}/cancel
+        POST /d/{name}/runs/{run_id}/resume  POST /d/{name}/settings  POST /d/{name}/stop
+        POST /d/{name}/versions  POST /datasets/new
+    """,
+    "person": "POST /account/password  POST /account/tokens  POST /account/tokens/{token_id}/revoke",
+    "admin person": """
+        POST /people  POST /people/{name}  POST /people/{name}/password
+        POST /people/tokens/{token_id}/revoke
+    """,
+}
+NEEDS = {
+    tuple(each.split()): what
+    for what, listed in CHANGES.items()
+    for each in re.findall(r"[A-Z]+ \S+", listed)
+} | {("GET", path): "admin" for path in ADMINS_PAGES.split()}
+MAY = {
+    "ann, signed in": {"read", "annotate", "person"},
+    "ada, signed in": {"read", "annotate", "admin", "person", "admin person"},
+    "a token of ann, read": {"read"},
+    "a token of ann, annotate": {"read", "annotate"},
+    "a token of ada, read": {"read"},
+    "a token of ada, annotate": {"read", "annotate"},
+    "a token of ada, admin": {"read", "annotate", "admin"},
+}
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def client(settings: Settings, database: Database, who: str) -> TestClient:
+    """A browser or a script of somebody's."""
+    name, scope = re.findall(r"(ann|ada).*?(\w+)$", who)[0]
+    key = settings.secret()
+    with database.write() as session:
+        user = get_user(session, name=name)
+        if who.startswith("a token"):
+            secret = create_token(session, user=user, name=scope, key=key, scope=scope)
+            headers = {"authorization": f"Bearer {secret}"}
+        else:
+            headers = {"cookie": f"{SESSION_COOKIE}={start_session(session, user=user, days=1, key=key)}"}
+    return TestClient(create_app(settings, database), headers=headers, follow_redirects=False)
+
+
+def address(path: str) -> str:
+    """The path with what is not there, so that nothing is changed where one may."""
+    filled = path.replace("{name}", "nothing").replace("{job_id}", "nothing").replace("{what}", "curves")
+    return re.sub(r"\{\w+\}", "999", filled)
+
+
+def test_every_route_is_in_the_table_and_the_table_has_no_other(
+    settings: Settings, database: Database
+) -> None:
+    there = {each for each in routes(create_app(settings, database)) if each[0] != "HEAD"}
+    assert set(NEEDS) <= there
+    unlisted = {(method, path) for method, path in there - set(NEEDS) if path not in OPEN and method != "GET"}
+    assert unlisted == set(), "say in CHANGES who may do this"
+
+
+@pytest.mark.parametrize("who", MAY)
+def test_everybody_may_do_just_what_the_table_says(
+    settings: Settings, database: Database, people: People, who: str
+) -> None:
+    asks, wrong = client(settings, database, who), []
+    everything = sorted(routes(create_app(settings, database)), key=lambda each: each[1] == "/logout")
+    assert len(everything) > 100
+    for method, path in everything:
+        if path in OPEN or method == "HEAD":
+            continue
+        is_allowed = NEEDS.get((method, path), "read") in MAY[who]
+        code = asks.request(method, address(path)).status_code
+        if (code == 403) == is_allowed or code in (401, 500):
+            wrong.append((method, path, code))
+    assert wrong == []
+
+
+def test_a_token_that_may_only_read_records_no_answer(
+    settings: Settings, database: Database, people: People, made: Made
+) -> None:
+    asks = client(settings, database, "a token of ann, read")
+    form = {"sample": made.ranked[0], "answer": "keep", "client_id": "1"}
+    assert asks.post("/d/faces/review/decisions", data=form).status_code == 403
+    body = {"sample": made.ranked[0], "verdict": "keep", "client_id": "2"}
+    assert asks.post("/api/v1/datasets/faces/decisions", json=body).status_code == 403
+    assert asks.get("/api/v1/datasets/faces/samples").status_code == 200
+    with database.read() as session:
+        assert session.query(Decision).count() == 0
+
+
+def test_a_token_makes_no_other_token_and_lets_nobody_in(
+    settings: Settings, database: Database, people: People
+) -> None:
+    asks = client(settings, database, "a token of ada, admin")
+    person = {"name": "eve", "role": "admin", "password": "correct horse"}
+    for path, form in (("/account/tokens", {"name": "another"}), ("/people", person)):
+        answer = asks.post(path, data=form)
+        assert (answer.status_code, "sign in with a password" in answer.text) == (403, True)
+
+
+def test_a_use_of_a_token_is_shown_and_reading_stays_reading(
+    settings: Settings, database: Database, people: People, made: Made
+) -> None:
+    asks = client(settings, database, "a token of ann, read")
+    for _ in range(3):
+        assert asks.get("/api/v1/datasets").status_code == 200
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with database.read() as session:
+            used = {
+                each.scope: each.last_used_at for each in list_tokens(session, user_id=people.annotator.id)
+            }
+        if used["read"]:
+            break
+    assert used["read"] is not None
+    assert used["annotate"] is None
