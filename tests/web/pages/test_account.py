@@ -44,3 +44,28 @@ def test_a_new_password_needs_the_old_one(browser_of: dict[str, TestClient], vis
     assert ann.get("/account").status_code == 200  # this browser stays signed in
     assert visitor.post("/login", data={"name": "ann", "password": PASSWORD}).status_code == 401
     assert visitor.post("/login", data={"name": "ann", "password": "battery staple"}).status_code == 303
+
+
+def test_a_new_password_revokes_ones_tokens_and_the_page_says_so(browser_of: dict[str, TestClient]) -> None:
+    ann = browser_of["ann"]
+    secret = re.findall(r"tl_[\w-]+", ann.post("/account/tokens", data={"name": "old"}).text)[0]
+    assert "your API tokens are revoked" in ann.get("/account").text  # before it is done
+    done = ann.post("/account/password", data={"old": PASSWORD, "new": "battery staple"})
+    page = ann.get(done.headers["location"]).text
+    assert "Every other log-in of yours has ended, and your API tokens are revoked." in page
+    assert "You have no token." in page
+    ann.cookies.clear()
+    assert ann.get("/api/v1/datasets", headers={"authorization": f"Bearer {secret}"}).status_code == 401
+
+
+def test_scope_and_end_of_a_token_are_chosen_on_the_form(browser_of: dict[str, TestClient]) -> None:
+    ann = browser_of["ann"]
+    page = ann.get("/account").text
+    assert ('<option value="read"' in page, '<option value="admin"' in page) == (True, False)
+    assert '<option value="admin"' in browser_of["ada"].get("/account").text
+    ann.post("/account/tokens", data={"name": "nightly", "scope": "read", "expires_days": "7"})
+    shown = " ".join(ann.get("/account").text.split())
+    assert '<th scope="row">nightly</th> <td>read</td>' in shown
+    assert " UTC </td>" in shown  # when it ends
+    for wrong in ({"scope": "admin"}, {"expires_days": "soon"}, {"expires_days": "1e9"}):
+        assert ann.post("/account/tokens", data={"name": "x", **wrong}).status_code == 422

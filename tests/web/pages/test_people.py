@@ -1,5 +1,7 @@
 """The people page is the admins'."""
 
+import re
+
 from fastapi.testclient import TestClient
 
 from tests.conftest import PASSWORD
@@ -50,3 +52,46 @@ def test_an_admin_gives_somebody_a_new_password(
         browser_of["ada"].post("/people/bob/password", data={"password": "battery staple"}).status_code == 303
     )
     assert visitor.post("/login", data={"name": "bob", "password": "battery staple"}).status_code == 303
+
+
+def made_by(client: TestClient, **form: str) -> str:
+    """The secret of a token that somebody has just made."""
+    page = client.post("/account/tokens", data={"name": "nightly", **form}).text
+    return re.findall(r"tl_[\w-]+", page)[0]
+
+
+def opens(client: TestClient, secret: str) -> bool:
+    headers = {"authorization": f"Bearer {secret}"}
+    return TestClient(client.app).get("/api/v1/datasets", headers=headers).status_code == 200
+
+
+def test_an_admin_sees_everybodys_tokens_and_revokes_one(browser_of: dict[str, TestClient]) -> None:
+    secret = made_by(browser_of["ann"], scope="read", expires_days="30")
+    assert opens(browser_of["ann"], secret)
+    page = " ".join(browser_of["ada"].get("/people").text.split())
+    assert '<th scope="row">ann</th> <td>nightly</td> <td>read</td>' in page
+    revoke = re.findall(r'action="(/people/tokens/\d+/revoke)"(?:(?!</form>).)*nightly of ann', page)[-1]
+    assert browser_of["bob"].post(revoke).status_code == 403
+    assert opens(browser_of["ann"], secret)
+    assert browser_of["ada"].post(revoke).status_code == 303
+    assert not opens(browser_of["ann"], secret)
+    assert browser_of["ada"].post(revoke).status_code == 404
+
+
+def test_a_deactivated_persons_tokens_open_nothing_also_when_they_are_let_in_again(
+    browser_of: dict[str, TestClient],
+) -> None:
+    secret = made_by(browser_of["ann"])
+    for active in ("false", "true"):
+        browser_of["ada"].post("/people/ann", data={"active": active, "confirmed": "true"})
+        assert not opens(browser_of["ann"], secret)
+
+
+def test_a_password_given_by_an_admin_revokes_tokens_and_the_page_says_so(
+    browser_of: dict[str, TestClient],
+) -> None:
+    secret = made_by(browser_of["bob"])
+    done = browser_of["ada"].post("/people/bob/password", data={"password": "battery staple"})
+    page = browser_of["ada"].get(done.headers["location"]).text
+    assert "bob has a new password. Their log-ins have ended, and their API tokens are revoked." in page
+    assert not opens(browser_of["bob"], secret)

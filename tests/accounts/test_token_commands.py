@@ -1,0 +1,58 @@
+"""`toploss token` and what `toploss user password` says of tokens."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import cli
+from app.errors import Invalid, NotFound
+from tests.conftest import PASSWORD
+
+
+@pytest.fixture
+def toploss(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sqlite_url: str) -> CliRunner:
+    monkeypatch.setenv("TOPLOSS_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("TOPLOSS_DATABASE_URL", sqlite_url)
+    runner = CliRunner()
+    for name, role in (("ada", "admin"), ("ann", "annotator")):
+        words = ["user", "add", name, "--role", role, "--password-stdin"]
+        assert runner.invoke(cli, words, input=f"{PASSWORD}\n").exit_code == 0
+    return runner
+
+
+def listed(toploss: CliRunner, *words: str) -> list[list[str]]:
+    lines = toploss.invoke(cli, ["token", "list", *words]).stdout.splitlines()
+    assert lines[0].split("\t") == ["id", "person", "name", "scope", "made", "last used", "ends"]
+    return [line.split("\t") for line in lines[1:]]
+
+
+def test_tokens_are_made_listed_and_revoked(toploss: CliRunner) -> None:
+    made = toploss.invoke(cli, ["token", "create", "--user", "ada"])
+    assert made.stdout.startswith("tl_")
+    assert len(made.stdout.splitlines()) == 1
+    words = ["--name", "nightly", "--scope", "read", "--expires-days", "7"]
+    assert toploss.invoke(cli, ["token", "create", "--user", "ann", *words]).exit_code == 0
+    everybody = listed(toploss)
+    assert [line[1:4] for line in everybody] == [["ada", "script", "admin"], ["ann", "nightly", "read"]]
+    assert (everybody[0][6], everybody[1][5]) == ("never", "never")
+    [anns] = listed(toploss, "--user", "ann")
+    assert anns == everybody[1]
+    assert "“nightly” of ann, is revoked" in toploss.invoke(cli, ["token", "revoke", anns[0]]).stdout
+    assert listed(toploss, "--user", "ann") == []
+    assert isinstance(toploss.invoke(cli, ["token", "revoke", anns[0]]).exception, NotFound)
+
+
+def test_what_cannot_be_is_refused(toploss: CliRunner) -> None:
+    wrong = toploss.invoke(cli, ["token", "create", "--user", "ann", "--scope", "admin"])
+    assert isinstance(wrong.exception, Invalid)
+    assert isinstance(toploss.invoke(cli, ["token", "list", "--user", "eve"]).exception, NotFound)
+
+
+def test_a_new_password_says_what_has_ended(toploss: CliRunner) -> None:
+    for _ in range(2):
+        toploss.invoke(cli, ["token", "create", "--user", "ann"])
+    words = ["user", "password", "ann", "--password-stdin"]
+    said = toploss.invoke(cli, words, input="battery staple\n").stdout
+    assert said == "ann has a new password. Log-ins ended: 0; API tokens revoked: 2.\n"
+    assert listed(toploss) == []
