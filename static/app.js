@@ -31,7 +31,7 @@ function show(card) {
   card.querySelector("[name=client_id]").value = newId();
   shownAt = performance.now();
   sharpen(card);
-  document.getElementById("announce").textContent = card.dataset.said;
+  document.getElementById("announce").textContent = document.body.classList.contains("blind") ? "The next image" : card.dataset.said;
 }
 
 function step(by) {

@@ -201,7 +201,8 @@ def test_a_new_ranking_is_told_beside_what_is_needed_and_until_the_next_decision
     expect(note).to_be_visible()
     said = note.bounding_box()
     assert said
-    for needed in ("#status", ".order select", ".card:not([hidden]) .frame", ".card:not([hidden]) .verdicts"):
+    shown = ".card:not([hidden])"
+    for needed in ("#status", ".order select", f"{shown} .frame", f"{shown} .decide"):
         box = page.locator(needed).bounding_box()
         assert box, needed
         beside = said["x"] + said["width"] <= box["x"] or box["x"] + box["width"] <= said["x"]

@@ -453,3 +453,9 @@ def test_the_sizes_of_an_image_are_told_apart_and_may_be_kept(
         == answers["thumbnail"].content
     )  # made once
     assert api["ann"].get(item["image_url"], params={"size": "huge"}).status_code == 422
+
+
+def test_an_image_comes_without_its_path_which_names_the_class(api: Scripts, made: Made) -> None:
+    for size in ("original", "display", "thumbnail"):
+        answer = api["ann"].get(f"{API}/samples/{made.ranked[0]}/image", params={"size": size})
+        assert not any(word in str(answer.headers) for word in ("cat", "dog", "owl", ".png")), size

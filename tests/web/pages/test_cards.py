@@ -79,6 +79,19 @@ def test_awkward_characters_are_escaped_as_the_template_escapes_them() -> None:
     assert without_ids(filled) == without_ids(made)
 
 
+@given(one=cards, other=cards, gold=st.booleans())
+def test_a_blind_look_is_the_same_to_the_letter_whatever_is_known_of_the_image(
+    one: Card, other: Card, gold: bool
+) -> None:
+    """The network is asked for a card only by its number; how large the image is shows in the image itself."""
+    blind = [
+        replace(each, blind=True, gold=gold, sample_id=7, width=48, height=48, split="")
+        for each in (one, other)
+    ]
+    made = [card_html(each, names=NAMES, place=PLACE, skip="", hidden=False) for each in blind]
+    assert without_ids(made[0]) == without_ids(made[1])
+
+
 def test_a_second_look_says_nothing_of_the_sample_but_its_image() -> None:
     card = Card(
         7,
