@@ -390,6 +390,10 @@ def _known_problem(error: Exception) -> str | None:
     if package in ("pydantic_core", "pydantic"):
         wrong = [f"TOPLOSS_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]  # type: ignore[attr-defined]
         return f"A setting is not as expected. {'; '.join(wrong)}. docs/settings.md describes them."
+    from app.trouble import as_trouble
+
+    if trouble := as_trouble(error):
+        return f"{trouble} TOPLOSS_DATABASE_URL says where it is. ({str(error).splitlines()[0]})"
     if package == "sqlalchemy":
         return f"The database cannot be used: {str(error).splitlines()[0]}. Check TOPLOSS_DATABASE_URL and that the server runs."
     return None

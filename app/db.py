@@ -3,21 +3,32 @@
 A *read* transaction cannot write; a *write* transaction starts with the write lock in hand. On SQLite that is
 `BEGIN IMMEDIATE` behind one lock per process: deferred transactions that turn from reading to writing fail with
 "database is locked" however long they wait, and unserialised writers starve each other.
+
+Whatever a request waits for here, for a connection, for the process's lock or for the database's, it waits until its one
+deadline (`app.deadline`) and is then refused with Unavailable.
 """
 
+import errno
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy import make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from app import deadline
+from app.deadline import Deadline
+from app.engines import CONNECTIONS, USUAL_WAIT, postgres_engine, probing_engine, sqlite_engine
+from app.errors import Busy
 from app.prepared import run
+from app.trouble import as_trouble, busy
 
 T = TypeVar("T")
 _REMEMBERED = "remembered"  # in a session's info
@@ -26,7 +37,8 @@ MOST_REMEMBERED = 10_000
 CACHE_KB = 64_000
 CHECKPOINT_PAGES = 4_000  # 16 MB
 OTHERS = 20  # that write at once where each has a transaction of its own
-BUSY_TIMEOUT_MS = 30_000  # another process (the worker) may hold the write lock for the length of one batch
+GLANCE_WAIT = 0.2  # seconds: whoever glances may be the event loop itself
+SLICE = 0.2  # seconds after which a waiting group is looked at again
 
 
 class Database:
@@ -37,35 +49,49 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:  # readers have connections of their own, which cannot write
             self.engine, self._reader = (
-                _sqlite_engine(url, begin="BEGIN IMMEDIATE"),
-                _sqlite_engine(url, begin="BEGIN", read_only=True),
+                sqlite_engine(url, begin="BEGIN IMMEDIATE"),
+                sqlite_engine(url, begin="BEGIN", read_only=True),
             )
-            self._glancer = _sqlite_engine(url, read_only=True)
+            self._glancer = sqlite_engine(url, read_only=True, wait=GLANCE_WAIT)
         else:
-            self.engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=30)
+            self.engine = postgres_engine(url)
             self._reader = self.engine.execution_options(
                 postgresql_readonly=True, isolation_level="REPEATABLE READ"
             )
             self._glancer = self._reader
+        self._prober = probing_engine(url)
+        self._connections = threading.BoundedSemaphore(CONNECTIONS)  # the pool itself knows no deadline
         self._write_lock, self._glance_lock = threading.Lock(), threading.Lock()
         self._glance: Session | None = None
-        self._together = Together(_sqlite_engine(url), self._write_lock) if self.is_sqlite else None
+        self._together = Together(sqlite_engine(url), self._write_lock) if self.is_sqlite else None
         self._others = ThreadPoolExecutor(OTHERS, "together") if not self.is_sqlite else None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that sees one state of the database and cannot change it."""
-        with Session(self._reader, expire_on_commit=False, info={_REMEMBERED: {}}) as session:
+        with (
+            self._in_time(self._connections),
+            Session(self._reader, expire_on_commit=False, info={_REMEMBERED: {}}) as session,
+        ):
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction that is committed when the block ends, and rolled back when it raises."""
         if not self.is_sqlite:
-            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            with (
+                self._in_time(self._connections),
+                Session(self.engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                self._limit_locks(session)
                 yield session
             return
-        with self._write_lock, Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with (
+            self._in_time(self._write_lock),
+            Session(self.engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager
@@ -80,6 +106,25 @@ class Database:
                 self._glance = Session(self._glancer)
             yield self._glance
 
+    @contextmanager
+    def probe(self) -> Iterator[Session]:
+        """For health checks: a connection of its own, opened anew, so that it waits for nobody who uses the others."""
+        with Session(self._prober) as session:
+            yield session
+
+    def check_writable(self) -> None:
+        """Take the write lock and give it back. Raises SQLAlchemyError or OSError when the database takes no changes."""
+        if self.is_sqlite and not Path(self.url.database or "").exists():
+            raise FileNotFoundError(
+                errno.ENOENT, "the database file is gone"
+            )  # a probe would make an empty one
+        with self._prober.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            elif connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "on":
+                raise OSError(errno.EROFS, "PostgreSQL takes no changes")
+            connection.rollback()
+
     def together(self, work: Callable[[Session], T]) -> "Future[T]":
         """Write in a transaction that may be shared: the answer is there once it is committed.
 
@@ -91,10 +136,28 @@ class Database:
         assert self._others  # noqa: S101 - the other case
 
         def alone() -> T:
+            if not deadline.current(USUAL_WAIT).left:
+                raise busy()
             with self.write() as session:
                 return work(session)
 
-        return self._others.submit(alone)
+        return self._others.submit(copy_context().run, alone)  # with the deadline of whoever asks
+
+    @contextmanager
+    def _in_time(self, wanted: "threading.Lock | threading.BoundedSemaphore") -> Iterator[None]:
+        """Hold it for the length of the block. Raises Unavailable at the deadline."""
+        if not wanted.acquire(timeout=deadline.current(USUAL_WAIT).left):
+            raise busy()
+        try:
+            yield
+        finally:
+            wanted.release()
+
+    def _limit_locks(self, session: Session) -> None:
+        """Have PostgreSQL refuse what waits for a row beyond the deadline."""
+        if deadline.is_set():
+            left = max(1, round(1000 * deadline.current(USUAL_WAIT).left))
+            session.connection().exec_driver_sql(f"SET LOCAL lock_timeout = {left}")
 
     def close(self) -> None:
         """Give back every connection."""
@@ -109,6 +172,32 @@ class Database:
         self.engine.dispose()
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """Work for a shared transaction, who waits for it, and until when."""
+
+    work: Callable[[Session], Any]
+    future: "Future[Any]"
+    until: Deadline
+
+    def starts(self) -> bool:
+        """Mark it as begun, unless whoever asked has gone."""
+        return self.future.set_running_or_notify_cancel()
+
+    def refuse(self, error: Exception) -> None:
+        """Let whoever asked raise the error."""
+        if self.starts():
+            self.future.set_exception(error)
+
+
+def _refuse_late(group: list[_Piece], error: Exception) -> list[_Piece]:
+    """Refuse those whose deadline has passed; the answer is the others."""
+    for piece in group:
+        if not piece.until.left:
+            piece.refuse(error)
+    return [piece for piece in group if piece.until.left and not piece.future.done()]
+
+
 class Together:
     """One thread that writes to SQLite for everybody who waits: their work shares one transaction, so one commit.
 
@@ -118,7 +207,7 @@ class Together:
 
     def __init__(self, engine: Engine, lock: threading.Lock) -> None:
         self._engine, self._lock = engine, lock
-        self._waiting: SimpleQueue[tuple[Callable[[Session], Any], Future[Any]] | None] = SimpleQueue()
+        self._waiting: SimpleQueue[_Piece | None] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._session: Session | None = None
@@ -132,7 +221,7 @@ class Together:
                     self._thread = threading.Thread(target=self._work, name="together", daemon=True)
                     self._thread.start()
         future: Future[T] = Future()
-        self._waiting.put((work, future))
+        self._waiting.put(_Piece(work, future, deadline.current(USUAL_WAIT)))
         return future
 
     def stop(self) -> None:
@@ -144,36 +233,63 @@ class Together:
 
     def _work(self) -> None:
         while (first := self._waiting.get()) is not None:
-            with self._lock:
-                group = [first]
-                while len(group) < MOST_TOGETHER and not self._waiting.empty():
-                    other = self._waiting.get()
-                    if other is None:
-                        self._waiting.put(None)
-                        break
-                    group.append(other)
-                self._write([each for each in group if each[1].set_running_or_notify_cancel()])
+            group = [first]
+            while group:
+                group = self._try(group)
         if self._session:
             self._session.close()
 
-    def _write(self, group: list[tuple[Callable[[Session], Any], "Future[Any]"]]) -> None:
+    def _try(self, group: list["_Piece"]) -> list["_Piece"]:
+        """Do the group's work, and that of those who came meanwhile, if the write lock is free; the answer is who still waits.
+
+        Nobody waits for longer than their own deadline, so the lock is asked for in slices.
+        """
+        longest = max(piece.until.left for piece in group)
+        if not self._lock.acquire(timeout=min(SLICE, longest)):
+            return _refuse_late(group, busy())
         try:
-            session = self._begin()
+            session = self._begin(min(SLICE, longest))
+        except Exception as error:  # noqa: BLE001 - whoever asked raises it
+            if isinstance(as_trouble(error), Busy):
+                return _refuse_late(group, error)
+            with suppress(Exception):  # whatever is wrong with it, it is not used again
+                self._give_up()
+            for piece in group:
+                piece.refuse(error)
+            return []
+        else:
+            self._write(session, [piece for piece in self._joined(group) if piece.starts()])
+            return []
+        finally:
+            self._lock.release()
+
+    def _joined(self, group: list["_Piece"]) -> list["_Piece"]:
+        """The group with those who came meanwhile."""
+        while len(group) < MOST_TOGETHER and not self._waiting.empty():
+            other = self._waiting.get()
+            if other is None:
+                self._waiting.put(None)
+                break
+            group.append(other)
+        return group
+
+    def _write(self, session: Session, group: list["_Piece"]) -> None:
+        try:
             alone = len(group) == 1  # then the transaction itself is all or nothing
-            outcomes = [self._do(session, work, "" if alone else "piece") for work, _ in group]
+            outcomes = [self._do(session, piece.work, "" if alone else "piece") for piece in group]
             run(session, "ROLLBACK" if alone and outcomes[0][1] else "COMMIT")
         except Exception as error:  # noqa: BLE001 - whoever asked raises it
             outcomes = [(None, error)] * len(group)
             with suppress(Exception):  # whatever is wrong with it, it is not used again
                 self._give_up()
-        for (_, future), (answer, refusal) in zip(group, outcomes, strict=True):
+        for piece, (answer, refusal) in zip(group, outcomes, strict=True):
             if refusal:
-                future.set_exception(refusal)
+                piece.future.set_exception(refusal)
             else:
-                future.set_result(answer)
+                piece.future.set_result(answer)
 
-    def _begin(self) -> Session:
-        """The session, in a transaction that has the write lock."""
+    def _begin(self, wait: float) -> Session:
+        """The session, in a transaction that has the write lock; for which another process is waited so many seconds."""
         if self._session is None:
             self._session = Session(self._engine, expire_on_commit=False, info={_REMEMBERED: {}})
             run(
@@ -186,6 +302,7 @@ class Together:
                 self._session, "PRAGMA temp_store = MEMORY"
             )  # what a savepoint would restore: a turn's pages just overflow into a file
         session = self._session
+        run(session, f"PRAGMA busy_timeout = {round(1000 * wait)}")
         run(session, "BEGIN IMMEDIATE")
         version = run(session, "PRAGMA data_version")
         if version != self._version or len(remembered(session)) > MOST_REMEMBERED:
@@ -251,34 +368,3 @@ def remembered(session: Session) -> dict[Any, Any]:
 def forget(session: Session) -> None:
     """Ask everything anew."""
     remembered(session).clear()
-
-
-def _sqlite_engine(url: str, *, begin: str = "", read_only: bool = False) -> Engine:
-    """An engine whose transactions begin with `begin`; without one, whoever has a connection says so, or asks outside of any."""
-    path = make_url(url).database
-    if path and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(
-        url,
-        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
-        pool_size=10,
-        max_overflow=30,
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # SQLAlchemy's begin event below says which kind of BEGIN
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged decision survives a power cut
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begins(connection: Connection) -> None:
-        if begin:
-            connection.exec_driver_sql(begin)
-
-    return engine

@@ -52,6 +52,29 @@ class TooManyAttempts(ToplossError):
         self.retry_after = max(1, math.ceil(seconds))  # whole seconds until it may be tried again
 
 
+class Unavailable(ToplossError):
+    """The database or the disk cannot do it now; `retry_after` says in how many seconds it is worth another try."""
+
+    code = "unavailable"
+
+    def __init__(self, message: str, *, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Busy(Unavailable):
+    """Somebody else has what is waited for."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message, retry_after=retry_after)
+
+
+class StorageFull(Unavailable):
+    """There is no room to store it."""
+
+    code = "storage_full"
+
+
 class Cancelled(ToplossError):
     """A person asked a job to stop, and it did."""
 

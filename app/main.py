@@ -15,12 +15,13 @@ from app.accounts.attempts import Attempts
 from app.accounts.tokens import Uses
 from app.db import Database
 from app.settings import Settings
-from app.web import errors, health
+from app.web import errors, health, readiness
 from app.web.api import routers as api_routers
 from app.web.deps import signed_in
 from app.web.pages import public_routers, quick_routes, routers
 from app.web.rendering import bundled
 from app.web.security import MAX_BODY, Security
+from app.web.waiting import Waiting
 
 
 class Static(StaticFiles):
@@ -40,12 +41,13 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     """The application; the database must be migrated already."""
     owned = database or Database(settings.database)
 
-    heart = health.Heart(owned)
+    heart, ready = health.Heart(owned), readiness.Readiness(settings, owned)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         heart.close()
+        ready.close()
         if database is None:
             owned.close()
 
@@ -62,8 +64,9 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.database = owned
     app.state.attempts = Attempts()
     app.state.token_uses = Uses()
-    app.state.heart = heart
+    app.state.heart, app.state.readiness = heart, ready
     app.add_middleware(Security, max_upload=settings.max_upload_mb * 1_000_000 + MAX_BODY)
+    app.add_middleware(Waiting, seconds=settings.wait_seconds)
     errors.register(app)
     app.router.routes.extend(_routes())
     app.mount("/static", Static(directory=bundled("static")), name="static")
@@ -74,7 +77,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
 def _routes() -> tuple[BaseRoute, ...]:
     """Every route of pages and REST. Describing them takes 0.1 s, which a process does once, however many apps it makes."""
     public, members = APIRouter(), APIRouter(dependencies=[Depends(signed_in)])
-    for router in (health.router, *public_routers):
+    for router in (health.router, readiness.router, *public_routers):
         public.include_router(router)
     for router in (*routers, *api_routers):
         members.include_router(router)

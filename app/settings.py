@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     lease_minutes: float = Field(
         15.0, gt=0, le=1440, description="Minutes a claimed card stays with its annotator."
     )
+    wait_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=300,
+        description="Seconds that a request may wait for the database in all; then it is answered 503 and may be repeated.",
+    )
     session_days: float = Field(14.0, gt=0, le=3650, description="Days after which a log-in ends.")
     secure_cookies: bool = Field(
         False,

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
+from app import deadline
 from app.errors import Invalid
 from app.files import temporary_file
 
@@ -25,6 +26,7 @@ def store_zip(uploads_dir: Path, file: BinaryIO, *, max_bytes: int) -> Path:
             raise Invalid("This file is no zip, or it is damaged; zip the folder of class folders again.")
         path = uploads_dir / f"{digest}.zip"
         temporary.replace(path)  # over the same content, if it is there already
+    deadline.restart()  # a large zip takes its time and holds nobody up
     return path
 
 

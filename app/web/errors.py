@@ -6,11 +6,13 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app import errors
+from app.trouble import as_trouble
 from app.web.rendering import Page, is_fragment, page_context, render
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,8 @@ STATUS: dict[type[errors.ToplossError], int] = {
     errors.Invalid: 422,
     errors.TooManyAttempts: 429,
     errors.Cancelled: 409,
+    errors.StorageFull: 507,
+    errors.Unavailable: 503,
     errors.ToplossError: 500,
 }
 
@@ -42,7 +46,8 @@ def status_of(error: errors.ToplossError) -> int:
 
 def headers_of(error: errors.ToplossError) -> dict[str, str]:
     """What else an answer says of an error: after how many seconds it may be tried again."""
-    return {"retry-after": str(error.retry_after)} if isinstance(error, errors.TooManyAttempts) else {}
+    seconds = error.retry_after if isinstance(error, errors.TooManyAttempts | errors.Unavailable) else None
+    return {} if seconds is None else {"retry-after": str(seconds)}
 
 
 def answer(request: Request, *, status: int, code: str, message: str) -> Response:
@@ -108,14 +113,12 @@ def _validation_error(request: Request, error: Exception) -> Response:
     )
 
 
-def _database_error(request: Request, error: Exception) -> Response:
-    log.error("database: %s", error)
-    return answer(
-        request,
-        status=503,
-        code="unavailable",
-        message="The database did not answer in time; nothing was changed. Try again in a moment.",
-    )
+def _storage_error(request: Request, error: Exception) -> Response:
+    trouble = as_trouble(error)
+    if trouble is None:
+        raise error
+    log.error("the storage refused: %s", error)
+    return _domain_error(request, trouble)
 
 
 def _no_such_value(request: Request, _error: Exception) -> Response:
@@ -141,7 +144,8 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(errors.ToplossError, _domain_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(OperationalError, _database_error)
+    for trouble in (OperationalError, InternalError, NoConnection, OSError):
+        app.add_exception_handler(trouble, _storage_error)
     # Numbers beyond the database's integers, NUL bytes and lone surrogates.
     for kind in (DataError, OverflowError, UnicodeEncodeError):
         app.add_exception_handler(kind, _no_such_value)

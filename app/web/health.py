@@ -40,7 +40,7 @@ class Heart:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self) -> None:
-        with self._database.read() as session:
+        with self._database.probe() as session:
             session.execute(text("SELECT 1"))
 
 

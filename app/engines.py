@@ -1,0 +1,69 @@
+"""Engines: how SQLite and PostgreSQL are connected to, and how long a connection waits for what others hold."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy.engine import Engine
+from sqlalchemy.pool import NullPool
+
+from app import deadline
+
+USUAL_WAIT = 30.0  # seconds, for a worker or a command: another process may hold the write lock for the length of one batch
+READ_WAIT = 1.0  # seconds that a read may wait at least: mostly it waits for nobody
+CONNECTIONS = 40
+PROBE_WAIT = 2.0  # seconds that a health check waits
+
+
+def probing_engine(url: str) -> Engine:
+    """An engine that keeps no connection and gives up soon."""
+    milliseconds = round(1000 * PROBE_WAIT)
+    if make_url(url).get_backend_name() == "sqlite":
+        given: dict[str, Any] = {"timeout": PROBE_WAIT, "isolation_level": None}
+    else:
+        limits = f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds}"
+        given = {"options": limits, "connect_timeout": 3}
+    return create_engine(url, poolclass=NullPool, connect_args=given)
+
+
+def postgres_engine(url: str) -> Engine:
+    """An engine for PostgreSQL."""
+    return create_engine(
+        url, pool_pre_ping=True, pool_size=10, max_overflow=CONNECTIONS - 10, pool_timeout=USUAL_WAIT
+    )
+
+
+def sqlite_engine(url: str, *, begin: str = "", read_only: bool = False, wait: float = USUAL_WAIT) -> Engine:
+    """An engine whose transactions begin with `begin`; without one, whoever has a connection says so, or asks outside of any."""
+    path = make_url(url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        connect_args={"check_same_thread": False, "timeout": wait},
+        pool_size=10,
+        max_overflow=CONNECTIONS - 10,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy's begin event below says which kind of BEGIN
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {round(1000 * min(wait, deadline.current(wait).left))}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged decision survives a power cut
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
+        cursor.execute(f"PRAGMA busy_timeout = {round(1000 * wait)}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begins(connection: Connection) -> None:
+        if not begin:
+            return
+        left = deadline.current(USUAL_WAIT).left
+        milliseconds = round(1000 * (max(left, READ_WAIT) if read_only else left))
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds}")
+        connection.exec_driver_sql(begin)
+
+    return engine

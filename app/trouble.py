@@ -1,0 +1,90 @@
+"""What stands in the way of storing things, in words: a busy database, a full or read-only disk, a database that is away."""
+
+import errno
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnection
+
+from app.errors import Busy, StorageFull, ToplossError, Unavailable
+from app.files import is_full
+
+RETRY_SECONDS = 5
+_PRIMARY = 0xFF  # SQLite's extended codes keep the kind of error in the last byte
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+def busy() -> Busy:
+    """Somebody else has what is waited for."""
+    return Busy(
+        "The database is busy, and this could not wait any longer; nothing was changed. Try again in a moment.",
+        retry_after=RETRY_SECONDS,
+    )
+
+
+def as_trouble(error: BaseException) -> ToplossError | None:
+    """The error as people should hear of it; None for one that the storage did not cause."""
+    if isinstance(error, NoConnection):
+        return busy()
+    if isinstance(error, OSError):
+        return _of_files(error)
+    if not isinstance(error, DBAPIError):
+        return None
+    driver = error.orig
+    if isinstance(driver, sqlite3.Error):
+        return _of_sqlite(getattr(driver, "sqlite_errorcode", 0) & _PRIMARY)
+    return _of_postgres(getattr(driver, "sqlstate", None), is_away=error.connection_invalidated)
+
+
+def _of_files(error: OSError) -> ToplossError | None:
+    if is_full(error):
+        return _full()
+    if error.errno in _READ_ONLY:
+        return _read_only()
+    return _damaged() if error.errno == errno.EIO else None
+
+
+def _of_sqlite(code: int) -> ToplossError | None:
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return busy()
+    if code == sqlite3.SQLITE_FULL:
+        return _full()
+    if code == sqlite3.SQLITE_READONLY:
+        return _read_only()
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return _damaged()
+    return _away() if code == sqlite3.SQLITE_CANTOPEN else None
+
+
+def _of_postgres(state: str | None, *, is_away: bool) -> ToplossError | None:
+    known = {"55P03": busy, "53300": busy, "53100": _full, "25006": _read_only, "58030": _damaged}
+    if state in known:
+        return known[state]()
+    return _away() if is_away or state is None or state[:2] in ("08", "57") else None
+
+
+def _full() -> StorageFull:
+    return StorageFull(
+        "The disk of the server is full; nothing was changed. Whoever runs the server has to free some space."
+    )
+
+
+def _read_only() -> Unavailable:
+    return Unavailable(
+        "The server may not write to its disk or database; nothing was changed. "
+        "Whoever runs it should check the mount and the permissions of the data folder."
+    )
+
+
+def _damaged() -> Unavailable:
+    return Unavailable(
+        "The disk with the database reports an error; nothing was changed. "
+        "Whoever runs the server should look at the disk, its free space and the log."
+    )
+
+
+def _away() -> Unavailable:
+    return Unavailable(
+        "The database cannot be reached; nothing was changed. Try again in a moment.",
+        retry_after=RETRY_SECONDS,
+    )
