@@ -21,6 +21,7 @@ from app.web.deps import signed_in
 from app.web.pages import public_routers, quick_routes, routers
 from app.web.rendering import bundled
 from app.web.security import MAX_BODY, Security
+from app.web.strict import only_declared
 from app.web.waiting import Waiting
 
 
@@ -76,7 +77,9 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
 @cache
 def _routes() -> tuple[BaseRoute, ...]:
     """Every route of pages and REST. Describing them takes 0.1 s, which a process does once, however many apps it makes."""
-    public, members = APIRouter(), APIRouter(dependencies=[Depends(signed_in)])
+    strict = Depends(only_declared)
+    public = APIRouter(dependencies=[strict])
+    members = APIRouter(dependencies=[Depends(signed_in), strict])
     for router in (health.router, readiness.router, *public_routers):
         public.include_router(router)
     for router in (*routers, *api_routers):

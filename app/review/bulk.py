@@ -69,7 +69,7 @@ def decide_many(
     """Record one verdict (keep, relabel, accept, delete) for these samples, or for all that match; `accept` gives each its predicted label.
 
     The same client id again is the same action. Raises Invalid for nonsense, NotFound for samples elsewhere, Conflict when
-    others match than the `expected` number, or nothing is left to decide.
+    another number of samples is meant than the `expected` one, or nothing is left to decide.
     """
     target = _checked(session, dataset_id, verdict=verdict, label=label, client_id=client_id)
     lock_dataset(session, dataset_id=dataset_id)
@@ -231,11 +231,12 @@ def _chosen(
         if isinstance(samples, Filter)
         else samples
     )
-    if expected not in (None, len(found)):
-        raise Conflict(
-            f"{len(found):,} samples match by now, not {expected:,}; nothing was changed. Look again, then decide."
-        )
     wanted = sorted(set(found))
+    if expected is not None and expected != len(wanted):
+        say = "match by now" if isinstance(samples, Filter) else "are named"
+        raise Conflict(
+            f"{len(wanted):,} samples {say}, not {expected:,}; nothing was changed. Look again, then decide."
+        )
     if not wanted:
         raise Invalid("No sample is selected; select some first.")
     rows = [row for part in _parts(wanted) for row in session.execute(_candidates(session, dataset_id, part))]

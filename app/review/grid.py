@@ -66,7 +66,7 @@ def look(
     """A page of the samples that match, the most suspicious first. Raises Invalid for a class or split that is none."""
     names = class_names(session, dataset_id=dataset_id)
     query = matching(session, dataset_id, which)
-    count = session.scalar(query.with_only_columns(func.count())) or 0
+    count = count_matching(session, dataset_id=dataset_id, which=which)
     columns = (Sample, SampleReview, Prediction.predicted_label, Prediction.confidence, Prediction.rank)
     page = query.with_only_columns(*columns).order_by(*ORDERS[order], Sample.id).limit(limit).offset(offset)
     return Grid(count, tuple(_tile(names, *row) for row in session.execute(page)))
@@ -82,6 +82,11 @@ def find(session: Session, *, dataset_id: int, which: Filter, after: int, limit:
         .limit(limit)
     )
     return list(session.scalars(query))
+
+
+def count_matching(session: Session, *, dataset_id: int, which: Filter) -> int:
+    """How many samples match. Raises Invalid as `look` does."""
+    return session.scalar(matching(session, dataset_id, which).with_only_columns(func.count())) or 0
 
 
 def matching_ids(session: Session, *, dataset_id: int, which: Filter) -> list[int]:

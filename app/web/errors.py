@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -14,8 +15,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from app import errors
 from app.trouble import as_trouble
 from app.web.rendering import Page, is_fragment, page_context, render
+from app.web.strict import UNKNOWN, unknown_name
 
 log = logging.getLogger(__name__)
+_KINDS = {"query": "parameter", "path": "part of the address", "header": "header"}
 
 STATUS: dict[type[errors.ToplossError], int] = {
     errors.NotSignedIn: 401,
@@ -103,14 +106,26 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-    return answer(
-        request,
-        status=422,
-        code="invalid",
-        message=f"“{where}” is not as expected: {first['msg']}. See /api/v1/openapi.json.",
-    )
+    found = error.errors()
+    first = next((each for each in found if each["type"] == UNKNOWN), found[0])
+    message = _in_words(first)
+    if request.url.path.startswith("/api/"):
+        message += " See /api/v1/openapi.json."
+    return answer(request, status=422, code="invalid", message=message)
+
+
+def _in_words(problem: dict[str, Any]) -> str:
+    """A validation error of pydantic as a sentence."""
+    kind, place = problem["type"], problem["loc"]
+    where = ".".join(str(part) for part in place[1:])
+    if kind == UNKNOWN:
+        what = "parameter" if place[0] == "query" else "field"
+        return unknown_name(problem["ctx"]["name"], problem["ctx"]["known"], what=what, where=where)
+    if kind == "json_invalid":
+        return f"The body is not JSON: {problem['ctx']['error']}, at character {place[-1]}."
+    if kind == "missing":
+        return f"The {_KINDS.get(place[0], 'field')} “{where or place[0]}” is missing."
+    return f"“{where or place[0]}” is not as expected: {problem['msg'].removeprefix('Value error, ')}."
 
 
 def _storage_error(request: Request, error: Exception) -> Response:

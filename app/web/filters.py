@@ -4,21 +4,20 @@ from functools import cached_property, lru_cache
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from app.errors import Invalid
 from app.review.grid import Filter, Order, State
 from app.review.queues import Queue
+from app.web.strict import Strict, names_of
 
 
 def _said(value: Any) -> Any:
     return "true" if value is True else value
 
 
-class Where(BaseModel):
+class Where(Strict):
     """Samples by what is known of them; what is left out does not matter. Classes by name."""
-
-    model_config = ConfigDict(populate_by_name=True)
 
     label: str = Field("", alias="class", max_length=500, description="The label as it stands.")
     given: str = Field("", max_length=500, description="The given label.")
@@ -44,8 +43,10 @@ class Where(BaseModel):
     @lru_cache(maxsize=200)  # every answer names its queue
     def parse(cls, query: str) -> Self:
         """What an address's query says. Raises Invalid."""
+        pairs = parse_qsl(query, keep_blank_values=True)
+        names_of(cls).check(pairs, what="filter")
         try:
-            return cls.model_validate(dict(parse_qsl(query)))
+            return cls.model_validate({name: value for name, value in pairs if value})
         except ValidationError as error:
             raise Invalid("This selection cannot be read; open the page again.") from error
 

@@ -13,11 +13,11 @@ from app.datasets.sources import check_allowed, request_import, resolve_source
 from app.datasets.uploads import store_zip
 from app.datasets.versions import list_versions
 from app.errors import Invalid
-from app.review.grid import find
+from app.review.grid import count_matching, find
 from app.review.summary import label_table, review_progress
 from app.settings import Settings
 from app.training.runs import newest_ranked
-from app.web.api.models import ClassOut, DatasetDetail, DatasetOut, ImportAccepted, Listing, SampleOut
+from app.web.api.models import ClassOut, DatasetDetail, DatasetOut, ImportAccepted, Listing, SamplesOut
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.api.samples import sample_out
 from app.web.deps import Admin, Config, Db, SignedIn
@@ -82,15 +82,17 @@ class SampleQuery(Where):
 
 
 @router.get("/datasets/{name}/samples")
-def list_samples(name: str, database: Db, query: Annotated[SampleQuery, Query()]) -> Listing[SampleOut]:
+def list_samples(name: str, database: Db, query: Annotated[SampleQuery, Query()]) -> SamplesOut:
     """The samples that match as they were imported, in the order of their ids."""
     with database.read() as session:
         dataset = catalog.get_dataset(session, name=name)
         names = catalog.class_names(session, dataset_id=dataset.id)
+        matching = count_matching(session, dataset_id=dataset.id, which=query.which)
         found = find(
             session, dataset_id=dataset.id, which=query.which, after=position(query.cursor), limit=query.limit
         )
-    return Listing(
+    return SamplesOut(
+        matching=matching,
         items=[sample_out(each, names) for each in found],
         next=following(found, query.limit, found[-1].id if found else 0),
     )

@@ -1,7 +1,7 @@
 """The gold part: drawn once, and how far its blind labels are."""
 
 from fastapi import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import get_dataset, ready_dataset
@@ -11,11 +11,12 @@ from app.review.gold import LOOKS, draw_gold, gold_standing, need_gold
 from app.web.api.models import GoldEvaluationOut, GoldOut
 from app.web.api.routing import api_router
 from app.web.deps import Admin, Db, SignedIn
+from app.web.strict import Strict
 
 router = api_router("gold")
 
 
-class DrawRequest(BaseModel):
+class DrawRequest(Strict):
     """What to draw."""
 
     size: int = Field(description="Images of the hold-out, at least 20.")

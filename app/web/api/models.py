@@ -81,6 +81,12 @@ class SampleOut(Answer):
     image_url: str
 
 
+class SamplesOut(Listing[SampleOut]):
+    """A page of samples."""
+
+    matching: int  # in all; what a bulk decision about them states as `expected`
+
+
 class RateOut(Answer):
     """A share with its 95 % Wilson interval; while images are open, it reaches from all of these right to all of them wrong."""
 

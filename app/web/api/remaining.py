@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from app.datasets.catalog import get_dataset, ready_dataset
 from app.review.audits import LEAST, MOST, USUAL_SIZE, audit_states, start_audit
@@ -24,17 +24,18 @@ from app.web.api.models import (
 )
 from app.web.api.routing import api_router
 from app.web.deps import Admin, Db
+from app.web.strict import Strict
 
 router = api_router("remaining")
 
 
-class AuditRequest(BaseModel):
+class AuditRequest(Strict):
     """How many samples to draw."""
 
     size: Annotated[int, Field(description=f"{LEAST} to {MOST}; of fewer undecided ones, all.")] = USUAL_SIZE
 
 
-class RuleRequest(BaseModel):
+class RuleRequest(Strict):
     """When the review is to end."""
 
     kind: str = Field(description=f"{', '.join(KINDS)}; {NONE} withdraws the rule.")

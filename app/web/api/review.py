@@ -4,23 +4,25 @@ import uuid
 from datetime import timedelta
 
 from fastapi import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, get_dataset, get_sample, ready_dataset
+from app.errors import Invalid
 from app.review.bulk import decide_many, undo_many
 from app.review.decisions import Recorded, decide, undo
 from app.review.worklist import claim, get_card
 from app.web.api.cards import card_out
-from app.web.api.models import BulkOut, ClaimOut, DecisionOut, UndoOut
+from app.web.api.models import BulkOut, ClaimOut, DecisionOut, Problem, UndoOut
 from app.web.api.routing import api_router
 from app.web.deps import Config, Db, SignedIn
 from app.web.filters import Ordered, Where
+from app.web.strict import Strict
 
 router = api_router("review")
 
 
-class ClaimRequest(BaseModel):
+class ClaimRequest(Strict):
     """How many cards to hold."""
 
     count: int = Field(10, ge=1, le=100)
@@ -29,7 +31,7 @@ class ClaimRequest(BaseModel):
     )
 
 
-class DecisionRequest(BaseModel):
+class DecisionRequest(Strict):
     """One decision."""
 
     sample: int
@@ -44,13 +46,17 @@ class DecisionRequest(BaseModel):
     milliseconds: int | None = Field(None, ge=0, description="From shown to decided.")
 
 
-class BulkRequest(BaseModel):
+class BulkRequest(Strict):
     """One verdict for many samples: for those named, or for all that match."""
 
-    samples: list[int] = Field(default=[], max_length=1_000_000)
-    where: Where | None = None
-    expected: int | None = Field(
-        None, description="How many should match; with another number nothing is changed."
+    samples: list[int] | None = Field(
+        None, max_length=1_000_000, description="These samples; either this or `where`."
+    )
+    where: Where | None = Field(None, description="All that match; `{}` is every sample.")
+    expected: int = Field(
+        ge=0,
+        description="How many samples are named or match, as you saw it (`matching` of the list of samples); "
+        "where another number does now, nothing is changed and the answer is 409.",
     )
     verdict: str = Field(description="keep, relabel, accept (relabel each to its prediction) or delete")
     label: str | None = Field(None, description="The class that a relabel moves to.")
@@ -116,16 +122,24 @@ def delete_decision(decision_id: int, database: Db, user: SignedIn) -> UndoOut:
         return UndoOut(id=decision.id, sample=decision.sample_id, undone=True, verdict=verdict, label=label)
 
 
-@router.post("/datasets/{name}/bulk-decisions", status_code=201)
+@router.post(
+    "/datasets/{name}/bulk-decisions",
+    status_code=201,
+    responses={
+        409: {"model": Problem, "description": "Others match than were expected; nothing was changed"}
+    },
+)
 def create_bulk_decision(name: str, body: BulkRequest, database: Db, user: SignedIn) -> BulkOut:
     """Say one verdict of many samples in one step; what somebody looked at alone is left as it is."""
+    if (body.where is None) == (body.samples is None):
+        raise Invalid("Name either the “samples”, or those that match as “where”.")
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         done = decide_many(
             session,
             dataset_id=dataset.id,
             user_id=user.id,
-            samples=body.where.which if body.where else body.samples,
+            samples=body.where.which if body.where else body.samples or [],
             expected=body.expected,
             verdict=body.verdict,
             label=body.label,

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
@@ -32,11 +32,12 @@ from app.web.api.models import (
 )
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Admin, Config, Db
+from app.web.strict import Strict
 
 router = api_router("runs")
 
 
-class RunRequest(BaseModel):
+class RunRequest(Strict):
     """What to train; every field may be left out."""
 
     recipe: str | None = Field(

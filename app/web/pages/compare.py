@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import get_dataset
@@ -22,6 +22,7 @@ from app.web.deps import Db
 from app.web.errors import status_of
 from app.web.pages.conclusions import LABELS, Conclusions, chance, conclude, signed
 from app.web.rendering import Page, page_context, render
+from app.web.strict import Strict
 
 router = APIRouter()
 
@@ -88,7 +89,7 @@ class ChangesPage(Page):
     after: str | None
 
 
-class ChangesQuery(BaseModel):
+class ChangesQuery(Strict):
     """Which runs, against which version's labels, and which change."""
 
     old: int

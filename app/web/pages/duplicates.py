@@ -6,19 +6,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from app.datasets.catalog import class_names, get_dataset, ready_dataset
 from app.review.duplicates import Twins, resolve, torn_groups, undo_resolve
 from app.web.deps import Db, SignedIn
 from app.web.rendering import Page, page_context, render
+from app.web.strict import Strict
 
 router = APIRouter()
 
 A_PAGE = 20
 
 
-class GroupForm(BaseModel):
+class GroupForm(Strict):
     """What is said of a group."""
 
     samples: list[int] = Field(max_length=200)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import get_dataset, ready_dataset
@@ -28,11 +28,12 @@ from app.review.gold import (
 )
 from app.web.deps import Admin, Db, SignedIn
 from app.web.rendering import Page, page_context, render
+from app.web.strict import Strict
 
 router = APIRouter()
 
 
-class DrawForm(BaseModel):
+class DrawForm(Strict):
     """What to draw."""
 
     size: int

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.accounts.users import list_users
@@ -17,6 +17,7 @@ from app.web.deps import Db, SignedIn
 from app.web.filters import Ordered
 from app.web.pages.cards import KEYS
 from app.web.rendering import Page, page_context, render
+from app.web.strict import Strict
 
 router = APIRouter()
 
@@ -50,13 +51,18 @@ class View(Ordered):
     page: int = Field(1, ge=1, le=1_000_000)
     left: int = Field(0, exclude=True)  # samples that the action just done has left alone
 
+    def queue_query(self) -> str:
+        """Filter and order as the query of another address."""
+        plain = self.model_dump(by_alias=True, include=set(Ordered.model_fields))
+        return Ordered.model_validate(plain).query()
+
     @property
     def is_narrow(self) -> bool:
         """Whether one of the filters is set that are seldom used."""
         return any((self.given, self.verdict, self.annotator, self.split, self.text, self.duplicates))
 
 
-class MarkedForm(BaseModel):
+class MarkedForm(Strict):
     """What is marked, and what is said of it."""
 
     answer: str  # keep, accept, delete, relabel:CLASS, relabel (with `label`), or rest: what is not marked is right
@@ -69,7 +75,7 @@ class MarkedForm(BaseModel):
     client_id: str = Field(min_length=1, max_length=64)
 
 
-class UndoForm(BaseModel):
+class UndoForm(Strict):
     """An action to take back."""
 
     action: int
@@ -94,6 +100,7 @@ class GridPage(Page):
     pages: int
     first: int  # number of the first one shown, from 1
     selection: str
+    queue: str  # the same without what is the grid's own
     before: str | None  # queries of the pages around
     after: str | None
     classes: tuple[Choice, ...]
@@ -126,6 +133,7 @@ def show(
             pages=_pages(grid, view),
             first=(view.page - 1) * view.size + 1,
             selection=view.query(),
+            queue=view.queue_query(),
             before=view.query(page=view.page - 1) if view.page > 1 else None,
             after=view.query(page=view.page + 1) if view.page < _pages(grid, view) else None,
             classes=_choices(class_names(session, dataset_id=dataset.id)),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from app.datasets.catalog import class_names, get_dataset, ready_dataset
 from app.review.adjudication import Disagreement, count_disagreements, disagreements
@@ -17,6 +17,7 @@ from app.review.policy import count_waiting, get_policy
 from app.review.standing import set_policy
 from app.web.deps import Admin, Db
 from app.web.rendering import Page, page_context, render
+from app.web.strict import Strict
 
 router = APIRouter()
 
@@ -30,7 +31,7 @@ WHICH = {
 WHO = {"anyone": "any other annotator", "admins": "admins only"}
 
 
-class PolicyForm(BaseModel):
+class PolicyForm(Strict):
     """A policy as it is sent."""
 
     annotators: int
@@ -39,7 +40,7 @@ class PolicyForm(BaseModel):
     who: str
 
 
-class LastWord(BaseModel):
+class LastWord(Strict):
     """An adjudication."""
 
     sample: int

@@ -1,5 +1,6 @@
 """The form of a recipe: what it shows, and what was sent with it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -21,6 +22,8 @@ from app.training.fields import (
     values_of,
 )
 from app.training.recipes import choose_recipe, choose_start, edit, fields_for, starts, weight_words
+from app.web.forms import form_pairs
+from app.web.strict import Names, ReadsItself
 
 MOST_CLASSES = 50  # that are weighed one by one in a form
 SEEDS = 2**31
@@ -28,6 +31,8 @@ BY_HAND = "hand"
 BLANK = ""
 SHOWN = "shown_"  # before the name of what the numbers of the form were shown for
 CHOSEN = ("recipe", "start")
+_SENT = (*BY_NAME, *CHOSEN, *(f"{SHOWN}{name}" for name in CHOSEN), "seed")
+_WEIGHT = re.compile(r"weight\.[0-9]{1,6}")
 
 
 @dataclass(frozen=True)
@@ -86,12 +91,27 @@ class RecipeForm:
     heaviest: float = HEAVIEST
 
 
-async def _sent(request: Request) -> dict[str, str]:
-    form = await request.form()
-    return {name: value for name, value in form.items() if isinstance(value, str)}
+class _Sent(ReadsItself):
+    """What is sent of the form of a recipe: with the fields of every recipe, and a weight for each class."""
+
+    def __init__(self, place: str, *more: str) -> None:
+        self.place = place
+        self.names = (*_SENT, *more)
+
+    async def __call__(self, request: Request) -> dict[str, str]:
+        """The fields that were sent, as text. Raises Invalid."""
+        found = await form_pairs(request) if self.place == "form" else request.query_params.multi_items()
+        weights = {name for name, _ in found if _WEIGHT.fullmatch(name)}
+        Names(frozenset((*self.names, *weights))).check(
+            found, what="field" if self.place == "form" else "parameter"
+        )
+        return dict(found)
 
 
-Sent = Annotated[dict[str, str], Depends(_sent)]
+SentRetrain = Annotated[dict[str, str], Depends(_Sent("form"))]
+ShownRetrain = Annotated[dict[str, str], Depends(_Sent("query"))]
+SentTrain = Annotated[dict[str, str], Depends(_Sent("form", "version"))]
+ShownTrain = Annotated[dict[str, str], Depends(_Sent("query", "version"))]
 
 
 def words_of(recipe: Recipe, *, start: str) -> str:

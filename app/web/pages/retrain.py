@@ -25,7 +25,10 @@ from app.web.deps import Admin, Config, Db
 from app.web.pages.flows import Flow, Picture, draw
 from app.web.pages.recipe_form import (
     RecipeForm,
-    Sent,
+    SentRetrain,
+    SentTrain,
+    ShownRetrain,
+    ShownTrain,
     changes_of,
     check_unedited,
     recipe_form,
@@ -81,18 +84,18 @@ class _Asked:
 
 
 @router.get("/d/{name}/retrain")
-def before_retrain(request: Request, name: str, database: Db, settings: Config) -> Response:
+def before_retrain(
+    request: Request, name: str, database: Db, settings: Config, shown: ShownRetrain
+) -> Response:
     """What a retrain would learn, and its recipe to change."""
     with database.read() as session:
-        page = _retrain_page(
-            request, session, name, setting=settings.weights, sent=dict(request.query_params)
-        )
+        page = _retrain_page(request, session, name, setting=settings.weights, sent=shown)
     return render(request, "runs/retrain.html", page, status=422 if page.problem else 200)
 
 
 @router.post("/d/{name}/retrain")
 def ask_retrain(
-    request: Request, name: str, database: Db, settings: Config, user: Admin, sent: Sent
+    request: Request, name: str, database: Db, settings: Config, user: Admin, sent: SentRetrain
 ) -> Response:
     """Freeze the cleaned labels and fine-tune the best run on them, with the recipe's numbers as they were sent."""
     try:
@@ -120,16 +123,18 @@ def ask_retrain(
 
 
 @router.get("/d/{name}/runs/new")
-def before_training(request: Request, name: str, database: Db, settings: Config, _admin: Admin) -> Response:
+def before_training(
+    request: Request, name: str, database: Db, settings: Config, _admin: Admin, shown: ShownTrain
+) -> Response:
     """A recipe to change for a training from the start."""
     with database.read() as session:
-        page = _train_page(request, session, name, setting=settings.weights, sent=dict(request.query_params))
+        page = _train_page(request, session, name, setting=settings.weights, sent=shown)
     return render(request, "runs/new.html", page, status=422 if page.problem else 200)
 
 
 @router.post("/d/{name}/runs")
 def ask_training(
-    request: Request, name: str, database: Db, settings: Config, user: Admin, sent: Sent
+    request: Request, name: str, database: Db, settings: Config, user: Admin, sent: SentTrain
 ) -> Response:
     """Ask for a run, with the recipe's numbers as they were sent."""
     try:

@@ -7,10 +7,10 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 from starlette.routing import Route
 
@@ -23,9 +23,10 @@ from app.review.turn import Deck, look
 from app.settings import Settings
 from app.web.deps import Config, Db, SignedIn, signed_in, who_asks
 from app.web.filters import Ordered
-from app.web.forms import read_form
+from app.web.forms import SentForm, read_form
 from app.web.pages.deck import DeckPage, deck_html, deck_page
 from app.web.rendering import is_fragment, page_context, render
+from app.web.strict import NOTHING, Strict
 
 router = APIRouter()
 
@@ -33,7 +34,7 @@ HELD = 6  # cards in the page: the one shown, and enough to outrun a slow networ
 MOST_HELD = 60
 
 
-class DeckForm(BaseModel):
+class DeckForm(Strict):
     """What a script says of the cards in its page; a plain form says nothing."""
 
     hold: int = Field(HELD, ge=1, le=MOST_HELD)  # how many it wants
@@ -68,6 +69,10 @@ class BackForm(DeckForm):
     """Undo and redo; with the same client id again it is the same one."""
 
     client_id: str = Field(default_factory=lambda: str(uuid.uuid4()), min_length=1, max_length=64)
+
+
+SentDeck = Annotated[DeckForm, Depends(SentForm(DeckForm))]
+SentBack = Annotated[BackForm, Depends(SentForm(BackForm))]
 
 
 @dataclass(frozen=True)
@@ -105,9 +110,10 @@ def show(
 
 
 @router.post("/d/{name}/review/claims")
-async def claim(request: Request, name: str, database: Db, user: SignedIn, settings: Config) -> Response:
+async def claim(
+    request: Request, name: str, database: Db, user: SignedIn, settings: Config, deck: SentDeck
+) -> Response:
     """Take cards into my hands."""
-    deck = await read_form(request, DeckForm)
     _check_viewer(deck, user)
 
     def turn(session: Session) -> After:
@@ -126,6 +132,8 @@ async def decide(request: Request) -> Response:
         request.app.state.settings,
     )
     try:
+        if request.scope["query_string"]:
+            NOTHING.check(request.query_params.multi_items(), what="parameter")
         form = await read_form(request, DecisionForm)
     except (RequestValidationError, ToplossError):
         await signed_in(request, database, settings)  # who is not is told so first
@@ -165,9 +173,10 @@ quick = (Route("/d/{name}/review/decisions", decide, methods=["POST"]),)
 
 
 @router.post("/d/{name}/review/undo")
-async def undo(request: Request, name: str, database: Db, user: SignedIn, settings: Config) -> Response:
+async def undo(
+    request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: SentBack
+) -> Response:
     """Take my last answer back; its card is in my hands again."""
-    form = await read_form(request, BackForm)
     _check_viewer(form, user)
 
     def turn(session: Session) -> After:
@@ -186,9 +195,10 @@ async def undo(request: Request, name: str, database: Db, user: SignedIn, settin
 
 
 @router.post("/d/{name}/review/redo")
-async def redo(request: Request, name: str, database: Db, user: SignedIn, settings: Config) -> Response:
+async def redo(
+    request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: SentBack
+) -> Response:
     """Give my last undone answer again."""
-    form = await read_form(request, BackForm)
     _check_viewer(form, user)
 
     def turn(session: Session) -> After:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, class_position, get_dataset
@@ -39,6 +39,7 @@ from app.web.pages.charts import Chart
 from app.web.pages.recipe_form import words_of
 from app.web.pages.run_figures import Table, charts_of, facts_of
 from app.web.rendering import Page, draw, page_context, render
+from app.web.strict import Strict
 
 router = APIRouter()
 
@@ -124,10 +125,8 @@ class ImagesPage(Page):
     after: str | None
 
 
-class CellQuery(BaseModel):
+class CellQuery(Strict):
     """Which cell; without a class all of its row, its column or of the matrix."""
-
-    model_config = ConfigDict(populate_by_name=True)
 
     label: str = Field("", alias="class", max_length=500)
     predicted: str = Field("", max_length=500)

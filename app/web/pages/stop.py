@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from app.datasets.catalog import get_dataset, ready_dataset
 from app.db import Database
@@ -17,6 +17,7 @@ from app.review.stopping import NONE, SHARES
 from app.web.deps import Admin, Db
 from app.web.pages.charts import Chart, line_chart
 from app.web.rendering import Page, about, count, duration, page_context, percent, render
+from app.web.strict import Strict
 
 router = APIRouter()
 
@@ -38,7 +39,7 @@ USUAL = {
 UNITS = {"cards": "cards", "minutes": "minutes", "keeps": "cards in a row", "hit_rate": "%", "left": "%"}
 
 
-class RuleForm(BaseModel):
+class RuleForm(Strict):
     """A stopping rule as it is sent."""
 
     kind: str
