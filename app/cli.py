@@ -126,6 +126,8 @@ def import_(
         )
         _end_line()
         typer.echo(str(report))
+        for note in report.notes:
+            typer.echo(f"Note: {note}")
         typer.echo(f"Next: toploss train {name}, or the data set's page in the browser.")
         with database.read() as session:
             count = count_rejected(session, dataset_id=dataset.id)

@@ -397,6 +397,9 @@ document.addEventListener("pointerdown", (event) => {
 
 // ---- finding a class by typing
 
+// Names are compared whatever their case, spaces and Unicode form, as on the server (app/spelling.py).
+const folded = (name) => name.normalize("NFD").toUpperCase().toLowerCase().normalize("NFC").trim().replace(/\s+/g, " ");
+
 const finder = {
   dialog: document.getElementById("find"),
   input: document.getElementById("find-text"),
@@ -408,9 +411,9 @@ const finder = {
     this.fill();
   },
   fill() {  // names that begin with the words before those that hold them
-    const words = this.input.value.trim().toLowerCase();
+    const words = folded(this.input.value);
     const found = [...current().querySelectorAll(".class")].map((button) => ({ button, name: button.value.replace("relabel:", "") }));
-    const at = ({ name }) => name.toLowerCase().indexOf(words);
+    const at = ({ name }) => folded(name).indexOf(words);
     const fit = found.filter((each) => at(each) >= 0).sort((a, b) => Math.min(at(a), 1) - Math.min(at(b), 1));
     this.list.replaceChildren(...fit.slice(0, 8).map(({ button, name }, place) => {
       const option = document.createElement("li");

@@ -9,6 +9,7 @@ from app.datasets.models import Dataset, DatasetVersion, LabelClass, RejectedFil
 from app.db import remember
 from app.errors import Conflict, Invalid, NotFound
 from app.prepared import Prepared
+from app.spelling import folded, places_of
 
 # Asked by nearly every request, so they are built once.
 _BY_NAME = select(Dataset).where(Dataset.name == bindparam("name"))
@@ -65,10 +66,19 @@ def summarise(session: Session, dataset: Dataset) -> DatasetSummary:
 
 def get_dataset(session: Session, *, name: str) -> Dataset:
     """The data set with this name. Raises NotFound."""
-    dataset = session.scalar(_BY_NAME, {"name": name})
+    dataset = known_dataset(session, name=name)
     if dataset is None:
         raise NotFound(f"There is no data set named {name}; the list of data sets shows the ones there are.")
     return dataset
+
+
+def known_dataset(session: Session, *, name: str) -> Dataset | None:
+    """The data set with this name; where there is none, the only one whose name differs in nothing but upper case."""
+    exact = session.scalar(_BY_NAME, {"name": name})
+    if exact is not None:
+        return exact
+    alike = session.scalars(select(Dataset).where(func.lower(Dataset.name) == folded(name)).limit(2)).all()
+    return alike[0] if len(alike) == 1 else None
 
 
 def find_dataset(session: Session, *, name: str) -> int:
@@ -117,11 +127,15 @@ def class_names(session: Session, *, dataset_id: int) -> list[str]:
 
 
 def class_position(session: Session, *, dataset_id: int, name: str) -> int:
-    """The position of the class with this name. Raises Invalid, naming the classes there are."""
+    """The position of the class with this name, however it is spelt. Raises Invalid, naming the classes there are."""
     names = class_names(session, dataset_id=dataset_id)
-    if name not in names:
+    found = places_of(name, names)
+    if not found:
         raise Invalid(f"“{name}” is no class of this data set; its classes are {', '.join(names)}.")
-    return names.index(name)
+    if len(found) > 1:
+        meant = " or ".join(f"“{names[place]}”" for place in found)
+        raise Invalid(f"“{name}” may mean {meant}; write it exactly as one of them.")
+    return found[0]
 
 
 def get_sample(session: Session, *, sample_id: int, dataset_id: int | None = None) -> Sample:

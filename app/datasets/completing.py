@@ -28,6 +28,7 @@ class ImportReport:
     duplicates: int  # samples whose content an earlier sample has too
     contradictions: int  # samples whose content carries different labels, originals and copies
     version: int  # the newest version's number
+    notes: tuple[str, ...]  # sentences about what a person should look at
 
     def __str__(self) -> str:
         """For the person who imported."""
@@ -103,6 +104,7 @@ def complete(session: Session, *, dataset_id: int, seed: int, added: int, known:
         duplicates=sum(count - 1 for count, _ in groups),
         contradictions=sum(count for count, different in groups if different > 1),
         version=latest_version(session, dataset_id=dataset_id).number,
+        notes=tuple(session.get_one(Dataset, dataset_id).notes),
     )
 
 

@@ -9,23 +9,26 @@ import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.datasets.catalog import class_names, known_dataset
 from app.datasets.completing import ImportReport, complete, has_version, split_rule
 from app.datasets.inspection import Facts, allow_pixels
-from app.datasets.layout import EXPECTED, FEWEST_CLASSES, NOT_IN_A_CLASS, Layout, arrange
+from app.datasets.layout import EXPECTED, FEWEST_CLASSES, NOT_IN_A_CLASS, Layout, Place, arrange
 from app.datasets.lookalikes import group_samples, mark_lookalikes
 from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
 from app.datasets.naming import is_clutter, name_problem, printable
 from app.datasets.reading import Result, inspect_all
+from app.datasets.spellings import unify
 from app.datasets.uploads import store_zip
 from app.db import Database
 from app.errors import Cancelled, Conflict, Invalid, NotFound
+from app.spelling import search_key
 from app.storage import ImageSource, open_source
 
 __all__ = ["ImportReport", "create_dataset", "import_images", "store_zip"]
@@ -51,7 +54,7 @@ def create_dataset(session: Session, *, name: str, source: str) -> Dataset:
         raise Invalid("There is nothing to import: give the path of a folder or zip, or a URL.")
     if "://" not in source:
         source = str(Path(source).expanduser().resolve())  # the worker may stand in another folder
-    dataset = session.scalar(select(Dataset).where(Dataset.name == name))
+    dataset = known_dataset(session, name=name)
     if dataset is None:
         dataset = Dataset(name=name, source=source)
         try:
@@ -127,7 +130,7 @@ class _Import:
     def run(self, source: ImageSource, *, where: str, max_pixels: int, seed: int) -> tuple[int, int]:
         """Give (samples added, samples that were there already)."""
         sizes, rejected = self._survey(source)
-        layout = arrange(sizes)
+        layout, notes = self._one_class_a_name(arrange(sizes))
         _check(layout, where=where)
         with self.database.write() as session:
             query = select(Sample.path, Sample.bytes).where(Sample.dataset_id == self.dataset_id)
@@ -137,6 +140,7 @@ class _Import:
             )
             changed = [path for path in layout.places.keys() & stored.keys() if sizes[path] != stored[path]]
             positions = _add_classes(session, dataset_id=self.dataset_id, names=layout.classes)
+            session.get_one(Dataset, self.dataset_id).notes = notes
             session.execute(delete(RejectedFile).where(RejectedFile.dataset_id == self.dataset_id))
             rejected |= dict.fromkeys(layout.misplaced, NOT_IN_A_CLASS) | dict.fromkeys(changed, CHANGED)
             self._reject(session, rejected)
@@ -169,6 +173,15 @@ class _Import:
             max_pixels=max_pixels,
         )
         return added, known
+
+    def _one_class_a_name(self, layout: Layout) -> tuple[Layout, list[str]]:
+        """The layout with the names of classes as the data set has them, and what a person should know of it."""
+        with self.database.read() as session:
+            unified = unify(layout.places, class_names(session, dataset_id=self.dataset_id))
+        places = {
+            path: Place(place.split, unified.classes[place.label]) for path, place in layout.places.items()
+        }
+        return replace(layout, places=places), unified.notes
 
     def _look_again(self, source: ImageSource, paths: list[str], *, max_pixels: int) -> None:
         """Tell what samples look like that were imported before that was asked."""
@@ -264,6 +277,7 @@ def _row(dataset_id: int, path: str, facts: Facts, *, split: str, given_label: i
     return {
         "dataset_id": dataset_id,
         "path": path,
+        "folded_path": search_key(path),
         "sha256": facts.sha256,
         "bytes": facts.bytes,
         "width": facts.width,

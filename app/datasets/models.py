@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, func
+from sqlalchemy import JSON, ColumnElement, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.schema import Base, now
@@ -18,6 +18,10 @@ class Dataset(Base):
     source: Mapped[str]
     # importing → ready; a failed or cancelled import keeps what it has and can be repeated
     state: Mapped[str] = mapped_column(default="importing")
+    # What the person who imported it calls the source, such as the name of the file they sent; none: `source` itself.
+    source_name: Mapped[str | None]
+    zip_encoding: Mapped[str | None]  # the code page of the names in a zip that are not marked as UTF-8
+    notes: Mapped[list[str]] = mapped_column(JSON, default=list)  # sentences of the newest import for people
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -41,6 +45,7 @@ class Sample(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
     path: Mapped[str]  # POSIX, relative to the source
+    folded_path: Mapped[str | None]  # what a search goes by; none: the path in lower case
     sha256: Mapped[str]
     bytes: Mapped[int]
     width: Mapped[int]

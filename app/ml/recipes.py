@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from app.spelling import by_name
+
 Stem = Literal["plain", "deep"]
 
 
@@ -167,12 +169,11 @@ def weights_by_position(
         usual = sum(inverse) / max(1, len(inverse))
         weights = [1 / count if count else usual for count in counts]
         return [weight * len(weights) / sum(weights) for weight in weights]
-    table = {name.casefold(): weight for name, weight in recipe.class_weights}
-    named = [table[name.casefold()] for name in class_names if name.casefold() in table]
+    named = by_name(recipe.class_weights, class_names)
     if not named:
         return None
-    usual = sum(named) / len(named)
-    weights = [table.get(name.casefold(), usual) for name in class_names]
+    usual = sum(named.values()) / len(named)
+    weights = [named.get(name, usual) for name in class_names]
     return [weight * len(weights) / sum(weights) for weight in weights]
 
 

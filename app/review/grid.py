@@ -13,6 +13,7 @@ from app.datasets.models import LOT, Sample
 from app.ranking.models import Prediction
 from app.review.models import Decision, SampleReview
 from app.review.policy import SETTLED
+from app.spelling import folded_path
 from app.training.runs import current_ranking
 
 State = Literal["", "issues", "open", "unreviewed", "reviewed", "waiting", "bulk"]
@@ -153,7 +154,8 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
     if which.duplicates:
         wanted.append(_has_another_label(dataset_id))
     if which.text:
-        wanted.append(Sample.path.icontains(which.text, autoescape=True))
+        searched = func.coalesce(Sample.folded_path, func.lower(Sample.path))
+        wanted.append(searched.contains(folded_path(which.text), autoescape=True))
     return (
         select(Sample.id)
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)

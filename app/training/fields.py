@@ -8,6 +8,7 @@ from typing import Literal
 
 from app.errors import Invalid
 from app.ml.recipes import Phase, Recipe
+from app.spelling import places_of
 
 Kind = Literal["whole", "number", "switch", "choice", "weights"]
 Value = (
@@ -348,15 +349,16 @@ def _weights(given: object, class_names: Sequence[str]) -> Value:
             raise _out_of_range(field, given) from error
     if not isinstance(given, Mapping) or not given:
         raise _out_of_range(field, given)
-    known = {name.casefold(): name for name in class_names}
     weights: dict[str, float] = {}
     for name, weight in given.items():
-        if str(name).casefold() not in known:
+        found = places_of(str(name), class_names)
+        if not found:
             raise Invalid(
-                f"{field.label} ({field.name}): “{name}” is no class of this data set; its classes are {', '.join(class_names)}."
+                f"{field.label} ({field.name}): “{name}” is no class of this data set; its classes are "
+                f"{', '.join(class_names)}."
             )
-        own = known[str(name).casefold()]
-        weights[own] = parse_weight(own, weight)
+        for own in (class_names[place] for place in found):
+            weights[own] = parse_weight(own, weight)
     return weights
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from app.errors import Invalid
 from app.ml.recipes import RECIPES, Phase, Recipe, StartFrom, recipe_from_json
+from app.spelling import by_name
 from app.training.fields import (
     BY_NAME,
     FIELDS,
@@ -129,8 +130,7 @@ def weight_words(recipe: Recipe, class_names: Sequence[str]) -> str:
         return "All classes weigh alike."
     if weights == "frequency":
         return "A class weighs the more, the fewer training images it has."
-    table = {name.casefold(): weight for name, weight in weights}
-    named = {name: table[name.casefold()] for name in class_names if name.casefold() in table}
+    named = by_name(weights, class_names)
     others = [name for name in class_names if name not in named]
     if not named:
         return (
@@ -150,9 +150,7 @@ def misses_classes(recipe: Recipe, class_names: Sequence[str]) -> bool:
     """Whether the recipe weighs classes by name and these are not all among them."""
     if recipe.class_weights is None or recipe.class_weights == "frequency":
         return False
-    return not {name.casefold() for name in class_names} <= {
-        name.casefold() for name, _ in recipe.class_weights
-    }
+    return len(by_name(recipe.class_weights, class_names)) < len(class_names)
 
 
 def _known(name: str, start: Start) -> Field:
@@ -199,11 +197,10 @@ def _check_early(recipe: Recipe) -> None:
 
 
 def _plain(value: Value, class_names: Sequence[str]) -> Value:
-    """To compare: of weights by name only those of these classes count, whatever the case of their names."""
+    """To compare: of weights by name only those of these classes count, however their names are spelt."""
     if not isinstance(value, Mapping):
         return value
-    known = {name.casefold() for name in class_names}
-    return {name.casefold(): float(weight) for name, weight in value.items() if name.casefold() in known}
+    return {name: float(weight) for name, weight in by_name(value.items(), class_names).items()}
 
 
 def _as_weights(value: Value) -> object:

@@ -1,9 +1,12 @@
 """The review in a real Chromium: keys, buttons, what is shown."""
 
+import unicodedata
+
 from playwright.sync_api import Browser, Page, expect
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app.accounts.models import User
+from app.datasets.models import LabelClass
 from app.db import Database
 from app.review.audits import start_audit
 from tests.browser.deck import card, expect_shown, settle, states
@@ -103,6 +106,24 @@ def test_a_class_is_found_by_typing(page: Page, live: tuple[Database, Made]) -> 
     expect(page.get_by_role("combobox", name="Class")).to_be_hidden()
     page.keyboard.press("q")
     expect_shown(page, made.ranked[2])
+
+
+def test_a_class_is_found_however_it_is_typed(page: Page, live: tuple[Database, Made]) -> None:
+    database, made = live
+    with database.write() as session:
+        session.execute(
+            update(LabelClass)
+            .where(LabelClass.dataset_id == made.dataset_id, LabelClass.name == "owl")
+            .values(name=unicodedata.normalize("NFD", "Größe  Eule"))
+        )
+    page.reload()
+    for typed in (unicodedata.normalize("NFC", "größe eule"), "GRÖSSE", "eule "):
+        page.keyboard.press("/")
+        expect(page.get_by_role("combobox", name="Class")).to_be_focused()
+        page.keyboard.insert_text(typed)
+        expect(page.locator("#find-list").get_by_role("option")).to_have_count(1)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("combobox", name="Class")).to_be_hidden()
 
 
 def test_zoom_and_position_stay_from_card_to_card(page: Page) -> None:

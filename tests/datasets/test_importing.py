@@ -2,6 +2,7 @@
 
 import io
 import os
+import unicodedata
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from app.datasets import importing
+from app.datasets.catalog import get_dataset
 from app.datasets.importing import ImportReport, create_dataset, import_images
 from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
 from app.datasets.versions import labels_of, latest_version, list_versions
@@ -199,6 +201,39 @@ def test_a_repeated_import_keeps_every_split_and_puts_new_copies_beside_their_or
     assert (report.added, report.known) == (20, 40)
     assert {path: after[path] for path in before} == before
     assert all(after[f"dog/copy{i}.png"] == before[f"dog/{i}.png"] for i in range(20))
+
+
+# --- spellings ---
+
+
+def test_one_class_however_its_folders_are_spelt(database: Database, tmp_path: Path) -> None:
+    nfc, nfd = (unicodedata.normalize(form, "Größe") for form in ("NFC", "NFD"))
+    files = {f"train/{nfc}/1.png": png(1), f"valid/{nfd}/2.png": png(2)}
+    files |= {"train/Cat/1.png": png(3), "train/Cat /2.png": png(4), "valid/cat/3.png": png(5)}
+    report = imported(database, write(tmp_path, files))
+    assert classes(database) == ["Cat", nfc]
+    assert len(report.notes) == 1
+    assert "“Cat” and “cat”" in report.notes[0]
+    assert sorted(samples(database)) == sorted(files)  # paths stay as they are, byte by byte
+
+
+def test_a_repeated_import_finds_classes_however_they_are_spelt(database: Database, tmp_path: Path) -> None:
+    nfc, nfd = (unicodedata.normalize(form, "Größe") for form in ("NFC", "NFD"))
+    with database.write() as session:  # as they were stored before names were compared
+        dataset = create_dataset(session, name="pets", source=str(tmp_path))
+        session.add(LabelClass(dataset_id=dataset.id, position=0, name=nfd))
+    imported(database, write(tmp_path, {f"{nfc}/1.png": png(1), "dog/1.png": png(2)}))
+    assert classes(database) == [nfd, "dog"]
+
+
+def test_the_name_of_a_data_set_is_found_whatever_its_case(database: Database, tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", pets())
+    imported(database, root)
+    assert imported(database, root, name="Pets").known == 10
+    with database.write() as session:
+        assert get_dataset(session, name="PETS").name == "pets"
+        with pytest.raises(Conflict, match="taken"):
+            create_dataset(session, name="Pets", source=str(tmp_path / "other"))
 
 
 # --- repeating, stopping ---

@@ -1,6 +1,8 @@
 """Which samples a filter of the grid shows."""
 
+import unicodedata
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from app.review.bulk import decide_many
 from app.review.decisions import decide
 from app.review.grid import Filter, look, matching_ids
 from tests.conftest import People
-from tests.factories import Made
+from tests.factories import Made, import_folder, photo
 
 
 @pytest.fixture
@@ -112,6 +114,35 @@ def test_splits_and_text_in_the_path(database: Database, reviewed: Made) -> None
         sample for path, sample in by_path.items() if "cat/000" in path
     }
     assert ids(database, reviewed, text="%") == set()  # no wildcard
+
+
+def test_names_are_found_however_they_are_typed(database: Database, tmp_path: Path) -> None:
+    nfc, nfd = (unicodedata.normalize(form, "Größe") for form in ("NFC", "NFD"))
+    for i, folder in enumerate((nfd, "Dog  house", "b_a")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"IMG{i}.png").write_bytes(photo((i, i, i)))
+    dataset_id = import_folder(database, tmp_path)
+
+    def found(**which: str) -> int:
+        with database.read() as session:
+            return look(session, dataset_id=dataset_id, which=Filter(**which), limit=9).matching
+
+    for text in (nfc, nfd, nfc.upper(), "GRÖSSE", "größe/img0", "Dog house", "DOG  HOUSE", "b_a/"):
+        assert found(text=text) == 1, text
+    assert (found(text="o"), found(text="b%a"), found(text="Große")) == (1, 0, 0)
+    for name in (nfc, nfd, "GRÖSSE", " größe"):
+        assert (found(label=name), found(given=name)) == (1, 1), name
+
+
+def test_a_class_that_may_be_two_has_to_be_written_exactly(database: Database, tmp_path: Path) -> None:
+    for i, folder in enumerate(("AB", "ab", "c")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.png").write_bytes(photo((i, i, i)))
+    dataset_id = import_folder(database, tmp_path)
+    with database.read() as session:
+        assert look(session, dataset_id=dataset_id, which=Filter(label="ab "), limit=9).matching == 1
+        with pytest.raises(Invalid, match="“AB” or “ab”"):
+            look(session, dataset_id=dataset_id, which=Filter(label="Ab"), limit=9)
 
 
 def test_duplicates_with_different_labels(database: Database, reviewed: Made) -> None:

@@ -120,6 +120,7 @@ def _detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
     run = newest_ranked(session, dataset_id=dataset.id)
     return DatasetDetail(
         **_out(line).model_dump(),
+        notes=dataset.notes,
         rejected_files=catalog.count_rejected(session, dataset_id=dataset.id),
         version=versions[-1].number if versions else None,
         run=run.id if run else None,

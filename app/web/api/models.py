@@ -42,6 +42,7 @@ class DatasetDetail(DatasetOut):
     """A data set with how far its review is."""
 
     rejected_files: int
+    notes: list[str]  # what the newest import noticed, in sentences
     version: int | None
     run: int | None  # whose ranking is the current one
     label_issues: int

@@ -72,6 +72,7 @@ class OverviewPage(ImportPage):
     movement: Movement | None  # what the current ranking changed
     splits: tuple[str, ...]
     classes: tuple[ClassView, ...]
+    notes: tuple[str, ...]  # of the newest import
     rejected: tuple[RejectedFile, ...]
     rejected_count: int
 
@@ -138,6 +139,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         movement=movement_of(session, run=ranked) if ranked else None,
         splits=splits,
         classes=classes,
+        notes=tuple(dataset.notes),
         rejected=tuple(rejected_files(session, dataset_id=dataset.id, limit=REJECTED_SHOWN)),
         rejected_count=count_rejected(session, dataset_id=dataset.id),
     )

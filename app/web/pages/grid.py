@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.accounts.users import list_users
-from app.datasets.catalog import class_names, get_dataset, ready_dataset
+from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
 from app.review.bulk import PastAction, decide_many, past_actions, undo_many
 from app.review.grid import Filter, Grid, Order, State, look
 from app.web.deps import Db, SignedIn
@@ -124,6 +124,7 @@ def show(
     """Samples by any filter."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
+        view = _as_spelt(session, dataset.id, view)
         grid, view = _look(session, dataset.id, view)
         past = tuple(past_actions(session, dataset_id=dataset.id, user_id=user.id, limit=3))
         page = GridPage(
@@ -173,6 +174,18 @@ def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form
         get_dataset(session, name=name)
         undo_many(session, user_id=user.id, action_id=form.action, client_id=form.client_id)
     return _back(name, View.parse(form.selection))
+
+
+def _as_spelt(session: Session, dataset_id: int, view: View) -> View:
+    """The view with the names of classes as the data set spells them, for its lists to show. Raises Invalid."""
+    names = class_names(session, dataset_id=dataset_id)
+    said = {"label": view.label, "given": view.given, "predicted": view.predicted}
+    own = {
+        field: names[class_position(session, dataset_id=dataset_id, name=name)]
+        for field, name in said.items()
+        if name and name not in names
+    }
+    return view.model_copy(update=own) if own else view
 
 
 def _look(session: Session, dataset_id: int, view: View) -> tuple[Grid, View]:

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from app.errors import Invalid
 from app.ml.recipes import RECIPES, Recipe
+from app.spelling import by_name
 from app.training.fields import (
     BY_NAME,
     GROUPS,
@@ -241,8 +242,7 @@ def _weights_for(recipe: Recipe, class_names: Sequence[str]) -> dict[str, float]
     """The weights by hand that the recipe has for these classes, by their own names."""
     if recipe.class_weights is None or recipe.class_weights == "frequency":
         return {}
-    table = {name.casefold(): weight for name, weight in recipe.class_weights}
-    return {name: table[name.casefold()] for name in class_names if name.casefold() in table}
+    return by_name(recipe.class_weights, class_names)
 
 
 def _weight_views(

@@ -43,6 +43,15 @@ def test_a_filter_is_an_address(browser_of: dict[str, TestClient], made: Made) -
     assert hidden(page)["selection"] == "class=cat&predicted=dog&state=issues&size=12"
 
 
+def test_a_class_in_an_address_is_found_however_it_is_spelt(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    page = browser_of["ann"].get(f"{URL}?state=issues&class=%20CAT&predicted=Dog&size=12").text
+    assert tiles(page) == list(made.ranked[:6])
+    assert '<option value="cat" selected>' in page
+    assert hidden(page)["selection"] == "class=cat&predicted=dog&state=issues&size=12"
+
+
 def test_pages_follow_one_another_and_one_too_far_is_the_last(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:

@@ -1,0 +1,70 @@
+"""One class for folders that spell its name differently: in Unicode form, spaces or case (pure)."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from app.datasets.layout import Place
+from app.spelling import folded, places_of, tidy
+
+
+@dataclass(frozen=True)
+class Unified:
+    """The class of each label that the folders give, and in sentences what a person should know of it."""
+
+    classes: dict[str, str]
+    notes: list[str]
+
+
+def unify(places: Mapping[str, Place], known: Sequence[str]) -> Unified:
+    """Which labels are one class; `known` are the classes that the data set has, whose names stay.
+
+    Unicode form and spaces tell no classes apart. Case does only where one split has both spellings, as of the letters
+    `A` and `a`: else `train/Cat` and `valid/cat` are one class, by the name that most files have.
+    """
+    files: Counter[str] = Counter()
+    splits: dict[str, set[str | None]] = defaultdict(set)
+    labels: dict[str, set[str]] = defaultdict(set)  # as the folders spell them, by what they have in common
+    for place in places.values():
+        spelling = tidy(place.label)
+        files[spelling] += 1
+        splits[spelling].add(place.split)
+        labels[folded(place.label)].add(place.label)
+    classes: dict[str, str] = {}
+    notes: list[str] = []
+    for key in sorted(labels):
+        spellings = sorted({tidy(label) for label in labels[key]}, key=lambda each: (-files[each], each))
+        apart = any(splits[one] & splits[other] for one, other in combinations(spellings, 2))
+        names = {each: _name(each, known, otherwise="" if apart else spellings[0]) for each in spellings}
+        classes |= {label: names[tidy(label)] for label in labels[key]}
+        notes += _notes(names)
+    return Unified(classes, notes)
+
+
+def _name(spelling: str, known: Sequence[str], *, otherwise: str) -> str:
+    """The class that a spelling means: one that is known, or `otherwise`; the spelling itself where it stands for itself."""
+    found = places_of(spelling, known)
+    if found and (otherwise or tidy(known[found[0]]) == spelling):
+        return known[found[0]]
+    return otherwise or spelling
+
+
+def _notes(names: Mapping[str, str]) -> list[str]:
+    """What to say of the spellings of one name, which mean these classes."""
+    spellings, classes = _listed(names), set(names.values())
+    if len(classes) > 1:
+        sentence = (
+            f"The folders {spellings} differ only in upper and lower case; they stay classes of their own, "
+            f"{_listed(classes)}. If they mean the same, give them one name and import them as a new data set."
+        )
+        return [sentence]
+    [name] = classes
+    if {tidy(name)} == names.keys():
+        return []
+    folders = f"The folder {spellings} is spelt" if len(names) == 1 else f"The folders {spellings} are spelt"
+    return [f"{folders} otherwise in upper and lower case only: one class, “{name}”."]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " and ".join(f"“{name}”" for name in sorted(names))
