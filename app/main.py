@@ -14,6 +14,7 @@ import app.tables  # noqa: F401 - registers them
 from app.accounts.attempts import Attempts
 from app.accounts.tokens import Uses
 from app.db import Database
+from app.decoding import budget
 from app.settings import Settings
 from app.web import errors, health, readiness
 from app.web.api import routers as api_routers
@@ -41,6 +42,7 @@ class Static(StaticFiles):
 def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     """The application; the database must be migrated already."""
     owned = database or Database(settings.database)
+    budget.set_limit(settings.decoding_mb)
 
     heart, ready = health.Heart(owned), readiness.Readiness(settings, owned)
 

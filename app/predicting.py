@@ -97,7 +97,7 @@ def predict_files(
 
 def read_image(file: str, *, max_pixels: int) -> bytes:
     """The file's content. Raises Invalid with a sentence when it is no sound image, judged as by an import."""
-    from app.datasets.inspection import Rejected, allow_pixels, inspect
+    from app.datasets.inspection import Rejected, inspect
     from app.storage import MAX_FILE_BYTES
 
     path = Path(file)
@@ -111,7 +111,6 @@ def read_image(file: str, *, max_pixels: int) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise Invalid(f"{file} cannot be read: {error.strerror}.") from error
-    allow_pixels(max_pixels)
     try:
         inspect(content, max_pixels=max_pixels)
     except Rejected as refusal:

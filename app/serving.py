@@ -126,6 +126,7 @@ class Supervisor:
             "LOG_LEVEL": self._settings.log_level,
             "WORKER_THREADS": str(self._settings.worker_threads),
             "MAX_IMAGE_PIXELS": str(self._settings.max_image_pixels),
+            "DECODING_MB": str(self._settings.decoding_mb),
             "SUPERVISED": "1",
         }
         return {**os.environ, **{f"TOPLOSS_{key}": value for key, value in values.items()}}

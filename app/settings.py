@@ -92,6 +92,12 @@ class Settings(BaseSettings):
         gt=0,
         description="Images with more pixels are refused as decompression bombs.",
     )
+    decoding_mb: int = Field(
+        512,
+        ge=16,
+        description="Memory in megabytes that all decoders of a process take together; an image that needs "
+        "more is decoded alone. Half as much again is for the files they read.",
+    )
     import_roots: str = Field(
         "",
         description="Folders on the server that an admin may import from in the browser or by REST, separated by "

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 def read_settings() -> Settings:
     """The settings in force, with the data folder there; from here on nothing is written that other users may read."""
     from app.data_folder import open_data_folder
+    from app.decoding import budget
 
     settings = Settings()
+    budget.set_limit(settings.decoding_mb)
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

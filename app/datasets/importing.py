@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, known_dataset
 from app.datasets.completing import ImportReport, complete, has_version, split_rule
-from app.datasets.inspection import Facts, allow_pixels
+from app.datasets.inspection import Facts
 from app.datasets.layout import EXPECTED, FEWEST_CLASSES, NOT_IN_A_CLASS, Layout, Place, arrange
 from app.datasets.lookalikes import group_samples, mark_lookalikes
 from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
@@ -102,7 +102,6 @@ def import_images(
         dataset.state = "importing"
         where = dataset.source
     try:
-        allow_pixels(max_pixels)
         with closing(open_source(where)) as source:
             added, known = _Import(database, dataset_id, on_progress, should_stop).run(
                 source, where=where, max_pixels=max_pixels, seed=seed
@@ -149,7 +148,9 @@ class _Import:
         known = len(layout.places) - len(new)
         added = 0
         for batch in self._batches(
-            inspect_all(source, new, max_pixels=max_pixels), done=known, total=len(layout.places)
+            inspect_all(source, {path: sizes[path] for path in new}, max_pixels=max_pixels),
+            done=known,
+            total=len(layout.places),
         ):
             rows = [
                 _row(
@@ -169,7 +170,7 @@ class _Import:
             added += len(rows)
         self._look_again(
             source,
-            [path for path in unhashed if path in layout.places and path not in changed],
+            {path: sizes[path] for path in unhashed if path in layout.places and path not in changed},
             max_pixels=max_pixels,
         )
         return added, known
@@ -183,7 +184,7 @@ class _Import:
         }
         return replace(layout, places=places), unified.notes
 
-    def _look_again(self, source: ImageSource, paths: list[str], *, max_pixels: int) -> None:
+    def _look_again(self, source: ImageSource, paths: dict[str, int], *, max_pixels: int) -> None:
         """Tell what samples look like that were imported before that was asked."""
         if not paths:
             return

@@ -1,15 +1,22 @@
-"""One file's bytes: the facts of an image, or why it is none. Every pixel is decoded; nothing is kept."""
+"""One file's bytes: the facts of an image, or why it is none.
+
+Every pixel is decoded as for a network; nothing is kept.
+"""
 
 import hashlib
-import io
 from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
 from app.datasets.lookalikes import looks
+from app.decoding import budget
+from app.decoding.opening import open_image
+from app.decoding.seen import as_seen, memory_for
+from app.decoding.tones import NO_SCALES, Scales, Tones, kind_of, measure, some_pixels
+from app.errors import Busy
 
-# What browsers show or Pillow decodes by itself. Not EPS (runs Ghostscript), not formats recognised by hardly more than a suffix.
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+LOOKED_AT = 512  # pixels a side, at least, from which is told what an image looks like
+FLAT = 2  # grey levels of 255 that a deep grey image spans at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,7 @@ class Facts:
     mode: str
     format: str
     looks: str  # a perceptual hash, as in `lookalikes.py`
+    tones: Tones | None = None  # of a deep grey image: where its own values lie
 
 
 class Rejected(Exception):
@@ -33,54 +41,70 @@ class Rejected(Exception):
         self.reason = reason
 
 
-def allow_pixels(max_pixels: int) -> None:
-    """Let Pillow open images of `max_pixels`; its own limit only ever goes up, because other threads rely on it."""
-    if Image.MAX_IMAGE_PIXELS is not None:
-        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels)
+def inspect(
+    content: bytes, *, max_pixels: int, scales: Scales = NO_SCALES, patience: float | None = None
+) -> Facts:
+    """The facts of an image of at most `max_pixels`.
 
-
-def inspect(content: bytes, *, max_pixels: int) -> Facts:
-    """The facts of an image of at most `max_pixels`. Raises Rejected."""
+    Raises Rejected, and Busy when `patience` (seconds) is used up. A deep grey image is rejected when it is
+    of one colour, alone or by the data set's `scales`.
+    """
     if not content:
         raise Rejected("empty")
     try:
-        width, height, mode, kind = _header(content, max_pixels)
-        with _open(content) as image:
-            image.load()
-            facts = Facts(
-                hashlib.sha256(content).hexdigest(), len(content), width, height, mode, kind, looks(image)
-            )
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Rejected(f"too large: more than {max_pixels:,} pixels") from error
+        with open_image(content) as image:
+            return _facts(content, image, max_pixels, scales, patience)
     except UnidentifiedImageError as error:
         raise Rejected("not an image") from error
     except MemoryError as error:
         raise Rejected("too large to be decoded in this machine's memory") from error
-    except Rejected:
+    except (Rejected, Busy):
         raise
     except (
         Exception
-    ) as error:  # Pillow's decoders raise whatever they stumble over: OSError, SyntaxError, struct.error, …
+    ) as error:  # Pillow raises whatever it stumbles over: OSError, SyntaxError, struct.error, …
         raise Rejected(f"truncated or damaged ({error})"[:200]) from error
-    return facts
 
 
-def _header(content: bytes, max_pixels: int) -> tuple[int, int, str, str]:
-    """Width, height, mode and format. Raises Rejected."""
-    with _open(content) as image:
-        width, height = image.size
-        if width * height > max_pixels:  # before anything is decoded
-            raise Rejected(f"too large: {width} x {height} pixels, more than {max_pixels:,}")
-        mode, kind = image.mode, image.format or ""
-        if kind != "MPO" and getattr(
-            image, "is_animated", False
-        ):  # an MPO is a camera's JPEG with a preview behind it
-            raise Rejected("animated, or several pages in one file")
-        if kind == "PNG":
-            image.verify()  # checksums of all chunks, which loading passes over
-    return width, height, mode, kind
+def _facts(
+    content: bytes, image: Image.Image, max_pixels: int, scales: Scales, patience: float | None
+) -> Facts:
+    width, height = image.size
+    if width * height > max_pixels:  # before anything is decoded
+        raise Rejected(f"too large: {width} x {height} pixels, more than {max_pixels:,}")
+    mode, kind = image.mode, image.format or ""
+    # an MPO is a camera's JPEG with a preview behind it
+    if kind != "MPO" and getattr(image, "is_animated", False):
+        raise Rejected("animated, or several pages in one file")
+    image.draft(None, (LOOKED_AT, LOOKED_AT))
+    with budget.pixels.share(memory_for(image), patience=patience):
+        image.load()
+        tones = _tones(image, scales)
+        seen = as_seen(image, scales=scales, short=LOOKED_AT)
+    return Facts(
+        hashlib.sha256(content).hexdigest(), len(content), width, height, mode, kind, looks(seen), tones
+    )
 
 
-def _open(content: bytes) -> Image.Image:
-    Image.init()  # registers every format; those that this Pillow was built without are left out
-    return Image.open(io.BytesIO(content), formats=[name for name in FORMATS if name in Image.OPEN])
+def _tones(image: Image.Image, scales: Scales) -> Tones | None:
+    """Where the values of a deep grey image lie, none of others. Raises Rejected for one of one colour."""
+    depth = kind_of(image.mode)
+    if depth is None:
+        return None
+    own = measure([some_pixels(image)])
+    if own is None:
+        raise Rejected("of one colour: its grey values are all the same, or no numbers")
+    if depth in scales and (problem := too_flat(own, Tones(*scales[depth]))):
+        raise Rejected(problem)
+    return own
+
+
+def too_flat(own: Tones, scale: Tones) -> str:
+    """Why an image with such values is no image on the data set's scale; empty when it is one."""
+    seen = min(own.high, scale.high) - max(own.low, scale.low)
+    if seen * 255 >= FLAT * (scale.high - scale.low):
+        return ""
+    return (
+        f"of one colour: its grey values are {own.low:.6g} to {own.high:.6g}, "
+        f"those of the other images {scale.low:.6g} to {scale.high:.6g}"
+    )

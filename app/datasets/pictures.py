@@ -1,15 +1,19 @@
 """Images at the sizes that pages show: made once, kept as files named by content and size. All of them may be deleted."""
 
 import io
-import os
 import shutil
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from PIL import Image
+
+from app.decoding import budget
+from app.decoding.opening import open_image, orientation
+from app.decoding.seen import as_seen, memory_for
+from app.decoding.tones import NO_SCALES, Scales, kind_of, tag
 from app.files import write_atomically
 
 Size = Literal["original", "thumbnail", "display"]
@@ -29,15 +33,9 @@ BROWSER_TYPES = {
     "WEBP": "image/webp",
     "BMP": "image/bmp",
 }
-PLAIN_MODES = (
-    "1",
-    "L",
-    "RGB",
-)  # shown alike by browsers and by networks; deep greys, CMYK, transparency are not
+PLAIN_MODES = ("1", "L", "RGB")  # shown alike by browsers and by networks; CMYK, transparency are not
+TURNED_BY_BROWSERS = ("JPEG", "MPO")  # by their EXIF; other formats stay as they lie
 SPARE = 1024**3  # bytes of the disk that stay free, for checkpoints and the database
-_working = threading.BoundedSemaphore(
-    min(4, os.cpu_count() or 1)
-)  # a large image takes hundreds of megabytes while it is decoded
 
 
 class Pictured(Protocol):
@@ -45,6 +43,8 @@ class Pictured(Protocol):
 
     @property
     def sha256(self) -> str: ...  # noqa: D102
+    @property
+    def bytes(self) -> int: ...  # noqa: D102
     @property
     def width(self) -> int: ...  # noqa: D102
     @property
@@ -63,25 +63,39 @@ class Picture:
     media_type: str
 
 
-def picture_of(image: Pictured, *, size: Size, read: Callable[[], bytes], cache: Path) -> Picture:
+def picture_of(
+    image: Pictured, *, size: Size, read: Callable[[], bytes], cache: Path, scales: Scales = NO_SCALES
+) -> Picture:
     """The image at this size, out of the cache or made from `read()`, the file's content.
 
-    The original is the file itself, if browsers show it. Smaller sizes are as a person sees the image (upright, on white); an
-    image that is no larger than the size keeps every pixel.
+    The original is the file itself, if browsers show it as networks see it. All else is made: upright, on
+    white, deep greys by the data set's `scales`. An image that is no larger than the size keeps every pixel.
+    Raises Busy when too many are made.
     """
     fits = size == "original" or max(image.width, image.height) <= SIDES[size]
-    if image.format in BROWSER_TYPES and (size == "original" or (fits and image.mode in PLAIN_MODES)):
-        return Picture(read(), BROWSER_TYPES[image.format])
+    as_it_is = (
+        image.format in BROWSER_TYPES
+        and kind_of(image.mode) is None
+        and (size == "original" or (fits and image.mode in PLAIN_MODES))
+    )
     kind = "png" if fits else "jpeg"
-    path = _folder(cache, image.sha256) / f"{image.sha256}-{size}.{kind}"
-    try:
-        content = path.read_bytes()
-    except OSError:
-        original = read()
-        with _working:
-            content = _encoded(original, image, None if fits else size)
-        _keep(path, content)
+    path = _folder(cache, image.sha256) / f"{image.sha256}-{size}{tag(image.mode, scales)}.{kind}"
+    with suppress(OSError):
+        return Picture(path.read_bytes(), f"image/{kind}")
+    with budget.files.share(image.bytes, patience=budget.PATIENCE):
+        content = read()
+        if as_it_is and _is_shown_upright(content, image.format):
+            return Picture(content, BROWSER_TYPES[image.format])
+        content = _encoded(content, None if fits else size, scales)
+    _keep(path, content)
     return Picture(content, f"image/{kind}")
+
+
+def _is_shown_upright(content: bytes, kind: str) -> bool:
+    if kind in TURNED_BY_BROWSERS:
+        return True
+    with open_image(content) as image:
+        return orientation(image) == 1
 
 
 def forget_pictures(sha256: str, *, cache: Path) -> None:
@@ -94,26 +108,23 @@ def _folder(cache: Path, sha256: str) -> Path:
     return cache / sha256[:2]
 
 
-def _encoded(content: bytes, known: Pictured, size: Size | None) -> bytes:
+def _encoded(content: bytes, size: Size | None, scales: Scales) -> bytes:
     """As a person sees it: a JPEG of this size, or a PNG of every pixel."""
-    from PIL import Image  # most requests never need it
-
-    from app.datasets.inspection import allow_pixels
-    from app.ml.decoding import as_seen
-
-    allow_pixels(known.width * known.height)
     out = io.BytesIO()
-    with Image.open(io.BytesIO(content)) as image:
-        profile = (
-            image.info.get("icc_profile") if image.mode.startswith("RGB") else None
-        )  # those of other modes describe other colours
-        if size is None:
-            as_seen(image).save(out, "PNG", icc_profile=profile)
-        else:
-            image.draft(None, _scaled(image.size, size))  # a big JPEG decodes at a fraction of its size
-            upright = as_seen(image)
-            scaled = upright.resize(_scaled(upright.size, size), Image.Resampling.LANCZOS, reducing_gap=3.0)
-            scaled.save(out, "JPEG", quality=QUALITY[size], icc_profile=profile)
+    with open_image(content) as image:
+        # profiles of other modes describe other colours
+        profile = image.info.get("icc_profile") if image.mode.startswith("RGB") else None
+        target = image.size if size is None else _scaled(image.size, size)
+        if size is not None:
+            image.draft(None, target)  # a big JPEG decodes at a fraction of its size
+        with budget.pixels.share(memory_for(image, whole=size is None), patience=budget.PATIENCE):
+            seen = as_seen(image, scales=scales, short=None if size is None else min(target))
+            if size is None:
+                seen.save(out, "PNG", icc_profile=profile)
+            else:
+                target = target if (seen.width > seen.height) == (target[0] > target[1]) else target[::-1]
+                scaled = seen.resize(target, Image.Resampling.LANCZOS, reducing_gap=3.0)
+                scaled.save(out, "JPEG", quality=QUALITY[size], icc_profile=profile)
     return out.getvalue()
 
 

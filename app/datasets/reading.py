@@ -2,10 +2,12 @@
 
 import os
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from app.datasets.inspection import Facts, Rejected, inspect
+from app.decoding import budget
+from app.decoding.tones import NO_SCALES, Scales
 from app.errors import NotFound
 from app.storage import ImageSource, Unreadable
 
@@ -15,11 +17,17 @@ CHUNK = 8  # files a thread takes at once: small images cost less than handing t
 Result = tuple[str, Facts | str]
 
 
-def inspect_all(source: ImageSource, paths: Sequence[str], *, max_pixels: int) -> Generator[Result]:
-    """(path, its facts or why it is rejected) in the order of the paths; at most a few chunks are read ahead."""
+def inspect_all(
+    source: ImageSource, sizes: Mapping[str, int], *, max_pixels: int, scales: Scales = NO_SCALES
+) -> Generator[Result]:
+    """(path, its facts or why it is rejected) in the order of `sizes`, the bytes by path.
+
+    A few chunks are read ahead.
+    """
+    paths = list(sizes)
 
     def look(chunk: Sequence[str]) -> list[Result]:
-        return [(path, _look(source, path, max_pixels)) for path in chunk]
+        return [(path, _look(source, path, sizes[path], max_pixels, scales)) for path in chunk]
 
     ahead: deque[Future[list[Result]]] = deque()
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="import")
@@ -34,9 +42,10 @@ def inspect_all(source: ImageSource, paths: Sequence[str], *, max_pixels: int) -
         pool.shutdown(cancel_futures=True)
 
 
-def _look(source: ImageSource, path: str, max_pixels: int) -> Facts | str:
+def _look(source: ImageSource, path: str, size: int, max_pixels: int, scales: Scales) -> Facts | str:
     try:
-        return inspect(source.read(path), max_pixels=max_pixels)
+        with budget.files.share(size):
+            return inspect(source.read(path), max_pixels=max_pixels, scales=scales)
     except (Rejected, Unreadable) as refusal:
         return refusal.reason
     except NotFound:

@@ -4,7 +4,6 @@ import logging
 
 import numpy as np
 
-from app.datasets.inspection import allow_pixels
 from app.errors import Cancelled
 from app.jobs.engine import JobContext
 from app.ml import checkpoints
@@ -25,7 +24,6 @@ def run(context: JobContext) -> None:
     folder = settings.runs_dir / str(context.job.arguments["run"]) / network_name(WHOLE)
     size = checkpoints.load(folder).recipe.image_size
     use_threads(settings.worker_threads or usable_cores())  # as a training in this process does
-    allow_pixels(settings.max_image_pixels)
     with context.database.read() as session:
         photos = photos_of_job(session, job_id=context.job.id)
     decoded: list[tuple[int, np.ndarray]] = []

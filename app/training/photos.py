@@ -1,6 +1,5 @@
 """Photos from outside, shown to a run's network: received, kept, looked at by a job, removed. No sample comes of them."""
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from app.accounts.models import User
 from app.accounts.tokens import Person
 from app.datasets.catalog import class_names, lock_dataset
 from app.datasets.pictures import forget_pictures
+from app.decoding.budget import PATIENCE
 from app.errors import Forbidden, Invalid, NotFound
 from app.files import temporary_file
 from app.jobs import requests as jobs
@@ -30,7 +30,6 @@ MAX_BYTES = 20_000_000  # of a photo: cameras stay below it
 KEPT = 200  # photos of a run; the oldest of whoever sent the most go
 LONGEST_NAME = 200
 _NEWEST = (Photo.sent_at.desc(), Photo.id)  # those that were sent together in the order they were sent
-_inspecting = threading.BoundedSemaphore(2)  # a large photo takes hundreds of megabytes while it is decoded
 
 
 @dataclass(frozen=True)
@@ -283,16 +282,14 @@ def plain_name(name: str) -> str:
 
 def _receive(sent: Sent, part: Path, *, max_bytes: int, max_pixels: int) -> Received | str:
     """The photo, written down; or in a few words why it is none."""
-    from app.datasets.inspection import Rejected, allow_pixels, inspect  # most requests never need it
+    from app.datasets.inspection import Rejected, inspect  # most requests never need it
 
     name = plain_name(sent.name)
     content = sent.file.read(max_bytes + 1)
     if len(content) > max_bytes:
         return f"{name} is larger than {max_bytes // 1_000_000:,} MB"
-    allow_pixels(max_pixels)
     try:
-        with _inspecting:
-            facts = inspect(content, max_pixels=max_pixels)
+        facts = inspect(content, max_pixels=max_pixels, patience=PATIENCE)
     except Rejected as refusal:
         return f"{name} is {refusal.reason}"
     part.write_bytes(content)

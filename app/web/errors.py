@@ -27,6 +27,7 @@ STATUS: dict[type[errors.ToplossError], int] = {
     errors.Conflict: 409,
     errors.Invalid: 422,
     errors.TooManyAttempts: 429,
+    errors.Busy: 503,
     errors.Cancelled: 409,
     errors.StorageFull: 507,
     errors.Unavailable: 503,

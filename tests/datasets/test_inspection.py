@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from app.datasets.inspection import Facts, Rejected, allow_pixels, inspect
+from app.datasets.inspection import Facts, Rejected, inspect
+from app.decoding.seen import decode_square
 
 
 def encoded(
@@ -30,12 +32,13 @@ def reason(content: bytes, *, max_pixels: int = 1_000_000) -> str:
     return refusal.value.reason
 
 
+def chunk(kind: bytes, data: bytes, *, wrong: bool = False) -> bytes:
+    """A chunk of a PNG, with its checksum or with a wrong one."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data) ^ wrong)
+
+
 def header_only_png(width: int, height: int) -> bytes:
     """A PNG that claims a size and has no pixels: what a bomb looks like from outside."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
@@ -101,12 +104,80 @@ def test_a_bomb_is_refused_by_its_header(side: int) -> None:
     assert reason(header_only_png(side, side)).startswith("too large")
 
 
-def test_pillows_own_limit_gives_way_to_a_larger_one_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    allow_pixels(50)
-    assert Image.MAX_IMAGE_PIXELS == 100
-    allow_pixels(300)
-    assert inspect(encoded(size=(20, 10)), max_pixels=300).width == 20
+def test_a_raised_limit_holds_beyond_the_one_that_pillow_has_of_its_own() -> None:
+    content = encoded("PNG", mode="1", size=(15_000, 12_000))  # Pillow refuses above 179 million pixels
+    assert reason(content, max_pixels=100_000_000).startswith("too large")
+    assert inspect(content, max_pixels=200_000_000).width == 15_000
+    assert decode_square(content, 8).shape == (8, 8, 3)
+
+
+def with_chunk(content: bytes, kind: bytes, data: bytes, *, wrong: bool = False) -> bytes:
+    """The PNG with one more chunk behind its header."""
+    return content[:33] + chunk(kind, data, wrong=wrong) + content[33:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (b"tEXt", b"a\0" + b"x" * 20_000_000),
+        (b"zTXt", b"a\0\0" + zlib.compress(bytes(30_000_000))),
+        (b"iTXt", b"a\0\1\0\0\0" + zlib.compress(bytes(30_000_000))),
+        (b"iCCP", b"a\0\0" + zlib.compress(bytes(30_000_000))),
+        (b"iCCP", b"a\0\0no zlib"),
+        (b"pHYs", b"x"),
+        (b"eXIf", b"no exif"),
+        (b"gAMA", b""),
+    ],
+)
+@pytest.mark.parametrize("wrong", [False, True])
+def test_what_a_png_says_beside_its_pixels_condemns_it_not(kind: bytes, data: bytes, wrong: bool) -> None:
+    plain = encoded("PNG", size=(40, 40))
+    content = with_chunk(plain, kind, data, wrong=wrong)
+    assert inspect(content, max_pixels=2000).width == 40
+    assert (decode_square(content, 16) == decode_square(plain, 16)).all()
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("size", [(200, 150), (3000, 2000)])
+def test_a_jpeg_may_lack_its_last_two_bytes(size: tuple[int, int], progressive: bool) -> None:
+    whole = encoded("JPEG", size=size, progressive=progressive)
+    for lost in (1, 2):
+        assert inspect(whole[:-lost], max_pixels=10**7).width == size[0]
+        assert (decode_square(whole[:-lost], 32) == decode_square(whole, 32)).all()
+    for share in (0.5, 0.9):
+        torn = whole[: int(share * len(whole))]
+        assert reason(torn, max_pixels=10**7).startswith("truncated or damaged")
+        with pytest.raises(OSError):  # noqa: PT011 - Pillow's
+            decode_square(torn, 32)
+
+
+def test_a_jpeg_with_something_behind_its_end_is_an_image() -> None:
+    assert inspect(encoded("JPEG") + b"appended by a camera" * 50, max_pixels=1000).width == 20
+
+
+def grey(values: np.ndarray, kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.full((9, 9), 700, np.uint16),
+        np.full((9, 9), 0.5, np.float32),
+        np.full((9, 9), np.nan, np.float32),
+    ],
+)
+def test_a_deep_grey_image_of_one_colour_is_rejected(values: np.ndarray) -> None:
+    assert reason(grey(values, "TIFF")).startswith("of one colour")
+
+
+def test_a_deep_grey_image_that_is_of_one_colour_beside_the_others_is_rejected_with_the_values() -> None:
+    values = np.linspace(0, 1, 100, dtype=np.float32).reshape(10, 10)
+    assert inspect(grey(values, "TIFF"), max_pixels=1000).tones is not None
+    with pytest.raises(Rejected, match=r"0.005 to 0.995, those of the other images 3000 to 4000"):
+        inspect(grey(values, "TIFF"), max_pixels=1000, scales={"F": (3000, 4000)})
 
 
 @pytest.mark.parametrize(

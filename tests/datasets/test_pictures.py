@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from app.datasets.pictures import SIDES, Picture, Size, picture_of
+from app.decoding.seen import decode_square
 
 
 def made(image: Image.Image, kind: str, **options: object) -> tuple[SimpleNamespace, bytes]:
@@ -21,6 +22,7 @@ def made(image: Image.Image, kind: str, **options: object) -> tuple[SimpleNamesp
         height=image.height,
         mode=image.mode,
         format=kind,
+        bytes=len(out.getvalue()),
         sha256=f"{hash(out.getvalue()):064x}"[-64:],
     )
     return sample, out.getvalue()
@@ -90,7 +92,7 @@ def test_a_turned_photo_is_shown_upright_once(tmp_path: Path) -> None:
 )
 def test_every_kind_of_image_is_shown_in_colours_of_a_screen(tmp_path: Path, mode: str, kind: str) -> None:
     for side in (100, 700):
-        image = Image.new("I;16", (side, side), 40_000) if mode == "I;16" else gradient(side, side, mode)
+        image = gradient(side, side, "I").convert("I;16") if mode == "I;16" else gradient(side, side, mode)
         sample, content = made(image, kind)
         for size in ("thumbnail", "display"):
             picture, shown = show(sample, content, size, tmp_path)
@@ -131,3 +133,37 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where the folder should be")
     sample, content = made(gradient(1500, 1500), "PNG")
     assert show(sample, content, "thumbnail", tmp_path / "cache")[1].size == (320, 320)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG", "TIFF", "AVIF", "MPO", "JPEG2000"])
+@pytest.mark.parametrize("size", ["thumbnail", "display", "original"])
+def test_a_person_sees_every_format_the_way_round_that_the_network_does(
+    tmp_path: Path, kind: str, size: Size
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    sample, content = made(gradient(300, 200), kind, exif=exif)
+    picture, shown = show(sample, content, size, tmp_path)
+    if picture.media_type == "image/jpeg" and shown.getexif().get(0x0112, 1) == 6:
+        shown = ImageOps.exif_transpose(shown)  # as every browser does with a JPEG, and with nothing else
+    network = decode_square(content, 64).astype(float)
+    person = np.asarray(ImageOps.fit(shown.convert("RGB"), (64, 64)), float)
+    assert np.abs(network - person).mean() < 6
+
+
+def test_a_turned_webp_is_not_sent_as_it_is(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    sample, content = made(gradient(300, 200), "WEBP", exif=exif)
+    assert show(sample, content, "display", tmp_path)[1].size == (200, 300)
+
+
+def test_deep_greys_are_shown_by_the_data_sets_scale_in_every_size(tmp_path: Path) -> None:
+    values = np.linspace(0, 1000, 400 * 400).reshape(400, 400).astype(np.uint16)
+    sample, content = made(Image.fromarray(values), "PNG")
+    for size in ("thumbnail", "display", "original"):
+        picture = picture_of(sample, size=size, read=lambda: content, cache=tmp_path, scales={"I": (0, 4000)})
+        shown = np.asarray(Image.open(io.BytesIO(picture.content)).convert("L"), float)
+        assert 60 < shown.max() < 68
+        alone = np.asarray(show(sample, content, size, tmp_path)[1].convert("L"), float)
+        assert alone.max() > 240  # another file of the cache

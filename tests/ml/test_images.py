@@ -45,15 +45,6 @@ def test_palettes_are_looked_up_with_and_without_transparency():
     assert decode_square(encoded(picture, transparency=1), 16)[8, 8].tolist() == [255, 255, 255]
 
 
-@pytest.mark.parametrize(("brightest", "middle"), [(65535, 32768), (4095, 2048)])
-def test_deep_greys_are_scaled_and_not_cut_off(brightest, middle):
-    values = np.full((20, 20), middle, np.uint16)
-    values[0, 0] = brightest
-    assert decode_square(encoded(Image.fromarray(values)), 20)[10, 10].tolist() == pytest.approx(
-        [128] * 3, abs=1
-    )
-
-
 def test_the_camera_may_have_been_held_sideways():
     picture = plain(0)
     picture.paste((255, 0, 0), (0, 0, 40, 20))  # red on top

@@ -1,0 +1,1 @@
+"""Image files as pixels, the same for the import, people and networks. No torch, no database."""

@@ -1,0 +1,112 @@
+"""An image as a person and a network see it.
+
+Upright, in RGB, transparency on white, deep greys by the data set's scale.
+
+A large image is never held twice: JPEGs decode at a fraction of their size, others are turned into RGB and
+made smaller strip by strip.
+"""
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from app.decoding import budget
+from app.decoding.opening import open_image, orientation
+from app.decoding.tones import NO_SCALES, Scales, Tones, kind_of, tones_for
+
+LARGE = 2_000_000  # pixels from which on memory counts; smaller images are decoded in one piece
+_STRIP = 1_000_000  # pixels
+_GAP = (
+    3  # a large image is made smaller in whole steps first, until it is so many times the size that is wanted
+)
+_WHITE = (255, 255, 255, 255)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Bytes a pixel that a format's decoder takes besides the picture itself.
+_DECODER_BYTES = {"WEBP": 12, "AVIF": 9, "JPEG2000": 12}
+
+
+def decode_square(
+    data: bytes, size: int, *, scales: Scales = NO_SCALES, patience: float | None = None
+) -> np.ndarray:
+    """One encoded image as a uint8 array (size, size, 3), as a person sees it.
+
+    The short side becomes `size` with antialiasing and the middle is cut out: keeping the aspect keeps faces
+    and objects in shape, and what shows the class is seldom at the very edge (fastai's and torchvision's
+    default as well). Without the data set's `scales` a deep grey image is seen by its own. Of an animation
+    the first frame counts. Raises whatever Pillow raises, and Busy when `patience` (seconds) is used up.
+    """
+    with open_image(data) as image:
+        image.draft(None, (2 * size, 2 * size))  # big JPEGs decode at a fraction of their size
+        with budget.pixels.share(memory_for(image), patience=patience):
+            picture = as_seen(image, scales=scales, short=size)
+            if picture.size != (size, size):
+                picture = ImageOps.fit(picture, (size, size), Image.Resampling.BILINEAR)
+            return np.asarray(picture, dtype=np.uint8)
+
+
+def memory_for(image: Image.Image, *, whole: bool = False) -> int:
+    """About how many bytes decoding an opened image takes; with `whole` every pixel is turned into RGB."""
+    width, height = image.size
+    large = width * height > LARGE
+    pixel = _pixel_bytes(image.mode) + _DECODER_BYTES.get(image.format or "", 0)
+    pixel += 4 if whole or not large else 1
+    if orientation(image) != 1:
+        pixel += 4 if whole or not large else 1
+    if image.info.get("progressive"):  # libjpeg keeps all coefficients, however small the image is to become
+        scale = (getattr(image, "decoderconfig", None) or (1,))[0] or 1
+        pixel += 6 * scale**2
+    return width * height * pixel
+
+
+def as_seen(image: Image.Image, *, scales: Scales = NO_SCALES, short: int | None = None) -> Image.Image:
+    """The opened image in RGB as a person sees it.
+
+    With `short` a large one may be smaller, but keeps the short side at 3 times `short` pixels or more.
+    """
+    image.load()
+    turn = 1 if image.format == "TIFF" else orientation(image)  # Pillow turns a TIFF when it loads it
+    tones = tones_for(image, scales) if kind_of(image.mode) else None
+    width, height = image.size
+    if width * height <= LARGE:
+        return _turned(_in_rgb(image, tones), turn)
+    factor = 1 if short is None else max(1, min(width, height) // (_GAP * short))
+    return _turned(_by_strips(image, tones, factor), turn)
+
+
+def _by_strips(image: Image.Image, tones: Tones | None, factor: int) -> Image.Image:
+    """In RGB, each pixel the mean of factor x factor."""
+    if factor == 1 and tones is None and image.mode == "RGB" and not image.has_transparency_data:
+        return image
+    width, height = image.size
+    result = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    rows = max(1, _STRIP // (width * factor)) * factor
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        strip = _in_rgb(strip, tones)
+        result.paste(strip.reduce(factor) if factor > 1 else strip, (0, top // factor))
+    return result
+
+
+def _in_rgb(image: Image.Image, tones: Tones | None) -> Image.Image:
+    if tones is not None:
+        return Image.fromarray(tones.apply(np.asarray(image))).convert("RGB")
+    if image.has_transparency_data:
+        picture = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, _WHITE), picture).convert("RGB")
+    return image.convert("RGB")
+
+
+def _turned(image: Image.Image, turn: int) -> Image.Image:
+    return image.transpose(_TURNS[turn]) if turn in _TURNS else image
+
+
+def _pixel_bytes(mode: str) -> int:
+    """As Pillow holds a pixel."""
+    return 1 if mode in ("1", "L", "P") else 2 if mode.startswith("I;16") else 4
