@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from app.commands import accounts
+from app.commands import accounts, backups
 from app.commands.shared import open_database as _database
 from app.commands.shared import read_settings as _settings
 from app.errors import Cancelled, ToplossError
@@ -26,6 +26,8 @@ cli = typer.Typer(
 )
 cli.add_typer(accounts.users, name="user")
 cli.add_typer(accounts.tokens, name="token")
+cli.command()(backups.backup)
+cli.command()(backups.restore)
 
 POLL_SECONDS = 0.5
 DatasetName = Annotated[str, typer.Argument(metavar="N", help="The data set's name.")]

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from app.errors import Conflict
 from app.files import OTHERS, PRIVATE_FOLDER, keep_private, make_private, sweep
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
 # What the product writes there by itself. Anything else in the folder is somebody's own, and is left as it is.
+RESTORING = ".restoring"  # in a folder while a backup is being restored into it
 OURS = (
     "*.db",
     "*.db-*",
@@ -29,10 +31,15 @@ OURS = (
 def open_data_folder(settings: Settings) -> None:
     """Make the folder, and keep all that is written from now on, and was written before, from other users.
 
-    An installation of an earlier version, which everybody could read, is closed at its next start.
+    An installation of an earlier version, which everybody could read, is closed at its next start. Raises Conflict while a
+    backup is being restored into the folder.
     """
     keep_private()
     folder = settings.data_dir
+    if (folder / RESTORING).exists():
+        raise Conflict(
+            f"A backup is being restored into {folder}, or that was cut off; wait for it, or empty the folder and restore it again."
+        )
     folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
     open_files = make_private(_databases(settings))
     if folder.stat().st_mode & OTHERS:

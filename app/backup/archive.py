@@ -1,0 +1,213 @@
+"""The file format of a backup: a plain tar whose first member says what it is and whose last one has a checksum of each.
+
+`backup.json`, then `toploss.db` or `postgresql.dump`, then `data/…` (what goes into the data folder), then `SHA256SUMS`
+as `sha256sum -c` reads it. A file that was cut off lacks the last member. Any tar unpacks it; it is not compressed,
+since images and weights already are.
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from app.errors import Conflict, Invalid
+from app.files import PRIVATE_FILE, PRIVATE_FOLDER
+
+FORMAT = 1
+ABOUT, SUMS, SQLITE, DUMP, DATA = "backup.json", "SHA256SUMS", "toploss.db", "postgresql.dump", "data/"
+BLOCK = 1024**2
+
+
+@dataclass(frozen=True)
+class About:
+    """What a backup says of itself."""
+
+    toploss: str  # version of the program
+    made_at: str  # ISO 8601, UTC
+    revision: str  # of the database
+    database: str  # sqlite, postgresql, or elsewhere: dumped apart
+    key_in_environment: bool
+    sources: dict[str, str] = field(default_factory=dict)  # of a data set → its path in the data folder
+    format: int = FORMAT
+
+
+class Readable(Protocol):
+    """Something that is read in pieces."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes."""
+        ...
+
+
+class _Hashing:
+    """Passes on what it reads and hashes it."""
+
+    def __init__(self, source: Readable) -> None:
+        self._source, self.hash = source, hashlib.sha256()
+
+    def read(self, size: int = BLOCK, /) -> bytes:
+        content = self._source.read(size)
+        self.hash.update(content)
+        return content
+
+
+@contextmanager
+def writing(file: IO[bytes], about: About) -> Iterator["Writer"]:
+    """A backup that is written to `file` while the block runs, and has its end when the block has."""
+    writer = Writer(file, about)
+    try:
+        yield writer
+        writer.close()
+    except BaseException:
+        with suppress(OSError):  # it is not wanted any more
+            writer.give_up()
+        raise
+
+
+class Writer:
+    """Writes a backup from its beginning to its end; holds one block at a time in memory."""
+
+    def __init__(self, file: IO[bytes], about: About) -> None:
+        self._tar = tarfile.open(  # noqa: SIM115 - closed by `close`
+            fileobj=file, mode="w|", format=tarfile.PAX_FORMAT, bufsize=BLOCK
+        )
+        self._sums: dict[str, str] = {}
+        self._add_text(ABOUT, json.dumps(asdict(about), indent=1))
+
+    def add(self, name: str, source: IO[bytes]) -> int:
+        """Add a regular file that is open; the answer is its bytes. Raises Conflict when it becomes shorter meanwhile."""
+        status = os.fstat(source.fileno())
+        member = _member(name, status.st_size, int(status.st_mtime))
+        hashing = _Hashing(source)
+        try:
+            self._tar.addfile(member, hashing)
+        except OSError as error:
+            if error.errno is None:  # tarfile's own words for a file that ends too early
+                raise Conflict(f"{name} changed while it was read; make the backup again.") from error
+            raise
+        self._sums[name] = hashing.hash.hexdigest()
+        return status.st_size
+
+    def close(self) -> None:
+        """Add the checksums, and end."""
+        self._add_text(SUMS, "".join(f"{_line(name, digest)}\n" for name, digest in self._sums.items()))
+        self._tar.close()
+
+    def give_up(self) -> None:
+        """End without the checksums, so that nobody takes it for a backup."""
+        self._tar.close()
+
+    def _add_text(self, name: str, text: str) -> None:
+        content = text.encode(errors="surrogateescape")
+        self._tar.addfile(_member(name, len(content), 0), io.BytesIO(content))
+        self._sums[name] = hashlib.sha256(content).hexdigest()
+
+
+def unpack(file: IO[bytes], folder: Path) -> About:
+    """Write everything in a backup below `folder`, which is empty: `toploss.db` or `postgresql.dump`, and `data`.
+
+    Raises Invalid when it is no backup, of a newer program, cut off, damaged, or names a place outside of the folder.
+    """
+    sums: dict[str, str] = {}
+    about: About | None = None
+    listed: str | None = None
+    (folder / DATA).mkdir(mode=PRIVATE_FOLDER)
+    try:
+        with tarfile.open(fileobj=file, mode="r|", bufsize=BLOCK) as tar:
+            for member in tar:
+                name, content = _sound_name(member, known=sums), tar.extractfile(member)
+                if content is None or listed is not None:
+                    raise Invalid(f"The backup is damaged: {name} is not where it belongs.")
+                if about is None:
+                    about, sums[name] = _read_about(name, content.read(BLOCK))
+                elif name == SUMS:
+                    listed = content.read().decode(errors="surrogateescape")
+                else:
+                    sums[name] = _write(content, folder / name)
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise Invalid(
+            f"This is no backup of Toploss, or it is cut off or damaged ({error}); take another one."
+        ) from error
+    if about is None or listed is None:
+        raise Invalid("The backup is cut off: its end is missing. Copy it again, or take another one.")
+    lines = {name: _line(name, digest) for name, digest in sums.items()}
+    if listed.split("\n") != [*lines.values(), ""]:
+        wrong = sorted(set(listed.split("\n")[:-1]) ^ set(lines.values()))
+        what = wrong[0].split("  ", 1)[-1] if wrong else "the list of its files"
+        raise Invalid(
+            f"The backup is damaged: {what} is not what was saved. Take another copy, or another backup."
+        )
+    return about
+
+
+def _read_about(name: str, content: bytes) -> tuple[About, str]:
+    """What it says, and its checksum. Raises Invalid when it is not ours, or of a newer program."""
+    try:
+        said: dict[str, Any] = json.loads(content) if name == ABOUT else {}
+        number = said["format"]
+        if number == FORMAT:
+            return About(**said), hashlib.sha256(content).hexdigest()
+    except (ValueError, TypeError, KeyError) as error:
+        raise Invalid(
+            "This is no backup of Toploss; name a file that `toploss backup` has written."
+        ) from error
+    raise Invalid(
+        f"The backup has format {number}, and this Toploss knows {FORMAT}; restore it with a newer one."
+    )
+
+
+def _sound_name(member: tarfile.TarInfo, *, known: dict[str, str]) -> str:
+    """The member's name. Raises Invalid unless it is a file of ours that lies in the folder."""
+    name = member.name
+    parts = name.split("/")
+    ours = name in (ABOUT, SUMS, SQLITE, DUMP) or (parts[0] == DATA[:-1] and len(parts) > 1)
+    if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.sparse is not None:
+        raise Invalid(f"The backup has {name}, which is no plain file; nothing of it is restored.")
+    if not ours or "\0" in name or any(part in ("", ".", "..") for part in parts):
+        raise Invalid(f"The backup names a place that is not its own: {name}. Nothing of it is restored.")
+    if name in known:
+        raise Invalid(f"The backup has {name} twice; nothing of it is restored.")
+    return name
+
+
+def _write(content: Readable, path: Path) -> str:
+    """The checksum of what was written."""
+    try:
+        _make_folder(path.parent)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE)
+    except (FileExistsError, NotADirectoryError, ValueError) as error:
+        raise Invalid(
+            f"The backup names {path.name} as a file and as a folder; nothing is restored."
+        ) from error
+    hashing = _Hashing(content)
+    with os.fdopen(descriptor, "wb") as file:
+        shutil.copyfileobj(hashing, file, BLOCK)
+        file.flush()
+        os.fsync(file.fileno())
+    return hashing.hash.hexdigest()
+
+
+def _make_folder(path: Path) -> None:
+    """With those above it, all of them private (`mkdir` gives the mode to the last one only)."""
+    if not path.is_dir():
+        _make_folder(path.parent)
+        path.mkdir(mode=PRIVATE_FOLDER)
+
+
+def _member(name: str, size: int, mtime: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size, member.mtime, member.mode = size, mtime, PRIVATE_FILE
+    return member
+
+
+def _line(name: str, digest: str) -> str:
+    """As `sha256sum` writes it: a name with a line break in it is escaped, and the line says so."""
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    return f"{'' if escaped == name else chr(92)}{digest}  {escaped}"

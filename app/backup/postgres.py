@@ -1,0 +1,75 @@
+"""PostgreSQL's own tools: `pg_dump` and `pg_restore`."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from sqlalchemy import URL, make_url
+
+from app.errors import Conflict
+
+JOBS = "dbos"  # the job engine's schema: jobs that ran are queued again after a restore
+
+
+def dump(url: str, target: Path, *, snapshot: str) -> None:
+    """Dump what a transaction with this exported snapshot sees. Raises Conflict."""
+    if not shutil.which("pg_dump"):
+        raise Conflict(
+            "pg_dump is not here. Install PostgreSQL's client (Debian: postgresql-client), or dump the database where it is: "
+            f"{dump_command(url)}; and after that back up the files: toploss backup --files-only FILE"
+        )
+    _run(
+        url,
+        "pg_dump",
+        "--format=custom",
+        f"--snapshot={snapshot}",
+        f"--exclude-schema={JOBS}",
+        f"--file={target}",
+    )
+
+
+def load(url: str, source: Path) -> None:
+    """Fill an empty database, all or nothing. Raises Conflict."""
+    if not shutil.which("pg_restore"):
+        raise Conflict("pg_restore is not here; install PostgreSQL's client (Debian: postgresql-client).")
+    _run(url, "pg_restore", "--exit-on-error", "--single-transaction", str(source))
+
+
+def dump_command(url: str) -> str:
+    """What to type where there is a pg_dump."""
+    return f"pg_dump --format=custom --no-owner --no-privileges --file=database.dump '{_address(url)}'"
+
+
+def load_command(url: str) -> str:
+    """What to type to fill an empty database with that dump."""
+    return (
+        "pg_restore --exit-on-error --single-transaction --no-owner --no-privileges "
+        f"--dbname='{_address(url)}' database.dump"
+    )
+
+
+def _address(url: str) -> str:
+    """For PostgreSQL's tools, without the password, which anybody could see in the list of processes."""
+    parsed = make_url(url)
+    bare = URL.create(
+        "postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query
+    )
+    return bare.render_as_string(hide_password=False)
+
+
+def _run(url: str, program: str, *arguments: str) -> None:
+    password = make_url(url).password
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        [program, "--no-owner", "--no-privileges", f"--dbname={_address(url)}", *arguments],
+        env=os.environ | ({"PGPASSWORD": str(password)} if password else {}),
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise Conflict(
+            f"{program} refused: {said[0] if said else done.returncode}. Its version must not be older than the server's."
+        )

@@ -1,0 +1,82 @@
+"""`toploss backup` and `toploss restore`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.settings import Settings
+
+FEW = 20  # data sets that are named
+
+
+def backup(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to write; it must not be there yet.")
+    ],
+    *,
+    files_only: Annotated[
+        bool, typer.Option(help="With PostgreSQL: leave the database out, which was dumped before.")
+    ] = False,
+) -> None:
+    """Save the database and all files that cannot be made again to one file, also while Toploss runs."""
+    from app.backup.postgres import load_command
+    from app.backup.saving import save
+    from app.files import keep_private
+
+    settings = Settings()
+    keep_private()
+    saved = save(settings, file, files_only=files_only)
+    files = ", ".join(f"{count:,} in {name}" for name, count in sorted(saved.files.items()))
+    database = "no database" if files_only else f"the database (revision {saved.revision})"
+    typer.echo(f"{file}: {saved.bytes:,} bytes. In it: {database}; files: {files or 'none'}.")
+    if saved.key_in_environment:
+        typer.echo(
+            "Not in it: the secret key, which TOPLOSS_SECRET_KEY says. Keep it too: with another one everybody has to sign "
+            "in again and API tokens end."
+        )
+    for name, source in list(saved.outside.items())[:FEW]:
+        typer.echo(f"Not in it: the images of {name}, which lie in {source}; back them up there.")
+    for name, source in list(saved.missing.items())[:FEW]:
+        typer.echo(f"Not in it: the images of {name}: there is no {source}.")
+    if more := max(0, len(saved.outside) - FEW) + max(0, len(saved.missing) - FEW):
+        typer.echo(f"… and those of {more} more data sets.")
+    typer.echo("Not in it: caches and the job engine's own tables, which are made again.")
+    if files_only:
+        typer.echo(f"To restore: {load_command(settings.database)}, then toploss restore {file}")
+    typer.echo("Whoever has the file has password hashes and images: keep it as safe as the data folder.")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `toploss backup` has written.")],
+) -> None:
+    """Restore a backup into the data folder and the database of the settings, which must be empty."""
+    from app.backup.restoring import restore as restore_file
+    from app.files import keep_private
+
+    settings = Settings()
+    keep_private()
+    restored = restore_file(settings, file)
+    about = restored.about
+    typer.echo(
+        f"Restored into {settings.data_dir.resolve()}: the backup of {about.made_at}, revision {about.revision}. "
+        "Every file is what was saved."
+    )
+    if restored.queued_again:
+        typer.echo(
+            f"{restored.queued_again} jobs that ran then are queued again and go on from their last files."
+        )
+    if restored.left_out:
+        typer.echo(
+            f"{restored.left_out} folders of runs that began after the database was saved are left out."
+        )
+    if about.key_in_environment and not settings.secret_key:
+        typer.echo(
+            "The secret key is not in the backup: set TOPLOSS_SECRET_KEY to the one of then, or everybody has to sign in "
+            "again and API tokens end."
+        )
+    elif settings.secret_key and not about.key_in_environment:
+        typer.echo(
+            "TOPLOSS_SECRET_KEY is set and goes before the restored key: unset it to keep log-ins and tokens."
+        )
+    typer.echo("Start it: toploss serve")
