@@ -35,7 +35,13 @@ document.addEventListener("change", (event) => {
   if (event.target.name === "samples") everything().checked = false;
   tell();
 });
+let rest = false;                                  // the answer is about what is not marked
+document.addEventListener("formdata", (event) => {  // how many this page means, so that no other number is judged
+  if (event.target !== form()) return;
+  event.formData.set("expected", boxes().filter((box) => box.checked !== rest).length);
+});
 document.addEventListener("submit", (event) => {  // before htmx sees it
+  if (event.target === form()) rest = Boolean(event.submitter?.matches("[data-rest]"));
   if (event.target !== form() || event.submitter?.matches("[data-rest]")) return;
   if (everything().checked || boxes().some((box) => box.checked)) return;
   event.preventDefault();

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import ApiToken, LoginSession, User
@@ -207,6 +207,22 @@ class Ended:
 
     log_ins: int
     tokens: int
+
+
+@dataclass(frozen=True)
+class Access:
+    """What lets somebody in now."""
+
+    log_ins: int
+    tokens: int
+    admin_tokens: int  # of these, with the scope admin
+
+
+def access_of(session: Session, *, user_id: int) -> Access:
+    """How many log-ins and API tokens of a person are open."""
+    log_ins = select(func.count()).where(LoginSession.user_id == user_id, LoginSession.expires_at > now())
+    tokens = [each for each in list_tokens(session, user_id=user_id) if not each.has_expired]
+    return Access(session.scalar(log_ins) or 0, len(tokens), sum(each.scope == "admin" for each in tokens))
 
 
 def end_access(session: Session, *, user_id: int) -> Ended:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app import errors
 from app.trouble import as_trouble
+from app.web.asking import Unconfirmed, ask
 from app.web.rendering import Page, is_fragment, page_context, render
 from app.web.strict import UNKNOWN, unknown_name
 
@@ -159,6 +160,7 @@ def register(app: FastAPI) -> None:
     """Attach the handlers."""
     app.add_exception_handler(errors.ToplossError, _domain_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Unconfirmed, ask)
     app.add_exception_handler(RequestValidationError, _validation_error)
     for trouble in (OperationalError, InternalError, NoConnection, OSError):
         app.add_exception_handler(trouble, _storage_error)

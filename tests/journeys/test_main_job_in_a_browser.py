@@ -47,6 +47,7 @@ def try_photos(page: Page, photos: list[Path]) -> None:
     ) == pytest.approx(100, abs=0.5)
     expect(page.locator("[hx-get]")).to_have_count(0)
     page.get_by_role("button", name="Remove").first.click()
+    page.get_by_role("button", name="Remove the photo").click()
     expect(tables).to_have_count(1)
 
 

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import get_dataset, ready_dataset
 from app.datasets.gold import gold_ids
 from app.review.best import choose_best, evaluate_on_gold
-from app.review.gold import LOOKS, draw_gold, gold_standing, need_gold
+from app.review.drawing import draw_counted
+from app.review.gold import LOOKS, gold_standing, need_gold
 from app.web.api.models import GoldEvaluationOut, GoldOut
 from app.web.api.routing import api_router
 from app.web.deps import Admin, Db, SignedIn
@@ -21,6 +22,12 @@ class DrawRequest(Strict):
 
     size: int = Field(description="Images of the hold-out, at least 20.")
     seed: int = Field(0, ge=0, lt=2**31)
+    expected_corrections: int = Field(
+        0,
+        ge=0,
+        description="How many corrections of hold-out images you expect the draw to take back; where it would take "
+        "back another number, nothing is drawn, and the answer (409) says how many it would.",
+    )
     looks: int = Field(LOOKS, description="People who look at one image before an answer holds, 1 to 3.")
 
 
@@ -36,8 +43,14 @@ def create_gold(name: str, body: DrawRequest, response: Response, database: Db, 
     """Draw the gold part, once and for all."""
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
-        draw_gold(
-            session, dataset_id=dataset.id, size=body.size, seed=body.seed, looks=body.looks, user_id=user.id
+        draw_counted(
+            session,
+            dataset_id=dataset.id,
+            size=body.size,
+            seed=body.seed,
+            looks=body.looks,
+            user_id=user.id,
+            expected=body.expected_corrections,
         )
         response.headers["location"] = f"/api/v1/datasets/{name}/gold"
         return _out(session, dataset.id, user.id)

@@ -25,6 +25,7 @@ from app.db import Database
 from app.errors import Conflict, Invalid, NotSignedIn, TooManyAttempts
 from app.review.claims import release
 from app.settings import Settings
+from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import SESSION_COOKIE, Config, Db, InPerson, SignedIn
 from app.web.errors import headers_of, status_of
 from app.web.rendering import Page, page_context, render
@@ -149,11 +150,22 @@ def make_token(
 
 
 @router.post("/account/tokens/{token_id}/revoke")
-def end_token(database: Db, user: InPerson, token_id: int) -> Response:
+def end_token(database: Db, user: InPerson, token_id: int, confirmed: Confirmed = "") -> Response:
     """End a token."""
     with database.write() as session:
-        revoke_token(session, token_id=token_id, user_id=user.id)
+        gone = revoke_token(session, token_id=token_id, user_id=user.id)
+        confirm(revocation(gone, back="/account"), confirmed)
     return RedirectResponse("/account", status_code=303)
+
+
+def revocation(token: ListedToken, *, back: str) -> Question:
+    """Whether a token is to end."""
+    return Question(
+        f"Revoke the API token “{token.name}” of {token.owner}?",
+        ("Whatever uses it stops working at once. It cannot be brought back; a new token can be made.",),
+        "Revoke the token",
+        back,
+    )
 
 
 def _days(typed: str) -> float | None:

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from app.datasets.catalog import class_names, get_dataset, ready_dataset
 from app.review.duplicates import Twins, resolve, torn_groups, undo_resolve
+from app.web.asking import ASK_FROM, Question, confirm
 from app.web.deps import Db, SignedIn
-from app.web.rendering import Page, page_context, render
+from app.web.rendering import Page, count, page_context, render
 from app.web.strict import Strict
 
 router = APIRouter()
@@ -26,6 +27,7 @@ class GroupForm(Strict):
     answer: str  # keep, delete, relabel:CLASS, or relabel with `label`
     label: str = ""
     client_id: str = Field(min_length=1, max_length=40)
+    confirmed: str = Field("", max_length=64)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,15 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[GroupForm, F
             label=(label or form.label) if verdict == "relabel" else None,
             client_id=form.client_id,
         )
+        if len(form.samples) >= ASK_FROM:
+            confirm(_question(name, len(form.samples)), form.confirmed)
     return RedirectResponse(f"/d/{name}/duplicates?done={form.client_id}", status_code=303)
+
+
+def _question(name: str, many: int) -> Question:
+    words = f"Say this of {count(many)} images"
+    undo = "One undo takes all of it back."
+    return Question(f"{words}?", (undo,), words, f"/d/{name}/duplicates", danger=False)
 
 
 @router.post("/d/{name}/duplicates/undo")

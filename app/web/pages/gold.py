@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import get_dataset, ready_dataset
 from app.review.best import BestRun, GoldEvaluation, choose_best, evaluate_on_gold
+from app.review.drawing import Drawn, draw_counted
 from app.review.gold import (
     FEWEST,
     LOOKS,
@@ -20,14 +21,14 @@ from app.review.gold import (
     Precision,
     count_copies,
     count_corrections,
-    draw_gold,
     gold_standing,
     half_width,
     hold_out_size,
     precisions,
 )
+from app.web.asking import Question, confirm
 from app.web.deps import Admin, Db, SignedIn
-from app.web.rendering import Page, page_context, render
+from app.web.rendering import Page, count, page_context, render
 from app.web.strict import Strict
 
 router = APIRouter()
@@ -39,6 +40,7 @@ class DrawForm(Strict):
     size: int
     looks: int = LOOKS
     seed: int = Field(0, ge=0, lt=2**31)
+    confirmed: str = Field("", max_length=64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +84,42 @@ def draw(name: str, database: Db, admin: Admin, form: Annotated[DrawForm, Form()
     """Draw the gold part, once and for all."""
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
-        before = count_corrections(session, dataset_id=dataset.id)
-        draw_gold(
+        drawn = draw_counted(
             session, dataset_id=dataset.id, size=form.size, seed=form.seed, looks=form.looks, user_id=admin.id
         )
-        taken_back = before - count_corrections(session, dataset_id=dataset.id)
+        confirm(_question(name, drawn), form.confirmed)
+        taken_back = drawn.corrections
     return RedirectResponse(
         f"/d/{name}/gold{f'?taken_back={taken_back}' if taken_back > 0 else ''}", status_code=303
+    )
+
+
+def _question(name: str, drawn: Drawn) -> Question:
+    """What the draw does, with its own numbers: it was done, and is undone unless they are said yes to."""
+    size, looks, people = drawn.part.size, drawn.part.looks, drawn.people
+    facts = [
+        f"{count(size)} images of the hold-out are drawn at random. This is final: they cannot be drawn anew or given back.",
+        f"The decisions on {count(drawn.decided)} of them no longer count."
+        if drawn.decided
+        else "Nobody has decided about any of them, so no decision is lost.",
+    ]
+    if drawn.corrections == 1:
+        facts.append(
+            "1 correction is taken back: its image has its given label again until blind looks decide."
+        )
+    elif drawn.corrections:
+        facts.append(
+            f"{count(drawn.corrections)} corrections are taken back: "
+            "their images have their given labels again until blind looks decide."
+        )
+    who = "1 person can sign in" if people == 1 else f"{count(people)} people can sign in"
+    each = "1 person looks" if looks == 1 else f"{looks} people look"
+    facts.append(
+        f"{each} at each image, and {who}."
+        + (" These are too few: nothing would be settled. Add people first." if people < looks else "")
+    )
+    return Question(
+        f"Draw {count(size)} images for good?", tuple(facts), f"Draw {count(size)} images", f"/d/{name}/gold"
     )
 
 

@@ -11,17 +11,20 @@ from sqlalchemy.orm import Session
 
 from app.accounts.users import list_users
 from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
+from app.review.bulk import VERDICTS as VERDICTS_FOR_MANY
 from app.review.bulk import PastAction, decide_many, past_actions, undo_many
-from app.review.grid import Filter, Grid, Order, State, look
+from app.review.grid import Filter, Grid, Order, State, count_matching, look
+from app.web.asking import ASK_FROM, Question, confirm
 from app.web.deps import Db, SignedIn
 from app.web.filters import Ordered
 from app.web.pages.cards import KEYS
-from app.web.rendering import Page, page_context, render
+from app.web.rendering import Page, count, page_context, render
 from app.web.strict import Strict
 
 router = APIRouter()
 
 SIZES = (24, 48, 96)
+MOST_SHOWN = 100
 SPLITS = ("train", "valid", "test")
 MOST_BUTTONS = 10  # classes; more of them are picked from a list
 STATES: dict[State, str] = {
@@ -47,7 +50,7 @@ ORDERS: dict[Order, str] = {
 class View(Ordered):
     """What of a data set the grid shows: the address's query. What is left out does not matter."""
 
-    size: int = Field(48, ge=12, le=100)
+    size: int = Field(48, ge=12, le=MOST_SHOWN)
     page: int = Field(1, ge=1, le=1_000_000)
     left: int = Field(0, exclude=True)  # samples that the action just done has left alone
 
@@ -71,6 +74,8 @@ class MarkedForm(Strict):
     shown: list[int] = Field(default=[], max_length=200)
     everything: bool = False  # all that match, not only what is marked
     matching: int = 0  # how many that were when the page was made
+    expected: int | None = None  # how many are marked, as far as a script has counted them
+    confirmed: str = Field("", max_length=64)
     selection: str = Field("", max_length=5000)  # the view's query
     client_id: str = Field(min_length=1, max_length=64)
 
@@ -81,6 +86,7 @@ class UndoForm(Strict):
     action: int
     selection: str = Field("", max_length=5000)
     client_id: str = Field(min_length=1, max_length=64)
+    confirmed: str = Field("", max_length=64)
 
 
 @dataclass(frozen=True)
@@ -150,17 +156,22 @@ def show(
 def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, Form()]) -> Response:
     """Say one verdict of everything that is marked."""
     view = View.parse(form.selection)
-    verdict, _, label = form.answer.partition(":")
+    said, _, named = form.answer.partition(":")
+    verdict, label = "keep" if said == "rest" else said, (named or form.label) if said == "relabel" else None
+    marked = _marked(view, form)
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
+        many = _expected(form, marked)
+        if many >= ASK_FROM and verdict in VERDICTS_FOR_MANY and _is_count(session, dataset.id, marked, many):
+            confirm(_question(name, view, verdict, label, many), form.confirmed)
         done = decide_many(
             session,
             dataset_id=dataset.id,
             user_id=user.id,
-            samples=_marked(view, form),
-            expected=form.matching if form.everything and form.answer != "rest" else None,
-            verdict="keep" if verdict == "rest" else verdict,
-            label=(label or form.label) if verdict == "relabel" else None,
+            samples=marked,
+            expected=many,
+            verdict=verdict,
+            label=label,
             client_id=form.client_id,
             selection=form.selection,
         )
@@ -170,10 +181,13 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, 
 @router.post("/d/{name}/grid/undo")
 def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form()]) -> Response:
     """Take an action back, all of it."""
+    view = View.parse(form.selection)
     with database.write() as session:
         get_dataset(session, name=name)
-        undo_many(session, user_id=user.id, action_id=form.action, client_id=form.client_id)
-    return _back(name, View.parse(form.selection))
+        undone = undo_many(session, user_id=user.id, action_id=form.action, client_id=form.client_id)
+        if undone.samples >= ASK_FROM:
+            confirm(_undoing(name, view, undone.samples), form.confirmed)
+    return _back(name, view)
 
 
 def _as_spelt(session: Session, dataset_id: int, view: View) -> View:
@@ -214,9 +228,50 @@ def _marked(view: View, form: MarkedForm) -> list[int] | Filter:
     return view.which if form.everything else form.samples
 
 
+def _expected(form: MarkedForm, marked: list[int] | Filter) -> int:
+    """How many samples whoever sent the form meant."""
+    if isinstance(marked, Filter):
+        return form.matching
+    return len(set(marked)) if form.expected is None else form.expected
+
+
+def _is_count(session: Session, dataset_id: int, marked: list[int] | Filter, many: int) -> bool:
+    """Whether as many are meant now; else the verdict is refused, and nobody need be asked."""
+    if isinstance(marked, Filter):
+        return count_matching(session, dataset_id=dataset_id, which=marked) == many
+    return len(set(marked)) == many
+
+
+def _question(name: str, view: View, verdict: str, label: str | None, many: int) -> Question:
+    images = f"{count(many)} images"
+    act = {
+        "keep": "Keep the labels of {}",
+        "accept": "Accept the model’s labels of {}",
+        "delete": "Remove {}",
+    }.get(verdict, f"Relabel {{}} to {label}")
+    which = "These are all that match." if many > MOST_SHOWN else ""
+    left = "Images that somebody looked at one by one, and those of the gold part, are left alone."
+    undo = "One undo takes all of it back."
+    facts = tuple(fact for fact in (which, left, undo) if fact)
+    return Question(f"{act.format(images)}?", facts, act.format(images), _address(name, view), danger=False)
+
+
+def _undoing(name: str, view: View, many: int) -> Question:
+    return Question(
+        f"Take back what was said of {count(many)} images?",
+        ("The labels become what they were before. An undo cannot be undone.",),
+        f"Undo it for {count(many)} images",
+        _address(name, view),
+    )
+
+
+def _address(name: str, view: View, *more: str) -> str:
+    query = "&".join(part for part in (view.query(), *more) if part)
+    return f"/d/{name}/grid{'?' if query else ''}{query}"
+
+
 def _back(name: str, view: View, *, left: int = 0) -> Response:
-    query = "&".join(part for part in (view.query(), f"left={left}" if left else "") if part)
-    return RedirectResponse(f"/d/{name}/grid{'?' if query else ''}{query}", status_code=303)
+    return RedirectResponse(_address(name, view, f"left={left}" if left else ""), status_code=303)
 
 
 def _choices(names: list[str]) -> tuple[Choice, ...]:

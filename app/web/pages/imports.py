@@ -15,6 +15,7 @@ from app.errors import Invalid
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.settings import Settings
+from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Config, Db
 from app.web.rendering import Page, page_context, render
 
@@ -77,14 +78,20 @@ def import_progress(request: Request, name: str, database: Db) -> Response:
 
 
 @router.post("/d/{name}/import/cancel")
-def cancel_import(name: str, database: Db, _admin: Admin) -> Response:
+def cancel_import(name: str, database: Db, _admin: Admin, confirmed: Confirmed = "") -> Response:
     """Ask the import to stop; what it has is kept, and it can be repeated."""
     with database.write() as session:
         dataset = get_dataset(session, name=name)
         job = jobs.open_job(session, dataset_id=dataset.id, task=TASK)
         if job:
+            confirm(_stop(name), confirmed)
             jobs.cancel(session, job_id=job.id)
     return RedirectResponse(f"/d/{name}", status_code=303)
+
+
+def _stop(name: str) -> Question:
+    kept = "The images that it has imported so far stay, and the import can be repeated: it goes on with the others."
+    return Question(f"Cancel the import of {name}?", (kept,), "Cancel the import", f"/d/{name}", danger=False)
 
 
 @router.post("/d/{name}/import/repeat")

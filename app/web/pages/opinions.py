@@ -15,6 +15,7 @@ from app.review.consensus import Policy
 from app.review.decisions import decide
 from app.review.policy import count_waiting, get_policy
 from app.review.standing import set_policy
+from app.web.asking import Question, confirm
 from app.web.deps import Admin, Db
 from app.web.rendering import Page, page_context, render
 from app.web.strict import Strict
@@ -46,6 +47,7 @@ class LastWord(Strict):
     sample: int
     answer: str  # delete or relabel:CLASS
     client_id: str = Field(min_length=1, max_length=64)
+    confirmed: str = Field("", max_length=64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,4 +157,15 @@ def adjudicate(name: str, database: Db, admin: Admin, form: Annotated[LastWord, 
             origin="adjudication",
             blind=False,
         )
+        confirm(_last_word(name, label), form.confirmed)
     return RedirectResponse(f"/d/{name}/adjudication", status_code=303)
+
+
+def _last_word(name: str, label: str) -> Question:
+    settles = "It settles this image against the answers of its annotators: nobody is asked about it again."
+    return Question(
+        f"Say that it is {label}?" if label else "Delete this image from the labels?",
+        (settles, "This page cannot take it back."),
+        f"It is {label}" if label else "Delete it",
+        f"/d/{name}/adjudication",
+    )

@@ -18,11 +18,13 @@ from app.training.photos import (
     Seen,
     count_photos,
     count_waiting,
+    get_photo,
     list_photos,
     may_remove,
     remove_photo,
 )
 from app.training.runs import finished_run, get_run
+from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Config, Db, SignedIn
 from app.web.pages.cards import TINY
 from app.web.photos import image_url, take_photos
@@ -121,10 +123,21 @@ def seen(
 
 
 @router.post("/d/{name}/runs/{run_id}/photos/{photo_id}/remove")
-def remove(name: str, run_id: int, photo_id: int, database: Db, settings: Config, user: SignedIn) -> Response:
+def remove(
+    name: str,
+    run_id: int,
+    photo_id: int,
+    database: Db,
+    settings: Config,
+    user: SignedIn,
+    confirmed: Confirmed = "",
+) -> Response:
     """Remove a photo of one's own and its file; an admin removes any."""
     with database.write() as session:
         get_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
+        photo = get_photo(session, photo_id=photo_id, run_id=run_id)
+        if may_remove(photo, by=user):  # else the removal says why not
+            confirm(_removal(photo.name, back=f"/d/{name}/runs/{run_id}/photos"), confirmed)
         remove_photo(
             session,
             photo_id=photo_id,
@@ -134,6 +147,11 @@ def remove(name: str, run_id: int, photo_id: int, database: Db, settings: Config
             cache=settings.pictures_dir,
         )
     return RedirectResponse(f"/d/{name}/runs/{run_id}/photos", status_code=303)
+
+
+def _removal(photo: str, *, back: str) -> Question:
+    gone = "The photo, its file and what the network said of it are gone for good."
+    return Question(f"Remove {photo}?", (gone,), "Remove the photo", back)
 
 
 def _page(

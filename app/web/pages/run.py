@@ -33,6 +33,7 @@ from app.training.runs import (
     run_progress,
 )
 from app.training.statistics import Reliability
+from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Db
 from app.web.pages import run_figures
 from app.web.pages.charts import Chart
@@ -185,10 +186,11 @@ def go_on(name: str, run_id: int, database: Db, user: Admin) -> Response:
 
 
 @router.post("/d/{name}/runs/{run_id}/cancel")
-def cancel(name: str, run_id: int, database: Db, _admin: Admin) -> Response:
+def cancel(name: str, run_id: int, database: Db, _admin: Admin, confirmed: Confirmed = "") -> Response:
     """Ask a run to stop; its last checkpoint is kept."""
     with database.write() as session:
         cancel_run(session, run_id=_run(session, name, run_id).id)
+        confirm(_stop(name, run_id), confirmed)
     return RedirectResponse(f"/d/{name}/runs/{run_id}", status_code=303)
 
 
@@ -263,6 +265,16 @@ def calibration_picture(request: Request, name: str, run_id: int, database: Db) 
         raise NotFound(f"Run {run_id} has no predictions of hold-out images, so there is nothing to draw.")
     page = Drawing(**page_context(request, name), run_id=run_id, version=version, calibration=found)
     return draw("runs/_reliability.svg", page, filename=f"{name}-run{run_id}-calibration.svg")
+
+
+def _stop(name: str, run_id: int) -> Question:
+    return Question(
+        f"Cancel run {run_id}?",
+        ("What it has learnt until its last finished epoch is kept, and you can go on from there.",),
+        "Cancel the run",
+        f"/d/{name}/runs/{run_id}",
+        danger=False,
+    )
 
 
 def _run(session: Session, name: str, run_id: int) -> Run:

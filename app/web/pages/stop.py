@@ -11,9 +11,11 @@ from app.datasets.catalog import get_dataset, ready_dataset
 from app.db import Database
 from app.errors import Invalid
 from app.review.audits import LEAST, MOST, USUAL_SIZE, AuditState, audit_states, start_audit
+from app.review.models import Audit
 from app.review.outlook import ChosenRule, Outlook, choose_rule, chosen_rule, outlook
 from app.review.remaining import WINDOW, Projection
 from app.review.stopping import NONE, SHARES
+from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Db
 from app.web.pages.charts import Chart, line_chart
 from app.web.rendering import Page, about, count, duration, page_context, percent, render
@@ -168,11 +170,31 @@ def change_rule(
 
 
 @router.post("/d/{name}/audits")
-def begin_audit(name: str, database: Db, user: Admin, size: Annotated[int, Form()] = USUAL_SIZE) -> Response:
+def begin_audit(
+    name: str,
+    database: Db,
+    user: Admin,
+    size: Annotated[int, Form()] = USUAL_SIZE,
+    confirmed: Confirmed = "",
+) -> Response:
     """Draw the images of an audit, and go to the first one."""
     with database.write() as session:
-        start_audit(session, dataset_id=ready_dataset(session, name=name).id, user_id=user.id, size=size)
+        dataset_id = ready_dataset(session, name=name).id
+        audit = start_audit(session, dataset_id=dataset_id, user_id=user.id, size=size)
+        confirm(_draw(name, audit), confirmed)
     return RedirectResponse(f"/d/{name}/review?order=random", status_code=303)
+
+
+def _draw(name: str, audit: Audit) -> Question:
+    drawn = f"{count(audit.size)} of the {count(audit.population)} images that nobody has decided are drawn by chance."
+    until = "The audit says something once all of them are decided; it cannot be called off, and until then no other begins."
+    return Question(
+        f"Draw {count(audit.size)} images for audit {audit.number}?",
+        (drawn, until),
+        f"Draw {count(audit.size)} images",
+        f"/d/{name}/stop",
+        danger=False,
+    )
 
 
 def ahead_in_words(ahead: Projection | None) -> str:

@@ -12,6 +12,7 @@ from app.training.fields import FIELDS
 from app.training.models import Run
 from app.training.runs import end_run
 from tests.factories import Made, import_folder, write_images
+from tests.web.asking import sure
 
 
 def newest(database: Database) -> Run:
@@ -273,7 +274,7 @@ def test_a_cancelled_run_can_be_gone_on_with_and_a_finished_one_not(
     ada = browser_of["ada"]
     where = ada.post("/d/faces/retrain").headers["location"]
     assert ada.post(f"{where}/resume").status_code == 409
-    ada.post(f"{where}/cancel")
+    sure(ada, f"{where}/cancel")
     job = newest(database).job_id
     assert f'action="{where}/resume"' in ada.get(where).text
     assert browser_of["ann"].post(f"{where}/resume").status_code == 403

@@ -16,6 +16,7 @@ from app.review.stopping import Reached, Rule
 from app.schema import now
 from app.web.pages.stop import ahead_in_words, rule_in_words
 from tests.factories import Made, make_dataset, make_run
+from tests.web.asking import sure
 
 STOP = "/d/faces/stop"
 Browsers = dict[str, TestClient]
@@ -48,7 +49,7 @@ def test_before_the_first_card_the_page_says_what_to_do(browser_of: Browsers, ma
 
 def test_an_audit_is_begun_gone_on_with_and_says_how_much_is_left(browser_of: Browsers, made: Made) -> None:
     ada, ann = browser_of["ada"], browser_of["ann"]
-    begun = ada.post("/d/faces/audits", data={"size": "20"})
+    begun = sure(ada, "/d/faces/audits", {"size": "20"})
     assert (begun.status_code, begun.headers["location"]) == (303, "/d/faces/review?order=random")
     assert "Audit 1: 0 of 20 images are decided" in text(ann)
     again = ada.post("/d/faces/audits", data={"size": "20"})
@@ -256,7 +257,7 @@ def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(
     assert f'hx-get="{notice}random"' in text(ann, "/d/faces/review?order=random")
     assert "No audit has begun" in text(ann, notice + "random")
     assert text(ann, notice + "rank") == ""
-    ada.post("/d/faces/audits", data={"size": "20"})
+    sure(ada, "/d/faces/audits", {"size": "20"})
     ada.post(STOP, data={"kind": "cards", "amount": "1"})
     assert "Audit 1: 0 of 20" in text(ann, notice + "random")
     answer(ann, made.ranked[0])

@@ -1,0 +1,56 @@
+"""A draw of the gold part with what it takes back: it is final, so whoever asks for it says how much of that they expect."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.accounts.models import User
+from app.datasets.gold import HOLD_OUT
+from app.datasets.models import GoldPart, Sample
+from app.errors import Conflict
+from app.review.gold import LOOKS, count_corrections, draw_gold
+from app.review.models import SampleReview
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A gold part just drawn. Counts are of its images."""
+
+    part: GoldPart
+    decided: int  # whose decisions no longer count
+    corrections: int  # of these, back at the given label
+    people: int  # who can sign in, and so look at them
+
+
+def draw_counted(
+    session: Session,
+    *,
+    dataset_id: int,
+    size: int,
+    seed: int = 0,
+    looks: int = LOOKS,
+    user_id: int | None = None,
+    expected: int | None = None,
+) -> Drawn:
+    """Draw the gold part, and count what that takes back.
+
+    Raises as `draw_gold` does, and Conflict when it takes another number of corrections back than the `expected` one: the
+    caller's transaction is then to be left, which draws nothing.
+    """
+    decided, corrections = _decided(session, dataset_id), count_corrections(session, dataset_id=dataset_id)
+    part = draw_gold(session, dataset_id=dataset_id, size=size, seed=seed, looks=looks, user_id=user_id)
+    taken_back = corrections - count_corrections(session, dataset_id=dataset_id)
+    if expected not in (None, taken_back):
+        raise Conflict(
+            f"This draw takes back {taken_back:,} correction{'' if taken_back == 1 else 's'}, not {expected:,}; "
+            "nothing was drawn. A draw is final: state the number to go on."
+        )
+    people = session.scalar(select(func.count()).select_from(User).where(User.active)) or 0
+    return Drawn(part, decided - _decided(session, dataset_id), taken_back, people)
+
+
+def _decided(session: Session, dataset_id: int) -> int:
+    """Images of the hold-out with a decision that counts."""
+    query = select(func.count()).select_from(SampleReview).join(Sample, Sample.id == SampleReview.sample_id)
+    return session.scalar(query.where(Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT)) or 0

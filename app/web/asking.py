@@ -1,0 +1,73 @@
+"""A final or large act is asked about first: what it does, in numbers, on a page that works without JavaScript.
+
+Whoever says yes says it to these very numbers: the form carries a mark of the question, and where the question has changed
+meanwhile nothing is done and it is asked anew.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Form, Request
+from starlette.responses import Response
+
+from app.web.rendering import Page, page_context, render
+
+ASK_FROM = 100  # images; a verdict for fewer is given at once, and undone at once
+CONFIRMED = "confirmed"
+Confirmed = Annotated[str, Form(max_length=64, description="The mark of the question that was said yes to.")]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What somebody is asked before it is done."""
+
+    title: str
+    facts: tuple[str, ...]  # sentences: what ends, how many, whether it can be taken back
+    yes: str  # the button's words, a verb first
+    back: str  # the address of whoever says no
+    danger: bool = True  # final: the way back has the focus
+
+    @property
+    def mark(self) -> str:
+        """Tells this question from the same one with other numbers."""
+        return hashlib.sha256("\n".join((self.title, *self.facts)).encode()).hexdigest()[:32]
+
+
+class Unconfirmed(Exception):
+    """Nothing may be done before this question is answered; what the transaction has done is taken back."""
+
+    def __init__(self, question: Question, *, changed: bool) -> None:
+        super().__init__(question.title)
+        self.question = question
+        self.changed = changed
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuestionPage(Page):
+    """A question with the form that says yes."""
+
+    question: Question
+    fields: tuple[tuple[str, str], ...]  # what was sent, to be sent again
+    changed: bool  # it was answered, but to other numbers
+    action: str
+
+
+def confirm(question: Question, confirmed: str) -> None:
+    """Go on where this very question was said yes to. Raises Unconfirmed."""
+    if confirmed != question.mark:
+        raise Unconfirmed(question, changed=bool(confirmed))
+
+
+async def ask(request: Request, error: Exception) -> Response:
+    """The page with the question."""
+    assert isinstance(error, Unconfirmed)  # noqa: S101 - registered for this class only
+    sent = (await request.form()).multi_items()
+    page = QuestionPage(
+        **page_context(request, request.path_params.get("name") if "/d/" in request.url.path else None),
+        question=error.question,
+        fields=tuple((name, value) for name, value in sent if isinstance(value, str) and name != CONFIRMED),
+        changed=error.changed,
+        action=request.url.path,
+    )
+    return render(request, "asking/page.html", page, status=409 if error.changed else 200)

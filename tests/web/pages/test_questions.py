@@ -1,0 +1,189 @@
+"""Final and large acts are asked about first, and done only for the numbers that were said yes to."""
+
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+
+from app.accounts.models import ApiToken, User
+from app.accounts.tokens import create_token
+from app.datasets.models import GoldPart
+from app.db import Database
+from app.review.models import Audit, Decision
+from app.settings import Settings
+from app.training.models import Photo, Run
+from app.web.asking import ASK_FROM
+from tests.conftest import People
+from tests.factories import Made, make_dataset, photo, show_photo
+from tests.web.asking import asked, sure
+
+
+def count(database: Database, kind: type) -> int:
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(kind)) or 0
+
+
+@pytest.fixture
+def many(database: Database, tmp_path) -> Made:
+    """120 images, 30 of them in the hold-out; all labels are doubted."""
+    return make_dataset(database, tmp_path / "many", per_class=30, wrong=120)
+
+
+def test_a_person_is_deactivated_after_what_ends_was_said(
+    browser_of: dict[str, TestClient], database: Database, settings: Settings, people: People
+) -> None:
+    ada = browser_of["ada"]
+    question = ada.post("/people/ann", data={"active": "false"})
+    assert "1 log-in ends now, and 1 API token is revoked for good" in question.text
+    assert browser_of["ann"].get("/").status_code == 200
+    with database.write() as session:
+        create_token(session, user=people.annotator, name="one more", key=settings.secret())
+    action, fields = asked(question)
+    again = ada.post(action, data=fields)
+    assert (again.status_code, "2 API tokens are revoked" in again.text) == (409, True)
+    assert browser_of["ann"].get("/").status_code == 200
+    action, fields = asked(again)
+    assert ada.post(action, data=fields).headers["location"] == "/people"
+    assert browser_of["ann"].get("/").status_code == 303
+    with database.read() as session:
+        assert not session.scalar(select(User.active).where(User.name == "ann"))
+
+
+def test_a_role_is_changed_after_a_question_and_letting_in_again_needs_none(
+    browser_of: dict[str, TestClient], database: Database
+) -> None:
+    ada = browser_of["ada"]
+    assert "Make ann an admin?" in ada.post("/people/ann", data={"role": "admin"}).text
+    with database.read() as session:
+        assert session.scalar(select(User.role).where(User.name == "ann")) == "annotator"
+    assert sure(ada, "/people/ann", {"role": "admin"}).status_code == 303
+    sure(ada, "/people/bob", {"active": "false"})
+    assert ada.post("/people/bob", data={"active": "true"}).status_code == 303
+
+
+def test_tokens_and_photos_go_after_a_question(
+    browser_of: dict[str, TestClient], database: Database, settings: Settings, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    tokens = count(database, ApiToken)
+    [revoke] = re.findall(r'action="(/account/tokens/\d+/revoke)"', ada.get("/account").text)
+    show_photo(database, settings, made.run_id, photo())
+    remove = f"/d/faces/runs/{made.run_id}/photos/1/remove"
+    for path, kind, left in ((revoke, ApiToken, tokens - 1), (remove, Photo, 0)):
+        before = count(database, kind)
+        assert asked(ada.post(path))[0] == path
+        assert count(database, kind) == before
+        assert sure(ada, path).status_code == 303
+        assert count(database, kind) == left
+
+
+def test_a_run_is_cancelled_and_an_audit_drawn_after_a_question(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    run = ada.post("/d/faces/runs", data={"recipe": "quick"}).headers["location"]
+    assert "Cancel run 2?" in ada.post(f"{run}/cancel").text
+    with database.read() as session:
+        assert session.get_one(Run, 2).state == "queued"
+    assert sure(ada, f"{run}/cancel").headers["location"] == run
+    question = ada.post("/d/faces/audits", data={"size": "20"})
+    assert "20 of the 24 images that nobody has decided" in question.text
+    assert count(database, Audit) == 0
+    action, fields = asked(question)
+    ada.post("/d/faces/review/decisions", data={"sample": "1", "answer": "keep", "client_id": "a"})
+    assert "20 of the 23 images" in ada.post(action, data=fields).text
+    assert count(database, Audit) == 0
+    assert sure(ada, "/d/faces/audits", {"size": "20"}).status_code == 303
+
+
+def test_the_gold_part_is_drawn_after_all_that_it_takes_back_was_said(
+    browser_of: dict[str, TestClient], api: dict[str, TestClient], database: Database, many: Made
+) -> None:
+    ada, form = browser_of["ada"], {"size": "30", "looks": "2", "seed": "3"}
+    held_out = [i for i, path in zip(many.sample_ids, many.paths, strict=True) if path.startswith("valid/")]
+    for number, answer in enumerate(("delete", "relabel:owl", "keep")):
+        said = {"sample": held_out[number], "answer": answer, "client_id": str(number), "alone": "true"}
+        assert ada.post("/d/faces/review/decisions", data=said).status_code == 303
+    question = ada.post("/d/faces/gold", data=form)
+    for words in (
+        "30 images of the hold-out are drawn at random. This is final",
+        "The decisions on 3 of them no longer count.",
+        "2 corrections are taken back",
+        "2 people look at each image, and 3 people can sign in.",
+    ):
+        assert words in question.text, words
+    assert count(database, GoldPart) == 0
+    last = {"sample": held_out[3], "answer": "delete", "client_id": "3", "alone": "true"}
+    ada.post("/d/faces/review/decisions", data=last)
+    action, fields = asked(question)
+    again = ada.post(action, data=fields)
+    assert (again.status_code, "3 corrections are taken back" in again.text) == (409, True)
+    assert count(database, GoldPart) == 0
+    unsaid = api["ada"].post("/api/v1/datasets/faces/gold", json={"size": 30, "seed": 3})
+    assert (unsaid.status_code, "takes back 3 corrections, not 0" in unsaid.json()["message"]) == (409, True)
+    assert count(database, GoldPart) == 0
+    action, fields = asked(again)
+    assert ada.post(action, data=fields).headers["location"] == "/d/faces/gold?taken_back=3"
+
+
+def test_a_script_draws_the_gold_part_with_the_corrections_that_it_expects(
+    api: dict[str, TestClient], browser_of: dict[str, TestClient], many: Made, database: Database
+) -> None:
+    held_out = many.sample_ids[many.paths.index("valid/cat/000.png")]
+    said = {"sample": held_out, "answer": "delete", "client_id": "a", "alone": "true"}
+    browser_of["ann"].post("/d/faces/review/decisions", data=said)
+    body = {"size": 30, "expected_corrections": 1}
+    assert api["ada"].post("/api/v1/datasets/faces/gold", json=body).status_code == 201
+
+
+def test_a_verdict_for_a_hundred_images_is_asked_about_and_the_undo_of_it(
+    browser_of: dict[str, TestClient], database: Database, many: Made
+) -> None:
+    ann, form = browser_of["ann"], {"everything": "true", "answer": "delete", "client_id": "a"}
+    question = ann.post("/d/faces/grid/verdicts", data={**form, "matching": "120", "selection": "size=12"})
+    assert "Remove 120 images?" in question.text
+    assert '<a class="button" href="/d/faces/grid?size=12"' in question.text
+    assert count(database, Decision) == 0
+    action, fields = asked(question)
+    other = {"samples": [many.ranked[0]], "answer": "keep", "client_id": "b"}
+    browser_of["bob"].post("/d/faces/grid/verdicts", data=other)
+    assert ann.post(action, data=fields).status_code == 303  # as many match: bob kept one among others
+    assert count(database, Decision) == 121
+    undo = {"action": "2", "client_id": "u"}
+    assert "Take back what was said of 120 images?" in ann.post("/d/faces/grid/undo", data=undo).text
+    assert count(database, Decision) == 121
+    assert sure(ann, "/d/faces/grid/undo", undo).status_code == 303
+    assert count(database, Decision) == 241
+
+
+def test_fewer_than_a_hundred_are_judged_at_once_and_a_hundred_marked_ones_are_not(
+    browser_of: dict[str, TestClient], database: Database, many: Made
+) -> None:
+    ann = browser_of["ann"]
+    for number in (ASK_FROM - 1, ASK_FROM):
+        form = {"samples": many.ranked[:number], "answer": "keep", "client_id": str(number)}
+        answer = ann.post("/d/faces/grid/verdicts", data=form)
+        assert answer.status_code == (303 if number < ASK_FROM else 200)
+    assert count(database, Decision) == ASK_FROM - 1
+    assert sure(ann, "/d/faces/grid/verdicts", form).status_code == 303
+    shown = {"shown": many.ranked[:100], "answer": "rest", "client_id": "r"}
+    assert "Keep the labels of 100 images?" in ann.post("/d/faces/grid/verdicts", data=shown).text
+
+
+def test_marks_that_a_script_counted_otherwise_are_refused(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    form = {"samples": made.ranked[:3], "expected": "2", "answer": "delete", "client_id": "a"}
+    answer = browser_of["ann"].post("/d/faces/grid/verdicts", data=form)
+    assert (answer.status_code, "3 samples are named, not 2" in answer.text) == (409, True)
+    assert count(database, Decision) == 0
+
+
+def test_what_cannot_be_is_refused_without_a_question(browser_of: dict[str, TestClient], many: Made) -> None:
+    ada = browser_of["ada"]
+    everything = {"everything": "true", "matching": "119", "answer": "delete", "client_id": "a"}
+    assert ada.post("/d/faces/grid/verdicts", data=everything).status_code == 409
+    assert ada.post("/people/ada", data={"active": "false"}).status_code == 409
+    assert ada.post("/d/faces/gold", data={"size": "5"}).status_code == 422
+    assert browser_of["ann"].post("/d/faces/gold", data={"size": "30"}).status_code == 403
