@@ -111,6 +111,7 @@ def import_(
     from app.datasets.catalog import count_rejected, rejected_files
     from app.datasets.importing import create_dataset, import_images
     from app.datasets.sources import resolve_source
+    from app.review.summary import pending_changes
 
     settings = _settings()
     with _database() as database:
@@ -132,6 +133,8 @@ def import_(
             typer.echo(f"Note: {note}")
         typer.echo(f"Next: toploss train {name}, or the data set's page in the browser.")
         with database.read() as session:
+            if pending := pending_changes(session, dataset_id=dataset.id).words:
+                typer.echo(f"{pending}; the next training or freeze takes in what is new.")
             count = count_rejected(session, dataset_id=dataset.id)
             for file in rejected_files(session, dataset_id=dataset.id, limit=20):
                 typer.echo(f"  rejected {file.path}: {file.reason}")
@@ -152,17 +155,19 @@ def train(
         bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")
     ] = False,
 ) -> None:
-    """Train on the newest version and rank every sample; a job for the worker."""
+    """Train on the labels as they stand, frozen as a version, and rank every sample; a job for the worker."""
     from app.datasets.catalog import ready_dataset
-    from app.datasets.versions import latest_version
     from app.jobs.requests import live_workers
+    from app.review.retraining import version_to_train
+    from app.review.summary import pending_changes
     from app.training.runs import train_anew
 
     settings = _settings()
     with _database() as database:
         with database.write() as session:
             dataset = ready_dataset(session, name=name)
-            version = latest_version(session, dataset_id=dataset.id)
+            new = pending_changes(session, dataset_id=dataset.id).what
+            version = version_to_train(session, dataset_id=dataset.id)
             run = train_anew(
                 session,
                 dataset_id=dataset.id,
@@ -174,6 +179,8 @@ def train(
                 seed=seed,
             )
             alive = bool(live_workers(session))
+        if new:
+            typer.echo(f"Version {version.number} is frozen: it has {new} that no version had.")
         typer.echo(
             f"Run {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights {run.weights}: queued."
         )
@@ -199,11 +206,13 @@ def retrain(
     """Freeze the cleaned labels and fine-tune the best run on them."""
     from app.datasets.catalog import ready_dataset
     from app.review.retraining import retrain as ask
+    from app.review.summary import pending_changes
 
     settings = _settings()
     with _database() as database:
         with database.write() as session:
             dataset = ready_dataset(session, name=name)
+            new = pending_changes(session, dataset_id=dataset.id).what
             answer = ask(
                 session,
                 dataset_id=dataset.id,
@@ -214,6 +223,8 @@ def retrain(
                 start=start,
                 seed=seed,
             )
+        if new:
+            typer.echo(f"Version {answer.version.number} is frozen: it has {new} that no version had.")
         if answer.nothing_changed:
             typer.echo(
                 f"No label has changed since run {answer.parent_id}; the same version is trained on again."
@@ -291,6 +302,7 @@ def export(
     from app.errors import Invalid
     from app.export.exporting import export_version, write_export
     from app.review.retraining import freeze_labels
+    from app.review.summary import pending_changes
 
     if freeze and version is not None:
         raise Invalid(
@@ -313,6 +325,11 @@ def export(
                 session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted
             )
             write_export(made, output)
+            left_out = (
+                "" if version is not None else pending_changes(session, dataset_id=chosen.dataset_id).words
+            )
+    if left_out:
+        typer.echo(f"{left_out}, so not in this file; --freeze takes in what is new.", err=True)
     if made.run_id is None:
         typer.echo(
             "No run had finished when this version was frozen, so it carries no scores; add those of run N with --run N.",

@@ -142,6 +142,12 @@ def get_version(session: Session, *, dataset_id: int, number: int) -> DatasetVer
     return version
 
 
+def last_member(session: Session, version: DatasetVersion) -> int:
+    """The id of the newest sample that a version knows; what was imported later has a greater one."""
+    ids = select(Sample.id).where(Sample.dataset_id == version.dataset_id).order_by(Sample.id)
+    return session.scalar(ids.offset(max(0, version.samples + version.deleted - 1)).limit(1)) or 0
+
+
 def labels_of(session: Session, *, version_id: int) -> VersionSamples:
     """The samples of a version that are not deleted, with their labels as frozen. Raises NotFound."""
     version = session.get(DatasetVersion, version_id)

@@ -12,7 +12,7 @@ from app.datasets.catalog import class_names
 from app.datasets.models import Dataset, DatasetVersion
 from app.datasets.versions import members
 from app.errors import Conflict, Invalid, NotFound
-from app.export.formats import FORMATS
+from app.export.formats import check_format
 from app.export.rows import Plan
 from app.files import persons_mode, sweep, write_atomically
 from app.training.models import Run
@@ -43,9 +43,7 @@ def export_version(
     later runs change nothing. The chunks read the committed state in short transactions of their own: they may be used
     after `session` is closed, but not before a version that it made is committed.
     """
-    entry = FORMATS.get(format)
-    if entry is None:
-        raise Invalid(f"There is no export format “{format}”; choose one of {', '.join(FORMATS)}.")
+    entry = check_format(format)
     version = session.get(DatasetVersion, version_id)
     if version is None:
         raise NotFound(f"There is no version with the id {version_id}.")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from app.errors import Invalid
 from app.export.as_csv import write_csv, write_csv_excel
 from app.export.as_imagefolder import write_imagefolder
 from app.export.as_jsonl import write_jsonl
@@ -47,3 +48,10 @@ FORMATS = {
         ),
     )
 }
+
+
+def check_format(name: str) -> Format:
+    """The format with this name. Raises Invalid, naming the ones there are."""
+    if name not in FORMATS:
+        raise Invalid(f"There is no export format “{name}”; choose one of {', '.join(FORMATS)}.")
+    return FORMATS[name]

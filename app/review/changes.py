@@ -8,6 +8,7 @@ from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
+from app.datasets.versions import last_member
 from app.review.models import SampleReview
 
 DELETED = -1  # stands for a class position, so that it can be compared
@@ -100,10 +101,7 @@ def count_changes(rows: Iterable[tuple[str, bool, int, int, int]]) -> Changes:
 def changes_since(session: Session, *, dataset_id: int, version_id: int) -> Changes:
     """What a freeze would hold that the version does not."""
     version = session.get_one(DatasetVersion, version_id)
-    ids = (
-        select(Sample.id).where(Sample.dataset_id == dataset_id).order_by(Sample.id)
-    )  # a version is the oldest samples
-    last = session.scalar(ids.offset(max(0, version.samples + version.deleted - 1)).limit(1)) or 0
+    last = last_member(session, version)
     now = case(
         (SampleReview.sample_id.is_(None), Sample.given_label),
         else_=func.coalesce(SampleReview.label, DELETED),

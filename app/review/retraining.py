@@ -11,7 +11,7 @@ from app.accounts.models import User
 from app.datasets.catalog import class_names, lock_dataset
 from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion
-from app.datasets.versions import FrozenLabel, freeze
+from app.datasets.versions import FrozenLabel, freeze, get_version
 from app.errors import Conflict
 from app.review.best import choose_best
 from app.review.consensus import UNDO
@@ -47,6 +47,16 @@ def freeze_labels(session: Session, *, dataset_id: int) -> tuple[DatasetVersion,
         for state in states
     }
     return freeze(session, dataset_id=dataset_id, reviewed=reviewed)
+
+
+def version_to_train(session: Session, *, dataset_id: int, number: int | None = None) -> DatasetVersion:
+    """The version with this number, or without one the labels as they stand, new images too: a version unless they are one.
+
+    Raises NotFound.
+    """
+    if number is None:
+        return freeze_labels(session, dataset_id=dataset_id)[0]
+    return get_version(session, dataset_id=dataset_id, number=number)
 
 
 def retrain(

@@ -7,9 +7,10 @@ from statistics import median
 from sqlalchemy import and_, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names
+from app.datasets.catalog import class_names, count_samples
 from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
+from app.datasets.versions import last_member
 from app.prepared import Prepared
 from app.review import tally
 from app.review.consensus import CHANGES
@@ -65,9 +66,27 @@ class PendingChanges:
 
     relabelled: int
     deleted: int
-    since_version: int  # samples whose label differs from the newest version's
+    since_version: int  # samples of the newest version whose label is another one by now
     version: int
     flows: tuple[Flow, ...]
+    new_images: int = 0  # imported since the newest version: in none
+
+    @property
+    def wait(self) -> bool:
+        """Whether a freeze would make a new version."""
+        return bool(self.since_version or self.new_images)
+
+    @property
+    def what(self) -> str:
+        """What is in no version, as the subject of a sentence: 6 new images and 1 changed label."""
+        counts = ((self.new_images, "new image"), (self.since_version, "changed label"))
+        return " and ".join(f"{n:,} {word}{'' if n == 1 else 's'}" for n, word in counts if n)
+
+    @property
+    def words(self) -> str:
+        """The same as a clause, to be followed by what becomes of it; empty where every version is up to date."""
+        one = self.since_version + self.new_images == 1
+        return f"{self.what} {'is' if one else 'are'} in no version" if self.wait else ""
 
 
 def review_progress(session: Session, *, dataset_id: int, user_id: int | None = None) -> ReviewProgress:
@@ -122,23 +141,25 @@ def pending_changes(session: Session, *, dataset_id: int) -> PendingChanges:
         (Flow(names[given], None if label is None else names[label], n) for given, label, n in rows),
         key=lambda flow: -flow.count,
     )
-    newest = session.execute(
-        select(DatasetVersion.id, DatasetVersion.number)
+    newest = session.scalar(
+        select(DatasetVersion)
         .where(DatasetVersion.dataset_id == dataset_id)
         .order_by(DatasetVersion.number.desc())
         .limit(1)
-    ).one_or_none()
+    )
+    known = newest.samples + newest.deleted if newest else 0
     return PendingChanges(
         relabelled=sum(flow.count for flow in flows if flow.target),
         deleted=sum(flow.count for flow in flows if not flow.target),
-        since_version=_differing(session, dataset_id, newest[0]) if newest else 0,
-        version=newest[1] if newest else 0,
+        since_version=_differing(session, newest) if newest else 0,
+        version=newest.number if newest else 0,
         flows=tuple(flows),
+        new_images=count_samples(session, dataset_id=dataset_id) - known if newest else 0,
     )
 
 
-def _differing(session: Session, dataset_id: int, version_id: int) -> int:
-    """Samples whose label now is not the version's; -1 stands for deleted, so that it can be compared."""
+def _differing(session: Session, version: DatasetVersion) -> int:
+    """Its samples whose label now is not the version's; -1 stands for deleted, so that it can be compared."""
     current = case(
         (SampleReview.sample_id.is_(None), Sample.given_label), else_=func.coalesce(SampleReview.label, -1)
     )
@@ -150,9 +171,13 @@ def _differing(session: Session, dataset_id: int, version_id: int) -> int:
         .select_from(Sample)
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
         .outerjoin(
-            VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id)
+            VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version.id)
         )
-        .where(Sample.dataset_id == dataset_id, current != frozen)
+        .where(
+            Sample.dataset_id == version.dataset_id,
+            Sample.id <= last_member(session, version),
+            current != frozen,
+        )
     )
     return session.scalar(query) or 0
 

@@ -14,7 +14,7 @@ from app.datasets.uploads import store_zip
 from app.datasets.versions import list_versions
 from app.errors import Invalid
 from app.review.grid import count_matching, find
-from app.review.summary import label_table, review_progress
+from app.review.summary import label_table, pending_changes, review_progress
 from app.settings import Settings
 from app.training.runs import newest_ranked
 from app.web.api.models import ClassOut, DatasetDetail, DatasetOut, ImportAccepted, Listing, SamplesOut
@@ -118,11 +118,14 @@ def _detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
     progress = review_progress(session, dataset_id=dataset.id, user_id=user_id)
     versions = list_versions(session, dataset_id=dataset.id)
     run = newest_ranked(session, dataset_id=dataset.id)
+    pending = pending_changes(session, dataset_id=dataset.id)
     return DatasetDetail(
         **_out(line).model_dump(),
         notes=dataset.notes,
         rejected_files=catalog.count_rejected(session, dataset_id=dataset.id),
         version=versions[-1].number if versions else None,
+        images_in_no_version=pending.new_images,
+        labels_in_no_version=pending.since_version,
         run=run.id if run else None,
         label_issues=progress.label_issues,
         reviewed=progress.reviewed,

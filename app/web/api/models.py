@@ -44,6 +44,8 @@ class DatasetDetail(DatasetOut):
     rejected_files: int
     notes: list[str]  # what the newest import noticed, in sentences
     version: int | None
+    images_in_no_version: int  # imported since the newest version; the next training or freeze includes them
+    labels_in_no_version: int  # labels of the newest version that are other ones by now
     run: int | None  # whose ranking is the current one
     label_issues: int
     reviewed: int
@@ -309,6 +311,7 @@ class VersionOut(Answer):
     samples: int
     relabelled: int
     deleted: int
+    images_since: int  # imported since, so not in it
     created_at: datetime
 
 

@@ -8,12 +8,11 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
 from app.datasets.models import Dataset
-from app.datasets.versions import get_version, latest_version
 from app.errors import Invalid
 from app.ml.recipes import RECIPES
 from app.ranking.evaluations import RunSummary, evaluate_run, run_summaries
 from app.ranking.rankings import top_losses
-from app.review.retraining import retrain
+from app.review.retraining import retrain, version_to_train
 from app.training.fields import FIELDS, values_of
 from app.training.models import Run
 from app.training.runs import cancel_run, get_run, resume_run, run_progress, train_anew, version_number
@@ -57,7 +56,9 @@ class RunRequest(Strict):
         return ({} if self.epochs is None else {"epochs": self.epochs}) | self.changes
 
     seed: int = Field(0, ge=0, lt=2**31)
-    version: int | None = Field(None, ge=0, description="Train on this version; without it on the newest.")
+    version: int | None = Field(
+        None, ge=0, description="Train on this version; without it on the labels as they stand, frozen."
+    )
     retrain: bool = Field(
         False, description="Freeze the labels as they stand and fine-tune the best run on them."
     )
@@ -91,11 +92,7 @@ def create_run(
                 parent_id=asked.parent,
             )
             return _accepted(answer.run, answer.version.number, nothing_changed=answer.nothing_changed)
-        version = (
-            latest_version(session, dataset_id=dataset.id)
-            if asked.version is None
-            else get_version(session, dataset_id=dataset.id, number=asked.version)
-        )
+        version = version_to_train(session, dataset_id=dataset.id, number=asked.version)
         run = train_anew(
             session,
             dataset_id=dataset.id,

@@ -6,7 +6,7 @@ from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import get_dataset, ready_dataset
+from app.datasets.catalog import count_samples, get_dataset, ready_dataset
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import get_version, latest_version, list_versions
 from app.errors import Invalid
@@ -24,9 +24,11 @@ def index(name: str, database: Db, limit: Limit = 100, cursor: Cursor = None) ->
     """Every version, the oldest first."""
     start = position(cursor)
     with database.read() as session:
-        found = list_versions(session, dataset_id=get_dataset(session, name=name).id)[start : start + limit]
+        dataset_id = get_dataset(session, name=name).id
+        found = list_versions(session, dataset_id=dataset_id)[start : start + limit]
+        images = count_samples(session, dataset_id=dataset_id)
     return Listing(
-        items=[VersionOut.model_validate(version) for version in found],
+        items=[_version_out(version, images) for version in found],
         next=following(found, limit, start + limit),
     )
 
@@ -41,7 +43,7 @@ def create(name: str, response: Response, database: Db, _user: Admin) -> Version
     with database.write() as session:
         version, is_new = freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
         response.status_code = 201 if is_new else 200
-        return VersionOut.model_validate(version)
+        return _version_out(version, count_samples(session, dataset_id=version.dataset_id))
 
 
 @router.get("/datasets/{name}/export", response_class=StreamingResponse)
@@ -72,6 +74,19 @@ def export(
         "x-toploss-digest": chosen.digest,
     }
     return StreamingResponse(made.chunks, media_type=made.media_type, headers=headers)
+
+
+def _version_out(version: DatasetVersion, images: int) -> VersionOut:
+    """The version as the API tells it, in a data set of so many images."""
+    return VersionOut(
+        number=version.number,
+        digest=version.digest,
+        samples=version.samples,
+        relabelled=version.relabelled,
+        deleted=version.deleted,
+        images_since=images - version.samples - version.deleted,
+        created_at=version.created_at,
+    )
 
 
 def _version(session: Session, dataset_id: int, text: str) -> DatasetVersion:

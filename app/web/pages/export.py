@@ -1,14 +1,16 @@
 """Freezing the labels and taking them away."""
 
 from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.datasets.catalog import get_dataset, ready_dataset
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import list_versions
-from app.export.formats import FORMATS
+from app.export.formats import FORMATS, check_format
 from app.review.gold import count_unsettled
 from app.review.retraining import freeze_labels
 from app.review.summary import PendingChanges, pending_changes
@@ -16,6 +18,8 @@ from app.web.deps import Admin, Db
 from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
+
+NOW = "now"  # as a version: the labels as they stand
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,25 @@ def show(request: Request, name: str, database: Db) -> Response:
             unsettled=count_unsettled(session, dataset_id=dataset.id),
         )
     return render(request, "export/page.html", page)
+
+
+@router.post("/d/{name}/export")
+def freeze_and_download(
+    name: str,
+    database: Db,
+    _admin: Admin,
+    version: Annotated[str, Form()],
+    format: Annotated[str, Form()],  # noqa: A002 - the option's name everywhere
+    include_deleted: Annotated[bool, Form()] = False,
+) -> Response:
+    """Leads to the file of a version; `now` stands for the labels as they stand, which are frozen first. Raises Invalid."""
+    check_format(format)  # before anything is frozen
+    if version == NOW:
+        with database.write() as session:
+            frozen, _ = freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
+            version = str(frozen.number)
+    asked = {"version": version, "format": format} | ({"include_deleted": "true"} if include_deleted else {})
+    return RedirectResponse(f"/api/v1/datasets/{name}/export?{urlencode(asked)}", status_code=303)
 
 
 @router.post("/d/{name}/versions")

@@ -121,7 +121,7 @@ def _early_review(at: Standing, home: str) -> NextStep:
 def _after_review(at: Standing, home: str) -> NextStep:
     review = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
     changed = at.to_learn
-    since = f"{count(changed)} training labels are others than the newest run learnt"
+    since = f"{count(changed)} training labels are new or other ones than the newest run learnt"
     if at.running:
         return NextStep(
             "A network learns the labels",
@@ -138,7 +138,7 @@ def _after_review(at: Standing, home: str) -> NextStep:
     if at.gold_for_me:
         words = f"{count(at.gold_for_me)} images wait for you. On their blind labels it is counted how good a network really is."
         return NextStep("Label the gold part", words, (Action("Label", f"{home}/review?order=gold"), *review))
-    where = "not all in a version yet" if at.pending.since_version else f"all in version {at.pending.version}"
+    where = "not all in a version yet" if at.pending.wait else f"all in version {at.pending.version}"
     words = (
         f"{count(at.progress.found)} errors found in {count(at.progress.reviewed)} reviewed labels, {where}. "
         "A random audit tells how many are left."

@@ -1,5 +1,6 @@
 """Before a run: what a retrain would learn and how long it takes, the recipe with its numbers to change, and the asking."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,8 @@ from app.review.best import BestRun, choose_best
 from app.review.changes import DELETED, Changes, changes_since
 from app.review.gold import count_unsettled
 from app.review.policy import count_waiting
-from app.review.retraining import retrain
+from app.review.retraining import freeze_labels, retrain
+from app.review.summary import PendingChanges, pending_changes
 from app.training.pace import Estimate, expect
 from app.training.recipes import Start, choose_recipe, choose_start, edit, recipe_of
 from app.training.runs import RunProgress, count_open, get_run, open_run, run_progress, train_anew
@@ -63,6 +65,7 @@ class RetrainPage(AskPage):
     picture: Picture | None
     waiting: int  # samples that wait for a second opinion
     unsettled: int  # images of the gold part that carry their given label
+    pending: PendingChanges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,8 @@ class TrainPage(AskPage):
     """A first training, or another one from the start."""
 
     versions: tuple[DatasetVersion, ...]
-    version: int
+    version: int | None  # none: the labels as they stand
+    pending: PendingChanges
 
 
 @dataclass(frozen=True)
@@ -141,12 +145,13 @@ def ask_training(
         with database.write() as session:
             dataset_id = ready_dataset(session, name=name).id
             names = class_names(session, dataset_id=dataset_id)
+            chosen = _version(session, dataset_id, sent)
             recipe = choose_recipe(sent.get("recipe", ""))
             check_unedited(sent, usual=recipe, setting=settings.weights, parent=False, class_names=names)
             run = train_anew(
                 session,
                 dataset_id=dataset_id,
-                version_id=_version(session, dataset_id, sent).id,
+                version_id=(chosen or freeze_labels(session, dataset_id=dataset_id)[0]).id,
                 weights=settings.weights,
                 recipe=recipe.name,
                 changes=changes_of(with_own_numbers(sent), recipe=recipe, class_names=names),
@@ -178,11 +183,11 @@ def _retrain_changes(
     return changes_of(with_own_numbers(sent), recipe=recipe, class_names=names)
 
 
-def _version(session: Session, dataset_id: int, sent: Mapping[str, str]) -> DatasetVersion:
-    """The version that was sent, or the newest. Raises Invalid, NotFound."""
+def _version(session: Session, dataset_id: int, sent: Mapping[str, str]) -> DatasetVersion | None:
+    """The version that was sent; none stands for the labels as they are now. Raises Invalid, NotFound."""
     text = sent.get("version", "").strip()
     if not text:
-        return latest_version(session, dataset_id=dataset_id)
+        return None
     if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004 - a number that the database can hold
         raise Invalid(f"“{text[:40]}” is no version; choose one of the list.")
     return get_version(session, dataset_id=dataset_id, number=int(text))
@@ -231,6 +236,7 @@ def _retrain_page(
             picture=None,
             waiting=0,
             unsettled=0,
+            pending=PendingChanges(0, 0, 0, 0, ()),
         )
     names, run = class_names(session, dataset_id=dataset_id), get_run(session, run_id=parent.run.id)
     own, sent = recipe_of(run.recipe), with_own_numbers(sent)
@@ -249,6 +255,7 @@ def _retrain_page(
         picture=draw(flows, [*names, GONE]),
         waiting=count_waiting(session, dataset_id=dataset_id),
         unsettled=count_unsettled(session, dataset_id=dataset_id),
+        pending=pending_changes(session, dataset_id=dataset_id),
         form=recipe_form(
             asked.recipe,
             own=None if own.name in RECIPES else own,
@@ -272,23 +279,41 @@ def _train_page(
     request: Request, session: Session, name: str, *, setting: str, sent: Mapping[str, str], problem: str = ""
 ) -> TrainPage:
     dataset_id = ready_dataset(session, name=name).id
-    names, version = class_names(session, dataset_id=dataset_id), _version(session, dataset_id, sent)
+    names, chosen = class_names(session, dataset_id=dataset_id), _version(session, dataset_id, sent)
+    pending = pending_changes(session, dataset_id=dataset_id)
+    version = chosen or latest_version(session, dataset_id=dataset_id)
     sent = with_own_numbers(sent)
     asked = _asked(
         sent, usual=RECIPES["default"], setting=setting, parent=False, names=names, problem=problem
     )
-    splits = labels_of(session, version_id=version.id).splits
+    images = _images_now(session, version) if chosen is None else _images_in(session, version)
     return TrainPage(
         **page_context(request, name),
         **_queue(session, dataset_id),
         problem=asked.problem,
         versions=tuple(reversed(list_versions(session, dataset_id=dataset_id))),
-        version=version.number,
+        version=None if chosen is None and pending.wait else version.number,
+        pending=pending,
         form=recipe_form(asked.recipe, start=asked.start, setting=setting, class_names=names, sent=sent),
         estimate=expect(
-            session, recipe=asked.edited, start=asked.start, images=splits.count("train"), samples=len(splits)
+            session,
+            recipe=asked.edited,
+            start=asked.start,
+            images=images.get("train", 0),
+            samples=sum(images.values()),
         ),
     )
+
+
+def _images_in(session: Session, version: DatasetVersion) -> Mapping[str, int]:
+    """A version's images by split."""
+    return Counter(labels_of(session, version_id=version.id).splits)
+
+
+def _images_now(session: Session, newest: DatasetVersion) -> Mapping[str, int]:
+    """The images of a version that were frozen now, by split."""
+    changes = changes_since(session, dataset_id=newest.dataset_id, version_id=newest.id)
+    return {split.split: split.after for split in changes.splits}
 
 
 def _class(names: list[str], position: int) -> str:
