@@ -137,14 +137,11 @@ def _check_sqlite(path: Path, about: About) -> None:
     try:
         with closing(sqlite3.connect(path)) as connection:
             said = connection.execute("PRAGMA integrity_check(1)").fetchall()
-            broken = connection.execute("PRAGMA foreign_key_check").fetchone()
             found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error as error:
         raise Invalid(f"The database in the backup is damaged ({error}); take another backup.") from error
-    if said != [("ok",)] or broken or found != (about.revision,):
-        raise Invalid(
-            f"The database in the backup is damaged ({(said or broken or found)[0]}); take another backup."
-        )
+    if said != [("ok",)] or found != (about.revision,):
+        raise Invalid(f"The database in the backup is damaged ({said[0][0]}); take another backup.")
 
 
 def _place_sqlite(settings: Settings, about: About, stage: Path, folder: Path) -> tuple[int, int]:
@@ -152,9 +149,11 @@ def _place_sqlite(settings: Settings, about: About, stage: Path, folder: Path) -
     with _engine(f"sqlite:///{stage / SQLITE}").begin() as connection:
         fitted = _fit(connection, about, stage / "data", folder)
     flush(stage / SQLITE)
-    if database.resolve().parent == folder:
-        (stage / SQLITE).rename(stage / "data" / database.name)
-        _place(stage / "data", folder, last=database.name)
+    if database.resolve().is_relative_to(folder):
+        inside = database.resolve().relative_to(folder)
+        (stage / "data" / inside).parent.mkdir(parents=True, exist_ok=True)
+        (stage / SQLITE).rename(stage / "data" / inside)
+        _place(stage / "data", folder, last=inside.parts[0])
         return fitted
     database.parent.mkdir(parents=True, exist_ok=True)
     with temporary_file(database.parent, name=database.name) as copy:

@@ -105,20 +105,29 @@ def _database(
     """The database at one moment: what it says, its kind, and a file of it beside `target` for as long as the block takes."""
     with temporary_file(target.parent, name=f"{target.name}.database") as dump:
         if make_url(settings.database).get_backend_name() == "sqlite":
-            copy_database(sqlite_path(settings), dump)
-            with closing(sqlite3.connect(dump)) as copy:
-                copy.execute("PRAGMA journal_mode = DELETE")  # one file, whoever opens it
+            try:
+                copy_database(sqlite_path(settings), dump)
+                with closing(sqlite3.connect(dump)) as copy:
+                    copy.execute("PRAGMA journal_mode = DELETE")  # one file, whoever opens it
+                    problem = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            except sqlite3.DatabaseError as error:
+                problem = str(error)
+            if problem != "ok":
+                raise Conflict(
+                    f"The database cannot be copied soundly ({problem}), so no backup was made. If it says that it is "
+                    "damaged or malformed, restore the last backup, and look at the disk."
+                )
             with create_engine(f"sqlite:///{dump}", poolclass=NullPool).connect() as connection:
-                said = _read(connection)
-            yield said, "sqlite", dump
+                read = _read(connection)
+            yield read, "sqlite", dump
             return
         engine = create_engine(settings.database, poolclass=NullPool, isolation_level="REPEATABLE READ")
         with engine.connect() as connection:
             snapshot = str(connection.scalar(text("SELECT pg_export_snapshot()")))
-            said = _read(connection)
+            read = _read(connection)
             if not files_only:
                 postgres.dump(settings.database, dump, snapshot=snapshot)
-        yield said, "elsewhere" if files_only else "postgresql", None if files_only else dump
+        yield read, "elsewhere" if files_only else "postgresql", None if files_only else dump
 
 
 def _read(connection: Connection) -> _Database:

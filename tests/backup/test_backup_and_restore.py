@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.pool import NullPool
 
 from app.accounts.tokens import user_of_token
+from app.backup.archive import unpack, writing
 from app.backup.postgres import dump_command, load_command
 from app.backup.restoring import restore
 from app.backup.saving import save
@@ -345,15 +346,41 @@ def test_a_mounted_folder_is_filled_in_place_and_does_not_start_half_filled(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_database_outside_of_the_data_folder_comes_back_where_the_settings_say(
-    here: Settings, made: Made, tmp_path: Path
+@pytest.mark.parametrize("place", ["far/labels.db", "there/labels.db", "there/in/labels.db"])
+def test_a_database_comes_back_where_the_settings_say(
+    here: Settings, made: Made, tmp_path: Path, place: str
 ) -> None:
     save(here, tmp_path / "backup.tar")
-    there = settings_of(tmp_path / "there", f"sqlite:///{tmp_path / 'far' / 'labels.db'}")
+    there = settings_of(tmp_path / "there", f"sqlite:///{tmp_path / place}")
     restore(there, tmp_path / "backup.tar")
-    with closing(sqlite3.connect(tmp_path / "far" / "labels.db")) as connection:
+    with closing(sqlite3.connect(tmp_path / place)) as connection:
         assert connection.execute("SELECT count(*) FROM sample").fetchone() == (24,)
-    assert [path.name for path in (tmp_path / "far").glob("*") if path.suffix == ".part"] == []
+    assert (there.data_dir / "secret.key").is_file()
+    assert not list(tmp_path.rglob("*.part")) + list(tmp_path.rglob(".*restoring"))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_damaged_database_is_refused_before_and_after(here: Settings, made: Made, tmp_path: Path) -> None:
+    save(here, tmp_path / "sound.tar")
+    path = here.data_dir / "toploss.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(bytes(size // 4))
+    with pytest.raises(Conflict, match=r"cannot be copied soundly .* no backup was made"):
+        save(here, tmp_path / "backup.tar")
+    assert not (tmp_path / "backup.tar").exists()
+
+    with (tmp_path / "sound.tar").open("rb") as sound:
+        (tmp_path / "unpacked").mkdir()
+        about = unpack(sound, tmp_path / "unpacked")
+    with (tmp_path / "bad.tar").open("wb") as bad, writing(bad, about) as writer, path.open("rb") as damaged:
+        writer.add("toploss.db", damaged)
+    with pytest.raises(Invalid, match="database in the backup is damaged"):
+        restore(settings_of(tmp_path / "to" / "there"), tmp_path / "bad.tar")
+    assert list((tmp_path / "to").iterdir()) == []
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
