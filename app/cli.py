@@ -101,18 +101,43 @@ def worker() -> None:
 @cli.command("import")
 def import_(
     path: Annotated[
-        str, typer.Argument(help="A folder or zip of class folders, with or without train/valid/test above.")
+        str,
+        typer.Argument(
+            help="A folder or zip of class folders, with or without train/valid/test above or below."
+        ),
     ],
     name: Annotated[str, typer.Option(help="The data set's name: letters, digits, dots, dashes.")],
     *,
+    split_folders: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PART=FOLDER,…",
+            help="Which folder is which part, where that is not clear: train=training_set,valid=dev,skip=masks. "
+            "A name after */ is of folders in the classes.",
+        ),
+    ] = None,
+    no_split_folders: Annotated[
+        bool, typer.Option("--no-split-folders", help="Every folder is a class.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take what is likely, without a question, where that is not clear.")
+    ] = False,
     seed: Seed = 0,
 ) -> None:
     """Import images. Repeating it adds what is new and doubles nothing."""
+    from app.commands.folders import chooser
     from app.datasets.catalog import count_rejected, rejected_files
     from app.datasets.importing import create_dataset, import_images
+    from app.datasets.layout_choice import parse
     from app.datasets.sources import resolve_source
+    from app.errors import Invalid
     from app.review.summary import pending_changes
 
+    folders = parse(split_folders or [])
+    if folders is not None and no_split_folders:
+        raise Invalid(
+            "Choose one: --split-folders names the parts, --no-split-folders says that there are none."
+        )
     settings = _settings()
     with _database() as database:
         source = resolve_source(path, uploads_dir=settings.uploads_dir)
@@ -126,6 +151,7 @@ def import_(
             seed=seed,
             on_progress=show,
             should_stop=lambda: False,
+            choose=chooser({} if no_split_folders else folders, yes=yes, before=_end_line),
         )
         _end_line()
         typer.echo(str(report))

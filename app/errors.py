@@ -30,6 +30,16 @@ class Invalid(ToplossError):
     code = "invalid"
 
 
+class AmbiguousLayout(Invalid):
+    """The folders of a source can be read in several ways; `choices` are those, as scripts see them."""
+
+    code = "ambiguous_layout"
+
+    def __init__(self, message: str, *, choices: list[dict[str, object]]) -> None:
+        super().__init__(message)
+        self.choices = choices
+
+
 class NotSignedIn(ToplossError):
     """Nobody is signed in, or the token is unknown."""
 

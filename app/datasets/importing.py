@@ -20,11 +20,13 @@ from app.datasets.catalog import class_names, known_dataset
 from app.datasets.completing import ImportReport, complete, has_version, split_rule
 from app.datasets.inspection import Facts
 from app.datasets.layout import EXPECTED, FEWEST_CLASSES, NOT_IN_A_CLASS, Layout, Place, arrange
+from app.datasets.layout_reading import Reading
 from app.datasets.lookalikes import group_samples, mark_lookalikes
 from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
-from app.datasets.naming import is_clutter, name_problem, printable
+from app.datasets.naming import printable
 from app.datasets.reading import Result, inspect_all
 from app.datasets.spellings import unify
+from app.datasets.surveying import Survey, check_same, decide, fitting, store_reading, stored_reading, survey
 from app.datasets.uploads import store_zip
 from app.db import Database
 from app.errors import Cancelled, Conflict, Invalid, NotFound
@@ -38,6 +40,7 @@ BATCH_SECONDS = 2.0  # large images come slowly; no more work than this is lost 
 CHANGED = "changed since it was imported: the sample stays as it was; give the new image another name"
 
 Progress = Callable[[str, int, int], None]  # (what is being done, done, total; 0: not known yet)
+Choose = Callable[[Survey, Reading | None], Reading]  # the source, and the reading that is stored
 
 
 def create_dataset(session: Session, *, name: str, source: str) -> Dataset:
@@ -65,7 +68,8 @@ def create_dataset(session: Session, *, name: str, source: str) -> Dataset:
                 f"Somebody else is making a data set named {name} right now; look at it, or choose another name."
             ) from error
     elif dataset.source != source and _is_empty(session, dataset):
-        dataset.source = source  # its import failed with nothing in it: a better source may take the name
+        # Its import failed with nothing in it, or nobody has confirmed it: a better source may take the name.
+        dataset.source, dataset.layout, dataset.proposals = source, None, None
     elif dataset.source != source:
         raise Conflict(
             f"The name {name} is taken by the data set from {dataset.source}; choose another name."
@@ -74,9 +78,9 @@ def create_dataset(session: Session, *, name: str, source: str) -> Dataset:
 
 
 def _is_empty(session: Session, dataset: Dataset) -> bool:
-    """Whether an import under this name failed and left nothing."""
+    """Whether an import under this name failed and left nothing, or was never confirmed."""
     return (
-        dataset.state == "failed"
+        dataset.state in ("failed", "waiting")
         and session.scalar(select(Sample.id).where(Sample.dataset_id == dataset.id).limit(1)) is None
     )
 
@@ -89,11 +93,14 @@ def import_images(
     seed: int = 0,
     on_progress: Progress,
     should_stop: Callable[[], bool],
+    choose: Choose | None = None,
 ) -> ImportReport:
     """Import what is not imported yet, and freeze version 0 when it is the first time.
 
-    `should_stop` is asked before every file. Raises Cancelled then, NotFound without data set or source, and Invalid when the
-    source as a whole is no use; the data set's state becomes `failed`, or stays `ready` when it has a version already.
+    `choose` is asked once how the folders are read, with the stored reading if there is one; without it they are read as
+    before, or as is clear. `should_stop` is asked before every file. Raises AmbiguousLayout, Cancelled when it was asked to
+    stop, NotFound without data set or source, and Invalid when the source as a whole is no use; the data set's state becomes
+    `failed`, or stays `ready` when it has a version already.
     """
     with database.write() as session:
         dataset = session.get(Dataset, dataset_id)
@@ -103,9 +110,8 @@ def import_images(
         where = dataset.source
     try:
         with closing(open_source(where)) as source:
-            added, known = _Import(database, dataset_id, on_progress, should_stop).run(
-                source, where=where, max_pixels=max_pixels, seed=seed
-            )
+            work = _Import(database, dataset_id, on_progress, should_stop, choose or _as_before)
+            added, known = work.run(source, where=where, max_pixels=max_pixels, seed=seed)
         with database.read() as session:
             alike = group_samples(session, dataset_id=dataset_id)
         with database.write() as session:
@@ -124,12 +130,14 @@ class _Import:
     dataset_id: int
     on_progress: Progress
     should_stop: Callable[[], bool]
+    choose: Choose
     listed: set[str] = field(default_factory=set)  # rejected files written so far
 
     def run(self, source: ImageSource, *, where: str, max_pixels: int, seed: int) -> tuple[int, int]:
         """Give (samples added, samples that were there already)."""
-        sizes, rejected = self._survey(source)
-        layout, notes = self._one_class_a_name(arrange(sizes))
+        found = self._survey(source)
+        sizes, rejected = found.sizes, found.rejected
+        layout, notes = self._one_class_a_name(self._arrange(found))
         _check(layout, where=where)
         with self.database.write() as session:
             query = select(Sample.path, Sample.bytes).where(Sample.dataset_id == self.dataset_id)
@@ -140,6 +148,9 @@ class _Import:
             changed = [path for path in layout.places.keys() & stored.keys() if sizes[path] != stored[path]]
             positions = _add_classes(session, dataset_id=self.dataset_id, names=layout.classes)
             session.get_one(Dataset, self.dataset_id).notes = notes
+            classes = {path: place.label for path, place in layout.places.items()}
+            check_same(session, classes, positions, dataset_id=self.dataset_id)
+            store_reading(session, dataset_id=self.dataset_id, reading=layout.reading)
             session.execute(delete(RejectedFile).where(RejectedFile.dataset_id == self.dataset_id))
             rejected |= dict.fromkeys(layout.misplaced, NOT_IN_A_CLASS) | dict.fromkeys(changed, CHANGED)
             self._reject(session, rejected)
@@ -201,21 +212,19 @@ class _Import:
                         )
                         session.execute(update(Sample).where(*mine).values(perceptual_hash=facts.looks))
 
-    def _survey(self, source: ImageSource) -> tuple[dict[str, int], dict[str, str]]:
-        """The bytes of every file that may be read, and why the others may not; both by path."""
-        sizes: dict[str, int] = {}
-        rejected: dict[str, str] = {}
-        for count, entry in enumerate(source.walk()):
+    def _survey(self, source: ImageSource) -> Survey:
+        def on_files(count: int) -> None:
             self._stop_if_asked()
             if count % BATCH_ROWS == 0:
                 self.on_progress("Looking for files", count, 0)
-            if is_clutter(entry.path):
-                continue
-            if problem := entry.problem or name_problem(entry.path):
-                rejected[entry.path] = problem
-            else:
-                sizes[entry.path] = entry.size
-        return sizes, rejected
+
+        return survey(source, on_files=on_files)
+
+    def _arrange(self, found: Survey) -> Layout:
+        with self.database.read() as session:
+            stored = stored_reading(session, dataset_id=self.dataset_id)
+            before = stored or fitting(session, found, dataset_id=self.dataset_id)
+        return arrange(found.sizes, self.choose(found, before))
 
     def _batches(self, results: Generator[Result], *, done: int, total: int) -> Iterator[list[Result]]:
         """Results gathered into batches to write; what is gathered when the import is stopped still comes."""
@@ -253,6 +262,10 @@ class _Import:
             raise Cancelled(
                 "The import was stopped; what is done is kept, and importing again goes on from there."
             )
+
+
+def _as_before(found: Survey, stored: Reading | None) -> Reading:
+    return decide(found, stored=stored)
 
 
 def _check(layout: Layout, *, where: str) -> None:

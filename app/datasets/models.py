@@ -1,6 +1,7 @@
 """Tables of what is labelled."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, ColumnElement, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,12 +17,15 @@ class Dataset(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     source: Mapped[str]
-    # importing → ready; a failed or cancelled import keeps what it has and can be repeated
+    # waiting (for a person to confirm its folders) → importing → ready; a failed or cancelled import keeps what it has
+    # and can be repeated
     state: Mapped[str] = mapped_column(default="importing")
     # What the person who imported it calls the source, such as the name of the file they sent; none: `source` itself.
     source_name: Mapped[str | None]
     zip_encoding: Mapped[str | None]  # the code page of the names in a zip that are not marked as UTF-8
     notes: Mapped[list[str]] = mapped_column(JSON, default=list)  # sentences of the newest import for people
+    layout: Mapped[dict[str, Any] | None]  # how its folders are read, a `Reading`; none: not known yet
+    proposals: Mapped[dict[str, Any] | None]  # what a person may choose from while it waits, a `Proposal`
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -1,9 +1,17 @@
 """Which path is which split and class."""
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.datasets.layout import Place, arrange
+from app.datasets.folders import tree_of
+from app.datasets.layout import Place, arrange, images_of, understand
+from app.datasets.layout_choice import as_text, parse, reading_of
+from app.datasets.layout_outline import DRAWN, TEST_APART, Outline, outline
+from app.datasets.layout_reading import Reading
+from app.errors import Invalid
 
 
 def places(*paths: str) -> dict[str, tuple[str | None, str]]:
@@ -32,13 +40,6 @@ def test_wrapping_folders_are_looked_through() -> None:
     assert places("faces/cat/1.png", "faces/dog/1.png", "README.md")["faces/dog/1.png"] == (None, "dog")
     assert places("faces/train/cat/1.png", "faces/val/cat/1.png")["faces/val/cat/1.png"] == ("valid", "cat")
     assert places("zip/faces/cat/1.png", "zip/faces/dog/1.png")["zip/faces/dog/1.png"] == (None, "dog")
-
-
-def test_a_lone_split_folder_is_no_wrapping_folder() -> None:
-    assert places("train/valid/1.png", "train/test/1.png") == {
-        "train/valid/1.png": ("train", "valid"),
-        "train/test/1.png": ("train", "test"),
-    }
 
 
 def test_folders_below_a_class_belong_to_it() -> None:
@@ -90,11 +91,244 @@ def test_nothing_has_an_empty_layout() -> None:
     assert arrange(["1.png", "2.png"]).misplaced == ["1.png", "2.png"]
 
 
-names = st.sampled_from(["train", "valid", "cat", "dog", "a", "1.png", "x.txt"])
+# Each `*` stands for every class, so that a layout is one line.
+PARTS = [
+    ("training_set/* test_set/*", "train test"),
+    ("Training/* Testing/*", "train test"),
+    ("train/* dev/* test/*", "train valid test"),
+    ("train/* eval/*", "train valid"),
+    ("train/* val/* evaluation/*", "train valid test"),
+    ("train/* holdout/*", "train valid"),
+    ("trainset/* testset/*", "train test"),
+    ("train_set/* validation-set/*", "train valid"),
+    ("TRAIN/* VAL/*", "train valid"),
+    ("train images/* test images/*", "train test"),
+    ("TrainImages/* TestImages/*", "train test"),
+    ("train2017/* val2017/*", "train valid"),
+    ("seg_train/seg_train/* seg_test/seg_test/*", "train test"),
+    ("animals_train/* animals_test/*", "train test"),
+    ("Training/* PublicTest/* PrivateTest/*", "train test test"),
+    ("train/images/* valid/images/*", "train valid"),
+    ("a/b/train/* a/b/valid/*", "train valid"),
+    ("test/train/* test/test/*", "train test"),
+    ("*/train */test", "train test"),
+    ("*/training_set */validation_set", "train valid"),
+    ("wrapped/*/train wrapped/*/Val", "train valid"),
+]
 
 
-@given(st.lists(st.lists(names, min_size=1, max_size=4).map("/".join), unique=True))
+@pytest.mark.parametrize(("folders", "parts"), PARTS)
+def test_parts_are_known_however_they_are_named_above_and_below_the_class(folders: str, parts: str) -> None:
+    patterns = folders.split()
+    if "images" in folders and " images" in folders:
+        patterns = ["train images/*", "test images/*"]
+    wanted = {
+        f"{pattern.replace('*', name)}/{i}.png": (part, name)
+        for pattern, part in zip(patterns, parts.split(), strict=True)
+        for name in ("cat", "dog", "owl")
+        for i in range(2)
+    }
+    assert understand(wanted).doubt == ""
+    assert places(*wanted) == wanted
+    assert places(*(f"top/folder/{path}" for path in wanted)) == {
+        f"top/folder/{path}": place for path, place in wanted.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        "car train plane",
+        "car test plane",
+        "cat dog val",
+        "bullet_train steam_train car",
+        "steam-train bullet-train",
+        "car/sedan car/van train/freight train/tram plane/jet",
+        "train/2021 car/2021 plane/2022",
+    ],
+)
+def test_a_class_named_like_a_part_stays_a_class_among_others(folders: str) -> None:
+    paths = [f"{folder}/1.png" for folder in folders.split()]
+    assert understand(paths).doubt == ""
+    assert places(*paths) == {path: (None, path.split("/")[0]) for path in paths}
+
+
+def test_a_class_named_like_a_part_has_parts_of_its_own() -> None:
+    paths = {f"{name}/{part}/1.png": (part, name) for name in ("car", "train") for part in ("train", "test")}
+    assert places(*paths) == paths
+    above = {f"{part}/{name}/1.png": (part, name) for name in ("car", "train") for part in ("train", "test")}
+    assert understand([*above, "valid/car/1.png"]).doubt == ""
+    assert places(*above, "valid/car/1.png") == above | {"valid/car/1.png": ("valid", "car")}
+
+
+@pytest.mark.parametrize(
+    ("folders", "classes", "others"),
+    [
+        ("A/cat A/dog B/cat B/dog", ["cat", "dog"], [["A", "B"], ["A", "B"]]),
+        (
+            "car/red car/blue train/red train/blue plane/red plane/blue",
+            ["blue", "red"],
+            [["car", "plane", "train"]],
+        ),
+        (
+            "train/cat train/dog test/cat test/dog extra/cat extra/dog",
+            ["cat", "dog"],
+            [["extra", "test", "train"]],
+        ),
+        ("train/cat train/dog food", ["cat", "dog"], [["food", "train"]]),
+        ("train/tram train/metro car plane", ["metro", "tram"], [["car", "plane", "train"]]),
+        ("train test", ["test", "train"], []),
+        ("valid/cat valid/dog test/cat test/dog", ["cat", "dog"], [["test", "valid"]]),
+        ("cat/train cat/test dog", ["cat", "dog"], [["cat", "dog"]]),
+        ("x/train/cat x/train/dog y/train/cat y/train/dog", ["cat", "dog"], [["x", "y"], ["x", "y"]]),
+        ("train/train train/test test/train test/test", ["test", "train"], [["test", "train"]]),
+    ],
+)
+def test_what_can_be_read_in_several_ways_is_asked(
+    folders: str, classes: list[str], others: list[list[str]]
+) -> None:
+    paths = [f"{folder}/1.png" for folder in folders.split()]
+    found = understand(paths)
+    assert found.doubt.endswith(".")
+    assert [arrange(paths, reading).classes for reading in found.readings] == [classes, *others]
+
+
+def test_images_without_a_class_beside_the_parts_are_left_out_and_counted() -> None:
+    paths = ["train/cat/1.png", "train/dog/1.png", "test/1.png", "test/2.png"]
+    assert understand(paths).doubt == ""
+    assert outline(paths, arrange(paths).reading).left_out == {"test": 2}
+    kaggle = ["seg_train/seg_train/a/1.png", "seg_train/seg_train/b/1.png", "seg_pred/seg_pred/1.png"]
+    kaggle += ["seg_test/seg_test/a/1.png", "seg_test/seg_test/b/1.png"]
+    assert outline(kaggle, arrange(kaggle).reading).left_out == {"seg_pred": 1}
+
+
+def test_a_second_copy_of_the_parts_in_a_zip_is_left_out() -> None:
+    once = [f"{part}/{name}/1.png" for part in ("train", "test", "val") for name in ("a", "b")]
+    paths = [f"xray/{path}" for path in once] + [f"xray/xray/{path}" for path in once]
+    assert understand(paths).doubt == ""
+    assert arrange(paths).misplaced == [f"xray/xray/{path}" for path in once]
+
+
+def test_a_part_that_is_alone_is_trained_on() -> None:
+    assert places("test/cat/1.png", "test/dog/1.png")["test/cat/1.png"] == ("train", "cat")
+
+
+def test_what_was_understood_is_said() -> None:
+    made = outline(
+        ["x/train/cat/1.png", "x/train/train/1.png", "x/test/cat/1.png", "x/masks/1.png"],
+        arrange(["x/train/cat/1.png", "x/train/train/1.png", "x/test/cat/1.png", "x/masks/1.png"]).reading,
+    )
+    assert made.words() == [
+        "Folders above the class folders are parts: train is the training part; test is the test part.",
+        DRAWN,
+        TEST_APART,
+        "train is a class, not a part.",
+        "masks: 1 file is left out, in no class folder.",
+    ]
+    assert [(each.name, each.counts) for each in made.classes] == [
+        ("cat", {"train": 1, "test": 1}),
+        ("train", {"train": 1}),
+    ]
+    assert Outline.from_json(json.loads(json.dumps(made.as_json()))) == made
+
+
+def test_a_stored_reading_places_later_files_as_it_did() -> None:
+    paths = ["faces/train/cat/1.png", "faces/train/dog/1.png", "faces/dev/cat/1.png"]
+    reading = Reading.from_json(json.loads(json.dumps(arrange(paths).reading.as_json())))
+    later = arrange([*paths, "faces/dev/dog/9.png", "elsewhere/1.png"], reading)
+    assert later.places["faces/dev/dog/9.png"] == Place("valid", "dog")
+    assert later.misplaced == ["elsewhere/1.png"]
+
+
+names = st.sampled_from(
+    ["train", "valid", "cat", "dog", "a", "test_set", "x_train", "x_val", "1.png", "x.txt"]
+)
+USUAL = {"training_set": "train", "dev": "valid", "TEST": "test"}
+trees = st.lists(st.lists(names, min_size=1, max_size=5).map("/".join), unique=True)
+
+
+@given(trees)
 def test_every_path_is_placed_or_misplaced_whatever_the_order(paths: list[str]) -> None:
     layout = arrange(paths)
     assert sorted([*layout.places, *layout.misplaced]) == sorted(paths)
     assert arrange(paths[::-1]).places == layout.places
+
+
+@given(trees)
+def test_every_reading_can_be_said_and_stored(paths: list[str]) -> None:
+    tree = tree_of(images_of(paths))
+    for reading in understand(paths).readings:
+        assert Reading.from_json(reading.as_json()) == reading
+        if "train" in reading.folders.values() and not reading.open:
+            said = reading_of(tree, parse([as_text(reading)]) or {})
+            assert arrange(paths, said).places == arrange(paths, reading).places
+
+
+@given(
+    st.permutations(list(USUAL)),
+    st.sets(st.text("abcdxyz", min_size=4, max_size=8), min_size=2, max_size=5),
+    st.lists(st.text("mnopq", min_size=3, max_size=5), max_size=3),
+    st.booleans(),
+)
+def test_usual_layouts_are_understood_whatever_the_classes_and_wrapping_folders(
+    parts: list[str], classes: set[str], wrapping: list[str], below: bool
+) -> None:
+    wanted = {}
+    for part, split in zip(parts, (USUAL[part] for part in parts), strict=True):
+        for name in classes:
+            inside = f"{name}/{part}" if below else f"{part}/{name}"
+            wanted["/".join([*wrapping, inside, "1.png"])] = (split, name)
+    assert understand(wanted).doubt == ""
+    assert places(*wanted) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "folders", "wanted"),
+    [
+        (
+            "train=A,test=B",
+            "A/cat A/dog B/cat B/dog",
+            {"A/cat/1.png": ("train", "cat"), "B/dog/1.png": ("test", "dog")},
+        ),
+        (
+            "train=A,dev=b",
+            "cat/A cat/B dog/A dog/B",
+            {"cat/A/1.png": ("train", "cat"), "dog/B/1.png": ("valid", "dog")},
+        ),
+        ("none", "train/a test/a", {"train/a/1.png": (None, "train")}),
+        ("train=A,skip=B", "A/cat A/dog B/cat", {"A/cat/1.png": ("train", "cat")}),
+        ("train=one, two,valid=b", "x/one,two/cat x/b/cat", None),
+        (
+            "train=one\u0301,valid=b",
+            "\u00f3ne/cat b/cat b/dog on\u00e9/dog",
+            {"on\u00e9/dog/1.png": ("train", "dog")},
+        ),
+    ],
+)
+def test_a_person_says_which_folder_is_which_part(
+    text: str, folders: str, wanted: dict[str, tuple[str, str]] | None
+) -> None:
+    paths = [f"{folder}/1.png" for folder in folders.split()]
+    said = parse([text])
+    assert said is not None
+    if wanted is None:
+        with pytest.raises(Invalid, match="There is no folder one, two here; the folders are"):
+            reading_of(tree_of(paths), said)
+        return
+    layout = arrange(paths, reading_of(tree_of(paths), said))
+    assert wanted.items() <= {path: (it.split, it.label) for path, it in layout.places.items()}.items()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("A", "does not say which folder is which part"),
+        ("fold=A", "“fold” is none of train, valid, test and skip"),
+        ("valid=A", "No folder is the training part"),
+        ("train=A,valid=a,train=", "names no folder"),
+        ("train=A,valid=A", "names a folder twice"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused_with_an_example(text: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        parse([text])

@@ -1,0 +1,114 @@
+"""How `toploss import` tells what it takes a source's folders for, and asks where that is not clear."""
+
+import sys
+from collections.abc import Callable
+from itertools import count
+
+import typer
+
+from app.datasets.layout_choice import NONE, SKIP, as_text, check_parts
+from app.datasets.layout_outline import DRAWN, Outline, outline
+from app.datasets.layout_reading import LEFT_OUT, OPEN, Reading
+from app.datasets.split_words import PARTS
+from app.datasets.surveying import Survey, decide
+from app.errors import AmbiguousLayout, Invalid
+
+CLASSES_SHOWN = 50
+
+
+def chooser(
+    folders: dict[str, str] | None, *, yes: bool, before: Callable[[], None]
+) -> Callable[[Survey, Reading | None], Reading]:
+    """How an import from the shell reads the folders: as they are named, as is clear, or as somebody at a terminal says.
+
+    `before` is called before anything is printed. Where nobody can be asked, `yes` takes the likely reading, and without
+    it the import is refused.
+    """
+
+    def choose(found: Survey, stored: Reading | None) -> Reading:
+        before()
+        if folders is not None:
+            reading = found.reading_of(folders)
+        else:
+            try:
+                reading = decide(found, stored=stored)
+            except AmbiguousLayout:
+                reading = _unclear(found, yes=yes)
+        made = outline(found.sizes, reading)
+        if made.classes:
+            _show(made, is_first=stored is None)
+        return reading
+
+    return choose
+
+
+def _unclear(found: Survey, *, yes: bool) -> Reading:
+    doubt, choices = found.guess().doubt, found.outlines()
+    if yes:
+        check_parts(choices[0].reading.folders)
+        return choices[0].reading
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return _ask(doubt, choices)
+    options = [f"{_option(each)} for {_classes(each)}" for each in choices if each.is_use]
+    more = "; --yes takes the first" if not choices[0].reading.open else ""
+    raise Invalid(f"{doubt} Say which it is: {', or '.join(options)}{more}.")
+
+
+def _ask(doubt: str, choices: list[Outline]) -> Reading:
+    typer.echo(doubt)
+    for number, each in enumerate(choices, start=1):
+        typer.echo(f"  {number}  {_classes(each)}: {each.words()[0]}")
+    numbers = [str(number) for number in range(1, len(choices) + 1)]
+    number = int(typer.prompt("Which is right?", value_proc=_one_of(numbers), default="1"))
+    reading = choices[number - 1].reading
+    folders = dict(reading.folders)
+    for folder in reading.open:
+        part = typer.prompt(
+            f"Which part is {folder}? train, valid, test or skip", value_proc=_one_of([*PARTS, SKIP])
+        )
+        folders[folder] = LEFT_OUT if part == SKIP else part
+    check_parts(folders)
+    return Reading(reading.where, reading.root, folders)
+
+
+def _one_of(answers: list[str]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if text not in answers:
+            raise typer.BadParameter(f"Say one of {', '.join(answers)}.")
+        return text
+
+    return check
+
+
+def _option(made: Outline) -> str:
+    text = as_text(made.reading)
+    if text == NONE:
+        return "--no-split-folders"
+    free = (part for part in PARTS if part not in made.reading.folders.values())
+    for _ in range(text.count(f"{OPEN}=")):  # an example of what can be said
+        text = text.replace(f"{OPEN}=", f"{next(free, 'test')}=", 1)
+    return f"--split-folders {_quoted(text)}"
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if any(character in text for character in " *&;()'\"") else text
+
+
+def _classes(made: Outline) -> str:
+    names = [each.name for each in made.classes]
+    shown = names if len(names) <= 6 else [*names[:5], f"{len(names) - 5:,} more"]  # noqa: PLR2004
+    return f"the classes {', '.join(shown)}"
+
+
+def _show(made: Outline, *, is_first: bool) -> None:
+    for sentence in made.words():
+        if is_first or sentence != DRAWN:
+            typer.echo(sentence)
+    width = max(8, *(len(each.name) for each in made.classes[:CLASSES_SHOWN]))
+    typer.echo(f"  {'class':<{width}}{''.join(f'{part:>9}' for part in made.parts)}")
+    for each, number in zip(made.classes, count(1), strict=False):
+        if number > CLASSES_SHOWN:
+            typer.echo(f"  … and {len(made.classes) - CLASSES_SHOWN:,} classes more")
+            break
+        cells = "".join(f"{each.counts.get(part, 0):>9,}" for part in made.parts)
+        typer.echo(f"  {each.name:<{width}}{cells}")

@@ -1,0 +1,230 @@
+"""What the folders of a source may mean: the most likely reading, and what a person must be asked (pure).
+
+Parts are told by their names, in the company of each other: `train` beside `test` is a part, `train` beside `car` and
+`plane` is a class. Folders that hold the same folders may be parts whatever their names. What stays unclear is asked.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.datasets.folders import Folder, same_name
+from app.datasets.layout_reading import LEFT_OUT, OPEN, Reading
+from app.datasets.split_words import holds_no_labels, is_thing, settle, split_word
+
+MOST_PARTS = 20  # more folders that hold the same folders are classes
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Readings of the folders, the most likely first; `doubt` says what a person must decide, empty where it is clear."""
+
+    readings: tuple[Reading, ...]
+    doubt: str = ""
+
+
+def guess(tree: Folder) -> Guess:
+    """What the folders mean."""
+    here = unwrapped(tree)
+    tops = list(here.folders.values())
+    parts = _parts_among(tops)
+    if len(tops) == 1 and tops[0].folders and split_word(tops[0].name):
+        return Guess((above(here, {tops[0].path: "train"}),))  # there is nothing else to train on
+    if parts:
+        within = _parts_below(here, tops) if len(parts) < len(tops) else None  # a class named like a part
+        return within if within and not within.doubt else _beside_parts(here, tops, parts)
+    return _parts_below(here, tops) or _same_folders(here, tops) or Guess((Reading("none", here.path),))
+
+
+def unwrapped(tree: Folder, names: Iterable[str] = ()) -> Folder:
+    """The folder that everything lies in: those that are alone on their level, no part, and have folders in them."""
+    here, named = tree, set(names)
+    while len(here.folders) == 1:
+        (child,) = here.folders.values()
+        holds_parts = all(_is_plain(inside) for inside in child.folders.values())
+        if not child.folders or child.name in named or (split_word(child.name) and not holds_parts):
+            break
+        here = child
+    return here
+
+
+def core(top: Folder) -> Folder:
+    """The folder in a part that holds the class folders: `seg_train/seg_train/cat`, `train/images/cat`."""
+    here = top
+    while (only := here.only) and only.folders and not only.is_flat:
+        if not (is_thing(only.name) or same_name(only, top) or split_word(only.name)):
+            break
+        here = only
+    return here
+
+
+def above(here: Folder, parts: Mapping[str, str], *, left_out: Iterable[Folder] = ()) -> Reading:
+    """The reading in which these folders in `here`, by path, are parts."""
+    tops = [folder for folder in here.folders.values() if folder.path in parts]
+    cores = [core(top) for top in tops]
+    while all((only := each.only) and only.folders and not only.is_flat for each in cores):
+        cores = [next(iter(each.folders.values())) for each in cores]
+    folders = {each.path: parts[top.path] for top, each in zip(tops, cores, strict=True)}
+    return Reading("above", here.path, folders | {folder.path: LEFT_OUT for folder in left_out})
+
+
+def _is_plain(folder: Folder) -> bool:
+    word = split_word(folder.name)
+    return word is not None and word.is_plain
+
+
+def _classes_in(part: Folder) -> set[str]:
+    return {name.casefold() for name in core(part).folders}
+
+
+def _alike(one: Folder, other: Folder) -> bool:
+    """Whether two folders hold mostly the same folders."""
+    mine, theirs = _classes_in(one), _classes_in(other)
+    common = len(mine & theirs)
+    return common > 1 and 2 * common >= min(len(mine), len(theirs))
+
+
+def _parts_among(tops: Sequence[Folder]) -> dict[str, str]:
+    """The folders that are named like parts, with their part, by path; `animals_train` only beside such as `animals_test`."""
+    words = {top.path: word for top in tops if (word := split_word(top.name))}
+    named = [top for top in tops if top.path in words]
+
+    def has_company(top: Folder) -> bool:
+        mine = words[top.path]
+        return any(
+            words[other.path].part != mine.part
+            and (words[other.path].rest == mine.rest or _alike(top, other))
+            for other in named
+        )
+
+    chosen = [top.path for top in named if words[top.path].is_plain or has_company(top)]
+    parts = settle(words[path].part for path in chosen)
+    return {path: parts[words[path].part] for path in chosen}
+
+
+def _beside_parts(here: Folder, tops: Sequence[Folder], parts: dict[str, str]) -> Guess:
+    """Some folders are named like parts: they are, or they are classes among others."""
+    none = Reading("none", here.path)
+    deep = [top for top in tops if top.path in parts and not top.is_flat]
+    flat = [top for top in tops if top.path in parts and top.is_flat]
+    others = [top for top in tops if top.path not in parts]
+    several = len(set(parts.values())) > 1
+    if not deep:
+        doubt = f"{_listed(flat)} are named like parts, but have no class folders in them."
+        return Guess((none,), "" if others and not several else doubt)
+    if all(_is_plain(folder) for top in deep for folder in core(top).folders.values()) and not others:
+        return Guess(
+            (above(here, {top.path: parts[top.path] for top in deep}), _below(here, tops)),
+            "Both the upper and the lower folders are named like parts.",
+        )
+    aside = [
+        top
+        for top in others
+        if (several and top.is_flat)
+        or _is_copy(top, [*deep, *flat])
+        or (holds_no_labels(top.name) and not any(_alike(top, part) for part in deep))
+    ]
+    rest = [top for top in others if top not in aside]
+    known = {top.path: parts[top.path] for top in deep}
+    left_out = [*flat, *aside]
+    same = [top for top in rest if not top.is_flat and any(_alike(top, part) for part in deep)]
+    if same:
+        folders = known | {top.path: OPEN for top in same}
+        reading = above(here, folders, left_out=[*left_out, *(top for top in rest if top not in same)])
+        return Guess(
+            (reading, none), f"{_listed(same)} may be parts: the same folders lie in {_listed(deep)}."
+        )
+    reading = above(here, known, left_out=[*left_out, *rest])
+    if rest:
+        if len(deep) == 1 and (len(_classes_in(deep[0])) == 1 or _all_deep(rest)):
+            return Guess((none,))
+        return Guess((reading, none), f"{_listed(deep)} may be parts, or classes like {_listed(rest)}.")
+    without_train = "train" not in known.values()
+    return (
+        Guess((reading, none), f"{_listed(deep)} are no training part.")
+        if without_train
+        else Guess((reading,))
+    )
+
+
+def _all_deep(rest: Sequence[Folder]) -> bool:
+    return len(rest) > 1 and not any(top.is_flat for top in rest)
+
+
+def _is_copy(top: Folder, parts: Sequence[Folder]) -> bool:
+    """Whether a folder holds the folders beside it once more, as zips of a zip do."""
+    beside = {part.name: part.images for part in parts}
+    return bool(top.folders) and all(
+        beside.get(name) == folder.images for name, folder in top.folders.items()
+    )
+
+
+def _parts_below(here: Folder, tops: Sequence[Folder]) -> Guess | None:
+    """Folders named like parts inside of the classes: `cat/train`; or inside of groups that hold them each: `a/train/cat`."""
+    worded = [
+        top for top in tops if top.folders and all(_is_part_in(top, each) for each in top.folders.values())
+    ]
+    kinds = {word.part for top in worded for name in top.folders if (word := split_word(name))}
+    if not worded or (len(worded) < len(tops) and (2 * len(worded) < len(tops) or len(kinds) == 1)):
+        return None
+    below, none = _below(here, tops), Reading("none", here.path)
+    inside = [folder for top in worded for folder in top.folders.values()]
+    deep = [folder for folder in inside if not folder.is_flat]
+    if len(deep) > 1 and any(_alike(deep[0], folder) for folder in deep[1:]):
+        parts = settle(word.part for folder in deep if (word := split_word(folder.name)))
+        folders = {core(each).path: parts[word.part] for each in deep if (word := split_word(each.name))}
+        groups = Reading("above", here.path, folders)
+        return Guess(
+            (groups, below, none), f"{_listed(tops)} may be classes, or groups of images that have parts."
+        )
+    if len(worded) < len(tops) or any(top.direct for top in tops):
+        loose = [top for top in tops if top.direct or top not in worded]
+        return Guess(
+            (below, none),
+            f"Folders in the classes are named like parts, but {_listed(loose)} has other images.",
+        )
+    if "train" not in below.folders.values():
+        return Guess((below, none), f"{', '.join(sorted(below.folders))} are no training part.")
+    return Guess((below,))
+
+
+def _is_part_in(top: Folder, folder: Folder) -> bool:
+    word = split_word(folder.name)
+    return word is not None and (word.is_plain or word.rest in top.name.casefold())
+
+
+def _below(here: Folder, tops: Sequence[Folder], part: str | None = None) -> Reading:
+    """The reading in which the folders in the classes are parts, by their names or all `part`."""
+    words = {
+        folder.name: word.part
+        for top in tops
+        for folder in top.folders.values()
+        if (word := split_word(folder.name)) and _is_part_in(top, folder)
+    }
+    if part is not None:
+        return Reading("below", here.path, {name: part for top in tops for name in top.folders})
+    parts = settle(words.values())
+    return Reading("below", here.path, {name: parts[word] for name, word in words.items()})
+
+
+def _same_folders(here: Folder, tops: Sequence[Folder]) -> Guess | None:
+    """Folders without such a name that hold the same folders."""
+    deep = [top for top in tops if not top.is_flat]
+    if not 1 < len(deep) <= MOST_PARTS:
+        return None
+    inside = [_classes_in(top) for top in deep]
+    common, every = set.intersection(*inside), set.union(*inside)
+    if len(common) < 2 or 2 * len(common) < len(every):  # noqa: PLR2004 - classes
+        return None
+    flat = [top for top in tops if top.is_flat]
+    readings = (
+        above(here, {top.path: OPEN for top in deep}, left_out=flat),
+        Reading("none", here.path),
+        _below(here, deep, OPEN),
+    )
+    return Guess(readings, f"{_listed(deep)} hold the same folders: they may be parts, or classes.")
+
+
+def _listed(folders: Sequence[Folder]) -> str:
+    names = sorted(folder.name for folder in folders)
+    shown = names if len(names) <= 6 else [*names[:5], f"{len(names) - 5} more"]  # noqa: PLR2004
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))

@@ -1,0 +1,151 @@
+"""Before an import reads any image: which files a source has, and what its folders are taken for."""
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.datasets.folders import tree_of
+from app.datasets.layout import arrange, images_of
+from app.datasets.layout_choice import HOW, as_text, check_parts, reading_of
+from app.datasets.layout_guess import Guess, guess
+from app.datasets.layout_outline import Outline, outline
+from app.datasets.layout_reading import OPEN, Reading
+from app.datasets.models import Dataset, LabelClass, Sample
+from app.datasets.naming import is_clutter, name_problem
+from app.errors import AmbiguousLayout, Conflict
+from app.spelling import folded
+from app.storage import ImageSource, open_source
+
+BATCH_FILES = 1000
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a source has: the bytes of every file that may be read, and why the others may not, both by path."""
+
+    sizes: dict[str, int] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
+
+    def guess(self) -> Guess:
+        """What the folders may mean."""
+        return guess(tree_of(images_of(self.sizes)))
+
+    def outlines(self) -> list[Outline]:
+        """What an import would make by each reading of the folders, the most likely first."""
+        return [outline(self.sizes, reading) for reading in self.guess().readings]
+
+    def reading_of(self, folders: Mapping[str, str]) -> Reading:
+        """The reading in which these folders are parts. Raises Invalid."""
+        return reading_of(tree_of(images_of(self.sizes)), folders)
+
+
+def survey(source: ImageSource, *, on_files: Callable[[int], None] = lambda _: None) -> Survey:
+    """Every file but clutter; `on_files` hears the number of files before each. Raises what walking a source raises."""
+    found = Survey()
+    for count, entry in enumerate(source.walk()):
+        on_files(count)
+        if is_clutter(entry.path):
+            continue
+        if problem := entry.problem or name_problem(entry.path):
+            found.rejected[entry.path] = problem
+        else:
+            found.sizes[entry.path] = entry.size
+    return found
+
+
+def survey_of(where: str) -> Survey:
+    """The survey of a data set's source text. Raises NotFound or Invalid when it cannot be read as a whole."""
+    with closing(open_source(where)) as source:
+        return survey(source)
+
+
+def decide(found: Survey, *, stored: Reading | None) -> Reading:
+    """The reading to import by: the stored one with parts that have come since, or the guess if it is clear.
+
+    Raises AmbiguousLayout, with the choices, where a person must decide.
+    """
+    guessed = found.guess()
+    likely = guessed.readings[0]
+    if stored is not None:
+        goes_on = likely.where == stored.where and likely.root == stored.root
+        return (
+            likely
+            if goes_on and not guessed.doubt and stored.folders.items() <= likely.folders.items()
+            else stored
+        )
+    if not guessed.doubt:
+        return likely
+    raise AmbiguousLayout(
+        f"{guessed.doubt} {HOW}.", choices=[choice_of(each) for each in found.outlines() if each.is_use]
+    )
+
+
+def choice_of(made: Outline) -> dict[str, object]:
+    """A reading as scripts see it: what to send to choose it, and the classes that it makes."""
+    return {
+        "split_folders": as_text(made.reading),
+        "is_complete": OPEN not in made.reading.folders.values(),
+        "classes": {each.name: each.counts for each in made.classes},
+        "left_out": made.left_out,
+        "notes": made.words(),
+    }
+
+
+def stored_reading(session: Session, *, dataset_id: int) -> Reading | None:
+    """How the data set's folders were read when it was imported, or how a person chose to; none: not known."""
+    stored = session.scalar(select(Dataset.layout).where(Dataset.id == dataset_id))
+    return Reading.from_json(stored) if stored else None
+
+
+def store_reading(session: Session, *, dataset_id: int, reading: Reading) -> None:
+    """Keep how the folders are read, so that every later import reads them alike. Raises Invalid for an unnamed part."""
+    check_parts(reading.folders)
+    dataset = session.get_one(Dataset, dataset_id)
+    dataset.layout, dataset.proposals = reading.as_json(), None
+
+
+def fitting(session: Session, found: Survey, *, dataset_id: int) -> Reading | None:
+    """Of a data set that was imported before readings were kept: the one by which its samples got their classes."""
+    labels = _labels(session, dataset_id=dataset_id)
+    if not labels:
+        return None
+    guessed = found.guess().readings
+    for reading in (*guessed, Reading("none", guessed[0].root), Reading("none")):
+        places = arrange(found.sizes, reading).places
+        here = labels.keys() & places.keys()
+        if (
+            here
+            and all(folded(places[path].label) == folded(labels[path]) for path in here)
+            and OPEN not in reading.folders.values()
+        ):
+            return reading
+    return None
+
+
+def check_same(
+    session: Session, classes: Mapping[str, str], positions: Mapping[str, int], *, dataset_id: int
+) -> None:
+    """Raises Conflict where samples would now be of another class (by path) than they were imported as."""
+    for path, name in _labels(session, dataset_id=dataset_id).items():
+        now = classes.get(path)
+        if now is not None and positions[now] != positions.get(name):
+            raise Conflict(
+                f"{path} was imported as “{name}” and would be “{now}” by these folders. Give the data set another "
+                "name, or name the same split folders as when it was imported."
+            )
+
+
+def _labels(session: Session, *, dataset_id: int) -> dict[str, str]:
+    """The class that each sample came with, by path."""
+    query = (
+        select(Sample.path, LabelClass.name)
+        .join(
+            LabelClass,
+            (LabelClass.dataset_id == Sample.dataset_id) & (LabelClass.position == Sample.given_label),
+        )
+        .where(Sample.dataset_id == dataset_id)
+    )
+    return dict(session.execute(query).all())
