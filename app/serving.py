@@ -18,6 +18,7 @@ from app.errors import Conflict
 from app.main import create_app
 from app.migrating import migrate
 from app.settings import Settings
+from app.web.protocol import LimitedProtocol
 
 log = logging.getLogger(__name__)
 STOP_SECONDS = 10
@@ -39,6 +40,8 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
         log_config=None,
         forwarded_allow_ips=settings.forwarded_allow_ips.split(","),
         server_header=False,
+        http=LimitedProtocol,
+        ws="none",
     )
     supervisor = Supervisor(settings) if with_worker else None
     if supervisor:

@@ -1,0 +1,167 @@
+"""The HTTP protocol of the web server, with limits on what a client may send before anybody knows who it is.
+
+uvicorn's protocol on httptools takes headers of any size and waits for the rest of a request for ever; the options that it
+has against that are those of another parser. Here headers have a size, a number and a time, and a body has to make progress:
+a slow one of 4 GB passes, one that stands still does not. Whoever does not take an answer that is being sent is cut off too.
+"""
+
+import asyncio
+from enum import Enum, auto
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MOST_BYTES = 64 * 1024  # of an address and headers, and of anything between two parts of a body
+MOST_HEADERS = 100
+MOST_WAITING = 16  # requests that are sent before the one before is answered
+HEADERS_SECONDS = 20.0  # from the first byte of a request, or from the connection, to the end of its headers
+BODY_SECONDS = 30.0  # in which a body has to bring …
+BODY_BYTES = 15_000  # … so much: 500 bytes a second
+ANSWER_SECONDS = 60.0  # in which a client has to take something of an answer
+LOOK_SECONDS = 2.0  # between two looks at a connection
+
+
+class _Phase(Enum):
+    HEADERS = auto()
+    BODY = auto()
+    ANSWER = auto()  # the request is whole: it is the server's turn, or nobody's
+
+
+class TooMuch(Exception):
+    """Headers, or requests that wait, beyond the limits. The parser turns it into its own error."""
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with limits; what is beyond them gets 431 or 408 and the connection's end."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to look at the connection."""
+        super().connection_made(transport)
+        self._refusal = 0  # the status of an answer that ends the connection
+        self._between = 0  # bytes since the last part of a body, or since a request began
+        self._count = self._size = 0  # of the headers, and of what a body's end brings more
+        self._unsent = 0  # bytes of an answer, at the last look
+        self._stuck = 0  # looks in a row that found as many
+        self._enter(_Phase.HEADERS)
+        self._look = self.loop.call_later(LOOK_SECONDS, self._look_at_it)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Look no more."""
+        self._look.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what is neither a body nor a whole part of headers."""
+        self._between += len(data)
+        super().data_received(data)
+        if self._phase is _Phase.ANSWER and self._is_idle() and not self.timeout_keep_alive_task:
+            self._enter(_Phase.HEADERS)  # it sent something, but no request has begun
+        if self._between > MOST_BYTES and not self.transport.is_closing():
+            self._refuse(431)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._count = self._size = 0
+        self._enter(_Phase.HEADERS)
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the address."""
+        self._add(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or one of those that a body in chunks may have behind it."""
+        self._count += 1
+        self._add(len(name) + len(value) + 4)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The headers are whole."""
+        if len(self.pipeline) >= MOST_WAITING:
+            self._refusal = 431
+            raise TooMuch
+        self._enter(_Phase.BODY)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._between = 0
+        self._received += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._enter(_Phase.ANSWER)
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - we have words of our own
+        """What the parser refuses, and what it was told to refuse."""
+        self._refuse(self._refusal or 400)
+
+    def _add(self, size: int) -> None:
+        self._size += size
+        if self._size > MOST_BYTES or self._count > MOST_HEADERS:
+            self._refusal = 431
+            raise TooMuch
+
+    def _enter(self, phase: _Phase) -> None:
+        self._phase = phase
+        self._looks = self._between = self._received = 0
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _look_at_it(self) -> None:
+        """End what stands still. Whatever the server itself holds up is not the client's fault.
+
+        Looks are counted, not seconds: when the whole server stands still, nobody's time goes on.
+        """
+        if self.transport.is_closing() or self.flow.write_paused:
+            self._end_what_is_not_taken()
+        elif self.flow.read_paused or (self.cycle and self.cycle.waiting_for_100_continue):
+            self._looks = self._received = 0
+        else:
+            self._looks += 1
+            waited = self._looks * LOOK_SECONDS
+            if self._phase is _Phase.HEADERS and waited > HEADERS_SECONDS and self._is_idle():
+                self._refuse(408)
+            elif self._phase is _Phase.BODY and waited > BODY_SECONDS:
+                if self._received < BODY_BYTES:
+                    self._refuse(408)
+                self._looks = self._received = 0
+        self._look = self.loop.call_later(LOOK_SECONDS, self._look_at_it)
+
+    def _end_what_is_not_taken(self) -> None:
+        unsent = self.transport.get_write_buffer_size()
+        self._stuck = self._stuck + 1 if unsent == self._unsent else 0
+        self._unsent = unsent
+        if self._stuck * LOOK_SECONDS > ANSWER_SECONDS:
+            self.transport.abort()
+
+    def _refuse(self, status: int) -> None:
+        """Say why, unless an answer is under way, and end the connection."""
+        cycle = self.cycle
+        is_silent = cycle is None or (
+            cycle.response_complete if self._phase is _Phase.HEADERS else not cycle.response_started
+        )
+        if is_silent and not self.pipeline:
+            self.transport.write(_ANSWERS[status])
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True  # what the application still says goes nowhere
+            cycle.message_event.set()
+        self.transport.close()
+
+
+def _answer(status: str, message: str) -> bytes:
+    head = f"HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {len(message)}"
+    return f"{head}\r\nconnection: close\r\ncache-control: no-store\r\n\r\n{message}".encode("ascii")
+
+
+_ANSWERS: dict[int, bytes] = {
+    400: _answer("400 Bad Request", "This is no HTTP request."),
+    408: _answer("408 Request Timeout", "The rest of the request did not come in time; send it again."),
+    431: _answer(
+        "431 Request Header Fields Too Large",
+        f"A request has at most {MOST_HEADERS} headers and, with its address, {MOST_BYTES:,} bytes of them.",
+    ),
+}
