@@ -6,7 +6,7 @@ from sqlalchemy import create_engine, text
 
 from app.accounts.tokens import token_hash, user_of_token
 from app.db import Database
-from app.migrating import _config, migrate
+from app.migrating import alembic_config, migrate
 
 KEY = b"of this test"
 
@@ -25,7 +25,7 @@ def test_they_keep_what_the_role_of_their_owner_allows(
         server.dispose()
     engine = create_engine(url)
     with engine.begin() as connection:
-        command.upgrade(_config(connection), "0009")
+        command.upgrade(alembic_config(connection), "0009")
         for number, (name, role) in enumerate((("ada", "admin"), ("ann", "annotator")), 1):
             values = {"id": number, "name": name, "role": role, "hash": token_hash(name, key=KEY)}
             connection.execute(

@@ -45,7 +45,7 @@ CHANGES = {
         POST /d/{name}/import/cancel  POST /d/{name}/import/repeat
         POST /d/{name}/retrain  POST /d/{name}/runs  POST /d/{name}/runs/{run_id}/cancel
         POST /d/{name}/runs/{run_id}/resume  POST /d/{name}/settings  POST /d/{name}/stop
-        POST /d/{name}/versions  POST /datasets/new
+        POST /d/{name}/versions  POST /d/{name}/export  POST /datasets/new
     """,
     "person": "POST /account/password  POST /account/tokens  POST /account/tokens/{token_id}/revoke",
     "admin person": """
