@@ -448,33 +448,35 @@ def _known_problem(error: Exception) -> str | None:
 
 def _wait_for(database: "Database", settings: Settings, run_id: int) -> None:
     """Follow a run to its end; exit code 0 only when its ranking is stored."""
+    from app.ranking.evaluations import evaluate_run
     from app.serving import worker_beside
-    from app.training.runs import run_progress
+    from app.training.runs import get_run, run_progress, version_number
 
     show = _progress_line()
     with worker_beside(settings, database):
         while True:
             with database.read() as session:
                 progress = run_progress(session, run_id=run_id)
-            if not progress.is_open:
-                break
+                if not progress.is_open:
+                    run = get_run(session, run_id=run_id)
+                    version = version_number(session, run)
+                    error = (
+                        evaluate_run(session, run_id=run_id).error_rate if run.state == "finished" else None
+                    )
+                    break
             show(progress.stage or "Waiting for the worker", progress.done, progress.total)
             time.sleep(POLL_SECONDS)
     _end_line()
-    _tell_end(progress)
+    found = f" Hold-out error {error.value:.2%} by the labels it learnt (version {version})." if error else ""
+    _tell_end(progress, found)
 
 
-def _tell_end(progress: "RunProgress") -> None:
+def _tell_end(progress: "RunProgress", found: str) -> None:
     if progress.state == "cancelled":
         raise Cancelled(f"Run {progress.run_id} was cancelled.")
     if progress.state != "finished":
         _fail(f"Run {progress.run_id} failed: {progress.message}")
-    main = [epoch for epoch in progress.epochs if epoch.fold < 0]
-    error = main[-1].error_rate if main else None
-    typer.echo(
-        f"Run {progress.run_id} is finished; its ranking is stored."
-        + (f" Hold-out error {error:.2%}." if error is not None else "")
-    )
+    typer.echo(f"Run {progress.run_id} is finished; its ranking is stored.{found}")
     if progress.message:
         typer.echo(progress.message)
 

@@ -43,7 +43,18 @@ class RunSummary:
     started_at: datetime | None
     finished_at: datetime | None
     note: str
-    error_rate: Rate | None  # on the hold-out, against the newest version's labels
+    error_rate: (
+        Rate | None
+    )  # on the hold-out, against the labels that it learnt, its version's: it stays as it is
+    newest_error_rate: (
+        Rate | None
+    )  # the same predictions against the newest version's labels: it moves with these
+    newest_version: int
+
+    @property
+    def cleaner_error_rate(self) -> Rate | None:
+        """The same model on cleaner labels; none where it learnt the newest ones."""
+        return self.newest_error_rate if self.version != self.newest_version else None
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ def calibration_of(session: Session, *, run_id: int) -> Reliability | None:
 
 
 def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
-    """Every run with its error rate against the newest version's labels, the newest run first."""
+    """Every run with its error rates, the newest run first."""
     newest = session.scalar(
         select(DatasetVersion.id)
         .where(DatasetVersion.dataset_id == dataset_id)
@@ -87,7 +98,8 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
     )
     if newest is None:
         return []
-    counts = hold_out_rates(session, dataset_id=dataset_id, version_id=newest)
+    own = learnt_rates(session, dataset_id=dataset_id)
+    cleaner = hold_out_rates(session, dataset_id=dataset_id, version_id=newest)
     numbers = dict(
         session.execute(
             select(DatasetVersion.id, DatasetVersion.number).where(DatasetVersion.dataset_id == dataset_id)
@@ -106,10 +118,27 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
             started_at=run.started_at,
             finished_at=run.finished_at,
             note=run.note,
-            error_rate=counts.get(run.id) if run.state == "finished" else None,
+            error_rate=own.get(run.id) if run.state == "finished" else None,
+            newest_error_rate=cleaner.get(run.id) if run.state == "finished" else None,
+            newest_version=numbers[newest],
         )
         for run in list_runs(session, dataset_id=dataset_id)
     ]
+
+
+def learnt_rates(session: Session, *, dataset_id: int) -> dict[int, Rate | None]:
+    """The error rate on the hold-out by run, each against the labels of the version that it trained on."""
+    rows = session.execute(
+        select(
+            Prediction.run_id,
+            func.count(),
+            func.sum(case((Prediction.predicted_label != Prediction.label, 1), else_=0)),
+        )
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .where(Sample.dataset_id == dataset_id, Sample.split == HOLD_OUT)
+        .group_by(Prediction.run_id)
+    )
+    return {run_id: rate(int(wrong or 0), n) for run_id, n, wrong in rows}
 
 
 def hold_out_rates(session: Session, *, dataset_id: int, version_id: int) -> dict[int, Rate | None]:
@@ -141,7 +170,9 @@ def best_of(runs: Iterable[RunSummary]) -> RunSummary | None:
     """The best of these runs, as `best_run` says."""
     finished = [run for run in runs if run.state == "finished"]
     return min(
-        finished, key=lambda run: (run.error_rate.value if run.error_rate else 1.0, -run.id), default=None
+        finished,
+        key=lambda run: (run.newest_error_rate.value if run.newest_error_rate else 1.0, -run.id),
+        default=None,
     )
 
 

@@ -65,10 +65,11 @@ def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
     best = best_run(session, dataset_id=dataset_id)
     if best is None:
         return None
-    if best.error_rate is None:
+    if best.newest_error_rate is None:
         return BestRun(best, "age", None, "The newest run: there is no hold-out to tell which is the best.")
-    words = f"Best by the hold-out: {_said(best.error_rate)} images{_chosen_among(len(finished))}.{_why_not_gold(standing)}"
-    return BestRun(best, "hold-out", best.error_rate, words)
+    by = f"{_said(best.newest_error_rate)} images by the newest labels (version {best.newest_version})"
+    words = f"Best by the hold-out: {by}{_chosen_among(len(finished))}.{_why_not_gold(standing)}"
+    return BestRun(best, "hold-out", best.newest_error_rate, words)
 
 
 def evaluate_on_gold(session: Session, *, run_id: int) -> GoldEvaluation | None:

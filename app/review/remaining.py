@@ -65,12 +65,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Projection:
-    """What the next cards of the worklist would bring."""
+    """What the next cards of the worklist take. Not what they bring: the ranking gets poorer as it goes, and how fast is not known."""
 
     cards: int
-    errors: float
     seconds: float | None  # none: no decision was timed
-    seconds_per_error: float | None
 
 
 def spent(number: int, *, alpha: float = ALPHA) -> float:
@@ -127,22 +125,14 @@ def pace(looks: Sequence[Look], *, last: int = WINDOW) -> float | None:
 
 
 def project(looks: Sequence[Look], *, left: int, ahead: int = AHEAD) -> Projection | None:
-    """What the next cards of the worklist bring, if the last ones are a guide; none before the first card, or after the last.
-
-    The share of errors is that of the last 200 cards, with one hit and one miss added (the mean of a Beta distribution that
-    began flat): so a run of keeps does not promise that there is nothing. The worklist gets poorer as it goes, so this is
-    rather too many than too few.
-    """
+    """What the next cards of the worklist take, at the pace of the last 200; none before the first card, or after the last."""
     window, cards = _offered(looks)[-WINDOW:], min(ahead, left)
     if not window or cards < 1:
         return None
-    share = (sum(look.wrong for look in window) + 1) / (len(window) + 2)
     seconds = pace(window)
     return Projection(
         cards=cards,
-        errors=cards * share,
         seconds=None if seconds is None else cards * seconds,
-        seconds_per_error=None if seconds is None else seconds / share,
     )
 
 

@@ -39,7 +39,9 @@ def test_the_best_run_has_the_fewest_errors_on_the_newest_labels(
         lines = run_summaries(session, dataset_id=made.dataset_id)
     assert best is not None
     assert best.id == new
-    assert [(line.id, line.error_rate.wrong if line.error_rate else None) for line in lines] == [
+    assert [
+        (line.id, line.newest_error_rate.wrong if line.newest_error_rate else None) for line in lines
+    ] == [
         (new, 0),
         (made.run_id, 1),
     ]

@@ -12,6 +12,7 @@ from app.review.remaining import (
     Audited,
     Between,
     Look,
+    Projection,
     budget_curve,
     errors_in,
     errors_left,
@@ -171,20 +172,11 @@ def test_a_long_curve_is_thinned_keeps_its_end_and_never_falls(said: str) -> Non
     assert all(a.cards < b.cards and a.errors <= b.errors for a, b in pairwise(curve))
 
 
-def test_a_projection_says_errors_and_time_by_the_last_cards() -> None:
-    ahead = project(looks("." * 500 + "x..." * 50), left=5000)
-    assert ahead
-    assert ahead.cards == 100
-    assert ahead.errors == pytest.approx(100 * 51 / 202)
-    assert ahead.seconds == 200
-    assert ahead.seconds_per_error == pytest.approx(2 * 202 / 51)
-
-
-def test_a_run_of_keeps_does_not_promise_that_nothing_is_left() -> None:
+def test_a_projection_says_how_long_the_next_cards_take_by_the_last_ones() -> None:
+    assert project(looks("." * 500 + "x..." * 50), left=5000) == Projection(cards=100, seconds=200)
     ahead = project(looks("." * 50), left=30)
     assert ahead
     assert ahead.cards == 30
-    assert ahead.errors > 0
 
 
 def test_without_cards_before_or_ahead_nothing_is_projected() -> None:
@@ -192,5 +184,5 @@ def test_without_cards_before_or_ahead_nothing_is_projected() -> None:
     assert project(looks("x."), left=0) is None
     untimed = project(looks("x.", milliseconds=None), left=10)
     assert untimed
-    assert untimed.seconds is untimed.seconds_per_error is None
+    assert untimed.seconds is None
     assert pace(looks("x.", milliseconds=None)) is None

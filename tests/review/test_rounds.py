@@ -85,7 +85,10 @@ def test_a_round_says_how_its_run_does_against_the_given_and_the_newest_labels(
     answer(database, made, people.annotator.id, hold_out[0], "relabel")
     second_run = retrained(database, made)
     first, second = rounds(database, made)
-    assert [each.against for each in first.measures] == ["given labels", "newest labels (version 1)"]
+    assert [each.against for each in first.measures] == [
+        "given labels",
+        "same model, newest labels (version 1)",
+    ]
     assert {each.run_id for each in (first, second)} == {made.run_id, second_run}
     given, newest = (each.error_rate for each in first.measures)
     assert given

@@ -115,7 +115,11 @@ class RunOut(Answer):
     started_at: datetime | None
     finished_at: datetime | None
     note: str
-    error_rate: RateOut | None
+    error_rate: (
+        RateOut | None
+    )  # on the hold-out, by the labels of `version`, which it learnt: it stays as it is
+    newest_error_rate: RateOut | None  # the same predictions by the labels of `newest_version`
+    newest_version: int  # there is
 
 
 class EpochOut(Answer):
@@ -157,7 +161,11 @@ class RunDetail(Answer):
     epochs: list[EpochOut]
     lr_curve: dict[str, Any] | None  # lrs, losses and the suggestion of the learning-rate finder
     classes: list[str]
-    error_rate: RateOut | None
+    error_rate: (
+        RateOut | None
+    )  # on the hold-out, by the labels of `version`, which it learnt: it stays as it is
+    newest_error_rate: RateOut | None  # the same predictions by the labels of `newest_version`
+    newest_version: int  # there is
     confusion: list[list[int]] | None  # rows: the version's labels, columns: predicted
 
 
@@ -482,12 +490,10 @@ class PointOut(Answer):
 
 
 class ProjectionOut(Answer):
-    """What the next cards of the worklist would bring."""
+    """What the next cards of the worklist take."""
 
     cards: int
-    errors: float
     seconds: float | None
-    seconds_per_error: float | None
 
 
 class CrossCheckOut(Answer):

@@ -8,11 +8,13 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
 from app.datasets.models import Dataset
+from app.datasets.versions import latest_version
 from app.errors import Invalid
 from app.ml.recipes import RECIPES
 from app.ranking.evaluations import RunSummary, evaluate_run, run_summaries
 from app.ranking.rankings import top_losses
 from app.review.retraining import retrain, version_to_train
+from app.training.evaluation import Rate
 from app.training.fields import FIELDS, values_of
 from app.training.models import Run
 from app.training.runs import cancel_run, get_run, resume_run, run_progress, train_anew, version_number
@@ -109,7 +111,7 @@ def create_run(
 
 @router.get("/datasets/{name}/runs")
 def list_runs(name: str, database: Db, limit: Limit = 100, cursor: Cursor = None) -> Listing[RunOut]:
-    """The runs, newest first, each with its error rate on the hold-out against the newest version's labels."""
+    """The runs, newest first, with their error rates on the hold-out: by the labels they learnt, and by the newest ones."""
     start = position(cursor)
     with database.read() as session:
         runs = run_summaries(session, dataset_id=get_dataset(session, name=name).id)[start : start + limit]
@@ -187,14 +189,21 @@ def _run_out(run: RunSummary) -> RunOut:
         started_at=run.started_at,
         finished_at=run.finished_at,
         note=run.note,
-        error_rate=RateOut.model_validate(run.error_rate) if run.error_rate else None,
+        error_rate=_rate_out(run.error_rate),
+        newest_error_rate=_rate_out(run.newest_error_rate),
+        newest_version=run.newest_version,
     )
+
+
+def _rate_out(rate: Rate | None) -> RateOut | None:
+    return RateOut.model_validate(rate) if rate else None
 
 
 def _detail(session: Session, run: Run) -> RunDetail:
     progress = run_progress(session, run_id=run.id)
     evaluation = evaluate_run(session, run_id=run.id) if run.state == "finished" else None
-    error = evaluation.error_rate if evaluation else None
+    newest = latest_version(session, dataset_id=run.dataset_id)
+    cleaner = evaluate_run(session, run_id=run.id, cleaned_by=newest.id) if evaluation else None
     return RunDetail(
         id=run.id,
         dataset=session.get_one(Dataset, run.dataset_id).name,
@@ -211,6 +220,8 @@ def _detail(session: Session, run: Run) -> RunDetail:
         epochs=[EpochOut.model_validate(epoch) for epoch in progress.epochs],
         lr_curve=run.lr_curve,
         classes=class_names(session, dataset_id=run.dataset_id),
-        error_rate=RateOut.model_validate(error) if error else None,
+        error_rate=_rate_out(evaluation.error_rate) if evaluation else None,
+        newest_error_rate=_rate_out(cleaner.error_rate) if cleaner else None,
+        newest_version=newest.number,
         confusion=[list(row) for row in evaluation.confusion] if evaluation else None,
     )

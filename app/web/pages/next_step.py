@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from app.review.summary import PendingChanges, ReviewProgress
-from app.web.rendering import count
+from app.web.rendering import count, percent
 
 BATCH = 200  # cards that a step proposes: a sitting of some ten minutes
 ENOUGH = 0.02  # share of the samples whose training labels changed since the last run, from which a retrain is proposed
@@ -82,7 +82,9 @@ def review_step(progress: ReviewProgress, home: str) -> NextStep:
     minutes = max(1, ceil(cards * seconds / 60))
     cost = f"About {minutes} minute{'' if minutes == 1 else 's'}"
     if progress.hit_rate is not None:
-        found = f", about {round(cards * progress.hit_rate)} errors if the hit rate of the last cards holds; it falls as you go"
+        found = (
+            f". Of the last cards {percent(progress.hit_rate, 0)} had a wrong label; it gets less as you go"
+        )
     else:
         found = "; how many errors there are shows after the first ones"
     what = f"the next {cards} top losses" if progress.reviewed else f"the first {cards} top losses"
@@ -143,7 +145,7 @@ def _after_review(at: Standing, home: str) -> NextStep:
         f"{count(at.progress.found)} errors found in {count(at.progress.reviewed)} reviewed labels, {where}. "
         "A random audit tells how many are left."
     )
-    title = "The worklist is done" if not at.progress.remaining else "Few errors are left to find this way"
+    title = "The worklist is done" if not at.progress.remaining else "The last cards had few errors"
     return NextStep(
         title,
         words,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, class_position, get_dataset
 from app.datasets.models import DatasetVersion
+from app.datasets.versions import latest_version
 from app.db import Database
 from app.errors import NotFound
 from app.export.as_csv import csv_chunks
@@ -20,6 +21,7 @@ from app.ranking.evaluations import Evaluation, calibration_of, evaluate_run
 from app.ranking.rankings import RankedSample, confused, every_prediction, top_losses
 from app.review.best import GoldEvaluation, evaluate_on_gold
 from app.review.movement import Movement, movement_of
+from app.training.evaluation import Rate
 from app.training.folds import WHOLE
 from app.training.models import Run
 from app.training.recipes import Difference, differences
@@ -90,6 +92,8 @@ class RunPage(CurvesPage):
     movement: Movement | None  # what its ranking changed
     is_current: bool  # its ranking is the one that is reviewed
     evaluation: Evaluation | None
+    cleaner: Rate | None  # the hold-out error by the labels of the newest version
+    newest_version: int
     gold: GoldEvaluation | None
     gold_digest: str  # of the gold part that the run was asked for with; none: empty
     by: By  # what the confusion matrix shows
@@ -292,6 +296,7 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
     finished, current = run.state == "finished", current_ranking(session, dataset_id=run.dataset_id)
     is_current = current is not None and current.run_id == run.id
     version = session.get_one(DatasetVersion, run.version_id)
+    newest = latest_version(session, dataset_id=run.dataset_id)
     names = class_names(session, dataset_id=run.dataset_id)
     losses = top_losses(session, run_id=run.id, limit=LOSSES_SHOWN, by_loss=True) if run.ranked_epochs else []
     home = f"/d/{name}"
@@ -307,6 +312,8 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
         can_go_on=run.state in RESUMABLE,
         movement=movement_of(session, run=run),
         evaluation=evaluate_run(session, run_id=run.id) if finished else None,
+        cleaner=evaluate_run(session, run_id=run.id, cleaned_by=newest.id).error_rate if finished else None,
+        newest_version=newest.number,
         gold=evaluate_on_gold(session, run_id=run.id),
         gold_digest=run.facts.get("gold", ""),
         by=by,

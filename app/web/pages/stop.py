@@ -13,12 +13,12 @@ from app.errors import Invalid
 from app.review.audits import LEAST, MOST, USUAL_SIZE, AuditState, audit_states, start_audit
 from app.review.models import Audit
 from app.review.outlook import ChosenRule, Outlook, choose_rule, chosen_rule, outlook
-from app.review.remaining import WINDOW, Projection
+from app.review.remaining import WINDOW
 from app.review.stopping import NONE, SHARES
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Db
 from app.web.pages.charts import Chart, line_chart
-from app.web.rendering import Page, about, count, duration, page_context, percent, render
+from app.web.rendering import Page, count, page_context, percent, render
 from app.web.strict import Strict
 
 router = APIRouter()
@@ -74,7 +74,6 @@ class StopPage(Page):
     at: Outlook
     undecided: int
     audit: AuditState | None  # the newest one
-    ahead: str  # what the next cards would bring
     left: str  # how many errors are left
     chart: Chart | None
     rule: ChosenRule | None
@@ -113,7 +112,6 @@ def _page(
         at=at,
         undecided=at.samples - at.reviewed,
         audit=at.audits[-1] if at.audits else None,
-        ahead=ahead_in_words(at.projection),
         left=left_in_words(at),
         chart=_chart(at) if at.looked_at else None,
         rule=at.rule,
@@ -197,17 +195,6 @@ def _draw(name: str, audit: Audit) -> Question:
     )
 
 
-def ahead_in_words(ahead: Projection | None) -> str:
-    """What the next cards of the worklist would bring."""
-    if ahead is None:
-        return ""
-    errors = round(ahead.errors)
-    words = f"The next {count(ahead.cards)} cards: about {errors} error{'' if errors == 1 else 's'}"
-    if ahead.seconds is None or ahead.seconds_per_error is None:
-        return f"{words}."
-    return f"{words}, {duration(ahead.seconds)}; one further error costs {about(ahead.seconds_per_error)}."
-
-
 def left_in_words(at: Outlook) -> str:
     """How many errors nobody has found, by the audits that are done."""
     if at.left is None:
@@ -262,15 +249,7 @@ def notice_in_words(rule: ChosenRule | None, audit: AuditState | None, *, by_cha
 
 
 def _chart(at: Outlook) -> Chart:
-    """The budget curve, and where the next cards would lead it."""
+    """The budget curve."""
     x: list[float] = [point.cards for point in at.curve]
     found: list[float | None] = [float(point.errors) for point in at.curve]
-    if at.projection is None:
-        return line_chart(
-            "Errors found by cards looked at", "cards", x, {"errors found": found}, digits=0, low=0
-        )
-    going_on = [*(None for _ in x[1:]), found[-1], (found[-1] or 0) + at.projection.errors]
-    lines = {"ahead": going_on, "errors found": [*found, None]}
-    return line_chart(
-        "Errors found by cards looked at", "cards", [*x, x[-1] + at.projection.cards], lines, digits=0, low=0
-    )
+    return line_chart("Errors found by cards looked at", "cards", x, {"errors found": found}, digits=0, low=0)

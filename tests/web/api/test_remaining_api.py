@@ -75,5 +75,5 @@ def test_the_rounds(api: Scripts, made: Made) -> None:
     }.items() <= only.items()
     assert [measure["against"] for measure in only["measures"]] == [
         "given labels",
-        "newest labels (version 0)",
+        "same model, newest labels (version 0)",
     ]

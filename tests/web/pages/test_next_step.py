@@ -34,10 +34,7 @@ AT = Standing(
 def test_a_review_says_what_it_costs_and_what_it_finds() -> None:
     step = next_step(AT)
     assert step.title == "Review the next 200 top losses"
-    assert (
-        step.words
-        == "About 12 minutes, about 90 errors if the hit rate of the last cards holds; it falls as you go."
-    )
+    assert step.words == "About 12 minutes. Of the last cards 45 % had a wrong label; it gets less as you go."
     assert step.actions[0].url == "/d/faces/review"
 
 
@@ -91,7 +88,7 @@ def test_an_audit_that_is_begun_is_finished_first_and_the_gold_part_after_the_wo
 
 def test_a_worklist_that_yields_nothing_is_not_pressed_on() -> None:
     step = next_step(replace(AT, progress=replace(PROGRESS, hit_rate=0.02)))
-    assert step.title == "Few errors are left to find this way"
+    assert step.title == "The last cards had few errors"
 
 
 def test_while_a_retrain_runs_the_review_goes_on() -> None:

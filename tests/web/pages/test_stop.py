@@ -1,6 +1,5 @@
 """How much is left, without JavaScript: the audit, the stopping rule, the rounds."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,9 @@ from app.db import Database
 from app.review.gold import draw_gold
 from app.review.models import Decision
 from app.review.outlook import ChosenRule, outlook
-from app.review.remaining import Projection
 from app.review.stopping import Reached, Rule
 from app.schema import now
-from app.web.pages.stop import ahead_in_words, rule_in_words
+from app.web.pages.stop import rule_in_words
 from tests.factories import Made, make_dataset, make_run
 from tests.web.asking import sure
 
@@ -179,10 +177,8 @@ def test_the_curve_has_its_numbers_as_a_table(browser_of: Browsers, made: Made) 
         answer(browser_of["ann"], sample, "delete" if i < 2 else "keep")
     page = text(browser_of["ann"])
     assert "Errors found by cards looked at" in page
-    assert '<tr><td class="num">3</td><td class="num">2</td><td class="num">2</td></tr>' in page.replace(
-        "> <", "><"
-    )
-    assert "The next 7 cards: about 4 errors, 21 s; one further error costs about 5 s." in page
+    assert '<tr><td class="num">3</td><td class="num">2</td></tr>' in page.replace("> <", "><")
+    assert "for the next 7 cards</dt><dd>21 s</dd>" in page
 
 
 def test_the_rounds_are_told_apart(browser_of: Browsers, database: Database, made: Made) -> None:
@@ -194,22 +190,6 @@ def test_the_rounds_are_told_apart(browser_of: Browsers, database: Database, mad
     assert "Error, given labels" in page
     assert "data-chart" in page
     assert f"from run {made.run_id}" in page
-
-
-def test_a_projection_in_words() -> None:
-    assert ahead_in_words(None) == ""
-    ahead = Projection(cards=100, errors=31.2, seconds=431, seconds_per_error=13.8)
-    assert (
-        ahead_in_words(ahead)
-        == "The next 100 cards: about 31 errors, 7 min; one further error costs about 14 s."
-    )
-    assert ahead_in_words(replace(ahead, seconds_per_error=0.3)).endswith(
-        "7 min; one further error costs under a second."
-    )
-    assert (
-        ahead_in_words(replace(ahead, errors=1.1, seconds=None, seconds_per_error=None))
-        == "The next 100 cards: about 1 error."
-    )
 
 
 @pytest.mark.parametrize(
