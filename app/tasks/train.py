@@ -98,6 +98,7 @@ def _store_facts(context: JobContext, run_id: int, threads: int) -> None:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "precision": str(low_precision(device) or torch.float32).removeprefix("torch."),
         "threads": threads,
+        "worker": context.settings.worker_id,  # another one may run on another machine
         "torch": torch.__version__,
         "fastai": fastai.__version__,
         "python": platform.python_version(),

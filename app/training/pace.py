@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import DatasetVersion, Sample
+from app.jobs.requests import live_workers
 from app.ml.recipes import Recipe, recipe_from_json
 from app.training.fields import phases_of
 from app.training.folds import WHOLE
@@ -18,6 +19,11 @@ from app.training.models import Epoch, Run
 BEFORE = "seconds_before"  # of `Run.facts`: what a run took before it was gone on with
 _RUNS = 10  # that are looked back on
 _MACHINE = ("device", "threads")  # facts of a run that tell machines apart
+_WORKER = "worker"  # the fact that says whose run it was; runs of before have none
+_ONE_RUN = (
+    1.5  # how much longer it may take where a single run was measured: the machine may have been idle then
+)
+_OTHER_SIZE = 2.0  # how much less or more where no epoch at the image's size was
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class Estimate:
     """What a training is expected to take, ranking included."""
 
     seconds: float
+    low: float  # seconds: if all goes as fast as the fastest epoch that was measured
+    high: float  # seconds: as slow as the slowest, and more where little was measured
     pace: float  # seconds an image and epoch, on average
     run_ids: tuple[int, ...]  # the runs it was measured on
 
@@ -82,8 +90,17 @@ def estimate(
     sizes = epoch_sizes(recipe, start=start)
     an_image = sum(size**2 * (median(paces[size]) if size in paces else usual) for size in sizes)
     seconds = images * an_image * sum(network_shares(recipe).values())
+    ratios = [each.pace / median(paces[each.size]) for each in measured]
+    unseen = 1.0 if all(size in paces for size in sizes) else _OTHER_SIZE
+    one = _ONE_RUN if len({each.run_id for each in measured}) == 1 else 1.0
     used = {each.run_id for each in measured if each.size in sizes} or {each.run_id for each in measured}
-    return Estimate(seconds + rest, an_image / len(sizes), tuple(sorted(used)))
+    return Estimate(
+        seconds + rest,
+        low=(seconds + rest) * min(ratios) / unseen,
+        high=(seconds + rest) * max(ratios) * unseen * one,
+        pace=an_image / len(sizes),
+        run_ids=tuple(sorted(used)),
+    )
 
 
 def expect_run(session: Session, *, run: Run) -> Estimate | None:
@@ -98,8 +115,10 @@ def expect_run(session: Session, *, run: Run) -> Estimate | None:
 def expect(session: Session, *, recipe: Recipe, start: str, images: int, samples: int) -> Estimate | None:
     """What a training on `images` of a version's `samples` takes here; none before a first epoch has ended.
 
-    The last runs of any data set count, as long as they ran on what the last one ran on.
+    The last runs of any data set count, as long as they ran on what the last one ran on, and by a worker that is there
+    if any is: what another machine took says nothing of this one.
     """
+    live = {worker.id for worker in live_workers(session)}
     found = session.execute(
         select(Run, DatasetVersion.samples)
         .join(DatasetVersion, DatasetVersion.id == Run.version_id)
@@ -107,7 +126,8 @@ def expect(session: Session, *, recipe: Recipe, start: str, images: int, samples
         .order_by(Run.id.desc())
         .limit(_RUNS)
     ).all()
-    rows = [(run, n) for run, n in found if _machine(run.facts) == _machine(found[0][0].facts)]
+    here = [(run, n) for run, n in found if not live or run.facts.get(_WORKER, "") in live | {""}]
+    rows = [(run, n) for run, n in here if _machine(run.facts) == _machine(here[0][0].facts)]
     shares = _train_shares(session, {run.dataset_id for run, _ in rows})
     epochs: dict[int, list[Epoch]] = defaultdict(list)
     for epoch in session.scalars(select(Epoch).where(Epoch.run_id.in_([run.id for run, _ in rows]))):

@@ -282,17 +282,17 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
 
 
 def _left(session: Session, run: Run, job: Job, epochs: Sequence[Epoch]) -> float | None:
-    """From the run's own finished epochs; before there is one, from earlier runs, or from the time since its job began."""
+    """From the run's own finished epochs; before there is one, from the time since its job began, or else from earlier runs."""
     learns = job.stage.startswith(TRAINING) and job.total > 0
     if run.state not in jobs.OPEN_STATES or (job.state == "running" and epochs and not learns):
         return None
     fraction = job.done / job.total if learns else 0.0
     done = [(epoch.fold, epoch.epoch, epoch.seconds) for epoch in epochs]
     left = seconds_left(recipe_from_json(run.recipe), start=run.weights, done=done, fraction=fraction)
+    if left is None and job.started_at and fraction > SURE:  # this run knows better than those before it
+        left = (now() - job.started_at).total_seconds() * (1 - fraction) / fraction
     if left is None and (expected := expect_run(session, run=run)):
         left = expected.seconds * (1 - fraction)
-    if left is None and job.started_at and fraction > SURE:
-        left = (now() - job.started_at).total_seconds() * (1 - fraction) / fraction
     return left
 
 

@@ -127,6 +127,11 @@ def about(seconds: float) -> str:
     return duration(seconds) if seconds < 1 else f"about {duration(seconds)}"
 
 
+def span(low: float, high: float) -> str:
+    """An expected span that is not known better: 40 s to 2 min; about 3 h where both say the same."""
+    return about(high) if duration(low) == duration(high) else f"{duration(low)} to {duration(high)}"
+
+
 def ago(moment: datetime | None) -> str:
     """How long since a moment."""
     if moment is None:
@@ -149,6 +154,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "percent": percent,
     "duration": duration,
     "about": about,
+    "span": span,
     "ago": ago,
     "moment": moment,
 }

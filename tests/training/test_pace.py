@@ -1,17 +1,21 @@
 """How long a training takes, from what earlier ones took."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.db import Database
+from app.jobs.models import Job
+from app.jobs.requests import beat
 from app.ml.recipes import RECIPES
-from app.training.models import Epoch
+from app.schema import now
+from app.training.models import Epoch, Run
 from app.training.pace import Measured, epoch_sizes, estimate, expect, network_shares, seconds_left
 from app.training.recipes import edit
-from app.training.runs import cancel_run, record_epoch, resume_run, run_progress, train_anew
+from app.training.runs import cancel_run, record_epoch, resume_run, run_progress, start_run, train_anew
 from tests.factories import Made, make_run
 
 DEFAULT, QUICK = RECIPES["default"], RECIPES["quick"]
@@ -102,3 +106,50 @@ def test_more_epochs_take_longer():
         estimate(recipe, start="none", images=100, measured=measured).seconds for recipe in (QUICK, longer)
     ]
     assert took[1] == pytest.approx(2 * took[0])
+
+
+def test_the_range_holds_what_was_measured_and_is_wider_where_less_was():
+    even = [
+        Measured(run, 64, pace) for run, pace in ((1, 1e-6), (1, 2e-6), (2, 1e-6), (2, 5e-6), (2, 1.5e-6))
+    ]
+    found = estimate(QUICK, start="none", images=100, measured=even)
+    one = 3 * 100 * 64**2
+    assert (found.low, found.high) == (pytest.approx(one * 1e-6), pytest.approx(one * 5e-6))
+    alone = estimate(QUICK, start="none", images=100, measured=even[:1])
+    assert (alone.low, alone.high) == (pytest.approx(one * 1e-6), pytest.approx(one * 1.5e-6))
+    other = estimate(replace(QUICK, image_size=32), start="none", images=100, measured=even)
+    assert other.high / other.low > found.high / found.low
+
+
+def test_what_another_machine_took_promises_nothing_here(database: Database, made: Made) -> None:
+    with database.write() as session:
+        run = session.get_one(Run, made.run_id)
+        run.facts = run.facts | {"worker": "fast"}
+        beat(session, worker_id="slow", started_at=now())
+    with database.read() as session:
+        assert expect(session, recipe=QUICK, start="none", images=18, samples=24) is None
+    with database.write() as session:
+        beat(session, worker_id="fast", started_at=now())
+    with database.read() as session:
+        assert expect(session, recipe=QUICK, start="none", images=18, samples=24) is not None
+
+
+def test_a_run_corrects_what_was_promised_before_its_first_epoch_ends(database: Database, made: Made) -> None:
+    with database.write() as session:
+        run = train_anew(
+            session,
+            dataset_id=made.dataset_id,
+            version_id=made.version_id,
+            weights="none",
+            recipe="quick",
+            seed=4,
+        )
+        promised = run_progress(session, run_id=run.id).seconds_left
+        start_run(session, run_id=run.id)
+        job = session.get_one(Job, run.job_id)
+        job.state, job.started_at, job.stage = "running", now() - timedelta(seconds=100), "Training, batch 1"
+        job.done, job.total = 10, 100
+        session.flush()
+        left = run_progress(session, run_id=run.id).seconds_left
+    assert promised == pytest.approx(6.0)
+    assert left == pytest.approx(900, rel=0.1)

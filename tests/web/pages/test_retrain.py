@@ -56,7 +56,7 @@ def test_the_page_shows_what_moved_as_a_picture_and_as_numbers(
     assert f"Goes on from run {made.run_id}" in page
     assert "Best by the hold-out: " in page  # the same words as on the overview and the runs
     assert "(111 ms an image and epoch)" in page
-    assert "About 4 s on this machine" in page  # two epochs, two seconds each as the run before
+    assert "4 s to 6 s, at the pace of run" in page  # two epochs, two seconds each as the run before
 
 
 def test_that_nothing_has_changed_is_said_plainly(browser_of: dict[str, TestClient], made: Made) -> None:
@@ -237,7 +237,7 @@ def test_the_numbers_can_be_checked_before_anything_starts(
     sent = form_of(ada.get("/d/faces/retrain").text) | {"epochs": "40"}
     page = ada.get("/d/faces/retrain", params=sent)
     assert page.status_code == 200
-    assert "About 80 s on this machine" in page.text
+    assert "80 s to 2 min, at the pace of run" in page.text
     assert "The recipe says 2." in page.text
     assert newest(database).id == made.run_id
 
