@@ -63,6 +63,7 @@ def _path(text: str) -> Path:
     try:
         path = Path(text).expanduser()
         path.exists()
+        path.resolve()
     except (RuntimeError, ValueError, OSError) as error:
         raise Invalid("This is no path that the server can look up; check it for typing errors.") from error
     return path

@@ -64,10 +64,12 @@ async def ask(request: Request, error: Exception) -> Response:
     assert isinstance(error, Unconfirmed)  # noqa: S101 - registered for this class only
     sent = (await request.form()).multi_items()
     page = QuestionPage(
-        **page_context(request, request.path_params.get("name") if "/d/" in request.url.path else None),
+        **page_context(
+            request, request.path_params.get("name") if request.scope["path"].startswith("/d/") else None
+        ),
         question=error.question,
         fields=tuple((name, value) for name, value in sent if isinstance(value, str) and name != CONFIRMED),
         changed=error.changed,
-        action=request.url.path,
+        action=request.scope["path"],
     )
     return render(request, "asking/page.html", page, status=409 if error.changed else 200)

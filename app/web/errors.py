@@ -1,21 +1,19 @@
 """Domain errors to status codes, in one table; JSON for scripts, a fragment for htmx, a page for people."""
 
 import logging
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from app import errors
 from app.trouble import as_trouble
 from app.web.asking import Unconfirmed, ask
-from app.web.rendering import Page, is_fragment, page_context, render
+from app.web.refusals import answer
 from app.web.strict import UNKNOWN, unknown_name
 
 log = logging.getLogger(__name__)
@@ -36,14 +34,6 @@ STATUS: dict[type[errors.ToplossError], int] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ErrorPage(Page):
-    """What went wrong, for a person."""
-
-    status: int
-    message: str
-
-
 def status_of(error: errors.ToplossError) -> int:
     """The status code that stands for an error."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
@@ -53,28 +43,6 @@ def headers_of(error: errors.ToplossError) -> dict[str, str]:
     """What else an answer says of an error: after how many seconds it may be tried again."""
     seconds = error.retry_after if isinstance(error, errors.TooManyAttempts | errors.Unavailable) else None
     return {} if seconds is None else {"retry-after": str(seconds)}
-
-
-def answer(request: Request, *, status: int, code: str, message: str) -> Response:
-    """The error in the shape that the asker reads."""
-    message = message.encode(
-        "utf-8", "replace"
-    ).decode()  # what the asker sent may be no text that can be sent back
-    if request.url.path.startswith("/api/"):
-        headers = {"www-authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004
-        return JSONResponse(
-            {"error": code, "message": message, "status": status}, status_code=status, headers=headers
-        )
-    fragment = is_fragment(request)
-    if status == 401 and request.method == "GET":  # noqa: PLR2004
-        target = f"/login?next={quote(page_context(request)['url'])}"
-        return (
-            Response(headers={"hx-redirect": target})
-            if fragment
-            else RedirectResponse(target, status_code=303)
-        )
-    page = ErrorPage(**page_context(request), status=status, message=message)
-    return render(request, "errors/_message.html" if fragment else "errors/page.html", page, status=status)
 
 
 def _domain_error(request: Request, error: Exception) -> Response:
@@ -93,13 +61,14 @@ def _http_error(request: Request, error: Exception) -> Response:
         return RedirectResponse(f"/{path.strip('/')}{'?' if query else ''}{query}", status_code=307)
     messages = {
         404: "There is nothing at this address; go back, or start from the list of data sets.",
+        400: "The body of this request cannot be read, so nothing was changed; send it again, complete.",
         405: "This address does not take that kind of request.",
     }
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "error")
+    codes = {400: "invalid", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
     response = answer(
         request,
         status=error.status_code,
-        code=code,
+        code=codes.get(error.status_code, "error"),
         message=messages.get(error.status_code, str(error.detail)),
     )
     response.headers.update(error.headers or {})
@@ -111,7 +80,7 @@ def _validation_error(request: Request, error: Exception) -> Response:
     found = error.errors()
     first = next((each for each in found if each["type"] == UNKNOWN), found[0])
     message = _in_words(first)
-    if request.url.path.startswith("/api/"):
+    if request.scope["path"].startswith("/api/"):
         message += " See /api/v1/openapi.json."
     return answer(request, status=422, code="invalid", message=message)
 

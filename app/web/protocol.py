@@ -10,6 +10,9 @@ from enum import Enum, auto
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.web.refusals import unread
+from app.web.security import HEADERS
+
 MOST_BYTES = 64 * 1024  # of an address and headers, and of anything between two parts of a body
 MOST_HEADERS = 100
 MOST_WAITING = 16  # requests that are sent before the one before is answered
@@ -145,23 +148,35 @@ class LimitedProtocol(HttpToolsProtocol):
             cycle.response_complete if self._phase is _Phase.HEADERS else not cycle.response_started
         )
         if is_silent and not self.pipeline:
-            self.transport.write(_ANSWERS[status])
+            self.transport.write(_answer(status, getattr(self, "url", b"")))
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True  # what the application still says goes nowhere
             cycle.message_event.set()
         self.transport.close()
 
 
-def _answer(status: str, message: str) -> bytes:
-    head = f"HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {len(message)}"
-    return f"{head}\r\nconnection: close\r\ncache-control: no-store\r\n\r\n{message}".encode("ascii")
+def _answer(status: int, address: bytes) -> bytes:
+    reason, code, message = _WORDS[status]
+    kind, content = unread(address, status=status, code=code, message=message)
+    headers = HEADERS | {"content-type": kind, "content-length": str(len(content)), "connection": "close"}
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
 
 
-_ANSWERS: dict[int, bytes] = {
-    400: _answer("400 Bad Request", "This is no HTTP request."),
-    408: _answer("408 Request Timeout", "The rest of the request did not come in time; send it again."),
-    431: _answer(
-        "431 Request Header Fields Too Large",
+_WORDS = {
+    400: (
+        "Bad Request",
+        "invalid",
+        "This is no request that the server can read, so nothing was changed; check its first line and its headers.",
+    ),
+    408: (
+        "Request Timeout",
+        "too_slow",
+        "The rest of the request did not come in time; send it again.",
+    ),
+    431: (
+        "Request Header Fields Too Large",
+        "too_large",
         f"A request has at most {MOST_HEADERS} headers and, with its address, {MOST_BYTES:,} bytes of them.",
     ),
 }

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -41,6 +42,14 @@ class Page:
     dataset: str | None = None  # the data set whose navigation is shown
 
 
+@dataclass(frozen=True, kw_only=True)
+class PartPage(Page):
+    """A part of a page that was opened by its own address."""
+
+    inside: Markup
+    whole: str  # the address that has all of it
+
+
 def page_context(request: Request, dataset: str | None = None) -> dict[str, Any]:
     """The keyword arguments of `Page` for this request."""
     user = getattr(request.state, "user", None)
@@ -67,6 +76,18 @@ def render(
     """The template filled with the page."""
     html = environment().get_template(template).render(page=page)
     return HTMLResponse(html, status_code=status, headers=headers)
+
+
+def render_part(
+    request: Request, template: str, page: Page, *, headers: dict[str, str] | None = None
+) -> HTMLResponse:
+    """A part of a page for htmx; for a person who opens its address the same with a page around it."""
+    if is_fragment(request):
+        return render(request, template, page, headers=headers)
+    inside = Markup(environment().get_template(template).render(page=page))  # noqa: S704 - a template's
+    whole = page.url.partition("?")[0].rpartition("/")[0]
+    around = PartPage(viewer=page.viewer, url=page.url, dataset=page.dataset, inside=inside, whole=whole)
+    return render(request, "part.html", around)
 
 
 def draw(template: str, page: Page, *, filename: str) -> Response:

@@ -3,12 +3,15 @@
 import re
 from urllib.parse import urlsplit
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.training import photos
+from app.web.refusals import answer
 
 MAX_BODY = 1_000_000  # bytes; a decision has 200
 UPLOADS = {"/datasets/new", "/api/v1/datasets"}
@@ -18,6 +21,9 @@ TOO_LARGE = (
     "This is larger than what can be sent here; zips are uploaded by signed-in admins, up to TOPLOSS_MAX_UPLOAD_MB, "
     f"photos {photos.AT_ONCE} at a time of {photos.MAX_BYTES // 1_000_000} MB each."
 )
+ELSEWHERE = "This request came from another site and was refused; use Toploss's own page."
+TAIL = 4096  # bytes at the end of a form that its last boundary is looked for in
+MOST_DIGITS = 18  # of a length
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
@@ -43,7 +49,53 @@ def is_cross_site(method: str, headers: Headers) -> bool:
     if site is not None:
         return site not in ("same-origin", "none")
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+    try:
+        return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+    except ValueError:  # no address at all
+        return True
+
+
+def _refusal(request: Request, headers: Headers, *, limit: int) -> Response | None:
+    """What cannot be let on to any route, by its headers alone."""
+    if is_cross_site(request.method, headers):
+        return answer(request, status=403, code="forbidden", message=ELSEWHERE)
+    length = headers.get("content-length", "0")
+    if not (length.isascii() and length.isdecimal()):
+        words = "The Content-Length of this request is no number; send it again."
+        return answer(request, status=400, code="invalid", message=words)
+    if len(length) > MOST_DIGITS or int(length) > limit:
+        return answer(request, status=413, code="too_large", message=TOO_LARGE)
+    return None
+
+
+def _limited(receive: Receive, headers: Headers, *, limit: int) -> Receive:
+    """The body, as long as it is not larger than the limit, and a form in parts only to its very end."""
+    received, tail, end = 0, b"", _end_of_form(headers.get("content-type", ""))
+
+    async def receive_limited() -> Message:
+        nonlocal received, tail
+        message = await receive()
+        body = message.get("body", b"")
+        received += len(body)
+        if received > limit:
+            raise HTTPException(413, TOO_LARGE)
+        if end and message["type"] == "http.request":
+            tail = (tail + body[-TAIL:])[-TAIL:]
+            if received and not message.get("more_body") and end not in tail:
+                raise HTTPException(400)
+        return message
+
+    return receive_limited
+
+
+def _end_of_form(content_type: str) -> bytes:
+    """What a form in parts ends with, none for other bodies. The parser would take one that is cut off for a shorter one."""
+    kind, options = parse_options_header(content_type)
+    return (
+        b"--" + options[b"boundary"] + b"--"
+        if kind == b"multipart/form-data" and b"boundary" in options
+        else b""
+    )
 
 
 class Security:
@@ -71,35 +123,11 @@ class Security:
                 ]
             await send(message)
 
-        if is_cross_site(scope["method"], asked):
-            refusal = JSONResponse(
-                {
-                    "error": "forbidden",
-                    "message": "This request came from another site and was refused; use Toploss's own page.",
-                    "status": 403,
-                },
-                status_code=403,
-            )
-            await refusal(scope, receive, send_with_headers)
-            return
         limit = self._body_limit(scope["path"], asked)
-        if int(asked.get("content-length") or 0) > limit:
-            refusal = JSONResponse(
-                {"error": "too_large", "message": TOO_LARGE, "status": 413}, status_code=413
-            )
+        if refusal := _refusal(Request(scope), asked, limit=limit):
             await refusal(scope, receive, send_with_headers)
             return
-        received = 0
-
-        async def receive_limited() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise HTTPException(413, TOO_LARGE)
-            return message
-
-        await self.app(scope, receive_limited, send_with_headers)
+        await self.app(scope, _limited(receive, asked, limit=limit), send_with_headers)
 
     def _body_limit(self, path: str, headers: Headers) -> int:
         """Bytes that are read of a request's body, which happens before anybody asks who sent it."""

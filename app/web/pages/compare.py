@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import get_dataset
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import list_versions
-from app.errors import ToplossError
+from app.errors import NotFound, ToplossError
 from app.ranking.evaluations import RunSummary, run_summaries
 from app.review.comparison import Change, ChangedSample, Comparison, changed_samples, compare
 from app.review.four_cells import FourCells, four_cells
@@ -90,10 +90,10 @@ class ChangesPage(Page):
 
 
 class ChangesQuery(Strict):
-    """Which runs, against which version's labels, and which change."""
+    """Which runs, by default those that are compared, against which version's labels, and which change."""
 
-    old: int
-    new: int
+    old: int | None = None
+    new: int | None = None
     labels: int | None = None
     change: Change = "all"
     page: int = Field(1, ge=1, le=1_000_000)
@@ -117,7 +117,7 @@ def show(
     """Two runs on the same hold-out samples, by default the newest one and its parent."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
-        runs = tuple(run for run in run_summaries(session, dataset_id=dataset.id) if run.state == "finished")
+        runs = _finished(session, dataset.id)
         old, new = _pair(runs, old, new)
         found, problem, status = _compared(session, dataset.id, old, new, labels)
         versions = tuple(reversed(list_versions(session, dataset_id=dataset.id)))
@@ -146,11 +146,17 @@ def images(request: Request, name: str, database: Db, query: Annotated[ChangesQu
     """The samples whose prediction changed, by what the reviewed labels say of it."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
+        old, new = _pair(_finished(session, dataset.id), query.old, query.new)
+        if old is None or new is None:
+            raise NotFound(
+                "Two finished runs are needed to see what changed; review some labels, then retrain."
+            )
+        query = query.model_copy(update={"old": old, "new": new})
         total, samples = changed_samples(
             session,
             dataset_id=dataset.id,
-            old_id=query.old,
-            new_id=query.new,
+            old_id=old,
+            new_id=new,
             number=query.labels,
             change=query.change,
             limit=TILES,
@@ -159,13 +165,13 @@ def images(request: Request, name: str, database: Db, query: Annotated[ChangesQu
     here = f"/d/{name}/compare"
     page = ChangesPage(
         **page_context(request, name),
-        old=query.old,
-        new=query.new,
+        old=old,
+        new=new,
         title=CHANGES[query.change],
         total=total,
         samples=samples,
         first=(query.page - 1) * TILES + 1,
-        back=f"{here}?{urlencode({'old': query.old, 'new': query.new})}",
+        back=f"{here}?{urlencode({'old': old, 'new': new})}",
         tabs=tuple(
             ChangeTab(words, f"{here}/images?{query.address(change=change, page=1)}", change == query.change)
             for change, words in CHANGES.items()
@@ -174,6 +180,10 @@ def images(request: Request, name: str, database: Db, query: Annotated[ChangesQu
         after=f"{here}/images?{query.address(page=query.page + 1)}" if query.page * TILES < total else None,
     )
     return render(request, "runs/changes.html", page)
+
+
+def _finished(session: Session, dataset_id: int) -> tuple[RunSummary, ...]:
+    return tuple(run for run in run_summaries(session, dataset_id=dataset_id) if run.state == "finished")
 
 
 def _pair(runs: tuple[RunSummary, ...], old: int | None, new: int | None) -> tuple[int | None, int | None]:

@@ -17,7 +17,7 @@ from app.jobs.models import Job
 from app.settings import Settings
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Config, Db
-from app.web.rendering import Page, page_context, render
+from app.web.rendering import Page, page_context, render, render_part
 
 router = APIRouter()
 
@@ -72,7 +72,7 @@ def import_progress(request: Request, name: str, database: Db) -> Response:
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         page = ImportPage(**page_context(request, name), **import_facts(session, dataset))
-    return render(
+    return render_part(
         request, "datasets/_import.html", page, headers=None if page.is_open else {"hx-refresh": "true"}
     )
 

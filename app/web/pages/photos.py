@@ -28,7 +28,7 @@ from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Config, Db, SignedIn
 from app.web.pages.cards import TINY
 from app.web.photos import image_url, take_photos
-from app.web.rendering import Page, page_context, render
+from app.web.rendering import Page, page_context, render, render_part
 
 router = APIRouter()
 
@@ -118,7 +118,9 @@ def seen(
     with database.read() as session:
         page = _page(request, session, name, run_id, number=number)
     return (
-        Response(status_code=204) if page.moment == moment else render(request, "photos/_photos.html", page)
+        Response(status_code=204)
+        if page.moment == moment
+        else render_part(request, "photos/_photos.html", page)
     )
 
 

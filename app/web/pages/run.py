@@ -41,7 +41,7 @@ from app.web.pages import run_figures
 from app.web.pages.charts import Chart
 from app.web.pages.recipe_form import words_of
 from app.web.pages.run_figures import Table, charts_of, facts_of
-from app.web.rendering import Page, draw, page_context, render
+from app.web.rendering import Page, draw, page_context, render, render_part
 from app.web.strict import Strict
 
 router = APIRouter()
@@ -159,7 +159,9 @@ def progress(request: Request, name: str, run_id: int, database: Db) -> Response
     with database.read() as session:
         at = run_progress(session, run_id=_run(session, name, run_id).id)
     page = LivePage(**page_context(request, name), running=at)
-    return render(request, "runs/_live.html", page, headers=None if at.is_open else {"hx-refresh": "true"})
+    return render_part(
+        request, "runs/_live.html", page, headers=None if at.is_open else {"hx-refresh": "true"}
+    )
 
 
 @router.get("/d/{name}/runs/{run_id}/curves")
@@ -178,7 +180,7 @@ def curves(request: Request, name: str, run_id: int, database: Db, epochs: int =
         charts=charts_of(run, at.epochs),
         epochs=shown,
     )
-    return render(request, "runs/_curves.html", page)
+    return render_part(request, "runs/_curves.html", page)
 
 
 @router.post("/d/{name}/runs/{run_id}/resume")

@@ -14,7 +14,7 @@ from app.review.history import Answer, history_of
 from app.settings import Settings
 from app.web.deps import Config, Db
 from app.web.pages.cards import CardView, card_view, verdict_words
-from app.web.rendering import Page, page_context, render
+from app.web.rendering import Page, page_context, render, render_part
 
 router = APIRouter()
 
@@ -109,7 +109,7 @@ def why(request: Request, name: str, sample_id: int, database: Db, settings: Con
         dataset = get_dataset(session, name=name)
         card = worklist.get_card(session, dataset_id=dataset.id, sample_id=sample_id)
         if card.gold:
-            return render(
+            return render_part(
                 request,
                 "samples/_why.html",
                 WhyPage(**page_context(request, name), reasons=(UNTOLD,), groups=()),
@@ -122,7 +122,7 @@ def why(request: Request, name: str, sample_id: int, database: Db, settings: Con
             reasons=evidence.reasons,
             groups=_groups(evidence, card.given_label),
         )
-    return render(request, "samples/_why.html", page)
+    return render_part(request, "samples/_why.html", page)
 
 
 def _sample_page(

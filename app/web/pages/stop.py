@@ -18,7 +18,7 @@ from app.review.stopping import NONE, SHARES
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Db
 from app.web.pages.charts import Chart, line_chart
-from app.web.rendering import Page, count, page_context, percent, render
+from app.web.rendering import Page, count, page_context, percent, render, render_part
 from app.web.strict import Strict
 
 router = APIRouter()
@@ -145,7 +145,7 @@ def notice(request: Request, name: str, database: Db, order: str = "") -> Respon
             audit_states(session, dataset_id=dataset_id),
         )
     words = notice_in_words(rule, audits[-1] if audits else None, by_chance=order == "random")
-    return render(request, "stop/_notice.html", NoticePage(**page_context(request, name), words=words))
+    return render_part(request, "stop/_notice.html", NoticePage(**page_context(request, name), words=words))
 
 
 @router.post("/d/{name}/stop")

@@ -1,0 +1,49 @@
+"""The shape of a refusal: JSON for scripts, a fragment for htmx, a page for people."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from app.web.rendering import Page, environment, is_fragment, page_context, render
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorPage(Page):
+    """What went wrong, for a person."""
+
+    status: int
+    message: str
+
+
+def answer(request: Request, *, status: int, code: str, message: str) -> Response:
+    """The error in the shape that the asker reads."""
+    message = message.encode("utf-8", "replace").decode()  # what was sent may be no text to send back
+    by_token = request.headers.get("authorization", "").lower().startswith("bearer ")
+    if request.scope["path"].startswith("/api/") or by_token:
+        headers = {"www-authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004
+        return JSONResponse(
+            {"error": code, "message": message, "status": status}, status_code=status, headers=headers
+        )
+    fragment = is_fragment(request)
+    if status == 401 and request.method == "GET":  # noqa: PLR2004
+        target = f"/login?next={quote(page_context(request)['url'])}"
+        return (
+            Response(headers={"hx-redirect": target})
+            if fragment
+            else RedirectResponse(target, status_code=303)
+        )
+    page = ErrorPage(**page_context(request), status=status, message=message)
+    return render(request, "errors/_message.html" if fragment else "errors/page.html", page, status=status)
+
+
+def unread(path: bytes, *, status: int, code: str, message: str) -> tuple[str, bytes]:
+    """The same for a request that could not be read as one: a content type and a content."""
+    if path.startswith(b"/api/"):
+        response: Response = JSONResponse({"error": code, "message": message, "status": status})
+        return "application/json", bytes(response.body)
+    page = ErrorPage(viewer=None, url="/", status=status, message=message)
+    return "text/html; charset=utf-8", environment().get_template("errors/page.html").render(
+        page=page
+    ).encode()
