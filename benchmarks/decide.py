@@ -1,13 +1,15 @@
 """Deciding under load: a key press's way through the server, beside the barest endpoint that could do it.
 
-    .venv/bin/python benchmarks/decide.py [--clients 1 8 32 100] [--rounds 5] [--seconds 3] [--samples 28000] [--sync-ms 3.7]
+    .venv/bin/python benchmarks/decide.py [--clients 1 8 32 100] [--rounds 5] [--seconds 3] [--samples 28000]
+        [--sync-ms 3.7] [--orders rank random]
 
 Ours: `toploss serve` on SQLite, a review of `--samples` samples in six classes; every client is an annotator of their own who
 sends an answer and reads the next card from the reply. Bare: FastAPI and SQLite with the same durability (WAL, synchronous
 FULL), one connection behind a lock; a request writes one row and renders one Jinja fragment. Clients are threads of another
 process, each with a connection of its own. Both are measured in turn, round by round, since a machine is not equally fast at every
 moment; the share is the median of the rounds'. With `--sync-ms` both wait so long for every sync of the disk, as on one that is
-slower than this one (Linux with a C compiler).
+slower than this one (Linux with a C compiler). With several `--orders` each has a server of its own, and every round measures
+one after the other: the ratio to the first order is the median of the rounds'.
 """
 
 import argparse
@@ -22,6 +24,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
@@ -154,8 +158,11 @@ def make_review(data_dir: Path, samples: int, people: int) -> list[str]:
     return cookies
 
 
-def annotate(address: str, cookie: str, until: float, times: list[tuple[float, float]]) -> None:
-    """Answer cards until the time is over; an answer that is not 200 ends it with an error."""
+def annotate(
+    address: str, cookie: str, until: float, times: list[tuple[float, float]], order: str = "rank"
+) -> None:
+    """Answer cards of an order until the time is over; an answer that is not 200 ends it with an error."""
+    queue = {} if order == "rank" else {"queue": f"order={order}"}
     connection = http.client.HTTPConnection(address, timeout=60)
     headers = {
         "content-type": "application/x-www-form-urlencoded",
@@ -185,10 +192,11 @@ def annotate(address: str, cookie: str, until: float, times: list[tuple[float, f
                 milliseconds=900,
                 hold=6,
                 have=" ".join(cards),
+                **queue,
             )
             cards += [card for card in re.findall(r'data-sample="(\d+)"', text) if card not in cards]
         else:
-            cards = re.findall(r'data-sample="(\d+)"', post("/d/faces/review/claims", hold=6))
+            cards = re.findall(r'data-sample="(\d+)"', post("/d/faces/review/claims", hold=6, **queue))
             continue
         times.append((started, time.perf_counter()))
 
@@ -281,21 +289,39 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="of each, a round")
     parser.add_argument("--samples", type=int, default=28_000)
     parser.add_argument("--sync-ms", type=float, default=0.0, help="what a sync of the disk takes at least")
+    parser.add_argument(
+        "--orders", nargs="+", default=["rank"], help="of the worklist; the first is compared with"
+    )
     options = parser.parse_args()
     if options.sync_ms:
         slow_down(options.sync_ms)
     for clients in options.clients:
         with tempfile.TemporaryDirectory() as name:
-            ours, theirs = compare(
+            measured = compare(
                 Path(name),
                 samples=options.samples,
                 clients=clients,
                 rounds=options.rounds,
                 seconds=options.seconds,
+                orders=options.orders,
             )
-        shares = sorted(mine.rate / other.rate for mine, other in zip(ours, theirs, strict=True))
-        share = f"share {statistics.median(shares):.0%} ({shares[0]:.0%} to {shares[-1]:.0%})"
-        print(f"{clients:3d} clients: {in_all(ours)}; bare {in_all(theirs)}; {share}", flush=True)
+        theirs = measured.pop("bare")
+        for order, ours in measured.items():
+            print(
+                f"{clients:3d} clients, {order}: {in_all(ours)}; bare {in_all(theirs)}; share {ratio(ours, theirs)}"
+                + (
+                    ""
+                    if order == options.orders[0]
+                    else f"; ratio {ratio(ours, measured[options.orders[0]])}"
+                ),
+                flush=True,
+            )
+
+
+def ratio(ours: list[Measured], others: list[Measured]) -> str:
+    """Of the rates, round by round: the median, the lowest and the highest."""
+    shares = sorted(mine.rate / other.rate for mine, other in zip(ours, others, strict=True))
+    return f"{statistics.median(shares):.0%} ({shares[0]:.0%} to {shares[-1]:.0%})"
 
 
 def slow_down(milliseconds: float) -> None:
@@ -309,25 +335,31 @@ def slow_down(milliseconds: float) -> None:
 
 
 def compare(
-    folder: Path, *, samples: int, clients: int, rounds: int, seconds: float
-) -> tuple[list[Measured], list[Measured]]:
-    """Ours and the bare endpoint in turn, on a review that has just begun."""
-    cookies = make_review(folder / "data", samples, clients)
+    folder: Path, *, samples: int, clients: int, rounds: int, seconds: float, orders: list[str]
+) -> dict[str, list[Measured]]:
+    """Each order and the bare endpoint in turn, on reviews that have just begun: the rounds of each, by name."""
     port = "8791"
+    measured: dict[str, list[Measured]] = {name: [] for name in (*orders, "bare")}
     bare = subprocess.Popen([sys.executable, "-c", BARE, str(folder / "bare.db"), port])
     try:
-        with start_server(folder / "data") as server:
-            address = urlsplit(server.url).netloc
-            for warmed, cookie in ((address, cookies[0]), (f"127.0.0.1:{port}", "")):
-                measure(warmed, [cookie], WARM_UP)
-            ours, theirs = [], []
+        with ExitStack() as servers:
+            ours = []
+            for order in orders:
+                cookies = make_review(folder / order, samples, clients)
+                server = servers.enter_context(start_server(folder / order))
+                client = partial(annotate, order=order)
+                ours.append((order, urlsplit(server.url).netloc, cookies, client, server.process.pid))
+            for _, address, cookies, client, _ in ours:
+                measure(address, cookies[:1], WARM_UP, client=client)
+            measure(f"127.0.0.1:{port}", [""], WARM_UP)
             for _ in range(rounds):
-                ours.append(measure(address, cookies, seconds, pid=server.process.pid))
-                theirs.append(measure(f"127.0.0.1:{port}", [""] * clients, seconds, pid=bare.pid))
+                for order, address, cookies, client, pid in ours:
+                    measured[order].append(measure(address, cookies, seconds, client=client, pid=pid))
+                measured["bare"].append(measure(f"127.0.0.1:{port}", [""] * clients, seconds, pid=bare.pid))
     finally:
         bare.terminate()
         bare.wait()
-    return ours, theirs
+    return measured
 
 
 if __name__ == "__main__":

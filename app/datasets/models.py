@@ -1,9 +1,17 @@
 """Tables of what is labelled."""
 
+import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, func
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.schema import Base, now
@@ -41,8 +49,13 @@ class LabelClass(Base):
     __table_args__ = (UniqueConstraint("dataset_id", "name"),)
 
 
+def draw_key() -> int:
+    """A random key, each as likely."""
+    return secrets.randbits(62)
+
+
 class Sample(Base):
-    """An image and the label it came with. Nothing here changes after the import."""
+    """An image and the label it came with. Nothing here changes after the import, but for the key that an audit draws."""
 
     __tablename__ = "sample"
 
@@ -65,19 +78,19 @@ class Sample(Base):
         int | None
     ]  # images that look the same have the same number, the smallest of their ids; none: it has none
 
+    # The place in the random order: drawn at import, and from no property of the image, so nobody can tell it beforehand.
+    # Whatever an audit draws gets a negative one, so that it comes first.
+    random_key: Mapped[int] = mapped_column(BigInteger, default=draw_key, server_default="0")
+
     __table_args__ = (
         UniqueConstraint("dataset_id", "path"),
         ForeignKeyConstraint(
             ["dataset_id", "given_label"], ["label_class.dataset_id", "label_class.position"]
         ),
         Index(None, "dataset_id", "sha256"),  # duplicates by content
+        Index(None, "dataset_id", "random_key"),
         Index(None, "dataset_id", "lookalikes"),
     )
-
-
-# The place of a sample in the random order: a part of its content's digest, so the same for everybody, and not the half that splits
-# and folds go by.
-LOT: ColumnElement[str] = func.substr(Sample.sha256, 33)
 
 
 class GoldPart(Base):

@@ -1,21 +1,23 @@
 """Audits: random draws from what nobody has decided, and what they say of the errors that are left.
 
-An audit's size and its samples are fixed when it begins: the first ones, in the worklist's random order, of all samples without
-a decision that stands. That order goes by the content of the files, which no ranking and no label knows, so they are
-drawn at random; the queue in random order offers them before anything else. An audit is done when all of them are decided,
-wherever that happened. It speaks for what was undecided when it began, and for nothing that was decided before.
+An audit's size and its samples are fixed when it begins: they are drawn from all samples without a decision that stands,
+each as likely, by the system's source of randomness. So no audit follows from another one, from the files or from the order
+that people have reviewed in. What is drawn gets the first keys of the random order, so the queue in that order offers it
+before anything else. An audit is done when all of them are decided, wherever that happened. It speaks for what was
+undecided when it began, and for nothing that was decided before.
 """
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, insert, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.accounts.models import User
 from app.datasets.catalog import count_samples
 from app.datasets.gold import gold_ids, is_gold
-from app.datasets.models import Dataset
+from app.datasets.models import Dataset, Sample, draw_key
 from app.errors import Conflict, Invalid
 from app.review.consensus import CHANGES, UNDO
 from app.review.models import Audit, AuditSample, Decision, SampleReview
@@ -62,7 +64,8 @@ def start_audit(session: Session, *, dataset_id: int, user_id: int, size: int = 
             f"Audit {before[-1].number} is not done: {before[-1].size - before[-1].decided:,} of its images are left; go on with it."
         )
     undecided = offered(session, dataset_id=dataset_id, queue=Queue(order="random"))
-    population = session.scalar(undecided.with_only_columns(func.count()).order_by(None)) or 0
+    everything = list(session.scalars(undecided.order_by(None)))
+    population = len(everything)
     if not population:
         raise Conflict("Every image is decided, so there is nothing left to draw from.")
     audit = Audit(
@@ -75,10 +78,11 @@ def start_audit(session: Session, *, dataset_id: int, user_id: int, size: int = 
     )
     session.add(audit)
     session.flush()
-    drawn = session.scalars(undecided.limit(audit.size))
+    drawn = secrets.SystemRandom().sample(everything, audit.size)
     session.execute(
         insert(AuditSample), [{"audit_id": audit.id, "sample_id": sample_id} for sample_id in drawn]
     )
+    session.execute(update(Sample), [{"id": sample_id, "random_key": ~draw_key()} for sample_id in drawn])
     return audit
 
 

@@ -10,12 +10,12 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Executable, and_, bindparam, case, delete, exists, or_, select
+from sqlalchemy import Executable, and_, bindparam, case, delete, exists, null, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.datasets.gold import is_gold
-from app.datasets.models import LOT, Sample
+from app.datasets.models import Sample
 from app.db import forget, is_remembering, remembered
 from app.prepared import Prepared, PreparedOf
 from app.ranking.models import Prediction
@@ -23,20 +23,20 @@ from app.review.models import Claim, OpenIssue, SampleReview
 from app.schema import UtcDateTime
 
 AHEAD = 200  # free cards that are looked for at once
-Stream = Literal["ranked", "by chance"]
+Stream = Literal["ranked", "by chance", "random"]
 
 # Asked with every decision, so they are built once: building takes longer than asking.
 MINE = and_(Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment"))
-_ORDINARY = and_(~exists().where(SampleReview.sample_id == Sample.id), ~is_gold(Sample.id))
+_UNDECIDED = and_(~exists().where(SampleReview.sample_id == Sample.id), ~is_gold(Sample.id))
 # The sum keeps the planner from walking through all issues by rank in search of a few claims.
 _IN_MY_HANDS = Prepared(  # rows as `Held`
     select(
         Claim.sample_id,
         Claim.lease_until,
         OpenIssue.rank,
-        case(
-            (and_(Sample.dataset_id == bindparam("dataset"), OpenIssue.rank.is_(None), _ORDINARY), LOT)
-        ).label("lot"),
+        case((and_(Sample.dataset_id == bindparam("dataset"), _UNDECIDED), Sample.random_key)).label(
+            "random_key"
+        ),
     )
     .join(Sample, Sample.id == Claim.sample_id)
     .outerjoin(
@@ -52,23 +52,37 @@ _IN_MY_HANDS = Prepared(  # rows as `Held`
 )
 _TAKEN = exists().where(Claim.sample_id == OpenIssue.sample_id, Claim.lease_until > bindparam("moment"))
 _FREE = Prepared(
-    select(OpenIssue.sample_id, OpenIssue.rank)
+    select(OpenIssue.sample_id, OpenIssue.rank, Sample.random_key)
+    .join(Sample, Sample.id == OpenIssue.sample_id)
     .where(OpenIssue.run_id == bindparam("run"), ~_TAKEN)
     .order_by(OpenIssue.rank)
     .limit(bindparam("most"))
 )
+_IN_HANDS = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
 _FREE_BY_CHANCE = Prepared(  # undecided, and no label issue: those are offered anyway
-    select(Sample.id, LOT.label("lot"))
+    select(Sample.id, null().label("rank"), Sample.random_key)
     .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
     .where(
         Sample.dataset_id == bindparam("dataset"),
-        _ORDINARY,
+        _UNDECIDED,
         or_(Prediction.sample_id.is_(None), Prediction.predicted_label == Prediction.label),
-        ~exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment")),
+        ~_IN_HANDS,
     )
-    .order_by(LOT, Sample.id)
+    .order_by(Sample.random_key, Sample.id)
     .limit(bindparam("most"))
 )
+_FREE_AT_RANDOM = Prepared(
+    select(Sample.id, OpenIssue.rank, Sample.random_key)
+    .outerjoin(OpenIssue, and_(OpenIssue.sample_id == Sample.id, OpenIssue.run_id == bindparam("run")))
+    .where(Sample.dataset_id == bindparam("dataset"), _UNDECIDED, ~_IN_HANDS)
+    .order_by(Sample.random_key, Sample.id)
+    .limit(bindparam("most"))
+)
+_NEXT_OF: dict[Stream, Prepared] = {
+    "ranked": _FREE,
+    "by chance": _FREE_BY_CHANCE,
+    "random": _FREE_AT_RANDOM,
+}
 _NEXT_LEASE_END = Prepared(
     select(Claim.lease_until)
     .where(Claim.dataset_id == bindparam("dataset"), Claim.lease_until > bindparam("moment"))
@@ -100,13 +114,30 @@ def _hold_statement(dialect: str) -> Executable:
 _HOLD = Prepared(_hold_statement)
 
 
+class Place(NamedTuple):
+    """Where a sample comes in the orders of a worklist."""
+
+    rank: int | None  # of an issue that is still to be asked, in the current ranking
+    random_key: int | None  # of an undecided sample
+
+
 class Held(NamedTuple):
     """A card in somebody's hands."""
 
     sample_id: int
     lease_until: datetime
-    rank: int | None  # of an issue that is still to be asked, in the current ranking
-    lot: str | None  # of an undecided sample that is none: its place in the random order
+    rank: int | None  # as in its `Place`
+    random_key: int | None
+
+    @property
+    def place(self) -> Place:
+        """Where it comes."""
+        return Place(self.rank, self.random_key)
+
+    @property
+    def is_by_chance(self) -> bool:
+        """Whether a mixed order draws it: it is undecided and no label issue."""
+        return self.rank is None and self.random_key is not None
 
 
 class Who(NamedTuple):
@@ -125,9 +156,9 @@ class _Known:
     hands: dict[int, tuple[tuple[int, int | None], dict[int, Held]]] = field(
         default_factory=dict
     )  # by user: data set and run; by sample
-    free: dict[tuple[Stream, int], dict[int, Any]] = field(
+    free: dict[tuple[Stream, int], dict[int, Place]] = field(
         default_factory=dict
-    )  # the next ones by stream and run; rank or lot by sample
+    )  # the next ones by stream and run; places by sample
     complete: set[tuple[Stream, int]] = field(default_factory=set)  # of which these are all
     until: dict[tuple[Stream, int], datetime | None] = field(
         default_factory=dict
@@ -143,20 +174,14 @@ def in_my_hands(session: Session, who: Who) -> list[Held]:
         mine = {row.sample_id: Held(*row) for row in rows}
         known[who.user] = place, mine
     held = [card for card in mine.values() if card.lease_until > who.moment]
-    return sorted(held, key=lambda card: (card.rank or 0, card.lot or "", card.sample_id))
+    return sorted(held, key=lambda card: (card.rank or 0, card.random_key or 0, card.sample_id))
 
 
-def next_free(session: Session, who: Who, *, most: int) -> dict[int, int]:
-    """The most suspicious open issues in nobody's hands: their ranks by sample."""
-    return _next(session, who, "ranked", most=most)
+def next_free(session: Session, who: Who, stream: Stream, *, most: int) -> dict[int, Place]:
+    """The first samples of a stream that are in nobody's hands: their places by sample.
 
-
-def next_by_chance(session: Session, who: Who, *, most: int) -> dict[int, str]:
-    """Undecided samples in nobody's hands that are no label issues, in random order: their lots by sample."""
-    return _next(session, who, "by chance", most=most)
-
-
-def _next(session: Session, who: Who, stream: Stream, *, most: int) -> dict[int, Any]:
+    `ranked`: open issues by rank; `by chance`: undecided samples that are none, in random order; `random`: all undecided.
+    """
     if most < 1 or who.run is None:
         return {}
     known, key = _known(session), (stream, who.run)
@@ -165,8 +190,8 @@ def _next(session: Session, who: Who, stream: Stream, *, most: int) -> dict[int,
     if is_short or (until and until <= who.moment):
         ahead = AHEAD if is_remembering(session) else 0
         asked = {"run": who.run, "dataset": who.dataset, "moment": who.moment, "most": most + ahead}
-        rows = (_FREE if stream == "ranked" else _FREE_BY_CHANCE).rows(session, **asked)
-        known.free[key] = dict(rows)
+        rows = _NEXT_OF[stream].rows(session, **asked)
+        known.free[key] = {sample_id: Place(rank, random_key) for sample_id, rank, random_key in rows}
         (known.complete.discard if len(rows) == most + ahead else known.complete.add)(key)
         known.until[key] = (
             _NEXT_LEASE_END.scalar(session, dataset=who.dataset, moment=who.moment) if ahead else None
@@ -178,13 +203,13 @@ def hold(
     session: Session,
     who: Who,
     *,
-    cards: Mapping[int, int | str | None],
+    cards: Mapping[int, Place | None],
     until: datetime,
     all_told: bool = True,
 ) -> None:
     """Take these samples into an annotator's hands, unless they are in somebody else's.
 
-    With each is told its rank as an open issue, or its lot, or none when it is neither; `all_told` says that this is known.
+    With each comes its place in the orders, None where it is not known; `all_told` says that all are.
     """
     if not cards:
         return
@@ -197,13 +222,8 @@ def hold(
         known.until[key] = min(known.until[key] or until, until)
     place, mine = known.hands.get(who.user, (None, {}))
     if all_told and place == (who.dataset, who.run):
-        for sample_id, told in cards.items():
-            mine[sample_id] = Held(
-                sample_id,
-                until,
-                told if isinstance(told, int) else None,
-                told if isinstance(told, str) else None,
-            )
+        for sample_id, place_of in cards.items():
+            mine[sample_id] = Held(sample_id, until, *(place_of or Place(None, None)))
     else:
         known.hands.pop(who.user, None)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from app.accounts.models import User
 from app.datasets.catalog import class_names, class_position
 from app.datasets.gold import get_gold_part, is_gold
-from app.datasets.models import LOT, Sample
+from app.datasets.models import Sample
 from app.ranking.models import Prediction
 from app.review.models import Decision, SampleReview
 from app.review.policy import SETTLED
@@ -113,9 +113,9 @@ ORDERS: dict[Order, tuple[Any, ...]] = {
     "loss": (_NEVER_RANKED, Prediction.loss.desc()),
     "margin": (_NEVER_RANKED, Prediction.margin),
     "disagreement": (_NEVER_RANKED, func.coalesce(Prediction.disagreement, 0.0).desc(), Prediction.rank),
-    "random": (LOT,),
+    "random": (Sample.random_key,),
     "path": (Sample.path,),
-    "gold": (LOT,),
+    "gold": (Sample.random_key,),
     "mixed": (
         _NEVER_RANKED,
         Prediction.rank,

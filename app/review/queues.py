@@ -43,8 +43,8 @@ class Queue:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is the ranking of everything, with or without others in between: what nearly every key press asks for."""
-        return self.order in ("rank", "mixed") and self.which == EVERYTHING
+        """Whether it is everything by rank, at random or both: what nearly every key press asks for, and what is remembered."""
+        return self.order in ("rank", "mixed", "random") and self.which == EVERYTHING
 
     @property
     def is_audit(self) -> bool:

@@ -6,11 +6,11 @@ a second opinion, as long as there are any: neither they nor new cards are left 
 something else.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, zip_longest
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, exists, select
@@ -48,7 +48,6 @@ _FREE_AGAIN = Prepared(
         ~exists().where(Claim.sample_id == SampleReview.sample_id, Claim.lease_until > bindparam("moment"))
     )
 )
-_MY_CLAIMS = select(Claim.sample_id).where(MINE)
 _IN_HANDS = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
 _MY_SECOND_LOOKS = Prepared(
     select(Claim.sample_id, Claim.lease_until)
@@ -148,20 +147,22 @@ def take(
     until = who.moment + lease
     if not queue.is_plain:
         asked = who._asdict() | _of_gold(session, dataset_id, queue)
+        in_hands = claims.in_my_hands(session, who)
         streams = [
-            _up_to(session, query, asked, most=count) for query in _streams(session, dataset_id, queue)
+            _up_to(session, query, asked, held=in_hands, most=count)
+            for query in _streams(session, dataset_id, queue)
         ]
         chosen = (mixed(*streams, key=int) if queue.is_mixed else streams[0])[:count]
         claims.hold(session, who, cards=dict.fromkeys(chosen), until=until, all_told=False)
         return
-    again = _second_looks(session, who, most=count)
+    again = _second_looks(session, who, most=count) if not queue.is_audit else []
     some = max(1, count // 2)
     held = {card.sample_id: card for card in claims.in_my_hands(session, who)}
     next_ones = _next_ones(session, who, held.values(), queue, most=count - len(again[:some]))
     stale = who.moment + STILL_FRESH * lease
     new = {
-        sample_id: told
-        for sample_id, told in next_ones.items()
+        sample_id: place
+        for sample_id, place in next_ones.items()
         if sample_id not in held or held[sample_id].lease_until <= stale
     }
     more = again[: count - len(next_ones)]
@@ -169,22 +170,22 @@ def take(
 
 
 def _next_ones(
-    session: Session, who: claims.Who, held: Iterable[claims.Held], queue: Queue, *, most: int
-) -> dict[int, int | str | None]:
-    """The cards of a plain queue: those in hands, then the next; each with its rank, or its lot."""
-    ranked: dict[int, int | str | None] = {
-        card.sample_id: card.rank for card in held if card.rank is not None
-    }
-    ranked |= claims.next_free(session, who, most=most - len(ranked))
+    session: Session, who: claims.Who, held: Collection[claims.Held], queue: Queue, *, most: int
+) -> dict[int, claims.Place]:
+    """The cards of a plain queue: those in hands, then the next."""
+    if queue.is_audit:
+        drawn = {card.sample_id: card.place for card in _in_order(held, queue)}
+        drawn |= claims.next_free(session, who, "random", most=most - len(drawn))
+        return dict(islice(drawn.items(), most))
+    ranked = {card.sample_id: card.place for card in held if card.rank is not None}
+    ranked |= claims.next_free(session, who, "ranked", most=most - len(ranked))
     if queue.is_mixed:
-        by_chance: dict[int, int | str | None] = {
-            card.sample_id: card.lot for card in held if card.lot is not None
-        }
+        by_chance = {card.sample_id: card.place for card in held if card.is_by_chance}
         if ranked:
-            by_chance |= claims.next_by_chance(session, who, most=most - len(by_chance))
-        told = ranked | by_chance
+            by_chance |= claims.next_free(session, who, "by chance", most=most - len(by_chance))
+        places = ranked | by_chance
         return {
-            sample_id: told[sample_id] for sample_id in mixed(list(ranked), list(by_chance), key=int)[:most]
+            sample_id: places[sample_id] for sample_id in mixed(list(ranked), list(by_chance), key=int)[:most]
         }
     return dict(islice(ranked.items(), most))
 
@@ -213,20 +214,21 @@ def my_cards(
     if queue.is_plain:
         mine = [(card.sample_id, card.lease_until) for card in _in_order(in_hands, queue)]
         policy = get_policy(session, dataset_id=dataset_id)
-        if tally.any_waits(session, dataset_id=dataset_id) and may_look_again(
-            session, policy, user_id=user_id
+        if (
+            not queue.is_audit
+            and tally.any_waits(session, dataset_id=dataset_id)
+            and may_look_again(session, policy, user_id=user_id)
         ):
             again = _MY_SECOND_LOOKS.rows(session, **who._asdict(), annotators=policy.annotators)
             mine = [row for pair in zip_longest(again, mine) for row in pair if row is not None]
     else:
         asked = who._asdict() | _of_gold(session, dataset_id, queue)
         streams = [
-            session.connection().execute(_held_of(query), asked).all()
-            for query in _streams(session, dataset_id, queue)
+            _held_of(session, query, asked, held=in_hands) for query in _streams(session, dataset_id, queue)
         ]
-        mine = [
-            (row[0], row[1]) for row in (mixed(*streams, key=itemgetter(0)) if queue.is_mixed else streams[0])
-        ]
+        leases = {card.sample_id: card.lease_until for card in in_hands}
+        chosen = mixed(*streams, key=int) if queue.is_mixed else streams[0]
+        mine = [(sample_id, leases[sample_id]) for sample_id in chosen]
     shown = [(sample_id, until) for sample_id, until in mine if sample_id not in known][:limit]
     found = tuple(
         _find_card(session, dataset_id, ranking, sample_id, blind_for=user_id, gold=queue.is_gold)
@@ -238,8 +240,11 @@ def my_cards(
 
 def _in_order(held: Collection[claims.Held], queue: Queue) -> list[claims.Held]:
     """Those of a plain queue, as they are to be shown."""
+    if queue.is_audit:
+        drawn = [card for card in held if card.random_key is not None]
+        return sorted(drawn, key=attrgetter("random_key", "sample_id"))
     ranked = [card for card in held if card.rank is not None]
-    by_chance = [card for card in held if card.lot is not None] if queue.is_mixed else []
+    by_chance = [card for card in held if card.is_by_chance] if queue.is_mixed else []
     return mixed(ranked, by_chance, key=attrgetter("sample_id")) if by_chance else ranked
 
 
@@ -291,22 +296,30 @@ def _second_looks(session: Session, who: claims.Who, *, most: int) -> list[int]:
     return held + _ids(_FREE_AGAIN.rows(session, **asked, most=most - len(held)))
 
 
-def _up_to(session: Session, query: Select[*tuple[Any, ...]], who: dict[str, Any], *, most: int) -> list[int]:
+def _up_to(
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    asked: dict[str, Any],
+    *,
+    held: Collection[claims.Held],
+    most: int,
+) -> list[int]:
     """The first samples of a queue's query: those already held, then free ones."""
-    database, query = session.connection(), query.limit(bindparam("most"))
-    held = list(database.scalars(query.where(Sample.id.in_(_MY_CLAIMS)), who | {"most": most}))
-    return (
-        held + list(database.scalars(query.where(~_IN_HANDS), who | {"most": most - len(held)}))
-        if len(held) < most
-        else held
-    )
+    mine = _held_of(session, query, asked, held=held)[:most]
+    if len(mine) == most:
+        return mine
+    free = query.where(~_IN_HANDS).limit(most - len(mine))
+    return mine + list(session.connection().scalars(free, asked))
 
 
-def _held_of(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """The cards of a queue that are in my hands."""
-    return query.with_only_columns(Sample.id, Claim.lease_until).join(
-        Claim, and_(Claim.sample_id == Sample.id, MINE)
-    )
+def _held_of(
+    session: Session, query: Select[*tuple[Any, ...]], asked: dict[str, Any], *, held: Collection[claims.Held]
+) -> list[int]:
+    """The cards of a queue that are held, in its order. They are named, so that the database looks at no others."""
+    if not held:
+        return []
+    wanted = query.where(Sample.id.in_([card.sample_id for card in held]))
+    return list(session.connection().scalars(wanted, asked))
 
 
 def _ids(rows: list[Any]) -> list[int]:

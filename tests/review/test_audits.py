@@ -1,6 +1,7 @@
 """Audits, what is left by them, and the stopping rule, on real decisions."""
 
 import uuid
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,17 +10,20 @@ import pytest
 from cleanlab.count import num_label_issues
 from sqlalchemy import select
 
+from app.datasets.models import Sample
 from app.db import Database
 from app.errors import Conflict, Invalid
 from app.ranking.models import Prediction
 from app.review.audits import start_audit
 from app.review.bulk import decide_many
+from app.review.claims import _FREE_AT_RANDOM
 from app.review.decisions import decide, undo
 from app.review.models import AuditSample
 from app.review.outlook import Outlook, choose_rule, chosen_rule, outlook
 from app.review.queues import Queue
 from app.review.remaining import Between, errors_in
 from app.review.worklist import my_cards, take
+from app.schema import now
 from tests.conftest import People
 from tests.factories import Made, make_dataset
 
@@ -83,6 +87,42 @@ def test_an_audit_draws_from_what_nobody_has_decided_and_the_random_queue_offers
             session, dataset_id=many.dataset_id, user_id=people.other.id, queue=Queue(order="random")
         ).cards
     assert {card.sample_id for card in held} == set(drawn)
+
+
+def test_every_draw_is_independent_of_the_order_and_of_earlier_draws(
+    database: Database, many: Made, people: People
+) -> None:
+    times = Counter[int]()
+    for _ in range(60):
+        with database.write() as session:
+            audit = start_audit(session, dataset_id=many.dataset_id, user_id=people.annotator.id, size=20)
+            times.update(
+                session.scalars(select(AuditSample.sample_id).where(AuditSample.audit_id == audit.id))
+            )
+            session.rollback()
+    assert len(times) == 78  # 15.4 each are to be expected; by chance one is missing in 1 of 600,000 trials
+    assert max(times.values()) < 40
+    with database.read() as session:
+        keys = list(session.scalars(select(Sample.random_key)))
+    assert min(keys) >= 0
+    assert len(set(keys)) == 78
+
+
+def test_the_random_order_is_read_from_an_index(database: Database, many: Made) -> None:
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL reads so few rows whole")
+    asked = {"run": many.run_id, "dataset": many.dataset_id, "moment": now(), "most": 6}
+    with database.read() as session:
+        statement = _FREE_AT_RANDOM._statement
+        sql = str(statement.compile(session.get_bind(), compile_kwargs={"literal_binds": False}))
+        names = statement.compile(session.get_bind()).positiontup
+        given = statement.compile(session.get_bind()).params | asked
+        plan = session.connection().exec_driver_sql(
+            f"EXPLAIN QUERY PLAN {sql}", tuple(str(given[name]) for name in names)
+        )
+        steps = [row[3] for row in plan]
+    assert any("ix_sample_dataset_id_random_key" in step for step in steps)
+    assert not any("TEMP B-TREE" in step for step in steps)
 
 
 def test_an_audit_says_nothing_before_it_is_done_then_its_interval(

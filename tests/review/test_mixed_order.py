@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.datasets.models import LOT, Sample
+from app.datasets.models import Sample
 from app.db import Database
 from app.review.decisions import decide
 from app.review.grid import Filter
@@ -96,7 +96,7 @@ def test_a_mixed_worklist_has_issues_by_rank_and_others_in_random_order_and_ends
         shown += found
     issues = list(made.ranked[:10])
     with database.read() as session:
-        lots = list(session.scalars(select(Sample.id).order_by(LOT, Sample.id)))
+        lots = list(session.scalars(select(Sample.id).order_by(Sample.random_key, Sample.id)))
     assert [sample for sample in shown if sample in issues] == issues
     others = [sample for sample in shown if sample not in issues]
     assert others == [sample for sample in lots if sample not in issues][: len(others)]

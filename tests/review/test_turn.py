@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Database
 from app.errors import NotFound
-from app.review.claims import Who, next_by_chance, next_free, release
+from app.review.claims import Who, next_free, release
 from app.review.consensus import Policy
 from app.review.decisions import decide, redo_last, undo_last
 from app.review.gold import draw_gold
@@ -28,7 +28,7 @@ from tests.factories import Made, make_dataset
 LEASE = timedelta(minutes=5)
 
 
-RANKED, MIXED = Queue(), Queue(order="mixed")
+RANKED, MIXED, RANDOM = Queue(), Queue(order="mixed"), Queue(order="random")
 
 
 def answer(
@@ -58,7 +58,8 @@ def answer(
 def free(made: Made, user_id: int, session: Session) -> list[int]:
     ranking = current_ranking(session, dataset_id=made.dataset_id)
     who = Who(made.dataset_id, user_id, ranking.run_id if ranking else None, now())
-    return [*next_free(session, who, most=20), *next_by_chance(session, who, most=20)]
+    streams = ("ranked", "by chance", "random")
+    return [sample for stream in streams for sample in next_free(session, who, stream, most=20)]
 
 
 def keep(made: Made, user_id: int, sample: int, session: Session) -> int:
@@ -84,7 +85,7 @@ TURN = st.tuples(
     st.integers(0, 2),
     st.integers(0, 15),
     st.sampled_from(ANSWERS),
-    st.sampled_from([MIXED, MIXED, RANKED]),
+    st.sampled_from([MIXED, RANDOM, RANKED]),
 )
 
 
@@ -127,7 +128,7 @@ GOLD = Queue(order="gold")
 GOLD_TURN = st.tuples(
     st.integers(0, 2),
     st.sampled_from([*ANSWERS, ("relabel", "cat")]),
-    st.sampled_from([GOLD, GOLD, Queue()]),
+    st.sampled_from([GOLD, GOLD, RANKED, RANDOM]),
     st.booleans(),
 )
 
