@@ -122,12 +122,19 @@ def import_(
     yes: Annotated[
         bool, typer.Option("--yes", help="Take what is likely, without a question, where that is not clear.")
     ] = False,
+    zip_encoding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE_PAGE",
+            help="How a zip's file names are written, if it does not say so: gbk, cp932, cp850, cp866…",
+        ),
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Import images. Repeating it adds what is new and doubles nothing."""
     from app.commands.folders import chooser
     from app.datasets.catalog import count_rejected, rejected_files
-    from app.datasets.importing import create_dataset, import_images
+    from app.datasets.importing import check_name, create_dataset, import_images
     from app.datasets.layout_choice import parse
     from app.datasets.sources import resolve_source
     from app.errors import Invalid
@@ -138,9 +145,10 @@ def import_(
         raise Invalid(
             "Choose one: --split-folders names the parts, --no-split-folders says that there are none."
         )
+    check_name(name)  # before a large zip is copied
     settings = _settings()
     with _database() as database:
-        source = resolve_source(path, uploads_dir=settings.uploads_dir)
+        source = resolve_source(path, uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding)
         with database.write() as session:
             dataset = create_dataset(session, name=name, source=source)
         show = _progress_line()

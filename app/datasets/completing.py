@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.layout import EXPECTED, FEWEST_CLASSES, Layout
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, RejectedFile, Sample
+from app.datasets.refusals import reasons_in_words
 from app.datasets.splitting import choose_valid, falls_in_valid
 from app.datasets.versions import freeze, latest_version
 from app.errors import Invalid
@@ -78,9 +79,7 @@ def complete(session: Session, *, dataset_id: int, seed: int, added: int, known:
             if classes
             else "no file in it is an image that can be read"
         )
-        raise Invalid(
-            f"The import found files, but {found}; the list of rejected files tells why. {EXPECTED}."
-        )
+        raise Invalid(f"The import found files, but {found}. {_why(session, dataset_id)}{EXPECTED}.")
     session.get_one(Dataset, dataset_id).state = "ready"
     if not has_version(session, dataset_id=dataset_id):
         _make_valid(session, dataset_id=dataset_id, seed=seed)
@@ -106,6 +105,15 @@ def complete(session: Session, *, dataset_id: int, seed: int, added: int, known:
         version=latest_version(session, dataset_id=dataset_id).number,
         notes=tuple(session.get_one(Dataset, dataset_id).notes),
     )
+
+
+def _why(session: Session, dataset_id: int) -> str:
+    """The reasons that most rejected files share, in sentences with a space behind them."""
+    query = select(RejectedFile.path, RejectedFile.reason).where(RejectedFile.dataset_id == dataset_id)
+    rejected = dict(session.execute(query).all())
+    samples = select(func.count()).select_from(Sample).where(Sample.dataset_id == dataset_id)
+    reasons = reasons_in_words(rejected, files=len(rejected) + (session.scalar(samples) or 0))
+    return f"{reasons} " if reasons else ""
 
 
 def has_version(session: Session, *, dataset_id: int) -> bool:

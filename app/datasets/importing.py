@@ -19,21 +19,22 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import class_names, known_dataset
 from app.datasets.completing import ImportReport, complete, has_version, split_rule
 from app.datasets.inspection import Facts
-from app.datasets.layout import EXPECTED, FEWEST_CLASSES, NOT_IN_A_CLASS, Layout, Place, arrange
+from app.datasets.layout import NOT_IN_A_CLASS, Layout, Place, arrange
 from app.datasets.layout_reading import Reading
 from app.datasets.lookalikes import group_samples, mark_lookalikes
 from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
-from app.datasets.naming import printable
+from app.datasets.naming import printable, zip_notes
 from app.datasets.reading import Result, inspect_all
+from app.datasets.refusals import check_layout
 from app.datasets.spellings import unify
 from app.datasets.surveying import Survey, check_same, decide, fitting, store_reading, stored_reading, survey
-from app.datasets.uploads import store_zip
 from app.db import Database
 from app.errors import Cancelled, Conflict, Invalid, NotFound
 from app.spelling import search_key
-from app.storage import ImageSource, open_source
+from app.storage import ImageSource, Origin, ZipSource, open_source
+from app.storage.zip_names import check_encoding, in_words
 
-__all__ = ["ImportReport", "create_dataset", "import_images", "store_zip"]
+__all__ = ["ImportReport", "check_name", "create_dataset", "import_images"]
 
 BATCH_ROWS = 1000
 BATCH_SECONDS = 2.0  # large images come slowly; no more work than this is lost when the worker is killed
@@ -43,23 +44,16 @@ Progress = Callable[[str, int, int], None]  # (what is being done, done, total; 
 Choose = Callable[[Survey, Reading | None], Reading]  # the source, and the reading that is stored
 
 
-def create_dataset(session: Session, *, name: str, source: str) -> Dataset:
+def create_dataset(session: Session, *, name: str, source: Origin | str) -> Dataset:
     """A data set to import into; the existing one when it has the same name and source, to repeat its import.
 
-    Raises Invalid for a name that is no slug, Conflict when the name stands for another source.
+    Raises Invalid for a name that is no slug or a code page that is none, Conflict when the name stands for another source.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise Invalid(
-            f"“{printable(name)}” cannot be the name of a data set: use up to 64 letters, digits, dots, hyphens and underscores, "
-            "and begin with a letter or digit."
-        )
-    if not source.strip():
-        raise Invalid("There is nothing to import: give the path of a folder or zip, or a URL.")
-    if "://" not in source:
-        source = str(Path(source).expanduser().resolve())  # the worker may stand in another folder
+    check_name(name)
+    origin = _checked(source)
     dataset = known_dataset(session, name=name)
     if dataset is None:
-        dataset = Dataset(name=name, source=source)
+        dataset = Dataset(name=name, source=origin.source)
         try:
             with session.begin_nested():
                 session.add(dataset)
@@ -67,14 +61,44 @@ def create_dataset(session: Session, *, name: str, source: str) -> Dataset:
             raise Conflict(
                 f"Somebody else is making a data set named {name} right now; look at it, or choose another name."
             ) from error
-    elif dataset.source != source and _is_empty(session, dataset):
+    elif dataset.source != origin.source and _is_empty(session, dataset):
         # Its import failed with nothing in it, or nobody has confirmed it: a better source may take the name.
-        dataset.source, dataset.layout, dataset.proposals = source, None, None
-    elif dataset.source != source:
+        dataset.source, dataset.source_name, dataset.zip_encoding = origin.source, None, None
+        dataset.layout, dataset.proposals = None, None
+    elif dataset.source != origin.source:
         raise Conflict(
-            f"The name {name} is taken by the data set from {dataset.source}; choose another name."
+            f"The name {name} is taken by the data set from {dataset.origin}; choose another name."
         )
+    if origin.zip_encoding not in (None, dataset.zip_encoding):
+        if dataset.zip_encoding is not None and not _is_empty(session, dataset):
+            raise Conflict(
+                f"The file names in this zip were read as {in_words(dataset.zip_encoding)} when {name} was imported; "
+                "give the data set another name to read them otherwise."
+            )
+        dataset.zip_encoding = origin.zip_encoding
+    dataset.source_name = origin.name or dataset.source_name
     return dataset
+
+
+def check_name(name: str) -> None:
+    """Raises Invalid for what cannot be the name of a data set."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise Invalid(
+            f"“{printable(name)}” cannot be the name of a data set: use up to 64 letters, digits, dots, hyphens and underscores, "
+            "and begin with a letter or digit."
+        )
+
+
+def _checked(source: Origin | str) -> Origin:
+    """An origin that any process can open. Raises Invalid."""
+    origin = Origin(source) if isinstance(source, str) else source
+    if not origin.source.strip():
+        raise Invalid("There is nothing to import: give the path of a folder or zip, or a URL.")
+    if "://" not in origin.source:  # the worker may stand in another folder
+        origin = replace(origin, source=str(Path(origin.source).expanduser().resolve()))
+    if origin.zip_encoding:
+        origin = replace(origin, zip_encoding=check_encoding(origin.zip_encoding))
+    return origin
 
 
 def _is_empty(session: Session, dataset: Dataset) -> bool:
@@ -107,11 +131,11 @@ def import_images(
         if dataset is None:
             raise NotFound(f"There is no data set {dataset_id}.")
         dataset.state = "importing"
-        where = dataset.source
+        origin = dataset.origin
     try:
-        with closing(open_source(where)) as source:
+        with closing(open_source(origin)) as source:
             work = _Import(database, dataset_id, on_progress, should_stop, choose or _as_before)
-            added, known = work.run(source, where=where, max_pixels=max_pixels, seed=seed)
+            added, known = work.run(source, where=str(origin), max_pixels=max_pixels, seed=seed)
         with database.read() as session:
             alike = group_samples(session, dataset_id=dataset_id)
         with database.write() as session:
@@ -138,7 +162,16 @@ class _Import:
         found = self._survey(source)
         sizes, rejected = found.sizes, found.rejected
         layout, notes = self._one_class_a_name(self._arrange(found))
-        _check(layout, where=where)
+        rejected |= dict.fromkeys(layout.misplaced, NOT_IN_A_CLASS)
+        with self.database.write() as session:
+            session.execute(delete(RejectedFile).where(RejectedFile.dataset_id == self.dataset_id))
+            self._reject(session, rejected)
+            dataset = session.get_one(Dataset, self.dataset_id)
+            dataset.notes = notes
+            if isinstance(source, ZipSource) and source.names.encoding:
+                dataset.zip_encoding = source.names.encoding
+                dataset.notes = [*notes, *zip_notes(source.names)]
+        check_layout(layout, rejected, where=where)
         with self.database.write() as session:
             query = select(Sample.path, Sample.bytes).where(Sample.dataset_id == self.dataset_id)
             stored = dict(session.execute(query).all())
@@ -147,13 +180,10 @@ class _Import:
             )
             changed = [path for path in layout.places.keys() & stored.keys() if sizes[path] != stored[path]]
             positions = _add_classes(session, dataset_id=self.dataset_id, names=layout.classes)
-            session.get_one(Dataset, self.dataset_id).notes = notes
             classes = {path: place.label for path, place in layout.places.items()}
             check_same(session, classes, positions, dataset_id=self.dataset_id)
             store_reading(session, dataset_id=self.dataset_id, reading=layout.reading)
-            session.execute(delete(RejectedFile).where(RejectedFile.dataset_id == self.dataset_id))
-            rejected |= dict.fromkeys(layout.misplaced, NOT_IN_A_CLASS) | dict.fromkeys(changed, CHANGED)
-            self._reject(session, rejected)
+            self._reject(session, dict.fromkeys(changed, CHANGED))
             side = split_rule(session, layout, dataset_id=self.dataset_id, seed=seed)
         new = sorted(layout.places.keys() - stored.keys())
         known = len(layout.places) - len(new)
@@ -266,13 +296,6 @@ class _Import:
 
 def _as_before(found: Survey, stored: Reading | None) -> Reading:
     return decide(found, stored=stored)
-
-
-def _check(layout: Layout, *, where: str) -> None:
-    if not layout.places:
-        raise Invalid(f"There is no image in a class folder in {where}. {EXPECTED}.")
-    if len(layout.classes) < FEWEST_CLASSES:
-        raise Invalid(f"{where} has only one class, {layout.classes[0]}. {EXPECTED}.")
 
 
 def _add_classes(session: Session, *, dataset_id: int, names: list[str]) -> dict[str, int]:

@@ -15,6 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.schema import Base, now
+from app.storage import Origin
 
 
 class Dataset(Base):
@@ -35,6 +36,11 @@ class Dataset(Base):
     layout: Mapped[dict[str, Any] | None]  # how its folders are read, a `Reading`; none: not known yet
     proposals: Mapped[dict[str, Any] | None]  # what a person may choose from while it waits, a `Proposal`
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+    @property
+    def origin(self) -> Origin:
+        """Where the images are read from."""
+        return Origin(self.source, self.source_name, self.zip_encoding)
 
 
 class LabelClass(Base):

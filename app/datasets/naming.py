@@ -4,6 +4,8 @@ import re
 import unicodedata
 from urllib.parse import quote, unquote
 
+from app.storage.zip_names import PLAIN, ZipNames, in_words
+
 _UNSAFE = re.compile(r'[%/\\<>:"|?*\x00-\x1f\x7f-\x9f\u2028\u2029]|^[. ]|[. ]$')
 _RESERVED = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE
@@ -52,6 +54,19 @@ def class_name(folder: str) -> str:
     """The class behind a folder name: escapes that `folder_name` makes are undone, every other name is itself."""
     name = unquote(folder, errors="surrogateescape")
     return name if folder_name(name) == folder and not name_problem(name.replace("/", "_")) else folder
+
+
+def zip_notes(names: ZipNames) -> list[str]:
+    """What to tell people of a zip whose file names do not say in which code page they are; nothing where that is sure."""
+    if names.encoding in (None, PLAIN):
+        return []
+    examples = ", ".join(map(printable, names.examples))
+    sentence = (
+        "The file names in the zip do not say in which code page they are. They were read as "
+        f"{in_words(names.encoding)}: {examples}. If that looks wrong, import the zip as a new data set with the code page "
+        "of the computer that made it (--zip-encoding, or “Code page of the names” in the form)."
+    )
+    return [sentence]
 
 
 def _is_control(character: str) -> bool:

@@ -1,27 +1,34 @@
 """From what a person names to the source that a data set is imported from."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
 from app.datasets.importing import create_dataset
 from app.datasets.models import Dataset
+from app.datasets.naming import printable
 from app.datasets.uploads import store_zip
 from app.errors import Conflict, Forbidden, Invalid
 from app.jobs import requests as jobs
 from app.jobs.models import Job
+from app.storage import Origin
+from app.storage.zip_names import check_encoding
 
 TASK = "import"
+MAX_NAME = 255  # characters of a file's name
 MAX_LOCAL_ZIP = 1 << 50  # whoever can run the command line owns the disk
 
 
-def resolve_source(text: str, *, uploads_dir: Path) -> str:
+def resolve_source(text: str, *, uploads_dir: Path, zip_encoding: str | None = None) -> Origin:
     """A folder stays where it is, a zip is stored once, an fsspec URL is taken as it is. Raises Invalid."""
+    if zip_encoding:
+        zip_encoding = check_encoding(zip_encoding)
     if "://" in text:
-        return text
+        return Origin(text)
     path = _path(text)
     if path.is_dir():
-        return str(path.resolve())
+        return Origin(str(path.resolve()))
     if not path.is_file():
         raise Invalid(f"There is no folder or zip at {text}; check the path.")
     if path.suffix.lower() != ".zip":
@@ -29,7 +36,19 @@ def resolve_source(text: str, *, uploads_dir: Path) -> str:
             f"{text} is neither a folder nor a .zip; import a folder of class folders, or a zip of one."
         )
     with path.open("rb") as file:
-        return str(store_zip(uploads_dir, file, max_bytes=MAX_LOCAL_ZIP).resolve())
+        stored = store_zip(uploads_dir, file, max_bytes=MAX_LOCAL_ZIP)
+    return Origin(str(stored.resolve()), path.name, zip_encoding)
+
+
+def uploaded_zip(
+    file: BinaryIO, *, filename: str, uploads_dir: Path, max_bytes: int, zip_encoding: str | None = None
+) -> Origin:
+    """A zip that somebody sent, stored once; `filename` is what they call it. Raises Invalid."""
+    if zip_encoding:
+        zip_encoding = check_encoding(zip_encoding)
+    stored = store_zip(uploads_dir, file, max_bytes=max_bytes)
+    name = printable(filename.replace("\\", "/").rpartition("/")[2])[:MAX_NAME]
+    return Origin(str(stored.resolve()), name or "the uploaded zip", zip_encoding)
 
 
 def check_allowed(text: str, *, roots: str) -> None:
@@ -47,7 +66,9 @@ def check_allowed(text: str, *, roots: str) -> None:
         )
 
 
-def request_import(session: Session, *, name: str, source: str, user_id: int | None) -> tuple[Dataset, Job]:
+def request_import(
+    session: Session, *, name: str, source: Origin | str, user_id: int | None
+) -> tuple[Dataset, Job]:
     """The data set and the job that fills it. Raises Conflict while an import of it waits or works."""
     dataset = create_dataset(session, name=name, source=source)
     running = jobs.open_job(session, dataset_id=dataset.id, task=TASK)

@@ -17,7 +17,7 @@ from app.datasets.models import Dataset, LabelClass, Sample
 from app.datasets.naming import is_clutter, name_problem
 from app.errors import AmbiguousLayout, Conflict
 from app.spelling import folded
-from app.storage import ImageSource, open_source
+from app.storage import ImageSource, Origin, open_source
 
 BATCH_FILES = 1000
 
@@ -56,8 +56,8 @@ def survey(source: ImageSource, *, on_files: Callable[[int], None] = lambda _: N
     return found
 
 
-def survey_of(where: str) -> Survey:
-    """The survey of a data set's source text. Raises NotFound or Invalid when it cannot be read as a whole."""
+def survey_of(where: Origin | str) -> Survey:
+    """The survey of a source. Raises NotFound or Invalid when it cannot be read as a whole."""
     with closing(open_source(where)) as source:
         return survey(source)
 

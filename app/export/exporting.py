@@ -50,7 +50,7 @@ def export_version(
     dataset = session.get_one(Dataset, version.dataset_id)
     plan = Plan(
         engine=session.get_bind().engine.execution_options(read_only=True, postgresql_readonly=True),
-        source=dataset.source,
+        source=dataset.origin,
         classes=tuple(class_names(session, dataset_id=dataset.id)),
         version_id=version.id,
         version=version.number,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.models import Sample, VersionLabel
 from app.ranking.models import Prediction
+from app.storage import Origin
 
 PAGE = 1000  # samples a transaction: a slow download keeps none open
 
@@ -47,7 +48,7 @@ class Plan:
     """What is exported, settled before the first byte: from here on nothing that happens to the data set changes the answer."""
 
     engine: Engine  # of transactions that only read
-    source: str
+    source: Origin
     classes: tuple[str, ...]  # by position
     version_id: int
     version: int

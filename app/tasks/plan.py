@@ -13,6 +13,7 @@ from app.errors import Invalid
 from app.jobs.engine import JobContext
 from app.ml import checkpoints
 from app.ml.recipes import Recipe, StartFrom, recipe_from_json
+from app.storage import Origin
 from app.training.folds import WHOLE, assign_folds
 from app.training.models import Run
 from app.training.runs import get_run, newest_finished
@@ -26,7 +27,7 @@ class Plan:
 
     run_id: int
     dataset_id: int
-    source: str
+    source: Origin
     names: tuple[str, ...]
     samples: VersionSamples
     held_out: np.ndarray  # (n,) whether a sample is never trained on
@@ -102,7 +103,7 @@ def make_plan(context: JobContext, started: Run) -> Plan:
     return Plan(
         run_id=started.id,
         dataset_id=dataset.id,
-        source=dataset.source,
+        source=dataset.origin,
         names=tuple(names),
         samples=samples,
         held_out=held_out,

@@ -18,6 +18,7 @@ from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
 from app.datasets.versions import labels_of, latest_version, list_versions
 from app.db import Database
 from app.errors import Cancelled, Conflict, Invalid, NotFound
+from app.storage import Origin
 
 
 def png(colour: int, *, size: int = 8) -> bytes:
@@ -47,7 +48,7 @@ def never() -> bool:
 
 def imported(
     database: Database,
-    source: Path | str,
+    source: Path | str | Origin,
     *,
     name: str = "pets",
     max_pixels: int = 10_000,
@@ -56,7 +57,9 @@ def imported(
     should_stop: Callable[[], bool] = never,
 ) -> ImportReport:
     with database.write() as session:
-        dataset_id = create_dataset(session, name=name, source=str(source)).id
+        dataset_id = create_dataset(
+            session, name=name, source=source if isinstance(source, Origin) else str(source)
+        ).id
     return import_images(
         database,
         dataset_id=dataset_id,
@@ -417,7 +420,7 @@ def test_a_zips_bad_entries_are_rejected_and_the_rest_imported(database: Databas
         "../evil.png",
         "/etc/evil.png",
         "cat/../../evil.png",
-        "C:\\evil.png",
+        "C:/evil.png",
     }
     assert "dog/twice.png" in rejected(database)
     assert not (tmp_path.parent / "evil.png").exists()

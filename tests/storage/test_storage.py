@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from app import storage
 from app.errors import Invalid, NotFound
-from app.storage import ImageSource, RemoteSource, Unreadable, open_source
+from app.storage import ImageSource, RemoteSource, Unreadable, entries, open_source
 
 
 def problems(source: ImageSource) -> dict[str, str]:
@@ -130,7 +129,7 @@ def test_a_pipe_is_no_regular_file_and_does_not_block(folder: Path) -> None:
 def test_a_file_larger_than_any_image_is_refused_unread(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "MAX_FILE_BYTES", 2)
+    monkeypatch.setattr(entries, "MAX_FILE_BYTES", 2)
     assert problems(open_source(str(folder)))["cat/1.png"].startswith("too large")
     assert refusal(open_source(str(folder)), "cat/1.png").startswith("too large")
 
@@ -216,13 +215,13 @@ def test_a_zip_is_read_by_threads_and_forks_at_once(archive: Path) -> None:
 
 
 def test_names_that_leave_the_zip_are_refused(tmp_path: Path) -> None:
-    names = ["/etc/x.png", "C:/x.png", "c:x.png", "cat\\x.png", "..\\x.png"]
+    names = ["/etc/x.png", "C:/x.png", "c:x.png", "\\\\server\\x.png", "D:\\x.png"]
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as made:
         for name in names:
             made.writestr(zipfile.ZipInfo(name), b"x")
     source = open_source(str(tmp_path / "a.zip"))
     assert {problem.split(":")[0] for problem in problems(source).values()} == {"unsafe name"}
-    assert all(refusal(source, name).startswith("unsafe name") for name in names)
+    assert all(refusal(source, name.replace("\\", "/")).startswith("unsafe name") for name in names)
 
 
 def test_links_and_encrypted_entries_and_unusual_methods_are_refused(tmp_path: Path) -> None:
@@ -236,8 +235,8 @@ def test_links_and_encrypted_entries_and_unusual_methods_are_refused(tmp_path: P
     patch(path, b"cat/locked.png", offset=8, value=struct.pack("<H", 1))
     source = open_source(str(path))
     found = problems(source)
-    assert found["cat/link.png"] == "a symbolic link"
-    assert found["cat/locked.png"] == "encrypted"
+    assert found["cat/link.png"].startswith("a symbolic link")
+    assert found["cat/locked.png"].startswith("encrypted")
     assert found["cat/lzma.png"].startswith("compressed in an unusual way")
     assert all(refusal(source, name) == found[name] for name in found)
 
@@ -248,9 +247,9 @@ def test_an_entry_that_unpacks_to_more_than_any_image_is_a_bomb(
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("cat/zeros.png", bytes(2_000_000))
-    monkeypatch.setattr(storage, "BOMB_BYTES", 1_000_000)
+    monkeypatch.setattr(entries, "BOMB_BYTES", 1_000_000)
     assert problems(open_source(str(path)))["cat/zeros.png"].startswith("a decompression bomb")
-    monkeypatch.setattr(storage, "MAX_FILE_BYTES", 1_500_000)
+    monkeypatch.setattr(entries, "MAX_FILE_BYTES", 1_500_000)
     assert problems(open_source(str(path)))["cat/zeros.png"].startswith("too large")
 
 

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 from app.datasets import catalog
 from app.datasets.catalog import DatasetSummary
 from app.datasets.models import Dataset
-from app.datasets.sources import check_allowed, request_import, resolve_source
-from app.datasets.uploads import store_zip
+from app.datasets.sources import check_allowed, request_import, resolve_source, uploaded_zip
 from app.datasets.versions import list_versions
 from app.errors import Invalid
 from app.review.grid import count_matching, find
 from app.review.summary import label_table, pending_changes, review_progress
 from app.settings import Settings
+from app.storage import Origin
 from app.training.runs import newest_ranked
 from app.web.api.models import ClassOut, DatasetDetail, DatasetOut, ImportAccepted, Listing, SamplesOut
 from app.web.api.routing import Cursor, Limit, api_router, following, position
@@ -45,9 +45,15 @@ def create_dataset(
     path: Annotated[
         str | None, Form(description="Or a folder or zip on the server, below TOPLOSS_IMPORT_ROOTS.")
     ] = None,
+    zip_encoding: Annotated[
+        str | None,
+        Form(
+            description="The code page of file names in a zip that do not tell it, such as gbk, cp932 or cp850."
+        ),
+    ] = None,
 ) -> ImportAccepted:
     """Import a data set: a job of the worker."""
-    source = _source(settings, file, path)
+    source = _source(settings, file, path, zip_encoding)
     with database.write() as session:
         dataset, job = request_import(session, name=name, source=source, user_id=user.id)
         return ImportAccepted(dataset=dataset.name, job=job.id)
@@ -102,15 +108,21 @@ def _out(item: DatasetSummary) -> DatasetOut:
     return DatasetOut(name=item.name, state=item.state, samples=item.samples, classes=item.classes)
 
 
-def _source(settings: Settings, file: UploadFile | None, path: str | None) -> str:
+def _source(
+    settings: Settings, file: UploadFile | None, path: str | None, zip_encoding: str | None
+) -> Origin:
     if (file is None) == (path is None):
         raise Invalid("Send either a zip as the form field “file”, or a place on the server as “path”.")
     if file is not None:
-        return str(
-            store_zip(settings.uploads_dir, file.file, max_bytes=settings.max_upload_mb * 1_000_000).resolve()
+        return uploaded_zip(
+            file.file,
+            filename=file.filename or "",
+            uploads_dir=settings.uploads_dir,
+            max_bytes=settings.max_upload_mb * 1_000_000,
+            zip_encoding=zip_encoding,
         )
     check_allowed(path or "", roots=settings.import_roots)
-    return resolve_source(path or "", uploads_dir=settings.uploads_dir)
+    return resolve_source(path or "", uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding)
 
 
 def _detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:

@@ -11,7 +11,7 @@ from app.datasets.catalog import get_sample
 from app.datasets.models import Dataset, Sample
 from app.datasets.pictures import Size, picture_of
 from app.errors import Conflict
-from app.storage import ImageSource, open_source
+from app.storage import ImageSource, Origin, open_source
 from app.web.api.models import SampleOut
 from app.web.api.routing import api_router
 from app.web.deps import Config, Db
@@ -23,7 +23,7 @@ KEPT = "private, max-age=900, must-revalidate"
 
 
 @lru_cache(maxsize=32)
-def shared_source(source: str) -> ImageSource:
+def shared_source(source: Origin) -> ImageSource:
     """The source, opened once per process: a zip's directory of 100,000 entries is not read for every image."""
     return open_source(source)
 
@@ -62,7 +62,7 @@ def show_image(
     """The image. A browser keeps it for a quarter of an hour and for its log-in alone; then it asks again."""
     with database.read() as session:
         sample = get_sample(session, sample_id=sample_id)
-        source = session.get_one(Dataset, sample.dataset_id).source
+        source = session.get_one(Dataset, sample.dataset_id).origin
     etag = f'"{sample.sha256}"' if size == "original" else f'"{sample.sha256}-{size}"'
     headers = {"cache-control": KEPT, "vary": "Cookie, Authorization", "etag": etag}
     if etag in request.headers.get("if-none-match", ""):
@@ -71,7 +71,7 @@ def show_image(
     return Response(picture.content, media_type=picture.media_type, headers=headers)
 
 
-def _read(source: str, sample: Sample) -> bytes:
+def _read(source: Origin, sample: Sample) -> bytes:
     """The file as it was imported. Raises Conflict when it is another one now."""
     content = shared_source(source).read(sample.path)
     if hashlib.sha256(content).hexdigest() != sample.sha256:

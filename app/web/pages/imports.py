@@ -8,13 +8,14 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import get_dataset, summarise
-from app.datasets.importing import store_zip
 from app.datasets.models import Dataset
-from app.datasets.sources import TASK, check_allowed, request_import, resolve_source
+from app.datasets.sources import TASK, check_allowed, request_import, resolve_source, uploaded_zip
 from app.errors import Invalid
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.settings import Settings
+from app.storage import Origin
+from app.storage.zip_names import CODE_PAGES, PLAIN
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Config, Db
 from app.web.rendering import Page, page_context, render, render_part
@@ -29,6 +30,7 @@ class NewDatasetPage(Page):
     max_megabytes: int
     roots: tuple[str, ...]
     name: str
+    code_pages: tuple[tuple[str, str], ...]  # (as Python writes it, in words)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,11 @@ def import_form(request: Request, settings: Config, _admin: Admin, name: str = "
     """The form of an import; with a name it repeats one."""
     roots = tuple(root for root in settings.import_roots.split(":") if root)
     page = NewDatasetPage(
-        **page_context(request), max_megabytes=settings.max_upload_mb, roots=roots, name=name
+        **page_context(request),
+        max_megabytes=settings.max_upload_mb,
+        roots=roots,
+        name=name,
+        code_pages=tuple((page, words) for page, words in CODE_PAGES.items() if page != PLAIN),
     )
     return render(request, "datasets/new.html", page)
 
@@ -58,9 +64,10 @@ def begin_import(
     name: Annotated[str, Form()],
     file: Annotated[UploadFile | None, File()] = None,
     path: Annotated[str, Form()] = "",
+    zip_encoding: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:
     """Store the zip, or take the place on the server, and ask for the import."""
-    source = _source(settings, file, path.strip())
+    source = _source(settings, file, path.strip(), zip_encoding.strip() or None)
     with database.write() as session:
         request_import(session, name=name.strip(), source=source, user_id=user.id)
     return RedirectResponse(f"/d/{name.strip()}", status_code=303)
@@ -99,19 +106,23 @@ def repeat_import(name: str, database: Db, user: Admin) -> Response:
     """Import again from the same source; nothing is doubled."""
     with database.write() as session:
         dataset = get_dataset(session, name=name)
-        request_import(session, name=name, source=dataset.source, user_id=user.id)
+        request_import(session, name=name, source=dataset.origin, user_id=user.id)
     return RedirectResponse(f"/d/{name}", status_code=303)
 
 
-def _source(settings: Settings, file: UploadFile | None, path: str) -> str:
+def _source(settings: Settings, file: UploadFile | None, path: str, zip_encoding: str | None) -> Origin:
     if file is not None and file.filename:
-        return str(
-            store_zip(settings.uploads_dir, file.file, max_bytes=settings.max_upload_mb * 1_000_000).resolve()
+        return uploaded_zip(
+            file.file,
+            filename=file.filename,
+            uploads_dir=settings.uploads_dir,
+            max_bytes=settings.max_upload_mb * 1_000_000,
+            zip_encoding=zip_encoding,
         )
     if not path:
         raise Invalid("Choose a zip of class folders to upload, or name a folder on the server.")
     check_allowed(path, roots=settings.import_roots)
-    return resolve_source(path, uploads_dir=settings.uploads_dir)
+    return resolve_source(path, uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding)
 
 
 def import_facts(session: Session, dataset: Dataset) -> dict[str, Any]:

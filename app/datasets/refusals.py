@@ -1,0 +1,56 @@
+"""Why a source as a whole is no use: what most of its files have in common (pure)."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+
+from app.datasets.layout import EXPECTED, FEWEST_CLASSES, Layout
+from app.datasets.naming import printable
+from app.errors import Invalid
+
+LISTED = 3  # reasons that a sentence names
+
+
+def reasons_in_words(rejected: Mapping[str, str], *, files: int) -> str:
+    """The reasons that most rejected files (by path) share, with their counts and an example; empty where there are none.
+
+    `files` counts all files of the source, also those that were not looked at any further.
+    """
+    if not rejected:
+        return ""
+    kinds = Counter(map(kind_of, rejected.values()))
+    [(kind, count), *others] = kinds.most_common(LISTED)
+    path, reason = min((path, reason) for path, reason in rejected.items() if kind_of(reason) == kind)
+    share = (
+        f"all {count:,} files are" if count == files > 1 else f"{count:,} of {files:,} files {_are(count)}"
+    )
+    sentence = f"{share[0].upper()}{share[1:]} refused: {printable(reason)} ({printable(path)})."
+    if others:
+        more = ", ".join(f"{number:,} {kind}" for kind, number in others)
+        sentence += f" Others: {more}."
+    return sentence
+
+
+def check_layout(layout: Layout, rejected: Mapping[str, str], *, where: str) -> None:
+    """Raises Invalid where no import can come of a source, with the reasons that most of its files share.
+
+    `rejected` has every file that is refused before it is read, by path, also those that the layout misplaces.
+    """
+    reasons = reasons_in_words(rejected, files=len(layout.places) + len(rejected))
+    said = [f"There is no image in a class folder in {where}.", reasons]
+    if layout.places:
+        if len(layout.classes) >= FEWEST_CLASSES:
+            return
+        said[0] = f"{where} has only one class, {layout.classes[0]}."
+    if len(rejected) <= 2 * len(layout.misplaced):  # else the folders may be right
+        said.append(f"{EXPECTED}.")
+    raise Invalid(" ".join(filter(None, said)))
+
+
+def kind_of(reason: str) -> str:
+    """What reasons of one kind have in common: they differ in sizes and what a decoder says."""
+    return re.split(r": |; | \(|, ", reason, maxsplit=1)[0]
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -1,0 +1,50 @@
+"""Where image files lie: a folder, a zip or anything fsspec opens. Read-only, always.
+
+What is refused is refused here, once, for the import as for every later reader: links that leave the folder, devices,
+encrypted or dishonest zip entries, files too large to be an image.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.storage.entries import MAX_FILE_BYTES, Entry, ImageSource, Unreadable
+from app.storage.folder import FolderSource
+from app.storage.remote import RemoteSource
+from app.storage.zipped import ZipSource
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "Entry",
+    "FolderSource",
+    "ImageSource",
+    "Origin",
+    "RemoteSource",
+    "Unreadable",
+    "ZipSource",
+    "open_source",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where images come from: a path or URL, what people call it (none: that), and the code page of a zip's names if known."""
+
+    source: str
+    name: str | None = None
+    zip_encoding: str | None = None
+
+    def __str__(self) -> str:
+        """For people: never where an upload is stored."""
+        return self.name or self.source
+
+
+def open_source(origin: Origin | str) -> ImageSource:
+    """The source at an origin: a `.zip` on the local disk, a local folder, or a URL."""
+    if isinstance(origin, str):
+        origin = Origin(origin)
+    if "://" in origin.source and not origin.source.startswith("file://"):
+        return RemoteSource(origin.source)
+    path = Path(origin.source.removeprefix("file://"))
+    if path.suffix.lower() == ".zip" and not path.is_dir():
+        return ZipSource(path, name=origin.name, encoding=origin.zip_encoding)
+    return FolderSource(path)

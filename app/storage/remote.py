@@ -1,0 +1,57 @@
+"""A folder behind a URL."""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import fsspec
+
+from app.errors import Invalid, NotFound
+from app.storage import entries
+from app.storage.entries import Entry, Unreadable, too_large, why
+
+
+class RemoteSource:
+    """A folder behind any other URL that fsspec opens, such as `s3://bucket/images`."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._files, root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise Invalid(
+                f"{url} cannot be opened: {error}. Install what it needs, or import from a folder."
+            ) from error
+        self._root = str(root).rstrip("/")
+
+    def read(self, path: str) -> bytes:
+        """The whole file."""
+        try:
+            content: bytes = self._files.cat_file(
+                f"{self._root}/{path}", start=0, end=entries.MAX_FILE_BYTES + 1
+            )
+        except FileNotFoundError as error:
+            raise NotFound(f"The image file {path} is no longer where it was imported from.") from error
+        except OSError as error:
+            raise Unreadable(path, why(error)) from error
+        if len(content) > entries.MAX_FILE_BYTES:
+            raise Unreadable(path, too_large())
+        return content
+
+    def walk(self) -> Iterator[Entry]:
+        """Every file below the folder."""
+        try:
+            found = self._files.find(self._root, detail=True)
+        except OSError as error:
+            raise Invalid(
+                f"{self._root} cannot be listed ({why(error)}); check the address and the credentials."
+            ) from error
+        root = PurePosixPath(self._root)
+        for path, info in found.items():
+            size = int(info.get("size") or 0)
+            yield Entry(
+                PurePosixPath(path).relative_to(root).as_posix(),
+                size,
+                too_large() if size > entries.MAX_FILE_BYTES else "",
+            )
+
+    def close(self) -> None:
+        """Nothing stays open."""
