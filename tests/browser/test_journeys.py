@@ -217,6 +217,7 @@ def test_a_blind_second_look_and_the_last_word(
     admin.goto(f"{server.url}/d/{made.name}/adjudication")
     expect(admin.locator(".answers")).to_contain_text("owl")
     admin.get_by_role("button", name="dog", exact=True).click()
+    admin.get_by_role("button", name="It is dog").click()
     expect(admin.locator("h2")).to_have_text("Nobody disagrees")
     assert states(large)[made.ranked[0]] == ("relabel", 1)
     for page in (admin, first, second):
@@ -234,6 +235,7 @@ def test_the_gold_part_is_drawn_and_labelled_by_keyboard_with_undo(
     admin.fill("[name=size]", "20")
     admin.fill("[name=looks]", "1")
     admin.click("main .primary")
+    admin.get_by_role("button", name="Draw 20 images").click()
     admin.get_by_role("link", name="Label 20 images").click()
     expect(card(admin)).to_contain_text("Which class do you see?")
     first = shown(admin)

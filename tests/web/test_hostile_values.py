@@ -54,7 +54,8 @@ def sent(text: str) -> str:
 
 def holds(answer: Response, *told: object) -> None:
     assert answer.status_code < 500, (*told, answer.status_code)
-    if answer.status_code >= 400 and "/api/" in str(answer.request.url):
+    by_token = answer.request.headers.get("authorization", "").lower().startswith("bearer ")
+    if answer.status_code >= 400 and (by_token or "/api/" in str(answer.request.url)):
         assert answer.json().keys() == {"error", "message", "status"}, told
     elif answer.status_code >= 400:
         assert "<!doctype html>" in answer.text, told
