@@ -3,13 +3,14 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import get_dataset
 from app.datasets.models import Dataset
+from app.decoding.tones import Scales
 from app.errors import Conflict, Invalid
 from app.ranking.evaluations import best_run
 from app.settings import Settings
@@ -26,6 +27,7 @@ class Chosen:
 
     id: int
     dataset: str
+    scales: Scales = field(default_factory=dict)  # of the data set's deep greys
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,11 @@ def choose_run(
     Raises NotFound, Conflict for a run that has not finished, Invalid when no run or no image is named.
     """
     if dataset is not None:
-        best = best_run(session, dataset_id=get_dataset(session, name=dataset).id)
+        chosen = get_dataset(session, name=dataset)
+        best = best_run(session, dataset_id=chosen.id)
         if best is None:
             raise Conflict(f"{dataset} has no finished run yet; train one with `toploss train {dataset}`.")
-        return Chosen(best.id, dataset), list(arguments)
+        return Chosen(best.id, dataset, chosen.grey_scales), list(arguments)
     first, *files = arguments
     if not (first.isascii() and first.isdecimal() and len(first) <= LONGEST_RUN):
         raise Invalid(
@@ -61,7 +64,8 @@ def choose_run(
     run = finished_run(session, run_id=int(first))
     if not files:
         raise Invalid(f"Name at least one image to show to run {run.id}.")
-    return Chosen(run.id, session.get_one(Dataset, run.dataset_id).name), files
+    of = session.get_one(Dataset, run.dataset_id)
+    return Chosen(run.id, of.name, of.grey_scales), files
 
 
 def predict_files(
@@ -86,7 +90,8 @@ def predict_files(
         squares = {}
         for place, file in enumerate(group):
             try:
-                squares[place] = decode_square(read_image(file, max_pixels=settings.max_image_pixels), size)
+                content = read_image(file, max_pixels=settings.max_image_pixels)
+                squares[place] = decode_square(content, size, scales=run.scales)
             except Invalid as problem:
                 on_problem(str(problem))
         if squares:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, known_dataset
 from app.datasets.completing import ImportReport, complete, has_version, split_rule
-from app.datasets.inspection import Facts
+from app.datasets.inspection import Facts, too_flat
 from app.datasets.layout import NOT_IN_A_CLASS, Layout, Place, arrange
 from app.datasets.layout_reading import Reading
 from app.datasets.lookalikes import group_samples, mark_lookalikes
@@ -26,9 +26,12 @@ from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
 from app.datasets.naming import printable, zip_notes
 from app.datasets.reading import Result, inspect_all
 from app.datasets.refusals import check_layout
+from app.datasets.scales import in_words as scales_in_words
+from app.datasets.scales import measure_scales, scales_of
 from app.datasets.spellings import unify
 from app.datasets.surveying import Survey, check_same, decide, fitting, store_reading, stored_reading, survey
 from app.db import Database
+from app.decoding.tones import Tones, kind_of
 from app.errors import Cancelled, Conflict, Invalid, NotFound
 from app.spelling import search_key
 from app.storage import ImageSource, Origin, ZipSource, open_source
@@ -183,13 +186,16 @@ class _Import:
             classes = {path: place.label for path, place in layout.places.items()}
             check_same(session, classes, positions, dataset_id=self.dataset_id)
             store_reading(session, dataset_id=self.dataset_id, reading=layout.reading)
+            scales = scales_of(session, dataset_id=self.dataset_id)
             self._reject(session, dict.fromkeys(changed, CHANGED))
             side = split_rule(session, layout, dataset_id=self.dataset_id, seed=seed)
         new = sorted(layout.places.keys() - stored.keys())
         known = len(layout.places) - len(new)
         added = 0
+        looks = {path: sizes[path] for path in new}
+        tones: dict[str, tuple[str, Tones]] = {}  # of deep greys that no scale is known for yet
         for batch in self._batches(
-            inspect_all(source, {path: sizes[path] for path in new}, max_pixels=max_pixels),
+            inspect_all(source, looks, max_pixels=max_pixels, scales=scales),
             done=known,
             total=len(layout.places),
         ):
@@ -209,12 +215,39 @@ class _Import:
                     session.execute(insert(Sample), rows)
                 self._reject(session, {path: why for path, why in batch if isinstance(why, str)})
             added += len(rows)
+            tones |= {
+                path: (facts.mode, facts.tones)
+                for path, facts in batch
+                if isinstance(facts, Facts) and facts.tones and kind_of(facts.mode) not in scales
+            }
+        added -= self._settle_scales(source, tones)
         self._look_again(
             source,
             {path: sizes[path] for path in unhashed if path in layout.places and path not in changed},
             max_pixels=max_pixels,
         )
         return added, known
+
+    def _settle_scales(self, source: ImageSource, tones: Mapping[str, tuple[str, Tones]]) -> int:
+        """Measure the scale of deep greys where there is none yet, and reject what is of one colour by it: how many."""
+        scales = measure_scales(self.database, dataset_id=self.dataset_id, source=source)
+        known = {kind: Tones(*scale) for kind, scale in scales.items()}
+        flat = {
+            path: problem
+            for path, (mode, own) in tones.items()
+            if (scale := known.get(kind_of(mode) or "")) and (problem := too_flat(own, scale))
+        }
+        with self.database.write() as session:
+            dataset = session.get_one(Dataset, self.dataset_id)
+            dataset.notes = [*dataset.notes, *scales_in_words(scales)]
+            if has_version(session, dataset_id=self.dataset_id):
+                return 0  # people may have answered them already
+            for path in flat:
+                session.execute(
+                    delete(Sample).where(Sample.dataset_id == self.dataset_id, Sample.path == path)
+                )
+            self._reject(session, flat)
+        return len(flat)
 
     def _one_class_a_name(self, layout: Layout) -> tuple[Layout, list[str]]:
         """The layout with the names of classes as the data set has them, and what a person should know of it."""

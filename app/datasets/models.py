@@ -35,6 +35,8 @@ class Dataset(Base):
     notes: Mapped[list[str]] = mapped_column(JSON, default=list)  # sentences of the newest import for people
     layout: Mapped[dict[str, Any] | None]  # how its folders are read, a `Reading`; none: not known yet
     proposals: Mapped[dict[str, Any] | None]  # what a person may choose from while it waits, a `Proposal`
+    # By kind of deep grey ("I": whole numbers, "F": floats) the values that are black and white; once there, it stays.
+    grey_scales: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     @property
@@ -138,6 +140,19 @@ class RejectedFile(Base):
     reason: Mapped[str]
 
     __table_args__ = (UniqueConstraint("dataset_id", "path"),)
+
+
+class MissingFile(Base):
+    """A sample whose file is gone, is another one now, or cannot be read: left out until it is there again."""
+
+    __tablename__ = "missing_file"
+
+    sample_id: Mapped[int] = mapped_column(
+        ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), index=True)
+    reason: Mapped[str]  # missing, changed or unreadable
+    noticed_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class DatasetVersion(Base):

@@ -40,6 +40,13 @@ class VersionSamples:
     paths: list[str]
     sha256: list[str]
 
+    def only(self, rows: NDArray[np.int64]) -> "VersionSamples":
+        """These rows (m,)."""
+        splits, paths, sha256 = (
+            [each[row] for row in rows] for each in (self.splits, self.paths, self.sha256)
+        )
+        return VersionSamples(self.sample_ids[rows], self.labels[rows], splits, paths, sha256)
+
 
 def digest_of(rows: Iterable[tuple[str, str, str, str | None]]) -> str:
     """The sha256, as 64 hex digits, of rows of (path, sha256, split, class name or none: deleted), in any order."""

@@ -41,6 +41,7 @@ class JobContext:
     job: Job
     database: Database
     settings: Settings
+    note: str = ""  # what a person should know of a job that did its work
     _reported: float = field(default=0.0, repr=False)
     _stop: bool = field(default=False, repr=False)
 
@@ -167,7 +168,7 @@ class Engine:
                 "failed",
                 "Something unexpected happened; the worker's log tells what. Try again, and report it if it stays.",
             )
-        return "finished", ""
+        return "finished", context.note
 
 
 def _driverless(url: str) -> str:

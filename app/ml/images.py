@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from app.decoding import budget
+from app.decoding.tones import NO_SCALES, Scales
 from app.errors import Cancelled
 from app.files import sweep, temporary_file
 from app.ml.decoding import decode_square
@@ -17,6 +19,7 @@ from app.ml.errors import ImageUnreadable
 
 _WINDOW = 256  # images in flight: bounds memory, and how often progress and stop are looked at
 _AT_ONCE = 16  # images a thread takes at a time: handing over a small one costs more than decoding it
+_GREY = 128  # of an image that is not there
 _SPARE = 1024**3  # bytes that stay free on the disk, for checkpoints and the database
 
 Rows = np.ndarray | Sequence[int]
@@ -49,15 +52,26 @@ class StreamedImages:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, read: Reader, n: int, *, size: int, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        read: Reader,
+        n: int,
+        *,
+        size: int,
+        threads: int | None = None,
+        scales: Scales = NO_SCALES,
+        file_bytes: Sequence[int] | None = None,
+        problems: dict[int, Exception] | None = None,
+    ) -> None:
         self.read, self.shape = read, (n, size, size, 3)
+        self.scales, self.file_bytes, self.problems = scales, file_bytes, problems
         self.pool = ThreadPoolExecutor(threads or min(4, os.cpu_count() or 1), "decode")
 
     def __len__(self) -> int:  # noqa: D105
         return self.shape[0]
 
     def __getitem__(self, rows: Rows) -> np.ndarray:
-        """Decode these rows. Raises ImageUnreadable."""
+        """Decode these rows. Raises ImageUnreadable, or where `problems` are kept notes it and gives grey."""
         result = np.empty((len(rows), *self.shape[1:]), np.uint8)
         list(self.pool.map(lambda first: self._decode(rows, result, first), range(0, len(rows), _AT_ONCE)))
         return result
@@ -66,11 +80,13 @@ class StreamedImages:
         for place in range(first, min(first + _AT_ONCE, len(rows))):
             row = int(rows[place])
             try:
-                result[place] = decode_square(self.read(row), self.shape[1])
-            except Exception as error:
-                raise ImageUnreadable(
-                    row, str(error) or type(error).__name__
-                ) from error  # Pillow raises nearly everything
+                with budget.files.share(self.file_bytes[row] if self.file_bytes else 0):
+                    result[place] = decode_square(self.read(row), self.shape[1], scales=self.scales)
+            except Exception as error:  # Pillow raises nearly everything
+                if self.problems is None:
+                    raise ImageUnreadable(row, str(error) or type(error).__name__) from error
+                self.problems[row] = error
+                result[place] = _GREY
 
 
 def prepare_images(
@@ -82,12 +98,19 @@ def prepare_images(
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     threads: int | None = None,
+    scales: Scales = NO_SCALES,
+    file_bytes: Sequence[int] | None = None,
+    problems: dict[int, Exception] | None = None,
+    without: Callable[[np.ndarray], Path] | None = None,
 ) -> np.memmap | StreamedImages:
     """Decode image 0 to n - 1 into `out`, a uint8 array of shape (n, size, size, 3) in .npy format, and map it.
 
     A complete `out` of this shape is taken as it is: name it after what it holds. Where the array would leave less than
     1 GiB of the disk free, nothing is written and the images are decoded whenever they are asked for.
-    `on_progress(done, n)` is called a few times a second at most.
+    `on_progress(done, n)` is called a few times a second at most. `scales` are those of deep greys; `file_bytes` the
+    size of each file, for the memory that readers share. With `problems` an image that cannot be decoded is noted
+    there by its row, in a pass over all of them. It is grey, or where `without` tells the file for the other rows
+    (m,), the array has these alone, unless it is streamed.
     Raises ImageUnreadable for an image that cannot be decoded, Cancelled when `should_stop` says so. Nothing is left
     behind by a failure.
     """
@@ -98,24 +121,54 @@ def prepare_images(
         return ready
     out.parent.mkdir(parents=True, exist_ok=True)
     sweep(out.parent, name=out.name, older_than=0)  # of processes that were killed while they prepared images
-    streamed = StreamedImages(read, n, size=size, threads=threads)
-    if shutil.disk_usage(out.parent).free < n * size * size * 3 + _SPARE:
-        return streamed
+    streamed = StreamedImages(
+        read, n, size=size, threads=threads, scales=scales, file_bytes=file_bytes, problems=problems
+    )
     with temporary_file(out.parent, name=out.name) as partial:
-        array = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=streamed.shape)
-        if not _reserve(partial):
+        array = _new_array(partial, streamed.shape)
+        if array is None and problems is None:
             return streamed
         for first in range(0, n, _WINDOW):
             if should_stop is not None and should_stop():
                 raise Cancelled("Preparing the images was stopped.")
             rows = range(first, min(first + _WINDOW, n))
-            array[rows.start : rows.stop] = streamed[rows]
+            squares = streamed[rows]
+            if array is not None:
+                array[rows.start : rows.stop] = squares
             if on_progress is not None:
                 on_progress(rows.stop, n)
+        if array is None:
+            return streamed
+        if problems and without is not None:
+            rest = np.setdiff1d(np.arange(n), list(problems))
+            kept = _keep_rows(array, rest, without(rest)) if len(rest) else None
+            return streamed if kept is None else kept
         array.flush()
         del array
         partial.replace(out)
     return _open(out)
+
+
+def _keep_rows(images: np.memmap, rows: np.ndarray, out: Path) -> np.memmap | None:
+    """These rows of an array as an array of its own, in `out`; none where the disk has no room for it."""
+    with temporary_file(out.parent, name=out.name) as partial:
+        array = _new_array(partial, (len(rows), *images.shape[1:]))
+        if array is None:
+            return None
+        for first in range(0, len(rows), _WINDOW):
+            array[first : first + _WINDOW] = images[rows[first : first + _WINDOW]]
+        array.flush()
+        del array
+        partial.replace(out)
+    return _open(out)
+
+
+def _new_array(path: Path, shape: tuple[int, ...]) -> np.memmap | None:
+    """A new array of bytes in a file; none where it would fill the disk."""
+    if shutil.disk_usage(path.parent).free < int(np.prod(shape)) + _SPARE:
+        return None
+    array: np.memmap = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    return array if _reserve(path) else None
 
 
 def _reserve(path: Path) -> bool:

@@ -35,6 +35,14 @@ class ImageSource(Protocol):
         """The whole file. Raises NotFound when it is gone, Unreadable when it is refused or damaged."""
         ...
 
+    def size(self, path: str) -> int:
+        """The bytes of a file, without reading it. Raises NotFound when it is gone, Unreadable when it is refused."""
+        ...
+
+    def is_there(self) -> bool:
+        """Whether the source as a whole can be reached: a disk may be unplugged, a bucket out of reach."""
+        ...
+
     def walk(self) -> Iterator[Entry]:
         """Every file, in any order. Raises NotFound or Invalid when the source as a whole cannot be read."""
         ...

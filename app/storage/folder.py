@@ -57,6 +57,24 @@ class FolderSource:
             return content
         raise Unreadable(path, "it is replaced again and again while it is read")
 
+    def size(self, path: str) -> int:
+        """The bytes of the file."""
+        try:
+            return _regular(self._root, self._resolved(self._root / path))
+        except _Refused as refusal:
+            raise Unreadable(path, str(refusal)) from refusal
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFound(f"The image file {path} is no longer where it was imported from.") from error
+        except (OSError, ValueError) as error:
+            raise Unreadable(path, why(error)) from error
+
+    def is_there(self) -> bool:
+        """Whether the folder is there, with anything in it: the place of a disk that is unplugged is an empty folder."""
+        try:
+            return any(self._root.iterdir())
+        except OSError:
+            return False
+
     def walk(self) -> Iterator[Entry]:
         """Every file below the folder; a folder that cannot be listed, or is a link, is an entry with a problem."""
         if not self._root.is_dir():

@@ -36,6 +36,22 @@ class RemoteSource:
             raise Unreadable(path, too_large())
         return content
 
+    def size(self, path: str) -> int:
+        """The bytes of the file."""
+        try:
+            return int(self._files.size(f"{self._root}/{path}") or 0)
+        except FileNotFoundError as error:
+            raise NotFound(f"The image file {path} is no longer where it was imported from.") from error
+        except OSError as error:
+            raise Unreadable(path, why(error)) from error
+
+    def is_there(self) -> bool:
+        """Whether the folder can be listed."""
+        try:
+            return bool(self._files.exists(self._root))
+        except OSError:
+            return False
+
     def walk(self) -> Iterator[Entry]:
         """Every file below the folder."""
         try:

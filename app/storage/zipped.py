@@ -98,6 +98,21 @@ class ZipSource:
             raise Unreadable(path, "damaged inside the zip")
         return content
 
+    def size(self, path: str) -> int:
+        """The bytes of the entry as the archive claims it (`read` refuses one that lies)."""
+        if not self.is_there():
+            raise NotFound(f"The stored zip {self._name} is gone; put it back.")
+        entry = self._by_path.get(path) or self._by_old_path.get(path)
+        if entry is None:
+            raise NotFound(f"The image file {path} is no longer in the stored zip.")
+        if problem := self._problem(path, entry):
+            raise Unreadable(path, problem)
+        return entry.file_size
+
+    def is_there(self) -> bool:
+        """Whether the zip is there."""
+        return self._path.is_file()
+
     def walk(self) -> Iterator[Entry]:
         """Every file entry, with its unpacked size as the archive claims it (`read` refuses one that lies)."""
         for path, entry in self._files:

@@ -1,6 +1,6 @@
 """What a training job needs to know, read once at its beginning."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,16 @@ class Plan:
     seed: int
     folder: Path
     cache: Path
+
+    def only(self, rows: np.ndarray) -> "Plan":
+        """The plan for these samples (m,) alone."""
+        return replace(
+            self,
+            samples=self.samples.only(rows),
+            held_out=self.held_out[rows],
+            gold=self.gold[rows],
+            folds=self.folds[rows],
+        )
 
     @property
     def networks(self) -> list[int]:

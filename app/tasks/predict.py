@@ -4,6 +4,8 @@ import logging
 
 import numpy as np
 
+from app.datasets.scales import scales_of
+from app.decoding.tones import Scales
 from app.errors import Cancelled
 from app.jobs.engine import JobContext
 from app.ml import checkpoints
@@ -14,6 +16,7 @@ from app.tasks.plan import network_name
 from app.training.folds import WHOLE
 from app.training.models import Photo
 from app.training.photos import photo_path, photos_of_job, record_look
+from app.training.runs import get_run
 
 log = logging.getLogger(__name__)
 
@@ -26,12 +29,14 @@ def run(context: JobContext) -> None:
     use_threads(settings.worker_threads or usable_cores())  # as a training in this process does
     with context.database.read() as session:
         photos = photos_of_job(session, job_id=context.job.id)
+        run = get_run(session, run_id=int(context.job.arguments["run"]))
+        scales = scales_of(session, dataset_id=run.dataset_id)
     decoded: list[tuple[int, np.ndarray]] = []
     for done, photo in enumerate(photos):
         context.report("Looking at photos", done, len(photos))
         if context.should_stop():
             raise Cancelled("Looking at the photos was stopped.")
-        square = _decode(context, photo, size)
+        square = _decode(context, photo, size, scales)
         if square is not None:
             decoded.append((photo.id, square))
     if not decoded:
@@ -44,11 +49,12 @@ def run(context: JobContext) -> None:
             )
 
 
-def _decode(context: JobContext, photo: Photo, size: int) -> np.ndarray | None:
+def _decode(context: JobContext, photo: Photo, size: int, scales: Scales) -> np.ndarray | None:
     try:
         return decode_square(
             photo_path(context.settings.photos_dir, run_id=photo.run_id, sha256=photo.sha256).read_bytes(),
             size,
+            scales=scales,
         )
     except Exception:  # Pillow raises nearly everything
         log.warning("photo %s cannot be read", photo.id, exc_info=True)

@@ -22,10 +22,10 @@ from app.jobs.engine import JobContext
 from app.ml.checkpoints import EpochMetrics
 from app.ml.device import choose_device, keep_freed_memory, low_precision, usable_cores, use_threads
 from app.ml.finder import find_learning_rate
-from app.ml.images import Images, StreamedImages, prepare_images
+from app.ml.images import Images
 from app.ml.trainer import train
 from app.ml.watch import TrainingProgress
-from app.storage import open_source
+from app.tasks.images import Prepared, prepare
 from app.tasks.plan import Plan, make_plan, network_name
 from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
@@ -55,7 +55,8 @@ def run(context: JobContext) -> None:
     try:
         plan = make_plan(context, started)
         with keep_freed_memory():
-            note = _train_and_rank(context, plan)
+            prepared = prepare(context, plan)
+            note = _train_and_rank(context, prepared)
     except Cancelled:
         _end(context, run_id, "cancelled", "Cancelled; the last checkpoint is kept.")
         raise
@@ -67,7 +68,7 @@ def run(context: JobContext) -> None:
         raise
     _end(context, run_id, "finished", note)
     if plan.start.kind != "parent":  # the curve is for looking at: reviewing has begun when it is drawn
-        context.step("learning rate", lambda: _find_learning_rate(context, plan, _prepare(context, plan)))
+        context.step("learning rate", lambda: _find_learning_rate(context, prepared.plan, prepared.images))
 
 
 def _end(context: JobContext, run_id: int, state: str, note: str) -> None:
@@ -75,10 +76,10 @@ def _end(context: JobContext, run_id: int, state: str, note: str) -> None:
         end_run(session, run_id=run_id, state=state, note=note)
 
 
-def _train_and_rank(context: JobContext, plan: Plan) -> str:
+def _train_and_rank(context: JobContext, prepared: Prepared) -> str:
+    plan, images = prepared.plan, prepared.images
     _store_facts(context, plan.run_id, use_threads(context.settings.worker_threads or usable_cores()))
-    images = _prepare(context, plan)
-    notes: list[str] = []
+    notes: list[str] = [prepared.note] if prepared.note else []
     for fold in plan.networks:
         if not len(plan.train_index(fold)):
             raise Invalid(
@@ -119,28 +120,6 @@ def code_digest() -> str:
     ):
         digest.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _prepare(context: JobContext, plan: Plan) -> Images:
-    """The version's images as one array on disk, named after what it holds, so that runs share it; or as they can be had."""
-    content = hashlib.sha256("\n".join(plan.samples.sha256).encode()).hexdigest()[:16]
-    out = plan.cache / f"{plan.dataset_id}-{content}-{plan.recipe.image_size}px.npy"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    source = open_source(plan.source)
-    images = prepare_images(
-        lambda i: source.read(plan.samples.paths[i]),
-        len(plan.samples.paths),
-        out,
-        size=plan.recipe.image_size,
-        on_progress=lambda done, total: context.report("Reading images", done, total),
-        should_stop=context.should_stop,
-    )
-    if not isinstance(images, StreamedImages):
-        source.close()  # else it is read from until the job ends
-        for other in out.parent.glob(f"{plan.dataset_id}-*-{plan.recipe.image_size}px.npy"):
-            if other != out:  # of an earlier version; whoever still reads it has it mapped
-                other.unlink(missing_ok=True)
-    return images
 
 
 def _find_learning_rate(context: JobContext, plan: Plan, images: Images) -> None:

@@ -6,10 +6,13 @@ from fastapi import File, Query, Request, UploadFile
 from fastapi.responses import Response
 
 from app.datasets.pictures import Size, picture_of
+from app.datasets.scales import scales_of
+from app.decoding.tones import tag
 from app.errors import NotFound
 from app.settings import Settings
 from app.training.models import Photo
 from app.training.photos import AT_ONCE, Seen, get_photo, list_photos, photo_path, remove_photo, see_photo
+from app.training.runs import get_run
 from app.web.api.models import Listing, PhotoOut, PhotosAccepted
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Config, Db, SignedIn
@@ -69,15 +72,18 @@ def show_image(
     """The image."""
     with database.read() as session:
         photo = get_photo(session, photo_id=photo_id)
+        scales = scales_of(session, dataset_id=get_run(session, run_id=photo.run_id).dataset_id)
     # A removed photo is to be seen no more, and its number may become another's: browsers ask each time.
     headers = {
         "cache-control": "private, no-cache",
         "vary": "Cookie, Authorization",
-        "etag": f'"{photo.sha256}-{size}"',
+        "etag": f'"{photo.sha256}-{size}{tag(photo.mode, scales)}"',
     }
     if headers["etag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    picture = picture_of(photo, size=size, read=lambda: _read(settings, photo), cache=settings.pictures_dir)
+    picture = picture_of(
+        photo, size=size, read=lambda: _read(settings, photo), cache=settings.pictures_dir, scales=scales
+    )
     return Response(picture.content, media_type=picture.media_type, headers=headers)
 
 

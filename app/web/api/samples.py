@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from app.datasets.catalog import get_sample
 from app.datasets.models import Dataset, Sample
 from app.datasets.pictures import Size, picture_of
+from app.decoding.tones import tag
 from app.errors import Conflict
 from app.storage import ImageSource, Origin, open_source
 from app.web.api.models import SampleOut
@@ -62,12 +63,16 @@ def show_image(
     """The image. A browser keeps it for a quarter of an hour and for its log-in alone; then it asks again."""
     with database.read() as session:
         sample = get_sample(session, sample_id=sample_id)
-        source = session.get_one(Dataset, sample.dataset_id).origin
-    etag = f'"{sample.sha256}"' if size == "original" else f'"{sample.sha256}-{size}"'
+        dataset = session.get_one(Dataset, sample.dataset_id)
+        source, scales = dataset.origin, dataset.grey_scales
+    kind = "" if size == "original" else f"-{size}"
+    etag = f'"{sample.sha256}{kind}{tag(sample.mode, scales)}"'
     headers = {"cache-control": KEPT, "vary": "Cookie, Authorization", "etag": etag}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    picture = picture_of(sample, size=size, read=lambda: _read(source, sample), cache=settings.pictures_dir)
+    picture = picture_of(
+        sample, size=size, read=lambda: _read(source, sample), cache=settings.pictures_dir, scales=scales
+    )
     return Response(picture.content, media_type=picture.media_type, headers=headers)
 
 

@@ -1,0 +1,165 @@
+"""Image files that are gone, or that are others now than the import recorded: noticed by every reader, and kept in a list.
+
+A sample in that list keeps its decisions. It is left out of training, ranking and the deck, and comes back as soon as a reader
+finds its file again with the content that was recorded.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.orm import Session
+
+from app.datasets.models import MissingFile, Sample
+from app.db import Database
+from app.decoding import budget
+from app.errors import Conflict, NotFound
+from app.storage import ImageSource, Unreadable
+
+Reason = Literal["missing", "changed", "unreadable"]
+SHOWN = 5  # paths in a sentence
+AT_ONCE = 500
+WORDS: dict[str, str] = {
+    "missing": "is missing",
+    "changed": "has changed since it was imported",
+    "unreadable": "cannot be read",
+}
+
+
+class Recorded(NamedTuple):
+    """What the import wrote down of a file."""
+
+    sample_id: int
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A sample whose file is not as it was."""
+
+    sample_id: int
+    path: str
+    reason: Reason
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.path} {WORDS[self.reason]}"
+
+
+class Changed(Conflict):
+    """The file is another one now."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"The file {path} has changed since it was imported; put the old one back, or import the new one "
+            "under another name."
+        )
+
+
+def read_unchanged(source: ImageSource, file: Recorded) -> bytes:
+    """The file as it was imported. Raises NotFound, Unreadable, Changed."""
+    content = source.read(file.path)
+    if len(content) != file.bytes or hashlib.sha256(content).hexdigest() != file.sha256:
+        raise Changed(file.path)
+    return content
+
+
+def reason_of(error: Exception) -> Reason:
+    """Why a file could not be read as it was imported."""
+    return (
+        "changed"
+        if isinstance(error, Changed)
+        else "missing"
+        if isinstance(error, NotFound)
+        else "unreadable"
+    )
+
+
+def look(source: ImageSource, file: Recorded, *, content: bool) -> Lost | None:
+    """What is wrong with a file, by its size, and where `content` is asked for by its digest too."""
+    try:
+        same = source.size(file.path) == file.bytes
+        if same and content:
+            with budget.files.share(file.bytes):
+                read_unchanged(source, file)
+    except (NotFound, Unreadable, Changed) as error:
+        return Lost(file.sample_id, file.path, reason_of(error))
+    return None if same else Lost(file.sample_id, file.path, "changed")
+
+
+def files_of(session: Session, *, dataset_id: int, only_lost: bool = False) -> list[Recorded]:
+    """What was recorded of the files of a data set, by sample id."""
+    query = select(Sample.id, Sample.path, Sample.bytes, Sample.sha256).where(Sample.dataset_id == dataset_id)
+    if only_lost:
+        query = query.join(MissingFile, MissingFile.sample_id == Sample.id)
+    return [Recorded(*row) for row in session.execute(query.order_by(Sample.id))]
+
+
+def mark(
+    session: Session, *, dataset_id: int, lost: Iterable[Lost], found: Collection[int] = ()
+) -> list[int]:
+    """Write down what was lost and strike out what was found again; the samples that were not in the list before."""
+    reasons = {each.sample_id: each.reason for each in lost}
+    known: dict[int, str] = dict(
+        session.execute(
+            select(MissingFile.sample_id, MissingFile.reason).where(MissingFile.dataset_id == dataset_id)
+        ).all()
+    )
+    gone = [i for i in (*found, *(i for i, why in reasons.items() if known.get(i, why) != why)) if i in known]
+    for start in range(0, len(gone), AT_ONCE):
+        session.execute(delete(MissingFile).where(MissingFile.sample_id.in_(gone[start : start + AT_ONCE])))
+    new = {i: why for i, why in reasons.items() if known.get(i) != why}
+    if new:
+        rows = [{"sample_id": i, "dataset_id": dataset_id, "reason": why} for i, why in new.items()]
+        session.execute(insert(MissingFile), rows)
+    return [i for i in new if i not in known]
+
+
+def count_missing(session: Session, *, dataset_id: int) -> int:
+    """How many samples of the data set are in the list."""
+    query = select(func.count()).select_from(MissingFile).where(MissingFile.dataset_id == dataset_id)
+    return session.scalar(query) or 0
+
+
+def missing_files(
+    session: Session, *, dataset_id: int, limit: int = 1000, after: int = 0
+) -> list[tuple[MissingFile, str]]:
+    """The list with the paths, by sample id, behind the sample `after`."""
+    query = select(MissingFile, Sample.path).join(Sample, Sample.id == MissingFile.sample_id)
+    mine = (MissingFile.dataset_id == dataset_id, MissingFile.sample_id > after)
+    return [(row[0], row[1]) for row in session.execute(query.where(*mine).order_by(Sample.id).limit(limit))]
+
+
+def look_again(database: Database, *, dataset_id: int, source: ImageSource) -> tuple[int, int]:
+    """Look at the files in the list once more: how many came back, and how many are still lost."""
+    with database.read() as session:
+        files = files_of(session, dataset_id=dataset_id, only_lost=True)
+    seen = [(file, look(source, file, content=True)) for file in files]
+    lost = [each for _, each in seen if each]
+    found = [file.sample_id for file, each in seen if each is None]
+    with database.write() as session:
+        mark(session, dataset_id=dataset_id, lost=lost, found=found)
+    return len(found), len(lost)
+
+
+def in_a_sentence(lost: Collection[Lost]) -> str:
+    """“a.png is missing, b.png has changed since it was imported and 3 more”."""
+    shown = ", ".join(map(str, list(lost)[:SHOWN]))
+    return f"{shown} and {len(lost) - SHOWN:,} more" if len(lost) > SHOWN else shown
+
+
+def left_out_words(lost: Collection[Lost]) -> str:
+    """What a person should know of samples that were left out; empty where there are none."""
+    if not lost:
+        return ""
+    few = "1 image was left out" if len(lost) == 1 else f"{len(lost):,} images were left out"
+    return f"{few}: {in_a_sentence(lost)}. Put the files back and they are in the next training."
+
+
+def by_sample(lost: Iterable[Lost]) -> Mapping[int, Lost]:
+    """By sample id."""
+    return {each.sample_id: each for each in lost}
