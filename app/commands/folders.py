@@ -10,8 +10,8 @@ from app.datasets.layout_choice import NONE, SKIP, as_text, check_parts
 from app.datasets.layout_outline import DRAWN, Outline, outline
 from app.datasets.layout_reading import LEFT_OUT, OPEN, Reading
 from app.datasets.split_words import PARTS
-from app.datasets.surveying import Survey, decide
-from app.errors import AmbiguousLayout, Invalid
+from app.datasets.surveying import Survey, choice_of, decide
+from app.errors import AmbiguousLayout
 
 CLASSES_SHOWN = 50
 
@@ -51,7 +51,8 @@ def _unclear(found: Survey, *, yes: bool) -> Reading:
         return _ask(doubt, choices)
     options = [f"{_option(each)} for {_classes(each)}" for each in choices if each.is_use]
     more = "; --yes takes the first" if not choices[0].reading.open else ""
-    raise Invalid(f"{doubt} Say which it is: {', or '.join(options)}{more}.")
+    message = f"{doubt} Say which it is: {', or '.join(options)}{more}."
+    raise AmbiguousLayout(message, choices=[choice_of(each) for each in choices])
 
 
 def _ask(doubt: str, choices: list[Outline]) -> Reading:

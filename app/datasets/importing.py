@@ -24,6 +24,7 @@ from app.datasets.layout_reading import Reading
 from app.datasets.lookalikes import group_samples, mark_lookalikes
 from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
 from app.datasets.naming import printable, zip_notes
+from app.datasets.proposals import proposal_of, propose
 from app.datasets.reading import Result, inspect_all
 from app.datasets.refusals import check_layout
 from app.datasets.scales import in_words as scales_in_words
@@ -32,7 +33,7 @@ from app.datasets.spellings import unify
 from app.datasets.surveying import Survey, check_same, decide, fitting, store_reading, stored_reading, survey
 from app.db import Database
 from app.decoding.tones import Tones, kind_of
-from app.errors import Cancelled, Conflict, Invalid, NotFound
+from app.errors import AmbiguousLayout, Cancelled, Conflict, Invalid, NotFound
 from app.spelling import search_key
 from app.storage import ImageSource, Origin, ZipSource, open_source
 from app.storage.zip_names import check_encoding, in_words
@@ -64,7 +65,7 @@ def create_dataset(session: Session, *, name: str, source: Origin | str) -> Data
             raise Conflict(
                 f"Somebody else is making a data set named {name} right now; look at it, or choose another name."
             ) from error
-    elif dataset.source != origin.source and _is_empty(session, dataset):
+    elif dataset.source != origin.source and _may_change(session, dataset):
         # Its import failed with nothing in it, or nobody has confirmed it: a better source may take the name.
         dataset.source, dataset.source_name, dataset.zip_encoding = origin.source, None, None
         dataset.layout, dataset.proposals = None, None
@@ -73,7 +74,7 @@ def create_dataset(session: Session, *, name: str, source: Origin | str) -> Data
             f"The name {name} is taken by the data set from {dataset.origin}; choose another name."
         )
     if origin.zip_encoding not in (None, dataset.zip_encoding):
-        if dataset.zip_encoding is not None and not _is_empty(session, dataset):
+        if dataset.zip_encoding is not None and not _may_change(session, dataset):
             raise Conflict(
                 f"The file names in this zip were read as {in_words(dataset.zip_encoding)} when {name} was imported; "
                 "give the data set another name to read them otherwise."
@@ -104,12 +105,14 @@ def _checked(source: Origin | str) -> Origin:
     return origin
 
 
-def _is_empty(session: Session, dataset: Dataset) -> bool:
+def _may_change(session: Session, dataset: Dataset) -> bool:
     """Whether an import under this name failed and left nothing, or was never confirmed."""
-    return (
-        dataset.state in ("failed", "waiting")
-        and session.scalar(select(Sample.id).where(Sample.dataset_id == dataset.id).limit(1)) is None
-    )
+    return dataset.state in ("failed", "waiting") and is_empty(session, dataset)
+
+
+def is_empty(session: Session, dataset: Dataset) -> bool:
+    """Whether the data set has no sample."""
+    return session.scalar(select(Sample.id).where(Sample.dataset_id == dataset.id).limit(1)) is None
 
 
 def import_images(
@@ -127,7 +130,7 @@ def import_images(
     `choose` is asked once how the folders are read, with the stored reading if there is one; without it they are read as
     before, or as is clear. `should_stop` is asked before every file. Raises AmbiguousLayout, Cancelled when it was asked to
     stop, NotFound without data set or source, and Invalid when the source as a whole is no use; the data set's state becomes
-    `failed`, or stays `ready` when it has a version already.
+    `failed`, or stays `ready` when it has a version already, or `waiting` for a choice.
     """
     with database.write() as session:
         dataset = session.get(Dataset, dataset_id)
@@ -147,7 +150,8 @@ def import_images(
     except BaseException:
         with database.write() as session:
             state = "ready" if has_version(session, dataset_id=dataset_id) else "failed"
-            session.execute(update(Dataset).where(Dataset.id == dataset_id).values(state=state))
+            asks = (Dataset.id == dataset_id, Dataset.state != "waiting")  # how its folders are read
+            session.execute(update(Dataset).where(*asks).values(state=state))
         raise
 
 
@@ -185,7 +189,8 @@ class _Import:
             positions = _add_classes(session, dataset_id=self.dataset_id, names=layout.classes)
             classes = {path: place.label for path, place in layout.places.items()}
             check_same(session, classes, positions, dataset_id=self.dataset_id)
-            store_reading(session, dataset_id=self.dataset_id, reading=layout.reading)
+            chosen = not found.is_clear(layout.reading)
+            store_reading(session, dataset_id=self.dataset_id, reading=layout.reading, chosen=chosen)
             scales = scales_of(session, dataset_id=self.dataset_id)
             self._reject(session, dict.fromkeys(changed, CHANGED))
             side = split_rule(session, layout, dataset_id=self.dataset_id, seed=seed)
@@ -287,7 +292,18 @@ class _Import:
         with self.database.read() as session:
             stored = stored_reading(session, dataset_id=self.dataset_id)
             before = stored or fitting(session, found, dataset_id=self.dataset_id)
-        return arrange(found.sizes, self.choose(found, before))
+        try:
+            return arrange(found.sizes, self.choose(found, before))
+        except AmbiguousLayout:
+            self._let_it_wait(found)
+            raise
+
+    def _let_it_wait(self, found: Survey) -> None:
+        proposal = proposal_of(found)
+        with self.database.write() as session:
+            dataset = session.get_one(Dataset, self.dataset_id)
+            if proposal is not None and is_empty(session, dataset):
+                propose(session, dataset=dataset, proposal=proposal)
 
     def _batches(self, results: Generator[Result], *, done: int, total: int) -> Iterator[list[Result]]:
         """Results gathered into batches to write; what is gathered when the import is stopped still comes."""

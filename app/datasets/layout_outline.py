@@ -70,7 +70,11 @@ class Outline:
             where = "above" if reading.where == "above" else "in"
             parts = [
                 f"{_listed([_short(folder, reading) for folder in folders])} "
-                + ("can be any" if part == OPEN else f"{'is' if len(folders) == 1 else 'are'} {NAMES[part]}")
+                + (
+                    "can be any of them"
+                    if part == OPEN
+                    else f"{'is' if len(folders) == 1 else 'are'} {NAMES[part]}"
+                )
                 for part, folders in reading.parts.items()
             ]
             said.append(f"Folders {where} the class folders are parts: {'; '.join(parts)}.")

@@ -1,15 +1,18 @@
 """From what a person names to the source that a data set is imported from."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
-from app.datasets.importing import create_dataset
+from app.datasets.importing import create_dataset, is_empty
 from app.datasets.models import Dataset
 from app.datasets.naming import printable
+from app.datasets.proposals import proposal_of, propose
+from app.datasets.surveying import Survey, decide, fitting, store_reading, stored_reading, survey_of
 from app.datasets.uploads import store_zip
-from app.errors import Conflict, Forbidden, Invalid
+from app.errors import Conflict, Forbidden, Invalid, ToplossError
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.storage import Origin
@@ -66,17 +69,61 @@ def check_allowed(text: str, *, roots: str) -> None:
         )
 
 
+def look(source: Origin) -> Survey | None:
+    """What a source has, looked at before its import; none where it cannot be read, which the import says best."""
+    try:
+        return survey_of(source)
+    except (ToplossError, OSError):
+        return None
+
+
 def request_import(
-    session: Session, *, name: str, source: Origin | str, user_id: int | None
+    session: Session,
+    *,
+    name: str,
+    source: Origin | str,
+    user_id: int | None,
+    found: Survey | None = None,
+    folders: Mapping[str, str] | None = None,
 ) -> tuple[Dataset, Job]:
-    """The data set and the job that fills it. Raises Conflict while an import of it waits or works."""
+    """The data set and the job that fills it. Raises Conflict while an import of it waits or works.
+
+    With what was `found` in the source it is told now, not by the job, when its folders can be read in several ways:
+    raises AmbiguousLayout. `folders` says which folder is which part; raises Invalid for one that is not there.
+    """
     dataset = create_dataset(session, name=name, source=source)
-    running = jobs.open_job(session, dataset_id=dataset.id, task=TASK)
-    if running:
-        raise Conflict(f"{name} is being imported already; wait for it, or cancel it.")
+    refuse_second(session, dataset)
+    if found is not None:
+        before = stored_reading(session, dataset_id=dataset.id) or fitting(
+            session, found, dataset_id=dataset.id
+        )
+        reading = decide(found, stored=before) if folders is None else found.reading_of(folders)
+        store_reading(session, dataset_id=dataset.id, reading=reading, chosen=folders is not None)
+    if dataset.state == "waiting":
+        dataset.state = "importing"
     return dataset, jobs.ask(
         session, task=TASK, dataset_id=dataset.id, arguments={"dataset": dataset.id}, user_id=user_id
     )
+
+
+def propose_import(session: Session, *, name: str, source: Origin, found: Survey | None) -> bool:
+    """Whether a person is asked first how the folders are read: the new data set waits for the answer then.
+
+    Raises Conflict as `request_import` does. Nobody is asked again about a data set that has samples.
+    """
+    dataset = create_dataset(session, name=name, source=source)
+    refuse_second(session, dataset)
+    proposal = proposal_of(found) if found is not None else None
+    if proposal is None or not is_empty(session, dataset):
+        return False
+    propose(session, dataset=dataset, proposal=proposal)
+    return True
+
+
+def refuse_second(session: Session, dataset: Dataset) -> None:
+    """Raises Conflict while an import of the data set waits or works."""
+    if jobs.open_job(session, dataset_id=dataset.id, task=TASK):
+        raise Conflict(f"{dataset.name} is being imported already; wait for it, or cancel it.")
 
 
 def _path(text: str) -> Path:

@@ -33,6 +33,11 @@ class Survey:
         """What the folders may mean."""
         return guess(tree_of(images_of(self.sizes)))
 
+    def is_clear(self, reading: Reading) -> bool:
+        """Whether a reading is the one that nobody needs to be asked about."""
+        guessed = self.guess()
+        return not guessed.doubt and guessed.readings[0] == reading
+
     def outlines(self) -> list[Outline]:
         """What an import would make by each reading of the folders, the most likely first."""
         return [outline(self.sizes, reading) for reading in self.guess().readings]
@@ -78,9 +83,16 @@ def decide(found: Survey, *, stored: Reading | None) -> Reading:
         )
     if not guessed.doubt:
         return likely
-    raise AmbiguousLayout(
-        f"{guessed.doubt} {HOW}.", choices=[choice_of(each) for each in found.outlines() if each.is_use]
-    )
+    raise unclear(found)
+
+
+def unclear(found: Survey) -> AmbiguousLayout:
+    """The refusal of folders that can be read in several ways."""
+    choices = [choice_of(each) for each in found.outlines() if each.is_use]
+    ways = " or ".join(f"“{choice['split_folders']}”" for choice in choices[:3])
+    how = f"Import again and say which it is in split_folders: {ways}" if ways else HOW
+    more = ", with train, valid, test or skip for each “?”" if f"{OPEN}=" in ways else ""
+    return AmbiguousLayout(f"{found.guess().doubt} {how}{more}.", choices=choices)
 
 
 def choice_of(made: Outline) -> dict[str, object]:
@@ -95,16 +107,24 @@ def choice_of(made: Outline) -> dict[str, object]:
 
 
 def stored_reading(session: Session, *, dataset_id: int) -> Reading | None:
-    """How the data set's folders were read when it was imported, or how a person chose to; none: not known."""
+    """How the data set's folders were read when it was imported, or how a person chose to; none: not known.
+
+    A guess by which nothing was imported does not count: the folders may have been put right since.
+    """
     stored = session.scalar(select(Dataset.layout).where(Dataset.id == dataset_id))
-    return Reading.from_json(stored) if stored else None
+    if not stored:
+        return None
+    any_sample = select(Sample.id).where(Sample.dataset_id == dataset_id).limit(1)
+    return Reading.from_json(stored) if stored["chosen"] or session.scalar(any_sample) else None
 
 
-def store_reading(session: Session, *, dataset_id: int, reading: Reading) -> None:
+def store_reading(session: Session, *, dataset_id: int, reading: Reading, chosen: bool = False) -> None:
     """Keep how the folders are read, so that every later import reads them alike. Raises Invalid for an unnamed part."""
     check_parts(reading.folders)
     dataset = session.get_one(Dataset, dataset_id)
-    dataset.layout, dataset.proposals = reading.as_json(), None
+    before = dataset.layout or {"chosen": False}
+    dataset.layout = reading.as_json() | {"chosen": chosen or before["chosen"]}
+    dataset.proposals = None
 
 
 def fitting(session: Session, found: Survey, *, dataset_id: int) -> Reading | None:
@@ -129,13 +149,18 @@ def check_same(
     session: Session, classes: Mapping[str, str], positions: Mapping[str, int], *, dataset_id: int
 ) -> None:
     """Raises Conflict where samples would now be of another class (by path) than they were imported as."""
-    for path, name in _labels(session, dataset_id=dataset_id).items():
-        now = classes.get(path)
-        if now is not None and positions[now] != positions.get(name):
-            raise Conflict(
-                f"{path} was imported as “{name}” and would be “{now}” by these folders. Give the data set another "
-                "name, or name the same split folders as when it was imported."
-            )
+    labels = _labels(session, dataset_id=dataset_id)
+    others = [
+        path
+        for path in labels.keys() & classes.keys()
+        if positions[classes[path]] != positions.get(labels[path])
+    ]
+    if others:
+        path = min(others)
+        raise Conflict(
+            f"{path} was imported as “{labels[path]}” and would be “{classes[path]}” by these folders. Give the data "
+            "set another name, or name the same split folders as when it was imported."
+        )
 
 
 def _labels(session: Session, *, dataset_id: int) -> dict[str, str]:

@@ -47,7 +47,8 @@ def headers_of(error: errors.ToplossError) -> dict[str, str]:
 
 def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.ToplossError)  # noqa: S101 - registered for this class only
-    response = answer(request, status=status_of(error), code=error.code, message=str(error))
+    more: dict[str, object] = {"choices": error.choices} if isinstance(error, errors.AmbiguousLayout) else {}
+    response = answer(request, status=status_of(error), code=error.code, message=str(error), more=more)
     response.headers.update(headers_of(error))
     return response
 

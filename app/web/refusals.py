@@ -17,15 +17,16 @@ class ErrorPage(Page):
     message: str
 
 
-def answer(request: Request, *, status: int, code: str, message: str) -> Response:
-    """The error in the shape that the asker reads."""
+def answer(
+    request: Request, *, status: int, code: str, message: str, more: dict[str, object] | None = None
+) -> Response:
+    """The error in the shape that the asker reads; `more` is for scripts."""
     message = message.encode("utf-8", "replace").decode()  # what was sent may be no text to send back
     by_token = request.headers.get("authorization", "").lower().startswith("bearer ")
     if request.scope["path"].startswith("/api/") or by_token:
         headers = {"www-authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004
-        return JSONResponse(
-            {"error": code, "message": message, "status": status}, status_code=status, headers=headers
-        )
+        content = {"error": code, "message": message, "status": status, **(more or {})}
+        return JSONResponse(content, status_code=status, headers=headers)
     fragment = is_fragment(request)
     if status == 401 and request.method == "GET":  # noqa: PLR2004
         target = f"/login?next={quote(page_context(request)['url'])}"

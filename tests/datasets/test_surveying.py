@@ -1,5 +1,6 @@
 """How an import reads the folders of its source, the first time and every time after."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def test_unclear_folders_are_refused_with_their_choices_and_nothing_is_imported(
     ]
     assert refusal.value.choices[1]["classes"] == {"A": {"train": 6}, "B": {"train": 6}}
     assert labels(database) == {}
-    assert state(database) == ("failed", None)
+    assert state(database) == ("waiting", None)
 
 
 def test_a_choice_is_kept_and_later_imports_add_only_what_is_new_by_it(
@@ -131,9 +132,21 @@ def test_an_import_that_was_stopped_goes_on_by_the_same_choice(database: Databas
     choice = {"A": "train", "B": "test"}
     with pytest.raises(Cancelled):
         imported(database, root, choose=chosen(choice), stop_after=14)
-    assert state(database)[1] == {"where": "above", "root": "", "folders": choice}
+    assert state(database)[1] == {"where": "above", "root": "", "folders": choice, "chosen": True}
     report = imported(database, root)
     assert report.samples == 12
+    assert {name for _, name in labels(database).values()} == {"cat", "dog"}
+
+
+def test_a_guess_by_which_nothing_was_imported_does_not_last(database: Database, tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", "cat", "dog")
+    for path in root.rglob("*.png"):
+        path.write_bytes(b"no image")
+    with pytest.raises(Invalid, match="no file in it is an image"):
+        imported(database, root)
+    shutil.rmtree(root)
+    write(root, "train/cat", "train/dog", "valid/cat", "valid/dog")
+    imported(database, root)
     assert {name for _, name in labels(database).values()} == {"cat", "dog"}
 
 

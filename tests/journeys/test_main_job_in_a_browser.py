@@ -69,6 +69,7 @@ def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, 
     page.locator("input[type=file]").set_input_files(archive)
     page.get_by_role("button", name=re.compile("Import")).click()
     page.wait_for_url("**/d/faces")
+    page.get_by_role("button", name="Import these images").click()
     expect(page.get_by_role("heading", name="Train a network")).to_be_visible(timeout=MINUTES)
 
     page.get_by_role("link", name="Train", exact=True).click()

@@ -21,6 +21,7 @@ from tests.web.test_security import OPEN, routes
 # `person` takes somebody who signed in, `admin person` an admin who did.
 ADMINS_PAGES = """
 /d/{name}/agreement /d/{name}/settings /d/{name}/adjudication /datasets/new /d/{name}/runs/new /jobs /people
+/d/{name}/import/picture
 """
 CHANGES = {
     "annotate": """
@@ -43,6 +44,7 @@ CHANGES = {
         POST /api/v1/runs/{run_id}/resume
         POST /d/{name}/adjudication  POST /d/{name}/audits  POST /d/{name}/gold
         POST /d/{name}/import/cancel  POST /d/{name}/import/repeat
+        POST /d/{name}/import/folders
         POST /d/{name}/retrain  POST /d/{name}/runs  POST /d/{name}/runs/{run_id}/cancel
         POST /d/{name}/runs/{run_id}/resume  POST /d/{name}/settings  POST /d/{name}/stop
         POST /d/{name}/versions  POST /d/{name}/export  POST /datasets/new

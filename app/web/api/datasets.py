@@ -8,8 +8,13 @@ from sqlalchemy.orm import Session
 
 from app.datasets import catalog
 from app.datasets.catalog import DatasetSummary
+from app.datasets.layout_choice import as_text, parse
+from app.datasets.layout_outline import outline
+from app.datasets.layout_reading import Reading
 from app.datasets.models import Dataset
-from app.datasets.sources import check_allowed, request_import, resolve_source, uploaded_zip
+from app.datasets.proposals import waiting_proposal
+from app.datasets.sources import check_allowed, look, request_import, resolve_source, uploaded_zip
+from app.datasets.surveying import Survey, choice_of, survey_of
 from app.datasets.versions import list_versions
 from app.errors import Invalid
 from app.review.grid import count_matching, find
@@ -17,7 +22,15 @@ from app.review.summary import label_table, pending_changes, review_progress
 from app.settings import Settings
 from app.storage import Origin
 from app.training.runs import newest_ranked
-from app.web.api.models import ClassOut, DatasetDetail, DatasetOut, ImportAccepted, Listing, SamplesOut
+from app.web.api.models import (
+    ClassOut,
+    DatasetDetail,
+    DatasetOut,
+    ImportAccepted,
+    LayoutOut,
+    Listing,
+    SamplesOut,
+)
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.api.samples import sample_out
 from app.web.deps import Admin, Config, Db, SignedIn
@@ -51,12 +64,27 @@ def create_dataset(
             description="The code page of file names in a zip that do not tell it, such as gbk, cp932 or cp850."
         ),
     ] = None,
+    split_folders: Annotated[
+        str,
+        Form(
+            description="Which folder is which part, where that is not clear: “train=training_set,valid=dev,skip=masks” "
+            "(“*/name” for a folder in the classes), or “none” if every folder is a class."
+        ),
+    ] = "",
 ) -> ImportAccepted:
-    """Import a data set: a job of the worker."""
+    """Import a data set: a job of the worker.
+
+    The answer tells what the folders are taken for. Where they can be read in several ways, it is 422 with the error
+    `ambiguous_layout` and `choices`, each with the `split_folders` to send to choose it; nothing is imported then.
+    """
+    folders = parse([split_folders])
     source = _source(settings, file, path, zip_encoding)
+    found = look(source) if folders is None else survey_of(source)
     with database.write() as session:
-        dataset, job = request_import(session, name=name, source=source, user_id=user.id)
-        return ImportAccepted(dataset=dataset.name, job=job.id)
+        dataset, job = request_import(
+            session, name=name, source=source, user_id=user.id, found=found, folders=folders
+        )
+        return ImportAccepted(dataset=dataset.name, job=job.id, layout=_layout(dataset, found))
 
 
 @router.get("/datasets/{name}")
@@ -108,6 +136,12 @@ def _out(item: DatasetSummary) -> DatasetOut:
     return DatasetOut(name=item.name, state=item.state, samples=item.samples, classes=item.classes)
 
 
+def _layout(dataset: Dataset, found: Survey | None) -> LayoutOut | None:
+    if found is None or dataset.layout is None:
+        return None
+    return LayoutOut.model_validate(choice_of(outline(found.sizes, Reading.from_json(dataset.layout))))
+
+
 def _source(
     settings: Settings, file: UploadFile | None, path: str | None, zip_encoding: str | None
 ) -> Origin:
@@ -126,7 +160,7 @@ def _source(
 
 
 def _detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
-    line = catalog.summarise(session, dataset)
+    line, waiting = catalog.summarise(session, dataset), waiting_proposal(dataset)
     progress = review_progress(session, dataset_id=dataset.id, user_id=user_id)
     versions = list_versions(session, dataset_id=dataset.id)
     run = newest_ranked(session, dataset_id=dataset.id)
@@ -134,6 +168,10 @@ def _detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
     return DatasetDetail(
         **_out(line).model_dump(),
         notes=dataset.notes,
+        split_folders=as_text(Reading.from_json(dataset.layout)) if dataset.layout else None,
+        choices=[
+            LayoutOut.model_validate(choice_of(choice)) for choice in (waiting.choices if waiting else ())
+        ],
         rejected_files=catalog.count_rejected(session, dataset_id=dataset.id),
         version=versions[-1].number if versions else None,
         images_in_no_version=pending.new_images,

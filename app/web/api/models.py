@@ -38,9 +38,23 @@ class DatasetOut(Answer):
     classes: int
 
 
+class LayoutOut(Answer):
+    """One way to read the folders of a source, and what an import makes of them."""
+
+    split_folders: str  # what to send to choose it; a `?` stands for a part that is to be named
+    is_complete: bool  # whether every part is named
+    classes: dict[str, dict[str, int]]  # files by part, of each class
+    left_out: dict[str, int]  # files in no class, by their topmost folder
+    notes: list[str]  # the same in sentences
+
+
 class DatasetDetail(DatasetOut):
     """A data set with how far its review is."""
 
+    split_folders: str | None  # how its folders are read; none: not known yet
+    choices: list[
+        LayoutOut
+    ]  # while its state is `waiting`: how they can be read; import it again with one of them
     rejected_files: int
     notes: list[str]  # what the newest import noticed, in sentences
     version: int | None
@@ -58,6 +72,9 @@ class ImportAccepted(Answer):
 
     dataset: str
     job: str
+    layout: (
+        LayoutOut | None
+    )  # what its folders are taken for; none: the source cannot be looked at, and the job says why
 
 
 class ClassOut(Answer):

@@ -15,6 +15,7 @@ from app.datasets.catalog import (
     summarise,
 )
 from app.datasets.models import Dataset, RejectedFile
+from app.datasets.proposals import waiting_proposal
 from app.review.audits import audit_states
 from app.review.best import BestRun, choose_best
 from app.review.changes import changes_since
@@ -24,6 +25,7 @@ from app.review.outlook import chosen_rule
 from app.review.summary import PendingChanges, ReviewProgress, label_table, pending_changes, review_progress
 from app.training.runs import RunProgress, newest_ranked, open_run, run_progress
 from app.web.deps import Db, SignedIn
+from app.web.pages.folders import folders_page
 from app.web.pages.imports import ImportPage, import_facts
 from app.web.pages.next_step import NextStep, Standing, next_step
 from app.web.pages.stop import rule_in_words
@@ -89,7 +91,10 @@ def index(request: Request, database: Db) -> Response:
 def overview(request: Request, name: str, database: Db, user: SignedIn) -> Response:
     """How the labels are, and what to do next."""
     with database.read() as session:
-        page = _overview(request, session, get_dataset(session, name=name), user.id)
+        dataset = get_dataset(session, name=name)
+        if proposal := waiting_proposal(dataset):
+            return render(request, "datasets/folders.html", folders_page(request, dataset, proposal))
+        page = _overview(request, session, dataset, user.id)
     return render(request, "datasets/overview.html", page)
 
 

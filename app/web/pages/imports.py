@@ -9,7 +9,15 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import get_dataset, summarise
 from app.datasets.models import Dataset
-from app.datasets.sources import TASK, check_allowed, request_import, resolve_source, uploaded_zip
+from app.datasets.sources import (
+    TASK,
+    check_allowed,
+    look,
+    propose_import,
+    request_import,
+    resolve_source,
+    uploaded_zip,
+)
 from app.errors import Invalid
 from app.jobs import requests as jobs
 from app.jobs.models import Job
@@ -66,10 +74,12 @@ def begin_import(
     path: Annotated[str, Form()] = "",
     zip_encoding: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:
-    """Store the zip, or take the place on the server, and ask for the import."""
+    """Store the zip, or take the place on the server, and show what its folders are taken for, to confirm."""
     source = _source(settings, file, path.strip(), zip_encoding.strip() or None)
+    found = look(source)
     with database.write() as session:
-        request_import(session, name=name.strip(), source=source, user_id=user.id)
+        if not propose_import(session, name=name.strip(), source=source, found=found):
+            request_import(session, name=name.strip(), source=source, user_id=user.id)
     return RedirectResponse(f"/d/{name.strip()}", status_code=303)
 
 

@@ -43,6 +43,9 @@ def test_an_uploaded_zip_becomes_an_import_that_shows_its_progress(
         files={"file": ("cats.zip", packed.getvalue(), "application/zip")},
     )
     assert answer.headers["location"] == "/d/cats"
+    parts = ["train", "valid"]
+    confirmed = ada.post("/d/cats/import/folders", data={"choice": "0", "part": parts})
+    assert (confirmed.status_code, confirmed.headers["location"]) == (303, "/d/cats")
     page = ada.get("/d/cats").text
     assert "Waiting for the worker" in page
     assert 'hx-get="/d/cats/import"' in page

@@ -1,0 +1,84 @@
+"""What a person is asked before an import: the classes that it would make, by each way to read the folders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.datasets.layout_outline import Outline, outline
+from app.datasets.layout_reading import LEFT_OUT, OPEN, Reading
+from app.datasets.models import Dataset
+from app.datasets.split_words import PARTS
+from app.datasets.surveying import Survey, store_reading
+from app.errors import Conflict, Invalid
+
+SKIP = "skip"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The choices, the most likely first; `doubt` says why a person must choose, empty where the first is clear."""
+
+    doubt: str
+    choices: list[Outline]
+
+    @property
+    def examples(self) -> set[str]:
+        """The paths of images that are shown."""
+        return {path for choice in self.choices for each in choice.classes for path in each.examples}
+
+
+def proposal_of(found: Survey) -> Proposal | None:
+    """What to ask of a source; none where there are no classes to tell apart, which the import says best."""
+    guess = found.guess()
+    readings = [*guess.readings]
+    none = Reading("none", readings[0].root)
+    if none not in readings:
+        readings.append(none)
+    choices = [made for reading in readings if (made := outline(found.sizes, reading)).is_use]
+    if not choices or choices[0].reading != readings[0]:
+        return None
+    return Proposal(guess.doubt, choices)
+
+
+def propose(session: Session, *, dataset: Dataset, proposal: Proposal) -> None:
+    """Let the data set wait for somebody to choose."""
+    dataset.state = "waiting"
+    dataset.proposals = {
+        "doubt": proposal.doubt,
+        "choices": [choice.as_json() for choice in proposal.choices],
+    }
+    session.flush()
+
+
+def waiting_proposal(dataset: Dataset) -> Proposal | None:
+    """What the data set waits for; none where it does not."""
+    if dataset.state != "waiting" or not dataset.proposals:
+        return None
+    return Proposal(
+        dataset.proposals["doubt"], [Outline.from_json(each) for each in dataset.proposals["choices"]]
+    )
+
+
+def answer(session: Session, *, dataset: Dataset, choice: int | None, parts: Sequence[str]) -> None:
+    """Keep what somebody chose: the number of the choice, and the part of each folder of each choice, in their order.
+
+    Raises Conflict where nothing waits, Invalid for a choice that is missing or incomplete.
+    """
+    proposal = waiting_proposal(dataset)
+    if proposal is None:
+        raise Conflict(f"{dataset.name} does not wait for a choice of folders; its page shows how far it is.")
+    if choice is None or not 0 <= choice < len(proposal.choices):
+        raise Invalid("Choose how the folders are read.")
+    sizes = [len(each.reading.folders) for each in proposal.choices]
+    mine = parts[sum(sizes[:choice]) : sum(sizes[: choice + 1])]
+    reading = proposal.choices[choice].reading
+    if len(parts) != sum(sizes) or any(part not in (*PARTS, SKIP, OPEN) for part in mine):
+        raise Invalid("Say for each folder which part it is; load the page again and choose once more.")
+    named = {
+        folder: LEFT_OUT if part == SKIP else part
+        for folder, part in zip(sorted(reading.folders), mine, strict=True)
+    }
+    store_reading(
+        session, dataset_id=dataset.id, reading=Reading(reading.where, reading.root, named), chosen=True
+    )

@@ -1,0 +1,170 @@
+"""What the folders of a new data set are taken for: its classes with counts and a few images, to confirm before they are read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from app.datasets.catalog import get_dataset
+from app.datasets.inspection import Rejected, inspect
+from app.datasets.layout_outline import EXAMPLES, Outline
+from app.datasets.models import Dataset
+from app.datasets.pictures import picture_of
+from app.datasets.proposals import SKIP, Proposal, answer, waiting_proposal
+from app.datasets.sources import request_import
+from app.datasets.split_words import PARTS
+from app.errors import Invalid, NotFound
+from app.web.api.samples import shared_source
+from app.web.deps import Admin, Config, Db
+from app.web.rendering import Page, page_context, render
+
+router = APIRouter()
+
+CLASSES_WITH_IMAGES = 24
+CLASSES_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class FolderView:
+    """A folder that is a part, or may be one, and the part that is preselected for it."""
+
+    name: str
+    part: str
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """A class with its files in each of `ChoiceView.parts`, and the addresses of a few of its images."""
+
+    name: str
+    counts: tuple[int, ...]
+    pictures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ChoiceView:
+    """One way to read the folders."""
+
+    title: str
+    words: tuple[str, ...]
+    images: int
+    parts: tuple[str, ...]
+    folders: tuple[FolderView, ...]
+    classes: tuple[ClassRow, ...]
+    class_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldersPage(Page):
+    """What was found, to confirm or to choose from."""
+
+    doubt: str
+    choices: tuple[ChoiceView, ...]
+    chosen: int | None  # the choice that is marked
+    problem: str
+
+
+@router.post("/d/{name}/import/folders")
+def choose_folders(
+    request: Request,
+    name: str,
+    database: Db,
+    user: Admin,
+    part: Annotated[list[str], Form(default_factory=list)],
+    choice: Annotated[int | None, Form()] = None,
+) -> Response:
+    """Import by the reading that was chosen; without one the page says what is missing, with what was chosen so far."""
+    try:
+        with database.write() as session:
+            dataset = get_dataset(session, name=name)
+            answer(session, dataset=dataset, choice=choice, parts=part)
+            request_import(session, name=name, source=dataset.origin, user_id=user.id)
+    except Invalid as error:
+        with database.read() as session:
+            dataset = get_dataset(session, name=name)
+            proposal = waiting_proposal(dataset)
+            if proposal is None:
+                raise
+            page = folders_page(request, dataset, proposal, problem=str(error), chosen=choice, parts=part)
+        return render(request, "datasets/folders.html", page, status=422)
+    return RedirectResponse(f"/d/{name}", status_code=303)
+
+
+@router.get("/d/{name}/import/picture")
+def show_picture(name: str, database: Db, settings: Config, _admin: Admin, path: str = "") -> Response:
+    """One of the few images that are shown of a class before the import; without a path it leads to the page."""
+    if not path:
+        return RedirectResponse(f"/d/{name}", status_code=303)
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+        proposal = waiting_proposal(dataset)
+        source = dataset.origin
+    if proposal is None or path not in proposal.examples:
+        raise NotFound("This image is not among those that are shown before the import.")
+    content = shared_source(source).read(path)
+    try:
+        facts = inspect(content, max_pixels=settings.max_image_pixels)
+    except Rejected as refusal:
+        raise NotFound(f"{path} cannot be shown: {refusal.reason}.") from refusal
+    picture = picture_of(facts, size="thumbnail", read=lambda: content, cache=settings.pictures_dir)
+    return Response(
+        picture.content, media_type=picture.media_type, headers={"cache-control": "private, max-age=900"}
+    )
+
+
+def folders_page(
+    request: Request,
+    dataset: Dataset,
+    proposal: Proposal,
+    *,
+    problem: str = "",
+    chosen: int | None = None,
+    parts: Sequence[str] = (),
+) -> FoldersPage:
+    """The page; `parts` are those chosen so far, of all folders of all choices."""
+    left = list(parts)
+    views = []
+    for made in proposal.choices:
+        views.append(_choice_view(dataset.name, made, left[: len(made.reading.folders)]))
+        left = left[len(made.reading.folders) :]
+    if chosen is None and not proposal.doubt:
+        chosen = 0
+    return FoldersPage(
+        **page_context(request, dataset.name),
+        doubt=proposal.doubt,
+        choices=tuple(views),
+        chosen=chosen,
+        problem=problem,
+    )
+
+
+def _choice_view(dataset: str, made: Outline, parts: Sequence[str]) -> ChoiceView:
+    names = [each.name for each in made.classes]
+    shown = names if len(names) <= 6 else [*names[:5], f"{len(names) - 5:,} more"]  # noqa: PLR2004
+    reading = made.reading
+    folders = []
+    for number, folder in enumerate(sorted(reading.folders)):
+        part = parts[number] if number < len(parts) else reading.folders[folder] or SKIP
+        folders.append(FolderView(folder.removeprefix(f"{reading.root}/"), part))
+    rows = []
+    for number, each in enumerate(made.classes[:CLASSES_SHOWN]):
+        examples = each.examples[:EXAMPLES] if number < CLASSES_WITH_IMAGES else []
+        rows.append(
+            ClassRow(
+                each.name,
+                tuple(each.counts.get(part, 0) for part in made.parts),
+                tuple(f"/d/{dataset}/import/picture?path={quote(path, safe='')}" for path in examples),
+            )
+        )
+    return ChoiceView(
+        title=f"{len(names):,} classes: {', '.join(shown)}",
+        words=tuple(made.words()),
+        images=made.images,
+        parts=tuple("part to be named" if part not in PARTS else part for part in made.parts),
+        folders=tuple(folders),
+        classes=tuple(rows),
+        class_count=len(names),
+    )
