@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 
 from app.accounts.models import User
 from app.accounts.passwords import hash_password
@@ -92,12 +92,19 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture
 def empty_postgres(postgres_server: str) -> str:
-    """The PostgreSQL with every table empty and every sequence at its start."""
+    """The PostgreSQL with every table empty and every sequence at its start.
+
+    Deleting a test's few rows takes a third of the time of TRUNCATE, which makes every table's files anew.
+    """
     engine = create_engine(postgres_server)
-    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
     with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-        connection.execute(text("DROP SCHEMA IF EXISTS dbos CASCADE"))
+        for table in reversed(Base.metadata.sorted_tables):  # what refers to others comes first
+            connection.execute(table.delete())
+        connection.exec_driver_sql(
+            "SELECT setval(format('%%I.%%I', schemaname, sequencename)::regclass, start_value, false) "
+            "FROM pg_sequences WHERE schemaname = current_schema()",
+        )
+        connection.exec_driver_sql("DROP SCHEMA IF EXISTS dbos CASCADE")
     engine.dispose()
     return postgres_server
 
