@@ -329,11 +329,16 @@ def export(
             help="Whose scores to add, instead of the ranking at the time of the freeze.",
         ),
     ] = None,
+    skip_missing: Annotated[
+        bool,
+        typer.Option(help="Leave out images whose files are missing or changed; missing.csv lists them."),
+    ] = False,
 ) -> None:
     """Write the labels of a frozen version to a file."""
     from app.datasets.catalog import ready_dataset
     from app.datasets.versions import get_version, latest_version
     from app.errors import Invalid
+    from app.export.checking import checked, told
     from app.export.exporting import export_version, write_export
     from app.review.retraining import freeze_labels
     from app.review.summary import pending_changes
@@ -358,10 +363,13 @@ def export(
             made = export_version(
                 session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted
             )
-            write_export(made, output)
             left_out = (
                 "" if version is not None else pending_changes(session, dataset_id=chosen.dataset_id).words
             )
+        made = checked(database, made, skip_missing=skip_missing)
+        write_export(made, output)
+    if lost := told(made.plan.lost):
+        typer.echo(lost, err=True)
     if left_out:
         typer.echo(f"{left_out}, so not in this file; --freeze takes in what is new.", err=True)
     if made.run_id is None:

@@ -2,9 +2,9 @@
 
 Images are stored as they are, in the order of the manifest, streamed one by one; every date is the same, so two exports of
 one version are the same bytes. Deleted samples are no part of the folders; asked for, the manifest lists them without a file.
+So are samples whose file is missing or changed, when that is asked for; then `missing.csv` at the end says which and why.
 """
 
-import hashlib
 import stat
 import unicodedata
 import zlib
@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from stream_zip import NO_COMPRESSION_64, ZIP_64, MemberFile, stream_zip
 
 from app.datasets.layout import IMAGE_SUFFIXES
+from app.datasets.missing import Changed, Lost, Recorded, by_sample, read_unchanged, reason_of
 from app.datasets.naming import folder_name
-from app.errors import Conflict
+from app.errors import NotFound
 from app.export.as_csv import csv_chunks
 from app.export.rows import COLUMNS, ExportRow, Plan, export_rows
-from app.storage import ImageSource, open_source
+from app.storage import Unreadable, open_source
 
 DATE = datetime(1980, 1, 1, tzinfo=UTC)  # the first that a zip can tell
 MODE = stat.S_IFREG | 0o644
@@ -28,11 +29,9 @@ _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2", 
 
 
 def write_imagefolder(plan: Plan) -> Iterator[bytes]:
-    """The zip's bytes. Raises NotFound or Conflict on the way when an image is gone or no longer what was imported."""
-    names = unique_names(
-        (folder_of(row), file_name(row), row.sha256) for row in export_rows(plan) if row.label is not None
-    )
-    yield from stream_zip(_members(plan, names))
+    """The zip's bytes. An image that is lost while they are sent is left out, too, and in `missing.csv`: the zip stays whole."""
+    files = ((folder_of(row), file_name(row), row.sha256) for row in _with_file(plan))
+    yield from stream_zip(_members(plan, unique_names(files)))
 
 
 def folder_of(row: ExportRow) -> str:
@@ -79,23 +78,30 @@ def _key(path: str) -> str:
 
 def _members(plan: Plan, names: list[str]) -> Iterator[MemberFile]:
     yield "manifest.csv", DATE, MODE, ZIP_64, csv_chunks(("file", *COLUMNS), _manifest(plan, names))
+    lost = list(plan.lost)
     with closing(open_source(plan.source)) as source:
-        kept = (row for row in export_rows(plan) if row.label is not None)
-        for name, row in zip(names, kept, strict=True):
-            content = _content(source, row)
+        for name, row in zip(names, _with_file(plan), strict=True):
+            try:
+                content = read_unchanged(
+                    source, Recorded(row.sample_id, row.path, row.image_bytes, row.sha256)
+                )
+            except (NotFound, Unreadable, Changed) as error:  # since the files were checked
+                lost.append(Lost(row.sample_id, row.path, reason_of(error)))
+                continue
             yield name, DATE, MODE, NO_COMPRESSION_64(len(content), zlib.crc32(content)), (content,)
+    if lost:
+        rows = ((each.sample_id, each.path, each.reason) for each in lost)
+        yield "missing.csv", DATE, MODE, ZIP_64, csv_chunks(("sample_id", "path", "reason"), rows)
 
 
 def _manifest(plan: Plan, names: list[str]) -> Iterator[tuple[object, ...]]:
     following = iter(names)
+    lost = by_sample(plan.lost)
     for row in export_rows(plan):
-        yield ("" if row.label is None else next(following), *row[: len(COLUMNS)])
+        has_file = row.label is not None and row.sample_id not in lost
+        yield (next(following) if has_file else "", *row[: len(COLUMNS)])
 
 
-def _content(source: ImageSource, row: ExportRow) -> bytes:
-    content = source.read(row.path)
-    if hashlib.sha256(content).hexdigest() != row.sha256:
-        raise Conflict(
-            f"{row.path} has changed since it was imported; put the image back, or import the folder under a new name."
-        )
-    return content
+def _with_file(plan: Plan) -> Iterator[ExportRow]:
+    lost = by_sample(plan.lost)
+    return (row for row in export_rows(plan) if row.label is not None and row.sample_id not in lost)

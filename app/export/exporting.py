@@ -12,7 +12,7 @@ from app.datasets.catalog import class_names
 from app.datasets.models import Dataset, DatasetVersion
 from app.datasets.versions import members
 from app.errors import Conflict, Invalid, NotFound
-from app.export.formats import check_format
+from app.export.formats import Format, check_format
 from app.export.rows import Plan
 from app.files import persons_mode, sweep, write_atomically
 from app.training.models import Run
@@ -27,6 +27,8 @@ class Export:
     etag: str
     run_id: int | None  # whose scores it carries
     chunks: Iterator[bytes]
+    entry: Format
+    plan: Plan
 
 
 def export_version(
@@ -72,6 +74,8 @@ def export_version(
         etag,
         plan.run_id,
         entry.write(plan),
+        entry,
+        plan,
     )
 
 

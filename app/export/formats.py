@@ -19,6 +19,7 @@ class Format:
     media_type: str
     description: str  # for people
     write: Callable[[Plan], Iterator[bytes]]
+    has_images: bool = False
 
 
 FORMATS = {
@@ -45,6 +46,7 @@ FORMATS = {
             "application/zip",
             "class folders with the images, for fastai and torchvision",
             write_imagefolder,
+            has_images=True,
         ),
     )
 }

@@ -9,6 +9,7 @@ from sqlalchemy import Select, and_, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from app.datasets.missing import Lost
 from app.datasets.models import Sample, VersionLabel
 from app.ranking.models import Prediction
 from app.storage import Origin
@@ -38,9 +39,10 @@ class ExportRow(NamedTuple):
     run: int | None
     version: int
     image_format: str  # no column: what the file is, whatever its name says
+    image_bytes: int  # no column
 
 
-COLUMNS = ExportRow._fields[:-1]
+COLUMNS = ExportRow._fields[:-2]
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Plan:
     version_members: Select[int, str, str, str, int]
     run_id: int | None
     include_deleted: bool
+    lost: tuple[Lost, ...] = ()  # left out of an export with images
 
 
 def export_rows(plan: Plan) -> Iterator[ExportRow]:
@@ -116,4 +119,5 @@ def _row(plan: Plan, record: Record[*tuple[Any, ...]]) -> ExportRow:
         run=plan.run_id if rank is not None else None,
         version=plan.version,
         image_format=sample.format,
+        image_bytes=sample.bytes,
     )

@@ -10,6 +10,7 @@ from app.datasets.catalog import count_samples, get_dataset, ready_dataset
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import get_version, latest_version, list_versions
 from app.errors import Invalid
+from app.export.checking import checked
 from app.export.exporting import export_version
 from app.review.retraining import freeze_labels
 from app.web.api.models import Listing, VersionOut
@@ -58,14 +59,21 @@ def export(
         int | None,
         Query(description="Whose scores to add, instead of the ranking at the time of the freeze."),
     ] = None,
+    skip_missing: Annotated[
+        bool,
+        Query(description="Leave out images whose files are missing or changed; missing.csv lists them."),
+    ] = False,
 ) -> Response:
-    """The labels of a frozen version; the same bytes every time."""
+    """The labels of a frozen version; the same bytes every time. 409 names image files that are missing or changed."""
     with database.read() as session:
         chosen = _version(session, ready_dataset(session, name=name).id, version)
         made = export_version(
             session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted
         )
-    if made.etag in request.headers.get("if-none-match", ""):
+    known = request.headers.get("if-none-match", "")
+    if made.etag not in known:
+        made = checked(database, made, skip_missing=skip_missing)
+    if made.etag in known:
         return Response(status_code=304, headers={"etag": made.etag})
     headers = {
         "etag": made.etag,
