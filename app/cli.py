@@ -498,20 +498,9 @@ def _tell_end(progress: "RunProgress", found: str) -> None:
 
 
 def _progress_line() -> "Callable[[str, int, int], None]":
-    """A line that is rewritten on a terminal, and a line per stage in a log."""
-    last = ""
+    from app.commands.progress import progress_line
 
-    def show(stage: str, done: int, total: int) -> None:
-        nonlocal last
-        percent = f"{100 * done / total:5.1f} %" if total else ""
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r\x1b[K{percent} {stage}")
-            sys.stderr.flush()
-        elif (short := stage.split(", batch", maxsplit=1)[0]) != last:
-            last = short
-            typer.echo(f"{percent} {short}", err=True)
-
-    return show
+    return progress_line(sys.stderr)
 
 
 def _end_line() -> None:

@@ -5,23 +5,23 @@ the next one goes on: a path that is a sample already is passed over without rea
 of such a file has changed since, it is listed as rejected and the sample stays as it was imported.
 """
 
-import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names, known_dataset
+from app.datasets.catalog import class_names
 from app.datasets.completing import ImportReport, complete, has_version, split_rule
+from app.datasets.creating import check_name, create_dataset, is_empty
 from app.datasets.inspection import Facts, too_flat
-from app.datasets.layout import NOT_IN_A_CLASS, Layout, Place, arrange
+from app.datasets.layout import Layout, Place, arrange
 from app.datasets.layout_reading import Reading
 from app.datasets.lookalikes import group_samples, mark_lookalikes
+from app.datasets.misplaced import notes_of_classes, notes_of_folders, reasons_of
 from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
 from app.datasets.naming import printable, zip_notes
 from app.datasets.proposals import proposal_of, propose
@@ -33,12 +33,11 @@ from app.datasets.spellings import unify
 from app.datasets.surveying import Survey, check_same, decide, fitting, store_reading, stored_reading, survey
 from app.db import Database
 from app.decoding.tones import Tones, kind_of
-from app.errors import AmbiguousLayout, Cancelled, Conflict, Invalid, NotFound
+from app.errors import AmbiguousLayout, Cancelled, NotFound
 from app.spelling import search_key
-from app.storage import ImageSource, Origin, ZipSource, open_source
-from app.storage.zip_names import check_encoding, in_words
+from app.storage import UNKNOWN_SIZE, ImageSource, ZipSource, open_source
 
-__all__ = ["ImportReport", "check_name", "create_dataset", "import_images"]
+__all__ = ["ImportReport", "check_name", "create_dataset", "import_images", "is_empty"]
 
 BATCH_ROWS = 1000
 BATCH_SECONDS = 2.0  # large images come slowly; no more work than this is lost when the worker is killed
@@ -46,73 +45,6 @@ CHANGED = "changed since it was imported: the sample stays as it was; give the n
 
 Progress = Callable[[str, int, int], None]  # (what is being done, done, total; 0: not known yet)
 Choose = Callable[[Survey, Reading | None], Reading]  # the source, and the reading that is stored
-
-
-def create_dataset(session: Session, *, name: str, source: Origin | str) -> Dataset:
-    """A data set to import into; the existing one when it has the same name and source, to repeat its import.
-
-    Raises Invalid for a name that is no slug or a code page that is none, Conflict when the name stands for another source.
-    """
-    check_name(name)
-    origin = _checked(source)
-    dataset = known_dataset(session, name=name)
-    if dataset is None:
-        dataset = Dataset(name=name, source=origin.source)
-        try:
-            with session.begin_nested():
-                session.add(dataset)
-        except IntegrityError as error:
-            raise Conflict(
-                f"Somebody else is making a data set named {name} right now; look at it, or choose another name."
-            ) from error
-    elif dataset.source != origin.source and _may_change(session, dataset):
-        # Its import failed with nothing in it, or nobody has confirmed it: a better source may take the name.
-        dataset.source, dataset.source_name, dataset.zip_encoding = origin.source, None, None
-        dataset.layout, dataset.proposals = None, None
-    elif dataset.source != origin.source:
-        raise Conflict(
-            f"The name {name} is taken by the data set from {dataset.origin}; choose another name."
-        )
-    if origin.zip_encoding not in (None, dataset.zip_encoding):
-        if dataset.zip_encoding is not None and not _may_change(session, dataset):
-            raise Conflict(
-                f"The file names in this zip were read as {in_words(dataset.zip_encoding)} when {name} was imported; "
-                "give the data set another name to read them otherwise."
-            )
-        dataset.zip_encoding = origin.zip_encoding
-    dataset.source_name = origin.name or dataset.source_name
-    return dataset
-
-
-def check_name(name: str) -> None:
-    """Raises Invalid for what cannot be the name of a data set."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise Invalid(
-            f"“{printable(name)}” cannot be the name of a data set: use up to 64 letters, digits, dots, hyphens and underscores, "
-            "and begin with a letter or digit."
-        )
-
-
-def _checked(source: Origin | str) -> Origin:
-    """An origin that any process can open. Raises Invalid."""
-    origin = Origin(source) if isinstance(source, str) else source
-    if not origin.source.strip():
-        raise Invalid("There is nothing to import: give the path of a folder or zip, or a URL.")
-    if "://" not in origin.source:  # the worker may stand in another folder
-        origin = replace(origin, source=str(Path(origin.source).expanduser().resolve()))
-    if origin.zip_encoding:
-        origin = replace(origin, zip_encoding=check_encoding(origin.zip_encoding))
-    return origin
-
-
-def _may_change(session: Session, dataset: Dataset) -> bool:
-    """Whether an import under this name failed and left nothing, or was never confirmed."""
-    return dataset.state in ("failed", "waiting") and is_empty(session, dataset)
-
-
-def is_empty(session: Session, dataset: Dataset) -> bool:
-    """Whether the data set has no sample."""
-    return session.scalar(select(Sample.id).where(Sample.dataset_id == dataset.id).limit(1)) is None
 
 
 def import_images(
@@ -169,7 +101,9 @@ class _Import:
         found = self._survey(source)
         sizes, rejected = found.sizes, found.rejected
         layout, notes = self._one_class_a_name(self._arrange(found))
-        rejected |= dict.fromkeys(layout.misplaced, NOT_IN_A_CLASS)
+        misplaced = reasons_of(source, sizes, layout.misplaced, on_file=self._stop_if_asked)
+        rejected |= misplaced
+        notes += notes_of_folders(misplaced, layout.places)
         with self.database.write() as session:
             session.execute(delete(RejectedFile).where(RejectedFile.dataset_id == self.dataset_id))
             self._reject(session, rejected)
@@ -185,7 +119,11 @@ class _Import:
             unhashed = list(
                 session.scalars(query.with_only_columns(Sample.path).where(Sample.perceptual_hash.is_(None)))
             )
-            changed = [path for path in layout.places.keys() & stored.keys() if sizes[path] != stored[path]]
+            changed = [
+                path
+                for path in layout.places.keys() & stored.keys()
+                if sizes[path] not in (stored[path], UNKNOWN_SIZE)
+            ]
             positions = _add_classes(session, dataset_id=self.dataset_id, names=layout.classes)
             classes = {path: place.label for path, place in layout.places.items()}
             check_same(session, classes, positions, dataset_id=self.dataset_id)
@@ -199,6 +137,7 @@ class _Import:
         added = 0
         looks = {path: sizes[path] for path in new}
         tones: dict[str, tuple[str, Tones]] = {}  # of deep greys that no scale is known for yet
+        unread: dict[str, list[str]] = defaultdict(list)  # by class, why its files are no samples
         for batch in self._batches(
             inspect_all(source, looks, max_pixels=max_pixels, scales=scales),
             done=known,
@@ -219,6 +158,9 @@ class _Import:
                 if rows:
                     session.execute(insert(Sample), rows)
                 self._reject(session, {path: why for path, why in batch if isinstance(why, str)})
+            for path, why in batch:
+                if isinstance(why, str):
+                    unread[layout.places[path].label].append(why)
             added += len(rows)
             tones |= {
                 path: (facts.mode, facts.tones)
@@ -231,6 +173,7 @@ class _Import:
             {path: sizes[path] for path in unhashed if path in layout.places and path not in changed},
             max_pixels=max_pixels,
         )
+        self._tell_of_empty(unread, positions)
         return added, known
 
     def _settle_scales(self, source: ImageSource, tones: Mapping[str, tuple[str, Tones]]) -> int:
@@ -253,6 +196,15 @@ class _Import:
                 )
             self._reject(session, flat)
         return len(flat)
+
+    def _tell_of_empty(self, unread: Mapping[str, list[str]], positions: Mapping[str, int]) -> None:
+        """Add what to say of classes of which nothing could be read."""
+        with self.database.write() as session:
+            query = select(Sample.given_label).where(Sample.dataset_id == self.dataset_id).distinct()
+            filled = set(session.scalars(query))
+            dataset = session.get_one(Dataset, self.dataset_id)
+            empty = {name: why for name, why in unread.items() if positions[name] not in filled}
+            dataset.notes = [*dataset.notes, *notes_of_classes(empty)]
 
     def _one_class_a_name(self, layout: Layout) -> tuple[Layout, list[str]]:
         """The layout with the names of classes as the data set has them, and what a person should know of it."""

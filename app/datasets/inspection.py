@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
+from app.datasets.kinds import HEAD, is_raw, reason_of
 from app.datasets.lookalikes import looks
 from app.decoding import budget
 from app.decoding.opening import open_image
@@ -51,11 +52,13 @@ def inspect(
     """
     if not content:
         raise Rejected("empty")
+    if is_raw(content[:HEAD]):
+        raise Rejected(reason_of(content))
     try:
         with open_image(content) as image:
             return _facts(content, image, max_pixels, scales, patience)
     except UnidentifiedImageError as error:
-        raise Rejected("not an image") from error
+        raise Rejected(reason_of(content) or "not an image") from error
     except MemoryError as error:
         raise Rejected("too large to be decoded in this machine's memory") from error
     except (Rejected, Busy):

@@ -7,6 +7,7 @@ from typing import Protocol
 from app.errors import Invalid
 
 MAX_FILE_BYTES = 512 * 1024**2  # unpacked; a larger file is no image, and would be read into memory whole
+UNKNOWN_SIZE = -1  # what a web server does not tell
 BOMB_BYTES = 16 * 1024**2
 BOMB_RATIO = 200  # deflate reaches 1,000; pictures, even of one colour, stay small or below this
 
@@ -21,7 +22,7 @@ class Unreadable(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file of a source: relative POSIX path, bytes (unpacked), and in a few words why it cannot be read, if it cannot."""
+    """A file of a source: relative POSIX path, unpacked bytes or UNKNOWN_SIZE, and why it cannot be read, if it cannot."""
 
     path: str
     size: int

@@ -7,7 +7,7 @@ import fsspec
 
 from app.errors import Invalid, NotFound
 from app.storage import entries
-from app.storage.entries import Entry, Unreadable, too_large, why
+from app.storage.entries import UNKNOWN_SIZE, Entry, Unreadable, too_large, why
 
 
 class RemoteSource:
@@ -62,7 +62,7 @@ class RemoteSource:
             ) from error
         root = PurePosixPath(self._root)
         for path, info in found.items():
-            size = int(info.get("size") or 0)
+            size = UNKNOWN_SIZE if info.get("size") is None else int(info["size"])
             yield Entry(
                 PurePosixPath(path).relative_to(root).as_posix(),
                 size,

@@ -393,7 +393,7 @@ def test_one_bad_file_never_stops_the_rest_and_every_one_has_its_reason(
         "cat/half.png": "truncated or damaged",
         "cat/huge.png": "too large",
         "cat/line\\nbreak.png": "unreadable name",
-        "cat/more.zip": "not an image",
+        "cat/more.zip": "zip, an archive in the source; unpack it first",
         "cat/moving.gif": "animated, or several pages in one file",
         "cat/notes.txt": "not an image",
         "dog/caf\\udce9.png": "unreadable name",

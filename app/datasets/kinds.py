@@ -1,0 +1,113 @@
+"""What a file is that is no image for us, by its content: so that people know what to do with it (pure)."""
+
+import struct
+from collections.abc import Iterator
+
+CONVERT = "which Toploss cannot read; convert it to JPEG or PNG"
+UNPACK = "an archive in the source; unpack it first"
+HEAD = 4096  # bytes that tell
+
+_PICTURES = {  # what the content begins with
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cJXL \r\n\x87\n": "JPEG XL",
+    b"II\xbc\x01": "JPEG XR",
+    b"FUJIFILMCCD-RAW": "a camera's RAW",
+    b"IIRO": "a camera's RAW",
+    b"IIRS": "a camera's RAW",
+    b"MMOR": "a camera's RAW",
+    b"IIU\0": "a camera's RAW",
+    b"FOVb": "a camera's RAW",
+    b"\0MRM": "a camera's RAW",
+    b"8BPS": "Photoshop",
+    b"gimp xcf": "GIMP",
+    b"%!PS": "PostScript",
+    b"\xc5\xd0\xd3\xc6": "PostScript",
+    b"%PDF-": "PDF",
+    b"\0\0\1\0": "an icon",
+    b"v/1\x01": "OpenEXR",
+    b"#?RADIANCE": "Radiance HDR",
+    b"DDS ": "DDS",
+    b"BPG\xfb": "BPG",
+    b"SIMPLE  =": "FITS",
+}
+_OTHERS = {
+    b"PK\3\4": f"zip, {UNPACK}",
+    b"7z\xbc\xaf\x27\x1c": f"7-Zip, {UNPACK}",
+    b"Rar!": f"RAR, {UNPACK}",
+    b"\x1f\x8b": f"gzip, {UNPACK}",
+    b"\xfd7zXZ\0": f"xz, {UNPACK}",
+    b"\x93NUMPY": "an array of NumPy, not an image; save it as PNG",
+    b"\x89HDF": "HDF5, not an image; save its images as PNG",
+    b"\x1aE\xdf\xa3": "a video, not an image; save its frames as images",
+    b"version https://git-lfs": "a pointer of Git LFS, not the image; run “git lfs pull”",
+    b"/annex/objects/": "a pointer of git-annex, not the image; run “git annex get”",
+}
+_HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_AVIF = {b"avif", b"avis"}
+_DNG_VERSION, _NEW_SUBFILE_TYPE, _SUB_IFDS = 50706, 254, 330
+
+
+def reason_of(content: bytes) -> str:
+    """Why a file that no decoder knows is no sample, and what to do; empty when its content tells nothing."""
+    head = content[:HEAD]
+    if kind := picture_kind(head):
+        return f"{kind}, {CONVERT}"
+    for beginning, reason in _OTHERS.items():
+        if head.startswith(beginning):
+            return reason
+    if head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
+        return "a video, not an image; save its frames as images"
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:200].lower()
+    if text.startswith((b"<!doctype html", b"<html")):
+        return "a web page, not an image; download the image again"
+    return ""
+
+
+def picture_kind(head: bytes) -> str:
+    """The kind of picture that Toploss cannot read, from a file's first `HEAD` bytes; empty for everything else."""
+    for beginning, kind in _PICTURES.items():
+        if head.startswith(beginning):
+            return kind
+    if head[128:132] == b"DICM":
+        return "DICOM"
+    if head[4:8] == b"ftyp":
+        return _by_brands(head)
+    if is_raw(head):
+        return "a camera's RAW"
+    return "SVG" if b"<svg" in head and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else ""
+
+
+def is_raw(head: bytes) -> bool:
+    """Whether it is a camera's RAW in the clothes of a TIFF: Pillow would take its small preview for the image."""
+    if head[:4] not in (b"II*\0", b"MM\0*") or len(head) < 10:  # noqa: PLR2004 - its own head
+        return False
+    tags = dict(_tags(head))
+    return (
+        head[8:10] == b"CR"
+        or _DNG_VERSION in tags
+        or (_SUB_IFDS in tags and tags.get(_NEW_SUBFILE_TYPE, 0) & 1 == 1)  # the first picture is a preview
+    )
+
+
+def _by_brands(head: bytes) -> str:
+    """The kind of picture in an ISO media file."""
+    [size] = struct.unpack_from(">I", head)
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, min(size, 256, len(head)), 4))}
+    if head[8:12] == b"crx ":
+        return "a camera's RAW"
+    if brands & _AVIF:
+        return "AVIF"
+    return "HEIC" if brands & _HEIC else ""
+
+
+def _tags(head: bytes) -> Iterator[tuple[int, int]]:
+    """The tags of a TIFF's first picture with the first number that each holds, as far as they lie in the head."""
+    order = "<" if head[:2] == b"II" else ">"
+    [place] = struct.unpack_from(f"{order}I", head, 4)
+    if place + 2 > len(head):
+        return
+    [count] = struct.unpack_from(f"{order}H", head, place)
+    for at in range(place + 2, min(place + 2 + 12 * count, len(head) - 11), 12):
+        tag, kind = struct.unpack_from(f"{order}HH", head, at)
+        [value] = struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", head, at + 8)  # noqa: PLR2004 - a short
+        yield tag, value

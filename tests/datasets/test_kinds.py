@@ -1,0 +1,145 @@
+"""Files that are no images for us are named for what they are, by their content."""
+
+import io
+import struct
+from pathlib import Path
+
+import fsspec
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from PIL import Image, TiffImagePlugin
+
+from app.datasets.inspection import Rejected, inspect
+from app.datasets.kinds import reason_of
+from app.db import Database
+from app.errors import Invalid
+from tests.datasets.test_importing import classes, imported, pets, png, rejected, samples, write
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
+PICTURES = {
+    "HEIC": HEIC,
+    "JPEG XL": b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(100),
+    "a camera's RAW": b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(100),
+    "PDF": b"%PDF-1.7\n%\xe2\xe3",
+    "SVG": b'<?xml version="1.0"?>\n<!-- drawn -->\n<svg xmlns="http://www.w3.org/2000/svg"/>',
+    "Photoshop": b"8BPS\0\1" + bytes(50),
+    "DICOM": bytes(128) + b"DICM" + bytes(50),
+}
+
+
+def tiff(**tags: int) -> bytes:
+    """A small TIFF with more tags, each of one number."""
+    more = TiffImagePlugin.ImageFileDirectory_v2()
+    for name, value in tags.items():
+        tag = int(name.removeprefix("tag"))
+        more.tagtype[tag] = 4
+        more[tag] = value
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), (9, 99, 199)).save(file, "TIFF", tiffinfo=more)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_a_picture_that_cannot_be_read_is_named_and_a_person_told_what_to_do(kind: str) -> None:
+    with pytest.raises(Rejected) as refusal:
+        inspect(PICTURES[kind], max_pixels=1000)
+    assert refusal.value.reason == f"{kind}, which Toploss cannot read; convert it to JPEG or PNG"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"PK\3\4" + bytes(50), "unpack it first"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "git lfs pull"),
+        (b"<!DOCTYPE html><title>404</title>", "a web page"),
+        (b"\0\0\0\x18ftypisom" + bytes(50), "a video"),
+        (b"\x93NUMPY\1\0", "NumPy"),
+    ],
+)
+def test_other_files_are_named_too(content: bytes, words: str) -> None:
+    with pytest.raises(Rejected) as refusal:
+        inspect(content, max_pixels=1000)
+    assert words in refusal.value.reason
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello", b"\0" * 300, b"II*\0\xff\xff\xff\xff", b"II*\0", b"\0\0\0\0ftyp", b"x" * 5]
+)
+def test_what_tells_nothing_has_no_name(content: bytes) -> None:
+    assert reason_of(content) in ("", "a video, not an image; save its frames as images")
+
+
+def test_the_preview_in_a_cameras_raw_is_not_taken_for_the_image() -> None:
+    for raw in (tiff(tag50706=0x01040000), tiff(tag254=1, tag330=8)):
+        with pytest.raises(Rejected, match="a camera's RAW"):
+            inspect(raw, max_pixels=1000)
+    for image in (tiff(), tiff(tag254=0, tag330=8)):  # a microscope's pyramid begins with the image itself
+        assert inspect(image, max_pixels=1000).format == "TIFF"
+    assert struct.unpack("<H", tiff()[2:4]) == (42,)
+
+
+# --- in an import ---
+
+
+def test_a_class_of_which_nothing_can_be_read_is_missed_aloud(database: Database, tmp_path: Path) -> None:
+    heic, fish = {f"bird/{i}.heic": HEIC + bytes([i]) for i in range(4)}, {"fish/1.jxl": PICTURES["JPEG XL"]}
+    broken = {f"owl/{i}.png": png(i, size=90)[:60] for i in range(2)}
+    report = imported(
+        database,
+        write(tmp_path, pets() | heic | fish | broken | {"cat/9.HEIC": HEIC, "docs/a.pdf": b"%PDF-1"}),
+    )
+    assert classes(database) == ["cat", "dog", "owl"]
+    reasons = rejected(database)
+    assert all(reasons[path].startswith("HEIC, which") for path in (*heic, "cat/9.HEIC"))
+    assert reasons["fish/1.jxl"].startswith("JPEG XL, which")
+    assert any(
+        note.startswith("Class “bird” has no image: none of its 4 files can be read (HEIC); convert")
+        for note in report.notes
+    )
+    assert any(note.startswith("Class “fish” has no image: its only file") for note in report.notes)
+    assert any(note.startswith("Class “owl” has no image: none of its 2 files") for note in report.notes)
+    assert not any("“cat”" in note or "“dog”" in note for note in report.notes)
+
+
+def test_a_class_is_complete_once_its_files_were_converted(database: Database, tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", pets() | {"bird/1.heic": HEIC})
+    imported(database, root)
+    report = imported(database, write(root, {"bird/1.jpg": png(201)}))
+    assert classes(database) == ["cat", "dog", "bird"]
+    assert report.notes == ()
+
+
+def test_a_source_of_such_files_alone_is_refused_with_their_name(database: Database, tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", {f"{name}/{i}.heic": HEIC for name in ("cat", "dog") for i in range(3)})
+    with pytest.raises(Invalid, match="All 6 files are refused: HEIC, which Toploss cannot read; convert it"):
+        imported(database, root)
+
+
+def test_an_image_that_its_name_hides_is_told(database: Database, tmp_path: Path) -> None:
+    imported(database, write(tmp_path / "pets", pets() | {"bird/1.heic": png(3), "notes/1.txt": png(4)}))
+    assert rejected(database) == {
+        "bird/1.heic": "not inside a class folder: it is a PNG, but its name does not say so; give it the suffix .png",
+        "notes/1.txt": "not inside a class folder",
+    }
+
+
+# --- from a web server ---
+
+
+def test_importing_again_from_a_server_that_tells_no_sizes_knows_every_image(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = MemoryFileSystem.find
+
+    def without_sizes(*args: object, **options: object) -> dict[str, dict[str, object]]:  # as HTTP lists them
+        return {path: info | {"size": None} for path, info in find(*args, **options).items()}
+
+    monkeypatch.setattr(MemoryFileSystem, "find", without_sizes)
+    files = fsspec.filesystem("memory")
+    files.pipe({f"/web/{path}": content for path, content in pets().items()})
+    assert imported(database, "memory://web").added == 10
+    files.pipe({"/web/cat/new.png": png(77)})
+    again = imported(database, "memory://web")
+    assert (again.known, again.added, again.rejected) == (10, 1, 0)
+    assert len(samples(database)) == 11
+    files.rm("/web", recursive=True)
