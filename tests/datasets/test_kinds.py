@@ -142,4 +142,5 @@ def test_importing_again_from_a_server_that_tells_no_sizes_knows_every_image(
     again = imported(database, "memory://web")
     assert (again.known, again.added, again.rejected) == (10, 1, 0)
     assert len(samples(database)) == 11
+    monkeypatch.undo()
     files.rm("/web", recursive=True)
