@@ -193,7 +193,7 @@ def train(
     from app.datasets.catalog import ready_dataset
     from app.jobs.requests import live_workers
     from app.review.retraining import version_to_train
-    from app.review.summary import pending_changes
+    from app.review.summary import lacking_words, pending_changes
     from app.training.runs import train_anew
 
     settings = _settings()
@@ -213,8 +213,10 @@ def train(
                 seed=seed,
             )
             alive = bool(live_workers(session))
+            lacking = lacking_words(session, dataset_id=dataset.id)
         if new:
             typer.echo(f"Version {version.number} is frozen: it has {new} that no version had.")
+        _tell(lacking)
         typer.echo(
             f"Run {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights {run.weights}: queued."
         )
@@ -240,7 +242,7 @@ def retrain(
     """Freeze the cleaned labels and fine-tune the best run on them."""
     from app.datasets.catalog import ready_dataset
     from app.review.retraining import retrain as ask
-    from app.review.summary import pending_changes
+    from app.review.summary import lacking_words, pending_changes
 
     settings = _settings()
     with _database() as database:
@@ -257,12 +259,14 @@ def retrain(
                 start=start,
                 seed=seed,
             )
+            lacking = lacking_words(session, dataset_id=dataset.id)
         if new:
             typer.echo(f"Version {answer.version.number} is frozen: it has {new} that no version had.")
         if answer.nothing_changed:
             typer.echo(
                 f"No label has changed since run {answer.parent_id}; the same version is trained on again."
             )
+        _tell(lacking)
         typer.echo(
             f"Run {answer.run.id} of {name}, version {answer.version.number}, recipe {answer.run.recipe['name']}: queued."
         )
@@ -338,10 +342,11 @@ def export(
     from app.datasets.catalog import ready_dataset
     from app.datasets.versions import get_version, latest_version
     from app.errors import Invalid
+    from app.export.as_imagefolder import EMPTY_FOLDERS
     from app.export.checking import checked, told
     from app.export.exporting import export_version, write_export
     from app.review.retraining import freeze_labels
-    from app.review.summary import pending_changes
+    from app.review.summary import lacking_words, pending_changes
 
     if freeze and version is not None:
         raise Invalid(
@@ -363,6 +368,7 @@ def export(
             made = export_version(
                 session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted
             )
+            lacking = lacking_words(session, dataset_id=chosen.dataset_id)
             left_out = (
                 "" if version is not None else pending_changes(session, dataset_id=chosen.dataset_id).words
             )
@@ -370,6 +376,10 @@ def export(
         write_export(made, output)
     if lost := told(made.plan.lost):
         typer.echo(lost, err=True)
+    for words in lacking:
+        typer.echo(f"Note: {words}", err=True)
+    if lacking and format == "imagefolder":
+        typer.echo(EMPTY_FOLDERS, err=True)
     if left_out:
         typer.echo(f"{left_out}, so not in this file; --freeze takes in what is new.", err=True)
     if made.run_id is None:
@@ -485,6 +495,11 @@ def _wait_for(database: "Database", settings: Settings, run_id: int) -> None:
     _end_line()
     found = f" Hold-out error {error.value:.2%} by the labels it learnt (version {version})." if error else ""
     _tell_end(progress, found)
+
+
+def _tell(notes: list[str]) -> None:
+    for note in notes:
+        typer.echo(f"Note: {note}")
 
 
 def _tell_end(progress: "RunProgress", found: str) -> None:

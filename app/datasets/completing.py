@@ -1,11 +1,14 @@
 """The end of an import: the validation part, version 0 and the report; and which split a new sample gets until then."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from app.datasets.catalog import class_names
+from app.datasets.coverage import coverage_words
 from app.datasets.layout import EXPECTED, FEWEST_CLASSES, Layout
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, RejectedFile, Sample
 from app.datasets.refusals import reasons_in_words
@@ -93,6 +96,8 @@ def complete(session: Session, *, dataset_id: int, seed: int, added: int, known:
             select(Sample.split, func.count()).where(mine).group_by(Sample.split).order_by(Sample.split)
         ).all()
     )
+    dataset = session.get_one(Dataset, dataset_id)
+    dataset.notes = [*dataset.notes, *coverage_words(_class_counts(session, dataset_id))]
     return ImportReport(
         samples=sum(splits.values()),
         added=added,
@@ -103,8 +108,18 @@ def complete(session: Session, *, dataset_id: int, seed: int, added: int, known:
         duplicates=sum(count - 1 for count, _ in groups),
         contradictions=sum(count for count, different in groups if different > 1),
         version=latest_version(session, dataset_id=dataset_id).number,
-        notes=tuple(session.get_one(Dataset, dataset_id).notes),
+        notes=tuple(dataset.notes),
     )
+
+
+def _class_counts(session: Session, dataset_id: int) -> dict[str, Counter[str]]:
+    """Samples by class, in their order, and split."""
+    counts = {name: Counter[str]() for name in class_names(session, dataset_id=dataset_id)}
+    names = list(counts)
+    query = select(Sample.given_label, Sample.split, func.count()).where(Sample.dataset_id == dataset_id)
+    for label, split, count in session.execute(query.group_by(Sample.given_label, Sample.split)):
+        counts[names[label]][split] = count
+    return counts
 
 
 def _why(session: Session, dataset_id: int) -> str:

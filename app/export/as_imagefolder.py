@@ -1,8 +1,11 @@
 """A zip of `<split>/<class>/<file>` with the cleaned labels, and `manifest.csv` beside the class folders.
 
-Images are stored as they are, in the order of the manifest, streamed one by one; every date is the same, so two exports of
-one version are the same bytes. Deleted samples are no part of the folders; asked for, the manifest lists them without a file.
-So are samples whose file is missing or changed, when that is asked for; then `missing.csv` at the end says which and why.
+Every class has a folder in every part, an empty one too, so that readers which number the folders by name number them
+alike; `classes.txt` has the folders' names in that order. Images are stored as they are, in the order of the manifest,
+streamed one by one; every date is the same, so two exports of one version are the same bytes. Deleted samples are no part
+of the folders; asked for, the manifest lists them without a file.
+Samples whose file is missing or changed are left out in the same way, when that is asked for; `missing.csv` at the end
+says which and why.
 """
 
 import stat
@@ -13,10 +16,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 from stream_zip import NO_COMPRESSION_64, ZIP_64, MemberFile, stream_zip
 
 from app.datasets.layout import IMAGE_SUFFIXES
 from app.datasets.missing import Changed, Lost, Recorded, by_sample, read_unchanged, reason_of
+from app.datasets.models import VersionLabel
 from app.datasets.naming import folder_name
 from app.errors import NotFound
 from app.export.as_csv import csv_chunks
@@ -24,6 +30,11 @@ from app.export.rows import COLUMNS, ExportRow, Plan, export_rows
 from app.storage import Unreadable, open_source
 
 DATE = datetime(1980, 1, 1, tzinfo=UTC)  # the first that a zip can tell
+FOLDER = stat.S_IFDIR | 0o755
+EMPTY_FOLDERS = (
+    "Every class has a folder in every part, and classes.txt has the classes in the order of their numbers: "
+    "torchvision reads them with ImageFolder(folder, allow_empty=True)."
+)
 MODE = stat.S_IFREG | 0o644
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2", "DIB": ".bmp"}
 
@@ -32,6 +43,20 @@ def write_imagefolder(plan: Plan) -> Iterator[bytes]:
     """The zip's bytes. An image that is lost while they are sent is left out, too, and in `missing.csv`: the zip stays whole."""
     files = ((folder_of(row), file_name(row), row.sha256) for row in _with_file(plan))
     yield from stream_zip(_members(plan, unique_names(files)))
+
+
+def class_folders(plan: Plan) -> list[str]:
+    """The folders of the version's classes in the order in which torchvision and fastai number them.
+
+    Classes are only ever added behind the others, so those that came after the version have later positions.
+    """
+    with Session(plan.engine) as session:
+        given = max((row[-1] for row in session.execute(plan.version_members)), default=-1)
+        decided = session.scalar(
+            select(func.max(VersionLabel.label)).where(VersionLabel.version_id == plan.version_id)
+        )
+    last = max(given, -1 if decided is None else decided)
+    return sorted(folder_name(name) for name in plan.classes[: last + 1])
 
 
 def folder_of(row: ExportRow) -> str:
@@ -78,6 +103,11 @@ def _key(path: str) -> str:
 
 def _members(plan: Plan, names: list[str]) -> Iterator[MemberFile]:
     yield "manifest.csv", DATE, MODE, ZIP_64, csv_chunks(("file", *COLUMNS), _manifest(plan, names))
+    folders = class_folders(plan)
+    yield "classes.txt", DATE, MODE, ZIP_64, ("".join(f"{name}\n" for name in folders).encode(),)
+    for split in sorted({name.split("/", 1)[0] for name in names}):
+        for name in folders:
+            yield f"{split}/{name}/", DATE, FOLDER, NO_COMPRESSION_64(0, 0), ()
     lost = list(plan.lost)
     with closing(open_source(plan.source)) as source:
         for name, row in zip(names, _with_file(plan), strict=True):

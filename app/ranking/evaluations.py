@@ -1,6 +1,6 @@
 """What stored predictions say of a run on the hold-out (the validation part, which never trains)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
+from app.datasets.coverage import listed
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
 from app.datasets.versions import label_in_version
 from app.ranking.holdout import DELETED, HOLD_OUT, UNKNOWN, hold_out, predicted
@@ -50,6 +51,7 @@ class RunSummary:
         Rate | None
     )  # the same predictions against the newest version's labels: it moves with these
     newest_version: int
+    untrained: tuple[str, ...] = ()  # classes that it had no training images of: theirs count as errors
 
     @property
     def cleaner_error_rate(self) -> Rate | None:
@@ -66,6 +68,23 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...]  # rows labels, columns predictions
     per_class: tuple[ClassReport, ...]
     most_confused: tuple[Confusion, ...]
+    untrained: tuple[str, ...] = ()  # classes that the run had no training images of
+    without_untrained: Rate | None = None  # the error rate without the images of these
+
+    @property
+    def words(self) -> list[str]:
+        """What is to be known of the error rate, in sentences."""
+        if not self.untrained or self.error_rate is None:
+            return []
+        images = self.error_rate.n - (self.without_untrained.n if self.without_untrained else 0)
+        if not images:
+            return []
+        rest = f"{100 * self.without_untrained.value:.1f} %" if self.without_untrained else "nothing to count"
+        said = (
+            f"{listed(self.untrained)}: no training images, so {images:,} hold-out images always count as errors: "
+            f"{100 * self.error_rate.value:.1f} % with them, {rest} without them."
+        )
+        return [said]
 
 
 def evaluate_run(session: Session, *, run_id: int, cleaned_by: int | None = None) -> Evaluation:
@@ -74,7 +93,8 @@ def evaluate_run(session: Session, *, run_id: int, cleaned_by: int | None = None
     held = hold_out(session, dataset_id=run.dataset_id, version_id=cleaned_by or run.version_id)
     said = predicted(session, run_id=run_id, ids=held.ids)
     kept = (held.reviewed != DELETED) & (said != UNKNOWN)
-    return evaluate(held.reviewed[kept], said[kept], class_names(session, dataset_id=run.dataset_id))
+    names = class_names(session, dataset_id=run.dataset_id)
+    return evaluate(held.reviewed[kept], said[kept], names, untrained=run.facts.get("untrained", ()))
 
 
 def calibration_of(session: Session, *, run_id: int) -> Reliability | None:
@@ -98,6 +118,7 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
     )
     if newest is None:
         return []
+    names = class_names(session, dataset_id=dataset_id)
     own = learnt_rates(session, dataset_id=dataset_id)
     cleaner = hold_out_rates(session, dataset_id=dataset_id, version_id=newest)
     numbers = dict(
@@ -121,6 +142,7 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
             error_rate=own.get(run.id) if run.state == "finished" else None,
             newest_error_rate=cleaner.get(run.id) if run.state == "finished" else None,
             newest_version=numbers[newest],
+            untrained=tuple(names[position] for position in run.facts.get("untrained", ())),
         )
         for run in list_runs(session, dataset_id=dataset_id)
     ]
@@ -176,8 +198,11 @@ def best_of(runs: Iterable[RunSummary]) -> RunSummary | None:
     )
 
 
-def evaluate(labels: NDArray[np.int64], said: NDArray[np.int64], names: list[str]) -> Evaluation:
-    """Predictions (n,) against labels (n,), by class position."""
+def evaluate(
+    labels: NDArray[np.int64], said: NDArray[np.int64], names: list[str], *, untrained: Sequence[int] = ()
+) -> Evaluation:
+    """Predictions (n,) against labels (n,), by class position; of `untrained` classes the network had no image."""
+    learnt = ~np.isin(labels, untrained)
     matrix = confusion_matrix(labels, said, classes=len(names))
     return Evaluation(
         error_rate=error_rate(labels, said),
@@ -185,4 +210,6 @@ def evaluate(labels: NDArray[np.int64], said: NDArray[np.int64], names: list[str
         confusion=tuple(tuple(int(c) for c in row) for row in matrix),
         per_class=class_reports(matrix, names),
         most_confused=most_confused(matrix, names),
+        untrained=tuple(names[position] for position in untrained),
+        without_untrained=error_rate(labels[learnt], said[learnt]) if len(untrained) else None,
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, and_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.schema import Base, FloatVector
@@ -33,6 +33,10 @@ class Prediction(_Judgement, Base):
 
     __tablename__ = "prediction"
     __table_args__ = (Index(None, "run_id", "rank", unique=True), Index(None, "sample_id"))
+
+
+UNJUDGED = 1.0  # the label quality of a sample whose class the network had no image of: nothing speaks against its label
+IS_ISSUE = and_(Prediction.predicted_label != Prediction.label, Prediction.label_quality < UNJUDGED)
 
 
 class StagedPrediction(_Judgement, Base):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion, Sample
 from app.db import Database
-from app.ranking.models import Prediction, StagedPrediction
+from app.ranking.models import IS_ISSUE, Prediction, StagedPrediction
 from app.ranking.scoring import Floats, Ints, label_quality, ranks, score
 from app.training.models import Run
 
@@ -133,7 +133,7 @@ def count_issues(session: Session, *, dataset_id: int, run_id: int | None = None
         .select_from(Prediction)
         .where(
             Prediction.run_id == Run.id,
-            Prediction.predicted_label != Prediction.label,
+            IS_ISSUE,
             ~is_gold(Prediction.sample_id),
         )
         .correlate(Run)

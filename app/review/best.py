@@ -6,6 +6,7 @@ import numpy as np
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
+from app.datasets.coverage import listed
 from app.datasets.gold import get_gold_part
 from app.datasets.models import GoldMember
 from app.ranking.evaluations import RunSummary, best_run, run_summaries
@@ -69,6 +70,8 @@ def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
         return BestRun(best, "age", None, "The newest run: there is no hold-out to tell which is the best.")
     by = f"{_said(best.newest_error_rate)} images by the newest labels (version {best.newest_version})"
     words = f"Best by the hold-out: {by}{_chosen_among(len(finished))}.{_why_not_gold(standing)}"
+    if best.untrained:
+        words += f" {listed(best.untrained)}: no training images, so theirs count as errors in it."
     return BestRun(best, "hold-out", best.newest_error_rate, words)
 
 

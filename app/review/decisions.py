@@ -16,7 +16,7 @@ from app.datasets.models import Sample
 from app.db import forget, remember, remembered
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.prepared import Prepared
-from app.ranking.models import Prediction
+from app.ranking.models import IS_ISSUE, Prediction
 from app.review import tally
 from app.review.consensus import UNDO, VERDICTS, Entry, redoable
 from app.review.models import Claim, Decision, SampleReview
@@ -83,7 +83,7 @@ _LOCK = Prepared(  # and what the run says of the sample
         Sample.given_label,
         Sample.sha256,
         Prediction.rank,
-        (Prediction.predicted_label != Prediction.label).label("is_issue"),
+        IS_ISSUE.label("is_issue"),
     )
     .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
     .where(Sample.id == bindparam("sample"))

@@ -10,7 +10,7 @@ from app.accounts.models import User
 from app.datasets.catalog import class_names, class_position
 from app.datasets.gold import get_gold_part, is_gold
 from app.datasets.models import Sample
-from app.ranking.models import Prediction
+from app.ranking.models import IS_ISSUE, Prediction
 from app.review.models import Decision, SampleReview
 from app.review.policy import SETTLED
 from app.spelling import folded_path
@@ -98,10 +98,9 @@ def matching_ids(session: Session, *, dataset_id: int, which: Filter) -> list[in
 
 
 _LABEL = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
-_IS_ISSUE = Prediction.predicted_label != Prediction.label
 STATES: dict[State, ColumnElement[bool]] = {
-    "issues": _IS_ISSUE,
-    "open": and_(_IS_ISSUE, or_(SampleReview.sample_id.is_(None), SampleReview.verdict == "unsure")),
+    "issues": IS_ISSUE,
+    "open": and_(IS_ISSUE, or_(SampleReview.sample_id.is_(None), SampleReview.verdict == "unsure")),
     "unreviewed": SampleReview.sample_id.is_(None),
     "reviewed": SampleReview.sample_id.is_not(None),
     "waiting": or_(SampleReview.verdict == "unsure", SampleReview.waits != ""),

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.datasets.gold import is_gold
 from app.datasets.models import Dataset
 from app.prepared import PreparedOf
-from app.ranking.models import Prediction
+from app.ranking.models import IS_ISSUE, Prediction
 from app.ranking.rankings import publish_ranking
 from app.review import claims, tally
 from app.review.models import OpenIssue, SampleReview
@@ -56,7 +56,7 @@ def _fill(session: Session, which: ColumnElement[bool]) -> None:
         .outerjoin(SampleReview, SampleReview.sample_id == Prediction.sample_id)
         .where(
             which,
-            Prediction.predicted_label != Prediction.label,
+            IS_ISSUE,
             SampleReview.sample_id.is_(None),
             ~is_gold(Prediction.sample_id),
         )

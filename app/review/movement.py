@@ -9,7 +9,7 @@ from sqlalchemy import Integer, and_, case, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.models import Sample, VersionLabel
-from app.ranking.models import Prediction
+from app.ranking.models import IS_ISSUE, Prediction
 from app.review.consensus import UNDO
 from app.review.models import Decision
 from app.training.models import Run
@@ -106,9 +106,7 @@ def _issues(session: Session, run: Run, before: Run) -> dict[str, int]:
         ~exists().where(undoing.undoes_id == Decision.id, undoing.created_at <= run.created_at),
     )
     flagged: dict[int, set[int]] = {run.id: set(), before.id: set()}
-    issues = select(Prediction.run_id, Prediction.sample_id).where(
-        Prediction.run_id.in_(flagged), Prediction.predicted_label != Prediction.label
-    )
+    issues = select(Prediction.run_id, Prediction.sample_id).where(Prediction.run_id.in_(flagged), IS_ISSUE)
     for run_id, sample_id in session.execute(issues):
         flagged[run_id].add(sample_id)
     return count_issues(flagged[before.id], flagged[run.id], set(session.scalars(decided)))

@@ -8,6 +8,7 @@ from sqlalchemy import and_, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, count_samples
+from app.datasets.coverage import coverage_words
 from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
 from app.datasets.versions import last_member
@@ -126,6 +127,11 @@ def label_table(session: Session, *, dataset_id: int) -> list[ClassCounts]:
         if now_label is not None:
             table[now_label].cleaned[split] += count
     return table
+
+
+def lacking_words(session: Session, *, dataset_id: int) -> list[str]:
+    """What a person should know of classes that have no images in a part, by the labels as they stand."""
+    return coverage_words({row.name: row.cleaned for row in label_table(session, dataset_id=dataset_id)})
 
 
 def pending_changes(session: Session, *, dataset_id: int) -> PendingChanges:

@@ -69,6 +69,12 @@ class Plan:
         """Rows of a fold, which its network judges."""
         return np.flatnonzero(self.folds == fold)
 
+    @property
+    def untrained(self) -> list[int]:
+        """The positions of classes that have samples, but none to train on."""
+        labels = self.samples.labels
+        return sorted(int(label) for label in set(labels) - set(labels[~self.held_out]))
+
     def folder_of(self, fold: int) -> Path:
         """The checkpoint folder of the fold's network."""
         return self.folder / network_name(fold)

@@ -11,6 +11,7 @@ from app.ml.errors import TrainingFailed
 from app.ml.images import Images
 from app.ml.scorer import Judgement, judge
 from app.ranking.embeddings import write_embedding
+from app.ranking.models import UNJUDGED
 from app.ranking.quality import judge_labels
 from app.ranking.rankings import log_probs_of, ranking_rows, stage_ranking
 from app.review.issues import publish
@@ -22,6 +23,7 @@ from app.training.runs import get_run
 
 log = logging.getLogger(__name__)
 
+SURE = 0.999999  # the highest label quality of a label that was judged
 DIMENSIONS = 64  # of the embedding; with more the neighbours are no better
 
 
@@ -50,6 +52,8 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         silent=plan.gold,
     )
     judged.log_probs[plan.held_out] = said[plan.held_out]  # the error rate is that of the network itself
+    unjudged = np.isin(plan.samples.labels, plan.untrained)  # the network cannot know these labels
+    judged.quality[:] = np.where(unjudged, UNJUDGED, np.minimum(judged.quality, SURE))
     rows = ranking_rows(
         plan.run_id,
         sample_ids=plan.samples.sample_ids,

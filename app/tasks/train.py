@@ -25,6 +25,7 @@ from app.ml.finder import find_learning_rate
 from app.ml.images import Images
 from app.ml.trainer import train
 from app.ml.watch import TrainingProgress
+from app.ranking.evaluations import evaluate_run
 from app.tasks.images import Prepared, prepare
 from app.tasks.plan import Plan, make_plan, network_name
 from app.tasks.ranking import is_early, rank
@@ -78,7 +79,8 @@ def _end(context: JobContext, run_id: int, state: str, note: str) -> None:
 
 def _train_and_rank(context: JobContext, prepared: Prepared) -> str:
     plan, images = prepared.plan, prepared.images
-    _store_facts(context, plan.run_id, use_threads(context.settings.worker_threads or usable_cores()))
+    threads = use_threads(context.settings.worker_threads or usable_cores())
+    _store_facts(context, plan.run_id, threads, plan.untrained)
     notes: list[str] = [prepared.note] if prepared.note else []
     for fold in plan.networks:
         if not len(plan.train_index(fold)):
@@ -90,10 +92,12 @@ def _train_and_rank(context: JobContext, prepared: Prepared) -> str:
     context.step("rank", lambda: rank(context, plan, images))
     if misses_classes(plan.recipe, plan.names):
         notes.append(weight_words(plan.recipe, plan.names))
+    with context.database.read() as session:
+        notes += evaluate_run(session, run_id=plan.run_id).words
     return " ".join(dict.fromkeys(notes))
 
 
-def _store_facts(context: JobContext, run_id: int, threads: int) -> None:
+def _store_facts(context: JobContext, run_id: int, threads: int, untrained: list[int]) -> None:
     device = choose_device()
     facts = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
@@ -105,6 +109,7 @@ def _store_facts(context: JobContext, run_id: int, threads: int) -> None:
         "python": platform.python_version(),
         "toploss": version("toploss"),
         "code": code_digest(),
+        "untrained": untrained,
     }
     with context.database.write() as session:
         run = get_run(session, run_id=run_id)

@@ -13,6 +13,7 @@ from app.datasets.versions import latest_version
 from app.db import Database
 from app.export.exporting import export_version
 from app.export.rows import COLUMNS
+from tests.factories import photo
 
 
 def import_folder(database: Database, folder: Path) -> int:
@@ -96,4 +97,38 @@ def test_torchvision_finds_every_image_by_its_class(exports: dict[str, bytes], t
     zipfile.ZipFile(io.BytesIO(exports["imagefolder"])).extractall(tmp_path / "out")
     images = {split: ImageFolder(str(tmp_path / "out" / split)) for split in ("train", "valid")}
     assert {split: len(found) for split, found in images.items()} == {"train": 15, "valid": 3}
+    listed = (tmp_path / "out" / "classes.txt").read_text().splitlines()
+    assert listed == images["train"].classes
     assert images["train"].classes == images["valid"].classes == ["=cat", "a%2Fb", "dog"]
+
+
+def test_torchvision_numbers_the_classes_alike_where_a_part_has_no_image_of_one(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    from torchvision.datasets import ImageFolder
+
+    for number, folder in enumerate(
+        ("train/ant", "train/cat", "train/dog", "valid/bee", "valid/cat", "valid/dog")
+    ):
+        (tmp_path / "pets" / folder).mkdir(parents=True)
+        for i in range(2):
+            (tmp_path / "pets" / folder / f"{i}.png").write_bytes(
+                photo((40 * number, 90 * i, 7), size=(6, 6))
+            )
+    database = Database(sqlite_url)
+    version_id = import_folder(database, tmp_path / "pets")
+    with database.read() as session:
+        made = export_version(session, version_id=version_id, format="imagefolder")
+    zipfile.ZipFile(io.BytesIO(b"".join(made.chunks))).extractall(tmp_path / "out")
+    database.close()
+
+    # As the documentation says to read it.
+    train = ImageFolder(str(tmp_path / "out" / "train"), allow_empty=True)
+    valid = ImageFolder(str(tmp_path / "out" / "valid"), allow_empty=True)
+    names = (tmp_path / "out" / "classes.txt").read_text().splitlines()
+    assert train.classes == valid.classes == names == ["ant", "bee", "cat", "dog"]
+    for found in (train, valid):
+        assert {(Path(path).parent.name, number) for path, number in found.samples} <= {
+            (name, number) for number, name in enumerate(names)
+        }
+    assert len(train) == len(valid) == 6

@@ -1,5 +1,6 @@
 """The training job, with real trainings of a few tiny images."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
+from app.datasets.catalog import class_names
 from app.datasets.gold import gold_ids
 from app.datasets.models import LabelClass
 from app.datasets.versions import latest_version
@@ -20,8 +22,10 @@ from app.jobs.engine import JobContext
 from app.jobs.models import Job
 from app.ml.recipes import RECIPES, Phase, Recipe
 from app.ranking.embeddings import read_embedding
+from app.ranking.evaluations import evaluate_run
 from app.ranking.models import Prediction, StagedPrediction
 from app.review.gold import draw_gold
+from app.review.models import OpenIssue
 from app.review.movement import count_movement, movement_of
 from app.settings import Settings
 from app.tasks import train
@@ -355,3 +359,31 @@ def test_nothing_is_chosen_by_the_gold_part_that_a_run_was_asked_for_with(
     assert len(watched[before]) == 30  # it goes on as it began
     assert len(watched[after]) == 10
     assert not watched[after] & gold
+
+
+def test_a_class_without_training_images_is_told_of_and_its_labels_are_no_issues(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    folder = write_images(tmp_path / "images", per_class=8)
+    shutil.rmtree(folder / "train" / "owl")
+    dataset_id = import_folder(database, folder)
+    run_id = ask(database, dataset_id, TINY)
+    train.run(context_of(database, settings, run_id))
+    with database.read() as session:
+        run, evaluation = get_run(session, run_id=run_id), evaluate_run(session, run_id=run_id)
+        names = class_names(session, dataset_id=dataset_id)
+        issues = set(session.scalars(select(OpenIssue.sample_id).where(OpenIssue.run_id == run_id)))
+    owls = {i: each for i, each in ranked(database, run_id).items() if names[each.label] == "owl"}
+    assert len(owls) == 2
+    assert all(
+        each.predicted_label != each.label for each in owls.values()
+    )  # nothing else can be said of them
+    assert not issues & set(owls)
+    assert {each.rank for each in owls.values()} == {21, 22}  # of 22: the least suspicious
+    assert evaluation.untrained == ("owl",)
+    assert evaluation.error_rate is not None
+    assert evaluation.without_untrained is not None
+    assert (evaluation.error_rate.n, evaluation.without_untrained.n) == (6, 4)
+    assert evaluation.error_rate.wrong == evaluation.without_untrained.wrong + 2
+    assert "“owl”: no training images, so 2 hold-out images always count as errors" in run.note
+    assert run.label_issues == len(issues)

@@ -181,6 +181,9 @@ class RunDetail(Answer):
     error_rate: (
         RateOut | None
     )  # on the hold-out, by the labels of `version`, which it learnt: it stays as it is
+    # Classes without training images, whose hold-out images count as errors in `error_rate`; and it without those.
+    untrained_classes: list[str]
+    error_rate_without_untrained: RateOut | None
     newest_error_rate: RateOut | None  # the same predictions by the labels of `newest_version`
     newest_version: int  # there is
     confusion: list[list[int]] | None  # rows: the version's labels, columns: predicted

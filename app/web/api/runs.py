@@ -221,6 +221,8 @@ def _detail(session: Session, run: Run) -> RunDetail:
         lr_curve=run.lr_curve,
         classes=class_names(session, dataset_id=run.dataset_id),
         error_rate=_rate_out(evaluation.error_rate) if evaluation else None,
+        untrained_classes=list(evaluation.untrained) if evaluation else [],
+        error_rate_without_untrained=_rate_out(evaluation.without_untrained) if evaluation else None,
         newest_error_rate=_rate_out(cleaner.error_rate) if cleaner else None,
         newest_version=newest.number,
         confusion=[list(row) for row in evaluation.confusion] if evaluation else None,

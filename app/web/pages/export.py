@@ -13,7 +13,7 @@ from app.datasets.versions import list_versions
 from app.export.formats import FORMATS, check_format
 from app.review.gold import count_unsettled
 from app.review.retraining import freeze_labels
-from app.review.summary import PendingChanges, pending_changes
+from app.review.summary import PendingChanges, lacking_words, pending_changes
 from app.web.deps import Admin, Db
 from app.web.rendering import Page, page_context, render
 
@@ -37,6 +37,7 @@ class ExportPage(Page):
     versions: tuple[DatasetVersion, ...]
     formats: tuple[FormatView, ...]
     pending: PendingChanges
+    lacking: tuple[str, ...]  # what is to be known of classes without images in a part
     unsettled: int  # images of the gold part that carry their given label
 
 
@@ -50,6 +51,7 @@ def show(request: Request, name: str, database: Db) -> Response:
             versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
             formats=tuple(FormatView(each.name, each.description) for each in FORMATS.values()),
             pending=pending_changes(session, dataset_id=dataset.id),
+            lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
             unsettled=count_unsettled(session, dataset_id=dataset.id),
         )
     return render(request, "export/page.html", page)

@@ -19,7 +19,7 @@ from app.review.changes import DELETED, Changes, changes_since
 from app.review.gold import count_unsettled
 from app.review.policy import count_waiting
 from app.review.retraining import freeze_labels, retrain
-from app.review.summary import PendingChanges, pending_changes
+from app.review.summary import PendingChanges, lacking_words, pending_changes
 from app.training.pace import Estimate, expect
 from app.training.recipes import Start, choose_recipe, choose_start, edit, recipe_of
 from app.training.runs import RunProgress, count_open, get_run, open_run, run_progress, train_anew
@@ -52,6 +52,7 @@ class AskPage(Page):
     estimate: Estimate | None
     waits_behind: int  # trainings that come first
     running: RunProgress | None  # of this data set
+    lacking: tuple[str, ...]  # what is to be known of classes without images in a part
     problem: str  # why what was sent cannot be
 
 
@@ -212,6 +213,7 @@ def _asked(
 def _queue(session: Session, dataset_id: int) -> dict[str, Any]:
     running = open_run(session, dataset_id=dataset_id)
     return {
+        "lacking": tuple(lacking_words(session, dataset_id=dataset_id)),
         "waits_behind": count_open(session),
         "running": run_progress(session, run_id=running.id) if running else None,
     }

@@ -11,7 +11,7 @@ from app.datasets.versions import list_versions
 from app.ml.recipes import RECIPES
 from app.ranking.evaluations import RunSummary, run_summaries
 from app.review.best import BestRun, choose_best
-from app.review.summary import PendingChanges, pending_changes
+from app.review.summary import PendingChanges, lacking_words, pending_changes
 from app.training.runs import RunProgress, open_run, run_progress
 from app.web.deps import Config, Db
 from app.web.pages.recipe_form import words_of
@@ -39,6 +39,7 @@ class RunsPage(Page):
     best: BestRun | None
     pending: PendingChanges
     weights: str
+    lacking: tuple[str, ...]  # what is to be known of classes without images in a part
 
 
 @router.get("/d/{name}/runs")
@@ -56,5 +57,6 @@ def index(request: Request, name: str, database: Db, settings: Config) -> Respon
             best=choose_best(session, dataset_id=dataset.id),
             pending=pending_changes(session, dataset_id=dataset.id),
             weights=settings.weights,
+            lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
         )
     return render(request, "runs/index.html", page)

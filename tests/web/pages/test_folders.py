@@ -186,3 +186,14 @@ def test_a_script_is_refused_with_the_choices_and_sends_one(
     work(database, settings)
     with database.read() as session:
         assert dict(session.execute(select(Sample.path, Sample.split)).all())["B/cat/1.png"] == "test"
+
+
+def test_a_class_without_training_images_is_told_of_before_training_and_at_the_export(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    for number, folder in enumerate(("train/cat", "train/dog", "valid/cat", "valid/dog", "valid/bird")):
+        (tmp_path / "pets" / folder).mkdir(parents=True)
+        (tmp_path / "pets" / folder / "1.png").write_bytes(photo((40 * number, 9, 9), size=(6, 6)))
+    import_folder(database, tmp_path / "pets", name="pets")
+    for page in ("/d/pets", "/d/pets/runs", "/d/pets/runs/new", "/d/pets/export"):
+        assert "“bird”: no training images" in browser_of["ada"].get(page).text, page
