@@ -65,7 +65,7 @@ def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, 
 
     sign_in(page)
     page.goto("/datasets/new")
-    page.get_by_label("Name").fill("faces")
+    page.get_by_role("textbox", name=re.compile("^Name")).fill("faces")
     page.locator("input[type=file]").set_input_files(archive)
     page.get_by_role("button", name=re.compile("Import")).click()
     page.wait_for_url("**/d/faces")
@@ -107,7 +107,7 @@ def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, 
     assert "given" in page.inner_text("main").lower()
 
     page.goto("/d/faces/export")
-    page.get_by_role("radio", name=re.compile("^csv")).check()
+    page.get_by_role("radio", name=re.compile("^csv table")).check()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").click()
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
