@@ -15,7 +15,7 @@ from app.errors import Conflict
 from app.jobs import requests
 from app.jobs.engine import Engine
 from app.settings import Settings
-from app.tasks import TASKS
+from app.tasks import PROGRESS, TASKS
 from app.training.runs import give_up
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def run_worker(settings: Settings) -> None:
         os.nice(NICENESS)
         sweep_data_folder(settings)
         database = Database(settings.database)
-        engine = Engine(settings, database, TASKS, give_up=give_up)
+        engine = Engine(settings, database, TASKS, give_up=give_up, progress=PROGRESS)
         engine.launch()
         log.info("worker %s is ready", settings.worker_id)
         parent = os.getppid()
@@ -46,6 +46,7 @@ def run_worker(settings: Settings) -> None:
                 break
         with database.write() as session:
             requests.silent(session, worker_id=settings.worker_id)
+            requests.stopped(session, job_ids=list(engine.running))
         log.info("worker %s stops; unfinished jobs go on when it starts again", settings.worker_id)
         # Threads may be deep in a training step. The worker is crash-only, so leaving at once loses nothing.
         os._exit(0)

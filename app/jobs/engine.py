@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -29,7 +29,11 @@ log = logging.getLogger(__name__)
 # Jobs of another protocol would wait for ever, so this changes only when old jobs can no longer be understood.
 PROTOCOL = "1"
 REPORT_SECONDS = 0.5
-MAX_RECOVERIES = 5  # a job that takes its worker down this often is given up
+MAX_FRUITLESS = 5  # restarts in a row after which a job had kept nothing new: it is given up then
+DIED = (
+    "The worker ended during this job again and again, without a new checkpoint in between; "
+    "its log and the machine's memory may tell why."
+)
 T = TypeVar("T")
 ENDED_BADLY = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
@@ -64,6 +68,7 @@ class JobContext:
 
 
 Task = Callable[[JobContext], None]
+Progress = Callable[[JobContext], str]  # what a job has kept so far, as a text that changes with it
 
 
 class GiveUp(Protocol):
@@ -77,9 +82,17 @@ class Engine:
     """DBOS in this process, with the tasks it may run."""
 
     def __init__(
-        self, settings: Settings, database: Database, tasks: dict[str, Task], *, give_up: GiveUp
+        self,
+        settings: Settings,
+        database: Database,
+        tasks: dict[str, Task],
+        *,
+        give_up: GiveUp,
+        progress: Mapping[str, Progress] | None = None,
     ) -> None:
         self.settings, self.database, self.tasks, self.give_up = settings, database, tasks, give_up
+        self.progress = progress or {}
+        self.running: set[str] = set()  # jobs of this process
         self.started_at: datetime = now()
         # DBOS recovers workflows on a queue of its own without our limits: one job of a kind at a time, whatever its queue.
         self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -96,7 +109,7 @@ class Engine:
         }
         DBOS(config=config)
 
-        @DBOS.workflow(name="toploss_job", max_recovery_attempts=MAX_RECOVERIES)
+        @DBOS.workflow(name="toploss_job", max_recovery_attempts=None)  # we count those that brought nothing
         def run_job(job_id: str) -> None:
             self._run(job_id)
 
@@ -139,20 +152,37 @@ class Engine:
                 self.give_up(
                     session,
                     job_id=workflow.workflow_id,
-                    message="The worker died during this job again and again; its log and the machine's memory may tell why.",
+                    message=DIED,
                 )
 
     def _run(self, job_id: str) -> None:
         with self.database.read() as session:
-            task = requests.get_job(session, job_id=job_id).task
-        with self._turns[task]:
+            job = requests.get_job(session, job_id=job_id)
+        with self._turns[job.task]:
+            mark = self._mark(JobContext(job, self.database, self.settings))
             with self.database.write() as session:
-                if not requests.start(session, job_id=job_id):
+                if not requests.start(session, job_id=job_id, mark=mark):
                     return
                 job = requests.get_job(session, job_id=job_id)
-            state, message = self._outcome(JobContext(job, self.database, self.settings))
+                if job.fruitless_starts > MAX_FRUITLESS:
+                    self.give_up(session, job_id=job_id, message=DIED)
+                    return
+            self.running.add(job_id)
+            try:
+                state, message = self._outcome(JobContext(job, self.database, self.settings))
+            finally:
+                self.running.discard(job_id)
             with self.database.write() as session:
                 requests.finish(session, job_id=job_id, state=state, message=message)
+
+    def _mark(self, context: JobContext) -> str:
+        """What the job has kept; what fails here counts as nothing."""
+        try:
+            told = self.progress.get(context.job.task)
+            return told(context) if told else ""
+        except Exception:
+            log.exception("job %s: what it has kept cannot be told", context.job.id)
+            return ""
 
     def _outcome(self, context: JobContext) -> tuple[str, str]:
         try:

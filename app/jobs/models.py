@@ -30,6 +30,12 @@ class Job(Base):
     total: Mapped[int] = mapped_column(default=0)
     message: Mapped[str] = mapped_column(default="")  # why it failed, in a sentence
     cancel_requested: Mapped[bool] = mapped_column(default=False)
+    progress_mark: Mapped[
+        str | None
+    ]  # what it had kept when it was last started; None: it was never, or was stopped
+    fruitless_starts: Mapped[int] = mapped_column(
+        default=0, server_default="0"
+    )  # in a row, after which nothing was kept
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]

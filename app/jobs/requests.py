@@ -1,6 +1,7 @@
 """Asking for jobs, watching and cancelling them, on the caller's transaction."""
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -86,14 +87,29 @@ def cancel(session: Session, *, job_id: str) -> Job:
     return job
 
 
-def start(session: Session, *, job_id: str) -> bool:
-    """Claim a job for running; False when it was cancelled before, or has ended. A restart after a crash claims again."""
+def start(session: Session, *, job_id: str, mark: str = "") -> bool:
+    """Claim a job for running; False when it was cancelled before, or has ended. A restart after a crash claims again.
+
+    `mark` is what the job has kept so far: started again with the same one, the start before was fruitless.
+    """
     claimed = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.state.in_(OPEN_STATES))
         .values(state="running", started_at=func.coalesce(Job.started_at, now()), updated_at=now())
     )
-    return bool(claimed.rowcount)  # type: ignore[attr-defined]
+    if not claimed.rowcount:  # type: ignore[attr-defined]
+        return False
+    job = get_job(session, job_id=job_id)
+    session.refresh(job)
+    job.fruitless_starts = job.fruitless_starts + 1 if job.progress_mark == mark else 0
+    job.progress_mark = mark
+    session.flush()
+    return True
+
+
+def stopped(session: Session, *, job_ids: Collection[str]) -> None:
+    """These were stopped by somebody with their worker: their next start counts as the first."""
+    session.execute(update(Job).where(Job.id.in_(job_ids)).values(progress_mark=None))
 
 
 def report(session: Session, *, job_id: str, stage: str, done: int, total: int) -> bool:

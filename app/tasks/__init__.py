@@ -1,6 +1,7 @@
 """The worker's front door: one module per kind of job."""
 
-from app.jobs.engine import JobContext, Task
+from app.jobs.engine import JobContext, Progress, Task
+from app.tasks import progress
 
 
 def _import(context: JobContext) -> None:
@@ -21,4 +22,9 @@ def _predict(context: JobContext) -> None:
     run(context)
 
 
+PROGRESS: dict[str, Progress] = {
+    "import": progress.of_import,
+    "train": progress.of_training,
+    "predict": progress.of_prediction,
+}
 TASKS: dict[str, Task] = {"import": _import, "train": _train, "predict": _predict}

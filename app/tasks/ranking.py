@@ -1,6 +1,8 @@
 """The step of a training job that judges every label and stores the ranking."""
 
 import logging
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from app.training.folds import WHOLE
 from app.training.runs import get_run
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 SURE = 0.999999  # the highest label quality of a label that was judged
 DIMENSIONS = 64  # of the embedding; with more the neighbours are no better
@@ -64,7 +67,7 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         disagreement=judged.disagreement,
         folds=plan.folds,
     )
-    warmth = {} if early else _temperature(plan, said)
+    warmth = {} if early else _unless_it_fails(plan, "temperature", lambda: _temperature(plan, said)) or {}
     stage_ranking(context.database, run_id=plan.run_id, rows=rows)
     _keep_embedding(plan, seen)
     with context.database.write() as session:
@@ -76,7 +79,16 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
             | warmth
         )
     if not early:
-        _keep_movement(context, plan.run_id)
+        _unless_it_fails(plan, "movement", lambda: _keep_movement(context, plan.run_id))
+
+
+def _unless_it_fails(plan: Plan, what: str, make: Callable[[], T]) -> T | None:
+    """A figure of the run; None where it cannot be made: the ranking is worth more."""
+    try:
+        return make()
+    except Exception:
+        log.exception("run %s: its %s could not be made; it is left out", plan.run_id, what)
+        return None
 
 
 def _temperature(plan: Plan, said: np.ndarray) -> dict[str, float]:

@@ -35,6 +35,7 @@ from app.training.recipes import misses_classes, weight_words
 from app.training.runs import TRAINING, end_run, get_run, record_epoch, start_run
 
 log = logging.getLogger(__name__)
+CURVE_TRIES = 1  # restarts during it
 
 CURVE_BATCHES = 60  # of the curve of loss against learning rate
 
@@ -68,8 +69,22 @@ def run(context: JobContext) -> None:
         _end(context, run_id, "failed", "Something unexpected happened; the worker's log tells what.")
         raise
     _end(context, run_id, "finished", note)
-    if plan.start.kind != "parent":  # the curve is for looking at: reviewing has begun when it is drawn
+    if plan.start.kind != "parent":
+        _draw_curve(context, prepared)
+
+
+def _draw_curve(context: JobContext, prepared: Prepared) -> None:
+    """The learning-rate curve is for looking at: reviewing has begun when it is drawn, and the run is finished without it."""
+    plan = prepared.plan
+    if context.job.fruitless_starts > CURVE_TRIES:
+        log.warning("run %s: its learning-rate curve took the worker down; it is left out", plan.run_id)
+        return
+    try:
         context.step("learning rate", lambda: _find_learning_rate(context, prepared.plan, prepared.images))
+    except Cancelled:
+        raise
+    except Exception:
+        log.exception("run %s: its learning-rate curve could not be drawn; it is left out", plan.run_id)
 
 
 def _end(context: JobContext, run_id: int, state: str, note: str) -> None:

@@ -13,7 +13,7 @@ from tests.servers import environment
 
 # A worker whose one task takes two steps and waits between them for a file; it says in a log what it does.
 WORKER = """
-import sys, threading, time
+import os, signal, sys, threading, time
 from pathlib import Path
 import app.tables
 from app.db import Database
@@ -23,6 +23,17 @@ from app.settings import Settings
 folder, settings = Path(sys.argv[1]), Settings()
 def say(word):
     with (folder / "said").open("a") as file: file.write(f"{settings.worker_id}:{word}\\n")
+def train(context):
+    kept = folder / "kept"
+    say("starts")
+    if (folder / "fruitful").exists():
+        with kept.open("a") as file: file.write("x")
+    if not kept.exists() or len(kept.read_text()) < 8:
+        os.kill(os.getpid(), signal.SIGKILL)
+def mark(context):
+    return (folder / "kept").read_text() if (folder / "kept").exists() else ""
+def give_up(session, *, job_id, message):
+    requests.finish(session, job_id=job_id, state="failed", message=message)
 def task(context):
     context.step("first", lambda: say("first"))
     context.report("waiting", 1, 2, force=True)
@@ -34,7 +45,8 @@ def task(context):
         time.sleep(0.05)
     context.step("second", lambda: say("second"))
 database = Database(settings.database)
-engine = Engine(settings, database, {"train": task}, give_up=lambda *a, **k: None)
+tasks = {"train": train if (folder / "dies").exists() else task}
+engine = Engine(settings, database, tasks, give_up=give_up, progress={"train": mark})
 engine.launch()
 while True:
     engine.tick()
@@ -149,3 +161,35 @@ def test_one_job_of_a_kind_at_a_time(database: Database, database_url: str, tmp_
         wait_until(lambda: all(state(database, job) == "finished" for job in jobs), "the end", tmp_path)
     finally:
         workers.stop()
+
+
+def starts_until(state_wanted: str, database: Database, url: str, folder: Path) -> int:
+    """Start a worker again and again, which its job takes down, until the job has ended so; the answer is how often it began."""
+    (folder / "dies").touch()
+    workers, job = Workers(folder, url), ask(database)
+    try:
+        for _ in range(12):
+            process = workers.start("one")
+            wait_until(
+                lambda p=process: p.poll() is not None or state(database, job) == state_wanted,
+                "the end",
+                folder,
+            )
+            if state(database, job) == state_wanted:
+                return len(said(folder))
+    finally:
+        workers.stop()
+    raise AssertionError(f"the job is {state(database, job)} after {said(folder)}")
+
+
+def test_a_job_that_keeps_something_new_at_each_start_is_never_given_up(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "fruitful").touch()
+    assert starts_until("finished", database, database_url, tmp_path) == 8
+
+
+def test_a_job_that_takes_its_worker_down_and_keeps_nothing_is_given_up_after_five_restarts(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    assert starts_until("failed", database, database_url, tmp_path) == 6

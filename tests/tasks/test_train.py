@@ -387,3 +387,19 @@ def test_a_class_without_training_images_is_told_of_and_its_labels_are_no_issues
     assert evaluation.error_rate.wrong == evaluation.without_untrained.wrong + 2
     assert "“owl”: no training images, so 2 hold-out images always count as errors" in run.note
     assert run.label_issues == len(issues)
+
+
+def test_a_curve_and_figures_that_cannot_be_made_fail_no_run(
+    database: Database, settings: Settings, dataset: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_more: object) -> None:
+        raise MemoryError
+
+    for what in ("train.find_learning_rate", "ranking.count_movement", "ranking.calibrate"):
+        monkeypatch.setattr(f"app.tasks.{what}", fail)
+    run_id = ask(database, dataset, TINY)
+    train.run(context_of(database, settings, run_id))
+    with database.read() as session:
+        run = get_run(session, run_id=run_id)
+        assert (run.state, run.lr_curve) == ("finished", None)
+    assert len(ranked(database, run_id)) == 30
