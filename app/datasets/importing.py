@@ -26,6 +26,8 @@ from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
 from app.datasets.naming import printable, zip_notes
 from app.datasets.proposals import proposal_of, propose
 from app.datasets.reading import Result, inspect_all
+from app.datasets.rechecking import in_words as lost_in_words
+from app.datasets.rechecking import recheck
 from app.datasets.refusals import check_layout
 from app.datasets.scales import in_words as scales_in_words
 from app.datasets.scales import measure_scales, scales_of
@@ -168,6 +170,7 @@ class _Import:
                 if isinstance(facts, Facts) and facts.tones and kind_of(facts.mode) not in scales
             }
         added -= self._settle_scales(source, tones)
+        self._recheck(source, stored, sizes)
         self._look_again(
             source,
             {path: sizes[path] for path in unhashed if path in layout.places and path not in changed},
@@ -175,6 +178,25 @@ class _Import:
         )
         self._tell_of_empty(unread, positions)
         return added, known
+
+    def _recheck(self, source: ImageSource, stored: Mapping[str, int], sizes: Mapping[str, int]) -> None:
+        """Look at what an earlier, complete import has brought; one that goes on has seen it a moment ago."""
+        with self.database.read() as session:
+            first = not has_version(session, dataset_id=self.dataset_id)
+        if first or not stored:
+            return
+        lost = recheck(
+            self.database,
+            dataset_id=self.dataset_id,
+            source=source,
+            sizes=sizes,
+            on_progress=self.on_progress,
+            stop_if_asked=self._stop_if_asked,
+        )
+        with self.database.write() as session:
+            dataset = session.get_one(Dataset, self.dataset_id)
+            dataset.notes = [*dataset.notes, *lost_in_words(lost)]
+            self._reject(session, {each.path: CHANGED for each in lost if each.reason == "changed"})
 
     def _settle_scales(self, source: ImageSource, tones: Mapping[str, tuple[str, Tones]]) -> int:
         """Measure the scale of deep greys where there is none yet, and reject what is of one colour by it: how many."""

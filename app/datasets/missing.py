@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from sqlalchemy import delete, func, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, delete, exists, func, insert, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.datasets.models import MissingFile, Sample
 from app.db import Database
@@ -21,10 +21,15 @@ from app.storage import ImageSource, Unreadable
 Reason = Literal["missing", "changed", "unreadable"]
 SHOWN = 5  # paths in a sentence
 AT_ONCE = 500
-WORDS: dict[str, str] = {
+SAID: dict[str, str] = {
     "missing": "is missing",
     "changed": "has changed since it was imported",
     "unreadable": "cannot be read",
+}
+WORDS: dict[str, str] = {
+    "missing": "The file is missing",
+    "changed": "The file has changed",
+    "unreadable": "The file cannot be read",
 }
 
 
@@ -47,7 +52,7 @@ class Lost:
 
     def __str__(self) -> str:
         """For people."""
-        return f"{self.path} {WORDS[self.reason]}"
+        return f"{self.path} {SAID[self.reason]}"
 
 
 class Changed(Conflict):
@@ -117,6 +122,11 @@ def mark(
         rows = [{"sample_id": i, "dataset_id": dataset_id, "reason": why} for i, why in new.items()]
         session.execute(insert(MissingFile), rows)
     return [i for i in new if i not in known]
+
+
+def is_lost(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Whether a sample is in the list."""
+    return exists().where(MissingFile.sample_id == sample_id)
 
 
 def count_missing(session: Session, *, dataset_id: int) -> int:

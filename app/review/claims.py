@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.datasets.gold import is_gold
+from app.datasets.missing import is_lost
 from app.datasets.models import Sample
 from app.db import forget, is_remembering, remembered
 from app.prepared import Prepared, PreparedOf
@@ -27,7 +28,9 @@ Stream = Literal["ranked", "by chance", "random"]
 
 # Asked with every decision, so they are built once: building takes longer than asking.
 MINE = and_(Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment"))
-_UNDECIDED = and_(~exists().where(SampleReview.sample_id == Sample.id), ~is_gold(Sample.id))
+_UNDECIDED = and_(
+    ~exists().where(SampleReview.sample_id == Sample.id), ~is_gold(Sample.id), ~is_lost(Sample.id)
+)
 # The sum keeps the planner from walking through all issues by rank in search of a few claims.
 _IN_MY_HANDS = Prepared(  # rows as `Held`
     select(
@@ -54,7 +57,7 @@ _TAKEN = exists().where(Claim.sample_id == OpenIssue.sample_id, Claim.lease_unti
 _FREE = Prepared(
     select(OpenIssue.sample_id, OpenIssue.rank, Sample.random_key)
     .join(Sample, Sample.id == OpenIssue.sample_id)
-    .where(OpenIssue.run_id == bindparam("run"), ~_TAKEN)
+    .where(OpenIssue.run_id == bindparam("run"), ~_TAKEN, ~is_lost(OpenIssue.sample_id))
     .order_by(OpenIssue.rank)
     .limit(bindparam("most"))
 )

@@ -21,6 +21,7 @@ from sqlalchemy import Select, and_, not_, or_, select
 from sqlalchemy.orm import Session
 
 from app.datasets.gold import is_gold
+from app.datasets.missing import is_lost
 from app.datasets.models import GoldMember, Sample
 from app.ranking.models import Prediction
 from app.review.grid import ORDERS, STATES, Filter, Order, matching
@@ -77,6 +78,7 @@ def offered(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple
         .where(
             SampleReview.sample_id.is_(None),
             ~is_gold(Sample.id),
+            ~is_lost(Sample.id),
             *(() if everything else (STATES["issues"],)),
         )
         .order_by(*ORDERS[queue.order], Sample.id)
@@ -88,7 +90,7 @@ def offered_by_chance(session: Session, *, dataset_id: int, queue: Queue) -> Sel
     ordinary = or_(Prediction.sample_id.is_(None), not_(STATES["issues"]))
     return (
         matching(session, dataset_id, queue.which)
-        .where(SampleReview.sample_id.is_(None), ~is_gold(Sample.id), ordinary)
+        .where(SampleReview.sample_id.is_(None), ~is_gold(Sample.id), ~is_lost(Sample.id), ordinary)
         .order_by(*ORDERS["random"], Sample.id)
     )
 
@@ -120,6 +122,6 @@ def _gold(dataset_id: int) -> Select[*tuple[Any, ...]]:
         .join(GoldMember, GoldMember.sample_id == Sample.id)
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
         .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id.is_(None)))
-        .where(GoldMember.dataset_id == dataset_id, GOLD_FOR_ME)
+        .where(GoldMember.dataset_id == dataset_id, GOLD_FOR_ME, ~is_lost(Sample.id))
         .order_by(*ORDERS["gold"], Sample.id)
     )

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, get_sample, lock_dataset
 from app.datasets.gold import get_gold_part
+from app.datasets.missing import is_lost
 from app.datasets.models import Sample
 from app.errors import Invalid, NotFound
 from app.prepared import Prepared
@@ -38,7 +39,7 @@ DEFAULT = Queue()
 # Asked with every decision, so they are built once: building takes longer than asking.
 _WAITING = (
     select(SampleReview.sample_id)
-    .where(SampleReview.dataset_id == bindparam("dataset"), WAITS_FOR_ME)
+    .where(SampleReview.dataset_id == bindparam("dataset"), WAITS_FOR_ME, ~is_lost(SampleReview.sample_id))
     .order_by(SampleReview.decision_id)  # the longest first
     .limit(bindparam("most"))
 )

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from app.datasets import importing
 from app.datasets.catalog import get_dataset
 from app.datasets.importing import ImportReport, create_dataset, import_images
+from app.datasets.missing import missing_files
 from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
 from app.datasets.versions import labels_of, latest_version, list_versions
 from app.db import Database
@@ -258,13 +259,28 @@ def test_a_repeated_import_doubles_nothing(database: Database, tmp_path: Path) -
         assert len(list_versions(session, dataset_id=1)) == 1
 
 
-def test_files_that_are_samples_are_not_read_again(database: Database, tmp_path: Path) -> None:
+def test_an_import_again_notices_what_is_gone_or_another_file_of_the_same_size(
+    database: Database, tmp_path: Path
+) -> None:
     root = write(tmp_path / "pets", pets())
     imported(database, root)
-    for path in root.rglob("*.png"):
-        path.write_bytes(b"x" * path.stat().st_size)
+    whole = (root / "cat/0.png").read_bytes()
+    (root / "cat/0.png").write_bytes(b"x" * len(whole))
+    (root / "dog/1.png").rename(root / "away")
+    assert imported(database, root).known == 9
+    assert set(rejected(database)) == {"away", "cat/0.png"}
+
+    def listed() -> dict[str, str]:
+        with database.read() as session:
+            return {path: each.reason for each, path in missing_files(session, dataset_id=1)}
+
+    assert listed() == {"cat/0.png": "changed", "dog/1.png": "missing"}
+    with database.read() as session:
+        assert "2 images are left out of training and review" in session.get_one(Dataset, 1).notes[-1]
+    (root / "cat/0.png").write_bytes(whole)
+    (root / "away").rename(root / "dog/1.png")
     assert imported(database, root).known == 10
-    assert rejected(database) == {}
+    assert (listed(), rejected(database)) == ({}, {})
 
 
 def test_a_file_that_has_changed_its_size_is_told_and_its_sample_stays(

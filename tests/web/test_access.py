@@ -29,7 +29,7 @@ CHANGES = {
         DELETE /api/v1/photos/{photo_id}           POST /api/v1/runs/{run_id}/photos
         POST /api/v1/datasets/{name}/bulk-decisions
         POST /api/v1/datasets/{name}/decisions     POST /api/v1/datasets/{name}/worklist/claims
-        POST /d/{name}/duplicates  POST /d/{name}/duplicates/undo
+        POST /d/{name}/missing     POST /d/{name}/duplicates  POST /d/{name}/duplicates/undo
         POST /d/{name}/grid/undo   POST /d/{name}/grid/verdicts
         POST /d/{name}/review/claims  POST /d/{name}/review/decisions
         POST /d/{name}/review/redo    POST /d/{name}/review/undo

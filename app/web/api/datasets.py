@@ -11,6 +11,7 @@ from app.datasets.catalog import DatasetSummary
 from app.datasets.layout_choice import as_text, parse
 from app.datasets.layout_outline import outline
 from app.datasets.layout_reading import Reading
+from app.datasets.missing import count_missing, missing_files
 from app.datasets.models import Dataset
 from app.datasets.proposals import waiting_proposal
 from app.datasets.sources import check_allowed, look, request_import, resolve_source, uploaded_zip
@@ -29,6 +30,7 @@ from app.web.api.models import (
     ImportAccepted,
     LayoutOut,
     Listing,
+    MissingFileOut,
     SamplesOut,
 )
 from app.web.api.routing import Cursor, Limit, api_router, following, position
@@ -108,6 +110,22 @@ def list_classes(name: str, database: Db) -> Listing[ClassOut]:
     )
 
 
+@router.get("/datasets/{name}/missing")
+def list_missing(
+    name: str, database: Db, limit: Limit = 100, cursor: Cursor = None
+) -> Listing[MissingFileOut]:
+    """Samples whose files are missing or changed, by their ids. They come back when the files are as they were."""
+    start = position(cursor)
+    with database.read() as session:
+        dataset = catalog.get_dataset(session, name=name)
+        found = missing_files(session, dataset_id=dataset.id, after=start, limit=limit)
+    items = [
+        MissingFileOut(sample=each.sample_id, path=path, reason=each.reason, noticed_at=each.noticed_at)
+        for each, path in found
+    ]
+    return Listing(items=items, next=following(found, limit, items[-1].sample if items else 0))
+
+
 class SampleQuery(Where):
     """A page of the samples that match."""
 
@@ -172,6 +190,7 @@ def _detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
         choices=[
             LayoutOut.model_validate(choice_of(choice)) for choice in (waiting.choices if waiting else ())
         ],
+        missing_files=count_missing(session, dataset_id=dataset.id),
         rejected_files=catalog.count_rejected(session, dataset_id=dataset.id),
         version=versions[-1].number if versions else None,
         images_in_no_version=pending.new_images,

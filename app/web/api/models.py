@@ -56,6 +56,7 @@ class DatasetDetail(DatasetOut):
         LayoutOut
     ]  # while its state is `waiting`: how they can be read; import it again with one of them
     rejected_files: int
+    missing_files: int  # samples left out because their files are missing or changed
     notes: list[str]  # what the newest import noticed, in sentences
     version: int | None
     images_in_no_version: int  # imported since the newest version; the next training or freeze includes them
@@ -65,6 +66,15 @@ class DatasetDetail(DatasetOut):
     reviewed: int
     remaining: int
     errors_found: int
+
+
+class MissingFileOut(Answer):
+    """A sample that is left out, because its file is not as it was imported."""
+
+    sample: int
+    path: str
+    reason: str  # missing, changed or unreadable
+    noticed_at: datetime
 
 
 class ImportAccepted(Answer):

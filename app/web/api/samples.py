@@ -1,21 +1,26 @@
 """Images, as they were imported or smaller."""
 
-import hashlib
+from contextlib import suppress
 from functools import lru_cache
 from typing import Annotated
 
 from fastapi import Query, Request
 from fastapi.responses import Response
+from sqlalchemy.exc import OperationalError
 
 from app.datasets.catalog import get_sample
-from app.datasets.models import Dataset, Sample
+from app.datasets.missing import WORDS, Changed, Lost, Recorded, mark, read_unchanged, reason_of
+from app.datasets.models import Dataset, MissingFile, Sample
 from app.datasets.pictures import Size, picture_of
+from app.db import Database
 from app.decoding.tones import tag
-from app.errors import Conflict
-from app.storage import ImageSource, Origin, open_source
+from app.errors import NotFound, Unavailable
+from app.review.claims import let_go
+from app.storage import ImageSource, Origin, Unreadable, open_source
 from app.web.api.models import SampleOut
 from app.web.api.routing import api_router
 from app.web.deps import Config, Db
+from app.web.errors import status_of
 
 router = api_router("samples")
 
@@ -65,22 +70,57 @@ def show_image(
         sample = get_sample(session, sample_id=sample_id)
         dataset = session.get_one(Dataset, sample.dataset_id)
         source, scales = dataset.origin, dataset.grey_scales
+        was_lost = session.get(MissingFile, sample_id) is not None
     kind = "" if size == "original" else f"-{size}"
     etag = f'"{sample.sha256}{kind}{tag(sample.mode, scales)}"'
     headers = {"cache-control": KEPT, "vary": "Cookie, Authorization", "etag": etag}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    picture = picture_of(
-        sample, size=size, read=lambda: _read(source, sample), cache=settings.pictures_dir, scales=scales
-    )
+    file = Recorded(sample.id, sample.path, sample.bytes, sample.sha256)
+    try:
+        if was_lost:  # not out of the cache, before it is there again
+            read_unchanged(shared_source(source), file)
+            note_found(database, sample)
+        picture = picture_of(
+            sample,
+            size=size,
+            read=lambda: read_unchanged(shared_source(source), file),
+            cache=settings.pictures_dir,
+            scales=scales,
+        )
+    except (NotFound, Unreadable, Changed) as error:
+        lost = Lost(sample.id, sample.path, reason_of(error))
+        note_lost(database, shared_source(source), lost, dataset_id=sample.dataset_id)
+        if request.headers.get("sec-fetch-dest") == "image":  # a page shows what a 404 looks like, too
+            return placeholder(WORDS[lost.reason], status=status_of(error))
+        raise
     return Response(picture.content, media_type=picture.media_type, headers=headers)
 
 
-def _read(source: Origin, sample: Sample) -> bytes:
-    """The file as it was imported. Raises Conflict when it is another one now."""
-    content = shared_source(source).read(sample.path)
-    if hashlib.sha256(content).hexdigest() != sample.sha256:
-        raise Conflict(
-            f"The file {sample.path} has changed since it was imported; put the old one back, or import it under a new name."
-        )
-    return content
+def placeholder(words: str, *, status: int) -> Response:
+    """A picture that says what became of an image, instead of the sign for a broken one."""
+    text = f'<text x="160" y="166" text-anchor="middle" font-family="sans-serif" font-size="18" fill="#555">{words}</text>'
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="320" viewBox="0 0 320 320" role="img">'
+        f'<rect width="320" height="320" fill="#ddd"/>{text}</svg>'
+    )
+    headers = {"cache-control": "no-store"}
+    return Response(svg, status_code=status, media_type="image/svg+xml", headers=headers)
+
+
+def note_lost(database: Database, source: ImageSource, *lost: Lost, dataset_id: int) -> None:
+    """Write down that files are lost, unless the source as a whole is out of reach; nobody holds their cards any more.
+
+    A picture that is asked for changes nothing else; when the database is busy the next look notices it again.
+    """
+    if not source.is_there():
+        return
+    with suppress(Unavailable, OperationalError), database.write() as session:
+        mark(session, dataset_id=dataset_id, lost=lost)
+        let_go(session, [each.sample_id for each in lost])
+
+
+def note_found(database: Database, sample: Sample) -> None:
+    """Strike a file out that is there again."""
+    with suppress(Unavailable, OperationalError), database.write() as session:
+        mark(session, dataset_id=sample.dataset_id, lost=(), found=(sample.id,))

@@ -1,9 +1,10 @@
 """The data sets: the list, and the overview that says what to do next."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import (
@@ -14,6 +15,7 @@ from app.datasets.catalog import (
     rejected_files,
     summarise,
 )
+from app.datasets.missing import WORDS, count_missing, look_again, missing_files
 from app.datasets.models import Dataset, RejectedFile
 from app.datasets.proposals import waiting_proposal
 from app.review.audits import audit_states
@@ -24,6 +26,7 @@ from app.review.movement import Movement, movement_of
 from app.review.outlook import chosen_rule
 from app.review.summary import PendingChanges, ReviewProgress, label_table, pending_changes, review_progress
 from app.training.runs import RunProgress, newest_ranked, open_run, run_progress
+from app.web.api.samples import shared_source
 from app.web.deps import Db, SignedIn
 from app.web.pages.folders import folders_page
 from app.web.pages.imports import ImportPage, import_facts
@@ -61,6 +64,16 @@ class ClassView:
         return self.cleaned - self.given
 
 
+@dataclass(frozen=True)
+class MissingView:
+    """A sample whose file is not as it was."""
+
+    sample_id: int
+    path: str
+    words: str
+    noticed_at: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class OverviewPage(ImportPage):
     """How the labels are, and what to do next."""
@@ -77,6 +90,8 @@ class OverviewPage(ImportPage):
     notes: tuple[str, ...]  # of the newest import
     rejected: tuple[RejectedFile, ...]
     rejected_count: int
+    missing: tuple[MissingView, ...]
+    missing_count: int
 
 
 @router.get("/")
@@ -96,6 +111,15 @@ def overview(request: Request, name: str, database: Db, user: SignedIn) -> Respo
             return render(request, "datasets/folders.html", folders_page(request, dataset, proposal))
         page = _overview(request, session, dataset, user.id)
     return render(request, "datasets/overview.html", page)
+
+
+@router.post("/d/{name}/missing")
+def look_for_missing(name: str, database: Db, _user: SignedIn) -> Response:
+    """Look again at the files that were missing or changed; those that are there again come back."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+    look_again(database, dataset_id=dataset.id, source=shared_source(dataset.origin))
+    return RedirectResponse(f"/d/{name}#missing", status_code=303)
 
 
 def _overview(request: Request, session: Session, dataset: Dataset, user_id: int) -> OverviewPage:
@@ -147,6 +171,11 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         notes=tuple(dataset.notes),
         rejected=tuple(rejected_files(session, dataset_id=dataset.id, limit=REJECTED_SHOWN)),
         rejected_count=count_rejected(session, dataset_id=dataset.id),
+        missing=tuple(
+            MissingView(each.sample_id, path, WORDS[each.reason], each.noticed_at)
+            for each, path in missing_files(session, dataset_id=dataset.id, limit=REJECTED_SHOWN)
+        ),
+        missing_count=count_missing(session, dataset_id=dataset.id),
     )
 
 

@@ -58,6 +58,7 @@ class DeckPage(Page):
     undone: int | None  # the sample whose decision was just undone
     gone: tuple[int, ...]  # cards that the script has and that are not mine any more
     redone: int | None  # the sample whose undone decision was just made again
+    missing: int  # images that no card is made of, because their files are missing or changed
 
 
 def deck_page(
@@ -69,6 +70,7 @@ def deck_page(
     asked: bool,
     undone: int | None,
     redone: int | None,
+    missing: int = 0,
 ) -> DeckPage:
     """What is shown of a deck; the context is that of every page."""
     place = Place(context["dataset"], context["viewer"], queue.query())
@@ -89,6 +91,7 @@ def deck_page(
         asked=asked,
         undone=undone,
         redone=redone,
+        missing=missing,
     )
 
 

@@ -65,6 +65,7 @@ def freeze_and_download(
     version: Annotated[str, Form()],
     format: Annotated[str, Form()],  # noqa: A002 - the option's name everywhere
     include_deleted: Annotated[bool, Form()] = False,
+    skip_missing: Annotated[bool, Form()] = False,
 ) -> Response:
     """Leads to the file of a version; `now` stands for the labels as they stand, which are frozen first. Raises Invalid."""
     check_format(format)  # before anything is frozen
@@ -73,6 +74,7 @@ def freeze_and_download(
             frozen, _ = freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
             version = str(frozen.number)
     asked = {"version": version, "format": format} | ({"include_deleted": "true"} if include_deleted else {})
+    asked |= {"skip_missing": "true"} if skip_missing else {}
     return RedirectResponse(f"/api/v1/datasets/{name}/export?{urlencode(asked)}", status_code=303)
 
 

@@ -16,11 +16,15 @@ from starlette.routing import Route
 
 from app.accounts.tokens import Person
 from app.datasets.catalog import find_dataset, lock_dataset, ready_dataset
-from app.db import Database
-from app.errors import Conflict, ToplossError
-from app.review import decisions, worklist
+from app.datasets.missing import Lost, count_missing, mark, reason_of
+from app.datasets.models import Dataset
+from app.db import Database, remember
+from app.errors import Conflict, Invalid, NotFound, ToplossError
+from app.review import claims, decisions, worklist
 from app.review.turn import Deck, look
 from app.settings import Settings
+from app.storage import RemoteSource, Unreadable
+from app.web.api.samples import shared_source
 from app.web.deps import Config, Db, SignedIn, signed_in, who_asks
 from app.web.filters import Ordered
 from app.web.forms import SentForm, read_form
@@ -32,6 +36,7 @@ router = APIRouter()
 
 HELD = 6  # cards in the page: the one shown, and enough to outrun a slow network
 MOST_HELD = 60
+SWEEPS = 5  # times that cards without an image are exchanged for others in one turn
 
 
 class DeckForm(Strict):
@@ -101,9 +106,18 @@ def show(
 ) -> Response:
     """The cards I hold; a card asked for by its number comes first."""
     form = DeckForm(queue=query.query())
-    with database.read() as session:
-        after = After(find_dataset(session, name=name), front=query.card, asked=query.asked)
-        page = _page(request, name, form, after, _look(session, user, form, after))
+    for _ in range(SWEEPS):
+        with database.read() as session:
+            after = After(find_dataset(session, name=name), front=query.card, asked=query.asked)
+            deck = _look(session, user, form, after)
+            lost = _lost_cards(session, deck, after)
+            page = _page(
+                request, name, form, after, deck, count_missing(session, dataset_id=after.dataset_id)
+            )
+        if not lost:
+            break
+        with database.write() as session:  # nobody is shown a card without its image
+            _drop(session, lost, after)
     return (
         HTMLResponse(deck_html(page)) if is_fragment(request) else render(request, "review/page.html", page)
     )
@@ -244,7 +258,17 @@ async def _turn(
 
     def work(session: Session) -> tuple[After, Deck | None]:
         after = turn(session)
-        return after, _look(session, request.state.user, form, after) if fragment else None
+        if not fragment:
+            return after, None
+        deck = _look(session, request.state.user, form, after)
+        for _ in range(SWEEPS):
+            if not (lost := _lost_cards(session, deck, after)):
+                break
+            _drop(session, lost, after)
+            if after.asked:
+                _take(session, after.dataset_id, request.state.user, request.app.state.settings, form)
+            deck = _look(session, request.state.user, form, after)
+        return after, deck
 
     after, deck = await wrap_future(database.together(work))
     if deck:
@@ -275,7 +299,36 @@ def _look(session: Session, user: Person, form: DeckForm, after: After) -> Deck:
     )
 
 
-def _page(request: Request, name: str, form: DeckForm, after: After, deck: Deck) -> DeckPage:
+def _lost_cards(session: Session, deck: Deck, after: After) -> list[Lost]:
+    """Cards whose files are gone by now. A folder or zip is asked; a bucket would make every key press wait."""
+    origin = remember(
+        session,
+        (_lost_cards, after.dataset_id),
+        lambda: session.get_one(Dataset, after.dataset_id).origin,
+    )
+    source = shared_source(origin)
+    if isinstance(source, RemoteSource):
+        return []
+    lost = []
+    for card in deck.cards:
+        if card.sample_id != after.front:  # it was asked for, whatever has become of it
+            try:
+                source.size(card.path)
+            except (NotFound, Unreadable) as error:
+                lost.append(Lost(card.sample_id, card.path, reason_of(error)))
+            except Invalid:  # the source as a whole cannot be read
+                return []
+    return lost if lost and source.is_there() else []
+
+
+def _drop(session: Session, lost: list[Lost], after: After) -> None:
+    mark(session, dataset_id=after.dataset_id, lost=lost)
+    claims.let_go(session, [each.sample_id for each in lost])
+
+
+def _page(
+    request: Request, name: str, form: DeckForm, after: After, deck: Deck, missing: int = 0
+) -> DeckPage:
     return deck_page(
         page_context(request, name),
         deck,
@@ -284,4 +337,5 @@ def _page(request: Request, name: str, form: DeckForm, after: After, deck: Deck)
         asked=after.asked,
         undone=after.undone,
         redone=after.redone,
+        missing=missing,
     )

@@ -1,0 +1,67 @@
+"""An import that is repeated looks at what was imported before: whether every file is still there, and the same."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from app.datasets.missing import Lost, Recorded, files_of, in_a_sentence, look, mark
+from app.db import Database
+from app.errors import Invalid
+from app.storage import FolderSource, ImageSource
+
+THREADS = 4
+AT_ONCE = 256  # files between two reports
+STAGE = "Looking at what was imported before"
+
+
+def recheck(
+    database: Database,
+    *,
+    dataset_id: int,
+    source: ImageSource,
+    sizes: Mapping[str, int],
+    on_progress: Callable[[str, int, int], None],
+    stop_if_asked: Callable[[], None],
+) -> list[Lost]:
+    """Write down which files of the data set are not as they were, and strike out those that are again.
+
+    `sizes` are the bytes of what the source has now, by path. Files of a folder are read, those of a stored zip or a bucket only
+    where they were lost before. `stop_if_asked` raises when the import is to stop.
+    """
+    with database.read() as session:
+        files = files_of(session, dataset_id=dataset_id)
+        before = {file.sample_id for file in files_of(session, dataset_id=dataset_id, only_lost=True)}
+    in_folder = isinstance(source, FolderSource)
+
+    def seen(file: Recorded) -> Lost | None:
+        size = sizes.get(file.path)
+        if size is not None and size != file.bytes:
+            return Lost(file.sample_id, file.path, "changed")
+        if size is not None and not in_folder and file.sample_id not in before:
+            return None
+        try:
+            return look(source, file, content=in_folder or file.sample_id in before)
+        except Invalid:  # the source as a whole cannot be read
+            return Lost(file.sample_id, file.path, "unreadable")
+
+    lost: list[Lost] = []
+    with ThreadPoolExecutor(THREADS, "recheck") as pool:
+        for start in range(0, len(files), AT_ONCE):
+            stop_if_asked()
+            on_progress(STAGE, start, len(files))
+            lost += filter(None, pool.map(seen, files[start : start + AT_ONCE]))
+    gone = {each.sample_id for each in lost}
+    with database.write() as session:
+        found = [file.sample_id for file in files if file.sample_id not in gone]
+        mark(session, dataset_id=dataset_id, lost=lost, found=found)
+    return lost
+
+
+def in_words(lost: list[Lost]) -> list[str]:
+    """What a person should know of it."""
+    if not lost:
+        return []
+    few = "1 image is left out of training and review, because its file is not as it was"
+    many = (
+        f"{len(lost):,} images are left out of training and review, because their files are not as they were"
+    )
+    return [f"{few if len(lost) == 1 else many}: {in_a_sentence(lost)}."]
