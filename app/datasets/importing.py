@@ -1,8 +1,9 @@
 """Importing a folder or zip of class folders: every file becomes a sample, or a rejected file with its reason.
 
-Files are read without a transaction and written in batches, so an import that is cancelled or killed keeps what is done, and
-the next one goes on: a path that is a sample already is passed over without reading it. Samples never change: when the size
-of such a file has changed since, it is listed as rejected and the sample stays as it was imported.
+Files are read without a transaction and written in batches, so an import that is cancelled or killed keeps
+what is done, and the next one goes on: a path that is a sample already is passed over. Samples never change:
+an import that is repeated after a complete one looks at their files, marks those that are missing or changed
+(`missing.py`), and lists what changed as rejected.
 """
 
 import time
@@ -61,10 +62,11 @@ def import_images(
 ) -> ImportReport:
     """Import what is not imported yet, and freeze version 0 when it is the first time.
 
-    `choose` is asked once how the folders are read, with the stored reading if there is one; without it they are read as
-    before, or as is clear. `should_stop` is asked before every file. Raises AmbiguousLayout, Cancelled when it was asked to
-    stop, NotFound without data set or source, and Invalid when the source as a whole is no use; the data set's state becomes
-    `failed`, or stays `ready` when it has a version already, or `waiting` for a choice.
+    `choose` is asked once how the folders are read, with the stored reading if there is one; without it they
+    are read as before, or as is clear. `should_stop` is asked before every file. Raises AmbiguousLayout,
+    Cancelled when it was asked to stop, NotFound without data set or source, and Invalid when the source as a
+    whole is no use; the data set's state becomes `failed`, or stays `ready` when it has a version already, or
+    `waiting` for a choice.
     """
     with database.write() as session:
         dataset = session.get(Dataset, dataset_id)
@@ -199,7 +201,7 @@ class _Import:
             self._reject(session, {each.path: CHANGED for each in lost if each.reason == "changed"})
 
     def _settle_scales(self, source: ImageSource, tones: Mapping[str, tuple[str, Tones]]) -> int:
-        """Measure the scale of deep greys where there is none yet, and reject what is of one colour by it: how many."""
+        """Measure the scale of deep greys where there is none yet, and reject what is of one colour by it."""
         scales = measure_scales(self.database, dataset_id=self.dataset_id, source=source)
         known = {kind: Tones(*scale) for kind, scale in scales.items()}
         flat = {

@@ -1,7 +1,7 @@
-"""Image files that are gone, or that are others now than the import recorded: noticed by every reader, and kept in a list.
+"""Image files that are gone or are others than the import recorded: noticed by every reader, kept in a list.
 
-A sample in that list keeps its decisions. It is left out of training, ranking and the deck, and comes back as soon as a reader
-finds its file again with the content that was recorded.
+A sample in that list keeps its decisions. It is left out of training, ranking and the deck, and comes back as
+soon as a reader finds its file again with the content that was recorded.
 """
 
 import hashlib
@@ -107,7 +107,7 @@ def files_of(session: Session, *, dataset_id: int, only_lost: bool = False) -> l
 def mark(
     session: Session, *, dataset_id: int, lost: Iterable[Lost], found: Collection[int] = ()
 ) -> list[int]:
-    """Write down what was lost and strike out what was found again; the samples that were not in the list before."""
+    """Write down what was lost, strike out what was found; the samples that were not listed before."""
     reasons = {each.sample_id: each.reason for each in lost}
     known: dict[int, str] = dict(
         session.execute(

@@ -1,4 +1,4 @@
-"""An import that is repeated looks at what was imported before: whether every file is still there, and the same."""
+"""An import that is repeated looks at what was imported before: whether every file is there, and the same."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,8 +24,8 @@ def recheck(
 ) -> list[Lost]:
     """Write down which files of the data set are not as they were, and strike out those that are again.
 
-    `sizes` are the bytes of what the source has now, by path. Files of a folder are read, those of a stored zip or a bucket only
-    where they were lost before. `stop_if_asked` raises when the import is to stop.
+    `sizes` are the bytes of what the source has now, by path. Files of a folder are read, those of a stored
+    zip or a bucket only where they were lost before. `stop_if_asked` raises when the import is to stop.
     """
     with database.read() as session:
         files = files_of(session, dataset_id=dataset_id)

@@ -1,7 +1,7 @@
 """The scale of a data set's deep greys: measured once, over some of its images together, and kept with it.
 
-Everything that decodes goes by it: pictures for people, training, scoring, photos from outside. It never changes, so that a
-person and a network see the same today and after the next import.
+Everything that decodes goes by it: pictures for people, training, scoring, photos from outside. It never
+changes, so that a person and a network see the same today and after the next import.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ def scales_of(session: Session, *, dataset_id: int) -> Scales:
 
 
 def measure_scales(database: Database, *, dataset_id: int, source: ImageSource) -> Scales:
-    """The scales of the data set; those of kinds that it has images of and no scale yet are measured and kept."""
+    """The scales of the data set; of kinds that it has images of and no scale yet they are measured and kept."""
     deep = or_(Sample.mode == "F", Sample.mode.startswith("I"))
     query = select(Sample.path, Sample.sha256, Sample.bytes, Sample.mode)
     with database.read() as session:

@@ -20,10 +20,11 @@ _AT_ONCE = 256  # files
 
 
 def checked(database: Database, export: Export, *, skip_missing: bool) -> Export:
-    """The export, when every file that it needs is there with the content that was imported; all at once for tables.
+    """The export, when every file that it needs is there with the content that was imported.
 
-    A folder's files are read once for that. A stored zip, which nobody changes, is asked for its entries, and a bucket for its
-    list. Raises Conflict that names what is lost, or with `skip_missing` leaves it out: `missing.csv` in the file lists it.
+    A folder's files are read once for that. A stored zip, which nobody changes, is asked for its entries, and
+    a bucket for its list. Raises Conflict that names what is lost, or with `skip_missing` leaves it out:
+    `missing.csv` in the file lists it.
     """
     if not export.entry.has_images:
         return export

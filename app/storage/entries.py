@@ -36,6 +36,10 @@ class ImageSource(Protocol):
         """The whole file. Raises NotFound when it is gone, Unreadable when it is refused or damaged."""
         ...
 
+    def has(self, path: str) -> bool:
+        """Whether there is anything at this path; as quick as can be, and no promise that it may be read."""
+        ...
+
     def size(self, path: str) -> int:
         """The bytes of a file, without reading it. Raises NotFound when it is gone, Unreadable when it is refused."""
         ...

@@ -57,6 +57,10 @@ class FolderSource:
             return content
         raise Unreadable(path, "it is replaced again and again while it is read")
 
+    def has(self, path: str) -> bool:
+        """Whether there is anything at this path."""
+        return os.path.exists(f"{self._root}/{path}")  # noqa: PTH110 - asked with every key press
+
     def size(self, path: str) -> int:
         """The bytes of the file."""
         try:

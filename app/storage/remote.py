@@ -36,6 +36,13 @@ class RemoteSource:
             raise Unreadable(path, too_large())
         return content
 
+    def has(self, path: str) -> bool:
+        """Whether there is anything at this path."""
+        try:
+            return bool(self._files.exists(f"{self._root}/{path}"))
+        except OSError:
+            return False
+
     def size(self, path: str) -> int:
         """The bytes of the file."""
         try:

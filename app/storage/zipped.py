@@ -98,6 +98,10 @@ class ZipSource:
             raise Unreadable(path, "damaged inside the zip")
         return content
 
+    def has(self, path: str) -> bool:
+        """Whether there is an entry at this path."""
+        return path in self._by_path or path in self._by_old_path
+
     def size(self, path: str) -> int:
         """The bytes of the entry as the archive claims it (`read` refuses one that lies)."""
         if not self.is_there():

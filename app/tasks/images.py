@@ -1,7 +1,7 @@
 """The images of a training, as one array; without those whose files are not as they were imported.
 
-What is left out is settled when the training begins and written into the run's folder: a training that goes on must have the
-images that it began with.
+What is left out is settled when the training begins and written into the run's folder: a training that goes
+on must have the images that it began with.
 """
 
 import hashlib

@@ -24,7 +24,8 @@ from app.web.errors import status_of
 
 router = api_router("samples")
 
-# Long enough for a deck of cards that are loaded ahead; by `Vary`, what a browser keeps answers its own log-in only.
+# Long enough for a deck of cards that are loaded ahead; by `Vary`, what a browser keeps answers its own
+# log-in only.
 KEPT = "private, max-age=900, must-revalidate"
 
 
@@ -99,7 +100,8 @@ def show_image(
 
 def placeholder(words: str, *, status: int) -> Response:
     """A picture that says what became of an image, instead of the sign for a broken one."""
-    text = f'<text x="160" y="166" text-anchor="middle" font-family="sans-serif" font-size="18" fill="#555">{words}</text>'
+    style = 'text-anchor="middle" font-family="sans-serif" font-size="18" fill="#555"'
+    text = f'<text x="160" y="166" {style}>{words}</text>'
     svg = (
         '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="320" viewBox="0 0 320 320" role="img">'
         f'<rect width="320" height="320" fill="#ddd"/>{text}</svg>'
@@ -109,9 +111,10 @@ def placeholder(words: str, *, status: int) -> Response:
 
 
 def note_lost(database: Database, source: ImageSource, *lost: Lost, dataset_id: int) -> None:
-    """Write down that files are lost, unless the source as a whole is out of reach; nobody holds their cards any more.
+    """Write down that files are lost, unless the source is out of reach; nobody holds their cards any more.
 
-    A picture that is asked for changes nothing else; when the database is busy the next look notices it again.
+    A picture that is asked for changes nothing else; when the database is busy the next look notices it
+    again.
     """
     if not source.is_there():
         return

@@ -16,14 +16,14 @@ from starlette.routing import Route
 
 from app.accounts.tokens import Person
 from app.datasets.catalog import find_dataset, lock_dataset, ready_dataset
-from app.datasets.missing import Lost, count_missing, mark, reason_of
+from app.datasets.missing import Lost, count_missing, mark
 from app.datasets.models import Dataset
 from app.db import Database, remember
-from app.errors import Conflict, Invalid, NotFound, ToplossError
+from app.errors import Conflict, ToplossError
 from app.review import claims, decisions, worklist
 from app.review.turn import Deck, look
 from app.settings import Settings
-from app.storage import RemoteSource, Unreadable
+from app.storage import RemoteSource
 from app.web.api.samples import shared_source
 from app.web.deps import Config, Db, SignedIn, signed_in, who_asks
 from app.web.filters import Ordered
@@ -309,15 +309,15 @@ def _lost_cards(session: Session, deck: Deck, after: After) -> list[Lost]:
     source = shared_source(origin)
     if isinstance(source, RemoteSource):
         return []
-    lost = []
-    for card in deck.cards:
-        if card.sample_id != after.front:  # it was asked for, whatever has become of it
-            try:
-                source.size(card.path)
-            except (NotFound, Unreadable) as error:
-                lost.append(Lost(card.sample_id, card.path, reason_of(error)))
-            except Invalid:  # the source as a whole cannot be read
-                return []
+    try:
+        lost = [
+            Lost(card.sample_id, card.path, "missing")
+            for card in deck.cards
+            # one that was asked for is shown, whatever has become of it
+            if card.sample_id != after.front and not source.has(card.path)
+        ]
+    except ToplossError:  # the source as a whole cannot be read
+        return []
     return lost if lost and source.is_there() else []
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, class_position, get_dataset
 from app.datasets.models import DatasetVersion
+from app.datasets.scales import scales_of
 from app.datasets.versions import latest_version
 from app.db import Database
 from app.errors import NotFound
@@ -90,6 +91,7 @@ class RunPage(CurvesPage):
     differences: tuple[Difference, ...]  # from the recipe of its name
     can_go_on: bool
     movement: Movement | None  # what its ranking changed
+    older_greys: bool  # it was trained before deep greys had a scale of the data set
     is_current: bool  # its ranking is the one that is reviewed
     evaluation: Evaluation | None
     cleaner: Rate | None  # the hold-out error by the labels of the newest version
@@ -309,6 +311,9 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
         running=at if at.is_open else None,
         version=version.number,
         recipe=f"{run.recipe['name']} ({words_of(recipe_from_json(run.recipe), start=run.weights)})",
+        older_greys=finished
+        and bool(scales_of(session, dataset_id=run.dataset_id))
+        and "grey_scales" not in run.facts,
         is_current=is_current,
         differences=differences(run.recipe, start=run.weights),
         can_go_on=run.state in RESUMABLE,

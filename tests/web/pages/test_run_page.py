@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sklearn.metrics import confusion_matrix
 
+from app.datasets.models import Dataset
 from app.db import Database
 from app.ml.recipes import RECIPES
 from app.training.models import Epoch, Run
@@ -238,3 +239,17 @@ def test_a_run_without_a_hold_out_has_no_calibration_to_draw(
     assert answer.status_code == 404
     assert "nothing to draw" in answer.text
     assert rows(browser_of["ann"], made, run, "calibration") == []
+
+
+def test_a_run_from_before_deep_greys_had_a_scale_says_so(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    url = f"/d/faces/runs/{made.run_id}"
+    assert "before deep greys" not in browser_of["ann"].get(url).text
+    with database.write() as session:
+        session.get_one(Dataset, made.dataset_id).grey_scales = {"I": [0, 4000]}
+    assert "before deep greys" in browser_of["ann"].get(url).text
+    with database.write() as session:
+        run = session.get_one(Run, made.run_id)
+        run.facts = run.facts | {"grey_scales": {"I": [0, 4000]}}
+    assert "before deep greys" not in browser_of["ann"].get(url).text
