@@ -37,6 +37,7 @@ from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.api.samples import sample_out
 from app.web.deps import Admin, Config, Db, SignedIn
 from app.web.filters import Where
+from app.web.uploading import UploadRoute
 
 router = api_router("datasets")
 
@@ -50,7 +51,6 @@ def list_datasets(database: Db, limit: Limit = 100, cursor: Cursor = None) -> Li
     return Listing(items=[_out(item) for item in found], next=following(found, limit, start + limit))
 
 
-@router.post("/datasets", status_code=202)
 def create_dataset(
     database: Db,
     settings: Config,
@@ -87,6 +87,12 @@ def create_dataset(
             session, name=name, source=source, user_id=user.id, found=found, folders=folders
         )
         return ImportAccepted(dataset=dataset.name, job=job.id, layout=_layout(dataset, found))
+
+
+# By this route a name that cannot be is refused before the zip behind it is read.
+router.add_api_route(
+    "/datasets", create_dataset, methods=["POST"], status_code=202, route_class_override=UploadRoute
+)
 
 
 @router.get("/datasets/{name}")

@@ -1,0 +1,174 @@
+"""The form of an import: what was filled in stays, and an upload that has arrived need not be sent again."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi.responses import RedirectResponse, Response
+
+from app.datasets.catalog import known_dataset
+from app.datasets.importing import check_name
+from app.datasets.sources import (
+    check_allowed,
+    look,
+    propose_import,
+    request_import,
+    resolve_source,
+    uploaded_zip,
+)
+from app.errors import Invalid, ToplossError
+from app.settings import Settings
+from app.storage import Origin
+from app.storage.zip_names import CODE_PAGES, PLAIN, check_encoding
+from app.web.deps import Admin, Config, Db
+from app.web.errors import status_of
+from app.web.rendering import Page, page_context, render
+from app.web.uploading import UploadRoute
+
+router = APIRouter()
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What the form of an import is filled in with."""
+
+    name: str = ""
+    path: str = ""
+    zip_encoding: str = ""
+    stored: str = ""  # the hash of a zip that was received earlier
+    stored_name: str = ""  # what the person calls it
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewDatasetPage(Page):
+    """The form of an import."""
+
+    max_megabytes: int
+    roots: tuple[str, ...]
+    code_pages: tuple[tuple[str, str], ...]  # (as Python writes it, in words)
+    filled: Filled
+    field: str  # the one that the message is about
+    message: str
+
+
+@router.get("/datasets/new")
+def import_form(
+    request: Request, database: Db, settings: Config, _admin: Admin, name: Annotated[str, Query()] = ""
+) -> Response:
+    """The form of an import; with a name it repeats one, and says what stands against the name: before a large zip is sent."""
+    if not name:
+        return _form(request, settings, Filled())
+    problem = None
+    try:
+        check_name(name.strip())
+        with database.read() as session:
+            dataset = known_dataset(session, name=name.strip())
+            if dataset is not None and dataset.state == "ready" and not _is_upload(settings, dataset.source):
+                problem = f"The name {dataset.name} is taken by the data set from {dataset.origin}; choose another name."
+    except Invalid as error:
+        problem = str(error)
+    return _form(request, settings, Filled(name), field="name", message=problem or "")
+
+
+def begin_import(
+    request: Request,
+    database: Db,
+    settings: Config,
+    user: Admin,
+    name: Annotated[str, Form()] = "",
+    file: Annotated[UploadFile | None, File()] = None,
+    path: Annotated[str, Form()] = "",
+    zip_encoding: Annotated[str, Form()] = "",
+    stored: Annotated[str, Form()] = "",
+    stored_name: Annotated[str, Form()] = "",
+) -> Response:
+    """Store the zip, or take the place on the server, and show what its folders are taken for, to confirm."""
+    filled = Filled(name.strip(), path.strip(), zip_encoding.strip(), stored.strip(), stored_name.strip())
+    field = "name"
+    try:
+        check_name(filled.name)
+        field = "zip_encoding"
+        if filled.zip_encoding:
+            check_encoding(filled.zip_encoding)
+        field = "path" if filled.path and not (file and file.filename) else "file"
+        source = _source(settings, filled, file)
+        if _is_upload(settings, source.source):
+            filled = Filled(filled.name, "", filled.zip_encoding, Path(source.source).stem, source.name or "")
+        found = look(source)
+        field = "name"
+        with database.write() as session:
+            if not propose_import(session, name=filled.name, source=source, found=found):
+                request_import(session, name=filled.name, source=source, user_id=user.id)
+    except ToplossError as error:
+        return _form(request, settings, filled, field=field, message=str(error), status=status_of(error))
+    return RedirectResponse(f"/d/{filled.name}", status_code=303)
+
+
+class _FormRoute(UploadRoute):
+    async def refused(self, request: Request, fields: Mapping[str, str], error: ToplossError) -> Response:
+        """The form as it was filled in."""
+        known = {name: value for name, value in fields.items() if name in Filled.__dataclass_fields__}
+        try:
+            check_name(fields.get("name", "").strip())
+            field = "zip_encoding"
+        except Invalid:
+            field = "name"
+        settings: Settings = request.app.state.settings
+        return _form(
+            request, settings, Filled(**known), field=field, message=str(error), status=status_of(error)
+        )
+
+
+router.add_api_route("/datasets/new", begin_import, methods=["POST"], route_class_override=_FormRoute)
+
+
+def _form(
+    request: Request,
+    settings: Settings,
+    filled: Filled,
+    *,
+    field: str = "",
+    message: str = "",
+    status: int = 200,
+) -> Response:
+    roots = tuple(root for root in settings.import_roots.split(":") if root)
+    page = NewDatasetPage(
+        **page_context(request),
+        max_megabytes=settings.max_upload_mb,
+        roots=roots,
+        code_pages=tuple((page, words) for page, words in CODE_PAGES.items() if page != PLAIN),
+        filled=filled,
+        field="file" if field == "path" and not roots else field,
+        message=message,
+    )
+    return render(request, "datasets/new.html", page, status=status)
+
+
+def _source(settings: Settings, filled: Filled, file: UploadFile | None) -> Origin:
+    """The zip that was just sent, the place that is named, or the zip that was sent earlier. Raises Invalid, Forbidden."""
+    encoding = filled.zip_encoding or None
+    if file is not None and file.filename:
+        return uploaded_zip(
+            file.file,
+            filename=file.filename,
+            uploads_dir=settings.uploads_dir,
+            max_bytes=settings.max_upload_mb * 1_000_000,
+            zip_encoding=encoding,
+        )
+    if filled.path:
+        check_allowed(filled.path, roots=settings.import_roots)
+        return resolve_source(filled.path, uploads_dir=settings.uploads_dir, zip_encoding=encoding)
+    if not filled.stored:
+        raise Invalid("Choose a zip of class folders to upload, or name a folder on the server.")
+    upload = settings.uploads_dir / f"{filled.stored}.zip"
+    if not re.fullmatch("[0-9a-f]{64}", filled.stored) or not upload.is_file():
+        raise Invalid("The zip that was sent before is no longer there; choose it again.")
+    return Origin(str(upload.resolve()), filled.stored_name[:255] or "the uploaded zip", encoding)
+
+
+def _is_upload(settings: Settings, source: str) -> bool:
+    """Whether a source is a zip that was uploaded, or copied, to this server."""
+    return "://" not in source and Path(source).parent == settings.uploads_dir.resolve()

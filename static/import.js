@@ -1,0 +1,29 @@
+// The name is checked before a large zip is sent; without this script the server says the same after it.
+const form = document.getElementById("import-form");
+
+async function problemOf() {
+  try {
+    const answer = await fetch(`/datasets/new?${new URLSearchParams({ name: form.elements.name.value })}`);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    return page.getElementById("problem-name")?.textContent ?? "";
+  } catch {
+    return "";  // the server says what is wrong once it has everything
+  }
+}
+
+function show(problem) {
+  document.getElementById("problem-name").textContent = problem;
+  form.elements.name.setAttribute("aria-invalid", String(Boolean(problem)));
+}
+
+let isChecked = false;
+form.addEventListener("submit", async (event) => {
+  if (isChecked || !form.elements.file.files.length) return;
+  event.preventDefault();
+  const problem = await problemOf();
+  show(problem);
+  if (problem) { form.elements.name.focus(); return; }
+  isChecked = true;
+  form.requestSubmit();
+  isChecked = false;
+});

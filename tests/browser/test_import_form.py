@@ -1,0 +1,48 @@
+"""The form of an import in a real Chromium: a name is checked before the zip is sent."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from app.web.deps import SESSION_COOKIE
+from tests.browser.test_accessibility import RULES
+from tests.conftest import PASSWORD
+from tests.servers import Server
+from tests.web.pages.test_new_dataset import pets
+
+
+@pytest.fixture
+def form(browser: Browser, server: Server) -> Iterator[Page]:
+    """The form of an import as eve, an admin, sees it."""
+    server.command("user", "add", "eve", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
+    answer = httpx.post(f"{server.url}/login", data={"name": "eve", "password": PASSWORD})
+    context = browser.new_context(viewport={"width": 390, "height": 800})
+    context.add_cookies(
+        [{"name": SESSION_COOKIE, "value": str(answer.cookies[SESSION_COOKIE]), "url": server.url}]
+    )
+    page = context.new_page()
+    page.goto(f"{server.url}/datasets/new")
+    yield page
+    context.close()
+
+
+def test_a_name_that_cannot_be_is_told_before_the_zip_is_sent(form: Page, tmp_path: Path) -> None:
+    sent: list[str] = []
+    form.on("request", lambda request: sent.append(request.method))
+    (tmp_path / "my pets.zip").write_bytes(pets())
+    form.get_by_label("Name letters").fill("my pets")
+    form.get_by_label("class folders").set_input_files(tmp_path / "my pets.zip")
+    form.get_by_role("button", name="Import").click()
+    expect(form.locator("#problem-name")).to_contain_text("cannot be the name of a data set")
+    expect(form.get_by_label("Name letters")).to_be_focused()
+    expect(form.get_by_label("Name letters")).to_have_attribute("aria-invalid", "true")
+    assert "POST" not in sent
+    assert Axe().run(form, options={"runOnly": RULES}).response["violations"] == []
+    form.get_by_label("Name letters").fill("pets")
+    form.keyboard.press("Enter")
+    form.wait_for_url("**/d/pets")
+    assert sent.count("POST") == 1
