@@ -16,7 +16,7 @@ from app.datasets.models import MissingFile, Sample
 from app.db import Database
 from app.decoding import budget
 from app.errors import Conflict, NotFound
-from app.storage import ImageSource, Unreadable
+from app.storage import UNKNOWN_SIZE, ImageSource, Unreadable
 
 Reason = Literal["missing", "changed", "unreadable"]
 SHOWN = 5  # paths in a sentence
@@ -87,7 +87,7 @@ def reason_of(error: Exception) -> Reason:
 def look(source: ImageSource, file: Recorded, *, content: bool) -> Lost | None:
     """What is wrong with a file, by its size, and where `content` is asked for by its digest too."""
     try:
-        same = source.size(file.path) == file.bytes
+        same = source.size(file.path) in (file.bytes, UNKNOWN_SIZE)
         if same and content:
             with budget.files.share(file.bytes):
                 read_unchanged(source, file)

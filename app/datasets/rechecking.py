@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from app.datasets.missing import Lost, Recorded, files_of, in_a_sentence, look, mark
 from app.db import Database
 from app.errors import Invalid
-from app.storage import FolderSource, ImageSource
+from app.storage import UNKNOWN_SIZE, FolderSource, ImageSource
 
 THREADS = 4
 AT_ONCE = 256  # files between two reports
@@ -34,7 +34,7 @@ def recheck(
 
     def seen(file: Recorded) -> Lost | None:
         size = sizes.get(file.path)
-        if size is not None and size != file.bytes:
+        if size not in (None, UNKNOWN_SIZE, file.bytes):
             return Lost(file.sample_id, file.path, "changed")
         if size is not None and not in_folder and file.sample_id not in before:
             return None

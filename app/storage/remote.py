@@ -46,7 +46,8 @@ class RemoteSource:
     def size(self, path: str) -> int:
         """The bytes of the file."""
         try:
-            return int(self._files.size(f"{self._root}/{path}") or 0)
+            size = self._files.size(f"{self._root}/{path}")
+            return UNKNOWN_SIZE if size is None else int(size)
         except FileNotFoundError as error:
             raise NotFound(f"The image file {path} is no longer where it was imported from.") from error
         except OSError as error:

@@ -11,8 +11,10 @@ from PIL import Image, TiffImagePlugin
 
 from app.datasets.inspection import Rejected, inspect
 from app.datasets.kinds import reason_of
+from app.datasets.missing import files_of, look
 from app.db import Database
 from app.errors import Invalid
+from app.storage import open_source
 from tests.datasets.test_importing import classes, imported, pets, png, rejected, samples, write
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
@@ -106,7 +108,7 @@ def test_a_class_is_complete_once_its_files_were_converted(database: Database, t
     imported(database, root)
     report = imported(database, write(root, {"bird/1.jpg": png(201)}))
     assert classes(database) == ["cat", "dog", "bird"]
-    assert report.notes == ()
+    assert not any(note.startswith("Class “bird” has no image") for note in report.notes)
 
 
 def test_a_source_of_such_files_alone_is_refused_with_their_name(database: Database, tmp_path: Path) -> None:
@@ -135,12 +137,16 @@ def test_importing_again_from_a_server_that_tells_no_sizes_knows_every_image(
         return {path: info | {"size": None} for path, info in find(*args, **options).items()}
 
     monkeypatch.setattr(MemoryFileSystem, "find", without_sizes)
+    monkeypatch.setattr(MemoryFileSystem, "size", lambda *_: None)
     files = fsspec.filesystem("memory")
     files.pipe({f"/web/{path}": content for path, content in pets().items()})
     assert imported(database, "memory://web").added == 10
     files.pipe({"/web/cat/new.png": png(77)})
     again = imported(database, "memory://web")
-    assert (again.known, again.added, again.rejected) == (10, 1, 0)
+    assert (again.known, again.added, again.rejected, again.notes) == (10, 1, 0, ())
+    source = open_source("memory://web")
+    with database.read() as session:
+        assert not any(look(source, file, content=True) for file in files_of(session, dataset_id=1))
     assert len(samples(database)) == 11
     monkeypatch.undo()
     files.rm("/web", recursive=True)
