@@ -63,13 +63,9 @@ def restore(
         "Every file is what was saved."
     )
     if restored.queued_again:
-        typer.echo(
-            f"{restored.queued_again} jobs that ran then are queued again and go on from their last files."
-        )
+        typer.echo(queued_again_words(restored.queued_again))
     if restored.left_out:
-        typer.echo(
-            f"{restored.left_out} folders of runs that began after the database was saved are left out."
-        )
+        typer.echo(left_out_words(restored.left_out))
     if about.key_in_environment and not settings.secret_key:
         typer.echo(
             "The secret key is not in the backup: set TOPLOSS_SECRET_KEY to the one of then, or everybody has to sign in "
@@ -80,3 +76,17 @@ def restore(
             "TOPLOSS_SECRET_KEY is set and goes before the restored key: unset it to keep log-ins and tokens."
         )
     typer.echo("Start it: toploss serve")
+
+
+def queued_again_words(jobs: int) -> str:
+    """What a restore has queued again, as a sentence."""
+    if jobs == 1:
+        return "1 job that ran then is queued again and goes on from its last files."
+    return f"{jobs:,} jobs that ran then are queued again and go on from their last files."
+
+
+def left_out_words(folders: int) -> str:
+    """How many folders of runs a restore has left out, as a sentence."""
+    if folders == 1:
+        return "1 folder of a run that began after the database was saved is left out."
+    return f"{folders:,} folders of runs that began after the database was saved are left out."

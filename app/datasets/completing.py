@@ -41,7 +41,8 @@ class ImportReport:
             f"{self.samples:,} images ({splits}) in {self.classes} classes: {self.added:,} new, {self.known:,} known before."
         ]
         if self.rejected:
-            parts.append(f"{self.rejected:,} files are no samples.")
+            were = "1 file was" if self.rejected == 1 else f"{self.rejected:,} files were"
+            parts.append(f"{were} not imported.")
         if self.duplicates:
             parts.append(
                 f"{self.duplicates:,} images are copies of others; {self.contradictions:,} carry different labels than their copies."

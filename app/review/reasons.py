@@ -9,6 +9,7 @@ from app.review.worklist import Card
 MOST = 3  # sentences besides the first one
 _NOISY = 0.2  # share of a class's labels that look wrong, from which on it is worth a word
 _SEVERAL = 2
+_NAMED = 3  # labels of the nearest images; a fourth is named rather than called another
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,16 @@ def _neighbours(known: Known) -> list[tuple[float, str]]:
     clear = abs(2 * len(others) / n - 1)  # 1: all of one mind
     weight = 0.5 + 0.4 * clear if known.verified else 0.2 + 0.3 * clear
     if 2 * len(others) > n:
-        tally = ", ".join(f"{count} {label}" for label, count in Counter(others).most_common(3))
-        return [(weight, f"{len(others)} of the {n} {words} say otherwise: {tally}.")]
+        return [(weight, f"{len(others)} of the {n} {words} say otherwise: {_counted(others)}.")]
     return [(weight, f"{n - len(others)} of the {n} {words} are labelled {known.given_label} too.")]
+
+
+def _counted(labels: Sequence[str]) -> str:
+    """How many images have which label, the commonest first; few of many labels are named, and the others counted."""
+    counts = Counter(labels).most_common()
+    named = counts if len(counts) <= _NAMED + 1 else counts[:_NAMED]
+    rest = len(labels) - sum(count for _, count in named)
+    return ", ".join(f"{count} {label}" for label, count in named) + (f" and {rest} others" if rest else "")
 
 
 def _runs(known: Known) -> list[tuple[float, str]]:

@@ -37,6 +37,7 @@ from app.training.runs import TRAINING, end_run, get_run, record_epoch, start_ru
 log = logging.getLogger(__name__)
 CURVE_TRIES = 1  # restarts during it
 
+DRAWING = "The ranking is ready; drawing the learning-rate curve"
 CURVE_BATCHES = 60  # of the curve of loss against learning rate
 
 
@@ -153,7 +154,7 @@ def _find_learning_rate(context: JobContext, plan: Plan, images: Images) -> None
         seed=plan.seed,
         batches=CURVE_BATCHES,
         should_stop=context.should_stop,
-        on_progress=lambda done, total: context.report("Looking for the learning rate", done, total),
+        on_progress=lambda done, total: context.report(DRAWING, done, total),
     )
     with context.database.write() as session:
         get_run(session, run_id=plan.run_id).lr_curve = {

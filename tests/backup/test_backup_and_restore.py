@@ -19,6 +19,7 @@ from app.backup.archive import unpack, writing
 from app.backup.postgres import dump_command, load_command
 from app.backup.restoring import restore
 from app.backup.saving import save
+from app.commands.backups import left_out_words, queued_again_words
 from app.datasets.importing import create_dataset, import_images
 from app.datasets.models import Dataset
 from app.datasets.sources import resolve_source
@@ -437,3 +438,10 @@ def test_every_folder_of_the_settings_is_saved_or_can_be_made_again(here: Settin
     named = {getattr(here, name) for name in dir(Settings) if name.endswith("_dir")} - {here.data_dir}
     can_be_made_again = {here.cache_dir, here.pictures_dir}
     assert named == (set(_folders(here)) | can_be_made_again) - {here.data_dir / "demo"}
+
+
+def test_one_job_and_one_folder_are_told_in_the_singular() -> None:
+    assert queued_again_words(1).startswith("1 job that ran then is queued again")
+    assert queued_again_words(2).startswith("2 jobs that ran then are queued again")
+    assert left_out_words(1).startswith("1 folder of a run")
+    assert left_out_words(2).startswith("2 folders of runs")

@@ -33,6 +33,15 @@ def test_nothing_known_is_nothing_said() -> None:
     assert further_reasons(Known("cat")) == ()
 
 
+def test_the_labels_of_the_nearest_images_add_up() -> None:
+    def said(others: str) -> str:
+        return further_reasons(Known("cat", nearest=[*others, "cat", "cat"]))[0].partition(": ")[2]
+
+    assert said("aaabbccd") == "3 a, 2 b, 2 c, 1 d."
+    assert said("aaabbcde") == "3 a, 2 b, 1 c and 2 others."
+    assert said("aaabbbcc") == "3 a, 3 b, 2 c."
+
+
 def test_a_copy_with_another_label_weighs_most() -> None:
     reasons = further_reasons(
         Known("cat", copies=[Copy("dog", identical=True)], verified=["dog"] * 5, class_noise=0.9)

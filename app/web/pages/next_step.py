@@ -89,7 +89,7 @@ def review_step(progress: ReviewProgress, home: str) -> NextStep:
         found = "; how many errors there are shows after the first ones"
     what = f"the next {cards} top losses" if progress.reviewed else f"the first {cards} top losses"
     if cards == progress.remaining:
-        what = f"the last {cards} label issues"
+        what = f"the {cards} remaining label issues" if cards > 1 else "the remaining label issue"
     return NextStep(f"Review {what}", f"{cost}{found}.", (Action("Review", f"{home}/review"),))
 
 

@@ -17,6 +17,7 @@ from app.datasets.versions import latest_version
 from app.db import Database
 from app.errors import NotFound
 from app.export.as_csv import csv_chunks
+from app.jobs.models import Job
 from app.ml.recipes import recipe_from_json
 from app.ranking.evaluations import Evaluation, calibration_of, evaluate_run
 from app.ranking.rankings import RankedSample, confused, every_prediction, top_losses
@@ -92,6 +93,7 @@ class RunPage(CurvesPage):
     can_go_on: bool
     movement: Movement | None  # what its ranking changed
     older_greys: bool  # it was trained before deep greys had a scale of the data set
+    is_drawing_curve: bool  # the run is finished, and its job draws the learning-rate curve
     is_current: bool  # its ranking is the one that is reviewed
     evaluation: Evaluation | None
     cleaner: Rate | None  # the hold-out error by the labels of the newest version
@@ -314,6 +316,7 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
         older_greys=finished
         and bool(scales_of(session, dataset_id=run.dataset_id))
         and "grey_scales" not in run.facts,
+        is_drawing_curve=finished and _is_working(session, run),
         is_current=is_current,
         differences=differences(run.recipe, start=run.weights),
         can_go_on=run.state in RESUMABLE,
@@ -334,6 +337,11 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
         losses=tuple(_loss_view(sample, names) for sample in losses),
         facts=facts_of(run, version=version.number, digest=version.digest),
     )
+
+
+def _is_working(session: Session, run: Run) -> bool:
+    job = session.get(Job, run.job_id) if run.job_id else None
+    return job is not None and job.state == "running"
 
 
 def _epochs(at: RunProgress) -> int:

@@ -88,7 +88,7 @@ def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], .
             else run.weights,
         ),
         ("Seed", str(run.seed)),
-        ("Asked", moment(run.created_at)),
+        ("Requested", moment(run.created_at)),
         ("Started", moment(run.started_at)),
         ("Ended", moment(run.finished_at)),
         ("Took", duration(took)),

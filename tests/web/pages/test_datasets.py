@@ -92,7 +92,7 @@ def test_an_import_can_be_cancelled_and_repeated(
 
 def test_the_overview_proposes_one_step_with_its_cost(browser_of: dict[str, TestClient], made: Made) -> None:
     page = browser_of["ann"].get("/d/faces").text
-    assert "Review the last 10 label issues" in page
+    assert "Review the 10 remaining label issues" in page
     assert "About 1 minute" in page
     assert 'href="/d/faces/review"' in page
 

@@ -55,7 +55,7 @@ def settle(database: Database, made: Made, people: People, sample: int, label: s
 def test_the_page_proposes_a_size_and_an_admin_draws_it(browser_of: Browsers, made: Made) -> None:
     page = browser_of["ada"].get("/d/faces/gold").text
     assert (
-        "30 images tell an error rate of 37 %" in page
+        "With 30 images, an error rate of 37 % is known to ± 17.3 points" in page
     )  # the run gets all wrong, so the usual rate is reckoned with
     assert "± 17.3 points" in page
     assert draw(browser_of["ada"]) == 303

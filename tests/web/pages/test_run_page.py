@@ -11,9 +11,10 @@ from sklearn.metrics import confusion_matrix
 
 from app.datasets.models import Dataset
 from app.db import Database
+from app.jobs import requests as jobs
 from app.ml.recipes import RECIPES
 from app.training.models import Epoch, Run
-from app.training.runs import end_run, record_epoch, request_run, start_run
+from app.training.runs import end_run, get_run, record_epoch, request_run, start_run
 from tests.factories import CLASSES, Made, make_run
 
 FRAGMENT = {"hx-request": "true"}
@@ -178,7 +179,7 @@ def test_the_facts_say_what_made_the_run(
     assert told["Seed"] == "41"
     assert told["Starts from"] == f"run {made.run_id}"
     assert re.fullmatch(r"version 0, sha256 [0-9a-f]{64}", told["Labels"])
-    assert {"Asked", "Started", "Ended", "Took"} <= told.keys()
+    assert {"Requested", "Started", "Ended", "Took"} <= told.keys()
     assert "24 stored predictions" in facts
 
 
@@ -253,3 +254,19 @@ def test_a_run_from_before_deep_greys_had_a_scale_says_so(
         run = session.get_one(Run, made.run_id)
         run.facts = run.facts | {"grey_scales": {"I": [0, 4000]}}
     assert "before deep greys" not in browser_of["ann"].get(url).text
+
+
+def test_a_finished_run_says_that_only_its_learning_rate_curve_is_missing(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    words = "Only the learning-rate curve is still being drawn"
+    where = f"/d/faces/runs/{made.run_id}"
+    assert words not in browser_of["ann"].get(where).text
+    with database.write() as session:
+        job = jobs.ask(session, task="train", dataset_id=made.dataset_id, arguments={}, user_id=None)
+        jobs.start(session, job_id=job.id)
+        get_run(session, run_id=made.run_id).job_id = job.id
+    assert words in browser_of["ann"].get(where).text
+    with database.write() as session:
+        jobs.finish(session, job_id=job.id, state="finished", message="")
+    assert words not in browser_of["ann"].get(where).text
