@@ -157,7 +157,7 @@ def _looks(session: Session, dataset_id: int, *, after: int = 0) -> list[Look]:
     rows = session.connection().execute(
         select(
             SampleReview.decision_id,
-            SampleReview.verdict,
+            Decision.verdict,  # what was answered: a correction that waits for a second look is one
             Decision.milliseconds,
             (Decision.origin == "audit") | is_gold(SampleReview.sample_id),
         )

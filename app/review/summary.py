@@ -17,6 +17,7 @@ from app.review import tally
 from app.review.consensus import CHANGES
 from app.review.models import SampleReview
 from app.review.policy import WAITS, WAITS_FOR_ME, get_policy, may_look_again
+from app.review.remaining import Look, hit_rate
 from app.training.runs import current_ranking
 
 _STATE = SampleReview.dataset_id == bindparam("dataset")
@@ -97,6 +98,8 @@ def review_progress(session: Session, *, dataset_id: int, user_id: int | None = 
     last = tally.last_looks(session, dataset_id=dataset_id)
     remaining = tally.open_issues(session, run_id=ranking.run_id) if ranking else 0
     second_looks = _second_looks(session, dataset_id, user_id) if counts.unsure else 0
+    looks = [Look(made, verdict in CHANGES, took, by_chance=False) for made, verdict, took in last]
+    rate = hit_rate(looks, last=tally.WINDOW)
     times = [milliseconds / 1000 for *_, milliseconds in last if milliseconds]
     return ReviewProgress(
         label_issues=ranking.label_issues if ranking else 0,
@@ -106,7 +109,7 @@ def review_progress(session: Session, *, dataset_id: int, user_id: int | None = 
         found=counts.found,
         in_bulk=counts.in_bulk,
         mine=0 if user_id is None else counts.by_user[user_id],
-        hit_rate=sum(verdict in CHANGES for _, verdict, _ in last) / len(last) if last else None,
+        hit_rate=rate.value if rate else None,
         seconds_per_decision=median(times) if times else None,
     )
 

@@ -175,9 +175,9 @@ def _next_ones(
 ) -> dict[int, claims.Place]:
     """The cards of a plain queue: those in hands, then the next."""
     if queue.is_audit:
-        drawn = {card.sample_id: card.place for card in _in_order(held, queue)}
-        drawn |= claims.next_free(session, who, "random", most=most - len(drawn))
-        return dict(islice(drawn.items(), most))
+        places = {card.sample_id: card.place for card in _in_order(held, queue)}
+        places |= claims.next_free(session, who, "random", most=most)
+        return dict(sorted(places.items(), key=lambda each: (each[1].random_key or 0, each[0]))[:most])
     ranked = {card.sample_id: card.place for card in held if card.rank is not None}
     ranked |= claims.next_free(session, who, "ranked", most=most - len(ranked))
     if queue.is_mixed:
@@ -213,7 +213,12 @@ def my_cards(
     who = claims.Who(dataset_id, user_id, run_id, now())
     in_hands = claims.in_my_hands(session, who)
     if queue.is_plain:
-        mine = [(card.sample_id, card.lease_until) for card in _in_order(in_hands, queue)]
+        cards = _in_order(in_hands, queue)
+        if queue.is_audit and _is_drawn_free(
+            session, who
+        ):  # what was drawn for an audit comes before all else
+            cards = [card for card in cards if card.random_key is not None and card.random_key < 0]
+        mine = [(card.sample_id, card.lease_until) for card in cards]
         policy = get_policy(session, dataset_id=dataset_id)
         if (
             not queue.is_audit
@@ -237,6 +242,12 @@ def my_cards(
     )
     gone = known.difference(card.sample_id for card in in_hands) if known else ()
     return Claimed(run_id, min((until for _, until in shown), default=None), found, name, tuple(sorted(gone)))
+
+
+def _is_drawn_free(session: Session, who: claims.Who) -> bool:
+    """Whether an image of an audit, whose random key is below 0, is in nobody's hands."""
+    first = claims.next_free(session, who, "random", most=1)
+    return any(place.random_key is not None and place.random_key < 0 for place in first.values())
 
 
 def _in_order(held: Collection[claims.Held], queue: Queue) -> list[claims.Held]:

@@ -89,6 +89,24 @@ def test_an_audit_draws_from_what_nobody_has_decided_and_the_random_queue_offers
     assert {card.sample_id for card in held} == set(drawn)
 
 
+def test_an_audit_begins_with_its_own_images_although_cards_of_the_ranking_are_held(
+    database: Database, many: Made, people: People
+) -> None:
+    me, queue = people.annotator.id, Queue(order="random")
+    with database.write() as session:
+        take(session, dataset_id=many.dataset_id, user_id=me, count=5, lease=timedelta(minutes=1))
+    drawn = set(start(database, many, me))
+    with database.write() as session:
+        at_once = my_cards(session, dataset_id=many.dataset_id, user_id=me, queue=queue).cards
+        take(
+            session, dataset_id=many.dataset_id, user_id=me, count=5, lease=timedelta(minutes=1), queue=queue
+        )
+        then = my_cards(session, dataset_id=many.dataset_id, user_id=me, queue=queue).cards
+    assert {card.sample_id for card in at_once} <= drawn
+    assert len(then) >= 5
+    assert {card.sample_id for card in then} <= drawn
+
+
 def test_every_draw_is_independent_of_the_order_and_of_earlier_draws(
     database: Database, many: Made, people: People
 ) -> None:

@@ -13,6 +13,7 @@ from app.review.claims import release
 from app.review.consensus import Entry, Policy, fold
 from app.review.decisions import decide, undo
 from app.review.models import Claim, SampleReview
+from app.review.outlook import outlook
 from app.review.standing import set_policy
 from app.review.summary import review_progress
 from app.review.worklist import claim, hold
@@ -74,6 +75,19 @@ def test_a_change_waits_and_the_given_label_holds_until_somebody_says_the_same(
     assert standing(database, sample) == ("unsure", 0, "second")
     say(database, made, people.other.id, sample, "relabel", "owl")
     assert standing(database, sample) == ("relabel", 2, "")
+
+
+def test_a_correction_that_waits_is_a_hit_in_every_hit_rate(
+    database: Database, made: Made, people: People
+) -> None:
+    say(database, made, people.annotator.id, made.ranked[0], "relabel", "owl")
+    say(database, made, people.annotator.id, made.ranked[1], "keep")
+    ask(database, made)
+    with database.read() as session:
+        progress = review_progress(session, dataset_id=made.dataset_id)
+        [(window, rate), *_] = outlook(session, dataset_id=made.dataset_id).hit_rates
+    assert rate is not None
+    assert (window, progress.hit_rate, rate.value, progress.found) == (50, 0.5, 0.5, 0)
 
 
 def test_a_keep_does_not_wait_where_only_changes_are_looked_at_again(

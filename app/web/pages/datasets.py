@@ -143,6 +143,9 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         state=dataset.state,
         samples=summary.samples,
         importing=importing["is_open"],
+        import_failed=importing["job"].message
+        if importing["job"] and importing["job"].state == "failed"
+        else "",
         has_run=best is not None,
         early_epochs=ranked.ranked_epochs if ranked and best is None else None,
         running=running is not None,

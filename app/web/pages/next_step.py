@@ -30,6 +30,7 @@ class Standing:
         0  # training labels that the newest run has not learnt; labels of the hold-out are learnt by none
     )
     audit_left: int = 0  # images of an audit that is begun and not done
+    import_failed: str = ""  # why; empty: it did not
     gold_for_me: int = 0  # images of the gold part that wait for the one who asks
     rule_reached: str = ""  # the stopping rule in words, once it is reached
 
@@ -60,12 +61,7 @@ def next_step(at: Standing) -> NextStep:
             "The images are being imported", "You can leave this page; the import goes on by itself."
         )
     if at.state != "ready":
-        again = (Action("Import again", f"{home}/import/repeat", posts=True),) if at.is_admin else ()
-        return NextStep(
-            "The import has not finished",
-            "What was read is kept, and nothing is doubled when it is repeated.",
-            again,
-        )
+        return _unfinished_import(at, home)
     if not at.has_run:
         return _early_review(at, home) if at.early_epochs and at.progress.remaining else _first_run(at, home)
     if not at.running and (at.rule_reached or at.audit_left):
@@ -73,6 +69,20 @@ def next_step(at: Standing) -> NextStep:
     if at.progress.remaining == 0 or _enough_changed(at) or _runs_dry(at):
         return _after_review(at, home)
     return review_step(at.progress, home)
+
+
+def _unfinished_import(at: Standing, home: str) -> NextStep:
+    again = Action("Import again", f"{home}/import/repeat", posts=True)
+    if at.import_failed:
+        other = Action("Upload another zip", f"/datasets/new?name={at.dataset}")
+        hint = "Upload another zip, or put the files of the source right and import again."
+        actions = (other, again) if at.is_admin else ()
+        return NextStep("The import failed", f"{at.import_failed} {hint}", actions)
+    return NextStep(
+        "The import has not finished",
+        "What was read is kept, and nothing is doubled when it is repeated.",
+        (again,) if at.is_admin else (),
+    )
 
 
 def review_step(progress: ReviewProgress, home: str) -> NextStep:

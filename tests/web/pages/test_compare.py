@@ -92,6 +92,7 @@ def test_a_comparison_has_its_cells_intervals_and_honest_words(
         "both runs trained on the same labels",
         "By class",
         "Trained and fine-tuned, on original and cleaned labels",
+        "First run on these labels",
     ):
         assert text in page, text
     assert page.count('<table class="matrix">') == 4

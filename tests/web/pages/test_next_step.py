@@ -131,3 +131,10 @@ def test_a_reached_stopping_rule_comes_before_more_cards_and_leaves_the_choice()
     assert next_step(replace(changed, is_admin=False)).actions[0].url == "/d/faces/export"
     assert "Retrain" not in next_step(replace(changed, running=True)).title
     assert next_step(replace(changed, running=True)).title != "The stopping rule is reached"
+
+
+def test_a_failed_import_says_why_and_offers_another_zip() -> None:
+    step = next_step(replace(AT, state="failed", import_failed="There is no image in a class folder."))
+    assert step.title == "The import failed"
+    assert step.words.startswith("There is no image in a class folder. Upload another zip, or ")
+    assert step.actions[0].url == "/datasets/new?name=faces"
