@@ -1,18 +1,33 @@
 """A worker that is killed again and again ends no training that gets further each time."""
 
 import json
-import signal
+import multiprocessing
+import os
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from app.settings import Settings
 from tests.factories import write_images
 from tests.servers import Server, environment
 
 KILLS = 6  # more than the restarts after which a job without progress is given up
 SMALL = ("--recipe", "quick", "--set", "image_size=32", "--set", "batch_size=8")
+
+
+def work(env: dict[str, str], log: Path) -> None:
+    """A worker process with a small network; what it prints goes to `log`."""
+    from app.worker import run_worker
+    from tests.small_network import use_small_network
+
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    os.environ.update(env)
+    use_small_network(pytest.MonkeyPatch())
+    run_worker(Settings(_env_file=None))  # type: ignore[call-arg]
 
 
 def test_a_training_whose_worker_is_killed_after_each_checkpoint_finishes(
@@ -31,20 +46,21 @@ def test_a_training_whose_worker_is_killed_after_each_checkpoint_finishes(
         with sqlite3.connect(data / "toploss.db") as connection:
             return str(connection.execute("select state from run").fetchone()[0])
 
+    # Each worker is forked from a process that has loaded torch once, which takes seconds.
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["app.worker", "app.tasks.train", "tests.small_network"])
     for kill in range(KILLS + 1):
-        with log.open("ab") as file:
-            worker = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "worker"], env=shell.env, stdout=file, stderr=file
-            )
+        worker = processes.Process(target=work, args=(shell.env, log))
+        worker.start()
         before, deadline = epochs(), time.monotonic() + 180
         try:
             while state() in ("queued", "running") and (kill == KILLS or epochs() == before):
-                assert worker.poll() is None, log.read_text()
+                assert worker.is_alive(), log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.01)
         finally:
-            worker.send_signal(signal.SIGKILL)
-            worker.wait()
+            worker.kill()
+            worker.join()
         if kill < KILLS:
             assert state() == "running"
     assert state() == "finished", log.read_text()
