@@ -62,7 +62,7 @@ def import_zip(database: Database, settings: Settings, folder: Path) -> Path:
         on_progress=lambda *_: None,
         should_stop=lambda: False,
     )
-    return Path(source)
+    return Path(source.source)
 
 
 def test_everything_that_cannot_be_made_again_comes_back_in_another_place(
