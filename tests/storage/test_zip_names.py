@@ -114,3 +114,25 @@ def test_a_name_that_is_marked_as_utf_8_and_is_none_is_told(tmp_path: Path) -> N
     path.write_bytes(path.read_bytes().replace("猫".encode(), "猫图".encode("gbk")[:3]))
     with pytest.raises(Invalid, match="marks its file names as UTF-8, but they are not"):
         list(open_source(Origin(str(path), name="photos.zip")).walk())
+
+
+@pytest.mark.parametrize(
+    ("stored_name", "path"),
+    [
+        ("./cat/0.png", "cat/0.png"),
+        ("top//cat/./0.png", "top/cat/0.png"),
+        (".\\cat\\0.png", "cat/0.png"),
+        ("./", "/"),
+        ("cat/", "cat/"),
+        ("/cat/0.png", "/cat/0.png"),
+        ("//server/0.png", "/server/0.png"),
+        ("./../0.png", "../0.png"),
+        ("./C:/0.png", "C:/0.png"),
+    ],
+)
+def test_parts_of_a_name_that_lead_nowhere_are_dropped_and_nothing_unsafe_is_hidden(
+    stored_name: str, path: str
+) -> None:
+    entry = zipfile.ZipInfo("x")
+    entry.orig_filename = stored_name
+    assert decode_names([entry]).paths == (path,)
