@@ -23,7 +23,48 @@ class Guess:
 
 
 def guess(tree: Folder) -> Guess:
-    """What the folders mean."""
+    """What the folders mean; where classes would swallow folders that may be classes or parts themselves, a doubt."""
+    found = _likely(tree)
+    if not found.doubt and (hidden := _hidden(tree, found.readings[0])):
+        return Guess(found.readings, hidden)
+    return found
+
+
+def _hidden(tree: Folder, reading: Reading) -> str:
+    """What the most likely reading would hide without a question; empty where it hides nothing."""
+    class_folders = _class_folders(tree, reading)
+    things = [each for each in class_folders if is_thing(each.name) or holds_no_labels(each.name)]
+    if things and len(things) == len(class_folders):
+        names = " and ".join(sorted({each.name for each in things}))
+        return f"The class folders are only named {names}, which does not look like classes."
+    for each in class_folders:
+        below = [inside for inside in each.folders.values() if _holds_parts(inside)]
+        if below and reading.where == "none":
+            return f"{each.name} would be a class, but {_listed(below)} in it has folders named like parts."
+    return ""
+
+
+def _holds_parts(folder: Folder) -> bool:
+    words = {word.part for name in folder.folders if (word := split_word(name)) and word.is_plain}
+    return len(words) > 1
+
+
+def _class_folders(tree: Folder, reading: Reading) -> list[Folder]:
+    roots = (
+        [path for path, part in reading.folders.items() if part != LEFT_OUT]
+        if reading.where == "above"
+        else [reading.root]
+    )
+    found = []
+    for path in roots:
+        here = tree
+        for name in filter(None, path.split("/")):
+            here = here.folders[name]
+        found += here.folders.values()
+    return found
+
+
+def _likely(tree: Folder) -> Guess:
     here = unwrapped(tree)
     tops = list(here.folders.values())
     parts = _parts_among(tops)

@@ -332,3 +332,14 @@ def test_a_person_says_which_folder_is_which_part(
 def test_what_cannot_be_understood_is_refused_with_an_example(text: str, words: str) -> None:
     with pytest.raises(Invalid, match=words):
         parse([text])
+
+
+@pytest.mark.parametrize(
+    ("folders", "words"),
+    [
+        ("train/images train/labels val/images val/labels", "only named images and labels"),
+        ("a/cat/train a/cat/test b/dog/train b/dog/test", "cat in it has folders named like parts"),
+    ],
+)
+def test_folders_that_would_be_swallowed_in_silence_are_asked_about(folders: str, words: str) -> None:
+    assert words in understand([f"{folder}/{i}.png" for folder in folders.split() for i in range(3)]).doubt
