@@ -55,7 +55,7 @@ def _class_folders(tree: Folder, reading: Reading) -> list[Folder]:
         if reading.where == "above"
         else [reading.root]
     )
-    found = []
+    found: list[Folder] = []
     for path in roots:
         here = tree
         for name in filter(None, path.split("/")):
