@@ -4,8 +4,10 @@ Each sample gets a decision of its own, marked as one of many: nobody looked at 
 somebody who did (`consensus.fold`), and such samples are left out.
 """
 
+import hashlib
+import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +30,7 @@ from app.training.runs import current_ranking
 
 VERDICTS = ("keep", "relabel", "accept", "delete")
 _MOST = 5_000  # samples a statement
+_USED = "This client id was used for another action; make a new one for every action. Nothing was changed."
 
 
 @dataclass(frozen=True)
@@ -68,18 +71,21 @@ def decide_many(
 ) -> Done:
     """Record one verdict (keep, relabel, accept, delete) for these samples, or for all that match; `accept` gives each its predicted label.
 
-    The same client id again is the same action. Raises Invalid for nonsense, NotFound for samples elsewhere, Conflict when
-    another number of samples is meant than the `expected` one, or nothing is left to decide.
+    The same request again, with its client id, is the same action and gets the same answer. Raises Invalid for nonsense,
+    NotFound for samples elsewhere, Conflict when another number of samples is meant than the `expected` one, nothing is
+    left to decide, or the client id was used for another request.
     """
     target = _checked(session, dataset_id, verdict=verdict, label=label, client_id=client_id)
     lock_dataset(session, dataset_id=dataset_id)
     before = session.scalar(
         select(BulkAction).where(BulkAction.user_id == user_id, BulkAction.client_id == client_id)
     )
+    asked = _digest(samples, expected)
     if before is not None:
-        if (before.dataset_id, before.verdict, before.label) != (dataset_id, verdict, target):
-            raise Conflict("This client id was used for another action; make a new one for every action.")
-        return Done(before.id, verdict, label, before.samples, 0)
+        same = (before.dataset_id, before.verdict, before.label) == (dataset_id, verdict, target)
+        if not same or before.asked not in (asked, None):
+            raise Conflict(_USED)
+        return Done(before.id, verdict, label, before.samples, before.left_alone)
     chosen, left_alone = _chosen(session, dataset_id, samples, expected=expected, accept=verdict == "accept")
     action = BulkAction(
         dataset_id=dataset_id,
@@ -87,6 +93,8 @@ def decide_many(
         verdict=verdict,
         label=target,
         samples=len(chosen),
+        left_alone=left_alone,
+        asked=asked,
         selection=selection,
         client_id=client_id,
     )
@@ -121,7 +129,7 @@ def decide_many(
 def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str) -> Done:
     """Take one's own action back, all of it; taking it back twice is once.
 
-    Raises NotFound, Forbidden for somebody else's action, Conflict for an undo.
+    Raises NotFound, Forbidden for somebody else's action, Conflict for an undo and for a client id that was used before.
     """
     action = session.get(BulkAction, action_id)
     if action is None:
@@ -135,6 +143,9 @@ def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str)
     before = session.scalar(select(BulkAction).where(BulkAction.undoes_id == action_id))
     if before is not None:
         return Done(before.id, UNDO, label, before.samples, 0)
+    used = select(BulkAction.id).where(BulkAction.user_id == user_id, BulkAction.client_id == client_id)
+    if session.scalar(used) is not None:
+        raise Conflict(_USED)
     undoing = aliased(Decision)
     standing = (
         select(Decision.id, Decision.sample_id)
@@ -215,6 +226,12 @@ def _checked(
     if not 0 < len(client_id) <= MAX_CLIENT_ID:
         raise Invalid(f"A client id has 1 to {MAX_CLIENT_ID} characters; a random UUID is a good one.")
     return class_position(session, dataset_id=dataset_id, name=label) if label else None
+
+
+def _digest(samples: Collection[int] | Filter, expected: int | None) -> str:
+    """Tells a request from one about other samples, or with another expected number; order and repeats do not matter."""
+    which = asdict(samples) if isinstance(samples, Filter) else sorted(set(samples))
+    return hashlib.sha256(json.dumps([which, expected]).encode()).hexdigest()
 
 
 def _chosen(

@@ -10,14 +10,20 @@ from app.accounts.models import User
 from app.datasets.catalog import class_names, class_position
 from app.datasets.gold import get_gold_part, is_gold
 from app.datasets.models import Sample
+from app.errors import Invalid
 from app.ranking.models import IS_ISSUE, Prediction
+from app.review.consensus import VERDICTS
 from app.review.models import Decision, SampleReview
 from app.review.policy import SETTLED
 from app.spelling import folded_path
 from app.training.runs import current_ranking
 
 State = Literal["", "issues", "open", "unreviewed", "reviewed", "waiting", "bulk"]
+SPLITS = ("train", "valid", "test")
 Order = Literal["rank", "loss", "margin", "disagreement", "random", "path", "mixed", "gold"]
+
+
+_MOST_NAMED = 20  # people that a sentence lists
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,7 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
 
     An image of the gold part matches nothing before it is settled: any filter would tell something of it.
     """
+    _check(session, which)
     ranking = current_ranking(session, dataset_id=dataset_id)
 
     classes = (
@@ -166,6 +173,18 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
         )
         .where(*wanted)
     )
+
+
+def _check(session: Session, which: Filter) -> None:
+    """Raises Invalid for a split, verdict or annotator that there is not: nothing would match, whatever was meant."""
+    for what, said, known in (("split", which.split, SPLITS), ("verdict", which.verdict, VERDICTS)):
+        if said and said not in known:
+            raise Invalid(f"There is no {what} “{said}”; there are {', '.join(known)}.")
+    if which.annotator and not session.scalar(select(exists().where(User.name == which.annotator))):
+        names = list(session.scalars(select(User.name).order_by(User.name).limit(_MOST_NAMED + 1)))
+        more = " and others" if len(names) > _MOST_NAMED else ""
+        known_names = ", ".join(names[:_MOST_NAMED]) + more
+        raise Invalid(f"There is no annotator “{which.annotator}”; there are {known_names}.")
 
 
 def _decided_by(name: str) -> ColumnElement[bool]:

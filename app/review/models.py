@@ -64,6 +64,10 @@ class BulkAction(Base):
     label: Mapped[int | None]  # the class a relabel moves to
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_action.id"), unique=True)
     samples: Mapped[int]  # how many decisions it wrote
+    left_alone: Mapped[int] = mapped_column(default=0, server_default="0")  # samples that got none
+    asked: Mapped[
+        str | None
+    ]  # a digest of the samples or filter and of their expected number; none in old rows
     selection: Mapped[str]  # the grid's filter that was looked at, as a query string
     client_id: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(default=now)

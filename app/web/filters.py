@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 from app.errors import Invalid
 from app.review.grid import Filter, Order, State
 from app.review.queues import Queue
-from app.web.strict import Strict, names_of
+from app.web.strict import Strict, StrictBody, names_of
 
 
 def _said(value: Any) -> Any:
@@ -89,3 +89,11 @@ class Ordered(Where):
     def queue(self) -> Queue:
         """What a worklist offers then."""
         return Queue(self.which, self.order)
+
+
+class WhereBody(Where, StrictBody):
+    """The same in a JSON body."""
+
+
+class OrderedBody(Ordered, StrictBody):
+    """The same in a JSON body."""

@@ -43,6 +43,12 @@ class Strict(BaseModel):
         return sent
 
 
+class StrictBody(Strict):
+    """What a JSON body holds: a number is a number and true is true, nothing is turned into another kind."""
+
+    model_config = ConfigDict(strict=True)
+
+
 @dataclass(frozen=True)
 class Names:
     """The names that can be sent: once, or any number of times."""

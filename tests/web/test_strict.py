@@ -203,7 +203,7 @@ def test_the_sentence_names_what_may_be_meant_and_what_there_is() -> None:
 
 def test_the_description_of_the_api_says_that_other_fields_are_refused(api: dict[str, TestClient]) -> None:
     schemas = api["ann"].get(f"{API}/openapi.json").json()["components"]["schemas"]
-    for name in ("BulkRequest", "Where", "ClaimRequest", "DecisionRequest", "RunRequest", "DrawRequest"):
+    for name in ("BulkRequest", "WhereBody", "ClaimRequest", "DecisionRequest", "RunRequest", "DrawRequest"):
         assert schemas[name]["additionalProperties"] is False, name
     assert "expected" in schemas["BulkRequest"]["required"]
     assert "matching" in schemas["SamplesOut"]["properties"]

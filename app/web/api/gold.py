@@ -12,12 +12,12 @@ from app.review.gold import LOOKS, gold_standing, need_gold
 from app.web.api.models import GoldEvaluationOut, GoldOut
 from app.web.api.routing import api_router
 from app.web.deps import Admin, Db, SignedIn
-from app.web.strict import Strict
+from app.web.strict import StrictBody
 
 router = api_router("gold")
 
 
-class DrawRequest(Strict):
+class DrawRequest(StrictBody):
     """What to draw."""
 
     size: int = Field(description="Images of the hold-out, at least 20.")

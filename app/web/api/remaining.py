@@ -24,18 +24,18 @@ from app.web.api.models import (
 )
 from app.web.api.routing import api_router
 from app.web.deps import Admin, Db
-from app.web.strict import Strict
+from app.web.strict import StrictBody
 
 router = api_router("remaining")
 
 
-class AuditRequest(Strict):
+class AuditRequest(StrictBody):
     """How many samples to draw."""
 
     size: Annotated[int, Field(description=f"{LEAST} to {MOST}; of fewer undecided ones, all.")] = USUAL_SIZE
 
 
-class RuleRequest(Strict):
+class RuleRequest(StrictBody):
     """When the review is to end."""
 
     kind: str = Field(description=f"{', '.join(KINDS)}; {NONE} withdraws the rule.")

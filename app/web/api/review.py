@@ -16,22 +16,22 @@ from app.web.api.cards import card_out
 from app.web.api.models import BulkOut, ClaimOut, DecisionOut, Problem, UndoOut
 from app.web.api.routing import api_router
 from app.web.deps import Config, Db, SignedIn
-from app.web.filters import Ordered, Where
-from app.web.strict import Strict
+from app.web.filters import OrderedBody, WhereBody
+from app.web.strict import StrictBody
 
 router = api_router("review")
 
 
-class ClaimRequest(Strict):
+class ClaimRequest(StrictBody):
     """How many cards to hold."""
 
     count: int = Field(10, ge=1, le=100)
-    queue: Ordered = Field(
-        default_factory=Ordered, description="Which cards, and in which order; left out: the ranking's."
+    queue: OrderedBody = Field(
+        default_factory=OrderedBody, description="Which cards, and in which order; left out: the ranking's."
     )
 
 
-class DecisionRequest(Strict):
+class DecisionRequest(StrictBody):
     """One decision."""
 
     sample: int
@@ -46,13 +46,13 @@ class DecisionRequest(Strict):
     milliseconds: int | None = Field(None, ge=0, description="From shown to decided.")
 
 
-class BulkRequest(Strict):
+class BulkRequest(StrictBody):
     """One verdict for many samples: for those named, or for all that match."""
 
     samples: list[int] | None = Field(
         None, max_length=1_000_000, description="These samples; either this or `where`."
     )
-    where: Where | None = Field(None, description="All that match; `{}` is every sample.")
+    where: WhereBody | None = Field(None, description="All that match; `{}` is every sample.")
     expected: int = Field(
         ge=0,
         description="How many samples are named or match, as you saw it (`matching` of the list of samples); "

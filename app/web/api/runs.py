@@ -33,12 +33,12 @@ from app.web.api.models import (
 )
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Admin, Config, Db
-from app.web.strict import Strict
+from app.web.strict import StrictBody
 
 router = api_router("runs")
 
 
-class RunRequest(Strict):
+class RunRequest(StrictBody):
     """What to train; every field may be left out."""
 
     recipe: str | None = Field(

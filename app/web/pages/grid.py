@@ -13,7 +13,7 @@ from app.accounts.users import list_users
 from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
 from app.review.bulk import VERDICTS as VERDICTS_FOR_MANY
 from app.review.bulk import PastAction, decide_many, past_actions, undo_many
-from app.review.grid import Filter, Grid, Order, State, count_matching, look
+from app.review.grid import SPLITS, Filter, Grid, Order, State, count_matching, look
 from app.web.asking import ASK_FROM, Question, confirm
 from app.web.deps import Db, SignedIn
 from app.web.filters import Ordered
@@ -25,7 +25,6 @@ router = APIRouter()
 
 SIZES = (24, 48, 96)
 MOST_SHOWN = 100
-SPLITS = ("train", "valid", "test")
 MOST_BUTTONS = 10  # classes; more of them are picked from a list
 STATES: dict[State, str] = {
     "": "any",

@@ -1,0 +1,106 @@
+"""A JSON body and a filter mean what they say: no kind is turned into another, and no unknown value is empty."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.db import Database
+from tests.factories import Made
+
+Scripts = dict[str, TestClient]
+MANY = "/api/v1/datasets/faces/bulk-decisions"
+SAMPLES = "/api/v1/datasets/faces/samples"
+
+
+def test_a_client_id_stands_for_one_whole_request(api: Scripts, made: Made) -> None:
+    ann, x = api["ann"], made.sample_ids
+    body = {"samples": x[:2], "expected": 2, "verdict": "delete", "client_id": "many"}
+    first = ann.post(MANY, json=body)
+    assert first.status_code == 201
+    assert ann.post(MANY, json=body | {"samples": [x[1], x[0], x[1]]}).json() == first.json()
+    for other in (
+        {"samples": x[2:9], "expected": 7},
+        {"samples": x[2:4]},
+        {"expected": 999},
+        {"verdict": "keep"},
+        {"samples": None, "where": {}},
+    ):
+        assert ann.post(MANY, json=body | other).status_code == 409, other
+    assert ann.get(SAMPLES, params={"verdict": "delete"}).json()["matching"] == 2
+    where = {"where": {"class": "cat"}, "expected": 6, "verdict": "keep", "client_id": "by filter"}
+    where["expected"] = ann.get(SAMPLES, params={"class": "cat"}).json()["matching"]
+    again = ann.post(MANY, json=where)
+    assert again.status_code == 201
+    assert ann.post(MANY, json=where).json() == again.json()
+    assert ann.post(MANY, json=where | {"where": {"class": "dog"}}).status_code == 409
+
+
+def test_a_repeat_says_again_how_many_were_left_alone(api: Scripts, made: Made) -> None:
+    ann, x = api["ann"], made.sample_ids
+    alone = {"sample": x[0], "verdict": "keep", "client_id": "alone"}
+    ann.post("/api/v1/datasets/faces/decisions", json=alone)
+    body = {"samples": x[:3], "expected": 3, "verdict": "delete", "client_id": "many"}
+    first = ann.post(MANY, json=body).json()
+    assert (first["samples"], first["left_alone"]) == (2, 1)
+    assert ann.post(MANY, json=body).json() == first
+
+
+def test_the_grid_refuses_a_client_id_of_another_action(
+    browser_of: Scripts, database: Database, made: Made
+) -> None:
+    ann, form = browser_of["ann"], {"answer": "delete", "client_id": "one"}
+    assert ann.post("/d/faces/grid/verdicts", data=form | {"samples": made.ranked[:1]}).status_code == 303
+    assert ann.post("/d/faces/grid/verdicts", data=form | {"samples": made.ranked[1:4]}).status_code == 409
+    undo = {"action": "1", "client_id": "one"}
+    assert ann.post("/d/faces/grid/undo", data=undo).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        (MANY, {"samples": [1], "expected": True, "verdict": "keep", "client_id": "a"}),
+        (MANY, {"samples": [1], "expected": 1.0, "verdict": "keep", "client_id": "a"}),
+        (MANY, {"samples": [1], "expected": "1", "verdict": "keep", "client_id": "a"}),
+        (MANY, {"samples": [True], "expected": 1, "verdict": "keep", "client_id": "a"}),
+        (MANY, {"where": {"duplicates": 1}, "expected": 0, "verdict": "keep", "client_id": "a"}),
+        ("/api/v1/datasets/faces/decisions", {"sample": True, "verdict": "keep", "client_id": "a"}),
+        ("/api/v1/datasets/faces/decisions", {"sample": 1.0, "verdict": "keep", "client_id": "a"}),
+        ("/api/v1/datasets/faces/worklist/claims", {"count": True}),
+        ("/api/v1/datasets/faces/worklist/claims", {"queue": {"duplicates": "true"}}),
+        ("/api/v1/datasets/faces/audits", {"size": 30.0}),
+        ("/api/v1/datasets/faces/gold", {"size": 30.0}),
+        ("/api/v1/datasets/faces/runs", {"seed": True}),
+        ("/api/v1/datasets/faces/runs", {"retrain": 1}),
+    ],
+)
+def test_no_kind_of_value_is_turned_into_another(
+    api: Scripts, made: Made, address: str, body: dict[str, Any]
+) -> None:
+    answer = api["ada"].post(address, json=body)
+    assert answer.status_code == 422
+    assert "is not as expected" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("query", "there_are"),
+    [
+        ("split=Train", "train, valid, test"),
+        ("split=training", "train, valid, test"),
+        ("verdict=kep", "keep, relabel, delete, unsure"),
+        ("annotator=nobody", "ada, ann, bob"),
+    ],
+)
+def test_a_filter_value_that_there_is_not_is_refused(
+    api: Scripts, browser_of: Scripts, made: Made, query: str, there_are: str
+) -> None:
+    answer = api["ann"].get(f"{SAMPLES}?{query}")
+    assert answer.status_code == 422
+    assert f"there are {there_are}" in answer.json()["message"]
+    page = browser_of["ann"].get(f"/d/faces/grid?{query}")
+    assert page.status_code == 422
+    assert there_are in page.text
+    field, _, value = query.partition("=")
+    body = {"where": {field: value}, "expected": 0, "verdict": "keep", "client_id": "a"}
+    assert api["ann"].post(MANY, json=body).status_code == 422
+    assert api["ann"].get(f"{SAMPLES}?split=train&verdict=keep&annotator=bob").status_code == 200
