@@ -314,7 +314,8 @@ const ACTIONS = {
 
 document.addEventListener("keydown", (event) => {
   if (event.repeat || event.isComposing || event.altKey || localStorage.keysOff) return;
-  if (event.target.matches("input, textarea, select, [contenteditable]")) return;
+  // A field in a dialog that was closed just now may still have the focus.
+  if (event.target.offsetParent && event.target.matches("input, textarea, select, [contenteditable]")) return;
   const open = document.querySelector(":popover-open, dialog[open]");
   if (open && !(event.key === "?" && open.id === "keys")) return;
   if (event.key === " " && event.target.closest("button, a, summary")) return;  // Space presses what has the focus

@@ -247,8 +247,12 @@ def _listing(folder: Path) -> dict[str, tuple[int, int, int]]:
     found = {}
     with os.scandir(folder) as scan:
         for entry in scan:
-            if entry.is_file() and not entry.name.endswith((PART, ".partial")):
+            if entry.name.endswith((PART, ".partial")):
+                continue
+            with suppress(FileNotFoundError):  # a training has removed it since
                 status = entry.stat()
+                if not stat.S_ISREG(status.st_mode):
+                    continue
                 found[entry.name] = (status.st_ino, status.st_size, status.st_mtime_ns)
     return found
 
