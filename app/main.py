@@ -44,12 +44,12 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     owned = database or Database(settings.database)
     budget.set_limit(settings.decoding_mb)
 
-    heart, ready = health.Heart(owned), readiness.Readiness(settings, owned)
+    check, ready = health.HealthCheck(owned), readiness.Readiness(settings, owned)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        heart.close()
+        check.close()
         ready.close()
         if database is None:
             owned.close()
@@ -67,7 +67,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.database = owned
     app.state.attempts = Attempts()
     app.state.token_uses = Uses()
-    app.state.heart, app.state.readiness = heart, ready
+    app.state.health_check, app.state.readiness = check, ready
     app.add_middleware(Security, max_upload=settings.max_upload_mb * 1_000_000 + MAX_BODY)
     app.add_middleware(Waiting, seconds=settings.wait_seconds)
     errors.register(app)

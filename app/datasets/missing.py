@@ -1,4 +1,4 @@
-"""Image files that are gone or are others than the import recorded: noticed by every reader, kept in a list.
+"""Image files that are gone or differ from what the import recorded: noticed by every reader, kept in a list.
 
 A sample in that list keeps its decisions. It is left out of training, ranking and the deck, and comes back as
 soon as a reader finds its file again with the content that was recorded.

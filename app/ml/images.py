@@ -107,7 +107,7 @@ def prepare_images(
 
     A complete `out` of this shape is taken as it is: name it after what it holds. Where the array would leave
     less than 1 GiB of the disk free, nothing is written and the images are decoded whenever they are asked
-    for. `on_progress(done, n)` is called a few times a second at most. `scales` are those of deep greys;
+    for. `on_progress(done, n)` is called a few times per second at most. `scales` are those of deep greys;
     `file_bytes` the size of each file, for the memory that readers share. With `problems` an image that
     cannot be decoded is noted there by its row, in a pass over all of them. It is grey, or where `without`
     tells the file for the other rows (m,), the array has these alone, unless it is streamed.

@@ -47,7 +47,7 @@ def run(context: JobContext) -> None:
     with context.database.write() as session:
         if (
             session.scalar(select(Run.job_id).where(Run.id == run_id)) != context.job.id
-        ):  # it was gone on with under another
+        ):  # it was resumed under another
             return
         started = start_run(session, run_id=run_id)
     cut_off = (

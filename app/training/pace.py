@@ -16,7 +16,7 @@ from app.training.fields import phases_of
 from app.training.folds import WHOLE
 from app.training.models import Epoch, Run
 
-BEFORE = "seconds_before"  # of `Run.facts`: what a run took before it was gone on with
+BEFORE = "seconds_before"  # of `Run.facts`: what a run took before it was resumed
 _RUNS = 10  # that are looked back on
 _MACHINE = ("device", "threads")  # facts of a run that tell machines apart
 _WORKER = "worker"  # the fact that says whose run it was; runs of before have none
@@ -150,7 +150,7 @@ def expect(session: Session, *, recipe: Recipe, start: str, images: int, samples
 
 
 def seconds_of(run: Run) -> float | None:
-    """How long a finished run took, the times before it was gone on with included."""
+    """How long a finished run took, the times before it was resumed included."""
     if run.state != "finished" or run.finished_at is None or run.started_at is None:
         return None
     return (run.finished_at - run.started_at).total_seconds() + float(run.facts.get(BEFORE, 0.0))

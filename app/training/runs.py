@@ -343,7 +343,7 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
         .values(state="queued", note="", started_at=None, finished_at=None)
     )
     if not again.rowcount:  # type: ignore[attr-defined]
-        raise Conflict(f"Run {run_id} is {run.state}; only a cancelled or failed run can be gone on with.")
+        raise Conflict(f"Run {run_id} is {run.state}; only a cancelled or failed run can be resumed.")
     session.refresh(run)
     run.facts = run.facts | {BEFORE: run.facts.get(BEFORE, 0.0) + before}
     run.job_id = jobs.ask(

@@ -16,7 +16,7 @@ router = APIRouter()
 DEADLINE_SECONDS = 5.0
 
 
-class Heart:
+class HealthCheck:
     """Asks the database in a thread of its own; whoever asks meanwhile gets the same answer."""
 
     def __init__(self, database: Database) -> None:
@@ -24,7 +24,7 @@ class Heart:
         self._thread = ThreadPoolExecutor(1, "health")
         self._asked: Future[None] | None = None
 
-    async def beats(self) -> bool:
+    async def passes(self) -> bool:
         """Whether the database answers in time. Called on the event loop only."""
         if self._asked is None or self._asked.done():
             self._asked = self._thread.submit(self._ask)
@@ -47,7 +47,7 @@ class Heart:
 @router.get("/healthz", include_in_schema=False)
 async def healthz(request: Request) -> JSONResponse:
     """For load balancers: the process answers and its database does too."""
-    heart: Heart = request.app.state.heart
-    if await heart.beats():
+    check: HealthCheck = request.app.state.health_check
+    if await check.passes():
         return JSONResponse({"status": "ok"})
     return JSONResponse({"status": "the database does not answer"}, status_code=503)

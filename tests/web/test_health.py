@@ -45,11 +45,11 @@ def test_a_database_that_does_not_answer_in_time_is_told_and_asked_by_one_thread
     go_on, asked = threading.Event(), []
     monkeypatch.setattr(health, "DEADLINE_SECONDS", 0.05)
 
-    def wait(_heart: health.Heart) -> None:
+    def wait(_check: health.HealthCheck) -> None:
         asked.append(1)
         go_on.wait(10)
 
-    monkeypatch.setattr(health.Heart, "_ask", wait)
+    monkeypatch.setattr(health.HealthCheck, "_ask", wait)
     try:
         assert [visitor.get("/healthz").status_code for _ in range(5)] == [503] * 5
         assert len(asked) == 1
