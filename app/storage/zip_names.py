@@ -153,11 +153,13 @@ def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _path(name: str) -> str:
-    """The POSIX path without empty parts and `.`, which lead nowhere; the `/` of an absolute path or a folder stays."""
-    start, *parts = name.partition("\0")[0].replace("\\", "/").split("/")
-    kept = [part for part in (start, *parts) if part not in ("", ".")]
-    is_absolute, is_folder = start == "" and bool(parts), bool(parts) and parts[-1] in ("", ".")
-    return f"{'/' if is_absolute else ''}{'/'.join(kept)}{'/' if is_folder else ''}"
+    """The POSIX path without empty parts and `.`, which lead nowhere; what makes it absolute or a folder stays."""
+    posix = name.partition("\0")[0].replace("\\", "/")
+    root = posix[: len(posix) - len(posix.lstrip("/"))]
+    first, *parts = posix.removeprefix(root).split("/")
+    kept = [part for part in (first, *parts) if part not in ("", ".")]
+    is_folder = bool(parts) and parts[-1] in ("", ".")
+    return f"{root}{'/'.join(kept)}{'/' if is_folder else ''}"
 
 
 def _reads_as(encoding: str, names: Sequence[bytes]) -> bool:

@@ -125,7 +125,7 @@ def test_a_name_that_is_marked_as_utf_8_and_is_none_is_told(tmp_path: Path) -> N
         ("./", "/"),
         ("cat/", "cat/"),
         ("/cat/0.png", "/cat/0.png"),
-        ("//server/0.png", "/server/0.png"),
+        ("//server/0.png", "//server/0.png"),
         ("./../0.png", "../0.png"),
         ("./C:/0.png", "C:/0.png"),
     ],
