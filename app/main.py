@@ -1,5 +1,6 @@
 """The web process. It never loads torch."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -20,21 +21,27 @@ from app.web import errors, health, readiness
 from app.web.api import routers as api_routers
 from app.web.deps import signed_in
 from app.web.pages import public_routers, quick_routes, routers
-from app.web.rendering import bundled
+from app.web.rendering import bundled, static_digest
 from app.web.security import MAX_BODY, Security
 from app.web.strict import only_declared
 from app.web.waiting import Waiting
 
+DIGEST = re.compile("[0-9a-f]{12}")
+
 
 class Static(StaticFiles):
-    """Static files; an address with a digest may be kept for ever."""
+    """Static files, also below a folder that is named by their digest (`static_url`); there they may be kept for ever.
+
+    A page that came before an upgrade asks below the old digest. It gets today's files, but keeps them a minute only.
+    """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file with its caching."""
-        response = await super().get_response(path, scope)
-        versioned = b"v=" in scope.get("query_string", b"")
+        digest, _, name = path.partition("/")
+        is_versioned = DIGEST.fullmatch(digest) is not None and bool(name)
+        response = await super().get_response(name if is_versioned else path, scope)
         response.headers["cache-control"] = (
-            "public, max-age=31536000, immutable" if versioned else "public, max-age=60"
+            "public, max-age=31536000, immutable" if digest == static_digest() else "public, max-age=60"
         )
         return response
 

@@ -1,6 +1,8 @@
 // The grid: Shift+click marks a range, Ctrl+A all that match, the verdicts have the deck's keys. Without this file the
 // check boxes and buttons do the same.
 
+import { isForPage, openPopover } from "./keyboard.js";
+
 const form = () => document.getElementById("marks");  // another one after each answer
 const boxes = () => [...form().querySelectorAll("[name=samples]")];
 const everything = () => document.getElementById("everything");
@@ -63,8 +65,7 @@ function walk(event) {  // arrows go from tile to tile
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.altKey || event.isComposing || localStorage.keysOff) return;
-  if (event.target.matches("input:not([type=checkbox]), select, textarea") || document.querySelector(":popover-open, dialog[open]")) return;
+  if (!isForPage(event) || openPopover() || event.target.matches("input:not([type=checkbox]), select, textarea")) return;
   const name = event.key.toLowerCase();
   if (event.ctrlKey || event.metaKey) {
     if (name === "a" && form()) { event.preventDefault(); everything().checked = true; tell(); }

@@ -115,10 +115,21 @@ def environment() -> Environment:
 
 
 @cache
+def static_digest() -> str:
+    """What changes when any static file does."""
+    digest, folder = hashlib.sha256(), bundled("static")
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def static_url(name: str) -> str:
-    """The address of a static file; it changes with the content, so browsers may keep it for ever."""
-    digest = hashlib.sha256((bundled("static") / name).read_bytes()).hexdigest()[:12]
-    return f"/static/{quote(name)}?v={digest}"
+    """The address of a static file. Its first folder changes with the content, so browsers may keep it for ever.
+
+    A query would not do: a script module that imports another by a relative address imports it from the same folder, and
+    leaves the query behind.
+    """
+    return f"/static/{static_digest()}/{quote(name)}"
 
 
 def count(number: int) -> str:

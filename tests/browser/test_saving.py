@@ -123,10 +123,14 @@ def test_an_answer_that_meets_a_failing_network_is_tried_again_and_recorded_once
 
 def test_answers_that_cannot_be_saved_bring_their_cards_back(page: Page, live: tuple[Database, Made]) -> None:
     _, made = live
-    page.evaluate("PAUSES.fill(10)")
+    page.clock.install()
+    page.reload()
+    card(page).wait_for()
     page.route(POSTS, lambda route: route.abort())
     page.keyboard.press("q")
     page.keyboard.press("e")
+    for _ in range(20):  # the pauses between attempts
+        page.clock.run_for(1000)
     expect(page.locator("#messages")).to_contain_text("2 answers were not saved; their cards are shown again")
     expect_shown(page, made.ranked[0])
     page.unroute(POSTS)

@@ -1,0 +1,54 @@
+// What a person does with the cards: decide, skip, undo, redo. The deck shows the result at once, the outbox tells the server.
+
+import {
+  CARDS_HELD, answered, cardAfter, cards, millisecondsShown, newId, placeholder, putBack, removeAndShowNext, sampleOf, show, skipped,
+} from "./deck.js";
+import { askForCards, post, withdraw } from "./outbox.js";
+
+const toRedo = [];                                 // { card, answer } that never left this page, or null: the server knows it
+
+export function decide(card, answer) {
+  const form = card.querySelector("form");
+  const body = new URLSearchParams(new FormData(form));
+  body.set("answer", answer);
+  body.set("milliseconds", millisecondsShown());
+  skipped.delete(sampleOf(card));
+  document.querySelector("#messages .note")?.remove();  // read by now; refusals stay until they are closed
+  removeAndShowNext(card);
+  answered.push(card);
+  post({ url: form.action, body, card });
+}
+
+export function skip(card) {  // to the end of the deck
+  const next = cardAfter(card) ?? card;
+  skipped.add(sampleOf(card));
+  placeholder().before(card);
+  show(next);
+  const fresh = cards().filter((each) => !skipped.has(sampleOf(each)));
+  if (fresh.length < CARDS_HELD / 2) askForCards();
+}
+
+export function undo() {
+  const card = answered.pop();
+  if (card) putBack(card);
+  const unsent = withdraw(card);
+  if (unsent) {
+    toRedo.push({ card, answer: unsent.body.get("answer") });
+    return;
+  }
+  toRedo.push(null);
+  post({ url: document.getElementById("undo").action, body: new URLSearchParams({ client_id: newId() }), undone: card });
+}
+
+export function redo() {
+  const last = toRedo.pop();
+  if (!last) {
+    post({ url: document.getElementById("redo").action, body: new URLSearchParams({ client_id: newId() }) });
+  } else if (last.card.isConnected) {  // else it has left the page meanwhile
+    decide(last.card, last.answer);
+  }
+}
+
+export function forgetRedo() {  // a new answer ends what can be redone
+  toRedo.length = 0;
+}

@@ -1,0 +1,184 @@
+// The outbox owns what still has to reach the server. It sends the items one after another in their order, tries again when the
+// network fails, and merges each answer of the server into the deck.
+// It exports post, askForCards, withdraw and unsaved; an item is { url, body, card?, undone? }: `card` was answered with it,
+// `undone` was put back for it.
+
+import {
+  CARDS_HELD, addBeforeSkipped, answered, cards, currentCard, placeholder, putBack, removeAndShowNext, removeMessage, review,
+  sampleOf, show, showMessage, skipped,
+} from "./deck.js";
+
+const MAX_CARDS = 60;                              // the server gives no more
+const PAUSES = [500, 1000, 2000, 4000, 8000];      // ms between attempts to send an item
+const TIMEOUT = 15_000;                            // ms for one attempt
+const items = [];
+let sending = false;
+let signedOut = false;
+
+export const unsaved = () => items.length;
+
+export function post(item) {
+  item.body.set("queue", review().dataset.queue);
+  item.body.set("hold", Math.min(MAX_CARDS, CARDS_HELD + skipped.size));
+  items.push(item);
+  showUnsaved();
+  if (!sending && !signedOut) send();
+}
+
+export function askForCards() {
+  post({ url: `/d/${review().dataset.name}/review/claims`, body: new URLSearchParams() });
+}
+
+// Removes the newest item if it answers this card and no request carries it. Returns the item, or undefined.
+export function withdraw(card) {
+  const last = items.at(-1);
+  const isOnItsWay = sending && items.length === 1;
+  if (!card || last?.card !== card || isOnItsWay) return undefined;
+  items.pop();
+  showUnsaved();
+  return last;
+}
+
+export function showUnsaved() {  // for styles and tests
+  document.body.dataset.unsaved = items.length;
+}
+
+async function send() {
+  sending = true;
+  while (items.length) {
+    const item = items[0];
+    const outcome = await attempt(item);
+    if (outcome === "wait") break;
+    items.shift();
+    showUnsaved();
+    if (outcome === "refused") giveUp([item]);
+    if (outcome === "lost") {
+      const lost = [item, ...items.splice(0)];
+      giveUp(lost);
+      const many = lost.filter((each) => each.card).length;
+      showMessage(`The server cannot be reached. ${many ? notSaved(many) : "Try again."}`);
+    }
+  }
+  sending = false;
+}
+
+const notSaved = (many) => (many === 1
+  ? "One answer was not saved; its card is shown again."
+  : `${many} answers were not saved; their cards are shown again.`);
+
+function giveUp(lost) {  // the cards are shown again as they were before these items
+  if (lost[0].undone?.isConnected) removeAndShowNext(lost[0].undone);
+  for (const { card } of lost.toReversed()) {
+    if (!card) continue;
+    const place = answered.indexOf(card);
+    if (place >= 0) answered.splice(place, 1);
+    putBack(card);
+  }
+  showUnsaved();
+}
+
+// The samples whose cards the server need not send: in the deck, or answered and not saved yet.
+function samplesHere() {
+  const waiting = items.filter((each) => each.card).map((each) => each.card);
+  return new Set([...cards(), ...waiting].map(sampleOf));
+}
+
+// Sends one item. Returns "saved", "refused" (by the server), "lost" (no connection) or "wait" (until a person signs in).
+async function attempt(item) {
+  const have = samplesHere();
+  if (item.card) have.delete(sampleOf(item.card));  // it leaves this page when it is saved
+  item.body.set("have", [...have].join(" "));
+  item.body.set("ranking", review().dataset.ranking);
+  item.body.set("viewer", review().dataset.viewer);
+  for (let tried = 0; ; tried += 1) {
+    try {
+      const response = await fetch(item.url, {
+        method: "POST", body: item.body, headers: { "HX-Request": "true" },
+        keepalive: true, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT),
+      });
+      const text = await response.text();
+      if (response.ok) {
+        if (tried) removeMessage();
+        merge(text, item);
+        return "saved";
+      }
+      if (response.status === 401) {
+        waitForSignIn();
+        return "wait";
+      }
+      if (response.status < 500 && response.status !== 429) {
+        showMessage(`Not saved: ${parse(text).body.textContent.trim()}`);
+        return "refused";
+      }
+    } catch { /* no connection, or too slow: try again */ }
+    if (tried >= PAUSES.length) return "lost";
+    if (tried >= 1) showMessage(`Not saved yet: ${items.length}. Trying again…`);
+    await new Promise((done) => setTimeout(done, PAUSES[tried]));
+  }
+}
+
+function waitForSignIn() {
+  signedOut = true;
+  const words = "You are signed out; your answers wait in this page. Sign in in another tab, then";
+  showMessage(words, "message", "Go on", () => { signedOut = false; send(); });
+}
+
+const parse = (html) => new DOMParser().parseFromString(html, "text/html");
+
+// Merges the server's answer to an item into the page. The answer is a whole review: figures, new cards, last decisions.
+// Meanwhile the person goes on, so the card that is shown stays, whatever the answer says of the others.
+//   1. Undo: remove the card that was put back if the server has undone another decision.
+//   2. Redo: remove the card that the server has answered again, and remember it for the next undo.
+//   3. New ranking: say so and remove the cards that wait, since they show the opinions of the ranking before.
+//   4. Replace the figures and the last decisions.
+//   5. Remove the cards that are no longer this person's: the lease has ended, or somebody has decided them.
+//   6. Add the new cards in front of the skipped ones, and show the one that an undo has brought back.
+//   7. Replace the words that stand where no card is; show the first card if none is shown.
+//   8. Ask again if no card is left although the server counts some as here.
+function merge(html, item) {
+  const answer = parse(html).getElementById("review");
+  if (!answer) return;
+  const undoneSample = answer.dataset.undone;
+  const { undone } = item;
+  if (undone?.isConnected && undoneSample !== sampleOf(undone)) removeAndShowNext(undone);  // 1
+
+  const redone = cards().find((card) => sampleOf(card) === answer.dataset.redone);  // 2
+  if (redone) {
+    removeAndShowNext(redone);
+    answered.push(redone);
+  }
+
+  const { run, ranking } = review().dataset;  // 3
+  if (ranking && answer.dataset.ranking !== ranking) {
+    const kind = answer.dataset.run === run ? "better" : "new";
+    const words = `A ${kind} ranking has arrived; the cards after this one come from run ${answer.dataset.run}.`;
+    showMessage(words, "note");
+    removeWaiting(() => true);
+  }
+  for (const name of ["run", "ranking"]) review().dataset[name] = answer.dataset[name];
+
+  for (const id of ["status", "tray"]) document.getElementById(id).replaceWith(answer.querySelector(`#${id}`));  // 4
+
+  const gone = (answer.dataset.gone ?? "").split(" ");  // 5
+  removeWaiting((card) => gone.includes(sampleOf(card)));
+
+  const here = samplesHere();  // 6
+  for (const card of answer.querySelectorAll(".card")) {
+    if (here.has(sampleOf(card))) continue;
+    addBeforeSkipped(card);
+    card.querySelector("img").decode().catch(() => {});  // now, so that it is there when the card is shown
+    if (sampleOf(card) === undoneSample) putBack(card);
+  }
+
+  placeholder().replaceWith(answer.querySelector("#rest"));  // 7
+  if (review().dataset.queue.includes("order=random")) htmx.trigger("#notice", "counted");  // the notice of the audit
+  if (!currentCard()) show(cards()[0]);
+  placeholder().hidden = Boolean(currentCard());
+  window.htmx?.process(placeholder());
+
+  if (!currentCard() && !answer.classList.contains("idle") && items.length < 2) askForCards();  // 8
+}
+
+function removeWaiting(isRemoved) {
+  for (const card of cards()) if (card !== currentCard() && isRemoved(card)) card.remove();
+}

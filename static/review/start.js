@@ -1,0 +1,133 @@
+// Starts the review page: a key shows the next card at once, its answer is sent behind it. This module connects the forms, buttons
+// and links of the page with the other modules, and owns the choices that this browser remembers. It exports nothing.
+// Everything here also works without scripts, as plain forms and links.
+
+import { keysAreOn, switchKeys } from "../keyboard.js";
+import { decide, forgetRedo, redo, skip, undo } from "./answers.js";
+import { announce, currentCard, review, show } from "./deck.js";
+import { openFinder } from "./finder.js";
+import "./keys.js";
+import { askForCards, showUnsaved, unsaved } from "./outbox.js";
+import { zoomBy } from "./zoom.js";
+
+// ---- forms and buttons
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.id === "undo" || form.id === "redo") {
+    event.preventDefault();
+    if (form.id === "undo") undo();
+    else redo();
+  } else if (form.matches(".card .panel") && currentCard()) {
+    event.preventDefault();
+    answerWith(form, event.submitter);
+  }
+});
+
+function answerWith(form, button) {
+  const byKeyboard = document.activeElement === button && button.matches(":focus-visible");
+  const place = [...form.querySelectorAll("button")].indexOf(button);
+  forgetRedo();
+  if (button?.value) decide(form.closest(".card"), button.value);
+  if (byKeyboard) currentCard()?.querySelectorAll(".panel button")[place]?.focus({ preventScroll: true });
+}
+
+document.addEventListener("click", (event) => {
+  const clicked = (selector) => event.target.closest(selector);
+  if (clicked("[data-find]")) openFinder();
+  if (clicked("[data-zoom]")) zoomBy(Number(clicked("[data-zoom]").dataset.zoom));
+  const opensElsewhere = event.ctrlKey || event.metaKey || event.shiftKey;  // as with every link
+  if (clicked("[data-why]") && !opensElsewhere) {
+    event.preventDefault();
+    toggleReasons(clicked("[data-why]"));
+  }
+  if (clicked("[data-skip]") && currentCard()) {
+    event.preventDefault();
+    skip(currentCard());
+  }
+});
+
+document.querySelector(".order").addEventListener("change", (event) => event.currentTarget.requestSubmit());
+
+addEventListener("beforeunload", (event) => { if (unsaved()) event.preventDefault(); });
+
+// ---- why this image: the reasons are loaded when a person asks for them
+
+async function toggleReasons(link) {
+  const card = link.closest(".card");
+  const shown = card.querySelector(".why");
+  link.setAttribute("aria-expanded", String(!shown));
+  if (shown) {
+    shown.remove();
+    return;
+  }
+  const panel = document.createElement("section");
+  panel.className = "why opinion";
+  panel.setAttribute("aria-label", "Why this image");
+  panel.textContent = "Loading…";
+  card.querySelector(".stage").after(panel);
+  try {
+    const options = { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(15_000) };
+    const response = await fetch(`${link.pathname}/why`, options);
+    if (!response.ok || response.headers.has("HX-Redirect")) throw new Error("refused, or signed out");
+    panel.innerHTML = await response.text();
+    if (card === currentCard()) announce(panel.querySelector(".reasons")?.textContent ?? panel.textContent);
+  } catch {
+    panel.textContent = "This cannot be shown now; try again in a moment.";
+  }
+}
+
+// ---- the lease: cards stay with a person who looks at them
+
+const RENEW_AFTER = 60_000;                        // ms; a lease is minutes long
+const AWAY_AFTER = 600_000;                        // ms without a key or a move; then the cards go to other annotators
+let lastMove = performance.now();
+for (const kind of ["keydown", "pointermove", "pointerdown"]) {
+  addEventListener(kind, () => { lastMove = performance.now(); }, { passive: true });
+}
+setInterval(() => {
+  const isHere = !document.hidden && performance.now() - lastMove < AWAY_AFTER;
+  if (isHere && currentCard() && !unsaved()) askForCards();
+}, RENEW_AFTER);
+
+// ---- choices that this browser remembers
+
+const sharpButton = document.getElementById("sharp");
+
+function isSharp() {
+  const image = currentCard()?.querySelector("img");
+  return Boolean(image) && getComputedStyle(image).imageRendering === "pixelated";
+}
+
+function showPixels() {  // localStorage.pixels: "sharp", "smooth", or nothing: what suits each image's size
+  for (const how of ["sharp", "smooth"]) document.body.classList.toggle(how, localStorage.pixels === how);
+  sharpButton.setAttribute("aria-pressed", String(isSharp()));
+}
+
+sharpButton.addEventListener("click", () => {
+  localStorage.pixels = isSharp() ? "smooth" : "sharp";
+  showPixels();
+});
+showPixels();
+
+const keysBox = document.getElementById("keys-on");
+
+function showKeys() {
+  keysBox.checked = keysAreOn();
+  document.body.classList.toggle("keys-off", !keysAreOn());
+}
+
+keysBox.addEventListener("change", () => {
+  switchKeys(keysBox.checked);
+  showKeys();
+});
+showKeys();
+
+// ---- the first card
+
+document.documentElement.classList.add("scripting");
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target.id !== "notice" && currentCard()) show(currentCard());  // a notice begins no new look
+});
+if (currentCard()) show(currentCard());
+showUnsaved();
