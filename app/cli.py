@@ -113,7 +113,8 @@ def import_(
         typer.Option(
             metavar="PART=FOLDER,…",
             help="Which folder is which part, where that is not clear: train=training_set,valid=dev,skip=masks. "
-            "A name after */ is of folders in the classes.",
+            "A name after */ is of folders in the classes. Of folders in folders, class=last makes the lower "
+            "ones the classes, class=path both.",
         ),
     ] = None,
     no_split_folders: Annotated[
@@ -135,7 +136,7 @@ def import_(
     from app.commands.folders import chooser
     from app.datasets.catalog import count_rejected, rejected_files
     from app.datasets.importing import check_name, create_dataset, import_images
-    from app.datasets.layout_choice import parse
+    from app.datasets.layout_choice import Said, parse
     from app.datasets.sources import resolve_source
     from app.errors import Invalid
     from app.review.summary import pending_changes
@@ -159,7 +160,7 @@ def import_(
             seed=seed,
             on_progress=show,
             should_stop=lambda: False,
-            choose=chooser({} if no_split_folders else folders, yes=yes, before=_end_line),
+            choose=chooser(Said() if no_split_folders else folders, yes=yes, before=_end_line),
         )
         _end_line()
         typer.echo(str(report))

@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 
 import typer
 
-from app.datasets.layout_choice import NONE, SKIP, as_text, check_parts
+from app.datasets.layout_choice import HOW, NONE, SKIP, Said, as_text, check_parts
 from app.datasets.layout_outline import DRAWN, Outline, outline
 from app.datasets.layout_reading import LEFT_OUT, OPEN, Reading
 from app.datasets.split_words import PARTS
@@ -17,7 +18,7 @@ CLASSES_SHOWN = 50
 
 
 def chooser(
-    folders: dict[str, str] | None, *, yes: bool, before: Callable[[], None]
+    folders: Said | None, *, yes: bool, before: Callable[[], None]
 ) -> Callable[[Survey, Reading | None], Reading]:
     """How an import from the shell reads the folders: as they are named, as is clear, or as somebody at a terminal says.
 
@@ -45,7 +46,7 @@ def chooser(
 def _unclear(found: Survey, *, yes: bool) -> Reading:
     doubt, choices = found.guess().doubt, found.outlines()
     if yes:
-        check_parts(choices[0].reading.folders)
+        check_parts(choices[0].reading.folders, how=f" {HOW}.")
         return choices[0].reading
     if sys.stdin.isatty() and sys.stdout.isatty():
         return _ask(doubt, choices)
@@ -69,7 +70,7 @@ def _ask(doubt: str, choices: list[Outline]) -> Reading:
         )
         folders[folder] = LEFT_OUT if part == SKIP else part
     check_parts(folders)
-    return Reading(reading.where, reading.root, folders)
+    return replace(reading, folders=folders)
 
 
 def _one_of(answers: list[str]) -> Callable[[str], str]:

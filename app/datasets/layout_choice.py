@@ -2,94 +2,146 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from app.datasets.folders import Folder
 from app.datasets.layout_guess import above, core, unwrapped
-from app.datasets.layout_reading import LEFT_OUT, OPEN, Reading
+from app.datasets.layout_reading import CLASS_FOLDERS, LEFT_OUT, OPEN, ClassFolder, Reading
 from app.datasets.split_words import PARTS, settle, split_word
 from app.errors import Invalid
 
 NONE = "none"  # there are no split folders
 SKIP = "skip"  # the word for folders whose images are left out
 BELOW = "*/"  # before the name of a folder that lies in the classes; without it the upper folders are looked at first
+CLASS = "class"  # the word for which of folders in folders is the class: `class=last`
 _PIECE = re.compile(r"(?:^|,)\s*(\w+)\s*=")
 HOW = "Say which folder is which part, as in train=training_set,valid=dev,skip=masks, or “none” if every folder is a class"
 
 
-def parse(texts: Collection[str]) -> dict[str, str] | None:
-    """The part of each folder that is named: `train=a,valid=b`; nothing named is no split folders (`none`), or no say (none).
+@dataclass(frozen=True)
+class Said:
+    """The part of each folder that somebody names (none: there are no parts), and which folder is the class."""
+
+    folders: Mapping[str, str] = field(default_factory=dict)
+    classes: ClassFolder = "first"
+
+
+def parse(texts: Collection[str]) -> Said | None:
+    """What is said: `train=a,valid=b`, or `none` for no split folders, either with `class=last`; or nothing (none).
 
     Raises Invalid for what cannot be understood, for one folder that is named twice, and without a folder for `train`.
     """
     text = ",".join(texts).strip()
     if not text:
         return None
-    if text.casefold() == NONE:
-        return {}
     pieces = list(_PIECE.finditer(text))
-    if not pieces or pieces[0].start() != 0:
+    start = text[: pieces[0].start()].strip() if pieces else text
+    if start and start.casefold() != NONE:
         raise Invalid(f"“{text}” does not say which folder is which part. {HOW}.")
     folders: dict[str, str] = {}
-    for piece, following in zip(pieces, [*pieces[1:], None], strict=True):
+    classes: ClassFolder = "first"
+    for piece, following in zip(pieces, [*pieces[1:], None], strict=False):
         folder = text[piece.end() : following.start() if following else len(text)].strip().strip("/")
+        if piece[1].casefold() == CLASS:
+            classes = _class_folder(folder)
+            continue
         part = _part(piece[1])
+        if start:
+            raise Invalid(f"“{text}” says both that there are no parts and which they are. {HOW}.")
         if not folder or folders.get(folder, part) != part:
             raise Invalid(f"“{text}” names {'no folder' if not folder else 'a folder twice'}. {HOW}.")
         folders[folder] = part
-    check_parts(folders)
-    return folders
+    if not folders and not start and pieces and classes == "first":
+        raise Invalid(f"“{text}” does not say which folder is which part. {HOW}.")
+    check_parts(folders, how=f" {HOW}.")
+    return Said(folders, classes)
+
+
+def _class_folder(word: str) -> ClassFolder:
+    for known in CLASS_FOLDERS:
+        if word.casefold() == known:
+            return known
+    raise Invalid(
+        f"“class={word}” is none of class=first (the upper folder is the class), class=last (the lower) "
+        "and class=path (both)."
+    )
 
 
 def as_text(reading: Reading) -> str:
     """What a person would say to get this reading; an open part is `?`."""
+    more = [f"{CLASS}={reading.classes}"] if reading.classes != "first" else []
     if reading.where == "none":
-        return NONE
+        return ",".join([NONE, *more])
     names = {LEFT_OUT: SKIP, OPEN: OPEN}
     start = f"{reading.root}/" if reading.root else ""
     before = BELOW if reading.where == "below" else ""
     order = [*PARTS, OPEN, LEFT_OUT]
     pairs = sorted(reading.folders.items(), key=lambda pair: (order.index(pair[1]), pair[0]))
-    return ",".join(f"{names.get(part, part)}={before}{folder.removeprefix(start)}" for folder, part in pairs)
+    said = [f"{names.get(part, part)}={before}{folder.removeprefix(start)}" for folder, part in pairs]
+    return ",".join(said + more)
 
 
-def check_parts(folders: Mapping[str, str]) -> None:
-    """Raises Invalid where a part is open, or nothing is to train on."""
+def check_parts(folders: Mapping[str, str], *, how: str = "") -> None:
+    """Raises Invalid where a part is open, or nothing is to train on; `how` is said after it."""
     if open_ := sorted(folder for folder, part in folders.items() if part == OPEN):
-        raise Invalid(f"Say which part {', '.join(open_)} is. {HOW}.")
+        raise Invalid(
+            f"Choose a part for {' and '.join(filter(None, [', '.join(open_[:-1]), open_[-1]]))}.{how}"
+        )
     if folders and "train" not in folders.values():
-        raise Invalid(f"No folder is the training part. {HOW}.")
+        raise Invalid(f"No folder is the training part; choose one that is.{how}")
 
 
-def reading_of(tree: Folder, folders: Mapping[str, str]) -> Reading:
+def reading_of(tree: Folder, said: Said) -> Reading:
     """The reading in which these folders, by name or path, are parts, above or below the classes; none are: no parts.
 
     Raises Invalid for a folder that is not there.
     """
+    return replace(_reading_of(tree, said.folders), classes=said.classes)
+
+
+def _reading_of(tree: Folder, folders: Mapping[str, str]) -> Reading:
     said = {_key(name.removeprefix(BELOW)): part for name, part in folders.items()}
     is_below = bool(folders) and all(name.startswith(BELOW) for name in folders)
     every = [folder.name for folder in _few_levels(tree) if _match(folder, said, "")]
-    here = unwrapped(tree, [] if is_below else every)
-    tops = list(here.folders.values())
-    inside = [folder for top in tops for folder in top.folders.values()]
     if not said:
-        return Reading("none", here.path)
-    for level in (inside,) if is_below else (tops, inside):
+        return Reading("none", unwrapped(tree).path)
+    for here in (
+        unwrapped(tree, [] if is_below else every),
+        unwrapped(tree),
+    ):  # a wrapping folder may have their name
+        if found := _reading_in(here, said, is_below=is_below):
+            return found
+    here = unwrapped(tree, [] if is_below else every)
+    raise Invalid(_not_there(folders, _levels(here, is_below=is_below), here.path))
+
+
+def _reading_in(here: Folder, said: Mapping[str, str], *, is_below: bool) -> Reading | None:
+    """The reading in which folders in `here`, on one of the levels, are the parts that are said by key."""
+    for level in _levels(here, is_below=is_below):
         keys = {folder.path: key for folder in level if (key := _match(folder, said, here.path))}
         parts = {path: said[key] for path, key in keys.items()}
         if set(keys.values()) < set(said):
             continue
-        if level is tops:
+        chosen = [folder for folder in level if folder.path in parts]
+        if level and level[0].path in {top.path for top in here.folders.values()}:
             kept = {path: part for path, part in parts.items() if part != LEFT_OUT}
-            return above(here, kept, left_out=[top for top in tops if parts.get(top.path) == LEFT_OUT])
-        chosen = [folder for folder in inside if folder.path in parts]
+            return above(here, kept, left_out=[each for each in chosen if parts[each.path] == LEFT_OUT])
         if is_below or 2 * sum(folder.is_flat for folder in chosen) > len(chosen):
             return Reading("below", here.path, {folder.name: parts[folder.path] for folder in chosen})
         return Reading("above", here.path, {core(folder).path: parts[folder.path] for folder in chosen})
-    raise Invalid(_not_there(folders, [*tops, *inside], here.path))
+    return None
 
 
-def _not_there(folders: Mapping[str, str], found: list[Folder], root: str) -> str:
+def _levels(here: Folder, *, is_below: bool) -> list[list[Folder]]:
+    """Where folders that are said are looked for: in `here`, and in those; or only below, at any depth."""
+    tops = list(here.folders.values())
+    inside = [folder for top in tops for folder in top.folders.values()]
+    return [inside, [folder for top in tops for folder in _all_below(top)]] if is_below else [tops, inside]
+
+
+def _not_there(folders: Mapping[str, str], levels: list[list[Folder]], root: str) -> str:
+    found = [folder for level in levels for folder in level]
     names = sorted({folder.name for folder in found})
     listed = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")  # noqa: PLR2004
     keys = {name: {_key(name.removeprefix(BELOW)): ""} for name in folders}
@@ -97,6 +149,13 @@ def _not_there(folders: Mapping[str, str], found: list[Folder], root: str) -> st
     if missing:
         return f"There is no folder {', '.join(missing)} here; the folders are {listed}."
     return "These folders do not lie on one level; name those above the classes, or those in them."
+
+
+def _all_below(folder: Folder) -> Iterator[Folder]:
+    """Every folder in it, at any depth."""
+    for inside in folder.folders.values():
+        yield inside
+        yield from _all_below(inside)
 
 
 def _part(word: str) -> str:

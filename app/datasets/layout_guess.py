@@ -8,59 +8,64 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.datasets.folders import Folder, same_name
+from app.datasets.layout_depth import (
+    by_class_folder,
+    class_folders_of,
+    groups_among,
+    lacks_classes,
+    parts_in,
+    plain_word,
+)
 from app.datasets.layout_reading import LEFT_OUT, OPEN, Reading
-from app.datasets.split_words import holds_no_labels, is_thing, settle, split_word
+from app.datasets.split_words import holds_no_labels, is_no_class, is_thing, letters, settle, split_word
 
 MOST_PARTS = 20  # more folders that hold the same folders are classes
 
 
 @dataclass(frozen=True)
 class Guess:
-    """Readings of the folders, the most likely first; `doubt` says what a person must decide, empty where it is clear."""
+    """Readings of the folders, the most likely first; `doubt` says what a person must decide, empty where it is clear.
+
+    `refusal` says why none of them can be right: there are no class folders.
+    """
 
     readings: tuple[Reading, ...]
     doubt: str = ""
+    refusal: str = ""
 
 
 def guess(tree: Folder) -> Guess:
     """What the folders mean; where classes would swallow folders that may be classes or parts themselves, a doubt."""
     found = _likely(tree)
-    if not found.doubt and (hidden := _hidden(tree, found.readings[0])):
-        return Guess(found.readings, hidden)
-    return found
+    return found if found.doubt or found.refusal else _with_hidden(tree, found)
 
 
-def _hidden(tree: Folder, reading: Reading) -> str:
-    """What the most likely reading would hide without a question; empty where it hides nothing."""
-    class_folders = _class_folders(tree, reading)
-    things = [each for each in class_folders if is_thing(each.name) or holds_no_labels(each.name)]
-    if things and len(things) == len(class_folders):
-        names = " and ".join(sorted({each.name for each in things}))
-        return f"The class folders are only named {names}, which does not look like classes."
-    for each in class_folders:
-        below = [inside for inside in each.folders.values() if _holds_parts(inside)]
-        if below and reading.where == "none":
-            return f"{each.name} would be a class, but {_listed(below)} in it has folders named like parts."
-    return ""
-
-
-def _holds_parts(folder: Folder) -> bool:
-    words = {word.part for name in folder.folders if (word := split_word(name)) and word.is_plain}
-    return len(words) > 1
-
-
-def _class_folders(tree: Folder, reading: Reading) -> list[Folder]:
-    roots = (
-        [path for path, part in reading.folders.items() if part != LEFT_OUT]
-        if reading.where == "above"
-        else [reading.root]
-    )
-    found: list[Folder] = []
-    for path in roots:
-        here = tree
-        for name in filter(None, path.split("/")):
-            here = here.folders[name]
-        found += here.folders.values()
+def _with_hidden(tree: Folder, found: Guess) -> Guess:
+    """The guess with a doubt, and the readings that may be meant, where the most likely one would hide something."""
+    reading = found.readings[0]
+    class_folders = class_folders_of(tree, reading)
+    if class_folders and all(is_no_class(each.name) for each in class_folders):
+        words = _shown(sorted({each.name for each in class_folders}))
+        doubt = f"The class folders are only named {words}, which does not look like classes."
+        return Guess(found.readings, doubt)
+    if reading.where == "none" and (parts := parts_in(class_folders)):
+        holders = [each for each in class_folders if parts_in([each])]
+        inside = [one for each in holders for one in each.folders.values() if parts_in([one])] or holders
+        below = Reading("below", reading.root, parts)
+        if not below.open and all(
+            (only := each.only) and only in inside and is_thing(only.name) for each in class_folders
+        ):
+            return Guess((below,))  # `cat/images/train`
+        doubt = (
+            f"{_listed(holders)} may be classes, but {_listed(inside)} in them have folders named like parts."
+        )
+        return Guess((*by_class_folder(below), reading), doubt)
+    if reading.where != "below" and (groups := groups_among(class_folders)):
+        names = sorted({each.name for each in groups})
+        within = sorted({name for each in groups for name in each.folders})
+        upper, lower = _shown(names), _shown(within)
+        doubt = f"The classes may be the upper folders ({upper}) or the folders in them ({lower})."
+        return Guess(by_class_folder(reading), doubt)
     return found
 
 
@@ -68,7 +73,7 @@ def _likely(tree: Folder) -> Guess:
     here = unwrapped(tree)
     tops = list(here.folders.values())
     parts = _parts_among(tops)
-    if len(tops) == 1 and tops[0].folders and split_word(tops[0].name):
+    if len(tops) == 1 and not lacks_classes(tops[0]) and split_word(tops[0].name):
         return Guess((above(here, {tops[0].path: "train"}),))  # there is nothing else to train on
     if parts:
         within = _parts_below(here, tops) if len(parts) < len(tops) else None  # a class named like a part
@@ -81,7 +86,7 @@ def unwrapped(tree: Folder, names: Iterable[str] = ()) -> Folder:
     here, named = tree, set(names)
     while len(here.folders) == 1:
         (child,) = here.folders.values()
-        holds_parts = all(_is_plain(inside) for inside in child.folders.values())
+        holds_parts = all(plain_word(name) for name in child.folders)
         if not child.folders or child.name in named or (split_word(child.name) and not holds_parts):
             break
         here = child
@@ -106,11 +111,6 @@ def above(here: Folder, parts: Mapping[str, str], *, left_out: Iterable[Folder] 
         cores = [next(iter(each.folders.values())) for each in cores]
     folders = {each.path: parts[top.path] for top, each in zip(tops, cores, strict=True)}
     return Reading("above", here.path, folders | {folder.path: LEFT_OUT for folder in left_out})
-
-
-def _is_plain(folder: Folder) -> bool:
-    word = split_word(folder.name)
-    return word is not None and word.is_plain
 
 
 def _classes_in(part: Folder) -> set[str]:
@@ -145,14 +145,14 @@ def _parts_among(tops: Sequence[Folder]) -> dict[str, str]:
 def _beside_parts(here: Folder, tops: Sequence[Folder], parts: dict[str, str]) -> Guess:
     """Some folders are named like parts: they are, or they are classes among others."""
     none = Reading("none", here.path)
-    deep = [top for top in tops if top.path in parts and not top.is_flat]
-    flat = [top for top in tops if top.path in parts and top.is_flat]
+    named = [top for top in tops if top.path in parts]
+    deep = [top for top in named if not lacks_classes(top, named)]
+    flat = [top for top in named if top not in deep]
     others = [top for top in tops if top.path not in parts]
     several = len(set(parts.values())) > 1
     if not deep:
-        doubt = f"{_listed(flat)} are named like parts, but have no class folders in them."
-        return Guess((none,), "" if others and not several else doubt)
-    if all(_is_plain(folder) for top in deep for folder in core(top).folders.values()) and not others:
+        return _without_classes(none, flat, asks=several or not others)
+    if all(plain_word(name) for top in deep for name in core(top).folders) and not others:
         return Guess(
             (above(here, {top.path: parts[top.path] for top in deep}), _below(here, tops)),
             "Both the upper and the lower folders are named like parts.",
@@ -187,6 +187,19 @@ def _beside_parts(here: Folder, tops: Sequence[Folder], parts: dict[str, str]) -
     )
 
 
+def _without_classes(none: Reading, parts: Sequence[Folder], *, asks: bool) -> Guess:
+    """Folders named like parts that hold no class folders; nothing to ask where they may be classes among others."""
+    words = sorted({name for part in parts for name in part.folders if not part.is_flat})
+    if not asks:
+        return Guess((none,))
+    if words:
+        refusal = (
+            f"The folders in {_listed(parts)} are only named {_shown(words)}, which are no class folders."
+        )
+        return Guess((none,), refusal=refusal)
+    return Guess((none,), f"{_listed(parts)} are named like parts, but have no class folders in them.")
+
+
 def _all_deep(rest: Sequence[Folder]) -> bool:
     return len(rest) > 1 and not any(top.is_flat for top in rest)
 
@@ -201,31 +214,43 @@ def _is_copy(top: Folder, parts: Sequence[Folder]) -> bool:
 
 def _parts_below(here: Folder, tops: Sequence[Folder]) -> Guess | None:
     """Folders named like parts inside of the classes: `cat/train`; or inside of groups that hold them each: `a/train/cat`."""
-    worded = [
-        top for top in tops if top.folders and all(_is_part_in(top, each) for each in top.folders.values())
-    ]
+    worded = [top for top in tops if _holds_parts(top)]
     kinds = {word.part for top in worded for name in top.folders if (word := split_word(name))}
     if not worded or (len(worded) < len(tops) and (2 * len(worded) < len(tops) or len(kinds) == 1)):
         return None
-    below, none = _below(here, tops), Reading("none", here.path)
-    inside = [folder for top in worded for folder in top.folders.values()]
-    deep = [folder for folder in inside if not folder.is_flat]
-    if len(deep) > 1 and any(_alike(deep[0], folder) for folder in deep[1:]):
-        parts = settle(word.part for folder in deep if (word := split_word(folder.name)))
-        folders = {core(each).path: parts[word.part] for each in deep if (word := split_word(each.name))}
-        groups = Reading("above", here.path, folders)
-        return Guess(
-            (groups, below, none), f"{_listed(tops)} may be classes, or groups of images that have parts."
-        )
+    below, none = _below(here, worded), Reading("none", here.path)
+    inside = [folder for top in worded for folder in top.folders.values() if _is_part_in(top, folder)]
+    deep = [folder for folder in inside if not lacks_classes(folder)]
+    names = {letters(name) for folder in deep for name in core(folder).folders}
+    if len(names) > 1:
+        doubt = f"{_listed(tops)} may be classes, or groups of images that have parts."
+        if any(_alike(deep[0], folder) for folder in deep[1:]):
+            parts = settle(word.part for folder in deep if (word := split_word(folder.name)))
+            folders = {core(each).path: parts[word.part] for each in deep if (word := split_word(each.name))}
+            return Guess((Reading("above", here.path, folders), below, none), doubt)
+        return Guess((*by_class_folder(below), none), doubt)
+    doubt = _doubt_below(below, tops, worded)
+    return Guess((below, none) if doubt else (below,), doubt)
+
+
+def _doubt_below(below: Reading, tops: Sequence[Folder], worded: Sequence[Folder]) -> str:
+    """What a person must say of parts in the classes."""
+    if below.open:
+        known = _shown(sorted(name for name, part in below.folders.items() if part != OPEN))
+        return f"The folders in the classes named {known} are parts; say what {_shown(below.open)} is."
     if len(worded) < len(tops) or any(top.direct for top in tops):
         loose = [top for top in tops if top.direct or top not in worded]
-        return Guess(
-            (below, none),
-            f"Folders in the classes are named like parts, but {_listed(loose)} has other images.",
-        )
+        return f"Folders in the classes are named like parts, but {_listed(loose)} has other images."
     if "train" not in below.folders.values():
-        return Guess((below, none), f"{', '.join(sorted(below.folders))} are no training part.")
-    return Guess((below,))
+        return f"{', '.join(sorted(below.folders))} are no training part."
+    return ""
+
+
+def _holds_parts(top: Folder) -> bool:
+    """Whether the folders in it are parts: all are named so, or two kinds of parts lie beside what else there is."""
+    parts = [each for each in top.folders.values() if _is_part_in(top, each)]
+    kinds = {word.part for each in parts if (word := split_word(each.name))}
+    return bool(parts) and (len(parts) == len(top.folders) or len(kinds) > 1)
 
 
 def _is_part_in(top: Folder, folder: Folder) -> bool:
@@ -233,18 +258,17 @@ def _is_part_in(top: Folder, folder: Folder) -> bool:
     return word is not None and (word.is_plain or word.rest in top.name.casefold())
 
 
-def _below(here: Folder, tops: Sequence[Folder], part: str | None = None) -> Reading:
-    """The reading in which the folders in the classes are parts, by their names or all `part`."""
+def _below(here: Folder, tops: Sequence[Folder]) -> Reading:
+    """The reading in which the folders in the classes are parts, by their names; what another name means is open."""
     words = {
         folder.name: word.part
         for top in tops
         for folder in top.folders.values()
         if (word := split_word(folder.name)) and _is_part_in(top, folder)
     }
-    if part is not None:
-        return Reading("below", here.path, {name: part for top in tops for name in top.folders})
     parts = settle(words.values())
-    return Reading("below", here.path, {name: parts[word] for name, word in words.items()})
+    named = {name: parts[word] for name, word in words.items()}
+    return Reading("below", here.path, {name: OPEN for top in tops for name in top.folders} | named)
 
 
 def _same_folders(here: Folder, tops: Sequence[Folder]) -> Guess | None:
@@ -254,18 +278,23 @@ def _same_folders(here: Folder, tops: Sequence[Folder]) -> Guess | None:
         return None
     inside = [_classes_in(top) for top in deep]
     common, every = set.intersection(*inside), set.union(*inside)
+    if all(plain_word(name) for name in core(deep[0]).folders):
+        return None  # they are parts below the classes
     if len(common) < 2 or 2 * len(common) < len(every):  # noqa: PLR2004 - classes
         return None
     flat = [top for top in tops if top.is_flat]
     readings = (
         above(here, {top.path: OPEN for top in deep}, left_out=flat),
         Reading("none", here.path),
-        _below(here, deep, OPEN),
+        _below(here, deep),
     )
     return Guess(readings, f"{_listed(deep)} hold the same folders: they may be parts, or classes.")
 
 
 def _listed(folders: Sequence[Folder]) -> str:
-    names = sorted(folder.name for folder in folders)
+    return _shown(sorted(folder.name for folder in folders))
+
+
+def _shown(names: Sequence[str]) -> str:
     shown = names if len(names) <= 6 else [*names[:5], f"{len(names) - 5} more"]  # noqa: PLR2004
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))

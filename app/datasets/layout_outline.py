@@ -11,6 +11,11 @@ from app.datasets.split_words import PARTS, split_word
 
 EXAMPLES = 3  # images shown of a class
 NAMES = {"train": "the training part", "valid": "the validation part", "test": "the test part"}
+EVERY = {
+    "first": "Every folder is a class",
+    "last": "Of folders in folders, the lower ones are the classes",
+    "path": "Of folders in folders, the upper and the lower name together are a class",
+}
 DRAWN = (
     "There is no validation folder: a fifth of the training images of each class becomes the validation part."
 )
@@ -65,7 +70,7 @@ class Outline:
         """What was understood, in sentences."""
         reading, said = self.reading, []
         if reading.where == "none":
-            said.append("Every folder is a class; no folder is a part of its own.")
+            said.append(f"{EVERY[reading.classes]}; no folder is a part of its own.")
         else:
             where = "above" if reading.where == "above" else "in"
             parts = [
@@ -78,6 +83,8 @@ class Outline:
                 for part, folders in reading.parts.items()
             ]
             said.append(f"Folders {where} the class folders are parts: {'; '.join(parts)}.")
+            if reading.classes != "first":
+                said.append(f"{EVERY[reading.classes]}.")
         said += self._missing_parts()
         for folder, count in sorted(self.left_out.items()):
             their = "file is" if count == 1 else "files are"

@@ -3,10 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from app.datasets.split_words import is_thing
+
 LEFT_OUT = ""  # the part of a folder whose images are no samples
 OPEN = "?"  # the part of a folder that a person has to name
 
 Where = Literal["none", "above", "below"]
+ClassFolder = Literal[
+    "first", "last", "path"
+]  # of folders in folders: the upper, the lower, or `upper/lower` is the class
+CLASS_FOLDERS: tuple[ClassFolder, ...] = ("first", "last", "path")
 
 
 @dataclass(frozen=True)
@@ -24,12 +30,13 @@ class Reading:
 
     `root` is the folder that everything lies in. With parts `above` the classes, `folders` gives the part of each folder
     that holds class folders, by its path; with parts `below`, of each folder in a class, by its name. Other folders hold
-    no samples above, and images of no part below.
+    no samples above, and images of no part below. `classes` tells which of the folders that are no parts is the class.
     """
 
     where: Where = "none"
     root: str = ""
     folders: dict[str, str] = field(default_factory=dict)
+    classes: ClassFolder = "first"
 
     @property
     def open(self) -> list[str]:
@@ -55,24 +62,42 @@ class Reading:
         start = f"{self.root}/" if self.root else ""
         if not path.startswith(start):
             return None
-        names = path[len(start) :].split("/")
+        names = path[len(start) :].split("/")[:-1]
         if self.where == "above":
-            for depth in range(len(names) - 2, 0, -1):
+            for depth in range(len(names) - 1, 0, -1):
                 part = self.folders.get(start + "/".join(names[:depth]))
                 if part is not None:
-                    folder = start + "/".join(names[: depth + 1])
-                    return None if part == LEFT_OUT else Found(part, names[depth], folder)
+                    return self._found(part, start, names, depth)
             return None
-        if len(names) < 2:  # noqa: PLR2004 - a folder and a file
+        if not names:
             return None
-        part = self.folders.get(names[1]) if self.where == "below" and len(names) > 2 else None  # noqa: PLR2004
-        return None if part == LEFT_OUT else Found(part, names[0], start + names[0])
+        known = (depth for depth in range(1, len(names)) if names[depth] in self.folders)
+        depth = next(known, 0) if self.where == "below" else 0
+        part = self.folders[names[depth]] if depth else None
+        if depth and self.classes != "first":
+            inside = names[:depth] + names[depth + 1 :]
+            found = self._found(part, "", inside, 0)
+            return found and Found(part, found.name, start + "/".join(names))
+        return self._found(part, start, names, 0)
+
+    def _found(self, part: str | None, start: str, names: list[str], depth: int) -> Found | None:
+        """The class among `names`, the folders that a file lies in, from `depth` on."""
+        if part == LEFT_OUT:
+            return None
+        if self.classes == "first":
+            return Found(part, names[depth], start + "/".join(names[: depth + 1]))
+        end = len(names)
+        while end > depth + 1 and is_thing(names[end - 1]):  # `cat/images`
+            end -= 1
+        name = names[end - 1] if self.classes == "last" else "/".join(names[depth:end])
+        return Found(part, name, start + "/".join(names))
 
     def as_json(self) -> dict[str, Any]:
         """To store."""
-        return {"where": self.where, "root": self.root, "folders": self.folders}
+        stored = {"where": self.where, "root": self.root, "folders": self.folders}
+        return stored if self.classes == "first" else stored | {"classes": self.classes}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Reading":
         """As it was stored."""
-        return cls(stored["where"], stored["root"], dict(stored["folders"]))
+        return cls(stored["where"], stored["root"], dict(stored["folders"]), stored.get("classes", "first"))

@@ -1,7 +1,7 @@
 """What a person is asked before an import: the classes that it would make, by each way to read the folders."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,8 @@ class Proposal:
 def proposal_of(found: Survey) -> Proposal | None:
     """What to ask of a source; none where there are no classes to tell apart, which the import says best."""
     guess = found.guess()
+    if guess.refusal:
+        return None
     readings = [*guess.readings]
     none = Reading("none", readings[0].root)
     if none not in readings:
@@ -79,6 +81,4 @@ def answer(session: Session, *, dataset: Dataset, choice: int | None, parts: Seq
         folder: LEFT_OUT if part == SKIP else part
         for folder, part in zip(sorted(reading.folders), mine, strict=True)
     }
-    store_reading(
-        session, dataset_id=dataset.id, reading=Reading(reading.where, reading.root, named), chosen=True
-    )
+    store_reading(session, dataset_id=dataset.id, reading=replace(reading, folders=named), chosen=True)

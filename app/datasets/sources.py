@@ -1,12 +1,12 @@
 """From what a person names to the source that a data set is imported from."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
 from app.datasets.importing import create_dataset, is_empty
+from app.datasets.layout_choice import Said
 from app.datasets.models import Dataset
 from app.datasets.naming import printable
 from app.datasets.proposals import proposal_of, propose
@@ -84,12 +84,12 @@ def request_import(
     source: Origin | str,
     user_id: int | None,
     found: Survey | None = None,
-    folders: Mapping[str, str] | None = None,
+    folders: Said | None = None,
 ) -> tuple[Dataset, Job]:
     """The data set and the job that fills it. Raises Conflict while an import of it waits or works.
 
     With what was `found` in the source it is told now, not by the job, when its folders can be read in several ways:
-    raises AmbiguousLayout. `folders` says which folder is which part; raises Invalid for one that is not there.
+    raises AmbiguousLayout. `folders` says how they are read; raises Invalid for one that is not there.
     """
     dataset = create_dataset(session, name=name, source=source)
     refuse_second(session, dataset)

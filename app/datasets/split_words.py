@@ -13,7 +13,10 @@ _WORDS = {
     "check": ("eval", "evaluate", "evaluation", "holdout"),  # a validation part, or a test part beside one
 }
 _PART_OF = {word: part for part, words in _WORDS.items() for word in words}
-_THINGS = "sets?|data|datasets?|images?|imgs?|pictures?|pics?|photos?|files?|folder|dir|splits?|parts?|subset|samples?"
+_THINGS = (
+    "sets?|data|datasets?|images?|imgs?|pictures?|pics?|photos?|files?|folder|dir|splits?|parts?|subset|samples?|"
+    "jpe?gs?|pngs?|bmps?|gifs?|tiffs?|webps?"
+)
 _TOKEN = re.compile(rf"({'|'.join(sorted(_PART_OF, key=len, reverse=True))})(?:{_THINGS})*")
 _THING = re.compile(rf"(?:{_THINGS})+")
 _BEYOND = re.compile(  # folders beside the parts whose images carry no label
@@ -61,6 +64,17 @@ def is_thing(folder: str) -> bool:
     """Whether a folder's name is only a word for pictures or data: `images`, `data_set`."""
     tokens = _tokens(folder)
     return bool(tokens) and all(_THING.fullmatch(token) for token in tokens)
+
+
+def is_no_class(folder: str) -> bool:
+    """Whether each word of a folder's name is one for pictures or what has no label: `images`, `image_labels`."""
+    tokens = _tokens(folder)
+    return bool(tokens) and all(_THING.fullmatch(each) or _BEYOND.fullmatch(each) for each in tokens)
+
+
+def letters(folder: str) -> str:
+    """What is left of a folder's name without digits and separators: `patient_007` and `patient-8` are alike in it."""
+    return " ".join(_tokens(folder))
 
 
 def settle(words: Iterable[str]) -> dict[str, str]:

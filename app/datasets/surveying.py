@@ -2,20 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.datasets.detection import refusal_of
 from app.datasets.folders import tree_of
 from app.datasets.layout import arrange, images_of
-from app.datasets.layout_choice import HOW, as_text, check_parts, reading_of
+from app.datasets.layout_choice import HOW, Said, as_text, check_parts, reading_of
 from app.datasets.layout_guess import Guess, guess
 from app.datasets.layout_outline import Outline, outline
 from app.datasets.layout_reading import OPEN, Reading
 from app.datasets.models import Dataset, LabelClass, Sample
 from app.datasets.naming import is_clutter, name_problem
-from app.errors import AmbiguousLayout, Conflict
+from app.errors import AmbiguousLayout, Conflict, Invalid
 from app.spelling import folded
 from app.storage import ImageSource, Origin, open_source
 
@@ -31,20 +32,26 @@ class Survey:
 
     def guess(self) -> Guess:
         """What the folders may mean."""
-        return guess(tree_of(images_of(self.sizes)))
+        guessed = guess(tree_of(images_of(self.sizes)))
+        return replace(guessed, refusal=refusal_of(self.sizes, guessed))
+
+    def refuse(self) -> None:
+        """Raises Invalid where there are no class folders, by no reading."""
+        if refusal := self.guess().refusal:
+            raise Invalid(refusal)
 
     def is_clear(self, reading: Reading) -> bool:
         """Whether a reading is the one that nobody needs to be asked about."""
         guessed = self.guess()
-        return not guessed.doubt and guessed.readings[0] == reading
+        return not guessed.doubt and not guessed.refusal and guessed.readings[0] == reading
 
     def outlines(self) -> list[Outline]:
         """What an import would make by each reading of the folders, the most likely first."""
         return [outline(self.sizes, reading) for reading in self.guess().readings]
 
-    def reading_of(self, folders: Mapping[str, str]) -> Reading:
-        """The reading in which these folders are parts. Raises Invalid."""
-        return reading_of(tree_of(images_of(self.sizes)), folders)
+    def reading_of(self, said: Said) -> Reading:
+        """The reading that somebody says. Raises Invalid."""
+        return reading_of(tree_of(images_of(self.sizes)), said)
 
 
 def survey(source: ImageSource, *, on_files: Callable[[int], None] = lambda _: None) -> Survey:
@@ -70,17 +77,18 @@ def survey_of(where: Origin | str) -> Survey:
 def decide(found: Survey, *, stored: Reading | None) -> Reading:
     """The reading to import by: the stored one with parts that have come since, or the guess if it is clear.
 
-    Raises AmbiguousLayout, with the choices, where a person must decide.
+    Raises AmbiguousLayout, with the choices, where a person must decide, and Invalid where there are no class folders.
     """
     guessed = found.guess()
     likely = guessed.readings[0]
     if stored is not None:
-        goes_on = likely.where == stored.where and likely.root == stored.root
+        goes_on = (likely.where, likely.root, likely.classes) == (stored.where, stored.root, stored.classes)
         return (
             likely
-            if goes_on and not guessed.doubt and stored.folders.items() <= likely.folders.items()
+            if goes_on and found.is_clear(likely) and stored.folders.items() <= likely.folders.items()
             else stored
         )
+    found.refuse()
     if not guessed.doubt:
         return likely
     raise unclear(found)

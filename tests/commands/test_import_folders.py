@@ -49,7 +49,7 @@ def test_unclear_folders_are_refused_in_a_script_with_the_options(shell: Server,
     assert "--no-split-folders for the classes A, B" in refused.stderr
     assert "'train=*/cat,valid=*/dog'" in refused.stderr
     unsaid = shell.command("import", str(root), "--name", "pets", "--yes", check=False)
-    assert (unsaid.returncode, "Say which part A, B is" in unsaid.stderr) == (1, True)
+    assert (unsaid.returncode, "Choose a part for A and B" in unsaid.stderr) == (1, True)
     done = shell.command("import", str(root), "--name", "pets", "--split-folders", "train=A,val=B").stdout
     assert "A is the training part; B is the validation part" in done
     assert "12 images (6 train, 6 valid) in 2 classes" in done

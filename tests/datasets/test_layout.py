@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from app.datasets.folders import tree_of
 from app.datasets.layout import Place, arrange, images_of, understand
-from app.datasets.layout_choice import as_text, parse, reading_of
+from app.datasets.layout_choice import Said, as_text, parse, reading_of
 from app.datasets.layout_outline import DRAWN, TEST_APART, Outline, outline
 from app.datasets.layout_reading import Reading
+from app.datasets.surveying import Survey
 from app.errors import Invalid
 
 
@@ -143,7 +144,6 @@ def test_parts_are_known_however_they_are_named_above_and_below_the_class(folder
         "cat dog val",
         "bullet_train steam_train car",
         "steam-train bullet-train",
-        "car/sedan car/van train/freight train/tram plane/jet",
         "train/2021 car/2021 plane/2022",
     ],
 )
@@ -182,6 +182,27 @@ def test_a_class_named_like_a_part_has_parts_of_its_own() -> None:
         ("cat/train cat/test dog", ["cat", "dog"], [["cat", "dog"]]),
         ("x/train/cat x/train/dog y/train/cat y/train/dog", ["cat", "dog"], [["x", "y"], ["x", "y"]]),
         ("train/train train/test test/train test/test", ["test", "train"], [["test", "train"]]),
+        (
+            "car/sedan car/van train/freight train/tram plane/jet",
+            ["freight", "jet", "sedan", "tram", "van"],
+            [["car", "plane", "train"], ["car/sedan", "car/van", "plane/jet", "train/freight", "train/tram"]],
+        ),
+        (
+            "train/animals/cat train/animals/dog train/plants/fir train/plants/oak test/plants/oak",
+            ["cat", "dog", "fir", "oak"],
+            [["animals", "plants"], ["animals/cat", "animals/dog", "plants/fir", "plants/oak"]],
+        ),
+        (
+            "animals/train/cat animals/test/cat plants/train/oak plants/test/oak",
+            ["cat", "oak"],
+            [["animals", "plants"], ["animals/cat", "plants/oak"], ["animals", "plants"]],
+        ),
+        (
+            "a/cat/train a/cat/test b/dog/images/train b/dog/images/test",
+            ["cat", "dog"],
+            [["a", "b"], ["a/cat", "b/dog"], ["a", "b"]],
+        ),
+        ("cat/train cat/test cat/extra dog/train dog/test", ["cat", "dog"], [["cat", "dog"]]),
     ],
 )
 def test_what_can_be_read_in_several_ways_is_asked(
@@ -260,7 +281,7 @@ def test_every_reading_can_be_said_and_stored(paths: list[str]) -> None:
     for reading in understand(paths).readings:
         assert Reading.from_json(reading.as_json()) == reading
         if "train" in reading.folders.values() and not reading.open:
-            said = reading_of(tree, parse([as_text(reading)]) or {})
+            said = reading_of(tree, parse([as_text(reading)]) or Said())
             assert arrange(paths, said).places == arrange(paths, reading).places
 
 
@@ -334,12 +355,107 @@ def test_what_cannot_be_understood_is_refused_with_an_example(text: str, words: 
         parse([text])
 
 
+@pytest.mark.parametrize("below", ["images", "imgs", "jpg", "JPEGImages"])
+def test_a_word_for_pictures_below_every_class_is_looked_through_and_alone_in_a_part_is_no_class(
+    below: str,
+) -> None:
+    classes = {
+        f"{part}/{name}/{below}/1.jpg": (part, name) for part in ("train", "valid") for name in ("n01", "n02")
+    }
+    alone = [f"test/{below}/1.jpg", f"test/{below}/2.jpg"]
+    found = understand([*classes, *alone])
+    assert (found.doubt, found.refusal) == ("", "")
+    assert places(*classes, *alone) == classes
+    assert outline([*classes, *alone], found.readings[0]).left_out == {"test": 2}
+
+
+@pytest.mark.parametrize("inside", ["test", "Test_images", "unknown", "images"])
+def test_a_part_with_one_folder_that_names_no_class_is_left_out(inside: str) -> None:
+    paths = ["train/cat/1.png", "train/dog/1.png", f"test/{inside}/1.png"]
+    assert arrange(paths).misplaced == [f"test/{inside}/1.png"]
+    known = ["train/cat/1.png", "train/unknown/1.png", "test/unknown/1.png"]
+    assert arrange(known).misplaced == []
+
+
+@pytest.mark.parametrize("folders", ["train/p_1 train/p_2 test/p_3", "train/2021 test/2022 test/2023"])
+def test_numbered_folders_in_classes_ask_nothing(folders: str) -> None:
+    paths = {}
+    for folder in folders.split():
+        part, inside = folder.split("/")
+        for name in ("cat", "dog"):
+            paths |= {f"{part}/{name}/{inside}{i}/1.png": (part, name) for i in range(2)}
+    assert understand(paths).doubt == ""
+    assert places(*paths) == paths
+
+
+def test_a_word_for_pictures_between_class_and_parts_is_looked_through() -> None:
+    wanted = {
+        f"{name}/images/{part}/1.png": (part, name) for name in ("cat", "dog") for part in ("train", "test")
+    }
+    assert understand(wanted).doubt == ""
+    assert places(*wanted) == wanted
+
+
+def test_only_the_unknown_folder_beside_parts_in_the_classes_is_asked_for() -> None:
+    paths = [f"{name}/{part}/1.png" for name in ("cat", "dog") for part in ("train", "test", "extra")]
+    found = understand(paths)
+    assert found.readings[0].folders == {"train": "train", "test": "test", "extra": "?"}
+    assert found.doubt == "The folders in the classes named test and train are parts; say what extra is."
+
+
 @pytest.mark.parametrize(
-    ("folders", "words"),
+    ("paths", "words"),
     [
-        ("train/images train/labels val/images val/labels", "only named images and labels"),
-        ("a/cat/train a/cat/test b/dog/train b/dog/test", "cat in it has folders named like parts"),
+        (
+            "train/images/1.jpg train/labels/1.txt val/images/2.jpg val/labels/2.txt",
+            "such as train/labels/1.txt",
+        ),
+        (
+            "images/train/1.jpg images/val/2.jpg labels/train/1.txt labels/val/2.txt",
+            "such as labels/train/1.txt",
+        ),
+        ("train/1.jpg train/1.txt valid/2.jpg valid/2.txt", "object detection"),
+        ("train2017/1.jpg val2017/2.jpg annotations/instances.json", "such as annotations/instances.json"),
+        ("JPEGImages/1.jpg Annotations/1.xml", "object detection"),
+        ("train/images/1.jpg test/images/2.jpg", "train are only named images, which are no class folders"),
+        (
+            "train/images/1.jpg test/images/2.jpg train.csv",
+            "may be in train.csv, which Toploss does not read",
+        ),
+        (
+            "train/images/1.png train/labels/1.png val/images/1.png val/labels/1.png",
+            "only named images and labels",
+        ),
     ],
 )
-def test_folders_that_would_be_swallowed_in_silence_are_asked_about(folders: str, words: str) -> None:
-    assert words in understand([f"{folder}/{i}.png" for folder in folders.split() for i in range(3)]).doubt
+def test_what_has_no_class_folders_is_refused_with_what_it_looks_like(paths: str, words: str) -> None:
+    refusal = Survey(dict.fromkeys(paths.split(), 1)).guess().refusal
+    assert words in refusal
+    assert "Toploss needs a folder for each class" in refusal
+
+
+def test_label_files_beside_the_images_of_class_folders_are_no_reason_to_refuse() -> None:
+    paths = [f"train/{name}/1{end}" for name in ("cat", "dog") for end in (".jpg", ".txt")]
+    assert Survey(dict.fromkeys(paths, 1)).guess().refusal == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("class=both", "none of class=first"), ("none,train=a", "both that there are no parts")],
+)
+def test_a_class_folder_that_is_none_is_refused(text: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        parse([text])
+
+
+def test_parts_two_levels_down_are_asked_about() -> None:
+    paths = [f"{folder}/1.png" for folder in ("a/cat/train", "a/cat/test", "b/dog/train", "b/dog/test")]
+    assert understand(paths).doubt == (
+        "a and b may be classes, but cat and dog in them have folders named like parts."
+    )
+    likely = understand(paths).readings[0]
+    assert places_by(paths, likely) == {path: (path.split("/")[2], path.split("/")[1]) for path in paths}
+
+
+def places_by(paths: list[str], reading: Reading) -> dict[str, tuple[str | None, str]]:
+    return {path: (place.split, place.label) for path, place in arrange(paths, reading).places.items()}

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.datasets.importing import ImportReport, create_dataset, import_images
+from app.datasets.layout_choice import Said
 from app.datasets.layout_reading import Reading
 from app.datasets.models import Dataset, LabelClass, Sample
 from app.datasets.surveying import Survey, store_reading, survey_of
@@ -65,7 +66,7 @@ def state(database: Database) -> tuple[str, dict | None]:
 
 
 def chosen(text: dict[str, str]) -> Callable[[Survey, Reading | None], Reading]:
-    return lambda found, _stored: found.reading_of(text)
+    return lambda found, _stored: found.reading_of(Said(text))
 
 
 @pytest.mark.parametrize(
@@ -178,5 +179,5 @@ def test_a_part_nobody_has_named_cannot_be_stored(database: Database, tmp_path: 
     likely = survey_of(str(root)).guess().readings[0]
     with database.write() as session:
         dataset_id = create_dataset(session, name="pets", source=str(root)).id
-        with pytest.raises(Invalid, match="Say which part A, B is"):
+        with pytest.raises(Invalid, match="Choose a part for A and B"):
             store_reading(session, dataset_id=dataset_id, reading=likely)

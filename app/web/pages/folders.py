@@ -163,7 +163,7 @@ def _choice_view(dataset: str, made: Outline, parts: Sequence[str]) -> ChoiceVie
         title=f"{len(names):,} classes: {', '.join(shown)}",
         words=tuple(made.words()),
         images=made.images,
-        parts=tuple("part to be named" if part not in PARTS else part for part in made.parts),
+        parts=tuple("not chosen yet" if part not in PARTS else part for part in made.parts),
         folders=tuple(folders),
         classes=tuple(rows),
         class_count=len(names),

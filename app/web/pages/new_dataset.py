@@ -98,6 +98,8 @@ def begin_import(
         if _is_upload(settings, source.source):
             filled = Filled(filled.name, "", filled.zip_encoding, Path(source.source).stem, source.name or "")
         found = look(source)
+        if found is not None:
+            found.refuse()
         field = "name"
         with database.write() as session:
             if not propose_import(session, name=filled.name, source=source, found=found):
