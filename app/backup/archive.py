@@ -5,6 +5,7 @@ as `sha256sum -c` reads it. A file that was cut off lacks the last member. Any t
 since images and weights already are.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -23,6 +24,8 @@ from app.files import PRIVATE_FILE, PRIVATE_FOLDER
 FORMAT = 1
 ABOUT, SUMS, SQLITE, DUMP, DATA = "backup.json", "SHA256SUMS", "toploss.db", "postgresql.dump", "data/"
 BLOCK = 1024**2
+LONGEST_WORD = 200  # characters of what a backup says of itself, and of a name in a message
+KINDS = ("sqlite", "postgresql", "elsewhere")
 
 
 @dataclass(frozen=True)
@@ -124,11 +127,14 @@ def unpack(file: IO[bytes], folder: Path) -> About:
             for member in tar:
                 name, content = _sound_name(member, known=sums), tar.extractfile(member)
                 if content is None or listed is not None:
-                    raise Invalid(f"The backup is damaged: {name} is not where it belongs.")
+                    raise Invalid(f"The backup is damaged: {_shown(name)} is not where it belongs.")
                 if about is None:
                     about, sums[name] = _read_about(name, content.read(BLOCK))
                 elif name == SUMS:
-                    listed = content.read().decode(errors="surrogateescape")
+                    longest = sum(
+                        len(_line(*each).encode(errors="surrogateescape")) + 1 for each in sums.items()
+                    )
+                    listed = content.read(longest + BLOCK).decode(errors="surrogateescape")
                 else:
                     sums[name] = _write(content, folder / name)
     except (tarfile.TarError, EOFError, ValueError) as error:
@@ -142,7 +148,7 @@ def unpack(file: IO[bytes], folder: Path) -> About:
         wrong = sorted(set(listed.split("\n")[:-1]) ^ set(lines.values()))
         what = wrong[0].split("  ", 1)[-1] if wrong else "the list of its files"
         raise Invalid(
-            f"The backup is damaged: {what} is not what was saved. Take another copy, or another backup."
+            f"The backup is damaged: {_shown(what)} is not what was saved. Take another copy, or another backup."
         )
     return about
 
@@ -150,17 +156,39 @@ def unpack(file: IO[bytes], folder: Path) -> About:
 def _read_about(name: str, content: bytes) -> tuple[About, str]:
     """What it says, and its checksum. Raises Invalid when it is not ours, or of a newer program."""
     try:
-        said: dict[str, Any] = json.loads(content) if name == ABOUT else {}
+        said: Any = json.loads(content) if name == ABOUT else {}
         number = said["format"]
         if number == FORMAT:
-            return About(**said), hashlib.sha256(content).hexdigest()
-    except (ValueError, TypeError, KeyError) as error:
+            about = About(**said)
+            _check_about(about)
+            return about, hashlib.sha256(content).hexdigest()
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise Invalid(
             "This is no backup of Toploss; name a file that `toploss backup` has written."
         ) from error
+    if type(number) is not int:
+        raise Invalid("This is no backup of Toploss; name a file that `toploss backup` has written.")
     raise Invalid(
         f"The backup has format {number}, and this Toploss knows {FORMAT}; restore it with a newer one."
     )
+
+
+def _check_about(about: About) -> None:
+    """Raises TypeError or ValueError unless every field is what `toploss backup` writes."""
+    words = (about.toploss, about.made_at, about.revision, about.database)
+    if not all(isinstance(word, str) and word.isprintable() and len(word) <= LONGEST_WORD for word in words):
+        raise TypeError("a field is no short text")
+    if (
+        type(about.format) is not int
+        or about.database not in KINDS
+        or type(about.key_in_environment) is not bool
+    ):
+        raise ValueError("a field has a value that no backup has")
+    if not isinstance(about.sources, dict) or not all(
+        isinstance(member, str) and "\0" not in member and not {"", ".."} & set(member.split("/"))
+        for member in about.sources.values()
+    ):
+        raise TypeError("the sources are no places in the data folder")
 
 
 def _sound_name(member: tarfile.TarInfo, *, known: dict[str, str]) -> str:
@@ -169,11 +197,13 @@ def _sound_name(member: tarfile.TarInfo, *, known: dict[str, str]) -> str:
     parts = name.split("/")
     ours = name in (ABOUT, SUMS, SQLITE, DUMP) or (parts[0] == DATA[:-1] and len(parts) > 1)
     if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.sparse is not None:
-        raise Invalid(f"The backup has {name}, which is no plain file; nothing of it is restored.")
+        raise Invalid(f"The backup has {_shown(name)}, which is no plain file; nothing of it is restored.")
     if not ours or "\0" in name or any(part in ("", ".", "..") for part in parts):
-        raise Invalid(f"The backup names a place that is not its own: {name}. Nothing of it is restored.")
+        raise Invalid(
+            f"The backup names a place that is not its own: {_shown(name)}. Nothing of it is restored."
+        )
     if name in known:
-        raise Invalid(f"The backup has {name} twice; nothing of it is restored.")
+        raise Invalid(f"The backup has {_shown(name)} twice; nothing of it is restored.")
     return name
 
 
@@ -184,7 +214,14 @@ def _write(content: Readable, path: Path) -> str:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE)
     except (FileExistsError, NotADirectoryError, ValueError) as error:
         raise Invalid(
-            f"The backup names {path.name} as a file and as a folder; nothing is restored."
+            f"The backup names {_shown(path.name)} as a file and as a folder; nothing is restored."
+        ) from error
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise Invalid(
+            f"The backup names a file whose name is too long for this disk: {_shown(path.name)}. "
+            "Nothing of it is restored."
         ) from error
     hashing = _Hashing(content)
     with os.fdopen(descriptor, "wb") as file:
@@ -192,6 +229,12 @@ def _write(content: Readable, path: Path) -> str:
         file.flush()
         os.fsync(file.fileno())
     return hashing.hash.hexdigest()
+
+
+def _shown(name: str) -> str:
+    """A name in a message: short, and without anything that a terminal would obey."""
+    short = name if len(name) <= LONGEST_WORD else f"{name[:LONGEST_WORD]}…"
+    return short if short.isprintable() else ascii(short)[1:-1]
 
 
 def _make_folder(path: Path) -> None:

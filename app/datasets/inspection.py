@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 from app.datasets.kinds import HEAD, is_raw, reason_of
 from app.datasets.lookalikes import looks
-from app.decoding import budget
+from app.decoding import budget, tiff
 from app.decoding.opening import open_image
 from app.decoding.seen import as_seen, memory_for
 from app.decoding.tones import NO_SCALES, Scales, Tones, kind_of, measure, some_pixels
@@ -58,7 +58,7 @@ def inspect(
         with open_image(content) as image:
             return _facts(content, image, max_pixels, scales, patience)
     except UnidentifiedImageError as error:
-        raise Rejected(reason_of(content) or "not an image") from error
+        raise Rejected(reason_of(content) or tiff.reason_of(content) or "not an image") from error
     except MemoryError as error:
         raise Rejected("too large to be decoded in this machine's memory") from error
     except (Rejected, Busy):
@@ -82,6 +82,8 @@ def _facts(
     image.draft(None, (LOOKED_AT, LOOKED_AT))
     with budget.pixels.share(memory_for(image), patience=patience):
         image.load()
+        if problem := tiff.wrong_numbers(image):
+            raise Rejected(problem)
         tones = _tones(image, scales)
         seen = as_seen(image, scales=scales, short=LOOKED_AT)
     return Facts(

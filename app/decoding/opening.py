@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import ExifTags, Image, PngImagePlugin, _imaging
 
+from app.decoding.tiff import in_native_order
+
 # What browsers show or Pillow decodes by itself. Not EPS (runs Ghostscript), not formats recognised by hardly
 # more than a suffix.
 FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
@@ -60,7 +62,8 @@ def orientation(image: Image.Image) -> int:
 
 
 def _open(content: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(content), formats=[name for name in FORMATS if name in Image.OPEN])
+    formats = [name for name in FORMATS if name in Image.OPEN]
+    return in_native_order(Image.open(io.BytesIO(content), formats=formats))
 
 
 def _without_extras(content: bytes) -> bytes:

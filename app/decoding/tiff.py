@@ -1,0 +1,67 @@
+"""TIFFs beyond what Pillow reads rightly by itself: more depths, the byte order of packed ones, and why one is refused."""
+
+import io
+
+from PIL import Image, TiffImagePlugin
+
+_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3  # in the tag SampleFormat
+_NUMBERS = {_UNSIGNED: "whole numbers", _SIGNED: "signed whole numbers", _FLOAT: "floats"}
+_COMPLEX = (5, 6)
+_SAVE = "save greys as 16-bit whole numbers or 32-bit floats, colours with 8 or 16 bits a channel"
+
+# (byte order, black is zero, sample format, order of bits, bits, other channels) → Pillow's mode and raw mode
+TiffImagePlugin.OPEN_INFO.update(
+    {
+        (b"II", 1, (_FLOAT,), 1, (64,), ()): ("F", "F;64F"),
+        (b"MM", 1, (_FLOAT,), 1, (64,), ()): ("F", "F;64BF"),
+        (b"MM", 1, (_UNSIGNED,), 1, (32,), ()): ("I", "I;32B"),
+    }
+)
+# libtiff unpacks into this machine's byte order; Pillow 13 would read these in the file's.
+_NATIVE = {"F;32BF": "F;32NF", "F;64BF": "F;64NF", "I;16BS": "I;16NS", "I;32B": "I;32N", "I;32BS": "I;32NS"}
+
+
+def in_native_order(image: Image.Image) -> Image.Image:
+    """The opened image, whose packed numbers are read in the order in which libtiff gives them."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        for place, tile in enumerate(image.tile):
+            if tile.codec_name == "libtiff" and isinstance(tile.args, tuple) and tile.args[0] in _NATIVE:
+                image.tile[place] = tile._replace(args=(_NATIVE[tile.args[0]], *tile.args[1:]))
+    return image
+
+
+def wrong_numbers(image: Image.Image) -> str:
+    """Why the numbers of a decoded image are not those of its file; empty where they are."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return ""
+    form = image.tag_v2.get(TiffImagePlugin.SAMPLEFORMAT, (_UNSIGNED,))
+    if image.mode == "L" and _SIGNED in form:  # Pillow takes -1 for 255
+        return _refused("8-bit signed whole numbers")
+    if image.mode == "I" and _SIGNED not in form and int(image.getextrema()[0]) < 0:  # type: ignore[arg-type]
+        return _refused("32-bit whole numbers beyond 2,147,483,647")
+    return ""
+
+
+def reason_of(content: bytes) -> str:
+    """Why Pillow opens no TIFF of such a content; empty for everything that is none, and where nothing is told."""
+    if not content.startswith(_STARTS):
+        return ""
+    try:
+        head = content[: 16 if content[2:4] in (b"+\0", b"\0+") else 8]
+        tags = TiffImagePlugin.ImageFileDirectory_v2(head)
+        file = io.BytesIO(content)
+        file.seek(tags.next)
+        tags.load(file)
+        channels = int(tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1))
+        bits = sorted({int(each) for each in tags[TiffImagePlugin.BITSPERSAMPLE]})
+        form = {int(each) for each in tags.get(TiffImagePlugin.SAMPLEFORMAT, (_UNSIGNED,))}
+    except Exception:  # noqa: BLE001 - Pillow raises whatever it stumbles over; then the file is damaged
+        return ""
+    numbers = "complex numbers" if form & set(_COMPLEX) else _NUMBERS.get(min(form, default=0), "numbers")
+    depth = " and ".join(map(str, bits[:3]))
+    return _refused(f"{f'{channels:,} channels of ' if channels != 1 else ''}{depth}-bit {numbers}")
+
+
+def _refused(what: str) -> str:
+    return f"a TIFF of {what}, which Toploss cannot read; {_SAVE}"
