@@ -1,4 +1,4 @@
-"""The main job from the shell, with a real worker that trains a real ResNet34, killed in the middle."""
+"""The main job from the shell, with a real worker that trains a real ResNet34."""
 
 import csv
 import fcntl
@@ -6,8 +6,6 @@ import json
 import signal
 import sqlite3
 import stat
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -82,47 +80,6 @@ def test_a_recipe_is_changed_with_set_and_a_wrong_change_is_a_sentence(shell: Se
         )
     waits = shell.command("resume", "1", check=False)
     assert (waits.returncode, "only a cancelled or failed run" in waits.stderr) == (1, True)
-
-
-def test_a_worker_killed_in_the_middle_of_training_goes_on_from_its_checkpoint(
-    shell: Server, tmp_path: Path
-) -> None:
-    shell.command("import", str(write_images(tmp_path / "images", per_class=12)), "--name", "pets")
-    shell.command("train", "pets", *SMALL, "--epochs", "4")
-    worker = [sys.executable, "-m", "app.cli", "worker"]
-    with shell.log.open("ab") as log:
-        first = subprocess.Popen(worker, env=shell.env, stdout=log, stderr=log)
-        try:
-            deadline = time.monotonic() + 120
-            while not rows(shell, "select 1 from epoch where fold = -1 and epoch = 1"):
-                assert first.poll() is None, shell.log.read_text()
-                assert time.monotonic() < deadline, shell.log.read_text()
-                time.sleep(0.02)
-        finally:
-            first.send_signal(signal.SIGKILL)
-            first.wait()
-        done_before = rows(
-            shell, "select epoch, seconds from epoch where fold = -1 and epoch <= 1 order by epoch"
-        )
-        assert rows(shell, "select state from run") == [("running",)]
-        second = subprocess.Popen(worker, env=shell.env, stdout=log, stderr=log)
-        try:
-            deadline = time.monotonic() + 180
-            while rows(shell, "select state from run") == [("running",)]:
-                assert second.poll() is None, shell.log.read_text()
-                assert time.monotonic() < deadline, shell.log.read_text()
-                time.sleep(0.1)
-        finally:
-            second.terminate()
-            second.wait(30)
-    assert rows(shell, "select state from run") == [("finished",)], shell.log.read_text()
-    # The finished epochs were not trained again: their measured seconds are the same to the last digit.
-    assert (
-        rows(shell, "select epoch, seconds from epoch where fold = -1 and epoch <= 1 order by epoch")
-        == done_before
-    )
-    assert rows(shell, "select count(*) from epoch where fold = -1") == [(4,)]
-    assert rows(shell, "select count(*) from prediction") == [(48,)]
 
 
 def test_a_second_worker_of_the_same_name_is_refused(shell: Server) -> None:

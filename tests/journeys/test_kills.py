@@ -39,12 +39,16 @@ def test_a_training_whose_worker_is_killed_after_each_checkpoint_finishes(
     shell.command("train", "pets", *SMALL, "--epochs", str(KILLS + 2))
     sidecar = data / "runs" / "1" / "main" / "checkpoint.json"
 
-    def epochs() -> int:
-        return len(json.loads(sidecar.read_text())["history"]) if sidecar.exists() else 0
+    def seconds() -> list[float]:
+        """Of each finished epoch, as the checkpoint has them."""
+        return [e["seconds"] for e in json.loads(sidecar.read_text())["history"]] if sidecar.exists() else []
+
+    def rows(query: str) -> list[tuple]:
+        with sqlite3.connect(data / "toploss.db") as connection:
+            return connection.execute(query).fetchall()
 
     def state() -> str:
-        with sqlite3.connect(data / "toploss.db") as connection:
-            return str(connection.execute("select state from run").fetchone()[0])
+        return str(rows("select state from run")[0][0])
 
     # Each worker is forked from a process that has loaded torch once, which takes seconds.
     processes = multiprocessing.get_context("forkserver")
@@ -52,16 +56,20 @@ def test_a_training_whose_worker_is_killed_after_each_checkpoint_finishes(
     for kill in range(KILLS + 1):
         worker = processes.Process(target=work, args=(shell.env, log))
         worker.start()
-        before, deadline = epochs(), time.monotonic() + 180
+        before, deadline = seconds(), time.monotonic() + 180
         try:
-            while state() in ("queued", "running") and (kill == KILLS or epochs() == before):
+            while state() in ("queued", "running") and (kill == KILLS or seconds() == before):
                 assert worker.is_alive(), log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.01)
         finally:
             worker.kill()
             worker.join()
+        # The finished epochs were not trained again: their measured seconds are the same to the last digit.
+        assert seconds()[: len(before)] == before
         if kill < KILLS:
             assert state() == "running"
     assert state() == "finished", log.read_text()
-    assert epochs() == KILLS + 2
+    assert len(seconds()) == KILLS + 2
+    assert rows("select seconds from epoch where fold = -1 order by epoch") == [(s,) for s in seconds()]
+    assert rows("select count(*) from prediction") == [(24,)]

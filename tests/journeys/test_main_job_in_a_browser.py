@@ -13,13 +13,17 @@ from playwright.sync_api import Page, expect, sync_playwright
 from app.datasets.demo.folder import write_demo_folder
 from tests.conftest import PASSWORD
 from tests.servers import Server, start_server
+from tests.small_worker import start_small_worker
 
 MINUTES = 60_000  # ms
 
 
 @pytest.fixture
 def working_server(sqlite_url: str, tmp_path: Path) -> Iterator[Server]:
-    with start_server(tmp_path / "data", database_url=sqlite_url, worker=True) as running:
+    with (
+        start_server(tmp_path / "data", database_url=sqlite_url) as running,
+        start_small_worker(running.env, running.log),
+    ):
         running.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
         yield running
 

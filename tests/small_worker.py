@@ -1,0 +1,39 @@
+"""`toploss worker` with a small network and a short curve: python -m tests.small_worker."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+CURVE_BATCHES = 12
+
+
+def make_trainings_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process: a small network, and a short search for a learning rate after it."""
+    from tests.small_network import use_small_network
+
+    use_small_network(monkeypatch)
+    monkeypatch.setattr("app.tasks.train.CURVE_BATCHES", CURVE_BATCHES)
+
+
+@contextmanager
+def start_small_worker(env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process beside a server that has none; what it prints goes to `log`."""
+    with log.open("ab") as output:
+        command = [sys.executable, "-m", "tests.small_worker"]
+        process = subprocess.Popen(command, env=env, stdout=output, stderr=output)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+if __name__ == "__main__":
+    from app.cli import worker
+
+    make_trainings_small(pytest.MonkeyPatch())
+    worker()
