@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, delete, exists, func, insert, select
+from sqlalchemy import ColumnElement, ScalarSelect, delete, exists, func, insert, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.datasets.models import MissingFile, Sample
@@ -127,6 +127,11 @@ def mark(
 def is_lost(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """Whether a sample is in the list."""
     return exists().where(MissingFile.sample_id == sample_id)
+
+
+def lost_for(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ScalarSelect[str]:
+    """Why a sample is in the list; null for one that is not."""
+    return select(MissingFile.reason).where(MissingFile.sample_id == sample_id).scalar_subquery()
 
 
 def count_missing(session: Session, *, dataset_id: int) -> int:

@@ -1,13 +1,13 @@
 """One verdict for many samples in one transaction, and one undo that takes all of it back.
 
 Each sample gets a decision of its own, marked as one of many: nobody looked at it alone, so it never outweighs a decision of
-somebody who did (`consensus.fold`), and such samples are left out.
+somebody who did (`consensus.fold`), and such samples are left alone (`left_alone`, with the other reasons).
 """
 
 import hashlib
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.datasets.catalog import class_names, class_position, lock_dataset
 from app.datasets.gold import is_gold
+from app.datasets.missing import is_lost
 from app.datasets.models import Sample
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
@@ -23,6 +24,7 @@ from app.review import claims
 from app.review.consensus import UNDO
 from app.review.decisions import MAX_CLIENT_ID
 from app.review.grid import Filter, matching_ids
+from app.review.left_alone import LeftAlone, count_left, nothing_left, reason
 from app.review.models import BulkAction, Decision, SampleReview
 from app.review.standing import refold
 from app.schema import now
@@ -39,9 +41,10 @@ class Done:
 
     action_id: int
     verdict: str
-    label: str | None
+    label: str | None  # the class's own name
     samples: int  # decisions written
-    left_alone: int  # samples that somebody looked at one by one, of the gold part, or that have no prediction to accept
+    left_alone: int  # samples that got none
+    why: LeftAlone | None = field(default=None, compare=False)  # none: the action was done before
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def decide_many(
     left to decide, or the client id was used for another request.
     """
     target = _checked(session, dataset_id, verdict=verdict, label=label, client_id=client_id)
+    own_name = None if target is None else class_names(session, dataset_id=dataset_id)[target]
     lock_dataset(session, dataset_id=dataset_id)
     before = session.scalar(
         select(BulkAction).where(BulkAction.user_id == user_id, BulkAction.client_id == client_id)
@@ -85,8 +89,9 @@ def decide_many(
         same = (before.dataset_id, before.verdict, before.label) == (dataset_id, verdict, target)
         if not same or before.asked not in (asked, None):
             raise Conflict(_USED)
-        return Done(before.id, verdict, label, before.samples, before.left_alone)
-    chosen, left_alone = _chosen(session, dataset_id, samples, expected=expected, accept=verdict == "accept")
+        return Done(before.id, verdict, own_name, before.samples, before.left_alone)
+    chosen, why = _chosen(session, dataset_id, samples, expected=expected, verdict=verdict)
+    left_alone = sum(astuple(why))
     action = BulkAction(
         dataset_id=dataset_id,
         user_id=user_id,
@@ -123,7 +128,7 @@ def decide_many(
     for part in _parts(ids):
         claims.let_go(session, part)
     refold(session, ids)
-    return Done(action.id, verdict, label, len(ids), left_alone)
+    return Done(action.id, verdict, own_name, len(ids), left_alone, why)
 
 
 def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str) -> Done:
@@ -240,9 +245,9 @@ def _chosen(
     samples: Collection[int] | Filter,
     *,
     expected: int | None,
-    accept: bool,
-) -> tuple[list[Any], int]:
-    """The rows of `_candidates` that get a verdict, and how many of the samples are left alone."""
+    verdict: str,
+) -> tuple[list[Any], LeftAlone]:
+    """The rows of `_candidates` that get a verdict, and how many of the samples are left alone and why."""
     found = (
         matching_ids(session, dataset_id=dataset_id, which=samples)
         if isinstance(samples, Filter)
@@ -261,20 +266,11 @@ def _chosen(
         raise NotFound(
             f"{len(wanted) - len(rows)} of the {len(wanted)} samples are not in this data set; load the page again."
         )
-    chosen = [
-        row for row in rows if not row.looked_at and not row.gold and not (accept and row.predicted is None)
-    ]
-    if not chosen and any(row.gold for row in rows):
-        raise Conflict(
-            "These images belong to the gold part, which people look at one by one and blind; nothing was changed."
-        )
+    reasons = [reason(row, accept=verdict == "accept", delete=verdict == "delete") for row in rows]
+    chosen = [row for row, why in zip(rows, reasons, strict=True) if not why]
     if not chosen:
-        raise Conflict(
-            "Somebody looked at every one of these alone, which counts more than a verdict for many; open one to decide it anew."
-            if any(row.looked_at for row in rows)
-            else "No ranking has these samples yet, so there is no prediction to accept."
-        )
-    return chosen, len(rows) - len(chosen)
+        raise nothing_left(reasons, any_gold=any(row.gold for row in rows))
+    return chosen, count_left(reasons)
 
 
 def _candidates(session: Session, dataset_id: int, sample_ids: list[int]) -> Select[*tuple[Any, ...]]:
@@ -290,6 +286,7 @@ def _candidates(session: Session, dataset_id: int, sample_ids: list[int]) -> Sel
             Prediction.predicted_label.label("predicted"),
             looked_at.label("looked_at"),
             is_gold(Sample.id).label("gold"),
+            is_lost(Sample.id).label("lost"),
         )
         .outerjoin(
             Prediction,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.datasets.catalog import class_names, class_position
 from app.datasets.gold import get_gold_part, is_gold
+from app.datasets.missing import SAID, lost_for
 from app.datasets.models import Sample
 from app.db import forget, remember, remembered
 from app.errors import Conflict, Forbidden, Invalid, NotFound
@@ -27,6 +28,7 @@ from app.training.runs import current_ranking, get_run
 
 MAX_CLIENT_ID = 64
 MAX_MILLISECONDS = 24 * 3600 * 1000
+_USED = "This client id was used for another decision; make a new one for every decision."
 LAST = 10  # of one's own decisions that are shown
 
 
@@ -84,6 +86,7 @@ _LOCK = Prepared(  # and what the run says of the sample
         Sample.sha256,
         Prediction.rank,
         IS_ISSUE.label("is_issue"),
+        lost_for(Sample.id).label("lost"),
     )
     .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
     .where(Sample.id == bindparam("sample"))
@@ -170,7 +173,8 @@ def decide(
     at the gold part is blind. The origin `mixed` becomes deck or audit.
 
     Raises NotFound for a sample elsewhere, Invalid for a verdict or label that makes no sense, Conflict when the client
-    id was used for something else, or the sample is of the gold part and no look at it would be blind.
+    id was used for something else, the sample is of the gold part and no look at it would be blind, or its file is missing or
+    changed and it is to be kept or relabelled.
     """
     in_view = (
         run_id is not None and blind is None
@@ -183,6 +187,7 @@ def decide(
     verdict, position = _checked(session, sample, verdict=verdict, label=label)
     if not 0 < len(client_id) <= MAX_CLIENT_ID:
         raise Invalid(f"A client id has 1 to {MAX_CLIENT_ID} characters; a random UUID is a good one.")
+    _check_file(session, sample, user_id, client_id, verdict=verdict)
     unsaid = blind is None
     if (
         gold := _gold_look(session, user_id, client_id, sample=sample, origin=origin, in_view=in_view)
@@ -267,7 +272,8 @@ def decide(
 def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "") -> Decision:
     """Append the undoing of one's own decision; undoing it twice is undoing it once. The answer is the undone decision.
 
-    Raises NotFound, Forbidden for somebody else's decision, Conflict for an undo.
+    Raises NotFound, Forbidden for somebody else's decision, Conflict for an undo and for a client id that was used for
+    something else.
     """
     decision = session.get(Decision, decision_id)
     if decision is None:
@@ -292,16 +298,24 @@ def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "
         )
         .on_conflict_do_nothing()
     )
+    before = _sent_before(session, user_id, client_id)
+    if before is not None and before.undoes_id != decision_id:
+        raise Conflict(_USED)
     refold(session, [sample.id])
     forget(session)  # what the decision before it says is asked anew
     return decision
 
 
 def undo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str = "") -> Decision | None:
-    """Undo one's own last decision that stands; none when there is none left. The same client id again is the same undo."""
+    """Undo one's own last decision that stands; none when there is none left. The same client id again is the same undo.
+
+    Raises Conflict when the client id was used for something else.
+    """
     before = _sent_before(session, user_id, client_id)
     if before is not None:
-        return session.get(Decision, before.undoes_id) if before.undoes_id else None
+        if before.undoes_id is None or before.dataset_id != dataset_id:
+            raise Conflict(_USED)
+        return session.get(Decision, before.undoes_id)
     last = session.scalar(
         _STANDING.where(_BY_ME).order_by(Decision.id.desc()).limit(1),
         {"dataset": dataset_id, "user": user_id},
@@ -312,10 +326,12 @@ def undo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
 def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str) -> Recorded | None:
     """Make one's own last undone decision again; none when there is none, or another decision came after.
 
-    The same client id again is the same decision.
+    The same client id again is the same decision. Raises Conflict when the client id was used for an undo or elsewhere.
     """
     before = _sent_before(session, user_id, client_id)
     if before is not None:
+        if before.undoes_id is not None or before.dataset_id != dataset_id:
+            raise Conflict(_USED)
         return _recorded(before)
     rows = _MINE.rows(session, dataset=dataset_id, user=user_id)
     pile = redoable(Entry(row.id, row.verdict, row.label, row.undoes_id, row.sample_id) for row in rows)
@@ -452,6 +468,15 @@ def _checked(session: Session, sample: Any, *, verdict: str, label: str | None) 
     return ("keep", None) if position == sample.given_label else ("relabel", position)
 
 
+def _check_file(session: Session, sample: Any, user_id: int, client_id: str, *, verdict: str) -> None:
+    """Raises Conflict for a label of an image that nobody can see; what was recorded before is recorded."""
+    if sample.lost and verdict in ("keep", "relabel") and not _sent_before(session, user_id, client_id):
+        raise Conflict(
+            f"The file {sample.path} {SAID[sample.lost]}, so nobody can see whether its label is right; nothing was "
+            "changed. Put the file back, then decide, or delete the image from the labels."
+        )
+
+
 def _sent_before(session: Session, user_id: int, client_id: str) -> Decision | None:
     """What this client id stands for already."""
     if not client_id:
@@ -468,7 +493,7 @@ def _repeated(
         select(Decision).where(Decision.user_id == user_id, Decision.client_id == client_id)
     ).one()
     if (first.sample_id, first.verdict, first.label) != (sample_id, verdict, label):
-        raise Conflict("This client id was used for another decision; make a new one for every decision.")
+        raise Conflict(_USED)
     return _recorded(first)
 
 

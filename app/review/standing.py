@@ -1,7 +1,8 @@
 """The state that decisions add up to, kept up to date: `SampleReview`, what is still open, and whose cards are still theirs."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from app.errors import Invalid
 from app.prepared import Prepared, PreparedOf
 from app.review import claims, tally
 from app.review.consensus import (
+    CHANGES,
     MOST_ANNOTATORS,
     UNDO,
     WHICH,
@@ -104,6 +106,22 @@ class Logged(NamedTuple):
     gold: bool
 
 
+@dataclass(frozen=True)
+class PolicyEffect:
+    """What a change of the policy did to the answers so far, in images."""
+
+    taken_back: int  # accepted corrections that wait again, at the given label
+    asked_again: int  # accepted labels that were kept, and wait again
+    accepted: int  # corrections that waited and hold now
+    settled: int  # given labels that waited and hold now
+    moved: int  # settled before and after, but as something else
+
+    @property
+    def is_none(self) -> bool:
+        """Whether every answer stands as before."""
+        return not any((self.taken_back, self.asked_again, self.accepted, self.settled, self.moved))
+
+
 def refold(session: Session, sample_ids: Sequence[int]) -> None:
     """Fold the decisions on these samples anew; the caller holds whatever keeps others from deciding on them meanwhile."""
     for start in range(0, len(sample_ids), _MOST):
@@ -179,8 +197,11 @@ def _counted(log: Iterable[Any], part: GoldPart) -> list[Entry]:
     ]
 
 
-def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> None:
-    """Ask for second opinions like this from now on, and fold what was decided so far anew. Raises Invalid."""
+def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> PolicyEffect:
+    """Ask for second opinions like this from now on, and fold what was decided so far anew. Raises Invalid.
+
+    The answer is what that did; who does not want it leaves the transaction.
+    """
     if not 1 <= policy.annotators <= MOST_ANNOTATORS:
         raise Invalid(f"1 to {MOST_ANNOTATORS} annotators can look at one image.")
     if policy.which not in WHICH or policy.who not in WHO:
@@ -199,9 +220,35 @@ def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> None:
         )
     )
     session.flush()
-    refold(
-        session,
-        list(session.scalars(select(SampleReview.sample_id).where(SampleReview.dataset_id == dataset_id))),
+    before = _held(session, dataset_id)
+    refold(session, list(before))
+    return _effect(before, _held(session, dataset_id))
+
+
+def _held(session: Session, dataset_id: int) -> dict[int, tuple[str, int | None, bool]]:
+    """By reviewed sample: verdict, label and whether it waits."""
+    rows = session.execute(
+        select(SampleReview.sample_id, SampleReview.verdict, SampleReview.label, SampleReview.waits).where(
+            SampleReview.dataset_id == dataset_id
+        )
+    )
+    return {sample_id: (verdict, label, bool(waits)) for sample_id, verdict, label, waits in rows}
+
+
+def _effect(
+    before: dict[int, tuple[str, int | None, bool]], after: dict[int, tuple[str, int | None, bool]]
+) -> PolicyEffect:
+    counts: Counter[str] = Counter()
+    for sample_id, (verdict, label, waited) in before.items():
+        verdict_now, label_now, waits = after[sample_id]
+        if waits and not waited:
+            counts["taken_back" if verdict in CHANGES else "asked_again"] += 1
+        elif waited and not waits:
+            counts["accepted" if verdict_now in CHANGES else "settled"] += 1
+        elif not waits and (verdict, label) != (verdict_now, label_now):
+            counts["moved"] += 1
+    return PolicyEffect(
+        *(counts[name] for name in ("taken_back", "asked_again", "accepted", "settled", "moved"))
     )
 
 

@@ -6,10 +6,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from app.datasets.models import MissingFile
 from app.db import Database
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.review.bulk import Done, decide_many, past_actions, undo_many
 from app.review.decisions import decide, recent, undo, undo_last
+from app.review.left_alone import LeftAlone
 from app.review.models import Claim, Decision, OpenIssue, SampleReview
 from app.review.summary import review_progress
 from app.review.worklist import claim
@@ -118,6 +120,31 @@ def test_the_same_client_id_is_one_action(database: Database, made: Made, people
     assert say(database, made, people.annotator.id, made.ranked[:5], "delete", client_id="once") == first
     with pytest.raises(Conflict, match="client id"):
         say(database, made, people.annotator.id, made.ranked[:5], "keep", client_id="once")
+
+
+def test_a_relabel_answers_with_the_name_of_the_class_however_it_was_typed(
+    database: Database, made: Made, people: People
+) -> None:
+    for _ in range(2):
+        typed = say(
+            database, made, people.annotator.id, made.ranked[:5], "relabel", " OWL ", client_id="once"
+        )
+        assert typed.label == "owl"
+
+
+def test_images_whose_files_are_lost_are_left_alone_and_can_be_deleted(
+    database: Database, made: Made, people: People
+) -> None:
+    ann, lost = people.annotator.id, made.ranked[0]
+    with database.write() as session:
+        session.add(MissingFile(sample_id=lost, dataset_id=made.dataset_id, reason="missing"))
+    done = say(database, made, ann, made.ranked[:3], "relabel", "owl")
+    assert (done.samples, done.left_alone) == (2, 1)
+    assert done.why == LeftAlone(lost=1)
+    with pytest.raises(Conflict, match="files of these images are missing or have changed"):
+        say(database, made, ann, (lost,), "keep")
+    assert lost not in states(database)
+    assert say(database, made, ann, (lost,), "delete").samples == 1
 
 
 def test_a_look_at_one_sample_outweighs_a_verdict_for_many(

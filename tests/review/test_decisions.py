@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import exists, func, select
 
-from app.datasets.models import Sample
+from app.datasets.models import MissingFile, Sample
 from app.db import Database
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
@@ -82,6 +82,43 @@ def test_a_client_id_used_for_something_else_is_refused(
     answer(database, made, people.annotator.id, made.ranked[0], "keep", client_id="one")
     with pytest.raises(Conflict, match="client id"):
         answer(database, made, people.annotator.id, made.ranked[0], "delete", client_id="one")
+
+
+def test_an_undo_or_redo_with_a_client_id_of_something_else_is_refused_and_not_lost(
+    database: Database, made: Made, people: People
+) -> None:
+    ann, (first, second) = people.annotator.id, made.ranked[:2]
+    decision = answer(database, made, ann, first, "delete", client_id="one")
+    answer(database, made, ann, second, "delete", client_id="two")
+    mine = {"dataset_id": made.dataset_id, "user_id": ann}
+    with pytest.raises(Conflict, match="used for another"), database.write() as session:
+        undo(session, user_id=ann, decision_id=decision, client_id="two")
+    with pytest.raises(Conflict, match="used for another"), database.write() as session:
+        undo_last(session, **mine, client_id="one")
+    assert (state(database, first), state(database, second)) == (("delete", None), ("delete", None))
+    with database.write() as session:
+        undo_last(session, **mine, client_id="back")
+    with pytest.raises(Conflict, match="used for another"), database.write() as session:
+        redo_last(session, **mine, client_id="back")
+    assert (state(database, first), state(database, second)) == (("delete", None), None)
+
+
+def test_an_image_whose_file_is_lost_can_only_be_deleted_and_what_was_recorded_before_stays(
+    database: Database, made: Made, people: People
+) -> None:
+    ann, (first, second) = people.annotator.id, made.ranked[:2]
+    before = answer(database, made, ann, first, "relabel", "owl", client_id="before")
+    with database.write() as session:
+        for sample, reason in ((first, "missing"), (second, "changed")):
+            session.add(MissingFile(sample_id=sample, dataset_id=made.dataset_id, reason=reason))
+    path = made.paths[made.sample_ids.index(second)]
+    for verdict, label in (("keep", None), ("relabel", "owl")):
+        with pytest.raises(Conflict, match=f"The file {path} has changed since it was imported.*delete"):
+            answer(database, made, ann, second, verdict, label)
+    assert state(database, second) is None
+    assert answer(database, made, ann, first, "relabel", "owl", client_id="before") == before
+    answer(database, made, ann, second, "delete")
+    assert state(database, second) == ("delete", None)
 
 
 def test_two_people_may_use_the_same_client_id(database: Database, made: Made, people: People) -> None:

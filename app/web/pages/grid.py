@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.accounts.users import list_users
 from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
-from app.review.bulk import VERDICTS as VERDICTS_FOR_MANY
-from app.review.bulk import PastAction, decide_many, past_actions, undo_many
-from app.review.grid import SPLITS, Filter, Grid, Order, State, count_matching, look
+from app.review.bulk import Done, PastAction, decide_many, past_actions, undo_many
+from app.review.grid import SPLITS, Filter, Grid, Order, State, look
 from app.web.asking import ASK_FROM, Question, confirm
 from app.web.deps import Db, SignedIn
 from app.web.filters import Ordered
@@ -161,8 +160,6 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, 
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         many = _expected(form, marked)
-        if many >= ASK_FROM and verdict in VERDICTS_FOR_MANY and _is_count(session, dataset.id, marked, many):
-            confirm(_question(name, view, verdict, label, many), form.confirmed)
         done = decide_many(
             session,
             dataset_id=dataset.id,
@@ -174,6 +171,8 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, 
             client_id=form.client_id,
             selection=form.selection,
         )
+        if many >= ASK_FROM and done.why is not None:  # else it was said yes to before
+            confirm(_question(name, view, done), form.confirmed)
     return _back(name, view, left=done.left_alone)
 
 
@@ -234,25 +233,31 @@ def _expected(form: MarkedForm, marked: list[int] | Filter) -> int:
     return len(set(marked)) if form.expected is None else form.expected
 
 
-def _is_count(session: Session, dataset_id: int, marked: list[int] | Filter, many: int) -> bool:
-    """Whether as many are meant now; else the verdict is refused, and nobody need be asked."""
-    if isinstance(marked, Filter):
-        return count_matching(session, dataset_id=dataset_id, which=marked) == many
-    return len(set(marked)) == many
-
-
-def _question(name: str, view: View, verdict: str, label: str | None, many: int) -> Question:
-    images = f"{count(many)} images"
+def _question(name: str, view: View, done: Done) -> Question:
+    """What the verdict did, with its own numbers: it is undone unless they are said yes to."""
+    meant = done.samples + done.left_alone
+    few = f"{count(done.samples)} image{'' if done.samples == 1 else 's'}"
     act = {
         "keep": "Keep the labels of {}",
         "accept": "Accept the model’s labels of {}",
         "delete": "Remove {}",
-    }.get(verdict, f"Relabel {{}} to {label}")
-    which = "These are all that match." if many > MOST_SHOWN else ""
-    left = "Images that somebody looked at one by one, and those of the gold part, are left alone."
-    undo = "One undo takes all of it back."
-    facts = tuple(fact for fact in (which, left, undo) if fact)
-    return Question(f"{act.format(images)}?", facts, act.format(images), _address(name, view), danger=False)
+    }.get(done.verdict, f"Relabel {{}} to {done.label}")
+    facts = ["These are all that match." if meant > MOST_SHOWN and not done.left_alone else ""]
+    if done.left_alone:
+        verb = "is" if done.left_alone == 1 else "are"
+        why = f": {done.why.words}" if done.why else ""
+        facts = [
+            f"{count(done.samples)} of the {count(meant)} images that you chose get this verdict.",
+            f"{count(done.left_alone)} {verb} left alone{why}.",
+        ]
+    facts.append("One undo takes all of it back.")
+    return Question(
+        f"{act.format(few)}?",
+        tuple(fact for fact in facts if fact),
+        act.format(few),
+        _address(name, view),
+        danger=False,
+    )
 
 
 def _undoing(name: str, view: View, many: int) -> Question:

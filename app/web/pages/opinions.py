@@ -8,16 +8,16 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import Field
 
-from app.datasets.catalog import class_names, get_dataset, ready_dataset
+from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
 from app.review.adjudication import Disagreement, count_disagreements, disagreements
 from app.review.agreement import FEW, Agreement, agreement_of
 from app.review.consensus import Policy
 from app.review.decisions import decide
 from app.review.policy import count_waiting, get_policy
-from app.review.standing import set_policy
+from app.review.standing import PolicyEffect, set_policy
 from app.web.asking import Question, confirm
 from app.web.deps import Admin, Db
-from app.web.rendering import Page, page_context, render
+from app.web.rendering import Page, count, page_context, render
 from app.web.strict import Strict
 
 router = APIRouter()
@@ -39,6 +39,7 @@ class PolicyForm(Strict):
     which: str
     share: float = Field(description="In percent.")
     who: str
+    confirmed: str = Field("", max_length=64)
 
 
 class LastWord(Strict):
@@ -116,11 +117,56 @@ def show_settings(request: Request, name: str, database: Db, _admin: Admin) -> R
 
 @router.post("/d/{name}/settings")
 def change_settings(name: str, database: Db, _admin: Admin, form: Annotated[PolicyForm, Form()]) -> Response:
-    """Ask for second opinions like this from now on."""
+    """Ask for second opinions like this from now on; where that changes what holds, only after a yes."""
     with database.write() as session:
         policy = Policy(form.annotators, form.which, form.share / 100, form.who)
-        set_policy(session, dataset_id=get_dataset(session, name=name).id, policy=policy)
+        effect = set_policy(session, dataset_id=get_dataset(session, name=name).id, policy=policy)
+        if not effect.is_none:
+            confirm(_policy_question(name, effect), form.confirmed)
     return RedirectResponse(f"/d/{name}/settings", status_code=303)
+
+
+def _policy_question(name: str, effect: PolicyEffect) -> Question:
+    """What the new policy does to the answers so far: it was done, and is undone unless it is said yes to."""
+    facts = [
+        _fact(
+            effect.taken_back,
+            "1 accepted correction waits again: its image has its given label until enough people say the same.",
+            "{} accepted corrections wait again: their images have their given labels until enough people say the same.",
+        ),
+        _fact(
+            effect.asked_again,
+            "1 accepted image whose label was kept waits for another look.",
+            "{} accepted images whose labels were kept wait for another look.",
+        ),
+        _fact(
+            effect.accepted,
+            "1 correction that waits now is accepted, so the label of its image changes.",
+            "{} corrections that wait now are accepted, so the labels of their images change.",
+        ),
+        _fact(
+            effect.settled,
+            "1 image that waits now is settled with its given label.",
+            "{} images that wait now are settled with their given labels.",
+        ),
+        _fact(
+            effect.moved,
+            "1 settled image gets another answer, because other answers of its annotators count.",
+            "{} settled images get another answer, because other answers of their annotators count.",
+        ),
+        "All answers stay. With the settings of before, the labels are again as they are now.",
+    ]
+    return Question(
+        "Change the second opinions?",
+        tuple(fact for fact in facts if fact),
+        "Change the second opinions",
+        f"/d/{name}/settings",
+    )
+
+
+def _fact(number: int, one: str, more: str) -> str:
+    """The sentence for so many images; empty for none."""
+    return "" if not number else one if number == 1 else more.format(count(number))
 
 
 @router.get("/d/{name}/adjudication")
@@ -157,6 +203,9 @@ def adjudicate(name: str, database: Db, admin: Admin, form: Annotated[LastWord, 
             origin="adjudication",
             blind=False,
         )
+        if label:  # as the data set spells it
+            names = class_names(session, dataset_id=dataset.id)
+            label = names[class_position(session, dataset_id=dataset.id, name=label)]
         confirm(_last_word(name, label), form.confirmed)
     return RedirectResponse(f"/d/{name}/adjudication", status_code=303)
 

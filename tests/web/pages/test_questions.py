@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 
 from app.accounts.models import ApiToken, User
 from app.accounts.tokens import create_token
-from app.datasets.models import GoldPart
+from app.datasets.models import GoldPart, MissingFile
 from app.db import Database
-from app.review.models import Audit, Decision
+from app.review.models import Audit, BulkAction, Decision, ReviewPolicy, SampleReview
 from app.settings import Settings
 from app.training.models import Photo, Run
 from app.web.asking import ASK_FROM
@@ -150,7 +150,8 @@ def test_a_verdict_for_a_hundred_images_is_asked_about_and_the_undo_of_it(
     browser_of["bob"].post("/d/faces/grid/verdicts", data=other)
     assert ann.post(action, data=fields).status_code == 303  # as many match: bob kept one among others
     assert count(database, Decision) == 121
-    undo = {"action": "2", "client_id": "u"}
+    with database.read() as session:
+        undo = {"action": str(session.scalar(select(func.max(BulkAction.id)))), "client_id": "u"}
     assert "Take back what was said of 120 images?" in ann.post("/d/faces/grid/undo", data=undo).text
     assert count(database, Decision) == 121
     assert sure(ann, "/d/faces/grid/undo", undo).status_code == 303
@@ -187,3 +188,73 @@ def test_what_cannot_be_is_refused_without_a_question(browser_of: dict[str, Test
     assert ada.post("/people/ada", data={"active": "false"}).status_code == 409
     assert ada.post("/d/faces/gold", data={"size": "5"}).status_code == 422
     assert browser_of["ann"].post("/d/faces/gold", data={"size": "30"}).status_code == 403
+
+
+def test_a_verdict_for_many_asks_with_the_images_that_change_and_why_others_are_left_alone(
+    browser_of: dict[str, TestClient], database: Database, many: Made
+) -> None:
+    ann, alone = browser_of["ann"], many.ranked[:3]
+    for sample in alone:
+        said = {"sample": sample, "answer": "keep", "client_id": str(sample), "alone": "true"}
+        assert ann.post("/d/faces/review/decisions", data=said).status_code == 303
+    lost = many.ranked[3]
+    with database.write() as session:
+        session.add(MissingFile(sample_id=lost, dataset_id=many.dataset_id, reason="changed"))
+    form = {
+        "everything": "true",
+        "matching": "120",
+        "answer": "relabel",
+        "label": " OWL ",
+        "client_id": "a",
+    }
+    question = ann.post("/d/faces/grid/verdicts", data=form)
+    for words in (
+        "Relabel 116 images to owl?",
+        "116 of the 120 images that you chose get this verdict.",
+        "4 are left alone: somebody looked at 3 of them one by one and the file of 1 is missing or changed.",
+    ):
+        assert words in question.text, words
+    assert count(database, Decision) == 3
+    one_more = {"sample": many.ranked[4], "answer": "keep", "client_id": "one more", "alone": "true"}
+    ann.post("/d/faces/review/decisions", data=one_more)
+    action, fields = asked(question)
+    again = ann.post(action, data=fields)
+    assert (again.status_code, "Relabel 115 images to owl?" in again.text) == (409, True)
+    assert count(database, Decision) == 4
+    action, fields = asked(again)
+    for _ in range(2):  # sent twice, it is done once
+        assert ann.post(action, data=fields).headers["location"] == "/d/faces/grid?left=5"
+    assert count(database, Decision) == 4 + 115
+
+
+def test_other_second_opinions_are_asked_about_with_the_corrections_that_they_move(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    for sample, answer in zip(made.ranked, ("relabel:owl", "delete", "keep"), strict=False):
+        said = {"sample": sample, "answer": answer, "client_id": str(sample), "alone": "true"}
+        assert ada.post("/d/faces/review/decisions", data=said).status_code == 303
+    two = {"annotators": "2", "which": "all", "share": "10", "who": "anyone"}
+    question = ada.post("/d/faces/settings", data=two)
+    assert "2 accepted corrections wait again" in question.text
+    assert "1 accepted image whose label was kept waits for another look" in question.text
+    assert "All answers stay." in question.text
+
+    def held() -> list[str]:
+        with database.read() as session:
+            return [review.verdict for review in session.scalars(select(SampleReview))]
+
+    assert (sorted(held()), count(database, ReviewPolicy)) == (["delete", "keep", "relabel"], 0)
+    said = {"sample": made.ranked[3], "answer": "delete", "client_id": "one more", "alone": "true"}
+    ada.post("/d/faces/review/decisions", data=said)
+    action, fields = asked(question)
+    again = ada.post(action, data=fields)
+    assert (again.status_code, "3 accepted corrections wait again" in again.text) == (409, True)
+    assert count(database, ReviewPolicy) == 0
+    action, fields = asked(again)
+    assert ada.post(action, data=fields).headers["location"] == "/d/faces/settings"
+    assert held() == ["unsure"] * 4
+    assert ada.post("/d/faces/settings", data=two).status_code == 303  # nothing moves, so nothing is asked
+    back = ada.post("/d/faces/settings", data={**two, "annotators": "1"})
+    assert "3 corrections that wait now are accepted" in back.text
+    assert "1 image that waits now is settled with its given label." in back.text
