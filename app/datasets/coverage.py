@@ -31,6 +31,18 @@ def coverage_words(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     return said
 
 
+def lost_words(lost: Mapping[str, int]) -> list[str]:
+    """What a person should know of classes (name → images) whose training images are all missing or changed."""
+    if not lost:
+        return []
+    words = (
+        f"{listed(list(lost))}: the files of all {sum(lost.values()):,} training images are missing, changed or "
+        f"unreadable. A training leaves {_it(list(lost))} out, a ranking and an export have none of these images, "
+        "and the numbers of the classes stay. Put the files back and look for them again on the data set's page."
+    )
+    return [words]
+
+
 def listed(names: Sequence[str]) -> str:
     """Class names in a sentence."""
     shown = [f"“{name}”" for name in names[:6]] + ([f"{len(names) - 6:,} more"] if len(names) > 6 else [])  # noqa: PLR2004

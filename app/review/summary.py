@@ -8,9 +8,9 @@ from sqlalchemy import and_, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, count_samples
-from app.datasets.coverage import coverage_words
+from app.datasets.coverage import coverage_words, lost_words
 from app.datasets.gold import is_gold
-from app.datasets.models import DatasetVersion, Sample, VersionLabel
+from app.datasets.models import DatasetVersion, MissingFile, Sample, VersionLabel
 from app.datasets.versions import last_member
 from app.prepared import Prepared
 from app.review import tally
@@ -134,7 +134,24 @@ def label_table(session: Session, *, dataset_id: int) -> list[ClassCounts]:
 
 def lacking_words(session: Session, *, dataset_id: int) -> list[str]:
     """What a person should know of classes that have no images in a part, by the labels as they stand."""
-    return coverage_words({row.name: row.cleaned for row in label_table(session, dataset_id=dataset_id)})
+    table = label_table(session, dataset_id=dataset_id)
+    words = coverage_words({row.name: row.cleaned for row in table})
+    return words + lost_words(_lost_classes(session, dataset_id=dataset_id, table=table))
+
+
+def _lost_classes(session: Session, *, dataset_id: int, table: list[ClassCounts]) -> dict[str, int]:
+    """The classes whose training images are all listed as missing, with their number, by the labels as they stand."""
+    cleaned = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
+    rows = session.execute(
+        select(cleaned, func.count())
+        .select_from(MissingFile)
+        .join(Sample, Sample.id == MissingFile.sample_id)
+        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+        .where(MissingFile.dataset_id == dataset_id, Sample.split == "train")
+        .group_by(cleaned)
+    ).all()
+    lost = {label: count for label, count in rows if label is not None}
+    return {table[label].name: n for label, n in sorted(lost.items()) if n == table[label].cleaned["train"]}
 
 
 def pending_changes(session: Session, *, dataset_id: int) -> PendingChanges:

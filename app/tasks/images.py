@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.datasets.coverage import listed
 from app.datasets.missing import (
     Lost,
     Recorded,
@@ -36,6 +37,7 @@ from app.tasks.plan import Plan
 from app.training.runs import get_run
 
 _LEFT_OUT = "left-out.json"  # in the run's folder
+FEWEST = 2  # classes: with fewer there is nothing to tell apart
 _REPORT = 500  # files that are looked for between two reports
 
 
@@ -46,12 +48,14 @@ class Prepared:
     plan: Plan  # without what is left out
     images: Images
     note: str  # for the person who started it
+    untrained: list[int]  # positions of classes that have samples, but none to train on
 
 
 def prepare(context: JobContext, plan: Plan) -> Prepared:
     """The images of the plan's samples, decoded once for all runs; what is lost is left out, marked and told.
 
-    Raises Invalid when a class has lost all its training images, Cancelled.
+    A class that has lost all its training images keeps its number and is named. Raises Invalid when fewer than
+    two classes, where the plan has more, are left to train on, and Cancelled.
     """
     source = open_source(plan.source)
     with context.database.read() as session:
@@ -74,12 +78,15 @@ def prepare(context: JobContext, plan: Plan) -> Prepared:
         _write(plan.folder, lost)
     if not isinstance(images, StreamedImages):
         source.close()  # else it is read from until the job ends
-    note = left_out_words(lost)
+    gone, _ = _classes_gone(plan, rest)
+    trained = set(map(int, plan.samples.sample_ids[~plan.held_out]))
+    theirs = [each for each in _of(plan, lost, set(gone)) if each.sample_id in trained]
+    note = _gone_words([plan.names[position] for position in gone], len(theirs)) + left_out_words(lost)
     if settled is not None and late:
         note += f" Shown as grey, because the training had begun with them: {in_a_sentence(late)}."
         lost = [*lost, *late]
     _store(context, plan, lost=lost, note=note.strip(), scales=scales)
-    return Prepared(rest, images, note)
+    return Prepared(rest, images, note, sorted({*rest.untrained, *gone}))
 
 
 def _look_for(
@@ -117,17 +124,34 @@ def _check(context: JobContext, plan: Plan, rest: Plan, lost: list[Lost], source
             f"The images are not where they were imported from, {plan.source}: {in_a_sentence(lost)}. "
             "Put them back, or mount the disk again, and go on with this run."
         )
-    before, after = (
-        np.bincount(each.samples.labels[~each.held_out], minlength=len(plan.names)) for each in (plan, rest)
-    )
-    gone = np.flatnonzero((before > 0) & (after == 0))
-    if len(gone):
+    gone, left = _classes_gone(plan, rest)
+    if gone and left < FEWEST:
         _mark(context, plan, lost)
         names = ", ".join(plan.names[position] for position in gone)
         raise Invalid(
-            f"No training image of {names} is left: {in_a_sentence(_of(plan, lost, set(map(int, gone))))}. "
-            "Put the files back and go on with this run."
+            f"No training image of {names} is left: {in_a_sentence(_of(plan, lost, set(gone)))}. "
+            f"That leaves {left} of the classes to train on. Put the files back and go on with this run."
         )
+
+
+def _classes_gone(plan: Plan, rest: Plan) -> tuple[list[int], int]:
+    """The positions of classes whose training images are all lost, and how many classes have some left."""
+    before, after = (
+        np.bincount(each.samples.labels[~each.held_out], minlength=len(plan.names)) for each in (plan, rest)
+    )
+    return [int(position) for position in np.flatnonzero((before > 0) & (after == 0))], int((after > 0).sum())
+
+
+def _gone_words(names: list[str], lost: int) -> str:
+    """What a person should know of classes that a training had to leave out; empty where there are none."""
+    if not names:
+        return ""
+    them = "it" if len(names) == 1 else "them"
+    files = "its 1 file is" if lost == 1 else f"all {lost:,} files of {them} are"
+    return (
+        f"{listed(names)}: no training images are left, because {files} missing, changed or unreadable. This run "
+        f"does not learn {them}; the numbers of the classes stay as they are. "
+    )
 
 
 def _of(plan: Plan, lost: list[Lost], labels: set[int]) -> list[Lost]:

@@ -96,7 +96,7 @@ def _end(context: JobContext, run_id: int, state: str, note: str) -> None:
 def _train_and_rank(context: JobContext, prepared: Prepared) -> str:
     plan, images = prepared.plan, prepared.images
     threads = use_threads(context.settings.worker_threads or usable_cores())
-    _store_facts(context, plan.run_id, threads, plan.untrained)
+    _store_facts(context, plan.run_id, threads, prepared.untrained)
     notes: list[str] = [prepared.note] if prepared.note else []
     for fold in plan.networks:
         if not len(plan.train_index(fold)):

@@ -1,5 +1,6 @@
 """A training whose image files are gone, or are others by now."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
+from app.datasets.catalog import class_names
 from app.datasets.missing import count_missing, missing_files
 from app.datasets.models import Dataset, Sample
 from app.db import Database
@@ -15,7 +17,9 @@ from app.errors import Invalid
 from app.jobs.models import Job
 from app.ml.images import StreamedImages
 from app.ml.recipes import RECIPES, Phase
+from app.ranking.evaluations import evaluate_run
 from app.ranking.models import Prediction
+from app.review.summary import lacking_words
 from app.settings import Settings
 from app.tasks import train
 from app.tasks.images import Prepared, prepare
@@ -162,19 +166,55 @@ def test_a_training_that_goes_on_has_the_images_it_began_with(
     assert (later.images[later.plan.samples.paths.index("train/cat/000.png")] == 128).all()
 
 
-def test_a_class_without_any_image_stops_the_training_with_its_name(
+def test_a_class_whose_files_are_all_gone_is_left_out_and_named_and_the_numbers_of_the_classes_stay(
     database: Database, settings: Settings, dataset: int, images: Path
 ) -> None:
-    (images / "train/dog").rename(images / "away")
-    with pytest.raises(Invalid, match=r"No training image of dog is left: train/dog/000\.png is missing"):
+    with database.read() as session:
+        assert lacking_words(session, dataset_id=dataset) == []
+    for part in ("train", "valid"):
+        shutil.rmtree(images / part / "dog")
+    context = context_of(database, settings, ask(database, dataset, TINY))
+    train.run(context)
+    run_id = int(context.job.arguments["run"])
+    told = "“dog”: no training images are left, because all 4 files of it are missing, changed or unreadable."
+    with database.read() as session:
+        run = get_run(session, run_id=run_id)
+        assert (run.state, run.facts["untrained"]) == ("finished", [1])
+        assert run.note.startswith(told)
+        ranked = session.execute(select(Prediction.label, Prediction.predicted_label)).all()
+        assert {label for label, _ in ranked} == {0, 2}  # cat and owl
+        assert class_names(session, dataset_id=dataset) == ["cat", "dog", "owl"]
+        [words] = lacking_words(
+            session, dataset_id=dataset
+        )  # on the pages of runs and export, and in the shell
+        assert words.startswith(
+            "“dog”: the files of all 4 training images are missing, changed or unreadable."
+        )
+        assert evaluate_run(session, run_id=run_id).class_names == ("cat", "dog", "owl")
+    assert context.note.startswith(told)
+    resumed = again(context)  # as after a crash
+    assert resumed.note.startswith(told)
+    assert resumed.untrained == [1]
+
+
+def test_a_class_that_has_hold_out_images_alone_is_named_too(
+    database: Database, settings: Settings, dataset: int, images: Path
+) -> None:
+    shutil.rmtree(images / "train/dog")
+    _, prepared = begin(database, settings, dataset)
+    assert prepared.untrained == [1]
+    assert prepared.note.startswith("“dog”: no training images are left")
+    assert any(path.startswith("valid/dog") for path in prepared.plan.samples.paths)
+
+
+def test_one_class_alone_is_nothing_to_train_on(
+    database: Database, settings: Settings, dataset: int, images: Path
+) -> None:
+    for name in ("dog", "owl"):
+        (images / "train" / name).rename(images / f"away-{name}")
+    with pytest.raises(Invalid, match=r"No training image of dog, owl is left: .* leaves 1 of the classes"):
         begin(database, settings, dataset)
     assert set(listed(database, dataset).values()) == {"missing"}
-    (images / "away").rename(images / "train/dog")
-    for file in (images / "train/cat").iterdir():
-        alter(file)
-    with pytest.raises(Invalid, match=r"No training image of cat is left: train/cat/000\.png has changed"):
-        begin(database, settings, dataset)
-    assert set(listed(database, dataset).values()) == {"changed"}
 
 
 def test_a_source_that_is_gone_as_a_whole_stops_the_training_and_marks_nothing(
