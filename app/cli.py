@@ -135,7 +135,8 @@ def import_(
     """Import images. Repeating it adds what is new and doubles nothing."""
     from app.commands.folders import chooser
     from app.datasets.catalog import count_rejected, rejected_files
-    from app.datasets.importing import check_name, create_dataset, import_images
+    from app.datasets.creating import check_name, create_dataset
+    from app.datasets.importing import import_images
     from app.datasets.layout_choice import Said, parse
     from app.datasets.sources import resolve_source
     from app.errors import Invalid

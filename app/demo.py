@@ -14,8 +14,9 @@ from app.accounts.models import User
 from app.accounts.passwords import hash_password
 from app.accounts.users import add_user
 from app.datasets.catalog import get_dataset
+from app.datasets.creating import create_dataset
 from app.datasets.demo.folder import write_demo_folder
-from app.datasets.importing import create_dataset, import_images
+from app.datasets.importing import import_images
 from app.datasets.versions import latest_version
 from app.db import Database
 from app.ranking.rankings import top_losses

@@ -1,4 +1,4 @@
-"""Cost against size: time and memory of import, preparing, scoring and storing a ranking.
+"""Cost against size: time and memory of import, freezing a version, preparing, scoring and storing a ranking.
 
     .venv/bin/python benchmarks/size.py [--sizes 1000 10000 100000]
 
@@ -19,12 +19,18 @@ import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
+from sqlalchemy import func, select
 
-STEPS = ("import", "prepare", "score", "rank and store")
+if TYPE_CHECKING:
+    from app.db import Database
+
+STEPS = ("import", "freeze", "prepare", "score", "rank and store")
 
 
 def resident() -> float:
@@ -62,9 +68,23 @@ def write_zip(path: Path, count: int) -> None:
             file.writestr(f"train/class-{i % 6}/{i:07d}.png", out.getvalue())
 
 
+def freeze_and_read(database: "Database", dataset_id: int) -> None:
+    """A version with one label changed, and all of its labels."""
+    from app.datasets.models import Sample
+    from app.datasets.versions import FrozenLabel, freeze, labels_of
+    from app.schema import now
+
+    with database.write() as session:
+        first = session.scalar(select(func.min(Sample.id))) or 0
+        reviewed = {first: FrozenLabel(5, "relabel", 1, "ann", now())}
+        version, _ = freeze(session, dataset_id=dataset_id, reviewed=reviewed)
+        labels_of(session, version_id=version.id)
+
+
 def one_size(count: int) -> dict[str, tuple[float, float]]:
     """Every step once."""
-    from app.datasets.importing import create_dataset, import_images
+    from app.datasets.creating import create_dataset
+    from app.datasets.importing import import_images
     from app.datasets.versions import labels_of, latest_version
     from app.db import Database
     from app.migrating import migrate
@@ -98,6 +118,7 @@ def one_size(count: int) -> dict[str, tuple[float, float]]:
                 should_stop=lambda: False,
             )
         )
+        found["freeze"] = measure(partial(freeze_and_read, database, dataset_id))
         with database.write() as session:
             version = latest_version(session, dataset_id=dataset_id)
             samples = labels_of(session, version_id=version.id)

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 from sqlalchemy import insert
 
-from app.datasets.importing import create_dataset, import_images
+from app.datasets.creating import create_dataset
+from app.datasets.importing import import_images
 from app.datasets.versions import labels_of, latest_version
 from app.db import Database
 from app.ml.recipes import RECIPES

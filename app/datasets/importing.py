@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
 from app.datasets.completing import ImportReport, complete, has_version, split_rule
-from app.datasets.creating import check_name, create_dataset, is_empty
+from app.datasets.creating import is_empty
 from app.datasets.inspection import Facts, too_flat
 from app.datasets.layout import Layout, Place, arrange
 from app.datasets.layout_reading import Reading
@@ -39,8 +39,6 @@ from app.decoding.tones import Tones, kind_of
 from app.errors import AmbiguousLayout, Cancelled, NotFound
 from app.spelling import search_key
 from app.storage import UNKNOWN_SIZE, ImageSource, ZipSource, open_source
-
-__all__ = ["ImportReport", "check_name", "create_dataset", "import_images", "is_empty"]
 
 BATCH_ROWS = 1000
 BATCH_SECONDS = 2.0  # large images come slowly; no more work than this is lost when the worker is killed

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
-from app.datasets.importing import create_dataset, is_empty
+from app.datasets.creating import create_dataset, is_empty
 from app.datasets.layout_choice import Said
 from app.datasets.models import Dataset
 from app.datasets.naming import printable

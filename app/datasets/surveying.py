@@ -20,8 +20,6 @@ from app.errors import AmbiguousLayout, Conflict, Invalid
 from app.spelling import folded
 from app.storage import ImageSource, Origin, open_source
 
-BATCH_FILES = 1000
-
 
 @dataclass(frozen=True)
 class Survey:

@@ -257,11 +257,6 @@ def beside(session: Session, *, run_id: int, rank: int) -> tuple[int | None, int
     return found.get(rank - 1), found.get(rank + 1)
 
 
-def prediction_of(session: Session, *, run_id: int, sample_id: int) -> Prediction | None:
-    """What a run says of a sample; none when the sample was not in its version."""
-    return session.get(Prediction, (run_id, sample_id))
-
-
 def ranked_sample(sample: Sample, prediction: Prediction) -> RankedSample:
     """The two rows as one value."""
     return RankedSample(

@@ -70,17 +70,6 @@ def area_under_margin(epochs: Iterable[Table], labels: Ints) -> Floats:
         return (total / seen).astype(np.float32)
 
 
-def mean_loss(epochs: Iterable[Table], labels: Ints) -> Floats:
-    """Loss averaged along the training (n,), nats. `epochs` as for `area_under_margin`."""
-    total, seen, rows = np.zeros(len(labels)), np.zeros(len(labels)), np.arange(len(labels))
-    for log_probs in epochs:
-        own = np.asarray(log_probs, np.float32)[rows, labels]
-        total -= np.nan_to_num(own)
-        seen += ~np.isnan(own)
-    with np.errstate(invalid="ignore"):
-        return (total / seen).astype(np.float32)
-
-
 def mean_log_probs(tables: Iterable[Table]) -> Floats:
     """Logarithm of the probabilities averaged over several tables (n, classes), NaN rows left out; NaN where all are."""
     total: NDArray[np.float64] | None = None
@@ -149,26 +138,6 @@ def class_noise(log_probs: Table, labels: Ints) -> Floats:
     return noise
 
 
-def neighbour_agreement(embeddings: Floats, labels: Ints, *, neighbours: int = 10) -> Floats:
-    """Share of each sample's nearest others (cosine) that carry its label, 0…1 (n,). `embeddings` is (n, dimensions).
-
-    Brute force in blocks: exact, and at 30,000 samples a matter of seconds.
-    """
-    n = len(labels)
-    k = min(neighbours, n - 1)
-    if k < 1:
-        return np.ones(n, np.float32)
-    unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
-    result = np.empty(n, np.float32)
-    for first in range(0, n, _BLOCK):
-        rows = np.arange(first, min(first + _BLOCK, n))
-        closeness = unit[rows] @ unit.T
-        closeness[np.arange(len(rows)), rows] = -np.inf
-        nearest = np.argpartition(-closeness, k - 1, axis=1)[:, :k]
-        result[rows] = (labels[nearest] == labels[rows, None]).mean(axis=1)
-    return result
-
-
 def ranks(suspicion: Floats, keys: list[str]) -> Ints:
     """Rank of each sample (n,), 1 for the most suspicious; ties are broken by `keys`, so that a rank is reproducible."""
     by_key = np.empty(
@@ -187,6 +156,3 @@ def _own_and_other(log_probs: Floats, labels: Ints) -> tuple[Floats, Floats]:
     others = np.array(log_probs)
     others[rows, labels] = -np.inf
     return log_probs[rows, labels], others.max(axis=1)
-
-
-_BLOCK = 1024  # samples whose neighbours are sought at once: 4 KB of closeness per sample of the set

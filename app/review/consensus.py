@@ -58,7 +58,6 @@ class Standing:
     reviews: int  # how many annotators have a decision that stands
     in_bulk: bool = False  # nobody looked at it alone
     waits: str = ""  # for: second (opinion), adjudication; nothing: it is settled
-    status: str = "single"  # agreed: most of two answers or more are this one; adjudicated
 
 
 def redoable(entries: Iterable[Entry]) -> list[Entry]:
@@ -115,7 +114,6 @@ def fold(
         counts = last if waits else same[-1]
     elif last.verdict == "unsure":
         waits = "second"
-    agreed = len(same) > 1 and _said(same[-1]) == _said(counts)
     return Standing(
         decision=counts.id,
         verdict="unsure" if waits else counts.verdict,
@@ -125,7 +123,6 @@ def fold(
         reviews=len({entry.user for entry in standing}),
         in_bulk=counts.in_bulk,
         waits=waits,
-        status="adjudicated" if last_words else "agreed" if agreed and not waits else "single",
     )
 
 

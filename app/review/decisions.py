@@ -395,11 +395,6 @@ def history(session: Session, *, sample_id: int) -> list[Decision]:
     )
 
 
-def standing_decisions(session: Session, *, sample_id: int) -> list[Decision]:
-    """The decisions on a sample that were not undone."""
-    return list(session.scalars(_STANDING.where(Decision.sample_id == sample_id).order_by(Decision.id)))
-
-
 def _lock_sample(session: Session, *, sample_id: int, dataset_id: int, run_id: int | None = None) -> Any:
     """What is known of it, and what the run says of it. Raises NotFound."""
     # Two decisions on one sample are folded one after the other (SQLite has one writer anyway).

@@ -7,7 +7,7 @@ does not flatter what is counted on it.
 
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil, sqrt
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,11 +81,6 @@ class GoldLabels:
 def half_width(size: int, *, error: float = USUAL_ERROR) -> float:
     """Half the width of the 95 % interval of an error rate counted on `size` images, as a share. Pure."""
     return Z95 * sqrt(error * (1 - error) / size)
-
-
-def size_for(half: float, *, error: float = USUAL_ERROR) -> int:
-    """The fewest images on which the interval of an error rate is no wider than `half` to either side. Pure."""
-    return max(1, ceil(Z95**2 * error * (1 - error) / half**2))
 
 
 def precisions(hold_out: int, *, error: float = USUAL_ERROR) -> tuple[Precision, ...]:

@@ -11,7 +11,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope
 
-from app.datasets.importing import check_name
+from app.datasets.creating import check_name
 from app.errors import ToplossError
 from app.storage.zip_names import check_encoding
 from app.web.deps import admin, get_database, get_settings, signed_in

@@ -20,7 +20,8 @@ from app.backup.postgres import dump_command, load_command
 from app.backup.restoring import restore
 from app.backup.saving import save
 from app.commands.backups import left_out_words, queued_again_words
-from app.datasets.importing import create_dataset, import_images
+from app.datasets.creating import create_dataset
+from app.datasets.importing import import_images
 from app.datasets.models import Dataset
 from app.datasets.sources import resolve_source
 from app.db import Database

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from app.datasets.coverage import coverage_words, untrained_classes
-from app.datasets.importing import create_dataset, import_images
+from app.datasets.creating import create_dataset
+from app.datasets.importing import import_images
 from app.db import Database
 from tests.factories import photo
 

@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from app.datasets import importing
 from app.datasets.catalog import get_dataset
-from app.datasets.importing import ImportReport, create_dataset, import_images
+from app.datasets.creating import create_dataset
+from app.datasets.importing import ImportReport, import_images
 from app.datasets.missing import missing_files
 from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
 from app.datasets.versions import labels_of, latest_version, list_versions

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from app.datasets.importing import ImportReport, create_dataset, import_images
+from app.datasets.creating import create_dataset
+from app.datasets.importing import ImportReport, import_images
 from app.datasets.layout_choice import Said
 from app.datasets.layout_reading import Reading
 from app.datasets.models import Dataset, LabelClass, Sample

@@ -1,9 +1,7 @@
 """Dataset versions: frozen labels, the same labels being the same version."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -174,18 +172,6 @@ def test_versions_that_are_not_there_are_not_found(database: Database, pets: int
             get_version(session, dataset_id=pets, number=3)
         with pytest.raises(NotFound):
             labels_of(session, version_id=10**6)
-
-
-def test_35_000_samples_are_frozen_and_read_in_a_moment(tmp_path: Path, sqlite_url: str) -> None:
-    database = Database(sqlite_url)
-    with database.write() as session:
-        dataset_id = add_dataset(session, samples=35_000)
-    with database.write() as session:
-        start = time.process_time()
-        version, _ = freeze(session, dataset_id=dataset_id, reviewed={})
-        assert len(labels_of(session, version_id=version.id).paths) == 35_000
-        assert time.process_time() - start < 2  # 0.7 s on the machine it was written on
-    database.close()
 
 
 text = st.text(max_size=5)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
-from app.datasets.importing import create_dataset
+from app.datasets.creating import create_dataset
 from app.datasets.models import Dataset
 from app.datasets.sources import resolve_source
 from app.datasets.versions import latest_version

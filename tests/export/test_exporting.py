@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import select, update
 
-from app.datasets.importing import create_dataset, import_images
+from app.datasets.creating import create_dataset
+from app.datasets.importing import import_images
 from app.datasets.models import Dataset, LabelClass, Sample
 from app.datasets.versions import FrozenLabel, freeze, latest_version
 from app.db import Database

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.datasets.importing import create_dataset, import_images
+from app.datasets.creating import create_dataset
+from app.datasets.importing import import_images
 from app.datasets.versions import latest_version
 from app.db import Database
 from app.export.exporting import export_version

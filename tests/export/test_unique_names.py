@@ -46,6 +46,11 @@ def test_a_file_without_suffix_gets_none() -> None:
     assert unique_names([("c.d", "x", A), ("c.d", "x", B)]) == ["c.d/x__aaaaaaaa", "c.d/x__bbbbbbbb"]
 
 
+def test_a_dot_in_front_of_a_name_begins_no_suffix() -> None:
+    assert unique_names([("c", ".png", A), ("c", ".png", B)]) == ["c/.png__aaaaaaaa", "c/.png__bbbbbbbb"]
+    assert unique_names([("c", ".x.png", A), ("c", ".x.png", B)])[0] == "c/.x__aaaaaaaa.png"
+
+
 names = st.sampled_from(
     ["1.png", "1.PNG", "1__aaaaaaaa.png", "1__aaaaaaaa_2.png", "1__bbbbbbbb.png", "2", "ß.png", "SS.png"]
 )

@@ -15,8 +15,6 @@ from app.ranking.scoring import (
     disagreement,
     label_quality,
     mean_log_probs,
-    mean_loss,
-    neighbour_agreement,
     normalized_margin,
     ranks,
     score,
@@ -133,9 +131,8 @@ def test_averages_along_the_training_are_those_of_the_epochs_that_saw_the_sample
     case: tuple[list[np.ndarray], np.ndarray],
 ) -> None:
     epochs, labels = case
-    margins, losses, averages = (
+    margins, averages = (
         area_under_margin(iter(epochs), labels),
-        mean_loss(epochs, labels),
         np.exp(mean_log_probs(epochs)),
     )
     for i, label in enumerate(labels):
@@ -144,7 +141,6 @@ def test_averages_along_the_training_are_those_of_the_epochs_that_saw_the_sample
         assert margins[i] == pytest.approx(
             np.mean([p[label] - o for p, o in zip(seen, others, strict=True)]), abs=1e-4
         )
-        assert losses[i] == pytest.approx(-np.mean([p[label] for p in seen]), abs=1e-4)
         assert averages[i] == pytest.approx(np.mean(np.exp(seen), axis=0), abs=1e-4)
 
 
@@ -162,7 +158,7 @@ def test_averages_do_not_depend_on_the_order_of_the_epochs(
 def test_a_sample_that_no_epoch_saw_has_no_score() -> None:
     nothing = [np.full((2, 3), np.nan, np.float32)] * 2
     labels = np.array([0, 1])
-    for scores in (area_under_margin(nothing, labels), mean_loss(nothing, labels), mean_log_probs(nothing)):
+    for scores in (area_under_margin(nothing, labels), mean_log_probs(nothing)):
         assert np.isnan(scores).all()
     with pytest.raises(ValueError, match="nothing to average"):
         mean_log_probs([])
@@ -178,21 +174,6 @@ def test_a_memorised_label_is_found_by_what_the_network_said_before() -> None:
     assert score(epochs[-1], labels).loss.argmax() != 4
     assert area_under_margin(epochs, labels).argmin() == 4
     assert label_quality(mean_log_probs(epochs), labels).argmin() == 4
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(1, 8))
-def test_neighbours_agree_as_a_search_one_by_one_says(seed: int, n: int, neighbours: int) -> None:
-    random = np.random.default_rng(seed)
-    embeddings, labels = random.normal(size=(n, 4)).astype(np.float32), random.integers(0, 3, n)
-    found = neighbour_agreement(embeddings, labels, neighbours=neighbours)
-    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-    for i in range(n):
-        order = [j for j in np.argsort(-(unit @ unit[i]), kind="stable") if j != i][:neighbours]
-        assert found[i] == pytest.approx(np.mean(labels[order] == labels[i]), abs=1e-6)
-
-
-def test_a_lonely_sample_has_nobody_against_it() -> None:
-    assert neighbour_agreement(np.ones((1, 4), np.float32), np.array([2])).tolist() == [1.0]
 
 
 CIFAR10N = Path(__file__).parents[3] / "shared" / "cifar10n" / "aggregate-resnet18.npz"

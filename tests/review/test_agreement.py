@@ -1,6 +1,7 @@
 """How far annotators agree."""
 
 import uuid
+from itertools import combinations
 
 import krippendorff
 import numpy as np
@@ -66,6 +67,24 @@ def test_a_class_that_only_one_of_two_names_is_not_agreed_upon() -> None:
         for each in by_class({1: {1: 0, 2: 0}, 2: {1: 0, 2: DELETED}}, ["cat", "dog"])
     }
     assert found == {"cat": (2, 0.5), "deleted": (1, 0.0)}
+
+
+def test_a_class_is_agreed_upon_by_as_many_pairs_as_named_it_both() -> None:
+    three_cats, one_dog = {user: {1: 0, 2: 0} for user in range(3)}, {3: {1: 0, 2: 1}}
+    found = by_class(three_cats | one_dog, ["cat", "dog"])
+    assert [(each.name, each.samples, each.agreed) for each in found] == [("cat", 4, 0.75), ("dog", 1, 0.0)]
+
+
+@given(ANSWERS)
+def test_the_agreement_on_a_class_is_a_count_of_the_pairs_of_answers(
+    answers: dict[int, dict[int, int]],
+) -> None:
+    pairs = [pair for said in answers.values() for pair in combinations(said.values(), 2)]
+    for each in by_class(answers, ["0", "1", "2", "3"]):
+        label = DELETED if each.name == "deleted" else int(each.name)
+        named = [pair for pair in pairs if label in pair]
+        assert each.samples == len(named)
+        assert each.agreed == sum(pair == (label, label) for pair in named) / len(named)
 
 
 def test_of_each_annotator_the_last_answer_that_stands_counts(

@@ -11,7 +11,7 @@ from app.db import Database
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
 from app.review.consensus import Policy, fold, is_drawn
-from app.review.decisions import decide, history, recent, redo_last, standing_decisions, undo, undo_last
+from app.review.decisions import decide, history, recent, redo_last, undo, undo_last
 from app.review.models import Decision, OpenIssue, SampleReview
 from app.review.policy import get_policy
 from app.review.standing import entry_of, set_policy
@@ -270,7 +270,7 @@ def test_eight_people_at_once_lose_no_decision_and_the_state_is_the_fold(
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Decision)) == 40
         for sample in made.ranked[:5]:
-            assert len(standing_decisions(session, sample_id=sample)) == 8
+            assert len(history(session, sample_id=sample)) == 8
     assert_column_is_fold(database, made)
 
 

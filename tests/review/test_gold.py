@@ -37,7 +37,6 @@ from app.review.gold import (
     half_width,
     hold_out_size,
     precisions,
-    size_for,
 )
 from app.review.grid import Filter, matching_ids
 from app.review.models import BulkAction, Claim, Decision, OpenIssue, SampleReview
@@ -123,13 +122,6 @@ def labels(database: Database, made: Made) -> dict[int, int]:
 def test_half_the_width_of_the_interval_is_what_is_printed_in_books() -> None:
     assert half_width(500) == pytest.approx(0.0423, abs=5e-5)
     assert half_width(1000) == pytest.approx(0.0299, abs=5e-5)
-
-
-@given(st.floats(0.005, 0.3), st.floats(0.01, 0.99))
-def test_the_proposed_size_is_the_smallest_that_is_precise_enough(half: float, error: float) -> None:
-    size = size_for(half, error=error)
-    assert half_width(size, error=error) <= half + 1e-12
-    assert size == 1 or half_width(size - 1, error=error) > half
 
 
 def test_the_sizes_to_choose_from_end_with_the_whole_hold_out() -> None:

@@ -265,11 +265,11 @@ def test_of_three_annotators_two_settle_it_once_all_have_answered() -> None:
     assert fold(log, given_label=0, policy=policy).waits == "second"  # type: ignore[union-attr]
     state = fold([*log, Entry(3, "delete", user=3)], given_label=0, policy=policy)
     assert state is not None
-    assert (state.verdict, state.label, state.waits, state.status) == ("relabel", 1, "", "agreed")
+    assert (state.verdict, state.label, state.waits) == ("relabel", 1, "")
 
 
 def test_of_each_annotator_the_last_answer_counts() -> None:
     log = [Entry(1, "delete", user=1), Entry(2, "relabel", 1, user=1), Entry(3, "relabel", 1, user=2)]
     state = fold(log, given_label=0, policy=Policy(2, "all"))
     assert state is not None
-    assert (state.label, state.status) == (1, "agreed")
+    assert (state.label, state.waits) == (1, "")

@@ -134,6 +134,24 @@ def test_what_another_machine_took_promises_nothing_here(database: Database, mad
         assert expect(session, recipe=QUICK, start="none", images=18, samples=24) is not None
 
 
+def test_in_its_first_batches_a_run_goes_by_what_earlier_runs_took(database: Database, made: Made) -> None:
+    with database.write() as session:
+        run = train_anew(
+            session,
+            dataset_id=made.dataset_id,
+            version_id=made.version_id,
+            weights="none",
+            recipe="quick",
+            seed=5,
+        )
+        start_run(session, run_id=run.id)
+        job = session.get_one(Job, run.job_id)
+        job.state, job.started_at, job.stage = "running", now() - timedelta(seconds=100), "Training, batch 1"
+        job.done, job.total = 1, 1000  # too little to go by: it would be 99,900 seconds
+        session.flush()
+        assert run_progress(session, run_id=run.id).seconds_left == pytest.approx(6.0 * 0.999)
+
+
 def test_a_run_corrects_what_was_promised_before_its_first_epoch_ends(database: Database, made: Made) -> None:
     with database.write() as session:
         run = train_anew(

@@ -10,7 +10,7 @@ from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
 from app.datasets.catalog import known_dataset
-from app.datasets.importing import check_name
+from app.datasets.creating import check_name
 from app.datasets.sources import (
     check_allowed,
     look,

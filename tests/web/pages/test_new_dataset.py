@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from app.datasets.importing import create_dataset
+from app.datasets.creating import create_dataset
 from app.datasets.models import Dataset
 from app.db import Database
 from app.settings import Settings

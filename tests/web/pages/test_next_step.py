@@ -43,7 +43,7 @@ def test_without_a_pace_nothing_is_promised() -> None:
         replace(AT, progress=replace(PROGRESS, reviewed=0, hit_rate=None, seconds_per_decision=None))
     )
     assert step.title == "Review the first 200 top losses"
-    assert "expected" not in step.words
+    assert step.words == "About 14 minutes; how many errors there are shows after the first ones."
 
 
 def test_many_changed_labels_call_for_a_retrain_that_only_an_admin_can_start() -> None:

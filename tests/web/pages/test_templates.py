@@ -13,6 +13,10 @@ TEMPLATES = sorted(
 )
 
 
+def test_the_templates_are_found() -> None:
+    assert {"layout.html", "errors/page.html", "review/page.html"} <= set(TEMPLATES)
+
+
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_template_compiles(name: str) -> None:
     environment().get_template(name)
