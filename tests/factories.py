@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +50,26 @@ def write_images(
     seed: int = 0,
 ) -> Path:
     """A folder of class folders with small noise images; a class has its own brightness, so that a network can learn it."""
+    for name, content in _images(per_class, splits, size, seed):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+@cache
+def _images(per_class: int, splits: tuple[str, ...], size: int, seed: int) -> tuple[tuple[str, bytes], ...]:
+    """Their paths and contents, the same every time: encoding them takes longer than writing them."""
     random = np.random.default_rng(seed)
+    images = []
     for split in splits:
         for position, name in enumerate(CLASSES):
             for i in range(per_class if split == "train" else max(1, per_class // 3)):
                 pixels = random.normal(60 + 70 * position, 20, (size, size, 3)).clip(0, 255).astype(np.uint8)
-                path = folder / split / name / f"{i:03}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(pixels).save(path)
-    return folder
+                out = io.BytesIO()
+                Image.fromarray(pixels).save(out, "PNG")
+                images.append((f"{split}/{name}/{i:03}.png", out.getvalue()))
+    return tuple(images)
 
 
 def import_folder(database: Database, folder: Path, *, name: str = "faces") -> int:
