@@ -38,4 +38,4 @@ def test_a_look_at_a_photo_is_listed_without_a_way_to_cancel_the_run_that_it_ask
 
 def test_the_page_says_what_runs_beside_what(browser_of: dict[str, TestClient]) -> None:
     page = browser_of["ada"].get("/jobs").text
-    assert "one import and one training at a time, each beside the other" in page
+    assert "at most one import and one training at the same time" in page

@@ -1,0 +1,135 @@
+"""Tables on small screens: each row is a card with named values, and no button breaks a word."""
+
+import uuid
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import select
+
+from app.accounts.models import User
+from app.db import Database
+from app.review.decisions import decide
+from app.review.retraining import freeze_labels
+from app.web.deps import SESSION_COOKIE
+from tests.conftest import PASSWORD
+from tests.factories import Made, make_run
+from tests.servers import Server
+
+BROKEN_WORDS = """() => {
+  const found = [];
+  for (const element of document.querySelectorAll("button, .button, summary, .state, th")) {
+    if (!element.checkVisibility()) continue;
+    const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) for (const word of texts.currentNode.data.matchAll(/[^\\s-]+/g)) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, word.index);
+      range.setEnd(texts.currentNode, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].filter((r) => r.width > 1).map((r) => Math.round(r.top)));
+      if (lines.size > 1) found.push(word[0]);
+    }
+  }
+  return found;
+}"""
+NAMELESS = """() => [...document.querySelectorAll("table.phone-cards td")]
+  .filter((e) => e.checkVisibility() && e.innerText.trim() && !e.dataset.label && !e.querySelector("button, .button"))
+  .map((e) => e.innerText.trim())"""
+CUT_OFF = """() => [...document.querySelectorAll(".scroll:has(.phone-cards)")]
+  .filter((e) => e.scrollWidth > e.clientWidth).length"""
+OWNER = "maximiliane.oberhuber-dietrichstein@example.org"
+PAGES = ("/", "/people", "/account", "/jobs", "{home}/runs", "{home}/export")
+
+
+@pytest.fixture(scope="module")
+def admin(server: Server) -> str:
+    """The log-in cookie of an admin with a long name, who has an API token."""
+    server.command("user", "add", OWNER, "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
+    server.command("token", "create", "--user", OWNER, "--name", "nightly export", "--expires-days", "30")
+    answer = httpx.post(f"{server.url}/login", data={"name": OWNER, "password": PASSWORD})
+    return str(answer.cookies[SESSION_COOKIE])
+
+
+@pytest.fixture
+def screen(browser: Browser, server: Server, admin: str) -> Iterator[Page]:
+    context = browser.new_context()
+    context.add_cookies([{"name": SESSION_COOKIE, "value": admin, "url": server.url}])
+    yield context.new_page()
+    context.close()
+
+
+def correct(database: Database, made: Made) -> int:
+    """Delete one image and freeze the labels; the answer is the version's id."""
+    with database.write() as session:
+        decide(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=session.scalars(select(User.id)).first() or 0,
+            sample_id=made.ranked[0],
+            verdict="delete",
+            client_id=str(uuid.uuid4()),
+        )
+        return freeze_labels(session, dataset_id=made.dataset_id)[0].id
+
+
+@pytest.mark.parametrize("width", [390, 600, 800, 1280])
+def test_no_button_and_no_heading_of_a_table_breaks_a_word(
+    screen: Page, server: Server, live: tuple[Database, Made], width: int
+) -> None:
+    screen.set_viewport_size({"width": width, "height": 800})
+    for path in PAGES:
+        screen.goto(server.url + path.format(home=f"/d/{live[1].name}"))
+        assert screen.evaluate(BROKEN_WORDS) == [], path
+        assert not screen.evaluate("() => document.documentElement.scrollWidth > innerWidth"), path
+
+
+def test_on_a_phone_each_value_of_a_row_has_a_name_and_no_column_is_out_of_sight(
+    screen: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    screen.set_viewport_size({"width": 390, "height": 844})
+    for path in PAGES:
+        screen.goto(server.url + path.format(home=f"/d/{live[1].name}"))
+        assert screen.locator("table.phone-cards tbody tr").count() > 0, path
+        assert screen.evaluate(NAMELESS) == [], path
+        assert screen.evaluate(CUT_OFF) == 0, path
+    screen.goto(f"{server.url}/people")
+    names = "e => [...e.querySelectorAll('td')].map((td) => getComputedStyle(td, '::before').content)"
+    row = screen.locator("#tokens tbody tr").first.evaluate(names)
+    assert row[:-1] == ['"Token"', '"Scope"', '"Made"', '"Last used"', '"Expires"']
+    screen.set_viewport_size({"width": 1280, "height": 800})
+    assert screen.locator("#tokens thead th").nth(4).inner_text() == "Last used"
+    assert screen.locator("#tokens tbody tr").first.evaluate(names)[0] == "none"
+
+
+def test_the_legend_of_a_chart_stays_in_its_sheet(
+    screen: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    database, made = live
+    make_run(database, made.dataset_id, correct(database, made), parent_id=made.run_id)
+    screen.set_viewport_size({"width": 390, "height": 844})
+    screen.goto(f"{server.url}/d/{made.name}/rounds")
+    legend = screen.locator(".chart .u-legend").first
+    expect(legend).to_contain_text("newest labels")
+    ends = legend.evaluate(
+        "e => [...e.querySelectorAll('.u-label')].map((label) => label.getBoundingClientRect().right)"
+    )
+    assert max(ends) <= legend.evaluate("e => e.closest('.chart').getBoundingClientRect().right")
+
+
+def test_the_table_of_four_cells_shows_each_run_below_its_heading_and_beside_its_labels(
+    screen: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    database, made = live
+    screen.goto(f"{server.url}/d/{made.name}/compare")
+    table = screen.locator("#four-cells table")
+    first, beside = (table.locator("thead th").nth(i).inner_text() for i in (1, 2))
+    assert (first, beside) == ("First run on these labels", "The run beside it, trained further")
+    further = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id)
+    cleaned_version = correct(database, made)
+    cleaned = make_run(database, made.dataset_id, cleaned_version, parent_id=made.run_id)
+    last = make_run(database, made.dataset_id, cleaned_version, parent_id=cleaned)
+    screen.reload()
+    for row, runs in (("Original labels", (made.run_id, further)), ("Cleaned labels", (cleaned, last))):
+        cells = table.locator("tbody tr", has=screen.get_by_role("rowheader", name=row)).locator("td")
+        shown = [cells.nth(i).get_by_role("link").get_attribute("href") for i in range(2)]
+        assert shown == [f"/d/{made.name}/runs/{run}" for run in runs]
