@@ -1,4 +1,4 @@
-"""One Chromium and one server for the tests of a file; each test has a data set of its own."""
+"""One Chromium and one server for all tests of this folder; each test has a data set of its own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from app.accounts.passwords import hash_password
+from app.accounts.users import add_user
 from app.db import Database
 from app.web.deps import SESSION_COOKIE
 from tests.browser.deck import card
@@ -15,7 +17,15 @@ from tests.factories import Made, make_dataset
 from tests.servers import Server, start_server
 
 
-@pytest.fixture(scope="module")
+def add_person(server: Server, name: str, *, role: str = "annotator") -> None:
+    """As `toploss user add` does, without the second that a command takes to start."""
+    database = Database(f"sqlite:///{server.data_dir / 'toploss.db'}")
+    with database.write() as session:
+        add_user(session, name=name, role=role, password_hash=hash_password(PASSWORD))
+    database.close()
+
+
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
@@ -23,15 +33,15 @@ def browser(chromium: str) -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all, with ann; each test has a data set of its own."""
     with start_server(tmp_path_factory.mktemp("live")) as running:
-        running.command("user", "add", "ann", "--password-stdin", stdin=f"{PASSWORD}\n")
+        add_person(running, "ann")
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def session(server: Server) -> str:
     """Ann's log-in cookie."""
     answer = httpx.post(f"{server.url}/login", data={"name": "ann", "password": PASSWORD})

@@ -15,9 +15,10 @@ from app.db import Database
 from app.review.gold import draw_gold
 from app.training.photos import record_look
 from app.web.deps import SESSION_COOKIE
+from tests.browser.conftest import add_person
 from tests.conftest import PASSWORD
 from tests.factories import Made, make_dataset, make_run, photo
-from tests.servers import Server, start_server
+from tests.servers import Server
 from tests.web.asking import sure
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -46,7 +47,7 @@ PAGES = (
     "/d/faces/retrain",
     "/d/faces/retrain?recipe=paper&start=none&lr=7",
     "/d/faces/compare",
-    "/d/faces/compare/images?old=1&new=2",
+    "/d/faces/compare/images?old={run}&new={child}",
     "/d/faces/stop",
     "/d/faces/rounds",
     "/d/faces/export",
@@ -61,50 +62,49 @@ PAGES = (
 
 
 @pytest.fixture(scope="module")
-def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Made, str, int]]:
-    """A server with a reviewed data set, an admin's log-in cookie, and an image of another one's gold part."""
+def admin(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Server, Made, str, int]:
+    """The server with a reviewed data set, an admin's cookie, and an image of another one's gold part."""
     folder = tmp_path_factory.mktemp("accessible")
-    with start_server(folder / "data") as server:
-        server.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
-        database = Database(f"sqlite:///{server.data_dir / 'toploss.db'}")
-        made = make_dataset(database, folder / "images")
-        assert (
-            make_run(database, made.dataset_id, made.version_id, wrong=8, parent_id=made.run_id)
-            == made.run_id + 1
+    add_person(server, "ada", role="admin")
+    database = Database(f"sqlite:///{server.data_dir / 'toploss.db'}")
+    made = make_dataset(database, folder / "images")
+    assert (
+        make_run(database, made.dataset_id, made.version_id, wrong=8, parent_id=made.run_id)
+        == made.run_id + 1
+    )
+    with database.write() as session:
+        session.execute(
+            update(Sample).where(Sample.id.in_(made.ranked[:12])).values(lookalikes=made.sample_ids[0])
         )
-        with database.write() as session:
-            session.execute(update(Sample).where(Sample.id.in_(made.ranked[:12])).values(lookalikes=1))
-        make_dataset(database, folder / "plain", name="plain", per_class=30)
-        gilded = make_dataset(database, folder / "gilded", name="gilded", per_class=30, wrong=120)
-        with database.write() as session:
-            draw_gold(session, dataset_id=gilded.dataset_id, size=20, looks=1)
-            gold = gold_ids(session, dataset_id=gilded.dataset_id).tolist()
-        answer = httpx.post(f"{server.url}/login", data={"name": "ada", "password": PASSWORD})
-        with httpx.Client(
-            base_url=server.url, cookies=answer.cookies, headers={"sec-fetch-site": "same-origin"}
-        ) as client:
-            for verdict in ("keep", "relabel:owl", "delete"):
-                form = {"sample": made.ranked[0], "answer": verdict, "client_id": verdict, "alone": "true"}
-                assert client.post("/d/faces/review/decisions", data=form).status_code == 303
-            policy = {"annotators": "2", "which": "changes", "share": "10", "who": "anyone"}
-            assert client.post("/d/faces/settings", data=policy).status_code == 303
-            marks = {"samples": made.ranked[3:6], "answer": "delete", "client_id": "many"}
-            assert client.post("/d/faces/grid/verdicts", data=marks).status_code == 303
-            assert sure(client, "/d/faces/audits", {"size": "20"}).status_code == 303
-            assert client.post("/d/faces/stop", data={"kind": "keeps", "amount": "9"}).status_code == 303
-            form = {"sample": gold[0], "answer": "delete", "client_id": "gold", "alone": "true"}
-            assert client.post("/d/gilded/review/decisions", data=form).status_code == 303
-            photos = [
-                ("files", ("a.png", photo(), "image/png")),
-                ("files", ("b.png", photo((0, 0, 0)), "image/png")),
-            ]
-            sent = client.post(f"/api/v1/runs/{made.run_id}/photos", files=photos).json()
-        with database.write() as session:  # the other one waits
-            record_look(
-                session, photo_id=sent["photos"][0], job_id=sent["job"], probabilities=[0.2, 0.7, 0.1]
-            )
-        database.close()
-        yield server, made, str(answer.cookies[SESSION_COOKIE]), gold[-1]
+    make_dataset(database, folder / "plain", name="plain", per_class=30)
+    gilded = make_dataset(database, folder / "gilded", name="gilded", per_class=30, wrong=120)
+    with database.write() as session:
+        draw_gold(session, dataset_id=gilded.dataset_id, size=20, looks=1)
+        gold = gold_ids(session, dataset_id=gilded.dataset_id).tolist()
+    answer = httpx.post(f"{server.url}/login", data={"name": "ada", "password": PASSWORD})
+    with httpx.Client(
+        base_url=server.url, cookies=answer.cookies, headers={"sec-fetch-site": "same-origin"}
+    ) as client:
+        for verdict in ("keep", "relabel:owl", "delete"):
+            form = {"sample": made.ranked[0], "answer": verdict, "client_id": verdict, "alone": "true"}
+            assert client.post("/d/faces/review/decisions", data=form).status_code == 303
+        policy = {"annotators": "2", "which": "changes", "share": "10", "who": "anyone"}
+        assert client.post("/d/faces/settings", data=policy).status_code == 303
+        marks = {"samples": made.ranked[3:6], "answer": "delete", "client_id": "many"}
+        assert client.post("/d/faces/grid/verdicts", data=marks).status_code == 303
+        assert sure(client, "/d/faces/audits", {"size": "20"}).status_code == 303
+        assert client.post("/d/faces/stop", data={"kind": "keeps", "amount": "9"}).status_code == 303
+        form = {"sample": gold[0], "answer": "delete", "client_id": "gold", "alone": "true"}
+        assert client.post("/d/gilded/review/decisions", data=form).status_code == 303
+        photos = [
+            ("files", ("a.png", photo(), "image/png")),
+            ("files", ("b.png", photo((0, 0, 0)), "image/png")),
+        ]
+        sent = client.post(f"/api/v1/runs/{made.run_id}/photos", files=photos).json()
+    with database.write() as session:  # the other one waits
+        record_look(session, photo_id=sent["photos"][0], job_id=sent["job"], probabilities=[0.2, 0.7, 0.1])
+    database.close()
+    return server, made, str(answer.cookies[SESSION_COOKIE]), gold[-1]
 
 
 @pytest.fixture(

@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from app.web.deps import SESSION_COOKIE
+from tests.browser.conftest import add_person
 from tests.browser.test_accessibility import RULES
 from tests.conftest import PASSWORD
 from tests.servers import Server
@@ -18,7 +19,7 @@ from tests.web.pages.test_new_dataset import pets
 @pytest.fixture
 def form(browser: Browser, server: Server) -> Iterator[Page]:
     """The form of an import as eve, an admin, sees it."""
-    server.command("user", "add", "eve", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
+    add_person(server, "eve", role="admin")
     answer = httpx.post(f"{server.url}/login", data={"name": "eve", "password": PASSWORD})
     context = browser.new_context(viewport={"width": 390, "height": 800})
     context.add_cookies(

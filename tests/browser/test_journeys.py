@@ -14,6 +14,7 @@ from app.db import Database
 from app.review.gold import gold_labels
 from app.review.models import Decision
 from app.web.deps import SESSION_COOKIE
+from tests.browser.conftest import add_person
 from tests.browser.deck import card, settle, shown, states
 from tests.conftest import PASSWORD
 from tests.factories import Made, make_dataset
@@ -76,7 +77,7 @@ def test_two_annotators_at_once_never_see_the_same_card(
     browser: Browser, server: Server, large: tuple[Database, Made]
 ) -> None:
     database, made = large
-    server.command("user", "add", f"bob{made.dataset_id}", "--password-stdin", stdin=f"{PASSWORD}\n")
+    add_person(server, f"bob{made.dataset_id}")
     pages = [sign_in(browser, server, name) for name in ("ann", f"bob{made.dataset_id}")]
     for page in pages:
         page.goto(f"{server.url}/d/{made.name}/review")
@@ -103,7 +104,7 @@ def test_a_server_that_stops_in_mid_session_loses_nothing(
 ) -> None:
     data_dir = tmp_path / "data"
     with start_server(data_dir) as server:
-        server.command("user", "add", "ann", "--password-stdin", stdin=f"{PASSWORD}\n")
+        add_person(server, "ann")
         database = Database(f"sqlite:///{data_dir / 'toploss.db'}")
         made = make_dataset(database, tmp_path / "images", per_class=9, wrong=24)
         page = sign_in(browser, server, "ann")
@@ -195,8 +196,8 @@ def test_a_blind_second_look_and_the_last_word(
 ) -> None:
     _, made = large
     ada, bob = f"ada{made.dataset_id}", f"cleo{made.dataset_id}"
-    server.command("user", "add", ada, "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
-    server.command("user", "add", bob, "--password-stdin", stdin=f"{PASSWORD}\n")
+    add_person(server, ada, role="admin")
+    add_person(server, bob)
     admin, first, second = (sign_in(browser, server, name) for name in (ada, "ann", bob))
     admin.goto(f"{server.url}/d/{made.name}/settings")
     admin.select_option("[name=which]", "changes")
@@ -229,7 +230,7 @@ def test_the_gold_part_is_drawn_and_labelled_by_keyboard_with_undo(
 ) -> None:
     database, made = large
     ada = f"gilda{made.dataset_id}"
-    server.command("user", "add", ada, "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
+    add_person(server, ada, role="admin")
     admin = sign_in(browser, server, ada)
     admin.goto(f"{server.url}/d/{made.name}/gold")
     admin.fill("[name=size]", "20")

@@ -331,7 +331,7 @@ def test_a_notice_of_the_audit_comes_without_beginning_the_look_anew(
 ) -> None:
     database, made = live
     with database.write() as session:
-        user = session.scalars(select(User)).one()
+        user = session.scalars(select(User).where(User.name == "ann")).one()
         start_audit(session, dataset_id=made.dataset_id, user_id=user.id, size=20)
     page.goto(page.url + "?order=random")
     expect(page.locator("#notice")).to_have_text("Audit 1: 0 of 20")
