@@ -37,7 +37,7 @@ def chooser(
                 reading = _unclear(found, yes=yes)
         made = outline(found.sizes, reading)
         if made.classes:
-            _show(made, is_first=stored is None)
+            _show(made) if stored is None else _show_again(made, stored)
         return reading
 
     return choose
@@ -102,10 +102,21 @@ def _classes(made: Outline) -> str:
     return f"the classes {', '.join(shown)}"
 
 
-def _show(made: Outline, *, is_first: bool) -> None:
+def _show_again(made: Outline, stored: Reading) -> None:
+    """What is said when a data set is imported again: its folders are read as they were, or some are new parts."""
+    if made.reading == stored:
+        typer.echo(
+            "The folders are read as when the data set was imported before; only what is new is added."
+        )
+        return
     for sentence in made.words():
-        if is_first or sentence != DRAWN:
+        if sentence != DRAWN:
             typer.echo(sentence)
+
+
+def _show(made: Outline) -> None:
+    for sentence in made.words():
+        typer.echo(sentence)
     width = max(8, *(len(each.name) for each in made.classes[:CLASSES_SHOWN]))
     typer.echo(f"  {'class':<{width}}{''.join(f'{part:>9}' for part in made.parts)}")
     for each, number in zip(made.classes, count(1), strict=False):

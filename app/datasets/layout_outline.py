@@ -7,6 +7,7 @@ from typing import Any
 
 from app.datasets.layout import FEWEST_CLASSES, arrange
 from app.datasets.layout_reading import OPEN, Reading
+from app.datasets.spellings import unify
 from app.datasets.split_words import PARTS, split_word
 
 EXAMPLES = 3  # images shown of a class
@@ -43,6 +44,7 @@ class Outline:
     reading: Reading
     classes: list[ClassOutline]
     left_out: dict[str, int]
+    notes: tuple[str, ...] = ()  # folders that spell one class differently
 
     @property
     def parts(self) -> list[str]:
@@ -113,32 +115,40 @@ class Outline:
             "reading": self.reading.as_json(),
             "classes": [asdict(each) for each in self.classes],
             "left_out": self.left_out,
+            "notes": self.notes,
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Outline":
         """As it was stored."""
         classes = [ClassOutline(**each) for each in stored["classes"]]
-        return cls(Reading.from_json(stored["reading"]), classes, dict(stored["left_out"]))
+        return cls(
+            Reading.from_json(stored["reading"]),
+            classes,
+            dict(stored["left_out"]),
+            tuple(stored.get("notes", ())),
+        )
 
 
 def outline(paths: Collection[str], reading: Reading) -> Outline:
     """What an import of these relative POSIX paths would make; files that are no images count too, as nobody has looked."""
     layout = arrange(paths, reading)
+    unified = unify(layout.places, ())  # as the import of a new data set does
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     examples: dict[str, list[str]] = defaultdict(list)
     for path in sorted(layout.places):
         place = layout.places[path]
-        counts[place.label][place.split or "train"] += 1
-        if len(examples[place.label]) < EXAMPLES:
-            examples[place.label].append(path)
+        name = unified.classes[place.label]
+        counts[name][place.split or "train"] += 1
+        if len(examples[name]) < EXAMPLES:
+            examples[name].append(path)
     start = f"{reading.root}/" if reading.root else ""
     left: Counter[str] = Counter()
     for path in layout.misplaced:
         folder, _, inside = path.removeprefix(start).partition("/")
         left[folder if inside else "outside of all folders"] += 1
     classes = [ClassOutline(name, dict(counts[name]), examples[name]) for name in sorted(counts)]
-    return Outline(reading, classes, dict(left))
+    return Outline(reading, classes, dict(left), tuple(unified.notes))
 
 
 def _short(folder: str, reading: Reading) -> str:

@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
+from app.datasets.completing import has_version
 from app.datasets.creating import create_dataset, is_empty
 from app.datasets.layout_choice import Said
 from app.datasets.models import Dataset
@@ -31,6 +32,7 @@ def resolve_source(text: str, *, uploads_dir: Path, zip_encoding: str | None = N
         return Origin(text)
     path = _path(text)
     if path.is_dir():
+        _refuse_own_data(path.resolve(), uploads_dir.resolve().parent)
         return Origin(str(path.resolve()))
     if not path.is_file():
         raise Invalid(f"There is no folder or zip at {text}; check the path.")
@@ -120,10 +122,32 @@ def propose_import(session: Session, *, name: str, source: Origin, found: Survey
     return True
 
 
+def cancel_import(session: Session, *, job_id: str) -> Job:
+    """Ask an import to stop. One that has not begun leaves a data set that can be imported again, or from elsewhere.
+
+    Raises NotFound, and Conflict when the job has ended.
+    """
+    job = jobs.cancel(session, job_id=job_id)
+    dataset = session.get(Dataset, job.dataset_id) if job.state == "cancelled" else None
+    if dataset is not None and dataset.state == "importing":
+        dataset.state = "ready" if has_version(session, dataset_id=dataset.id) else "failed"
+    return job
+
+
 def refuse_second(session: Session, dataset: Dataset) -> None:
     """Raises Conflict while an import of the data set waits or works."""
     if jobs.open_job(session, dataset_id=dataset.id, task=TASK):
         raise Conflict(f"{dataset.name} is being imported already; wait for it, or cancel it.")
+
+
+def _refuse_own_data(folder: Path, data: Path) -> None:
+    """Raises Invalid for the data folder, what holds it, and the folders that Toploss keeps in it."""
+    own = (data / name for name in ("uploads", "runs", "photos", "cache"))
+    if data.is_relative_to(folder) or any(folder.is_relative_to(each) for each in own):
+        raise Invalid(
+            "This folder is, or holds, the folder in which Toploss keeps its own data (uploads, runs, cache); "
+            "import the folder that your images lie in."
+        )
 
 
 def _path(text: str) -> Path:

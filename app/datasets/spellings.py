@@ -1,7 +1,7 @@
 """One class for folders that spell its name differently: in Unicode form, spaces or case (pure)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -38,7 +38,7 @@ def unify(places: Mapping[str, Place], known: Sequence[str]) -> Unified:
         apart = any(splits[one] & splits[other] for one, other in combinations(spellings, 2))
         names = {each: _name(each, known, otherwise="" if apart else spellings[0]) for each in spellings}
         classes |= {label: names[tidy(label)] for label in labels[key]}
-        notes += _notes(names)
+        notes += _notes(names, labels[key])
     return Unified(classes, notes)
 
 
@@ -50,8 +50,8 @@ def _name(spelling: str, known: Sequence[str], *, otherwise: str) -> str:
     return otherwise or spelling
 
 
-def _notes(names: Mapping[str, str]) -> list[str]:
-    """What to say of the spellings of one name, which mean these classes."""
+def _notes(names: Mapping[str, str], labels: Collection[str]) -> list[str]:
+    """What to say of the spellings of one name, which mean these classes; `labels` are the folders as they are."""
     spellings, classes = _listed(names), set(names.values())
     if len(classes) > 1:
         sentence = (
@@ -61,7 +61,13 @@ def _notes(names: Mapping[str, str]) -> list[str]:
         return [sentence]
     [name] = classes
     if {tidy(name)} == names.keys():
-        return []
+        if len(labels) == 1:
+            return []
+        sentence = (
+            f"{len(labels)} folders are named “{name}” and differ only in spaces or in how their letters are "
+            f"stored (Unicode form): one class, “{name}”."
+        )
+        return [sentence]
     folders = f"The folder {spellings} is spelt" if len(names) == 1 else f"The folders {spellings} are spelt"
     return [f"{folders} otherwise in upper and lower case only: one class, “{name}”."]
 

@@ -108,7 +108,7 @@ def choice_of(made: Outline) -> dict[str, object]:
         "is_complete": OPEN not in made.reading.folders.values(),
         "classes": {each.name: each.counts for each in made.classes},
         "left_out": made.left_out,
-        "notes": made.words(),
+        "notes": [*made.words(), *made.notes],
     }
 
 

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import class_names, lock_dataset
 from app.datasets.gold import get_gold_part
 from app.datasets.models import DatasetVersion
+from app.datasets.sources import TASK as IMPORT
+from app.datasets.sources import cancel_import
 from app.db import remember
 from app.errors import Conflict, Invalid, NotFound
 from app.jobs import requests as jobs
@@ -359,7 +361,9 @@ def cancel_job(session: Session, *, job_id: str) -> Job:
     if (
         run is None or run.state not in jobs.OPEN_STATES
     ):  # the learning-rate curve is drawn after the run's end
-        return jobs.cancel(session, job_id=job_id)
+        task = jobs.get_job(session, job_id=job_id).task
+        stop = cancel_import if task == IMPORT else jobs.cancel
+        return stop(session, job_id=job_id)
     cancel_run(session, run_id=run.id)
     return jobs.get_job(session, job_id=job_id)
 

@@ -38,7 +38,8 @@ def test_classes_and_counts_are_printed_with_what_was_guessed(shell: Server, tmp
     assert ["dog", "3", "3"] in lines
     again = shell.command("import", str(root), "--name", "pets").stdout
     assert "0 new, 12 known before" in again
-    assert "becomes the validation part" not in again
+    assert "The folders are read as when the data set was imported before" in again
+    assert "training part" not in again
 
 
 def test_unclear_folders_are_refused_in_a_script_with_the_options(shell: Server, tmp_path: Path) -> None:

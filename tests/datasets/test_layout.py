@@ -459,3 +459,20 @@ def test_parts_two_levels_down_are_asked_about() -> None:
 
 def places_by(paths: list[str], reading: Reading) -> dict[str, tuple[str | None, str]]:
     return {path: (place.split, place.label) for path, place in arrange(paths, reading).places.items()}
+
+
+def test_spellings_of_one_class_are_one_row_before_the_import_as_after_it() -> None:
+    paths = [
+        "train/café/1.png",
+        "train/café /2.png",
+        "train/dog/1.png",
+        "train/dog/2.png",
+        "valid/DOG/1.png",
+        "train/cafe\u0301/3.png",
+    ]
+    made = outline(paths, arrange(paths).reading)
+    assert [(each.name, each.total) for each in made.classes] == [("café", 3), ("dog", 3)]
+    assert len(made.notes) == 2
+    assert Outline.from_json(json.loads(json.dumps(made.as_json()))) == made
+    apart = ["Cat/1.png", "cat/1.png", "dog/1.png"]
+    assert "they stay classes of their own" in outline(apart, arrange(apart).reading).notes[0]

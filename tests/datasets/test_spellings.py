@@ -14,10 +14,11 @@ def of(*folders: str, known: tuple[str, ...] = ()) -> tuple[dict[str, str], list
     return unified.classes, unified.notes
 
 
-def test_unicode_form_and_spaces_make_no_class_of_their_own_and_need_no_note() -> None:
+def test_unicode_form_and_spaces_make_no_class_of_their_own_which_is_said() -> None:
     classes, notes = of(f"train/{CAFE}", "train/dog", f"valid/{CAFE_OF_A_MAC}", "valid/dog ")
     assert classes == {CAFE: CAFE, CAFE_OF_A_MAC: CAFE, "dog": "dog", "dog ": "dog"}
-    assert notes == []
+    assert len(notes) == 2
+    assert "differ only in spaces" in notes[0]
 
 
 def test_unicode_form_and_spaces_make_no_class_of_their_own_even_side_by_side() -> None:

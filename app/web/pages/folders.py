@@ -161,7 +161,7 @@ def _choice_view(dataset: str, made: Outline, parts: Sequence[str]) -> ChoiceVie
         )
     return ChoiceView(
         title=f"{len(names):,} classes: {', '.join(shown)}",
-        words=tuple(made.words()),
+        words=(*made.words(), *made.notes),
         images=made.images,
         parts=tuple("not chosen yet" if part not in PARTS else part for part in made.parts),
         folders=tuple(folders),

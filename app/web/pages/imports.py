@@ -13,6 +13,7 @@ from app.datasets.sources import (
     TASK,
     request_import,
 )
+from app.datasets.sources import cancel_import as cancel_import_job
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.web.asking import Confirmed, Question, confirm
@@ -50,7 +51,7 @@ def cancel_import(name: str, database: Db, _admin: Admin, confirmed: Confirmed =
         job = jobs.open_job(session, dataset_id=dataset.id, task=TASK)
         if job:
             confirm(_stop(name), confirmed)
-            jobs.cancel(session, job_id=job.id)
+            cancel_import_job(session, job_id=job.id)
     return RedirectResponse(f"/d/{name}", status_code=303)
 
 

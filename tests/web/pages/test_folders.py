@@ -11,11 +11,13 @@ from sqlalchemy import select
 
 from app.datasets.importing import import_images
 from app.datasets.models import Dataset, LabelClass, Sample
+from app.datasets.sources import resolve_source
 from app.db import Database
-from app.errors import AmbiguousLayout
+from app.errors import AmbiguousLayout, Invalid
 from app.jobs import requests as jobs
 from app.settings import Settings
 from tests.factories import import_folder, photo
+from tests.web.asking import sure
 
 FOUR = ("A/cat", "A/dog", "B/cat", "B/dog")
 
@@ -197,3 +199,39 @@ def test_a_class_without_training_images_is_told_of_before_training_and_at_the_e
     import_folder(database, tmp_path / "pets", name="pets")
     for page in ("/d/pets", "/d/pets/runs", "/d/pets/runs/new", "/d/pets/export"):
         assert "“bird”: no training images" in browser_of["ada"].get(page).text, page
+
+
+def test_an_import_that_is_cancelled_before_it_begins_can_be_repeated_or_replaced(
+    browser_of: dict[str, TestClient], database: Database
+) -> None:
+    ada = browser_of["ada"]
+    send(ada, packed("owl", "bee"))
+    ada.post("/d/pets/import/folders", data={"choice": "0"})
+    sure(ada, "/d/pets/import/cancel")
+    assert state(database) == "failed"
+    page = ada.get("/d/pets").text
+    assert "The import has not finished" in page
+    assert "Import again" in page
+    assert "2 classes: cat, dog" in ada.get(send(ada, packed("cat", "dog"))).text
+
+
+def test_a_data_set_for_object_detection_is_refused_at_the_form(
+    browser_of: dict[str, TestClient],
+) -> None:
+    out = io.BytesIO(packed("train/images", "val/images"))
+    with zipfile.ZipFile(out, "a") as archive:
+        for path in [name for name in archive.namelist() if name.endswith(".png")]:
+            archive.writestr(path.replace("images", "labels").replace(".png", ".txt"), "0 0.5 0.5 1 1")
+    files = {"file": ("yolo.zip", out.getvalue(), "application/zip")}
+    answer = browser_of["ada"].post("/datasets/new", data={"name": "yolo", "path": ""}, files=files)
+    assert (answer.status_code, "object detection" in answer.text) == (422, True)
+
+
+def test_toploss_own_data_is_never_imported(tmp_path: Path) -> None:
+    uploads = tmp_path / "data" / "uploads"
+    uploads.mkdir(parents=True)
+    for folder in (tmp_path, tmp_path / "data", uploads):
+        with pytest.raises(Invalid, match="keeps its own data"):
+            resolve_source(str(folder), uploads_dir=uploads)
+    (tmp_path / "pets").mkdir()
+    assert resolve_source(str(tmp_path / "pets"), uploads_dir=uploads).source == str(tmp_path / "pets")
