@@ -217,7 +217,7 @@ def test_one_class_however_its_folders_are_spelt(database: Database, tmp_path: P
     files |= {"train/Cat/1.png": png(3), "train/Cat /2.png": png(4), "valid/cat/3.png": png(5)}
     report = imported(database, write(tmp_path, files))
     assert classes(database) == ["Cat", nfc]
-    assert len(report.notes) == 1
+    assert len(report.notes) == 2
     assert "“Cat” and “cat”" in report.notes[0]
     assert sorted(samples(database)) == sorted(files)  # paths stay as they are, byte by byte
 
