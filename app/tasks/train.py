@@ -71,7 +71,10 @@ def run(context: JobContext) -> None:
         raise
     _end(context, run_id, "finished", note)
     if plan.start.kind != "parent":
-        _draw_curve(context, prepared)
+        with (
+            keep_freed_memory()
+        ):  # it trains as well: without this the worker keeps its memory until the next run
+            _draw_curve(context, prepared)
 
 
 def _draw_curve(context: JobContext, prepared: Prepared) -> None:
