@@ -40,5 +40,11 @@ def test_another_seed_chooses_others() -> None:
     assert choose_valid(rows, seed=0) != choose_valid(rows, seed=1)
 
 
+def test_the_split_of_a_seed_stays_what_it_was() -> None:
+    rows = [(f"{i:064x}", i % 2) for i in range(20)]
+    assert sorted(int(sha256, 16) for sha256 in choose_valid(rows, seed=0)) == [6, 10, 11, 19]
+    assert [i for i in range(20) if falls_in_valid(f"{i:064x}", seed=0)] == [10, 11, 19]
+
+
 def test_a_fifth_of_what_comes_later_falls_in_valid() -> None:
     assert 150 < sum(falls_in_valid(f"{i:064x}", seed=0) for i in range(1000)) < 250

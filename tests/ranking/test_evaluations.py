@@ -1,7 +1,8 @@
 import uuid
+from dataclasses import replace
 
 from app.db import Database
-from app.ranking.evaluations import best_run, evaluate_run, run_summaries
+from app.ranking.evaluations import best_of, best_run, evaluate_run, run_summaries
 from app.review.decisions import decide
 from app.review.retraining import freeze_labels
 from tests.conftest import People
@@ -45,6 +46,29 @@ def test_the_best_run_has_the_fewest_errors_on_the_newest_labels(
         (new, 0),
         (made.run_id, 1),
     ]
+
+
+def test_of_runs_with_equal_errors_the_newest_is_the_best(database: Database, made: Made) -> None:
+    newer = [make_run(database, made.dataset_id, made.version_id, wrong=0, seed=seed) for seed in (1, 2)]
+    with database.read() as session:
+        runs = run_summaries(session, dataset_id=made.dataset_id)
+    assert {run.newest_error_rate for run in runs} == {runs[0].newest_error_rate}
+    for order in (runs, runs[::-1]):
+        best = best_of(order)
+        assert best is not None
+        assert best.id == newer[-1]
+
+
+def test_an_unfinished_run_is_never_the_best_and_one_without_a_measured_error_is_so_only_alone(
+    database: Database, made: Made
+) -> None:
+    with database.read() as session:
+        (run,) = run_summaries(session, dataset_id=made.dataset_id)
+    unmeasured = replace(run, id=run.id + 1, newest_error_rate=None)
+    failed = replace(run, id=run.id + 2, state="failed")
+    assert best_of([unmeasured, failed, run]) == run
+    assert best_of([unmeasured, failed]) == unmeasured
+    assert best_of([failed]) is None
 
 
 def test_a_run_is_judged_by_its_own_versions_labels(database: Database, made: Made) -> None:
