@@ -194,3 +194,19 @@ def test_the_hands_are_asked_anew_when_another_process_has_changed_them(
     with database.write() as session:
         session.execute(delete(Claim))
     assert known(database, ann) == []
+
+
+@pytest.mark.parametrize("minutes", [(9, 5), (5, 9)])
+def test_of_two_leases_the_one_that_ends_first_is_offered_again_first(
+    database: Database, made: Made, ann: Who, bob: Who, minutes: tuple[int, int]
+) -> None:
+    issues = list(made.ranked[:10])
+    assert database.together(lambda s: free(s, bob)).result() == issues
+    for rank, lease in enumerate(minutes, start=1):
+        until = ann.moment + timedelta(minutes=lease)
+        database.together(lambda s, r=rank, u=until: hold(s, ann, cards=places(made, r), until=u)).result()
+    later = bob._replace(moment=ann.moment + timedelta(minutes=6))
+    first = issues[minutes.index(5)]
+    assert database.together(lambda s: free(s, later)).result() == sorted(
+        [first, *issues[2:]], key=issues.index
+    )

@@ -84,6 +84,17 @@ def test_a_client_id_used_for_something_else_is_refused(
         answer(database, made, people.annotator.id, made.ranked[0], "delete", client_id="one")
 
 
+@pytest.mark.parametrize(("place", "verdict", "label"), [(0, "relabel", "dog"), (1, "relabel", "owl")])
+def test_a_client_id_stands_for_its_sample_and_its_label_too(
+    database: Database, made: Made, people: People, place: int, verdict: str, label: str
+) -> None:
+    ann, sample = people.annotator.id, made.ranked[0]
+    first = answer(database, made, ann, sample, "relabel", "owl", client_id="one")
+    assert answer(database, made, ann, sample, "relabel", "owl", client_id="one") == first
+    with pytest.raises(Conflict, match="client id"):
+        answer(database, made, ann, made.ranked[place], verdict, label, client_id="one")
+
+
 def test_an_undo_or_redo_with_a_client_id_of_something_else_is_refused_and_not_lost(
     database: Database, made: Made, people: People
 ) -> None:
