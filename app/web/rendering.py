@@ -137,6 +137,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """1 image, 1,240 images; `many` where an s does not make the plural."""
+    return f"{count(number)} {one if number == 1 else many or f'{one}s'}"
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """0.3670 → 36.7 %; nothing known → –."""
     return "–" if share is None else f"{100 * share:.{digits}f} %"
@@ -183,6 +188,7 @@ def moment(value: datetime | None) -> str:
 
 FILTERS: dict[str, Callable[..., str]] = {
     "count": count,
+    "plural": plural,
     "percent": percent,
     "duration": duration,
     "about": about,
