@@ -58,5 +58,5 @@ kills: setup ## Kill 200 starts while they upgrade the database, on SQLite and P
 .PHONY: help setup demo test check explore lint format lock paper kills
 
 migration: setup ## Write a migration from the models: make migration m="add a column"
-	@$(BIN)/python -m app.migrating "$(m)"
+	@$(BIN)/python -m app.db.migrating "$(m)"
 .PHONY: migration

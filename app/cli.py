@@ -17,7 +17,7 @@ from app.errors import Cancelled, ToplossError
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from app.db import Database
+    from app.db.engine import Database
     from app.training.runs import RunProgress
 
 cli = typer.Typer(
@@ -158,8 +158,8 @@ def import_(
     from app.datasets.importing import import_images
     from app.datasets.layout_choice import Said, parse
     from app.datasets.sources import resolve_source
+    from app.deck.progress import pending_changes
     from app.errors import Invalid
-    from app.review.summary import pending_changes
 
     folders = parse(split_folders or [])
     if folders is not None and no_split_folders:
@@ -212,9 +212,9 @@ def train(
 ) -> None:
     """Train on the labels as they stand, frozen as a version, and rank every sample; a job for the worker."""
     from app.datasets.catalog import ready_dataset
+    from app.deck.progress import lacking_words, pending_changes
     from app.jobs.requests import live_workers
-    from app.review.retraining import version_to_train
-    from app.review.summary import lacking_words, pending_changes
+    from app.rounds.retraining import version_to_train
     from app.training.runs import train_anew
 
     settings = _settings()
@@ -262,8 +262,8 @@ def retrain(
 ) -> None:
     """Freeze the cleaned labels and fine-tune the best run on them."""
     from app.datasets.catalog import ready_dataset
-    from app.review.retraining import retrain as ask
-    from app.review.summary import lacking_words, pending_changes
+    from app.deck.progress import lacking_words, pending_changes
+    from app.rounds.retraining import retrain as ask
 
     settings = _settings()
     with _database() as database:
@@ -362,12 +362,12 @@ def export(
     """Write the labels of a frozen version to a file."""
     from app.datasets.catalog import ready_dataset
     from app.datasets.versions import get_version, latest_version
+    from app.deck.progress import lacking_words, pending_changes
     from app.errors import Invalid
     from app.export.as_imagefolder import EMPTY_FOLDERS
     from app.export.checking import checked, told
     from app.export.exporting import export_version, write_export
-    from app.review.retraining import freeze_labels
-    from app.review.summary import lacking_words, pending_changes
+    from app.rounds.retraining import freeze_labels
 
     if freeze and version is not None:
         raise Invalid(
@@ -451,7 +451,7 @@ def demo(
     ] = True,
 ) -> None:
     """Draw the demo faces, import them, queue a quick training, and serve."""
-    from app.demo import prepare, tell_when_ranked
+    from app.demo.prepare import prepare, tell_when_ranked
     from app.serving import serve as run_server
 
     settings = _settings()
@@ -484,7 +484,7 @@ def _known_problem(error: Exception) -> str | None:
     if package in ("pydantic_core", "pydantic"):
         wrong = [f"TOPLOSS_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]  # type: ignore[attr-defined]
         return f"A setting is not as expected. {'; '.join(wrong)}. docs/settings.md describes them."
-    from app.trouble import as_trouble
+    from app.db.trouble import as_trouble
 
     if trouble := as_trouble(error):
         return f"{trouble} TOPLOSS_DATABASE_URL says where it is. ({str(error).splitlines()[0]})"
@@ -495,7 +495,7 @@ def _known_problem(error: Exception) -> str | None:
 
 def _wait_for(database: "Database", settings: Settings, run_id: int) -> None:
     """Follow a run to its end; exit code 0 only when its ranking is stored."""
-    from app.ranking.evaluations import evaluate_run
+    from app.measuring.evaluations import evaluate_run
     from app.serving import worker_beside
     from app.training.runs import get_run, run_progress, version_number
 

@@ -11,16 +11,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Scope
 
-import app.tables  # noqa: F401 - registers them
+import app.db.tables  # noqa: F401 - registers them
 from app.accounts.attempts import Attempts
 from app.accounts.tokens import Uses
-from app.db import Database
+from app.db.engine import Database
 from app.decoding import budget
 from app.settings import Settings
 from app.web import errors, health, readiness
 from app.web.api import routers as api_routers
 from app.web.deps import signed_in
-from app.web.pages import public_routers, quick_routes, routers
+from app.web.pages.areas import public_routers, quick_routes, routers
 from app.web.rendering import bundled, static_digest
 from app.web.security import MAX_BODY, Security
 from app.web.strict import only_declared

@@ -12,7 +12,7 @@ from app.datasets.catalog import get_dataset
 from app.datasets.models import Dataset
 from app.decoding.tones import Scales
 from app.errors import Conflict, Invalid
-from app.ranking.evaluations import best_run
+from app.measuring.evaluations import best_run
 from app.settings import Settings
 from app.training.runs import finished_run
 

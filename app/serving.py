@@ -13,10 +13,10 @@ from contextlib import contextmanager
 import uvicorn
 
 from app.data_folder import sweep_data_folder
-from app.db import Database
+from app.db.engine import Database
+from app.db.migrating import migrate
 from app.errors import Conflict
 from app.main import create_app
-from app.migrating import migrate
 from app.settings import Settings
 from app.web.protocol import LimitedProtocol
 

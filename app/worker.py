@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import app.tables  # noqa: F401 - registers them
+import app.db.tables  # noqa: F401 - registers them
 from app.data_folder import sweep_data_folder
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Conflict
 from app.jobs import requests
 from app.jobs.engine import Engine

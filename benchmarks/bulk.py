@@ -17,7 +17,7 @@ from decide import make_review
 from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import func, select
 
-from app.db import Database
+from app.db.engine import Database
 from app.review.models import SampleReview
 from app.web.deps import SESSION_COOKIE
 from tests.servers import start_server

@@ -34,12 +34,12 @@ import numpy as np
 from PIL import Image
 from sqlalchemy import insert
 
-import app.tables  # noqa: F401 - registers them
+import app.db.tables  # noqa: F401 - registers them
 from app.accounts.models import User
 from app.accounts.tokens import start_session
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, Sample
-from app.db import Database
-from app.migrating import migrate
+from app.db.engine import Database
+from app.db.migrating import migrate
 from app.ml.recipes import RECIPES
 from app.ranking.models import StagedPrediction
 from app.ranking.rankings import ranking_rows

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import func, select
 
 from app.datasets.versions import latest_version
-from app.db import Database
+from app.db.engine import Database
 from app.review.models import Decision
 from app.web.deps import SESSION_COOKIE
 from tests.factories import import_folder, make_run, write_images

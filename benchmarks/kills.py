@@ -30,8 +30,8 @@ import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.pool import NullPool
 
-import app.tables  # noqa: F401 - registers them
-from app import migrating
+import app.db.tables  # noqa: F401 - registers them
+from app.db import migrating
 from app.errors import ToplossError
 from tests import postgres
 

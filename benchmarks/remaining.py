@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from app.ranking.scoring import class_noise
-from app.review.remaining import WINDOW, Audited, Between, Look, errors_in, errors_left
+from app.remaining.estimate import WINDOW, Audited, Between, Look, errors_in, errors_left
 
 SIZES = (100, 300, 600)
 AUDITS = 4

@@ -28,7 +28,7 @@ from PIL import Image
 from sqlalchemy import func, select
 
 if TYPE_CHECKING:
-    from app.db import Database
+    from app.db.engine import Database
 
 STEPS = ("import", "freeze", "prepare", "score", "rank and store")
 
@@ -72,7 +72,7 @@ def freeze_and_read(database: "Database", dataset_id: int) -> None:
     """A version with one label changed, and all of its labels."""
     from app.datasets.models import Sample
     from app.datasets.versions import FrozenLabel, freeze, labels_of
-    from app.schema import now
+    from app.db.types import now
 
     with database.write() as session:
         first = session.scalar(select(func.min(Sample.id))) or 0
@@ -86,8 +86,8 @@ def one_size(count: int) -> dict[str, tuple[float, float]]:
     from app.datasets.creating import create_dataset
     from app.datasets.importing import import_images
     from app.datasets.versions import labels_of, latest_version
-    from app.db import Database
-    from app.migrating import migrate
+    from app.db.engine import Database
+    from app.db.migrating import migrate
     from app.ml import checkpoints
     from app.ml.batches import IMAGENET
     from app.ml.checkpoints import Checkpoint, EpochMetrics

@@ -2,8 +2,8 @@
 
 from alembic import context
 
-import app.tables  # noqa: F401 - registers them
-from app.schema import Base
+import app.db.tables  # noqa: F401 - registers them
+from app.db.types import Base
 
 connection = context.config.attributes["connection"]
 context.configure(

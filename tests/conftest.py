@@ -20,10 +20,10 @@ from app.accounts.models import User
 from app.accounts.passwords import hash_password
 from app.accounts.tokens import create_token
 from app.accounts.users import add_user
-from app.db import Database
+from app.db.engine import Database
+from app.db.migrating import migrate
+from app.db.types import Base
 from app.main import create_app
-from app.migrating import migrate
-from app.schema import Base
 from app.settings import Settings
 from tests import postgres
 from tests.factories import Made, make_dataset

@@ -14,15 +14,15 @@ from sqlalchemy import insert
 from app.datasets.creating import create_dataset
 from app.datasets.importing import import_images
 from app.datasets.versions import labels_of, latest_version
-from app.db import Database
+from app.db.engine import Database
 from app.ml.recipes import RECIPES
+from app.photos.photos import Kept, Sent, keep_photos, receive
 from app.ranking.models import StagedPrediction
 from app.ranking.rankings import ranking_rows
 from app.review.issues import publish
 from app.settings import Settings
 from app.training.folds import assign_folds
 from app.training.models import Epoch
-from app.training.photos import Kept, Sent, keep_photos, receive
 from app.training.runs import end_run, record_epoch, request_run, start_run
 
 CLASSES = ("cat", "dog", "owl")

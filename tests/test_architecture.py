@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from app.migrating import check
+from app.db.migrating import check
 from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]

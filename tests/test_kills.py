@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.migrating import all_revisions
+from app.db.migrating import all_revisions
 
 ROOT = Path(__file__).resolve().parents[1]
 

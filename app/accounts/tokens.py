@@ -10,10 +10,10 @@ from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import ApiToken, LoginSession, User
-from app.db import remember
+from app.db.compiled import Prepared
+from app.db.memory import remember
+from app.db.types import now
 from app.errors import Invalid, NotFound, NotSignedIn
-from app.prepared import Prepared
-from app.schema import now
 
 TOKEN_PREFIX = "tl_"  # noqa: S105 - a mark that secret scanners can look for, not a secret
 SCOPES = {"read": "look and export", "annotate": "also decide", "admin": "all that an admin may"}

@@ -20,11 +20,11 @@ from sqlalchemy.pool import NullPool
 from app.backup import postgres
 from app.backup.archive import DUMP, SQLITE, About, unpack
 from app.backup.saving import sqlite_path
-from app.copies import flush
 from app.data_folder import RESTORING
+from app.db.copies import flush
+from app.db.migrating import all_revisions
 from app.errors import Conflict, Invalid, NotFound
 from app.files import PRIVATE_FOLDER, temporary_file
-from app.migrating import all_revisions
 from app.settings import Settings
 
 IGNORED = {RESTORING, "lost+found"}  # in a data folder that counts as empty

@@ -21,11 +21,11 @@ from sqlalchemy.pool import NullPool
 
 from app.backup import postgres
 from app.backup.archive import DATA, DUMP, SQLITE, About, Writer, writing
-from app.copies import copy_database, flush
+from app.db.copies import copy_database, flush
+from app.db.migrating import all_revisions
+from app.db.types import now
 from app.errors import Conflict, Invalid, NotFound
 from app.files import PART, sweep, temporary_file
-from app.migrating import all_revisions
-from app.schema import now
 from app.settings import Settings
 
 TRIES = 100  # to see the files of a folder that a training writes to unchanged

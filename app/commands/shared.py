@@ -11,7 +11,7 @@ import typer
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from app.db import Database
+    from app.db.engine import Database
 
 
 def read_settings() -> Settings:
@@ -32,9 +32,9 @@ def read_settings() -> Settings:
 @contextmanager
 def open_database() -> "Iterator[Database]":
     """The migrated database."""
-    import app.tables  # noqa: F401 - registers them
-    from app.db import Database
-    from app.migrating import migrate
+    import app.db.tables  # noqa: F401 - registers them
+    from app.db.engine import Database
+    from app.db.migrating import migrate
 
     settings = read_settings()
     migrate(settings.database)

@@ -6,9 +6,9 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, RejectedFile, Sample
-from app.db import remember
+from app.db.compiled import Prepared
+from app.db.memory import remember
 from app.errors import Conflict, Invalid, NotFound
-from app.prepared import Prepared
 from app.spelling import folded, places_of
 
 # Asked by nearly every request, so they are built once.

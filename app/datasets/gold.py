@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, bindparam, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.datasets.models import GoldMember, GoldPart
-from app.db import remember
+from app.db.memory import remember
 
 HOLD_OUT = "valid"  # the split that it is drawn from
 

@@ -34,7 +34,7 @@ from app.datasets.scales import in_words as scales_in_words
 from app.datasets.scales import measure_scales, scales_of
 from app.datasets.spellings import unify
 from app.datasets.surveying import Survey, check_same, decide, fitting, store_reading, stored_reading, survey
-from app.db import Database
+from app.db.engine import Database
 from app.decoding.tones import Tones, kind_of
 from app.errors import AmbiguousLayout, Cancelled, NotFound
 from app.spelling import search_key

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, delete, exists, func, insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.datasets.models import MissingFile, Sample
-from app.db import Database
+from app.db.engine import Database
 from app.decoding import budget
 from app.errors import Conflict, NotFound
 from app.storage import UNKNOWN_SIZE, ImageSource, Unreadable

@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.schema import Base, now
+from app.db.types import Base, now
 from app.storage import Origin
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from app.datasets.missing import Lost, Recorded, files_of, in_a_sentence, look, mark
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Invalid
 from app.storage import UNKNOWN_SIZE, FolderSource, ImageSource
 

@@ -12,7 +12,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import Dataset, Sample
-from app.db import Database
+from app.db.engine import Database
 from app.decoding import budget
 from app.decoding.opening import open_image
 from app.decoding.seen import memory_for

@@ -9,7 +9,7 @@ from itertools import islice
 
 from app.datasets.missing import Lost, Recorded, in_a_sentence, look, mark
 from app.datasets.models import DatasetVersion
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Conflict, NotFound
 from app.export.exporting import Export
 from app.export.rows import Plan, export_rows

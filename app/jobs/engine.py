@@ -17,11 +17,11 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from sqlalchemy import make_url, select
 from sqlalchemy.orm import Session
 
-from app.db import Database
+from app.db.engine import Database
+from app.db.types import now
 from app.errors import Cancelled, ToplossError
 from app.jobs import requests
 from app.jobs.models import Job
-from app.schema import now
 from app.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.schema import Base, now
+from app.db.types import Base, now
 
 
 class Job(Base):

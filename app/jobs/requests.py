@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from app.db.types import now
 from app.errors import Conflict, NotFound
 from app.jobs.models import Job, Worker
-from app.schema import now
 
 OPEN_STATES = ("queued", "running")
 WORKER_SILENCE = timedelta(seconds=30)  # heartbeats come every 5 s

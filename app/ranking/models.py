@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ForeignKey, Index, and_
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.schema import Base, FloatVector
+from app.db.types import Base, FloatVector
 
 
 class _Judgement:

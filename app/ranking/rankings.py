@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion, Sample
-from app.db import Database
+from app.db.engine import Database
 from app.ranking.models import IS_ISSUE, Prediction, StagedPrediction
 from app.ranking.scoring import Floats, Ints, label_quality, ranks, score
 from app.training.models import Run

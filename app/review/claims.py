@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 from app.datasets.gold import is_gold
 from app.datasets.missing import is_lost
 from app.datasets.models import Sample
-from app.db import forget, is_remembering, remembered
-from app.prepared import Prepared, PreparedOf
+from app.db.compiled import Prepared, PreparedOf
+from app.db.memory import forget, is_remembering, remembered
+from app.db.types import UtcDateTime
 from app.ranking.models import Prediction
 from app.review.models import Claim, OpenIssue, SampleReview
-from app.schema import UtcDateTime
 
 AHEAD = 200  # free cards that are looked for at once
 Stream = Literal["ranked", "by chance", "random"]

@@ -14,16 +14,16 @@ from app.datasets.catalog import class_names, class_position
 from app.datasets.gold import get_gold_part, is_gold
 from app.datasets.missing import SAID, lost_for
 from app.datasets.models import Sample
-from app.db import forget, remember, remembered
+from app.db.compiled import Prepared
+from app.db.memory import forget, remember, remembered
+from app.db.types import now
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.prepared import Prepared
 from app.ranking.models import IS_ISSUE, Prediction
-from app.review import tally
-from app.review.consensus import UNDO, VERDICTS, Entry, redoable
+from app.review import counters
+from app.review.fold import UNDO, VERDICTS, Entry, redoable
 from app.review.models import Claim, Decision, SampleReview
 from app.review.policy import SETTLED, seen_blind, was_in_view
 from app.review.standing import Logged, refold, refold_after
-from app.schema import now
 from app.training.runs import current_ranking, get_run
 
 MAX_CLIENT_ID = 64
@@ -197,7 +197,7 @@ def decide(
     if blind is None:
         blind = (
             not in_view
-            and tally.any_waits(session, dataset_id=dataset_id)
+            and counters.any_waits(session, dataset_id=dataset_id)
             and _SECOND_LOOK.one(session, sample=sample_id, user=user_id, moment=moment) is not None
         )
     if unsaid and blind and verdict == "keep" and not said_by_name:

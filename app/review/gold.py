@@ -19,7 +19,7 @@ from app.datasets.models import Dataset, GoldMember, GoldPart, Sample
 from app.errors import Conflict, Invalid, NotFound
 from app.ranking.rankings import count_issues
 from app.review import claims
-from app.review.consensus import CHANGES
+from app.review.fold import CHANGES
 from app.review.models import OpenIssue, SampleReview
 from app.review.policy import GOLD_FOR_ME, SETTLED
 from app.review.standing import refold

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from app.datasets.gold import is_gold
 from app.datasets.models import Dataset
-from app.prepared import PreparedOf
+from app.db.compiled import PreparedOf
 from app.ranking.models import IS_ISSUE, Prediction
 from app.ranking.rankings import publish_ranking
-from app.review import claims, tally
+from app.review import claims, counters
 from app.review.models import OpenIssue, SampleReview
 from app.training.models import Run
 
@@ -40,14 +40,14 @@ def publish(session: Session, *, run_id: int, epochs: int) -> None:
 def refresh(session: Session, *, verdicts: Mapping[int, str | None]) -> None:
     """Open or close the issues of samples, in every run's ranking, after their verdicts (by sample) have changed."""
     if closed := [sample_id for sample_id, verdict in verdicts.items() if verdict]:
-        tally.closed(session, _CLOSE.rows(session, closed))
+        counters.closed(session, _CLOSE.rows(session, closed))
         claims.decided(session, closed)
     if opened := [sample_id for sample_id, verdict in verdicts.items() if not verdict]:
         known = exists().where(
             OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == Prediction.sample_id
         )
         _fill(session, and_(Prediction.sample_id.in_(opened), ~known))
-        tally.opened(session)
+        counters.opened(session)
 
 
 def _fill(session: Session, which: ColumnElement[bool]) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.schema import Base, now
+from app.db.types import Base, now
 
 
 def _index_where(condition: str, *columns: str, unique: bool = False) -> Index:

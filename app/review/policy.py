@@ -6,9 +6,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from app.accounts.models import User
 from app.datasets.gold import is_gold
 from app.datasets.models import Sample
-from app.db import remember
-from app.prepared import Prepared
-from app.review.consensus import ONE_LOOK, UNDO, Policy
+from app.db.compiled import Prepared
+from app.db.memory import remember
+from app.review.fold import ONE_LOOK, UNDO, Policy
 from app.review.models import Decision, ReviewPolicy, SampleReview
 
 WAITS = SampleReview.waits > literal_column("''")  # in the words of the index of these samples

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from app.datasets.gold import get_gold_part, is_gold
 from app.datasets.models import Dataset, GoldPart, Sample
+from app.db.compiled import Prepared, PreparedOf
 from app.errors import Invalid
-from app.prepared import Prepared, PreparedOf
-from app.review import claims, tally
-from app.review.consensus import (
+from app.review import claims, counters
+from app.review.fold import (
     CHANGES,
     MOST_ANNOTATORS,
     UNDO,
@@ -282,7 +282,7 @@ def _refold(
             sample_id: found[sample_id][0].verdict if sample_id in found else None for sample_id in sample_ids
         },
     )
-    tally.refolded(session, before=before, after=list(found.values()))
+    counters.refolded(session, before=before, after=list(found.values()))
     # A card is shown with the model's opinion or blind. When that changes, or nobody is to be asked, no one holds it any more.
     waited, waits = (
         {row.sample_id for row in before if row.waits},

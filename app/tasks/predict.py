@@ -12,10 +12,10 @@ from app.ml import checkpoints
 from app.ml.decoding import decode_square
 from app.ml.device import usable_cores, use_threads
 from app.ml.scorer import predict_squares
+from app.photos.photos import photo_path, photos_of_job, record_look
 from app.tasks.plan import network_name
 from app.training.folds import WHOLE
 from app.training.models import Photo
-from app.training.photos import photo_path, photos_of_job, record_look
 from app.training.runs import get_run
 
 log = logging.getLogger(__name__)

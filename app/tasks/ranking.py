@@ -17,7 +17,7 @@ from app.ranking.models import UNJUDGED
 from app.ranking.quality import judge_labels
 from app.ranking.rankings import log_probs_of, ranking_rows, stage_ranking
 from app.review.issues import publish
-from app.review.movement import count_movement, to_keep
+from app.rounds.movement import count_movement, to_keep
 from app.tasks.plan import Plan
 from app.training.evaluation import calibrate
 from app.training.folds import WHOLE

@@ -19,13 +19,13 @@ from sqlalchemy.exc import OperationalError
 
 from app.errors import Cancelled, Invalid, ToplossError
 from app.jobs.engine import JobContext
+from app.measuring.evaluations import evaluate_run
 from app.ml.checkpoints import EpochMetrics
 from app.ml.device import choose_device, keep_freed_memory, low_precision, usable_cores, use_threads
 from app.ml.finder import find_learning_rate
 from app.ml.images import Images
 from app.ml.trainer import train
 from app.ml.watch import TrainingProgress
-from app.ranking.evaluations import evaluate_run
 from app.tasks.images import Prepared, prepare
 from app.tasks.plan import Plan, make_plan, network_name
 from app.tasks.ranking import is_early, rank

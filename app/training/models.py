@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.schema import Base, FloatVector, now
+from app.db.types import Base, FloatVector, now
 
 
 class Run(Base):

@@ -14,13 +14,13 @@ from app.datasets.gold import get_gold_part
 from app.datasets.models import DatasetVersion
 from app.datasets.sources import TASK as IMPORT
 from app.datasets.sources import cancel_import
-from app.db import remember
+from app.db.compiled import Prepared
+from app.db.memory import remember
+from app.db.types import now
 from app.errors import Conflict, Invalid, NotFound
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.ml.recipes import Recipe, recipe_from_json, to_json
-from app.prepared import Prepared
-from app.schema import now
 from app.training.models import Epoch, Run
 from app.training.pace import BEFORE, expect_run, seconds_left
 from app.training.recipes import choose_recipe, choose_start, edit, weights_of

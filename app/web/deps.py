@@ -15,9 +15,9 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 
 from app.accounts.tokens import Person, Uses, note_use, user_of_session, user_of_token
-from app.db import Database
+from app.db.engine import Database
+from app.db.types import now
 from app.errors import Forbidden, NotSignedIn
-from app.schema import now
 from app.settings import Settings
 from app.web.security import SAFE_METHODS
 

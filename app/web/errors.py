@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from app import errors
-from app.trouble import as_trouble
+from app.db.trouble import as_trouble
 from app.web.asking import Unconfirmed, ask
 from app.web.refusals import answer
 from app.web.strict import UNKNOWN, unknown_name

@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl, urlencode
 
 from pydantic import Field, ValidationError
 
+from app.deck.filters import Filter, Order, State
+from app.deck.queues import Queue
 from app.errors import Invalid
-from app.review.grid import Filter, Order, State
-from app.review.queues import Queue
 from app.web.strict import Strict, StrictBody, names_of
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse
 
-from app.db import Database
+from app.db.engine import Database
 
 log = logging.getLogger(__name__)
 router = APIRouter()

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from fastapi import UploadFile
 
-from app.db import Database
+from app.db.engine import Database
+from app.photos.photos import Kept, Sent, keep_photos, receive
 from app.settings import Settings
-from app.training.photos import Kept, Sent, keep_photos, receive
 from app.training.runs import finished_run
 
 

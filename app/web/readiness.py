@@ -12,11 +12,11 @@ from fastapi import APIRouter, Request
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse
 
-from app.db import Database
+from app.db.engine import Database
+from app.db.trouble import as_trouble
 from app.files import temporary_file
 from app.jobs.requests import live_workers
 from app.settings import Settings
-from app.trouble import as_trouble
 
 log = logging.getLogger(__name__)
 router = APIRouter()

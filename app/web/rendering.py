@@ -14,7 +14,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from app.schema import now
+from app.db.types import now
 
 ROOT = Path(__file__).resolve().parents[2]
 

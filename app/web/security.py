@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.training import photos
+from app.photos import photos
 from app.web.refusals import answer
 
 MAX_BODY = 1_000_000  # bytes; a decision has 200

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import app.schema
+import app.db.types
 
 revision = "0001"
 down_revision = None
@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
-        sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dataset")),
         sa.UniqueConstraint("name", name=op.f("uq_dataset_name")),
     )
@@ -30,15 +30,15 @@ def upgrade() -> None:
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("password_hash", sa.String(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
-        sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_account")),
         sa.UniqueConstraint("name", name=op.f("uq_user_account_name")),
     )
     op.create_table(
         "worker",
         sa.Column("id", sa.String(), nullable=False),
-        sa.Column("started_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("seen_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("started_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_worker")),
     )
     op.create_table(
@@ -47,7 +47,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("token_hash", sa.String(), nullable=False),
-        sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["user_account.id"], name=op.f("fk_api_token_user_id"), ondelete="CASCADE"
         ),
@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.Column("samples", sa.Integer(), nullable=False),
         sa.Column("relabelled", sa.Integer(), nullable=False),
         sa.Column("deleted", sa.Integer(), nullable=False),
-        sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_dataset_version_dataset_id"), ondelete="CASCADE"
         ),
@@ -87,10 +87,10 @@ def upgrade() -> None:
         sa.Column("message", sa.String(), nullable=False),
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=True),
-        sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("started_at", app.schema.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("updated_at", app.schema.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("finished_at", app.schema.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("created_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("started_at", app.db.types.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("updated_at", app.db.types.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", app.db.types.UtcDateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_job_dataset_id"), ondelete="CASCADE"
         ),
@@ -118,8 +118,8 @@ def upgrade() -> None:
         "login_session",
         sa.Column("token_hash", sa.String(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["user_account.id"], name=op.f("fk_login_session_user_id"), ondelete="CASCADE"
         ),
@@ -154,9 +154,9 @@ def upgrade() -> None:
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("lr_curve", sa.JSON(), nullable=True),
-        sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
-        sa.Column("started_at", app.schema.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("finished_at", app.schema.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("created_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("started_at", app.db.types.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", app.db.types.UtcDateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_run_dataset_id"), ondelete="CASCADE"
         ),
@@ -202,7 +202,7 @@ def upgrade() -> None:
         sa.Column("sample_id", sa.Integer(), nullable=False),
         sa.Column("dataset_id", sa.Integer(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("lease_until", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("lease_until", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_claim_dataset_id"), ondelete="CASCADE"
         ),
@@ -233,7 +233,7 @@ def upgrade() -> None:
         sa.Column("rank", sa.Integer(), nullable=True),
         sa.Column("client_id", sa.String(), nullable=False),
         sa.Column("milliseconds", sa.Integer(), nullable=True),
-        sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_decision_dataset_id"), ondelete="CASCADE"
         ),
@@ -277,7 +277,7 @@ def upgrade() -> None:
         sa.Column("confidence", sa.Double(), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("fold", sa.Integer(), nullable=False),
-        sa.Column("probabilities", app.schema.FloatVector(), nullable=False),
+        sa.Column("probabilities", app.db.types.FloatVector(), nullable=False),
         sa.ForeignKeyConstraint(
             ["run_id"], ["run.id"], name=op.f("fk_prediction_run_id"), ondelete="CASCADE"
         ),
@@ -298,7 +298,7 @@ def upgrade() -> None:
         sa.Column("verdict", sa.String(), nullable=False),
         sa.Column("reviews", sa.Integer(), nullable=False),
         sa.Column("reviewers", sa.String(), nullable=False),
-        sa.Column("decided_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["sample_id"], ["sample.id"], name=op.f("fk_version_label_sample_id"), ondelete="CASCADE"
         ),
@@ -322,7 +322,7 @@ def upgrade() -> None:
         sa.Column("decision_id", sa.Integer(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("reviews", sa.Integer(), nullable=False),
-        sa.Column("decided_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_sample_review_dataset_id"), ondelete="CASCADE"
         ),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import app.schema
+import app.db.types
 
 revision = "0002"
 down_revision = "0001"
@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("label_quality", sa.Double(), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("fold", sa.Integer(), nullable=False),
-        sa.Column("probabilities", app.schema.FloatVector(), nullable=False),
+        sa.Column("probabilities", app.db.types.FloatVector(), nullable=False),
         sa.ForeignKeyConstraint(
             ["run_id"], ["run.id"], name=op.f("fk_staged_prediction_run_id"), ondelete="CASCADE"
         ),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import app.schema
+import app.db.types
 
 revision = "0004"
 down_revision = "0003"
@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("samples", sa.Integer(), nullable=False),
         sa.Column("selection", sa.String(), nullable=False),
         sa.Column("client_id", sa.String(), nullable=False),
-        sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_bulk_action_dataset_id"), ondelete="CASCADE"
         ),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import app.schema
+import app.db.types
 
 revision = "0006"
 down_revision = "0005"
@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=True),
         sa.Column("after_run_id", sa.Integer(), nullable=True),
-        sa.Column("drawn_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("drawn_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["after_run_id"], ["run.id"], name=op.f("fk_gold_part_after_run_id"), ondelete="SET NULL"
         ),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import app.schema
+import app.db.types
 
 revision = "0007"
 down_revision = "0006"
@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("after_decision", sa.Integer(), nullable=False),
         sa.Column("population", sa.Integer(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_audit_dataset_id"), ondelete="CASCADE"
         ),
@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("after_decision", sa.Integer(), nullable=False),
         sa.Column("reviewed", sa.Integer(), nullable=False),
-        sa.Column("created_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_stopping_rule_dataset_id"), ondelete="CASCADE"
         ),

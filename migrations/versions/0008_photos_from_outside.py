@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import app.schema
+import app.db.types
 
 revision = "0008"
 down_revision = "0007"
@@ -26,9 +26,9 @@ def upgrade() -> None:
         sa.Column("height", sa.Integer(), nullable=False),
         sa.Column("mode", sa.String(), nullable=False),
         sa.Column("format", sa.String(), nullable=False),
-        sa.Column("probabilities", app.schema.FloatVector(), nullable=True),
+        sa.Column("probabilities", app.db.types.FloatVector(), nullable=True),
         sa.Column("problem", sa.String(), nullable=False),
-        sa.Column("sent_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("sent_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_photo_job_id"), ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_photo_run_id"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(

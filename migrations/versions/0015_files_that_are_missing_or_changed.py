@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-import app.schema
+import app.db.types
 
 revision = "0015"
 down_revision = "0014"
@@ -17,7 +17,7 @@ def upgrade() -> None:
         sa.Column("sample_id", sa.Integer(), nullable=False),
         sa.Column("dataset_id", sa.Integer(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
-        sa.Column("noticed_at", app.schema.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("noticed_at", app.db.types.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["dataset_id"], ["dataset.id"], name=op.f("fk_missing_file_dataset_id"), ondelete="CASCADE"
         ),

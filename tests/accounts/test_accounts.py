@@ -12,7 +12,7 @@ from app.accounts.tokens import (
     user_of_token,
 )
 from app.accounts.users import add_user, change_user, check_password, find_user, set_password
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Conflict, Invalid, NotFound, NotSignedIn
 from tests.conftest import PASSWORD, People
 

@@ -18,9 +18,9 @@ from app.accounts.tokens import (
     user_of_token,
 )
 from app.accounts.users import change_user, get_user, set_password
-from app.db import Database
+from app.db.engine import Database
+from app.db.types import now
 from app.errors import Invalid, NotFound, NotSignedIn
-from app.schema import now
 from tests.conftest import People
 
 KEY = b"of this test"

@@ -5,8 +5,8 @@ from alembic import command
 from sqlalchemy import create_engine, text
 
 from app.accounts.tokens import token_hash, user_of_token
-from app.db import Database
-from app.migrating import alembic_config, migrate
+from app.db.engine import Database
+from app.db.migrating import alembic_config, migrate
 
 KEY = b"of this test"
 

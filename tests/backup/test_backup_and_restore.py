@@ -24,7 +24,7 @@ from app.datasets.creating import create_dataset
 from app.datasets.importing import import_images
 from app.datasets.models import Dataset
 from app.datasets.sources import resolve_source
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Conflict, Invalid, NotFound, ToplossError
 from app.jobs import requests as jobs
 from app.jobs.models import Job

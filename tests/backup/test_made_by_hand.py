@@ -13,8 +13,8 @@ import pytest
 
 from app.backup.archive import LONGEST_WORD, unpack
 from app.backup.restoring import restore
+from app.db.migrating import all_revisions
 from app.errors import Invalid
-from app.migrating import all_revisions
 from tests.backup.conftest import settings_of
 
 Members = dict[str, bytes]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from app.accounts.passwords import hash_password
 from app.accounts.tokens import create_token
 from app.accounts.users import add_user
-from app.db import Database
+from app.db.engine import Database
 from app.review.models import Decision
 from app.settings import Settings
 from tests.backup.conftest import Elsewhere

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.accounts.passwords import hash_password
 from app.accounts.users import add_user
-from app.db import Database
+from app.db.engine import Database
 from app.web.deps import SESSION_COOKIE
 from tests.browser.deck import card
 from tests.conftest import PASSWORD

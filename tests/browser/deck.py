@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 from sqlalchemy import insert, select
 
-from app.db import Database
+from app.db.engine import Database
 from app.ranking.models import Prediction, StagedPrediction
 from app.review.issues import publish
 from app.review.models import SampleReview

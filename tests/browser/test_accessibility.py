@@ -11,9 +11,9 @@ from sqlalchemy import update
 
 from app.datasets.gold import gold_ids
 from app.datasets.models import Sample
-from app.db import Database
+from app.db.engine import Database
+from app.photos.photos import record_look
 from app.review.gold import draw_gold
-from app.training.photos import record_look
 from app.web.deps import SESSION_COOKIE
 from tests.browser.conftest import add_person
 from tests.conftest import PASSWORD

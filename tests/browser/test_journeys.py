@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import func, select
 
-from app.db import Database
+from app.db.engine import Database
 from app.review.gold import gold_labels
 from app.review.models import Decision
 from app.web.deps import SESSION_COOKIE

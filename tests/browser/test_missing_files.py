@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from app.db import Database
+from app.db.engine import Database
 from tests.browser.deck import card
 from tests.factories import Made, import_folder
 from tests.servers import Server

@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from app.accounts.models import User
-from app.db import Database
+from app.db.engine import Database
 from app.review.decisions import decide
-from app.review.retraining import freeze_labels
+from app.rounds.retraining import freeze_labels
 from app.web.deps import SESSION_COOKIE
 from tests.conftest import PASSWORD
 from tests.factories import Made, make_run

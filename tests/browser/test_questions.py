@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import func, select
 
-from app.db import Database
+from app.db.engine import Database
 from app.review.models import Decision
 from app.web.deps import SESSION_COOKIE
 from tests.factories import Made, make_dataset

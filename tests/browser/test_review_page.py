@@ -7,8 +7,8 @@ from sqlalchemy import select, update
 
 from app.accounts.models import User
 from app.datasets.models import LabelClass
-from app.db import Database
-from app.review.audits import start_audit
+from app.db.engine import Database
+from app.remaining.audits import start_audit
 from tests.browser.deck import card, expect_shown, settle, states
 from tests.conftest import PASSWORD
 from tests.factories import Made

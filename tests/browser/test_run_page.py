@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
-from app.db import Database
+from app.db.engine import Database
 from app.ml.recipes import RECIPES
 from app.training.models import Epoch
 from app.training.runs import record_epoch, request_run, start_run

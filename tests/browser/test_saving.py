@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import select, update
 
-from app.db import Database
+from app.db.engine import Database
+from app.db.types import now
 from app.review.models import Claim, Decision
-from app.schema import now
 from tests.browser.deck import POSTS, card, expect_shown, rerank, settle, states
 from tests.factories import Made, make_run
 

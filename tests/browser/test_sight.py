@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select, update
 
 from app.datasets.models import LabelClass, Sample
-from app.db import Database
+from app.db.engine import Database
 from app.ranking.models import Prediction
 from app.web.deps import SESSION_COOKIE
 from tests.browser.deck import card, settle, states

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Browser
 
-from app.db import Database
+from app.db.engine import Database
 from tests.browser.conftest import PASSWORD
 from tests.factories import Made
 from tests.servers import Server

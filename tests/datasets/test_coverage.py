@@ -5,7 +5,7 @@ from pathlib import Path
 from app.datasets.coverage import coverage_words, untrained_classes
 from app.datasets.creating import create_dataset
 from app.datasets.importing import import_images
-from app.db import Database
+from app.db.engine import Database
 from tests.factories import photo
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.datasets.demo import folder as demo
-from app.datasets.demo.drawing import render_face
-from app.datasets.demo.face import EXPRESSIONS, draw_face
-from app.datasets.demo.folder import CONFUSED_WITH, DemoTruth, write_demo_folder
+from app.demo.faces import folder as demo
+from app.demo.faces.drawing import render_face
+from app.demo.faces.face import EXPRESSIONS, draw_face
+from app.demo.faces.folder import CONFUSED_WITH, DemoTruth, write_demo_folder
 from app.errors import Conflict, Invalid
 
 IMAGES = 100

@@ -18,7 +18,7 @@ from app.datasets.importing import ImportReport, import_images
 from app.datasets.missing import missing_files
 from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
 from app.datasets.versions import labels_of, latest_version, list_versions
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Cancelled, Conflict, Invalid, NotFound
 from app.storage import Origin
 

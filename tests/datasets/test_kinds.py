@@ -12,7 +12,7 @@ from PIL import Image, TiffImagePlugin
 from app.datasets.inspection import Rejected, inspect
 from app.datasets.kinds import reason_of
 from app.datasets.missing import files_of, look
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Invalid
 from app.storage import open_source
 from tests.datasets.test_importing import classes, imported, pets, png, rejected, samples, write

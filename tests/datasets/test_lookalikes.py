@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 from sqlalchemy import select, update
 
-from app.datasets.demo.folder import write_demo_folder
 from app.datasets.lookalikes import COARSELY_FAR, FAR, SIDE, find_lookalikes, looks
 from app.datasets.models import Sample
-from app.db import Database
+from app.db.engine import Database
+from app.demo.faces.folder import write_demo_folder
 from tests.factories import import_folder, write_images
 
 

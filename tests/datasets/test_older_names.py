@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, text
 
-from app.migrating import bundled_migrations, migrate
+from app.db.migrating import bundled_migrations, migrate
 
 
 def test_images_imported_earlier_are_found_however_their_names_are_typed(

@@ -9,7 +9,7 @@ from PIL import Image
 
 from app.datasets.catalog import rejected_files
 from app.datasets.models import Dataset, Sample
-from app.db import Database
+from app.db.engine import Database
 from app.decoding.seen import decode_square
 from tests.factories import import_folder
 

@@ -13,7 +13,7 @@ from app.datasets.layout_choice import Said
 from app.datasets.layout_reading import Reading
 from app.datasets.models import Dataset, LabelClass, Sample
 from app.datasets.surveying import Survey, store_reading, survey_of
-from app.db import Database
+from app.db.engine import Database
 from app.errors import AmbiguousLayout, Cancelled, Conflict, Invalid
 from tests.factories import photo
 

@@ -20,7 +20,7 @@ from app.datasets.versions import (
     latest_version,
     list_versions,
 )
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Invalid, NotFound
 
 WHEN = datetime(2024, 5, 1, 12, tzinfo=UTC)

@@ -14,7 +14,7 @@ from app.datasets.creating import create_dataset
 from app.datasets.models import Dataset
 from app.datasets.sources import resolve_source
 from app.datasets.versions import latest_version
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Conflict, Invalid
 from app.export.exporting import export_version
 from app.storage import Origin, open_source

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.datasets.missing import missing_files
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Conflict
 from app.export import checking
 from app.export.checking import checked, told

@@ -18,14 +18,14 @@ from app.datasets.creating import create_dataset
 from app.datasets.importing import import_images
 from app.datasets.models import Dataset, LabelClass, Sample
 from app.datasets.versions import FrozenLabel, freeze, latest_version
-from app.db import Database
+from app.db.engine import Database
+from app.db.types import now
 from app.errors import Conflict, Invalid, NotFound
 from app.export import rows as export_rows_module
 from app.export.as_csv import unguard
 from app.export.exporting import Export, export_version, write_export
 from app.export.formats import FORMATS
 from app.ranking.models import Prediction
-from app.schema import now
 from app.training.models import Run
 
 COLUMNS = [

@@ -11,7 +11,7 @@ from PIL import Image
 from app.datasets.creating import create_dataset
 from app.datasets.importing import import_images
 from app.datasets.versions import latest_version
-from app.db import Database
+from app.db.engine import Database
 from app.export.exporting import export_version
 from app.export.rows import COLUMNS
 from tests.factories import photo

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from app.db import Database
+from app.db.engine import Database
 from app.jobs import requests
 from tests.servers import environment
 
@@ -15,7 +15,7 @@ from tests.servers import environment
 WORKER = """
 import os, signal, sys, threading, time
 from pathlib import Path
-import app.tables
+import app.db.tables
 from app.db import Database
 from app.jobs.engine import Engine
 from app.jobs import requests

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Conflict, NotFound
 from app.jobs import requests
 

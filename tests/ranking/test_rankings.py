@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.datasets.versions import labels_of
-from app.db import Database
+from app.db.engine import Database
 from app.ml.recipes import RECIPES
 from app.ranking.models import Prediction, StagedPrediction
 from app.ranking.rankings import log_probs_of, ranking_rows, stage_ranking, top_losses

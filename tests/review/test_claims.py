@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from app.db import Database
+from app.db.engine import Database
+from app.db.types import now
+from app.deck.filters import Filter
+from app.deck.queues import Queue
+from app.deck.worklist import my_cards, take
 from app.review.claims import Held, Place, Who, decided, give_back, hold, in_my_hands, let_go, next_free
 from app.review.decisions import decide
-from app.review.grid import Filter
 from app.review.models import Claim
-from app.review.queues import Queue
-from app.review.worklist import my_cards, take
-from app.schema import now
 from tests.conftest import People
 from tests.factories import Made
 

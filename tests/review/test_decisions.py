@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from sqlalchemy import exists, func, select
 
 from app.datasets.models import MissingFile, Sample
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
-from app.review.consensus import Policy, fold, is_drawn
 from app.review.decisions import decide, history, recent, redo_last, undo, undo_last
+from app.review.fold import Policy, fold, is_drawn
 from app.review.models import Decision, OpenIssue, SampleReview
 from app.review.policy import get_policy
 from app.review.standing import entry_of, set_policy

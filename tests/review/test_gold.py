@@ -16,18 +16,22 @@ from sqlalchemy import delete, func, select, update
 from app.datasets.gold import choose_gold, get_gold_part, gold_digest, gold_ids
 from app.datasets.models import GoldMember, GoldPart, Sample
 from app.datasets.versions import latest_version
-from app.db import Database
+from app.db.engine import Database
+from app.deck.adjudication import disagreements
+from app.deck.bulk import decide_many, undo_many
+from app.deck.duplicates import resolve, torn_groups
+from app.deck.evidence import gather_evidence
+from app.deck.filters import Filter, matching_ids
+from app.deck.progress import review_progress
+from app.deck.queues import Queue
+from app.deck.worklist import Card, claim, get_card
 from app.errors import Conflict, Invalid, ToplossError
+from app.measuring.best import choose_best, evaluate_on_gold, gold_rates
 from app.ranking.models import Prediction
 from app.ranking.rankings import top_losses
-from app.review.adjudication import disagreements
-from app.review.best import choose_best, evaluate_on_gold, gold_rates
-from app.review.bulk import decide_many, undo_many
 from app.review.claims import release
-from app.review.consensus import Policy
 from app.review.decisions import decide, redo_last, undo_last
-from app.review.duplicates import resolve, torn_groups
-from app.review.evidence import gather_evidence
+from app.review.fold import Policy
 from app.review.gold import (
     FEWEST,
     count_copies,
@@ -38,13 +42,9 @@ from app.review.gold import (
     hold_out_size,
     precisions,
 )
-from app.review.grid import Filter, matching_ids
 from app.review.models import BulkAction, Claim, Decision, OpenIssue, SampleReview
-from app.review.queues import Queue
-from app.review.retraining import freeze_labels, retrain
 from app.review.standing import set_policy
-from app.review.summary import review_progress
-from app.review.worklist import Card, claim, get_card
+from app.rounds.retraining import freeze_labels, retrain
 from app.training.models import Run
 from tests.conftest import People
 from tests.factories import CLASSES, Made, import_folder, make_dataset, make_run, write_images
@@ -671,7 +671,7 @@ def test_the_gold_part_chooses_the_best_run_once_all_of_it_is_settled(
             "that the figure is counted on. "
             "The gold part has 20 images; from 100 on it decides."
         )
-    monkeypatch.setattr("app.review.best.ENOUGH", 5)
+    monkeypatch.setattr("app.measuring.best.ENOUGH", 5)
     with database.read() as session:
         best = choose_best(session, dataset_id=made.dataset_id)
         rates = gold_rates(session, made.dataset_id)

@@ -4,8 +4,8 @@ import uuid
 
 from sqlalchemy import delete, select
 
-from app.db import Database
-from app.review import tally
+from app.db.engine import Database
+from app.review import counters
 from app.review.decisions import decide
 from app.review.issues import refresh
 from app.review.models import OpenIssue, SampleReview
@@ -20,7 +20,7 @@ def open_samples(database: Database, made: Made) -> list[int]:
 
 
 def remembered(database: Database, made: Made) -> int:
-    return database.together(lambda s: tally.open_issues(s, run_id=made.run_id)).result()
+    return database.together(lambda s: counters.open_issues(s, run_id=made.run_id)).result()
 
 
 def test_a_ranking_opens_its_issues_and_no_other_samples(database: Database, made: Made) -> None:

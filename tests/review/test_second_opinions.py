@@ -5,18 +5,18 @@ from datetime import timedelta
 
 import pytest
 
-from app.db import Database
+from app.db.engine import Database
+from app.deck.adjudication import count_disagreements, disagreements
+from app.deck.bulk import decide_many
+from app.deck.progress import review_progress
+from app.deck.worklist import claim, hold
 from app.errors import Invalid
-from app.review.adjudication import count_disagreements, disagreements
-from app.review.bulk import decide_many
+from app.remaining.report import outlook
 from app.review.claims import release
-from app.review.consensus import Entry, Policy, fold
 from app.review.decisions import decide, undo
+from app.review.fold import Entry, Policy, fold
 from app.review.models import Claim, SampleReview
-from app.review.outlook import outlook
 from app.review.standing import set_policy
-from app.review.summary import review_progress
-from app.review.worklist import claim, hold
 from tests.conftest import People
 from tests.factories import Made
 

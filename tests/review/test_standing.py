@@ -5,12 +5,12 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from app.db import Database
-from app.review.consensus import Policy
+from app.db.engine import Database
+from app.deck.worklist import claim
 from app.review.decisions import decide, undo
+from app.review.fold import Policy
 from app.review.models import Claim
 from app.review.standing import set_policy
-from app.review.worklist import claim
 from tests.conftest import People
 from tests.factories import Made
 

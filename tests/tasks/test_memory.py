@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.db import Database
+from app.db.engine import Database
 from app.ml.recipes import RECIPES, Phase
 from app.settings import Settings
 from app.tasks import train

@@ -12,14 +12,14 @@ from sqlalchemy import select
 from app.datasets.catalog import class_names
 from app.datasets.missing import count_missing, missing_files
 from app.datasets.models import Dataset, Sample
-from app.db import Database
+from app.db.engine import Database
+from app.deck.progress import lacking_words
 from app.errors import Invalid
 from app.jobs.models import Job
+from app.measuring.evaluations import evaluate_run
 from app.ml.images import StreamedImages
 from app.ml.recipes import RECIPES, Phase
-from app.ranking.evaluations import evaluate_run
 from app.ranking.models import Prediction
-from app.review.summary import lacking_words
 from app.settings import Settings
 from app.tasks import train
 from app.tasks.images import Prepared, prepare

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app.accounts.tokens import Person
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Cancelled, Conflict, Invalid, NotFound
 from app.jobs.engine import JobContext
 from app.jobs.models import Job
@@ -18,11 +18,11 @@ from app.ml.errors import CheckpointError
 from app.ml.recipes import StartFrom
 from app.ml.scorer import predict_image
 from app.ml.trainer import train
+from app.photos.photos import list_photos, photo_path, remove_photo, see_photo
 from app.predicting import choose_run, predict_files
 from app.settings import Settings
 from app.tasks import predict
 from app.training.models import Run
-from app.training.photos import list_photos, photo_path, remove_photo, see_photo
 from tests.factories import CLASSES, Kept, Made, make_dataset, photo, show_photo
 from tests.ml.conftest import TINY, coloured_images
 

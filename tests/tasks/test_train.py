@@ -16,17 +16,17 @@ from app.datasets.catalog import class_names
 from app.datasets.gold import gold_ids
 from app.datasets.models import LabelClass
 from app.datasets.versions import latest_version
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Cancelled
 from app.jobs.engine import JobContext
 from app.jobs.models import Job
+from app.measuring.evaluations import evaluate_run
 from app.ml.recipes import RECIPES, Phase, Recipe
 from app.ranking.embeddings import read_embedding
-from app.ranking.evaluations import evaluate_run
 from app.ranking.models import Prediction, StagedPrediction
 from app.review.gold import draw_gold
 from app.review.models import OpenIssue
-from app.review.movement import count_movement, movement_of
+from app.rounds.movement import count_movement, movement_of
 from app.settings import Settings
 from app.tasks import train
 from app.tasks.plan import make_plan

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.db import Database
+from app.db.engine import Database
+from app.db.types import now
 from app.jobs.models import Job
 from app.jobs.requests import beat
 from app.ml.recipes import RECIPES
-from app.schema import now
 from app.training.models import Epoch, Run
 from app.training.pace import Measured, epoch_sizes, estimate, expect, network_shares, seconds_left
 from app.training.recipes import edit

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Route
 
 from app.web.forms import SentForm
-from app.web.pages.review import DecisionForm
+from app.web.pages.deck.review import DecisionForm
 from app.web.strict import ReadsItself, names_of, of_route
 
 

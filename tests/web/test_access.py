@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from app.accounts.tokens import create_token, list_tokens, start_session
 from app.accounts.users import get_user
-from app.db import Database
+from app.db.engine import Database
 from app.main import create_app
 from app.review.models import Decision
 from app.settings import Settings

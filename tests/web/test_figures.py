@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from app.datasets.models import Sample
-from app.db import Database
+from app.db.engine import Database
 from app.ranking.models import Prediction
 from tests.factories import Made, make_run
 

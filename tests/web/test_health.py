@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from app.accounts import passwords
 from app.accounts.passwords import AT_ONCE, WAITING
-from app.db import Database
+from app.db.engine import Database
 from app.web import health
 from tests.accounts.test_passwords import Slow
 

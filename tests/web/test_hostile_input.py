@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
 from app.accounts.users import change_user, count_admins
-from app.db import Database
+from app.db.engine import Database
 from app.errors import Conflict
 from app.review.models import Claim, Decision
 from tests.conftest import PASSWORD, People

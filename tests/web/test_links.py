@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from fastapi.testclient import TestClient
 
-from app.db import Database
+from app.db.engine import Database
 from app.main import create_app
 from app.settings import Settings
 from tests.factories import Made, make_run, photo, show_photo

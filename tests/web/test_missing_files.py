@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.datasets.missing import missing_files
-from app.db import Database
+from app.db.engine import Database
 from tests.factories import Made
 
 IMG = {"sec-fetch-dest": "image"}

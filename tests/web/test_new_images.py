@@ -7,8 +7,8 @@ from fastapi.testclient import TestClient
 
 from app.datasets.importing import import_images
 from app.datasets.versions import labels_of
-from app.db import Database
-from app.review.retraining import freeze_labels
+from app.db.engine import Database
+from app.rounds.retraining import freeze_labels
 from tests.factories import Made, write_images
 from tests.servers import Server, environment
 

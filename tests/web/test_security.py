@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from starlette.datastructures import Headers
 from starlette.routing import Route
 
-from app.db import Database
+from app.db.engine import Database
 from app.main import create_app
 from app.settings import Settings
 from app.web.security import is_cross_site

@@ -13,7 +13,7 @@ MODULES = sorted(
     for path in bundled("static").rglob("*.js")
     if path.parent.name != "vendor"
 )
-PAGES = {"review/page.html": "review/start.js", "grid/page.html": "grid.js"}
+PAGES = {"deck/page.html": "review/start.js", "deck/grid.html": "grid.js"}
 FOR_EVER = "public, max-age=31536000, immutable"
 
 

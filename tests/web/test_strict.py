@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 from sqlalchemy import func, select
 
-from app.db import Database
+from app.db.engine import Database
 from app.main import create_app
 from app.review.models import Decision
 from app.settings import Settings

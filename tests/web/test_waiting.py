@@ -11,10 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, event, text
 
-from app.db import Database
+from app.db.engine import Database
+from app.db.types import now
 from app.jobs import requests
 from app.main import create_app
-from app.schema import now
 from app.settings import Settings
 from tests.conftest import People
 from tests.factories import Made

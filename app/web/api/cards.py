@@ -1,7 +1,7 @@
 """Cards and ranked samples as the API tells them."""
 
+from app.deck.worklist import Card
 from app.ranking.rankings import RankedSample
-from app.review.worklist import Card
 from app.web.api.models import CardOut
 from app.web.api.samples import image_url
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from app.datasets.catalog import class_names, get_dataset
-from app.review import comparison
+from app.measuring import comparison
 from app.review.gold import gold_labels
 from app.web.api.models import ComparisonOut
 from app.web.api.routing import api_router

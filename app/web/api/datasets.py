@@ -17,9 +17,9 @@ from app.datasets.proposals import waiting_proposal
 from app.datasets.sources import check_allowed, look, request_import, resolve_source, uploaded_zip
 from app.datasets.surveying import Survey, choice_of, survey_of
 from app.datasets.versions import list_versions
+from app.deck.filters import count_matching, find
+from app.deck.progress import label_table, pending_changes, review_progress
 from app.errors import Invalid
-from app.review.grid import count_matching, find
-from app.review.summary import label_table, pending_changes, review_progress
 from app.settings import Settings
 from app.storage import Origin
 from app.training.runs import newest_ranked

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import get_dataset, ready_dataset
 from app.datasets.gold import gold_ids
-from app.review.best import choose_best, evaluate_on_gold
+from app.measuring.best import choose_best, evaluate_on_gold
 from app.review.drawing import draw_counted
 from app.review.gold import LOOKS, gold_standing, need_gold
 from app.web.api.models import GoldEvaluationOut, GoldOut

@@ -9,9 +9,9 @@ from app.datasets.pictures import Size, picture_of
 from app.datasets.scales import scales_of
 from app.decoding.tones import tag
 from app.errors import NotFound
+from app.photos.photos import AT_ONCE, Seen, get_photo, list_photos, photo_path, remove_photo, see_photo
 from app.settings import Settings
 from app.training.models import Photo
-from app.training.photos import AT_ONCE, Seen, get_photo, list_photos, photo_path, remove_photo, see_photo
 from app.training.runs import get_run
 from app.web.api.models import Listing, PhotoOut, PhotosAccepted
 from app.web.api.routing import Cursor, Limit, api_router, following, position

@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import Field
 
 from app.datasets.catalog import get_dataset, ready_dataset
-from app.review.audits import LEAST, MOST, USUAL_SIZE, audit_states, start_audit
-from app.review.outlook import ChosenRule, choose_rule, chosen_rule, outlook
-from app.review.rounds import list_rounds
-from app.review.stopping import KINDS, NONE
+from app.remaining.audits import LEAST, MOST, USUAL_SIZE, audit_states, start_audit
+from app.remaining.report import ChosenRule, choose_rule, chosen_rule, outlook
+from app.remaining.stopping import KINDS, NONE
+from app.rounds.rounds import list_rounds
 from app.web.api.models import (
     AuditOut,
     BetweenOut,

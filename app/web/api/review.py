@@ -8,10 +8,10 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, get_dataset, get_sample, ready_dataset
+from app.deck.bulk import decide_many, undo_many
+from app.deck.worklist import claim, get_card
 from app.errors import Invalid
-from app.review.bulk import decide_many, undo_many
 from app.review.decisions import Recorded, decide, undo
-from app.review.worklist import claim, get_card
 from app.web.api.cards import card_out
 from app.web.api.models import BulkOut, ClaimOut, DecisionOut, Problem, UndoOut
 from app.web.api.routing import api_router

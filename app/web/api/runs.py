@@ -10,10 +10,10 @@ from app.datasets.catalog import class_names, class_position, get_dataset, ready
 from app.datasets.models import Dataset
 from app.datasets.versions import latest_version
 from app.errors import Invalid
+from app.measuring.evaluations import RunSummary, evaluate_run, run_summaries
 from app.ml.recipes import RECIPES
-from app.ranking.evaluations import RunSummary, evaluate_run, run_summaries
 from app.ranking.rankings import top_losses
-from app.review.retraining import retrain, version_to_train
+from app.rounds.retraining import retrain, version_to_train
 from app.training.evaluation import Rate
 from app.training.fields import FIELDS, values_of
 from app.training.models import Run

@@ -12,7 +12,7 @@ from app.datasets.catalog import get_sample
 from app.datasets.missing import WORDS, Changed, Lost, Recorded, mark, read_unchanged, reason_of
 from app.datasets.models import Dataset, MissingFile, Sample
 from app.datasets.pictures import Size, picture_of
-from app.db import Database
+from app.db.engine import Database
 from app.decoding.tones import tag
 from app.errors import NotFound, Unavailable
 from app.review.claims import let_go

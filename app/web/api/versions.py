@@ -12,7 +12,7 @@ from app.datasets.versions import get_version, latest_version, list_versions
 from app.errors import Invalid
 from app.export.checking import checked
 from app.export.exporting import export_version
-from app.review.retraining import freeze_labels
+from app.rounds.retraining import freeze_labels
 from app.web.api.models import Listing, VersionOut
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Admin, Db

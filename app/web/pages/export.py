@@ -10,10 +10,10 @@ from fastapi.responses import RedirectResponse, Response
 from app.datasets.catalog import get_dataset, ready_dataset
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import list_versions
+from app.deck.progress import PendingChanges, lacking_words, pending_changes
 from app.export.formats import FORMATS, check_format
 from app.review.gold import count_unsettled
-from app.review.retraining import freeze_labels
-from app.review.summary import PendingChanges, lacking_words, pending_changes
+from app.rounds.retraining import freeze_labels
 from app.web.deps import Admin, Db
 from app.web.rendering import Page, page_context, render
 

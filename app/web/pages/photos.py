@@ -11,7 +11,7 @@ from app.accounts.tokens import Person
 from app.datasets.catalog import get_dataset
 from app.errors import Invalid
 from app.jobs.requests import live_workers
-from app.training.photos import (
+from app.photos.photos import (
     AT_ONCE,
     KEPT,
     MAX_BYTES,
@@ -26,7 +26,7 @@ from app.training.photos import (
 from app.training.runs import finished_run, get_run
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Config, Db, SignedIn
-from app.web.pages.cards import TINY
+from app.web.pages.deck.cards import TINY
 from app.web.photos import image_url, take_photos
 from app.web.rendering import Page, page_context, render, render_part
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from app.db import Database
+from app.db.engine import Database
 from tests.factories import Made, make_dataset
 
 GOLD = "/api/v1/datasets/faces/gold"

@@ -5,9 +5,9 @@ import io
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from app.db import Database
+from app.db.engine import Database
+from app.photos.photos import record_look
 from app.settings import Settings
-from app.training.photos import record_look
 from tests.factories import Made, photo, show_photo
 
 API = "/api/v1"

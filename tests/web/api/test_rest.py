@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from app.db import Database
+from app.db.engine import Database
 from app.settings import Settings
 from tests.conftest import People
 from tests.factories import Made, import_folder, write_images

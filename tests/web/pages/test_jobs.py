@@ -2,7 +2,7 @@
 
 from fastapi.testclient import TestClient
 
-from app.db import Database
+from app.db.engine import Database
 from app.settings import Settings
 from tests.factories import Made, photo, show_photo
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from app.accounts.models import ApiToken, User
 from app.accounts.tokens import create_token
 from app.datasets.models import GoldPart, MissingFile
-from app.db import Database
+from app.db.engine import Database
 from app.review.models import Audit, BulkAction, Decision, ReviewPolicy, SampleReview
 from app.settings import Settings
 from app.training.models import Photo, Run

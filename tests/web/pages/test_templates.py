@@ -14,7 +14,7 @@ TEMPLATES = sorted(
 
 
 def test_the_templates_are_found() -> None:
-    assert {"layout.html", "errors/page.html", "review/page.html"} <= set(TEMPLATES)
+    assert {"layout.html", "errors/page.html", "deck/page.html"} <= set(TEMPLATES)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

@@ -1,0 +1,1 @@
+"""The database: transactions, group commit, compiled statements, migrations."""

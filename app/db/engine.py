@@ -1,0 +1,162 @@
+"""The database: engines for SQLite and PostgreSQL, and the two ways to open a transaction.
+
+A *read* transaction cannot write; a *write* transaction starts with the write lock in hand. On SQLite that is
+`BEGIN IMMEDIATE` behind one lock per process: deferred transactions that turn from reading to writing fail with
+"database is locked" however long they wait, and unserialised writers starve each other.
+
+Whatever a request waits for here, for a connection, for the process's lock or for the database's, it waits until its one
+deadline (`app.deadline`) and is then refused with Unavailable.
+"""
+
+import errno
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import make_url
+from sqlalchemy.orm import Session
+
+from app import deadline
+from app.db.connections import CONNECTIONS, USUAL_WAIT, postgres_engine, probing_engine, sqlite_engine
+from app.db.group_commit import GroupCommit
+from app.db.memory import REMEMBERED
+from app.db.trouble import busy
+
+T = TypeVar("T")
+OTHERS = 20  # that write at once where each has a transaction of its own
+GLANCE_WAIT = 0.2  # seconds: whoever glances may be the event loop itself
+
+
+class Database:
+    """A database by URL. Make one per process; it is safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite:  # readers have connections of their own, which cannot write
+            self.engine, self._reader = (
+                sqlite_engine(url, begin="BEGIN IMMEDIATE"),
+                sqlite_engine(url, begin="BEGIN", read_only=True),
+            )
+            self._glancer = sqlite_engine(url, read_only=True, wait=GLANCE_WAIT)
+        else:
+            self.engine = postgres_engine(url)
+            self._reader = self.engine.execution_options(
+                postgresql_readonly=True, isolation_level="REPEATABLE READ"
+            )
+            self._glancer = self._reader
+        self._prober = probing_engine(url)
+        self._connections = threading.BoundedSemaphore(CONNECTIONS)  # the pool itself knows no deadline
+        self._write_lock, self._glance_lock = threading.Lock(), threading.Lock()
+        self._glance: Session | None = None
+        self._together = GroupCommit(sqlite_engine(url), self._write_lock) if self.is_sqlite else None
+        self._others = ThreadPoolExecutor(OTHERS, "together") if not self.is_sqlite else None
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that sees one state of the database and cannot change it."""
+        with (
+            self._in_time(self._connections),
+            Session(self._reader, expire_on_commit=False, info={REMEMBERED: {}}) as session,
+        ):
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that is committed when the block ends, and rolled back when it raises."""
+        if not self.is_sqlite:
+            with (
+                self._in_time(self._connections),
+                Session(self.engine, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                self._limit_locks(session)
+                yield session
+            return
+        with (
+            self._in_time(self._write_lock),
+            Session(self.engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @contextmanager
+    def glance(self) -> Iterator[Session]:
+        """For a single question with `Prepared` statements: on SQLite without a transaction, so without its cost."""
+        if not self.is_sqlite:
+            with self.read() as session:
+                yield session
+            return
+        with self._glance_lock:
+            if self._glance is None:
+                self._glance = Session(self._glancer)
+            yield self._glance
+
+    @contextmanager
+    def probe(self) -> Iterator[Session]:
+        """For health checks: a connection of its own, opened anew, so that it waits for nobody who uses the others."""
+        with Session(self._prober) as session:
+            yield session
+
+    def check_writable(self) -> None:
+        """Take the write lock and give it back. Raises SQLAlchemyError or OSError when the database takes no changes."""
+        if self.is_sqlite and not Path(self.url.database or "").exists():
+            raise FileNotFoundError(
+                errno.ENOENT, "the database file is gone"
+            )  # a probe would make an empty one
+        with self._prober.connect() as connection:
+            if self.is_sqlite:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            elif connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "on":
+                raise OSError(errno.EROFS, "PostgreSQL takes no changes")
+            connection.rollback()
+
+    def together(self, work: Callable[[Session], T]) -> "Future[T]":
+        """Write in a transaction that may be shared: the answer is there once it is committed.
+
+        On SQLite, where writers follow one another, what waits meanwhile is committed at once (`GroupCommit`); elsewhere each piece
+        of work has a transaction of its own. A piece that raises changes nothing.
+        """
+        if self._together:
+            return self._together.submit(work)
+        assert self._others  # noqa: S101 - the other case
+
+        def alone() -> T:
+            if not deadline.current(USUAL_WAIT).left:
+                raise busy()
+            with self.write() as session:
+                return work(session)
+
+        return self._others.submit(copy_context().run, alone)  # with the deadline of whoever asks
+
+    @contextmanager
+    def _in_time(self, wanted: "threading.Lock | threading.BoundedSemaphore") -> Iterator[None]:
+        """Hold it for the length of the block. Raises Unavailable at the deadline."""
+        if not wanted.acquire(timeout=deadline.current(USUAL_WAIT).left):
+            raise busy()
+        try:
+            yield
+        finally:
+            wanted.release()
+
+    def _limit_locks(self, session: Session) -> None:
+        """Have PostgreSQL refuse what waits for a row beyond the deadline."""
+        if deadline.is_set():
+            left = max(1, round(1000 * deadline.current(USUAL_WAIT).left))
+            session.connection().exec_driver_sql(f"SET LOCAL lock_timeout = {left}")
+
+    def close(self) -> None:
+        """Give back every connection."""
+        if self._together:
+            self._together.stop()
+        if self._others:
+            self._others.shutdown()
+        if self._glance:
+            self._glance.close()
+        self._glancer.dispose()
+        self._reader.dispose()
+        self.engine.dispose()

@@ -1,0 +1,65 @@
+"""A turn at the deck: what an annotator sees of it after an answer, and what a look at the page shows."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import class_names
+from app.datasets.gold import get_gold_part
+from app.deck.progress import ReviewProgress, review_progress
+from app.deck.queues import Queue
+from app.deck.worklist import DEFAULT, Card, get_card, my_cards
+from app.review.decisions import RecentDecision, recent
+from app.review.gold import GoldStanding, gold_standing
+from app.training.runs import is_training
+
+
+@dataclass(frozen=True)
+class Deck:
+    """The cards in one's hands that are not in one's page yet, and what stands around them."""
+
+    cards: tuple[Card, ...]
+    gone: tuple[int, ...]  # samples that the page has and that are not one's own any more
+    run_id: int | None  # whose ranking is the current one
+    ranking: str  # which of that run's
+    class_names: tuple[str, ...]  # by position
+    progress: ReviewProgress
+    recent: tuple[RecentDecision, ...]
+    is_training: bool  # a run waits or works
+    has_gold: bool  # a gold part is drawn
+    gold: GoldStanding | None  # where the queue is the gold part
+
+
+def look(
+    session: Session,
+    *,
+    dataset_id: int,
+    user_id: int,
+    known: Collection[int] = (),
+    known_by: str = "",
+    queue: Queue = DEFAULT,
+    front: int | None = None,
+) -> Deck:
+    """The deck as it stands, without the cards that are `known` from this ranking; `front`, if one is named, comes first."""
+    claimed = my_cards(
+        session, dataset_id=dataset_id, user_id=user_id, known=known, known_by=known_by, queue=queue
+    )
+    cards = claimed.cards
+    if front is not None:
+        cards = (
+            get_card(session, dataset_id=dataset_id, sample_id=front, blind_for=user_id),
+            *(card for card in cards if card.sample_id != front),
+        )
+    return Deck(
+        cards=cards,
+        gone=claimed.gone,
+        run_id=claimed.run_id,
+        ranking=claimed.ranking,
+        class_names=tuple(class_names(session, dataset_id=dataset_id)),
+        progress=review_progress(session, dataset_id=dataset_id, user_id=user_id),
+        recent=recent(session, dataset_id=dataset_id, user_id=user_id),
+        is_training=is_training(session, dataset_id=dataset_id),
+        has_gold=get_gold_part(session, dataset_id=dataset_id) is not None,
+        gold=gold_standing(session, dataset_id=dataset_id, user_id=user_id) if queue.is_gold else None,
+    )

@@ -1,0 +1,127 @@
+"""Groups of images that are the same, or look so, under different labels: one label of each group at least is wrong."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.datasets.gold import gold_ids
+from app.datasets.models import Sample
+from app.deck.filters import Filter, Tile, look
+from app.errors import Conflict, Invalid
+from app.review.decisions import decide, undo
+from app.review.models import Decision, SampleReview
+
+MOST = 5_000  # samples looked at; more are shown when these are resolved
+LARGEST = 200  # samples of one group that can be decided at once
+
+
+@dataclass(frozen=True)
+class Twins:
+    """One group, the members by id."""
+
+    tiles: tuple[Tile, ...]
+    identical: bool  # byte for byte; if not, at least one only looks the same
+    splits: tuple[str, ...]  # several: an image that the network learnt from is in the hold-out as well
+    looked_at: (
+        bool  # somebody looked at each of them alone or beside the others: their labels differ on purpose
+    )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that stand, the most frequent first."""
+        found = [tile.label for tile in self.tiles if tile.label]
+        return tuple(sorted(set(found), key=lambda label: (-found.count(label), label)))
+
+
+def torn_groups(session: Session, *, dataset_id: int) -> list[Twins]:
+    """Every group whose labels differ as they stand, those that nobody has looked at first; without the gold part, which is seen blind."""
+    gold = {int(sample_id) for sample_id in gold_ids(session, dataset_id=dataset_id)}
+    tiles = look(
+        session, dataset_id=dataset_id, which=Filter(duplicates=True), order="path", limit=MOST
+    ).tiles
+    facts = _facts(session, [tile.sample_id for tile in tiles])
+    groups: defaultdict[object, list[Tile]] = defaultdict(list)
+    for tile in sorted(
+        (tile for tile in tiles if tile.sample_id not in gold), key=lambda tile: tile.sample_id
+    ):
+        sample, _ = facts[tile.sample_id]
+        groups[sample.lookalikes or sample.sha256].append(tile)
+    found = [_twins(members, facts) for members in groups.values()]
+    return sorted(
+        (twins for twins in found if len(twins.labels) > 1),
+        key=lambda twins: (twins.looked_at, twins.tiles[0].sample_id),
+    )
+
+
+def resolve(
+    session: Session,
+    *,
+    dataset_id: int,
+    user_id: int,
+    sample_ids: list[int],
+    verdict: str,
+    label: str | None,
+    client_id: str,
+) -> int:
+    """Say one thing of every sample of a group; how many decisions that were. The same client id again is the same answer.
+
+    Raises Invalid, NotFound and Conflict as `decide` does, nothing being kept then.
+    """
+    if not 0 < len(sample_ids) <= LARGEST:
+        raise Invalid(f"A group has 1 to {LARGEST} images; decide about larger ones on the grid.")
+    if verdict not in ("keep", "relabel", "delete"):
+        raise Invalid(
+            "Of a group one can say: all are of a class, all are right as they are, or delete them."
+        )
+    for sample_id in sorted(set(sample_ids)):
+        decide(
+            session,
+            dataset_id=dataset_id,
+            user_id=user_id,
+            sample_id=sample_id,
+            verdict=verdict,
+            label=label,
+            client_id=f"{client_id}:{sample_id}",
+            origin="duplicates",
+        )
+    return len(set(sample_ids))
+
+
+def undo_resolve(session: Session, *, dataset_id: int, user_id: int, client_id: str) -> int:
+    """Take one's own answer about a group back; how many decisions that undid. Raises Conflict when there is none."""
+    mine = select(Decision.id).where(
+        Decision.dataset_id == dataset_id,
+        Decision.user_id == user_id,
+        Decision.client_id.startswith(f"{client_id}:", autoescape=True),
+        Decision.origin == "duplicates",
+    )
+    ids = list(session.scalars(mine.order_by(Decision.sample_id)))
+    if not ids:
+        raise Conflict("There is nothing to take back.")
+    for decision_id in ids:
+        undo(session, user_id=user_id, decision_id=decision_id)
+    return len(ids)
+
+
+def _facts(session: Session, sample_ids: list[int]) -> dict[int, tuple[Sample, SampleReview | None]]:
+    query = (
+        select(Sample, SampleReview)
+        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+        .where(Sample.id.in_(sample_ids))
+    )
+    return {sample.id: (sample, review) for sample, review in session.execute(query)}
+
+
+def _twins(members: list[Tile], facts: dict[int, tuple[Sample, SampleReview | None]]) -> Twins:
+    samples = [facts[tile.sample_id][0] for tile in members]
+    reviews = [facts[tile.sample_id][1] for tile in members]
+    return Twins(
+        tiles=tuple(members),
+        identical=len({sample.sha256 for sample in samples}) == 1,
+        splits=tuple(sorted({sample.split for sample in samples})),
+        looked_at=all(
+            review is not None and not review.in_bulk and review.verdict != "unsure" for review in reviews
+        ),
+    )

@@ -1,0 +1,240 @@
+"""The samples of a data set by what is known of them: one filter, which also says what a verdict for many is about."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from app.accounts.models import User
+from app.datasets.catalog import class_names, class_position
+from app.datasets.gold import get_gold_part, is_gold
+from app.datasets.models import Sample
+from app.errors import Invalid
+from app.ranking.models import IS_ISSUE, Prediction
+from app.review.fold import VERDICTS
+from app.review.models import Decision, SampleReview
+from app.review.policy import SETTLED
+from app.spelling import folded_path
+from app.training.runs import current_ranking
+
+State = Literal["", "issues", "open", "unreviewed", "reviewed", "waiting", "bulk"]
+SPLITS = ("train", "valid", "test")
+Order = Literal["rank", "loss", "margin", "disagreement", "random", "path", "mixed", "gold"]
+
+
+_MOST_NAMED = 20  # people that a sentence lists
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which samples; what is empty does not matter. Classes by name."""
+
+    label: str = ""  # as it stands
+    given: str = ""
+    predicted: str = ""  # by the current ranking
+    split: str = ""
+    # issues: predicted ≠ label; open: those not decided; waiting: for a second opinion; bulk: only decided as one of many
+    state: State = ""
+    verdict: str = ""  # as it stands
+    annotator: str = ""  # who has a decision on it that counts
+    duplicates: bool = False  # whose twin has another label
+    text: str = ""  # in the path
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A sample as the grid shows it."""
+
+    sample_id: int
+    path: str
+    width: int
+    height: int
+    given_label: str
+    label: str | None  # as it stands; none: deleted
+    verdict: str | None
+    in_bulk: bool
+    predicted_label: str | None
+    confidence: float | None
+    rank: int | None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One page of the samples that match."""
+
+    matching: int
+    tiles: tuple[Tile, ...]
+
+
+def look(
+    session: Session, *, dataset_id: int, which: Filter, order: Order = "rank", limit: int, offset: int = 0
+) -> Grid:
+    """A page of the samples that match, the most suspicious first. Raises Invalid for a class or split that is none."""
+    names = class_names(session, dataset_id=dataset_id)
+    query = matching(session, dataset_id, which)
+    count = count_matching(session, dataset_id=dataset_id, which=which)
+    columns = (Sample, SampleReview, Prediction.predicted_label, Prediction.confidence, Prediction.rank)
+    page = query.with_only_columns(*columns).order_by(*ORDERS[order], Sample.id).limit(limit).offset(offset)
+    return Grid(count, tuple(_tile(names, *row) for row in session.execute(page)))
+
+
+def find(session: Session, *, dataset_id: int, which: Filter, after: int, limit: int) -> list[Sample]:
+    """The samples that match with an id above `after`, in the order of their ids. Raises Invalid as `look` does."""
+    query = (
+        matching(session, dataset_id, which)
+        .with_only_columns(Sample)
+        .where(Sample.id > after)
+        .order_by(Sample.id)
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def count_matching(session: Session, *, dataset_id: int, which: Filter) -> int:
+    """How many samples match. Raises Invalid as `look` does."""
+    return session.scalar(matching(session, dataset_id, which).with_only_columns(func.count())) or 0
+
+
+def matching_ids(session: Session, *, dataset_id: int, which: Filter) -> list[int]:
+    """The ids of all samples that match, in their order. Raises Invalid as `look` does."""
+    return list(
+        session.scalars(matching(session, dataset_id, which).with_only_columns(Sample.id).order_by(Sample.id))
+    )
+
+
+_LABEL = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
+STATES: dict[State, ColumnElement[bool]] = {
+    "issues": IS_ISSUE,
+    "open": and_(IS_ISSUE, or_(SampleReview.sample_id.is_(None), SampleReview.verdict == "unsure")),
+    "unreviewed": SampleReview.sample_id.is_(None),
+    "reviewed": SampleReview.sample_id.is_not(None),
+    "waiting": or_(SampleReview.verdict == "unsure", SampleReview.waits != ""),
+    "bulk": SampleReview.in_bulk.is_(True),
+}
+_NEVER_RANKED = Prediction.rank.is_(None)
+ORDERS: dict[Order, tuple[Any, ...]] = {
+    "rank": (_NEVER_RANKED, Prediction.rank),
+    "loss": (_NEVER_RANKED, Prediction.loss.desc()),
+    "margin": (_NEVER_RANKED, Prediction.margin),
+    "disagreement": (_NEVER_RANKED, func.coalesce(Prediction.disagreement, 0.0).desc(), Prediction.rank),
+    "random": (Sample.random_key,),
+    "path": (Sample.path,),
+    "gold": (Sample.random_key,),
+    "mixed": (
+        _NEVER_RANKED,
+        Prediction.rank,
+    ),  # of a worklist (`queues.mixed`); on a page of the grid there is nothing to mix
+}
+
+
+def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[Any, ...]]:
+    """The query of the ids that match, joined with their state and what the current ranking says of them. Raises Invalid.
+
+    An image of the gold part matches nothing before it is settled: any filter would tell something of it.
+    """
+    _check(session, which)
+    ranking = current_ranking(session, dataset_id=dataset_id)
+
+    classes = (
+        (_LABEL, which.label),
+        (Sample.given_label, which.given),
+        (Prediction.predicted_label, which.predicted),
+    )
+    plain = ((Sample.split, which.split), (SampleReview.verdict, which.verdict))
+    wanted: list[ColumnElement[bool]] = [
+        Sample.dataset_id == dataset_id,
+        *(
+            column == class_position(session, dataset_id=dataset_id, name=name)
+            for column, name in classes
+            if name
+        ),
+        *(column == value for column, value in plain if value),
+    ]
+    if get_gold_part(session, dataset_id=dataset_id) is not None:
+        wanted.append(or_(~is_gold(Sample.id), SETTLED))
+    if which.state:
+        wanted.append(STATES[which.state])
+    if which.annotator:
+        wanted.append(_decided_by(which.annotator))
+    if which.duplicates:
+        wanted.append(_has_another_label(dataset_id))
+    if which.text:
+        searched = func.coalesce(Sample.folded_path, func.lower(Sample.path))
+        wanted.append(searched.contains(folded_path(which.text), autoescape=True))
+    return (
+        select(Sample.id)
+        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+        .outerjoin(
+            Prediction,
+            and_(
+                Prediction.sample_id == Sample.id, Prediction.run_id == (ranking.run_id if ranking else None)
+            ),
+        )
+        .where(*wanted)
+    )
+
+
+def _check(session: Session, which: Filter) -> None:
+    """Raises Invalid for a split, verdict or annotator that there is not: nothing would match, whatever was meant."""
+    for what, said, known in (("split", which.split, SPLITS), ("verdict", which.verdict, VERDICTS)):
+        if said and said not in known:
+            raise Invalid(f"There is no {what} “{said}”; there are {', '.join(known)}.")
+    if which.annotator and not session.scalar(select(exists().where(User.name == which.annotator))):
+        names = list(session.scalars(select(User.name).order_by(User.name).limit(_MOST_NAMED + 1)))
+        more = " and others" if len(names) > _MOST_NAMED else ""
+        known_names = ", ".join(names[:_MOST_NAMED]) + more
+        raise Invalid(f"There is no annotator “{which.annotator}”; there are {known_names}.")
+
+
+def _decided_by(name: str) -> ColumnElement[bool]:
+    undoing = aliased(Decision)
+    return exists().where(
+        Decision.sample_id == Sample.id,
+        Decision.verdict != "undo",
+        ~exists().where(undoing.undoes_id == Decision.id),
+        Decision.user_id.in_(select(User.id).where(User.name == name)),
+    )
+
+
+def _has_another_label(dataset_id: int) -> ColumnElement[bool]:
+    """Whether an image that is the same, or looks so, carries another label as it stands."""
+
+    def torn(key: InstrumentedAttribute[Any]) -> Select[Any]:
+        return (
+            select(key)
+            .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+            .where(Sample.dataset_id == dataset_id, key.is_not(None))
+            .group_by(key)
+            .having(func.count(_LABEL.distinct()) > 1)
+            .correlate(None)
+        )
+
+    return and_(
+        _LABEL.is_not(None),
+        or_(Sample.lookalikes.in_(torn(Sample.lookalikes)), Sample.sha256.in_(torn(Sample.sha256))),
+    )
+
+
+def _tile(
+    names: list[str],
+    sample: Sample,
+    review: SampleReview | None,
+    predicted: int | None,
+    confidence: float | None,
+    rank: int | None,
+) -> Tile:
+    label = sample.given_label if review is None else review.label
+    return Tile(
+        sample_id=sample.id,
+        path=sample.path,
+        width=sample.width,
+        height=sample.height,
+        given_label=names[sample.given_label],
+        label=None if label is None else names[label],
+        verdict=review.verdict if review else None,
+        in_bulk=bool(review and review.in_bulk),
+        predicted_label=None if predicted is None else names[predicted],
+        confidence=confidence,
+        rank=rank,
+    )

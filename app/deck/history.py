@@ -1,0 +1,61 @@
+"""What people said of a sample, from the first answer to the last."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from app.accounts.models import User
+from app.datasets.catalog import class_names
+from app.review.fold import UNDO
+from app.review.models import BulkAction, Decision
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One decision, and whether it was taken back."""
+
+    decision_id: int
+    who: str
+    verdict: str
+    label: str | None  # that a relabel moves to
+    at: datetime
+    origin: str  # where it was given, as in `Decision`
+    blind: bool
+    one_of: int | None  # samples that got it at once; none: it was given to this one alone
+    run_id: int | None  # whose ranking showed the sample, at this rank
+    rank: int | None
+    milliseconds: int | None
+    undone_at: datetime | None
+
+
+def history_of(session: Session, *, dataset_id: int, sample_id: int) -> tuple[Answer, ...]:
+    """Every decision on a sample, in the order they were made."""
+    names = class_names(session, dataset_id=dataset_id)
+    undo = aliased(Decision)
+    rows = session.execute(
+        select(Decision, User.name, BulkAction.samples, undo.created_at)
+        .join(User, User.id == Decision.user_id)
+        .outerjoin(BulkAction, BulkAction.id == Decision.bulk_id)
+        .outerjoin(undo, undo.undoes_id == Decision.id)
+        .where(Decision.sample_id == sample_id, Decision.dataset_id == dataset_id, Decision.verdict != UNDO)
+        .order_by(Decision.id)
+    )
+    return tuple(
+        Answer(
+            decision_id=decision.id,
+            who=who,
+            verdict=decision.verdict,
+            label=None if decision.label is None else names[decision.label],
+            at=decision.created_at,
+            origin=decision.origin,
+            blind=decision.blind,
+            one_of=one_of,
+            run_id=decision.run_id,
+            rank=decision.rank,
+            milliseconds=decision.milliseconds,
+            undone_at=undone_at,
+        )
+        for decision, who, one_of, undone_at in rows
+    )

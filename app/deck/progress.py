@@ -1,0 +1,214 @@
+"""How far the review is, and what it has changed."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from statistics import median
+
+from sqlalchemy import and_, bindparam, case, func, select
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import class_names, count_samples
+from app.datasets.coverage import coverage_words, lost_words
+from app.datasets.gold import is_gold
+from app.datasets.models import DatasetVersion, MissingFile, Sample, VersionLabel
+from app.datasets.versions import last_member
+from app.db.compiled import Prepared
+from app.review import counters
+from app.review.fold import CHANGES
+from app.review.models import SampleReview
+from app.review.policy import WAITS, WAITS_FOR_ME, get_policy, may_look_again
+from app.training.runs import current_ranking
+
+_STATE = SampleReview.dataset_id == bindparam("dataset")
+_WAITING = (
+    select(func.count()).select_from(SampleReview).where(_STATE, WAITS, ~is_gold(SampleReview.sample_id))
+)
+_SECOND_LOOKS = Prepared(_WAITING.where(WAITS_FOR_ME))  # asked with every decision
+
+
+@dataclass(frozen=True)
+class ReviewProgress:
+    """Counts of samples, except where said otherwise."""
+
+    label_issues: int  # flagged by the current ranking
+    remaining: int  # flagged and not decided, and the second looks
+    second_looks: int  # samples that wait for another opinion, of the annotator if one is named
+    reviewed: int  # with a standing decision
+    in_bulk: int  # of these, by one verdict for many at once only
+    found: int  # relabelled or deleted
+    hit_rate: (
+        float | None
+    )  # share of the worklist's last 50 cards (none of an audit or of the gold part) whose label was wrong
+    seconds_per_decision: float | None  # median of the same
+    mine: int  # standing decisions of the annotator asked about
+
+
+@dataclass(frozen=True)
+class ClassCounts:
+    """Samples of a class, by split, as given and as cleaned (deleted ones are in neither class)."""
+
+    name: str
+    given: dict[str, int]
+    cleaned: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How many samples a review moved from one class to another; `target` none: deleted."""
+
+    source: str
+    target: str | None
+    count: int
+
+
+@dataclass(frozen=True)
+class PendingChanges:
+    """What the labels as they stand change against the given ones, and whether the newest version has all of it."""
+
+    relabelled: int
+    deleted: int
+    since_version: int  # samples of the newest version whose label is another one by now
+    version: int
+    flows: tuple[Flow, ...]
+    new_images: int = 0  # imported since the newest version: in none
+
+    @property
+    def wait(self) -> bool:
+        """Whether a freeze would make a new version."""
+        return bool(self.since_version or self.new_images)
+
+    @property
+    def what(self) -> str:
+        """What is in no version, as the subject of a sentence: 6 new images and 1 changed label."""
+        counts = ((self.new_images, "new image"), (self.since_version, "changed label"))
+        return " and ".join(f"{n:,} {word}{'' if n == 1 else 's'}" for n, word in counts if n)
+
+    @property
+    def words(self) -> str:
+        """The same as a clause, to be followed by what becomes of it; empty where every version is up to date."""
+        one = self.since_version + self.new_images == 1
+        return f"{self.what} {'is' if one else 'are'} in no version" if self.wait else ""
+
+
+def review_progress(session: Session, *, dataset_id: int, user_id: int | None = None) -> ReviewProgress:
+    """Progress of everybody; `mine` and what remains are the annotator's, if one is named."""
+    ranking = current_ranking(session, dataset_id=dataset_id)
+    counts = counters.counts(session, dataset_id=dataset_id)
+    last = counters.last_looks(session, dataset_id=dataset_id)
+    remaining = counters.open_issues(session, run_id=ranking.run_id) if ranking else 0
+    second_looks = _second_looks(session, dataset_id, user_id) if counts.unsure else 0
+    times = [milliseconds / 1000 for *_, milliseconds in last if milliseconds]
+    return ReviewProgress(
+        label_issues=ranking.label_issues if ranking else 0,
+        remaining=remaining + second_looks,
+        second_looks=second_looks,
+        reviewed=counts.reviewed,
+        found=counts.found,
+        in_bulk=counts.in_bulk,
+        mine=0 if user_id is None else counts.by_user[user_id],
+        hit_rate=sum(verdict in CHANGES for _, verdict, _ in last) / len(last) if last else None,
+        seconds_per_decision=median(times) if times else None,
+    )
+
+
+def label_table(session: Session, *, dataset_id: int) -> list[ClassCounts]:
+    """Every class, by position."""
+    names = class_names(session, dataset_id=dataset_id)
+    table = [ClassCounts(name, defaultdict(int), defaultdict(int)) for name in names]
+    cleaned = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
+    rows = session.execute(
+        select(Sample.split, Sample.given_label, cleaned, func.count())
+        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+        .where(Sample.dataset_id == dataset_id)
+        .group_by(Sample.split, Sample.given_label, cleaned)
+    )
+    for split, given, now_label, count in rows:
+        table[given].given[split] += count
+        if now_label is not None:
+            table[now_label].cleaned[split] += count
+    return table
+
+
+def lacking_words(session: Session, *, dataset_id: int) -> list[str]:
+    """What a person should know of classes that have no images in a part, by the labels as they stand."""
+    table = label_table(session, dataset_id=dataset_id)
+    words = coverage_words({row.name: row.cleaned for row in table})
+    return words + lost_words(_lost_classes(session, dataset_id=dataset_id, table=table))
+
+
+def _lost_classes(session: Session, *, dataset_id: int, table: list[ClassCounts]) -> dict[str, int]:
+    """The classes whose training images are all listed as missing, with their number, by the labels as they stand."""
+    cleaned = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
+    rows = session.execute(
+        select(cleaned, func.count())
+        .select_from(MissingFile)
+        .join(Sample, Sample.id == MissingFile.sample_id)
+        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+        .where(MissingFile.dataset_id == dataset_id, Sample.split == "train")
+        .group_by(cleaned)
+    ).all()
+    lost = {label: count for label, count in rows if label is not None}
+    return {table[label].name: n for label, n in sorted(lost.items()) if n == table[label].cleaned["train"]}
+
+
+def pending_changes(session: Session, *, dataset_id: int) -> PendingChanges:
+    """What a freeze would hold."""
+    names = class_names(session, dataset_id=dataset_id)
+    rows = session.execute(
+        select(Sample.given_label, SampleReview.label, func.count())
+        .join(Sample, Sample.id == SampleReview.sample_id)
+        .where(SampleReview.dataset_id == dataset_id, SampleReview.verdict.in_(CHANGES))
+        .group_by(Sample.given_label, SampleReview.label)
+    ).all()
+    flows = sorted(
+        (Flow(names[given], None if label is None else names[label], n) for given, label, n in rows),
+        key=lambda flow: -flow.count,
+    )
+    newest = session.scalar(
+        select(DatasetVersion)
+        .where(DatasetVersion.dataset_id == dataset_id)
+        .order_by(DatasetVersion.number.desc())
+        .limit(1)
+    )
+    known = newest.samples + newest.deleted if newest else 0
+    return PendingChanges(
+        relabelled=sum(flow.count for flow in flows if flow.target),
+        deleted=sum(flow.count for flow in flows if not flow.target),
+        since_version=_differing(session, newest) if newest else 0,
+        version=newest.number if newest else 0,
+        flows=tuple(flows),
+        new_images=count_samples(session, dataset_id=dataset_id) - known if newest else 0,
+    )
+
+
+def _differing(session: Session, version: DatasetVersion) -> int:
+    """Its samples whose label now is not the version's; -1 stands for deleted, so that it can be compared."""
+    current = case(
+        (SampleReview.sample_id.is_(None), Sample.given_label), else_=func.coalesce(SampleReview.label, -1)
+    )
+    frozen = case(
+        (VersionLabel.sample_id.is_(None), Sample.given_label), else_=func.coalesce(VersionLabel.label, -1)
+    )
+    query = (
+        select(func.count())
+        .select_from(Sample)
+        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+        .outerjoin(
+            VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version.id)
+        )
+        .where(
+            Sample.dataset_id == version.dataset_id,
+            Sample.id <= last_member(session, version),
+            current != frozen,
+        )
+    )
+    return session.scalar(query) or 0
+
+
+def _second_looks(session: Session, dataset_id: int, user_id: int | None) -> int:
+    if user_id is None:
+        return session.scalar(_WAITING, {"dataset": dataset_id}) or 0
+    policy = get_policy(session, dataset_id=dataset_id)
+    if not may_look_again(session, policy, user_id=user_id):
+        return 0
+    return _SECOND_LOOKS.scalar(session, dataset=dataset_id, user=user_id, annotators=policy.annotators) or 0

@@ -1,0 +1,127 @@
+"""What the worklist offers when somebody asks for more than its default: any filter of the grid, in any order.
+
+In random order everything that nobody has decided is offered, not only label issues: an audit, from which follows how many
+errors remain. In every other order it is the label issues that nobody has decided, or with the state `unreviewed` everything.
+
+In mixed order every card is, with a fixed chance, one drawn at random from the undecided samples that are no label issue (those
+come anyway), else the next of the ranking. So a network that is retrained sees corrected ordinary images too. Chance
+decides each card anew, so that the place in the deck says nothing. Of a whole data set the deck ends with the ranking: where
+no issue is left, nothing is drawn any more.
+
+The gold part is a queue of its own, whatever the filter says, and in no other one.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, and_, not_, or_, select
+from sqlalchemy.orm import Session
+
+from app.datasets.gold import is_gold
+from app.datasets.missing import is_lost
+from app.datasets.models import GoldMember, Sample
+from app.deck.filters import ORDERS, STATES, Filter, Order, matching
+from app.ranking.models import Prediction
+from app.review.models import SampleReview
+from app.review.policy import GOLD_FOR_ME
+
+BY_CHANCE = 0.2  # share of the cards of a mixed order that are drawn at random
+T = TypeVar("T")
+
+
+EVERYTHING = Filter()
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Which cards, and in which order."""
+
+    which: Filter = field(default_factory=Filter)
+    order: Order = "rank"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is everything by rank, at random or both: what nearly every key press asks for, and what is remembered."""
+        return self.order in ("rank", "mixed", "random") and self.which == EVERYTHING
+
+    @property
+    def is_audit(self) -> bool:
+        """Whether it is a random sample of what nobody has decided."""
+        return self.order == "random"
+
+    @property
+    def is_gold(self) -> bool:
+        """Whether it is the gold part, which is looked at blind."""
+        return self.order == "gold"
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether it is a ranking with random samples in between."""
+        return self.order == "mixed"
+
+    @property
+    def origin(self) -> str:
+        """Where an answer to one of its cards is given; of a mixed order that is found out by the card."""
+        return {"random": "audit", "mixed": "mixed"}.get(self.order, "deck")
+
+
+def offered(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple[Any, ...]]:
+    """The query of the samples that a queue offers, in its order; of a mixed one those of the ranking. Raises Invalid."""
+    if queue.is_gold:
+        return _gold(dataset_id)
+    everything = queue.is_audit or (queue.which.state == "unreviewed" and not queue.is_mixed)
+    return (
+        matching(session, dataset_id, queue.which)
+        .where(
+            SampleReview.sample_id.is_(None),
+            ~is_gold(Sample.id),
+            ~is_lost(Sample.id),
+            *(() if everything else (STATES["issues"],)),
+        )
+        .order_by(*ORDERS[queue.order], Sample.id)
+    )
+
+
+def offered_by_chance(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple[Any, ...]]:
+    """The query of the samples that a mixed order draws from, in random order. Raises Invalid."""
+    ordinary = or_(Prediction.sample_id.is_(None), not_(STATES["issues"]))
+    return (
+        matching(session, dataset_id, queue.which)
+        .where(SampleReview.sample_id.is_(None), ~is_gold(Sample.id), ~is_lost(Sample.id), ordinary)
+        .order_by(*ORDERS["random"], Sample.id)
+    )
+
+
+def mixed(ranked: Sequence[T], by_chance: Sequence[T], *, key: Callable[[T], int]) -> list[T]:
+    """Both in one order. Whose turn it is depends on the two that are next, so it is the same however often it is asked."""
+    result: list[T] = []
+    i = j = 0
+    while i < len(ranked) and j < len(by_chance):
+        if _drawn(key(ranked[i]), key(by_chance[j])):
+            result.append(by_chance[j])
+            j += 1
+        else:
+            result.append(ranked[i])
+            i += 1
+    return [*result, *ranked[i:], *by_chance[j:]]
+
+
+@lru_cache(maxsize=100_000)  # the same cards are next in turn after turn
+def _drawn(ranked: int, by_chance: int) -> bool:
+    digest = hashlib.sha256(f"{ranked} {by_chance}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") < BY_CHANCE * 2**32
+
+
+def _gold(dataset_id: int) -> Select[*tuple[Any, ...]]:
+    """What of the gold part waits for `user`; no ranking has a say in it."""
+    return (
+        select(Sample.id)
+        .join(GoldMember, GoldMember.sample_id == Sample.id)
+        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+        .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id.is_(None)))
+        .where(GoldMember.dataset_id == dataset_id, GOLD_FOR_ME, ~is_lost(Sample.id))
+        .order_by(*ORDERS["gold"], Sample.id)
+    )

@@ -1,0 +1,1 @@
+"""The demonstration: drawn faces with known errors."""

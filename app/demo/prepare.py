@@ -1,0 +1,117 @@
+"""The demo: drawn faces, two people, a quick training; and what the ranking found of the planted errors."""
+
+import csv
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import select
+
+from app.accounts.models import User
+from app.accounts.passwords import hash_password
+from app.accounts.users import add_user
+from app.datasets.catalog import get_dataset
+from app.datasets.creating import create_dataset
+from app.datasets.importing import import_images
+from app.datasets.versions import latest_version
+from app.db.engine import Database
+from app.demo.faces.folder import write_demo_folder
+from app.ranking.rankings import top_losses
+from app.settings import Settings
+from app.training.recipes import choose_recipe
+from app.training.runs import list_runs, newest_finished, request_run
+
+NAME = "demo"
+POLL_SECONDS = 2.0
+PEOPLE = (("admin", "admin"), ("annotator", "annotator"))
+
+
+def prepare(
+    database: Database, settings: Settings, *, images: int, on_progress: Callable[[str, int, int], None]
+) -> str:
+    """Draw, import and queue, each unless it is done already; the answer is the log-ins to show."""
+    folder = settings.data_dir / "demo"
+    write_demo_folder(
+        folder, images=images, on_progress=lambda done, total: on_progress("Drawing faces", done, total)
+    )
+    with database.write() as session:
+        dataset = create_dataset(session, name=NAME, source=str((folder / "images").resolve()))
+        ready = dataset.state == "ready"
+    if not ready:
+        import_images(
+            database,
+            dataset_id=dataset.id,
+            max_pixels=settings.max_image_pixels,
+            on_progress=on_progress,
+            should_stop=lambda: False,
+        )
+    with database.write() as session:
+        if not list_runs(session, dataset_id=dataset.id):
+            version = latest_version(session, dataset_id=dataset.id)
+            request_run(
+                session,
+                dataset_id=dataset.id,
+                version_id=version.id,
+                recipe=choose_recipe("quick"),
+                weights=settings.weights,
+                parent_id=None,
+                seed=0,
+                user_id=None,
+            )
+    return _logins(database, settings.data_dir / "demo-logins.txt")
+
+
+def _logins(database: Database, path: Path) -> str:
+    """Names and passwords, made once and kept where only their owner can read them: no password is the same everywhere."""
+    if path.exists():
+        return path.read_text()
+    lines = ["Sign in as:"]
+    with database.write() as session:
+        for name, role in PEOPLE:
+            if session.scalar(select(User).where(User.name == name)):
+                continue
+            password = secrets.token_urlsafe(9)
+            add_user(session, name=name, role=role, password_hash=hash_password(password))
+            lines.append(f"  {name:<10} {password}")
+        text = "\n".join(lines) + "\n"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+    return text
+
+
+def tell_when_ranked(database: Database, settings: Settings, say: Callable[[str], None]) -> None:
+    """In the background: wait for the first ranking, then say how many of the planted errors it put first."""
+
+    def wait() -> None:
+        while (found := found_errors(database, settings.data_dir / "demo")) is None:
+            time.sleep(POLL_SECONDS)
+        say(found)
+
+    threading.Thread(target=wait, name="demo-ranking", daemon=True).start()
+
+
+def found_errors(database: Database, folder: Path) -> str | None:
+    """What the newest ranking found of the errors in the truth file, in a sentence; none before there is one."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=NAME)
+        run = newest_finished(session, dataset_id=dataset.id)
+        if run is None:
+            return None
+        wrong = planted_errors(folder)
+        first = top_losses(session, run_id=run.id, limit=len(wrong))
+        if run.parent_id is not None:
+            return f"Run {run.id}, on cleaned labels, ranks the review now."
+    hits = sum(sample.path in wrong for sample in first)
+    return (
+        f"The ranking is there: {hits} of its first {len(first)} cards are among the {len(wrong)} labels "
+        "that were made wrong on purpose."
+    )
+
+
+def planted_errors(folder: Path) -> set[str]:
+    """Paths of the images whose label was made wrong."""
+    with (folder / "truth.csv").open(newline="") as file:
+        return {row["path"] for row in csv.DictReader(file) if row["given_label"] != row["true_label"]}

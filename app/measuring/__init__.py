@@ -1,0 +1,1 @@
+"""Is this run better? The hold-out, its figures, and comparisons."""

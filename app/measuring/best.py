@@ -1,0 +1,156 @@
+"""Which run is the best, by the gold part or else by the hold-out, and what a run is worth on the gold part."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import and_, case, func, select
+from sqlalchemy.orm import Session
+
+from app.datasets.coverage import listed
+from app.datasets.gold import get_gold_part
+from app.datasets.models import GoldMember
+from app.measuring.evaluations import RunSummary, best_run, run_summaries
+from app.ranking.models import Prediction
+from app.review.gold import GoldLabels, GoldStanding, gold_labels, gold_standing
+from app.review.models import SampleReview
+from app.review.policy import SETTLED
+from app.training.evaluation import Rate, rate
+from app.training.runs import get_run
+
+ENOUGH = 100  # images of a class from which on the gold part, all settled, says which run is the best
+
+
+@dataclass(frozen=True)
+class GoldEvaluation:
+    """A run on the settled images of the gold part."""
+
+    run_id: int
+    digest: str
+    settled: int
+    deleted: int  # of these, no image of any class
+    unpredicted: int  # settled as an image of a class, but deleted in the version that the run trained on
+    error_rate: Rate | None  # against the blind labels, deleted images left out
+    with_deleted: Rate | None  # the same, deleted images counted as wrong
+    given: Rate | None  # the same images as in `error_rate` against their given labels
+    knew: bool  # the gold part was drawn before the run was asked for
+
+
+@dataclass(frozen=True)
+class BestRun:
+    """The best run and why it is that."""
+
+    run: RunSummary
+    by: str  # gold, hold-out, age
+    rate: Rate | None  # by which it is the best
+    words: str
+
+
+def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
+    """The finished run with the lowest error rate on the gold part, once all of it is settled, or else on the hold-out.
+
+    What is open longest are the images that people differ on: before that the gold part flatters. Deleted images are left out; of
+    equals the newer one. None before a run has finished.
+    """
+    rates = gold_rates(session, dataset_id)
+    standing = gold_standing(session, dataset_id=dataset_id)
+    finished = [run for run in run_summaries(session, dataset_id=dataset_id) if run.state == "finished"]
+    measured = [(found, run) for run in finished if (found := rates.get(run.id)) and found.n >= ENOUGH]
+    if measured and standing and standing.settled == standing.size:
+        found, run = min(measured, key=lambda each: (each[0].value, -each[1].id))
+        return BestRun(
+            run,
+            "gold",
+            found,
+            f"Best by the gold part: {_said(found)} settled images{_chosen_among(len(measured))}.",
+        )
+    best = best_run(session, dataset_id=dataset_id)
+    if best is None:
+        return None
+    if best.newest_error_rate is None:
+        return BestRun(best, "age", None, "The newest run: there is no hold-out to tell which is the best.")
+    by = f"{_said(best.newest_error_rate)} images by the newest labels (version {best.newest_version})"
+    words = f"Best by the hold-out: {by}{_chosen_among(len(finished))}.{_why_not_gold(standing)}"
+    if best.untrained:
+        words += f" {listed(best.untrained)}: no training images, so theirs count as errors in it."
+    return BestRun(best, "hold-out", best.newest_error_rate, words)
+
+
+def evaluate_on_gold(session: Session, *, run_id: int) -> GoldEvaluation | None:
+    """The run on the settled images of the gold part; none before there are any, or before the run has finished. Raises NotFound."""
+    run = get_run(session, run_id=run_id)
+    gold = gold_labels(session, dataset_id=run.dataset_id)
+    if gold is None or not gold.settled or run.state != "finished":
+        return None
+    predicted, still_open = _predicted(session, run_id, gold)
+    deleted = gold.labels < 0
+    kept = ~deleted & (predicted >= 0)
+    n, gone = int(kept.sum()), int(deleted.sum())
+    wrong, given = (int((labels != predicted)[kept].sum()) for labels in (gold.labels, gold.given))
+    return GoldEvaluation(
+        run_id=run_id,
+        digest=gold.digest,
+        settled=gold.settled,
+        deleted=gone,
+        unpredicted=int((~deleted & (predicted < 0)).sum()),
+        error_rate=rate(wrong, n, still_open=still_open),
+        with_deleted=rate(wrong + gone, n + gone, still_open=still_open),
+        given=rate(given, n, still_open=still_open),
+        knew=run.facts.get("gold") == gold.digest,
+    )
+
+
+def _predicted(session: Session, run_id: int, gold: GoldLabels) -> tuple[np.ndarray, int]:
+    """What the run says of each settled image (n,), -1 where its version had not got it; and of how many it does that are open."""
+    query = (
+        select(Prediction.sample_id, Prediction.predicted_label)
+        .join(GoldMember, GoldMember.sample_id == Prediction.sample_id)
+        .where(Prediction.run_id == run_id)
+    )
+    said = dict(session.execute(query).all())
+    settled = np.array([said.pop(int(sample_id), -1) for sample_id in gold.sample_ids], dtype=np.int64)
+    return settled, len(said)
+
+
+def gold_rates(session: Session, dataset_id: int) -> dict[int, Rate | None]:
+    """By run, how often it differs from the blind labels of the settled images that are of a class."""
+    if get_gold_part(session, dataset_id=dataset_id) is None:
+        return {}
+    labelled = and_(SETTLED, SampleReview.label.is_not(None))
+    counted = (
+        func.count(case((labelled, 1))),
+        func.count(case((and_(labelled, Prediction.predicted_label != SampleReview.label), 1))),
+        func.count(case((SETTLED, 1))),
+    )
+    rows = session.execute(
+        select(Prediction.run_id, func.count(), *counted)
+        .join(GoldMember, GoldMember.sample_id == Prediction.sample_id)
+        .outerjoin(SampleReview, SampleReview.sample_id == Prediction.sample_id)
+        .where(GoldMember.dataset_id == dataset_id)
+        .group_by(Prediction.run_id)
+    )
+    found = {
+        run_id: rate(wrong, n, still_open=members - settled) for run_id, members, n, wrong, settled in rows
+    }
+    return {run_id: each for run_id, each in found.items() if each is not None}
+
+
+def _why_not_gold(standing: GoldStanding | None) -> str:
+    """Why the gold part, where there is one, does not choose."""
+    if standing is None:
+        return ""
+    if (of_a_class := standing.size - standing.deleted) < ENOUGH:
+        return f" The gold part has {of_a_class:,} images; from {ENOUGH} on it decides."
+    if open_ones := standing.size - standing.settled:
+        return (
+            f" By the gold part once all its images are settled: {open_ones:,} of {standing.size:,} are not."
+        )
+    return ""
+
+
+def _said(found: Rate) -> str:
+    return f"{100 * found.value:.1f} % wrong of {found.n:,}"
+
+
+def _chosen_among(runs: int) -> str:
+    """A figure that chose the best of several is a little flattered."""
+    return f"; chosen among {runs} runs on the same images that the figure is counted on" if runs > 1 else ""

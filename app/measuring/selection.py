@@ -1,0 +1,83 @@
+"""How the reviewed images of the hold-out were chosen: by what a model said of them, or at random."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session, aliased
+
+from app.datasets.models import DatasetVersion, Sample
+from app.measuring.hold_out import DELETED, HOLD_OUT, UNKNOWN, HoldOut
+from app.review.fold import UNDO
+from app.review.models import Decision
+from app.training.evaluation import Rate, rate
+
+AT_RANDOM = (
+    "audit",
+    "gold",
+)  # origins whose images no model has chosen; an image that was looked at both ways counts here
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Hold-out images that a version has reviewed labels of, and what choosing them by a model does to a measured error.
+
+    The four rates are those of one run, nothing retrained: only the labels of what a model chose are changed.
+    """
+
+    reviewed: int
+    by_model: int  # in a worklist, the grid or on its page
+    at_random: int
+    relabelled: int  # of those chosen by a model
+    deleted: int
+    given: Rate | None
+    after_relabels: Rate | None
+    after_deletions: Rate | None  # and the deleted ones left out
+    deleted_are_wrong: Rate | None  # and the deleted ones counted as errors
+
+    @property
+    def flatters(self) -> bool:
+        """Whether labels were changed that a model had pointed at."""
+        return self.relabelled + self.deleted > 0
+
+
+def chosen(session: Session, *, version: DatasetVersion, held: HoldOut, said: NDArray[np.int64]) -> Chosen:
+    """How the reviewed ones of the hold-out were chosen, and the trap in it for the run that `said` (n,)."""
+    looks = _looks(session, version)
+    at_random = {sample for sample, origin in looks if origin in AT_RANDOM}
+    by_model = {sample for sample, _ in looks} - at_random
+    pointed_at = np.isin(held.ids, sorted(by_model))
+    labels = np.where(pointed_at, held.reviewed, held.given)
+    gone, known = labels == DELETED, said != UNKNOWN
+    relabelled = np.where(gone, held.given, labels)
+    kept, wrong = known & ~gone, known & (relabelled != said)
+    return Chosen(
+        reviewed=len(at_random) + len(by_model),
+        by_model=len(by_model),
+        at_random=len(at_random),
+        relabelled=int((~gone & (labels != held.given)).sum()),
+        deleted=int(gone.sum()),
+        given=rate(int((known & (held.given != said)).sum()), int(known.sum())),
+        after_relabels=rate(int(wrong.sum()), int(known.sum())),
+        after_deletions=rate(int((wrong & kept).sum()), int(kept.sum())),
+        deleted_are_wrong=rate(int((wrong & kept).sum() + (known & gone).sum()), int(known.sum())),
+    )
+
+
+def _looks(session: Session, version: DatasetVersion) -> list[tuple[int, str]]:
+    """(sample, origin) of every decision on the hold-out that stood when the version was frozen."""
+    undoing = aliased(Decision)
+    rows = session.execute(
+        select(Decision.sample_id, Decision.origin)
+        .join(Sample, Sample.id == Decision.sample_id)
+        .where(
+            Decision.dataset_id == version.dataset_id,
+            Decision.verdict != UNDO,
+            Decision.created_at <= version.created_at,
+            Sample.split == HOLD_OUT,
+            ~exists().where(undoing.undoes_id == Decision.id, undoing.created_at <= version.created_at),
+        )
+        .distinct()
+    )
+    return [(sample, origin) for sample, origin in rows]

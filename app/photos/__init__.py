@@ -1,0 +1,1 @@
+"""Images from outside, shown to a run's network."""

@@ -1,0 +1,1 @@
+"""How many errors are left, and when to stop."""

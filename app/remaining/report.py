@@ -1,0 +1,198 @@
+"""How the review goes and how much is left: what was decided, put through `remaining` and `stopping`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.accounts.models import User
+from app.datasets.catalog import count_samples
+from app.datasets.gold import is_gold
+from app.datasets.models import Dataset, Sample
+from app.ranking.models import Prediction
+from app.ranking.scoring import class_noise
+from app.remaining.audits import AuditState, audit_states, last_decision, left_by_audits
+from app.remaining.estimate import Between, Look, Point, Projection, budget_curve, hit_rate, pace, project
+from app.remaining.stopping import NONE, Reached, Rule, checked, judge
+from app.review.fold import CHANGES
+from app.review.models import Decision, OpenIssue, SampleReview, StoppingRule
+from app.training.evaluation import Rate
+from app.training.runs import current_ranking
+
+WINDOWS = (50, 200)
+
+
+@dataclass(frozen=True)
+class CrossCheck:
+    """Errors among the undecided samples by cleanlab's count, the confident joint of the current ranking's probabilities."""
+
+    errors: float
+    undecided: int
+    judged: int  # of these, by a network that never learnt from them: what the count goes by
+    run_id: int
+
+
+@dataclass(frozen=True)
+class ChosenRule:
+    """The stopping rule, who chose it when, and how far the review is by it."""
+
+    rule: Rule
+    by: str
+    at: datetime
+    after_decision: int
+    reviewed: int  # samples that were decided when it was chosen
+    reached: Reached
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How much is left of a data set."""
+
+    samples: int
+    reviewed: int
+    found: int
+    looked_at: int  # cards that somebody looked at alone
+    curve: tuple[Point, ...]
+    hit_rates: tuple[tuple[int, Rate | None], ...]  # of the last so many cards of the worklist
+    seconds_per_decision: float | None
+    projection: Projection | None
+    audits: tuple[AuditState, ...]
+    left: Between | None  # errors that nobody has found, by the audits
+    cross_check: CrossCheck | None
+    rule: ChosenRule | None
+
+
+def outlook(session: Session, *, dataset_id: int) -> Outlook:
+    """How the review goes, what going on would bring and how many errors are left."""
+    cards, audits = _looks(session, dataset_id), audit_states(session, dataset_id=dataset_id)
+    left = left_by_audits(session, audits, dataset_id=dataset_id)
+    ranking = current_ranking(session, dataset_id=dataset_id)
+    issues = (
+        session.scalar(select(func.count()).where(OpenIssue.run_id == ranking.run_id)) or 0 if ranking else 0
+    )
+    reviewed, found = session.execute(
+        select(func.count(), func.count().filter(SampleReview.verdict.in_(CHANGES))).where(
+            SampleReview.dataset_id == dataset_id
+        )
+    ).one()
+    return Outlook(
+        samples=count_samples(session, dataset_id=dataset_id),
+        reviewed=reviewed,
+        found=found,
+        looked_at=len(cards),
+        curve=budget_curve(cards),
+        hit_rates=tuple((window, hit_rate(cards, last=window)) for window in WINDOWS),
+        seconds_per_decision=pace(cards),
+        projection=project(cards, left=issues),
+        audits=tuple(audits),
+        left=left,
+        cross_check=_cross_check(session, dataset_id, ranking.run_id) if ranking else None,
+        rule=_judged(session, _newest_rule(session, dataset_id), cards, left),
+    )
+
+
+def chosen_rule(session: Session, *, dataset_id: int) -> ChosenRule | None:
+    """The stopping rule and whether it is reached; none where nobody has chosen one."""
+    rule = _newest_rule(session, dataset_id)
+    if rule is None or rule.kind == NONE:
+        return None
+    if rule.kind == "left":
+        states = audit_states(session, dataset_id=dataset_id)
+        return _judged(session, rule, [], left_by_audits(session, states, dataset_id=dataset_id))
+    return _judged(session, rule, _looks(session, dataset_id, after=rule.after_decision), None)
+
+
+def choose_rule(session: Session, *, dataset_id: int, user_id: int, kind: str, amount: float) -> StoppingRule:
+    """Choose when the review is to end; it counts from now on. The kind `none` withdraws the last one. Raises Invalid."""
+    rule = checked(kind, amount)
+    session.execute(
+        select(Dataset.id).where(Dataset.id == dataset_id).with_for_update()
+    )  # decisions under way come before it
+    chosen = StoppingRule(
+        dataset_id=dataset_id,
+        kind=rule.kind,
+        amount=rule.amount,
+        user_id=user_id,
+        after_decision=last_decision(session, dataset_id=dataset_id),
+        reviewed=session.scalar(select(func.count()).where(SampleReview.dataset_id == dataset_id)) or 0,
+    )
+    session.add(chosen)
+    session.flush()
+    return chosen
+
+
+def _newest_rule(session: Session, dataset_id: int) -> StoppingRule | None:
+    query = (
+        select(StoppingRule)
+        .where(StoppingRule.dataset_id == dataset_id)
+        .order_by(StoppingRule.id.desc())
+        .limit(1)
+    )
+    return session.scalar(query)
+
+
+def _judged(
+    session: Session, chosen: StoppingRule | None, looks: list[Look], left: Between | None
+) -> ChosenRule | None:
+    if chosen is None or chosen.kind == NONE:
+        return None
+    rule, since = (
+        Rule(chosen.kind, chosen.amount),
+        [look for look in looks if look.decision > chosen.after_decision],
+    )
+    return ChosenRule(
+        rule=rule,
+        by=session.get_one(User, chosen.user_id).name,
+        at=chosen.created_at,
+        after_decision=chosen.after_decision,
+        reviewed=chosen.reviewed,
+        reached=judge(rule, since, left=left, samples=count_samples(session, dataset_id=chosen.dataset_id)),
+    )
+
+
+def _looks(session: Session, dataset_id: int, *, after: int = 0) -> list[Look]:
+    """The cards that were looked at alone, in the order of the decisions that count; those of the gold part came by chance too."""
+    rows = session.connection().execute(
+        select(
+            SampleReview.decision_id,
+            Decision.verdict,  # what was answered: a correction that waits for a second look is one
+            Decision.milliseconds,
+            (Decision.origin == "audit") | is_gold(SampleReview.sample_id),
+        )
+        .join(Decision, Decision.id == SampleReview.decision_id)
+        .where(SampleReview.dataset_id == dataset_id, ~SampleReview.in_bulk, SampleReview.decision_id > after)
+        .order_by(SampleReview.decision_id)
+    )
+    return [
+        Look(decision, verdict in CHANGES, milliseconds, bool(by_chance))
+        for decision, verdict, milliseconds, by_chance in rows
+    ]
+
+
+def _cross_check(session: Session, dataset_id: int, run_id: int) -> CrossCheck | None:
+    """The count goes by the undecided samples that the run judges without having learnt from them, and is scaled to all of a class."""
+    undecided = ~select(SampleReview.sample_id).where(SampleReview.sample_id == Sample.id).exists()
+    by_class = dict(
+        session.execute(
+            select(Sample.given_label, func.count())
+            .where(Sample.dataset_id == dataset_id, undecided)
+            .group_by(Sample.given_label)
+        ).all()
+    )
+    unseen = (Prediction.fold >= 0) | (Sample.split != "train")
+    query = (
+        select(Prediction.label, Prediction.probabilities)
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .where(Prediction.run_id == run_id, undecided, unseen)
+    )
+    said = session.connection().execute(query).all()
+    if not said:
+        return None
+    table = np.log(
+        np.maximum(np.stack([probabilities for _, probabilities in said]), np.finfo(np.float32).tiny)
+    )
+    noise = class_noise(table, np.array([label for label, _ in said], np.int64))
+    errors = sum(count * float(noise[label]) for label, count in by_class.items() if label < len(noise))
+    return CrossCheck(errors=errors, undecided=sum(by_class.values()), judged=len(said), run_id=run_id)

@@ -1,0 +1,127 @@
+"""From decisions to the next version, and from that to the next run."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from app.accounts.models import User
+from app.datasets.catalog import class_names, lock_dataset
+from app.datasets.gold import is_gold
+from app.datasets.models import DatasetVersion
+from app.datasets.versions import FrozenLabel, freeze, get_version
+from app.errors import Conflict
+from app.measuring.best import choose_best
+from app.review.fold import UNDO
+from app.review.models import Decision, SampleReview
+from app.training.models import Run
+from app.training.recipes import choose_recipe, choose_start, edit, recipe_of, weights_of
+from app.training.runs import get_run, request_run
+
+
+@dataclass(frozen=True)
+class Retrain:
+    """What pressing the button led to."""
+
+    run: Run
+    version: DatasetVersion
+    parent_id: int
+    nothing_changed: bool  # the parent trained on these very labels
+
+
+def freeze_labels(session: Session, *, dataset_id: int) -> tuple[DatasetVersion, bool]:
+    """Freeze the labels as they stand; the flag tells whether the version is new: unchanged labels are the same version."""
+    lock_dataset(session, dataset_id=dataset_id)
+    reviewers = _reviewers(session, dataset_id)
+    states = session.scalars(select(SampleReview).where(SampleReview.dataset_id == dataset_id))
+    reviewed = {
+        state.sample_id: FrozenLabel(
+            label=state.label,
+            verdict=state.verdict,
+            reviews=state.reviews,
+            reviewers=" ".join(sorted(reviewers[state.sample_id])),
+            decided_at=state.decided_at,
+        )
+        for state in states
+    }
+    return freeze(session, dataset_id=dataset_id, reviewed=reviewed)
+
+
+def version_to_train(session: Session, *, dataset_id: int, number: int | None = None) -> DatasetVersion:
+    """The version with this number, or without one the labels as they stand, new images too: a version unless they are one.
+
+    Raises NotFound.
+    """
+    if number is None:
+        return freeze_labels(session, dataset_id=dataset_id)[0]
+    return get_version(session, dataset_id=dataset_id, number=number)
+
+
+def retrain(
+    session: Session,
+    *,
+    dataset_id: int,
+    user_id: int | None,
+    weights: str,
+    recipe: str | None = None,
+    changes: Mapping[str, object] | None = None,
+    start: str | None = None,
+    seed: int = 0,
+    parent_id: int | None = None,
+) -> Retrain:
+    """Freeze, and ask for a run that goes on from `parent_id` or else the best one (by default with its recipe), or that starts anew.
+
+    `changes` are fields of the recipe, `weights` is the setting. Raises Conflict when there is no finished run to go on
+    from, NotFound for a parent elsewhere, Invalid for a recipe, a change or a start that cannot be.
+    """
+    version, _ = freeze_labels(session, dataset_id=dataset_id)
+    parent = _parent(session, dataset_id, parent_id)
+    begins = choose_start(start, setting=weights, parent=True)
+    chosen = choose_recipe(recipe) if recipe else recipe_of(parent.recipe)
+    run = request_run(
+        session,
+        dataset_id=dataset_id,
+        version_id=version.id,
+        recipe=edit(
+            chosen, changes or {}, start=begins, class_names=class_names(session, dataset_id=dataset_id)
+        ),
+        weights=weights_of(begins, setting=weights),
+        parent_id=parent.id if begins == "parent" else None,
+        seed=seed,
+        user_id=user_id,
+    )
+    return Retrain(run, version, parent.id, parent.version_id == version.id)
+
+
+def _parent(session: Session, dataset_id: int, run_id: int | None) -> Run:
+    if run_id is None:
+        best = choose_best(session, dataset_id=dataset_id)
+        if best is None:
+            raise Conflict("No run has finished yet, so there is nothing to train further; train one first.")
+        return get_run(session, run_id=best.run.id)
+    run = get_run(session, run_id=run_id, dataset_id=dataset_id)
+    if run.state != "finished":
+        raise Conflict(f"Run {run_id} is {run.state}; only a finished run can be trained further.")
+    return run
+
+
+def _reviewers(session: Session, dataset_id: int) -> dict[int, set[str]]:
+    """Sample id → names of those whose decision on it stands."""
+    undoing = aliased(Decision)
+    counts = or_(Decision.blind, Decision.origin == "adjudication", ~is_gold(Decision.sample_id))
+    rows = session.execute(
+        select(Decision.sample_id, User.name)
+        .join(User, User.id == Decision.user_id)
+        .where(
+            Decision.dataset_id == dataset_id,
+            Decision.verdict != UNDO,
+            counts,
+            ~exists().where(undoing.undoes_id == Decision.id),
+        )
+    )
+    names: dict[int, set[str]] = defaultdict(set)
+    for sample_id, name in rows:
+        names[sample_id].add(name)
+    return names

@@ -1,0 +1,141 @@
+"""Rounds: from one run to the next, what was decided in between and what became of the network and of the errors left."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import case, exists, func, literal, select
+from sqlalchemy.orm import Session, aliased
+
+from app.datasets.gold import is_gold
+from app.datasets.models import DatasetVersion
+from app.measuring.best import gold_rates
+from app.measuring.evaluations import hold_out_rates
+from app.remaining.audits import AuditState, audit_states
+from app.review.fold import UNDO
+from app.review.models import Decision
+from app.training.evaluation import Rate
+from app.training.models import Run
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A run's error rate against one set of labels."""
+
+    against: str
+    error_rate: Rate | None  # none: nothing to measure on
+
+
+@dataclass(frozen=True)
+class Round:
+    """From a run until the next one was asked for.
+
+    Counts are of decisions that stand, whoever answered the same sample again; looks at the gold part are none of them.
+    """
+
+    number: int
+    run_id: int
+    parent_id: int | None
+    version: int  # that the run learnt
+    begun: datetime  # when the run was asked for; the first round has all that was decided before it too
+    ended: datetime | None  # none: it goes on
+    single: int  # decisions on one sample
+    audited: int  # decisions on one that came by chance
+    in_bulk: int  # decisions for many at once
+    relabelled: int
+    deleted: int
+    measures: tuple[Measure, ...]  # the same ones for every round
+    audit: AuditState | None  # the last audit that began in the round and is done
+
+
+def list_rounds(session: Session, *, dataset_id: int) -> list[Round]:
+    """A round for each finished run, the first one first."""
+    rows = session.execute(
+        select(Run, DatasetVersion.number)
+        .join(DatasetVersion, DatasetVersion.id == Run.version_id)
+        .where(Run.dataset_id == dataset_id, Run.state == "finished")
+        .order_by(Run.created_at, Run.id)
+    ).all()
+    if not rows:
+        return []
+    ends = [run.created_at for run, _ in rows[1:]]
+    counts, measures = _counts(session, dataset_id, ends), _measures(session, dataset_id)
+    audits = [state for state in audit_states(session, dataset_id=dataset_id) if state.is_done]
+    rounds = []
+    for place, (run, version) in enumerate(rows):
+        made = counts[place]
+        of_round = [state for state in audits if sum(state.at >= end for end in ends) == place]
+        rounds.append(
+            Round(
+                number=place + 1,
+                run_id=run.id,
+                parent_id=run.parent_id,
+                version=version,
+                begun=run.created_at,
+                ended=ends[place] if place < len(ends) else None,
+                single=sum(n for (how, _), n in made.items() if how == "single"),
+                audited=sum(n for (how, _), n in made.items() if how == "audit"),
+                in_bulk=sum(n for (how, _), n in made.items() if how == "bulk"),
+                relabelled=sum(n for (_, verdict), n in made.items() if verdict == "relabel"),
+                deleted=sum(n for (_, verdict), n in made.items() if verdict == "delete"),
+                measures=tuple(Measure(against, rates.get(run.id)) for against, rates in measures),
+                audit=of_round[-1] if of_round else None,
+            )
+        )
+    return rounds
+
+
+def _measures(session: Session, dataset_id: int) -> list[tuple[str, dict[int, Rate | None]]]:
+    """Each set of labels that runs are held against, with the error rate by run. Another set is one more line here."""
+    versions = dict(
+        session.execute(
+            select(DatasetVersion.number, DatasetVersion.id).where(DatasetVersion.dataset_id == dataset_id)
+        ).all()
+    )
+    wanted = {"given labels": 0, f"same model, newest labels (version {max(versions)})": max(versions)}
+    gold = gold_rates(session, dataset_id)
+    return [
+        *(
+            (against, hold_out_rates(session, dataset_id=dataset_id, version_id=versions[number]))
+            for against, number in wanted.items()
+        ),
+        *([(f"gold part{_open_in(gold)}", gold)] if gold else []),
+    ]
+
+
+def _open_in(rates: dict[int, Rate | None]) -> str:
+    still_open = max((rate.open for rate in rates.values() if rate), default=0)
+    return f", {still_open:,} not settled" if still_open else ""
+
+
+def _counts(
+    session: Session, dataset_id: int, ends: list[datetime]
+) -> defaultdict[int, dict[tuple[str, str], int]]:
+    """Decisions that stand, by round (from 0): how they were given (single, audit, bulk) and the verdict, to how many."""
+    undoing = aliased(Decision)
+    place = (
+        case(*((Decision.created_at < end, i) for i, end in enumerate(ends)), else_=len(ends))
+        if ends
+        else literal(0)
+    )
+    log = (
+        select(
+            place.label("place"),
+            case(
+                (Decision.bulk_id.is_not(None), "bulk"), (Decision.origin == "audit", "audit"), else_="single"
+            ).label("how"),
+            Decision.verdict,
+        )
+        .where(
+            Decision.dataset_id == dataset_id,
+            Decision.verdict != UNDO,
+            ~is_gold(Decision.sample_id),
+            ~exists().where(undoing.undoes_id == Decision.id),
+        )
+        .subquery()
+    )
+    columns = (log.c.place, log.c.how, log.c.verdict)
+    counts: defaultdict[int, dict[tuple[str, str], int]] = defaultdict(dict)
+    for at, how, verdict, n in session.execute(select(*columns, func.count()).group_by(*columns)):
+        counts[at][how, verdict] = n
+    return counts

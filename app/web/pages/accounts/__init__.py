@@ -1,0 +1,1 @@
+"""Log-in, the own account, and the people."""

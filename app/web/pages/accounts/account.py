@@ -1,0 +1,229 @@
+"""Log-in and the own account."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from app.accounts.attempts import Attempts
+from app.accounts.models import User
+from app.accounts.passwords import hash_password
+from app.accounts.tokens import (
+    LONGEST_DAYS,
+    SCOPES,
+    ListedToken,
+    Person,
+    create_token,
+    end_session,
+    list_tokens,
+    revoke_token,
+    start_session,
+)
+from app.accounts.users import check_password, find_user, get_user, set_password
+from app.db.engine import Database
+from app.errors import Conflict, Invalid, NotSignedIn, TooManyAttempts
+from app.review.claims import release
+from app.settings import Settings
+from app.web.asking import Confirmed, Question, confirm
+from app.web.deps import SESSION_COOKIE, Config, Db, InPerson, SignedIn
+from app.web.errors import headers_of, status_of
+from app.web.rendering import Page, page_context, render
+
+public = APIRouter()
+router = APIRouter()
+
+Text = Annotated[str, Form()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginPage(Page):
+    """The log-in form; `message` says why it is shown again."""
+
+    next: str
+    name: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountPage(Page):
+    """One's own tokens and password; `secret` is a token just made, shown this once."""
+
+    tokens: tuple[ListedToken, ...]
+    scopes: dict[str, str]
+    longest_days: int = LONGEST_DAYS
+    secret: str = ""
+    done: str = ""
+
+
+@public.get("/login")
+def login_form(request: Request, next: str = "/") -> Response:  # noqa: A002 - the parameter's public name
+    """The form."""
+    return render(request, "accounts/login.html", LoginPage(**page_context(request), next=local_path(next)))
+
+
+@public.post("/login")
+def log_in(
+    request: Request,
+    database: Db,
+    settings: Config,
+    name: Text,
+    password: Text,
+    next: Text = "/",  # noqa: A002
+) -> Response:
+    """Check the password, slowly after wrong ones, and start a session."""
+    try:
+        user = _by_password(request, database, name, password)
+        response = RedirectResponse(local_path(next), status_code=303)
+        return with_session(request, response, database, settings, user)
+    except (NotSignedIn, TooManyAttempts) as error:
+        page = LoginPage(**page_context(request), next=local_path(next), name=name, message=str(error))
+        status, headers = status_of(error), headers_of(error)
+        return render(request, "accounts/login.html", page, status=status, headers=headers)
+
+
+@router.post("/logout")
+def log_out(request: Request, database: Db, settings: Config, user: SignedIn) -> Response:
+    """End this browser's session; the cards I hold go back to the others."""
+    with database.write() as session:
+        release(session, dataset_id=None, user_id=user.id)
+        end_session(session, token=request.cookies.get(SESSION_COOKIE, ""), key=settings.secret())
+    response = RedirectResponse("/login", status_code=303)
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax")
+    return response
+
+
+@router.get("/account")
+def account(request: Request, database: Db, user: SignedIn, done: str = "") -> Response:
+    """My tokens and my password."""
+    return _account(
+        request,
+        database,
+        user,
+        done="Your password is changed. Every other log-in of yours has ended, and your API tokens are revoked."
+        if done
+        else "",
+    )
+
+
+@router.post("/account/password")
+def change_password(
+    request: Request, database: Db, settings: Config, user: InPerson, old: Text, new: Text
+) -> Response:
+    """A new password, after the old one; other log-ins end and API tokens are revoked."""
+    try:
+        checked = _by_password(request, database, user.name, old)
+    except NotSignedIn as error:
+        raise Invalid(
+            "The password you have now is another one; nothing was changed. Go back and try again."
+        ) from error
+    password_hash = hash_password(new)
+    with database.write() as session:
+        changed = get_user(session, name=user.name)
+        if changed.password_hash != checked.password_hash:
+            raise Conflict(
+                "Your password was changed at this moment; nothing was changed here. Sign in again."
+            )
+        set_password(session, user=changed, password_hash=password_hash)
+    return with_session(
+        request, RedirectResponse("/account?done=password", status_code=303), database, settings, changed
+    )
+
+
+@router.post("/account/tokens")
+def make_token(
+    request: Request,
+    database: Db,
+    settings: Config,
+    user: InPerson,
+    name: Text,
+    scope: Annotated[str | None, Form()] = None,
+    expires_days: Annotated[str, Form(description="Empty: never.")] = "",
+) -> Response:
+    """A new API token; this answer is the only time it can be read."""
+    days = _days(expires_days.strip())
+    with database.write() as session:
+        secret = create_token(
+            session, user=user, name=name, key=settings.secret(), scope=scope, expires_days=days
+        )
+    return _account(request, database, user, secret=secret)
+
+
+@router.post("/account/tokens/{token_id}/revoke")
+def end_token(database: Db, user: InPerson, token_id: int, confirmed: Confirmed = "") -> Response:
+    """End a token."""
+    with database.write() as session:
+        gone = revoke_token(session, token_id=token_id, user_id=user.id)
+        confirm(revocation(gone, back="/account"), confirmed)
+    return RedirectResponse("/account", status_code=303)
+
+
+def revocation(token: ListedToken, *, back: str) -> Question:
+    """Whether a token is to end."""
+    return Question(
+        f"Revoke the API token “{token.name}” of {token.owner}?",
+        ("Whatever uses it stops working at once. It cannot be brought back; a new token can be made.",),
+        "Revoke the token",
+        back,
+    )
+
+
+def _days(typed: str) -> float | None:
+    try:
+        return float(typed) if typed else None
+    except ValueError as error:
+        raise Invalid(
+            f"“{typed[:20]}” is no number of days; leave it empty for a token without an end."
+        ) from error
+
+
+def local_path(target: str) -> str:
+    """The target if it is a path of this site, else the start page: a log-in must not lead to another site."""
+    plain = target.isprintable() and "\\" not in target
+    return target if plain and target.startswith("/") and not target.startswith("//") else "/"
+
+
+def with_session(
+    request: Request, response: Response, database: Database, settings: Settings, user: User
+) -> Response:
+    """The response, with a new log-in in its cookie.
+
+    Raises NotSignedIn where the password was changed or the person deactivated since the user was read.
+    """
+    with database.write() as session:
+        token = start_session(session, user=user, days=settings.session_days, key=settings.secret())
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=int(settings.session_days * 86_400),
+        httponly=True,
+        samesite="lax",
+        secure=settings.secure_cookies or request.url.scheme == "https",
+    )
+    return response
+
+
+def _by_password(request: Request, database: Database, name: str, password: str) -> User:
+    """The person with this name and password. Raises NotSignedIn, TooManyAttempts."""
+    with database.read() as session:
+        user = find_user(session, name=name)
+    address = request.client.host if request.client else None
+    attempts: Attempts = request.app.state.attempts
+    with attempts.guess(name, address, is_known=user is not None):
+        return check_password(user, password=password)
+
+
+def _account(
+    request: Request, database: Database, user: Person, *, secret: str = "", done: str = ""
+) -> Response:
+    with database.read() as session:
+        page = AccountPage(
+            **page_context(request),
+            tokens=tuple(list_tokens(session, user_id=user.id)),
+            scopes={
+                scope: words for scope, words in SCOPES.items() if scope != "admin" or user.role == "admin"
+            },
+            secret=secret,
+            done=done,
+        )
+    return render(request, "accounts/account.html", page)

@@ -1,0 +1,41 @@
+"""The routes of all pages, area by area."""
+
+from fastapi import APIRouter
+from starlette.routing import Route
+
+from app.web.pages import export, jobs, photos, remaining
+from app.web.pages.accounts import account, people
+from app.web.pages.datasets import folders, imports, new_dataset, overview
+from app.web.pages.deck import duplicates, grid, review, samples
+from app.web.pages.measuring import compare
+from app.web.pages.review import gold, opinions
+from app.web.pages.rounds import retrain, rounds
+from app.web.pages.training import run, runs
+
+_AREAS = (
+    account,
+    people,
+    overview,
+    new_dataset,
+    imports,
+    folders,
+    review,
+    grid,
+    duplicates,
+    opinions,
+    gold,
+    samples,
+    retrain,
+    runs,
+    run,
+    photos,
+    compare,
+    rounds,
+    remaining,
+    export,
+    jobs,
+)
+
+quick_routes: tuple[Route, ...] = review.quick  # these ask by themselves who is signed in
+public_routers: tuple[APIRouter, ...] = (account.public,)
+routers: tuple[APIRouter, ...] = tuple(area.router for area in _AREAS)

@@ -1,0 +1,1 @@
+"""Data sets: the list, the overview, imports."""

@@ -1,0 +1,191 @@
+"""The one thing to do next with a data set, in words and with its cost. Pure."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from app.deck.progress import PendingChanges, ReviewProgress
+from app.web.rendering import count, percent
+
+BATCH = 200  # cards that a step proposes: a sitting of some ten minutes
+ENOUGH = 0.02  # share of the samples whose training labels changed since the last run, from which a retrain is proposed
+DRY = 0.05  # hit rate of the last 50 below which going on pays little
+USUAL_SECONDS = 4.0  # a decision, until this data set's own pace is known
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the proposal depends on."""
+
+    dataset: str
+    state: str
+    samples: int
+    importing: bool
+    has_run: bool
+    early_epochs: int | None  # epochs of an unfinished run that the first ranking is made of
+    running: bool
+    progress: ReviewProgress
+    pending: PendingChanges
+    is_admin: bool
+    to_learn: int = (
+        0  # training labels that the newest run has not learnt; labels of the hold-out are learnt by none
+    )
+    audit_left: int = 0  # images of an audit that is begun and not done
+    import_failed: str = ""  # why; empty: it did not
+    gold_for_me: int = 0  # images of the gold part that wait for the one who asks
+    rule_reached: str = ""  # the stopping rule in words, once it is reached
+
+
+@dataclass(frozen=True)
+class Action:
+    """A link, or a form when it changes something."""
+
+    words: str
+    url: str
+    posts: bool = False
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """What to do, why, and what it costs."""
+
+    title: str
+    words: str
+    actions: tuple[Action, ...] = ()
+
+
+def next_step(at: Standing) -> NextStep:
+    """The proposal."""
+    home = f"/d/{at.dataset}"
+    if at.importing:
+        return NextStep(
+            "The images are being imported", "You can leave this page; the import goes on by itself."
+        )
+    if at.state != "ready":
+        return _unfinished_import(at, home)
+    if not at.has_run:
+        return _early_review(at, home) if at.early_epochs and at.progress.remaining else _first_run(at, home)
+    if not at.running and (at.rule_reached or at.audit_left):
+        return _stop(at, home) if at.rule_reached else _audit(at, home)
+    if at.progress.remaining == 0 or _enough_changed(at) or _runs_dry(at):
+        return _after_review(at, home)
+    return review_step(at.progress, home)
+
+
+def _unfinished_import(at: Standing, home: str) -> NextStep:
+    again = Action("Import again", f"{home}/import/repeat", posts=True)
+    if at.import_failed:
+        other = Action("Upload another zip", f"/datasets/new?name={at.dataset}")
+        hint = "Upload another zip, or put the files of the source right and import again."
+        actions = (other, again) if at.is_admin else ()
+        return NextStep("The import failed", f"{at.import_failed} {hint}", actions)
+    return NextStep(
+        "The import has not finished",
+        "What was read is kept, and nothing is doubled when it is repeated.",
+        (again,) if at.is_admin else (),
+    )
+
+
+def review_step(progress: ReviewProgress, home: str) -> NextStep:
+    """Go on with the worklist: how many cards, how long, how many errors."""
+    cards = min(BATCH, progress.remaining)
+    seconds = progress.seconds_per_decision or USUAL_SECONDS
+    minutes = max(1, ceil(cards * seconds / 60))
+    cost = f"About {minutes} minute{'' if minutes == 1 else 's'}"
+    if progress.hit_rate is not None:
+        found = (
+            f". Of the last cards {percent(progress.hit_rate, 0)} had a wrong label; it gets less as you go"
+        )
+    else:
+        found = "; how many errors there are shows after the first ones"
+    what = f"the next {cards} top losses" if progress.reviewed else f"the first {cards} top losses"
+    if cards == progress.remaining:
+        what = f"the {cards} remaining label issues" if cards > 1 else "the remaining label issue"
+    return NextStep(f"Review {what}", f"{cost}{found}.", (Action("Review", f"{home}/review"),))
+
+
+def _first_run(at: Standing, home: str) -> NextStep:
+    if at.running:
+        return NextStep(
+            "The network learns",
+            "When it is done, the images whose labels it doubts most come first in the review.",
+        )
+    if not at.is_admin:
+        return NextStep(
+            "Nothing is ranked yet", "Ask an admin to train a network; it finds the labels that look wrong."
+        )
+    words = f"It learns {count(at.samples)} labels, then says which of them look wrong. The “quick” recipe takes minutes, “default” longer."
+    return NextStep("Train a network", words, (Action("Train", f"{home}/runs"),))
+
+
+def _early_review(at: Standing, home: str) -> NextStep:
+    step = review_step(at.progress, home)
+    epochs = f"{at.early_epochs} epoch{'' if at.early_epochs == 1 else 's'}"
+    more = (
+        "it gets better while the network learns on"
+        if at.running
+        else "the run did not finish, so it will not get better"
+    )
+    return NextStep(
+        step.title, f"{step.words} This is an early ranking, made after {epochs}; {more}.", step.actions
+    )
+
+
+def _after_review(at: Standing, home: str) -> NextStep:
+    review = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
+    changed = at.to_learn
+    since = f"{count(changed)} training labels are new or other ones than the newest run learnt"
+    if at.running:
+        return NextStep(
+            "A network learns the labels",
+            "You can review meanwhile; a new ranking swaps in between cards.",
+            review,
+        )
+    if changed and at.is_admin:
+        words = f"{since}. A network that learns the cleaned labels finds what this one missed."
+        return NextStep(
+            "Retrain on the cleaned labels", words, (Action("Retrain", f"{home}/retrain"), *review)
+        )
+    if changed:
+        return NextStep("Time to retrain", f"{since}; an admin can retrain now.", review)
+    if at.gold_for_me:
+        words = f"{count(at.gold_for_me)} images wait for you. On their blind labels it is counted how good a network really is."
+        return NextStep("Label the gold part", words, (Action("Label", f"{home}/review?order=gold"), *review))
+    where = "not all in a version yet" if at.pending.wait else f"all in version {at.pending.version}"
+    words = (
+        f"{count(at.progress.found)} errors found in {count(at.progress.reviewed)} reviewed labels, {where}. "
+        "A random audit tells how many are left."
+    )
+    title = "The worklist is done" if not at.progress.remaining else "The last cards had few errors"
+    return NextStep(
+        title,
+        words,
+        (Action("Export the labels", f"{home}/export"), Action("How much is left", f"{home}/stop"), *review),
+    )
+
+
+def _stop(at: Standing, home: str) -> NextStep:
+    look = Action("How much is left", f"{home}/stop")
+    go_on = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
+    words = f"It was chosen beforehand. {at.rule_reached}"
+    first = (
+        Action("Retrain", f"{home}/retrain")
+        if at.to_learn and at.is_admin
+        else Action("Export the labels", f"{home}/export")
+    )
+    return NextStep("The stopping rule is reached", words, (first, look, *go_on))
+
+
+def _audit(at: Standing, home: str) -> NextStep:
+    words = f"{count(at.audit_left)} of its images are left. It says how many errors are left once all are decided."
+    go_on = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
+    return NextStep(
+        "Finish the audit", words, (Action("Go on with the audit", f"{home}/review?order=random"), *go_on)
+    )
+
+
+def _enough_changed(at: Standing) -> bool:
+    return at.to_learn >= max(20, ENOUGH * at.samples)
+
+
+def _runs_dry(at: Standing) -> bool:
+    return at.progress.reviewed >= 50 and (at.progress.hit_rate or 0) < DRY  # noqa: PLR2004 - the window of the hit rate

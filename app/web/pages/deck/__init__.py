@@ -1,0 +1,1 @@
+"""The review: one card at a time, the grid, one sample, duplicates."""

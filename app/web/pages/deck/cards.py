@@ -1,0 +1,283 @@
+"""Cards as the review shows them: the keys and the words."""
+
+import uuid
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from markupsafe import Markup
+
+from app.datasets.pictures import SIDES
+from app.deck.reasons import first_reason
+from app.deck.worklist import Card
+from app.review.decisions import RecentDecision
+from app.web.moulds import fill, slot
+from app.web.rendering import Viewer, percent
+
+TINY = 64  # pixels a side; smaller images are enlarged so much that smoothing blurs them
+KEYS = "1234567890"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A class as a button: the key's name, the name that the script listens for, what the model gives it."""
+
+    name: str
+    key: str
+    code: str
+    share: str  # in percent, of the bar's width
+    percent: str
+    is_given: bool
+    is_predicted: bool
+
+
+@dataclass(frozen=True)
+class CardView:
+    """A card as the page shows it."""
+
+    sample_id: int
+    path: str
+    split: str
+    width: int
+    height: int
+    tiny: bool
+    shrunk: bool  # shown smaller than it is; zooming in fetches the original
+    blind: bool  # only the image and the classes; what would tell more is left empty
+    gold: bool  # blind, because it is of the gold part; if not, it is a second look
+    given: str
+    predicted: str | None
+    confidence: str
+    reason: str
+    said: str  # the same for a screen reader
+    choices: tuple[Choice, ...]
+    run_id: int | None
+    client_id: str
+    verdict: str | None
+    label: str | None
+    skip: str  # the query that Skip leads to without JavaScript
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where cards are shown."""
+
+    dataset: str
+    viewer: Viewer
+    query: str  # the queue, as an address's query says it
+
+
+@dataclass(frozen=True)
+class CardPart(Place):
+    """One card of the deck."""
+
+    card: CardView
+    hidden: bool
+
+
+@dataclass(frozen=True)
+class RecentPart:
+    """A decision in the strip of the last ten."""
+
+    dataset: str
+    query: str  # of the review with its card
+    sample_id: str
+    path: str
+    words: str
+
+
+def cards_html(cards: tuple[Card, ...], *, names: tuple[str, ...], place: Place) -> tuple[Markup, ...]:
+    """The deck, each card knowing the one that Skip leads to; all but the first are hidden."""
+    following = (*cards[1:], *cards[:1])
+    return tuple(
+        card_html(
+            card, names=names, place=place, skip=with_card(place.query, after.sample_id), hidden=number > 0
+        )
+        for number, (card, after) in enumerate(zip(cards, following, strict=True))
+    )
+
+
+def card_html(card: Card, *, names: tuple[str, ...], place: Place, skip: str, hidden: bool) -> Markup:
+    """A card of the deck, with a client id of its own."""
+    safe: dict[str, object] = {
+        "sample_id": card.sample_id,
+        "width": card.width,
+        "height": card.height,
+        "client_id": str(uuid.uuid4()),
+    }
+    values = {"skip": skip, "viewer": place.viewer.name}
+    if not card.blind:
+        values |= {"path": card.path, "reason": first_reason(card), "said": _said(card)}
+        safe["confidence"] = percent(card.confidence, 0)
+        for number, probability in enumerate(_probabilities(card, names)):
+            safe[f"share{number}"], safe[f"percent{number}"] = (
+                f"{100 * (probability or 0):.1f}",
+                percent(probability, 0),
+            )
+    # Everything else of the card, and what it is shown with: what the template branches on.
+    shape = (
+        place.dataset,
+        place.query,
+        hidden,
+        names,
+        card.given_label,
+        card.predicted_label,
+        card.split,
+        card.run_id,
+        card.verdict,
+        card.label,
+        card.blind,
+        card.gold,
+        _is_tiny(card),
+        _is_shrunk(card),
+    )
+
+    def make_page() -> CardPart:
+        view = card_view(card, names=names)
+        choices = tuple(
+            replace(choice, share=slot(f"share{number}"), percent=slot(f"percent{number}"))
+            for number, choice in enumerate(view.choices)
+        )
+        slots: dict[str, Any] = {
+            name: slot(name) for name in values | safe if name in CardView.__dataclass_fields__
+        }
+        viewer = replace(place.viewer, name=slot("viewer"))
+        return CardPart(place.dataset, viewer, place.query, replace(view, choices=choices, **slots), hidden)
+
+    return fill("deck/_card.html", shape, make_page, values, safe=safe)
+
+
+def card_view(card: Card, *, names: tuple[str, ...]) -> CardView:
+    """One card for a page."""
+    if card.blind:
+        return _blind_view(card, names)
+    return CardView(
+        sample_id=card.sample_id,
+        path=card.path,
+        split=card.split,
+        width=card.width,
+        height=card.height,
+        tiny=_is_tiny(card),
+        shrunk=_is_shrunk(card),
+        blind=False,
+        gold=False,
+        given=card.given_label,
+        predicted=card.predicted_label,
+        confidence=percent(card.confidence, 0),
+        reason=first_reason(card),
+        said=_said(card),
+        choices=_choices(card, names),
+        run_id=card.run_id,
+        client_id=str(uuid.uuid4()),
+        verdict=card.verdict,
+        label=card.label,
+        skip="",
+    )
+
+
+def _blind_view(card: Card, names: tuple[str, ...]) -> CardView:
+    choices = tuple(
+        Choice(name, *_key(place), "", "", is_given=False, is_predicted=False)
+        for place, name in enumerate(names)
+    )
+    said = "Gold part: which class is it?" if card.gold else "A second look: which class is it?"
+    return CardView(
+        sample_id=card.sample_id,
+        path="",
+        split="",
+        width=card.width,
+        height=card.height,
+        tiny=_is_tiny(card),
+        shrunk=_is_shrunk(card),
+        blind=True,
+        gold=card.gold,
+        given="",
+        predicted=None,
+        confidence="",
+        reason="",
+        said=said,
+        choices=choices,
+        run_id=None,
+        client_id=str(uuid.uuid4()),
+        verdict=None,
+        label=None,
+        skip="",
+    )
+
+
+def _said(card: Card) -> str:
+    model = (
+        f" The model says {card.predicted_label}, {percent(card.confidence, 0)}."
+        if card.predicted_label
+        else ""
+    )
+    return f"Given label {card.given_label}.{model}"
+
+
+def _is_tiny(card: Card) -> bool:
+    return max(card.width, card.height) <= TINY
+
+
+def _is_shrunk(card: Card) -> bool:
+    return max(card.width, card.height) > SIDES["display"]
+
+
+def _probabilities(card: Card, names: tuple[str, ...]) -> list[float | None]:
+    known: list[float | None] = [p for _, p in card.probabilities]
+    return known + [None] * (len(names) - len(known))
+
+
+def _choices(card: Card, names: tuple[str, ...]) -> tuple[Choice, ...]:
+    return tuple(
+        Choice(
+            name,
+            *_key(place),
+            f"{100 * (p or 0):.1f}",
+            percent(p, 0),
+            name == card.given_label,
+            name == card.predicted_label,
+        )
+        for place, (name, p) in enumerate(zip(names, _probabilities(card, names), strict=True))
+    )
+
+
+def _key(place: int) -> tuple[str, str]:
+    """The fixed key of the class at this position: 1-9 0, then the same with Shift, then none."""
+    if place < len(KEYS):
+        return KEYS[place], KEYS[place]
+    if place < 2 * len(KEYS):
+        return f"⇧{KEYS[place - 10]}", f"s{KEYS[place - 10]}"
+    return "", ""
+
+
+@lru_cache(maxsize=10_000)  # each is shown ten times
+def recent_html(decision: RecentDecision, dataset: str, query: str) -> Markup:
+    """A decision for the strip of the last ten; of a blind one nothing is said but the answer."""
+    path, words = decision.path, verdict_words(decision.verdict, decision.label)
+    if decision.blind:
+        label = decision.given_label if decision.verdict == "keep" else decision.label
+        path, words = (
+            "Of the gold part" if decision.gold else "A second look",
+            verdict_words("relabel" if label else decision.verdict, label),
+        )
+    values = {
+        "query": with_card(query, decision.sample_id),
+        "sample_id": str(decision.sample_id),
+        "path": path,
+        "words": words,
+    }
+    return fill(
+        "deck/_recent.html",
+        dataset,
+        lambda: RecentPart(dataset, **{name: slot(name) for name in values}),
+        values,
+    )
+
+
+def with_card(query: str, sample_id: int) -> str:
+    """The review's query with the card that comes first."""
+    return f"{query}&card={sample_id}" if query else f"card={sample_id}"
+
+
+def verdict_words(verdict: str, label: str | None) -> str:
+    """An answer as a list of answers says it."""
+    return {"keep": "kept", "delete": "deleted", "relabel": f"→ {label}"}.get(verdict, verdict)

@@ -1,0 +1,139 @@
+"""The deck with everything around it, as the review page shows it and as a turn's answer renews it."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from markupsafe import Markup
+
+from app.deck.answer import Deck
+from app.deck.filters import Order
+from app.deck.progress import ReviewProgress
+from app.review.gold import GoldStanding
+from app.web.filters import Ordered
+from app.web.moulds import fill, slot
+from app.web.pages.deck.cards import Place, cards_html, recent_html
+from app.web.rendering import Page, count, environment, percent
+
+TEMPLATE = "deck/_review.html"
+ORDERS: dict[Order, str] = {
+    "rank": "label quality",
+    "loss": "loss",
+    "margin": "margin",
+    "disagreement": "disagreement of networks",
+    "random": "random: an audit",
+    "mixed": "mixed: a fifth random",
+}
+GOLD: dict[Order, str] = {"gold": "gold part, blind"}
+
+
+@dataclass(frozen=True)
+class ProgressLine:
+    """How far the review is, ready to be read."""
+
+    decided: str  # of the label issues
+    issues: str  # at least 1: the end of a meter
+    reviewed: str
+    left: str
+    found: str
+    hit_rate: str
+    pace: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeckPage(Page):
+    """The deck with everything around it."""
+
+    cards: tuple[Markup, ...]
+    is_idle: bool  # nothing to show: neither a card here nor one that the page has already
+    queue: Ordered  # which cards, in which order
+    orders: dict[Order, str]
+    gold: GoldStanding | None  # where the queue is the gold part
+    progress: ReviewProgress
+    line: ProgressLine
+    recent: Markup
+    run_id: int | None  # whose ranking is the current one
+    ranking: str  # which of that run's
+    training: bool  # a run waits or works
+    asked: bool  # cards were just asked for, so an empty deck means that none is free
+    undone: int | None  # the sample whose decision was just undone
+    gone: tuple[int, ...]  # cards that the script has and that are not mine any more
+    redone: int | None  # the sample whose undone decision was just made again
+    missing: int  # images that no card is made of, because their files are missing or changed
+
+
+def deck_page(
+    context: dict[str, Any],
+    deck: Deck,
+    *,
+    queue: Ordered,
+    is_idle: bool,
+    asked: bool,
+    undone: int | None,
+    redone: int | None,
+    missing: int = 0,
+) -> DeckPage:
+    """What is shown of a deck; the context is that of every page."""
+    place = Place(context["dataset"], context["viewer"], queue.query())
+    return DeckPage(
+        **context,
+        cards=cards_html(deck.cards, names=deck.class_names, place=place),
+        is_idle=is_idle,
+        queue=queue,
+        orders=ORDERS | GOLD if deck.has_gold else ORDERS,
+        gold=deck.gold,
+        progress=deck.progress,
+        line=_line(deck.progress),
+        recent=_joined("", [recent_html(each, place.dataset, place.query) for each in deck.recent]),
+        run_id=deck.run_id,
+        ranking=deck.ranking,
+        gone=deck.gone,
+        training=deck.is_training,
+        asked=asked,
+        undone=undone,
+        redone=redone,
+        missing=missing,
+    )
+
+
+def deck_html(page: DeckPage) -> Markup:
+    """The inside of the page. A deck with cards, as nearly every turn's, is filled in."""
+    if page.is_idle or page.gold or page.undone or page.redone:
+        return Markup(environment().get_template(TEMPLATE).render(page=page))  # noqa: S704 - a template's
+    values = {"ranking": page.ranking, "viewer": page.viewer.name if page.viewer else ""}
+    safe = vars(page.line) | {
+        "cards": "\n".join(page.cards),
+        "recent": page.recent,
+        "gone": " ".join(map(str, page.gone)),
+        "run": page.run_id or "",
+    }
+
+    def make_page() -> DeckPage:
+        slots: dict[str, Any] = {
+            "cards": page.cards and (Markup(slot("cards")),),  # noqa: S704 - a slot
+            "recent": page.recent and Markup(slot("recent")),  # noqa: S704
+            "gone": page.gone and (slot("gone"),),
+            "run_id": slot("run"),
+            "ranking": slot("ranking"),
+            "viewer": page.viewer and replace(page.viewer, name=slot("viewer")),
+            "line": ProgressLine(*map(slot, ProgressLine.__dataclass_fields__)),
+        }
+        return replace(page, **slots)
+
+    shape = (page.dataset, page.queue.query(), bool(page.cards), bool(page.gone), bool(page.recent))
+    return fill(TEMPLATE, shape, make_page, values, safe=safe)
+
+
+def _line(progress: ReviewProgress) -> ProgressLine:
+    return ProgressLine(
+        decided=str(progress.label_issues - progress.remaining),
+        issues=str(max(progress.label_issues, 1)),
+        reviewed=count(progress.reviewed),
+        left=count(progress.remaining),
+        found=count(progress.found),
+        hit_rate=percent(progress.hit_rate, 0),
+        pace="–" if progress.seconds_per_decision is None else f"{progress.seconds_per_decision:.1f} s",
+    )
+
+
+def _joined(between: str, parts: list[Markup] | tuple[Markup, ...]) -> Markup:
+    return Markup(between.join(parts))  # noqa: S704 - of markup

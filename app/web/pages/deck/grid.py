@@ -1,0 +1,282 @@
+"""The grid: many samples at a glance, one verdict for all that are marked, one undo for it."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from app.accounts.users import list_users
+from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
+from app.deck.bulk import Done, PastAction, decide_many, past_actions, undo_many
+from app.deck.filters import SPLITS, Filter, Grid, Order, State, look
+from app.web.asking import ASK_FROM, Question, confirm
+from app.web.deps import Db, SignedIn
+from app.web.filters import Ordered
+from app.web.pages.deck.cards import KEYS
+from app.web.rendering import Page, count, page_context, render
+from app.web.strict import Strict
+
+router = APIRouter()
+
+SIZES = (24, 48, 96)
+MOST_SHOWN = 100
+MOST_BUTTONS = 10  # classes; more of them are picked from a list
+STATES: dict[State, str] = {
+    "": "any",
+    "issues": "label issues",
+    "open": "open label issues",
+    "unreviewed": "not reviewed",
+    "reviewed": "reviewed",
+    "waiting": "waiting for a second opinion",
+    "bulk": "decided as one of many",
+}
+VERDICTS = {"": "any", "keep": "kept", "relabel": "relabelled", "delete": "deleted", "unsure": "unsure"}
+ORDERS: dict[Order, str] = {
+    "rank": "label quality",
+    "loss": "loss",
+    "margin": "margin",
+    "disagreement": "disagreement of networks",
+    "random": "random",
+    "path": "path",
+}
+
+
+class View(Ordered):
+    """What of a data set the grid shows: the address's query. What is left out does not matter."""
+
+    size: int = Field(48, ge=12, le=MOST_SHOWN)
+    page: int = Field(1, ge=1, le=1_000_000)
+    left: int = Field(0, exclude=True)  # samples that the action just done has left alone
+
+    def queue_query(self) -> str:
+        """Filter and order as the query of another address."""
+        plain = self.model_dump(by_alias=True, include=set(Ordered.model_fields))
+        return Ordered.model_validate(plain).query()
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether one of the filters is set that are seldom used."""
+        return any((self.given, self.verdict, self.annotator, self.split, self.text, self.duplicates))
+
+
+class MarkedForm(Strict):
+    """What is marked, and what is said of it."""
+
+    answer: str  # keep, accept, delete, relabel:CLASS, relabel (with `label`), or rest: what is not marked is right
+    label: str = ""
+    samples: list[int] = Field(default=[], max_length=200)
+    shown: list[int] = Field(default=[], max_length=200)
+    everything: bool = False  # all that match, not only what is marked
+    matching: int = 0  # how many that were when the page was made
+    expected: int | None = None  # how many are marked, as far as a script has counted them
+    confirmed: str = Field("", max_length=64)
+    selection: str = Field("", max_length=5000)  # the view's query
+    client_id: str = Field(min_length=1, max_length=64)
+
+
+class UndoForm(Strict):
+    """An action to take back."""
+
+    action: int
+    selection: str = Field("", max_length=5000)
+    client_id: str = Field(min_length=1, max_length=64)
+    confirmed: str = Field("", max_length=64)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A class as a button."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridPage(Page):
+    """The samples that match, a page of them."""
+
+    view: View
+    grid: Grid
+    pages: int
+    first: int  # number of the first one shown, from 1
+    selection: str
+    queue: str  # the same without what is the grid's own
+    before: str | None  # queries of the pages around
+    after: str | None
+    classes: tuple[Choice, ...]
+    annotators: tuple[str, ...]
+    past: tuple[PastAction, ...]
+    undoable: int | None  # the action that Z takes back
+    client_id: str
+
+    splits = SPLITS
+    states = STATES
+    verdicts = VERDICTS
+    orders = ORDERS
+    sizes = SIZES
+    most_buttons = MOST_BUTTONS
+
+
+@router.get("/d/{name}/grid")
+def show(
+    request: Request, name: str, database: Db, user: SignedIn, view: Annotated[View, Query()]
+) -> Response:
+    """Samples by any filter."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+        view = _as_spelt(session, dataset.id, view)
+        grid, view = _look(session, dataset.id, view)
+        past = tuple(past_actions(session, dataset_id=dataset.id, user_id=user.id, limit=3))
+        page = GridPage(
+            **page_context(request, name),
+            view=view,
+            grid=grid,
+            pages=_pages(grid, view),
+            first=(view.page - 1) * view.size + 1,
+            selection=view.query(),
+            queue=view.queue_query(),
+            before=view.query(page=view.page - 1) if view.page > 1 else None,
+            after=view.query(page=view.page + 1) if view.page < _pages(grid, view) else None,
+            classes=_choices(class_names(session, dataset_id=dataset.id)),
+            annotators=tuple(each.name for each in list_users(session)),
+            past=past,
+            undoable=next((action.action_id for action in past if not action.undone), None),
+            client_id=str(uuid.uuid4()),
+        )
+    return render(request, "deck/grid.html", page)
+
+
+@router.post("/d/{name}/grid/verdicts")
+def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, Form()]) -> Response:
+    """Say one verdict of everything that is marked."""
+    view = View.parse(form.selection)
+    said, _, named = form.answer.partition(":")
+    verdict, label = "keep" if said == "rest" else said, (named or form.label) if said == "relabel" else None
+    marked = _marked(view, form)
+    with database.write() as session:
+        dataset = ready_dataset(session, name=name)
+        many = _expected(form, marked)
+        done = decide_many(
+            session,
+            dataset_id=dataset.id,
+            user_id=user.id,
+            samples=marked,
+            expected=many,
+            verdict=verdict,
+            label=label,
+            client_id=form.client_id,
+            selection=form.selection,
+        )
+        if many >= ASK_FROM and done.why is not None:  # else it was said yes to before
+            confirm(_question(name, view, done), form.confirmed)
+    return _back(name, view, left=done.left_alone)
+
+
+@router.post("/d/{name}/grid/undo")
+def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form()]) -> Response:
+    """Take an action back, all of it."""
+    view = View.parse(form.selection)
+    with database.write() as session:
+        get_dataset(session, name=name)
+        undone = undo_many(session, user_id=user.id, action_id=form.action, client_id=form.client_id)
+        if undone.samples >= ASK_FROM:
+            confirm(_undoing(name, view, undone.samples), form.confirmed)
+    return _back(name, view)
+
+
+def _as_spelt(session: Session, dataset_id: int, view: View) -> View:
+    """The view with the names of classes as the data set spells them, for its lists to show. Raises Invalid."""
+    names = class_names(session, dataset_id=dataset_id)
+    said = {"label": view.label, "given": view.given, "predicted": view.predicted}
+    own = {
+        field: names[class_position(session, dataset_id=dataset_id, name=name)]
+        for field, name in said.items()
+        if name and name not in names
+    }
+    return view.model_copy(update=own) if own else view
+
+
+def _look(session: Session, dataset_id: int, view: View) -> tuple[Grid, View]:
+    """What the view shows; where it has fewer pages by now, its last one."""
+    grid = look(
+        session,
+        dataset_id=dataset_id,
+        which=view.which,
+        order=view.order,
+        limit=view.size,
+        offset=(view.page - 1) * view.size,
+    )
+    if grid.tiles or view.page == 1:
+        return grid, view
+    return _look(session, dataset_id, view.model_copy(update={"page": _pages(grid, view)}))
+
+
+def _pages(grid: Grid, view: View) -> int:
+    return max(1, -(-grid.matching // view.size))
+
+
+def _marked(view: View, form: MarkedForm) -> list[int] | Filter:
+    """The samples that an answer is about."""
+    if form.answer == "rest":
+        return [sample for sample in form.shown if sample not in set(form.samples)]
+    return view.which if form.everything else form.samples
+
+
+def _expected(form: MarkedForm, marked: list[int] | Filter) -> int:
+    """How many samples whoever sent the form meant."""
+    if isinstance(marked, Filter):
+        return form.matching
+    return len(set(marked)) if form.expected is None else form.expected
+
+
+def _question(name: str, view: View, done: Done) -> Question:
+    """What the verdict did, with its own numbers: it is undone unless they are said yes to."""
+    meant = done.samples + done.left_alone
+    few = f"{count(done.samples)} image{'' if done.samples == 1 else 's'}"
+    act = {
+        "keep": "Keep the labels of {}",
+        "accept": "Accept the model’s labels of {}",
+        "delete": "Remove {}",
+    }.get(done.verdict, f"Relabel {{}} to {done.label}")
+    facts = ["These are all that match." if meant > MOST_SHOWN and not done.left_alone else ""]
+    if done.left_alone:
+        verb = "is" if done.left_alone == 1 else "are"
+        why = f": {done.why.words}" if done.why else ""
+        facts = [
+            f"{count(done.samples)} of the {count(meant)} images that you chose get this verdict.",
+            f"{count(done.left_alone)} {verb} left alone{why}.",
+        ]
+    facts.append("One undo takes all of it back.")
+    return Question(
+        f"{act.format(few)}?",
+        tuple(fact for fact in facts if fact),
+        act.format(few),
+        _address(name, view),
+        danger=False,
+    )
+
+
+def _undoing(name: str, view: View, many: int) -> Question:
+    return Question(
+        f"Take back what was said of {count(many)} images?",
+        ("The labels become what they were before. An undo cannot be undone.",),
+        f"Undo it for {count(many)} images",
+        _address(name, view),
+    )
+
+
+def _address(name: str, view: View, *more: str) -> str:
+    query = "&".join(part for part in (view.query(), *more) if part)
+    return f"/d/{name}/grid{'?' if query else ''}{query}"
+
+
+def _back(name: str, view: View, *, left: int = 0) -> Response:
+    return RedirectResponse(_address(name, view, f"left={left}" if left else ""), status_code=303)
+
+
+def _choices(names: list[str]) -> tuple[Choice, ...]:
+    return tuple(Choice(name, KEYS[place] if place < len(KEYS) else "") for place, name in enumerate(names))

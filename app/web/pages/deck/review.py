@@ -1,0 +1,341 @@
+"""The review: one card at a time, answered by key or button; the next ones are in the page already."""
+
+import uuid
+from asyncio import wrap_future
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import Field
+from sqlalchemy.orm import Session
+from starlette.routing import Route
+
+from app.accounts.tokens import Person
+from app.datasets.catalog import find_dataset, lock_dataset, ready_dataset
+from app.datasets.missing import Lost, count_missing, mark
+from app.datasets.models import Dataset
+from app.db.engine import Database
+from app.db.memory import remember
+from app.deck import worklist
+from app.deck.answer import Deck, look
+from app.errors import Conflict, ToplossError
+from app.review import claims, decisions
+from app.settings import Settings
+from app.storage import RemoteSource
+from app.web.api.samples import shared_source
+from app.web.deps import Config, Db, SignedIn, signed_in, who_asks
+from app.web.filters import Ordered
+from app.web.forms import SentForm, read_form
+from app.web.pages.deck.deck import DeckPage, deck_html, deck_page
+from app.web.rendering import is_fragment, page_context, render
+from app.web.strict import NOTHING, Strict
+
+router = APIRouter()
+
+HELD = 6  # cards in the page: the one shown, and enough to outrun a slow network
+MOST_HELD = 60
+SWEEPS = 5  # times that cards without an image are exchanged for others in one turn
+
+
+class DeckForm(Strict):
+    """What a script says of the cards in its page; a plain form says nothing."""
+
+    hold: int = Field(HELD, ge=1, le=MOST_HELD)  # how many it wants
+    have: str = Field("", max_length=2000, pattern=r"^(\d{1,9}( |$))*$")  # samples whose cards it has already
+    ranking: str = Field("", max_length=50)  # that they are from
+    viewer: str = ""  # whose page it is
+    queue: str = Field("", max_length=5000)  # which cards it goes through, as an address's query
+
+    @property
+    def known(self) -> set[int]:
+        """The samples in numbers."""
+        return {int(number) for number in self.have.split()}
+
+    @property
+    def ordered(self) -> Ordered:
+        """The queue. Raises Invalid."""
+        return Ordered.parse(self.queue)
+
+
+class DecisionForm(DeckForm):
+    """A card's form as it is sent."""
+
+    sample: int
+    answer: str  # keep, delete, unsure or relabel:CLASS
+    client_id: str
+    run: int | None = None
+    milliseconds: int | None = None
+    alone: bool = False  # sent by the sample's own page: go back there, take no cards
+
+
+class BackForm(DeckForm):
+    """Undo and redo; with the same client id again it is the same one."""
+
+    client_id: str = Field(default_factory=lambda: str(uuid.uuid4()), min_length=1, max_length=64)
+
+
+SentDeck = Annotated[DeckForm, Depends(SentForm(DeckForm))]
+SentBack = Annotated[BackForm, Depends(SentForm(BackForm))]
+
+
+@dataclass(frozen=True)
+class After:
+    """What a turn has done."""
+
+    dataset_id: int
+    _: KW_ONLY
+    front: int | None = None  # the sample whose card comes first
+    asked: bool = False  # for cards
+    undone: int | None = None
+    redone: int | None = None
+    back_to: int | None = None  # the sample whose own page sent the answer
+
+
+class DeckQuery(Ordered):
+    """Which cards, and which one first."""
+
+    card: int | None = Field(None, exclude=True)
+    asked: bool = Field(False, exclude=True)
+
+
+@router.get("/d/{name}/review")
+def show(
+    request: Request, name: str, database: Db, user: SignedIn, query: Annotated[DeckQuery, Query()]
+) -> Response:
+    """The cards I hold; a card asked for by its number comes first."""
+    form = DeckForm(queue=query.query())
+    for _ in range(SWEEPS):
+        with database.read() as session:
+            after = After(find_dataset(session, name=name), front=query.card, asked=query.asked)
+            deck = _look(session, user, form, after)
+            lost = _lost_cards(session, deck, after)
+            page = _page(
+                request, name, form, after, deck, count_missing(session, dataset_id=after.dataset_id)
+            )
+        if not lost:
+            break
+        with database.write() as session:  # nobody is shown a card without its image
+            _drop(session, lost, after)
+    return HTMLResponse(deck_html(page)) if is_fragment(request) else render(request, "deck/page.html", page)
+
+
+@router.post("/d/{name}/review/claims")
+async def claim(
+    request: Request, name: str, database: Db, user: SignedIn, settings: Config, deck: SentDeck
+) -> Response:
+    """Take cards into my hands."""
+    _check_viewer(deck, user)
+
+    def turn(session: Session) -> After:
+        dataset = ready_dataset(session, name=name)
+        _take(session, dataset.id, user, settings, deck)
+        return After(dataset.id, asked=True)
+
+    return await _turn(request, database, name, deck, turn)
+
+
+async def decide(request: Request) -> Response:
+    """Record an answer and take the next cards; every key press comes here."""
+    name, database, settings = (
+        request.path_params["name"],
+        request.app.state.database,
+        request.app.state.settings,
+    )
+    try:
+        if request.scope["query_string"]:
+            NOTHING.check(request.query_params.multi_items(), what="parameter")
+        form = await read_form(request, DecisionForm)
+    except (RequestValidationError, ToplossError):
+        await signed_in(request, database, settings)  # who is not is told so first
+        raise
+    verdict, _, label = form.answer.partition(":")
+
+    def turn(session: Session) -> After:
+        user = request.state.user = who_asks(session, request, settings)
+        _check_viewer(form, user)
+        dataset_id = find_dataset(session, name=name)
+        origin = "sample" if form.alone else form.ordered.queue.origin
+        if not form.alone:
+            lock_dataset(
+                session, dataset_id=dataset_id
+            )  # before the card is given back: `take` wants it, and others my card
+        decisions.decide(
+            session,
+            dataset_id=dataset_id,
+            user_id=user.id,
+            sample_id=form.sample,
+            verdict=verdict,
+            label=label or None,
+            client_id=form.client_id,
+            run_id=form.run,
+            milliseconds=form.milliseconds,
+            origin=origin,
+        )
+        if not form.alone:
+            _take(session, dataset_id, user, settings, form)
+        return After(dataset_id, asked=True, back_to=form.sample if form.alone else None)
+
+    return await _turn(request, database, name, form, turn)
+
+
+# FastAPI takes as long to find a route and to fill in its arguments as a decision takes in all.
+quick = (Route("/d/{name}/review/decisions", decide, methods=["POST"]),)
+
+
+@router.post("/d/{name}/review/undo")
+async def undo(
+    request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: SentBack
+) -> Response:
+    """Take my last answer back; its card is in my hands again."""
+    _check_viewer(form, user)
+
+    def turn(session: Session) -> After:
+        dataset_id = find_dataset(session, name=name)
+        undone = decisions.undo_last(
+            session, dataset_id=dataset_id, user_id=user.id, client_id=form.client_id
+        )
+        sample_id = undone.sample_id if undone else None
+        if sample_id is not None:
+            worklist.hold(
+                session, dataset_id=dataset_id, user_id=user.id, sample_id=sample_id, lease=_lease(settings)
+            )
+        return After(dataset_id, front=sample_id, undone=sample_id)
+
+    return await _turn(request, database, name, form, turn)
+
+
+@router.post("/d/{name}/review/redo")
+async def redo(
+    request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: SentBack
+) -> Response:
+    """Give my last undone answer again."""
+    _check_viewer(form, user)
+
+    def turn(session: Session) -> After:
+        dataset_id = find_dataset(session, name=name)
+        lock_dataset(session, dataset_id=dataset_id)
+        again = decisions.redo_last(session, dataset_id=dataset_id, user_id=user.id, client_id=form.client_id)
+        _take(session, dataset_id, user, settings, form)
+        return After(dataset_id, asked=True, redone=again.sample_id if again else None)
+
+    return await _turn(request, database, name, form, turn)
+
+
+def _check_viewer(deck: DeckForm, user: Person) -> None:
+    if deck.viewer and deck.viewer != user.name:
+        raise Conflict(
+            f"This card was shown to {deck.viewer}, and {user.name} is signed in now; reload the page."
+        )
+
+
+def _lease(settings: Settings) -> timedelta:
+    return timedelta(minutes=settings.lease_minutes)
+
+
+def _take(session: Session, dataset_id: int, user: Person, settings: Settings, form: DeckForm) -> None:
+    worklist.take(
+        session,
+        dataset_id=dataset_id,
+        user_id=user.id,
+        count=form.hold,
+        lease=_lease(settings),
+        queue=form.ordered.queue,
+    )
+
+
+async def _turn(
+    request: Request, database: Database, name: str, form: DeckForm, turn: Callable[[Session], After]
+) -> Response:
+    """Do it, and answer once it is committed: with the inside of the page for a script, after a form with the way there.
+
+    What the answer shows is looked up in the same transaction; many annotators' turns share one (`Database.together`).
+    """
+    fragment = is_fragment(request)
+
+    def work(session: Session) -> tuple[After, Deck | None]:
+        after = turn(session)
+        if not fragment:
+            return after, None
+        deck = _look(session, request.state.user, form, after)
+        for _ in range(SWEEPS):
+            if not (lost := _lost_cards(session, deck, after)):
+                break
+            _drop(session, lost, after)
+            if after.asked:
+                _take(session, after.dataset_id, request.state.user, request.app.state.settings, form)
+            deck = _look(session, request.state.user, form, after)
+        return after, deck
+
+    after, deck = await wrap_future(database.together(work))
+    if deck:
+        return HTMLResponse(deck_html(_page(request, name, form, after, deck)))
+    query = (
+        form.ordered.query(card=after.front)
+        if after.front
+        else form.ordered.query(asked=True if after.asked else None)
+    )
+    target = (
+        f"/d/{name}/samples/{after.back_to}"
+        if after.back_to
+        else f"/d/{name}/review{'?' if query else ''}{query}"
+    )
+    return RedirectResponse(target, status_code=303)
+
+
+def _look(session: Session, user: Person, form: DeckForm, after: After) -> Deck:
+    """Of the cards that I hold those are left out that the script has already, unless it has them from another ranking."""
+    return look(
+        session,
+        dataset_id=after.dataset_id,
+        user_id=user.id,
+        known=form.known,
+        known_by=form.ranking,
+        queue=form.ordered.queue,
+        front=after.front,
+    )
+
+
+def _lost_cards(session: Session, deck: Deck, after: After) -> list[Lost]:
+    """Cards whose files are gone by now. A folder or zip is asked; a bucket would make every key press wait."""
+    origin = remember(
+        session,
+        (_lost_cards, after.dataset_id),
+        lambda: session.get_one(Dataset, after.dataset_id).origin,
+    )
+    source = shared_source(origin)
+    if isinstance(source, RemoteSource):
+        return []
+    try:
+        lost = [
+            Lost(card.sample_id, card.path, "missing")
+            for card in deck.cards
+            # one that was asked for is shown, whatever has become of it
+            if card.sample_id != after.front and not source.has(card.path)
+        ]
+    except ToplossError:  # the source as a whole cannot be read
+        return []
+    return lost if lost and source.is_there() else []
+
+
+def _drop(session: Session, lost: list[Lost], after: After) -> None:
+    mark(session, dataset_id=after.dataset_id, lost=lost)
+    claims.let_go(session, [each.sample_id for each in lost])
+
+
+def _page(
+    request: Request, name: str, form: DeckForm, after: After, deck: Deck, missing: int = 0
+) -> DeckPage:
+    return deck_page(
+        page_context(request, name),
+        deck,
+        queue=form.ordered,
+        is_idle=not deck.cards and not form.known,
+        asked=after.asked,
+        undone=after.undone,
+        redone=after.redone,
+        missing=missing,
+    )

@@ -1,0 +1,228 @@
+"""Before and after: two runs on the same hold-out samples."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import Field
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import get_dataset
+from app.datasets.models import DatasetVersion
+from app.datasets.versions import list_versions
+from app.deck.progress import pending_changes
+from app.errors import NotFound, ToplossError
+from app.measuring.comparison import Change, ChangedSample, Comparison, changed_samples, compare
+from app.measuring.evaluations import RunSummary, run_summaries
+from app.measuring.paper_table import FourCells, four_cells
+from app.review.gold import gold_labels
+from app.web.deps import Db
+from app.web.errors import status_of
+from app.web.pages.measuring.conclusions import LABELS, Conclusions, chance, conclude, signed
+from app.web.rendering import Page, page_context, render
+from app.web.strict import Strict
+
+router = APIRouter()
+
+TILES = 48  # a page
+CHANGES: dict[Change, str] = {
+    "all": "All that changed",
+    "repaired": "Repaired: wrong before, right now",
+    "broken": "Broken: right before, wrong now",
+    "other": "Wrong before and now, in different ways",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a column of figures is written."""
+
+    heading: str
+    difference: str  # in points
+    low: str
+    high: str
+    chance: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparePage(Page):
+    """Before and after; without a comparison, why there is none."""
+
+    runs: tuple[RunSummary, ...]
+    versions: tuple[DatasetVersion, ...]
+    old: int | None
+    new: int | None
+    labels: int | None
+    comparison: Comparison | None
+    columns: tuple[Shown, ...]
+    conclusions: Conclusions | None
+    table: FourCells | None
+    pending: int  # labels decided since the newest version, which no figure here knows
+    pair: str  # the comparison as an address's query
+    problem: str
+
+
+@dataclass(frozen=True)
+class ChangeTab:
+    """A kind of change as a link."""
+
+    words: str
+    url: str
+    is_here: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangesPage(Page):
+    """The samples that two runs predict differently, a page of them."""
+
+    old: int
+    new: int
+    tabs: tuple[ChangeTab, ...]
+    title: str
+    total: int
+    first: int
+    samples: tuple[ChangedSample, ...]
+    back: str
+    before: str | None
+    after: str | None
+
+
+class ChangesQuery(Strict):
+    """Which runs, by default those that are compared, against which version's labels, and which change."""
+
+    old: int | None = None
+    new: int | None = None
+    labels: int | None = None
+    change: Change = "all"
+    page: int = Field(1, ge=1, le=1_000_000)
+
+    def address(self, **more: object) -> str:
+        """The query with these fields changed."""
+        return urlencode(
+            {name: value for name, value in (self.model_dump() | more).items() if value is not None}
+        )
+
+
+@router.get("/d/{name}/compare")
+def show(
+    request: Request,
+    name: str,
+    database: Db,
+    old: int | None = None,
+    new: int | None = None,
+    labels: int | None = None,
+) -> Response:
+    """Two runs on the same hold-out samples, by default the newest one and its parent."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+        runs = _finished(session, dataset.id)
+        old, new = _pair(runs, old, new)
+        found, problem, status = _compared(session, dataset.id, old, new, labels)
+        versions = tuple(reversed(list_versions(session, dataset_id=dataset.id)))
+        table = four_cells(session, dataset_id=dataset.id) if runs else None
+        pending = pending_changes(session, dataset_id=dataset.id).since_version
+    page = ComparePage(
+        **page_context(request, name),
+        runs=runs,
+        versions=versions,
+        old=old,
+        new=new,
+        labels=found.version if found else labels,
+        comparison=found,
+        columns=_shown(found) if found else (),
+        conclusions=conclude(found) if found else None,
+        table=table,
+        pending=pending,
+        pair=urlencode({"old": old, "new": new, "labels": found.version}) if found else "",
+        problem=problem,
+    )
+    return render(request, "measuring/compare.html", page, status=status)
+
+
+@router.get("/d/{name}/compare/images")
+def images(request: Request, name: str, database: Db, query: Annotated[ChangesQuery, Query()]) -> Response:
+    """The samples whose prediction changed, by what the reviewed labels say of it."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+        old, new = _pair(_finished(session, dataset.id), query.old, query.new)
+        if old is None or new is None:
+            raise NotFound(
+                "Two finished runs are needed to see what changed; review some labels, then retrain."
+            )
+        query = query.model_copy(update={"old": old, "new": new})
+        total, samples = changed_samples(
+            session,
+            dataset_id=dataset.id,
+            old_id=old,
+            new_id=new,
+            number=query.labels,
+            change=query.change,
+            limit=TILES,
+            offset=(query.page - 1) * TILES,
+        )
+    here = f"/d/{name}/compare"
+    page = ChangesPage(
+        **page_context(request, name),
+        old=old,
+        new=new,
+        title=CHANGES[query.change],
+        total=total,
+        samples=samples,
+        first=(query.page - 1) * TILES + 1,
+        back=f"{here}?{urlencode({'old': old, 'new': new})}",
+        tabs=tuple(
+            ChangeTab(words, f"{here}/images?{query.address(change=change, page=1)}", change == query.change)
+            for change, words in CHANGES.items()
+        ),
+        before=f"{here}/images?{query.address(page=query.page - 1)}" if query.page > 1 else None,
+        after=f"{here}/images?{query.address(page=query.page + 1)}" if query.page * TILES < total else None,
+    )
+    return render(request, "rounds/changes.html", page)
+
+
+def _finished(session: Session, dataset_id: int) -> tuple[RunSummary, ...]:
+    return tuple(run for run in run_summaries(session, dataset_id=dataset_id) if run.state == "finished")
+
+
+def _pair(runs: tuple[RunSummary, ...], old: int | None, new: int | None) -> tuple[int | None, int | None]:
+    """The runs asked for, or the newest one that has a parent and that parent, or the two newest."""
+    known = {run.id for run in runs}
+    child = next((run for run in runs if run.parent_id in known), None)
+    if new is None:
+        new = child.id if child else runs[0].id if runs else None
+    if old is None:
+        parent = next((run.parent_id for run in runs if run.id == new), None)
+        old = parent if parent in known else next((run.id for run in runs if run.id != new), None)
+    return old, new
+
+
+def _compared(
+    session: Session, dataset_id: int, old: int | None, new: int | None, labels: int | None
+) -> tuple[Comparison | None, str, int]:
+    """The comparison, or why there is none, and the answer's status."""
+    if old is None or new is None:
+        return None, "", 200
+    try:
+        gold = gold_labels(session, dataset_id=dataset_id)
+        return (
+            compare(session, dataset_id=dataset_id, old_id=old, new_id=new, number=labels, gold=gold),
+            "",
+            200,
+        )
+    except ToplossError as error:
+        return None, str(error), status_of(error)
+
+
+def _shown(comparison: Comparison) -> tuple[Shown, ...]:
+    return tuple(
+        Shown(
+            heading=f"against {LABELS[column.kind]}",
+            difference=signed(column.difference.value) if column.difference else "–",
+            low=signed(column.difference.low) if column.difference else "–",
+            high=signed(column.difference.high) if column.difference else "–",
+            chance=chance(column.difference.p) if column.difference else "–",
+        )
+        for column in comparison.columns
+    )

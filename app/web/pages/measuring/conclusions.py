@@ -1,0 +1,132 @@
+"""What a comparison allows to be said, and what it does not, in words. Pure."""
+
+from dataclasses import dataclass
+
+from app.measuring.comparison import Column, Comparison, Kind
+from app.training.statistics import Difference
+from app.web.rendering import count
+
+LABELS: dict[Kind, str] = {
+    "given": "the given labels",
+    "reviewed": "the reviewed labels",
+    "gold": "the gold part",
+}
+SMALL = 0.001  # a p below it is not written out
+
+
+@dataclass(frozen=True)
+class Conclusions:
+    """Sentences for people."""
+
+    said: tuple[str, ...]
+    not_said: tuple[str, ...]
+
+
+def conclude(comparison: Comparison) -> Conclusions:
+    """Chance first, then the seed, then what else differs between the runs, then how the images were chosen."""
+    differences = [(column, column.difference) for column in comparison.columns if column.difference]
+    if not differences:
+        return Conclusions(
+            (), ("That one of the runs is better: there are no hold-out images that both runs predicted.",)
+        )
+    said = [_beyond_chance(comparison, column, found) for column, found in differences if found.beyond_chance]
+    not_said = [_chance(column, found) for column, found in differences if not found.beyond_chance]
+    not_said += [
+        f"Anything by the gold part: {count(column.open)} of its images {'is' if column.open == 1 else 'are'} not settled, the hard ones. "
+        "It decides once all are."
+        for column in comparison.columns
+        if column.open
+    ]
+    chief = comparison.chief.difference
+    if chief and chief.value:
+        said_of_seeds = _seeds(comparison, chief)
+        (said if _outdoes_seeds(comparison, chief) else not_said).append(said_of_seeds)
+    not_said += _other_causes(comparison)
+    if comparison.chosen.flatters and comparison.chief.kind == "reviewed":
+        not_said.append(
+            "How many errors either run really makes: reviewed labels were changed where a model pointed, which lowers the measured error "
+            "by itself. Both runs gain from it, so their difference says more than their errors."
+        )
+    return Conclusions(tuple(said), tuple(not_said))
+
+
+def points(share: float) -> str:
+    """0.0312 → 3.1 points."""
+    return f"{100 * share:.1f} point{'' if f'{100 * share:.1f}' == '1.0' else 's'}"
+
+
+def signed(share: float) -> str:
+    """-0.0312 → −3.1, with a sign that people know."""
+    return f"{100 * share:+.1f}".replace("-", "−").replace("+0.0", "0.0").replace("−0.0", "0.0")
+
+
+def chance(p: float) -> str:
+    """A p as people write it."""
+    return f"p < {SMALL}" if p < SMALL else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"  # noqa: PLR2004
+
+
+def _interval(found: Difference) -> str:
+    return f"95 % interval {signed(found.low)} to {signed(found.high)} points"
+
+
+def _direction(found: Difference) -> str:
+    return f"{points(abs(found.value))} {'fewer' if found.value < 0 else 'more'} errors"
+
+
+def _beyond_chance(comparison: Comparison, column: Column, found: Difference) -> str:
+    return (
+        f"Against {LABELS[column.kind]}, run {comparison.new.id} makes {_direction(found)} than run {comparison.old.id} on the same "
+        f"{count(found.n)} images ({_interval(found)}): more than chance makes ({chance(found.p)})."
+    )
+
+
+def _chance(column: Column, found: Difference) -> str:
+    if found.value == 0:
+        return (
+            f"That one of the runs is better against {LABELS[column.kind]}: "
+            f"both make the same number of errors on {count(found.n)} images."
+        )
+    return (
+        f"That one of the runs is better against {LABELS[column.kind]}: {_direction(found)} ({_interval(found)}) are no more than chance "
+        f"makes on {count(found.n)} images ({chance(found.p)})."
+    )
+
+
+def _outdoes_seeds(comparison: Comparison, chief: Difference) -> bool:
+    spread = comparison.seeds.spread
+    return spread is not None and spread < abs(chief.value)
+
+
+def _seeds(comparison: Comparison, chief: Difference) -> str:
+    spread, runs = comparison.seeds.spread, comparison.seeds.runs
+    if spread is None:
+        return (
+            "That another seed would not make as much: no run here differs from these by its seed alone, so the seed’s part is not known. "
+            "Train once more with another seed to know it."
+        )
+    apart = f"runs that differ by their seed alone lie up to {points(spread)} apart ({runs} runs)"
+    if spread < abs(chief.value):
+        return f"{apart[0].upper()}{apart[1:]}: the difference is larger than that."
+    return f"That another seed would not make as much: {apart}, and this difference is no larger."
+
+
+def _other_causes(comparison: Comparison) -> list[str]:
+    old, new = comparison.old, comparison.new
+    if old.version == new.version:
+        return [
+            f"That cleaning helped or harmed: both runs trained on the same labels, those of version {old.version}."
+        ]
+    causes = []
+    if new.parent_id == old.id:
+        causes.append(
+            f"That it was the labels alone: run {new.id} goes on from run {old.id}, so it has also trained longer. A run that goes on from "
+            f"run {old.id} on version {old.version} tells the two apart."
+        )
+    elif (old.recipe, old.epochs, old.weights, old.parent_id) != (
+        new.recipe,
+        new.epochs,
+        new.weights,
+        new.parent_id,
+    ):
+        causes.append("That it was the labels alone: the runs differ in recipe, length or start as well.")
+    return causes

@@ -1,0 +1,257 @@
+"""How much is left: what going on would bring, the errors left by audits, and when to stop."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import Field
+
+from app.datasets.catalog import get_dataset, ready_dataset
+from app.db.engine import Database
+from app.errors import Invalid
+from app.remaining.audits import LEAST, MOST, USUAL_SIZE, AuditState, audit_states, start_audit
+from app.remaining.estimate import WINDOW
+from app.remaining.report import ChosenRule, Outlook, choose_rule, chosen_rule, outlook
+from app.remaining.stopping import NONE, SHARES
+from app.review.models import Audit
+from app.web.asking import Confirmed, Question, confirm
+from app.web.deps import Admin, Db
+from app.web.pages.charts import Chart, line_chart
+from app.web.rendering import Page, count, page_context, percent, render, render_part
+from app.web.strict import Strict
+
+router = APIRouter()
+
+RULES = {
+    "cards": "so many cards are looked at",
+    "minutes": "so many minutes are spent on cards",
+    "keeps": "so many cards of the worklist in a row are no error",
+    "hit_rate": f"fewer than so many % of the worklist's last {WINDOW} cards are errors",
+    "left": "at most so many % of all labels are wrong, with 95 % confidence",
+    NONE: "never: no rule",
+}
+USUAL = {
+    "cards": "500",
+    "minutes": "60",
+    "keeps": "50",
+    "hit_rate": "5",
+    "left": "2",
+}  # amounts, shares in percent
+UNITS = {"cards": "cards", "minutes": "minutes", "keeps": "cards in a row", "hit_rate": "%", "left": "%"}
+
+
+class RuleForm(Strict):
+    """A stopping rule as it is sent."""
+
+    kind: str
+    amount: str = Field("", description="A share in percent.")
+    shown_kind: str = Field("", description="The kind that the amount was shown for.")
+    shown_amount: str = Field("", description="The amount as it was shown.")
+
+    @property
+    def asked(self) -> str:
+        """The amount as it is meant: one that was left as it was shown for another kind is this kind's usual one."""
+        is_left = self.shown_kind not in ("", self.kind) and self.amount.strip() == self.shown_amount.strip()
+        return USUAL.get(self.kind, "") if is_left else self.amount.strip()
+
+    @property
+    def number(self) -> float:
+        """The amount as a rule has it. Raises Invalid."""
+        if self.kind == NONE:
+            return 0
+        try:
+            number = float(self.asked)
+        except ValueError as error:
+            raise Invalid(f"The amount must be a number, not “{self.asked[:40]}”.") from error
+        return number / 100 if self.kind in SHARES else number
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopPage(Page):
+    """How much is left, and when to stop."""
+
+    at: Outlook
+    undecided: int
+    audit: AuditState | None  # the newest one
+    left: str  # how many errors are left
+    chart: Chart | None
+    rule: ChosenRule | None
+    rule_words: str
+    rules: dict[str, str]
+    kind: str  # in the form
+    amount: str
+    problem: str  # why the rule that was sent cannot be
+    proposed: int  # images for the next audit
+    least: int = LEAST
+    most: int = MOST
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoticePage(Page):
+    """A few words for the review, or none."""
+
+    words: str
+
+
+@router.get("/d/{name}/stop")
+def show(request: Request, name: str, database: Db) -> Response:
+    """How much is left."""
+    return render(request, "remaining/page.html", _page(request, name, database))
+
+
+def _page(
+    request: Request, name: str, database: Database, *, sent: RuleForm | None = None, problem: str = ""
+) -> StopPage:
+    """The page, with a rule that was sent and refused in its form."""
+    with database.read() as session:
+        at = outlook(session, dataset_id=get_dataset(session, name=name).id)
+    kind, amount = _form(at.rule) if sent is None else (sent.kind, sent.asked)
+    return StopPage(
+        **page_context(request, name),
+        at=at,
+        undecided=at.samples - at.reviewed,
+        audit=at.audits[-1] if at.audits else None,
+        left=left_in_words(at),
+        chart=_chart(at) if at.looked_at else None,
+        rule=at.rule,
+        rule_words=rule_in_words(at.rule) if at.rule else "",
+        rules={kind: f"{words}{_usual(kind)}" for kind, words in RULES.items()},
+        kind=kind,
+        amount=amount,
+        problem=problem,
+        proposed=max(LEAST, min(USUAL_SIZE, at.samples - at.reviewed)),
+    )
+
+
+def _usual(kind: str) -> str:
+    return f" (usually {USUAL[kind]} {UNITS[kind]})" if kind in USUAL else ""
+
+
+def _form(chosen: ChosenRule | None) -> tuple[str, str]:
+    """Kind and amount as the form has them."""
+    if chosen is None:
+        return "cards", USUAL["cards"]
+    return chosen.rule.kind, f"{chosen.rule.amount * (100 if chosen.rule.kind in SHARES else 1):.10g}"
+
+
+@router.get("/d/{name}/stop/notice")
+def notice(request: Request, name: str, database: Db, order: str = "") -> Response:
+    """What somebody who reviews should know of the audit and of the stopping rule, in a few words."""
+    with database.read() as session:
+        dataset_id = get_dataset(session, name=name).id
+        rule, audits = (
+            chosen_rule(session, dataset_id=dataset_id),
+            audit_states(session, dataset_id=dataset_id),
+        )
+    words = notice_in_words(rule, audits[-1] if audits else None, by_chance=order == "random")
+    return render_part(
+        request, "remaining/_notice.html", NoticePage(**page_context(request, name), words=words)
+    )
+
+
+@router.post("/d/{name}/stop")
+def change_rule(
+    request: Request, name: str, database: Db, user: Admin, form: Annotated[RuleForm, Form()]
+) -> Response:
+    """Choose when the review is to end."""
+    try:
+        with database.write() as session:
+            dataset_id = ready_dataset(session, name=name).id
+            choose_rule(session, dataset_id=dataset_id, user_id=user.id, kind=form.kind, amount=form.number)
+    except Invalid as refusal:
+        return render(
+            request,
+            "remaining/page.html",
+            _page(request, name, database, sent=form, problem=str(refusal)),
+            status=422,
+        )
+    return RedirectResponse(f"/d/{name}/stop#rule", status_code=303)
+
+
+@router.post("/d/{name}/audits")
+def begin_audit(
+    name: str,
+    database: Db,
+    user: Admin,
+    size: Annotated[int, Form()] = USUAL_SIZE,
+    confirmed: Confirmed = "",
+) -> Response:
+    """Draw the images of an audit, and go to the first one."""
+    with database.write() as session:
+        dataset_id = ready_dataset(session, name=name).id
+        audit = start_audit(session, dataset_id=dataset_id, user_id=user.id, size=size)
+        confirm(_draw(name, audit), confirmed)
+    return RedirectResponse(f"/d/{name}/review?order=random", status_code=303)
+
+
+def _draw(name: str, audit: Audit) -> Question:
+    drawn = f"{count(audit.size)} of the {count(audit.population)} images that nobody has decided are drawn by chance."
+    until = "The audit says something once all of them are decided; it cannot be called off, and until then no other begins."
+    return Question(
+        f"Draw {count(audit.size)} images for audit {audit.number}?",
+        (drawn, until),
+        f"Draw {count(audit.size)} images",
+        f"/d/{name}/stop",
+        danger=False,
+    )
+
+
+def left_in_words(at: Outlook) -> str:
+    """How many errors nobody has found, by the audits that are done."""
+    if at.left is None:
+        return ""
+    if at.left.high == 0:
+        return "No error is left among the labels that the audits speak for."
+    number = (
+        count(at.left.low)
+        if at.left.low == at.left.high
+        else f"{count(at.left.low)} to {count(at.left.high)}"
+    )
+    errors = (
+        "error that nobody has found is"
+        if at.left.low == at.left.high == 1
+        else "errors that nobody has found are"
+    )
+    return f"{number} {errors} left, with 95 % confidence: at most {percent(at.left.high / at.samples)} of all labels."
+
+
+def rule_in_words(chosen: ChosenRule) -> str:
+    """A stopping rule and how far the review is by it."""
+    rule, so_far, after = chosen.rule, chosen.reached.so_far, chosen.reached.after_cards
+    amount = f"{100 * rule.amount:g} %" if rule.kind in SHARES else f"{rule.amount:,.10g}"
+    words = {
+        "cards": f"Stop after {amount} cards",
+        "minutes": f"Stop after {amount} minutes",
+        "keeps": f"Stop after {amount} cards of the worklist in a row without an error",
+        "hit_rate": f"Stop when fewer than {amount} of the worklist’s last {WINDOW} cards are errors",
+        "left": f"Stop when at most {amount} of all labels are wrong, with 95 % confidence",
+    }[rule.kind]
+    if after is not None:
+        return f"{words}: reached after {count(after)}." if rule.kind != "cards" else f"{words}: reached."
+    if rule.kind == "left":
+        state = "reached" if chosen.reached.is_reached else "not reached yet"
+        return f"{words}: {'no audit is done yet' if so_far is None else f'{state}, at most {percent(so_far)} by the audits'}."
+    if rule.kind == "hit_rate":
+        return f"{words}: {f'not {WINDOW} cards yet' if so_far is None else f'{percent(so_far)} now'}."
+    return f"{words}: {so_far or 0:,.0f} {'now' if rule.kind == 'keeps' else 'so far'}."
+
+
+def notice_in_words(rule: ChosenRule | None, audit: AuditState | None, *, by_chance: bool) -> str:
+    """For the review: how far the audit is, where random cards are looked at; else whether the stopping rule is reached."""
+    if by_chance and audit is None:
+        return "No audit has begun"
+    if by_chance and audit:
+        return (
+            f"Audit {audit.number} is done"
+            if audit.is_done
+            else f"Audit {audit.number}: {count(audit.decided)} of {count(audit.size)}"
+        )
+    return "Stopping rule reached" if rule and rule.reached.is_reached else ""
+
+
+def _chart(at: Outlook) -> Chart:
+    """The budget curve."""
+    x: list[float] = [point.cards for point in at.curve]
+    found: list[float | None] = [float(point.errors) for point in at.curve]
+    return line_chart("Errors found by cards looked at", "cards", x, {"errors found": found}, digits=0, low=0)

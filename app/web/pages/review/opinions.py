@@ -1,0 +1,220 @@
+"""Second opinions: who is asked for them and about what, and the last word where people disagree."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import Field
+
+from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
+from app.deck.adjudication import Disagreement, count_disagreements, disagreements
+from app.measuring.agreement import FEW, Agreement, agreement_of
+from app.review.decisions import decide
+from app.review.fold import Policy
+from app.review.policy import count_waiting, get_policy
+from app.review.standing import PolicyEffect, set_policy
+from app.web.asking import Question, confirm
+from app.web.deps import Admin, Db
+from app.web.rendering import Page, count, page_context, render
+from app.web.strict import Strict
+
+router = APIRouter()
+
+A_PAGE = 20
+WHICH = {
+    "unsure": "those that somebody is unsure of",
+    "changes": "every relabel and delete, and the unsure ones",
+    "share": "a random share of all, and the unsure ones",
+    "all": "all",
+}
+WHO = {"anyone": "any other annotator", "admins": "admins only"}
+
+
+class PolicyForm(Strict):
+    """A policy as it is sent."""
+
+    annotators: int
+    which: str
+    share: float = Field(description="In percent.")
+    who: str
+    confirmed: str = Field("", max_length=64)
+
+
+class LastWord(Strict):
+    """An adjudication."""
+
+    sample: int
+    answer: str  # delete or relabel:CLASS
+    client_id: str = Field(min_length=1, max_length=64)
+    confirmed: str = Field("", max_length=64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingsPage(Page):
+    """The settings of a data set."""
+
+    policy: Policy
+    waiting: int  # samples that wait for another opinion
+    draws: int  # those of them that wait for the last word
+    which: dict[str, str]
+    who: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A disagreement with an id for the answer."""
+
+    sample: Disagreement
+    client_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdjudicationPage(Page):
+    """Answers that disagree."""
+
+    draws: tuple[Draw, ...]
+    count: int
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgreementPage(Page):
+    """How far annotators agree."""
+
+    agreement: Agreement
+    few: int  # samples; figures of fewer say little
+
+
+@router.get("/d/{name}/agreement")
+def show_agreement(request: Request, name: str, database: Db, _admin: Admin) -> Response:
+    """How far the annotators agree, and what each of them did."""
+    with database.read() as session:
+        found = agreement_of(session, dataset_id=get_dataset(session, name=name).id)
+    return render(
+        request,
+        "measuring/agreement.html",
+        AgreementPage(**page_context(request, name), agreement=found, few=FEW),
+    )
+
+
+@router.get("/d/{name}/settings")
+def show_settings(request: Request, name: str, database: Db, _admin: Admin) -> Response:
+    """Who looks a second time, and at what."""
+    with database.read() as session:
+        dataset_id = get_dataset(session, name=name).id
+        page = SettingsPage(
+            **page_context(request, name),
+            policy=get_policy(session, dataset_id=dataset_id),
+            which=WHICH,
+            who=WHO,
+            waiting=count_waiting(session, dataset_id=dataset_id),
+            draws=count_disagreements(session, dataset_id=dataset_id),
+        )
+    return render(request, "review/settings.html", page)
+
+
+@router.post("/d/{name}/settings")
+def change_settings(name: str, database: Db, _admin: Admin, form: Annotated[PolicyForm, Form()]) -> Response:
+    """Ask for second opinions like this from now on; where that changes what holds, only after a yes."""
+    with database.write() as session:
+        policy = Policy(form.annotators, form.which, form.share / 100, form.who)
+        effect = set_policy(session, dataset_id=get_dataset(session, name=name).id, policy=policy)
+        if not effect.is_none:
+            confirm(_policy_question(name, effect), form.confirmed)
+    return RedirectResponse(f"/d/{name}/settings", status_code=303)
+
+
+def _policy_question(name: str, effect: PolicyEffect) -> Question:
+    """What the new policy does to the answers so far: it was done, and is undone unless it is said yes to."""
+    facts = [
+        _fact(
+            effect.taken_back,
+            "1 accepted correction waits again: its image has its given label until enough people say the same.",
+            "{} accepted corrections wait again: their images have their given labels until enough people say the same.",
+        ),
+        _fact(
+            effect.asked_again,
+            "1 accepted image whose label was kept waits for another look.",
+            "{} accepted images whose labels were kept wait for another look.",
+        ),
+        _fact(
+            effect.accepted,
+            "1 correction that waits now is accepted, so the label of its image changes.",
+            "{} corrections that wait now are accepted, so the labels of their images change.",
+        ),
+        _fact(
+            effect.settled,
+            "1 image that waits now is settled with its given label.",
+            "{} images that wait now are settled with their given labels.",
+        ),
+        _fact(
+            effect.moved,
+            "1 settled image gets another answer, because other answers of its annotators count.",
+            "{} settled images get another answer, because other answers of their annotators count.",
+        ),
+        "All answers stay. With the settings of before, the labels are again as they are now.",
+    ]
+    return Question(
+        "Change the second opinions?",
+        tuple(fact for fact in facts if fact),
+        "Change the second opinions",
+        f"/d/{name}/settings",
+    )
+
+
+def _fact(number: int, one: str, more: str) -> str:
+    """The sentence for so many images; empty for none."""
+    return "" if not number else one if number == 1 else more.format(count(number))
+
+
+@router.get("/d/{name}/adjudication")
+def show_draws(request: Request, name: str, database: Db, _admin: Admin) -> Response:
+    """The samples whose annotators disagree."""
+    with database.read() as session:
+        dataset_id = get_dataset(session, name=name).id
+        page = AdjudicationPage(
+            **page_context(request, name),
+            count=count_disagreements(session, dataset_id=dataset_id),
+            draws=tuple(
+                Draw(each, str(uuid.uuid4()))
+                for each in disagreements(session, dataset_id=dataset_id, limit=A_PAGE)
+            ),
+            classes=tuple(class_names(session, dataset_id=dataset_id)),
+        )
+    return render(request, "deck/adjudication.html", page)
+
+
+@router.post("/d/{name}/adjudication")
+def adjudicate(name: str, database: Db, admin: Admin, form: Annotated[LastWord, Form()]) -> Response:
+    """Have the last word on a sample."""
+    verdict, _, label = form.answer.partition(":")
+    with database.write() as session:
+        dataset = ready_dataset(session, name=name)
+        decide(
+            session,
+            dataset_id=dataset.id,
+            user_id=admin.id,
+            sample_id=form.sample,
+            verdict=verdict,
+            label=label or None,
+            client_id=form.client_id,
+            origin="adjudication",
+            blind=False,
+        )
+        if label:  # as the data set spells it
+            names = class_names(session, dataset_id=dataset.id)
+            label = names[class_position(session, dataset_id=dataset.id, name=label)]
+        confirm(_last_word(name, label), form.confirmed)
+    return RedirectResponse(f"/d/{name}/adjudication", status_code=303)
+
+
+def _last_word(name: str, label: str) -> Question:
+    settles = "It settles this image against the answers of its annotators: nobody is asked about it again."
+    return Question(
+        f"Say that it is {label}?" if label else "Delete this image from the labels?",
+        (settles, "This page cannot take it back."),
+        f"It is {label}" if label else "Delete it",
+        f"/d/{name}/adjudication",
+    )

@@ -1,0 +1,322 @@
+"""Before a run: what a retrain would learn and how long it takes, the recipe with its numbers to change, and the asking."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import class_names, ready_dataset
+from app.datasets.models import DatasetVersion
+from app.datasets.versions import get_version, labels_of, latest_version, list_versions
+from app.deck.progress import PendingChanges, lacking_words, pending_changes
+from app.errors import Invalid
+from app.measuring.best import BestRun, choose_best
+from app.ml.recipes import RECIPES, Recipe
+from app.review.gold import count_unsettled
+from app.review.policy import count_waiting
+from app.rounds.changes import DELETED, Changes, changes_since
+from app.rounds.retraining import freeze_labels, retrain
+from app.training.pace import Estimate, expect
+from app.training.recipes import Start, choose_recipe, choose_start, edit, recipe_of
+from app.training.runs import RunProgress, count_open, get_run, open_run, run_progress, train_anew
+from app.web.deps import Admin, Config, Db
+from app.web.pages.measuring.flows import Flow, Picture, draw
+from app.web.pages.training.recipe_form import (
+    RecipeForm,
+    SentRetrain,
+    SentTrain,
+    ShownRetrain,
+    ShownTrain,
+    changes_of,
+    check_unedited,
+    recipe_form,
+    seed_of,
+    with_own_numbers,
+)
+from app.web.rendering import Page, page_context, render
+
+router = APIRouter()
+
+GONE = "deleted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskPage(Page):
+    """What every page that asks for a run shows."""
+
+    form: RecipeForm | None  # none where there is nothing to ask for
+    estimate: Estimate | None
+    waits_behind: int  # trainings that come first
+    running: RunProgress | None  # of this data set
+    lacking: tuple[str, ...]  # what is to be known of classes without images in a part
+    problem: str  # why what was sent cannot be
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrainPage(AskPage):
+    """What a retrain would learn."""
+
+    parent: BestRun | None
+    changes: Changes
+    flows: tuple[Flow, ...]  # the largest first
+    picture: Picture | None
+    waiting: int  # samples that wait for a second opinion
+    unsettled: int  # images of the gold part that carry their given label
+    pending: PendingChanges
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPage(AskPage):
+    """A first training, or another one from the start."""
+
+    versions: tuple[DatasetVersion, ...]
+    version: int | None  # none: the labels as they stand
+    pending: PendingChanges
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked for, as far as it can be: the recipe as it was chosen and with its changes, and why not all of it can."""
+
+    recipe: Recipe
+    edited: Recipe
+    start: Start
+    problem: str
+
+
+@router.get("/d/{name}/retrain")
+def before_retrain(
+    request: Request, name: str, database: Db, settings: Config, shown: ShownRetrain
+) -> Response:
+    """What a retrain would learn, and its recipe to change."""
+    with database.read() as session:
+        page = _retrain_page(request, session, name, setting=settings.weights, sent=shown)
+    return render(request, "rounds/retrain.html", page, status=422 if page.problem else 200)
+
+
+@router.post("/d/{name}/retrain")
+def ask_retrain(
+    request: Request, name: str, database: Db, settings: Config, user: Admin, sent: SentRetrain
+) -> Response:
+    """Freeze the cleaned labels and fine-tune the best run on them, with the recipe's numbers as they were sent."""
+    try:
+        with database.read() as session:
+            dataset_id = ready_dataset(session, name=name).id
+            changes = _retrain_changes(session, dataset_id, sent, setting=settings.weights)
+        with database.write() as session:
+            answer = retrain(
+                session,
+                dataset_id=dataset_id,
+                user_id=user.id,
+                weights=settings.weights,
+                recipe=sent.get("recipe") or None,
+                changes=changes,
+                start=sent.get("start") or None,
+                seed=seed_of(sent),
+            )
+    except Invalid as refusal:
+        with database.read() as session:
+            page = _retrain_page(
+                request, session, name, setting=settings.weights, sent=sent, problem=str(refusal)
+            )
+        return render(request, "rounds/retrain.html", page, status=422)
+    return RedirectResponse(f"/d/{name}/runs/{answer.run.id}", status_code=303)
+
+
+@router.get("/d/{name}/runs/new")
+def before_training(
+    request: Request, name: str, database: Db, settings: Config, _admin: Admin, shown: ShownTrain
+) -> Response:
+    """A recipe to change for a training from the start."""
+    with database.read() as session:
+        page = _train_page(request, session, name, setting=settings.weights, sent=shown)
+    return render(request, "training/new.html", page, status=422 if page.problem else 200)
+
+
+@router.post("/d/{name}/runs")
+def ask_training(
+    request: Request, name: str, database: Db, settings: Config, user: Admin, sent: SentTrain
+) -> Response:
+    """Ask for a run, with the recipe's numbers as they were sent."""
+    try:
+        with database.write() as session:
+            dataset_id = ready_dataset(session, name=name).id
+            names = class_names(session, dataset_id=dataset_id)
+            chosen = _version(session, dataset_id, sent)
+            recipe = choose_recipe(sent.get("recipe", ""))
+            check_unedited(sent, usual=recipe, setting=settings.weights, parent=False, class_names=names)
+            run = train_anew(
+                session,
+                dataset_id=dataset_id,
+                version_id=(chosen or freeze_labels(session, dataset_id=dataset_id)[0]).id,
+                weights=settings.weights,
+                recipe=recipe.name,
+                changes=changes_of(with_own_numbers(sent), recipe=recipe, class_names=names),
+                start=sent.get("start") or None,
+                seed=seed_of(sent),
+                user_id=user.id,
+            )
+    except Invalid as refusal:
+        with database.read() as session:
+            page = _train_page(
+                request, session, name, setting=settings.weights, sent=sent, problem=str(refusal)
+            )
+        return render(request, "training/new.html", page, status=422)
+    return RedirectResponse(f"/d/{name}/runs/{run.id}", status_code=303)
+
+
+def _retrain_changes(
+    session: Session, dataset_id: int, sent: Mapping[str, str], *, setting: str
+) -> dict[str, object]:
+    parent = choose_best(session, dataset_id=dataset_id)
+    if parent is None:
+        return {}
+    own, names = (
+        recipe_of(get_run(session, run_id=parent.run.id).recipe),
+        class_names(session, dataset_id=dataset_id),
+    )
+    recipe = choose_recipe(sent["recipe"]) if sent.get("recipe") else own
+    check_unedited(sent, usual=own, setting=setting, parent=True, class_names=names)
+    return changes_of(with_own_numbers(sent), recipe=recipe, class_names=names)
+
+
+def _version(session: Session, dataset_id: int, sent: Mapping[str, str]) -> DatasetVersion | None:
+    """The version that was sent; none stands for the labels as they are now. Raises Invalid, NotFound."""
+    text = sent.get("version", "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004 - a number that the database can hold
+        raise Invalid(f"“{text[:40]}” is no version; choose one of the list.")
+    return get_version(session, dataset_id=dataset_id, number=int(text))
+
+
+def _asked(
+    sent: Mapping[str, str], *, usual: Recipe, setting: str, parent: bool, names: list[str], problem: str
+) -> _Asked:
+    recipe, start, edited = usual, choose_start(None, setting=setting, parent=parent), usual
+    try:
+        start = choose_start(sent.get("start") or None, setting=setting, parent=parent)
+        recipe = edited = choose_recipe(sent["recipe"]) if sent.get("recipe") else usual
+        edited = edit(
+            recipe, changes_of(sent, recipe=recipe, class_names=names), start=start, class_names=names
+        )
+        seed_of(sent)
+    except Invalid as refusal:
+        problem = problem or str(refusal)
+    return _Asked(recipe, edited, start, problem)
+
+
+def _queue(session: Session, dataset_id: int) -> dict[str, Any]:
+    running = open_run(session, dataset_id=dataset_id)
+    return {
+        "lacking": tuple(lacking_words(session, dataset_id=dataset_id)),
+        "waits_behind": count_open(session),
+        "running": run_progress(session, run_id=running.id) if running else None,
+    }
+
+
+def _retrain_page(
+    request: Request, session: Session, name: str, *, setting: str, sent: Mapping[str, str], problem: str = ""
+) -> RetrainPage:
+    dataset_id = ready_dataset(session, name=name).id
+    common = page_context(request, name) | _queue(session, dataset_id)
+    parent = choose_best(session, dataset_id=dataset_id)
+    if parent is None:
+        nothing = Changes((), ())
+        return RetrainPage(
+            **common,
+            problem="",
+            form=None,
+            estimate=None,
+            parent=None,
+            changes=nothing,
+            flows=(),
+            picture=None,
+            waiting=0,
+            unsettled=0,
+            pending=PendingChanges(0, 0, 0, 0, ()),
+        )
+    names, run = class_names(session, dataset_id=dataset_id), get_run(session, run_id=parent.run.id)
+    own, sent = recipe_of(run.recipe), with_own_numbers(sent)
+    asked = _asked(sent, usual=own, setting=setting, parent=True, names=names, problem=problem)
+    changes = changes_since(session, dataset_id=dataset_id, version_id=run.version_id)
+    flows = tuple(
+        Flow(_class(names, move.source), _class(names, move.target), move.count) for move in changes.moves
+    )
+    images = {split.split: split.after for split in changes.splits}
+    return RetrainPage(
+        **common,
+        problem=asked.problem,
+        parent=parent,
+        changes=changes,
+        flows=flows,
+        picture=draw(flows, [*names, GONE]),
+        waiting=count_waiting(session, dataset_id=dataset_id),
+        unsettled=count_unsettled(session, dataset_id=dataset_id),
+        pending=pending_changes(session, dataset_id=dataset_id),
+        form=recipe_form(
+            asked.recipe,
+            own=None if own.name in RECIPES else own,
+            start=asked.start,
+            setting=setting,
+            class_names=names,
+            parent=run.id,
+            sent=sent,
+        ),
+        estimate=expect(
+            session,
+            recipe=asked.edited,
+            start=asked.start,
+            images=images.get("train", 0),
+            samples=sum(images.values()),
+        ),
+    )
+
+
+def _train_page(
+    request: Request, session: Session, name: str, *, setting: str, sent: Mapping[str, str], problem: str = ""
+) -> TrainPage:
+    dataset_id = ready_dataset(session, name=name).id
+    names, chosen = class_names(session, dataset_id=dataset_id), _version(session, dataset_id, sent)
+    pending = pending_changes(session, dataset_id=dataset_id)
+    version = chosen or latest_version(session, dataset_id=dataset_id)
+    sent = with_own_numbers(sent)
+    asked = _asked(
+        sent, usual=RECIPES["default"], setting=setting, parent=False, names=names, problem=problem
+    )
+    images = _images_now(session, version) if chosen is None else _images_in(session, version)
+    return TrainPage(
+        **page_context(request, name),
+        **_queue(session, dataset_id),
+        problem=asked.problem,
+        versions=tuple(reversed(list_versions(session, dataset_id=dataset_id))),
+        version=None if chosen is None and pending.wait else version.number,
+        pending=pending,
+        form=recipe_form(asked.recipe, start=asked.start, setting=setting, class_names=names, sent=sent),
+        estimate=expect(
+            session,
+            recipe=asked.edited,
+            start=asked.start,
+            images=images.get("train", 0),
+            samples=sum(images.values()),
+        ),
+    )
+
+
+def _images_in(session: Session, version: DatasetVersion) -> Mapping[str, int]:
+    """A version's images by split."""
+    return Counter(labels_of(session, version_id=version.id).splits)
+
+
+def _images_now(session: Session, newest: DatasetVersion) -> Mapping[str, int]:
+    """The images of a version that were frozen now, by split."""
+    changes = changes_since(session, dataset_id=newest.dataset_id, version_id=newest.id)
+    return {split.split: split.after for split in changes.splits}
+
+
+def _class(names: list[str], position: int) -> str:
+    return GONE if position == DELETED else names[position]

@@ -1,0 +1,182 @@
+"""A run's numbers as charts and tables: what a page shows and what a CSV file holds. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from app.measuring.evaluations import Evaluation
+from app.ranking.rankings import RankedSample
+from app.training.folds import WHOLE
+from app.training.models import Epoch, Run
+from app.training.statistics import Reliability
+from app.web.pages.charts import Chart, line_chart
+from app.web.rendering import duration, moment, percent
+
+Row = Sequence[object]
+Table = tuple[Sequence[str], Iterable[Row]]  # header and rows
+
+FACTS = {
+    "device": "Device",
+    "precision": "Precision",
+    "threads": "Threads",
+    "torch": "torch",
+    "fastai": "fastai",
+    "python": "Python",
+    "toploss": "Toploss",
+    "code": "Code, sha256",
+}
+
+
+def charts_of(run: Run, epochs: Iterable[Epoch]) -> tuple[Chart, ...]:
+    """Losses and error by epoch of the main network, and the learning-rate finder's curve."""
+    main = [epoch for epoch in epochs if epoch.fold == WHOLE]
+    charts = []
+    if main:
+        numbers = [epoch.epoch + 1 for epoch in main]
+        charts.append(
+            line_chart(
+                "Loss by epoch",
+                "epoch",
+                numbers,
+                {
+                    "training": [epoch.train_loss for epoch in main],
+                    "hold-out": [epoch.valid_loss for epoch in main],
+                },
+                csv="epochs",
+            )
+        )
+        if any(epoch.error_rate is not None for epoch in main):
+            rates = [None if epoch.error_rate is None else 100 * epoch.error_rate for epoch in main]
+            charts.append(
+                line_chart(
+                    "Hold-out error by epoch, in %", "epoch", numbers, {"error": rates}, low=0, csv="epochs"
+                )
+            )
+    curve = run.lr_curve
+    if curve:
+        charts.append(
+            line_chart(
+                "Learning-rate finder: loss by rate",
+                "learning rate",
+                curve["lrs"],
+                {"loss": curve["losses"]},
+                log=True,
+                mark=curve.get("suggestion"),
+                csv="learning-rate",
+            )
+        )
+    return tuple(charts)
+
+
+def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], ...]:
+    """Everything that made the run what it is, in words; what it does not know is left out."""
+    recipe, facts = run.recipe, run.facts
+    noise: dict[str, float] = facts.get("class_noise", {})
+    epochs = sum(phase["epochs"] for phase in recipe["fine_tune_phases" if run.parent_id else "phases"])
+    took = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None
+    known = [
+        ("Labels", f"version {version}, sha256 {digest}"),
+        (
+            "Recipe",
+            f"{recipe['name']}: {epochs} epochs, {recipe['image_size']} pixels, batches of {recipe['batch_size']}",
+        ),
+        (
+            "Starts from",
+            f"run {run.parent_id}"
+            if run.parent_id
+            else "random weights"
+            if run.weights == "none"
+            else run.weights,
+        ),
+        ("Seed", str(run.seed)),
+        ("Requested", moment(run.created_at)),
+        ("Started", moment(run.started_at)),
+        ("Ended", moment(run.finished_at)),
+        ("Took", duration(took)),
+        *((words, str(facts[name])) for name, words in FACTS.items() if name in facts),
+        # all 0: too little was seen to say more than that some are wrong
+        (
+            "Wrong labels by class, estimated",
+            ", ".join(f"{name} {percent(share)}" for name, share in noise.items() if any(noise.values())),
+        ),
+    ]
+    return tuple((words, value) for words, value in known if value not in ("", "–"))
+
+
+def epochs_table(epochs: Iterable[Epoch]) -> Table:
+    """Every epoch of every network; fold -1 is the one on the whole training part."""
+    header = ("fold", "epoch", "train_loss", "valid_loss", "error_rate", "seconds")
+    return header, (
+        (e.fold, e.epoch + 1, e.train_loss, e.valid_loss, e.error_rate, e.seconds) for e in epochs
+    )
+
+
+def rates_table(curve: Mapping[str, Any] | None) -> Table:
+    """The learning-rate finder's curve."""
+    return ("learning_rate", "loss"), zip(
+        *(curve[name] for name in ("lrs", "losses")), strict=True
+    ) if curve else ()
+
+
+def confusion_table(found: Evaluation | None) -> Table:
+    """The matrix in long form: one row a cell."""
+    names = found.class_names if found else ()
+    rows = (
+        [
+            (names[i], names[j], number)
+            for i, row in enumerate(found.confusion)
+            for j, number in enumerate(row)
+        ]
+        if found
+        else []
+    )
+    return ("label", "predicted", "images"), rows
+
+
+def classes_table(found: Evaluation | None) -> Table:
+    """Precision and recall of each class."""
+    return ("class", "images", "precision", "recall"), [
+        (c.name, c.support, c.precision, c.recall) for c in found.per_class
+    ] if found else []
+
+
+def calibration_table(found: Reliability | None) -> Table:
+    """The reliability table."""
+    header = ("confidence_from", "confidence_to", "images", "mean_confidence", "share_right")
+    return header, [
+        (each.low, each.high, each.n, each.confidence, each.right) for each in found.bins
+    ] if found else []
+
+
+def predictions_table(samples: Iterable[RankedSample], names: Sequence[str]) -> Table:
+    """What a run says of samples, with the probability of every class."""
+    header = (
+        "rank",
+        "sample",
+        "path",
+        "split",
+        "given_label",
+        "label",
+        "predicted_label",
+        "loss",
+        "self_confidence",
+        "confidence",
+        "margin",
+        *(f"p_{name}" for name in names),
+    )
+    return header, (
+        (
+            s.rank,
+            s.sample_id,
+            s.path,
+            s.split,
+            names[s.given_label],
+            names[s.label],
+            names[s.predicted_label],
+            s.loss,
+            s.self_confidence,
+            s.confidence,
+            s.margin,
+            *map(float, s.probabilities),
+        )
+        for s in samples
+    )

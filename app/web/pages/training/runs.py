@@ -1,0 +1,62 @@
+"""Runs: the list, and the short form that asks for one."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from app.datasets.catalog import get_dataset
+from app.datasets.models import DatasetVersion
+from app.datasets.versions import list_versions
+from app.deck.progress import PendingChanges, lacking_words, pending_changes
+from app.measuring.best import BestRun, choose_best
+from app.measuring.evaluations import RunSummary, run_summaries
+from app.ml.recipes import RECIPES
+from app.training.runs import RunProgress, open_run, run_progress
+from app.web.deps import Config, Db
+from app.web.pages.training.recipe_form import words_of
+from app.web.rendering import Page, page_context, render
+
+router = APIRouter()
+
+
+@dataclass(frozen=True)
+class RecipeView:
+    """A recipe as a choice."""
+
+    name: str
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunsPage(Page):
+    """Every run, and the form for one more."""
+
+    runs: tuple[RunSummary, ...]
+    running: RunProgress | None
+    recipes: tuple[RecipeView, ...]
+    versions: tuple[DatasetVersion, ...]
+    best: BestRun | None
+    pending: PendingChanges
+    weights: str
+    lacking: tuple[str, ...]  # what is to be known of classes without images in a part
+
+
+@router.get("/d/{name}/runs")
+def index(request: Request, name: str, database: Db, settings: Config) -> Response:
+    """Every run, and the form for one more."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+        running = open_run(session, dataset_id=dataset.id)
+        page = RunsPage(
+            **page_context(request, name),
+            runs=tuple(run_summaries(session, dataset_id=dataset.id)),
+            running=run_progress(session, run_id=running.id) if running else None,
+            recipes=tuple(RecipeView(each.name, words_of(each, start="none")) for each in RECIPES.values()),
+            versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
+            best=choose_best(session, dataset_id=dataset.id),
+            pending=pending_changes(session, dataset_id=dataset.id),
+            weights=settings.weights,
+            lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
+        )
+    return render(request, "training/index.html", page)

@@ -1,0 +1,161 @@
+"""A ranking with random samples in between."""
+
+import uuid
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.datasets.models import Sample
+from app.db.engine import Database
+from app.deck.filters import Filter
+from app.deck.progress import review_progress
+from app.deck.queues import BY_CHANCE, Queue, mixed
+from app.deck.worklist import claim
+from app.review.decisions import decide
+from app.review.models import Decision
+from tests.conftest import People
+from tests.factories import Made
+
+LEASE = timedelta(minutes=5)
+MIXED = Queue(order="mixed")
+
+
+def ids(start: int) -> st.SearchStrategy[list[int]]:
+    return st.lists(st.integers(start, start + 10_000), unique=True, max_size=60)
+
+
+@given(ids(0), ids(20_000))
+def test_mixing_loses_nothing_and_keeps_either_order(ranked: list[int], by_chance: list[int]) -> None:
+    both = mixed(ranked, by_chance, key=int)
+    assert [each for each in both if each < 20_000] == ranked
+    assert [each for each in both if each >= 20_000] == by_chance
+
+
+@given(ids(0), ids(20_000), st.integers(0, 120))
+def test_what_follows_is_the_same_after_any_number_of_cards(
+    ranked: list[int], by_chance: list[int], cards: int
+) -> None:
+    both = mixed(ranked, by_chance, key=int)
+    gone = set(both[:cards])
+    rest = [[each for each in stream if each not in gone] for stream in (ranked, by_chance)]
+    assert mixed(*rest, key=int) == both[cards:]
+
+
+def test_a_fifth_is_random_at_no_fixed_places() -> None:
+    both = mixed(range(8000), range(10_000, 18_000), key=int)[:5000]
+    drawn = [place for place, each in enumerate(both) if each >= 10_000]
+    assert abs(len(drawn) / 5000 - BY_CHANCE) < 0.02
+    gaps = {b - a for a, b in pairwise(drawn)}
+    assert {1, 2, 3, 4, 5, 6, 7, 8, 9, 10} <= gaps
+    by_place = [sum(place % 5 == rest for place in drawn) for rest in range(5)]
+    assert min(by_place) > 0.8 * max(by_place)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_mixed_worklist_has_issues_by_rank_and_others_in_random_order_and_ends_with_the_issues(
+    database: Database, made: Made, people: People, together: bool
+) -> None:
+    shown: list[int] = []
+
+    def turn(session: Session) -> list[int]:
+        held = claim(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=people.annotator.id,
+            count=6,
+            lease=LEASE,
+            queue=MIXED,
+        )
+        ahead = [card.sample_id for card in held.cards]
+        assert len(set(ahead)) == len(ahead)
+        if ahead:
+            decide(
+                session,
+                dataset_id=made.dataset_id,
+                user_id=people.annotator.id,
+                sample_id=ahead[0],
+                verdict="keep",
+                client_id=str(uuid.uuid4()),
+                origin=MIXED.origin,
+            )
+        return ahead[:1]
+
+    while True:
+        if together:
+            found = database.together(turn).result()
+        else:
+            with database.write() as session:
+                found = turn(session)
+        if not found:
+            break
+        shown += found
+    issues = list(made.ranked[:10])
+    with database.read() as session:
+        lots = list(session.scalars(select(Sample.id).order_by(Sample.random_key, Sample.id)))
+    assert [sample for sample in shown if sample in issues] == issues
+    others = [sample for sample in shown if sample not in issues]
+    assert others == [sample for sample in lots if sample not in issues][: len(others)]
+    assert 0 < len(others) < len(lots) - len(issues)
+    with database.read() as session:
+        origins = {row.sample_id: row.origin for row in session.query(Decision)}
+    assert origins == {sample: "deck" if sample in issues else "audit" for sample in shown}
+
+
+def test_cards_that_come_by_chance_do_not_count_for_the_hit_rate(
+    database: Database, made: Made, people: People
+) -> None:
+    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
+
+    def turn(session: Session, sample: int, verdict: str) -> None:
+        decide(
+            session,
+            **me,
+            sample_id=sample,
+            verdict=verdict,
+            milliseconds=2000,
+            client_id=str(uuid.uuid4()),
+            origin=MIXED.origin,
+        )
+
+    for sample, verdict in (
+        (made.ranked[0], "delete"),
+        (made.ranked[1], "keep"),
+        (made.ranked[-1], "keep"),
+        (made.ranked[-2], "keep"),
+    ):
+        database.together(lambda s, i=sample, v=verdict: turn(s, i, v)).result()
+        seen = database.together(lambda s: review_progress(s, dataset_id=made.dataset_id)).result()
+    assert (seen.reviewed, seen.hit_rate) == (4, 0.5)
+    with database.read() as session:
+        assert review_progress(session, dataset_id=made.dataset_id) == seen
+
+
+def test_two_annotators_never_hold_the_same_card_of_a_mixed_order(
+    database: Database, made: Made, people: People
+) -> None:
+    hands = []
+    for user in (people.annotator.id, people.other.id):
+        with database.write() as session:
+            held = claim(session, dataset_id=made.dataset_id, user_id=user, count=8, lease=LEASE, queue=MIXED)
+        hands.append({card.sample_id for card in held.cards})
+    assert len(hands[0] | hands[1]) == 16
+
+
+def test_a_mixed_order_goes_through_a_selection_too(database: Database, made: Made, people: People) -> None:
+    queue = Queue(Filter(given="cat", state="unreviewed"), "mixed")
+    with database.write() as session:
+        held = claim(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=people.annotator.id,
+            count=20,
+            lease=LEASE,
+            queue=queue,
+        )
+    assert {card.given_label for card in held.cards} == {"cat"}
+    assert len(held.cards) == 8

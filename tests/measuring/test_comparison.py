@@ -1,0 +1,336 @@
+"""Two runs on one hold-out: what is measured, against which labels, and what flatters."""
+
+import uuid
+
+import numpy as np
+import pytest
+
+from app.datasets.versions import get_version
+from app.db.engine import Database
+from app.errors import Conflict, Invalid, NotFound
+from app.measuring.comparison import Comparison, changed_samples, compare
+from app.measuring.paper_table import four_cells
+from app.ml.recipes import RECIPES
+from app.review.decisions import decide, undo
+from app.review.gold import GoldLabels
+from app.rounds.retraining import freeze_labels
+from app.training.runs import request_run
+from app.web.pages.measuring.conclusions import conclude
+from tests.conftest import People
+from tests.factories import CLASSES, Made, make_run
+
+
+def review(
+    database: Database, made: Made, people: People, sample: int, label: str | None, *, origin: str = "deck"
+) -> int:
+    """Relabel, or without a label delete; the answer is the decision's id."""
+    with database.write() as session:
+        decision, _ = decide(
+            session,
+            dataset_id=made.dataset_id,
+            user_id=people.annotator.id,
+            sample_id=sample,
+            verdict="relabel" if label else "delete",
+            label=label,
+            client_id=str(uuid.uuid4()),
+            origin=origin,
+        )
+        return decision.id
+
+
+def frozen(database: Database, made: Made) -> int:
+    with database.write() as session:
+        return freeze_labels(session, dataset_id=made.dataset_id)[0].id
+
+
+def hold_out(made: Made) -> list[int]:
+    """Two cats, two dogs, two owls."""
+    return [
+        sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")
+    ]
+
+
+def compared(database: Database, made: Made, old: int, new: int, **options: object) -> Comparison:
+    with database.read() as session:
+        return compare(session, dataset_id=made.dataset_id, old_id=old, new_id=new, **options)  # type: ignore[arg-type]
+
+
+def wrong(comparison: Comparison) -> list[tuple[int, int]]:
+    """Errors of the old and the new run, column by column."""
+    rates = [(column.old.error_rate, column.new.error_rate) for column in comparison.columns]
+    return [(old.wrong, new.wrong) for old, new in rates if old and new]
+
+
+def test_before_and_after_stand_on_the_same_samples_with_both_kinds_of_labels(
+    database: Database, made: Made, people: People
+) -> None:
+    valid = hold_out(made)
+    review(database, made, people, valid[0], "owl")
+    review(database, made, people, valid[1], None)
+    new = make_run(database, made.dataset_id, frozen(database, made), parent_id=made.run_id)
+    found = compared(database, made, made.run_id, new)
+    assert [column.kind for column in found.columns] == ["given", "reviewed"]
+    assert [column.samples for column in found.columns] == [5, 5]
+    # The old run predicts the given labels of the hold-out, the new one the reviewed ones: each is wrong once on the other's.
+    assert wrong(found) == [(0, 1), (1, 0)]
+    assert found.reviewed.difference is not None
+    assert found.reviewed.difference.value == pytest.approx(-1 / 5)
+    assert (found.changes.repaired, found.changes.broken, found.changes.all) == (1, 0, 1)
+    assert (found.old.version, found.new.version, found.version) == (0, 1, 1)
+
+
+def test_deleted_images_are_left_out_and_beside_that_counted_as_wrong(
+    database: Database, made: Made, people: People
+) -> None:
+    review(database, made, people, hold_out(made)[1], None)
+    new = make_run(database, made.dataset_id, frozen(database, made), parent_id=made.run_id)
+    column = compared(database, made, made.run_id, new).reviewed
+    assert (column.samples, column.deleted) == (5, 1)
+    with_deleted = [column.old_with_deleted, column.new_with_deleted]
+    assert [(each.wrong, each.n) for each in with_deleted if each] == [(1, 6), (1, 6)]
+
+
+def test_an_unchanged_model_looks_better_on_labels_that_its_own_top_losses_chose(
+    database: Database, made: Made, people: People
+) -> None:
+    valid = hold_out(made)
+    says = {valid[0]: 1, valid[2]: 2, valid[4]: 0}  # one of each class as the next one
+    old = make_run(database, made.dataset_id, made.version_id, says=says, seed=1)
+    for sample, position in says.items():
+        review(database, made, people, sample, CLASSES[position])
+    new = make_run(database, made.dataset_id, frozen(database, made), says=says, parent_id=old)
+    found = compared(database, made, old, new)
+    assert wrong(found) == [(3, 3), (0, 0)]  # from 50 % to nothing, though not one prediction has changed
+    assert found.changes.all == 0
+    assert all(
+        column.difference and column.difference.value == 0 and column.difference.p == 1
+        for column in found.columns
+    )
+    trap = found.chosen
+    assert trap.flatters
+    assert (trap.reviewed, trap.by_model, trap.at_random, trap.relabelled, trap.deleted) == (3, 3, 0, 3, 0)
+    assert trap.given is not None
+    assert trap.after_relabels is not None
+    assert (trap.given.wrong, trap.after_relabels.wrong) == (3, 0)
+    assert any("lowers the measured error by itself" in sentence for sentence in conclude(found).not_said)
+
+
+def test_deleting_what_a_model_flags_flatters_unless_it_counts_as_wrong(
+    database: Database, made: Made, people: People
+) -> None:
+    valid = hold_out(made)
+    old = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1, valid[2]: 2}, seed=1)
+    review(database, made, people, valid[0], None)
+    new = make_run(database, made.dataset_id, frozen(database, made), parent_id=old)
+    trap = compared(database, made, old, new).chosen
+    rates = [trap.given, trap.after_relabels, trap.after_deletions, trap.deleted_are_wrong]
+    assert [(each.wrong, each.n) for each in rates if each] == [(2, 6), (2, 6), (1, 5), (2, 6)]
+
+
+def test_images_drawn_at_random_flatter_nobody(database: Database, made: Made, people: People) -> None:
+    valid = hold_out(made)
+    old = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1}, seed=1)
+    review(database, made, people, valid[0], "dog", origin="audit")
+    new = make_run(database, made.dataset_id, frozen(database, made), parent_id=old)
+    found = compared(database, made, old, new).chosen
+    assert (found.by_model, found.at_random, found.flatters) == (0, 1, False)
+    assert found.given == found.after_relabels
+
+
+def test_what_was_undone_or_came_after_the_freeze_chose_nothing(
+    database: Database, made: Made, people: People
+) -> None:
+    valid = hold_out(made)
+    taken_back = review(database, made, people, valid[0], "dog")
+    with database.write() as session:
+        undo(session, user_id=people.annotator.id, decision_id=taken_back)
+    review(database, made, people, valid[1], "dog")
+    new = make_run(database, made.dataset_id, frozen(database, made), parent_id=made.run_id)
+    review(database, made, people, valid[2], "owl")
+    assert compared(database, made, made.run_id, new).chosen.reviewed == 1
+
+
+def test_the_reviewed_labels_are_the_newest_versions_or_those_asked_for(
+    database: Database, made: Made, people: People
+) -> None:
+    new = make_run(database, made.dataset_id, made.version_id, seed=1)
+    review(database, made, people, hold_out(made)[0], "dog")
+    frozen(database, made)
+    assert wrong(compared(database, made, made.run_id, new)) == [(0, 0), (1, 1)]
+    first = compared(database, made, made.run_id, new, number=0)
+    assert (wrong(first), first.version) == ([(0, 0), (0, 0)], 0)
+
+
+def test_changed_predictions_are_listed_by_what_the_labels_say_of_them(
+    database: Database, made: Made
+) -> None:
+    valid = hold_out(made)
+    old = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1, valid[2]: 2}, seed=1)
+    new = make_run(database, made.dataset_id, made.version_id, says={valid[2]: 0, valid[4]: 1}, seed=2)
+    found = compared(database, made, old, new)
+    assert (found.changes.repaired, found.changes.broken, found.changes.other) == (1, 1, 1)
+    with database.read() as session:
+        asked = {"dataset_id": made.dataset_id, "old_id": old, "new_id": new, "limit": 9}
+        listed = {
+            way: changed_samples(session, change=way, **asked)
+            for way in ("repaired", "broken", "other", "all")
+        }  # type: ignore[arg-type]
+        second = changed_samples(session, change="all", offset=1, **{**asked, "limit": 1})  # type: ignore[arg-type]
+    shown = {
+        way: [(each.sample_id, each.label, each.old, each.new) for each in samples]
+        for way, (_, samples) in listed.items()
+    }
+    assert shown["repaired"] == [(valid[0], "cat", "dog", "cat")]
+    assert shown["broken"] == [(valid[4], "owl", "owl", "dog")]
+    assert shown["other"] == [(valid[2], "dog", "owl", "cat")]
+    assert listed["all"][0] == 3
+    assert (second[0], [each.sample_id for each in second[1]]) == (3, [valid[2]])
+
+
+def test_runs_that_differ_by_their_seed_alone_say_what_a_seed_makes(database: Database, made: Made) -> None:
+    valid = hold_out(made)
+    other = make_run(
+        database, made.dataset_id, made.version_id, says={valid[0]: 1, valid[1]: 1, valid[2]: 2}, seed=7
+    )
+    child = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1}, parent_id=made.run_id)
+    found = compared(database, made, made.run_id, child)
+    assert [(run.id, run.seed, run.error.wrong) for run in found.seeds.old] == [
+        (other, 7, 3),
+        (made.run_id, 0, 0),
+    ]
+    assert found.seeds.new == ()
+    assert found.seeds.spread == pytest.approx(3 / 6)
+    assert any("this difference is no larger" in sentence for sentence in conclude(found).not_said)
+    nephew = make_run(
+        database, made.dataset_id, made.version_id, parent_id=other
+    )  # of a parent that differs by the seed
+    assert {run.id for run in compared(database, made, made.run_id, child).seeds.new} == {child, nephew}
+
+
+def test_without_other_seeds_the_seeds_part_is_said_to_be_unknown(
+    database: Database, made: Made, people: People
+) -> None:
+    review(database, made, people, hold_out(made)[0], "owl")
+    new = make_run(database, made.dataset_id, frozen(database, made), parent_id=made.run_id)
+    found = compared(database, made, made.run_id, new)
+    assert found.seeds.spread is None
+    assert any("the seed’s part is not known" in sentence for sentence in conclude(found).not_said)
+
+
+def test_a_small_difference_is_called_chance_and_a_large_one_is_not(database: Database, made: Made) -> None:
+    few = make_run(
+        database, made.dataset_id, made.version_id, says=dict.fromkeys(hold_out(made)[:2], 2), seed=1
+    )
+    all_wrong = {sample: (i // 2 + 1) % 3 for i, sample in enumerate(hold_out(made))}
+    many = make_run(database, made.dataset_id, made.version_id, says=all_wrong, seed=2)
+    small, large = (conclude(compared(database, made, made.run_id, other)) for other in (few, many))
+    assert any("no more than chance" in sentence for sentence in small.not_said)
+    assert not any("Against the reviewed labels" in sentence for sentence in small.said)
+    assert any(
+        "Against the reviewed labels" in sentence and "100.0 points more errors" in sentence
+        for sentence in large.said
+    )
+    assert any("both runs trained on the same labels" in sentence for sentence in large.not_said)
+
+
+def test_the_gold_part_stands_beside_the_rest_and_decides(database: Database, made: Made) -> None:
+    valid = hold_out(made)
+    new = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1}, seed=1)
+
+    def gold(times: int, waiting: int = 0) -> GoldLabels:
+        ids, labels = (
+            np.repeat(np.array(what), times) for what in ([valid[0], valid[1], valid[5]], [1, -1, 2])
+        )
+        return GoldLabels(
+            ids, labels, labels, digest="digest", size=len(ids) + waiting, settled=len(ids), waiting=waiting
+        )
+
+    few, many = (compared(database, made, made.run_id, new, gold=gold(times)) for times in (1, 50))
+    last = few.columns[-1]
+    assert (last.kind, last.samples, last.deleted, last.digest) == ("gold", 2, 1, "digest")
+    assert wrong(few)[-1] == (1, 0)
+    assert last.old_with_deleted is not None
+    assert (last.old_with_deleted.wrong, last.old_with_deleted.n) == (2, 3)
+    assert (few.chief.kind, many.chief.kind) == ("reviewed", "gold")  # two images decide nothing
+    unready = compared(database, made, made.run_id, new, gold=gold(50, waiting=1))
+    last, error = unready.columns[-1], unready.columns[-1].old.error_rate
+    assert error is not None
+    assert (unready.chief.kind, last.open, last.difference, error.wrong, error.n, error.open) == (
+        "reviewed",
+        1,
+        None,
+        50,
+        100,
+        1,
+    )
+    assert any(
+        "gold part: 1 of its images is not settled" in sentence for sentence in conclude(unready).not_said
+    )
+
+
+def test_what_cannot_be_compared_is_refused(database: Database, made: Made) -> None:
+    with database.write() as session:
+        waiting = request_run(
+            session,
+            dataset_id=made.dataset_id,
+            version_id=made.version_id,
+            recipe=RECIPES["quick"],
+            weights="none",
+            parent_id=None,
+            seed=5,
+            user_id=None,
+        ).id
+    with pytest.raises(Conflict, match="has not finished"):
+        compared(database, made, made.run_id, waiting)
+    with pytest.raises(Invalid, match="with itself"):
+        compared(database, made, made.run_id, made.run_id)
+    with pytest.raises(NotFound, match="no run 999"):
+        compared(database, made, made.run_id, 999)
+    other = make_run(database, made.dataset_id, made.version_id, seed=1)
+    with pytest.raises(NotFound, match="no version 9"):
+        compared(database, made, made.run_id, other, number=9)
+
+
+def test_the_table_of_the_method_takes_the_newest_runs_that_fit(
+    database: Database, made: Made, people: People
+) -> None:
+    with database.read() as session:
+        empty = four_cells(session, dataset_id=made.dataset_id)
+    assert [cell.run_id for cell in empty.cells] == [made.run_id, None, None, None]
+    further = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id)
+    lone = make_run(database, made.dataset_id, made.version_id, seed=3)  # newer, but nothing goes on from it
+    review(database, made, people, hold_out(made)[0], "dog")
+    review(database, made, people, hold_out(made)[1], None)
+    version = frozen(database, made)
+    cleaned = make_run(database, made.dataset_id, version, parent_id=made.run_id)
+    with database.read() as session:
+        three = four_cells(session, dataset_id=made.dataset_id)
+    assert [cell.run_id for cell in three.cells] == [made.run_id, further, cleaned, None]
+    assert lone not in [cell.run_id for cell in three.cells]
+    last = make_run(database, made.dataset_id, version, parent_id=cleaned)
+    with database.read() as session:
+        found = four_cells(session, dataset_id=made.dataset_id)
+        digest = get_version(session, dataset_id=made.dataset_id, number=1).digest
+    assert [
+        (cell.labels, cell.training, cell.run_id, cell.parent_id, cell.version) for cell in found.cells
+    ] == [
+        ("original", "trained", made.run_id, None, 0),
+        ("original", "fine-tuned", further, made.run_id, 0),
+        ("cleaned", "trained", cleaned, made.run_id, 1),
+        ("cleaned", "fine-tuned", last, cleaned, 1),
+    ]
+    assert (found.filled, found.samples, found.version, found.cells[3].digest, found.cells[3].samples) == (
+        4,
+        5,
+        1,
+        digest,
+        23,
+    )
+    assert [
+        (cell.given.wrong, cell.reviewed.wrong) for cell in found.cells if cell.given and cell.reviewed
+    ] == [
+        (0, 1),
+        (0, 1),
+        (1, 0),
+        (1, 0),
+    ]

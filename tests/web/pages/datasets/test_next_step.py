@@ -1,0 +1,140 @@
+"""The one next step of the overview."""
+
+from dataclasses import replace
+
+from app.deck.progress import PendingChanges, ReviewProgress
+from app.web.pages.datasets.next_step import Standing, next_step
+
+PROGRESS = ReviewProgress(
+    label_issues=1480,
+    remaining=1400,
+    reviewed=80,
+    in_bulk=0,
+    second_looks=0,
+    found=36,
+    hit_rate=0.45,
+    seconds_per_decision=3.6,
+    mine=80,
+)
+PENDING = PendingChanges(relabelled=0, deleted=0, since_version=0, version=0, flows=())
+AT = Standing(
+    dataset="faces",
+    state="ready",
+    samples=10_000,
+    importing=False,
+    has_run=True,
+    running=False,
+    progress=PROGRESS,
+    pending=PENDING,
+    is_admin=True,
+    early_epochs=None,
+)
+
+
+def test_a_review_says_what_it_costs_and_what_it_finds() -> None:
+    step = next_step(AT)
+    assert step.title == "Review the next 200 top losses"
+    assert step.words == "About 12 minutes. Of the last cards 45 % had a wrong label; it gets less as you go."
+    assert step.actions[0].url == "/d/faces/review"
+
+
+def test_without_a_pace_nothing_is_promised() -> None:
+    step = next_step(
+        replace(AT, progress=replace(PROGRESS, reviewed=0, hit_rate=None, seconds_per_decision=None))
+    )
+    assert step.title == "Review the first 200 top losses"
+    assert step.words == "About 14 minutes; how many errors there are shows after the first ones."
+
+
+def test_many_changed_labels_call_for_a_retrain_that_only_an_admin_can_start() -> None:
+    changed = replace(AT, to_learn=200)
+    assert [(action.url, action.posts) for action in next_step(changed).actions] == [
+        ("/d/faces/retrain", False),
+        ("/d/faces/review", False),
+    ]
+    assert [action.url for action in next_step(replace(changed, is_admin=False)).actions] == [
+        "/d/faces/review"
+    ]
+
+
+def test_few_changed_labels_do_not() -> None:
+    assert next_step(replace(AT, to_learn=199)).title.startswith("Review")
+
+
+def test_a_finished_worklist_leads_to_the_retrain_then_to_the_export() -> None:
+    done = replace(AT, progress=replace(PROGRESS, remaining=0))
+    assert next_step(replace(done, to_learn=1)).title == "Retrain on the cleaned labels"
+    assert [action.url for action in next_step(done).actions] == ["/d/faces/export", "/d/faces/stop"]
+
+
+def test_labels_that_no_network_learns_call_for_no_retrain() -> None:
+    of_gold = replace(AT, pending=replace(PENDING, since_version=500))
+    assert next_step(of_gold).title.startswith("Review")
+    assert (
+        next_step(replace(of_gold, progress=replace(PROGRESS, remaining=0))).title == "The worklist is done"
+    )
+    assert (
+        next_step(replace(of_gold, rule_reached="Stop after 80 cards: reached.")).actions[0].url
+        == "/d/faces/export"
+    )
+
+
+def test_an_audit_that_is_begun_is_finished_first_and_the_gold_part_after_the_worklist() -> None:
+    assert next_step(replace(AT, audit_left=12)).actions[0].url == "/d/faces/review?order=random"
+    assert next_step(replace(AT, gold_for_me=9)).title.startswith("Review")
+    done = replace(AT, gold_for_me=9, progress=replace(PROGRESS, remaining=0))
+    assert next_step(done).actions[0].url == "/d/faces/review?order=gold"
+
+
+def test_a_worklist_that_yields_nothing_is_not_pressed_on() -> None:
+    step = next_step(replace(AT, progress=replace(PROGRESS, hit_rate=0.02)))
+    assert step.title == "The last cards had few errors"
+
+
+def test_while_a_retrain_runs_the_review_goes_on() -> None:
+    step = next_step(replace(AT, running=True, to_learn=500))
+    assert step.actions[0].url == "/d/faces/review"
+
+
+def test_before_the_first_run_the_step_is_to_train_or_to_wait() -> None:
+    assert next_step(replace(AT, has_run=False)).actions[0].url == "/d/faces/runs"
+    assert next_step(replace(AT, has_run=False, running=True)).actions == ()
+    assert next_step(replace(AT, has_run=False, is_admin=False)).actions == ()
+
+
+def test_an_import_is_waited_for_or_repeated() -> None:
+    assert next_step(replace(AT, importing=True)).actions == ()
+    assert next_step(replace(AT, state="failed")).actions[0].url == "/d/faces/import/repeat"
+
+
+def test_an_early_ranking_can_be_reviewed_and_is_called_early() -> None:
+    early = replace(AT, has_run=False, running=True, early_epochs=2)
+    step = next_step(early)
+    assert step.actions[0].url == "/d/faces/review"
+    assert step.words.endswith(
+        "This is an early ranking, made after 2 epochs; it gets better while the network learns on."
+    )
+    assert "will not get better" in next_step(replace(early, running=False)).words
+    assert next_step(replace(early, progress=replace(PROGRESS, remaining=0))).actions == ()
+
+
+def test_a_reached_stopping_rule_comes_before_more_cards_and_leaves_the_choice() -> None:
+    reached = replace(AT, rule_reached="Stop after 80 cards: 80 so far.")
+    step = next_step(reached)
+    assert (step.title, "80 so far" in step.words) == ("The stopping rule is reached", True)
+    assert [action.url for action in step.actions] == ["/d/faces/export", "/d/faces/stop", "/d/faces/review"]
+    changed = replace(reached, to_learn=5)
+    assert (next_step(changed).actions[0].url, next_step(changed).actions[0].posts) == (
+        "/d/faces/retrain",
+        False,
+    )
+    assert next_step(replace(changed, is_admin=False)).actions[0].url == "/d/faces/export"
+    assert "Retrain" not in next_step(replace(changed, running=True)).title
+    assert next_step(replace(changed, running=True)).title != "The stopping rule is reached"
+
+
+def test_a_failed_import_says_why_and_offers_another_zip() -> None:
+    step = next_step(replace(AT, state="failed", import_failed="There is no image in a class folder."))
+    assert step.title == "The import failed"
+    assert step.words.startswith("There is no image in a class folder. Upload another zip, or ")
+    assert step.actions[0].url == "/datasets/new?name=faces"

@@ -1,0 +1,135 @@
+"""The list of data sets, the import and the overview."""
+
+import io
+import zipfile
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+
+from app.datasets.models import RejectedFile
+from app.db.engine import Database
+from app.jobs import requests as jobs
+from tests.factories import Made, import_folder, write_images
+from tests.web.asking import sure
+
+FRAGMENT = {"hx-request": "true"}
+
+
+def test_an_empty_list_teaches(browser_of: dict[str, TestClient]) -> None:
+    assert 'href="/datasets/new"' in browser_of["ada"].get("/").text
+    assert "Ask an admin" in browser_of["ann"].get("/").text
+
+
+def test_the_list_leads_to_each_data_set(browser_of: dict[str, TestClient], made: Made) -> None:
+    assert 'href="/d/faces"' in browser_of["ann"].get("/").text
+
+
+def test_only_an_admin_imports(browser_of: dict[str, TestClient]) -> None:
+    assert browser_of["ann"].get("/datasets/new").status_code == 403
+    assert browser_of["ann"].post("/datasets/new", data={"name": "x", "path": "/"}).status_code == 403
+
+
+def test_an_uploaded_zip_becomes_an_import_that_shows_its_progress(
+    browser_of: dict[str, TestClient], tmp_path: Path
+) -> None:
+    ada = browser_of["ada"]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in write_images(tmp_path / "pictures").rglob("*.png"):
+            archive.write(path, path.relative_to(tmp_path / "pictures"))
+    answer = ada.post(
+        "/datasets/new",
+        data={"name": "cats", "path": ""},
+        files={"file": ("cats.zip", packed.getvalue(), "application/zip")},
+    )
+    assert answer.headers["location"] == "/d/cats"
+    parts = ["train", "valid"]
+    confirmed = ada.post("/d/cats/import/folders", data={"choice": "0", "part": parts})
+    assert (confirmed.status_code, confirmed.headers["location"]) == (303, "/d/cats")
+    page = ada.get("/d/cats").text
+    assert "Waiting for the worker" in page
+    assert 'hx-get="/d/cats/import"' in page
+    fragment = ada.get("/d/cats/import", headers=FRAGMENT)
+    assert "<html" not in fragment.text
+    assert 'hx-trigger="every 1s"' in fragment.text
+    assert "hx-refresh" not in fragment.headers
+
+
+def test_the_polling_of_an_import_ends_with_it(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    import_folder(database, write_images(tmp_path / "pictures"), name="cats")
+    fragment = browser_of["ada"].get("/d/cats/import", headers=FRAGMENT)
+    assert fragment.headers["hx-refresh"] == "true"
+    assert "hx-trigger" not in fragment.text
+
+
+def test_an_import_of_nothing_or_from_anywhere_is_refused(browser_of: dict[str, TestClient]) -> None:
+    ada = browser_of["ada"]
+    empty = {
+        "file": ("", b"", "application/octet-stream")
+    }  # what a browser sends for a file field left empty
+    assert ada.post("/datasets/new", data={"name": "x", "path": ""}, files=empty).status_code == 422
+    assert ada.post("/datasets/new", data={"name": "x", "path": "/etc"}, files=empty).status_code == 403
+    assert (
+        ada.post(
+            "/datasets/new", data={"name": "x"}, files={"file": ("a.zip", b"no zip", "application/zip")}
+        ).status_code
+        == 422
+    )
+
+
+def test_an_import_can_be_cancelled_and_repeated(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    assert ada.post("/d/faces/import/repeat").status_code == 303
+    assert ada.post("/d/faces/import/repeat").status_code == 409
+    assert sure(ada, "/d/faces/import/cancel").status_code == 303
+    with database.read() as session:
+        assert jobs.open_job(session, dataset_id=made.dataset_id, task="import") is None
+
+
+def test_the_overview_proposes_one_step_with_its_cost(browser_of: dict[str, TestClient], made: Made) -> None:
+    page = browser_of["ann"].get("/d/faces").text
+    assert "Review the 10 remaining label issues" in page
+    assert "About 1 minute" in page
+    assert 'href="/d/faces/review"' in page
+
+
+def test_the_overview_of_a_data_set_without_a_run_says_train(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    import_folder(database, write_images(tmp_path / "pictures"), name="cats")
+    assert "Train a network" in browser_of["ada"].get("/d/cats").text
+    assert "Ask an admin to train" in browser_of["ann"].get("/d/cats").text
+
+
+def test_the_overview_counts_classes_by_split(browser_of: dict[str, TestClient], made: Made) -> None:
+    page = browser_of["ann"].get("/d/faces").text
+    for text in ("24 images", "3 classes", "cat", "dog", "owl", "best run"):
+        assert text in page
+
+
+def test_rejected_files_are_listed_with_their_reasons(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    with database.write() as session:
+        session.add(RejectedFile(dataset_id=made.dataset_id, path="<b>.txt", reason="not an image"))
+    page = browser_of["ann"].get("/d/faces").text
+    assert "&lt;b&gt;.txt" in page
+    assert "not an image" in page
+
+
+def test_an_unknown_data_set_is_a_page_with_a_way_on(browser_of: dict[str, TestClient]) -> None:
+    answer = browser_of["ann"].get("/d/nothing")
+    assert answer.status_code == 404
+    assert "There is no data set named nothing" in answer.text
+    assert 'href="/"' in answer.text
+
+
+def test_an_error_answers_htmx_with_a_fragment(browser_of: dict[str, TestClient]) -> None:
+    answer = browser_of["ann"].get("/d/nothing", headers=FRAGMENT)
+    assert answer.status_code == 404
+    assert "<html" not in answer.text
+    assert "There is no data set named nothing" in answer.text

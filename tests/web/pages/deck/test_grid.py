@@ -1,0 +1,191 @@
+"""The grid without JavaScript: filters in the address, marks, one verdict, one undo."""
+
+import re
+
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+
+from app.db.engine import Database
+from app.review.models import BulkAction, Decision, SampleReview
+from tests.factories import Made
+
+URL = "/d/faces/grid"
+
+
+def tiles(html: str) -> list[int]:
+    return [int(number) for number in re.findall(r'name="samples" value="(\d+)"', html)]
+
+
+def hidden(html: str, form: str = "marks") -> dict[str, str]:
+    [found] = re.findall(rf'<form id="{form}".*?</form>', html, flags=re.DOTALL)
+    fields = dict(
+        re.findall(r'<input type="hidden" name="(selection|matching|client_id)" value="([^"]*)"', found)
+    )
+    return {name: value.replace("&amp;", "&") for name, value in fields.items()}
+
+
+def verdicts(database: Database) -> dict[int, str]:
+    with database.read() as session:
+        return dict(session.execute(select(SampleReview.sample_id, SampleReview.verdict)).all())
+
+
+def test_the_most_suspicious_samples_come_first(browser_of: dict[str, TestClient], made: Made) -> None:
+    page = browser_of["ann"].get(URL)
+    assert page.status_code == 200
+    assert tiles(page.text) == list(made.ranked)
+    assert "<h1>24 samples</h1>" in page.text
+
+
+def test_a_filter_is_an_address(browser_of: dict[str, TestClient], made: Made) -> None:
+    page = browser_of["ann"].get(f"{URL}?state=issues&class=cat&predicted=dog&size=12").text
+    assert tiles(page) == list(made.ranked[:6])
+    assert '<option value="cat" selected>' in page
+    assert hidden(page)["selection"] == "class=cat&predicted=dog&state=issues&size=12"
+
+
+def test_a_class_in_an_address_is_found_however_it_is_spelt(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    page = browser_of["ann"].get(f"{URL}?state=issues&class=%20CAT&predicted=Dog&size=12").text
+    assert tiles(page) == list(made.ranked[:6])
+    assert '<option value="cat" selected>' in page
+    assert hidden(page)["selection"] == "class=cat&predicted=dog&state=issues&size=12"
+
+
+def test_pages_follow_one_another_and_one_too_far_is_the_last(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ann = browser_of["ann"]
+    assert tiles(ann.get(f"{URL}?size=12&page=2").text) == list(made.ranked[12:])
+    assert tiles(ann.get(f"{URL}?size=12&page=9").text) == list(made.ranked[12:])
+    assert 'rel="next" href="/d/faces/grid?size=12&amp;page=2"' in ann.get(f"{URL}?size=12").text
+
+
+def test_one_verdict_for_what_is_marked_and_one_undo(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    form = hidden(ann.get(f"{URL}?state=open").text)
+    answer = ann.post(f"{URL}/verdicts", data={**form, "samples": made.ranked[:3], "answer": "relabel:owl"})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{URL}?state=open")
+    assert verdicts(database) == dict.fromkeys(made.ranked[:3], "relabel")
+    page = ann.get(answer.headers["location"]).text
+    assert tiles(page) == list(made.ranked[3:10])
+    assert "3 relabelled to owl" in " ".join(page.split())
+    action = re.findall(r'name="action" value="(\d+)"', page)[0]
+    assert (
+        ann.post(
+            f"{URL}/undo", data={"action": action, "client_id": "back", "selection": form["selection"]}
+        ).status_code
+        == 303
+    )
+    assert verdicts(database) == {}
+
+
+def test_everything_that_matches_can_be_marked(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    form = hidden(ann.get(f"{URL}?state=issues&size=12").text)
+    assert form["matching"] == "10"
+    ann.post(f"{URL}/verdicts", data={**form, "everything": "true", "answer": "accept"})
+    assert verdicts(database) == dict.fromkeys(made.ranked[:10], "relabel")
+
+
+def test_nothing_changes_when_others_match_than_those_that_were_counted(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    form = hidden(browser_of["ann"].get(f"{URL}?state=open").text)
+    other = hidden(browser_of["bob"].get(URL).text)
+    browser_of["bob"].post(f"{URL}/verdicts", data={**other, "samples": made.ranked[:2], "answer": "keep"})
+    answer = browser_of["ann"].post(
+        f"{URL}/verdicts", data={**form, "everything": "true", "answer": "delete"}
+    )
+    assert answer.status_code == 409
+    assert "8 samples match by now, not 10; nothing was changed" in answer.text
+    assert verdicts(database) == dict.fromkeys(made.ranked[:2], "keep")
+
+
+def test_what_is_not_marked_is_right(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    page = ann.get(f"{URL}?size=12").text
+    ann.post(
+        f"{URL}/verdicts",
+        data={**hidden(page), "shown": tiles(page), "samples": made.ranked[:2], "answer": "rest"},
+    )
+    assert verdicts(database) == dict.fromkeys(made.ranked[2:12], "keep")
+
+
+def test_the_same_form_twice_is_one_action(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    form = hidden(ann.get(URL).text)
+    for _ in range(2):
+        assert (
+            ann.post(
+                f"{URL}/verdicts", data={**form, "samples": made.ranked[:3], "answer": "delete"}
+            ).status_code
+            == 303
+        )
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(BulkAction)) == 1
+        assert session.scalar(select(func.count()).select_from(Decision)) == 3
+
+
+def test_what_was_left_alone_is_said(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann, sample = browser_of["ann"], made.ranked[0]
+    ann.post(
+        "/d/faces/review/decisions",
+        data={"sample": sample, "answer": "keep", "client_id": "one", "alone": "true"},
+    )
+    answer = ann.post(
+        f"{URL}/verdicts", data={**hidden(ann.get(URL).text), "samples": made.ranked[:3], "answer": "delete"}
+    )
+    assert answer.headers["location"] == f"{URL}?left=1"
+    assert "1 of them was left alone" in ann.get(answer.headers["location"]).text
+
+
+def test_nonsense_is_refused_in_a_sentence(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    form = hidden(ann.get(URL).text)
+    for change, status in (
+        ({}, 422),
+        ({"samples": "1", "answer": "unsure"}, 422),
+        ({"samples": "1", "answer": "relabel"}, 422),
+        ({"samples": "999999", "answer": "keep"}, 404),
+        ({"samples": "x", "answer": "keep"}, 422),
+        ({"samples": "1", "answer": "keep", "selection": "page=no"}, 422),
+        ({"samples": "9" * 30, "answer": "keep"}, 422),
+    ):
+        answer = ann.post(f"{URL}/verdicts", data={**form, "answer": "keep", **change})
+        assert answer.status_code == status, change
+    for query in ("state=odd", "class=cow", "size=5000", "page=0", "text=%00"):
+        assert ann.get(f"{URL}?{query}").status_code in (200, 422), query
+    assert verdicts(database) == {}
+    assert ann.post(f"{URL}/undo", data={"action": "77", "client_id": "u"}).status_code == 404
+    assert ann.get("/d/none/grid").status_code == 404
+
+
+def test_a_data_set_without_a_ranking_has_a_grid_too(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    from tests.factories import import_folder
+
+    import_folder(database, database_folder(made, database), name="bare")
+    page = browser_of["ann"].get("/d/bare/grid").text
+    assert len(tiles(page)) == 24
+    assert "no ranking yet" in page
+
+
+def database_folder(made: Made, database: Database):
+    from pathlib import Path
+
+    from app.datasets.models import Dataset
+
+    with database.read() as session:
+        return Path(session.get_one(Dataset, made.dataset_id).source)

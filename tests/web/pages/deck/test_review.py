@@ -1,0 +1,343 @@
+"""The review without JavaScript, as fragments, and as the overview of one sample."""
+
+import re
+
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+
+from app.datasets.models import Sample
+from app.db.engine import Database
+from app.review.models import Claim, Decision
+from tests.factories import Made
+
+FRAGMENT = {"hx-request": "true"}
+URL = "/d/faces/review"
+
+
+def cards(html: str) -> list[int]:
+    """The samples whose cards are in the page, in their order."""
+    return [int(number) for number in re.findall(r'<article class="card" data-sample="(\d+)"', html)]
+
+
+def first_form(html: str) -> dict[str, str]:
+    """The hidden fields of the shown card's form."""
+    form = re.findall(r'<form class="panel".*?</form>', html, flags=re.DOTALL)[0]
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+
+
+def claimed(browser: TestClient) -> str:
+    """The review after claiming cards."""
+    return browser.post(f"{URL}/claims", headers=FRAGMENT).text
+
+
+def test_looking_at_the_review_writes_nothing(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    page = browser_of["ann"].get(URL)
+    assert page.status_code == 200
+    assert cards(page.text) == []
+    assert f'hx-post="{URL}/claims"' in page.text
+    assert 'hx-trigger="load, submit"' in page.text
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Claim)) == 0
+
+
+def test_without_javascript_a_button_takes_the_first_cards(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ann = browser_of["ann"]
+    answer = ann.post(f"{URL}/claims")
+    assert answer.status_code == 303
+    page = ann.get(answer.headers["location"]).text
+    assert cards(page) == list(made.ranked[:6])
+    assert page.count(" hidden>") >= 5  # the others wait in the page
+
+
+def test_a_mixed_review_draws_some_cards_by_chance(browser_of: dict[str, TestClient], made: Made) -> None:
+    page = (
+        browser_of["ann"]
+        .post(f"{URL}/claims", data={"hold": "20", "queue": "order=mixed"}, headers=FRAGMENT)
+        .text
+    )
+    issues = set(made.ranked[:10])
+    assert [card for card in cards(page) if card in issues] == list(made.ranked[:10])
+    assert set(cards(page)) - issues
+
+
+def test_two_annotators_never_see_the_same_card(browser_of: dict[str, TestClient], made: Made) -> None:
+    assert not set(cards(claimed(browser_of["ann"]))) & set(cards(claimed(browser_of["bob"])))
+
+
+def test_a_card_says_what_the_model_thinks_and_why_it_is_here(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    page = claimed(browser_of["ann"])
+    assert "Rank 1 of 24: the model is" in page
+    for text in (
+        "Given label",
+        "The model says",
+        ">Keep <",
+        ">Accept <",
+        "Delete",
+        "Unsure",
+        "Skip",
+        "Undo",
+        'data-key="1"',
+        'data-key="3"',
+    ):
+        assert text in page, text
+
+
+def test_an_answer_is_recorded_and_the_next_card_comes(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    form = first_form(claimed(ann))
+    answer = ann.post(f"{URL}/decisions", data={**form, "answer": "relabel:owl", "milliseconds": "1200"})
+    assert answer.status_code == 303
+    page = ann.get(answer.headers["location"]).text
+    assert cards(page) == list(made.ranked[1:7])
+    assert "→ owl" in page
+    with database.read() as session:
+        decision = session.scalars(select(Decision)).one()
+        assert (decision.sample_id, decision.verdict, decision.run_id, decision.milliseconds) == (
+            made.ranked[0],
+            "relabel",
+            made.run_id,
+            1200,
+        )
+
+
+def test_a_form_sent_twice_is_one_answer(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    form = first_form(claimed(ann))
+    for _ in range(2):
+        assert (
+            ann.post(f"{URL}/decisions", data={**form, "answer": "keep"}, headers=FRAGMENT).status_code == 200
+        )
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Decision)) == 1
+
+
+def test_the_answer_for_a_script_is_the_inside_of_the_page(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ann = browser_of["ann"]
+    answer = ann.post(
+        f"{URL}/decisions", data={**first_form(claimed(ann)), "answer": "keep"}, headers=FRAGMENT
+    )
+    assert answer.text.lstrip().startswith('<div id="review"')
+    for part in ('id="status"', 'id="tray"', 'id="rest"'):
+        assert part in answer.text
+
+
+def test_a_script_is_sent_the_cards_that_it_does_not_have(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ann = browser_of["ann"]
+    first = cards(ann.post(f"{URL}/claims", data={"hold": "3"}, headers=FRAGMENT).text)
+    form = {
+        "sample": first[0],
+        "answer": "keep",
+        "client_id": "1",
+        "hold": "3",
+        "have": " ".join(map(str, first[1:])),
+    }
+    answer = ann.post(f"{URL}/decisions", data=form, headers=FRAGMENT).text
+    assert cards(answer) == [made.ranked[3]]
+    assert "Loading the next cards" in answer  # it has cards, whatever comes in this answer
+    assert ann.post(f"{URL}/decisions", data=form | {"have": "1 or 1"}, headers=FRAGMENT).status_code == 422
+
+
+def test_a_script_that_skipped_cards_can_hold_more(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann = browser_of["ann"]
+    assert len(cards(ann.post(f"{URL}/claims", data={"hold": "9"}, headers=FRAGMENT).text)) == 9
+    assert ann.post(f"{URL}/claims", data={"hold": "10000"}, headers=FRAGMENT).status_code == 422
+
+
+def test_undo_brings_the_card_back_in_front(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann = browser_of["ann"]
+    ann.post(f"{URL}/decisions", data={**first_form(claimed(ann)), "answer": "delete"})
+    answer = ann.post(f"{URL}/undo")
+    page = ann.get(answer.headers["location"]).text
+    assert cards(page)[0] == made.ranked[0]
+    assert "Standing answer" not in page
+
+
+def test_undo_tells_a_script_which_card_came_back(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann = browser_of["ann"]
+    ann.post(f"{URL}/decisions", data={**first_form(claimed(ann)), "answer": "delete"})
+    assert f'data-undone="{made.ranked[0]}"' in ann.post(f"{URL}/undo", headers=FRAGMENT).text
+    assert "data-undone" not in ann.post(f"{URL}/undo", headers=FRAGMENT).text  # nothing is left to undo
+
+
+def test_an_old_answer_can_be_opened_again(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann = browser_of["ann"]
+    ann.post(f"{URL}/decisions", data={**first_form(claimed(ann)), "answer": "relabel:owl"})
+    page = ann.get(f"{URL}?card={made.ranked[0]}").text
+    assert cards(page)[0] == made.ranked[0]
+    assert "Standing answer" in page
+
+
+def test_the_page_of_somebody_else_neither_takes_nor_undoes(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    bob = browser_of["bob"]
+    for action in ("claims", "undo", "redo"):
+        assert bob.post(f"{URL}/{action}", data={"viewer": "ann"}, headers=FRAGMENT).status_code == 409
+
+
+def test_a_card_that_is_still_decided_after_an_undo_is_not_asked_again(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ann, sample = browser_of["ann"], made.ranked[0]
+    for client_id, answer in (("1", "keep"), ("2", "delete")):
+        ann.post(f"{URL}/decisions", data={"sample": str(sample), "answer": answer, "client_id": client_id})
+    assert (
+        cards(ann.get(ann.post(f"{URL}/undo").headers["location"]).text)[0] == sample
+    )  # shown once, as the undone one
+    assert sample not in cards(ann.get(URL).text)
+
+
+def test_without_javascript_skip_leads_to_the_next_card(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ann = browser_of["ann"]
+    page = claimed(ann)
+    skip = re.findall(r'data-skip href="([^"]+)"', page)[0]
+    assert cards(ann.get(skip).text)[0] == made.ranked[1]
+
+
+def test_nonsense_is_refused_in_a_sentence_and_changes_nothing(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    form = first_form(claimed(ann))
+    for answer in ("relabel:unicorn", "relabel", "burn", "keep:owl"):
+        refused = ann.post(f"{URL}/decisions", data={**form, "answer": answer}, headers=FRAGMENT)
+        assert refused.status_code == 422
+        assert "<html" not in refused.text
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Decision)) == 0
+
+
+def test_a_finished_worklist_says_so(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann = browser_of["ann"]
+    page = claimed(ann)
+    while cards(page):
+        page = ann.post(
+            f"{URL}/decisions", data={**first_form(page), "answer": "keep"}, headers=FRAGMENT
+        ).text
+    assert "Every label issue is reviewed" in page
+    assert "hx-trigger" not in page
+
+
+def test_cards_in_other_hands_are_waited_for_without_hammering(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    browser_of["bob"].post(f"{URL}/claims", data={"hold": "60"})
+    page = claimed(browser_of["ann"])
+    assert "No card is free right now" in page
+    assert "load," not in page
+
+
+def test_a_data_set_without_a_ranking_teaches(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    from app.training.models import Run
+
+    with database.write() as session:
+        session.query(Run).update({"state": "failed", "ranked_epochs": None})
+    assert "Nothing is ranked yet" in browser_of["ada"].get(URL).text
+
+
+def test_a_sample_can_be_looked_at_and_answered_alone(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann, url = browser_of["ann"], f"/d/faces/samples/{made.ranked[3]}"
+    page = ann.get(url).text
+    assert "Nobody has looked at this image yet" in page, page[-1500:]
+    answer = ann.post(f"{URL}/decisions", data={**first_form(page), "answer": "delete"})
+    assert answer.headers["location"] == url
+    page = ann.get(url).text
+    assert "deleted" in page
+    assert "Standing answer" in page
+    assert cards(ann.get(URL).text) == []  # looking at one sample takes no others
+
+
+def test_a_sample_of_another_data_set_is_not_found(browser_of: dict[str, TestClient], made: Made) -> None:
+    assert browser_of["ann"].get("/d/faces/samples/999999").status_code == 404
+    assert browser_of["ann"].get(f"{URL}?card=999999").status_code == 404
+
+
+def test_a_deck_can_be_a_selection_in_an_order_of_its_own(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann, query = browser_of["ann"], "class=dog&order=margin"
+    assert 'name="queue" value="class=dog&amp;order=margin"' in ann.get(f"{URL}?{query}").text
+    answer = ann.post(f"{URL}/claims", data={"queue": query})
+    assert answer.headers["location"] == f"{URL}?{query}&asked=true"
+    page = ann.get(answer.headers["location"]).text
+    with database.read() as session:
+        dogs = set(session.scalars(select(Sample.id).where(Sample.given_label == 1)))
+    expected = [sample for sample in made.ranked[:10] if sample in dogs]
+    assert cards(page) == expected
+    form = first_form(page) | {"answer": "keep"}
+    answer = ann.post(
+        f"{URL}/decisions", data={name: value.replace("&amp;", "&") for name, value in form.items()}
+    )
+    assert cards(ann.get(answer.headers["location"]).text) == expected[1:]
+
+
+def test_two_annotators_of_different_selections_share_no_card(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    held = [
+        cards(browser_of[name].post(f"{URL}/claims", data={"queue": queue}, headers=FRAGMENT).text)
+        for name, queue in (("ann", ""), ("bob", "order=loss"), ("ada", "order=random"))
+    ]
+    assert all(held)
+    assert len(set().union(*held)) == sum(map(len, held))
+
+
+def test_an_audit_offers_what_nobody_has_decided_by_chance(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    page = ann.post(f"{URL}/claims", data={"queue": "order=random", "hold": "60"}, headers=FRAGMENT).text
+    with database.read() as session:
+        chance = list(session.scalars(select(Sample.id).order_by(Sample.random_key, Sample.id)))
+    assert cards(page) == chance
+    ann.post(
+        f"{URL}/decisions",
+        data={"sample": chance[0], "answer": "keep", "client_id": "a", "queue": "order=random"},
+    )
+    with database.read() as session:
+        assert session.scalars(select(Decision.origin)).all() == ["audit"]
+
+
+def test_a_queue_that_makes_no_sense_is_refused(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann = browser_of["ann"]
+    for queue in ("order=odd", "class=cow", "state=odd"):
+        assert ann.post(f"{URL}/claims", data={"queue": queue}).status_code == 422, queue
+        assert ann.get(f"{URL}?{queue}").status_code == 422, queue
+
+
+def test_who_has_signed_out_decides_no_more(browser_of: dict[str, TestClient], made: Made) -> None:
+    client = browser_of["ann"]
+    cookie = client.cookies["toploss_session"]
+
+    def decide(sample: int) -> int:
+        form = {"sample": sample, "answer": "keep", "client_id": f"decision {sample}"}
+        return client.post("/d/faces/review/decisions", data=form, headers={"hx-request": "true"}).status_code
+
+    assert [decide(sample) for sample in made.ranked[:2]] == [200, 200]
+    client.post("/logout")
+    client.cookies.set("toploss_session", cookie)
+    assert decide(made.ranked[2]) == 401
+
+
+def test_who_is_not_signed_in_is_told_so_before_the_form_is_looked_at(
+    visitor: TestClient, made: Made
+) -> None:
+    assert visitor.post("/d/faces/review/decisions", data={"sample": "no number"}).status_code == 401

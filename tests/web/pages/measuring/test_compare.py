@@ -1,0 +1,181 @@
+"""The comparison page and its images, and the same numbers for scripts."""
+
+import re
+import uuid
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.db.engine import Database
+from app.rounds.retraining import freeze_labels
+from tests.factories import CLASSES, Made, make_run
+
+API = "/api/v1/datasets/faces/compare"
+
+
+def hold_out(made: Made) -> list[int]:
+    return [
+        sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")
+    ]
+
+
+def relabel(browser: TestClient, sample: int, label: str, **more: str) -> None:
+    form = {"sample": sample, "answer": f"relabel:{label}", "client_id": str(uuid.uuid4()), **more}
+    assert browser.post("/d/faces/review/decisions", data=form).status_code == 303
+
+
+def frozen(database: Database, made: Made) -> int:
+    with database.write() as session:
+        return freeze_labels(session, dataset_id=made.dataset_id)[0].id
+
+
+def unchanged_twins(database: Database, made: Made, browser: TestClient, **more: str) -> tuple[int, int]:
+    """A run that is wrong thrice, people who say of each of these that the run is right, and the same network again."""
+    valid = hold_out(made)
+    says = {valid[0]: 1, valid[2]: 2, valid[4]: 0}
+    old = make_run(database, made.dataset_id, made.version_id, says=says, seed=1)
+    for sample, position in says.items():
+        relabel(browser, sample, CLASSES[position], **more)
+    return old, make_run(database, made.dataset_id, frozen(database, made), says=says, parent_id=old)
+
+
+def test_the_page_warns_where_a_model_chose_what_was_reviewed(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    old, new = unchanged_twins(database, made, browser_of["ann"])
+    page = browser_of["ann"].get(f"/d/faces/compare?old={old}&new={new}").text
+    warning = page.split("Reviewing only what a model flags lowers the measured error by itself")[1].split(
+        "</section>"
+    )[0]
+    assert (
+        "Of 3 reviewed hold-out images 3 were looked at because a model’s ranking showed them, none was drawn at random"
+        in warning
+    )
+    assert re.findall(r"<b>([\d.]+ %)</b>", warning) == ["50.0 %", "0.0 %"]  # the same network
+
+
+def test_a_single_image_is_told_in_the_singular(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    ann, deleted = browser_of["ann"], hold_out(made)[1]
+    form = {"sample": deleted, "answer": "delete", "client_id": str(uuid.uuid4())}
+    assert ann.post("/d/faces/review/decisions", data=form).status_code == 303
+    old, new = unchanged_twins(database, made, ann)
+    page = ann.get(f"/d/faces/compare?old={old}&new={new}").text
+    assert "1 deleted hold-out image is left out" in page
+    assert "3 relabels and 1 deletion of these" in page
+    relabel(ann, hold_out(made)[3], "cat")
+    page = ann.get(f"/d/faces/compare?old={old}&new={new}").text
+    assert "1 label has changed since the newest version; it counts here once it is" in page
+
+
+def test_the_page_does_not_warn_where_chance_chose(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    old, new = unchanged_twins(database, made, browser_of["ann"], queue="order=random")
+    page = browser_of["ann"].get(f"/d/faces/compare?old={old}&new={new}").text
+    assert "Error on 6 hold-out images" in page
+    assert "lowers the measured error by itself" not in page
+
+
+def test_a_comparison_has_its_cells_intervals_and_honest_words(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    new = make_run(database, made.dataset_id, made.version_id, wrong=1, parent_id=made.run_id, seed=1)
+    page = browser_of["ann"].get("/d/faces/compare").text
+    for text in (
+        f"Old: run {made.run_id}",
+        f"New: run {new}",
+        "Read down a column, not across",
+        "McNemar’s exact test",
+        "What they do not say",
+        "both runs trained on the same labels",
+        "By class",
+        "Trained and fine-tuned, on original and cleaned labels",
+        "First run on these labels",
+    ):
+        assert text in page, text
+    assert page.count('<table class="matrix">') == 4
+    assert f"Old: run {new}" in browser_of["ann"].get(f"/d/faces/compare?old={new}&new={made.run_id}").text
+
+
+def test_one_run_fills_one_cell_and_the_others_say_how(browser_of: dict[str, TestClient], made: Made) -> None:
+    page = browser_of["ann"].get("/d/faces/compare").text
+    assert "Two finished runs are needed" in page
+    assert page.count("No run yet.") == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ("old=999", 404, "There is no run 999"),
+        ("old=1&new=1", 422, "with itself"),
+        ("old=1&new=2&labels=9", 404, "no version 9"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_on_the_page(
+    browser_of: dict[str, TestClient], made: Made, database: Database, query: str, status: int, words: str
+) -> None:
+    make_run(database, made.dataset_id, made.version_id, wrong=1, seed=1)
+    answer = browser_of["ann"].get(f"/d/faces/compare?{query}")
+    assert answer.status_code == status
+    assert words in answer.text
+    assert "<select" in answer.text  # and another pair can be chosen
+
+
+def test_the_changed_images_are_a_click_away_and_as_many_as_said(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    valid = hold_out(made)
+    new = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1, valid[2]: 2}, seed=1)
+    ann = browser_of["ann"]
+    page = ann.get(f"/d/faces/compare?old={made.run_id}&new={new}").text
+    links = dict(
+        re.findall(
+            r'href="(/d/faces/compare/images\?[^"]*change=(?:broken|all))">.*?<td class="num">(\d+)</td>',
+            page,
+        )
+    )
+    assert sorted(links.values()) == ["2", "2"]
+    for link, number in links.items():
+        found = ann.get(link.replace("&amp;", "&")).text
+        assert found.count("<li>") == int(number)
+        assert f'href="/d/faces/samples/{valid[0]}"' in found
+        assert "cat → <b>dog</b>" in found
+    assert (
+        "No prediction changed in this way"
+        in ann.get(f"/d/faces/compare/images?old={made.run_id}&new={new}&change=repaired").text
+    )
+    assert (
+        "There is no such page" in ann.get(f"/d/faces/compare/images?old={made.run_id}&new={new}&page=7").text
+    )
+    assert ann.get(f"/d/faces/compare/images?old={made.run_id}&new={new}&change=magic").status_code == 422
+    assert ann.get(f"/d/faces/compare/images?old={made.run_id}&new=77").status_code == 404
+
+
+def test_scripts_get_all_the_numbers_of_a_comparison(
+    api: dict[str, TestClient], browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    old, new = unchanged_twins(database, made, browser_of["ann"])
+    found = api["ann"].get(API, params={"old": old, "new": new}).json()
+    given, reviewed = found["columns"]
+    assert [given["kind"], reviewed["kind"], found["version"]] == ["given", "reviewed", 1]
+    assert [given["old"]["error_rate"]["wrong"], reviewed["old"]["error_rate"]["wrong"]] == [3, 0]
+    assert reviewed["difference"] == {
+        "value": 0.0,
+        "low": 0.0,
+        "high": 0.0,
+        "repaired": 0,
+        "broken": 0,
+        "p": 1.0,
+        "beyond_chance": False,
+        "n": 6,
+    }
+    assert [each["name"] for each in reviewed["per_class"]] == found["classes"] == list(CLASSES)
+    assert found["chosen"]["flatters"] is True
+    assert found["chosen"]["after_relabels"]["wrong"] == 0
+    assert found["changes"] == {"repaired": 0, "broken": 0, "other": 0, "all": 0}
+    assert found["seeds"]["spread"] == 0.5  # the run that the data set came with differs by its seed alone
+    assert api["ann"].get(API, params={"old": old, "new": old}).status_code == 422
+    assert api["ann"].get(API, params={"old": old}).status_code == 422
+    assert api["ann"].get(API, params={"old": old, "new": 99}).json()["error"] == "not_found"

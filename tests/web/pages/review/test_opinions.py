@@ -1,0 +1,120 @@
+"""The pages of second opinions, without JavaScript."""
+
+import re
+
+from fastapi.testclient import TestClient
+
+from app.db.engine import Database
+from app.review.models import SampleReview
+from tests.factories import Made
+from tests.web.asking import sure
+
+FRAGMENT = {"hx-request": "true"}
+POLICY = {"annotators": "2", "which": "changes", "share": "10", "who": "anyone"}
+REVIEW = "/d/faces/review"
+
+
+def card_of(html: str, sample: int) -> str:
+    [card] = re.findall(rf'<article class="card" data-sample="{sample}".*?</article>', html, flags=re.DOTALL)
+    return str(card)
+
+
+def test_a_second_look_tells_nothing_but_the_image(browser_of: dict[str, TestClient], made: Made) -> None:
+    ada, ann, bob = (browser_of[name] for name in ("ada", "ann", "bob"))
+    assert ada.post("/d/faces/settings", data=POLICY).status_code == 303
+    sample = made.ranked[0]  # given as a cat, predicted a dog
+    ann.post(f"{REVIEW}/decisions", data={"sample": sample, "answer": "relabel:owl", "client_id": "a"})
+    card = card_of(bob.post(f"{REVIEW}/claims", headers=FRAGMENT).text, sample)
+    assert "A second look" in card
+    for word in (
+        "train/",
+        "Given label",
+        "The model says",
+        'value="keep"',
+        "data-accept",
+        "Rank",
+        "Why",
+        "%",
+        ">given<",
+        'name="run"',
+        "ann",
+    ):
+        assert word not in card, word
+    assert card.count("cat") == card.count("dog") == card.count("owl")
+    scripts = bob.post("/api/v1/datasets/faces/worklist/claims", json={"count": 1}).json()["items"][0]
+    assert (scripts["blind"], scripts["path"], scripts["given_label"], scripts["predicted_label"]) == (
+        True,
+        None,
+        None,
+        None,
+    )
+    answer = bob.post(
+        f"{REVIEW}/decisions",
+        headers=FRAGMENT,
+        data={"sample": sample, "answer": "relabel:cat", "client_id": "b"},
+    )
+    assert "→ cat" in answer.text  # what was said, not that it is the given label
+    assert "kept" not in answer.text
+
+
+def test_the_last_word_is_an_admins(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada, sample = browser_of["ada"], made.ranked[0]
+    ada.post("/d/faces/settings", data=POLICY)
+    for name, said in (("ann", "relabel:owl"), ("bob", "delete")):
+        browser_of[name].post(
+            f"{REVIEW}/decisions", data={"sample": sample, "answer": said, "client_id": name}
+        )
+    assert "1 of them for" in " ".join(ada.get("/d/faces/settings").text.split())
+    page = " ".join(ada.get("/d/faces/adjudication").text.split())
+    assert "1 image whose annotators disagree" in page
+    assert "<b>owl</b>" in page
+    assert "<b>delete</b>" in page
+    assert browser_of["ann"].get("/d/faces/adjudication").status_code == 403
+    form = {"sample": sample, "answer": "relabel:dog", "client_id": "last"}
+    assert browser_of["ann"].post("/d/faces/adjudication", data=form).status_code == 403
+    assert sure(ada, "/d/faces/adjudication", form).status_code == 303
+    with database.read() as session:
+        review = session.get_one(SampleReview, sample)
+        assert (review.verdict, review.label, review.waits) == ("relabel", 1, "")
+    assert "Nobody disagrees" in ada.get("/d/faces/adjudication").text
+
+
+def test_the_settings_are_an_admins_and_refuse_nonsense(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ada = browser_of["ada"]
+    assert browser_of["ann"].get("/d/faces/settings").status_code == 403
+    assert browser_of["ann"].post("/d/faces/settings", data=POLICY).status_code == 403
+    for change in (
+        {"annotators": "9"},
+        {"annotators": "x"},
+        {"share": "400"},
+        {"share": "nan"},
+        {"which": "none"},
+        {"who": "bob"},
+    ):
+        assert ada.post("/d/faces/settings", data=POLICY | change).status_code == 422, change
+    ada.post("/d/faces/settings", data=POLICY | {"which": "share", "share": "12.5"})
+    page = ada.get("/d/faces/settings").text
+    assert 'value="12.5"' in page
+    assert '<option value="share" selected>' in page
+    assert ">Settings</a>" in page
+    assert ">Settings</a>" not in browser_of["ann"].get("/d/faces").text
+
+
+def test_agreement_is_told_to_admins_only(browser_of: dict[str, TestClient], made: Made) -> None:
+    empty = browser_of["ada"].get("/d/faces/agreement").text
+    assert "No image has two answers yet" in empty
+    assert "Nobody has decided anything yet" in empty
+    for name, said in (("ann", "relabel:owl"), ("bob", "relabel:dog")):
+        for sample in made.ranked[:2]:
+            browser_of[name].post(
+                f"{REVIEW}/decisions", data={"sample": sample, "answer": said, "client_id": f"{name}{sample}"}
+            )
+    page = " ".join(browser_of["ada"].get("/d/faces/agreement").text.split())
+    assert "2 images with answers of two annotators or more" in page
+    assert "So few images say little" in page
+    assert "ann, bob" in page
+    assert browser_of["ann"].get("/d/faces/agreement").status_code == 403

@@ -1,0 +1,300 @@
+"""Before a run: what changes, what it costs, and a recipe whose numbers can be changed without JavaScript."""
+
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from app.db.engine import Database
+from app.ml.recipes import RECIPES, recipe_from_json
+from app.training.fields import FIELDS
+from app.training.models import Run
+from app.training.runs import end_run
+from tests.factories import Made, import_folder, write_images
+from tests.web.asking import sure
+
+
+def newest(database: Database) -> Run:
+    with database.read() as session:
+        run = session.scalars(select(Run).order_by(Run.id.desc())).first()
+        assert run is not None
+        return run
+
+
+def form_of(page: str) -> dict[str, str]:
+    """What a browser sends with the form that starts the run."""
+    form = re.search(r'<form method="post" action="[^"]*/(?:retrain|runs)".*?</form>', page, re.DOTALL)
+    assert form, page
+    sent = dict(re.findall(r'<input [^>]*?name="([^"]+)"[^>]*?value="([^"]*)"', form[0]))
+    for name, options in re.findall(r'<select name="([^"]+)">(.*?)</select>', form[0], re.DOTALL):
+        value = re.search(r'<option(?: value="([^"]*)")? selected>([^<]*)', options)
+        assert value, name
+        sent[name] = value[1] if value[1] is not None else value[2]
+    return sent
+
+
+def decide(browser: TestClient, sample: int, verdict: str) -> None:
+    sent = {"sample": str(sample), "client_id": f"{sample}-{verdict}", "answer": verdict}
+    assert browser.post("/d/faces/review/decisions", data=sent).status_code == 303
+
+
+def test_the_page_shows_what_moved_as_a_picture_and_as_numbers(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ada = browser_of["ada"]
+    decide(ada, made.ranked[0], "relabel:owl")
+    decide(ada, made.ranked[1], "delete")
+    decide(ada, made.ranked[2], "unsure")
+    page = ada.get("/d/faces/retrain").text
+    assert "labels differ from version 0" in page
+    assert "1 relabelled, 1 deleted" in page
+    assert page.count("<path d=") == 2
+    assert '<th scope="row">cat</th><td>owl</td><td class="num">1</td>' in page
+    assert '<td>deleted</td><td class="num">1</td>' in page
+    assert "1 sample waits for a second opinion and keeps its given label" in page
+    assert f"Goes on from run {made.run_id}" in page
+    assert "Best by the hold-out: " in page  # the same words as on the overview and the runs
+    assert "(111 ms an image and epoch)" in page
+    assert "4 s to 6 s, at the pace of run" in page  # two epochs, two seconds each as the run before
+
+
+def test_that_nothing_has_changed_is_said_plainly(browser_of: dict[str, TestClient], made: Made) -> None:
+    page = browser_of["ada"].get("/d/faces/retrain").text
+    assert "<b>Nothing has changed</b> since version 0" in page
+    assert "<path d=" not in page.split("<main")[1]
+
+
+def test_without_a_finished_run_the_page_leads_to_the_first(
+    browser_of: dict[str, TestClient], database: Database, tmp_path
+) -> None:
+    import_folder(database, write_images(tmp_path / "images"))
+    page = browser_of["ada"].get("/d/faces/retrain").text
+    assert "No run has finished yet" in page
+    assert browser_of["ada"].post("/d/faces/retrain").status_code == 409
+
+
+def test_an_annotator_sees_what_a_retrain_would_do_and_starts_none(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    page = browser_of["ann"].get("/d/faces/retrain").text
+    assert "Goes on from run" in page
+    assert "<form" not in page.split("<main")[1]
+    assert browser_of["ann"].get("/d/faces/runs/new").status_code == 403
+
+
+def test_the_form_sent_back_as_it_came_is_the_recipe_as_it_is(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    for recipe in RECIPES:
+        page = ada.get(f"/d/faces/runs/new?recipe={recipe}").text
+        assert ada.post("/d/faces/runs", data=form_of(page)).status_code == 303
+        assert recipe_from_json(newest(database).recipe) == RECIPES[recipe]
+    sent = form_of(ada.get("/d/faces/retrain").text)
+    assert {field.name for field in FIELDS if not field.from_nothing} <= set(sent)
+    assert ada.post("/d/faces/retrain", data=sent).status_code == 303
+    assert recipe_from_json(newest(database).recipe) == RECIPES["quick"]
+
+
+def test_a_changed_number_is_what_the_run_uses_and_its_page_says_so(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    sent = form_of(ada.get("/d/faces/retrain?recipe=default").text)
+    changed = {
+        "epochs": "5",
+        "flip": "no",
+        "class_weights": "hand",
+        "weight.0": "3",
+        "weight.2": "1.5",
+        "seed": "9",
+        "dropout": "",
+    }
+    where = ada.post("/d/faces/retrain", data=sent | changed).headers["location"]
+    run = newest(database)
+    recipe = recipe_from_json(run.recipe)
+    assert (recipe.name, recipe.fine_tune_phases[-1].epochs, recipe.flip, run.seed) == (
+        "default, edited",
+        5,
+        False,
+        9,
+    )
+    assert recipe.class_weights == (("cat", 3.0), ("owl", 1.5))
+    assert (recipe.phases, recipe.dropout) == (RECIPES["default"].phases, RECIPES["default"].dropout)
+    page = ada.get(where).text
+    assert "The recipe was edited: 3 numbers" in page
+    assert '<th scope="row">Epochs</th><td class="num">5</td><td class="num">3</td>' in page
+
+
+def test_a_retrain_may_start_anew_on_the_cleaned_labels(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    decide(ada, made.ranked[0], "delete")
+    page = ada.get("/d/faces/retrain?start=none").text
+    assert "Starts anew" in page
+    assert ada.post("/d/faces/retrain", data=form_of(page)).status_code == 303
+    run = newest(database)
+    assert (run.parent_id, run.weights) == (None, "none")
+    assert run.version_id != made.version_id
+
+
+def test_what_cannot_be_is_refused_and_what_was_typed_stays(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    for where, start in (("retrain", "/d/faces/retrain"), ("runs", "/d/faces/runs/new")):
+        sent = form_of(ada.get(start).text) | {"batch_size": "1", "epochs": "7"}
+        answer = ada.post(f"/d/faces/{where}", data=sent)
+        assert answer.status_code == 422
+        assert "Batch size (batch_size) must be a whole number, 2 to 1024 images, not “1”." in answer.text
+        assert form_of(answer.text)["epochs"] == "7"
+        assert ada.get(start, params=sent).status_code == 422
+    assert newest(database).id == made.run_id
+
+
+@pytest.mark.parametrize(("page", "action"), [("retrain", "retrain"), ("runs/new", "runs")])
+def test_the_recipe_that_is_chosen_in_the_form_is_the_one_that_trains(
+    browser_of: dict[str, TestClient], database: Database, made: Made, page: str, action: str
+) -> None:
+    ada = browser_of["ada"]
+    for seed, (shown, chosen) in enumerate([("default", "quick"), ("quick", "default")]):
+        form = form_of(ada.get(f"/d/faces/{page}?recipe={shown}").text)
+        assert (
+            ada.post(f"/d/faces/{action}", data=form | {"recipe": chosen, "seed": str(seed)}).status_code
+            == 303
+        )
+        run = newest(database)
+        assert (recipe_from_json(run.recipe), run.seed) == (RECIPES[chosen], seed)
+
+
+def test_a_start_that_is_chosen_in_the_form_is_the_one_that_trains(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    assert (
+        ada.post(
+            "/d/faces/retrain", data=form_of(ada.get("/d/faces/retrain").text) | {"start": "none"}
+        ).status_code
+        == 303
+    )
+    run = newest(database)
+    assert (run.parent_id, recipe_from_json(run.recipe)) == (None, RECIPES["quick"])
+
+
+@pytest.mark.parametrize(("page", "action"), [("retrain", "retrain"), ("runs/new", "runs")])
+def test_numbers_that_were_changed_for_another_recipe_start_nothing(
+    browser_of: dict[str, TestClient], database: Database, made: Made, page: str, action: str
+) -> None:
+    ada = browser_of["ada"]
+    sent = form_of(ada.get(f"/d/faces/{page}?recipe=default&start=none").text) | {
+        "epochs": "7",
+        "recipe": "quick",
+    }
+    answer = ada.post(f"/d/faces/{action}", data=sent)
+    assert answer.status_code == 422
+    assert "Nothing was started: the numbers were changed for another recipe" in answer.text
+    assert newest(database).id == made.run_id
+    assert form_of(ada.get(f"/d/faces/{page}", params=sent).text) == form_of(answer.text)
+    assert ada.post(f"/d/faces/{action}", data=form_of(answer.text)).status_code == 303
+    assert recipe_from_json(newest(database).recipe) == RECIPES["quick"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipe": "magic"},
+        {"start": "/etc/passwd"},
+        {"start": "file"},
+        {"seed": "-1"},
+        {"seed": "x"},
+        {"epochs": "1e999"},
+        {"lr": "nan"},
+        {"class_weights": "hand"},
+        {"class_weights": "hand", "weight.0": "0"},
+        {"class_weights": "{"},
+        {"keep": "a\0b"},
+        {"flip": "2"},
+    ],
+)
+def test_an_impossible_retrain_is_a_sentence(
+    browser_of: dict[str, TestClient], database: Database, made: Made, change: dict[str, str]
+) -> None:
+    for answer in (
+        browser_of["ada"].post("/d/faces/retrain", data=change),
+        browser_of["ada"].get("/d/faces/retrain", params=change),
+    ):
+        assert answer.status_code == 422
+        assert '<p class="message" role="alert">' in answer.text
+    assert newest(database).id == made.run_id
+
+
+def test_the_numbers_can_be_checked_before_anything_starts(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    sent = form_of(ada.get("/d/faces/retrain").text) | {"epochs": "40"}
+    page = ada.get("/d/faces/retrain", params=sent)
+    assert page.status_code == 200
+    assert "80 s to 2 min, at the pace of run" in page.text
+    assert "The recipe says 2." in page.text
+    assert newest(database).id == made.run_id
+
+
+def test_after_an_edited_run_the_retrain_offers_its_recipe_again(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    ada.post("/d/faces/retrain", data={"dropout": "0.25"})
+    edited = newest(database)
+    with database.write() as session:
+        end_run(session, run_id=edited.id, state="finished")
+        session.get_one(Run, made.run_id).state = "failed"
+    page = ada.get("/d/faces/retrain").text
+    assert f"as run {edited.id} (quick, edited)" in page
+    ada.post("/d/faces/retrain", data=form_of(page) | {"seed": "1"})
+    assert newest(database).recipe["dropout"] == 0.25
+
+
+def test_a_run_that_goes_on_says_what_the_next_one_waits_behind(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ada = browser_of["ada"]
+    where = ada.post("/d/faces/retrain").headers["location"]
+    page = ada.get("/d/faces/retrain").text
+    assert f'<a href="{where}">' in page
+    assert "A new run waits behind it; reviewing goes on meanwhile." in page
+    assert "No worker is there to begin" in ada.get(where).text
+
+
+def test_a_cancelled_run_can_be_gone_on_with_and_a_finished_one_not(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    where = ada.post("/d/faces/retrain").headers["location"]
+    assert ada.post(f"{where}/resume").status_code == 409
+    sure(ada, f"{where}/cancel")
+    job = newest(database).job_id
+    assert f'action="{where}/resume"' in ada.get(where).text
+    assert browser_of["ann"].post(f"{where}/resume").status_code == 403
+    assert f'action="{where}/resume"' not in browser_of["ann"].get(where).text
+    assert ada.post(f"{where}/resume").headers["location"] == where
+    run = newest(database)
+    assert (run.state, run.note, run.finished_at) == ("queued", "", None)
+    assert run.job_id != job
+    assert ada.post(f"/d/faces/runs/{made.run_id}/resume").status_code == 409
+
+
+def test_the_overview_says_what_a_new_ranking_moved(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    from tests.factories import make_run
+
+    ada = browser_of["ada"]
+    assert "What moved" not in ada.get("/d/faces").text
+    child = make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id, seed=1)
+    for page in (ada.get("/d/faces").text, ada.get(f"/d/faces/runs/{child}").text):
+        assert "0 new label issues, 6 of the 10 old ones are settled" in page
+        assert f"4 stay open from the ranking of run {made.run_id}" in page
+    assert "What moved" not in ada.get(f"/d/faces/runs/{made.run_id}").text

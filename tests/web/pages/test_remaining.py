@@ -1,0 +1,260 @@
+"""How much is left, without JavaScript: the audit, the stopping rule, the rounds."""
+
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.datasets.gold import gold_ids
+from app.db.engine import Database
+from app.db.types import now
+from app.remaining.report import ChosenRule, outlook
+from app.remaining.stopping import Reached, Rule
+from app.review.gold import draw_gold
+from app.review.models import Decision
+from app.web.pages.remaining import rule_in_words
+from tests.factories import Made, make_dataset, make_run
+from tests.web.asking import sure
+
+STOP = "/d/faces/stop"
+Browsers = dict[str, TestClient]
+
+
+def text(browser: TestClient, url: str = STOP) -> str:
+    answer = browser.get(url)
+    assert answer.status_code == 200, answer.text
+    return " ".join(answer.text.split())
+
+
+def answer(browser: TestClient, sample: int, said: str = "keep", queue: str = "") -> None:
+    form = {
+        "sample": sample,
+        "answer": said,
+        "client_id": f"{sample}-{said}",
+        "queue": queue,
+        "milliseconds": "3000",
+    }
+    assert browser.post("/d/faces/review/decisions", data=form).status_code == 303
+
+
+def test_before_the_first_card_the_page_says_what_to_do(browser_of: Browsers, made: Made) -> None:
+    page = text(browser_of["ann"])
+    assert "0 errors found in 0 of 24 labels" in page
+    assert "An audit tells: its images are drawn at random from the 24 that nobody has decided" in page
+    assert "The curve begins with the first card" in page
+    assert "data-chart" not in page
+
+
+def test_an_audit_is_begun_gone_on_with_and_says_how_much_is_left(browser_of: Browsers, made: Made) -> None:
+    ada, ann = browser_of["ada"], browser_of["ann"]
+    begun = sure(ada, "/d/faces/audits", {"size": "20"})
+    assert (begun.status_code, begun.headers["location"]) == (303, "/d/faces/review?order=random")
+    assert "Audit 1: 0 of 20 images are decided" in text(ann)
+    again = ada.post("/d/faces/audits", data={"size": "20"})
+    assert (again.status_code, "Audit 1 is not done: 20 of its images are left" in again.text) == (409, True)
+    for number in range(20):
+        ann.post("/d/faces/review/claims", data={"queue": "order=random"})
+        page = ann.get("/d/faces/review?order=random").text
+        sample = int(page.split('<article class="card" data-sample="')[1].split('"')[0])
+        answer(ann, sample, "delete" if number < 2 else "keep", queue="order=random")
+    page = text(ann)
+    assert "errors that nobody has found are left, with 95 % confidence: at most" in page
+    assert "Start an audit" in text(ada)
+    assert '<td class="num">20</td> <td class="num">2</td>' in page
+
+
+def test_an_audit_is_an_admins_to_start(browser_of: Browsers, made: Made) -> None:
+    assert browser_of["ann"].post("/d/faces/audits", data={"size": "20"}).status_code == 403
+    assert "/d/faces/audits" not in browser_of["ann"].get(STOP).text
+    assert "An admin can start one." in text(browser_of["ann"])
+    assert "/d/faces/audits" in browser_of["ada"].get(STOP).text
+
+
+def test_cards_of_the_gold_part_say_nothing_of_the_worklist(
+    browser_of: Browsers, database: Database, tmp_path: Path
+) -> None:
+    made = make_dataset(database, tmp_path / "images", per_class=30)
+    with database.write() as session:
+        draw_gold(session, dataset_id=made.dataset_id, size=20, looks=1)
+        gold = gold_ids(session, dataset_id=made.dataset_id).tolist()
+    answer(browser_of["ann"], gold[0], "relabel:owl", queue="order=gold")
+    with database.read() as session:
+        found = outlook(session, dataset_id=made.dataset_id)
+    assert (found.looked_at, found.hit_rates[0][1]) == (1, None)
+
+
+def test_the_size_of_an_audit_is_refused_in_words(browser_of: Browsers, made: Made) -> None:
+    for size in ("3", "1000000", "x"):
+        assert browser_of["ada"].post("/d/faces/audits", data={"size": size}).status_code == 422
+    assert (
+        "An audit draws 20 to 5,000 images."
+        in browser_of["ada"].post("/d/faces/audits", data={"size": "3"}).text
+    )
+
+
+def test_the_stopping_rule_is_an_admins_and_the_overview_announces_it(
+    browser_of: Browsers, made: Made
+) -> None:
+    ada, ann = browser_of["ada"], browser_of["ann"]
+    rule = {"kind": "cards", "amount": "3"}
+    assert ann.post(STOP, data=rule).status_code == 403
+    answer(ann, made.ranked[0], "delete")
+    assert ada.post(STOP, data=rule).headers["location"] == "/d/faces/stop#rule"
+    page = text(ann)
+    assert "Stop after 3 cards: 0 so far." in page
+    assert "with 1 label reviewed by then (entry 1 of the log)" in page
+    assert "Choose anew" not in page
+    for sample in made.ranked[1:4]:
+        assert "The stopping rule is reached" not in text(ann, "/d/faces")
+        answer(ann, sample)
+    assert "Time to stop" in text(ann)
+    assert "Stop after 3 cards: reached." in text(ann)
+    page = text(ada, "/d/faces")
+    assert "The stopping rule is reached" in page
+    assert 'href="/d/faces/retrain"' in page
+    assert 'href="/d/faces/stop">How much is left' in page
+    ada.post(STOP, data={"kind": "none"})
+    assert "The stopping rule is reached" not in text(ann, "/d/faces")
+    assert "Nobody has chosen a rule" in text(ann)
+
+
+def test_a_share_is_given_in_percent_and_shown_so(browser_of: Browsers, made: Made) -> None:
+    ada = browser_of["ada"]
+    ada.post(STOP, data={"kind": "left", "amount": "2.5"})
+    page = text(ada)
+    assert (
+        "Stop when at most 2.5 % of all labels are wrong, with 95 % confidence: no audit is done yet." in page
+    )
+    assert 'value="2.5"' in page
+    for wrong in (
+        {"kind": "left", "amount": "250"},
+        {"kind": "luck", "amount": "1"},
+        {"kind": "cards", "amount": "x"},
+        {"kind": "cards"},
+    ):
+        assert ada.post(STOP, data=wrong).status_code == 422, wrong
+
+
+def test_a_number_left_as_it_was_for_another_kind_of_rule_is_that_kinds_usual_one(
+    browser_of: Browsers, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    shown = {"shown_kind": "cards", "shown_amount": "500", "amount": "500"}
+    assert 'name="shown_amount" value="500"' in text(ada)
+    assert ada.post(STOP, data=shown | {"kind": "left"}).status_code == 303
+    page = text(ada)
+    assert "Stop when at most 2 % of all labels are wrong" in page
+    assert 'name="shown_kind" value="left"' in page
+    assert "(usually 5 %)" in page
+    for sent, words in (
+        ({"kind": "minutes"}, "Stop after 60 minutes"),
+        ({"kind": "cards"}, "Stop after 500 cards"),
+        ({"kind": "left", "amount": "3"}, "Stop when at most 3 %"),
+        ({"kind": "minutes", "shown_kind": "minutes"}, "Stop after 500 minutes"),
+    ):
+        assert ada.post(STOP, data=shown | sent).status_code == 303
+        assert words in text(ada)
+
+
+def test_a_refused_rule_comes_back_on_its_page_with_the_reason(browser_of: Browsers, made: Made) -> None:
+    refused = browser_of["ada"].post(STOP, data={"kind": "hit_rate", "amount": "500"})
+    assert refused.status_code == 422
+    assert (
+        '<p class="message" role="alert">Choose a share of more than 0 % and less than 100 %.</p>'
+        in refused.text
+    )
+    assert 'aria-label="Data set faces"' in refused.text
+    assert '<option value="hit_rate" selected>' in refused.text
+    assert 'name="amount" min="0" step="any" value="500"' in refused.text
+    assert (
+        "The amount must be a number, not “x”."
+        in browser_of["ada"].post(STOP, data={"kind": "cards", "amount": "x"}).text
+    )
+
+
+def test_the_curve_has_its_numbers_as_a_table(browser_of: Browsers, made: Made) -> None:
+    for i, sample in enumerate(made.ranked[:3]):
+        answer(browser_of["ann"], sample, "delete" if i < 2 else "keep")
+    page = text(browser_of["ann"])
+    assert "Errors found by cards looked at" in page
+    assert '<tr><td class="num">3</td><td class="num">2</td></tr>' in page.replace("> <", "><")
+    assert "for the next 7 cards</dt><dd>21 s</dd>" in page
+
+
+def test_the_rounds_are_told_apart(browser_of: Browsers, database: Database, made: Made) -> None:
+    page = text(browser_of["ann"], "/d/faces/rounds")
+    assert "data-chart" not in page
+    make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id)
+    answer(browser_of["ann"], made.ranked[0], "delete")
+    page = text(browser_of["ann"], "/d/faces/rounds")
+    assert "Error, given labels" in page
+    assert "data-chart" in page
+    assert f"from run {made.run_id}" in page
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "so_far", "words"),
+    [
+        ("cards", 1500, 20.0, "Stop after 1,500 cards: 20 so far."),
+        ("minutes", 90, 12.4, "Stop after 90 minutes: 12 so far."),
+        ("keeps", 50, 0.0, "Stop after 50 cards of the worklist in a row without an error: 0 now."),
+        (
+            "hit_rate",
+            0.05,
+            None,
+            "Stop when fewer than 5 % of the worklist’s last 200 cards are errors: not 200 cards yet.",
+        ),
+        (
+            "hit_rate",
+            0.05,
+            0.125,
+            "Stop when fewer than 5 % of the worklist’s last 200 cards are errors: 12.5 % now.",
+        ),
+        (
+            "left",
+            0.02,
+            0.0312,
+            "Stop when at most 2 % of all labels are wrong, with 95 % confidence: not reached yet, at most 3.1 % by the audits.",
+        ),
+    ],
+)
+def test_a_rule_in_words(kind: str, amount: float, so_far: float | None, words: str) -> None:
+    reached = Reached(is_reached=False, so_far=so_far, after_cards=None)
+    assert rule_in_words(ChosenRule(Rule(kind, amount), "ada", now(), 0, 0, reached)) == words
+
+
+def test_a_reached_rule_in_words_says_when() -> None:
+    reached = Reached(is_reached=True, so_far=0, after_cards=142)
+    words = rule_in_words(ChosenRule(Rule("keeps", 20), "ada", now(), 0, 0, reached))
+    assert words == "Stop after 20 cards of the worklist in a row without an error: reached after 142."
+
+
+def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(
+    browser_of: Browsers, made: Made
+) -> None:
+    ada, ann = browser_of["ada"], browser_of["ann"]
+    notice = "/d/faces/stop/notice?order="
+    assert f'hx-get="{notice}random"' in text(ann, "/d/faces/review?order=random")
+    assert "No audit has begun" in text(ann, notice + "random")
+    assert ann.get(notice + "rank", headers={"hx-request": "true"}).text.strip() == ""
+    sure(ada, "/d/faces/audits", {"size": "20"})
+    ada.post(STOP, data={"kind": "cards", "amount": "1"})
+    assert "Audit 1: 0 of 20" in text(ann, notice + "random")
+    answer(ann, made.ranked[0])
+    assert '<a href="/d/faces/stop">Stopping rule reached</a>' in text(ann, notice + "rank")
+    for sample in made.sample_ids:
+        answer(ann, sample)
+    assert "Audit 1 is done" in text(ann, notice + "random")
+
+
+def test_a_mixed_order_says_what_it_is_and_its_answers_where_they_came_from(
+    browser_of: Browsers, database: Database, made: Made
+) -> None:
+    ann, queue = browser_of["ann"], "order=mixed"
+    assert "with images drawn at random in between" in text(ann, f"/d/faces/review?{queue}")
+    assert "Label issues, and some images by chance" in text(ann, f"/d/faces/review?class=cat&{queue}")
+    assert ann.get(f"/d/faces/grid?{queue}").status_code == 200
+    answer(ann, made.ranked[0], queue=queue)
+    answer(ann, made.ranked[-1], queue=queue)
+    with database.read() as session:
+        assert [row.origin for row in session.query(Decision).order_by(Decision.id)] == ["deck", "audit"]

@@ -1,0 +1,108 @@
+"""Runs: asked for, followed, read, cancelled."""
+
+import re
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from app.db.engine import Database
+from app.training.models import Run
+from tests.factories import Made, import_folder, write_images
+from tests.web.asking import sure
+
+FRAGMENT = {"hx-request": "true"}
+ASKED = {"recipe": "quick", "version": "0", "epochs": "", "seed": "1"}
+
+
+def test_an_admin_asks_for_a_run_and_follows_it(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    where = ada.post("/d/faces/runs", data={**ASKED, "epochs": "3"}).headers["location"]
+    page = ada.get(where).text
+    assert "Waiting" in page
+    assert f'hx-get="{where}/progress"' in page
+    fragment = ada.get(f"{where}/progress", headers=FRAGMENT)
+    assert "<html" not in fragment.text
+    assert 'hx-trigger="every 2s"' in fragment.text
+    with database.read() as session:
+        run = session.scalars(select(Run).order_by(Run.id.desc())).first()
+        assert run is not None
+        assert run.recipe["phases"][-1]["epochs"] == 3
+
+
+def test_an_annotator_sees_runs_but_starts_none(browser_of: dict[str, TestClient], made: Made) -> None:
+    page = browser_of["ann"].get("/d/faces/runs").text
+    assert f"Run {made.run_id}" in page
+    assert "<form" not in page.split("<main")[1]
+    for path in ("runs", "retrain", f"runs/{made.run_id}/cancel"):
+        assert browser_of["ann"].post(f"/d/faces/{path}", data=ASKED).status_code == 403
+
+
+def test_a_run_that_waits_can_be_cancelled_and_its_polling_ends(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ada = browser_of["ada"]
+    where = ada.post("/d/faces/runs", data=ASKED).headers["location"]
+    assert sure(ada, f"{where}/cancel").headers["location"] == where
+    assert "cancelled" in ada.get(where).text
+    assert ada.get(f"{where}/progress", headers=FRAGMENT).headers["hx-refresh"] == "true"
+    assert ada.post(f"{where}/cancel").status_code == 409
+
+
+def test_an_impossible_run_is_refused(browser_of: dict[str, TestClient], made: Made) -> None:
+    ada = browser_of["ada"]
+    for change in ({"recipe": "magic"}, {"epochs": "0"}, {"epochs": "x"}, {"seed": "-1"}):
+        assert ada.post("/d/faces/runs", data={**ASKED, **change}).status_code == 422, change
+    assert ada.post("/d/faces/runs", data={**ASKED, "version": "7"}).status_code == 404
+
+
+def test_a_finished_run_shows_what_it_reached(browser_of: dict[str, TestClient], made: Made) -> None:
+    page = browser_of["ann"].get(f"/d/faces/runs/{made.run_id}").text
+    for text in (
+        "hold-out error",
+        "Confusion matrix",
+        "Precision",
+        "Loss by epoch",
+        "The numbers",
+        "Top losses",
+        "vendor/uplot.min.js",
+    ):
+        assert text in page, text
+    assert page.count("/samples/") >= 20
+    assert "hx-trigger" not in page
+
+
+def test_only_a_run_page_loads_the_charts(browser_of: dict[str, TestClient], made: Made) -> None:
+    for path in ("", "/review", "/runs", "/export"):
+        assert "uplot" not in browser_of["ann"].get(f"/d/faces{path}").text
+
+
+def test_a_run_of_another_data_set_is_not_found(
+    browser_of: dict[str, TestClient], made: Made, database: Database, tmp_path: Path
+) -> None:
+    import_folder(database, write_images(tmp_path / "pictures"), name="cats")
+    for path in (f"runs/{made.run_id}", f"runs/{made.run_id}/progress"):
+        assert browser_of["ann"].get(f"/d/cats/{path}").status_code == 404
+
+
+def test_retraining_freezes_and_goes_on_from_the_best_run(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ada = browser_of["ada"]
+    sample = {"sample": str(made.ranked[0]), "client_id": "1", "answer": "delete"}
+    ada.post("/d/faces/review/decisions", data=sample)
+    page = ada.get(ada.post("/d/faces/retrain").headers["location"]).text
+    assert "version 1" in page
+    assert f'from <a href="/d/faces/runs/{made.run_id}">' in page
+
+
+def test_a_number_of_the_confusion_matrix_shows_its_images(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ann = browser_of["ann"]
+    page = ann.get(f"/d/faces/runs/{made.run_id}").text
+    [cell, *_] = re.findall(r'<a href="(/d/faces/grid\?split=valid[^"]*)">(\d+)</a>', page)
+    found = ann.get(cell[0].replace("&amp;", "&")).text
+    assert found.count('name="samples"') == int(cell[1])
