@@ -23,7 +23,7 @@ from app.deck.filters import Filter, matching_ids
 from app.deck.left_alone import LeftAlone, count_left, nothing_left, reason
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
-from app.review import claims
+from app.review import claims, desk
 from app.review.decisions import MAX_CLIENT_ID
 from app.review.fold import UNDO
 from app.review.models import BulkAction, Decision, SampleReview
@@ -127,7 +127,7 @@ def decide_many(
     ids = [row.id for row in chosen]
     for part in _parts(ids):
         claims.let_go(session, part)
-    refold(session, ids)
+    desk.apply(session, refold(session, ids))
     return Done(action.id, verdict, own_name, len(ids), left_alone, why)
 
 
@@ -191,7 +191,7 @@ def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str)
                 for row in rows
             ],
         )
-    refold(session, [row.sample_id for row in rows])
+    desk.apply(session, refold(session, [row.sample_id for row in rows]))
     return Done(undo.id, UNDO, label, len(rows), 0)
 
 

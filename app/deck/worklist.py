@@ -27,6 +27,7 @@ from app.errors import Invalid, NotFound
 from app.ranking.models import Prediction
 from app.review import claims, counters
 from app.review.claims import MINE
+from app.review.desk import Claimant, Held, Place
 from app.review.models import Claim, SampleReview
 from app.review.policy import SETTLED, WAITS_FOR_ME, get_policy, is_hidden, may_look_again, seen_blind
 from app.training.runs import CurrentRanking, current_ranking
@@ -144,7 +145,7 @@ def take(
     if ranking is None and not queue.is_gold:
         return
     lock_dataset(session, dataset_id=dataset_id)
-    who = claims.Who(dataset_id, user_id, ranking.run_id if ranking else None, now())
+    who = Claimant(dataset_id, user_id, ranking.run_id if ranking else None, now())
     until = who.moment + lease
     if not queue.is_plain:
         asked = who._asdict() | _of_gold(session, dataset_id, queue)
@@ -154,7 +155,7 @@ def take(
             for query in _streams(session, dataset_id, queue)
         ]
         chosen = (mixed(*streams, key=int) if queue.is_mixed else streams[0])[:count]
-        claims.hold(session, who, cards=dict.fromkeys(chosen), until=until, all_told=False)
+        claims.hold(session, who, cards=dict.fromkeys(chosen), until=until, is_placed=False)
         return
     again = _second_looks(session, who, most=count) if not queue.is_audit else []
     some = max(1, count // 2)
@@ -171,8 +172,8 @@ def take(
 
 
 def _next_ones(
-    session: Session, who: claims.Who, held: Collection[claims.Held], queue: Queue, *, most: int
-) -> dict[int, claims.Place]:
+    session: Session, who: Claimant, held: Collection[Held], queue: Queue, *, most: int
+) -> dict[int, Place]:
     """The cards of a plain queue: those in hands, then the next."""
     if queue.is_audit:
         places = {card.sample_id: card.place for card in _in_order(held, queue)}
@@ -210,7 +211,7 @@ def my_cards(
         return Claimed(None, None, ())
     run_id, name = (ranking.run_id, ranking.name) if ranking else (None, "")
     known = frozenset(known) if known_by in ("", name) else frozenset()
-    who = claims.Who(dataset_id, user_id, run_id, now())
+    who = Claimant(dataset_id, user_id, run_id, now())
     in_hands = claims.in_my_hands(session, who)
     if queue.is_plain:
         cards = _in_order(in_hands, queue)
@@ -244,13 +245,13 @@ def my_cards(
     return Claimed(run_id, min((until for _, until in shown), default=None), found, name, tuple(sorted(gone)))
 
 
-def _is_drawn_free(session: Session, who: claims.Who) -> bool:
+def _is_drawn_free(session: Session, who: Claimant) -> bool:
     """Whether an image of an audit, whose random key is below 0, is in nobody's hands."""
     first = claims.next_free(session, who, "random", most=1)
     return any(place.random_key is not None and place.random_key < 0 for place in first.values())
 
 
-def _in_order(held: Collection[claims.Held], queue: Queue) -> list[claims.Held]:
+def _in_order(held: Collection[Held], queue: Queue) -> list[Held]:
     """Those of a plain queue, as they are to be shown."""
     if queue.is_audit:
         drawn = [card for card in held if card.random_key is not None]
@@ -276,8 +277,8 @@ def hold(session: Session, *, dataset_id: int, user_id: int, sample_id: int, lea
         is not None
     ):
         return
-    who = claims.Who(dataset_id, user_id, None, now())
-    claims.hold(session, who, cards={sample_id: None}, until=who.moment + lease, all_told=False)
+    who = Claimant(dataset_id, user_id, None, now())
+    claims.hold(session, who, cards={sample_id: None}, until=who.moment + lease, is_placed=False)
 
 
 def _of_gold(session: Session, dataset_id: int, queue: Queue) -> dict[str, int]:
@@ -296,7 +297,7 @@ def _streams(session: Session, dataset_id: int, queue: Queue) -> list[Select[*tu
     )
 
 
-def _second_looks(session: Session, who: claims.Who, *, most: int) -> list[int]:
+def _second_looks(session: Session, who: Claimant, *, most: int) -> list[int]:
     """Samples that wait for the annotator's opinion: those already held, then free ones."""
     policy = get_policy(session, dataset_id=who.dataset)
     if not counters.any_waits(session, dataset_id=who.dataset) or not may_look_again(
@@ -313,7 +314,7 @@ def _up_to(
     query: Select[*tuple[Any, ...]],
     asked: dict[str, Any],
     *,
-    held: Collection[claims.Held],
+    held: Collection[Held],
     most: int,
 ) -> list[int]:
     """The first samples of a queue's query: those already held, then free ones."""
@@ -325,7 +326,7 @@ def _up_to(
 
 
 def _held_of(
-    session: Session, query: Select[*tuple[Any, ...]], asked: dict[str, Any], *, held: Collection[claims.Held]
+    session: Session, query: Select[*tuple[Any, ...]], asked: dict[str, Any], *, held: Collection[Held]
 ) -> list[int]:
     """The cards of a queue that are held, in its order. They are named, so that the database looks at no others."""
     if not held:

@@ -15,15 +15,16 @@ from app.datasets.gold import get_gold_part, is_gold
 from app.datasets.missing import SAID, lost_for
 from app.datasets.models import Sample
 from app.db.compiled import Prepared
-from app.db.memory import forget, remember, remembered
 from app.db.types import now
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import IS_ISSUE, Prediction
-from app.review import counters
+from app.review import counters, desk
+from app.review.desk import Change
 from app.review.fold import UNDO, VERDICTS, Entry, redoable
+from app.review.log import Logged, RecentDecision
 from app.review.models import Claim, Decision, SampleReview
 from app.review.policy import SETTLED, seen_blind, was_in_view
-from app.review.standing import Logged, refold, refold_after
+from app.review.standing import refold, refold_after
 from app.training.runs import current_ranking, get_run
 
 MAX_CLIENT_ID = 64
@@ -138,20 +139,6 @@ class Recorded:
     blind: bool
 
 
-@dataclass(frozen=True)
-class RecentDecision:
-    """A decision as the strip of the last ones shows it."""
-
-    decision_id: int
-    sample_id: int
-    path: str
-    verdict: str
-    label: str | None
-    given_label: str
-    blind: bool
-    gold: bool  # of the gold part
-
-
 def decide(
     session: Session,
     *,
@@ -230,42 +217,28 @@ def decide(
         return _repeated(
             session, user_id, client_id, sample_id=sample_id, verdict=verdict, label=position
         ), False
-    refold_after(
-        session,
-        Logged(
-            inserted,
-            sample_id,
-            verdict,
-            position,
-            None,
-            user_id,
-            moment,
-            None,
-            origin,
-            blind,
-            took,
-            dataset_id,
-            sample.given_label,
-            sample.sha256,
-            gold is not None,
-        ),
+    logged = Logged(
+        id=inserted,
+        sample_id=sample_id,
+        verdict=verdict,
+        label=position,
+        undoes_id=None,
+        user_id=user_id,
+        created_at=moment,
+        bulk_id=None,
+        origin=origin,
+        blind=blind,
+        milliseconds=took,
+        dataset_id=dataset_id,
+        given_label=sample.given_label,
+        sha256=sample.sha256,
+        gold=gold is not None,
     )
-    mine: deque[RecentDecision] | None = remembered(session).get((recent, dataset_id, user_id))
-    if mine is not None:
-        names = class_names(session, dataset_id=dataset_id)
-        mine.appendleft(
-            _as_recent(
-                names,
-                inserted,
-                sample_id,
-                sample.path,
-                verdict,
-                position,
-                sample.given_label,
-                blind,
-                gold is not None,
-            )
-        )
+    names = class_names(session, dataset_id=dataset_id)
+    shown_as = _as_recent(
+        names, inserted, sample_id, sample.path, verdict, position, sample.given_label, blind, logged.gold
+    )
+    desk.apply(session, refold_after(session, logged) + Change(decided=(logged, shown_as)))
     return Recorded(inserted, dataset_id, sample_id, verdict, position, client_id, moment, blind), True
 
 
@@ -301,8 +274,7 @@ def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "
     before = _sent_before(session, user_id, client_id)
     if before is not None and before.undoes_id != decision_id:
         raise Conflict(_USED)
-    refold(session, [sample.id])
-    forget(session)  # what the decision before it says is asked anew
+    desk.apply(session, refold(session, [sample.id]) + Change(undone=True))
     return decision
 
 
@@ -356,13 +328,12 @@ def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
 
 def recent(session: Session, *, dataset_id: int, user_id: int) -> tuple[RecentDecision, ...]:
     """One's own last ten decisions that stand, newest first."""
-
-    def ask() -> deque[RecentDecision]:
+    known, key = desk.desk_of(session).recent, (dataset_id, user_id)
+    if key not in known:
         names = class_names(session, dataset_id=dataset_id)
         rows = _RECENT.rows(session, dataset=dataset_id, user=user_id, most=LAST)
-        return deque((_as_recent(names, *row) for row in rows), maxlen=LAST)
-
-    return tuple(remember(session, (recent, dataset_id, user_id), ask))
+        known[key] = deque((_as_recent(names, *row) for row in rows), maxlen=LAST)
+    return tuple(known[key])
 
 
 def _as_recent(

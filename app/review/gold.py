@@ -18,7 +18,7 @@ from app.datasets.gold import HOLD_OUT, choose_gold, get_gold_part, gold_digest
 from app.datasets.models import Dataset, GoldMember, GoldPart, Sample
 from app.errors import Conflict, Invalid, NotFound
 from app.ranking.rankings import count_issues
-from app.review import claims
+from app.review import claims, desk
 from app.review.fold import CHANGES
 from app.review.models import OpenIssue, SampleReview
 from app.review.policy import GOLD_FOR_ME, SETTLED
@@ -160,7 +160,8 @@ def draw_gold(
         some = chosen[start : start + _MOST]
         session.execute(delete(OpenIssue).where(OpenIssue.sample_id.in_(some)))
         claims.let_go(session, some)
-    refold(session, chosen)
+    desk.apply(session, refold(session, chosen))
+    desk.clear(session)  # that there is a gold part is remembered too
     count_issues(session, dataset_id=dataset_id)
     return part
 

@@ -4,7 +4,7 @@ An issue of a run is open as long as no decision on its sample stands; the gold 
 rows; a ranking fills it when it is published, a decision changes it for its sample.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, and_, delete, exists, insert, select
 from sqlalchemy.orm import Session
@@ -14,7 +14,6 @@ from app.datasets.models import Dataset
 from app.db.compiled import PreparedOf
 from app.ranking.models import IS_ISSUE, Prediction
 from app.ranking.rankings import publish_ranking
-from app.review import claims, counters
 from app.review.models import OpenIssue, SampleReview
 from app.training.models import Run
 
@@ -37,17 +36,18 @@ def publish(session: Session, *, run_id: int, epochs: int) -> None:
     _fill(session, Prediction.run_id == run_id)
 
 
-def refresh(session: Session, *, verdicts: Mapping[int, str | None]) -> None:
-    """Open or close the issues of samples, in every run's ranking, after their verdicts (by sample) have changed."""
-    if closed := [sample_id for sample_id, verdict in verdicts.items() if verdict]:
-        counters.closed(session, _CLOSE.rows(session, closed))
-        claims.decided(session, closed)
-    if opened := [sample_id for sample_id, verdict in verdicts.items() if not verdict]:
+def close(session: Session, sample_ids: Sequence[int]) -> tuple[int, ...]:
+    """Close the issues of decided samples, in every run's ranking: the run of each."""
+    return tuple(run_id for (run_id,) in _CLOSE.rows(session, sample_ids)) if sample_ids else ()
+
+
+def open_again(session: Session, sample_ids: Sequence[int]) -> None:
+    """Open the issues of samples that no decision counts for any more, in every run's ranking."""
+    if sample_ids:
         known = exists().where(
             OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == Prediction.sample_id
         )
-        _fill(session, and_(Prediction.sample_id.in_(opened), ~known))
-        counters.opened(session)
+        _fill(session, and_(Prediction.sample_id.in_(sample_ids), ~known))
 
 
 def _fill(session: Session, which: ColumnElement[bool]) -> None:

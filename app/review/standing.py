@@ -1,20 +1,20 @@
 """The state that decisions add up to, kept up to date: `SampleReview`, what is still open, and whose cards are still theirs."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Executable, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.datasets.gold import get_gold_part, is_gold
-from app.datasets.models import Dataset, GoldPart, Sample
+from app.datasets.gold import get_gold_part
+from app.datasets.models import Dataset, GoldPart
 from app.db.compiled import Prepared, PreparedOf
 from app.errors import Invalid
-from app.review import claims, counters
+from app.review import claims, desk, issues
+from app.review.desk import Change
 from app.review.fold import (
     CHANGES,
     MOST_ANNOTATORS,
@@ -28,37 +28,13 @@ from app.review.fold import (
     gold_fold,
     is_drawn,
 )
-from app.review.issues import refresh
-from app.review.models import Decision, ReviewPolicy, SampleReview
+from app.review.log import Logged, entry_of, log_of
+from app.review.models import ReviewPolicy, SampleReview
 from app.review.policy import get_policy
 
 _MOST = 5_000  # samples a statement
 
 # Asked with every decision, so they are built once: building takes longer than asking.
-_LOG = PreparedOf(  # rows as `Logged`
-    Decision.sample_id,
-    lambda these: (
-        select(
-            Decision.id,
-            Decision.sample_id,
-            Decision.verdict,
-            Decision.label,
-            Decision.undoes_id,
-            Decision.user_id,
-            Decision.created_at,
-            Decision.bulk_id,
-            Decision.origin,
-            Decision.blind,
-            Decision.milliseconds,
-            Sample.dataset_id,
-            Sample.given_label,
-            Sample.sha256,
-            is_gold(Sample.id).label("gold"),
-        )
-        .join(Sample, Sample.id == Decision.sample_id)
-        .where(these)
-    ),
-)
 _FORGET = PreparedOf(SampleReview.sample_id, lambda these: delete(SampleReview).where(these))
 _BEFORE = PreparedOf(
     SampleReview.sample_id,
@@ -86,26 +62,6 @@ def _keep(dialect: str) -> Executable:
 _KEEP = Prepared(_keep)
 
 
-class Logged(NamedTuple):
-    """A decision with what its fold needs to know of the sample."""
-
-    id: int
-    sample_id: int
-    verdict: str
-    label: int | None
-    undoes_id: int | None
-    user_id: int
-    created_at: datetime
-    bulk_id: int | None
-    origin: str
-    blind: bool
-    milliseconds: int | None
-    dataset_id: int
-    given_label: int
-    sha256: str
-    gold: bool
-
-
 @dataclass(frozen=True)
 class PolicyEffect:
     """What a change of the policy did to the answers so far, in images."""
@@ -122,22 +78,25 @@ class PolicyEffect:
         return not any((self.taken_back, self.asked_again, self.accepted, self.settled, self.moved))
 
 
-def refold(session: Session, sample_ids: Sequence[int]) -> None:
-    """Fold the decisions on these samples anew; the caller holds whatever keeps others from deciding on them meanwhile."""
+def refold(session: Session, sample_ids: Sequence[int]) -> Change:
+    """Fold the decisions on these samples anew. The caller holds whatever keeps others from deciding on them meanwhile."""
+    change = Change()
     for start in range(0, len(sample_ids), _MOST):
         part = sample_ids[start : start + _MOST]
-        _refold(session, part, before=_BEFORE.rows(session, part), logged=None)
+        change += _refold(session, part, before=_BEFORE.rows(session, part), logged=None)
+    return change
 
 
-def refold_after(session: Session, decision: Logged) -> None:
+def refold_after(session: Session, decision: Logged) -> Change:
     """The same for the sample of a decision that has just been made; its annotator holds the card no more."""
     before = _BEFORE.rows(session, [decision.sample_id])
-    # Without a state no decision stands, so that this is all there is; of the gold part some may stand that do not count.
-    gone = _refold(
+    # Without a state no decision counts, so that this is all there is; of the gold part some may be there that do not count.
+    change = _refold(
         session, [decision.sample_id], before=before, logged=None if before or decision.gold else [decision]
     )
-    if decision.sample_id not in gone:
-        claims.give_back(session, sample_id=decision.sample_id, user_id=decision.user_id)
+    if decision.sample_id in change.released:
+        return change
+    return change + claims.give_back(session, sample_id=decision.sample_id, user_id=decision.user_id)
 
 
 def states(
@@ -148,7 +107,7 @@ def states(
     The decisions are looked up, unless they are `logged`.
     """
     logs: defaultdict[int, dict[int, Any]] = defaultdict(dict)
-    for row in _LOG.rows(session, sample_ids) if logged is None else logged:
+    for row in log_of(session, sample_ids) if logged is None else logged:
         logs[row.sample_id][row.id] = row
     found, rules = {}, {}
     for sample_id, log in logs.items():
@@ -171,21 +130,6 @@ def states(
         if state is not None:
             found[sample_id] = state, log[state.decision]
     return found
-
-
-def entry_of(row: Any) -> Entry:
-    """A decision, or a row of its columns, as the fold takes it."""
-    return Entry(
-        row.id,
-        row.verdict,
-        row.label,
-        row.undoes_id,
-        row.sample_id,
-        in_bulk=row.bulk_id is not None,
-        user=row.user_id,
-        adjudicates=row.origin == "adjudication",
-        blind=row.blind,
-    )
 
 
 def _counted(log: Iterable[Any], part: GoldPart) -> list[Entry]:
@@ -221,7 +165,7 @@ def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> PolicyEf
     )
     session.flush()
     before = _held(session, dataset_id)
-    refold(session, list(before))
+    desk.apply(session, refold(session, list(before)))
     return _effect(before, _held(session, dataset_id))
 
 
@@ -254,8 +198,7 @@ def _effect(
 
 def _refold(
     session: Session, sample_ids: Sequence[int], *, before: Sequence[Any], logged: Iterable[Any] | None
-) -> Collection[int]:
-    """The answer: samples that nobody holds any more."""
+) -> Change:
     found = states(session, sample_ids, logged=logged)
     kept = [
         {
@@ -276,18 +219,12 @@ def _refold(
         _KEEP.many(session, kept)
     if forgotten := [sample_id for sample_id in sample_ids if sample_id not in found]:
         _FORGET.rows(session, forgotten)
-    refresh(
-        session,
-        verdicts={
-            sample_id: found[sample_id][0].verdict if sample_id in found else None for sample_id in sample_ids
-        },
-    )
-    counters.refolded(session, before=before, after=list(found.values()))
+    opened = tuple(sample_id for sample_id in sample_ids if sample_id not in found)
+    closed = issues.close(session, list(found))
+    issues.open_again(session, opened)
     # A card is shown with the model's opinion or blind. When that changes, or nobody is to be asked, no one holds it any more.
-    waited, waits = (
-        {row.sample_id for row in before if row.waits},
-        {sample_id for sample_id, (state, _) in found.items() if state.waits},
-    )
-    if changed := (found.keys() - waits) | (waited ^ waits):
-        claims.let_go(session, list(changed))
-    return changed
+    waited = {row.sample_id for row in before if row.waits}
+    waits = {sample_id for sample_id, (state, _) in found.items() if state.waits}
+    released = (found.keys() - waits) | (waited ^ waits)
+    change = Change(before=tuple(before), after=tuple(found.values()), closed=closed, opened=opened)
+    return change + claims.delete_claims(session, sorted(released))

@@ -15,8 +15,9 @@ from app.deck.answer import Deck, look
 from app.deck.queues import Queue
 from app.deck.worklist import my_cards, take
 from app.errors import NotFound
-from app.review.claims import Who, next_free, release
+from app.review.claims import next_free, release
 from app.review.decisions import decide, redo_last, undo_last
+from app.review.desk import Claimant
 from app.review.fold import Policy
 from app.review.gold import draw_gold
 from app.review.models import Claim, Decision
@@ -57,7 +58,7 @@ def answer(
 
 def free(made: Made, user_id: int, session: Session) -> list[int]:
     ranking = current_ranking(session, dataset_id=made.dataset_id)
-    who = Who(made.dataset_id, user_id, ranking.run_id if ranking else None, now())
+    who = Claimant(made.dataset_id, user_id, ranking.run_id if ranking else None, now())
     streams = ("ranked", "by chance", "random")
     return [sample for stream in streams for sample in next_free(session, who, stream, most=20)]
 

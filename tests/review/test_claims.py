@@ -12,8 +12,10 @@ from app.db.types import now
 from app.deck.filters import Filter
 from app.deck.queues import Queue
 from app.deck.worklist import my_cards, take
-from app.review.claims import Held, Place, Who, decided, give_back, hold, in_my_hands, let_go, next_free
+from app.review import desk
+from app.review.claims import give_back, hold, in_my_hands, let_go, next_free
 from app.review.decisions import decide
+from app.review.desk import Claimant, Held, Place
 from app.review.models import Claim
 from tests.conftest import People
 from tests.factories import Made
@@ -23,12 +25,12 @@ RANKED, OWLS = Queue(), Queue(Filter(given="owl", state="unreviewed"))
 
 
 @pytest.fixture
-def ann(made: Made, people: People) -> Who:
-    return Who(made.dataset_id, people.annotator.id, made.run_id, now())
+def ann(made: Made, people: People) -> Claimant:
+    return Claimant(made.dataset_id, people.annotator.id, made.run_id, now())
 
 
 @pytest.fixture
-def bob(ann: Who, people: People) -> Who:
+def bob(ann: Claimant, people: People) -> Claimant:
     return ann._replace(user=people.other.id)
 
 
@@ -36,12 +38,12 @@ def places(made: Made, *ranks: int) -> dict[int, Place | None]:
     return {made.ranked[rank - 1]: Place(rank, None) for rank in ranks}
 
 
-def fresh(database: Database, who: Who) -> list[int]:
+def fresh(database: Database, who: Claimant) -> list[int]:
     with database.read() as session:
         return [card.sample_id for card in in_my_hands(session, who)]
 
 
-def known(database: Database, who: Who) -> list[int]:
+def known(database: Database, who: Claimant) -> list[int]:
     cards: list[Held] = database.together(lambda s: in_my_hands(s, who)).result()
     return [card.sample_id for card in cards]
 
@@ -53,7 +55,7 @@ def ends(database: Database) -> dict[int, tuple[int, datetime]]:
 
 
 def test_cards_taken_through_a_filter_are_in_the_hands_that_were_known_before(
-    database: Database, made: Made, people: People, ann: Who
+    database: Database, made: Made, people: People, ann: Claimant
 ) -> None:
     me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
     for queue in (RANKED, OWLS):
@@ -67,7 +69,7 @@ def test_cards_taken_through_a_filter_are_in_the_hands_that_were_known_before(
 
 
 def test_a_card_in_somebodys_hands_is_not_taken_and_one_whose_lease_has_ended_is(
-    database: Database, made: Made, ann: Who, bob: Who
+    database: Database, made: Made, ann: Claimant, bob: Claimant
 ) -> None:
     until = ann.moment + LEASE
     with database.write() as session:
@@ -78,7 +80,7 @@ def test_a_card_in_somebodys_hands_is_not_taken_and_one_whose_lease_has_ended_is
     assert fresh(database, bob) == list(made.ranked[1:3])
 
 
-def test_holding_ones_own_card_again_renews_its_lease(database: Database, made: Made, ann: Who) -> None:
+def test_holding_ones_own_card_again_renews_its_lease(database: Database, made: Made, ann: Claimant) -> None:
     for minutes in (5, 9):
         with database.write() as session:
             hold(session, ann, cards=places(made, 1), until=ann.moment + timedelta(minutes=minutes))
@@ -86,7 +88,7 @@ def test_holding_ones_own_card_again_renews_its_lease(database: Database, made: 
 
 
 def test_a_card_is_out_of_hands_at_the_very_end_of_its_lease(
-    database: Database, made: Made, ann: Who
+    database: Database, made: Made, ann: Claimant
 ) -> None:
     until = ann.moment + LEASE
     database.together(lambda s: hold(s, ann, cards=places(made, 1), until=until)).result()
@@ -96,19 +98,21 @@ def test_a_card_is_out_of_hands_at_the_very_end_of_its_lease(
 
 
 def test_giving_back_lets_go_of_ones_own_card_alone(
-    database: Database, made: Made, ann: Who, bob: Who
+    database: Database, made: Made, ann: Claimant, bob: Claimant
 ) -> None:
     until = ann.moment + LEASE
     for who, ranks in ((ann, (1, 2)), (bob, (3,))):
         database.together(lambda s, w=who: in_my_hands(s, w)).result()
         database.together(lambda s, w=who, r=ranks: hold(s, w, cards=places(made, *r), until=until)).result()
     for sample in (made.ranked[0], made.ranked[2]):
-        database.together(lambda s, i=sample: give_back(s, sample_id=i, user_id=ann.user)).result()
+        database.together(
+            lambda s, i=sample: desk.apply(s, give_back(s, sample_id=i, user_id=ann.user))
+        ).result()
     assert known(database, ann) == fresh(database, ann) == [made.ranked[1]]
     assert known(database, bob) == fresh(database, bob) == [made.ranked[2]]
 
 
-def test_nobody_holds_what_was_let_go(database: Database, made: Made, ann: Who, bob: Who) -> None:
+def test_nobody_holds_what_was_let_go(database: Database, made: Made, ann: Claimant, bob: Claimant) -> None:
     until = ann.moment + LEASE
     for who, ranks in ((ann, (1, 2)), (bob, (3, 4))):
         database.together(lambda s, w=who: in_my_hands(s, w)).result()
@@ -118,12 +122,12 @@ def test_nobody_holds_what_was_let_go(database: Database, made: Made, ann: Who, 
     assert known(database, bob) == fresh(database, bob) == [made.ranked[2]]
 
 
-def free(session: Session, who: Who) -> list[int]:
+def free(session: Session, who: Claimant) -> list[int]:
     return list(next_free(session, who, "ranked", most=20))
 
 
 def test_what_is_held_or_decided_is_offered_to_nobody(
-    database: Database, made: Made, ann: Who, bob: Who
+    database: Database, made: Made, ann: Claimant, bob: Claimant
 ) -> None:
     issues = list(made.ranked[:10])
     assert database.together(lambda s: free(s, bob)).result() == issues
@@ -143,7 +147,9 @@ def test_what_is_held_or_decided_is_offered_to_nobody(
     assert database.together(lambda s: free(s, bob)).result() == issues[2:]
 
 
-def test_a_card_whose_lease_ends_is_offered_again(database: Database, made: Made, ann: Who, bob: Who) -> None:
+def test_a_card_whose_lease_ends_is_offered_again(
+    database: Database, made: Made, ann: Claimant, bob: Claimant
+) -> None:
     issues, until = list(made.ranked[:10]), ann.moment + LEASE
     assert database.together(lambda s: free(s, bob)).result() == issues
     database.together(lambda s: hold(s, ann, cards=places(made, 1), until=until)).result()
@@ -154,16 +160,8 @@ def test_a_card_whose_lease_ends_is_offered_again(database: Database, made: Made
         assert free(session, later) == issues
 
 
-def test_what_is_decided_leaves_what_was_known_to_be_free(database: Database, made: Made, ann: Who) -> None:
-    if not database.is_sqlite:
-        pytest.skip("elsewhere nothing is remembered between transactions")
-    database.together(lambda s: free(s, ann)).result()
-    database.together(lambda s: decided(s, made.ranked[:2])).result()
-    assert database.together(lambda s: free(s, ann)).result() == list(made.ranked[2:10])
-
-
 def test_no_more_are_offered_than_were_asked_for_and_none_without_a_ranking(
-    database: Database, made: Made, ann: Who
+    database: Database, made: Made, ann: Claimant
 ) -> None:
     with database.read() as session:
         assert list(next_free(session, ann, "ranked", most=3)) == list(made.ranked[:3])
@@ -172,7 +170,7 @@ def test_no_more_are_offered_than_were_asked_for_and_none_without_a_ranking(
 
 
 def test_by_chance_offers_what_is_no_issue_and_random_everything(
-    database: Database, made: Made, ann: Who
+    database: Database, made: Made, ann: Claimant
 ) -> None:
     with database.read() as session:
         by_chance, anything = (
@@ -186,7 +184,7 @@ def test_by_chance_offers_what_is_no_issue_and_random_everything(
 
 
 def test_the_hands_are_asked_anew_when_another_process_has_changed_them(
-    database: Database, made: Made, ann: Who
+    database: Database, made: Made, ann: Claimant
 ) -> None:
     until = ann.moment + LEASE
     database.together(lambda s: hold(s, ann, cards=places(made, 1), until=until)).result()
@@ -198,7 +196,7 @@ def test_the_hands_are_asked_anew_when_another_process_has_changed_them(
 
 @pytest.mark.parametrize("minutes", [(9, 5), (5, 9)])
 def test_of_two_leases_the_one_that_ends_first_is_offered_again_first(
-    database: Database, made: Made, ann: Who, bob: Who, minutes: tuple[int, int]
+    database: Database, made: Made, ann: Claimant, bob: Claimant, minutes: tuple[int, int]
 ) -> None:
     issues = list(made.ranked[:10])
     assert database.together(lambda s: free(s, bob)).result() == issues

@@ -5,9 +5,10 @@ import uuid
 from sqlalchemy import delete, select
 
 from app.db.engine import Database
-from app.review import counters
+from app.review import counters, desk
 from app.review.decisions import decide
-from app.review.issues import refresh
+from app.review.desk import Change
+from app.review.issues import open_again
 from app.review.models import OpenIssue, SampleReview
 from tests.conftest import People
 from tests.factories import Made
@@ -48,7 +49,8 @@ def test_an_issue_closes_with_a_decision_and_opens_again_where_none_stands(
 
     def none_stands(session) -> None:
         session.execute(delete(SampleReview).where(SampleReview.sample_id == sample))
-        refresh(session, verdicts={sample: None})
+        open_again(session, [sample])
+        desk.apply(session, Change(opened=(sample,)))
 
     database.together(none_stands).result()
     assert remembered(database, made) == 10
@@ -57,5 +59,5 @@ def test_an_issue_closes_with_a_decision_and_opens_again_where_none_stands(
 
 def test_opening_an_open_issue_again_changes_nothing(database: Database, made: Made) -> None:
     with database.write() as session:
-        refresh(session, verdicts={made.ranked[0]: None, made.ranked[-1]: None})
+        open_again(session, [made.ranked[0], made.ranked[-1]])
     assert open_samples(database, made) == list(made.ranked[:10])

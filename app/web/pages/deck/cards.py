@@ -10,7 +10,7 @@ from markupsafe import Markup
 from app.datasets.pictures import SIDES
 from app.deck.reasons import first_reason
 from app.deck.worklist import Card
-from app.review.decisions import RecentDecision
+from app.review.log import RecentDecision
 from app.web.moulds import fill, slot
 from app.web.rendering import Viewer, percent
 

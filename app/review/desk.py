@@ -1,0 +1,233 @@
+"""The desk: what the thread that writes decisions remembers, and the only code that keeps it correct.
+
+Counting what is reviewed, what is open and what is free looks at thousands of rows. The thread that commits decisions on SQLite
+(`db.group_commit`) keeps its connection, which tells whether anybody else has changed the database; as long as nobody has, what
+the desk remembers is still so. Whoever changes the review describes it as a `Change` and hands it to `apply`. Everywhere else
+a desk lives as long as its transaction, or is empty, and everything is asked of the database.
+"""
+
+from collections import Counter, deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from app.db.memory import forget, remembered
+from app.review.fold import CHANGES, Standing
+from app.review.log import Logged, RecentDecision
+
+Stream = Literal["ranked", "by chance", "random"]
+
+
+class Place(NamedTuple):
+    """Where a sample comes in the orders of a worklist."""
+
+    rank: int | None  # of an issue that is still to be asked, in the current ranking
+    random_key: int | None  # of an undecided sample
+
+
+class Held(NamedTuple):
+    """A card in somebody's hands."""
+
+    sample_id: int
+    lease_until: datetime
+    rank: int | None  # as in its `Place`
+    random_key: int | None
+
+    @property
+    def place(self) -> Place:
+        """Where it comes."""
+        return Place(self.rank, self.random_key)
+
+    @property
+    def is_by_chance(self) -> bool:
+        """Whether a mixed order draws it: it is undecided and no label issue."""
+        return self.rank is None and self.random_key is not None
+
+
+class Claimant(NamedTuple):
+    """Who holds cards, and the ranking that those belong to."""
+
+    dataset: int
+    user: int
+    run: int | None
+    moment: datetime
+
+
+@dataclass
+class Counts:
+    """Samples with a decision that counts."""
+
+    reviewed: int = 0
+    found: int = 0  # relabelled or deleted
+    unsure: int = 0
+    in_bulk: int = 0  # by one verdict for many at once only
+    by_user: Counter[int] = field(default_factory=Counter)  # whose decision counts
+
+    def add(self, verdict: str, user_id: int, in_bulk: bool, n: int) -> None:
+        """Count `n` more of these, or fewer where it is negative."""
+        self.reviewed += n
+        self.found += n * (verdict in CHANGES)
+        self.unsure += n * (verdict == "unsure")
+        self.in_bulk += n * in_bulk
+        self.by_user[user_id] += n
+
+
+class Look(NamedTuple):
+    """A decision that the hit rate and the pace look back on."""
+
+    decision_id: int
+    verdict: str
+    milliseconds: int | None
+
+
+@dataclass
+class Free:
+    """The next samples of a stream that nobody holds."""
+
+    places: dict[int, Place]  # by sample, in the order of the stream
+    is_all: bool  # whether no others are free
+    until: datetime | None  # when a lease ends and another one is free again; None: never
+
+
+@dataclass
+class Desk:
+    """What is remembered; a key that is absent has not been asked."""
+
+    counts: dict[int, Counts] = field(default_factory=dict)  # by data set
+    looks: dict[int, deque[Look]] = field(default_factory=dict)  # by data set, the newest first
+    open_issues: dict[int, int] = field(default_factory=dict)  # how many, by run
+    recent: dict[tuple[int, int], deque[RecentDecision]] = field(
+        default_factory=dict
+    )  # by data set and user, the newest first
+    hands: dict[int, tuple[tuple[int, int | None], dict[int, Held]]] = field(
+        default_factory=dict
+    )  # by user: data set and run, and the cards by sample
+    free: dict[tuple[Stream, int], Free] = field(default_factory=dict)  # by stream and run
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Cards that an annotator takes."""
+
+    by: Claimant
+    cards: Mapping[int, Place | None]  # by sample; None: the place is not known
+    until: datetime
+    is_placed: bool  # whether every place is known
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a transaction has changed of the review. What it does not name is as before."""
+
+    before: tuple[Any, ...] = ()  # the rows of `SampleReview` that were replaced
+    after: tuple[tuple[Standing, Any], ...] = ()  # the states now, each with its `Logged` decision
+    closed: tuple[int, ...] = ()  # the run of every issue that is open no more
+    opened: tuple[int, ...] = ()  # samples that no decision counts for any more
+    released: tuple[int, ...] = ()  # samples that nobody holds any more
+    given_back: tuple[tuple[int, int], ...] = ()  # user and sample: that one holds it no more
+    taken: Taken | None = None
+    decided: tuple[Logged, RecentDecision] | None = None  # a decision of one person, as it was made
+    undone: bool = False  # whether somebody's decision was undone
+
+    def __add__(self, other: "Change") -> "Change":
+        """Both, one after the other, of different samples; only one may have cards taken or a decision made."""
+        return Change(
+            before=self.before + other.before,
+            after=self.after + other.after,
+            closed=self.closed + other.closed,
+            opened=self.opened + other.opened,
+            released=self.released + other.released,
+            given_back=self.given_back + other.given_back,
+            taken=self.taken or other.taken,
+            decided=self.decided or other.decided,
+            undone=self.undone or other.undone,
+        )
+
+
+def desk_of(session: Session) -> Desk:
+    """What this transaction remembers; an empty desk, which nobody else sees, where it remembers nothing."""
+    desk: Desk = remembered(session).setdefault(Desk, Desk())
+    return desk
+
+
+def clear(session: Session) -> None:
+    """Ask everything anew, after a change that no `Change` describes."""
+    forget(session)
+
+
+def apply(session: Session, change: Change) -> None:
+    """Make what is remembered follow from the change.
+
+    1. An issue that is open again, or a decision that comes back, may be anywhere in an order: everything is asked anew.
+    2. Counts and the last looks follow the states before and after.
+    3. Decided samples are offered to nobody, and their issues are not open.
+    4. Cards leave the hands that they were in, and come into others.
+    """
+    if change.opened or change.undone:
+        clear(session)
+    else:
+        desk = desk_of(session)
+        _count(desk, change)
+        _offer(desk, change)
+        _hand_over(desk, change)
+
+
+def _count(desk: Desk, change: Change) -> None:
+    for run_id in change.closed:
+        if run_id in desk.open_issues:
+            desk.open_issues[run_id] -= 1
+    for row in change.before:
+        if row.dataset_id in desk.counts:
+            desk.counts[row.dataset_id].add(row.verdict, row.user_id, row.in_bulk, -1)
+        desk.looks.pop(row.dataset_id, None)
+    for state, decision in change.after:
+        if decision.dataset_id in desk.counts:
+            desk.counts[decision.dataset_id].add(state.verdict, decision.user_id, state.in_bulk, 1)
+        _look_back(desk, state, decision)
+    if change.decided:
+        logged, recent = change.decided
+        if (mine := desk.recent.get((logged.dataset_id, logged.user_id))) is not None:
+            mine.appendleft(recent)
+
+
+def _look_back(desk: Desk, state: Standing, decision: Any) -> None:
+    looks = desk.looks.get(decision.dataset_id)
+    # What is drawn at random, or was said of many at once, says nothing of the worklist.
+    says_nothing = state.in_bulk or decision.gold or decision.origin == "audit"
+    if looks is not None and not says_nothing:
+        looks.appendleft(Look(decision.id, decision.verdict, decision.milliseconds))
+
+
+def _offer(desk: Desk, change: Change) -> None:
+    taken = change.taken
+    gone = [decision.sample_id for _, decision in change.after] + list(taken.cards if taken else ())
+    for free in desk.free.values():
+        for sample_id in gone:
+            free.places.pop(sample_id, None)
+        if taken:
+            free.until = min(free.until or taken.until, taken.until)
+
+
+def _hand_over(desk: Desk, change: Change) -> None:
+    for _, cards in desk.hands.values():
+        for sample_id in change.released:
+            cards.pop(sample_id, None)
+    for user_id, sample_id in change.given_back:
+        if user_id in desk.hands:
+            desk.hands[user_id][1].pop(sample_id, None)
+    if taken := change.taken:
+        where, cards = desk.hands.get(taken.by.user, (None, {}))
+        if taken.is_placed and where == (taken.by.dataset, taken.by.run):
+            for sample_id, place in taken.cards.items():
+                cards[sample_id] = Held(sample_id, taken.until, *(place or Place(None, None)))
+        else:
+            desk.hands.pop(taken.by.user, None)
+
+
+def held_by(desk: Desk, who: Claimant) -> Collection[Held] | None:
+    """The cards that an annotator holds with these places, expired ones too; None: not asked."""
+    where, cards = desk.hands.get(who.user, (None, {}))
+    return cards.values() if where == (who.dataset, who.run) else None

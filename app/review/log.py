@@ -1,0 +1,94 @@
+"""The log of decisions, as rows: only added to, never changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.datasets.gold import is_gold
+from app.datasets.models import Sample
+from app.db.compiled import PreparedOf
+from app.review.fold import Entry
+from app.review.models import Decision
+
+_LOG = PreparedOf(  # rows as `Logged`
+    Decision.sample_id,
+    lambda these: (
+        select(
+            Decision.id,
+            Decision.sample_id,
+            Decision.verdict,
+            Decision.label,
+            Decision.undoes_id,
+            Decision.user_id,
+            Decision.created_at,
+            Decision.bulk_id,
+            Decision.origin,
+            Decision.blind,
+            Decision.milliseconds,
+            Sample.dataset_id,
+            Sample.given_label,
+            Sample.sha256,
+            is_gold(Sample.id).label("gold"),
+        )
+        .join(Sample, Sample.id == Decision.sample_id)
+        .where(these)
+    ),
+)
+
+
+class Logged(NamedTuple):
+    """A decision with what its fold needs to know of the sample."""
+
+    id: int
+    sample_id: int
+    verdict: str
+    label: int | None
+    undoes_id: int | None
+    user_id: int
+    created_at: datetime
+    bulk_id: int | None
+    origin: str
+    blind: bool
+    milliseconds: int | None
+    dataset_id: int
+    given_label: int
+    sha256: str
+    gold: bool
+
+
+@dataclass(frozen=True)
+class RecentDecision:
+    """A decision as the strip of the last ones shows it."""
+
+    decision_id: int
+    sample_id: int
+    path: str
+    verdict: str
+    label: str | None
+    given_label: str
+    blind: bool
+    gold: bool  # of the gold part
+
+
+def log_of(session: Session, sample_ids: Sequence[int]) -> Sequence[Any]:
+    """Every decision on these samples, as rows like `Logged`."""
+    return _LOG.rows(session, sample_ids)
+
+
+def entry_of(row: Any) -> Entry:
+    """A decision, or a row of its columns, as the fold takes it."""
+    return Entry(
+        row.id,
+        row.verdict,
+        row.label,
+        row.undoes_id,
+        row.sample_id,
+        in_bulk=row.bulk_id is not None,
+        user=row.user_id,
+        adjudicates=row.origin == "adjudication",
+        blind=row.blind,
+    )
