@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,26 @@ def test_every_setting_is_documented_with_its_default(field: str) -> None:
         f"| `TOPLOSS_{field.upper()}` | {f'`{default}`' if default else 'empty'} | {info.description} |"
         in documented
     )
+
+
+@pytest.mark.parametrize("pages", ["README.md", "CONTRIBUTING.md", "docs/*.md", "docs/decisions/*.md"])
+def test_every_path_that_the_documents_name_exists(pages: str) -> None:
+    a_path = r"(?<![\w./-])(?:app|templates|static|tests|benchmarks|migrations|docs)/[\w./-]*\w"
+    named = {
+        (document.name, path)
+        for document in ROOT.glob(pages)
+        for path in re.findall(a_path, document.read_text())
+    }
+    assert named
+    assert not {(document, path) for document, path in named if not (ROOT / path).exists()}
+
+
+def test_the_page_of_the_architecture_has_a_row_for_each_layer() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    table = (ROOT / "docs" / "architecture.md").read_text().split("| --- | --- |\n")[1].split("\n\n")[0]
+    rows = [set(re.findall(r"`(\w+)`", row.split("|")[1])) for row in table.splitlines()]
+    assert rows == [set(re.findall(r"\w+", layer)) for layer in layers]
 
 
 def test_every_runtime_dependency_has_its_reason() -> None:
