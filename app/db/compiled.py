@@ -1,7 +1,7 @@
-"""Statements that every key press needs: put into words once, then run on the driver's own cursor.
+"""Statements that every key press needs: compiled once, then run on the driver's own cursor.
 
-SQLAlchemy still writes the SQL, for SQLite and PostgreSQL, and converts what goes in and comes out; what is spared is its
-way from a statement to a result, which costs ten times what SQLite takes to answer.
+SQLAlchemy still writes the SQL for SQLite and PostgreSQL and converts parameters and columns. We skip its way from a
+statement to a result, which costs ten times what SQLite takes to answer.
 """
 
 from collections import namedtuple
@@ -23,82 +23,83 @@ Convert = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
-class _Words:
-    """A statement for one kind of database."""
+class _Compiled:
+    """A statement compiled for one dialect."""
 
     sql: str
-    names: tuple[str, ...]  # of the values, in their order
-    defaults: dict[str, Any]  # written into the statement
-    into: tuple[tuple[str, Convert], ...]  # conversions of values on their way in
+    names: tuple[str, ...]  # of the parameters, in order
+    defaults: dict[str, Any]  # parameters with a fixed value
+    into: tuple[tuple[str, Convert], ...]  # conversions of parameters
     row: Callable[[Any], Any]
-    by_name: bool  # whether the driver takes values by name
+    by_name: bool  # whether the driver takes parameters by name
 
 
 class Prepared:
-    """A statement with `bindparam`s (not expanding ones), or what makes it for a dialect's name.
+    """A statement with `bindparam`s (no expanding ones), or a function that makes it for a dialect's name.
 
-    A row has its columns as attributes; what is true is 1 on SQLite. The statement sees what was flushed, and flushes nothing itself.
+    A row has its columns as attributes; True is 1 on SQLite. The statement sees what was flushed and does not flush.
     """
 
     def __init__(self, statement: Executable | Callable[[str], Executable]) -> None:
         self._statement = statement
-        self._words: dict[str, _Words] = {}
-        self._out: dict[str, tuple[tuple[int, Convert], ...]] = {}  # conversions of columns on their way out
+        self._compiled: dict[str, _Compiled] = {}
+        self._out: dict[str, tuple[tuple[int, Convert], ...]] = {}  # conversions of columns
 
     def rows(self, session: Session, **values: Any) -> list[Any]:
-        """Every row of the answer; none where the statement has no answer."""
+        """All rows; an empty list if the statement returns none."""
         cursor, dialect = driver_cursor(session)
-        words = self._words.get(dialect.name) or self._put(dialect)
-        for name, convert in words.into:
+        compiled = self._compiled.get(dialect.name) or self._compile(dialect)
+        for name, convert in compiled.into:
             values[name] = convert(values[name])
-        if words.defaults:
-            values = words.defaults | values
-        given = values if words.by_name else [values[name] for name in words.names]
+        if compiled.defaults:
+            values = compiled.defaults | values
+        given = values if compiled.by_name else [values[name] for name in compiled.names]
         try:
-            cursor.execute(words.sql, given)
+            cursor.execute(compiled.sql, given)
             found = cursor.fetchall() if cursor.description else []
         except dialect.loaded_dbapi.Error as error:
-            raise _explained(words.sql, given, error, dialect) from error
+            raise _explained(compiled.sql, given, error, dialect) from error
         if not found:
             return []
         out = self._out.get(dialect.name)
         if out is None:
             out = self._out[dialect.name] = self._conversions(dialect, cursor.description)
         return (
-            [words.row(_converted(each, out)) for each in found]
+            [compiled.row(_converted(each, out)) for each in found]
             if out
-            else [words.row(each) for each in found]
+            else [compiled.row(each) for each in found]
         )
 
     def one(self, session: Session, **values: Any) -> Any:
-        """The first row, none where there is none."""
+        """The first row, or None."""
         found = self.rows(session, **values)
         return found[0] if found else None
 
     def scalar(self, session: Session, **values: Any) -> Any:
-        """The first column of the first row, none where there is none."""
+        """The first column of the first row, or None."""
         found = self.rows(session, **values)
         return found[0][0] if found else None
 
     def many(self, session: Session, rows: Sequence[dict[str, Any]]) -> None:
-        """Run it with each of these values; there is no answer."""
+        """Run it once per row of parameters; returns nothing."""
         if len(rows) == 1:
             self.rows(session, **rows[0])
             return
         cursor, dialect = driver_cursor(session)
-        words = self._words.get(dialect.name) or self._put(dialect)
+        compiled = self._compiled.get(dialect.name) or self._compile(dialect)
         converted = [
-            words.defaults | row | {name: convert(row[name]) for name, convert in words.into} for row in rows
+            compiled.defaults | row | {name: convert(row[name]) for name, convert in compiled.into}
+            for row in rows
         ]
         given: list[Any] = (
-            converted if words.by_name else [[row[name] for name in words.names] for row in converted]
+            converted if compiled.by_name else [[row[name] for name in compiled.names] for row in converted]
         )
         try:
-            cursor.executemany(words.sql, given)
+            cursor.executemany(compiled.sql, given)
         except dialect.loaded_dbapi.Error as error:
-            raise _explained(words.sql, given, error, dialect) from error
+            raise _explained(compiled.sql, given, error, dialect) from error
 
-    def _put(self, dialect: Dialect) -> _Words:
+    def _compile(self, dialect: Dialect) -> _Compiled:
         statement: Any = (
             self._statement if isinstance(self._statement, Executable) else self._statement(dialect.name)
         )
@@ -111,7 +112,7 @@ class Prepared:
         }
         names = [column.name or "_" for column in getattr(statement, "exported_columns", ())]
         row = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024
-        words = self._words[dialect.name] = _Words(
+        ready = self._compiled[dialect.name] = _Compiled(
             sql=str(compiled),
             names=tuple(compiled.positiontup or binds),
             defaults=defaults,
@@ -119,7 +120,7 @@ class Prepared:
             row=row._make,
             by_name=not compiled.positional,
         )
-        return words
+        return ready
 
     def _conversions(self, dialect: Dialect, description: Any) -> tuple[tuple[int, Convert], ...]:
         statement: Any = (
@@ -136,14 +137,17 @@ class Prepared:
 
 
 class PreparedOf:
-    """A statement about samples: `make` gets the condition on the column; prepared for one sample, as it is asked most often."""
+    """A statement about samples: `make` gets the condition on the column.
+
+    For one sample, the most frequent case, it is compiled once.
+    """
 
     def __init__(self, column: Any, make: Callable[[ColumnElement[bool]], Executable]) -> None:
         self._one = Prepared(make(column == bindparam("sample")))
         self._many = make(column.in_(bindparam("samples", expanding=True)))
 
     def rows(self, session: Session, sample_ids: Sequence[int]) -> Sequence[Any]:
-        """Every row of the answer; none where the statement has no answer."""
+        """All rows; an empty list if the statement returns none."""
         if len(sample_ids) == 1:
             return self._one.rows(session, sample=sample_ids[0])
         found: Any = session.connection().execute(self._many, {"samples": sample_ids})
@@ -151,7 +155,7 @@ class PreparedOf:
 
 
 def run(session: Session, sql: str) -> Any:
-    """A word to the database itself, such as PRAGMA or COMMIT; the first value of its answer."""
+    """Run a PRAGMA or COMMIT; return the first value of its answer."""
     cursor, dialect = driver_cursor(session)
     try:
         found = cursor.execute(sql).fetchone()
@@ -162,7 +166,7 @@ def run(session: Session, sql: str) -> Any:
 
 def _into(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
     convert = kind.dialect_impl(dialect).bind_processor(dialect)
-    # The same few moments go into statement after statement of a transaction.
+    # The statements of a transaction use the same few times again and again.
     return lru_cache(maxsize=16)(convert) if convert and isinstance(kind, UtcDateTime) else convert
 
 

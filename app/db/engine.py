@@ -27,7 +27,7 @@ from app.db.memory import REMEMBERED
 from app.db.trouble import busy
 
 T = TypeVar("T")
-OTHERS = 20  # that write at once where each has a transaction of its own
+PG_THREADS = 20  # concurrent writes on PostgreSQL, where each has a transaction of its own
 GLANCE_WAIT = 0.2  # seconds: whoever glances may be the event loop itself
 
 
@@ -53,8 +53,8 @@ class Database:
         self._connections = threading.BoundedSemaphore(CONNECTIONS)  # the pool itself knows no deadline
         self._write_lock, self._glance_lock = threading.Lock(), threading.Lock()
         self._glance: Session | None = None
-        self._together = GroupCommit(sqlite_engine(url), self._write_lock) if self.is_sqlite else None
-        self._others = ThreadPoolExecutor(OTHERS, "together") if not self.is_sqlite else None
+        self._group_commit = GroupCommit(sqlite_engine(url), self._write_lock) if self.is_sqlite else None
+        self._pg_writers = ThreadPoolExecutor(PG_THREADS, "postgres-write") if not self.is_sqlite else None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -115,15 +115,15 @@ class Database:
                 raise OSError(errno.EROFS, "PostgreSQL takes no changes")
             connection.rollback()
 
-    def together(self, work: Callable[[Session], T]) -> "Future[T]":
-        """Write in a transaction that may be shared: the answer is there once it is committed.
+    def write_in_group(self, work: Callable[[Session], T]) -> "Future[T]":
+        """Run `work` in a transaction that it may share with other writes; the future completes after the commit.
 
-        On SQLite, where writers follow one another, what waits meanwhile is committed at once (`GroupCommit`); elsewhere each piece
-        of work has a transaction of its own. A piece that raises changes nothing.
+        SQLite has one writer at a time: writes that wait meanwhile share the next commit (`GroupCommit`). On PostgreSQL each
+        write has a transaction of its own. A write that raises changes nothing.
         """
-        if self._together:
-            return self._together.submit(work)
-        assert self._others  # noqa: S101 - the other case
+        if self._group_commit:
+            return self._group_commit.submit(work)
+        assert self._pg_writers  # noqa: S101 - the other case
 
         def alone() -> T:
             if not deadline.current(USUAL_WAIT).left:
@@ -131,7 +131,7 @@ class Database:
             with self.write() as session:
                 return work(session)
 
-        return self._others.submit(copy_context().run, alone)  # with the deadline of whoever asks
+        return self._pg_writers.submit(copy_context().run, alone)  # with the deadline of the caller
 
     @contextmanager
     def _in_time(self, wanted: "threading.Lock | threading.BoundedSemaphore") -> Iterator[None]:
@@ -151,10 +151,10 @@ class Database:
 
     def close(self) -> None:
         """Give back every connection."""
-        if self._together:
-            self._together.stop()
-        if self._others:
-            self._others.shutdown()
+        if self._group_commit:
+            self._group_commit.stop()
+        if self._pg_writers:
+            self._pg_writers.shutdown()
         if self._glance:
             self._glance.close()
         self._glancer.dispose()

@@ -1,4 +1,4 @@
-"""What a session remembers: answers that need not be asked again."""
+"""What a session remembers: answers that need no second query."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -10,10 +10,10 @@ REMEMBERED = "remembered"  # in a session's info
 
 
 def remember(session: Session, key: object, ask: Callable[[], T]) -> T:
-    """What `ask` answers, asked once in a read transaction; where it can change, in a write transaction, every time.
+    """Memoise `ask()`: for the whole transaction when reading or in the group commit; a plain write calls it every time.
 
-    Decisions that share a transaction (`Database.together`) go on with what those before them knew. What remembers there
-    something that a decision changes must change what is `remembered` too, or `forget` it.
+    The jobs of a group commit (`Database.write_in_group`) share one memory. Code that remembers something there which a
+    decision changes must update what is `remembered` too, or `forget` it.
     """
     known: dict[object, T] | None = session.info.get(REMEMBERED)
     if known is None:
@@ -24,16 +24,16 @@ def remember(session: Session, key: object, ask: Callable[[], T]) -> T:
 
 
 def is_remembering(session: Session) -> bool:
-    """Whether what is remembered serves anybody after this transaction's first question."""
+    """Whether this session remembers answers."""
     return REMEMBERED in session.info
 
 
 def remembered(session: Session) -> dict[Any, Any]:
-    """All of that, to be changed; empty where nothing is."""
+    """The memory itself, which the caller may change; empty if the session remembers nothing."""
     known: dict[Any, Any] = session.info.get(REMEMBERED, {})
     return known
 
 
 def forget(session: Session) -> None:
-    """Ask everything anew."""
+    """Forget all answers; the next question queries the database."""
     remembered(session).clear()

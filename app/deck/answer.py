@@ -1,4 +1,4 @@
-"""A turn at the deck: what an annotator sees of it after an answer, and what a look at the page shows."""
+"""The deck as an annotator sees it: after an answer, and when the page is loaded."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -109,7 +109,7 @@ def mixed(ranked: Sequence[T], by_chance: Sequence[T], *, key: Callable[[T], int
     return [*result, *ranked[i:], *by_chance[j:]]
 
 
-@lru_cache(maxsize=100_000)  # the same cards are next in turn after turn
+@lru_cache(maxsize=100_000)  # the same cards are next for answer after answer
 def _drawn(ranked: int, by_chance: int) -> bool:
     digest = hashlib.sha256(f"{ranked} {by_chance}".encode()).digest()
     return int.from_bytes(digest[:4], "big") < BY_CHANCE * 2**32

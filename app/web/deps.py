@@ -77,7 +77,7 @@ def _by_token(session: Session, request: Request, token: str, settings: Settings
     if uses.is_new(token):
         # In a transaction of its own that nobody waits for: a read stays a read, and as fast as it is.
         database: Database = request.app.state.database
-        written = database.together(partial(note_use, token_id=person.token_id, at=now()))
+        written = database.write_in_group(partial(note_use, token_id=person.token_id, at=now()))
         written.add_done_callback(_tell_failure)
     return person
 

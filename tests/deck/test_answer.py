@@ -81,7 +81,7 @@ ANSWERS = [
     ("delete", None),
     ("unsure", None),
 ]  # the first one is keeping it
-TURN = st.tuples(
+ACTION = st.tuples(
     st.sampled_from(["answer", "answer", "answer", "undo", "redo", "release", "policy"]),
     st.integers(0, 2),
     st.integers(0, 15),
@@ -91,26 +91,26 @@ TURN = st.tuples(
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(turns=st.lists(TURN, max_size=14))
-def test_what_a_turn_goes_on_from_is_what_a_fresh_look_finds(
-    database: Database, made: Made, people: People, turns: list
+@given(actions=st.lists(ACTION, max_size=14))
+def test_what_an_answer_starts_from_is_what_a_fresh_look_finds(
+    database: Database, made: Made, people: People, actions: list
 ) -> None:
     users = [people.annotator.id, people.other.id, people.admin.id]
     me = {"dataset_id": made.dataset_id}
-    for what, who, place, (verdict, label), queue in turns:
+    for what, who, place, (verdict, label), queue in actions:
         user, sample = users[who], made.ranked[place]
         if what == "answer":
-            seen = database.together(
+            seen = database.write_in_group(
                 lambda s, u=user, i=sample, v=verdict, n=label, q=queue: answer(made, u, i, v, n, s, q)
             ).result()
-            offered = database.together(lambda s, u=user: free(made, u, s)).result()
+            offered = database.write_in_group(lambda s, u=user: free(made, u, s)).result()
             with database.read() as session:
                 assert seen == look(session, **me, user_id=user, queue=queue)
                 assert offered == free(made, user, session)
         elif what == "undo":
-            database.together(lambda s, u=user: undo_last(s, **me, user_id=u)).result()
+            database.write_in_group(lambda s, u=user: undo_last(s, **me, user_id=u)).result()
         elif what == "redo":
-            database.together(
+            database.write_in_group(
                 lambda s, u=user: redo_last(s, **me, user_id=u, client_id=str(uuid.uuid4()))
             ).result()
         elif what == "release":  # somebody else's connection
@@ -120,13 +120,13 @@ def test_what_a_turn_goes_on_from_is_what_a_fresh_look_finds(
             with database.write() as session:
                 set_policy(session, **me, policy=Policy(annotators=1 + place % 2, which="all"))
     for user in users:
-        seen = database.together(lambda s, u=user: look(s, **me, user_id=u)).result()
+        seen = database.write_in_group(lambda s, u=user: look(s, **me, user_id=u)).result()
         with database.read() as session:
             assert seen == look(session, **me, user_id=user)
 
 
 GOLD = Queue(order="gold")
-GOLD_TURN = st.tuples(
+GOLD_ANSWER = st.tuples(
     st.integers(0, 2),
     st.sampled_from([*ANSWERS, ("relabel", "cat")]),
     st.sampled_from([GOLD, GOLD, RANKED, RANDOM]),
@@ -135,16 +135,18 @@ GOLD_TURN = st.tuples(
 
 
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(turns=st.lists(GOLD_TURN, max_size=14), at=st.integers(0, 5))
+@given(answers=st.lists(GOLD_ANSWER, max_size=14), at=st.integers(0, 5))
 def test_so_it_is_with_a_gold_part_that_is_drawn_meanwhile(
-    database: Database, tmp_path_factory: pytest.TempPathFactory, people: People, turns: list, at: int
+    database: Database, tmp_path_factory: pytest.TempPathFactory, people: People, answers: list, at: int
 ) -> None:
     made = make_dataset(
         database, tmp_path_factory.mktemp("images"), name=uuid.uuid4().hex, per_class=21, wrong=84
     )
     me = {"dataset_id": made.dataset_id}
 
-    def turn(session: Session, user: int, verdict: str, label: str | None, queue: Queue, back: bool) -> Deck:
+    def answer_next(
+        session: Session, user: int, verdict: str, label: str | None, queue: Queue, back: bool
+    ) -> Deck:
         take(session, **me, user_id=user, count=3, lease=LEASE, queue=queue)
         if held := my_cards(session, **me, user_id=user, queue=queue).cards:
             done, _ = decide(
@@ -163,32 +165,32 @@ def test_so_it_is_with_a_gold_part_that_is_drawn_meanwhile(
         take(session, **me, user_id=user, count=3, lease=LEASE, queue=queue)
         return look(session, **me, user_id=user, queue=queue)
 
-    for number, (who, (verdict, label), queue, back) in enumerate(turns):
+    for number, (who, (verdict, label), queue, back) in enumerate(answers):
         user = [people.annotator.id, people.other.id, people.admin.id][who]
         if number == at:
             with database.write() as session:
                 draw_gold(session, **me, size=20)
-        seen = database.together(
-            lambda s, u=user, v=verdict, n=label, q=queue, b=back: turn(s, u, v, n, q, b)
+        seen = database.write_in_group(
+            lambda s, u=user, v=verdict, n=label, q=queue, b=back: answer_next(s, u, v, n, q, b)
         ).result()
         with database.read() as session:
             assert seen == look(session, **me, user_id=user, queue=queue)
 
 
-def test_turns_that_wait_together_are_committed_at_once(
+def test_answers_that_wait_at_the_same_time_share_a_commit(
     database: Database, made: Made, people: People
 ) -> None:
     if not database.is_sqlite:
         pytest.skip("elsewhere each has a transaction of its own")
     user = people.annotator.id
     said: list[str] = []
-    database.together(
+    database.write_in_group(
         lambda s: s.connection().connection.driver_connection.set_trace_callback(said.append)
     ).result()
     said.clear()
     with database.write():  # the lock is taken: everybody waits
         waiting = [
-            database.together(lambda s, i=sample: keep(made, user, i, s)) for sample in made.ranked[:5]
+            database.write_in_group(lambda s, i=sample: keep(made, user, i, s)) for sample in made.ranked[:5]
         ]
         assert not any(each.done() for each in waiting)
     assert len({each.result() for each in waiting}) == 5
@@ -204,9 +206,9 @@ def test_a_turn_that_is_refused_changes_nothing_and_the_others_are_kept(
 
     with database.read():  # so that PostgreSQL has something else to do too
         waiting: list[Future] = [
-            database.together(lambda s: keep(made, people.annotator.id, made.ranked[0], s)),
-            database.together(refused),
-            database.together(lambda s: keep(made, people.annotator.id, made.ranked[2], s)),
+            database.write_in_group(lambda s: keep(made, people.annotator.id, made.ranked[0], s)),
+            database.write_in_group(refused),
+            database.write_in_group(lambda s: keep(made, people.annotator.id, made.ranked[2], s)),
         ]
         with pytest.raises(NotFound):
             waiting[1].result()
@@ -218,7 +220,7 @@ def test_a_turn_that_is_refused_changes_nothing_and_the_others_are_kept(
 
 def test_an_answer_is_there_only_when_it_is_committed(database: Database, made: Made, people: People) -> None:
     for sample in made.ranked[:3]:
-        made_id = database.together(lambda s, i=sample: keep(made, people.annotator.id, i, s)).result()
+        made_id = database.write_in_group(lambda s, i=sample: keep(made, people.annotator.id, i, s)).result()
         with database.read() as session:
             assert session.get(Decision, made_id) is not None
 
@@ -230,7 +232,7 @@ def test_many_annotators_at_once_never_hold_the_same_card(
 
     def work(user_id: int) -> None:
         try:
-            seen = database.together(
+            seen = database.write_in_group(
                 lambda s: (
                     take(s, dataset_id=made.dataset_id, user_id=user_id, count=2, lease=LEASE),
                     look(s, dataset_id=made.dataset_id, user_id=user_id),
@@ -238,7 +240,7 @@ def test_many_annotators_at_once_never_hold_the_same_card(
             ).result()
             while seen.cards:
                 sample = seen.cards[0].sample_id
-                seen = database.together(
+                seen = database.write_in_group(
                     lambda s, i=sample: answer(made, user_id, i, "delete", None, s)
                 ).result()
         except BaseException as error:  # noqa: BLE001 - shown by the assertion below

@@ -56,13 +56,13 @@ def test_a_fifth_is_random_at_no_fixed_places() -> None:
     assert min(by_place) > 0.8 * max(by_place)
 
 
-@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("in_group", [True, False])
 def test_a_mixed_worklist_has_issues_by_rank_and_others_in_random_order_and_ends_with_the_issues(
-    database: Database, made: Made, people: People, together: bool
+    database: Database, made: Made, people: People, in_group: bool
 ) -> None:
     shown: list[int] = []
 
-    def turn(session: Session) -> list[int]:
+    def answer(session: Session) -> list[int]:
         held = claim(
             session,
             dataset_id=made.dataset_id,
@@ -86,11 +86,11 @@ def test_a_mixed_worklist_has_issues_by_rank_and_others_in_random_order_and_ends
         return ahead[:1]
 
     while True:
-        if together:
-            found = database.together(turn).result()
+        if in_group:
+            found = database.write_in_group(answer).result()
         else:
             with database.write() as session:
-                found = turn(session)
+                found = answer(session)
         if not found:
             break
         shown += found
@@ -111,7 +111,7 @@ def test_cards_that_come_by_chance_do_not_count_for_the_hit_rate(
 ) -> None:
     me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
 
-    def turn(session: Session, sample: int, verdict: str) -> None:
+    def answer(session: Session, sample: int, verdict: str) -> None:
         decide(
             session,
             **me,
@@ -128,8 +128,8 @@ def test_cards_that_come_by_chance_do_not_count_for_the_hit_rate(
         (made.ranked[-1], "keep"),
         (made.ranked[-2], "keep"),
     ):
-        database.together(lambda s, i=sample, v=verdict: turn(s, i, v)).result()
-        seen = database.together(lambda s: review_progress(s, dataset_id=made.dataset_id)).result()
+        database.write_in_group(lambda s, i=sample, v=verdict: answer(s, i, v)).result()
+        seen = database.write_in_group(lambda s: review_progress(s, dataset_id=made.dataset_id)).result()
     assert (seen.reviewed, seen.hit_rate) == (4, 0.5)
     with database.read() as session:
         assert review_progress(session, dataset_id=made.dataset_id) == seen

@@ -44,7 +44,7 @@ def fresh(database: Database, who: Claimant) -> list[int]:
 
 
 def known(database: Database, who: Claimant) -> list[int]:
-    cards: list[Held] = database.together(lambda s: in_my_hands(s, who)).result()
+    cards: list[Held] = database.write_in_group(lambda s: in_my_hands(s, who)).result()
     return [card.sample_id for card in cards]
 
 
@@ -59,9 +59,9 @@ def test_cards_taken_through_a_filter_are_in_the_hands_that_were_known_before(
 ) -> None:
     me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
     for queue in (RANKED, OWLS):
-        database.together(lambda s, q=queue: take(s, **me, count=2, lease=LEASE, queue=q)).result()
+        database.write_in_group(lambda s, q=queue: take(s, **me, count=2, lease=LEASE, queue=q)).result()
         assert known(database, ann) == fresh(database, ann)
-    owls = database.together(lambda s: my_cards(s, **me, queue=OWLS)).result().cards
+    owls = database.write_in_group(lambda s: my_cards(s, **me, queue=OWLS)).result().cards
     with database.read() as session:
         assert owls == my_cards(session, **me, queue=OWLS).cards
     assert len(owls) == 2
@@ -91,7 +91,7 @@ def test_a_card_is_out_of_hands_at_the_very_end_of_its_lease(
     database: Database, made: Made, ann: Claimant
 ) -> None:
     until = ann.moment + LEASE
-    database.together(lambda s: hold(s, ann, cards=places(made, 1), until=until)).result()
+    database.write_in_group(lambda s: hold(s, ann, cards=places(made, 1), until=until)).result()
     for moment, held in ((until - timedelta(seconds=1), [made.ranked[0]]), (until, [])):
         at = ann._replace(moment=moment)
         assert known(database, at) == fresh(database, at) == held
@@ -102,10 +102,12 @@ def test_giving_back_lets_go_of_ones_own_card_alone(
 ) -> None:
     until = ann.moment + LEASE
     for who, ranks in ((ann, (1, 2)), (bob, (3,))):
-        database.together(lambda s, w=who: in_my_hands(s, w)).result()
-        database.together(lambda s, w=who, r=ranks: hold(s, w, cards=places(made, *r), until=until)).result()
+        database.write_in_group(lambda s, w=who: in_my_hands(s, w)).result()
+        database.write_in_group(
+            lambda s, w=who, r=ranks: hold(s, w, cards=places(made, *r), until=until)
+        ).result()
     for sample in (made.ranked[0], made.ranked[2]):
-        database.together(
+        database.write_in_group(
             lambda s, i=sample: desk.apply(s, give_back(s, sample_id=i, user_id=ann.user))
         ).result()
     assert known(database, ann) == fresh(database, ann) == [made.ranked[1]]
@@ -115,9 +117,11 @@ def test_giving_back_lets_go_of_ones_own_card_alone(
 def test_nobody_holds_what_was_let_go(database: Database, made: Made, ann: Claimant, bob: Claimant) -> None:
     until = ann.moment + LEASE
     for who, ranks in ((ann, (1, 2)), (bob, (3, 4))):
-        database.together(lambda s, w=who: in_my_hands(s, w)).result()
-        database.together(lambda s, w=who, r=ranks: hold(s, w, cards=places(made, *r), until=until)).result()
-    database.together(lambda s: let_go(s, [made.ranked[0], made.ranked[3]])).result()
+        database.write_in_group(lambda s, w=who: in_my_hands(s, w)).result()
+        database.write_in_group(
+            lambda s, w=who, r=ranks: hold(s, w, cards=places(made, *r), until=until)
+        ).result()
+    database.write_in_group(lambda s: let_go(s, [made.ranked[0], made.ranked[3]])).result()
     assert known(database, ann) == fresh(database, ann) == [made.ranked[1]]
     assert known(database, bob) == fresh(database, bob) == [made.ranked[2]]
 
@@ -130,9 +134,9 @@ def test_what_is_held_or_decided_is_offered_to_nobody(
     database: Database, made: Made, ann: Claimant, bob: Claimant
 ) -> None:
     issues = list(made.ranked[:10])
-    assert database.together(lambda s: free(s, bob)).result() == issues
-    database.together(lambda s: hold(s, ann, cards=places(made, 1), until=ann.moment + LEASE)).result()
-    database.together(
+    assert database.write_in_group(lambda s: free(s, bob)).result() == issues
+    database.write_in_group(lambda s: hold(s, ann, cards=places(made, 1), until=ann.moment + LEASE)).result()
+    database.write_in_group(
         lambda s: decide(
             s,
             dataset_id=made.dataset_id,
@@ -144,18 +148,18 @@ def test_what_is_held_or_decided_is_offered_to_nobody(
     ).result()
     with database.read() as session:
         assert free(session, bob) == issues[2:]
-    assert database.together(lambda s: free(s, bob)).result() == issues[2:]
+    assert database.write_in_group(lambda s: free(s, bob)).result() == issues[2:]
 
 
 def test_a_card_whose_lease_ends_is_offered_again(
     database: Database, made: Made, ann: Claimant, bob: Claimant
 ) -> None:
     issues, until = list(made.ranked[:10]), ann.moment + LEASE
-    assert database.together(lambda s: free(s, bob)).result() == issues
-    database.together(lambda s: hold(s, ann, cards=places(made, 1), until=until)).result()
-    assert database.together(lambda s: free(s, bob)).result() == issues[1:]
+    assert database.write_in_group(lambda s: free(s, bob)).result() == issues
+    database.write_in_group(lambda s: hold(s, ann, cards=places(made, 1), until=until)).result()
+    assert database.write_in_group(lambda s: free(s, bob)).result() == issues[1:]
     later = bob._replace(moment=until)
-    assert database.together(lambda s: free(s, later)).result() == issues
+    assert database.write_in_group(lambda s: free(s, later)).result() == issues
     with database.read() as session:
         assert free(session, later) == issues
 
@@ -187,7 +191,7 @@ def test_the_hands_are_asked_anew_when_another_process_has_changed_them(
     database: Database, made: Made, ann: Claimant
 ) -> None:
     until = ann.moment + LEASE
-    database.together(lambda s: hold(s, ann, cards=places(made, 1), until=until)).result()
+    database.write_in_group(lambda s: hold(s, ann, cards=places(made, 1), until=until)).result()
     assert known(database, ann) == [made.ranked[0]]
     with database.write() as session:
         session.execute(delete(Claim))
@@ -199,12 +203,14 @@ def test_of_two_leases_the_one_that_ends_first_is_offered_again_first(
     database: Database, made: Made, ann: Claimant, bob: Claimant, minutes: tuple[int, int]
 ) -> None:
     issues = list(made.ranked[:10])
-    assert database.together(lambda s: free(s, bob)).result() == issues
+    assert database.write_in_group(lambda s: free(s, bob)).result() == issues
     for rank, lease in enumerate(minutes, start=1):
         until = ann.moment + timedelta(minutes=lease)
-        database.together(lambda s, r=rank, u=until: hold(s, ann, cards=places(made, r), until=u)).result()
+        database.write_in_group(
+            lambda s, r=rank, u=until: hold(s, ann, cards=places(made, r), until=u)
+        ).result()
     later = bob._replace(moment=ann.moment + timedelta(minutes=6))
     first = issues[minutes.index(5)]
-    assert database.together(lambda s: free(s, later)).result() == sorted(
+    assert database.write_in_group(lambda s: free(s, later)).result() == sorted(
         [first, *issues[2:]], key=issues.index
     )

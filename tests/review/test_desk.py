@@ -144,13 +144,13 @@ def test_a_desk_that_follows_changes_is_what_a_fresh_one_finds(
     made = make_dataset(database, folder, name=uuid.uuid4().hex, per_class=21, wrong=30)
     users, actions = [people.annotator.id, people.other.id, people.admin.id], []
     for step in steps:
-        database.together(lambda s: ask_everything(s, made.dataset_id, users)).result()
-        refused = database.together(
+        database.write_in_group(lambda s: ask_everything(s, made.dataset_id, users)).result()
+        refused = database.write_in_group(
             lambda s, step=step: make_a_step(s, made, users, step, actions)
         ).exception()
         if refused and not is_usual(refused):
             raise refused
-        remembered = database.together(lambda s: deepcopy(desk_of(s))).result()
+        remembered = database.write_in_group(lambda s: deepcopy(desk_of(s))).result()
         with database.read() as fresh:
             check(remembered, fresh, made.dataset_id)
 
@@ -162,10 +162,10 @@ def is_usual(refusal: BaseException) -> bool:
 
 def remember(database: Database, made: Made, people: People, *changes: Callable[[Session], object]) -> Desk:
     users = [people.annotator.id, people.other.id]
-    database.together(lambda s: ask_everything(s, made.dataset_id, users)).result()
+    database.write_in_group(lambda s: ask_everything(s, made.dataset_id, users)).result()
     for change in changes:
-        database.together(change).result()
-    remembered: Desk = database.together(lambda s: deepcopy(desk_of(s))).result()
+        database.write_in_group(change).result()
+    remembered: Desk = database.write_in_group(lambda s: deepcopy(desk_of(s))).result()
     with database.read() as fresh:
         check(remembered, fresh, made.dataset_id)
     return remembered

@@ -21,7 +21,7 @@ def open_samples(database: Database, made: Made) -> list[int]:
 
 
 def remembered(database: Database, made: Made) -> int:
-    return database.together(lambda s: counters.open_issues(s, run_id=made.run_id)).result()
+    return database.write_in_group(lambda s: counters.open_issues(s, run_id=made.run_id)).result()
 
 
 def test_a_ranking_opens_its_issues_and_no_other_samples(database: Database, made: Made) -> None:
@@ -34,7 +34,7 @@ def test_an_issue_closes_with_a_decision_and_opens_again_where_none_stands(
 ) -> None:
     sample = made.ranked[3]
     assert remembered(database, made) == 10
-    database.together(
+    database.write_in_group(
         lambda s: decide(
             s,
             dataset_id=made.dataset_id,
@@ -52,7 +52,7 @@ def test_an_issue_closes_with_a_decision_and_opens_again_where_none_stands(
         open_again(session, [sample])
         desk.apply(session, Change(opened=(sample,)))
 
-    database.together(none_stands).result()
+    database.write_in_group(none_stands).result()
     assert remembered(database, made) == 10
     assert open_samples(database, made) == list(made.ranked[:10])
 

@@ -104,13 +104,13 @@ def test_a_full_disk_is_told_as_what_it_is_and_keeps_what_was_acknowledged(
     client: TestClient, database: Database, made: Made, decide: Callable[[TestClient, Made, int, str], int]
 ) -> None:
     limits = []
-    assert database._together
+    assert database._group_commit
 
     def limit(connection: sqlite3.Connection, _record: object) -> None:
         limits.append(connection)
         connection.execute("PRAGMA max_page_count = 1")  # what there is, and no page more
 
-    for engine in (database.engine, database._together._engine):
+    for engine in (database.engine, database._group_commit._engine):
         engine.dispose()
         event.listen(engine, "connect", limit)
     answers = [decide(client, made, sample, f"id {sample}") for sample in made.ranked]

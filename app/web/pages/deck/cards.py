@@ -11,7 +11,7 @@ from app.datasets.pictures import SIDES
 from app.deck.reasons import first_reason
 from app.deck.worklist import Card
 from app.review.log import RecentDecision
-from app.web.moulds import fill, slot
+from app.web.compiled_fragments import placeholder, render_fragment
 from app.web.rendering import Viewer, percent
 
 TINY = 64  # pixels a side; smaller images are enlarged so much that smoothing blurs them
@@ -134,16 +134,18 @@ def card_html(card: Card, *, names: tuple[str, ...], place: Place, skip: str, hi
     def make_page() -> CardPart:
         view = card_view(card, names=names)
         choices = tuple(
-            replace(choice, share=slot(f"share{number}"), percent=slot(f"percent{number}"))
+            replace(choice, share=placeholder(f"share{number}"), percent=placeholder(f"percent{number}"))
             for number, choice in enumerate(view.choices)
         )
-        slots: dict[str, Any] = {
-            name: slot(name) for name in values | safe if name in CardView.__dataclass_fields__
+        placeholders: dict[str, Any] = {
+            name: placeholder(name) for name in values | safe if name in CardView.__dataclass_fields__
         }
-        viewer = replace(place.viewer, name=slot("viewer"))
-        return CardPart(place.dataset, viewer, place.query, replace(view, choices=choices, **slots), hidden)
+        viewer = replace(place.viewer, name=placeholder("viewer"))
+        return CardPart(
+            place.dataset, viewer, place.query, replace(view, choices=choices, **placeholders), hidden
+        )
 
-    return fill("deck/_card.html", shape, make_page, values, safe=safe)
+    return render_fragment("deck/_card.html", shape, make_page, values, safe=safe)
 
 
 def card_view(card: Card, *, names: tuple[str, ...]) -> CardView:
@@ -265,10 +267,10 @@ def recent_html(decision: RecentDecision, dataset: str, query: str) -> Markup:
         "path": path,
         "words": words,
     }
-    return fill(
+    return render_fragment(
         "deck/_recent.html",
         dataset,
-        lambda: RecentPart(dataset, **{name: slot(name) for name in values}),
+        lambda: RecentPart(dataset, **{name: placeholder(name) for name in values}),
         values,
     )
 

@@ -1,4 +1,4 @@
-"""The deck with everything around it, as the review page shows it and as a turn's answer renews it."""
+"""The deck as the review page shows it and as an answer renews it."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,8 +9,8 @@ from app.deck.answer import Deck
 from app.deck.filters import Order
 from app.deck.progress import ReviewProgress
 from app.review.gold import GoldStanding
+from app.web.compiled_fragments import placeholder, render_fragment
 from app.web.filters import Ordered
-from app.web.moulds import fill, slot
 from app.web.pages.deck.cards import Place, cards_html, recent_html
 from app.web.rendering import Page, count, environment, percent
 
@@ -96,7 +96,7 @@ def deck_page(
 
 
 def deck_html(page: DeckPage) -> Markup:
-    """The inside of the page. A deck with cards, as nearly every turn's, is filled in."""
+    """The inside of the page. A deck with cards, as after nearly every answer, is a compiled fragment."""
     if page.is_idle or page.gold or page.undone or page.redone:
         return Markup(environment().get_template(TEMPLATE).render(page=page))  # noqa: S704 - a template's
     values = {"ranking": page.ranking, "viewer": page.viewer.name if page.viewer else ""}
@@ -108,19 +108,19 @@ def deck_html(page: DeckPage) -> Markup:
     }
 
     def make_page() -> DeckPage:
-        slots: dict[str, Any] = {
-            "cards": page.cards and (Markup(slot("cards")),),  # noqa: S704 - a slot
-            "recent": page.recent and Markup(slot("recent")),  # noqa: S704
-            "gone": page.gone and (slot("gone"),),
-            "run_id": slot("run"),
-            "ranking": slot("ranking"),
-            "viewer": page.viewer and replace(page.viewer, name=slot("viewer")),
-            "line": ProgressLine(*map(slot, ProgressLine.__dataclass_fields__)),
+        placeholders: dict[str, Any] = {
+            "cards": page.cards and (Markup(placeholder("cards")),),  # noqa: S704 - a placeholder
+            "recent": page.recent and Markup(placeholder("recent")),  # noqa: S704
+            "gone": page.gone and (placeholder("gone"),),
+            "run_id": placeholder("run"),
+            "ranking": placeholder("ranking"),
+            "viewer": page.viewer and replace(page.viewer, name=placeholder("viewer")),
+            "line": ProgressLine(*map(placeholder, ProgressLine.__dataclass_fields__)),
         }
-        return replace(page, **slots)
+        return replace(page, **placeholders)
 
     shape = (page.dataset, page.queue.query(), bool(page.cards), bool(page.gone), bool(page.recent))
-    return fill(TEMPLATE, shape, make_page, values, safe=safe)
+    return render_fragment(TEMPLATE, shape, make_page, values, safe=safe)
 
 
 def _line(progress: ReviewProgress) -> ProgressLine:

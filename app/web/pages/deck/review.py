@@ -38,7 +38,7 @@ router = APIRouter()
 
 HELD = 6  # cards in the page: the one shown, and enough to outrun a slow network
 MOST_HELD = 60
-SWEEPS = 5  # times that cards without an image are exchanged for others in one turn
+SWEEPS = 5  # times that cards without an image are replaced per answer
 
 
 class DeckForm(Strict):
@@ -83,8 +83,8 @@ SentBack = Annotated[BackForm, Depends(SentForm(BackForm))]
 
 
 @dataclass(frozen=True)
-class After:
-    """What a turn has done."""
+class Outcome:
+    """What an action at the deck has done."""
 
     dataset_id: int
     _: KW_ONLY
@@ -110,16 +110,16 @@ def show(
     form = DeckForm(queue=query.query())
     for _ in range(SWEEPS):
         with database.read() as session:
-            after = After(find_dataset(session, name=name), front=query.card, asked=query.asked)
-            deck = _look(session, user, form, after)
-            lost = _lost_cards(session, deck, after)
+            outcome = Outcome(find_dataset(session, name=name), front=query.card, asked=query.asked)
+            deck = _look(session, user, form, outcome)
+            lost = _lost_cards(session, deck, outcome)
             page = _page(
-                request, name, form, after, deck, count_missing(session, dataset_id=after.dataset_id)
+                request, name, form, outcome, deck, count_missing(session, dataset_id=outcome.dataset_id)
             )
         if not lost:
             break
         with database.write() as session:  # nobody is shown a card without its image
-            _drop(session, lost, after)
+            _drop(session, lost, outcome)
     return HTMLResponse(deck_html(page)) if is_fragment(request) else render(request, "deck/page.html", page)
 
 
@@ -130,12 +130,12 @@ async def claim(
     """Take cards into my hands."""
     _check_viewer(deck, user)
 
-    def turn(session: Session) -> After:
+    def act(session: Session) -> Outcome:
         dataset = ready_dataset(session, name=name)
         _take(session, dataset.id, user, settings, deck)
-        return After(dataset.id, asked=True)
+        return Outcome(dataset.id, asked=True)
 
-    return await _turn(request, database, name, deck, turn)
+    return await _answer(request, database, name, deck, act)
 
 
 async def decide(request: Request) -> Response:
@@ -154,7 +154,7 @@ async def decide(request: Request) -> Response:
         raise
     verdict, _, label = form.answer.partition(":")
 
-    def turn(session: Session) -> After:
+    def act(session: Session) -> Outcome:
         user = request.state.user = who_asks(session, request, settings)
         _check_viewer(form, user)
         dataset_id = find_dataset(session, name=name)
@@ -177,9 +177,9 @@ async def decide(request: Request) -> Response:
         )
         if not form.alone:
             _take(session, dataset_id, user, settings, form)
-        return After(dataset_id, asked=True, back_to=form.sample if form.alone else None)
+        return Outcome(dataset_id, asked=True, back_to=form.sample if form.alone else None)
 
-    return await _turn(request, database, name, form, turn)
+    return await _answer(request, database, name, form, act)
 
 
 # FastAPI takes as long to find a route and to fill in its arguments as a decision takes in all.
@@ -193,7 +193,7 @@ async def undo(
     """Take my last answer back; its card is in my hands again."""
     _check_viewer(form, user)
 
-    def turn(session: Session) -> After:
+    def act(session: Session) -> Outcome:
         dataset_id = find_dataset(session, name=name)
         undone = decisions.undo_last(
             session, dataset_id=dataset_id, user_id=user.id, client_id=form.client_id
@@ -203,9 +203,9 @@ async def undo(
             worklist.hold(
                 session, dataset_id=dataset_id, user_id=user.id, sample_id=sample_id, lease=_lease(settings)
             )
-        return After(dataset_id, front=sample_id, undone=sample_id)
+        return Outcome(dataset_id, front=sample_id, undone=sample_id)
 
-    return await _turn(request, database, name, form, turn)
+    return await _answer(request, database, name, form, act)
 
 
 @router.post("/d/{name}/review/redo")
@@ -215,14 +215,14 @@ async def redo(
     """Give my last undone answer again."""
     _check_viewer(form, user)
 
-    def turn(session: Session) -> After:
+    def act(session: Session) -> Outcome:
         dataset_id = find_dataset(session, name=name)
         lock_dataset(session, dataset_id=dataset_id)
         again = decisions.redo_last(session, dataset_id=dataset_id, user_id=user.id, client_id=form.client_id)
         _take(session, dataset_id, user, settings, form)
-        return After(dataset_id, asked=True, redone=again.sample_id if again else None)
+        return Outcome(dataset_id, asked=True, redone=again.sample_id if again else None)
 
-    return await _turn(request, database, name, form, turn)
+    return await _answer(request, database, name, form, act)
 
 
 def _check_viewer(deck: DeckForm, user: Person) -> None:
@@ -247,64 +247,64 @@ def _take(session: Session, dataset_id: int, user: Person, settings: Settings, f
     )
 
 
-async def _turn(
-    request: Request, database: Database, name: str, form: DeckForm, turn: Callable[[Session], After]
+async def _answer(
+    request: Request, database: Database, name: str, form: DeckForm, act: Callable[[Session], Outcome]
 ) -> Response:
-    """Do it, and answer once it is committed: with the inside of the page for a script, after a form with the way there.
+    """Run `act` and answer after its commit: a script gets the inside of the page, a plain form a redirect.
 
-    What the answer shows is looked up in the same transaction; many annotators' turns share one (`Database.together`).
+    The same transaction reads what the answer shows. Many annotators' answers share it (`Database.write_in_group`).
     """
     fragment = is_fragment(request)
 
-    def work(session: Session) -> tuple[After, Deck | None]:
-        after = turn(session)
+    def work(session: Session) -> tuple[Outcome, Deck | None]:
+        outcome = act(session)
         if not fragment:
-            return after, None
-        deck = _look(session, request.state.user, form, after)
+            return outcome, None
+        deck = _look(session, request.state.user, form, outcome)
         for _ in range(SWEEPS):
-            if not (lost := _lost_cards(session, deck, after)):
+            if not (lost := _lost_cards(session, deck, outcome)):
                 break
-            _drop(session, lost, after)
-            if after.asked:
-                _take(session, after.dataset_id, request.state.user, request.app.state.settings, form)
-            deck = _look(session, request.state.user, form, after)
-        return after, deck
+            _drop(session, lost, outcome)
+            if outcome.asked:
+                _take(session, outcome.dataset_id, request.state.user, request.app.state.settings, form)
+            deck = _look(session, request.state.user, form, outcome)
+        return outcome, deck
 
-    after, deck = await wrap_future(database.together(work))
+    outcome, deck = await wrap_future(database.write_in_group(work))
     if deck:
-        return HTMLResponse(deck_html(_page(request, name, form, after, deck)))
+        return HTMLResponse(deck_html(_page(request, name, form, outcome, deck)))
     query = (
-        form.ordered.query(card=after.front)
-        if after.front
-        else form.ordered.query(asked=True if after.asked else None)
+        form.ordered.query(card=outcome.front)
+        if outcome.front
+        else form.ordered.query(asked=True if outcome.asked else None)
     )
     target = (
-        f"/d/{name}/samples/{after.back_to}"
-        if after.back_to
+        f"/d/{name}/samples/{outcome.back_to}"
+        if outcome.back_to
         else f"/d/{name}/review{'?' if query else ''}{query}"
     )
     return RedirectResponse(target, status_code=303)
 
 
-def _look(session: Session, user: Person, form: DeckForm, after: After) -> Deck:
+def _look(session: Session, user: Person, form: DeckForm, outcome: Outcome) -> Deck:
     """Of the cards that I hold those are left out that the script has already, unless it has them from another ranking."""
     return look(
         session,
-        dataset_id=after.dataset_id,
+        dataset_id=outcome.dataset_id,
         user_id=user.id,
         known=form.known,
         known_by=form.ranking,
         queue=form.ordered.queue,
-        front=after.front,
+        front=outcome.front,
     )
 
 
-def _lost_cards(session: Session, deck: Deck, after: After) -> list[Lost]:
+def _lost_cards(session: Session, deck: Deck, outcome: Outcome) -> list[Lost]:
     """Cards whose files are gone by now. A folder or zip is asked; a bucket would make every key press wait."""
     origin = remember(
         session,
-        (_lost_cards, after.dataset_id),
-        lambda: session.get_one(Dataset, after.dataset_id).origin,
+        (_lost_cards, outcome.dataset_id),
+        lambda: session.get_one(Dataset, outcome.dataset_id).origin,
     )
     source = shared_source(origin)
     if isinstance(source, RemoteSource):
@@ -314,28 +314,28 @@ def _lost_cards(session: Session, deck: Deck, after: After) -> list[Lost]:
             Lost(card.sample_id, card.path, "missing")
             for card in deck.cards
             # one that was asked for is shown, whatever has become of it
-            if card.sample_id != after.front and not source.has(card.path)
+            if card.sample_id != outcome.front and not source.has(card.path)
         ]
     except ToplossError:  # the source as a whole cannot be read
         return []
     return lost if lost and source.is_there() else []
 
 
-def _drop(session: Session, lost: list[Lost], after: After) -> None:
-    mark(session, dataset_id=after.dataset_id, lost=lost)
+def _drop(session: Session, lost: list[Lost], outcome: Outcome) -> None:
+    mark(session, dataset_id=outcome.dataset_id, lost=lost)
     claims.let_go(session, [each.sample_id for each in lost])
 
 
 def _page(
-    request: Request, name: str, form: DeckForm, after: After, deck: Deck, missing: int = 0
+    request: Request, name: str, form: DeckForm, outcome: Outcome, deck: Deck, missing: int = 0
 ) -> DeckPage:
     return deck_page(
         page_context(request, name),
         deck,
         queue=form.ordered,
         is_idle=not deck.cards and not form.known,
-        asked=after.asked,
-        undone=after.undone,
-        redone=after.redone,
+        asked=outcome.asked,
+        undone=outcome.undone,
+        redone=outcome.redone,
         missing=missing,
     )

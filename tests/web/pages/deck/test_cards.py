@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from app.deck.worklist import Card
 from app.review.decisions import RecentDecision
-from app.web import moulds
-from app.web.moulds import fill, slot
+from app.web import compiled_fragments
+from app.web.compiled_fragments import placeholder, render_fragment
 from app.web.pages.deck.cards import CardPart, Place, card_html, card_view, recent_html
 from app.web.rendering import Viewer, environment
 
@@ -153,11 +153,15 @@ def test_a_shape_is_rendered_once() -> None:
             None,
         )
         return CardPart(
-            "faces", PLACE.viewer, "", replace(card_view(card, names=("cat",)), path=slot("path")), False
+            "faces",
+            PLACE.viewer,
+            "",
+            replace(card_view(card, names=("cat",)), path=placeholder("path")),
+            False,
         )
 
     first, second = (
-        fill("deck/_card.html", "a shape of this test", make_page, {"path": path})
+        render_fragment("deck/_card.html", "a shape of this test", make_page, {"path": path})
         for path in ("one.png", "two.png")
     )
     assert len(asked) == 1
@@ -166,9 +170,9 @@ def test_a_shape_is_rendered_once() -> None:
 
 
 def test_the_shapes_that_came_first_go_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moulds, "_kept", kept := {})
-    monkeypatch.setattr(moulds, "_characters", 0)
-    monkeypatch.setattr(moulds, "MOST", 60_000)
+    monkeypatch.setattr(compiled_fragments, "_cache", cache := {})
+    monkeypatch.setattr(compiled_fragments, "_characters", 0)
+    monkeypatch.setattr(compiled_fragments, "MAX_CHARACTERS", 60_000)
     card = Card(
         7, "a.png", "", 48, 48, "0" * 64, "owl", None, None, 0, None, None, None, None, None, (), None, None
     )
@@ -180,5 +184,5 @@ def test_the_shapes_that_came_first_go_when_there_are_too_many(monkeypatch: pyte
             skip="",
             hidden=False,
         )
-    assert 1 < len(kept) < 20
-    assert sum(map(len, kept.values())) <= 60_000
+    assert 1 < len(cache) < 20
+    assert sum(map(len, cache.values())) <= 60_000
