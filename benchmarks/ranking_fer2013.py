@@ -154,9 +154,9 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
     said = held.argmax(axis=1)
     yield f"  hold-out error on given labels {(said != given).mean():.4f}, on the crowd's {(said[asked] != crowd).mean():.4f}"
     odd, even = np.arange(len(given)) % 2 == 1, np.arange(len(given)) % 2 == 0
-    warmth = fit_temperature(held[odd], given[odd])  # fitted on one half, judged on the other
-    after = calibration_error(tempered(held[even], warmth), given[even])
-    yield f"  expected calibration error {calibration_error(held, given):.4f}, at temperature {warmth:.2f} {after:.4f}"
+    temperature = fit_temperature(held[odd], given[odd])  # fitted on one half, judged on the other
+    after = calibration_error(tempered(held[even], temperature), given[even])
+    yield f"  expected calibration error {calibration_error(held, given):.4f}, at temperature {temperature:.2f} {after:.4f}"
     yield f"  toploss, all images           {figures(ours[known], wrong[known])}"
     part = train_index[known[train_index]]
     yield f"  toploss, training part        {figures(ours[part], wrong[part])}"

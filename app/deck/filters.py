@@ -18,7 +18,7 @@ from app.review.policy import SETTLED
 from app.spelling import folded_path
 from app.training.runs import current_ranking
 
-State = Literal["", "issues", "open", "unreviewed", "reviewed", "waiting", "bulk"]
+StateFilter = Literal["", "issues", "open", "unreviewed", "reviewed", "waiting", "bulk"]
 SPLITS = ("train", "valid", "test")
 Order = Literal["rank", "loss", "margin", "disagreement", "random", "path", "mixed", "gold"]
 
@@ -35,7 +35,7 @@ class Filter:
     predicted: str = ""  # by the current ranking
     split: str = ""
     # issues: predicted ≠ label; open: those not decided; waiting: for a second opinion; bulk: only decided as one of many
-    state: State = ""
+    state: StateFilter = ""
     verdict: str = ""  # as it stands
     annotator: str = ""  # who has a decision on it that counts
     duplicates: bool = False  # whose twin has another label
@@ -104,7 +104,7 @@ def matching_ids(session: Session, *, dataset_id: int, which: Filter) -> list[in
 
 
 _LABEL = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
-STATES: dict[State, ColumnElement[bool]] = {
+STATES: dict[StateFilter, ColumnElement[bool]] = {
     "issues": IS_ISSUE,
     "open": and_(IS_ISSUE, or_(SampleReview.sample_id.is_(None), SampleReview.verdict == "unsure")),
     "unreviewed": SampleReview.sample_id.is_(None),

@@ -15,8 +15,8 @@ from app.errors import Conflict, Invalid
 from app.measuring.best import ENOUGH
 from app.measuring.evaluations import Evaluation, evaluate
 from app.measuring.hold_out import DELETED, UNKNOWN, HoldOut, hold_out, predicted
-from app.measuring.seed_twins import Seeds, alike
-from app.measuring.selection import Chosen, chosen
+from app.measuring.seed_twins import Seeds, seed_twins
+from app.measuring.selection import Selection, selection
 from app.ranking.models import Prediction
 from app.review.gold import GoldLabels
 from app.training.evaluation import Rate, rate
@@ -87,7 +87,7 @@ class Comparison:
     columns: tuple[Column, ...]
     left_out: int  # hold-out samples that only one of the runs predicted, deleted ones aside
     changes: Changes
-    chosen: Chosen
+    selection: Selection
     seeds: Seeds
 
     @property
@@ -169,8 +169,8 @@ def compare(
         changes=Changes(
             *(int(_changed(which, reviewed, was, now).sum()) for which in ("repaired", "broken", "other"))
         ),
-        chosen=chosen(session, version=version, held=pair.held, said=pair.old),
-        seeds=Seeds(*(alike(session, run, held=pair.held, kept=pair.kept) for run in (old, new))),
+        selection=selection(session, version=version, held=pair.held, said=pair.old),
+        seeds=Seeds(*(seed_twins(session, run, held=pair.held, kept=pair.kept) for run in (old, new))),
     )
 
 

@@ -35,7 +35,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class FourCells:
+class PaperTable:
     """All four on the same hold-out samples."""
 
     version: int  # whose labels the reviewed ones are
@@ -48,7 +48,7 @@ class FourCells:
         return sum(cell.run_id is not None for cell in self.cells)
 
 
-def four_cells(session: Session, *, dataset_id: int) -> FourCells:
+def paper_table(session: Session, *, dataset_id: int) -> PaperTable:
     """The newest finished runs that fit, a fine-tuned one together with the run that it goes on from.
 
     The fine-tuned network on the original labels is what a fine-tuned one on the cleaned labels is to be held against: it has
@@ -99,7 +99,7 @@ def four_cells(session: Session, *, dataset_id: int) -> FourCells:
         ("cleaned", "trained"),
         ("cleaned", "fine-tuned"),
     )
-    return FourCells(
+    return PaperTable(
         newest.number, n, tuple(cell(*place, run) for place, run in zip(places, chosen, strict=True))
     )
 

@@ -1,4 +1,4 @@
-"""What another seed makes: runs that differ from one another by nothing else."""
+"""Seed twins: runs that differ only in their seed."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from app.training.runs import list_runs
 
 @dataclass(frozen=True)
 class SeedRun:
-    """A run that differs from another by its seed alone, or that other itself, on the samples of a comparison."""
+    """A run of a group of seed twins, with its error on the samples of a comparison."""
 
     id: int
     seed: int
@@ -23,14 +23,14 @@ class SeedRun:
 
 @dataclass(frozen=True)
 class Seeds:
-    """The runs that are as the old or as the new one but for their seed, each with that one; empty where there are none."""
+    """The seed twins of the old and of the new run, each group with that run itself; empty without twins."""
 
     old: tuple[SeedRun, ...]
     new: tuple[SeedRun, ...]
 
     @property
     def spread(self) -> float | None:
-        """The largest distance between two error rates on the reviewed labels that only the seed makes; none: not known."""
+        """The largest difference in error rate (0…1, on the reviewed labels) within a group of twins; None: no twins."""
         known = [
             max(rates) - min(rates)
             for group in (self.old, self.new)
@@ -40,18 +40,18 @@ class Seeds:
 
     @property
     def runs(self) -> int:
-        """How many runs the spread is of."""
+        """How many runs the spread is measured on."""
         return len({run.id for run in (*self.old, *self.new)})
 
 
-def alike(session: Session, run: Run, *, held: HoldOut, kept: NDArray[np.bool_]) -> tuple[SeedRun, ...]:
-    """The run and those that differ from it by the seed alone, each on those of the `kept` hold-out samples (n,) that it predicted."""
+def seed_twins(session: Session, run: Run, *, held: HoldOut, kept: NDArray[np.bool_]) -> tuple[SeedRun, ...]:
+    """The run and its seed twins, each on the `kept` hold-out samples (n,) that it predicted; empty without twins."""
     finished = {
         other.id: other
         for other in list_runs(session, dataset_id=run.dataset_id)
         if other.state == "finished"
     }
-    same = [other for other in finished.values() if _is_alike(run, other, finished)]
+    same = [other for other in finished.values() if _are_twins(run, other, finished)]
     found = (_seed_run(session, other, held, kept) for other in same if len(same) > 1)
     return tuple(each for each in found if each)
 
@@ -63,11 +63,11 @@ def _seed_run(session: Session, run: Run, held: HoldOut, kept: NDArray[np.bool_]
     return SeedRun(run.id, run.seed, error) if error else None
 
 
-def _is_alike(run: Run, other: Run, known: dict[int, Run]) -> bool:
-    """Whether nothing but seeds tells two runs apart, their parents' and so on included."""
+def _are_twins(run: Run, other: Run, known: dict[int, Run]) -> bool:
+    """Whether two runs differ only in seeds; their parents and so on too."""
     if (run.version_id, run.recipe, run.weights) != (other.version_id, other.recipe, other.weights):
         return False
     if run.parent_id == other.parent_id:
         return True
     parent, others = known.get(run.parent_id or 0), known.get(other.parent_id or 0)
-    return parent is not None and others is not None and _is_alike(parent, others, known)
+    return parent is not None and others is not None and _are_twins(parent, others, known)

@@ -1,4 +1,4 @@
-"""How the reviewed images of the hold-out were chosen: by what a model said of them, or at random."""
+"""Selection bias: whether a model or chance selected the reviewed hold-out images."""
 
 from dataclasses import dataclass
 
@@ -13,23 +13,21 @@ from app.review.fold import UNDO
 from app.review.models import Decision
 from app.training.evaluation import Rate, rate
 
-AT_RANDOM = (
-    "audit",
-    "gold",
-)  # origins whose images no model has chosen; an image that was looked at both ways counts here
+# Origins of decisions on images that no model selected. An image that was reviewed both ways counts as random.
+AT_RANDOM = ("audit", "gold")
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """Hold-out images that a version has reviewed labels of, and what choosing them by a model does to a measured error.
+class Selection:
+    """How the reviewed hold-out images were selected, and how selection by a model changes a measured error.
 
-    The four rates are those of one run, nothing retrained: only the labels of what a model chose are changed.
+    The four rates are of one run without retraining: only labels that a model selected are changed.
     """
 
     reviewed: int
     by_model: int  # in a worklist, the grid or on its page
     at_random: int
-    relabelled: int  # of those chosen by a model
+    relabelled: int  # of those selected by a model
     deleted: int
     given: Rate | None
     after_relabels: Rate | None
@@ -38,12 +36,14 @@ class Chosen:
 
     @property
     def flatters(self) -> bool:
-        """Whether labels were changed that a model had pointed at."""
+        """Whether labels were changed that a model selected."""
         return self.relabelled + self.deleted > 0
 
 
-def chosen(session: Session, *, version: DatasetVersion, held: HoldOut, said: NDArray[np.int64]) -> Chosen:
-    """How the reviewed ones of the hold-out were chosen, and the trap in it for the run that `said` (n,)."""
+def selection(
+    session: Session, *, version: DatasetVersion, held: HoldOut, said: NDArray[np.int64]
+) -> Selection:
+    """The selection of the reviewed hold-out images, and its effect on the run that predicted `said` (n,)."""
     looks = _looks(session, version)
     at_random = {sample for sample, origin in looks if origin in AT_RANDOM}
     by_model = {sample for sample, _ in looks} - at_random
@@ -52,7 +52,7 @@ def chosen(session: Session, *, version: DatasetVersion, held: HoldOut, said: ND
     gone, known = labels == DELETED, said != UNKNOWN
     relabelled = np.where(gone, held.given, labels)
     kept, wrong = known & ~gone, known & (relabelled != said)
-    return Chosen(
+    return Selection(
         reviewed=len(at_random) + len(by_model),
         by_model=len(by_model),
         at_random=len(at_random),

@@ -23,7 +23,7 @@ from app.ml.averaging import AveragedWeights
 from app.ml.batches import BatchLoader, Normalisation, measure_normalisation
 from app.ml.device import choose_device, low_precision
 from app.ml.images import Images
-from app.ml.network import DROPOUT, calm, set_dropout, set_stem, stem_of
+from app.ml.network import DROPOUT, set_dropout, set_stem, stem_of, zero_init
 from app.ml.parallel import ParallelBatches
 from app.ml.recipes import Recipe, StartFrom, Stem, weights_by_position
 from app.ml.small_maps import unroll_small_maps
@@ -89,7 +89,7 @@ def build_learner(
         set_stem(learner.model, recipe.stem)
     unroll_small_maps(learner.model)
     set_dropout(learner.model, recipe.dropout)
-    calm(learner.model)
+    zero_init(learner.model)
     stored, note = load_start(learner.model, start, class_names)
     normalisation = stored or measure_normalisation(images, train_index)
     loader = partial(

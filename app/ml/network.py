@@ -50,7 +50,7 @@ def set_dropout(model: nn.Module, dropout: float) -> None:
         head[place] = Dropout(p)
 
 
-def calm(model: nn.Module) -> None:
+def zero_init(model: nn.Module) -> None:
     """Let a new network begin as a nearly linear one that prefers no class; what is loaded afterwards overrides it.
 
     Blocks that add nothing at first are torchvision's `zero_init_residual`, and a last layer of zeros makes the first

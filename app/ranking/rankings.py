@@ -248,7 +248,7 @@ def opinions(session: Session, *, sample_id: int) -> list[Opinion]:
     ]
 
 
-def beside(session: Session, *, run_id: int, rank: int) -> tuple[int | None, int | None]:
+def neighbours_in_rank(session: Session, *, run_id: int, rank: int) -> tuple[int | None, int | None]:
     """The samples one rank before and one after."""
     query = select(Prediction.rank, Prediction.sample_id).where(
         Prediction.run_id == run_id, Prediction.rank.in_((rank - 1, rank + 1))

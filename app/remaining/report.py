@@ -47,8 +47,8 @@ class ChosenRule:
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """How much is left of a data set."""
+class Report:
+    """How much is left to review in a data set, and how many errors remain."""
 
     samples: int
     reviewed: int
@@ -64,8 +64,8 @@ class Outlook:
     rule: ChosenRule | None
 
 
-def outlook(session: Session, *, dataset_id: int) -> Outlook:
-    """How the review goes, what going on would bring and how many errors are left."""
+def report(session: Session, *, dataset_id: int) -> Report:
+    """How the review goes, what more review would find, and how many errors remain."""
     cards, audits = _looks(session, dataset_id), audit_states(session, dataset_id=dataset_id)
     left = left_by_audits(session, audits, dataset_id=dataset_id)
     ranking = current_ranking(session, dataset_id=dataset_id)
@@ -77,7 +77,7 @@ def outlook(session: Session, *, dataset_id: int) -> Outlook:
             SampleReview.dataset_id == dataset_id
         )
     ).one()
-    return Outlook(
+    return Report(
         samples=count_samples(session, dataset_id=dataset_id),
         reviewed=reviewed,
         found=found,

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy.orm import Session
 
 from app.db.memory import forget, remembered
-from app.review.fold import CHANGES, Standing
+from app.review.fold import CHANGES, State
 from app.review.log import Logged, RecentDecision
 
 Stream = Literal["ranked", "by chance", "random"]
@@ -123,7 +123,7 @@ class Change:
     """What a transaction has changed of the review. What it does not name is as before."""
 
     before: tuple[Any, ...] = ()  # the rows of `SampleReview` that were replaced
-    after: tuple[tuple[Standing, Any], ...] = ()  # the states now, each with its `Logged` decision
+    after: tuple[tuple[State, Any], ...] = ()  # the states now, each with its `Logged` decision
     closed: tuple[int, ...] = ()  # the run of every issue that is open no more
     opened: tuple[int, ...] = ()  # samples that no decision counts for any more
     released: tuple[int, ...] = ()  # samples that nobody holds any more
@@ -193,7 +193,7 @@ def _count(desk: Desk, change: Change) -> None:
             mine.appendleft(recent)
 
 
-def _look_back(desk: Desk, state: Standing, decision: Any) -> None:
+def _look_back(desk: Desk, state: State, decision: Any) -> None:
     looks = desk.looks.get(decision.dataset_id)
     # What is drawn at random, or was said of many at once, says nothing of the worklist.
     says_nothing = state.in_bulk or decision.gold or decision.origin == "audit"

@@ -49,7 +49,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Standing:
+class State:
     """The state of a sample with at least one decision that stands."""
 
     decision: int  # the id of the one that counts; of the last one while the sample waits
@@ -87,7 +87,7 @@ def is_drawn(sha256: str, *, share: float) -> bool:
 
 def fold(
     entries: Iterable[Entry], *, given_label: int, policy: Policy = ONE_LOOK, drawn: bool = False
-) -> Standing | None:
+) -> State | None:
     """What the decisions that were not undone add up to; none when there is none, so that the given label holds.
 
     An adjudication is the last word. A look at this one sample outweighs every verdict that was given for many at once. Of
@@ -114,7 +114,7 @@ def fold(
         counts = last if waits else same[-1]
     elif last.verdict == "unsure":
         waits = "second"
-    return Standing(
+    return State(
         decision=counts.id,
         verdict="unsure" if waits else counts.verdict,
         label=given_label
@@ -126,7 +126,7 @@ def fold(
     )
 
 
-def gold_fold(entries: Iterable[Entry], *, given_label: int, looks: int) -> Standing | None:
+def gold_fold(entries: Iterable[Entry], *, given_label: int, looks: int) -> State | None:
     """What the decisions on an image of the gold part add up to: blind looks of `looks` annotators, and last words; nothing else counts."""
     counted = [entry for entry in entries if entry.blind or entry.adjudicates or entry.verdict == UNDO]
     return fold(counted, given_label=given_label, policy=Policy(looks, "all"))

@@ -23,7 +23,7 @@ from app.review.fold import (
     WHO,
     Entry,
     Policy,
-    Standing,
+    State,
     fold,
     gold_fold,
     is_drawn,
@@ -101,7 +101,7 @@ def refold_after(session: Session, decision: Logged) -> Change:
 
 def states(
     session: Session, sample_ids: Sequence[int], *, logged: Iterable[Any] | None = None
-) -> dict[int, tuple[Standing, Any]]:
+) -> dict[int, tuple[State, Any]]:
     """What the decisions on these samples add up to, each with the row of the one that counts; nothing for the others.
 
     The decisions are looked up, unless they are `logged`.

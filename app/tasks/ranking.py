@@ -67,7 +67,9 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         disagreement=judged.disagreement,
         folds=plan.folds,
     )
-    warmth = {} if early else _unless_it_fails(plan, "temperature", lambda: _temperature(plan, said)) or {}
+    temperature = (
+        {} if early else _unless_it_fails(plan, "temperature", lambda: _temperature(plan, said)) or {}
+    )
     stage_ranking(context.database, run_id=plan.run_id, rows=rows)
     _keep_embedding(plan, seen)
     with context.database.write() as session:
@@ -76,7 +78,7 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         run.facts = (
             run.facts
             | {"class_noise": dict(zip(plan.names, map(float, judged.noise.round(4)), strict=True))}
-            | warmth
+            | temperature
         )
     if not early:
         _unless_it_fails(plan, "movement", lambda: _keep_movement(context, plan.run_id))

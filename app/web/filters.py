@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from pydantic import Field, ValidationError
 
-from app.deck.filters import Filter, Order, State
+from app.deck.filters import Filter, Order, StateFilter
 from app.deck.queues import Queue
 from app.errors import Invalid
 from app.web.strict import Strict, StrictBody, names_of
@@ -23,7 +23,7 @@ class Where(Strict):
     given: str = Field("", max_length=500, description="The given label.")
     predicted: str = Field("", max_length=500, description="What the current ranking's run says.")
     split: str = Field("", max_length=20)
-    state: State = Field(
+    state: StateFilter = Field(
         "",
         description="issues, open (issues not decided), unreviewed, reviewed, waiting (second opinion), bulk (only as one of many)",
     )

@@ -9,7 +9,7 @@ from app.datasets.versions import get_version
 from app.db.engine import Database
 from app.errors import Conflict, Invalid, NotFound
 from app.measuring.comparison import Comparison, changed_samples, compare
-from app.measuring.paper_table import four_cells
+from app.measuring.paper_table import paper_table
 from app.ml.recipes import RECIPES
 from app.review.decisions import decide, undo
 from app.review.gold import GoldLabels
@@ -106,7 +106,7 @@ def test_an_unchanged_model_looks_better_on_labels_that_its_own_top_losses_chose
         column.difference and column.difference.value == 0 and column.difference.p == 1
         for column in found.columns
     )
-    trap = found.chosen
+    trap = found.selection
     assert trap.flatters
     assert (trap.reviewed, trap.by_model, trap.at_random, trap.relabelled, trap.deleted) == (3, 3, 0, 3, 0)
     assert trap.given is not None
@@ -122,7 +122,7 @@ def test_deleting_what_a_model_flags_flatters_unless_it_counts_as_wrong(
     old = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1, valid[2]: 2}, seed=1)
     review(database, made, people, valid[0], None)
     new = make_run(database, made.dataset_id, frozen(database, made), parent_id=old)
-    trap = compared(database, made, old, new).chosen
+    trap = compared(database, made, old, new).selection
     rates = [trap.given, trap.after_relabels, trap.after_deletions, trap.deleted_are_wrong]
     assert [(each.wrong, each.n) for each in rates if each] == [(2, 6), (2, 6), (1, 5), (2, 6)]
 
@@ -132,7 +132,7 @@ def test_images_drawn_at_random_flatter_nobody(database: Database, made: Made, p
     old = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1}, seed=1)
     review(database, made, people, valid[0], "dog", origin="audit")
     new = make_run(database, made.dataset_id, frozen(database, made), parent_id=old)
-    found = compared(database, made, old, new).chosen
+    found = compared(database, made, old, new).selection
     assert (found.by_model, found.at_random, found.flatters) == (0, 1, False)
     assert found.given == found.after_relabels
 
@@ -147,7 +147,7 @@ def test_what_was_undone_or_came_after_the_freeze_chose_nothing(
     review(database, made, people, valid[1], "dog")
     new = make_run(database, made.dataset_id, frozen(database, made), parent_id=made.run_id)
     review(database, made, people, valid[2], "owl")
-    assert compared(database, made, made.run_id, new).chosen.reviewed == 1
+    assert compared(database, made, made.run_id, new).selection.reviewed == 1
 
 
 def test_the_reviewed_labels_are_the_newest_versions_or_those_asked_for(
@@ -295,7 +295,7 @@ def test_the_table_of_the_method_takes_the_newest_runs_that_fit(
     database: Database, made: Made, people: People
 ) -> None:
     with database.read() as session:
-        empty = four_cells(session, dataset_id=made.dataset_id)
+        empty = paper_table(session, dataset_id=made.dataset_id)
     assert [cell.run_id for cell in empty.cells] == [made.run_id, None, None, None]
     further = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id)
     lone = make_run(database, made.dataset_id, made.version_id, seed=3)  # newer, but nothing goes on from it
@@ -304,12 +304,12 @@ def test_the_table_of_the_method_takes_the_newest_runs_that_fit(
     version = frozen(database, made)
     cleaned = make_run(database, made.dataset_id, version, parent_id=made.run_id)
     with database.read() as session:
-        three = four_cells(session, dataset_id=made.dataset_id)
+        three = paper_table(session, dataset_id=made.dataset_id)
     assert [cell.run_id for cell in three.cells] == [made.run_id, further, cleaned, None]
     assert lone not in [cell.run_id for cell in three.cells]
     last = make_run(database, made.dataset_id, version, parent_id=cleaned)
     with database.read() as session:
-        found = four_cells(session, dataset_id=made.dataset_id)
+        found = paper_table(session, dataset_id=made.dataset_id)
         digest = get_version(session, dataset_id=made.dataset_id, number=1).digest
     assert [
         (cell.labels, cell.training, cell.run_id, cell.parent_id, cell.version) for cell in found.cells

@@ -7,16 +7,16 @@ import pytest
 from app.datasets.versions import get_version
 from app.db.engine import Database
 from app.measuring.hold_out import hold_out, predicted
-from app.measuring.selection import Chosen, chosen
+from app.measuring.selection import Selection, selection
 from app.review.decisions import decide
 from app.rounds.retraining import freeze_labels
 from tests.conftest import People
 from tests.factories import Made
 
 
-def some(*, relabelled: int, deleted: int) -> Chosen:
+def some(*, relabelled: int, deleted: int) -> Selection:
     n = relabelled + deleted
-    return Chosen(n, n, 0, relabelled, deleted, None, None, None, None)
+    return Selection(n, n, 0, relabelled, deleted, None, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_only_what_no_audit_looked_at_counts_as_chosen_by_a_model(
         version = get_version(session, dataset_id=made.dataset_id, number=frozen.number)
         labels = hold_out(session, dataset_id=made.dataset_id, version_id=version.id)
         said = predicted(session, run_id=made.run_id, ids=labels.ids)
-        found = chosen(session, version=version, held=labels, said=said)
+        found = selection(session, version=version, held=labels, said=said)
     assert (found.reviewed, found.by_model, found.at_random) == (4, 3, 1)
     assert (found.relabelled, found.deleted, found.flatters) == (1, 1, True)
     rates = (found.given, found.after_relabels, found.after_deletions, found.deleted_are_wrong)

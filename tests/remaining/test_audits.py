@@ -20,7 +20,7 @@ from app.errors import Conflict, Invalid
 from app.ranking.models import Prediction
 from app.remaining.audits import start_audit
 from app.remaining.estimate import Between, errors_in
-from app.remaining.report import Outlook, choose_rule, chosen_rule, outlook
+from app.remaining.report import Report, choose_rule, chosen_rule, report
 from app.review.claims import _FREE_AT_RANDOM
 from app.review.decisions import decide, undo
 from app.review.models import AuditSample
@@ -60,9 +60,9 @@ def start(database: Database, made: Made, user: int, size: int = 20) -> list[int
         return list(session.scalars(select(AuditSample.sample_id).where(AuditSample.audit_id == audit.id)))
 
 
-def seen(database: Database, made: Made) -> Outlook:
+def seen(database: Database, made: Made) -> Report:
     with database.read() as session:
-        return outlook(session, dataset_id=made.dataset_id)
+        return report(session, dataset_id=made.dataset_id)
 
 
 def test_an_audit_draws_from_what_nobody_has_decided_and_the_random_queue_offers_it_first(
@@ -261,7 +261,7 @@ def test_the_size_of_an_audit_is_refused_where_it_makes_no_sense(
             start_audit(session, dataset_id=made.dataset_id, user_id=people.annotator.id, size=size)
 
 
-def test_the_outlook_tells_how_the_review_goes(database: Database, many: Made, people: People) -> None:
+def test_the_report_shows_how_the_review_goes(database: Database, many: Made, people: People) -> None:
     for i, sample in enumerate(many.ranked[:10]):
         answer(database, many, people.annotator.id, sample, "relabel" if i % 2 and i < 6 else "keep")
     for sample in many.ranked[-3:]:
@@ -289,7 +289,7 @@ def test_the_outlook_tells_how_the_review_goes(database: Database, many: Made, p
     assert at.seconds_per_decision == 2
 
 
-def test_an_untouched_data_set_has_an_outlook_too(database: Database, many: Made) -> None:
+def test_an_untouched_data_set_has_a_report_too(database: Database, many: Made) -> None:
     at = seen(database, many)
     assert (at.reviewed, at.projection, at.left, at.rule, at.audits) == (0, None, None, None, ())
     assert at.hit_rates == ((50, None), (200, None))

@@ -11,7 +11,7 @@ from app.deck.bulk import decide_many
 from app.deck.progress import review_progress
 from app.deck.worklist import claim, hold
 from app.errors import Invalid
-from app.remaining.report import outlook
+from app.remaining.report import report
 from app.review.claims import release
 from app.review.decisions import decide, undo
 from app.review.fold import Entry, Policy, fold
@@ -85,7 +85,7 @@ def test_a_correction_that_waits_is_a_hit_in_every_hit_rate(
     ask(database, made)
     with database.read() as session:
         progress = review_progress(session, dataset_id=made.dataset_id)
-        [(window, rate), *_] = outlook(session, dataset_id=made.dataset_id).hit_rates
+        [(window, rate), *_] = report(session, dataset_id=made.dataset_id).hit_rates
     assert rate is not None
     assert (window, progress.hit_rate, rate.value, progress.found) == (50, 0.5, 0.5, 0)
 

@@ -36,4 +36,4 @@ def compare(
             gold=gold_labels(session, dataset_id=dataset.id),
         )
         names = class_names(session, dataset_id=dataset.id)
-    return ComparisonOut.model_validate({"classes": names, **vars(found)})
+    return ComparisonOut.model_validate({"classes": names, "chosen": found.selection, **vars(found)})

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from app.datasets.catalog import get_dataset, ready_dataset
 from app.remaining.audits import LEAST, MOST, USUAL_SIZE, audit_states, start_audit
-from app.remaining.report import ChosenRule, choose_rule, chosen_rule, outlook
+from app.remaining.report import ChosenRule, choose_rule, chosen_rule, report
 from app.remaining.stopping import KINDS, NONE
 from app.rounds.rounds import list_rounds
 from app.web.api.models import (
@@ -48,7 +48,7 @@ class RuleRequest(StrictBody):
 def show_remaining(name: str, database: Db) -> RemainingOut:
     """How many errors are left by random audits, what going on would bring, and how far the stopping rule is."""
     with database.read() as session:
-        at = outlook(session, dataset_id=get_dataset(session, name=name).id)
+        at = report(session, dataset_id=get_dataset(session, name=name).id)
     return RemainingOut(
         samples=at.samples,
         reviewed=at.reviewed,

@@ -12,7 +12,7 @@ from app.db.engine import Database
 from app.errors import Invalid
 from app.remaining.audits import LEAST, MOST, USUAL_SIZE, AuditState, audit_states, start_audit
 from app.remaining.estimate import WINDOW
-from app.remaining.report import ChosenRule, Outlook, choose_rule, chosen_rule, outlook
+from app.remaining.report import ChosenRule, Report, choose_rule, chosen_rule, report
 from app.remaining.stopping import NONE, SHARES
 from app.review.models import Audit
 from app.web.asking import Confirmed, Question, confirm
@@ -71,7 +71,7 @@ class RuleForm(Strict):
 class StopPage(Page):
     """How much is left, and when to stop."""
 
-    at: Outlook
+    at: Report
     undecided: int
     audit: AuditState | None  # the newest one
     left: str  # how many errors are left
@@ -105,7 +105,7 @@ def _page(
 ) -> StopPage:
     """The page, with a rule that was sent and refused in its form."""
     with database.read() as session:
-        at = outlook(session, dataset_id=get_dataset(session, name=name).id)
+        at = report(session, dataset_id=get_dataset(session, name=name).id)
     kind, amount = _form(at.rule) if sent is None else (sent.kind, sent.asked)
     return StopPage(
         **page_context(request, name),
@@ -197,7 +197,7 @@ def _draw(name: str, audit: Audit) -> Question:
     )
 
 
-def left_in_words(at: Outlook) -> str:
+def left_in_words(at: Report) -> str:
     """How many errors nobody has found, by the audits that are done."""
     if at.left is None:
         return ""
@@ -250,7 +250,7 @@ def notice_in_words(rule: ChosenRule | None, audit: AuditState | None, *, by_cha
     return "Stopping rule reached" if rule and rule.reached.is_reached else ""
 
 
-def _chart(at: Outlook) -> Chart:
+def _chart(at: Report) -> Chart:
     """The budget curve."""
     x: list[float] = [point.cards for point in at.curve]
     found: list[float | None] = [float(point.errors) for point in at.curve]

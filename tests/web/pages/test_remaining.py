@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from app.datasets.gold import gold_ids
 from app.db.engine import Database
 from app.db.types import now
-from app.remaining.report import ChosenRule, outlook
+from app.remaining.report import ChosenRule, report
 from app.remaining.stopping import Reached, Rule
 from app.review.gold import draw_gold
 from app.review.models import Decision
@@ -16,11 +16,11 @@ from app.web.pages.remaining import rule_in_words
 from tests.factories import Made, make_dataset, make_run
 from tests.web.asking import sure
 
-STOP = "/d/faces/stop"
+REMAINING = "/d/faces/stop"
 Browsers = dict[str, TestClient]
 
 
-def text(browser: TestClient, url: str = STOP) -> str:
+def text(browser: TestClient, url: str = REMAINING) -> str:
     answer = browser.get(url)
     assert answer.status_code == 200, answer.text
     return " ".join(answer.text.split())
@@ -65,9 +65,9 @@ def test_an_audit_is_begun_gone_on_with_and_says_how_much_is_left(browser_of: Br
 
 def test_an_audit_is_an_admins_to_start(browser_of: Browsers, made: Made) -> None:
     assert browser_of["ann"].post("/d/faces/audits", data={"size": "20"}).status_code == 403
-    assert "/d/faces/audits" not in browser_of["ann"].get(STOP).text
+    assert "/d/faces/audits" not in browser_of["ann"].get(REMAINING).text
     assert "An admin can start one." in text(browser_of["ann"])
-    assert "/d/faces/audits" in browser_of["ada"].get(STOP).text
+    assert "/d/faces/audits" in browser_of["ada"].get(REMAINING).text
 
 
 def test_cards_of_the_gold_part_say_nothing_of_the_worklist(
@@ -79,7 +79,7 @@ def test_cards_of_the_gold_part_say_nothing_of_the_worklist(
         gold = gold_ids(session, dataset_id=made.dataset_id).tolist()
     answer(browser_of["ann"], gold[0], "relabel:owl", queue="order=gold")
     with database.read() as session:
-        found = outlook(session, dataset_id=made.dataset_id)
+        found = report(session, dataset_id=made.dataset_id)
     assert (found.looked_at, found.hit_rates[0][1]) == (1, None)
 
 
@@ -97,9 +97,9 @@ def test_the_stopping_rule_is_an_admins_and_the_overview_announces_it(
 ) -> None:
     ada, ann = browser_of["ada"], browser_of["ann"]
     rule = {"kind": "cards", "amount": "3"}
-    assert ann.post(STOP, data=rule).status_code == 403
+    assert ann.post(REMAINING, data=rule).status_code == 403
     answer(ann, made.ranked[0], "delete")
-    assert ada.post(STOP, data=rule).headers["location"] == "/d/faces/stop#rule"
+    assert ada.post(REMAINING, data=rule).headers["location"] == "/d/faces/stop#rule"
     page = text(ann)
     assert "Stop after 3 cards: 0 so far." in page
     assert "with 1 label reviewed by then (entry 1 of the log)" in page
@@ -113,14 +113,14 @@ def test_the_stopping_rule_is_an_admins_and_the_overview_announces_it(
     assert "The stopping rule is reached" in page
     assert 'href="/d/faces/retrain"' in page
     assert 'href="/d/faces/stop">How much is left' in page
-    ada.post(STOP, data={"kind": "none"})
+    ada.post(REMAINING, data={"kind": "none"})
     assert "The stopping rule is reached" not in text(ann, "/d/faces")
     assert "Nobody has chosen a rule" in text(ann)
 
 
 def test_a_share_is_given_in_percent_and_shown_so(browser_of: Browsers, made: Made) -> None:
     ada = browser_of["ada"]
-    ada.post(STOP, data={"kind": "left", "amount": "2.5"})
+    ada.post(REMAINING, data={"kind": "left", "amount": "2.5"})
     page = text(ada)
     assert (
         "Stop when at most 2.5 % of all labels are wrong, with 95 % confidence: no audit is done yet." in page
@@ -132,7 +132,7 @@ def test_a_share_is_given_in_percent_and_shown_so(browser_of: Browsers, made: Ma
         {"kind": "cards", "amount": "x"},
         {"kind": "cards"},
     ):
-        assert ada.post(STOP, data=wrong).status_code == 422, wrong
+        assert ada.post(REMAINING, data=wrong).status_code == 422, wrong
 
 
 def test_a_number_left_as_it_was_for_another_kind_of_rule_is_that_kinds_usual_one(
@@ -141,7 +141,7 @@ def test_a_number_left_as_it_was_for_another_kind_of_rule_is_that_kinds_usual_on
     ada = browser_of["ada"]
     shown = {"shown_kind": "cards", "shown_amount": "500", "amount": "500"}
     assert 'name="shown_amount" value="500"' in text(ada)
-    assert ada.post(STOP, data=shown | {"kind": "left"}).status_code == 303
+    assert ada.post(REMAINING, data=shown | {"kind": "left"}).status_code == 303
     page = text(ada)
     assert "Stop when at most 2 % of all labels are wrong" in page
     assert 'name="shown_kind" value="left"' in page
@@ -152,12 +152,12 @@ def test_a_number_left_as_it_was_for_another_kind_of_rule_is_that_kinds_usual_on
         ({"kind": "left", "amount": "3"}, "Stop when at most 3 %"),
         ({"kind": "minutes", "shown_kind": "minutes"}, "Stop after 500 minutes"),
     ):
-        assert ada.post(STOP, data=shown | sent).status_code == 303
+        assert ada.post(REMAINING, data=shown | sent).status_code == 303
         assert words in text(ada)
 
 
 def test_a_refused_rule_comes_back_on_its_page_with_the_reason(browser_of: Browsers, made: Made) -> None:
-    refused = browser_of["ada"].post(STOP, data={"kind": "hit_rate", "amount": "500"})
+    refused = browser_of["ada"].post(REMAINING, data={"kind": "hit_rate", "amount": "500"})
     assert refused.status_code == 422
     assert (
         '<p class="message" role="alert">Choose a share of more than 0 % and less than 100 %.</p>'
@@ -168,7 +168,7 @@ def test_a_refused_rule_comes_back_on_its_page_with_the_reason(browser_of: Brows
     assert 'name="amount" min="0" step="any" value="500"' in refused.text
     assert (
         "The amount must be a number, not “x”."
-        in browser_of["ada"].post(STOP, data={"kind": "cards", "amount": "x"}).text
+        in browser_of["ada"].post(REMAINING, data={"kind": "cards", "amount": "x"}).text
     )
 
 
@@ -238,7 +238,7 @@ def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(
     assert "No audit has begun" in text(ann, notice + "random")
     assert ann.get(notice + "rank", headers={"hx-request": "true"}).text.strip() == ""
     sure(ada, "/d/faces/audits", {"size": "20"})
-    ada.post(STOP, data={"kind": "cards", "amount": "1"})
+    ada.post(REMAINING, data={"kind": "cards", "amount": "1"})
     assert "Audit 1: 0 of 20" in text(ann, notice + "random")
     answer(ann, made.ranked[0])
     assert '<a href="/d/faces/stop">Stopping rule reached</a>' in text(ann, notice + "rank")

@@ -13,7 +13,7 @@ USUAL_SECONDS = 4.0  # a decision, until this data set's own pace is known
 
 
 @dataclass(frozen=True)
-class Standing:
+class Situation:
     """What the proposal depends on."""
 
     dataset: str
@@ -53,7 +53,7 @@ class NextStep:
     actions: tuple[Action, ...] = ()
 
 
-def next_step(at: Standing) -> NextStep:
+def next_step(at: Situation) -> NextStep:
     """The proposal."""
     home = f"/d/{at.dataset}"
     if at.importing:
@@ -65,13 +65,13 @@ def next_step(at: Standing) -> NextStep:
     if not at.has_run:
         return _early_review(at, home) if at.early_epochs and at.progress.remaining else _first_run(at, home)
     if not at.running and (at.rule_reached or at.audit_left):
-        return _stop(at, home) if at.rule_reached else _audit(at, home)
+        return _rule_reached(at, home) if at.rule_reached else _audit(at, home)
     if at.progress.remaining == 0 or _enough_changed(at) or _runs_dry(at):
         return _after_review(at, home)
     return review_step(at.progress, home)
 
 
-def _unfinished_import(at: Standing, home: str) -> NextStep:
+def _unfinished_import(at: Situation, home: str) -> NextStep:
     again = Action("Import again", f"{home}/import/repeat", posts=True)
     if at.import_failed:
         other = Action("Upload another zip", f"/datasets/new?name={at.dataset}")
@@ -103,7 +103,7 @@ def review_step(progress: ReviewProgress, home: str) -> NextStep:
     return NextStep(f"Review {what}", f"{cost}{found}.", (Action("Review", f"{home}/review"),))
 
 
-def _first_run(at: Standing, home: str) -> NextStep:
+def _first_run(at: Situation, home: str) -> NextStep:
     if at.running:
         return NextStep(
             "The network learns",
@@ -117,7 +117,7 @@ def _first_run(at: Standing, home: str) -> NextStep:
     return NextStep("Train a network", words, (Action("Train", f"{home}/runs"),))
 
 
-def _early_review(at: Standing, home: str) -> NextStep:
+def _early_review(at: Situation, home: str) -> NextStep:
     step = review_step(at.progress, home)
     epochs = f"{at.early_epochs} epoch{'' if at.early_epochs == 1 else 's'}"
     more = (
@@ -130,7 +130,7 @@ def _early_review(at: Standing, home: str) -> NextStep:
     )
 
 
-def _after_review(at: Standing, home: str) -> NextStep:
+def _after_review(at: Situation, home: str) -> NextStep:
     review = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
     changed = at.to_learn
     since = f"{count(changed)} training labels are new or other ones than the newest run learnt"
@@ -163,7 +163,7 @@ def _after_review(at: Standing, home: str) -> NextStep:
     )
 
 
-def _stop(at: Standing, home: str) -> NextStep:
+def _rule_reached(at: Situation, home: str) -> NextStep:
     look = Action("How much is left", f"{home}/stop")
     go_on = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
     words = f"It was chosen beforehand. {at.rule_reached}"
@@ -175,7 +175,7 @@ def _stop(at: Standing, home: str) -> NextStep:
     return NextStep("The stopping rule is reached", words, (first, look, *go_on))
 
 
-def _audit(at: Standing, home: str) -> NextStep:
+def _audit(at: Situation, home: str) -> NextStep:
     words = f"{count(at.audit_left)} of its images are left. It says how many errors are left once all are decided."
     go_on = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
     return NextStep(
@@ -183,9 +183,9 @@ def _audit(at: Standing, home: str) -> NextStep:
     )
 
 
-def _enough_changed(at: Standing) -> bool:
+def _enough_changed(at: Situation) -> bool:
     return at.to_learn >= max(20, ENOUGH * at.samples)
 
 
-def _runs_dry(at: Standing) -> bool:
+def _runs_dry(at: Situation) -> bool:
     return at.progress.reviewed >= 50 and (at.progress.hit_rate or 0) < DRY  # noqa: PLR2004 - the window of the hit rate

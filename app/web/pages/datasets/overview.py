@@ -30,7 +30,7 @@ from app.web.api.samples import shared_source
 from app.web.deps import Db, SignedIn
 from app.web.pages.datasets.folders import folders_page
 from app.web.pages.datasets.imports import ImportPage, import_facts
-from app.web.pages.datasets.next_step import NextStep, Standing, next_step
+from app.web.pages.datasets.next_step import NextStep, Situation, next_step
 from app.web.pages.remaining import rule_in_words
 from app.web.rendering import Page, page_context, render
 
@@ -138,7 +138,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         audit_states(session, dataset_id=dataset.id),
     )
     page = page_context(request, dataset.name)
-    standing = Standing(
+    situation = Situation(
         dataset=dataset.name,
         state=dataset.state,
         samples=summary.samples,
@@ -163,7 +163,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         **page,
         **importing,
         summary=summary,
-        step=next_step(standing),
+        step=next_step(situation),
         progress=progress,
         pending=pending,
         best=best,

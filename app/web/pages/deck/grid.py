@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.accounts.users import list_users
 from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
 from app.deck.bulk import Done, PastAction, decide_many, past_actions, undo_many
-from app.deck.filters import SPLITS, Filter, Grid, Order, State, look
+from app.deck.filters import SPLITS, Filter, Grid, Order, StateFilter, look
 from app.web.asking import ASK_FROM, Question, confirm
 from app.web.deps import Db, SignedIn
 from app.web.filters import Ordered
@@ -25,7 +25,7 @@ router = APIRouter()
 SIZES = (24, 48, 96)
 MOST_SHOWN = 100
 MOST_BUTTONS = 10  # classes; more of them are picked from a list
-STATES: dict[State, str] = {
+STATES: dict[StateFilter, str] = {
     "": "any",
     "issues": "label issues",
     "open": "open label issues",

@@ -10,7 +10,7 @@ from app.datasets.catalog import class_names, get_dataset
 from app.deck import worklist
 from app.deck.evidence import Evidence, Similar, gather_evidence
 from app.deck.history import Answer, history_of
-from app.ranking.rankings import Opinion, beside, opinions
+from app.ranking.rankings import Opinion, neighbours_in_rank, opinions
 from app.settings import Settings
 from app.web.deps import Config, Db
 from app.web.pages.deck.cards import CardView, card_view, verdict_words
@@ -88,7 +88,7 @@ class SamplePage(WhyPage):
     card: CardView
     sha256: str
     standing: str  # the label as it stands, in words
-    before: int | None  # the samples beside it in the ranking
+    before: int | None  # its neighbours in rank
     after: int | None
     opinions: tuple[OpinionView, ...]  # the newest first
     history: tuple[AnswerView, ...]
@@ -150,7 +150,7 @@ def _sample_page(
     before, after = (
         (None, None)
         if card.run_id is None or card.rank is None
-        else beside(session, run_id=card.run_id, rank=card.rank)
+        else neighbours_in_rank(session, run_id=card.run_id, rank=card.rank)
     )
     return SamplePage(
         **page_context(request, name),

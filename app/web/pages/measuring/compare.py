@@ -16,7 +16,7 @@ from app.deck.progress import pending_changes
 from app.errors import NotFound, ToplossError
 from app.measuring.comparison import Change, ChangedSample, Comparison, changed_samples, compare
 from app.measuring.evaluations import RunSummary, run_summaries
-from app.measuring.paper_table import FourCells, four_cells
+from app.measuring.paper_table import PaperTable, paper_table
 from app.review.gold import gold_labels
 from app.web.deps import Db
 from app.web.errors import status_of
@@ -58,7 +58,7 @@ class ComparePage(Page):
     comparison: Comparison | None
     columns: tuple[Shown, ...]
     conclusions: Conclusions | None
-    table: FourCells | None
+    table: PaperTable | None
     pending: int  # labels decided since the newest version, which no figure here knows
     pair: str  # the comparison as an address's query
     problem: str
@@ -121,7 +121,7 @@ def show(
         old, new = _pair(runs, old, new)
         found, problem, status = _compared(session, dataset.id, old, new, labels)
         versions = tuple(reversed(list_versions(session, dataset_id=dataset.id)))
-        table = four_cells(session, dataset_id=dataset.id) if runs else None
+        table = paper_table(session, dataset_id=dataset.id) if runs else None
         pending = pending_changes(session, dataset_id=dataset.id).since_version
     page = ComparePage(
         **page_context(request, name),

@@ -42,7 +42,7 @@ def conclude(comparison: Comparison) -> Conclusions:
         said_of_seeds = _seeds(comparison, chief)
         (said if _outdoes_seeds(comparison, chief) else not_said).append(said_of_seeds)
     not_said += _other_causes(comparison)
-    if comparison.chosen.flatters and comparison.chief.kind == "reviewed":
+    if comparison.selection.flatters and comparison.chief.kind == "reviewed":
         not_said.append(
             "How many errors either run really makes: reviewed labels were changed where a model pointed, which lowers the measured error "
             "by itself. Both runs gain from it, so their difference says more than their errors."

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from app.deck.progress import PendingChanges, ReviewProgress
-from app.web.pages.datasets.next_step import Standing, next_step
+from app.web.pages.datasets.next_step import Situation, next_step
 
 PROGRESS = ReviewProgress(
     label_issues=1480,
@@ -17,7 +17,7 @@ PROGRESS = ReviewProgress(
     mine=80,
 )
 PENDING = PendingChanges(relabelled=0, deleted=0, since_version=0, version=0, flows=())
-AT = Standing(
+AT = Situation(
     dataset="faces",
     state="ready",
     samples=10_000,
