@@ -55,11 +55,12 @@ def test_every_setting_is_documented_with_its_default(field: str) -> None:
 
 @pytest.mark.parametrize("pages", ["README.md", "CONTRIBUTING.md", "docs/*.md", "docs/decisions/*.md"])
 def test_every_path_that_the_documents_name_exists(pages: str) -> None:
-    a_path = r"(?<![\w./-])(?:app|templates|static|tests|benchmarks|migrations|docs)/[\w./-]*\w"
+    in_a_room = r"(?<![\w./-])(?:app|templates|static|tests|benchmarks|migrations|docs)/[\w./-]*\w"
+    a_module = r"`[\w./-]+\.(?:py|html|js)(?=[`:])"
     named = {
-        (document.name, path)
+        (document.name, path.strip("`"))
         for document in ROOT.glob(pages)
-        for path in re.findall(a_path, document.read_text())
+        for path in re.findall(f"{in_a_room}|{a_module}", document.read_text())
     }
     assert named
     assert not {(document, path) for document, path in named if not (ROOT / path).exists()}
