@@ -16,7 +16,7 @@ WORKER = """
 import os, signal, sys, threading, time
 from pathlib import Path
 import app.db.tables
-from app.db import Database
+from app.db.engine import Database
 from app.jobs.engine import Engine
 from app.jobs import requests
 from app.settings import Settings
