@@ -66,6 +66,23 @@ def test_every_path_that_the_documents_name_exists(pages: str) -> None:
     assert not {(document, path) for document, path in named if not (ROOT / path).exists()}
 
 
+@pytest.mark.parametrize("pages", ["*.md", "docs/*.md", "docs/decisions/*.md"])
+def test_every_link_between_the_documents_leads_to_a_page_and_a_heading(pages: str) -> None:
+    links = {
+        (document, link)
+        for document in ROOT.glob(pages)
+        for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", document.read_text())
+    }
+    assert links
+    for document, link in links:
+        path, _, heading = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), (document.name, link)
+        headings = re.findall(r"(?m)^#+ (.*)", target.read_text()) if heading else []
+        anchors = [re.sub(r"[^\w -]", "", text).lower().replace(" ", "-") for text in headings]
+        assert not heading or heading in anchors, (document.name, link)
+
+
 def test_the_page_of_the_architecture_has_a_row_for_each_layer() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
