@@ -1,4 +1,4 @@
-"""Engines: how SQLite and PostgreSQL are connected to, and how long a connection waits for what others hold."""
+"""Engines for SQLite and PostgreSQL, and how long a connection waits for a lock."""
 
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,8 @@ from sqlalchemy.pool import NullPool
 
 from app import deadline
 
-USUAL_WAIT = 30.0  # seconds, for a worker or a command: another process may hold the write lock for the length of one batch
-READ_WAIT = 1.0  # seconds that a read may wait at least: mostly it waits for nobody
+USUAL_WAIT = 30.0  # seconds, for a worker or a command: another process may hold the write lock for one batch
+READ_WAIT = 1.0  # seconds that a read may wait at least; usually it does not wait
 CONNECTIONS = 40
 PROBE_WAIT = 2.0  # seconds that a health check waits
 
@@ -34,7 +34,7 @@ def postgres_engine(url: str) -> Engine:
 
 
 def sqlite_engine(url: str, *, begin: str = "", read_only: bool = False, wait: float = USUAL_WAIT) -> Engine:
-    """An engine whose transactions begin with `begin`; without one, whoever has a connection says so, or asks outside of any."""
+    """An engine whose transactions begin with `begin`. Without it the caller begins them, or reads outside of any."""
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)

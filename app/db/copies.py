@@ -38,7 +38,7 @@ def keep_copy(path: Path, revision: str) -> Path:
 
 
 def copy_database(path: Path, target: Path) -> None:
-    """One state of a database that others may write to, as a file that is safe on the disk; raises sqlite3.Error, OSError."""
+    """Copy one consistent state of a database that may be in use, synced to disk; raises sqlite3.Error, OSError."""
     with closing(sqlite3.connect(path, timeout=30)) as source, closing(sqlite3.connect(target)) as copy:
         copy.execute("PRAGMA synchronous = OFF")  # flushed once, below
         copy.execute("PRAGMA journal_mode = OFF")
@@ -47,7 +47,7 @@ def copy_database(path: Path, target: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Have a file, or the names in a folder, on the disk before going on."""
+    """Sync a file, or a folder's entries, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

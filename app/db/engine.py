@@ -4,8 +4,8 @@ A *read* transaction cannot write; a *write* transaction starts with the write l
 `BEGIN IMMEDIATE` behind one lock per process: deferred transactions that turn from reading to writing fail with
 "database is locked" however long they wait, and unserialised writers starve each other.
 
-Whatever a request waits for here, for a connection, for the process's lock or for the database's, it waits until its one
-deadline (`app.deadline`) and is then refused with Unavailable.
+A request waits for a connection, the process's lock and the database's lock until its one deadline (`app.deadline`), then it
+is refused with Unavailable.
 """
 
 import errno
@@ -37,7 +37,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        if self.is_sqlite:  # readers have connections of their own, which cannot write
+        if self.is_sqlite:  # readers have their own connections, which cannot write
             self.engine, self._reader = (
                 sqlite_engine(url, begin="BEGIN IMMEDIATE"),
                 sqlite_engine(url, begin="BEGIN", read_only=True),
@@ -98,12 +98,12 @@ class Database:
 
     @contextmanager
     def probe(self) -> Iterator[Session]:
-        """For health checks: a connection of its own, opened anew, so that it waits for nobody who uses the others."""
+        """For health checks: a new connection of its own, so that it does not wait for the pool."""
         with Session(self._prober) as session:
             yield session
 
     def check_writable(self) -> None:
-        """Take the write lock and give it back. Raises SQLAlchemyError or OSError when the database takes no changes."""
+        """Take and release the write lock. Raises SQLAlchemyError or OSError when the database cannot be changed."""
         if self.is_sqlite and not Path(self.url.database or "").exists():
             raise FileNotFoundError(
                 errno.ENOENT, "the database file is gone"
@@ -144,13 +144,13 @@ class Database:
             wanted.release()
 
     def _limit_locks(self, session: Session) -> None:
-        """Have PostgreSQL refuse what waits for a row beyond the deadline."""
+        """Make PostgreSQL refuse a statement that waits for a row lock beyond the deadline."""
         if deadline.is_set():
             left = max(1, round(1000 * deadline.current(USUAL_WAIT).left))
             session.connection().exec_driver_sql(f"SET LOCAL lock_timeout = {left}")
 
     def close(self) -> None:
-        """Give back every connection."""
+        """Close every connection."""
         if self._group_commit:
             self._group_commit.stop()
         if self._pg_writers:

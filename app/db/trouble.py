@@ -1,4 +1,4 @@
-"""What stands in the way of storing things, in words: a busy database, a full or read-only disk, a database that is away."""
+"""Storage problems in words: a busy database, a full or read-only disk, an unreachable database."""
 
 import errno
 import sqlite3
@@ -15,7 +15,7 @@ _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def busy() -> Busy:
-    """Somebody else has what is waited for."""
+    """Another writer holds the lock, or no connection is free."""
     return Busy(
         "The database is busy, and this could not wait any longer; nothing was changed. Try again in a moment.",
         retry_after=RETRY_SECONDS,
@@ -23,7 +23,7 @@ def busy() -> Busy:
 
 
 def as_trouble(error: BaseException) -> ToplossError | None:
-    """The error as people should hear of it; None for one that the storage did not cause."""
+    """The error as a sentence for people; None if the storage did not cause it."""
     if isinstance(error, NoConnection):
         return busy()
     if isinstance(error, OSError):

@@ -1,7 +1,7 @@
-"""Claims: which cards are in whose hands, until a lease ends, and which ones are free.
+"""Claims: which cards an annotator holds until a lease ends, and which cards are free.
 
-The desk remembers both and follows claim by claim: stepping over the cards in a hundred hands takes longer than everything
-else in an answer.
+The desk remembers both and is updated with every claim: skipping the cards that a hundred annotators hold would take longer
+than the rest of an answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ from app.review import desk
 from app.review.desk import Change, Claimant, Free, Held, Place, Stream, Taken
 from app.review.models import Claim, OpenIssue, SampleReview
 
-AHEAD = 200  # free cards that are looked for at once
+AHEAD = 200  # free cards per query
 
-# Asked with every decision, so they are built once: building takes longer than asking.
+# Every decision runs these, so they are compiled once: compiling takes longer than running.
 MINE = and_(Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment"))
 _UNDECIDED = and_(
     ~exists().where(SampleReview.sample_id == Sample.id), ~is_gold(Sample.id), ~is_lost(Sample.id)
@@ -62,7 +62,7 @@ _FREE = Prepared(
     .limit(bindparam("most"))
 )
 _IN_HANDS = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
-_FREE_BY_CHANCE = Prepared(  # undecided, and no label issue: those are offered anyway
+_FREE_BY_CHANCE = Prepared(  # undecided and no label issue: issues are offered by rank
     select(Sample.id, null().label("rank"), Sample.random_key)
     .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
     .where(
@@ -105,7 +105,7 @@ def _hold_statement(dialect: str) -> Executable:
     held: Executable = statement.on_conflict_do_update(
         index_elements=["sample_id"],
         set_={"user_id": statement.excluded.user_id, "lease_until": statement.excluded.lease_until},
-        # never out of somebody's hands
+        # never take a card that another annotator holds
         where=or_(
             Claim.user_id == statement.excluded.user_id,
             Claim.lease_until <= bindparam("moment", type_=UtcDateTime()),
@@ -118,7 +118,7 @@ _HOLD = Prepared(_hold_statement)
 
 
 def in_my_hands(session: Session, who: Claimant) -> list[Held]:
-    """The cards that an annotator holds, those of this data set's open issues by rank, others in random order."""
+    """The cards that an annotator holds: open issues by rank, then the rest in random order."""
     known = desk.desk_of(session)
     if (mine := desk.held_by(known, who)) is None:
         rows = _IN_MY_HANDS.rows(session, dataset=who.dataset, user=who.user, run=who.run, moment=who.moment)
@@ -130,9 +130,9 @@ def in_my_hands(session: Session, who: Claimant) -> list[Held]:
 
 
 def next_free(session: Session, who: Claimant, stream: Stream, *, most: int) -> dict[int, Place]:
-    """The first samples of a stream that are in nobody's hands: their places by sample.
+    """The first free samples of a stream: their places by sample id.
 
-    `ranked`: open issues by rank; `by chance`: undecided samples that are none, in random order; `random`: all undecided.
+    `ranked`: open issues by rank; `by chance`: undecided samples without an issue, in random order; `random`: all undecided.
     """
     if most < 1 or who.run is None:
         return {}
@@ -148,7 +148,7 @@ def next_free(session: Session, who: Claimant, stream: Stream, *, most: int) -> 
 
 
 def _look_ahead(session: Session, who: Claimant, stream: Stream, *, most: int) -> Free:
-    """The next samples of a stream: more than are needed where somebody remembers them."""
+    """The next samples of a stream; more than needed where the desk remembers them."""
     ahead = AHEAD if is_remembering(session) else 0
     asked = {"run": who.run, "dataset": who.dataset, "moment": who.moment, "most": most + ahead}
     rows = _NEXT_OF[stream].rows(session, **asked)
@@ -165,9 +165,9 @@ def hold(
     until: datetime,
     is_placed: bool = True,
 ) -> None:
-    """Take these samples into an annotator's hands, unless they are in somebody else's.
+    """Claim these samples for an annotator, except those that another annotator holds.
 
-    With each comes its place in the orders, None where it is not known; `is_placed` says that all are.
+    `cards` maps sample ids to places, None if unknown; `is_placed` is whether all places are known.
     """
     if not cards:
         return
@@ -177,25 +177,25 @@ def hold(
 
 
 def give_back(session: Session, *, sample_id: int, user_id: int) -> Change:
-    """Let go of one's own card; the change is to be applied."""
+    """Release the annotator's own card; the caller applies the change."""
     _GIVE_BACK.rows(session, sample=sample_id, user=user_id)
     return Change(given_back=((user_id, sample_id),))
 
 
 def let_go(session: Session, sample_ids: Sequence[int]) -> None:
-    """Have nobody hold these any more."""
+    """Release these cards, whoever holds them, and apply the change."""
     desk.apply(session, delete_claims(session, sample_ids))
 
 
 def delete_claims(session: Session, sample_ids: Sequence[int]) -> Change:
-    """Nobody holds these any more; the change is to be applied."""
+    """Release these cards, whoever holds them; the caller applies the change."""
     if sample_ids:
         _LET_GO.rows(session, sample_ids)
     return Change(released=tuple(sample_ids))
 
 
 def release(session: Session, *, dataset_id: int | None, user_id: int) -> None:
-    """Give all of an annotator's cards back, of one data set or of all."""
+    """Release all of an annotator's cards, of one data set or of all."""
     query = delete(Claim).where(Claim.user_id == user_id)
     session.execute(query if dataset_id is None else query.where(Claim.dataset_id == dataset_id))
     desk.clear(session)

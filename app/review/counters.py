@@ -1,4 +1,4 @@
-"""What the progress line counts: looked up once, then kept by the desk."""
+"""Progress counters: queried once, then kept up to date by the desk."""
 
 from collections import deque
 
@@ -31,7 +31,7 @@ _OPEN_ISSUES = Prepared(
 
 
 def counts(session: Session, *, dataset_id: int) -> Counts:
-    """What counts of everybody's decisions."""
+    """Counts of the decisions of all annotators."""
     known = desk_of(session).counts
     if dataset_id not in known:
         known[dataset_id] = Counts()
@@ -41,12 +41,12 @@ def counts(session: Session, *, dataset_id: int) -> Counts:
 
 
 def any_waits(session: Session, *, dataset_id: int) -> bool:
-    """Whether some sample may wait for another opinion, as far as is known without a look: while it does, it is `unsure`."""
+    """Whether a sample may wait for a second opinion, without a query: such samples are `unsure`."""
     return not is_remembering(session) or counts(session, dataset_id=dataset_id).unsure > 0
 
 
 def last_looks(session: Session, *, dataset_id: int) -> deque[Look]:
-    """The last decisions that count, the newest first; none for many at once, of an audit or of the gold part."""
+    """The last decisions that count, newest first, without bulk actions, audits and the gold part."""
     known = desk_of(session).looks
     if dataset_id not in known:
         rows = _LAST.rows(session, dataset=dataset_id)
@@ -55,7 +55,7 @@ def last_looks(session: Session, *, dataset_id: int) -> deque[Look]:
 
 
 def open_issues(session: Session, *, run_id: int) -> int:
-    """Label issues of a run that nobody has decided on."""
+    """How many label issues of a run are open."""
     known = desk_of(session).open_issues
     if run_id not in known:
         known[run_id] = int(_OPEN_ISSUES.scalar(session, run=run_id) or 0)

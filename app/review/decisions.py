@@ -153,7 +153,7 @@ def decide(
     origin: str = "deck",
     blind: bool | None = None,
 ) -> tuple[Recorded, bool]:
-    """Append a decision; the flag tells whether it is new. The same client id again is the same decision.
+    """Append a decision; the flag is whether it is new. Sending the same client id again changes nothing.
 
     Whether it was given blind is found out, if it is not said: it was where the annotator holds the card of a sample that
     waits for a second opinion, has never answered it with everything in view, and names no ranking that showed it. Every look
@@ -243,7 +243,7 @@ def decide(
 
 
 def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "") -> Decision:
-    """Append the undoing of one's own decision; undoing it twice is undoing it once. The answer is the undone decision.
+    """Append an undo of the annotator's own decision and return that decision. A second undo changes nothing.
 
     Raises NotFound, Forbidden for somebody else's decision, Conflict for an undo and for a client id that was used for
     something else.
@@ -279,7 +279,7 @@ def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "
 
 
 def undo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str = "") -> Decision | None:
-    """Undo one's own last decision that stands; none when there is none left. The same client id again is the same undo.
+    """Undo the annotator's last decision and return it; None without one. The same client id again changes nothing.
 
     Raises Conflict when the client id was used for something else.
     """
@@ -296,7 +296,7 @@ def undo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
 
 
 def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str) -> Recorded | None:
-    """Make one's own last undone decision again; none when there is none, or another decision came after.
+    """Redo the annotator's last undone decision; None without one, or after a newer decision.
 
     The same client id again is the same decision. Raises Conflict when the client id was used for an undo or elsewhere.
     """
@@ -327,7 +327,7 @@ def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
 
 
 def recent(session: Session, *, dataset_id: int, user_id: int) -> tuple[RecentDecision, ...]:
-    """One's own last ten decisions that stand, newest first."""
+    """The annotator's last ten decisions that were not undone, newest first."""
     known, key = desk.desk_of(session).recent, (dataset_id, user_id)
     if key not in known:
         names = class_names(session, dataset_id=dataset_id)

@@ -22,14 +22,14 @@ Stream = Literal["ranked", "by chance", "random"]
 
 
 class Place(NamedTuple):
-    """Where a sample comes in the orders of a worklist."""
+    """The position of a sample in the orders of a worklist."""
 
-    rank: int | None  # of an issue that is still to be asked, in the current ranking
+    rank: int | None  # of an open issue, in the current ranking
     random_key: int | None  # of an undecided sample
 
 
 class Held(NamedTuple):
-    """A card in somebody's hands."""
+    """A card that an annotator holds."""
 
     sample_id: int
     lease_until: datetime
@@ -38,17 +38,17 @@ class Held(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """Where it comes."""
+        """Its position in the orders."""
         return Place(self.rank, self.random_key)
 
     @property
     def is_by_chance(self) -> bool:
-        """Whether a mixed order draws it: it is undecided and no label issue."""
+        """Whether a mixed order draws it: it is undecided and has no label issue."""
         return self.rank is None and self.random_key is not None
 
 
 class Claimant(NamedTuple):
-    """Who holds cards, and the ranking that those belong to."""
+    """An annotator, and the ranking that their cards belong to."""
 
     dataset: int
     user: int
@@ -67,7 +67,7 @@ class Counts:
     by_user: Counter[int] = field(default_factory=Counter)  # whose decision counts
 
     def add(self, verdict: str, user_id: int, in_bulk: bool, n: int) -> None:
-        """Count `n` more of these, or fewer where it is negative."""
+        """Add `n` decisions; a negative `n` removes them."""
         self.reviewed += n
         self.found += n * (verdict in CHANGES)
         self.unsure += n * (verdict == "unsure")
@@ -76,7 +76,7 @@ class Counts:
 
 
 class Look(NamedTuple):
-    """A decision that the hit rate and the pace look back on."""
+    """A decision that counts for the hit rate and the pace."""
 
     decision_id: int
     verdict: str
@@ -85,16 +85,16 @@ class Look(NamedTuple):
 
 @dataclass
 class Free:
-    """The next samples of a stream that nobody holds."""
+    """The next free samples of a stream."""
 
     places: dict[int, Place]  # by sample, in the order of the stream
-    is_all: bool  # whether no others are free
-    until: datetime | None  # when a lease ends and another one is free again; None: never
+    is_all: bool  # whether these are all free samples
+    until: datetime | None  # when the next lease ends, so that another sample becomes free; None: never
 
 
 @dataclass
 class Desk:
-    """What is remembered; a key that is absent has not been asked."""
+    """What is remembered; an absent key has not been queried yet."""
 
     counts: dict[int, Counts] = field(default_factory=dict)  # by data set
     looks: dict[int, deque[Look]] = field(default_factory=dict)  # by data set, the newest first
@@ -120,14 +120,14 @@ class Taken:
 
 @dataclass(frozen=True)
 class Change:
-    """What a transaction has changed of the review. What it does not name is as before."""
+    """What a transaction has changed in the review. What it does not name is unchanged."""
 
     before: tuple[Any, ...] = ()  # the rows of `SampleReview` that were replaced
     after: tuple[tuple[State, Any], ...] = ()  # the states now, each with its `Logged` decision
-    closed: tuple[int, ...] = ()  # the run of every issue that is open no more
-    opened: tuple[int, ...] = ()  # samples that no decision counts for any more
-    released: tuple[int, ...] = ()  # samples that nobody holds any more
-    given_back: tuple[tuple[int, int], ...] = ()  # user and sample: that one holds it no more
+    closed: tuple[int, ...] = ()  # the run of every issue that was closed
+    opened: tuple[int, ...] = ()  # samples that have lost their last counting decision
+    released: tuple[int, ...] = ()  # samples whose claims were released
+    given_back: tuple[tuple[int, int], ...] = ()  # (user, sample): the user has released it
     taken: Taken | None = None
     decided: tuple[Logged, RecentDecision] | None = None  # a decision of one person, as it was made
     undone: bool = False  # whether somebody's decision was undone
@@ -148,23 +148,23 @@ class Change:
 
 
 def desk_of(session: Session) -> Desk:
-    """What this transaction remembers; an empty desk, which nobody else sees, where it remembers nothing."""
+    """The desk of this transaction; a new, unshared one if the session remembers nothing."""
     desk: Desk = remembered(session).setdefault(Desk, Desk())
     return desk
 
 
 def clear(session: Session) -> None:
-    """Ask everything anew, after a change that no `Change` describes."""
+    """Forget everything, after a change that no `Change` describes."""
     forget(session)
 
 
 def apply(session: Session, change: Change) -> None:
-    """Make what is remembered follow from the change.
+    """Update what is remembered by this change.
 
-    1. An issue that is open again, or a decision that comes back, may be anywhere in an order: everything is asked anew.
-    2. Counts and the last looks follow the states before and after.
-    3. Decided samples are offered to nobody, and their issues are not open.
-    4. Cards leave the hands that they were in, and come into others.
+    1. An issue that is open again, or a decision that comes back, may be anywhere in an order: everything is forgotten.
+    2. Counts and recent decisions are updated from the states before and after.
+    3. Decided samples are no longer offered, and their issues are closed.
+    4. Cards are released and claimed.
     """
     if change.opened or change.undone:
         clear(session)

@@ -1,4 +1,4 @@
-"""A draw of the gold part with what it takes back: it is final, so whoever asks for it says how much of that they expect."""
+"""A draw of the gold part undoes corrections and is final, so the caller states how many it expects."""
 
 from dataclasses import dataclass
 

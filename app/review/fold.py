@@ -44,17 +44,17 @@ class Entry:
 
     @property
     def answer(self) -> tuple[int | None, str, int | None]:
-        """What was said of which sample."""
+        """Sample, verdict and label."""
         return self.sample, self.verdict, self.label
 
 
 @dataclass(frozen=True)
 class State:
-    """The state of a sample with at least one decision that stands."""
+    """The state of a sample with at least one decision that was not undone."""
 
     decision: int  # the id of the one that counts; of the last one while the sample waits
     verdict: str
-    label: int | None  # the cleaned label; none: deleted
+    label: int | None  # the cleaned label; None: deleted
     reviews: int  # how many annotators have a decision that stands
     in_bulk: bool = False  # nobody looked at it alone
     waits: str = ""  # for: second (opinion), adjudication; nothing: it is settled
@@ -81,14 +81,14 @@ def redoable(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def is_drawn(sha256: str, *, share: float) -> bool:
-    """Whether a sample is in the random share that is looked at again: by its content, so that it is always the same ones."""
+    """Whether a sample is in the random share that gets second opinions; by content, so it never changes."""
     return int(sha256[16:24], 16) < share * 2**32  # a part of the digest that neither folds nor audits go by
 
 
 def fold(
     entries: Iterable[Entry], *, given_label: int, policy: Policy = ONE_LOOK, drawn: bool = False
 ) -> State | None:
-    """What the decisions that were not undone add up to; none when there is none, so that the given label holds.
+    """The state that follows from the decisions that were not undone; None without any: the given label holds.
 
     An adjudication is the last word. A look at this one sample outweighs every verdict that was given for many at once. Of
     each annotator the last answer counts. Where the policy asks for more looks, an answer holds once enough annotators have
@@ -127,7 +127,7 @@ def fold(
 
 
 def gold_fold(entries: Iterable[Entry], *, given_label: int, looks: int) -> State | None:
-    """What the decisions on an image of the gold part add up to: blind looks of `looks` annotators, and last words; nothing else counts."""
+    """The state of an image of the gold part: only blind answers of `looks` annotators and adjudications count."""
     counted = [entry for entry in entries if entry.blind or entry.adjudicates or entry.verdict == UNDO]
     return fold(counted, given_label=given_label, policy=Policy(looks, "all"))
 
@@ -139,7 +139,7 @@ def _asks_again(policy: Policy, answers: list[Entry], *, drawn: bool) -> bool:
 
 
 def _majority(answers: list[Entry]) -> list[Entry]:
-    """The equal answers of more than half of the annotators, by id; none are, or they are unsure: empty."""
+    """The equal answers of more than half of the annotators, by id; empty without a majority or if it is unsure."""
     said, count = Counter(map(_said, answers)).most_common(1)[0]
     if said[0] == "unsure" or 2 * count <= len(answers):
         return []

@@ -1,4 +1,4 @@
-"""The gold part: drawn at random from the hold-out, looked at blind, and what its labels are by that.
+"""The gold part: drawn at random from the hold-out, labelled blind, and the labels that follow.
 
 No ranking orders it and no earlier decision counts for it: its members go back to the given label when it is drawn, and get
 another one from blind looks alone, or from an admin's last word where these disagree. So what the cleaning has chosen to look at
@@ -31,7 +31,7 @@ PROPOSED = 500  # images: an interval of about 4 points to either side, for two 
 USUAL_ERROR = 0.37  # share that a network gets wrong, until a run of this data set has been measured
 LOOKS, MOST_LOOKS = 2, 3
 _SIZES = (100, 200, 500, 1000, 2000, 5000)
-_MOST = 1000  # rows a statement
+_MOST = 1000  # rows per statement
 _DELETED = SampleReview.label.is_(None)
 
 
@@ -61,13 +61,13 @@ class GoldStanding:
 
     @property
     def is_weak(self) -> bool:
-        """Whether one person alone says what an image is."""
+        """Whether one annotator's answer settles an image."""
         return self.looks == 1
 
 
 @dataclass(frozen=True)
 class GoldLabels:
-    """The settled images of a gold part, by ascending id; arrays have one entry an image."""
+    """The settled images of a gold part, by ascending id; arrays have one entry per image."""
 
     sample_ids: NDArray[np.int64]  # (n,)
     labels: NDArray[np.int64]  # (n,) class positions; -1: deleted
@@ -84,7 +84,7 @@ def half_width(size: int, *, error: float = USUAL_ERROR) -> float:
 
 
 def precisions(hold_out: int, *, error: float = USUAL_ERROR) -> tuple[Precision, ...]:
-    """What the sizes that a hold-out allows are worth, the whole of it last. Pure."""
+    """The precision of each size that a hold-out allows, the whole hold-out last. Pure."""
     sizes = [size for size in _SIZES if size < hold_out] + [hold_out]
     return tuple(Precision(size, half_width(size, error=error)) for size in sizes if size > 0)
 
@@ -98,7 +98,7 @@ def hold_out_size(session: Session, *, dataset_id: int) -> int:
 
 
 def count_corrections(session: Session, *, dataset_id: int) -> int:
-    """How many images of the hold-out have another label than the given one, or none, by what stands of people's decisions."""
+    """How many images of the hold-out were relabelled or deleted by decisions that count."""
     corrected = (
         select(func.count()).select_from(SampleReview).join(Sample, Sample.id == SampleReview.sample_id)
     )
@@ -167,7 +167,7 @@ def draw_gold(
 
 
 def gold_standing(session: Session, *, dataset_id: int, user_id: int | None = None) -> GoldStanding | None:
-    """How far the gold part is, and how much of it waits for an annotator; none before it is drawn."""
+    """The progress of the gold part, also for one annotator; None before it is drawn."""
     part = get_gold_part(session, dataset_id=dataset_id)
     if part is None:
         return None
@@ -203,7 +203,7 @@ def gold_standing(session: Session, *, dataset_id: int, user_id: int | None = No
 
 
 def count_copies(session: Session, *, dataset_id: int) -> int:
-    """How many images of the gold part are the same as one of the training part, or look so."""
+    """How many images of the gold part are copies or lookalikes of training images."""
     twin = aliased(Sample)
     keys = (
         (twin.sha256, Sample.sha256),
@@ -220,7 +220,7 @@ def count_copies(session: Session, *, dataset_id: int) -> int:
 
 
 def gold_labels(session: Session, *, dataset_id: int) -> GoldLabels | None:
-    """What blind looks say of the gold part; none before it is drawn."""
+    """The labels of the gold part by blind answers; None before it is drawn."""
     part = get_gold_part(session, dataset_id=dataset_id)
     if part is None:
         return None
@@ -244,7 +244,7 @@ def gold_labels(session: Session, *, dataset_id: int) -> GoldLabels | None:
 
 
 def need_gold(standing: GoldStanding | None) -> GoldStanding:
-    """The gold part that there is. Raises NotFound."""
+    """The gold part itself. Raises NotFound without one."""
     if standing is None:
         raise NotFound("This data set has no gold part yet; an admin can draw one.")
     return standing

@@ -1,7 +1,7 @@
-"""Which label issues are open, kept beside the rankings: asked after every decision, it must not cost a look at all samples.
+"""Open label issues, kept in a table of their own: every decision needs them and cannot scan all samples.
 
-An issue of a run is open as long as no decision on its sample stands; the gold part has none. `OpenIssue` holds just these
-rows; a ranking fills it when it is published, a decision changes it for its sample.
+An issue of a run is open while its sample has no decision that counts; the gold part has no issues. `OpenIssue` holds only
+these rows: publishing a ranking fills it, a decision changes it for its sample.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ _CLOSE = PreparedOf(
 
 
 def publish(session: Session, *, run_id: int, epochs: int) -> None:
-    """Let what was staged be the run's ranking, and its label issues those to look at."""
-    # A decision refers to its data set, so this waits for those under way: none may fall between the ranking and its issues.
+    """Publish the staged ranking of a run and open its label issues."""
+    # A decision locks its data set too, so this waits for decisions in progress: none may come between ranking and issues.
     session.execute(
         select(Dataset.id)
         .join(Run, Run.dataset_id == Dataset.id)
@@ -37,12 +37,12 @@ def publish(session: Session, *, run_id: int, epochs: int) -> None:
 
 
 def close(session: Session, sample_ids: Sequence[int]) -> tuple[int, ...]:
-    """Close the issues of decided samples, in every run's ranking: the run of each."""
+    """Close the issues of decided samples in every run's ranking; return the run id of each."""
     return tuple(run_id for (run_id,) in _CLOSE.rows(session, sample_ids)) if sample_ids else ()
 
 
 def open_again(session: Session, sample_ids: Sequence[int]) -> None:
-    """Open the issues of samples that no decision counts for any more, in every run's ranking."""
+    """Reopen, in every run's ranking, the issues of samples that have lost their last counting decision."""
     if sample_ids:
         known = exists().where(
             OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == Prediction.sample_id

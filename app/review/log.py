@@ -1,4 +1,4 @@
-"""The log of decisions, as rows: only added to, never changed."""
+"""The log of decisions: rows are only added, never changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ _LOG = PreparedOf(  # rows as `Logged`
 
 
 class Logged(NamedTuple):
-    """A decision with what its fold needs to know of the sample."""
+    """A decision with the columns of its sample that the fold needs."""
 
     id: int
     sample_id: int
@@ -62,7 +62,7 @@ class Logged(NamedTuple):
 
 @dataclass(frozen=True)
 class RecentDecision:
-    """A decision as the strip of the last ones shows it."""
+    """A decision as the strip of recent decisions shows it."""
 
     decision_id: int
     sample_id: int
@@ -75,12 +75,12 @@ class RecentDecision:
 
 
 def log_of(session: Session, sample_ids: Sequence[int]) -> Sequence[Any]:
-    """Every decision on these samples, as rows like `Logged`."""
+    """All decisions on these samples, as rows like `Logged`."""
     return _LOG.rows(session, sample_ids)
 
 
 def entry_of(row: Any) -> Entry:
-    """A decision, or a row of its columns, as the fold takes it."""
+    """A decision, or a row of its columns, as the input of the fold."""
     return Entry(
         row.id,
         row.verdict,

@@ -16,7 +16,7 @@ def _index_where(condition: str, *columns: str, unique: bool = False) -> Index:
 
 
 class Decision(Base):
-    """One answer of one annotator, or the undoing of one. Rows are only ever added."""
+    """One answer of one annotator, or an undo. Rows are only added."""
 
     __tablename__ = "decision"
 
@@ -53,7 +53,7 @@ class Decision(Base):
 
 
 class BulkAction(Base):
-    """One verdict for many samples at once, or the undoing of one such action. Rows are only ever added."""
+    """One verdict for many samples at once, or an undo of such an action. Rows are only added."""
 
     __tablename__ = "bulk_action"
 
@@ -76,7 +76,7 @@ class BulkAction(Base):
 
 
 class ReviewPolicy(Base):
-    """Who looks a second time, and at what (`consensus.Policy`); a data set without a row asks one annotator."""
+    """Who looks a second time, and at what (`fold.Policy`); a data set without a row asks one annotator."""
 
     __tablename__ = "review_policy"
 
@@ -88,14 +88,14 @@ class ReviewPolicy(Base):
 
 
 class SampleReview(Base):
-    """The state that a sample's decisions add up to; only samples with a standing decision have a row."""
+    """The state of a sample by its decisions; only samples with a decision that counts have a row."""
 
     __tablename__ = "sample_review"
 
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
     verdict: Mapped[str]
-    label: Mapped[int | None]  # the cleaned label; none: deleted
+    label: Mapped[int | None]  # the cleaned label; None: deleted
     decision_id: Mapped[int] = mapped_column(ForeignKey("decision.id"))
     user_id: Mapped[int] = mapped_column(
         ForeignKey("user_account.id")
@@ -129,7 +129,7 @@ class OpenIssue(Base):
 
 
 class Claim(Base):
-    """A card in somebody's hands until the lease ends."""
+    """A card that an annotator holds until the lease ends."""
 
     __tablename__ = "claim"
 

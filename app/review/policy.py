@@ -1,4 +1,4 @@
-"""Second opinions: the policy of a data set, and which samples wait for whom."""
+"""Second opinions: the policy of a data set, and which samples wait for which annotator."""
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal_column, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
@@ -13,7 +13,7 @@ from app.review.models import Decision, ReviewPolicy, SampleReview
 
 WAITS = SampleReview.waits > literal_column("''")  # in the words of the index of these samples
 
-# Asked with every decision, so they are built once.
+# Every decision runs these, so they are compiled once.
 _POLICY = Prepared(
     select(ReviewPolicy.annotators, ReviewPolicy.which, ReviewPolicy.share, ReviewPolicy.who).where(
         ReviewPolicy.dataset_id == bindparam("dataset")
@@ -23,7 +23,7 @@ _ROLE = Prepared(select(User.role).where(User.id == bindparam("user")))
 
 
 def get_policy(session: Session, *, dataset_id: int) -> Policy:
-    """The data set's policy; one look each where nobody has set any."""
+    """The data set's policy; by default one annotator per sample."""
 
     def ask() -> Policy:
         row = _POLICY.one(session, dataset=dataset_id)
@@ -33,7 +33,7 @@ def get_policy(session: Session, *, dataset_id: int) -> Policy:
 
 
 def count_waiting(session: Session, *, dataset_id: int) -> int:
-    """How many samples wait for another opinion, or for the last word."""
+    """How many samples wait for a second opinion or for adjudication."""
     return session.scalar(select(func.count()).where(SampleReview.dataset_id == dataset_id, WAITS)) or 0
 
 
@@ -69,12 +69,12 @@ WAITS_FOR_ME = and_(
 
 
 def seen_blind(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Whether a reviewed sample is shown blind to `user`: it waits, and they have never answered with everything in view."""
+    """Whether a reviewed sample is shown blind to `user`: it waits, and all their answers so far were blind."""
     return and_(WAITS, ~was_shown(sample_id))
 
 
 def was_shown(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Whether `user` has ever answered with the label and the prediction in view: no later look of theirs is blind."""
+    """Whether `user` has ever answered with label and prediction in view; their later answers are never blind."""
     return exists().where(
         Decision.sample_id == sample_id,
         Decision.user_id == bindparam("user"),
@@ -85,12 +85,12 @@ def was_shown(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> Col
 
 
 def is_hidden(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Whether a sample belongs to the gold part and is not settled: nobody is shown more of it than the image."""
+    """Whether a sample is of the gold part and not settled: only its image is shown."""
     return and_(is_gold(sample_id), ~exists().where(SampleReview.sample_id == sample_id, SETTLED))
 
 
 def was_in_view(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Whether `user` has ever said something of a sample with more than the image in view, be it as one of many."""
+    """Whether `user` has ever answered with more than the image in view, alone or in bulk."""
     return exists().where(
         Decision.sample_id == sample_id,
         Decision.user_id == bindparam("user"),

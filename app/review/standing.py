@@ -1,4 +1,4 @@
-"""The state that decisions add up to, kept up to date: `SampleReview`, what is still open, and whose cards are still theirs."""
+"""Keep the state of samples up to date after decisions: `SampleReview`, open issues and claims."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -32,9 +32,9 @@ from app.review.log import Logged, entry_of, log_of
 from app.review.models import ReviewPolicy, SampleReview
 from app.review.policy import get_policy
 
-_MOST = 5_000  # samples a statement
+_MOST = 5_000  # samples per statement
 
-# Asked with every decision, so they are built once: building takes longer than asking.
+# Every decision runs these, so they are compiled once: compiling takes longer than running.
 _FORGET = PreparedOf(SampleReview.sample_id, lambda these: delete(SampleReview).where(these))
 _BEFORE = PreparedOf(
     SampleReview.sample_id,
@@ -64,7 +64,7 @@ _KEEP = Prepared(_keep)
 
 @dataclass(frozen=True)
 class PolicyEffect:
-    """What a change of the policy did to the answers so far, in images."""
+    """What a change of the policy did to earlier answers; counts of images."""
 
     taken_back: int  # accepted corrections that wait again, at the given label
     asked_again: int  # accepted labels that were kept, and wait again
@@ -74,12 +74,12 @@ class PolicyEffect:
 
     @property
     def is_none(self) -> bool:
-        """Whether every answer stands as before."""
+        """Whether nothing has changed."""
         return not any((self.taken_back, self.asked_again, self.accepted, self.settled, self.moved))
 
 
 def refold(session: Session, sample_ids: Sequence[int]) -> Change:
-    """Fold the decisions on these samples anew. The caller holds whatever keeps others from deciding on them meanwhile."""
+    """Fold the decisions on these samples again. The caller holds the lock that keeps out other decisions."""
     change = Change()
     for start in range(0, len(sample_ids), _MOST):
         part = sample_ids[start : start + _MOST]
@@ -88,7 +88,7 @@ def refold(session: Session, sample_ids: Sequence[int]) -> Change:
 
 
 def refold_after(session: Session, decision: Logged) -> Change:
-    """The same for the sample of a decision that has just been made; its annotator holds the card no more."""
+    """Fold again after one new decision; its annotator no longer holds the card."""
     before = _BEFORE.rows(session, [decision.sample_id])
     # Without a state no decision counts, so that this is all there is; of the gold part some may be there that do not count.
     change = _refold(
@@ -102,9 +102,9 @@ def refold_after(session: Session, decision: Logged) -> Change:
 def states(
     session: Session, sample_ids: Sequence[int], *, logged: Iterable[Any] | None = None
 ) -> dict[int, tuple[State, Any]]:
-    """What the decisions on these samples add up to, each with the row of the one that counts; nothing for the others.
+    """The states of these samples, each with the row of the decision that counts; samples without a state are left out.
 
-    The decisions are looked up, unless they are `logged`.
+    The decisions come from `logged`, or else from the database.
     """
     logs: defaultdict[int, dict[int, Any]] = defaultdict(dict)
     for row in log_of(session, sample_ids) if logged is None else logged:
@@ -133,7 +133,7 @@ def states(
 
 
 def _counted(log: Iterable[Any], part: GoldPart) -> list[Entry]:
-    """The decisions on an image of the gold part without the last words from before the draw: those had the model's opinion in view."""
+    """The decisions on an image of the gold part, without adjudications from before the draw: those were not blind."""
     return [
         entry_of(row)
         for row in log
@@ -142,9 +142,9 @@ def _counted(log: Iterable[Any], part: GoldPart) -> list[Entry]:
 
 
 def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> PolicyEffect:
-    """Ask for second opinions like this from now on, and fold what was decided so far anew. Raises Invalid.
+    """Set the policy of second opinions and fold all earlier decisions again. Raises Invalid.
 
-    The answer is what that did; who does not want it leaves the transaction.
+    Returns what that changed; a caller who does not want it rolls the transaction back.
     """
     if not 1 <= policy.annotators <= MOST_ANNOTATORS:
         raise Invalid(f"1 to {MOST_ANNOTATORS} annotators can look at one image.")
@@ -152,7 +152,7 @@ def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> PolicyEf
         raise Invalid(f"Choose which of {', '.join(WHICH)}, and who of {', '.join(WHO)}.")
     if not 0 <= policy.share <= 1:
         raise Invalid("The share is a number from 0 (no image) to 1 (every image).")
-    # A decision refers to its data set, so this waits for those under way: none may be folded by the policy before.
+    # A decision locks its data set too, so this waits for decisions in progress: none may be folded by the old policy.
     session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
     session.merge(
         ReviewPolicy(
@@ -170,7 +170,7 @@ def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> PolicyEf
 
 
 def _held(session: Session, dataset_id: int) -> dict[int, tuple[str, int | None, bool]]:
-    """By reviewed sample: verdict, label and whether it waits."""
+    """Verdict, label and whether it waits, by sample id."""
     rows = session.execute(
         select(SampleReview.sample_id, SampleReview.verdict, SampleReview.label, SampleReview.waits).where(
             SampleReview.dataset_id == dataset_id
@@ -222,7 +222,7 @@ def _refold(
     opened = tuple(sample_id for sample_id in sample_ids if sample_id not in found)
     closed = issues.close(session, list(found))
     issues.open_again(session, opened)
-    # A card is shown with the model's opinion or blind. When that changes, or nobody is to be asked, no one holds it any more.
+    # A card is shown blind or not. When that changes, or no more answers are needed, its claims are released.
     waited = {row.sample_id for row in before if row.waits}
     waits = {sample_id for sample_id, (state, _) in found.items() if state.waits}
     released = (found.keys() - waits) | (waited ^ waits)
