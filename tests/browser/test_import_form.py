@@ -13,7 +13,7 @@ from tests.browser.conftest import add_person
 from tests.browser.test_accessibility import RULES
 from tests.conftest import PASSWORD
 from tests.servers import Server
-from tests.web.pages.test_new_dataset import pets
+from tests.web.pages.datasets.test_new_dataset import pets
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_scope_and_end_of_a_token_are_chosen_on_the_form(browser_of: dict[str, T
     assert '<option value="admin"' in browser_of["ada"].get("/account").text
     ann.post("/account/tokens", data={"name": "nightly", "scope": "read", "expires_days": "7"})
     shown = " ".join(ann.get("/account").text.split())
-    assert '<th scope="row">nightly</th> <td>read</td>' in shown
+    assert '<th scope="row">nightly</th> <td data-label="Scope">read</td>' in shown
     assert " UTC </td>" in shown  # when it ends
     for wrong in ({"scope": "admin"}, {"expires_days": "soon"}, {"expires_days": "1e9"}):
         assert ann.post("/account/tokens", data={"name": "x", **wrong}).status_code == 422

@@ -70,7 +70,10 @@ def test_an_admin_sees_everybodys_tokens_and_revokes_one(browser_of: dict[str, T
     secret = made_by(browser_of["ann"], scope="read", expires_days="30")
     assert opens(browser_of["ann"], secret)
     page = " ".join(browser_of["ada"].get("/people").text.split())
-    assert '<th scope="row">ann</th> <td>nightly</td> <td>read</td>' in page
+    assert (
+        '<th scope="row">ann</th> <td data-label="Token">nightly</td> <td data-label="Scope">read</td>'
+        in page
+    )
     revoke = re.findall(r'action="(/people/tokens/\d+/revoke)"(?:(?!</form>).)*nightly of ann', page)[-1]
     assert browser_of["bob"].post(revoke).status_code == 403
     assert opens(browser_of["ann"], secret)

@@ -3,13 +3,13 @@ import html
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
-from tests.web.pages.test_cards import NAMES, cards, decisions
 
 from app.deck.answer import Deck
 from app.deck.progress import ReviewProgress
 from app.web.filters import Ordered
 from app.web.pages.deck.deck import TEMPLATE, deck_html, deck_page
 from app.web.rendering import Viewer, environment
+from tests.web.pages.deck.test_cards import NAMES, cards, decisions
 
 numbers = st.integers(0, 1_000_000)
 progress = st.builds(
