@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from app.datasets.coverage import listed
 from app.datasets.gold import get_gold_part
 from app.datasets.models import GoldMember
-from app.measuring.evaluations import RunSummary, best_run, run_summaries
+from app.datasets.versions import get_version
+from app.measuring.evaluations import RunSummary, best_run, evaluate_run, run_summaries
 from app.ranking.models import Prediction
 from app.review.gold import GoldLabels, GoldStanding, gold_labels, gold_standing
 from app.review.models import SampleReview
@@ -68,11 +69,18 @@ def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
         return None
     if best.newest_error_rate is None:
         return BestRun(best, "age", None, "The newest run: there is no hold-out to tell which is the best.")
-    by = f"{_said(best.newest_error_rate)} images by the newest labels (version {best.newest_version})"
+    newest = get_version(session, dataset_id=dataset_id, number=best.newest_version)
+    measured_on = evaluate_run(session, run_id=best.id, cleaned_by=newest.id)
+    learnt = measured_on.without_untrained if best.untrained else best.newest_error_rate
+    if learnt is None:
+        said = f"{listed(best.untrained)}: no training images, and no hold-out image is of another class."
+        return BestRun(best, "hold-out", None, f"Best by the hold-out, without a figure. {said}")
+    by = f"{_said(learnt)} images by the newest labels (version {best.newest_version})"
     words = f"Best by the hold-out: {by}{_chosen_among(len(finished))}.{_why_not_gold(standing)}"
-    if best.untrained:
-        words += f" {listed(best.untrained)}: no training images, so theirs count as errors in it."
-    return BestRun(best, "hold-out", best.newest_error_rate, words)
+    if left_out := best.newest_error_rate.n - learnt.n:
+        images = f"{left_out:,} hold-out image{' is' if left_out == 1 else 's are'}"
+        words += f" {listed(best.untrained)}: no training images, so {images} left out of it."
+    return BestRun(best, "hold-out", learnt, words)
 
 
 def evaluate_on_gold(session: Session, *, run_id: int) -> GoldEvaluation | None:

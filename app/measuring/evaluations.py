@@ -51,7 +51,9 @@ class RunSummary:
         Rate | None
     )  # the same predictions against the newest version's labels: it moves with these
     newest_version: int
-    untrained: tuple[str, ...] = ()  # classes that it had no training images of: theirs count as errors
+    untrained: tuple[
+        str, ...
+    ] = ()  # classes that it had no training images of: theirs count as errors in the rates
 
     @property
     def cleaner_error_rate(self) -> Rate | None:
