@@ -19,9 +19,13 @@ class NotFound(ToplossError):
 
 
 class Conflict(ToplossError):
-    """The request is sound, but the state of things does not allow it now."""
+    """The request is sound, but the state of things does not allow it."""
 
     code = "conflict"
+
+
+class NotNow(Conflict):
+    """A conflict that ends by itself: waiting mends it."""
 
 
 class Invalid(ToplossError):

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, RejectedFile, Sample
 from app.db.compiled import Prepared
 from app.db.memory import remember
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Conflict, Invalid, NotFound, NotNow
 from app.spelling import folded, places_of
 
 # Asked by nearly every request, so they are built once.
@@ -97,7 +97,9 @@ def ready_dataset(session: Session, *, name: str) -> Dataset:
         session.scalar(select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset.id).limit(1))
         is None
     ):
-        raise Conflict(f"The import of {name} has not finished; wait for it, or repeat it if it failed.")
+        if dataset.state == "failed":
+            raise Conflict(f"The import of {name} has failed or was cancelled; repeat it.")
+        raise NotNow(f"The import of {name} has not finished; wait for it.")
     return dataset
 
 

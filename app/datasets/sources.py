@@ -13,7 +13,7 @@ from app.datasets.naming import printable
 from app.datasets.proposals import proposal_of, propose
 from app.datasets.surveying import Survey, decide, fitting, store_reading, stored_reading, survey_of
 from app.datasets.uploads import store_zip
-from app.errors import Conflict, Forbidden, Invalid, ToplossError
+from app.errors import Forbidden, Invalid, NotNow, ToplossError
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.storage import Origin
@@ -137,7 +137,7 @@ def cancel_import(session: Session, *, job_id: str) -> Job:
 def refuse_second(session: Session, dataset: Dataset) -> None:
     """Raises Conflict while an import of the data set waits or works."""
     if jobs.open_job(session, dataset_id=dataset.id, task=TASK):
-        raise Conflict(f"{dataset.name} is being imported already; wait for it, or cancel it.")
+        raise NotNow(f"{dataset.name} is being imported already; wait for it, or cancel it.")
 
 
 def _refuse_own_data(folder: Path, data: Path) -> None:

@@ -1,4 +1,4 @@
-"""Samples whose annotators disagree: their answers side by side, until somebody has the last word."""
+"""Samples whose annotators disagree: their answers side by side, until an adjudication."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from app.training.runs import current_ranking
 
 @dataclass(frozen=True)
 class Opinion:
-    """What one annotator says of a sample."""
+    """One annotator's answer to a sample."""
 
     who: str
     verdict: str
@@ -28,7 +28,7 @@ class Opinion:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A sample that waits for the last word."""
+    """A sample that waits for adjudication."""
 
     sample_id: int
     path: str
@@ -42,7 +42,7 @@ class Disagreement:
 
 
 def count_disagreements(session: Session, *, dataset_id: int) -> int:
-    """How many samples wait for the last word."""
+    """How many samples wait for adjudication."""
     query = select(func.count()).select_from(SampleReview)
     return (
         session.scalar(
@@ -53,7 +53,7 @@ def count_disagreements(session: Session, *, dataset_id: int) -> int:
 
 
 def disagreements(session: Session, *, dataset_id: int, limit: int) -> list[Disagreement]:
-    """The samples that wait for the last word, the longest waiting first."""
+    """The samples that wait for adjudication, the longest waiting first."""
     names, ranking = (
         class_names(session, dataset_id=dataset_id),
         current_ranking(session, dataset_id=dataset_id),

@@ -18,10 +18,10 @@ from app.training.runs import is_training
 
 @dataclass(frozen=True)
 class Deck:
-    """The cards in one's hands that are not in one's page yet, and what stands around them."""
+    """The cards that an annotator holds and the page does not have yet, and what is shown around them."""
 
     cards: tuple[Card, ...]
-    gone: tuple[int, ...]  # samples that the page has and that are not one's own any more
+    gone: tuple[int, ...]  # samples that the page has and the annotator no longer holds
     run_id: int | None  # whose ranking is the current one
     ranking: str  # which of that run's
     class_names: tuple[str, ...]  # by position

@@ -1,7 +1,7 @@
-"""One verdict for many samples in one transaction, and one undo that takes all of it back.
+"""One verdict for many samples in one transaction, and one undo for all of it.
 
 Each sample gets a decision of its own, marked as one of many: nobody looked at it alone, so it never outweighs a decision of
-somebody who did (`consensus.fold`), and such samples are left alone (`left_alone`, with the other reasons).
+somebody who did (`fold.fold`), and such samples are left alone (`left_alone`, with the other reasons).
 """
 
 import hashlib
@@ -132,7 +132,7 @@ def decide_many(
 
 
 def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str) -> Done:
-    """Take one's own action back, all of it; taking it back twice is once.
+    """Undo all of the annotator's own action; a second undo changes nothing.
 
     Raises NotFound, Forbidden for somebody else's action, Conflict for an undo and for a client id that was used before.
     """
@@ -196,7 +196,7 @@ def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str)
 
 
 def past_actions(session: Session, *, dataset_id: int, user_id: int, limit: int = 5) -> list[PastAction]:
-    """One's own last actions, newest first."""
+    """The annotator's last actions, newest first."""
     names = class_names(session, dataset_id=dataset_id)
     undo = aliased(BulkAction)
     query = (
@@ -302,7 +302,7 @@ def _candidates(session: Session, dataset_id: int, sample_ids: list[int]) -> Sel
 
 
 def _lock(session: Session, sample_ids: list[int]) -> None:
-    """Let two decisions on one sample be folded one after the other (SQLite has one writer anyway)."""
+    """Lock the samples so that decisions on one sample are folded one by one (SQLite has one writer anyway)."""
     for part in _parts(sample_ids):
         session.execute(
             select(Sample.id).where(Sample.id.in_(part)).order_by(Sample.id).with_for_update(key_share=True)

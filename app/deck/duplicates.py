@@ -36,7 +36,7 @@ class Twins:
 
 
 def torn_groups(session: Session, *, dataset_id: int) -> list[Twins]:
-    """Every group whose labels differ as they stand, those that nobody has looked at first; without the gold part, which is seen blind."""
+    """All groups whose current labels differ, unreviewed groups first; without the gold part, which is blind."""
     gold = {int(sample_id) for sample_id in gold_ids(session, dataset_id=dataset_id)}
     tiles = look(
         session, dataset_id=dataset_id, which=Filter(duplicates=True), order="path", limit=MOST
@@ -90,7 +90,7 @@ def resolve(
 
 
 def undo_resolve(session: Session, *, dataset_id: int, user_id: int, client_id: str) -> int:
-    """Take one's own answer about a group back; how many decisions that undid. Raises Conflict when there is none."""
+    """Undo the annotator's answer about a group; return the number of undone decisions. Raises Conflict without one."""
     mine = select(Decision.id).where(
         Decision.dataset_id == dataset_id,
         Decision.user_id == user_id,

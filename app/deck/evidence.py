@@ -61,7 +61,7 @@ class Similar:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All of it; without an embedding there are no nearest samples, with few verified ones none of these."""
+    """All evidence on a sample. Nearest samples need an embedding, nearest verified ones enough verified samples."""
 
     reasons: tuple[str, ...]
     copies: tuple[Similar, ...]  # those with another label first

@@ -1,4 +1,4 @@
-"""What people said of a sample, from the first answer to the last."""
+"""All decisions on a sample, oldest first."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from app.review.models import BulkAction, Decision
 
 @dataclass(frozen=True)
 class Answer:
-    """One decision, and whether it was taken back."""
+    """One decision, and whether it was undone."""
 
     decision_id: int
     who: str

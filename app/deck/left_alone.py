@@ -59,12 +59,12 @@ def reason(row: Any, *, accept: bool, delete: bool) -> str:
 
 
 def count_left(reasons: Iterable[str]) -> LeftAlone:
-    """How many of each; empty ones are not counted."""
+    """Count the reasons; empty ones are not counted."""
     return LeftAlone(**Counter(each for each in reasons if each))
 
 
 def nothing_left(reasons: Iterable[str], *, any_gold: bool) -> Conflict:
-    """What to say where no sample gets a verdict."""
+    """The message when no sample gets a verdict."""
     why = set(reasons)
     if any_gold:
         return Conflict(_GOLD)

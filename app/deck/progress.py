@@ -54,7 +54,7 @@ class ClassCounts:
 
 @dataclass(frozen=True)
 class Flow:
-    """How many samples a review moved from one class to another; `target` none: deleted."""
+    """How many samples the review moved from one class to another; `target` None: deleted."""
 
     source: str
     target: str | None
@@ -63,7 +63,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class PendingChanges:
-    """What the labels as they stand change against the given ones, and whether the newest version has all of it."""
+    """How the current labels differ from the given ones, and whether the newest version contains all changes."""
 
     relabelled: int
     deleted: int

@@ -44,7 +44,7 @@ class Queue:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is everything by rank, at random or both: what nearly every key press asks for, and what is remembered."""
+        """Whether it has no filter: by rank, random or mixed. Nearly every key press uses such a queue; the desk remembers it."""
         return self.order in ("rank", "mixed", "random") and self.which == EVERYTHING
 
     @property
@@ -96,7 +96,7 @@ def offered_by_chance(session: Session, *, dataset_id: int, queue: Queue) -> Sel
 
 
 def mixed(ranked: Sequence[T], by_chance: Sequence[T], *, key: Callable[[T], int]) -> list[T]:
-    """Both in one order. Whose turn it is depends on the two that are next, so it is the same however often it is asked."""
+    """Merge both orders. The next one depends only on the two next samples, so the order is always the same."""
     result: list[T] = []
     i = j = 0
     while i < len(ranked) and j < len(by_chance):
@@ -116,7 +116,7 @@ def _drawn(ranked: int, by_chance: int) -> bool:
 
 
 def _gold(dataset_id: int) -> Select[*tuple[Any, ...]]:
-    """What of the gold part waits for `user`; no ranking has a say in it."""
+    """The samples of the gold part that wait for `user`; no ranking orders them."""
     return (
         select(Sample.id)
         .join(GoldMember, GoldMember.sample_id == Sample.id)

@@ -33,7 +33,7 @@ from app.review.policy import SETTLED, WAITS_FOR_ME, get_policy, is_hidden, may_
 from app.training.runs import CurrentRanking, current_ranking
 
 MAX_CLAIM = 100
-STILL_FRESH = 0.9  # of a lease: a card with more of it left is not written down again
+STILL_FRESH = 0.9  # share of a lease; a card with more than this left is not written again
 DEFAULT = Queue()
 
 
@@ -92,7 +92,7 @@ _IS_HIDDEN = Prepared(select(Sample.id).where(Sample.id == bindparam("sample"), 
 
 @dataclass(frozen=True)
 class Card:
-    """A sample as an annotator sees it; what the model says is none before the first ranking."""
+    """A sample as an annotator sees it; the model's fields are None before the first ranking."""
 
     sample_id: int
     path: str
@@ -111,14 +111,14 @@ class Card:
     loss: float | None
     probabilities: tuple[tuple[str, float], ...]  # by class position
     verdict: str | None  # as it stands
-    label: str | None  # the cleaned label as it stands; none: deleted
+    label: str | None  # the current cleaned label; None: deleted
     blind: bool = False  # a second look, or the gold part: nothing but the image may be shown
     gold: bool = False  # of the gold part, and not settled
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """Cards in an annotator's hands, the most suspicious first."""
+    """Cards that an annotator holds, the most suspicious first."""
 
     run_id: int | None
     lease_until: datetime | None
@@ -138,7 +138,7 @@ def claim(
 def take(
     session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta, queue: Queue = DEFAULT
 ) -> None:
-    """Hold `count` cards for `lease`: of the queue the ones already held, then the next. Raises Invalid."""
+    """Hold `count` cards of the queue for `lease`: first those already held, then the next. Raises Invalid."""
     if not 1 <= count <= MAX_CLAIM:
         raise Invalid(f"Claim 1 to {MAX_CLAIM} cards at a time.")
     ranking = current_ranking(session, dataset_id=dataset_id)
@@ -174,7 +174,7 @@ def take(
 def _next_ones(
     session: Session, who: Claimant, held: Collection[Held], queue: Queue, *, most: int
 ) -> dict[int, Place]:
-    """The cards of a plain queue: those in hands, then the next."""
+    """The cards of a plain queue: those already held, then the next."""
     if queue.is_audit:
         places = {card.sample_id: card.place for card in _in_order(held, queue)}
         places |= claims.next_free(session, who, "random", most=most)
@@ -246,7 +246,7 @@ def my_cards(
 
 
 def _is_drawn_free(session: Session, who: Claimant) -> bool:
-    """Whether an image of an audit, whose random key is below 0, is in nobody's hands."""
+    """Whether an image of an audit (its random key is below 0) is free."""
     first = claims.next_free(session, who, "random", most=1)
     return any(place.random_key is not None and place.random_key < 0 for place in first.values())
 
@@ -270,7 +270,7 @@ def get_card(session: Session, *, dataset_id: int, sample_id: int, blind_for: in
 
 
 def hold(session: Session, *, dataset_id: int, user_id: int, sample_id: int, lease: timedelta) -> None:
-    """Take one card back into one's hands (after an undo), unless somebody else holds it, or another answer settles it."""
+    """Hold one card again after an undo, unless another annotator holds it or another answer settles it."""
     get_sample(session, sample_id=sample_id, dataset_id=dataset_id)
     if (
         session.scalar(select(SampleReview.sample_id).where(SampleReview.sample_id == sample_id, SETTLED))
@@ -328,7 +328,7 @@ def _up_to(
 def _held_of(
     session: Session, query: Select[*tuple[Any, ...]], asked: dict[str, Any], *, held: Collection[Held]
 ) -> list[int]:
-    """The cards of a queue that are held, in its order. They are named, so that the database looks at no others."""
+    """The held cards of a queue, in its order; filtered by sample id so that the database reads only these."""
     if not held:
         return []
     wanted = query.where(Sample.id.in_([card.sample_id for card in held]))
@@ -348,7 +348,7 @@ def _find_card(
     blind_for: int | None,
     gold: bool,
 ) -> Card:
-    """What the ranking says of the sample and what was decided of it; blind, if it is gold or a second look of that annotator."""
+    """The card of a sample with its ranking and state; blind for gold or for that annotator's second look."""
     row = _CARD.one(session, sample=sample_id, dataset=dataset_id, run=ranking.run_id if ranking else None)
     if row is None:
         raise NotFound(f"There is no sample {sample_id} here.")

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import class_names
 from app.datasets.models import Dataset, DatasetVersion
 from app.datasets.versions import members
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Invalid, NotFound
 from app.export.formats import Format, check_format
 from app.export.rows import Plan
 from app.files import persons_mode, sweep, write_atomically
 from app.training.models import Run
+from app.training.runs import unfinished
 
 
 @dataclass(frozen=True)
@@ -115,5 +116,7 @@ def _finished(session: Session, version: DatasetVersion, run_id: int) -> int:
             f"There is no run {run_id} of this data set; its list of runs shows the ones there are."
         )
     if run.state != "finished":
-        raise Conflict(f"Run {run_id} has no ranking: it is {run.state}. Choose one that has finished.")
+        raise unfinished(run)(
+            f"Run {run_id} has no ranking: it is {run.state}. Choose one that has finished."
+        )
     return run_id

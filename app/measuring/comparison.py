@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import class_names
 from app.datasets.models import DatasetVersion, Sample
 from app.datasets.versions import get_version, latest_version
-from app.errors import Conflict, Invalid
+from app.errors import Invalid
 from app.measuring.best import ENOUGH
 from app.measuring.evaluations import Evaluation, evaluate
 from app.measuring.hold_out import DELETED, UNKNOWN, HoldOut, hold_out, predicted
@@ -21,7 +21,7 @@ from app.ranking.models import Prediction
 from app.review.gold import GoldLabels
 from app.training.evaluation import Rate, rate
 from app.training.models import Run
-from app.training.runs import get_run
+from app.training.runs import get_run, unfinished
 from app.training.statistics import ClassChange, Difference, class_changes, paired_difference
 
 Ints = NDArray[np.int64]
@@ -222,7 +222,7 @@ def _asked(
     runs = [get_run(session, run_id=run_id, dataset_id=dataset_id) for run_id in (old_id, new_id)]
     for run in runs:
         if run.state != "finished":
-            raise Conflict(f"Run {run.id} has not finished; only finished runs can be compared.")
+            raise unfinished(run)(f"Run {run.id} has not finished; only finished runs can be compared.")
     if old_id == new_id:
         raise Invalid(f"Run {old_id} cannot be compared with itself; choose another one.")
     if number is None:

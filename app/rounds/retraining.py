@@ -18,7 +18,7 @@ from app.review.fold import UNDO
 from app.review.models import Decision, SampleReview
 from app.training.models import Run
 from app.training.recipes import choose_recipe, choose_start, edit, recipe_of, weights_of
-from app.training.runs import get_run, request_run
+from app.training.runs import get_run, request_run, unfinished
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _parent(session: Session, dataset_id: int, run_id: int | None) -> Run:
         return get_run(session, run_id=best.run.id)
     run = get_run(session, run_id=run_id, dataset_id=dataset_id)
     if run.state != "finished":
-        raise Conflict(f"Run {run_id} is {run.state}; only a finished run can be trained further.")
+        raise unfinished(run)(f"Run {run_id} is {run.state}; only a finished run can be trained further.")
     return run
 
 

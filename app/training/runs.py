@@ -17,7 +17,7 @@ from app.datasets.sources import cancel_import
 from app.db.compiled import Prepared
 from app.db.memory import remember
 from app.db.types import now
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Conflict, Invalid, NotFound, NotNow
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.ml.recipes import Recipe, recipe_from_json, to_json
@@ -128,7 +128,7 @@ def request_run(
     ):
         known = (other.version_id, other.recipe, other.parent_id, other.weights, other.seed)
         if known == (version_id, asked, parent_id, stored, seed):
-            raise Conflict(
+            raise NotNow(
                 f"Run {other.id} is already {other.state} with this recipe, version and seed; wait for it, or cancel it."
             )
     gold = get_gold_part(session, dataset_id=dataset_id)
@@ -199,8 +199,13 @@ def finished_run(session: Session, *, run_id: int, dataset_id: int | None = None
         wait = (
             "wait until it has finished" if run.state in jobs.OPEN_STATES else "take a run that has finished"
         )
-        raise Conflict(f"Run {run.id} is {run.state}, so it has no network to ask; {wait}.")
+        raise unfinished(run)(f"Run {run.id} is {run.state}, so it has no network to ask; {wait}.")
     return run
+
+
+def unfinished(run: Run) -> type[Conflict]:
+    """The kind of error of a run that has not finished: waiting mends it as long as the run waits or works."""
+    return NotNow if run.state in jobs.OPEN_STATES else Conflict
 
 
 def list_runs(session: Session, *, dataset_id: int) -> list[Run]:

@@ -48,7 +48,14 @@ def headers_of(error: errors.ToplossError) -> dict[str, str]:
 def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.ToplossError)  # noqa: S101 - registered for this class only
     more: dict[str, object] = {"choices": error.choices} if isinstance(error, errors.AmbiguousLayout) else {}
-    response = answer(request, status=status_of(error), code=error.code, message=str(error), more=more)
+    response = answer(
+        request,
+        status=status_of(error),
+        code=error.code,
+        message=str(error),
+        more=more,
+        can_wait=isinstance(error, errors.NotNow),
+    )
     response.headers.update(headers_of(error))
     return response
 

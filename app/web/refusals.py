@@ -15,12 +15,19 @@ class ErrorPage(Page):
 
     status: int
     message: str
+    can_wait: bool = False  # whether the same request may be right later
 
 
 def answer(
-    request: Request, *, status: int, code: str, message: str, more: dict[str, object] | None = None
+    request: Request,
+    *,
+    status: int,
+    code: str,
+    message: str,
+    more: dict[str, object] | None = None,
+    can_wait: bool = False,
 ) -> Response:
-    """The error in the shape that the asker reads; `more` is for scripts."""
+    """The error in the shape that the asker reads; `more` is for scripts. `can_wait`: waiting mends it."""
     message = message.encode("utf-8", "replace").decode()  # what was sent may be no text to send back
     by_token = request.headers.get("authorization", "").lower().startswith("bearer ")
     if request.scope["path"].startswith("/api/") or by_token:
@@ -35,7 +42,7 @@ def answer(
             if fragment
             else RedirectResponse(target, status_code=303)
         )
-    page = ErrorPage(**page_context(request), status=status, message=message)
+    page = ErrorPage(**page_context(request), status=status, message=message, can_wait=can_wait)
     return render(request, "errors/_message.html" if fragment else "errors/page.html", page, status=status)
 
 

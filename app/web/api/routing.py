@@ -16,7 +16,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         401: "Not signed in",
         403: "Not allowed",
         404: "Not found",
-        409: "Not now",
+        409: "Not possible, or not now: the message says which",
         422: "Makes no sense",
     }.items()
 }

@@ -113,7 +113,7 @@ def card_html(card: Card, *, names: tuple[str, ...], place: Place, skip: str, hi
                 f"{100 * (probability or 0):.1f}",
                 percent(probability, 0),
             )
-    # Everything else of the card, and what it is shown with: what the template branches on.
+    # Every other value that the template branches on.
     shape = (
         place.dataset,
         place.query,
@@ -243,7 +243,7 @@ def _choices(card: Card, names: tuple[str, ...]) -> tuple[Choice, ...]:
 
 
 def _key(place: int) -> tuple[str, str]:
-    """The fixed key of the class at this position: 1-9 0, then the same with Shift, then none."""
+    """The fixed key of the class at this position: 1-9 and 0, then the same with Shift, then no key."""
     if place < len(KEYS):
         return KEYS[place], KEYS[place]
     if place < 2 * len(KEYS):

@@ -60,7 +60,7 @@ def show(
     page: Annotated[int, Query(ge=1, le=10**6)] = 1,
     done: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
-    """The groups, those that nobody has looked at first."""
+    """The groups, unreviewed ones first."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         groups = torn_groups(session, dataset_id=dataset.id)
@@ -114,7 +114,7 @@ def _question(name: str, many: int) -> Question:
 def undo(
     name: str, database: Db, user: SignedIn, client_id: Annotated[str, Form(min_length=1, max_length=40)]
 ) -> Response:
-    """Take the answer about a group back."""
+    """Undo the answer about a group."""
     with database.write() as session:
         undo_resolve(
             session, dataset_id=get_dataset(session, name=name).id, user_id=user.id, client_id=client_id

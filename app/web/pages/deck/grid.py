@@ -178,7 +178,7 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, 
 
 @router.post("/d/{name}/grid/undo")
 def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form()]) -> Response:
-    """Take an action back, all of it."""
+    """Undo all of an action."""
     view = View.parse(form.selection)
     with database.write() as session:
         get_dataset(session, name=name)
@@ -201,7 +201,7 @@ def _as_spelt(session: Session, dataset_id: int, view: View) -> View:
 
 
 def _look(session: Session, dataset_id: int, view: View) -> tuple[Grid, View]:
-    """What the view shows; where it has fewer pages by now, its last one."""
+    """The page of the view; its last page if it has fewer pages by now."""
     grid = look(
         session,
         dataset_id=dataset_id,

@@ -42,7 +42,7 @@ SWEEPS = 5  # times that cards without an image are replaced per answer
 
 
 class DeckForm(Strict):
-    """What a script says of the cards in its page; a plain form says nothing."""
+    """What a script sends about the cards in its page; a plain form sends nothing."""
 
     hold: int = Field(HELD, ge=1, le=MOST_HELD)  # how many it wants
     have: str = Field("", max_length=2000, pattern=r"^(\d{1,9}( |$))*$")  # samples whose cards it has already
@@ -127,7 +127,7 @@ def show(
 async def claim(
     request: Request, name: str, database: Db, user: SignedIn, settings: Config, deck: SentDeck
 ) -> Response:
-    """Take cards into my hands."""
+    """Claim cards."""
     _check_viewer(deck, user)
 
     def act(session: Session) -> Outcome:
@@ -160,9 +160,8 @@ async def decide(request: Request) -> Response:
         dataset_id = find_dataset(session, name=name)
         origin = "sample" if form.alone else form.ordered.queue.origin
         if not form.alone:
-            lock_dataset(
-                session, dataset_id=dataset_id
-            )  # before the card is given back: `take` wants it, and others my card
+            # Lock before the card is released: `take` needs the same lock, and other annotators wait for my card.
+            lock_dataset(session, dataset_id=dataset_id)
         decisions.decide(
             session,
             dataset_id=dataset_id,
@@ -190,7 +189,7 @@ quick = (Route("/d/{name}/review/decisions", decide, methods=["POST"]),)
 async def undo(
     request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: SentBack
 ) -> Response:
-    """Take my last answer back; its card is in my hands again."""
+    """Undo my last answer and hold its card again."""
     _check_viewer(form, user)
 
     def act(session: Session) -> Outcome:
@@ -212,7 +211,7 @@ async def undo(
 async def redo(
     request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: SentBack
 ) -> Response:
-    """Give my last undone answer again."""
+    """Redo my last undone answer."""
     _check_viewer(form, user)
 
     def act(session: Session) -> Outcome:
@@ -287,7 +286,7 @@ async def _answer(
 
 
 def _look(session: Session, user: Person, form: DeckForm, outcome: Outcome) -> Deck:
-    """Of the cards that I hold those are left out that the script has already, unless it has them from another ranking."""
+    """The cards that I hold, without those that the script has from the same ranking."""
     return look(
         session,
         dataset_id=outcome.dataset_id,
@@ -300,7 +299,7 @@ def _look(session: Session, user: Person, form: DeckForm, outcome: Outcome) -> D
 
 
 def _lost_cards(session: Session, deck: Deck, outcome: Outcome) -> list[Lost]:
-    """Cards whose files are gone by now. A folder or zip is asked; a bucket would make every key press wait."""
+    """Cards whose files are gone. Only a folder or zip is checked; a bucket would slow down every key press."""
     origin = remember(
         session,
         (_lost_cards, outcome.dataset_id),

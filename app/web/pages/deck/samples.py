@@ -62,7 +62,7 @@ class WhyPage(Page):
 
 @dataclass(frozen=True)
 class OpinionView:
-    """What a run said of the sample."""
+    """A run's prediction for the sample."""
 
     run_id: int
     state: str
@@ -83,7 +83,7 @@ class AnswerView:
 
 @dataclass(frozen=True, kw_only=True)
 class SamplePage(WhyPage):
-    """Everything that is known of a sample."""
+    """Everything that is known about a sample."""
 
     card: CardView
     sha256: str
