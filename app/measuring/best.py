@@ -44,6 +44,9 @@ class BestRun:
     by: str  # gold, hold-out, age
     rate: Rate | None  # by which it is the best
     words: str
+    learnt_rate: Rate | None = (
+        None  # on the hold-out by the labels it learnt, classes it had no images of left out
+    )
 
 
 def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
@@ -69,9 +72,12 @@ def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
         return None
     if best.newest_error_rate is None:
         return BestRun(best, "age", None, "The newest run: there is no hold-out to tell which is the best.")
-    newest = get_version(session, dataset_id=dataset_id, number=best.newest_version)
-    measured_on = evaluate_run(session, run_id=best.id, cleaned_by=newest.id)
-    learnt = measured_on.without_untrained if best.untrained else best.newest_error_rate
+    own = best.error_rate
+    learnt: Rate | None = best.newest_error_rate
+    if best.untrained:
+        newest = get_version(session, dataset_id=dataset_id, number=best.newest_version)
+        learnt = evaluate_run(session, run_id=best.id, cleaned_by=newest.id).without_untrained
+        own = evaluate_run(session, run_id=best.id).without_untrained
     if learnt is None:
         said = f"{listed(best.untrained)}: no training images, and no hold-out image is of another class."
         return BestRun(best, "hold-out", None, f"Best by the hold-out, without a figure. {said}")
@@ -80,7 +86,7 @@ def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
     if left_out := best.newest_error_rate.n - learnt.n:
         images = f"{left_out:,} hold-out image{' is' if left_out == 1 else 's are'}"
         words += f" {listed(best.untrained)}: no training images, so {images} left out of it."
-    return BestRun(best, "hold-out", learnt, words)
+    return BestRun(best, "hold-out", learnt, words, own)
 
 
 def evaluate_on_gold(session: Session, *, run_id: int) -> GoldEvaluation | None:

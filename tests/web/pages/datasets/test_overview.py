@@ -9,6 +9,8 @@ from fastapi.testclient import TestClient
 from app.datasets.models import RejectedFile
 from app.db.engine import Database
 from app.jobs import requests as jobs
+from app.measuring.best import choose_best
+from app.training.models import Run
 from tests.factories import Made, import_folder, write_images
 from tests.web.asking import sure
 
@@ -133,3 +135,22 @@ def test_an_error_answers_htmx_with_a_fragment(browser_of: dict[str, TestClient]
     assert answer.status_code == 404
     assert "<html" not in answer.text
     assert "There is no data set named nothing" in answer.text
+
+
+def test_the_figure_of_the_best_run_leaves_out_the_same_images_as_its_sentence(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    for untrained in ([0], [0, 1]):
+        with database.write() as session:
+            run = session.get_one(Run, made.run_id)
+            run.facts = {**run.facts, "untrained": untrained}
+        with database.read() as session:
+            best = choose_best(session, dataset_id=made.dataset_id)
+        assert best
+        page = browser_of["ann"].get("/d/faces").text
+        if best.learnt_rate:
+            assert best.learnt_rate != best.run.error_rate
+            own = best.learnt_rate
+            assert f"{100 * own.low:.1f} % to {100 * own.high:.1f} %, run {made.run_id}" in page
+        else:
+            assert "no hold-out images of classes that it learnt" in page
