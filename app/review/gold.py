@@ -153,6 +153,7 @@ def draw_gold(
     )
     session.add(part)
     session.flush()
+    desk.clear(session)  # that there was no gold part is remembered too, and the fold below asks
     session.execute(
         insert(GoldMember), [{"sample_id": sample_id, "dataset_id": dataset_id} for sample_id in chosen]
     )
@@ -161,7 +162,6 @@ def draw_gold(
         session.execute(delete(OpenIssue).where(OpenIssue.sample_id.in_(some)))
         claims.let_go(session, some)
     desk.apply(session, refold(session, chosen))
-    desk.clear(session)  # that there is a gold part is remembered too
     count_issues(session, dataset_id=dataset_id)
     return part
 

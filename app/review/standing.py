@@ -184,6 +184,9 @@ def _effect(
 ) -> PolicyEffect:
     counts: Counter[str] = Counter()
     for sample_id, (verdict, label, waited) in before.items():
+        if sample_id not in after:  # no answer counts any more
+            counts["taken_back" if verdict in CHANGES else "asked_again"] += 1
+            continue
         verdict_now, label_now, waits = after[sample_id]
         if waits and not waited:
             counts["taken_back" if verdict in CHANGES else "asked_again"] += 1
