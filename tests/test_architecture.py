@@ -101,3 +101,19 @@ def test_every_runtime_dependency_has_its_reason() -> None:
 def test_the_lock_file_records_no_address() -> None:
     for name in ("requirements.lock", "pyproject.toml", "constraints.txt"):
         assert not re.search(r"https?://|--index|--find-links", (ROOT / name).read_text()), name
+
+
+@pytest.mark.parametrize(
+    ("spelled_out", "homes"),
+    [
+        # history shows when each decision was undone, so it joins the undo itself
+        (r"\w+\.undoes_id == Decision\.id", {"app/deck/history.py", "app/review/log.py"}),
+    ],
+)
+def test_a_rule_is_spelled_out_in_its_home_only(spelled_out: str, homes: set[str]) -> None:
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "app").rglob("*.py")
+        if re.search(spelled_out, path.read_text())
+    }
+    assert found == homes

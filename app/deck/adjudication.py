@@ -4,14 +4,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.datasets.catalog import class_names
 from app.datasets.gold import is_gold
 from app.datasets.models import Sample
 from app.ranking.models import Prediction
-from app.review.fold import UNDO
+from app.review.log import not_undone
 from app.review.models import Decision, SampleReview
 from app.training.runs import current_ranking
 
@@ -92,15 +92,12 @@ def disagreements(session: Session, *, dataset_id: int, limit: int) -> list[Disa
 def _opinions(
     session: Session, given: dict[int, int], names: list[str]
 ) -> defaultdict[int, dict[int, Opinion]]:
-    undoing = aliased(Decision)
     query = (
         select(Decision, User.name)
         .join(User, User.id == Decision.user_id)
-        .outerjoin(undoing, undoing.undoes_id == Decision.id)
         .where(
             Decision.sample_id.in_(given),
-            Decision.verdict != UNDO,
-            undoing.id.is_(None),
+            not_undone(),
             Decision.bulk_id.is_(None),
         )
         .order_by(Decision.id)

@@ -11,7 +11,7 @@ from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, insert, select
+from sqlalchemy import Select, and_, insert, select
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.catalog import class_names, class_position, lock_dataset
@@ -26,6 +26,7 @@ from app.ranking.models import Prediction
 from app.review import claims, desk
 from app.review.decisions import MAX_CLIENT_ID
 from app.review.fold import UNDO
+from app.review.log import not_undone
 from app.review.models import BulkAction, Decision, SampleReview
 from app.review.standing import refold
 from app.training.runs import current_ranking
@@ -151,10 +152,9 @@ def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str)
     used = select(BulkAction.id).where(BulkAction.user_id == user_id, BulkAction.client_id == client_id)
     if session.scalar(used) is not None:
         raise Conflict(_USED)
-    undoing = aliased(Decision)
     standing = (
         select(Decision.id, Decision.sample_id)
-        .where(Decision.bulk_id == action_id, ~exists().where(undoing.undoes_id == Decision.id))
+        .where(Decision.bulk_id == action_id, not_undone())
         .order_by(Decision.sample_id)
     )
     rows = session.execute(standing).all()

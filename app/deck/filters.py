@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.accounts.models import User
 from app.datasets.catalog import class_names, class_position
@@ -13,6 +13,7 @@ from app.datasets.models import Sample
 from app.errors import Invalid
 from app.ranking.models import IS_ISSUE, Prediction
 from app.review.fold import VERDICTS
+from app.review.log import not_undone
 from app.review.models import Decision, SampleReview
 from app.review.policy import SETTLED
 from app.spelling import folded_path
@@ -188,11 +189,9 @@ def _check(session: Session, which: Filter) -> None:
 
 
 def _decided_by(name: str) -> ColumnElement[bool]:
-    undoing = aliased(Decision)
     return exists().where(
         Decision.sample_id == Sample.id,
-        Decision.verdict != "undo",
-        ~exists().where(undoing.undoes_id == Decision.id),
+        not_undone(),
         Decision.user_id.in_(select(User.id).where(User.name == name)),
     )
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.datasets.catalog import class_names
 from app.datasets.models import Sample
 from app.ranking.models import Prediction
-from app.review.fold import UNDO
+from app.review.log import not_undone
 from app.review.models import Decision, SampleReview
 from app.training.runs import current_ranking
 
@@ -219,7 +219,6 @@ def _crowdlab(
 
 
 def _looks(session: Session, dataset_id: int) -> list[Any]:
-    undoing = aliased(Decision)
     query = (
         select(
             Decision.sample_id,
@@ -233,11 +232,9 @@ def _looks(session: Session, dataset_id: int) -> list[Any]:
         )
         .join(User, User.id == Decision.user_id)
         .join(Sample, Sample.id == Decision.sample_id)
-        .outerjoin(undoing, undoing.undoes_id == Decision.id)
         .where(
             Decision.dataset_id == dataset_id,
-            Decision.verdict != UNDO,
-            undoing.id.is_(None),
+            not_undone(),
             Decision.bulk_id.is_(None),
         )
         .order_by(Decision.id)

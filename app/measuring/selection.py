@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import exists, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.datasets.models import DatasetVersion, Sample
 from app.measuring.hold_out import DELETED, HOLD_OUT, UNKNOWN, HoldOut
-from app.review.fold import UNDO
+from app.review.log import not_undone
 from app.review.models import Decision
 from app.training.evaluation import Rate, rate
 
@@ -67,16 +67,14 @@ def selection(
 
 def _looks(session: Session, version: DatasetVersion) -> list[tuple[int, str]]:
     """(sample, origin) of every decision on the hold-out that stood when the version was frozen."""
-    undoing = aliased(Decision)
     rows = session.execute(
         select(Decision.sample_id, Decision.origin)
         .join(Sample, Sample.id == Decision.sample_id)
         .where(
             Decision.dataset_id == version.dataset_id,
-            Decision.verdict != UNDO,
             Decision.created_at <= version.created_at,
             Sample.split == HOLD_OUT,
-            ~exists().where(undoing.undoes_id == Decision.id, undoing.created_at <= version.created_at),
+            not_undone(at=version.created_at),
         )
         .distinct()
     )

@@ -11,8 +11,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, insert, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy import ColumnElement, case, exists, func, insert, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.accounts.models import User
 from app.datasets.catalog import count_samples
@@ -21,7 +21,8 @@ from app.datasets.models import Dataset, Sample, draw_key
 from app.deck.queues import Queue, offered
 from app.errors import Conflict, Invalid
 from app.remaining.estimate import Audited, Between, errors_in, errors_left, spent
-from app.review.fold import CHANGES, UNDO
+from app.review.fold import CHANGES
+from app.review.log import not_undone
 from app.review.models import Audit, AuditSample, Decision, SampleReview
 
 USUAL_SIZE = 300
@@ -163,10 +164,8 @@ def _found_since(session: Session, audit: Audit) -> int:
 
 def _was_decided(sample_id: InstrumentedAttribute[int], after: int) -> ColumnElement[bool]:
     """Whether a decision stood on a sample when `after` was the newest entry of the log."""
-    undoing = aliased(Decision)
-    undone = exists().where(undoing.undoes_id == Decision.id, undoing.id <= after)
     return exists().where(
-        and_(Decision.sample_id == sample_id, Decision.id <= after, Decision.verdict != UNDO, ~undone)
+        Decision.sample_id == sample_id, Decision.id <= after, not_undone(after_decision=after)
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Executable, Integer, and_, bindparam, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, class_position
 from app.datasets.gold import get_gold_part, is_gold
@@ -21,7 +21,7 @@ from app.ranking.models import IS_ISSUE, Prediction
 from app.review import counters, desk
 from app.review.desk import Change
 from app.review.fold import UNDO, VERDICTS, Entry, redoable
-from app.review.log import Logged, RecentDecision
+from app.review.log import Logged, RecentDecision, not_undone
 from app.review.models import Claim, Decision, SampleReview
 from app.review.policy import SETTLED, seen_blind, was_in_view
 from app.review.standing import refold, refold_after
@@ -47,15 +47,12 @@ def _record(dialect: str) -> Executable:
 
 
 # Every decision asks these, so they are built once: building takes longer than asking.
-_undoing = aliased(Decision)
 _BY_ME = and_(  # one by one: what was said of many at once is taken back at once, on the grid
     Decision.dataset_id == bindparam("dataset"),
     Decision.user_id == bindparam("user"),
     Decision.bulk_id.is_(None),
 )
-_STANDING = select(Decision).where(
-    Decision.verdict != UNDO, ~exists().where(_undoing.undoes_id == Decision.id)
-)
+_STANDING = select(Decision).where(not_undone())
 _RECENT = Prepared(
     _STANDING.with_only_columns(
         Decision.id,

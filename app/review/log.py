@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy.orm import Session, aliased
 
 from app.datasets.gold import is_gold
 from app.datasets.models import Sample
 from app.db.compiled import PreparedOf
-from app.review.fold import Entry
+from app.review.fold import UNDO, Entry
 from app.review.models import Decision
 
 _LOG = PreparedOf(  # rows as `Logged`
@@ -72,6 +72,20 @@ class RecentDecision:
     given_label: str
     blind: bool
     gold: bool  # of the gold part
+
+
+def not_undone(*, at: datetime | None = None, after_decision: int | None = None) -> ColumnElement[bool]:
+    """Whether a row of `Decision` is a decision (no undo) that nobody has undone.
+
+    An undo that was made after the moment `at`, or has a greater id than `after_decision`, does not count.
+    """
+    undoing = aliased(Decision)
+    undone = exists().where(undoing.undoes_id == Decision.id)
+    if at is not None:
+        undone = undone.where(undoing.created_at <= at)
+    if after_decision is not None:
+        undone = undone.where(undoing.id <= after_decision)
+    return and_(Decision.verdict != UNDO, ~undone)
 
 
 def log_of(session: Session, sample_ids: Sequence[int]) -> Sequence[Any]:

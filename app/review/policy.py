@@ -1,7 +1,7 @@
 """Second opinions: the policy of a data set, and which samples wait for which annotator."""
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal_column, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.accounts.models import User
 from app.datasets.gold import is_gold
@@ -9,6 +9,7 @@ from app.datasets.models import Sample
 from app.db.compiled import Prepared
 from app.db.memory import remember
 from app.review.fold import ONE_LOOK, UNDO, Policy
+from app.review.log import not_undone
 from app.review.models import Decision, ReviewPolicy, SampleReview
 
 WAITS = SampleReview.waits > literal_column("''")  # in the words of the index of these samples
@@ -43,13 +44,11 @@ def may_look_again(session: Session, policy: Policy, *, user_id: int) -> bool:
 
 
 def _looked(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    undoing = aliased(Decision)
     return exists().where(
         Decision.sample_id == sample_id,
         Decision.user_id == bindparam("user"),
-        Decision.verdict != UNDO,
         Decision.bulk_id.is_(None),
-        ~exists().where(undoing.undoes_id == Decision.id),
+        not_undone(),
     )
 
 

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, and_, case, exists, func, select
+from sqlalchemy import Integer, and_, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.models import Sample, VersionLabel
 from app.ranking.models import IS_ISSUE, Prediction
-from app.review.fold import UNDO
+from app.review.log import not_undone
 from app.review.models import Decision
 from app.training.models import Run
 from app.training.runs import newest_finished
@@ -98,12 +98,10 @@ def to_keep(movement: Movement) -> dict[str, Any]:
 
 
 def _issues(session: Session, run: Run, before: Run) -> dict[str, int]:
-    undoing = aliased(Decision)
     decided = select(Decision.sample_id).where(
         Decision.dataset_id == run.dataset_id,
-        Decision.verdict != UNDO,
         Decision.created_at <= run.created_at,
-        ~exists().where(undoing.undoes_id == Decision.id, undoing.created_at <= run.created_at),
+        not_undone(at=run.created_at),
     )
     flagged: dict[int, set[int]] = {run.id: set(), before.id: set()}
     issues = select(Prediction.run_id, Prediction.sample_id).where(Prediction.run_id.in_(flagged), IS_ISSUE)

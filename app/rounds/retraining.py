@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import exists, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.datasets.catalog import class_names, lock_dataset
@@ -14,7 +14,7 @@ from app.datasets.models import DatasetVersion
 from app.datasets.versions import FrozenLabel, freeze, get_version
 from app.errors import Conflict
 from app.measuring.best import choose_best
-from app.review.fold import UNDO
+from app.review.log import not_undone
 from app.review.models import Decision, SampleReview
 from app.training.models import Run
 from app.training.recipes import choose_recipe, choose_start, edit, recipe_of, weights_of
@@ -109,16 +109,14 @@ def _parent(session: Session, dataset_id: int, run_id: int | None) -> Run:
 
 def _reviewers(session: Session, dataset_id: int) -> dict[int, set[str]]:
     """Sample id → names of those whose decision on it stands."""
-    undoing = aliased(Decision)
     counts = or_(Decision.blind, Decision.origin == "adjudication", ~is_gold(Decision.sample_id))
     rows = session.execute(
         select(Decision.sample_id, User.name)
         .join(User, User.id == Decision.user_id)
         .where(
             Decision.dataset_id == dataset_id,
-            Decision.verdict != UNDO,
             counts,
-            ~exists().where(undoing.undoes_id == Decision.id),
+            not_undone(),
         )
     )
     names: dict[int, set[str]] = defaultdict(set)

@@ -4,15 +4,15 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, exists, func, literal, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import case, func, literal, select
+from sqlalchemy.orm import Session
 
 from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion
 from app.measuring.best import gold_rates
 from app.measuring.evaluations import hold_out_rates
 from app.remaining.audits import AuditState, audit_states
-from app.review.fold import UNDO
+from app.review.log import not_undone
 from app.review.models import Decision
 from app.training.evaluation import Rate
 from app.training.models import Run
@@ -112,7 +112,6 @@ def _counts(
     session: Session, dataset_id: int, ends: list[datetime]
 ) -> defaultdict[int, dict[tuple[str, str], int]]:
     """Decisions that stand, by round (from 0): how they were given (single, audit, bulk) and the verdict, to how many."""
-    undoing = aliased(Decision)
     place = (
         case(*((Decision.created_at < end, i) for i, end in enumerate(ends)), else_=len(ends))
         if ends
@@ -128,9 +127,8 @@ def _counts(
         )
         .where(
             Decision.dataset_id == dataset_id,
-            Decision.verdict != UNDO,
             ~is_gold(Decision.sample_id),
-            ~exists().where(undoing.undoes_id == Decision.id),
+            not_undone(),
         )
         .subquery()
     )
