@@ -108,6 +108,15 @@ def test_the_lock_file_records_no_address() -> None:
     [
         # history shows when each decision was undone, so it joins the undo itself
         (r"\w+\.undoes_id == Decision\.id", {"app/deck/history.py", "app/review/log.py"}),
+        # the tokens and the users lock rows of their own
+        (
+            r"\.with_for_update\((?:of=Dataset)?\)",
+            {
+                "app/accounts/tokens.py",
+                "app/accounts/users.py",
+                "app/datasets/catalog.py",
+            },
+        ),
     ],
 )
 def test_a_rule_is_spelled_out_in_its_home_only(spelled_out: str, homes: set[str]) -> None:

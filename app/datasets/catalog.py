@@ -112,6 +112,16 @@ def lock_dataset(session: Session, *, dataset_id: int) -> None:
         session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update(key_share=True))
 
 
+def lock_out_decisions(session: Session, *, dataset_id: int) -> None:
+    """Wait for the decisions in progress, and let no other begin until the transaction ends (SQLite has one writer anyway).
+
+    A decision refers to its data set, which FOR UPDATE does not allow anybody else. Whoever changes by which rules decisions
+    are folded, or counts what is undecided, calls this first: no decision then falls between the old state and the new one.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
+
+
 def count_samples(session: Session, *, dataset_id: int) -> int:
     """How many samples a data set has."""
     return (

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Select, case, func, insert, select
 from sqlalchemy.orm import Session
 
+from app.datasets.catalog import lock_out_decisions
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, Sample, VersionLabel
 from app.errors import Invalid, NotFound
 
@@ -64,8 +65,8 @@ def freeze(
     `reviewed` holds the samples with a standing decision, by id; all others keep their given label.
     Raises NotFound for an unknown data set, Invalid for samples or classes that are none of its own.
     """
-    # the row lock makes two people who freeze at once do it one after the other on PostgreSQL; SQLite has one writer anyway
-    if session.scalar(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update()) is None:
+    lock_out_decisions(session, dataset_id=dataset_id)  # two people who freeze at once follow one another too
+    if session.get(Dataset, dataset_id) is None:
         raise NotFound(f"There is no data set {dataset_id}.")
     names: dict[int | None, str | None] = {None: None}
     names.update(

@@ -15,9 +15,9 @@ from sqlalchemy import ColumnElement, case, exists, func, insert, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.accounts.models import User
-from app.datasets.catalog import count_samples
+from app.datasets.catalog import count_samples, lock_out_decisions
 from app.datasets.gold import gold_ids, is_gold
-from app.datasets.models import Dataset, Sample, draw_key
+from app.datasets.models import Sample, draw_key
 from app.deck.queues import Queue, offered
 from app.errors import Conflict, Invalid
 from app.remaining.estimate import Audited, Between, errors_in, errors_left, spent
@@ -57,8 +57,8 @@ def start_audit(session: Session, *, dataset_id: int, user_id: int, size: int = 
     """Draw samples for an audit; of fewer undecided ones, all. Raises Invalid, Conflict while another one is not done."""
     if not LEAST <= size <= MOST:
         raise Invalid(f"An audit draws {LEAST} to {MOST:,} images.")
-    # A decision refers to its data set, so this waits for those under way: what is undecided is the same for all that follows.
-    session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
+    # what is undecided is the same for all that follows
+    lock_out_decisions(session, dataset_id=dataset_id)
     before = audit_states(session, dataset_id=dataset_id)
     if before and not before[-1].is_done:
         raise Conflict(

@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
-from app.datasets.catalog import count_samples
+from app.datasets.catalog import count_samples, lock_out_decisions
 from app.datasets.gold import is_gold
-from app.datasets.models import Dataset, Sample
+from app.datasets.models import Sample
 from app.ranking.models import Prediction
 from app.ranking.scoring import class_noise
 from app.remaining.audits import AuditState, audit_states, last_decision, left_by_audits
@@ -107,9 +107,7 @@ def chosen_rule(session: Session, *, dataset_id: int) -> ChosenRule | None:
 def choose_rule(session: Session, *, dataset_id: int, user_id: int, kind: str, amount: float) -> StoppingRule:
     """Choose when the review is to end; it counts from now on. The kind `none` withdraws the last one. Raises Invalid."""
     rule = checked(kind, amount)
-    session.execute(
-        select(Dataset.id).where(Dataset.id == dataset_id).with_for_update()
-    )  # decisions under way come before it
+    lock_out_decisions(session, dataset_id=dataset_id)  # decisions in progress come before it
     chosen = StoppingRule(
         dataset_id=dataset_id,
         kind=rule.kind,

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from sqlalchemy import and_, case, delete, exists, false, func, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from app.datasets.catalog import lock_out_decisions
 from app.datasets.gold import HOLD_OUT, choose_gold, get_gold_part, gold_digest
-from app.datasets.models import Dataset, GoldMember, GoldPart, Sample
+from app.datasets.models import GoldMember, GoldPart, Sample
 from app.errors import Conflict, Invalid, NotFound
 from app.ranking.rankings import count_issues
 from app.review import claims, desk
@@ -126,8 +127,8 @@ def draw_gold(
     user_id: int | None = None,
 ) -> GoldPart:
     """Draw the gold part of a data set. Raises Conflict when there is one, Invalid for a size or looks that make no sense."""
-    # A decision refers to its data set, so this waits for those under way: none may be folded by the rules before.
-    session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
+    # no decision may be folded by the rules that held before
+    lock_out_decisions(session, dataset_id=dataset_id)
     if (before := get_gold_part(session, dataset_id=dataset_id)) is not None:
         raise Conflict(
             f"The gold part was drawn already, {before.size:,} images, and stays as it is: one that is drawn anew could be made to fit."

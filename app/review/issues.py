@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, and_, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
+from app.datasets.catalog import lock_out_decisions
 from app.datasets.gold import is_gold
-from app.datasets.models import Dataset
 from app.db.compiled import PreparedOf
 from app.ranking.models import IS_ISSUE, Prediction
 from app.ranking.rankings import publish_ranking
@@ -24,13 +24,9 @@ _CLOSE = PreparedOf(
 
 def publish(session: Session, *, run_id: int, epochs: int) -> None:
     """Publish the staged ranking of a run and open its label issues."""
-    # A decision locks its data set too, so this waits for decisions in progress: none may come between ranking and issues.
-    session.execute(
-        select(Dataset.id)
-        .join(Run, Run.dataset_id == Dataset.id)
-        .where(Run.id == run_id)
-        .with_for_update(of=Dataset)
-    )
+    # no decision may come between the ranking and its issues
+    dataset_id = session.scalars(select(Run.dataset_id).where(Run.id == run_id)).one()
+    lock_out_decisions(session, dataset_id=dataset_id)
     publish_ranking(session, run_id=run_id, epochs=epochs)
     session.execute(delete(OpenIssue).where(OpenIssue.run_id == run_id))
     _fill(session, Prediction.run_id == run_id)

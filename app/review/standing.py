@@ -9,8 +9,9 @@ from sqlalchemy import Executable, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.datasets.catalog import lock_out_decisions
 from app.datasets.gold import get_gold_part
-from app.datasets.models import Dataset, GoldPart
+from app.datasets.models import GoldPart
 from app.db.compiled import Prepared, PreparedOf
 from app.errors import Invalid
 from app.review import claims, desk, issues
@@ -152,8 +153,8 @@ def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> PolicyEf
         raise Invalid(f"Choose which of {', '.join(WHICH)}, and who of {', '.join(WHO)}.")
     if not 0 <= policy.share <= 1:
         raise Invalid("The share is a number from 0 (no image) to 1 (every image).")
-    # A decision locks its data set too, so this waits for decisions in progress: none may be folded by the old policy.
-    session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
+    # no decision may be folded by the old policy
+    lock_out_decisions(session, dataset_id=dataset_id)
     session.merge(
         ReviewPolicy(
             dataset_id=dataset_id,

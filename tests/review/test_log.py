@@ -1,8 +1,10 @@
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import OperationalError
 
+from app.datasets.catalog import lock_dataset, lock_out_decisions
 from app.db.engine import Database
 from app.review.decisions import decide, undo
 from app.review.log import not_undone
@@ -57,3 +59,31 @@ def test_an_undo_counts_from_its_own_place_in_the_log_on(
 ) -> None:
     assert ids(database, after_decision=log[1]) == log[:2]
     assert ids(database, after_decision=log[2]) == (log[1],)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_decision_waits_while_decisions_are_locked_out(
+    database: Database, made: Made, people: People
+) -> None:
+    def answer(client_id: str) -> None:
+        with database.write() as session:
+            session.execute(text("SET LOCAL lock_timeout = '100ms'"))
+            decide(
+                session,
+                dataset_id=made.dataset_id,
+                user_id=people.annotator.id,
+                sample_id=made.ranked[0],
+                verdict="delete",
+                client_id=client_id,
+            )
+
+    with database.write() as session:
+        lock_dataset(session, dataset_id=made.dataset_id)
+        answer("requests follow one another, decisions go on")
+    with database.write() as session:
+        lock_out_decisions(session, dataset_id=made.dataset_id)
+        with pytest.raises(OperationalError, match="lock timeout"):
+            answer("locked out")
+    answer("afterwards")
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Decision)) == 2
