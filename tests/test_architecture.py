@@ -117,6 +117,8 @@ def test_the_lock_file_records_no_address() -> None:
                 "app/datasets/catalog.py",
             },
         ),
+        (r"\bDELETED = -1|label, -1\)", {"app/datasets/versions.py"}),
+        (r"\bHOLD_OUT = ", {"app/datasets/gold.py"}),
     ],
 )
 def test_a_rule_is_spelled_out_in_its_home_only(spelled_out: str, homes: set[str]) -> None:

@@ -19,6 +19,8 @@ from app.datasets.catalog import lock_out_decisions
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, Sample, VersionLabel
 from app.errors import Invalid, NotFound
 
+DELETED = -1  # stands for the class position of a deleted sample, so that labels can be compared
+
 
 @dataclass(frozen=True)
 class FrozenLabel:

@@ -11,7 +11,7 @@ from app.datasets.catalog import class_names, count_samples
 from app.datasets.coverage import coverage_words, lost_words
 from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion, MissingFile, Sample, VersionLabel
-from app.datasets.versions import last_member
+from app.datasets.versions import DELETED, last_member
 from app.db.compiled import Prepared
 from app.review import counters
 from app.review.fold import CHANGES
@@ -182,12 +182,14 @@ def pending_changes(session: Session, *, dataset_id: int) -> PendingChanges:
 
 
 def _differing(session: Session, version: DatasetVersion) -> int:
-    """Its samples whose label now is not the version's; -1 stands for deleted, so that it can be compared."""
+    """Its samples whose label now is not the version's."""
     current = case(
-        (SampleReview.sample_id.is_(None), Sample.given_label), else_=func.coalesce(SampleReview.label, -1)
+        (SampleReview.sample_id.is_(None), Sample.given_label),
+        else_=func.coalesce(SampleReview.label, DELETED),
     )
     frozen = case(
-        (VersionLabel.sample_id.is_(None), Sample.given_label), else_=func.coalesce(VersionLabel.label, -1)
+        (VersionLabel.sample_id.is_(None), Sample.given_label),
+        else_=func.coalesce(VersionLabel.label, DELETED),
     )
     query = (
         select(func.count())

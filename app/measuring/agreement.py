@@ -18,12 +18,12 @@ from sqlalchemy.orm import Session
 from app.accounts.models import User
 from app.datasets.catalog import class_names
 from app.datasets.models import Sample
+from app.datasets.versions import DELETED
 from app.ranking.models import Prediction
 from app.review.log import not_undone
 from app.review.models import Decision, SampleReview
 from app.training.runs import current_ranking
 
-DELETED = -1  # the answer that an image belongs to no class
 FEW = 20  # samples; figures of fewer say little
 
 Answers = Mapping[int, Mapping[int, int]]  # by sample and annotator: a class position, or DELETED

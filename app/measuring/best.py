@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from app.datasets.coverage import listed
 from app.datasets.gold import get_gold_part
 from app.datasets.models import GoldMember
-from app.datasets.versions import get_version
+from app.datasets.versions import DELETED, get_version
 from app.measuring.evaluations import RunSummary, best_run, evaluate_run, run_summaries
+from app.measuring.hold_out import UNKNOWN
 from app.ranking.models import Prediction
 from app.review.gold import GoldLabels, GoldStanding, gold_labels, gold_standing
 from app.review.models import SampleReview
@@ -96,8 +97,8 @@ def evaluate_on_gold(session: Session, *, run_id: int) -> GoldEvaluation | None:
     if gold is None or not gold.settled or run.state != "finished":
         return None
     predicted, still_open = _predicted(session, run_id, gold)
-    deleted = gold.labels < 0
-    kept = ~deleted & (predicted >= 0)
+    deleted = gold.labels == DELETED
+    kept = ~deleted & (predicted != UNKNOWN)
     n, gone = int(kept.sum()), int(deleted.sum())
     wrong, given = (int((labels != predicted)[kept].sum()) for labels in (gold.labels, gold.given))
     return GoldEvaluation(
@@ -105,7 +106,7 @@ def evaluate_on_gold(session: Session, *, run_id: int) -> GoldEvaluation | None:
         digest=gold.digest,
         settled=gold.settled,
         deleted=gone,
-        unpredicted=int((~deleted & (predicted < 0)).sum()),
+        unpredicted=int((~deleted & (predicted == UNKNOWN)).sum()),
         error_rate=rate(wrong, n, still_open=still_open),
         with_deleted=rate(wrong + gone, n + gone, still_open=still_open),
         given=rate(given, n, still_open=still_open),
@@ -114,14 +115,14 @@ def evaluate_on_gold(session: Session, *, run_id: int) -> GoldEvaluation | None:
 
 
 def _predicted(session: Session, run_id: int, gold: GoldLabels) -> tuple[np.ndarray, int]:
-    """What the run says of each settled image (n,), -1 where its version had not got it; and of how many it does that are open."""
+    """What the run says of each settled image (n,), UNKNOWN where its version had not got it; and of how many it does that are open."""
     query = (
         select(Prediction.sample_id, Prediction.predicted_label)
         .join(GoldMember, GoldMember.sample_id == Prediction.sample_id)
         .where(Prediction.run_id == run_id)
     )
     said = dict(session.execute(query).all())
-    settled = np.array([said.pop(int(sample_id), -1) for sample_id in gold.sample_ids], dtype=np.int64)
+    settled = np.array([said.pop(int(sample_id), UNKNOWN) for sample_id in gold.sample_ids], dtype=np.int64)
     return settled, len(said)
 
 

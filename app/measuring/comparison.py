@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
 from app.datasets.models import DatasetVersion, Sample
-from app.datasets.versions import get_version, latest_version
+from app.datasets.versions import DELETED, get_version, latest_version
 from app.errors import Invalid
 from app.measuring.best import ENOUGH
 from app.measuring.evaluations import Evaluation, evaluate
-from app.measuring.hold_out import DELETED, UNKNOWN, HoldOut, hold_out, predicted
+from app.measuring.hold_out import UNKNOWN, HoldOut, hold_out, predicted
 from app.measuring.seed_twins import Seeds, seed_twins
 from app.measuring.selection import Selection, selection
 from app.ranking.models import Prediction

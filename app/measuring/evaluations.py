@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
 from app.datasets.coverage import listed
+from app.datasets.gold import HOLD_OUT
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
-from app.datasets.versions import label_in_version
-from app.measuring.hold_out import DELETED, HOLD_OUT, UNKNOWN, hold_out, predicted
+from app.datasets.versions import DELETED, label_in_version
+from app.measuring.hold_out import UNKNOWN, hold_out, predicted
 from app.ranking.models import Prediction
 from app.training.evaluation import (
     ClassReport,

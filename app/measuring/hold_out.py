@@ -7,13 +7,12 @@ from numpy.typing import NDArray
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
+from app.datasets.gold import HOLD_OUT
 from app.datasets.models import Sample, VersionLabel
-from app.datasets.versions import label_in_version
+from app.datasets.versions import DELETED, label_in_version
 from app.db.memory import remember
 from app.ranking.models import Prediction
 
-HOLD_OUT = "valid"
-DELETED = -1
 UNKNOWN = -2  # the run says nothing of the sample
 
 Ints = NDArray[np.int64]

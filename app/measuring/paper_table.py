@@ -8,8 +8,8 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.datasets.models import DatasetVersion
-from app.datasets.versions import latest_version, list_versions
-from app.measuring.hold_out import DELETED, UNKNOWN, hold_out, predicted
+from app.datasets.versions import DELETED, latest_version, list_versions
+from app.measuring.hold_out import UNKNOWN, hold_out, predicted
 from app.training.evaluation import Rate, rate
 from app.training.models import Run
 from app.training.runs import list_runs

@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.datasets.gold import HOLD_OUT
 from app.datasets.models import DatasetVersion, Sample
-from app.measuring.hold_out import DELETED, HOLD_OUT, UNKNOWN, HoldOut
+from app.datasets.versions import DELETED
+from app.measuring.hold_out import UNKNOWN, HoldOut
 from app.review.log import not_undone
 from app.review.models import Decision
 from app.training.evaluation import Rate, rate

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from app.datasets.catalog import lock_out_decisions
 from app.datasets.gold import HOLD_OUT, choose_gold, get_gold_part, gold_digest
 from app.datasets.models import GoldMember, GoldPart, Sample
+from app.datasets.versions import DELETED
 from app.errors import Conflict, Invalid, NotFound
 from app.ranking.rankings import count_issues
 from app.review import claims, desk
@@ -226,7 +227,7 @@ def gold_labels(session: Session, *, dataset_id: int) -> GoldLabels | None:
     if part is None:
         return None
     rows = session.execute(
-        select(Sample.id, func.coalesce(SampleReview.label, -1), Sample.given_label)
+        select(Sample.id, func.coalesce(SampleReview.label, DELETED), Sample.given_label)
         .join(GoldMember, GoldMember.sample_id == Sample.id)
         .join(SampleReview, SampleReview.sample_id == Sample.id)
         .where(GoldMember.dataset_id == dataset_id, SETTLED)

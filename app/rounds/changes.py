@@ -8,10 +8,9 @@ from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
-from app.datasets.versions import last_member
+from app.datasets.versions import DELETED, last_member
 from app.review.models import SampleReview
 
-DELETED = -1  # stands for a class position, so that it can be compared
 SPLITS = ("train", "valid", "test")
 
 

@@ -18,7 +18,7 @@ from app.training.folds import WHOLE, assign_folds
 from app.training.models import Run
 from app.training.runs import get_run, newest_finished
 
-HOLD_OUT = ("valid", "test")  # never trained on
+NEVER_TRAINED = ("valid", "test")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def make_plan(context: JobContext, started: Run) -> Plan:
     ):  # a class that an import has added since the training began waits
         names = list(checkpoints.load(folder / network_name(WHOLE)).class_names)
     recipe = recipe_from_json(started.recipe)
-    held_out = np.isin(np.array(samples.splits), HOLD_OUT)
+    held_out = np.isin(np.array(samples.splits), NEVER_TRAINED)
     folds = np.where(held_out, WHOLE, assign_folds(samples.sha256, folds=recipe.folds))
     if held_out.all():
         raise Invalid(

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from app.datasets.gold import HOLD_OUT
 from app.jobs.engine import JobContext
 from app.ml.checkpoints import load as load_checkpoint
 from app.ml.dynamics import read_epochs
@@ -95,7 +96,7 @@ def _unless_it_fails(plan: Plan, what: str, make: Callable[[], T]) -> T | None:
 
 def _temperature(plan: Plan, said: np.ndarray) -> dict[str, float]:
     """The temperature that fits the hold-out, and what it leaves of the calibration error; nothing where it is too small to tell."""
-    held = np.array(plan.samples.splits) == "valid"
+    held = np.array(plan.samples.splits) == HOLD_OUT
     found = calibrate(said[held], plan.samples.labels[held])
     return {"temperature": round(found[0], 4), "calibration_error_after": round(found[1], 4)} if found else {}
 

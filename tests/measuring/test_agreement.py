@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.datasets.versions import DELETED
 from app.db.engine import Database
-from app.measuring.agreement import DELETED, Agreement, agreement_of, alpha, by_class, pair
+from app.measuring.agreement import Agreement, agreement_of, alpha, by_class, pair
 from app.review.decisions import decide, undo
 from app.review.fold import Policy
 from app.review.standing import set_policy

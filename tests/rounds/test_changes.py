@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.datasets.models import Sample
+from app.datasets.versions import DELETED
 from app.db.engine import Database
 from app.review.decisions import decide, undo_last
-from app.rounds.changes import DELETED, SPLITS, Changes, Move, changes_since, count_changes
+from app.rounds.changes import SPLITS, Changes, Move, changes_since, count_changes
 from app.rounds.retraining import freeze_labels
 from tests.conftest import People
 from tests.factories import Made, import_folder, write_images

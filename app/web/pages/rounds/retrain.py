@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, ready_dataset
 from app.datasets.models import DatasetVersion
-from app.datasets.versions import get_version, labels_of, latest_version, list_versions
+from app.datasets.versions import DELETED, get_version, labels_of, latest_version, list_versions
 from app.deck.progress import PendingChanges, lacking_words, pending_changes
 from app.errors import Invalid
 from app.measuring.best import BestRun, choose_best
 from app.ml.recipes import RECIPES, Recipe
 from app.review.gold import count_unsettled
 from app.review.policy import count_waiting
-from app.rounds.changes import DELETED, Changes, changes_since
+from app.rounds.changes import Changes, changes_since
 from app.rounds.retraining import freeze_labels, retrain
 from app.training.pace import Estimate, expect
 from app.training.recipes import Start, choose_recipe, choose_start, edit, recipe_of
