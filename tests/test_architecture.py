@@ -118,6 +118,8 @@ def test_the_lock_file_records_no_address() -> None:
             },
         ),
         (r"\bDELETED = -1|label, -1\)", {"app/datasets/versions.py"}),
+        (r"SampleReview\.sample_id\.is_\(None\), Sample\.given_label", {"app/review/standing.py"}),
+        (r"VersionLabel\.sample_id\.is_\(None\), Sample\.given_label", {"app/datasets/versions.py"}),
         (r"\bHOLD_OUT = ", {"app/datasets/gold.py"}),
     ],
 )

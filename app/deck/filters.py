@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.accounts.models import User
@@ -16,6 +16,7 @@ from app.review.fold import VERDICTS
 from app.review.log import not_undone
 from app.review.models import Decision, SampleReview
 from app.review.policy import SETTLED
+from app.review.standing import label_now
 from app.spelling import folded_path
 from app.training.runs import current_ranking
 
@@ -104,7 +105,7 @@ def matching_ids(session: Session, *, dataset_id: int, which: Filter) -> list[in
     )
 
 
-_LABEL = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
+_LABEL = label_now()
 STATES: dict[StateFilter, ColumnElement[bool]] = {
     "issues": IS_ISSUE,
     "open": and_(IS_ISSUE, or_(SampleReview.sample_id.is_(None), SampleReview.verdict == "unsure")),

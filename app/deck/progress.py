@@ -4,19 +4,20 @@ from collections import defaultdict
 from dataclasses import dataclass
 from statistics import median
 
-from sqlalchemy import and_, bindparam, case, func, select
+from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, count_samples
 from app.datasets.coverage import coverage_words, lost_words
 from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion, MissingFile, Sample, VersionLabel
-from app.datasets.versions import DELETED, last_member
+from app.datasets.versions import DELETED, label_in_version, last_member
 from app.db.compiled import Prepared
 from app.review import counters
 from app.review.fold import CHANGES
 from app.review.models import SampleReview
 from app.review.policy import WAITS, WAITS_FOR_ME, get_policy, may_look_again
+from app.review.standing import label_now
 from app.training.runs import current_ranking
 
 _STATE = SampleReview.dataset_id == bindparam("dataset")
@@ -115,7 +116,7 @@ def label_table(session: Session, *, dataset_id: int) -> list[ClassCounts]:
     """Every class, by position."""
     names = class_names(session, dataset_id=dataset_id)
     table = [ClassCounts(name, defaultdict(int), defaultdict(int)) for name in names]
-    cleaned = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
+    cleaned = label_now()
     rows = session.execute(
         select(Sample.split, Sample.given_label, cleaned, func.count())
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
@@ -138,7 +139,7 @@ def lacking_words(session: Session, *, dataset_id: int) -> list[str]:
 
 def _lost_classes(session: Session, *, dataset_id: int, table: list[ClassCounts]) -> dict[str, int]:
     """The classes whose training images are all listed as missing, with their number, by the labels as they stand."""
-    cleaned = case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
+    cleaned = label_now()
     rows = session.execute(
         select(cleaned, func.count())
         .select_from(MissingFile)
@@ -183,14 +184,8 @@ def pending_changes(session: Session, *, dataset_id: int) -> PendingChanges:
 
 def _differing(session: Session, version: DatasetVersion) -> int:
     """Its samples whose label now is not the version's."""
-    current = case(
-        (SampleReview.sample_id.is_(None), Sample.given_label),
-        else_=func.coalesce(SampleReview.label, DELETED),
-    )
-    frozen = case(
-        (VersionLabel.sample_id.is_(None), Sample.given_label),
-        else_=func.coalesce(VersionLabel.label, DELETED),
-    )
+    current = func.coalesce(label_now(), DELETED)
+    frozen = func.coalesce(label_in_version(), DELETED)
     query = (
         select(func.count())
         .select_from(Sample)

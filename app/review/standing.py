@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, delete, select
+from sqlalchemy import ColumnElement, Executable, bindparam, case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import lock_out_decisions
 from app.datasets.gold import get_gold_part
-from app.datasets.models import GoldPart
+from app.datasets.models import GoldPart, Sample
 from app.db.compiled import Prepared, PreparedOf
 from app.errors import Invalid
 from app.review import claims, desk, issues
@@ -140,6 +140,11 @@ def _counted(log: Iterable[Any], part: GoldPart) -> list[Entry]:
         for row in log
         if row.origin != "adjudication" or row.verdict == UNDO or row.created_at >= part.drawn_at
     ]
+
+
+def label_now() -> ColumnElement[int | None]:
+    """A sample's label as it stands, where `SampleReview` is outer-joined: without a row the given one, null is a deletion."""
+    return case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
 
 
 def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> PolicyEffect:

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
-from app.datasets.versions import DELETED, last_member
+from app.datasets.versions import DELETED, label_in_version, last_member
 from app.review.models import SampleReview
+from app.review.standing import label_now
 
 SPLITS = ("train", "valid", "test")
 
@@ -101,14 +102,8 @@ def changes_since(session: Session, *, dataset_id: int, version_id: int) -> Chan
     """What a freeze would hold that the version does not."""
     version = session.get_one(DatasetVersion, version_id)
     last = last_member(session, version)
-    now = case(
-        (SampleReview.sample_id.is_(None), Sample.given_label),
-        else_=func.coalesce(SampleReview.label, DELETED),
-    )
-    frozen = case(
-        (VersionLabel.sample_id.is_(None), Sample.given_label),
-        else_=func.coalesce(VersionLabel.label, DELETED),
-    )
+    now = func.coalesce(label_now(), DELETED)
+    frozen = func.coalesce(label_in_version(), DELETED)
     columns = (Sample.split, (Sample.id > last).label("is_new"), frozen.label("old"), now.label("new"))
     samples = (
         select(*columns)
