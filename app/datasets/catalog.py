@@ -9,7 +9,10 @@ from app.datasets.models import Dataset, DatasetVersion, LabelClass, RejectedFil
 from app.db.compiled import Prepared
 from app.db.memory import remember
 from app.errors import Conflict, Invalid, NotFound, NotNow
+from app.jobs.requests import open_job
 from app.spelling import folded, places_of
+
+IMPORT = "import"  # the task of the job that fills a data set
 
 # Asked by nearly every request, so they are built once.
 _BY_NAME = select(Dataset).where(Dataset.name == bindparam("name"))
@@ -97,9 +100,14 @@ def ready_dataset(session: Session, *, name: str) -> Dataset:
         session.scalar(select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset.id).limit(1))
         is None
     ):
-        if dataset.state == "failed":
-            raise Conflict(f"The import of {name} has failed or was cancelled; repeat it.")
-        raise NotNow(f"The import of {name} has not finished; wait for it.")
+        if dataset.state == "importing" or open_job(session, dataset_id=dataset.id, task=IMPORT):
+            raise NotNow(f"The import of {name} has not finished; wait for it.")
+        if dataset.state == "waiting":
+            raise Conflict(
+                f"The import of {name} waits until a person says how its folders are read; "
+                "open the page of the data set and choose."
+            )
+        raise Conflict(f"The import of {name} has failed or was cancelled; repeat it.")
     return dataset
 
 

@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
+from app.datasets.catalog import IMPORT
 from app.datasets.completing import has_version
 from app.datasets.creating import create_dataset, is_empty
 from app.datasets.layout_choice import Said
@@ -19,7 +20,6 @@ from app.jobs.models import Job
 from app.storage import Origin
 from app.storage.zip_names import check_encoding
 
-TASK = "import"
 MAX_NAME = 255  # characters of a file's name
 MAX_LOCAL_ZIP = 1 << 50  # whoever can run the command line owns the disk
 
@@ -104,7 +104,7 @@ def request_import(
     if dataset.state == "waiting":
         dataset.state = "importing"
     return dataset, jobs.ask(
-        session, task=TASK, dataset_id=dataset.id, arguments={"dataset": dataset.id}, user_id=user_id
+        session, task=IMPORT, dataset_id=dataset.id, arguments={"dataset": dataset.id}, user_id=user_id
     )
 
 
@@ -136,7 +136,7 @@ def cancel_import(session: Session, *, job_id: str) -> Job:
 
 def refuse_second(session: Session, dataset: Dataset) -> None:
     """Raises Conflict while an import of the data set waits or works."""
-    if jobs.open_job(session, dataset_id=dataset.id, task=TASK):
+    if jobs.open_job(session, dataset_id=dataset.id, task=IMPORT):
         raise NotNow(f"{dataset.name} is being imported already; wait for it, or cancel it.")
 
 

@@ -12,13 +12,13 @@ from app.datasets.catalog import class_names, lock_dataset
 from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import FrozenLabel, freeze, get_version
-from app.errors import Conflict
+from app.errors import Conflict, NotNow
 from app.measuring.best import choose_best
 from app.review.log import not_undone
 from app.review.models import Decision, SampleReview
 from app.training.models import Run
 from app.training.recipes import choose_recipe, choose_start, edit, recipe_of, weights_of
-from app.training.runs import get_run, request_run, unfinished
+from app.training.runs import get_run, is_training, request_run, unfinished
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,10 @@ def _parent(session: Session, dataset_id: int, run_id: int | None) -> Run:
     if run_id is None:
         best = choose_best(session, dataset_id=dataset_id)
         if best is None:
+            if is_training(session, dataset_id=dataset_id):
+                raise NotNow(
+                    "No run has finished yet, so there is nothing to train further; wait for the first one."
+                )
             raise Conflict("No run has finished yet, so there is nothing to train further; train one first.")
         return get_run(session, run_id=best.run.id)
     run = get_run(session, run_id=run_id, dataset_id=dataset_id)

@@ -9,10 +9,9 @@ from typing import Any
 from sqlalchemy import bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names, lock_dataset
+from app.datasets.catalog import IMPORT, class_names, lock_dataset
 from app.datasets.gold import get_gold_part
 from app.datasets.models import DatasetVersion
-from app.datasets.sources import TASK as IMPORT
 from app.datasets.sources import cancel_import
 from app.db.compiled import Prepared
 from app.db.memory import remember

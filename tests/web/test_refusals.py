@@ -8,11 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
-from app.datasets.models import Dataset
 from app.db.engine import Database
 from app.main import create_app
 from app.settings import Settings
-from app.training.models import Run
 from tests.factories import Made, make_run
 from tests.servers import Server, start_server
 from tests.web.addresses import addresses
@@ -160,24 +158,3 @@ def test_a_part_of_a_page_is_still_answered_to_htmx(browser_of: dict[str, TestCl
     for path in ("/d/faces/import", f"/d/faces/samples/{made.sample_ids[0]}/why", "/d/faces/stop/notice"):
         answer = browser_of["ada"].get(path, headers={"hx-request": "true"})
         assert (answer.status_code, "<!doctype" in answer.text) == (200, False), path
-
-
-@pytest.mark.parametrize(("state", "title"), [("importing", "Not now"), ("failed", "Not possible")])
-def test_the_page_of_a_conflict_says_whether_waiting_mends_it(
-    database: Database, browser_of: dict[str, TestClient], tmp_path: Path, state: str, title: str
-) -> None:
-    with database.write() as session:
-        session.add(Dataset(name="pets", source=str(tmp_path), state=state))
-    page = browser_of["ada"].post("/d/pets/audits", data={"size": "30"})
-    assert page.status_code == 409
-    assert f"<h1>{title}</h1>" in page.text
-
-
-def test_a_run_that_failed_is_a_conflict_that_no_waiting_mends(
-    database: Database, made: Made, browser_of: dict[str, TestClient]
-) -> None:
-    for state, title in (("running", "Not now"), ("failed", "Not possible")):
-        with database.write() as session:
-            session.get_one(Run, made.run_id).state = state
-        page = browser_of["ann"].get(f"/d/{made.name}/runs/{made.run_id}/photos")
-        assert (page.status_code, f"<h1>{title}</h1>" in page.text) == (409, True)

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import get_dataset, summarise
+from app.datasets.catalog import IMPORT, get_dataset, summarise
 from app.datasets.models import Dataset
-from app.datasets.sources import TASK, request_import
 from app.datasets.sources import cancel_import as cancel_import_job
+from app.datasets.sources import request_import
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.web.asking import Confirmed, Question, confirm
@@ -45,7 +45,7 @@ def cancel_import(name: str, database: Db, _admin: Admin, confirmed: Confirmed =
     """Ask the import to stop; what it has is kept, and it can be repeated."""
     with database.write() as session:
         dataset = get_dataset(session, name=name)
-        job = jobs.open_job(session, dataset_id=dataset.id, task=TASK)
+        job = jobs.open_job(session, dataset_id=dataset.id, task=IMPORT)
         if job:
             confirm(_stop(name), confirmed)
             cancel_import_job(session, job_id=job.id)
@@ -68,6 +68,6 @@ def repeat_import(name: str, database: Db, user: Admin) -> Response:
 
 def import_facts(session: Session, dataset: Dataset) -> dict[str, Any]:
     """The keyword arguments of `ImportPage` that tell how far the newest import is."""
-    job = next(iter(jobs.list_jobs(session, dataset_id=dataset.id, task=TASK, limit=1)), None)
+    job = next(iter(jobs.list_jobs(session, dataset_id=dataset.id, task=IMPORT, limit=1)), None)
     is_open = job is not None and job.state in jobs.OPEN_STATES
     return {"job": job, "samples": summarise(session, dataset).samples, "is_open": is_open}
