@@ -31,8 +31,8 @@ OURS = (
 def open_data_folder(settings: Settings) -> None:
     """Make the folder, and keep all that is written from now on, and was written before, from other users.
 
-    An installation of an earlier version, which everybody could read, is closed at its next start. Raises Conflict while a
-    backup is being restored into the folder.
+    An installation of an earlier version, which everybody could read, is closed at its next start. Raises
+    Conflict while a backup is being restored into the folder.
     """
     keep_private()
     folder = settings.data_dir

@@ -1,7 +1,8 @@
 """Files that are whole or not there, that only their owner can read, and that leave nothing behind.
 
-A file is written under another name and then moved into its place. Until then it is locked, so that a sweep can tell what
-a killed process has left from what a live one is writing, whichever process or container that is.
+A file is written under another name and then moved into its place. Until then it is locked, so that a sweep
+can tell what a killed process has left from what a live one is writing, whichever process or container that
+is.
 """
 
 import errno
@@ -85,8 +86,8 @@ def write_atomically(path: Path, *, mode: int = PRIVATE_FILE, durable: bool = Tr
 def sweep(folder: Path, *, name: str = "", older_than: float = OLD_SECONDS) -> int:
     """Remove the temporary files of writers that are no more; the answer is how many.
 
-    Those in `folder`, where the product alone writes, and below it; with a `name` only those that were to become this
-    file of `folder`.
+    Those in `folder`, where the product alone writes, and below it; with a `name` only those that were to
+    become this file of `folder`.
     """
     moment, removed = time.time(), 0
     for path in _parts(folder, name):

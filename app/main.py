@@ -85,7 +85,10 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
 
 @cache
 def _routes() -> tuple[BaseRoute, ...]:
-    """Every route of pages and REST. Describing them takes 0.1 s, which a process does once, however many apps it makes."""
+    """Every route of pages and REST.
+
+    Describing them takes 0.1 s, which a process does once, however many apps it makes.
+    """
     strict = Depends(only_declared)
     public = APIRouter(dependencies=[strict])
     members = APIRouter(dependencies=[Depends(signed_in), strict])

@@ -1,4 +1,7 @@
-"""What a run's network says of image files, for the shell. Loads torch, but only when there is something to predict."""
+"""What a run's network says of image files, for the shell.
+
+Loads torch, but only when there is something to predict.
+"""
 
 import json
 import os
@@ -101,7 +104,10 @@ def predict_files(
 
 
 def read_image(file: str, *, max_pixels: int) -> bytes:
-    """The file's content. Raises Invalid with a sentence when it is no sound image, judged as by an import."""
+    """The file's content.
+
+    Raises Invalid with a sentence when it is no sound image, judged as by an import.
+    """
     from app.datasets.inspection import Rejected, inspect
     from app.storage import MAX_FILE_BYTES
 

@@ -1,7 +1,8 @@
 """How names are compared: whatever their Unicode form, their case and their spaces (pure).
 
-Two systems write one name in different bytes: macOS stores “é” as two characters, people type spaces twice or none. Names
-are kept as `tidy` gives them and compared as `folded` gives them; paths of files stay as they are, byte by byte.
+Two systems write one name in different bytes: macOS stores “é” as two characters, people type spaces twice or
+none. Names are kept as `tidy` gives them and compared as `folded` gives them; paths of files stay as they
+are, byte by byte.
 """
 
 import unicodedata
@@ -15,7 +16,10 @@ _INVISIBLE = dict.fromkeys(
 
 
 def tidy(name: str) -> str:
-    """How a name is kept: composed characters (NFC), single spaces, none at either end. A name of spaces only stays."""
+    """How a name is kept: composed characters (NFC), single spaces, none at either end.
+
+    A name of spaces only stays.
+    """
     return " ".join(unicodedata.normalize("NFC", name.translate(_INVISIBLE)).split()) or name
 
 

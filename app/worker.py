@@ -24,7 +24,10 @@ NICENESS = 10  # people who review come first: on a busy machine the web server 
 
 
 def run_worker(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT. Raises Conflict when a worker of this name runs already on this data folder."""
+    """Work until SIGTERM or SIGINT.
+
+    Raises Conflict when a worker of this name runs already on this data folder.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -1,8 +1,9 @@
 """Slows down guessing of passwords, and writes down who guesses.
 
-A guess counts before its password is checked, so that guesses at the same moment count too. Guesses are counted by name and
-address together: a stranger elsewhere keeps nobody out. All names of an address are counted as well, more loosely, against
-one password tried on many names. After a few wrong ones each further guess has to wait twice as long as the one before.
+A guess counts before its password is checked, so that guesses at the same moment count too. Guesses are
+counted by name and address together: a stranger elsewhere keeps nobody out. All names of an address are
+counted as well, more loosely, against one password tried on many names. After a few wrong ones each further
+guess has to wait twice as long as the one before.
 """
 
 import hmac
@@ -135,9 +136,12 @@ class Attempts:
             del self._counts[key]
 
     def _told_as(self, name: str, *, is_known: bool) -> str:
-        """The name in the log. An unknown one may be a password in the wrong field: a mark of 16 bits stands for it.
+        """The name in the log.
 
-        The mark tells one name tried often from many names; with a key that ends with the process it tells no more.
+        An unknown one may be a password in the wrong field: a mark of 16 bits stands for it.
+
+        The mark tells one name tried often from many names; with a key that ends with the process it tells no
+        more.
         """
         if is_known:
             return name

@@ -193,7 +193,10 @@ def list_tokens(session: Session, *, user_id: int | None = None) -> list[ListedT
 
 
 def revoke_token(session: Session, *, token_id: int, user_id: int | None = None) -> ListedToken:
-    """End a token for good, and say which one it was. Raises NotFound, also for one that is not this person's."""
+    """End a token for good, and say which one it was.
+
+    Raises NotFound, also for one that is not this person's.
+    """
     gone = next((each for each in list_tokens(session, user_id=user_id) if each.id == token_id), None)
     if gone is None:
         raise NotFound(f"There is no API token {token_id} here; look again which ones there are.")

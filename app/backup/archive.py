@@ -85,7 +85,10 @@ class Writer:
         self._add_text(ABOUT, json.dumps(asdict(about), indent=1))
 
     def add(self, name: str, source: IO[bytes]) -> int:
-        """Add a regular file that is open; the answer is its bytes. Raises Conflict when it becomes shorter meanwhile."""
+        """Add a regular file that is open; the answer is its bytes.
+
+        Raises Conflict when it becomes shorter meanwhile.
+        """
         status = os.fstat(source.fileno())
         member = _member(name, status.st_size, int(status.st_mtime))
         hashing = _Hashing(source)

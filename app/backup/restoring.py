@@ -1,7 +1,8 @@
 """Restoring a backup into an empty data folder: all of it, checked, or nothing.
 
-Everything is unpacked and checked beside its place, and moved there at the end. Where the folder cannot be replaced
-(a mounted volume), that is a hidden folder in it, and as long as that is there Toploss does not start.
+Everything is unpacked and checked beside its place, and moved there at the end. Where the folder cannot be
+replaced (a mounted volume), that is a hidden folder in it, and as long as that is there Toploss does not
+start.
 """
 
 import fcntl
@@ -40,7 +41,10 @@ class Restored:
 
 
 def restore(settings: Settings, file: Path) -> Restored:
-    """Restore a backup into the data folder and the database of the settings. Raises NotFound, Conflict, Invalid."""
+    """Restore a backup into the data folder and the database of the settings.
+
+    Raises NotFound, Conflict, Invalid.
+    """
     if not file.is_file():
         raise NotFound(f"There is no file {file}; name a file that `toploss backup` has written.")
     folder = settings.data_dir.resolve()

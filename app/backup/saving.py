@@ -1,7 +1,7 @@
 """Making a backup, also while people decide, images are imported and networks train.
 
-The database comes first, as it stood at one moment; then the files. What a row refers to was written before the row, so
-it is there; what came later is more than is needed, and left out when it is restored.
+The database comes first, as it stood at one moment; then the files. What a row refers to was written before
+the row, so it is there; what came later is more than is needed, and left out when it is restored.
 """
 
 import os
@@ -52,7 +52,10 @@ class _Database:
 
 
 def save(settings: Settings, target: Path, *, files_only: bool = False) -> Saved:
-    """Write a backup to `target`, which is there when it is whole, and for its owner only. Raises Conflict, NotFound, Invalid."""
+    """Write a backup to `target`, which is there when it is whole, and for its owner only.
+
+    Raises Conflict, NotFound, Invalid.
+    """
     _refuse(settings, target, files_only=files_only)
     sweep(target.parent, name=target.name, older_than=0)  # what a killed backup to the same file left
     with temporary_file(target.parent, name=target.name) as partial:

@@ -147,7 +147,10 @@ def class_names(session: Session, *, dataset_id: int) -> list[str]:
 
 
 def class_position(session: Session, *, dataset_id: int, name: str) -> int:
-    """The position of the class with this name, however it is spelt. Raises Invalid, naming the classes there are."""
+    """The position of the class with this name, however it is spelt.
+
+    Raises Invalid, naming the classes there are.
+    """
     names = class_names(session, dataset_id=dataset_id)
     found = places_of(name, names)
     if not found:

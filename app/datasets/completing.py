@@ -53,8 +53,9 @@ class ImportReport:
 def split_rule(session: Session, layout: Layout, *, dataset_id: int, seed: int) -> Callable[[str, str], str]:
     """The split of a new sample, as a function of its path and sha256.
 
-    It is the source's own, if that has a validation part. If not, everything waits in `train` until the first import is
-    complete and `complete` makes one. What a repeated import adds later joins its copies, or falls on a side by its hash.
+    It is the source's own, if that has a validation part. If not, everything waits in `train` until the first
+    import is complete and `complete` makes one. What a repeated import adds later joins its copies, or falls
+    on a side by its hash.
     """
     first = not has_version(session, dataset_id=dataset_id)
     sides: dict[str, str] = {}
@@ -74,7 +75,10 @@ def split_rule(session: Session, layout: Layout, *, dataset_id: int, seed: int) 
 
 
 def complete(session: Session, *, dataset_id: int, seed: int, added: int, known: int) -> ImportReport:
-    """Make the data set ready: a validation part where there is none, version 0, the report. Raises Invalid below two classes."""
+    """Make the data set ready: a validation part where there is none, version 0, the report.
+
+    Raises Invalid below two classes.
+    """
     mine = Sample.dataset_id == dataset_id
     classes = session.scalar(select(func.count(Sample.given_label.distinct())).where(mine)) or 0
     if classes < FEWEST_CLASSES:
@@ -141,7 +145,10 @@ def has_version(session: Session, *, dataset_id: int) -> bool:
 
 
 def _make_valid(session: Session, *, dataset_id: int, seed: int) -> None:
-    """Give the data set a validation part if its source has none. No version exists yet, so nobody has used the splits."""
+    """Give the data set a validation part if its source has none.
+
+    No version exists yet, so nobody has used the splits.
+    """
     mine = Sample.dataset_id == dataset_id
     if session.scalar(select(Sample.id).where(mine, Sample.split == "valid").limit(1)) is not None:
         return

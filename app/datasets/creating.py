@@ -19,7 +19,8 @@ from app.storage.zip_names import check_encoding, in_words
 def create_dataset(session: Session, *, name: str, source: Origin | str) -> Dataset:
     """A data set to import into; the existing one when it has the same name and source, to repeat its import.
 
-    Raises Invalid for a name that is no slug or a code page that is none, Conflict when the name stands for another source.
+    Raises Invalid for a name that is no slug or a code page that is none, Conflict when the name stands for
+    another source.
     """
     check_name(name)
     origin = _checked(source)

@@ -70,8 +70,8 @@ class Layout:
 def understand(paths: Collection[str]) -> Guess:
     """What the folders of these paths may mean, the most likely reading first.
 
-    Only files that look like images by their suffix (or all, if none does) decide, so a README or a folder of documents
-    makes no class.
+    Only files that look like images by their suffix (or all, if none does) decide, so a README or a folder of
+    documents makes no class.
     """
     return guess(tree_of(images_of(paths)))
 

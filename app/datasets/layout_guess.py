@@ -1,7 +1,8 @@
 """What the folders of a source may mean: the most likely reading, and what a person must be asked (pure).
 
-Parts are told by their names, in the company of each other: `train` beside `test` is a part, `train` beside `car` and
-`plane` is a class. Folders that hold the same folders may be parts whatever their names. What stays unclear is asked.
+Parts are told by their names, in the company of each other: `train` beside `test` is a part, `train` beside
+`car` and `plane` is a class. Folders that hold the same folders may be parts whatever their names. What stays
+unclear is asked.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

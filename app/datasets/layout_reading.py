@@ -28,9 +28,10 @@ class Found:
 class Reading:
     """What the folders mean.
 
-    `root` is the folder that everything lies in. With parts `above` the classes, `folders` gives the part of each folder
-    that holds class folders, by its path; with parts `below`, of each folder in a class, by its name. Other folders hold
-    no samples above, and images of no part below. `classes` tells which of the folders that are no parts is the class.
+    `root` is the folder that everything lies in. With parts `above` the classes, `folders` gives the part of
+    each folder that holds class folders, by its path; with parts `below`, of each folder in a class, by its
+    name. Other folders hold no samples above, and images of no part below. `classes` tells which of the
+    folders that are no parts is the class.
     """
 
     where: Where = "none"

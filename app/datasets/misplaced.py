@@ -43,7 +43,10 @@ def reasons_of(
     *,
     on_file: Callable[[], None],
 ) -> dict[str, str]:
-    """Why each misplaced file is no sample, by path: for what it is, if its content tells. `on_file` is called before each."""
+    """Why each misplaced file is no sample, by path: for what it is, if its content tells.
+
+    `on_file` is called before each.
+    """
     looked_at = 0
     reasons = {}
     for path in misplaced:

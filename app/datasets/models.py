@@ -63,7 +63,10 @@ def draw_key() -> int:
 
 
 class Sample(Base):
-    """An image and the label it came with. Nothing here changes after the import, but for the key that an audit draws."""
+    """An image and the label it came with.
+
+    Nothing here changes after the import, but for the key that an audit draws.
+    """
 
     __tablename__ = "sample"
 
@@ -102,7 +105,10 @@ class Sample(Base):
 
 
 class GoldPart(Base):
-    """The gold part of a data set: images of the hold-out drawn at random, looked at blind. It is drawn once and stays as it is."""
+    """The gold part of a data set: images of the hold-out drawn at random, looked at blind.
+
+    It is drawn once and stays as it is.
+    """
 
     __tablename__ = "gold_part"
 

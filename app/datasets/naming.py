@@ -14,7 +14,10 @@ _CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
 def is_clutter(path: str) -> bool:
-    """Whether an operating system left this file: hidden, or one of the usual names. Such files are passed over in silence."""
+    """Whether an operating system left this file: hidden, or one of the usual names.
+
+    Such files are passed over in silence.
+    """
     return any(
         part.casefold() in _CLUTTER or (part.startswith(".") and part not in (".", ".."))
         for part in path.split("/")
@@ -41,8 +44,8 @@ def printable(path: str) -> str:
 def folder_name(class_name: str) -> str:
     """A folder name for a class that is safe on Linux, macOS and Windows; `class_name` reads it back.
 
-    What would be unsafe is percent-encoded: separators, control characters, a dot or space at either end, and the
-    first character of names that an operating system, or our own import, takes for something else.
+    What would be unsafe is percent-encoded: separators, control characters, a dot or space at either end, and
+    the first character of names that an operating system, or our own import, takes for something else.
     """
     escaped = _UNSAFE.sub(lambda match: _percent(match[0]), class_name)
     if _RESERVED.match(escaped) or escaped.casefold() in _CLUTTER:

@@ -1,4 +1,7 @@
-"""Images at the sizes that pages show: made once, kept as files named by content and size. All of them may be deleted."""
+"""Images at the sizes that pages show: made once, kept as files named by content and size.
+
+All of them may be deleted.
+"""
 
 import io
 import shutil

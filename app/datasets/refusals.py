@@ -34,7 +34,8 @@ def reasons_in_words(rejected: Mapping[str, str], *, files: int) -> str:
 def check_layout(layout: Layout, rejected: Mapping[str, str], *, where: str) -> None:
     """Raises Invalid where no import can come of a source, with the reasons that most of its files share.
 
-    `rejected` has every file that is refused before it is read, by path, also those that the layout misplaces.
+    `rejected` has every file that is refused before it is read, by path, also those that the layout
+    misplaces.
     """
     reasons = reasons_in_words(rejected, files=len(layout.places) + len(rejected))
     said = [f"There is no image in a class folder in {where}.", reasons]

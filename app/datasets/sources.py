@@ -90,8 +90,9 @@ def request_import(
 ) -> tuple[Dataset, Job]:
     """The data set and the job that fills it. Raises Conflict while an import of it waits or works.
 
-    With what was `found` in the source it is told now, not by the job, when its folders can be read in several ways:
-    raises AmbiguousLayout. `folders` says how they are read; raises Invalid for one that is not there.
+    With what was `found` in the source it is told now, not by the job, when its folders can be read in
+    several ways: raises AmbiguousLayout. `folders` says how they are read; raises Invalid for one that is not
+    there.
     """
     dataset = create_dataset(session, name=name, source=source)
     refuse_second(session, dataset)
@@ -123,7 +124,9 @@ def propose_import(session: Session, *, name: str, source: Origin, found: Survey
 
 
 def cancel_import(session: Session, *, job_id: str) -> Job:
-    """Ask an import to stop. One that has not begun leaves a data set that can be imported again, or from elsewhere.
+    """Ask an import to stop.
+
+    One that has not begun leaves a data set that can be imported again, or from elsewhere.
 
     Raises NotFound, and Conflict when the job has ended.
     """

@@ -20,8 +20,8 @@ class Unified:
 def unify(places: Mapping[str, Place], known: Sequence[str]) -> Unified:
     """Which labels are one class; `known` are the classes that the data set has, whose names stay.
 
-    Unicode form and spaces tell no classes apart. Case does only where one split has both spellings, as of the letters
-    `A` and `a`: else `train/Cat` and `valid/cat` are one class, by the name that most files have.
+    Unicode form and spaces tell no classes apart. Case does only where one split has both spellings, as of
+    the letters `A` and `a`: else `train/Cat` and `valid/cat` are one class, by the name that most files have.
     """
     files: Counter[str] = Counter()
     splits: dict[str, set[str | None]] = defaultdict(set)

@@ -1,7 +1,7 @@
 """A seeded, stratified validation part for sources that bring none (pure).
 
-Everything hangs on the content, never on names or order: copies of one image share a side whatever their labels, and an
-export of the data set that is imported again would be split the same way.
+Everything hangs on the content, never on names or order: copies of one image share a side whatever their
+labels, and an export of the data set that is imported again would be split the same way.
 """
 
 import hashlib

@@ -53,7 +53,10 @@ class Survey:
 
 
 def survey(source: ImageSource, *, on_files: Callable[[int], None] = lambda _: None) -> Survey:
-    """Every file but clutter; `on_files` hears the number of files before each. Raises what walking a source raises."""
+    """Every file but clutter; `on_files` hears the number of files before each.
+
+    Raises what walking a source raises.
+    """
     found = Survey()
     for count, entry in enumerate(source.walk()):
         on_files(count)
@@ -75,7 +78,8 @@ def survey_of(where: Origin | str) -> Survey:
 def decide(found: Survey, *, stored: Reading | None) -> Reading:
     """The reading to import by: the stored one with parts that have come since, or the guess if it is clear.
 
-    Raises AmbiguousLayout, with the choices, where a person must decide, and Invalid where there are no class folders.
+    Raises AmbiguousLayout, with the choices, where a person must decide, and Invalid where there are no class
+    folders.
     """
     guessed = found.guess()
     likely = guessed.readings[0]
@@ -125,7 +129,10 @@ def stored_reading(session: Session, *, dataset_id: int) -> Reading | None:
 
 
 def store_reading(session: Session, *, dataset_id: int, reading: Reading, chosen: bool = False) -> None:
-    """Keep how the folders are read, so that every later import reads them alike. Raises Invalid for an unnamed part."""
+    """Keep how the folders are read, so that every later import reads them alike.
+
+    Raises Invalid for an unnamed part.
+    """
     check_parts(reading.folders)
     dataset = session.get_one(Dataset, dataset_id)
     before = dataset.layout or {"chosen": False}

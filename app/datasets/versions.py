@@ -1,7 +1,7 @@
 """Dataset versions: the labels as they stood at one moment, frozen, numbered and with a digest.
 
-Samples are only ever added, so a version made of n samples is the n oldest samples of its data set; what a later import adds
-belongs to later versions.
+Samples are only ever added, so a version made of n samples is the n oldest samples of its data set; what a
+later import adds belongs to later versions.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Statements that every key press needs: compiled once, then run on the driver's own cursor.
 
-SQLAlchemy still writes the SQL for SQLite and PostgreSQL and converts parameters and columns. We skip its way from a
-statement to a result, which costs ten times what SQLite takes to answer.
+SQLAlchemy still writes the SQL for SQLite and PostgreSQL and converts parameters and columns. We skip its way
+from a statement to a result, which costs ten times what SQLite takes to answer.
 """
 
 from collections import namedtuple
@@ -37,7 +37,8 @@ class _Compiled:
 class Prepared:
     """A statement with `bindparam`s (no expanding ones), or a function that makes it for a dialect's name.
 
-    A row has its columns as attributes; True is 1 on SQLite. The statement sees what was flushed and does not flush.
+    A row has its columns as attributes; True is 1 on SQLite. The statement sees what was flushed and does not
+    flush.
     """
 
     def __init__(self, statement: Executable | Callable[[str], Executable]) -> None:

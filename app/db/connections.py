@@ -34,7 +34,10 @@ def postgres_engine(url: str) -> Engine:
 
 
 def sqlite_engine(url: str, *, begin: str = "", read_only: bool = False, wait: float = USUAL_WAIT) -> Engine:
-    """An engine whose transactions begin with `begin`. Without it the caller begins them, or reads outside of any."""
+    """An engine whose transactions begin with `begin`.
+
+    Without it the caller begins them, or reads outside of any.
+    """
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)

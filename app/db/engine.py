@@ -1,11 +1,11 @@
 """The database: engines for SQLite and PostgreSQL, and the two ways to open a transaction.
 
 A *read* transaction cannot write; a *write* transaction starts with the write lock in hand. On SQLite that is
-`BEGIN IMMEDIATE` behind one lock per process: deferred transactions that turn from reading to writing fail with
-"database is locked" however long they wait, and unserialised writers starve each other.
+`BEGIN IMMEDIATE` behind one lock per process: deferred transactions that turn from reading to writing fail
+with "database is locked" however long they wait, and unserialised writers starve each other.
 
-A request waits for a connection, the process's lock and the database's lock until its one deadline (`app.deadline`), then it
-is refused with Unavailable.
+A request waits for a connection, the process's lock and the database's lock until its one deadline
+(`app.deadline`), then it is refused with Unavailable.
 """
 
 import errno
@@ -103,7 +103,10 @@ class Database:
             yield session
 
     def check_writable(self) -> None:
-        """Take and release the write lock. Raises SQLAlchemyError or OSError when the database cannot be changed."""
+        """Take and release the write lock.
+
+        Raises SQLAlchemyError or OSError when the database cannot be changed.
+        """
         if self.is_sqlite and not Path(self.url.database or "").exists():
             raise FileNotFoundError(
                 errno.ENOENT, "the database file is gone"

@@ -56,8 +56,9 @@ def _refuse_late(group: list[_Job], error: Exception) -> list[_Job]:
 class GroupCommit:
     """One thread that runs all waiting jobs in one transaction, with one commit.
 
-    It keeps one connection: SQLite's `PRAGMA data_version` tells it whether another connection has changed the database
-    since its last transaction. If not, what the session remembers is still true and is not queried again.
+    It keeps one connection: SQLite's `PRAGMA data_version` tells it whether another connection has changed
+    the database since its last transaction. If not, what the session remembers is still true and is not
+    queried again.
     """
 
     def __init__(self, engine: Engine, lock: threading.Lock) -> None:

@@ -42,8 +42,9 @@ def bundled_migrations() -> Path:
 def migrate(url: str) -> None:
     """Upgrade to the newest revision in one transaction; nothing happens when the database has it.
 
-    A start that is killed leaves the database as it was. Of several at once one upgrades and the others wait. Raises
-    Conflict for a newer database, one that an earlier version left half-way, and an upgrade that fails.
+    A start that is killed leaves the database as it was. Of several at once one upgrades and the others wait.
+    Raises Conflict for a newer database, one that an earlier version left half-way, and an upgrade that
+    fails.
     """
     newest = all_revisions()[-1]
     with _alone(url):
@@ -80,7 +81,8 @@ def revision_of(url: str) -> str | None:
 def migrating_engine(url: str) -> Engine:
     """An engine whose transactions hold everything, also what changes tables.
 
-    Python's driver for SQLite commits before such statements unless it is kept from beginning transactions itself.
+    Python's driver for SQLite commits before such statements unless it is kept from beginning transactions
+    itself.
     """
     engine = create_engine(url, poolclass=NullPool)
     if engine.dialect.name == "sqlite":

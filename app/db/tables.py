@@ -1,4 +1,7 @@
-"""Every table. A process imports this once before it uses the database: foreign keys name tables of other packages."""
+"""Every table.
+
+A process imports this once before it uses the database: foreign keys name tables of other packages.
+"""
 
 from importlib import import_module
 

@@ -1,7 +1,8 @@
 """One verdict for many samples in one transaction, and one undo for all of it.
 
-Each sample gets a decision of its own, marked as one of many: nobody looked at it alone, so it never outweighs a decision of
-somebody who did (`fold.fold`), and such samples are left alone (`left_alone`, with the other reasons).
+Each sample gets a decision of its own, marked as one of many: nobody looked at it alone, so it never
+outweighs a decision of somebody who did (`fold.fold`), and such samples are left alone (`left_alone`, with
+the other reasons).
 """
 
 import hashlib
@@ -135,7 +136,8 @@ def decide_many(
 def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str) -> Done:
     """Undo all of the annotator's own action; a second undo changes nothing.
 
-    Raises NotFound, Forbidden for somebody else's action, Conflict for an undo and for a client id that was used before.
+    Raises NotFound, Forbidden for somebody else's action, Conflict for an undo and for a client id that was
+    used before.
     """
     action = session.get(BulkAction, action_id)
     if action is None:

@@ -65,7 +65,9 @@ def resolve(
     label: str | None,
     client_id: str,
 ) -> int:
-    """Say one thing of every sample of a group; how many decisions that were. The same client id again is the same answer.
+    """Say one thing of every sample of a group; how many decisions that were.
+
+    The same client id again is the same answer.
 
     Raises Invalid, NotFound and Conflict as `decide` does, nothing being kept then.
     """
@@ -90,7 +92,10 @@ def resolve(
 
 
 def undo_resolve(session: Session, *, dataset_id: int, user_id: int, client_id: str) -> int:
-    """Undo the annotator's answer about a group; return the number of undone decisions. Raises Conflict without one."""
+    """Undo the annotator's answer about a group; return the number of undone decisions.
+
+    Raises Conflict without one.
+    """
     mine = select(Decision.id).where(
         Decision.dataset_id == dataset_id,
         Decision.user_id == user_id,

@@ -61,7 +61,10 @@ class Similar:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All evidence on a sample. Nearest samples need an embedding, nearest verified ones enough verified samples."""
+    """All evidence on a sample.
+
+    Nearest samples need an embedding, nearest verified ones enough verified samples.
+    """
 
     reasons: tuple[str, ...]
     copies: tuple[Similar, ...]  # those with another label first
@@ -70,7 +73,10 @@ class Evidence:
 
 
 def gather_evidence(session: Session, *, dataset_id: int, sample_id: int, runs_dir: Path) -> Evidence:
-    """The evidence on a sample, by the embedding of the run whose ranking is the current one. Raises NotFound."""
+    """The evidence on a sample, by the embedding of the run whose ranking is the current one.
+
+    Raises NotFound.
+    """
     sample = get_sample(session, sample_id=sample_id, dataset_id=dataset_id)
     names = class_names(session, dataset_id=dataset_id)
     given = names[sample.given_label]

@@ -72,7 +72,10 @@ class Grid:
 def look(
     session: Session, *, dataset_id: int, which: Filter, order: Order = "rank", limit: int, offset: int = 0
 ) -> Grid:
-    """A page of the samples that match, the most suspicious first. Raises Invalid for a class or split that is none."""
+    """A page of the samples that match, the most suspicious first.
+
+    Raises Invalid for a class or split that is none.
+    """
     names = class_names(session, dataset_id=dataset_id)
     query = matching(session, dataset_id, which)
     count = count_matching(session, dataset_id=dataset_id, which=which)
@@ -82,7 +85,10 @@ def look(
 
 
 def find(session: Session, *, dataset_id: int, which: Filter, after: int, limit: int) -> list[Sample]:
-    """The samples that match with an id above `after`, in the order of their ids. Raises Invalid as `look` does."""
+    """The samples that match with an id above `after`, in the order of their ids.
+
+    Raises Invalid as `look` does.
+    """
     query = (
         matching(session, dataset_id, which)
         .with_only_columns(Sample)
@@ -131,7 +137,9 @@ ORDERS: dict[Order, tuple[Any, ...]] = {
 
 
 def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[Any, ...]]:
-    """The query of the ids that match, joined with their state and what the current ranking says of them. Raises Invalid.
+    """The query of the ids that match, joined with their state and what the current ranking says of them.
+
+    Raises Invalid.
 
     An image of the gold part matches nothing before it is settled: any filter would tell something of it.
     """

@@ -44,7 +44,10 @@ class Queue:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it has no filter: by rank, random or mixed. Nearly every key press uses such a queue; the desk remembers it."""
+        """Whether it has no filter: by rank, random or mixed.
+
+        Nearly every key press uses such a queue; the desk remembers it.
+        """
         return self.order in ("rank", "mixed", "random") and self.which == EVERYTHING
 
     @property
@@ -69,7 +72,10 @@ class Queue:
 
 
 def offered(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple[Any, ...]]:
-    """The query of the samples that a queue offers, in its order; of a mixed one those of the ranking. Raises Invalid."""
+    """The query of the samples that a queue offers, in its order; of a mixed one those of the ranking.
+
+    Raises Invalid.
+    """
     if queue.is_gold:
         return _gold(dataset_id)
     everything = queue.is_audit or (queue.which.state == "unreviewed" and not queue.is_mixed)
@@ -96,7 +102,10 @@ def offered_by_chance(session: Session, *, dataset_id: int, queue: Queue) -> Sel
 
 
 def mixed(ranked: Sequence[T], by_chance: Sequence[T], *, key: Callable[[T], int]) -> list[T]:
-    """Merge both orders. The next one depends only on the two next samples, so the order is always the same."""
+    """Merge both orders.
+
+    The next one depends only on the two next samples, so the order is always the same.
+    """
     result: list[T] = []
     i = j = 0
     while i < len(ranked) and j < len(by_chance):

@@ -1,9 +1,9 @@
 """The worklist: label issues still to look at, handed out so that no two annotators hold the same card.
 
-A label issue is a sample whose predicted label differs from the label it was ranked with; the worklist is in the order of
-the current ranking (the newest finished run's), without what was decided. Half of what is handed out are samples that wait for
-a second opinion, as long as there are any: neither they nor new cards are left for the end. A queue (`queues.py`) offers
-something else.
+A label issue is a sample whose predicted label differs from the label it was ranked with; the worklist is in
+the order of the current ranking (the newest finished run's), without what was decided. Half of what is handed
+out are samples that wait for a second opinion, as long as there are any: neither they nor new cards are left
+for the end. A queue (`queues.py`) offers something else.
 """
 
 from collections.abc import Collection
@@ -138,7 +138,10 @@ def claim(
 def take(
     session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta, queue: Queue = DEFAULT
 ) -> None:
-    """Hold `count` cards of the queue for `lease`: first those already held, then the next. Raises Invalid."""
+    """Hold `count` cards of the queue for `lease`: first those already held, then the next.
+
+    Raises Invalid.
+    """
     if not 1 <= count <= MAX_CLAIM:
         raise Invalid(f"Claim 1 to {MAX_CLAIM} cards at a time.")
     ranking = current_ranking(session, dataset_id=dataset_id)
@@ -262,7 +265,10 @@ def _in_order(held: Collection[Held], queue: Queue) -> list[Held]:
 
 
 def get_card(session: Session, *, dataset_id: int, sample_id: int, blind_for: int | None = None) -> Card:
-    """Any sample as a card, held or not; blind, if it is of the gold part, or a second look of `blind_for`. Raises NotFound."""
+    """Any sample as a card, held or not; blind, if it is of the gold part, or a second look of `blind_for`.
+
+    Raises NotFound.
+    """
     ranking = current_ranking(session, dataset_id=dataset_id)
     has_gold = get_gold_part(session, dataset_id=dataset_id) is not None
     gold = has_gold and _IS_HIDDEN.one(session, sample=sample_id) is not None

@@ -1,11 +1,11 @@
 """A zip of `<split>/<class>/<file>` with the cleaned labels, and `manifest.csv` beside the class folders.
 
-Every class has a folder in every part, an empty one too, so that readers which number the folders by name number them
-alike; `classes.txt` has the folders' names in that order. Images are stored as they are, in the order of the manifest,
-streamed one by one; every date is the same, so two exports of one version are the same bytes. Deleted samples are no part
-of the folders; asked for, the manifest lists them without a file.
-Samples whose file is missing or changed are left out in the same way, when that is asked for; `missing.csv` at the end
-says which and why.
+Every class has a folder in every part, an empty one too, so that readers which number the folders by name
+number them alike; `classes.txt` has the folders' names in that order. Images are stored as they are, in the
+order of the manifest, streamed one by one; every date is the same, so two exports of one version are the same
+bytes. Deleted samples are no part of the folders; asked for, the manifest lists them without a file. Samples
+whose file is missing or changed are left out in the same way, when that is asked for; `missing.csv` at the
+end says which and why.
 """
 
 import stat
@@ -40,7 +40,10 @@ _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2", 
 
 
 def write_imagefolder(plan: Plan) -> Iterator[bytes]:
-    """The zip's bytes. An image that is lost while they are sent is left out, too, and in `missing.csv`: the zip stays whole."""
+    """The zip's bytes.
+
+    An image that is lost while they are sent is left out, too, and in `missing.csv`: the zip stays whole.
+    """
     files = ((folder_of(row), file_name(row), row.sha256) for row in _with_file(plan))
     yield from stream_zip(_members(plan, unique_names(files)))
 

@@ -40,11 +40,13 @@ def export_version(
     run_id: int | None = None,
     include_deleted: bool = False,
 ) -> Export:
-    """The version in one of `FORMATS`. Raises Invalid for an unknown format, NotFound, and Conflict for an unfinished run.
+    """The version in one of `FORMATS`.
 
-    The ranking columns are those of `run_id`; left out, of the newest run that had finished when the version was frozen, so
-    later runs change nothing. The chunks read the committed state in short transactions of their own: they may be used
-    after `session` is closed, but not before a version that it made is committed.
+    Raises Invalid for an unknown format, NotFound, and Conflict for an unfinished run.
+
+    The ranking columns are those of `run_id`; left out, of the newest run that had finished when the version
+    was frozen, so later runs change nothing. The chunks read the committed state in short transactions of
+    their own: they may be used after `session` is closed, but not before a version that it made is committed.
     """
     entry = check_format(format)
     version = session.get(DatasetVersion, version_id)

@@ -18,7 +18,10 @@ PAGE = 1000  # samples a transaction: a slow download keeps none open
 
 
 class ExportRow(NamedTuple):
-    """One sample; labels are class names, none: deleted, or nobody predicted it. The fields up to `version` are the columns."""
+    """One sample; labels are class names, none: deleted, or nobody predicted it.
+
+    The fields up to `version` are the columns.
+    """
 
     sample_id: int
     path: str

@@ -1,7 +1,7 @@
 """Runs jobs on DBOS: durable workflows whose finished steps are not repeated after a crash.
 
-Only the worker uses this module. A worker is crash-only: stopping it is no different from killing it, because every step
-can be repeated and long steps go on from files of their own.
+Only the worker uses this module. A worker is crash-only: stopping it is no different from killing it, because
+every step can be repeated and long steps go on from files of their own.
 """
 
 import logging
@@ -63,7 +63,10 @@ class JobContext:
         return self._stop
 
     def step(self, name: str, function: Callable[[], T]) -> T:
-        """Run a step once: after a crash the stored answer is given instead. The answer must be small and picklable."""
+        """Run a step once: after a crash the stored answer is given instead.
+
+        The answer must be small and picklable.
+        """
         return DBOS.run_step({"name": name}, function)
 
 

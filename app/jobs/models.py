@@ -1,7 +1,7 @@
 """The table of jobs: one durable request to run a task each.
 
-A job is written in the same transaction as what it is about, so neither exists without the other; the worker hands
-queued jobs to the engine under the job's own id, so handing over twice is handing over once.
+A job is written in the same transaction as what it is about, so neither exists without the other; the worker
+hands queued jobs to the engine under the job's own id, so handing over twice is handing over once.
 """
 
 from datetime import datetime

@@ -57,7 +57,10 @@ def open_job(session: Session, *, dataset_id: int, task: str) -> Job | None:
 
 
 def queue_position(session: Session, job: Job) -> int:
-    """How many jobs of its kind run or wait before this one; 0: it is next, or runs. Other kinds have their own queue."""
+    """How many jobs of its kind run or wait before this one; 0: it is next, or runs.
+
+    Other kinds have their own queue.
+    """
     if job.state != "queued":
         return 0
     before = (
@@ -69,7 +72,10 @@ def queue_position(session: Session, job: Job) -> int:
 
 
 def cancel(session: Session, *, job_id: str) -> Job:
-    """Ask a job to stop: at once while it is queued, at its next step while it runs. Raises Conflict when it has ended."""
+    """Ask a job to stop: at once while it is queued, at its next step while it runs.
+
+    Raises Conflict when it has ended.
+    """
     stopped = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.state == "queued")
@@ -88,7 +94,9 @@ def cancel(session: Session, *, job_id: str) -> Job:
 
 
 def start(session: Session, *, job_id: str, mark: str = "") -> bool:
-    """Claim a job for running; False when it was cancelled before, or has ended. A restart after a crash claims again.
+    """Claim a job for running; False when it was cancelled before, or has ended.
+
+    A restart after a crash claims again.
 
     `mark` is what the job has kept so far: started again with the same one, the start before was fruitless.
     """

@@ -118,8 +118,9 @@ def agreement_of(session: Session, *, dataset_id: int, most: int = 20) -> Agreem
 def alpha(answers: Answers) -> float | None:
     """Krippendorff's alpha, nominal: 1 for full agreement, 0 for chance; none where there is only one answer.
 
-    From the coincidence matrix of all pairs of answers within a sample (Krippendorff 2011, "Computing Krippendorff's
-    Alpha-Reliability", D); a sample with m answers has m (m - 1) ordered pairs, which weigh 1 / (m - 1) each.
+    From the coincidence matrix of all pairs of answers within a sample (Krippendorff 2011, "Computing
+    Krippendorff's Alpha-Reliability", D); a sample with m answers has m (m - 1) ordered pairs, which weigh 1
+    / (m - 1) each.
     """
     pairable = [Counter(said.values()) for said in answers.values() if len(said) > 1]
     totals = sum(pairable, Counter[int]())

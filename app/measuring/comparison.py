@@ -45,7 +45,10 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Column:
-    """Both runs against one kind of labels, on the same samples. Deleted images are left out, and beside that counted as wrong."""
+    """Both runs against one kind of labels, on the same samples.
+
+    Deleted images are left out, and beside that counted as wrong.
+    """
 
     kind: Kind
     version: int | None
@@ -185,7 +188,10 @@ def changed_samples(
     limit: int,
     offset: int = 0,
 ) -> tuple[int, tuple[ChangedSample, ...]]:
-    """How many samples the runs predict differently in this way, and a page of them. Raises as `compare` does."""
+    """How many samples the runs predict differently in this way, and a page of them.
+
+    Raises as `compare` does.
+    """
     old, new, version = _asked(session, dataset_id, old_id, new_id, number)
     pair = _pair(session, old, new, version)
     ids, reviewed, was, now = (

@@ -1,4 +1,7 @@
-"""The hold-out as arrays: labels of a version, predictions of runs. The hold-out is the validation part, which never trains."""
+"""The hold-out as arrays: labels of a version, predictions of runs.
+
+The hold-out is the validation part, which never trains.
+"""
 
 from dataclasses import dataclass
 

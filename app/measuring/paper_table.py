@@ -51,8 +51,8 @@ class PaperTable:
 def paper_table(session: Session, *, dataset_id: int) -> PaperTable:
     """The newest finished runs that fit, a fine-tuned one together with the run that it goes on from.
 
-    The fine-tuned network on the original labels is what a fine-tuned one on the cleaned labels is to be held against: it has
-    trained as long.
+    The fine-tuned network on the original labels is what a fine-tuned one on the cleaned labels is to be held
+    against: it has trained as long.
     """
     newest = latest_version(session, dataset_id=dataset_id)
     versions = {version.id: version for version in list_versions(session, dataset_id=dataset_id)}

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 class AveragedWeights(Callback):  # type: ignore[misc]
     """Keeps the average up to date after every batch and lets it judge the validation part.
 
-    Early on, when every batch still changes much, the average forgets faster: decay (1 + t) / (10 + t) until that
-    reaches `decay` (as TensorFlow's ExponentialMovingAverage does). torch's AveragedModel would ask the device after
-    every batch how many there were, and a GPU runs dry meanwhile.
+    Early on, when every batch still changes much, the average forgets faster: decay (1 + t) / (10 + t) until
+    that reaches `decay` (as TensorFlow's ExponentialMovingAverage does). torch's AveragedModel would ask the
+    device after every batch how many there were, and a GPU runs dry meanwhile.
     """
 
     order = -12  # after ParallelBatches (-15) has put its network in place

@@ -44,10 +44,10 @@ def measure_normalisation(images: Images, index: np.ndarray) -> Normalisation:
 class BatchLoader(DataLoader):  # type: ignore[misc]
     """A fastai DataLoader that cuts (input, label position) batches out of the memory map.
 
-    The images are split into batches of nearly equal size, none above `batch_size`: a last batch of one sample, which
-    batch normalisation cannot use, does not come up. With a `recipe` the order is shuffled and the images augmented,
-    both drawn from (seed, epoch) alone, so that a resumed epoch is the epoch it would have been. `rows` are those of
-    the batch that was handed out last.
+    The images are split into batches of nearly equal size, none above `batch_size`: a last batch of one
+    sample, which batch normalisation cannot use, does not come up. With a `recipe` the order is shuffled and
+    the images augmented, both drawn from (seed, epoch) alone, so that a resumed epoch is the epoch it would
+    have been. `rows` are those of the batch that was handed out last.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """A network as files: weights in safetensors, and a JSON sidecar without which they mean nothing.
 
-The sidecar names the files that belong to it and is replaced last, in one step: whatever happens, it describes a
-complete set. Nothing here ever unpickles.
+The sidecar names the files that belong to it and is replaced last, in one step: whatever happens, it
+describes a complete set. Nothing here ever unpickles.
 """
 
 import dataclasses
@@ -152,7 +152,10 @@ def load_weights(folder: Path, checkpoint: Checkpoint) -> dict[str, torch.Tensor
 
 
 def load_model(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module) -> None:
-    """Give `model`, which may lie on the meta device, the stored weights. Raises CheckpointError when they do not fit."""
+    """Give `model`, which may lie on the meta device, the stored weights.
+
+    Raises CheckpointError when they do not fit.
+    """
     _fill(folder, model, load_weights(folder, checkpoint), assign=True)
 
 
@@ -170,7 +173,10 @@ def load_trained(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module) -
 
 
 def load_optimiser(folder: Path, checkpoint: Checkpoint, optimiser: torch.optim.Optimizer) -> None:
-    """Give `optimiser` the stored state of each parameter; its groups (rates) stay. Raises CheckpointError."""
+    """Give `optimiser` the stored state of each parameter; its groups (rates) stay.
+
+    Raises CheckpointError.
+    """
     if checkpoint.optimiser is None:
         raise CheckpointError(f"The checkpoint in {folder} has no optimiser state to go on from.")
     params = [param for group in optimiser.param_groups for param in group["params"]]

@@ -28,8 +28,8 @@ def choose_device() -> torch.device:
 def low_precision(device: torch.device) -> torch.dtype | None:
     """The type that autocast may use there, None for plain float32.
 
-    bfloat16 where the hardware multiplies it (measured on Zen 4: 1.7 x in training, probabilities moved by at most
-    0.006); emulated it is slower than float32. float16 needs a loss scaler in training.
+    bfloat16 where the hardware multiplies it (measured on Zen 4: 1.7 x in training, probabilities moved by at
+    most 0.006); emulated it is slower than float32. float16 needs a loss scaler in training.
     """
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16

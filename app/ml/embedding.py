@@ -1,4 +1,7 @@
-"""Features of a network made short as they come, so that those of all images are never in memory. No torch here."""
+"""Features of a network made short as they come, so that those of all images are never in memory.
+
+No torch here.
+"""
 
 import math
 from dataclasses import dataclass

@@ -10,7 +10,8 @@ from app.ml.errors import TrainingFailed
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, and put it in its place when it is safe on the disk.
 
-    Raises TrainingFailed when the disk is full; what was half written is removed then, as after any other error.
+    Raises TrainingFailed when the disk is full; what was half written is removed then, as after any other
+    error.
     """
     try:
         with write_atomically(path) as partial:

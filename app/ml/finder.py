@@ -20,7 +20,10 @@ _FEW = 6  # points that do not make a curve
 
 @dataclass(frozen=True)
 class LearningRates:
-    """One point per batch: the rate and the smoothed loss. `suggestion` is None when the curve has no valley."""
+    """One point per batch: the rate and the smoothed loss.
+
+    `suggestion` is None when the curve has no valley.
+    """
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
@@ -58,7 +61,8 @@ def find_learning_rate(
 ) -> LearningRates:
     """The loss over learning rates from 1e-6 to 1, on at most `batches` batches whatever the size of the set.
 
-    Works on its own network, thrown away afterwards: no checkpoint and no run is touched. Arguments as for `train`.
+    Works on its own network, thrown away afterwards: no checkpoint and no run is touched. Arguments as for
+    `train`.
     """
     with tempfile.TemporaryDirectory() as scratch:  # fastai parks the weights there
         built = build_learner(

@@ -1,8 +1,9 @@
 """Forward and backward pass recorded once and replayed, for GPUs.
 
-A small network on small images is a thousand kernels of a few microseconds each: Python needs longer to ask for one than the
-GPU to compute it. A recorded pass is asked for as a whole. Measured on an H200, ResNet34 on 48 pixels, batches of 128: Python
-needed 16 ms a batch for kernels of 4 ms; an epoch of 14,024 images, checked and stored, went from 1.9 to 0.9 s.
+A small network on small images is a thousand kernels of a few microseconds each: Python needs longer to ask
+for one than the GPU to compute it. A recorded pass is asked for as a whole. Measured on an H200, ResNet34 on
+48 pixels, batches of 128: Python needed 16 ms a batch for kernels of 4 ms; an epoch of 14,024 images, checked
+and stored, went from 1.9 to 0.9 s.
 """
 
 import logging
@@ -21,7 +22,8 @@ _WARM_UP = 3  # passes before one is recorded, in which libraries choose how to 
 class Recorded:
     """Trains as `model` does in the GPU's low precision; each shape of batch is recorded when it first comes.
 
-    Which parameters are frozen must not change meanwhile. What cannot be recorded is computed kernel by kernel.
+    Which parameters are frozen must not change meanwhile. What cannot be recorded is computed kernel by
+    kernel.
     """
 
     def __init__(self, model: nn.Module) -> None:

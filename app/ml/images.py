@@ -1,4 +1,7 @@
-"""Images decoded once into one array on disk, so that training and scoring never decode again. No torch here."""
+"""Images decoded once into one array on disk, so that training and scoring never decode again.
+
+No torch here.
+"""
 
 import errno
 import os

@@ -1,8 +1,8 @@
 """Batches cut into parts, one CPU thread each: forward and backward pass side by side.
 
-OpenMP's way, several threads inside every operation, makes all of them meet after each one. They wait in busy loops, so
-a thread that has to wait for a core holds up all the others: measured six times slower than one thread when anything
-else ran. Here the threads meet twice a batch.
+OpenMP's way, several threads inside every operation, makes all of them meet after each one. They wait in busy
+loops, so a thread that has to wait for a core holds up all the others: measured six times slower than one
+thread when anything else ran. Here the threads meet twice a batch.
 """
 
 import copy

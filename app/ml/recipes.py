@@ -1,4 +1,7 @@
-"""How a network is trained: three recipes, as data. Imports no torch, so that the web process can show them."""
+"""How a network is trained: three recipes, as data.
+
+Imports no torch, so that the web process can show them.
+"""
 
 import dataclasses
 import json
@@ -16,8 +19,8 @@ Stem = Literal["plain", "deep"]
 class Phase:
     """Some epochs under one one-cycle schedule.
 
-    `lr_min` is the peak rate of the earliest layers and `lr_max` that of the head (discriminative rates: fastai
-    spreads the layer groups between them geometrically); the same number twice means one rate for all.
+    `lr_min` is the peak rate of the earliest layers and `lr_max` that of the head (discriminative rates:
+    fastai spreads the layer groups between them geometrically); the same number twice means one rate for all.
     `frozen` trains the head and the normalisation layers only.
     """
 
@@ -32,7 +35,8 @@ class Phase:
 class Recipe:
     """Everything about a training but its data, start and seed; a run stores the one it used.
 
-    `phases` are for a start from nothing, ImageNet or a file, `fine_tune_phases` for a start from a parent run.
+    `phases` are for a start from nothing, ImageNet or a file, `fine_tune_phases` for a start from a parent
+    run.
     """
 
     name: str
@@ -141,7 +145,9 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (_QUICK, _DEFAUL
 
 
 def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
-    """The same recipe, its last phase (of either kind) `epochs` long; earlier phases stay. `epochs` is at least 1.
+    """The same recipe, its last phase (of either kind) `epochs` long; earlier phases stay.
+
+    `epochs` is at least 1.
 
     The epochs with fewer pixels keep their share of all.
     """
@@ -159,8 +165,9 @@ def weights_by_position(
 ) -> list[float] | None:
     """The weight of each class in the loss, by position, scaled to a mean of 1; None when all weigh alike.
 
-    A class that the recipe does not name gets the mean of those it names and the data set has. By frequency, a class
-    weighs as much as 1 / `counts`, the number of its training images; one without any has the mean of the others.
+    A class that the recipe does not name gets the mean of those it names and the data set has. By frequency,
+    a class weighs as much as 1 / `counts`, the number of its training images; one without any has the mean of
+    the others.
     """
     if recipe.class_weights is None:
         return None
@@ -183,7 +190,9 @@ def to_json(recipe: Recipe) -> str:
 
 
 def recipe_from_json(text: str | Mapping[str, Any]) -> Recipe:
-    """The recipe that `to_json` wrote (or its parsed form). Fields that a later version added take their defaults.
+    """The recipe that `to_json` wrote (or its parsed form).
+
+    Fields that a later version added take their defaults.
 
     Raises ValueError when a needed field is missing or one is unknown.
     """

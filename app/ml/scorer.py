@@ -44,10 +44,10 @@ def judge(
 ) -> Judgement:
     """Predict `images[index]`, and in the same pass tell where they lie in so many `dimensions`.
 
-    `images`: uint8 (n, size, size, 3) of the size the network was trained on. With `mirror` (left out: as the recipe says)
-    probabilities and features are means of those of the image and of its mirror image. `on_progress(done, total)` is
-    called after every batch.
-    Raises CheckpointError, or Cancelled when `should_stop` says so.
+    `images`: uint8 (n, size, size, 3) of the size the network was trained on. With `mirror` (left out: as the
+    recipe says) probabilities and features are means of those of the image and of its mirror image.
+    `on_progress(done, total)` is called after every batch. Raises CheckpointError, or Cancelled when
+    `should_stop` says so.
     """
     checkpoint = checkpoints.load(folder)
     if images.shape[1] != checkpoint.recipe.image_size:

@@ -1,9 +1,9 @@
 """Convolutions over maps of a few pixels, as matrix products, for CPUs.
 
-The last stage of a ResNet sees images of 48 pixels as maps of 2 x 2, of 32 as a single pixel. There most of a 3 x 3 kernel
-lies on the padding: of the 36 products of pixel and weight on a 2 x 2 map 20 are by zero, on one pixel 8 of 9, and
-a convolution computes them all. Measured on one core with bfloat16, batches of 128, forward and backward: 53 to 24 ms for
-512 channels on 2 x 2, 20 to 3 ms on one pixel.
+The last stage of a ResNet sees images of 48 pixels as maps of 2 x 2, of 32 as a single pixel. There most of a
+3 x 3 kernel lies on the padding: of the 36 products of pixel and weight on a 2 x 2 map 20 are by zero, on one
+pixel 8 of 9, and a convolution computes them all. Measured on one core with bfloat16, batches of 128, forward
+and backward: 53 to 24 ms for 512 channels on 2 x 2, 20 to 3 ms on one pixel.
 """
 
 from typing import Any
@@ -14,7 +14,10 @@ from torch import Tensor, nn
 
 
 class SmallMapConv2d(nn.Conv2d):
-    """A Conv2d that multiplies by a matrix where the map has fewer pixels than its kernel. Weights and results are the same."""
+    """A Conv2d that multiplies by a matrix where the map has fewer pixels than its kernel.
+
+    Weights and results are the same.
+    """
 
     def forward(self, x: Tensor) -> Tensor:  # noqa: D102
         if x.device.type != "cpu" or self.bias is not None or not self.unrolls(*x.shape[-2:]):

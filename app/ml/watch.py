@@ -41,8 +41,8 @@ class TrainingProgress:
 class Watch(Callback):  # type: ignore[misc]
     """One for a whole training, handed to the fit of each phase.
 
-    fastai rewrites exceptions that a callback raises, so a problem is kept here, the fit cancelled, and the problem
-    raised afterwards.
+    fastai rewrites exceptions that a callback raises, so a problem is kept here, the fit cancelled, and the
+    problem raised afterwards.
     """
 
     order = 65  # after the Recorder (50), before SkipToEpoch (70)

@@ -1,4 +1,7 @@
-"""Weights to start from: torchvision's ImageNet ones, a local file, a parent run. Files are data; none is unpickled."""
+"""Weights to start from: torchvision's ImageNet ones, a local file, a parent run.
+
+Files are data; none is unpickled.
+"""
 
 import pickle
 import socket

@@ -1,4 +1,7 @@
-"""Photos from outside, shown to a run's network: received, kept, looked at by a job, removed. No sample comes of them."""
+"""Photos from outside, shown to a run's network: received, kept, looked at by a job, removed.
+
+No sample comes of them.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -185,7 +188,10 @@ def count_waiting(session: Session, *, run_id: int) -> int:
 
 
 def list_photos(session: Session, *, run_id: int, after: int = 0, limit: int = KEPT) -> list[Seen]:
-    """A run's photos, the one sent last first, from place `after` on. Raises NotFound when there is no such run."""
+    """A run's photos, the one sent last first, from place `after` on.
+
+    Raises NotFound when there is no such run.
+    """
     names = class_names(session, dataset_id=get_run(session, run_id=run_id).dataset_id)
     rows = session.execute(
         select(Photo, Job, User.name)
@@ -259,7 +265,8 @@ def record_look(
 ) -> None:
     """Store what the network says, by class position, or why it could not look.
 
-    A photo that was removed meanwhile stays removed, and another that has got its number since is not the job's.
+    A photo that was removed meanwhile stays removed, and another that has got its number since is not the
+    job's.
     """
     said = None if probabilities is None else np.asarray(probabilities, dtype=np.float32)
     session.execute(

@@ -1,4 +1,7 @@
-"""A run's embedding: of each sample a short vector; what the network sees alike lies near by cosine. A file beside the checkpoints."""
+"""A run's embedding: of each sample a short vector; what the network sees alike lies near by cosine.
+
+A file beside the checkpoints.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +29,10 @@ class Embedding:
 
 
 def write_embedding(folder: Path, *, sample_ids: Ints, vectors: NDArray[np.float16]) -> None:
-    """Put the embedding into the run's folder, instead of the one that is there. Raises TrainingFailed when the disk is full."""
+    """Put the embedding into the run's folder, instead of the one that is there.
+
+    Raises TrainingFailed when the disk is full.
+    """
     table = np.empty(len(sample_ids), [("sample", "<i8"), ("vector", "<f2", vectors.shape[1:])])
     table["sample"], table["vector"] = sample_ids, vectors
 

@@ -1,4 +1,6 @@
-"""The label quality that the default ranking goes by. Pure functions on arrays; measured in docs/decisions/0006.
+"""The label quality that the default ranking goes by.
+
+Pure functions on arrays; measured in docs/decisions/0006.
 
 Arrays are as in `ranking/scoring.py`: log-probabilities (n, classes), labels (n,).
 """
@@ -50,9 +52,10 @@ def judge_labels(
 ) -> Judged:
     """What a training says of the labels.
 
-    `final` are the log-probabilities of the network in the end, `epochs` those of each epoch, NaN where a sample was not
-    looked at. `others` are further tables, and how many epochs each counts as. Where `out_of_sample` is not NaN, it is
-    the only word that counts. `silent` (n,) are judged without having a say in what is thought of their class.
+    `final` are the log-probabilities of the network in the end, `epochs` those of each epoch, NaN where a
+    sample was not looked at. `others` are further tables, and how many epochs each counts as. Where
+    `out_of_sample` is not NaN, it is the only word that counts. `silent` (n,) are judged without having a say
+    in what is thought of their class.
     """
     later = epochs[len(epochs) // 4 :]  # in the first quarter the network knew little
     margins = mean_margin([*((epoch, 1.0) for epoch in later), (final, _FINAL), *others], labels)
@@ -78,9 +81,9 @@ def judge_labels(
 def quality_by_class(margins: Floats, labels: Ints, noise: Floats, *, share: float = 1.0) -> Floats:
     """Each margin minus `share` of the noise of its class, brought to 0…1 (n,).
 
-    Annotators are not equally wrong about all classes: where many labels of a class look wrong, one more doubt weighs
-    more than where nearly all look right. To a network that knows everything the mean margin of a class is 1 - 2 x noise;
-    with a `share` of 1 half of that mean is added.
+    Annotators are not equally wrong about all classes: where many labels of a class look wrong, one more
+    doubt weighs more than where nearly all look right. To a network that knows everything the mean margin of
+    a class is 1 - 2 x noise; with a `share` of 1 half of that mean is added.
     """
     quality: Floats = ((margins - share * noise[labels] + 1 + share) / (2 + share)).astype(np.float32)
     return quality
@@ -89,9 +92,9 @@ def quality_by_class(margins: Floats, labels: Ints, noise: Floats, *, share: flo
 def settled(final: Floats, epochs: Sequence[Table], labels: Ints, noise: Floats) -> float:
     """How far the differences in `noise` between the classes can be believed, 0…1.
 
-    In a network that has learnt too little a class that is only hard looks wrong. Its noise still falls from epoch to
-    epoch then: the mean square of the last change is held against the variance between the classes, and the share of it
-    that remains is the positive part of James and Stein's (1961).
+    In a network that has learnt too little a class that is only hard looks wrong. Its noise still falls from
+    epoch to epoch then: the mean square of the last change is held against the variance between the classes,
+    and the share of it that remains is the positive part of James and Stein's (1961).
     """
     spread = float(np.var(noise))
     if not epochs or not spread:

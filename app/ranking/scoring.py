@@ -1,7 +1,8 @@
 """Scores of how wrong a label looks. Pure functions on arrays.
 
-`log_probs` is (n, classes) natural-log probabilities from log-softmax, `labels` (n,) class positions. The words are the
-field's (Northcutt et al. 2021, "Confident learning"; Pleiss et al. 2020 for margins along the training).
+`log_probs` is (n, classes) natural-log probabilities from log-softmax, `labels` (n,) class positions. The
+words are the field's (Northcutt et al. 2021, "Confident learning"; Pleiss et al. 2020 for margins along the
+training).
 """
 
 from collections.abc import Iterable
@@ -120,9 +121,9 @@ def disagreement(tables: Iterable[Table]) -> Floats:
 def class_noise(log_probs: Table, labels: Ints) -> Floats:
     """Estimated share of wrong labels among those of each class (classes,), 0…1; NaN rows are left out.
 
-    Off the diagonal of the confident joint (Northcutt et al. 2021): a sample counts as the likeliest of the classes
-    whose probability is at least as large as the mean over the samples with that label. As in cleanlab, at least one of
-    each class counts as right.
+    Off the diagonal of the confident joint (Northcutt et al. 2021): a sample counts as the likeliest of the
+    classes whose probability is at least as large as the mean over the samples with that label. As in
+    cleanlab, at least one of each class counts as right.
     """
     classes, there = log_probs.shape[1], ~np.isnan(log_probs[:, 0])
     probabilities, labels = np.exp(np.asarray(log_probs[there], np.float64)), labels[there]

@@ -1,10 +1,11 @@
 """Audits: random draws from what nobody has decided, and what they say of the errors that are left.
 
-An audit's size and its samples are fixed when it begins: they are drawn from all samples without a decision that stands,
-each as likely, by the system's source of randomness. So no audit follows from another one, from the files or from the order
-that people have reviewed in. What is drawn gets the first keys of the random order, so the queue in that order offers it
-before anything else. An audit is done when all of them are decided, wherever that happened. It speaks for what was
-undecided when it began, and for nothing that was decided before.
+An audit's size and its samples are fixed when it begins: they are drawn from all samples without a decision
+that stands, each as likely, by the system's source of randomness. So no audit follows from another one, from
+the files or from the order that people have reviewed in. What is drawn gets the first keys of the random
+order, so the queue in that order offers it before anything else. An audit is done when all of them are
+decided, wherever that happened. It speaks for what was undecided when it began, and for nothing that was
+decided before.
 """
 
 import secrets
@@ -54,7 +55,10 @@ class AuditState:
 
 
 def start_audit(session: Session, *, dataset_id: int, user_id: int, size: int = USUAL_SIZE) -> Audit:
-    """Draw samples for an audit; of fewer undecided ones, all. Raises Invalid, Conflict while another one is not done."""
+    """Draw samples for an audit; of fewer undecided ones, all.
+
+    Raises Invalid, Conflict while another one is not done.
+    """
     if not LEAST <= size <= MOST:
         raise Invalid(f"An audit draws {LEAST} to {MOST:,} images.")
     # what is undecided is the same for all that follows

@@ -1,12 +1,13 @@
 """How many errors are left, and what going on with the review would find. Pure functions.
 
-The way to know is an audit: draw n samples at random from those that nobody has decided, look at them all, and reason from
-the errors among them to those in the whole. The interval is Clopper and Pearson's (1934), an inversion of exact tests, for
-draws without replacement: its tails are the hypergeometric distribution's, which in a large population are the binomial's.
+The way to know is an audit: draw n samples at random from those that nobody has decided, look at them all,
+and reason from the errors among them to those in the whole. The interval is Clopper and Pearson's (1934), an
+inversion of exact tests, for draws without replacement: its tails are the hypergeometric distribution's,
+which in a large population are the binomial's.
 
-Audits may follow each other. Looking again and again at one interval that holds in 95 % of cases breaks it, so the first
-audit spends half of the 5 %, the second a quarter, and so on: all of their intervals hold at once in 95 % of cases, however
-many there are and whenever one stops.
+Audits may follow each other. Looking again and again at one interval that holds in 95 % of cases breaks it,
+so the first audit spends half of the 5 %, the second a quarter, and so on: all of their intervals hold at
+once in 95 % of cases, however many there are and whenever one stops.
 """
 
 from collections.abc import Callable, Sequence
@@ -65,7 +66,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Projection:
-    """What the next cards of the worklist take. Not what they bring: the ranking gets poorer as it goes, and how fast is not known."""
+    """What the next cards of the worklist take.
+
+    Not what they bring: the ranking gets poorer as it goes, and how fast is not known.
+    """
 
     cards: int
     seconds: float | None  # none: no decision was timed
@@ -92,8 +96,9 @@ def errors_in(population: int, *, drawn: int, wrong: int, unclear: int = 0, alph
 def errors_left(audits: Sequence[Audited], *, undecided: int, alpha: float = ALPHA) -> Between | None:
     """How many errors nobody has found yet, by all audits that are done; none without one.
 
-    An audit bounds the errors in what was undecided when it began; what was found of them since is subtracted, whoever found
-    it and in whatever order. `undecided`: samples without a clear verdict now, which caps the number.
+    An audit bounds the errors in what was undecided when it began; what was found of them since is
+    subtracted, whoever found it and in whatever order. `undecided`: samples without a clear verdict now,
+    which caps the number.
     """
     bounds = []
     for audit in audits:

@@ -105,7 +105,10 @@ def chosen_rule(session: Session, *, dataset_id: int) -> ChosenRule | None:
 
 
 def choose_rule(session: Session, *, dataset_id: int, user_id: int, kind: str, amount: float) -> StoppingRule:
-    """Choose when the review is to end; it counts from now on. The kind `none` withdraws the last one. Raises Invalid."""
+    """Choose when the review is to end; it counts from now on.
+
+    The kind `none` withdraws the last one. Raises Invalid.
+    """
     rule = checked(kind, amount)
     lock_out_decisions(session, dataset_id=dataset_id)  # decisions in progress come before it
     chosen = StoppingRule(

@@ -1,7 +1,7 @@
 """When a review is to end: a rule that is chosen beforehand, and whether it is reached. Pure functions.
 
-A rule looks only at what was done after it was chosen, so that nobody can choose one that is reached already by what they
-have seen. Once it was reached it stays so, however the review goes on.
+A rule looks only at what was done after it was chosen, so that nobody can choose one that is reached already
+by what they have seen. Once it was reached it stays so, however the review goes on.
 """
 
 from collections import deque
@@ -24,9 +24,9 @@ MOST_SECONDS = (
 class Rule:
     """What ends the review.
 
-    cards: so many looked at; minutes: so long spent on them; keeps: so many of the worklist in a row without an error;
-    hit_rate: fewer errors than this share among the last 200 of the worklist; left: at most this share of all labels wrong
-    and not found, with 95 % confidence, by the audits.
+    cards: so many looked at; minutes: so long spent on them; keeps: so many of the worklist in a row without
+    an error; hit_rate: fewer errors than this share among the last 200 of the worklist; left: at most this
+    share of all labels wrong and not found, with 95 % confidence, by the audits.
     """
 
     kind: str
@@ -60,7 +60,10 @@ def checked(kind: str, amount: float) -> Rule:
 
 
 def judge(rule: Rule, looks: Sequence[Look], *, left: Between | None, samples: int) -> Reached:
-    """Whether a rule is reached. `looks`: the cards since it was chosen, in order; `left`: the errors left of so many `samples`."""
+    """Whether a rule is reached.
+
+    `looks`: the cards since it was chosen, in order; `left`: the errors left of so many `samples`.
+    """
     if rule.kind == "left":
         share = left.high / samples if left and samples else None
         return Reached(is_reached=share is not None and share <= rule.amount, so_far=share, after_cards=None)

@@ -1,7 +1,7 @@
 """Claims: which cards an annotator holds until a lease ends, and which cards are free.
 
-The desk remembers both and is updated with every claim: skipping the cards that a hundred annotators hold would take longer
-than the rest of an answer.
+The desk remembers both and is updated with every claim: skipping the cards that a hundred annotators hold
+would take longer than the rest of an answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -132,7 +132,8 @@ def in_my_hands(session: Session, who: Claimant) -> list[Held]:
 def next_free(session: Session, who: Claimant, stream: Stream, *, most: int) -> dict[int, Place]:
     """The first free samples of a stream: their places by sample id.
 
-    `ranked`: open issues by rank; `by chance`: undecided samples without an issue, in random order; `random`: all undecided.
+    `ranked`: open issues by rank; `by chance`: undecided samples without an issue, in random order; `random`:
+    all undecided.
     """
     if most < 1 or who.run is None:
         return {}

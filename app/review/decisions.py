@@ -152,13 +152,13 @@ def decide(
 ) -> tuple[Recorded, bool]:
     """Append a decision; the flag is whether it is new. Sending the same client id again changes nothing.
 
-    Whether it was given blind is found out, if it is not said: it was where the annotator holds the card of a sample that
-    waits for a second opinion, has never answered it with everything in view, and names no ranking that showed it. Every look
-    at the gold part is blind. The origin `mixed` becomes deck or audit.
+    Whether it was given blind is found out, if it is not said: it was where the annotator holds the card of a
+    sample that waits for a second opinion, has never answered it with everything in view, and names no
+    ranking that showed it. Every look at the gold part is blind. The origin `mixed` becomes deck or audit.
 
-    Raises NotFound for a sample elsewhere, Invalid for a verdict or label that makes no sense, Conflict when the client
-    id was used for something else, the sample is of the gold part and no look at it would be blind, or its file is missing or
-    changed and it is to be kept or relabelled.
+    Raises NotFound for a sample elsewhere, Invalid for a verdict or label that makes no sense, Conflict when
+    the client id was used for something else, the sample is of the gold part and no look at it would be
+    blind, or its file is missing or changed and it is to be kept or relabelled.
     """
     in_view = (
         run_id is not None and blind is None
@@ -242,8 +242,8 @@ def decide(
 def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "") -> Decision:
     """Append an undo of the annotator's own decision and return that decision. A second undo changes nothing.
 
-    Raises NotFound, Forbidden for somebody else's decision, Conflict for an undo and for a client id that was used for
-    something else.
+    Raises NotFound, Forbidden for somebody else's decision, Conflict for an undo and for a client id that was
+    used for something else.
     """
     decision = session.get(Decision, decision_id)
     if decision is None:
@@ -276,7 +276,9 @@ def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "
 
 
 def undo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str = "") -> Decision | None:
-    """Undo the annotator's last decision and return it; None without one. The same client id again changes nothing.
+    """Undo the annotator's last decision and return it; None without one.
+
+    The same client id again changes nothing.
 
     Raises Conflict when the client id was used for something else.
     """
@@ -295,7 +297,8 @@ def undo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
 def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str) -> Recorded | None:
     """Redo the annotator's last undone decision; None without one, or after a newer decision.
 
-    The same client id again is the same decision. Raises Conflict when the client id was used for an undo or elsewhere.
+    The same client id again is the same decision. Raises Conflict when the client id was used for an undo or
+    elsewhere.
     """
     before = _sent_before(session, user_id, client_id)
     if before is not None:
@@ -375,7 +378,10 @@ def _lock_sample(session: Session, *, sample_id: int, dataset_id: int, run_id: i
 def _gold_look(
     session: Session, user_id: int, client_id: str, *, sample: Any, origin: str, in_view: bool
 ) -> tuple[str, bool] | None:
-    """Where and how an answer to an image of the gold part is given; none for other images. Raises Conflict."""
+    """Where and how an answer to an image of the gold part is given; none for other images.
+
+    Raises Conflict.
+    """
     if get_gold_part(session, dataset_id=sample.dataset_id) is None:  # as mostly
         return None
     found = _OF_GOLD.one(session, sample=sample.id, user=user_id)

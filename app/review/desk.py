@@ -1,9 +1,10 @@
 """The desk: what the thread that writes decisions remembers, and the only code that keeps it correct.
 
-Counting what is reviewed, what is open and what is free looks at thousands of rows. The thread that commits decisions on SQLite
-(`db.group_commit`) keeps its connection, which tells whether anybody else has changed the database; as long as nobody has, what
-the desk remembers is still so. Whoever changes the review describes it as a `Change` and hands it to `apply`. Everywhere else
-a desk lives as long as its transaction, or is empty, and everything is asked of the database.
+Counting what is reviewed, what is open and what is free looks at thousands of rows. The thread that commits
+decisions on SQLite (`db.group_commit`) keeps its connection, which tells whether anybody else has changed the
+database; as long as nobody has, what the desk remembers is still so. Whoever changes the review describes it
+as a `Change` and hands it to `apply`. Everywhere else a desk lives as long as its transaction, or is empty,
+and everything is asked of the database.
 """
 
 from collections import Counter, deque
@@ -161,7 +162,8 @@ def clear(session: Session) -> None:
 def apply(session: Session, change: Change) -> None:
     """Update what is remembered by this change.
 
-    1. An issue that is open again, or a decision that comes back, may be anywhere in an order: everything is forgotten.
+    1. An issue that is open again, or a decision that comes back, may be anywhere in an order: everything is
+       forgotten.
     2. Counts and recent decisions are updated from the states before and after.
     3. Decided samples are no longer offered, and their issues are closed.
     4. Cards are released and claimed.

@@ -35,8 +35,8 @@ def draw_counted(
 ) -> Drawn:
     """Draw the gold part, and count what that takes back.
 
-    Raises as `draw_gold` does, and Conflict when it takes another number of corrections back than the `expected` one: the
-    caller's transaction is then to be left, which draws nothing.
+    Raises as `draw_gold` does, and Conflict when it takes another number of corrections back than the
+    `expected` one: the caller's transaction is then to be left, which draws nothing.
     """
     decided, corrections = _decided(session, dataset_id), count_corrections(session, dataset_id=dataset_id)
     part = draw_gold(session, dataset_id=dataset_id, size=size, seed=seed, looks=looks, user_id=user_id)

@@ -1,8 +1,8 @@
 """The gold part: drawn at random from the hold-out, labelled blind, and the labels that follow.
 
-No ranking orders it and no earlier decision counts for it: its members go back to the given label when it is drawn, and get
-another one from blind looks alone, or from an admin's last word where these disagree. So what the cleaning has chosen to look at
-does not flatter what is counted on it.
+No ranking orders it and no earlier decision counts for it: its members go back to the given label when it is
+drawn, and get another one from blind looks alone, or from an admin's last word where these disagree. So what
+the cleaning has chosen to look at does not flatter what is counted on it.
 """
 
 from dataclasses import dataclass
@@ -127,7 +127,10 @@ def draw_gold(
     looks: int = LOOKS,
     user_id: int | None = None,
 ) -> GoldPart:
-    """Draw the gold part of a data set. Raises Conflict when there is one, Invalid for a size or looks that make no sense."""
+    """Draw the gold part of a data set.
+
+    Raises Conflict when there is one, Invalid for a size or looks that make no sense.
+    """
     # no decision may be folded by the rules that held before
     lock_out_decisions(session, dataset_id=dataset_id)
     if (before := get_gold_part(session, dataset_id=dataset_id)) is not None:

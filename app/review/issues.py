@@ -1,7 +1,7 @@
 """Open label issues, kept in a table of their own: every decision needs them and cannot scan all samples.
 
-An issue of a run is open while its sample has no decision that counts; the gold part has no issues. `OpenIssue` holds only
-these rows: publishing a ranking fills it, a decision changes it for its sample.
+An issue of a run is open while its sample has no decision that counts; the gold part has no issues.
+`OpenIssue` holds only these rows: publishing a ranking fills it, a decision changes it for its sample.
 """
 
 from collections.abc import Sequence

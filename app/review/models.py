@@ -1,4 +1,7 @@
-"""Tables of what people decided. `Decision` is the truth, append-only; `SampleReview` is its fold, `OpenIssue` what is left."""
+"""Tables of what people decided.
+
+`Decision` is the truth, append-only; `SampleReview` is its fold, `OpenIssue` what is left.
+"""
 
 from datetime import datetime
 
@@ -140,7 +143,10 @@ class Claim(Base):
 
 
 class Audit(Base):
-    """A random draw from the samples that nobody had decided when it began, its size fixed then. Rows are only ever added."""
+    """A random draw from the samples that nobody had decided when it began, its size fixed then.
+
+    Rows are only ever added.
+    """
 
     __tablename__ = "audit"
 
@@ -168,7 +174,10 @@ class AuditSample(Base):
 
 
 class StoppingRule(Base):
-    """When the review is to end, chosen beforehand. The newest row of a data set counts; rows are only ever added."""
+    """When the review is to end, chosen beforehand.
+
+    The newest row of a data set counts; rows are only ever added.
+    """
 
     __tablename__ = "stopping_rule"
 

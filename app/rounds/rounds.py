@@ -30,7 +30,8 @@ class Measure:
 class Round:
     """From a run until the next one was asked for.
 
-    Counts are of decisions that stand, whoever answered the same sample again; looks at the gold part are none of them.
+    Counts are of decisions that stand, whoever answered the same sample again; looks at the gold part are
+    none of them.
     """
 
     number: int
@@ -86,7 +87,10 @@ def list_rounds(session: Session, *, dataset_id: int) -> list[Round]:
 
 
 def _measures(session: Session, dataset_id: int) -> list[tuple[str, dict[int, Rate | None]]]:
-    """Each set of labels that runs are held against, with the error rate by run. Another set is one more line here."""
+    """Each set of labels that runs are held against, with the error rate by run.
+
+    Another set is one more line here.
+    """
     versions = dict(
         session.execute(
             select(DatasetVersion.number, DatasetVersion.id).where(DatasetVersion.dataset_id == dataset_id)

@@ -1,7 +1,7 @@
 """Where image files lie: a folder, a zip or anything fsspec opens. Read-only, always.
 
-What is refused is refused here, once, for the import as for every later reader: links that leave the folder, devices,
-encrypted or dishonest zip entries, files too large to be an image.
+What is refused is refused here, once, for the import as for every later reader: links that leave the folder,
+devices, encrypted or dishonest zip entries, files too large to be an image.
 """
 
 from dataclasses import dataclass

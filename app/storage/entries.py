@@ -41,7 +41,10 @@ class ImageSource(Protocol):
         ...
 
     def size(self, path: str) -> int:
-        """The bytes of a file or UNKNOWN_SIZE, without reading it. Raises NotFound when it is gone, Unreadable when it is refused."""
+        """The bytes of a file or UNKNOWN_SIZE, without reading it.
+
+        Raises NotFound when it is gone, Unreadable when it is refused.
+        """
         ...
 
     def is_there(self) -> bool:

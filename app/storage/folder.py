@@ -26,10 +26,12 @@ class _Refused(Exception):
 
 
 class FolderSource:
-    """A folder on the local disk. Links are followed to files inside of it, never out of it, and never to folders.
+    """A folder on the local disk.
 
-    A path is first resolved, then opened part by part from the folder down without following any link. So whoever may
-    write to the folder cannot swap a file for a link between the check and the read.
+    Links are followed to files inside of it, never out of it, and never to folders.
+
+    A path is first resolved, then opened part by part from the folder down without following any link. So
+    whoever may write to the folder cannot swap a file for a link between the check and the read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -165,7 +167,10 @@ def _check_regular(status: os.stat_result) -> None:
 
 @contextmanager
 def _opened(root: Path, folder: Path) -> Iterator[int]:
-    """The descriptor of `root`, or of a folder below it, reached without following a link below `root`. Raises OSError."""
+    """The descriptor of `root`, or of a folder below it, reached without following a link below `root`.
+
+    Raises OSError.
+    """
     descriptor = os.open(root, WAY)
     try:
         for name in folder.relative_to(root).parts:

@@ -1,7 +1,8 @@
 """The names of the files in a zip, as their maker saw them.
 
-A zip stores names as bytes. They are text only where the entry is marked as UTF-8 or brings its name a second time in UTF-8
-(Info-ZIP's Unicode Path field); else they are in the code page of the computer that made the zip, which is written nowhere.
+A zip stores names as bytes. They are text only where the entry is marked as UTF-8 or brings its name a second
+time in UTF-8 (Info-ZIP's Unicode Path field); else they are in the code page of the computer that made the
+zip, which is written nowhere.
 """
 
 import codecs
@@ -79,8 +80,8 @@ def in_words(encoding: str) -> str:
 def decode_names(entries: Sequence[zipfile.ZipInfo], *, encoding: str | None = None) -> ZipNames:
     """The names of a zip's entries; without an `encoding` it is guessed where it matters.
 
-    Backslashes are separators, whatever system the entry says it comes from: old programs for Windows write them.
-    Raises Invalid when a name is not in the given code page.
+    Backslashes are separators, whatever system the entry says it comes from: old programs for Windows write
+    them. Raises Invalid when a name is not in the given code page.
     """
     told = [_told(entry) for entry in entries]
     raw = [b"" if text is not None else _raw(entry) for text, entry in zip(told, entries, strict=True)]

@@ -23,9 +23,12 @@ LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, …, length of the name, 
 
 
 class ZipSource:
-    """A zip on the local disk. The directory is parsed once; every read opens the file anew, so nothing is shared.
+    """A zip on the local disk.
 
-    `name` is what people call it; `encoding` the code page of names that are not marked, which is guessed if it is not given.
+    The directory is parsed once; every read opens the file anew, so nothing is shared.
+
+    `name` is what people call it; `encoding` the code page of names that are not marked, which is guessed if
+    it is not given.
     """
 
     def __init__(self, path: Path, *, name: str | None = None, encoding: str | None = None) -> None:
@@ -157,7 +160,9 @@ class ZipSource:
 
 
 def _unpack(archive: Path, entry: zipfile.ZipInfo) -> bytes | None:
-    """The entry's content; none when it is not what the archive's directory says. Never unpacks more than the claimed size.
+    """The entry's content; none when it is not what the archive's directory says.
+
+    Never unpacks more than the claimed size.
 
     `zipfile` shares one file position between threads and forked processes, and unpacks before it counts.
     """

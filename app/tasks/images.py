@@ -54,8 +54,8 @@ class Prepared:
 def prepare(context: JobContext, plan: Plan) -> Prepared:
     """The images of the plan's samples, decoded once for all runs; what is lost is left out, marked and told.
 
-    A class that has lost all its training images keeps its number and is named. Raises Invalid when fewer than
-    two classes, where the plan has more, are left to train on, and Cancelled.
+    A class that has lost all its training images keeps its number and is named. Raises Invalid when fewer
+    than two classes, where the plan has more, are left to train on, and Cancelled.
     """
     source = open_source(plan.source)
     with context.database.read() as session:

@@ -120,7 +120,8 @@ def _keep_embedding(plan: Plan, seen: Judgement) -> None:
 def _parents_word(context: JobContext, plan: Plan) -> list[tuple[np.ndarray, float]]:
     """What the parent run said, and the number of epochs it counts as.
 
-    The child begins with a network that has seen the labels many times already, so its own few epochs say less.
+    The child begins with a network that has seen the labels many times already, so its own few epochs say
+    less.
     """
     if plan.parent_run is None:
         return []

@@ -1,7 +1,7 @@
 """The job that trains a run's networks, ranks by what they said, and looks for the learning rate.
 
-Its steps are durable: after a crash the finished ones are not repeated, and the one that was cut off goes on from its own
-files (decoded images, epoch checkpoints).
+Its steps are durable: after a crash the finished ones are not repeated, and the one that was cut off goes on
+from its own files (decoded images, epoch checkpoints).
 """
 
 import hashlib

@@ -293,7 +293,10 @@ def as_text(value: Value) -> str:
 
 
 def parse(field: Field, given: object, *, class_names: Sequence[str] = ()) -> Value:
-    """A value of the field from what a form, a script or a shell says. Raises Invalid, naming the field and its range."""
+    """A value of the field from what a form, a script or a shell says.
+
+    Raises Invalid, naming the field and its range.
+    """
     if field.kind == "weights":
         return _weights(given, class_names)
     if field.kind == "switch":

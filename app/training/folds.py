@@ -11,8 +11,9 @@ WHOLE = -1  # the network that trained on the whole training part
 def assign_folds(sha256: Sequence[str], *, folds: int) -> NDArray[np.int64]:
     """Fold 0…folds-1 of each sample (n,), from its content alone; WHOLE for all when there are no folds.
 
-    Copies of one image fall into one fold, so no network judges an image that it trained on under another name. The fold
-    does not depend on the other samples, so a fine-tuned fold network goes on from a parent that never saw its fold either.
+    Copies of one image fall into one fold, so no network judges an image that it trained on under another
+    name. The fold does not depend on the other samples, so a fine-tuned fold network goes on from a parent
+    that never saw its fold either.
     """
     if not folds:
         return np.full(len(sha256), WHOLE, dtype=np.int64)

@@ -60,7 +60,10 @@ class Epoch(Base):
 
 
 class Photo(Base):
-    """An image from outside that somebody showed to a run's network. It is no sample and never becomes one."""
+    """An image from outside that somebody showed to a run's network.
+
+    It is no sample and never becomes one.
+    """
 
     __tablename__ = "photo"
 

@@ -77,7 +77,9 @@ def seconds_left(
 def estimate(
     recipe: Recipe, *, start: str, images: int, measured: Sequence[Measured], rest: float = 0.0
 ) -> Estimate | None:
-    """What a training on `images` takes; `rest` is what comes beside the epochs, in seconds. None where nothing was measured.
+    """What a training on `images` takes; `rest` is what comes beside the epochs, in seconds.
+
+    None where nothing was measured.
 
     An epoch goes by the median pace at its own image size, or of all where that size has not been seen.
     """
@@ -115,8 +117,8 @@ def expect_run(session: Session, *, run: Run) -> Estimate | None:
 def expect(session: Session, *, recipe: Recipe, start: str, images: int, samples: int) -> Estimate | None:
     """What a training on `images` of a version's `samples` takes here; none before a first epoch has ended.
 
-    The last runs of any data set count, as long as they ran on what the last one ran on, and by a worker that is there
-    if any is: what another machine took says nothing of this one.
+    The last runs of any data set count, as long as they ran on what the last one ran on, and by a worker that
+    is there if any is: what another machine took says nothing of this one.
     """
     live = {worker.id for worker in live_workers(session)}
     found = session.execute(

@@ -48,7 +48,10 @@ def recipe_of(stored: Mapping[str, Any]) -> Recipe:
 
 
 def choose_start(word: str | None, *, setting: str, parent: bool) -> Start:
-    """Where a network starts: as asked, or else from its parent, or else as the setting `weights` says. Raises Invalid."""
+    """Where a network starts: as asked, or else from its parent, or else as the setting `weights` says.
+
+    Raises Invalid.
+    """
     usual: Start = "parent" if parent else StartFrom.from_setting(setting).kind
     possible = starts(setting=setting, parent=parent)
     if word and word not in possible:
@@ -77,8 +80,8 @@ def edit(
 ) -> Recipe:
     """The recipe with these fields changed, its name saying so; what equals the recipe's own changes nothing.
 
-    Of the phases only those that a run with this start goes through are changed. Raises Invalid, naming the field and what
-    is allowed.
+    Of the phases only those that a run with this start goes through are changed. Raises Invalid, naming the
+    field and what is allowed.
     """
     tunes = start == "parent"
     before = values_of(recipe, tunes=tunes)

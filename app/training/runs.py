@@ -192,7 +192,10 @@ def get_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> 
 
 
 def finished_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> Run:
-    """The run whose network has learnt all it will. Raises NotFound, Conflict for one that has not finished."""
+    """The run whose network has learnt all it will.
+
+    Raises NotFound, Conflict for one that has not finished.
+    """
     run = get_run(session, run_id=run_id, dataset_id=dataset_id)
     if run.state != "finished":
         wait = (
@@ -360,7 +363,10 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
 
 
 def cancel_job(session: Session, *, job_id: str) -> Job:
-    """Ask any job to stop, and the run that it works on with it. Raises NotFound, Conflict when it has ended."""
+    """Ask any job to stop, and the run that it works on with it.
+
+    Raises NotFound, Conflict when it has ended.
+    """
     run = session.scalar(select(Run).where(Run.job_id == job_id))
     if (
         run is None or run.state not in jobs.OPEN_STATES

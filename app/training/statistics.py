@@ -1,4 +1,7 @@
-"""What a difference between two networks is worth, and how honest a network's confidence is. Pure functions on arrays."""
+"""What a difference between two networks is worth, and how honest a network's confidence is.
+
+Pure functions on arrays.
+"""
 
 from dataclasses import dataclass
 

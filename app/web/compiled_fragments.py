@@ -1,7 +1,7 @@
 """Compiled fragments: a template is rendered once per shape, then only its values are put in.
 
-Rendering takes ten times as long as putting values in. A value that differs between fragments of one shape is a placeholder
-while the template is rendered. A value that the template branches on is part of the shape.
+Rendering takes ten times as long as putting values in. A value that differs between fragments of one shape is
+a placeholder while the template is rendered. A value that the template branches on is part of the shape.
 """
 
 import re
@@ -39,8 +39,8 @@ def render_fragment(
 ) -> Markup:
     """Render the template of this shape with these values.
 
-    `make_page` builds the page with placeholders; it is called once per shape. `values` are escaped, `safe` ones
-    (numbers, markup) are not.
+    `make_page` builds the page with placeholders; it is called once per shape. `values` are escaped, `safe`
+    ones (numbers, markup) are not.
     """
     key = (template, shape)
     compiled = _cache.get(key)

@@ -1,8 +1,8 @@
 """What routes ask for: the database, who is signed in, the settings.
 
-A route opens its one transaction itself (`with database.write() as session:`) and answers after the block, so what it
-answers is committed. FastAPI's `yield` dependencies would wait for the write lock in the thread pool that the lock's
-holder needs to go on.
+A route opens its one transaction itself (`with database.write() as session:`) and answers after the block, so
+what it answers is committed. FastAPI's `yield` dependencies would wait for the write lock in the thread pool
+that the lock's holder needs to go on.
 """
 
 import logging

@@ -42,7 +42,10 @@ class SentForm(ReadsItself, Generic[FormModel]):
 
 
 async def form_pairs(request: Request) -> list[tuple[str, str]]:
-    """Names and values of a form without files, the empty ones too. Raises Invalid, and HTTPException for a broken one."""
+    """Names and values of a form without files, the empty ones too.
+
+    Raises Invalid, and HTTPException for a broken one.
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == FORMS[0]:
         body = (await request.body()).decode("latin-1")

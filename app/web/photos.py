@@ -18,7 +18,10 @@ def image_url(photo_id: int) -> str:
 def take_photos(
     database: Database, settings: Settings, *, run_id: int, files: Sequence[UploadFile], user_id: int
 ) -> Kept:
-    """Receive and keep what a form sent. Raises NotFound, Conflict for a run that has not finished, Invalid."""
+    """Receive and keep what a form sent.
+
+    Raises NotFound, Conflict for a run that has not finished, Invalid.
+    """
     with database.read() as session:
         finished_run(session, run_id=run_id)  # before anything is read
     sent = [

@@ -1,8 +1,9 @@
 """The HTTP protocol of the web server, with limits on what a client may send before anybody knows who it is.
 
-uvicorn's protocol on httptools takes headers of any size and waits for the rest of a request for ever; the options that it
-has against that are those of another parser. Here headers have a size, a number and a time, and a body has to make progress:
-a slow one of 4 GB passes, one that stands still does not. Whoever does not take an answer that is being sent is cut off too.
+uvicorn's protocol on httptools takes headers of any size and waits for the rest of a request for ever; the
+options that it has against that are those of another parser. Here headers have a size, a number and a time,
+and a body has to make progress: a slow one of 4 GB passes, one that stands still does not. Whoever does not
+take an answer that is being sent is cut off too.
 """
 
 import asyncio

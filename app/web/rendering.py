@@ -124,10 +124,12 @@ def static_digest() -> str:
 
 
 def static_url(name: str) -> str:
-    """The address of a static file. Its first folder changes with the content, so browsers may keep it for ever.
+    """The address of a static file.
 
-    A query would not do: a script module that imports another by a relative address imports it from the same folder, and
-    leaves the query behind.
+    Its first folder changes with the content, so browsers may keep it for ever.
+
+    A query would not do: a script module that imports another by a relative address imports it from the same
+    folder, and leaves the query behind.
     """
     return f"/static/{static_digest()}/{quote(name)}"
 

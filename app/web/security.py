@@ -89,7 +89,10 @@ def _limited(receive: Receive, headers: Headers, *, limit: int) -> Receive:
 
 
 def _end_of_form(content_type: str) -> bytes:
-    """What a form in parts ends with, none for other bodies. The parser would take one that is cut off for a shorter one."""
+    """What a form in parts ends with, none for other bodies.
+
+    The parser would take one that is cut off for a shorter one.
+    """
     kind, options = parse_options_header(content_type)
     return (
         b"--" + options[b"boundary"] + b"--"

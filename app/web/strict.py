@@ -160,7 +160,10 @@ def is_form(request: Request) -> bool:
 
 
 def read_json(body: bytes) -> object:
-    """What the body holds. Raises Invalid for a name sent twice and for text that cannot be stored; what is no JSON is nothing here."""
+    """What the body holds.
+
+    Raises Invalid for a name sent twice and for text that cannot be stored; what is no JSON is nothing here.
+    """
     try:
         read = json.loads(body, object_pairs_hook=_once)
     except (ValueError, RecursionError):

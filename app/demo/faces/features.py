@@ -1,4 +1,7 @@
-"""What carries the expression: eyes, brows, nose and mouth. They are drawn large, to be read at 48 pixels too."""
+"""What carries the expression: eyes, brows, nose and mouth.
+
+They are drawn large, to be read at 48 pixels too.
+"""
 
 import numpy as np
 from PIL import Image

@@ -81,10 +81,10 @@ def write_demo_folder(
 ) -> DemoTruth:
     """Write `images` pictures of `size` pixels to target/images/{train,valid}/<class>/ and target/truth.csv.
 
-    The same arguments give the same bytes. A finished folder with as many images is left as it is; `on_progress`
-    gets (images done, images in all) and stops the work by raising, which leaves nothing behind.
-    Only one process at a time may write the same target.
-    Raises Invalid for too few images or too small ones, and Conflict where something else is in the way.
+    The same arguments give the same bytes. A finished folder with as many images is left as it is;
+    `on_progress` gets (images done, images in all) and stops the work by raising, which leaves nothing
+    behind. Only one process at a time may write the same target. Raises Invalid for too few images or too
+    small ones, and Conflict where something else is in the way.
     """
     if images < MIN_IMAGES or size < MIN_SIZE:
         message = f"A demo data set needs at least {MIN_IMAGES} images of at least {MIN_SIZE} pixels."

@@ -27,7 +27,10 @@ def line_chart(
     csv: str = "",
     **options: Any,
 ) -> Chart:
-    """Lines over common points; of two lines the first is drawn dashed and grey. `digits`: of the table's numbers."""
+    """Lines over common points; of two lines the first is drawn dashed and grey.
+
+    `digits`: of the table's numbers.
+    """
     rows = tuple(
         (f"{at:.6g}", *("" if y is None else f"{y:.{digits}f}" for y in ys))
         for at, *ys in zip(x, *lines.values(), strict=True)

@@ -67,7 +67,10 @@ def freeze_and_download(
     include_deleted: Annotated[bool, Form()] = False,
     skip_missing: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Leads to the file of a version; `now` stands for the labels as they stand, which are frozen first. Raises Invalid."""
+    """Leads to the file of a version; `now` stands for the labels as they stand, which are frozen first.
+
+    Raises Invalid.
+    """
     check_format(format)  # before anything is frozen
     if version == NOW:
         with database.write() as session:

@@ -150,7 +150,10 @@ def _form(
 
 
 def _source(settings: Settings, filled: Filled, file: UploadFile | None) -> Origin:
-    """The zip that was just sent, the place that is named, or the zip that was sent earlier. Raises Invalid, Forbidden."""
+    """The zip that was just sent, the place that is named, or the zip that was sent earlier.
+
+    Raises Invalid, Forbidden.
+    """
     encoding = filled.zip_encoding or None
     if file is not None and file.filename:
         return uploaded_zip(

@@ -189,7 +189,10 @@ def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form
 
 
 def _as_spelt(session: Session, dataset_id: int, view: View) -> View:
-    """The view with the names of classes as the data set spells them, for its lists to show. Raises Invalid."""
+    """The view with the names of classes as the data set spells them, for its lists to show.
+
+    Raises Invalid.
+    """
     names = class_names(session, dataset_id=dataset_id)
     said = {"label": view.label, "given": view.given, "predicted": view.predicted}
     own = {

@@ -251,7 +251,8 @@ async def _answer(
 ) -> Response:
     """Run `act` and answer after its commit: a script gets the inside of the page, a plain form a redirect.
 
-    The same transaction reads what the answer shows. Many annotators' answers share it (`Database.write_in_group`).
+    The same transaction reads what the answer shows. Many annotators' answers share it
+    (`Database.write_in_group`).
     """
     fragment = is_fragment(request)
 
@@ -299,7 +300,10 @@ def _look(session: Session, user: Person, form: DeckForm, outcome: Outcome) -> D
 
 
 def _lost_cards(session: Session, deck: Deck, outcome: Outcome) -> list[Lost]:
-    """Cards whose files are gone. Only a folder or zip is checked; a bucket would slow down every key press."""
+    """Cards whose files are gone.
+
+    Only a folder or zip is checked; a bucket would slow down every key press.
+    """
     origin = remember(
         session,
         (_lost_cards, outcome.dataset_id),
