@@ -12,8 +12,8 @@ REMEMBERED = "remembered"  # in a session's info
 def remember(session: Session, key: object, ask: Callable[[], T]) -> T:
     """Memoise `ask()`: for the whole transaction when reading or in the group commit; a plain write calls it every time.
 
-    The jobs of a group commit (`Database.write_in_group`) share one memory. Code that remembers something there which a
-    decision changes must update what is `remembered` too, or `forget` it.
+    The jobs of a group commit (`Database.write_in_group`) share one memory. What a
+    decision changes is remembered by the desk (`app.review.desk`), never by a look-up of this kind.
     """
     known: dict[object, T] | None = session.info.get(REMEMBERED)
     if known is None:

@@ -1,4 +1,4 @@
-"""How many errors are left, and what going on with the review would find. Pure functions.
+"""How many errors are left, and what more review would cost. Pure functions.
 
 The way to know is an audit: draw n samples at random from those that nobody has decided, look at them all,
 and reason from the errors among them to those in the whole. The interval is Clopper and Pearson's (1934), an

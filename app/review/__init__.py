@@ -1,1 +1,1 @@
-"""What people decided: decisions, the worklist and the labels that follow."""
+"""What people said of labels, and what follows at once: decisions, their fold, claims, the gold part."""

@@ -170,6 +170,7 @@ def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> PolicyEf
         )
     )
     session.flush()
+    desk.clear(session)  # the old policy is remembered too, and the fold below asks for the policy
     before = _held(session, dataset_id)
     desk.apply(session, refold(session, list(before)))
     return _effect(before, _held(session, dataset_id))

@@ -122,7 +122,7 @@ def _check(context: JobContext, plan: Plan, rest: Plan, lost: list[Lost], source
     if not len(rest.samples.paths) or not source.is_there():
         raise Invalid(
             f"The images are not where they were imported from, {plan.source}: {in_a_sentence(lost)}. "
-            "Put them back, or mount the disk again, and go on with this run."
+            "Put them back, or mount the disk again, and resume this run."
         )
     gone, left = _classes_gone(plan, rest)
     if gone and left < FEWEST:
@@ -130,7 +130,7 @@ def _check(context: JobContext, plan: Plan, rest: Plan, lost: list[Lost], source
         names = ", ".join(plan.names[position] for position in gone)
         raise Invalid(
             f"No training image of {names} is left: {in_a_sentence(_of(plan, lost, set(gone)))}. "
-            f"That leaves {left} of the classes to train on. Put the files back and go on with this run."
+            f"That leaves {left} of the classes to train on. Put the files back and resume this run."
         )
 
 

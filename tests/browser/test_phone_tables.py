@@ -116,7 +116,7 @@ def test_the_legend_of_a_chart_stays_in_its_sheet(
     assert max(ends) <= legend.evaluate("e => e.closest('.chart').getBoundingClientRect().right")
 
 
-def test_the_table_of_four_cells_shows_each_run_below_its_heading_and_beside_its_labels(
+def test_the_paper_table_shows_each_run_below_its_heading_and_beside_its_labels(
     screen: Page, server: Server, live: tuple[Database, Made]
 ) -> None:
     database, made = live

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from app.accounts.models import ApiToken, User
 from app.accounts.tokens import create_token
-from app.datasets.models import GoldPart, MissingFile
+from app.datasets.models import GoldPart, LabelClass, MissingFile
 from app.db.engine import Database
 from app.review.models import Audit, BulkAction, Decision, ReviewPolicy, SampleReview
 from app.settings import Settings
@@ -225,6 +225,23 @@ def test_a_verdict_for_many_asks_with_the_images_that_change_and_why_others_are_
     for _ in range(2):  # sent twice, it is done once
         assert ann.post(action, data=fields).headers["location"] == "/d/faces/grid?left=5"
     assert count(database, Decision) == 4 + 115
+
+
+def test_a_class_with_braces_in_its_name_is_asked_about_as_any_other(
+    browser_of: dict[str, TestClient], database: Database, many: Made
+) -> None:
+    with database.write() as session:
+        owl = session.scalars(select(LabelClass).where(LabelClass.name == "owl")).one()
+        owl.name = "owl {0} {x}"
+    form = {
+        "everything": "true",
+        "matching": "120",
+        "answer": "relabel",
+        "label": "owl {0} {x}",
+        "client_id": "a",
+    }
+    page = browser_of["ann"].post("/d/faces/grid/verdicts", data=form)
+    assert (page.status_code, "Relabel 120 images to owl {0} {x}?" in page.text) == (200, True)
 
 
 def test_other_second_opinions_are_asked_about_with_the_corrections_that_they_move(

@@ -17,7 +17,7 @@ from app.web.asking import ASK_FROM, Question, confirm
 from app.web.deps import Db, SignedIn
 from app.web.filters import Ordered
 from app.web.pages.deck.cards import KEYS
-from app.web.rendering import Page, count, page_context, render
+from app.web.rendering import Page, count, page_context, plural, render
 from app.web.strict import Strict
 
 router = APIRouter()
@@ -237,14 +237,14 @@ def _expected(form: MarkedForm, marked: list[int] | Filter) -> int:
 
 
 def _question(name: str, view: View, done: Done) -> Question:
-    """What the verdict did, with its own numbers: it is undone unless they are said yes to."""
+    """What the verdict has done in this transaction, which is rolled back unless the answer is yes."""
     meant = done.samples + done.left_alone
-    few = f"{count(done.samples)} image{'' if done.samples == 1 else 's'}"
+    images = plural(done.samples, "image")
     act = {
-        "keep": "Keep the labels of {}",
-        "accept": "Accept the model’s labels of {}",
-        "delete": "Remove {}",
-    }.get(done.verdict, f"Relabel {{}} to {done.label}")
+        "keep": f"Keep the labels of {images}",
+        "accept": f"Accept the model’s labels of {images}",
+        "delete": f"Remove {images}",
+    }.get(done.verdict, f"Relabel {images} to {done.label}")
     facts = ["These are all that match." if meant > MOST_SHOWN and not done.left_alone else ""]
     if done.left_alone:
         verb = "is" if done.left_alone == 1 else "are"
@@ -255,9 +255,9 @@ def _question(name: str, view: View, done: Done) -> Question:
         ]
     facts.append("One undo takes all of it back.")
     return Question(
-        f"{act.format(few)}?",
+        f"{act}?",
         tuple(fact for fact in facts if fact),
-        act.format(few),
+        act,
         _address(name, view),
         danger=False,
     )

@@ -127,7 +127,7 @@ def change_settings(name: str, database: Db, _admin: Admin, form: Annotated[Poli
 
 
 def _policy_question(name: str, effect: PolicyEffect) -> Question:
-    """What the new policy does to the answers so far: it was done, and is undone unless it is said yes to."""
+    """What the new policy has done to the answers in this transaction, which is rolled back unless the answer is yes."""
     facts = [
         _fact(
             effect.taken_back,
