@@ -39,7 +39,7 @@ FORMATS = {
             "the same table for Excel and LibreOffice: a name that would run as a formula has ' in front",
             write_csv_excel,
         ),
-        Format("jsonl", ".jsonl", "application/x-ndjson", "one JSON object a sample", write_jsonl),
+        Format("jsonl", ".jsonl", "application/x-ndjson", "one JSON object per sample", write_jsonl),
         Format(
             "imagefolder",
             ".zip",
