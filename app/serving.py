@@ -46,7 +46,7 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
     supervisor = Supervisor(settings) if with_worker else None
     if supervisor:
         supervisor.start()
-    print(f"Toploss is at {url}  (Ctrl+C stops it; started again, it goes on where it was)", flush=True)
+    print(f"Toploss is at {url}  (Ctrl+C stops it; start it again to resume)", flush=True)
     if greeting:
         print(greeting, flush=True)
     try:
