@@ -1,4 +1,4 @@
-"""Settings from the environment or `.env`, each with the prefix `TOPLOSS_`; documented in docs/settings.md."""
+"""Settings from the environment or `.env`, with the prefix `TOPLOSS_`; docs/settings.md lists them."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ from app.files import temporary_file
 
 
 class Settings(BaseSettings):
-    """What an operator may choose. Every default works on one machine without any set-up."""
+    """What an operator can set. Every default works on one machine without any set-up."""
 
     model_config = SettingsConfigDict(env_prefix="TOPLOSS_", env_file=".env", extra="ignore")
 
@@ -29,51 +29,61 @@ class Settings(BaseSettings):
     )
     jobs_database_url: str = Field(
         "",
-        description="URL of the job engine's own tables; empty means SQLite in the data folder, or the PostgreSQL of `DATABASE_URL`.",
+        description="URL of the database for the job engine's own tables; empty means SQLite in the data "
+        "folder, or the PostgreSQL database of `TOPLOSS_DATABASE_URL`.",
     )
-    host: str = Field("127.0.0.1", description="Address the web server listens on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port the web server listens on; 0 takes a free one.")
+    host: str = Field("127.0.0.1", description="Address that the web server listens on.")
+    port: int = Field(
+        8000, ge=0, le=65535, description="Port that the web server listens on; 0 chooses a free one."
+    )
     secret_key: str = Field(
         "",
-        description="Key that session and API tokens are hashed with; empty means the first start makes one "
-        "in the data folder, readable by its owner only. Set the same one on every machine.",
+        description="Key for hashing session and API tokens; empty means that the first start creates one "
+        "in the data folder, readable by its owner only. Set the same key on every machine.",
     )
     weights: str = Field(
         "none",
-        description="Where a new network starts: `none` (from scratch), `imagenet` (downloaded by torchvision) "
-        "or a local `.safetensors` or `.pth` file. A retrain starts from its parent run.",
+        description="Weights that a new network starts from: `none` (random weights), `imagenet` "
+        "(downloaded by torchvision) or a local `.safetensors` or `.pth` file. A retrain starts from its "
+        "parent run.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the logs tell.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info",
+        description="Lowest level of messages in the logs: `debug`, `info`, `warning` or `error`.",
+    )
     worker_id: str = Field(
         "embedded",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
-        description="Stable name of this worker; a worker that starts again under its name goes on with its jobs. "
-        "Give every worker of a cluster its own.",
+        description="Name of this worker; a worker that starts again under the same name resumes its jobs. "
+        "If there are several workers, give each its own name.",
     )
     worker_threads: int = Field(
         0,
         ge=0,
-        description="CPU threads a training uses; 0 means all cores. The web server goes before it in any case.",
+        description="CPU threads that a training uses; 0 means one per core. The web server always has a "
+        "higher priority.",
     )
     lease_minutes: float = Field(
-        15.0, gt=0, le=1440, description="Minutes a claimed card stays with its annotator."
+        15.0, gt=0, le=1440, description="Minutes until a claim ends and another annotator can get the image."
     )
     wait_seconds: float = Field(
         10.0,
         gt=0,
         le=300,
-        description="Seconds that a request may wait for the database in all; then it is answered 503 and may be repeated.",
+        description="Seconds that a request may wait for the database in total; after that it is answered "
+        "503 and can be repeated.",
     )
     session_days: float = Field(14.0, gt=0, le=3650, description="Days after which a log-in ends.")
     secure_cookies: bool = Field(
         False,
-        description="Send the session cookie over HTTPS only, also where the request does not tell that it came by "
-        "HTTPS; where it does, this happens by itself.",
+        description="Always mark the session cookie as secure, so that browsers send it over HTTPS only. For "
+        "requests that are known to come over HTTPS this is done without the setting.",
     )
     forwarded_allow_ips: str = Field(
         "127.0.0.1,::1",
-        description="Addresses or networks of the proxies in front, separated by commas: `X-Forwarded-For` and "
-        "`X-Forwarded-Proto` of these are believed, of others never. `*` believes everybody; empty, nobody.",
+        description="Addresses or networks of trusted proxies, separated by commas. `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` are used only if they come from these. `*` means every address; empty means "
+        "none.",
     )
 
     @field_validator("forwarded_allow_ips")
@@ -83,37 +93,37 @@ class Settings(BaseSettings):
             if each != "*":
                 ip_network(each, strict=False)
         if "*" in value and value.strip() != "*":
-            raise ValueError("“*” stands alone")
+            raise ValueError("“*” means every address, so write nothing else beside it")
         return value.strip()
 
     max_upload_mb: int = Field(4096, gt=0, description="Largest zip that may be uploaded, in megabytes.")
     max_image_pixels: int = Field(
         100_000_000,
         gt=0,
-        description="Images with more pixels are refused as decompression bombs.",
+        description="Images with more pixels are refused, because they may be decompression bombs.",
     )
     decoding_mb: int = Field(
         512,
         ge=16,
-        description="Memory in megabytes that all decoders of a process take together; an image that needs "
-        "more is decoded alone. Half as much again is for the files they read.",
+        description="Memory in megabytes for all image decoders of a process together; an image that "
+        "needs more is decoded alone. The files that they read may use half as much again.",
     )
     import_roots: str = Field(
         "",
-        description="Folders on the server that an admin may import from in the browser or by REST, separated by "
-        "`:`; empty means uploads only. The command line may import from anywhere.",
+        description="Folders on the server that an admin may import from in the browser or by REST, "
+        "separated by `:`; empty means uploads only. The command line may import from anywhere.",
     )
 
     @computed_field  # type: ignore[prop-decorator]
     @cached_property
     def database(self) -> str:
-        """The database URL in force."""
+        """The URL of the database, with the default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir / 'toploss.db'}"
 
     @computed_field  # type: ignore[prop-decorator]
     @cached_property
     def jobs_database(self) -> str:
-        """The job engine's database URL in force."""
+        """The URL of the job engine's database, with the default filled in."""
         if self.jobs_database_url:
             return self.jobs_database_url
         if self.database.startswith("postgresql"):
@@ -132,21 +142,21 @@ class Settings(BaseSettings):
 
     @property
     def photos_dir(self) -> Path:
-        """Photos from outside that people showed to a network: a folder a run, files named by content."""
+        """Photos that people sent to a run's network: one folder per run, files named by content."""
         return self.data_dir / "photos"
 
     @property
     def cache_dir(self) -> Path:
-        """What can be made again: decoded images, pictures."""
+        """Files that can be computed again: decoded images, pictures."""
         return self.data_dir / "cache"
 
     @property
     def pictures_dir(self) -> Path:
-        """Images at the sizes that pages show, by content; may be emptied at any time."""
+        """Images in the sizes of the pages, named by content; the folder may be emptied at any time."""
         return self.cache_dir / "pictures"
 
     def secret(self) -> bytes:
-        """The key that tokens are hashed with, made on first use."""
+        """The key for hashing tokens; created on first use."""
         return self._secret
 
     @cached_property
@@ -158,5 +168,5 @@ class Settings(BaseSettings):
             self.data_dir.mkdir(parents=True, exist_ok=True)
             with temporary_file(self.data_dir, name=path.name) as temporary, suppress(FileExistsError):
                 temporary.write_text(secrets.token_urlsafe(48))
-                os.link(temporary, path)  # the first of two starting processes wins; link never overwrites
+                os.link(temporary, path)  # if two processes start at once, link keeps the first key
         return path.read_bytes().strip()

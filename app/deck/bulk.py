@@ -128,7 +128,7 @@ def decide_many(
     )
     ids = [row.id for row in chosen]
     for part in _parts(ids):
-        claims.let_go(session, part)
+        claims.release_cards(session, part)
     desk.apply(session, refold(session, ids))
     return Done(action.id, verdict, own_name, len(ids), left_alone, why)
 

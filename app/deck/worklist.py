@@ -50,7 +50,7 @@ _FREE_AGAIN = Prepared(
         ~exists().where(Claim.sample_id == SampleReview.sample_id, Claim.lease_until > bindparam("moment"))
     )
 )
-_IN_HANDS = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
+_IS_HELD = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
 _MY_SECOND_LOOKS = Prepared(
     select(Claim.sample_id, Claim.lease_until)
     .join(SampleReview, SampleReview.sample_id == Claim.sample_id)
@@ -152,9 +152,9 @@ def take(
     until = who.moment + lease
     if not queue.is_plain:
         asked = who._asdict() | _of_gold(session, dataset_id, queue)
-        in_hands = claims.in_my_hands(session, who)
+        cards = claims.held_cards(session, who)
         streams = [
-            _up_to(session, query, asked, held=in_hands, most=count)
+            _up_to(session, query, asked, held=cards, most=count)
             for query in _streams(session, dataset_id, queue)
         ]
         chosen = (mixed(*streams, key=int) if queue.is_mixed else streams[0])[:count]
@@ -162,7 +162,7 @@ def take(
         return
     again = _second_looks(session, who, most=count) if not queue.is_audit else []
     some = max(1, count // 2)
-    held = {card.sample_id: card for card in claims.in_my_hands(session, who)}
+    held = {card.sample_id: card for card in claims.held_cards(session, who)}
     next_ones = _next_ones(session, who, held.values(), queue, most=count - len(again[:some]))
     stale = who.moment + STILL_FRESH * lease
     new = {
@@ -207,7 +207,7 @@ def my_cards(
 ) -> Claimed:
     """The cards of the queue that an annotator holds now, in its order.
 
-    Without the samples that are `known`, unless it was another ranking that they are known by.
+    Samples in `known` are left out, unless `known_by` names another ranking.
     """
     ranking = current_ranking(session, dataset_id=dataset_id)
     if ranking is None and not queue.is_gold:
@@ -215,12 +215,11 @@ def my_cards(
     run_id, name = (ranking.run_id, ranking.name) if ranking else (None, "")
     known = frozenset(known) if known_by in ("", name) else frozenset()
     who = Claimant(dataset_id, user_id, run_id, now())
-    in_hands = claims.in_my_hands(session, who)
+    held = claims.held_cards(session, who)
     if queue.is_plain:
-        cards = _in_order(in_hands, queue)
-        if queue.is_audit and _is_drawn_free(
-            session, who
-        ):  # what was drawn for an audit comes before all else
+        cards = _in_order(held, queue)
+        if queue.is_audit and _is_drawn_free(session, who):
+            # The images drawn for an audit come first.
             cards = [card for card in cards if card.random_key is not None and card.random_key < 0]
         mine = [(card.sample_id, card.lease_until) for card in cards]
         policy = get_policy(session, dataset_id=dataset_id)
@@ -234,9 +233,9 @@ def my_cards(
     else:
         asked = who._asdict() | _of_gold(session, dataset_id, queue)
         streams = [
-            _held_of(session, query, asked, held=in_hands) for query in _streams(session, dataset_id, queue)
+            _held_of(session, query, asked, held=held) for query in _streams(session, dataset_id, queue)
         ]
-        leases = {card.sample_id: card.lease_until for card in in_hands}
+        leases = {card.sample_id: card.lease_until for card in held}
         chosen = mixed(*streams, key=int) if queue.is_mixed else streams[0]
         mine = [(sample_id, leases[sample_id]) for sample_id in chosen]
     shown = [(sample_id, until) for sample_id, until in mine if sample_id not in known][:limit]
@@ -244,7 +243,7 @@ def my_cards(
         _find_card(session, dataset_id, ranking, sample_id, blind_for=user_id, gold=queue.is_gold)
         for sample_id, _ in shown
     )
-    gone = known.difference(card.sample_id for card in in_hands) if known else ()
+    gone = known.difference(card.sample_id for card in held) if known else ()
     return Claimed(run_id, min((until for _, until in shown), default=None), found, name, tuple(sorted(gone)))
 
 
@@ -255,7 +254,7 @@ def _is_drawn_free(session: Session, who: Claimant) -> bool:
 
 
 def _in_order(held: Collection[Held], queue: Queue) -> list[Held]:
-    """Those of a plain queue, as they are to be shown."""
+    """The held cards of a plain queue, in the order in which they are shown."""
     if queue.is_audit:
         drawn = [card for card in held if card.random_key is not None]
         return sorted(drawn, key=attrgetter("random_key", "sample_id"))
@@ -288,13 +287,13 @@ def hold(session: Session, *, dataset_id: int, user_id: int, sample_id: int, lea
 
 
 def _of_gold(session: Session, dataset_id: int, queue: Queue) -> dict[str, int]:
-    """What the queue of the gold part asks for besides: how many annotators look at an image; none where there is no such part."""
+    """Extra query parameters of the gold part's queue: how many annotators label each image; else empty."""
     part = get_gold_part(session, dataset_id=dataset_id) if queue.is_gold else None
     return {"annotators": part.looks if part else 0} if queue.is_gold else {}
 
 
 def _streams(session: Session, dataset_id: int, queue: Queue) -> list[Select[*tuple[Any, ...]]]:
-    """The queries that a queue's cards come from: one, or of a mixed order the ranking's and the random one."""
+    """The queries for a queue's cards: one, or for a mixed order the ranking's and the random one."""
     queries = [offered(session, dataset_id=dataset_id, queue=queue)]
     return (
         [*queries, offered_by_chance(session, dataset_id=dataset_id, queue=queue)]
@@ -327,14 +326,14 @@ def _up_to(
     mine = _held_of(session, query, asked, held=held)[:most]
     if len(mine) == most:
         return mine
-    free = query.where(~_IN_HANDS).limit(most - len(mine))
+    free = query.where(~_IS_HELD).limit(most - len(mine))
     return mine + list(session.connection().scalars(free, asked))
 
 
 def _held_of(
     session: Session, query: Select[*tuple[Any, ...]], asked: dict[str, Any], *, held: Collection[Held]
 ) -> list[int]:
-    """The held cards of a queue, in its order; filtered by sample id so that the database reads only these."""
+    """The held cards of a queue, in its order; filtered by sample id, so that few rows are read."""
     if not held:
         return []
     wanted = query.where(Sample.id.in_([card.sample_id for card in held]))

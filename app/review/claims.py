@@ -32,7 +32,7 @@ _UNDECIDED = and_(
     ~exists().where(SampleReview.sample_id == Sample.id), ~is_gold(Sample.id), ~is_lost(Sample.id)
 )
 # The sum keeps the planner from walking through all issues by rank in search of a few claims.
-_IN_MY_HANDS = Prepared(  # rows as `Held`
+_HELD_CARDS = Prepared(  # rows as `Held`
     select(
         Claim.sample_id,
         Claim.lease_until,
@@ -61,7 +61,7 @@ _FREE = Prepared(
     .order_by(OpenIssue.rank)
     .limit(bindparam("most"))
 )
-_IN_HANDS = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
+_IS_HELD = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
 _FREE_BY_CHANCE = Prepared(  # undecided and no label issue: issues are offered by rank
     select(Sample.id, null().label("rank"), Sample.random_key)
     .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
@@ -69,7 +69,7 @@ _FREE_BY_CHANCE = Prepared(  # undecided and no label issue: issues are offered 
         Sample.dataset_id == bindparam("dataset"),
         _UNDECIDED,
         or_(Prediction.sample_id.is_(None), Prediction.predicted_label == Prediction.label),
-        ~_IN_HANDS,
+        ~_IS_HELD,
     )
     .order_by(Sample.random_key, Sample.id)
     .limit(bindparam("most"))
@@ -77,7 +77,7 @@ _FREE_BY_CHANCE = Prepared(  # undecided and no label issue: issues are offered 
 _FREE_AT_RANDOM = Prepared(
     select(Sample.id, OpenIssue.rank, Sample.random_key)
     .outerjoin(OpenIssue, and_(OpenIssue.sample_id == Sample.id, OpenIssue.run_id == bindparam("run")))
-    .where(Sample.dataset_id == bindparam("dataset"), _UNDECIDED, ~_IN_HANDS)
+    .where(Sample.dataset_id == bindparam("dataset"), _UNDECIDED, ~_IS_HELD)
     .order_by(Sample.random_key, Sample.id)
     .limit(bindparam("most"))
 )
@@ -95,7 +95,7 @@ _NEXT_LEASE_END = Prepared(
 _GIVE_BACK = Prepared(
     delete(Claim).where(Claim.sample_id == bindparam("sample"), Claim.user_id == bindparam("user"))
 )
-_LET_GO = PreparedOf(Claim.sample_id, lambda these: delete(Claim).where(these))
+_RELEASE = PreparedOf(Claim.sample_id, lambda these: delete(Claim).where(these))
 
 
 def _hold_statement(dialect: str) -> Executable:
@@ -117,13 +117,13 @@ def _hold_statement(dialect: str) -> Executable:
 _HOLD = Prepared(_hold_statement)
 
 
-def in_my_hands(session: Session, who: Claimant) -> list[Held]:
+def held_cards(session: Session, who: Claimant) -> list[Held]:
     """The cards that an annotator holds: open issues by rank, then the rest in random order."""
     known = desk.desk_of(session)
     if (mine := desk.held_by(known, who)) is None:
-        rows = _IN_MY_HANDS.rows(session, dataset=who.dataset, user=who.user, run=who.run, moment=who.moment)
+        rows = _HELD_CARDS.rows(session, dataset=who.dataset, user=who.user, run=who.run, moment=who.moment)
         cards = {row.sample_id: Held(*row) for row in rows}
-        known.hands[who.user] = (who.dataset, who.run), cards
+        known.held[who.user] = (who.dataset, who.run), cards
         mine = cards.values()
     held = [card for card in mine if card.lease_until > who.moment]
     return sorted(held, key=lambda card: (card.rank or 0, card.random_key or 0, card.sample_id))
@@ -183,7 +183,7 @@ def give_back(session: Session, *, sample_id: int, user_id: int) -> Change:
     return Change(given_back=((user_id, sample_id),))
 
 
-def let_go(session: Session, sample_ids: Sequence[int]) -> None:
+def release_cards(session: Session, sample_ids: Sequence[int]) -> None:
     """Release these cards, whoever holds them, and apply the change."""
     desk.apply(session, delete_claims(session, sample_ids))
 
@@ -191,7 +191,7 @@ def let_go(session: Session, sample_ids: Sequence[int]) -> None:
 def delete_claims(session: Session, sample_ids: Sequence[int]) -> Change:
     """Release these cards, whoever holds them; the caller applies the change."""
     if sample_ids:
-        _LET_GO.rows(session, sample_ids)
+        _RELEASE.rows(session, sample_ids)
     return Change(released=tuple(sample_ids))
 
 

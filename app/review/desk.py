@@ -1,10 +1,10 @@
 """The desk: what the thread that writes decisions remembers, and the only code that keeps it correct.
 
-Counting what is reviewed, what is open and what is free looks at thousands of rows. The thread that commits
-decisions on SQLite (`db.group_commit`) keeps its connection, which tells whether anybody else has changed the
-database; as long as nobody has, what the desk remembers is still so. Whoever changes the review describes it
-as a `Change` and hands it to `apply`. Everywhere else a desk lives as long as its transaction, or is empty,
-and everything is asked of the database.
+Counting reviewed, open and free samples reads thousands of rows. The thread that commits decisions on SQLite
+(`db.group_commit`) keeps its connection, which reports whether another connection has changed the database.
+If none has, what the desk remembers is still true. Code that changes the review describes the change as a
+`Change` and passes it to `apply`. Everywhere else a desk lives as long as its transaction, or is empty, and
+every answer comes from the database.
 """
 
 from collections import Counter, deque
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A card that an annotator holds."""
+    """A card that an annotator has claimed."""
 
     sample_id: int
     lease_until: datetime
@@ -100,12 +100,10 @@ class Desk:
     counts: dict[int, Counts] = field(default_factory=dict)  # by data set
     looks: dict[int, deque[Look]] = field(default_factory=dict)  # by data set, the newest first
     open_issues: dict[int, int] = field(default_factory=dict)  # how many, by run
-    recent: dict[tuple[int, int], deque[RecentDecision]] = field(
-        default_factory=dict
-    )  # by data set and user, the newest first
-    hands: dict[int, tuple[tuple[int, int | None], dict[int, Held]]] = field(
-        default_factory=dict
-    )  # by user: data set and run, and the cards by sample
+    # by data set and user, the newest first
+    recent: dict[tuple[int, int], deque[RecentDecision]] = field(default_factory=dict)
+    # by user: data set and run, and the cards by sample
+    held: dict[int, tuple[tuple[int, int | None], dict[int, Held]]] = field(default_factory=dict)
     free: dict[tuple[Stream, int], Free] = field(default_factory=dict)  # by stream and run
 
 
@@ -130,11 +128,11 @@ class Change:
     released: tuple[int, ...] = ()  # samples whose claims were released
     given_back: tuple[tuple[int, int], ...] = ()  # (user, sample): the user has released it
     taken: Taken | None = None
-    decided: tuple[Logged, RecentDecision] | None = None  # a decision of one person, as it was made
+    decided: tuple[Logged, RecentDecision] | None = None  # a new decision of one person
     undone: bool = False  # whether somebody's decision was undone
 
     def __add__(self, other: "Change") -> "Change":
-        """Both, one after the other, of different samples; only one may have cards taken or a decision made."""
+        """Both changes, of different samples; only one may have `taken` or `decided`."""
         return Change(
             before=self.before + other.before,
             after=self.after + other.after,
@@ -162,8 +160,8 @@ def clear(session: Session) -> None:
 def apply(session: Session, change: Change) -> None:
     """Update what is remembered by this change.
 
-    1. An issue that is open again, or a decision that comes back, may be anywhere in an order: everything is
-       forgotten.
+    1. An issue that is open again, or an earlier decision that counts again, may be at any place in an order:
+       everything is forgotten.
     2. Counts and recent decisions are updated from the states before and after.
     3. Decided samples are no longer offered, and their issues are closed.
     4. Cards are released and claimed.
@@ -172,12 +170,12 @@ def apply(session: Session, change: Change) -> None:
         clear(session)
     else:
         desk = desk_of(session)
-        _count(desk, change)
-        _offer(desk, change)
-        _hand_over(desk, change)
+        _update_counts(desk, change)
+        _update_free(desk, change)
+        _update_held(desk, change)
 
 
-def _count(desk: Desk, change: Change) -> None:
+def _update_counts(desk: Desk, change: Change) -> None:
     for run_id in change.closed:
         if run_id in desk.open_issues:
             desk.open_issues[run_id] -= 1
@@ -188,22 +186,22 @@ def _count(desk: Desk, change: Change) -> None:
     for state, decision in change.after:
         if decision.dataset_id in desk.counts:
             desk.counts[decision.dataset_id].add(state.verdict, decision.user_id, state.in_bulk, 1)
-        _look_back(desk, state, decision)
+        _update_looks(desk, state, decision)
     if change.decided:
         logged, recent = change.decided
         if (mine := desk.recent.get((logged.dataset_id, logged.user_id))) is not None:
             mine.appendleft(recent)
 
 
-def _look_back(desk: Desk, state: State, decision: Any) -> None:
+def _update_looks(desk: Desk, state: State, decision: Any) -> None:
     looks = desk.looks.get(decision.dataset_id)
-    # What is drawn at random, or was said of many at once, says nothing of the worklist.
-    says_nothing = state.in_bulk or decision.gold or decision.origin == "audit"
-    if looks is not None and not says_nothing:
+    # Random samples and bulk verdicts do not measure the worklist.
+    is_excluded = state.in_bulk or decision.gold or decision.origin == "audit"
+    if looks is not None and not is_excluded:
         looks.appendleft(Look(decision.id, decision.verdict, decision.milliseconds))
 
 
-def _offer(desk: Desk, change: Change) -> None:
+def _update_free(desk: Desk, change: Change) -> None:
     taken = change.taken
     gone = [decision.sample_id for _, decision in change.after] + list(taken.cards if taken else ())
     for free in desk.free.values():
@@ -213,23 +211,23 @@ def _offer(desk: Desk, change: Change) -> None:
             free.until = min(free.until or taken.until, taken.until)
 
 
-def _hand_over(desk: Desk, change: Change) -> None:
-    for _, cards in desk.hands.values():
+def _update_held(desk: Desk, change: Change) -> None:
+    for _, cards in desk.held.values():
         for sample_id in change.released:
             cards.pop(sample_id, None)
     for user_id, sample_id in change.given_back:
-        if user_id in desk.hands:
-            desk.hands[user_id][1].pop(sample_id, None)
+        if user_id in desk.held:
+            desk.held[user_id][1].pop(sample_id, None)
     if taken := change.taken:
-        where, cards = desk.hands.get(taken.by.user, (None, {}))
+        where, cards = desk.held.get(taken.by.user, (None, {}))
         if taken.is_placed and where == (taken.by.dataset, taken.by.run):
             for sample_id, place in taken.cards.items():
                 cards[sample_id] = Held(sample_id, taken.until, *(place or Place(None, None)))
         else:
-            desk.hands.pop(taken.by.user, None)
+            desk.held.pop(taken.by.user, None)
 
 
 def held_by(desk: Desk, who: Claimant) -> Collection[Held] | None:
-    """The cards that an annotator holds with these places, expired ones too; None: not asked."""
-    where, cards = desk.hands.get(who.user, (None, {}))
+    """The cards that an annotator holds, expired ones too; None if not queried for this ranking yet."""
+    where, cards = desk.held.get(who.user, (None, {}))
     return cards.values() if where == (who.dataset, who.run) else None

@@ -165,7 +165,7 @@ def draw_gold(
     for start in range(0, size, _MOST):
         some = chosen[start : start + _MOST]
         session.execute(delete(OpenIssue).where(OpenIssue.sample_id.in_(some)))
-        claims.let_go(session, some)
+        claims.release_cards(session, some)
     desk.apply(session, refold(session, chosen))
     count_issues(session, dataset_id=dataset_id)
     return part

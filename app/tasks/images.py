@@ -31,7 +31,7 @@ from app.errors import Cancelled, Invalid
 from app.jobs.engine import JobContext
 from app.ml.files import write_whole
 from app.ml.images import Images, StreamedImages, prepare_images
-from app.review.claims import let_go
+from app.review.claims import release_cards
 from app.storage import ImageSource, RemoteSource, open_source
 from app.tasks.plan import Plan
 from app.training.runs import get_run
@@ -259,4 +259,4 @@ def _mark(context: JobContext, plan: Plan, lost: list[Lost]) -> None:
     gone = set(by_sample(lost))
     found = [int(i) for i in plan.samples.sample_ids if int(i) not in gone]
     with context.database.write() as session:
-        let_go(session, mark(session, dataset_id=plan.dataset_id, lost=lost, found=found))
+        release_cards(session, mark(session, dataset_id=plan.dataset_id, lost=lost, found=found))

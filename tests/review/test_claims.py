@@ -13,7 +13,7 @@ from app.deck.filters import Filter
 from app.deck.queues import Queue
 from app.deck.worklist import my_cards, take
 from app.review import desk
-from app.review.claims import give_back, hold, in_my_hands, let_go, next_free
+from app.review.claims import give_back, held_cards, hold, next_free, release_cards
 from app.review.decisions import decide
 from app.review.desk import Claimant, Held, Place
 from app.review.models import Claim
@@ -40,11 +40,11 @@ def places(made: Made, *ranks: int) -> dict[int, Place | None]:
 
 def fresh(database: Database, who: Claimant) -> list[int]:
     with database.read() as session:
-        return [card.sample_id for card in in_my_hands(session, who)]
+        return [card.sample_id for card in held_cards(session, who)]
 
 
 def known(database: Database, who: Claimant) -> list[int]:
-    cards: list[Held] = database.write_in_group(lambda s: in_my_hands(s, who)).result()
+    cards: list[Held] = database.write_in_group(lambda s: held_cards(s, who)).result()
     return [card.sample_id for card in cards]
 
 
@@ -102,7 +102,7 @@ def test_giving_back_lets_go_of_ones_own_card_alone(
 ) -> None:
     until = ann.moment + LEASE
     for who, ranks in ((ann, (1, 2)), (bob, (3,))):
-        database.write_in_group(lambda s, w=who: in_my_hands(s, w)).result()
+        database.write_in_group(lambda s, w=who: held_cards(s, w)).result()
         database.write_in_group(
             lambda s, w=who, r=ranks: hold(s, w, cards=places(made, *r), until=until)
         ).result()
@@ -117,11 +117,11 @@ def test_giving_back_lets_go_of_ones_own_card_alone(
 def test_nobody_holds_what_was_let_go(database: Database, made: Made, ann: Claimant, bob: Claimant) -> None:
     until = ann.moment + LEASE
     for who, ranks in ((ann, (1, 2)), (bob, (3, 4))):
-        database.write_in_group(lambda s, w=who: in_my_hands(s, w)).result()
+        database.write_in_group(lambda s, w=who: held_cards(s, w)).result()
         database.write_in_group(
             lambda s, w=who, r=ranks: hold(s, w, cards=places(made, *r), until=until)
         ).result()
-    database.write_in_group(lambda s: let_go(s, [made.ranked[0], made.ranked[3]])).result()
+    database.write_in_group(lambda s: release_cards(s, [made.ranked[0], made.ranked[3]])).result()
     assert known(database, ann) == fresh(database, ann) == [made.ranked[1]]
     assert known(database, bob) == fresh(database, bob) == [made.ranked[2]]
 

@@ -58,7 +58,7 @@ def ask_everything(session: Session, dataset_id: int, users: list[int]) -> None:
     counters.open_issues(session, run_id=ranking.run_id)
     for user in users:
         recent(session, dataset_id=dataset_id, user_id=user)
-        claims.in_my_hands(session, claimant(session, dataset_id, user))
+        claims.held_cards(session, claimant(session, dataset_id, user))
     for stream in STREAMS:
         claims.next_free(session, claimant(session, dataset_id, users[0]), stream, most=3)
 
@@ -73,9 +73,9 @@ def check(remembered: Desk, fresh: Session, dataset_id: int) -> None:
         assert issues == counters.open_issues(fresh, run_id=run_id)
     for (_, user), decisions in remembered.recent.items():
         assert tuple(decisions) == recent(fresh, dataset_id=dataset_id, user_id=user)
-    for user in remembered.hands:
+    for user in remembered.held:
         who = claimant(fresh, dataset_id, user)
-        assert set(desk.held_by(remembered, who) or ()) == set(claims.in_my_hands(fresh, who))
+        assert set(desk.held_by(remembered, who) or ()) == set(claims.held_cards(fresh, who))
     someone = claimant(fresh, dataset_id, 0)
     next_end = fresh.scalar(select(func.min(Claim.lease_until)).where(Claim.dataset_id == dataset_id))
     for (stream, _), free in remembered.free.items():
@@ -132,7 +132,7 @@ def make_a_step(session: Session, made: Made, users: list[int], step: tuple, act
         ),
         "policy": lambda: set_policy(session, dataset_id=made.dataset_id, policy=policy),
         "gold": lambda: draw_gold(session, dataset_id=made.dataset_id, size=20),
-        "let go": lambda: claims.let_go(session, made.ranked[place : place + 2]),
+        "let go": lambda: claims.release_cards(session, made.ranked[place : place + 2]),
     }
     steps[what]()
 
@@ -193,7 +193,7 @@ def test_cards_of_a_filtered_queue_are_looked_up_again(
     me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
     queue = Queue(which=Filter(given="cat"))
     kept = remember(database, made, people, lambda s: take(s, **me, count=2, lease=LEASE, queue=queue))
-    assert people.annotator.id not in kept.hands  # their places are not known
+    assert people.annotator.id not in kept.held  # their places are not known
 
 
 def test_a_policy_that_the_deciding_thread_changes_holds_at_once(

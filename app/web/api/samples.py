@@ -15,7 +15,7 @@ from app.datasets.pictures import Size, picture_of
 from app.db.engine import Database
 from app.decoding.tones import tag
 from app.errors import NotFound, Unavailable
-from app.review.claims import let_go
+from app.review.claims import release_cards
 from app.storage import ImageSource, Origin, Unreadable, open_source
 from app.web.api.models import SampleOut
 from app.web.api.routing import api_router
@@ -120,7 +120,7 @@ def note_lost(database: Database, source: ImageSource, *lost: Lost, dataset_id: 
         return
     with suppress(Unavailable, OperationalError), database.write() as session:
         mark(session, dataset_id=dataset_id, lost=lost)
-        let_go(session, [each.sample_id for each in lost])
+        release_cards(session, [each.sample_id for each in lost])
 
 
 def note_found(database: Database, sample: Sample) -> None:

@@ -326,7 +326,7 @@ def _lost_cards(session: Session, deck: Deck, outcome: Outcome) -> list[Lost]:
 
 def _drop(session: Session, lost: list[Lost], outcome: Outcome) -> None:
     mark(session, dataset_id=outcome.dataset_id, lost=lost)
-    claims.let_go(session, [each.sample_id for each in lost])
+    claims.release_cards(session, [each.sample_id for each in lost])
 
 
 def _page(
