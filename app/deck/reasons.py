@@ -1,4 +1,4 @@
-"""Why a label is doubted, or not, in words. Pure functions: what is known is said, and nothing else."""
+"""Sentences that explain why a label looks wrong, or right. Pure functions of known facts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from app.deck.worklist import Card
 
-MOST = 3  # sentences besides the first one
-_NOISY = 0.2  # share of a class's labels that look wrong, from which on it is worth a word
+MOST = 3  # sentences after the first one
+_NOISY = 0.2  # the noise of a class is mentioned from this share of wrong-looking labels on
 _SEVERAL = 2
-_NAMED = 3  # labels of the nearest images; a fourth is named rather than called another
+_NAMED = 3  # labels of the nearest images that are named; if there is only one more, it is named too
 
 
 @dataclass(frozen=True)
 class Copy:
-    """The label of an image that is the same, or only looks so."""
+    """The label of an image that has the same content or only looks the same."""
 
     label: str
     identical: bool
@@ -22,32 +22,32 @@ class Copy:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of a sample besides its rank. Labels are those that stand, in words."""
+    """What is known about a sample besides its rank. Labels are the current ones, as class names."""
 
     given_label: str
     copies: Sequence[Copy] = ()
-    verified: Sequence[str] = ()  # labels of the nearest samples that somebody verified; empty: too few are
+    verified: Sequence[str] = ()  # labels of the nearest verified samples; empty if too few are verified
     nearest: Sequence[str] = ()  # labels of the nearest samples
     runs: Sequence[str] = ()  # what each finished run predicted
     class_noise: float = 0.0  # share of the labels of its class that look wrong, 0…1
-    doubted_unseen: bool = False  # the network that says otherwise never learnt from this image
+    doubted_unseen: bool = False  # the network that predicts another class did not train on this image
 
 
 def first_reason(card: Card) -> str:
-    """Where the card stands in the ranking and what the model says of its label, in a sentence."""
+    """One sentence: the card's rank, and what the model predicts for it."""
     if card.rank is None or card.confidence is None:
-        return "No ranking has this image yet."
+        return "This image has no rank yet."
     place = f"Rank {card.rank:,} of {card.ranked:,}"
     if card.predicted_label == card.given_label:
         return f"{place}: the model agrees with the given label, {_percent(card.confidence)} sure."
-    gives = (
+    own_label = (
         "" if card.self_confidence is None else f" and gives this label {_percent(card.self_confidence, 1)}"
     )
-    return f"{place}: the model is {_percent(card.confidence)} sure of another class{gives}."
+    return f"{place}: the model is {_percent(card.confidence)} sure of another class{own_label}."
 
 
 def further_reasons(known: Known) -> tuple[str, ...]:
-    """What else speaks for or against the given label: at most `MOST` sentences, the weightiest first."""
+    """More evidence for or against the given label: at most `MOST` sentences, the strongest first."""
     found = [*_copies(known), *_neighbours(known), *_runs(known)]
     if known.class_noise >= _NOISY:
         found.append(
@@ -57,12 +57,12 @@ def further_reasons(known: Known) -> tuple[str, ...]:
             )
         )
     if known.doubted_unseen:
-        found.append((0.1, "The network that says so never learnt from this image."))
+        found.append((0.1, "The network that predicts this did not train on this image."))
     return tuple(sentence for _, sentence in sorted(found, key=lambda each: -each[0])[:MOST])
 
 
 def _copies(known: Known) -> list[tuple[float, str]]:
-    """Copies with another label: of one image, one label at least is wrong."""
+    """Copies with another label: at least one of the labels must be wrong."""
     reasons = []
     for identical, words in ((True, "identical image"), (False, "image that looks the same")):
         labels = [
@@ -87,15 +87,15 @@ def _neighbours(known: Known) -> list[tuple[float, str]]:
     if not labels:
         return []
     n, others = len(labels), [label for label in labels if label != known.given_label]
-    clear = abs(2 * len(others) / n - 1)  # 1: all of one mind
+    clear = abs(2 * len(others) / n - 1)  # 1: all agree
     weight = 0.5 + 0.4 * clear if known.verified else 0.2 + 0.3 * clear
     if 2 * len(others) > n:
-        return [(weight, f"{len(others)} of the {n} {words} say otherwise: {_counted(others)}.")]
+        return [(weight, f"{len(others)} of the {n} {words} have another label: {_counted(others)}.")]
     return [(weight, f"{n - len(others)} of the {n} {words} are labelled {known.given_label} too.")]
 
 
 def _counted(labels: Sequence[str]) -> str:
-    """How many images have which label, the commonest first; few of many labels are named, and the others counted."""
+    """The number of images per label, the most frequent first; of many labels only the first are named."""
     counts = Counter(labels).most_common()
     named = counts if len(counts) <= _NAMED + 1 else counts[:_NAMED]
     rest = len(labels) - sum(count for _, count in named)
@@ -103,17 +103,17 @@ def _counted(labels: Sequence[str]) -> str:
 
 
 def _runs(known: Known) -> list[tuple[float, str]]:
-    """Runs that go on from one another are of one mind easily, so this weighs less than what people verified."""
+    """A run often agrees with its parent run, so this weighs less than verified labels."""
     n, others = len(known.runs), [label for label in known.runs if label != known.given_label]
     if n < _SEVERAL or not others:
         return []
     if len(others) < n:
-        return [(0.15, f"{len(others)} of {n} runs say another class.")]
+        return [(0.15, f"{len(others)} of {n} runs predict another class.")]
     both = "Both" if n == _SEVERAL else f"All {n}"
     return [
         (
             0.45,
-            f"{both} runs say {others[0]}." if len(set(others)) == 1 else f"{both} runs say another class.",
+            f"{both} runs predict {others[0] if len(set(others)) == 1 else 'another class'}.",
         )
     ]
 

@@ -1,1 +1,1 @@
-"""Images from outside, shown to a run's network."""
+"""Photos that people send to a run's network to see its prediction."""

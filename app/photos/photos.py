@@ -1,6 +1,6 @@
-"""Photos from outside, shown to a run's network: received, kept, looked at by a job, removed.
+"""Photos that people send to a run's network: they are received, kept, predicted by a job and removed.
 
-No sample comes of them.
+They never become samples of a data set.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,15 +29,15 @@ from app.training.runs import finished_run, get_run
 
 TASK = "predict"
 AT_ONCE = 20  # photos that may be sent together
-MAX_BYTES = 20_000_000  # of a photo: cameras stay below it
-KEPT = 200  # photos of a run; the oldest of whoever sent the most go
+MAX_BYTES = 20_000_000  # per photo; files of cameras are smaller
+KEPT = 200  # photos per run; beyond it the oldest of the person with the most photos are removed
 LONGEST_NAME = 200
-_NEWEST = (Photo.sent_at.desc(), Photo.id)  # those that were sent together in the order they were sent
+_NEWEST = (Photo.sent_at.desc(), Photo.id)  # photos of one request keep their order
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A file as somebody sends it."""
+    """A file as it was sent."""
 
     name: str
     file: BinaryIO
@@ -45,17 +45,17 @@ class Sent:
 
 @dataclass(frozen=True)
 class Received:
-    """A sound photo, lying beside the place where it may stay."""
+    """A valid photo in a temporary file, next to its final place."""
 
     name: str
     part: Path
     sha256: str
-    facts: Mapping[str, str | int]  # the columns of `Photo` that tell of the file
+    facts: Mapping[str, str | int]  # the columns of `Photo` that describe the file
 
 
 @dataclass(frozen=True)
 class Kept:
-    """Photos that are there now, in the order they were sent, and the job that looks at those that are new."""
+    """The kept photos, in the order they were sent, and the job that predicts the new ones."""
 
     ids: tuple[int, ...]
     job_id: str | None
@@ -63,17 +63,17 @@ class Kept:
 
 @dataclass(frozen=True)
 class Seen:
-    """A photo and what the network says of it."""
+    """A photo and what the network predicts for it."""
 
     photo: Photo
     by: str | None
     state: str  # of a job: queued, running, finished, failed, cancelled
     problem: str
-    probabilities: dict[str, float]  # by class, the most probable first; empty before it was looked at
+    probabilities: dict[str, float]  # by class, the most probable first; empty before the prediction
 
     @property
     def waits(self) -> bool:
-        """Whether a worker has still to look at it."""
+        """Whether its prediction is still queued or running."""
         return self.state in jobs.OPEN_STATES
 
     @property
@@ -86,15 +86,16 @@ class Seen:
 def receive(
     sent: Sequence[Sent], *, folder: Path, max_bytes: int = MAX_BYTES, max_pixels: int
 ) -> Iterator[tuple[Received, ...]]:
-    """Inspect what was sent as an import would; what is not kept when the block ends is gone.
+    """Check the files as an import would; files that were not kept are removed when the block ends.
 
-    Raises Invalid with a sentence that names every file that is no sound photo, or when they are too many.
+    Raises Invalid, naming every file that is not a valid photo, or if there are too many files.
     """
     if not sent:
         raise Invalid("Choose at least one photo.")
     if len(sent) > AT_ONCE:
         raise Invalid(
-            f"At most {AT_ONCE} photos can be sent at a time, and these are {len(sent):,}; send them in parts."
+            f"At most {AT_ONCE} photos can be sent at a time, and these are {len(sent):,}; send them in "
+            "parts."
         )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found: list[Received] = []
@@ -111,7 +112,7 @@ def receive(
             raise Invalid(
                 f"{'; '.join(problems)}. Nothing was kept; send photos that open on your own machine."
             )
-        deadline.restart()  # large photos take their time and hold nobody up
+        deadline.restart()  # checking large photos takes time, but no lock is held
         yield tuple(found)
 
 
@@ -124,14 +125,13 @@ def keep_photos(
     cache: Path,
     user_id: int | None,
 ) -> Kept:
-    """Keep the photos of a finished run and ask for a look at them; a photo that is there already only comes first again.
+    """Keep the photos of a finished run and request a prediction; a photo sent again only moves to the front.
 
     Raises NotFound, Conflict.
     """
     run = finished_run(session, run_id=run_id)
-    lock_dataset(
-        session, dataset_id=run.dataset_id
-    )  # a removal of the same photo comes before or after, files included
+    # A removal of the same photo, with its file, happens before or after this, never at the same time.
+    lock_dataset(session, dataset_id=run.dataset_id)
     digests, moment = [each.sha256 for each in received], now()
     there = {
         photo.sha256: photo
@@ -144,7 +144,7 @@ def keep_photos(
                 run_id=run_id, sha256=each.sha256, problem="", user_id=user_id, **each.facts
             )
             session.add(photo)
-        if photo.user_id == user_id:  # somebody else's stays theirs, else sending it again would take it away
+        if photo.user_id == user_id:  # a photo that another person sent stays theirs
             photo.name = each.name
         photo.sent_at = moment
         path = photo_path(folder, run_id=run_id, sha256=each.sha256)
@@ -167,12 +167,12 @@ def keep_photos(
 
 
 def count_photos(session: Session, *, run_id: int) -> int:
-    """How many photos a run's network was shown."""
+    """The number of kept photos of a run."""
     return session.scalar(select(func.count()).select_from(Photo).where(Photo.run_id == run_id)) or 0
 
 
 def count_waiting(session: Session, *, run_id: int) -> int:
-    """How many of them a worker has still to look at."""
+    """How many photos of a run have no prediction yet."""
     query = (
         select(func.count())
         .select_from(Photo)
@@ -188,7 +188,7 @@ def count_waiting(session: Session, *, run_id: int) -> int:
 
 
 def list_photos(session: Session, *, run_id: int, after: int = 0, limit: int = KEPT) -> list[Seen]:
-    """A run's photos, the one sent last first, from place `after` on.
+    """A run's photos, the newest first, from place `after` on.
 
     Raises NotFound when there is no such run.
     """
@@ -206,7 +206,7 @@ def list_photos(session: Session, *, run_id: int, after: int = 0, limit: int = K
 
 
 def get_photo(session: Session, *, photo_id: int, run_id: int | None = None) -> Photo:
-    """The photo, of this run if one is named. Raises NotFound."""
+    """The photo, which must belong to the run if one is given. Raises NotFound."""
     photo = session.get(Photo, photo_id)
     if photo is None or (run_id is not None and photo.run_id != run_id):
         raise NotFound(f"There is no photo {photo_id} here; somebody may have removed it.")
@@ -214,7 +214,7 @@ def get_photo(session: Session, *, photo_id: int, run_id: int | None = None) -> 
 
 
 def see_photo(session: Session, *, photo_id: int) -> Seen:
-    """The photo and what the network says of it. Raises NotFound."""
+    """The photo and what the network predicts for it. Raises NotFound."""
     photo = get_photo(session, photo_id=photo_id)
     names = class_names(session, dataset_id=session.get_one(Run, photo.run_id).dataset_id)
     by = session.get(User, photo.user_id) if photo.user_id is not None else None
@@ -226,31 +226,30 @@ def see_photo(session: Session, *, photo_id: int) -> Seen:
 def remove_photo(
     session: Session, *, photo_id: int, by: Person, run_id: int | None = None, folder: Path, cache: Path
 ) -> None:
-    """Take a photo and its file away, also from under a job that would look at it.
+    """Remove a photo and its file, also while its job is waiting.
 
-    Raises NotFound, Forbidden for somebody else's, unless an admin asks.
+    Raises NotFound; Forbidden if another person sent it and `by` is not an admin.
     """
     dataset_id = session.scalar(
         select(Run.dataset_id).join(Photo, Photo.run_id == Run.id).where(Photo.id == photo_id)
     )
     if dataset_id is not None:
-        lock_dataset(
-            session, dataset_id=dataset_id
-        )  # before the look: the same photo may be removed and sent again meanwhile
+        # Locked before the photo is read: it may be removed and sent again at the same time.
+        lock_dataset(session, dataset_id=dataset_id)
     photo = get_photo(session, photo_id=photo_id, run_id=run_id)
     if not may_remove(photo, by=by):
-        raise Forbidden("Somebody else sent this photo; only who sent it or an admin can remove it.")
+        raise Forbidden("Another person sent this photo; only that person or an admin can remove it.")
     _remove(session, photo, folder=folder, cache=cache)
     session.flush()
 
 
 def may_remove(photo: Photo, *, by: Person) -> bool:
-    """Whether it is this person's own photo, or they are an admin."""
+    """Whether this person sent the photo or is an admin."""
     return by.role == "admin" or photo.user_id == by.id
 
 
 def photos_of_job(session: Session, *, job_id: str) -> list[Photo]:
-    """What the job has still to look at."""
+    """The photos that the job still has to predict."""
     query = select(Photo).where(Photo.job_id == job_id, Photo.probabilities.is_(None), Photo.problem == "")
     return list(session.scalars(query.order_by(Photo.id)))
 
@@ -263,33 +262,32 @@ def record_look(
     probabilities: Sequence[float] | None = None,
     problem: str = "",
 ) -> None:
-    """Store what the network says, by class position, or why it could not look.
+    """Store the predicted probabilities by class position, or why there are none.
 
-    A photo that was removed meanwhile stays removed, and another that has got its number since is not the
-    job's.
+    A photo that was removed in the meantime stays removed; a newer photo that got its id is not changed.
     """
-    said = None if probabilities is None else np.asarray(probabilities, dtype=np.float32)
+    vector = None if probabilities is None else np.asarray(probabilities, dtype=np.float32)
     session.execute(
         update(Photo)
         .where(Photo.id == photo_id, Photo.job_id == job_id)
-        .values(probabilities=said, problem=problem)
+        .values(probabilities=vector, problem=problem)
     )
 
 
 def photo_path(folder: Path, *, run_id: int, sha256: str) -> Path:
-    """Where a run's photo lies."""
+    """The path of a run's photo."""
     return folder / str(run_id) / sha256
 
 
 def plain_name(name: str) -> str:
-    """A file's name as a sender gives it, without folders and without what cannot be shown or stored."""
+    """The name of a sent file, without folders and without characters that cannot be shown or stored."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
     return "".join(letter for letter in last if letter.isprintable()).strip()[:LONGEST_NAME] or "photo"
 
 
 def _receive(sent: Sent, part: Path, *, max_bytes: int, max_pixels: int) -> Received | str:
-    """The photo, written down; or in a few words why it is none."""
-    from app.datasets.inspection import Rejected, inspect  # most requests never need it
+    """Write the photo to `part`; or return a short reason why the file is refused."""
+    from app.datasets.inspection import Rejected, inspect  # most requests do not need it
 
     name = plain_name(sent.name)
     content = sent.file.read(max_bytes + 1)
@@ -305,7 +303,7 @@ def _receive(sent: Sent, part: Path, *, max_bytes: int, max_pixels: int) -> Rece
 
 
 def _first_to_go(session: Session, run_id: int) -> Photo:
-    """The oldest photo of whoever sent the most: nobody's flood pushes the photos of others out."""
+    """The oldest photo of the person with the most photos, so that nobody displaces other people's."""
     most = session.scalar(
         select(Photo.user_id)
         .where(Photo.run_id == run_id)
@@ -329,14 +327,14 @@ def _waits(session: Session, photo: Photo) -> bool:
 
 
 def _seen(photo: Photo, job: Job | None, by: str | None, names: Sequence[str]) -> Seen:
-    """A class that was added after the training is not known to its network: it says nothing of it."""
+    """The photo with its state; classes that were added after the training have no probability."""
     if photo.probabilities is not None:
         pairs = zip(names, map(float, photo.probabilities), strict=False)
         return Seen(photo, by, "finished", "", dict(sorted(pairs, key=lambda pair: -pair[1])))
     if photo.problem:
         return Seen(photo, by, "failed", photo.problem, {})
     if job is None or job.state == "finished":
-        return Seen(photo, by, "failed", "No worker has looked at it; send it again.", {})
+        return Seen(photo, by, "failed", "This photo has no prediction; send it again.", {})
     if job.state in jobs.OPEN_STATES:
         return Seen(photo, by, job.state, "", {})
     return Seen(photo, by, job.state, f"{job.message or 'Cancelled.'} Send it again to try once more.", {})

@@ -57,7 +57,7 @@ class Opinion:
     margin: float
     rank: int
     ranked: int  # samples of its ranking
-    out_of_sample: bool  # the network that says so never learnt from this image
+    out_of_sample: bool  # the network that predicts the class did not train on this image
 
 
 def ranking_rows(

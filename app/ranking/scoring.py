@@ -1,8 +1,8 @@
 """Scores of how wrong a label looks. Pure functions on arrays.
 
-`log_probs` is (n, classes) natural-log probabilities from log-softmax, `labels` (n,) class positions. The
-words are the field's (Northcutt et al. 2021, "Confident learning"; Pleiss et al. 2020 for margins along the
-training).
+`log_probs` has shape (n, classes): natural-log probabilities from log-softmax. `labels` has shape (n,): class
+positions. The terms are those of Northcutt et al. 2021, "Confident learning", and of Pleiss et al. 2020 for
+margins during the training.
 """
 
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Table = NDArray[np.floating[Any]]  # log-probabilities (n, classes), NaN where a sample was not looked at
+Table = NDArray[np.floating[Any]]  # log-probabilities (n, classes), NaN where a sample has no prediction
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Arrays of (n,), one value a sample."""
+    """Arrays of shape (n,), one value per sample."""
 
     loss: Floats
     self_confidence: Floats
@@ -34,7 +34,7 @@ def score(log_probs: Floats, labels: Ints) -> Scores:
     predicted = log_probs.argmax(axis=1)
     best = log_probs[np.arange(len(labels)), predicted]
     return Scores(
-        loss=-own,  # from the log-softmax itself: a rounded probability of 0 would lose the order of the worst
+        loss=-own,  # from the log-softmax: probabilities rounded to 0 would lose their order
         self_confidence=np.exp(own),
         margin=normalized_margin(log_probs, labels),
         confidence=np.exp(best),
@@ -50,16 +50,16 @@ def normalized_margin(log_probs: Floats, labels: Ints) -> Floats:
 
 
 def label_quality(log_probs: Floats, labels: Ints) -> Floats:
-    """The normalized margin brought to 0…1 (n,), low for a suspicious label; cleanlab's score of that name."""
+    """The normalized margin scaled to 0…1 (n,), low for a suspicious label; the same as cleanlab's."""
     quality: Floats = ((normalized_margin(log_probs, labels) + 1) / 2).astype(np.float32)
     return quality
 
 
 def area_under_margin(epochs: Iterable[Table], labels: Ints) -> Floats:
-    """Mean along the training of the logit of the label minus the largest other logit (n,); AUM of Pleiss et al. 2020.
+    """AUM (Pleiss et al. 2020): mean over epochs of the label's logit minus the largest other logit (n,).
 
-    `epochs` yields the log-probabilities of each epoch, NaN where a sample was not looked at; their differences are
-    those of the logits. NaN for a sample that never was.
+    `epochs` yields the log-probabilities of each epoch, NaN where a sample has no prediction; their
+    differences equal the differences of the logits. The result is NaN for a sample without any prediction.
     """
     total, seen = np.zeros(len(labels)), np.zeros(len(labels))
     for log_probs in epochs:
@@ -72,7 +72,11 @@ def area_under_margin(epochs: Iterable[Table], labels: Ints) -> Floats:
 
 
 def mean_log_probs(tables: Iterable[Table]) -> Floats:
-    """Logarithm of the probabilities averaged over several tables (n, classes), NaN rows left out; NaN where all are."""
+    """Logarithm of the mean probabilities of several tables (n, classes).
+
+    NaN rows are left out; the result is NaN where a row is NaN in all tables. Raises ValueError for no
+    tables.
+    """
     total: NDArray[np.float64] | None = None
     seen: NDArray[np.int64] | None = None
     for log_probs in tables:
@@ -88,7 +92,7 @@ def mean_log_probs(tables: Iterable[Table]) -> Floats:
 
 
 def mean_margin(tables: Iterable[tuple[Table, float]], labels: Ints) -> Floats:
-    """Normalized margin averaged over tables by their weights (n,); NaN rows are left out, NaN where all are."""
+    """Weighted mean of the normalized margin over tables (n,); NaN rows are left out, NaN if all are NaN."""
     total, weights = np.zeros(len(labels)), np.zeros(len(labels))
     for log_probs, weight in tables:
         margin = normalized_margin(np.asarray(log_probs, np.float32), labels)
@@ -100,10 +104,11 @@ def mean_margin(tables: Iterable[tuple[Table, float]], labels: Ints) -> Floats:
 
 
 def disagreement(tables: Iterable[Table]) -> Floats:
-    """Share of several words about each sample that are not the most frequent one (n,), 0…1: Freeman's variation ratio.
+    """Share of predictions for each sample that differ from the most frequent one (n,): the variation ratio.
 
-    `tables` are the log-probabilities (n, classes) of several networks, or of one along its training; NaN rows are left
-    out. 0 where they are of one mind, or there is only one; NaN where there is none.
+    `tables` are the log-probabilities (n, classes) of several networks, or of one network during its
+    training; NaN rows are left out. 0 where all agree, or where there is only one prediction; NaN where there
+    is none. Raises ValueError for no tables.
     """
     votes: NDArray[np.int64] | None = None
     for log_probs in tables:
@@ -114,23 +119,24 @@ def disagreement(tables: Iterable[Table]) -> Floats:
     if votes is None:
         raise ValueError("there is nothing to compare")
     with np.errstate(invalid="ignore"):
-        torn: Floats = (1 - votes.max(axis=1) / votes.sum(axis=1)).astype(np.float32)
-    return torn
+        ratio: Floats = (1 - votes.max(axis=1) / votes.sum(axis=1)).astype(np.float32)
+    return ratio
 
 
 def class_noise(log_probs: Table, labels: Ints) -> Floats:
     """Estimated share of wrong labels among those of each class (classes,), 0…1; NaN rows are left out.
 
-    Off the diagonal of the confident joint (Northcutt et al. 2021): a sample counts as the likeliest of the
-    classes whose probability is at least as large as the mean over the samples with that label. As in
-    cleanlab, at least one of each class counts as right.
+    From the off-diagonal entries of the confident joint (Northcutt et al. 2021): among the classes whose
+    probability is at least the mean over the samples with that label, a sample counts as the most probable
+    one. As in cleanlab, at least one sample of each class counts as correct.
     """
     classes, there = log_probs.shape[1], ~np.isnan(log_probs[:, 0])
     probabilities, labels = np.exp(np.asarray(log_probs[there], np.float64)), labels[there]
     of_class = [probabilities[labels == k, k] for k in range(classes)]
-    # Rounding must not keep equals out, nor a class that is never believed let everybody in.
-    bars = np.array([max(own.mean(), 2e-6) - 1e-6 if len(own) else np.inf for own in of_class])
-    sure = probabilities >= bars
+    # The small margins keep rounding from excluding equal values, and a class with a mean of 0 from counting
+    # every sample.
+    thresholds = np.array([max(own.mean(), 2e-6) - 1e-6 if len(own) else np.inf for own in of_class])
+    sure = probabilities >= thresholds
     counted = sure.any(axis=1)
     likely = np.where(sure, probabilities, -1).argmax(axis=1)
     right = np.maximum(1, np.bincount(labels[counted & (likely == labels)], minlength=classes))
@@ -140,10 +146,9 @@ def class_noise(log_probs: Table, labels: Ints) -> Floats:
 
 
 def ranks(suspicion: Floats, keys: list[str]) -> Ints:
-    """Rank of each sample (n,), 1 for the most suspicious; ties are broken by `keys`, so that a rank is reproducible."""
-    by_key = np.empty(
-        len(keys), dtype=np.int64
-    )  # not an array of the keys: all would be as wide as the longest
+    """Rank of each sample (n,), 1 for the most suspicious; `keys` break ties in a reproducible way."""
+    # Not an array of the keys: each would take as much memory as the longest one.
+    by_key = np.empty(len(keys), dtype=np.int64)
     by_key[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
     order = np.lexsort((by_key, -suspicion))
     result = np.empty(len(suspicion), dtype=np.int64)
@@ -152,7 +157,7 @@ def ranks(suspicion: Floats, keys: list[str]) -> Ints:
 
 
 def _own_and_other(log_probs: Floats, labels: Ints) -> tuple[Floats, Floats]:
-    """Of the label, and the largest of another class."""
+    """The log-probability of the label and the largest one of another class, each (n,)."""
     rows = np.arange(len(labels))
     others = np.array(log_probs)
     others[rows, labels] = -np.inf

@@ -1,4 +1,4 @@
-"""Photos from outside as pages and scripts send and show them."""
+"""Photos to predict, as pages and scripts send and show them."""
 
 from collections.abc import Sequence
 
@@ -11,22 +11,21 @@ from app.training.runs import finished_run
 
 
 def image_url(photo_id: int) -> str:
-    """Where the image of a photo is."""
+    """The URL of a photo's image."""
     return f"/api/v1/photos/{photo_id}/image"
 
 
 def take_photos(
     database: Database, settings: Settings, *, run_id: int, files: Sequence[UploadFile], user_id: int
 ) -> Kept:
-    """Receive and keep what a form sent.
+    """Receive and keep the files of a form.
 
-    Raises NotFound, Conflict for a run that has not finished, Invalid.
+    Raises NotFound; Conflict for a run that has not finished; Invalid.
     """
     with database.read() as session:
-        finished_run(session, run_id=run_id)  # before anything is read
-    sent = [
-        Sent(file.filename, file.file) for file in files if file.filename
-    ]  # an empty field of a form has no name
+        finished_run(session, run_id=run_id)  # refuse before any file is read
+    # An empty file field of a form has no name.
+    sent = [Sent(file.filename, file.file) for file in files if file.filename]
     with (
         receive(sent, folder=settings.photos_dir, max_pixels=settings.max_image_pixels) as received,
         database.write() as session,

@@ -1,4 +1,4 @@
-"""Whether this process can do its work: `GET /readyz`, for load balancers and for whoever looks after the server."""
+"""Whether this process can do its work: `GET /readyz`, for load balancers and operators."""
 
 import asyncio
 import logging
@@ -22,12 +22,12 @@ log = logging.getLogger(__name__)
 router = APIRouter()
 DEADLINE_SECONDS = 5.0
 LEAST_FREE = 256 * 1024**2  # bytes: below it the next checkpoint or upload fails
-BLOCK = 4096  # bytes that are written to find out whether the disk takes them
+BLOCK = 4096  # bytes that are written to test the disk
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at; `needed` says whether the process is not ready without it."""
+    """The result of one check; if `needed` and not `ok`, the process is not ready."""
 
     ok: bool
     message: str
@@ -35,7 +35,7 @@ class Check:
 
 
 class Readiness:
-    """Looks in a thread of its own; whoever asks meanwhile gets the same answer."""
+    """Runs the checks in its own thread; requests that come during a check share its result."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
@@ -43,9 +43,9 @@ class Readiness:
         self._asked: Future[dict[str, Check]] | None = None
 
     async def checks(self) -> dict[str, Check]:
-        """What was found, by name. Called on the event loop only."""
+        """The results by name. Call it on the event loop only."""
         if self._asked is None or self._asked.done():
-            self._asked = self._thread.submit(self._look)
+            self._asked = self._thread.submit(self._check)
         try:
             return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(self._asked)), DEADLINE_SECONDS)
         except TimeoutError:
@@ -53,13 +53,13 @@ class Readiness:
             return {"database": Check(ok=False, message=late)}
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop checking."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _look(self) -> dict[str, Check]:
+    def _check(self) -> dict[str, Check]:
         return {
-            "database": _checked(self._database.check_writable, "The database takes changes."),
-            "disk": _checked(self._check_disk, "The disk of the data folder takes files."),
+            "database": _checked(self._database.check_writable, "The database accepts changes."),
+            "disk": _checked(self._check_disk, "The disk of the data folder accepts files."),
             "worker": self._worker(),
         }
 
@@ -87,14 +87,14 @@ class Readiness:
 
 
 class LowDisk(OSError):
-    """There is still room, but not for long."""
+    """The disk is almost full."""
 
 
 def _checked(check: Callable[[], None], good: str) -> Check:
     try:
         check()
     except (SQLAlchemyError, OSError) as error:
-        log.warning("not ready: %s", error)
+        log.warning("this process is not ready: %s", error)
         return Check(ok=False, message=_words(error))
     return Check(ok=True, message=good)
 
@@ -102,12 +102,12 @@ def _checked(check: Callable[[], None], good: str) -> Check:
 def _words(error: Exception) -> str:
     if isinstance(error, LowDisk):
         return str(error)
-    return str(as_trouble(error) or "The database or the disk refused; the server's log says why.")
+    return str(as_trouble(error) or "The database or the disk refused a change; the server's log shows why.")
 
 
 @router.get("/readyz", include_in_schema=False)
 async def readyz(request: Request) -> JSONResponse:
-    """Whether the database and the disk take changes; that no worker runs is told, and is no failure of this process."""
+    """Whether the database and the disk accept changes; a missing worker is shown, but is no failure."""
     readiness: Readiness = request.app.state.readiness
     checks = await readiness.checks()
     ready = all(check.ok for check in checks.values() if check.needed)

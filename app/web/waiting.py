@@ -1,4 +1,4 @@
-"""How long a request may wait for what others hold: until one moment, counted from its arrival."""
+"""Gives each request one deadline for all its waiting, such as for locks of the database."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -6,7 +6,7 @@ from app import deadline
 
 
 class Waiting:
-    """Gives every request a deadline; it arrives when its body has: a slow network holds nobody up."""
+    """Gives every request a deadline that starts at the end of its body, so slow uploads are not cut off."""
 
     def __init__(self, app: ASGIApp, *, seconds: float) -> None:
         self.app, self.seconds = app, seconds

@@ -141,7 +141,7 @@ def test_the_reasons_are_asked_for_by_a_key_and_stay_out_of_the_way(
     expect(card(page).locator(".why")).to_have_count(0)
     page.keyboard.press("y")
     expect(card(page).locator(".why")).to_contain_text(
-        "The network that says so never learnt from this image."
+        "The network that predicts this did not train on this image."
     )
     assert asked == [asked[0]]
     page.keyboard.press("q")

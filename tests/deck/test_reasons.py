@@ -47,7 +47,7 @@ def test_a_copy_with_another_label_weighs_most() -> None:
         Known("cat", copies=[Copy("dog", identical=True)], verified=["dog"] * 5, class_noise=0.9)
     )
     assert reasons[0] == "An identical image is labelled dog."
-    assert reasons[1] == "5 of the 5 nearest verified images say otherwise: 5 dog."
+    assert reasons[1] == "5 of the 5 nearest verified images have another label: 5 dog."
 
 
 def test_what_people_verified_comes_before_what_was_given() -> None:
@@ -56,6 +56,8 @@ def test_what_people_verified_comes_before_what_was_given() -> None:
 
 
 def test_runs_that_disagree_with_the_label_are_counted() -> None:
-    assert further_reasons(Known("cat", runs=["dog", "dog"])) == ("Both runs say dog.",)
-    assert further_reasons(Known("cat", runs=["dog", "cat", "owl"])) == ("2 of 3 runs say another class.",)
+    assert further_reasons(Known("cat", runs=["dog", "dog"])) == ("Both runs predict dog.",)
+    assert further_reasons(Known("cat", runs=["dog", "cat", "owl"])) == (
+        "2 of 3 runs predict another class.",
+    )
     assert further_reasons(Known("cat", runs=["dog"])) == ()

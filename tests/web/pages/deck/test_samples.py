@@ -63,7 +63,7 @@ def test_verified_neighbours_speak_only_where_somebody_looked_at_them_alone(
         form = {"sample": sample, "answer": "relabel:owl", "client_id": f"one-{sample}", "alone": "true"}
         assert ann.post("/d/faces/review/decisions", data=form).status_code == 303
     assert (
-        "5 of the 5 nearest verified images say otherwise: 5 owl."
+        "5 of the 5 nearest verified images have another label: 5 owl."
         in ann.get(f"/d/faces/samples/{first}/why").text
     )
 
