@@ -26,6 +26,7 @@ from app.db.types import Base
 from app.main import create_app
 from app.settings import Settings
 from tests import postgres
+from tests.engines import share_compiled_statements
 from tests.factories import Made, make_dataset
 from tests.servers import Server, start_server
 
@@ -53,6 +54,14 @@ def missing(what: str, how: str) -> None:
     if os.environ.get("CI") or os.environ.get("TOPLOSS_TEST_ALL"):
         pytest.fail(f"{what} is missing: {how}")
     pytest.skip(f"{what} is missing: {how}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Each test has a database of its own; what SQLAlchemy compiled for one serves the others of its kind."""
+    with pytest.MonkeyPatch.context() as patched:
+        share_compiled_statements(patched)
+        yield
 
 
 @pytest.fixture(autouse=True)
