@@ -1,9 +1,11 @@
 """Words of the pages: counts with what they count."""
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.web.rendering import count, environment, plural
+from app.web.rendering import bundled, count, environment, plural
 
 
 @given(number=st.integers(min_value=0))
@@ -17,3 +19,18 @@ def test_a_template_writes_a_count_with_its_thousands() -> None:
         '{{ 0|plural("image") }}, {{ 1|plural("image") }}, {{ 1240|plural("image") }}'
     )
     assert template.render() == "0 images, 1 image, 1,240 images"
+
+
+def test_no_template_makes_a_plural_by_hand() -> None:
+    endings = re.compile(
+        r"[a-z]\{\{ *[\"']|[\"']s?[\"'] if [^}]*== 1|!= 1 else|else [\"']s[\"']|[\"']s[\"'] if"
+    )
+    counted = re.compile(
+        r"(?<!of )\{\{ [^{}]*\|count \}\} (?:images|labels|samples|classes|files|photos|errors|runs|corrections)\b"
+    )
+    folder = bundled("templates")
+    templates = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.*")}
+    assert "layout.html" in templates
+    by_hand = [(name, found[0]) for name, text in templates.items() for found in endings.finditer(text)]
+    always_many = [(name, found[0]) for name, text in templates.items() for found in counted.finditer(text)]
+    assert (by_hand, always_many) == ([], [])

@@ -334,7 +334,7 @@ class GoldOut(Answer):
     after_run: int | None  # the newest run there was when it was drawn
     settled: int
     deleted: int  # of the settled ones
-    ambiguous: int  # waits for the last word
+    ambiguous: int  # waits for adjudication
     waiting: int  # for a blind look
     for_me: int  # of these, for the asker
     samples: list[int]

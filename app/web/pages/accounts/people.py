@@ -93,9 +93,9 @@ def _deactivation(name: str, access: Access) -> Question:
 
 def _new_role(name: str, role: str, access: Access) -> Question:
     if role == "admin":
-        can = f"{name} may then import, train, draw the gold part, have the last word and manage people."
+        can = f"{name} may then import, train, draw the gold part, adjudicate and manage people."
         return Question(f"Make {name} an admin?", (can,), f"Make {name} an admin", "/people", danger=False)
-    facts = [f"{name} may then decide only: not import, train, have the last word or manage people."]
+    facts = [f"{name} may then decide only: not import, train, adjudicate or manage people."]
     if access.admin_tokens:
         lowered = "1 API token" if access.admin_tokens == 1 else f"{count(access.admin_tokens)} API tokens"
         facts.append(f"{lowered} of theirs with the scope admin may then annotate only, for good.")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from app.deck.progress import PendingChanges, ReviewProgress
-from app.web.rendering import count, percent
+from app.web.rendering import percent, plural
 
 BATCH = 200  # cards that a step proposes: a sitting of some ten minutes
 ENOUGH = 0.02  # share of the samples whose training labels changed since the last run, from which a retrain is proposed
@@ -90,7 +90,7 @@ def review_step(progress: ReviewProgress, home: str) -> NextStep:
     cards = min(BATCH, progress.remaining)
     seconds = progress.seconds_per_decision or USUAL_SECONDS
     minutes = max(1, ceil(cards * seconds / 60))
-    cost = f"About {minutes} minute{'' if minutes == 1 else 's'}"
+    cost = f"About {plural(minutes, 'minute')}"
     if progress.hit_rate is not None:
         found = (
             f". Of the last cards {percent(progress.hit_rate, 0)} had a wrong label; it gets less as you go"
@@ -113,13 +113,16 @@ def _first_run(at: Situation, home: str) -> NextStep:
         return NextStep(
             "Nothing is ranked yet", "Ask an admin to train a network; it finds the labels that look wrong."
         )
-    words = f"It learns {count(at.samples)} labels, then says which of them look wrong. The “quick” recipe takes minutes, “default” longer."
+    words = (
+        f"It learns {plural(at.samples, 'label')}, then ranks which of them look wrong. "
+        "The “quick” recipe takes minutes, “default” longer."
+    )
     return NextStep("Train a network", words, (Action("Train", f"{home}/runs"),))
 
 
 def _early_review(at: Situation, home: str) -> NextStep:
     step = review_step(at.progress, home)
-    epochs = f"{at.early_epochs} epoch{'' if at.early_epochs == 1 else 's'}"
+    epochs = plural(at.early_epochs or 0, "epoch")
     more = (
         "it gets better while the network learns on"
         if at.running
@@ -131,9 +134,9 @@ def _early_review(at: Situation, home: str) -> NextStep:
 
 
 def _after_review(at: Situation, home: str) -> NextStep:
-    review = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
+    review = (Action("Continue reviewing", f"{home}/review"),) if at.progress.remaining else ()
     changed = at.to_learn
-    since = f"{count(changed)} training labels are new or other ones than the newest run learnt"
+    since = f"{plural(changed, 'training label is', 'training labels are')} new or changed since the newest run was trained"
     if at.running:
         return NextStep(
             "A network learns the labels",
@@ -148,12 +151,15 @@ def _after_review(at: Situation, home: str) -> NextStep:
     if changed:
         return NextStep("Time to retrain", f"{since}; an admin can retrain now.", review)
     if at.gold_for_me:
-        words = f"{count(at.gold_for_me)} images wait for you. On their blind labels it is counted how good a network really is."
+        words = (
+            f"{plural(at.gold_for_me, 'image waits', 'images wait')} for you. "
+            "Their blind labels show how good a network really is."
+        )
         return NextStep("Label the gold part", words, (Action("Label", f"{home}/review?order=gold"), *review))
     where = "not all in a version yet" if at.pending.wait else f"all in version {at.pending.version}"
     words = (
-        f"{count(at.progress.found)} errors found in {count(at.progress.reviewed)} reviewed labels, {where}. "
-        "A random audit tells how many are left."
+        f"{plural(at.progress.found, 'error')} found in {plural(at.progress.reviewed, 'reviewed label')}, {where}. "
+        "A random audit shows how many are left."
     )
     title = "The worklist is done" if not at.progress.remaining else "The last cards had few errors"
     return NextStep(
@@ -165,7 +171,7 @@ def _after_review(at: Situation, home: str) -> NextStep:
 
 def _rule_reached(at: Situation, home: str) -> NextStep:
     look = Action("How much is left", f"{home}/stop")
-    go_on = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
+    go_on = (Action("Continue reviewing", f"{home}/review"),) if at.progress.remaining else ()
     words = f"It was chosen beforehand. {at.rule_reached}"
     first = (
         Action("Retrain", f"{home}/retrain")
@@ -176,8 +182,11 @@ def _rule_reached(at: Situation, home: str) -> NextStep:
 
 
 def _audit(at: Situation, home: str) -> NextStep:
-    words = f"{count(at.audit_left)} of its images are left. It says how many errors are left once all are decided."
-    go_on = (Action("Go on reviewing", f"{home}/review"),) if at.progress.remaining else ()
+    words = (
+        f"{plural(at.audit_left, 'image')} of it left to decide. "
+        "Once all are decided, it shows how many errors are left."
+    )
+    go_on = (Action("Continue reviewing", f"{home}/review"),) if at.progress.remaining else ()
     return NextStep(
         "Finish the audit", words, (Action("Go on with the audit", f"{home}/review?order=random"), *go_on)
     )

@@ -1,4 +1,4 @@
-"""Second opinions: who is asked for them and about what, and the last word where people disagree."""
+"""Second opinions: who is asked for them and about what, and adjudication where people disagree."""
 
 import uuid
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class SettingsPage(Page):
 
     policy: Policy
     waiting: int  # samples that wait for another opinion
-    draws: int  # those of them that wait for the last word
+    draws: int  # those of them that wait for adjudication
     which: dict[str, str]
     who: dict[str, str]
 
@@ -188,7 +188,7 @@ def show_draws(request: Request, name: str, database: Db, _admin: Admin) -> Resp
 
 @router.post("/d/{name}/adjudication")
 def adjudicate(name: str, database: Db, admin: Admin, form: Annotated[LastWord, Form()]) -> Response:
-    """Have the last word on a sample."""
+    """Adjudicate a sample: the admin's decision is final."""
     verdict, _, label = form.answer.partition(":")
     with database.write() as session:
         dataset = ready_dataset(session, name=name)

@@ -24,6 +24,7 @@ from app.training.fields import (
 )
 from app.training.recipes import choose_recipe, choose_start, edit, fields_for, starts, weight_words
 from app.web.forms import form_pairs
+from app.web.rendering import plural
 from app.web.strict import Names, ReadsItself
 
 MOST_CLASSES = 50  # that are weighed one by one in a form
@@ -120,7 +121,7 @@ def words_of(recipe: Recipe, *, start: str) -> str:
     epochs = sum(phase.epochs for phase in phases_of(recipe, tunes=start == "parent"))
     folds = f", {recipe.folds} folds for the ranking" if recipe.folds else ""
     weighted = ", weighs the classes" if recipe.class_weights else ""
-    return f"{recipe.image_size} pixels, {epochs} epoch{'' if epochs == 1 else 's'}{folds}{weighted}"
+    return f"{recipe.image_size} pixels, {plural(epochs, 'epoch')}{folds}{weighted}"
 
 
 def changes_of(sent: Mapping[str, str], *, recipe: Recipe, class_names: Sequence[str]) -> dict[str, object]:

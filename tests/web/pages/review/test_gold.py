@@ -62,7 +62,7 @@ def test_the_page_proposes_a_size_and_an_admin_draws_it(browser_of: Browsers, ma
     page = browser_of["ada"].get("/d/faces/gold").text
     assert "0 of 20 images are settled" in page
     assert "with the seed 3" in page
-    assert f"after run {made.run_id} was asked for" in page
+    assert f"after run {made.run_id} was requested" in page
     assert 'href="/d/faces/review?order=gold"' in page
     assert draw(browser_of["ada"]) == 409
 
@@ -157,7 +157,7 @@ def test_when_nothing_is_left_for_me_the_deck_says_who_is_asked(
                 verdict="delete",
                 client_id=str(sample),
             )
-    assert "20 wait for somebody else" in browser_of["ann"].get("/d/faces/review?order=gold").text
+    assert "20 images wait for somebody else" in browser_of["ann"].get("/d/faces/review?order=gold").text
     assert (
         "Nothing waits for you: 20 images need somebody else" in browser_of["ann"].get("/d/faces/gold").text
     )

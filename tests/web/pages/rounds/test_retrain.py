@@ -53,9 +53,9 @@ def test_the_page_shows_what_moved_as_a_picture_and_as_numbers(
     assert '<th scope="row">cat</th><td>owl</td><td class="num">1</td>' in page
     assert '<td>deleted</td><td class="num">1</td>' in page
     assert "1 sample waits for a second opinion and keeps its given label" in page
-    assert f"Goes on from run {made.run_id}" in page
+    assert f"Continues from run {made.run_id}" in page
     assert "Best by the hold-out: " in page  # the same words as on the overview and the runs
-    assert "(111 ms an image and epoch)" in page
+    assert "(111 ms per image and epoch)" in page
     assert "4 s to 6 s, at the pace of run" in page  # two epochs, two seconds each as the run before
 
 
@@ -78,7 +78,7 @@ def test_an_annotator_sees_what_a_retrain_would_do_and_starts_none(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:
     page = browser_of["ann"].get("/d/faces/retrain").text
-    assert "Goes on from run" in page
+    assert "Continues from run" in page
     assert "<form" not in page.split("<main")[1]
     assert browser_of["ann"].get("/d/faces/runs/new").status_code == 403
 
@@ -264,7 +264,7 @@ def test_a_run_that_goes_on_says_what_the_next_one_waits_behind(
     where = ada.post("/d/faces/retrain").headers["location"]
     page = ada.get("/d/faces/retrain").text
     assert f'<a href="{where}">' in page
-    assert "A new run waits behind it; reviewing goes on meanwhile." in page
+    assert "A new run waits behind it; you can review meanwhile." in page
     assert "No worker is there to begin" in ada.get(where).text
 
 
@@ -296,5 +296,5 @@ def test_the_overview_says_what_a_new_ranking_moved(
     child = make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id, seed=1)
     for page in (ada.get("/d/faces").text, ada.get(f"/d/faces/runs/{child}").text):
         assert "0 new label issues, 6 of the 10 old ones are settled" in page
-        assert f"4 stay open from the ranking of run {made.run_id}" in page
+        assert f"4 label issues stay open from the ranking of run {made.run_id}" in page
     assert "What moved" not in ada.get(f"/d/faces/runs/{made.run_id}").text
