@@ -10,9 +10,9 @@ from app.datasets.gold import get_gold_part
 from app.deck.progress import ReviewProgress, review_progress
 from app.deck.queues import Queue
 from app.deck.worklist import DEFAULT, Card, get_card, my_cards
-from app.review.decisions import recent
 from app.review.gold import GoldStanding, gold_standing
 from app.review.log import RecentDecision
+from app.review.recent import recent
 from app.training.runs import is_training
 
 

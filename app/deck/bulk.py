@@ -25,7 +25,7 @@ from app.deck.left_alone import LeftAlone, count_left, nothing_left, reason
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
 from app.review import claims, desk
-from app.review.decisions import MAX_CLIENT_ID
+from app.review.checks import MAX_CLIENT_ID
 from app.review.fold import UNDO
 from app.review.log import not_undone
 from app.review.models import BulkAction, Decision, SampleReview

@@ -10,8 +10,10 @@ from app.datasets.gold import gold_ids
 from app.datasets.models import Sample
 from app.deck.filters import Filter, Tile, look
 from app.errors import Conflict, Invalid
-from app.review.decisions import decide, undo
+from app.review.checks import Answer
+from app.review.decisions import decide
 from app.review.models import Decision, SampleReview
+from app.review.undoing import undo
 
 MOST = 5_000  # samples looked at; more are shown when these are resolved
 LARGEST = 200  # samples of one group that can be decided at once
@@ -80,13 +82,15 @@ def resolve(
     for sample_id in sorted(set(sample_ids)):
         decide(
             session,
+            Answer(
+                sample_id=sample_id,
+                verdict=verdict,
+                label=label,
+                client_id=f"{client_id}:{sample_id}",
+                origin="duplicates",
+            ),
             dataset_id=dataset_id,
             user_id=user_id,
-            sample_id=sample_id,
-            verdict=verdict,
-            label=label,
-            client_id=f"{client_id}:{sample_id}",
-            origin="duplicates",
         )
     return len(set(sample_ids))
 

@@ -13,7 +13,7 @@ from app.review.models import BulkAction, Decision
 
 
 @dataclass(frozen=True)
-class Answer:
+class PastDecision:
     """One decision, and whether it was undone."""
 
     decision_id: int
@@ -30,7 +30,7 @@ class Answer:
     undone_at: datetime | None
 
 
-def history_of(session: Session, *, dataset_id: int, sample_id: int) -> tuple[Answer, ...]:
+def history_of(session: Session, *, dataset_id: int, sample_id: int) -> tuple[PastDecision, ...]:
     """Every decision on a sample, in the order they were made."""
     names = class_names(session, dataset_id=dataset_id)
     undo = aliased(Decision)
@@ -43,7 +43,7 @@ def history_of(session: Session, *, dataset_id: int, sample_id: int) -> tuple[An
         .order_by(Decision.id)
     )
     return tuple(
-        Answer(
+        PastDecision(
             decision_id=decision.id,
             who=who,
             verdict=decision.verdict,

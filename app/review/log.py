@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.gold import is_gold
@@ -86,6 +86,15 @@ def not_undone(*, at: datetime | None = None, after_decision: int | None = None)
     if after_decision is not None:
         undone = undone.where(undoing.id <= after_decision)
     return and_(Decision.verdict != UNDO, ~undone)
+
+
+def one_by_one() -> ColumnElement[bool]:
+    """Whether a row is a decision of `user` in `dataset` on one sample; that on many at once is undone on the grid."""
+    return and_(
+        Decision.dataset_id == bindparam("dataset"),
+        Decision.user_id == bindparam("user"),
+        Decision.bulk_id.is_(None),
+    )
 
 
 def log_of(session: Session, sample_ids: Sequence[int]) -> Sequence[Any]:

@@ -42,7 +42,7 @@ _REPORT = 500  # files that are looked for between two reports
 
 
 @dataclass(frozen=True)
-class Prepared:
+class TrainingImages:
     """What a training works on."""
 
     plan: Plan  # without what is left out
@@ -51,7 +51,7 @@ class Prepared:
     untrained: list[int]  # positions of classes that have samples, but none to train on
 
 
-def prepare(context: JobContext, plan: Plan) -> Prepared:
+def prepare(context: JobContext, plan: Plan) -> TrainingImages:
     """The images of the plan's samples, decoded once for all runs; what is lost is left out, marked and told.
 
     A class that has lost all its training images keeps its number and is named. Raises Invalid when fewer
@@ -86,7 +86,7 @@ def prepare(context: JobContext, plan: Plan) -> Prepared:
         note += f" Shown as grey, because the training had begun with them: {in_a_sentence(late)}."
         lost = [*lost, *late]
     _store(context, plan, lost=lost, note=note.strip(), scales=scales)
-    return Prepared(rest, images, note, sorted({*rest.untrained, *gone}))
+    return TrainingImages(rest, images, note, sorted({*rest.untrained, *gone}))
 
 
 def _look_for(

@@ -26,7 +26,7 @@ from app.ml.finder import find_learning_rate
 from app.ml.images import Images
 from app.ml.trainer import train
 from app.ml.watch import TrainingProgress
-from app.tasks.images import Prepared, prepare
+from app.tasks.images import TrainingImages, prepare
 from app.tasks.plan import Plan, make_plan, network_name
 from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
@@ -77,7 +77,7 @@ def run(context: JobContext) -> None:
             _draw_curve(context, prepared)
 
 
-def _draw_curve(context: JobContext, prepared: Prepared) -> None:
+def _draw_curve(context: JobContext, prepared: TrainingImages) -> None:
     """The learning-rate curve is for looking at: reviewing has begun when it is drawn, and the run is finished without it."""
     plan = prepared.plan
     if context.job.fruitless_starts > CURVE_TRIES:
@@ -96,7 +96,7 @@ def _end(context: JobContext, run_id: int, state: str, note: str) -> None:
         end_run(session, run_id=run_id, state=state, note=note)
 
 
-def _train_and_rank(context: JobContext, prepared: Prepared) -> str:
+def _train_and_rank(context: JobContext, prepared: TrainingImages) -> str:
     plan, images = prepared.plan, prepared.images
     threads = use_threads(context.settings.worker_threads or usable_cores())
     _store_facts(context, plan.run_id, threads, prepared.untrained)

@@ -28,6 +28,7 @@ from app.db.engine import Database
 from app.errors import Conflict, Invalid, NotFound, ToplossError
 from app.jobs import requests as jobs
 from app.jobs.models import Job
+from app.review.checks import Answer
 from app.review.decisions import decide
 from app.review.models import Decision
 from app.settings import Settings
@@ -42,11 +43,9 @@ def answer(database: Database, made: Made, user_id: int, sample: int) -> int:
     with database.write() as session:
         return decide(
             session,
+            Answer(sample_id=sample, verdict="delete", client_id=str(uuid.uuid4())),
             dataset_id=made.dataset_id,
             user_id=user_id,
-            sample_id=sample,
-            verdict="delete",
-            client_id=str(uuid.uuid4()),
         )[0].id
 
 

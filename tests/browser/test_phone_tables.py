@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from app.accounts.models import User
 from app.db.engine import Database
+from app.review.checks import Answer
 from app.review.decisions import decide
 from app.rounds.retraining import freeze_labels
 from app.web.deps import SESSION_COOKIE
@@ -63,11 +64,9 @@ def correct(database: Database, made: Made) -> int:
     with database.write() as session:
         decide(
             session,
+            Answer(sample_id=made.ranked[0], verdict="delete", client_id=str(uuid.uuid4())),
             dataset_id=made.dataset_id,
             user_id=session.scalars(select(User.id)).first() or 0,
-            sample_id=made.ranked[0],
-            verdict="delete",
-            client_id=str(uuid.uuid4()),
         )
         return freeze_labels(session, dataset_id=made.dataset_id)[0].id
 

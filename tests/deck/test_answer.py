@@ -15,13 +15,15 @@ from app.deck.answer import Deck, look
 from app.deck.queues import Queue
 from app.deck.worklist import my_cards, take
 from app.errors import NotFound
+from app.review.checks import Answer
 from app.review.claims import next_free, release
-from app.review.decisions import decide, redo_last, undo_last
+from app.review.decisions import decide
 from app.review.desk import Claimant
 from app.review.fold import Policy
 from app.review.gold import draw_gold
 from app.review.models import Claim, Decision
 from app.review.standing import set_policy
+from app.review.undoing import redo_last, undo_last
 from app.training.runs import current_ranking
 from tests.conftest import People
 from tests.factories import Made, make_dataset
@@ -43,14 +45,16 @@ def answer(
 ) -> Deck:
     decide(
         session,
+        Answer(
+            sample_id=sample,
+            verdict=verdict,
+            label=label,
+            milliseconds=1000 + sample,
+            client_id=str(uuid.uuid4()),
+            origin=queue.origin,
+        ),
         dataset_id=made.dataset_id,
         user_id=user_id,
-        sample_id=sample,
-        verdict=verdict,
-        label=label,
-        milliseconds=1000 + sample,
-        client_id=str(uuid.uuid4()),
-        origin=queue.origin,
     )
     take(session, dataset_id=made.dataset_id, user_id=user_id, count=3, lease=LEASE, queue=queue)
     return look(session, dataset_id=made.dataset_id, user_id=user_id, queue=queue)
@@ -66,11 +70,9 @@ def free(made: Made, user_id: int, session: Session) -> list[int]:
 def keep(made: Made, user_id: int, sample: int, session: Session) -> int:
     done, _ = decide(
         session,
+        Answer(sample_id=sample, verdict="keep", client_id=str(uuid.uuid4())),
         dataset_id=made.dataset_id,
         user_id=user_id,
-        sample_id=sample,
-        verdict="keep",
-        client_id=str(uuid.uuid4()),
     )
     return done.id
 
@@ -151,13 +153,15 @@ def test_so_it_is_with_a_gold_part_that_is_drawn_meanwhile(
         if held := my_cards(session, **me, user_id=user, queue=queue).cards:
             done, _ = decide(
                 session,
+                Answer(
+                    sample_id=held[0].sample_id,
+                    verdict=verdict,
+                    label=label,
+                    milliseconds=900,
+                    client_id=str(uuid.uuid4()),
+                ),
                 **me,
                 user_id=user,
-                sample_id=held[0].sample_id,
-                verdict=verdict,
-                label=label,
-                milliseconds=900,
-                client_id=str(uuid.uuid4()),
             )
             assert done.blind == held[0].blind
         if back:

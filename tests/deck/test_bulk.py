@@ -13,8 +13,11 @@ from app.deck.left_alone import LeftAlone
 from app.deck.progress import review_progress
 from app.deck.worklist import claim
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.review.decisions import decide, recent, undo, undo_last
+from app.review.checks import Answer
+from app.review.decisions import decide
 from app.review.models import Claim, Decision, OpenIssue, SampleReview
+from app.review.recent import recent
+from app.review.undoing import undo, undo_last
 from tests.conftest import People
 from tests.factories import Made
 
@@ -46,12 +49,9 @@ def look_alone(
     with database.write() as session:
         return decide(
             session,
+            Answer(sample_id=sample, verdict=verdict, label=label, client_id=str(uuid.uuid4())),
             dataset_id=made.dataset_id,
             user_id=user_id,
-            sample_id=sample,
-            verdict=verdict,
-            label=label,
-            client_id=str(uuid.uuid4()),
         )[0].id
 
 

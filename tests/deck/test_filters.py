@@ -14,6 +14,7 @@ from app.deck.bulk import decide_many
 from app.deck.filters import Filter, look, matching_ids
 from app.errors import Invalid
 from app.ranking.models import Prediction
+from app.review.checks import Answer
 from app.review.decisions import decide
 from tests.conftest import People
 from tests.factories import Made, import_folder, photo
@@ -28,12 +29,9 @@ def reviewed(database: Database, made: Made, people: People) -> Made:
         ):
             decide(
                 session,
+                Answer(sample_id=sample, verdict=verdict, label=label, client_id=str(uuid.uuid4())),
                 dataset_id=made.dataset_id,
                 user_id=people.annotator.id,
-                sample_id=sample,
-                verdict=verdict,
-                label=label,
-                client_id=str(uuid.uuid4()),
             )
         decide_many(
             session,

@@ -16,6 +16,7 @@ from app.deck.filters import Filter
 from app.deck.progress import review_progress
 from app.deck.queues import BY_CHANCE, Queue, mixed
 from app.deck.worklist import claim
+from app.review.checks import Answer
 from app.review.decisions import decide
 from app.review.models import Decision
 from tests.conftest import People
@@ -76,12 +77,9 @@ def test_a_mixed_worklist_has_issues_by_rank_and_others_in_random_order_and_ends
         if ahead:
             decide(
                 session,
+                Answer(sample_id=ahead[0], verdict="keep", client_id=str(uuid.uuid4()), origin=MIXED.origin),
                 dataset_id=made.dataset_id,
                 user_id=people.annotator.id,
-                sample_id=ahead[0],
-                verdict="keep",
-                client_id=str(uuid.uuid4()),
-                origin=MIXED.origin,
             )
         return ahead[:1]
 
@@ -114,12 +112,14 @@ def test_cards_that_come_by_chance_do_not_count_for_the_hit_rate(
     def answer(session: Session, sample: int, verdict: str) -> None:
         decide(
             session,
+            Answer(
+                sample_id=sample,
+                verdict=verdict,
+                milliseconds=2000,
+                client_id=str(uuid.uuid4()),
+                origin=MIXED.origin,
+            ),
             **me,
-            sample_id=sample,
-            verdict=verdict,
-            milliseconds=2000,
-            client_id=str(uuid.uuid4()),
-            origin=MIXED.origin,
         )
 
     for sample, verdict in (

@@ -10,9 +10,11 @@ from app.db.types import now
 from app.deck.progress import label_table, pending_changes, review_progress
 from app.deck.worklist import claim, get_card, hold, my_cards
 from app.errors import Invalid
+from app.review.checks import Answer
 from app.review.claims import release
-from app.review.decisions import decide, undo
+from app.review.decisions import decide
 from app.review.models import Claim
+from app.review.undoing import undo
 from tests.conftest import People
 from tests.factories import Made, import_folder, write_images
 
@@ -35,13 +37,11 @@ def answer(
     with database.write() as session:
         return decide(
             session,
+            Answer(
+                sample_id=sample, verdict=verdict, label=label, client_id=str(uuid.uuid4()), milliseconds=2000
+            ),
             dataset_id=made.dataset_id,
             user_id=user_id,
-            sample_id=sample,
-            verdict=verdict,
-            label=label,
-            client_id=str(uuid.uuid4()),
-            milliseconds=2000,
         )[0].id
 
 

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from app.datasets.versions import DELETED
 from app.db.engine import Database
 from app.measuring.agreement import Agreement, agreement_of, alpha, by_class, pair
-from app.review.decisions import decide, undo
+from app.review.checks import Answer
+from app.review.decisions import decide
 from app.review.fold import Policy
 from app.review.standing import set_policy
+from app.review.undoing import undo
 from tests.conftest import People
 from tests.factories import CLASSES, Made
 
@@ -29,13 +31,15 @@ def say(
     with database.write() as session:
         return decide(
             session,
+            Answer(
+                sample_id=sample,
+                verdict=verdict,
+                label=label,
+                client_id=str(uuid.uuid4()),
+                milliseconds=2_000,
+            ),
             dataset_id=made.dataset_id,
             user_id=user_id,
-            sample_id=sample,
-            verdict=verdict,
-            label=label,
-            client_id=str(uuid.uuid4()),
-            milliseconds=2_000,
         )[0].id
 
 

@@ -11,8 +11,10 @@ from app.errors import Conflict, Invalid, NotFound
 from app.measuring.comparison import Comparison, changed_samples, compare
 from app.measuring.paper_table import paper_table
 from app.ml.recipes import RECIPES
-from app.review.decisions import decide, undo
+from app.review.checks import Answer
+from app.review.decisions import decide
 from app.review.gold import GoldLabels
+from app.review.undoing import undo
 from app.rounds.retraining import freeze_labels
 from app.training.runs import request_run
 from app.web.pages.measuring.conclusions import conclude
@@ -27,13 +29,15 @@ def review(
     with database.write() as session:
         decision, _ = decide(
             session,
+            Answer(
+                sample_id=sample,
+                verdict="relabel" if label else "delete",
+                label=label,
+                client_id=str(uuid.uuid4()),
+                origin=origin,
+            ),
             dataset_id=made.dataset_id,
             user_id=people.annotator.id,
-            sample_id=sample,
-            verdict="relabel" if label else "delete",
-            label=label,
-            client_id=str(uuid.uuid4()),
-            origin=origin,
         )
         return decision.id
 

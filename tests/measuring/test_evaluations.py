@@ -3,6 +3,7 @@ from dataclasses import replace
 
 from app.db.engine import Database
 from app.measuring.evaluations import best_of, best_run, evaluate_run, run_summaries
+from app.review.checks import Answer
 from app.review.decisions import decide
 from app.rounds.retraining import freeze_labels
 from tests.conftest import People
@@ -13,12 +14,14 @@ def relabel(database: Database, made: Made, people: People, sample: int, label: 
     with database.write() as session:
         decide(
             session,
+            Answer(
+                sample_id=sample,
+                verdict="relabel" if label else "delete",
+                label=label,
+                client_id=str(uuid.uuid4()),
+            ),
             dataset_id=made.dataset_id,
             user_id=people.annotator.id,
-            sample_id=sample,
-            verdict="relabel" if label else "delete",
-            label=label,
-            client_id=str(uuid.uuid4()),
         )
 
 

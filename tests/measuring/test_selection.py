@@ -8,6 +8,7 @@ from app.datasets.versions import get_version
 from app.db.engine import Database
 from app.measuring.hold_out import hold_out, predicted
 from app.measuring.selection import Selection, selection
+from app.review.checks import Answer
 from app.review.decisions import decide
 from app.rounds.retraining import freeze_labels
 from tests.conftest import People
@@ -45,13 +46,11 @@ def test_only_what_no_audit_looked_at_counts_as_chosen_by_a_model(
         for sample, verdict, label, origin in answers:
             decide(
                 session,
+                Answer(
+                    sample_id=sample, verdict=verdict, label=label, client_id=str(uuid.uuid4()), origin=origin
+                ),
                 dataset_id=made.dataset_id,
                 user_id=people.annotator.id,
-                sample_id=sample,
-                verdict=verdict,
-                label=label,
-                client_id=str(uuid.uuid4()),
-                origin=origin,
             )
         frozen, _ = freeze_labels(session, dataset_id=made.dataset_id)
     with database.read() as session:

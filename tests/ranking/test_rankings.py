@@ -11,6 +11,7 @@ from app.db.engine import Database
 from app.ml.recipes import RECIPES
 from app.ranking.models import Prediction, StagedPrediction
 from app.ranking.rankings import log_probs_of, ranking_rows, stage_ranking, top_losses
+from app.review.checks import Answer
 from app.review.decisions import decide
 from app.review.issues import publish
 from app.review.models import OpenIssue
@@ -142,11 +143,9 @@ def test_a_new_ranking_opens_the_issues_that_have_no_verdict_yet(
         for sample, verdict in ((made.ranked[0], "delete"), (made.ranked[1], "unsure")):
             decide(
                 session,
+                Answer(sample_id=sample, verdict=verdict, client_id=verdict),
                 dataset_id=made.dataset_id,
                 user_id=people.annotator.id,
-                sample_id=sample,
-                verdict=verdict,
-                client_id=verdict,
             )
     store(
         database, run_id=made.run_id, rows=rows_of(made.run_id), epochs=2

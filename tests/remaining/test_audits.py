@@ -21,9 +21,11 @@ from app.ranking.models import Prediction
 from app.remaining.audits import start_audit
 from app.remaining.estimate import Between, errors_in
 from app.remaining.report import Report, choose_rule, chosen_rule, report
+from app.review.checks import Answer
 from app.review.claims import _FREE_AT_RANDOM
-from app.review.decisions import decide, undo
+from app.review.decisions import decide
 from app.review.models import AuditSample
+from app.review.undoing import undo
 from tests.conftest import People
 from tests.factories import Made, make_dataset
 
@@ -41,15 +43,17 @@ def answer(
     with database.write() as session:
         said = decide(
             session,
+            Answer(
+                sample_id=sample,
+                verdict=verdict,
+                label=label,
+                client_id=str(uuid.uuid4()),
+                milliseconds=2000,
+                **more,
+            ),
             dataset_id=made.dataset_id,
             user_id=user,
-            sample_id=sample,
-            verdict=verdict,
-            label=label,
-            client_id=str(uuid.uuid4()),
-            milliseconds=2000,
-            **more,
-        )  # type: ignore[arg-type]
+        )
         return said[0].id
 
 

@@ -13,6 +13,7 @@ from app.deck.filters import Filter
 from app.deck.queues import Queue
 from app.deck.worklist import my_cards, take
 from app.review import desk
+from app.review.checks import Answer
 from app.review.claims import give_back, held_cards, hold, next_free, release_cards
 from app.review.decisions import decide
 from app.review.desk import Claimant, Held, Place
@@ -139,11 +140,9 @@ def test_what_is_held_or_decided_is_offered_to_nobody(
     database.write_in_group(
         lambda s: decide(
             s,
+            Answer(sample_id=issues[1], verdict="keep", client_id=str(uuid.uuid4())),
             dataset_id=made.dataset_id,
             user_id=ann.user,
-            sample_id=issues[1],
-            verdict="keep",
-            client_id=str(uuid.uuid4()),
         )
     ).result()
     with database.read() as session:

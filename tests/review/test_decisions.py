@@ -5,16 +5,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
 
 from app.datasets.models import MissingFile, Sample
 from app.db.engine import Database
 from app.errors import Conflict, Forbidden, Invalid, NotFound
 from app.ranking.models import Prediction
-from app.review.decisions import decide, history, recent, redo_last, undo, undo_last
+from app.review.checks import Answer
+from app.review.decisions import decide
 from app.review.fold import Policy, fold, is_drawn
 from app.review.models import Decision, OpenIssue, SampleReview
 from app.review.policy import get_policy
+from app.review.recent import recent
 from app.review.standing import entry_of, set_policy
+from app.review.undoing import redo_last, undo, undo_last
 from tests.conftest import People
 from tests.factories import Made
 
@@ -31,14 +35,18 @@ def answer(
     with database.write() as session:
         decision, _ = decide(
             session,
+            Answer(sample_id=sample, verdict=verdict, label=label, client_id=client_id or str(uuid.uuid4())),
             dataset_id=made.dataset_id,
             user_id=user_id,
-            sample_id=sample,
-            verdict=verdict,
-            label=label,
-            client_id=client_id or str(uuid.uuid4()),
         )
         return decision.id
+
+
+def history(session: Session, *, sample_id: int) -> list[Decision]:
+    """Every decision on a sample and every undo, in the order they were made."""
+    return list(
+        session.scalars(select(Decision).where(Decision.sample_id == sample_id).order_by(Decision.id))
+    )
 
 
 def state(database: Database, sample: int) -> tuple[str, int | None] | None:

@@ -21,12 +21,15 @@ from app.deck.queues import Queue
 from app.deck.worklist import take
 from app.errors import Conflict
 from app.review import claims, counters, desk
-from app.review.decisions import decide, recent, redo_last, undo_last
+from app.review.checks import Answer
+from app.review.decisions import decide
 from app.review.desk import Change, Claimant, Counts, Desk, Place, Taken, desk_of
 from app.review.fold import Policy
 from app.review.gold import draw_gold
 from app.review.models import Claim, SampleReview
+from app.review.recent import recent
 from app.review.standing import set_policy
+from app.review.undoing import redo_last, undo_last
 from app.training.runs import current_ranking
 from tests.conftest import People
 from tests.factories import Made, make_dataset
@@ -90,13 +93,15 @@ def answer(
 ) -> None:
     decide(
         session,
+        Answer(
+            sample_id=sample,
+            verdict=verdict,
+            label=label,
+            milliseconds=700 + sample,
+            client_id=str(uuid.uuid4()),
+            origin=queue.origin,
+        ),
         **me,
-        sample_id=sample,
-        verdict=verdict,
-        label=label,
-        milliseconds=700 + sample,
-        client_id=str(uuid.uuid4()),
-        origin=queue.origin,
     )
 
 

@@ -29,8 +29,9 @@ from app.errors import Conflict, Invalid, ToplossError
 from app.measuring.best import choose_best, evaluate_on_gold, gold_rates
 from app.ranking.models import Prediction
 from app.ranking.rankings import top_losses
+from app.review.checks import Answer
 from app.review.claims import release
-from app.review.decisions import decide, redo_last, undo_last
+from app.review.decisions import decide
 from app.review.fold import Policy
 from app.review.gold import (
     FEWEST,
@@ -44,6 +45,7 @@ from app.review.gold import (
 )
 from app.review.models import BulkAction, Claim, Decision, OpenIssue, SampleReview
 from app.review.standing import set_policy
+from app.review.undoing import redo_last, undo_last
 from app.rounds.retraining import freeze_labels, retrain
 from app.training.models import Run
 from tests.conftest import People
@@ -77,12 +79,9 @@ def say(
         how = {"client_id": str(uuid.uuid4())} | how
         return decide(
             session,
+            Answer(sample_id=sample, verdict=verdict, label=label, **how),
             dataset_id=made.dataset_id,
             user_id=user_id,
-            sample_id=sample,
-            verdict=verdict,
-            label=label,
-            **how,
         )[0].id
 
 
@@ -543,16 +542,22 @@ def _do(database: Database, made: Made, user: int, sample: int, action: str, loo
             case "last word":
                 decide(
                     session,
+                    Answer(
+                        sample_id=sample,
+                        verdict="relabel",
+                        label="cat",
+                        client_id=client_id,
+                        origin="adjudication",
+                    ),
                     **where,
-                    sample_id=sample,
-                    verdict="relabel",
-                    label="cat",
-                    client_id=client_id,
-                    origin="adjudication",
                 )
             case _:
                 verdict, label = ("relabel", action) if action in CLASSES else (action, None)
-                decide(session, **where, sample_id=sample, verdict=verdict, label=label, client_id=client_id)
+                decide(
+                    session,
+                    Answer(sample_id=sample, verdict=verdict, label=label, client_id=client_id),
+                    **where,
+                )
 
 
 def _by_blind_looks(log: list[Decision], given: int, looks: int, drawn_at: object) -> int | None:
@@ -698,13 +703,9 @@ def test_an_image_that_is_drawn_while_its_label_is_in_view_is_left_to_somebody_e
     database: Database, made: Made, people: People
 ) -> None:
     sample = draw(database, made)[0]
-    me = {
-        "dataset_id": made.dataset_id,
-        "user_id": people.annotator.id,
-        "sample_id": sample,
-        "verdict": "delete",
-    }
+    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
+    open_look = Answer(sample_id=sample, verdict="delete", client_id="open", run_id=made.run_id)
     with database.write() as session, pytest.raises(Conflict, match="somebody else looks at it blind"):
-        decide(session, **me, client_id="open", run_id=made.run_id)
+        decide(session, open_look, **me)
     with database.write() as session:
-        assert decide(session, **me, client_id="blind")[0].blind
+        assert decide(session, Answer(sample_id=sample, verdict="delete", client_id="blind"), **me)[0].blind

@@ -6,6 +6,7 @@ from sqlalchemy import delete, select
 
 from app.db.engine import Database
 from app.review import counters, desk
+from app.review.checks import Answer
 from app.review.decisions import decide
 from app.review.desk import Change
 from app.review.issues import open_again
@@ -37,11 +38,9 @@ def test_an_issue_closes_with_a_decision_and_opens_again_where_none_stands(
     database.write_in_group(
         lambda s: decide(
             s,
+            Answer(sample_id=sample, verdict="keep", client_id=str(uuid.uuid4())),
             dataset_id=made.dataset_id,
             user_id=people.annotator.id,
-            sample_id=sample,
-            verdict="keep",
-            client_id=str(uuid.uuid4()),
         )
     ).result()
     assert remembered(database, made) == len(open_samples(database, made)) == 9

@@ -6,9 +6,11 @@ from sqlalchemy.exc import OperationalError
 
 from app.datasets.catalog import lock_dataset, lock_out_decisions
 from app.db.engine import Database
-from app.review.decisions import decide, undo
+from app.review.checks import Answer
+from app.review.decisions import decide
 from app.review.log import not_undone
 from app.review.models import Decision
+from app.review.undoing import undo
 from tests.conftest import People
 from tests.factories import Made
 
@@ -20,11 +22,9 @@ def log(database: Database, made: Made, people: People) -> tuple[int, int, int]:
         first, second = (
             decide(
                 session,
+                Answer(sample_id=sample, verdict="delete", client_id=f"decision {sample}"),
                 dataset_id=made.dataset_id,
                 user_id=people.annotator.id,
-                sample_id=sample,
-                verdict="delete",
-                client_id=f"decision {sample}",
             )[0]
             for sample in made.ranked[:2]
         )
@@ -70,11 +70,9 @@ def test_a_decision_waits_while_decisions_are_locked_out(
             session.execute(text("SET LOCAL lock_timeout = '100ms'"))
             decide(
                 session,
+                Answer(sample_id=made.ranked[0], verdict="delete", client_id=client_id),
                 dataset_id=made.dataset_id,
                 user_id=people.annotator.id,
-                sample_id=made.ranked[0],
-                verdict="delete",
-                client_id=client_id,
             )
 
     with database.write() as session:

@@ -12,11 +12,13 @@ from app.deck.progress import review_progress
 from app.deck.worklist import claim, hold
 from app.errors import Invalid
 from app.remaining.report import report
+from app.review.checks import Answer
 from app.review.claims import release
-from app.review.decisions import decide, undo
+from app.review.decisions import decide
 from app.review.fold import Entry, Policy, fold
 from app.review.models import Claim, SampleReview
 from app.review.standing import set_policy
+from app.review.undoing import undo
 from tests.conftest import People
 from tests.factories import Made
 
@@ -40,13 +42,11 @@ def say(
     with database.write() as session:
         return decide(
             session,
+            Answer(
+                sample_id=sample, verdict=verdict, label=label, client_id=str(uuid.uuid4()), origin=origin
+            ),
             dataset_id=made.dataset_id,
             user_id=user_id,
-            sample_id=sample,
-            verdict=verdict,
-            label=label,
-            client_id=str(uuid.uuid4()),
-            origin=origin,
         )[0].id
 
 
@@ -195,12 +195,9 @@ def test_an_answer_to_an_open_card_is_no_blind_look_although_the_sample_waits_no
         )
         kept, _ = decide(
             session,
+            Answer(sample_id=sample, verdict="keep", client_id=str(uuid.uuid4()), run_id=made.run_id),
             dataset_id=made.dataset_id,
             user_id=people.annotator.id,
-            sample_id=sample,
-            verdict="keep",
-            client_id=str(uuid.uuid4()),
-            run_id=made.run_id,
         )
     assert not kept.blind
 

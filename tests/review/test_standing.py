@@ -7,10 +7,12 @@ from sqlalchemy import select
 
 from app.db.engine import Database
 from app.deck.worklist import claim
-from app.review.decisions import decide, undo
+from app.review.checks import Answer
+from app.review.decisions import decide
 from app.review.fold import Policy
 from app.review.models import Claim
 from app.review.standing import set_policy
+from app.review.undoing import undo
 from tests.conftest import People
 from tests.factories import Made
 
@@ -21,11 +23,9 @@ def unsure(database: Database, made: Made, user_id: int, sample: int) -> int:
     with database.write() as session:
         done, _ = decide(
             session,
+            Answer(sample_id=sample, verdict="unsure", client_id=str(uuid.uuid4())),
             dataset_id=made.dataset_id,
             user_id=user_id,
-            sample_id=sample,
-            verdict="unsure",
-            client_id=str(uuid.uuid4()),
         )
     return done.id
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from app.datasets.models import Sample
 from app.datasets.versions import DELETED
 from app.db.engine import Database
-from app.review.decisions import decide, undo_last
+from app.review.checks import Answer
+from app.review.decisions import decide
+from app.review.undoing import undo_last
 from app.rounds.changes import SPLITS, Changes, Move, changes_since, count_changes
 from app.rounds.retraining import freeze_labels
 from tests.conftest import People
@@ -23,12 +25,9 @@ def answer(
     with database.write() as session:
         decide(
             session,
+            Answer(sample_id=sample, verdict=verdict, label=label, client_id=str(uuid.uuid4())),
             dataset_id=made.dataset_id,
             user_id=user_id,
-            sample_id=sample,
-            verdict=verdict,
-            label=label,
-            client_id=str(uuid.uuid4()),
         )
 
 

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.db.engine import Database
-from app.review.decisions import decide, undo_last
+from app.review.checks import Answer
+from app.review.decisions import decide
+from app.review.undoing import undo_last
 from app.rounds.movement import Agreement, Movement, count_issues, movement_of, to_keep
 from app.rounds.retraining import freeze_labels
 from app.training.runs import get_run
@@ -20,12 +22,9 @@ def answer(
     with database.write() as session:
         decide(
             session,
+            Answer(sample_id=sample, verdict=verdict, label=label, client_id=str(uuid.uuid4())),
             dataset_id=made.dataset_id,
             user_id=user_id,
-            sample_id=sample,
-            verdict=verdict,
-            label=label,
-            client_id=str(uuid.uuid4()),
         )
 
 

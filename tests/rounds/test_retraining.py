@@ -9,7 +9,9 @@ import pytest
 from app.datasets.versions import labels_of, list_versions
 from app.db.engine import Database
 from app.errors import Conflict, NotFound
-from app.review.decisions import decide, undo_last
+from app.review.checks import Answer
+from app.review.decisions import decide
+from app.review.undoing import undo_last
 from app.rounds.retraining import Retrain, freeze_labels, retrain
 from app.training.runs import list_runs
 from tests.conftest import People
@@ -22,12 +24,9 @@ def answer(
     with database.write() as session:
         decide(
             session,
+            Answer(sample_id=sample, verdict=verdict, label=label, client_id=str(uuid.uuid4())),
             dataset_id=made.dataset_id,
             user_id=user_id,
-            sample_id=sample,
-            verdict=verdict,
-            label=label,
-            client_id=str(uuid.uuid4()),
         )
 
 

@@ -5,7 +5,9 @@ import uuid
 from app.db.engine import Database
 from app.deck.bulk import decide_many
 from app.remaining.audits import start_audit
-from app.review.decisions import decide, undo
+from app.review.checks import Answer
+from app.review.decisions import decide
+from app.review.undoing import undo
 from app.rounds.retraining import freeze_labels
 from app.rounds.rounds import Round, list_rounds
 from tests.conftest import People
@@ -16,13 +18,15 @@ def answer(database: Database, made: Made, user: int, sample: int, verdict: str,
     with database.write() as session:
         return decide(
             session,
+            Answer(
+                sample_id=sample,
+                verdict=verdict,
+                label="owl" if verdict == "relabel" else None,
+                origin=origin,
+                client_id=str(uuid.uuid4()),
+            ),
             dataset_id=made.dataset_id,
             user_id=user,
-            sample_id=sample,
-            verdict=verdict,
-            label="owl" if verdict == "relabel" else None,
-            origin=origin,
-            client_id=str(uuid.uuid4()),
         )[0].id
 
 

@@ -22,7 +22,7 @@ from app.ml.recipes import RECIPES, Phase
 from app.ranking.models import Prediction
 from app.settings import Settings
 from app.tasks import train
-from app.tasks.images import Prepared, prepare
+from app.tasks.images import TrainingImages, prepare
 from app.tasks.plan import make_plan
 from app.training.runs import end_run, get_run, open_run, start_run
 from tests.factories import import_folder, write_images
@@ -51,7 +51,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path / "data", worker_threads=1, _env_file=None)
 
 
-def begin(database: Database, settings: Settings, dataset: int) -> tuple[Context, Prepared]:
+def begin(database: Database, settings: Settings, dataset: int) -> tuple[Context, TrainingImages]:
     """A new run as far as its images."""
     with database.write() as session:
         before = open_run(session, dataset_id=dataset)
@@ -61,7 +61,7 @@ def begin(database: Database, settings: Settings, dataset: int) -> tuple[Context
     return context, again(context)
 
 
-def again(context: Context) -> Prepared:
+def again(context: Context) -> TrainingImages:
     with context.database.write() as session:
         started = start_run(session, run_id=int(context.job.arguments["run"]))
     return prepare(context, make_plan(context, started))

@@ -11,7 +11,9 @@ from app.datasets.catalog import class_names, get_dataset, get_sample, ready_dat
 from app.deck.bulk import decide_many, undo_many
 from app.deck.worklist import claim, get_card
 from app.errors import Invalid
-from app.review.decisions import Recorded, decide, undo
+from app.review.checks import Answer
+from app.review.decisions import Recorded, decide
+from app.review.undoing import undo
 from app.web.api.cards import card_out
 from app.web.api.models import BulkOut, ClaimOut, DecisionOut, Problem, UndoOut
 from app.web.api.routing import api_router
@@ -99,14 +101,16 @@ def create_decision(
         dataset = get_dataset(session, name=name)
         decision, is_new = decide(
             session,
+            Answer(
+                sample_id=body.sample,
+                verdict=body.verdict,
+                label=body.label,
+                client_id=body.client_id,
+                run_id=body.run,
+                milliseconds=body.milliseconds,
+            ),
             dataset_id=dataset.id,
             user_id=user.id,
-            sample_id=body.sample,
-            verdict=body.verdict,
-            label=body.label,
-            client_id=body.client_id,
-            run_id=body.run,
-            milliseconds=body.milliseconds,
         )
         response.status_code = 201 if is_new else 200
         return _out(session, decision)

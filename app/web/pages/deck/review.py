@@ -23,7 +23,8 @@ from app.db.memory import remember
 from app.deck import worklist
 from app.deck.answer import Deck, look
 from app.errors import Conflict, ToplossError
-from app.review import claims, decisions
+from app.review import claims, decisions, undoing
+from app.review.checks import Answer
 from app.settings import Settings
 from app.storage import RemoteSource
 from app.web.api.samples import shared_source
@@ -164,15 +165,17 @@ async def decide(request: Request) -> Response:
             lock_dataset(session, dataset_id=dataset_id)
         decisions.decide(
             session,
+            Answer(
+                sample_id=form.sample,
+                verdict=verdict,
+                label=label or None,
+                client_id=form.client_id,
+                run_id=form.run,
+                milliseconds=form.milliseconds,
+                origin=origin,
+            ),
             dataset_id=dataset_id,
             user_id=user.id,
-            sample_id=form.sample,
-            verdict=verdict,
-            label=label or None,
-            client_id=form.client_id,
-            run_id=form.run,
-            milliseconds=form.milliseconds,
-            origin=origin,
         )
         if not form.alone:
             _take(session, dataset_id, user, settings, form)
@@ -194,9 +197,7 @@ async def undo(
 
     def act(session: Session) -> Outcome:
         dataset_id = find_dataset(session, name=name)
-        undone = decisions.undo_last(
-            session, dataset_id=dataset_id, user_id=user.id, client_id=form.client_id
-        )
+        undone = undoing.undo_last(session, dataset_id=dataset_id, user_id=user.id, client_id=form.client_id)
         sample_id = undone.sample_id if undone else None
         if sample_id is not None:
             worklist.hold(
@@ -217,7 +218,7 @@ async def redo(
     def act(session: Session) -> Outcome:
         dataset_id = find_dataset(session, name=name)
         lock_dataset(session, dataset_id=dataset_id)
-        again = decisions.redo_last(session, dataset_id=dataset_id, user_id=user.id, client_id=form.client_id)
+        again = undoing.redo_last(session, dataset_id=dataset_id, user_id=user.id, client_id=form.client_id)
         _take(session, dataset_id, user, settings, form)
         return Outcome(dataset_id, asked=True, redone=again.sample_id if again else None)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import class_names, get_dataset
 from app.deck import worklist
 from app.deck.evidence import Evidence, Similar, gather_evidence
-from app.deck.history import Answer, history_of
+from app.deck.history import PastDecision, history_of
 from app.ranking.rankings import Opinion, neighbours_in_rank, opinions
 from app.settings import Settings
 from app.web.deps import Config, Db
@@ -76,7 +76,7 @@ class OpinionView:
 class AnswerView:
     """A line of the sample's history: who said what, and how."""
 
-    answer: Answer
+    answer: PastDecision
     words: str
     how: str
 
@@ -201,7 +201,7 @@ def _opinion_view(said: Opinion, names: tuple[str, ...]) -> OpinionView:
     )
 
 
-def _answer_view(answer: Answer) -> AnswerView:
+def _answer_view(answer: PastDecision) -> AnswerView:
     how = [PLACES.get(answer.origin, answer.origin)]
     if answer.blind:
         how.append("blind")

@@ -11,6 +11,7 @@ from pydantic import Field
 from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
 from app.deck.adjudication import Disagreement, count_disagreements, disagreements
 from app.measuring.agreement import FEW, Agreement, agreement_of
+from app.review.checks import Answer
 from app.review.decisions import decide
 from app.review.fold import Policy
 from app.review.policy import count_waiting, get_policy
@@ -194,14 +195,16 @@ def adjudicate(name: str, database: Db, admin: Admin, form: Annotated[LastWord, 
         dataset = ready_dataset(session, name=name)
         decide(
             session,
+            Answer(
+                sample_id=form.sample,
+                verdict=verdict,
+                label=label or None,
+                client_id=form.client_id,
+                origin="adjudication",
+                blind=False,
+            ),
             dataset_id=dataset.id,
             user_id=admin.id,
-            sample_id=form.sample,
-            verdict=verdict,
-            label=label or None,
-            client_id=form.client_id,
-            origin="adjudication",
-            blind=False,
         )
         if label:  # as the data set spells it
             names = class_names(session, dataset_id=dataset.id)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.deck.worklist import Card
-from app.review.decisions import RecentDecision
+from app.review.log import RecentDecision
 from app.web import compiled_fragments
 from app.web.compiled_fragments import placeholder, render_fragment
 from app.web.pages.deck.cards import CardPart, Place, card_html, card_view, recent_html

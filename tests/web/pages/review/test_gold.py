@@ -10,6 +10,7 @@ from app.datasets.gold import gold_ids
 from app.datasets.models import Sample
 from app.db.engine import Database
 from app.ranking.models import Prediction
+from app.review.checks import Answer
 from app.review.decisions import decide
 from app.training.models import Run
 from tests.conftest import People
@@ -43,12 +44,14 @@ def settle(database: Database, made: Made, people: People, sample: int, label: s
         with database.write() as session:
             decide(
                 session,
+                Answer(
+                    sample_id=sample,
+                    verdict="relabel" if label else "delete",
+                    label=label,
+                    client_id=f"{sample}",
+                ),
                 dataset_id=made.dataset_id,
                 user_id=user.id,
-                sample_id=sample,
-                verdict="relabel" if label else "delete",
-                label=label,
-                client_id=f"{sample}",
             )
 
 
@@ -151,11 +154,9 @@ def test_when_nothing_is_left_for_me_the_deck_says_who_is_asked(
         with database.write() as session:
             decide(
                 session,
+                Answer(sample_id=sample, verdict="delete", client_id=str(sample)),
                 dataset_id=made.dataset_id,
                 user_id=ann,
-                sample_id=sample,
-                verdict="delete",
-                client_id=str(sample),
             )
     assert "20 images wait for somebody else" in browser_of["ann"].get("/d/faces/review?order=gold").text
     assert (
@@ -235,11 +236,9 @@ def test_who_disagrees_about_a_gold_image_is_judged_without_the_models_opinion(
         with database.write() as session:
             decide(
                 session,
+                Answer(sample_id=sample, verdict=verdict, client_id=verdict),
                 dataset_id=made.dataset_id,
                 user_id=user.id,
-                sample_id=sample,
-                verdict=verdict,
-                client_id=verdict,
             )
     page = browser_of["ada"].get("/d/faces/adjudication").text
     assert 'Of the <a href="/d/faces/gold">gold part</a>' in page
@@ -264,11 +263,9 @@ def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leav
         with database.write() as session:
             decide(
                 session,
+                Answer(sample_id=sample, verdict=verdict, client_id=f"{sample}"),
                 dataset_id=made.dataset_id,
                 user_id=people.annotator.id,
-                sample_id=sample,
-                verdict=verdict,
-                client_id=f"{sample}",
             )
     page = ada.get("/d/faces/gold").text
     assert (
@@ -292,11 +289,8 @@ def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leav
             with database.write() as session:
                 decide(
                     session,
+                    Answer(sample_id=sample, verdict="relabel", label="cat", client_id=f"blind-{sample}"),
                     dataset_id=made.dataset_id,
                     user_id=user.id,
-                    sample_id=sample,
-                    verdict="relabel",
-                    label="cat",
-                    client_id=f"blind-{sample}",
                 )
     assert not any("given label until" in ada.get(address).text for address in addresses)
