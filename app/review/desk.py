@@ -163,7 +163,8 @@ def apply(session: Session, change: Change) -> None:
     1. An issue that is open again, or an earlier decision that counts again, may be at any place in an order:
        everything is forgotten.
     2. Counts and recent decisions are updated from the states before and after.
-    3. Decided samples are no longer offered, and their issues are closed.
+    3. Decided and claimed samples are no longer offered. A card that is released without a decision may be
+       offered again, anywhere in an order: the next cards are forgotten.
     4. Cards are released and claimed.
     """
     if change.opened or change.undone:
@@ -203,7 +204,10 @@ def _update_looks(desk: Desk, state: State, decision: Any) -> None:
 
 def _update_free(desk: Desk, change: Change) -> None:
     taken = change.taken
-    gone = [decision.sample_id for _, decision in change.after] + list(taken.cards if taken else ())
+    decided = {decision.sample_id for _, decision in change.after}
+    if not decided.issuperset(change.released) or not all(card in decided for _, card in change.given_back):
+        desk.free.clear()  # somebody held a card that is free now
+    gone = [*decided, *(taken.cards if taken else ())]
     for free in desk.free.values():
         for sample_id in gone:
             free.places.pop(sample_id, None)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.datasets.models import GoldMember
+from app.datasets.models import GoldMember, Sample
 from app.db.engine import Database
 from app.db.types import now
 from app.deck.bulk import decide_many, undo_many
@@ -149,6 +150,7 @@ def test_a_desk_that_follows_changes_is_what_a_fresh_one_finds(
 ) -> None:
     folder = tmp_path_factory.mktemp("images")
     made = make_dataset(database, folder, name=uuid.uuid4().hex, per_class=21, wrong=30)
+    give_fixed_random_keys(database, made)
     users, actions = [people.annotator.id, people.other.id, people.admin.id], []
     for step in steps:
         database.write_in_group(lambda s: ask_everything(s, made.dataset_id, users)).result()
@@ -160,6 +162,14 @@ def test_a_desk_that_follows_changes_is_what_a_fresh_one_finds(
         remembered = database.write_in_group(lambda s: deepcopy(desk_of(s))).result()
         with database.read() as fresh:
             check(remembered, fresh, made.dataset_id)
+
+
+def give_fixed_random_keys(database: Database, made: Made) -> None:
+    """The random order of the samples, the same in every run of a test."""
+    keys = Random(0)  # noqa: S311 - an order, no secret
+    with database.write() as session:
+        for sample_id in made.sample_ids:
+            session.get_one(Sample, sample_id).random_key = keys.getrandbits(62)
 
 
 def is_usual(refusal: BaseException) -> bool:
@@ -199,6 +209,24 @@ def test_cards_of_a_filtered_queue_are_looked_up_again(
     queue = Queue(which=Filter(given="cat"))
     kept = remember(database, made, people, lambda s: take(s, **me, count=2, lease=LEASE, queue=queue))
     assert people.annotator.id not in kept.held  # their places are not known
+
+
+@pytest.mark.parametrize("order", ["rank", "mixed", "random"])
+def test_a_card_that_is_released_without_a_decision_is_offered_again(
+    database: Database, made: Made, people: People, order: str
+) -> None:
+    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id, "queue": Queue(order=order)}
+
+    def take_two() -> set[int]:
+        database.write_in_group(lambda s: take(s, **me, count=2, lease=LEASE)).result()
+        with database.read() as session:
+            mine = claimant(session, made.dataset_id, people.annotator.id)
+            return {card.sample_id for card in claims.held_cards(session, mine)}
+
+    held = take_two()
+    remember(database, made, people)
+    database.write_in_group(lambda s: claims.release_cards(s, [max(held)])).result()
+    assert take_two() == held
 
 
 def test_a_policy_that_the_deciding_thread_changes_holds_at_once(
