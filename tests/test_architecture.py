@@ -148,18 +148,17 @@ WITHOUT_A_TEST_FILE = {
             datasets/missing.py datasets/proposals.py datasets/reading.py datasets/rechecking.py
             datasets/refusals.py datasets/sources.py datasets/split_words.py db/connections.py
             db/copies.py db/engine.py db/group_commit.py db/memory.py db/types.py deadline.py
-            deck/adjudication.py deck/duplicates.py deck/evidence.py deck/history.py
-            deck/left_alone.py deck/progress.py deck/queues.py decoding/opening.py decoding/seen.py
-            demo/faces/accessories.py demo/faces/canvas.py demo/faces/drawing.py demo/faces/face.py
-            demo/faces/features.py demo/faces/folder.py demo/faces/hair.py demo/faces/objects.py
-            demo/faces/palette.py errors.py export/as_csv.py export/as_imagefolder.py
-            export/as_jsonl.py export/formats.py export/rows.py main.py measuring/best.py
-            measuring/hold_out.py measuring/paper_table.py measuring/seed_twins.py ml/decoding.py
-            ml/embedding.py ml/errors.py ml/learner.py ml/network.py ml/watch.py
-            ranking/embeddings.py remaining/report.py review/counters.py review/drawing.py
-            review/policy.py serving.py settings.py storage/entries.py storage/folder.py
-            storage/remote.py storage/zipped.py tasks/images.py tasks/import_images.py tasks/plan.py
-            tasks/progress.py tasks/ranking.py training/fields.py training/runs.py
+            decoding/opening.py decoding/seen.py demo/faces/accessories.py demo/faces/canvas.py
+            demo/faces/drawing.py demo/faces/face.py demo/faces/features.py demo/faces/folder.py
+            demo/faces/hair.py demo/faces/objects.py demo/faces/palette.py errors.py
+            export/as_csv.py export/as_imagefolder.py export/as_jsonl.py export/formats.py
+            export/rows.py main.py measuring/best.py measuring/hold_out.py measuring/paper_table.py
+            measuring/seed_twins.py ml/decoding.py ml/embedding.py ml/errors.py ml/learner.py
+            ml/network.py ml/watch.py ranking/embeddings.py remaining/report.py review/counters.py
+            review/checks.py review/recent.py review/undoing.py review/drawing.py review/policy.py
+            serving.py settings.py storage/entries.py storage/folder.py storage/remote.py
+            storage/zipped.py tasks/images.py tasks/import_images.py tasks/plan.py tasks/progress.py
+            tasks/ranking.py training/fields.py training/runs.py
     """,
 }
 

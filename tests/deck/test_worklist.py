@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from app.db.engine import Database
 from app.db.types import now
-from app.deck.progress import label_table, pending_changes, review_progress
+from app.deck.progress import review_progress
 from app.deck.worklist import claim, get_card, hold, my_cards
 from app.errors import Invalid
 from app.review.checks import Answer
@@ -196,44 +196,6 @@ def test_a_senseless_number_of_cards_is_refused(
 ) -> None:
     with pytest.raises(Invalid, match="1 to 100"):
         take(database, made, people.annotator.id, count)
-
-
-def test_progress_counts_what_was_found_and_what_remains(
-    database: Database, made: Made, people: People
-) -> None:
-    for sample, verdict in zip(made.ranked, ("delete", "keep", "keep", "unsure"), strict=False):
-        answer(database, made, people.annotator.id, sample, verdict)
-    with database.read() as session:
-        progress = review_progress(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
-        everybody = review_progress(session, dataset_id=made.dataset_id)
-    assert (progress.label_issues, progress.remaining, progress.reviewed, progress.found, progress.mine) == (
-        10,
-        6,
-        4,
-        1,
-        4,
-    )
-    assert (progress.hit_rate, progress.seconds_per_decision) == (0.25, 2.0)
-    assert everybody.remaining == 7  # the unsure one waits for somebody else
-
-
-def test_the_class_table_shows_given_and_cleaned_side_by_side(
-    database: Database, made: Made, people: People
-) -> None:
-    train = [sample for sample in made.ranked if "train/cat" in made.paths[made.sample_ids.index(sample)]]
-    answer(database, made, people.annotator.id, train[0], "relabel", "owl")
-    answer(database, made, people.annotator.id, train[1], "delete")
-    with database.read() as session:
-        cat, dog, owl = label_table(session, dataset_id=made.dataset_id)
-        pending = pending_changes(session, dataset_id=made.dataset_id)
-    assert (cat.given["train"], cat.cleaned["train"]) == (6, 4)
-    assert (dog.given, dog.cleaned) == ({"train": 6, "valid": 2}, {"train": 6, "valid": 2})
-    assert (owl.given["train"], owl.cleaned["train"]) == (6, 7)
-    assert (pending.relabelled, pending.deleted, pending.since_version) == (1, 1, 2)
-    assert {(flow.source, flow.target, flow.count) for flow in pending.flows} == {
-        ("cat", "owl", 1),
-        ("cat", None, 1),
-    }
 
 
 def test_any_sample_can_be_looked_at_as_a_card(database: Database, made: Made, people: People) -> None:

@@ -8,7 +8,6 @@ from sqlalchemy import update
 
 from app.datasets.models import Sample
 from app.db.engine import Database
-from app.deck.bulk import decide_many
 from app.ranking.embeddings import write_embedding
 from app.settings import Settings
 from tests.factories import Made, import_folder, write_images
@@ -41,31 +40,6 @@ def test_the_nearest_samples_are_shown_with_their_labels(
     assert "<h3>Nearest</h3>" in page
     assert "of the 10 nearest images are labelled cat too." in page
     assert "verified images" not in page  # nobody has verified any
-
-
-def test_verified_neighbours_speak_only_where_somebody_looked_at_them_alone(
-    browser_of: dict[str, TestClient], settings: Settings, database: Database, made: Made
-) -> None:
-    embed(settings, made)
-    ann, first, rest = browser_of["ann"], made.sample_ids[0], made.sample_ids[1:]
-    with database.write() as session:
-        decide_many(
-            session,
-            dataset_id=made.dataset_id,
-            user_id=1,
-            samples=rest,
-            verdict="relabel",
-            label="owl",
-            client_id="many",
-        )
-    assert "nearest verified" not in ann.get(f"/d/faces/samples/{first}/why").text.lower()
-    for sample in rest:
-        form = {"sample": sample, "answer": "relabel:owl", "client_id": f"one-{sample}", "alone": "true"}
-        assert ann.post("/d/faces/review/decisions", data=form).status_code == 303
-    assert (
-        "5 of the 5 nearest verified images have another label: 5 owl."
-        in ann.get(f"/d/faces/samples/{first}/why").text
-    )
 
 
 def test_a_copy_with_another_label_is_a_reason(

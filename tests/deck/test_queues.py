@@ -1,4 +1,4 @@
-"""A ranking with random samples in between."""
+"""Which samples a queue offers, and a ranking with random samples in between."""
 
 import uuid
 from datetime import timedelta
@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from app.datasets.models import Sample
 from app.db.engine import Database
 from app.deck.filters import Filter
-from app.deck.progress import review_progress
 from app.deck.queues import BY_CHANCE, Queue, mixed
 from app.deck.worklist import claim
 from app.review.checks import Answer
@@ -102,37 +101,6 @@ def test_a_mixed_worklist_has_issues_by_rank_and_others_in_random_order_and_ends
     with database.read() as session:
         origins = {row.sample_id: row.origin for row in session.query(Decision)}
     assert origins == {sample: "deck" if sample in issues else "audit" for sample in shown}
-
-
-def test_cards_that_come_by_chance_do_not_count_for_the_hit_rate(
-    database: Database, made: Made, people: People
-) -> None:
-    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
-
-    def answer(session: Session, sample: int, verdict: str) -> None:
-        decide(
-            session,
-            Answer(
-                sample_id=sample,
-                verdict=verdict,
-                milliseconds=2000,
-                client_id=str(uuid.uuid4()),
-                origin=MIXED.origin,
-            ),
-            **me,
-        )
-
-    for sample, verdict in (
-        (made.ranked[0], "delete"),
-        (made.ranked[1], "keep"),
-        (made.ranked[-1], "keep"),
-        (made.ranked[-2], "keep"),
-    ):
-        database.write_in_group(lambda s, i=sample, v=verdict: answer(s, i, v)).result()
-        seen = database.write_in_group(lambda s: review_progress(s, dataset_id=made.dataset_id)).result()
-    assert (seen.reviewed, seen.hit_rate) == (4, 0.5)
-    with database.read() as session:
-        assert review_progress(session, dataset_id=made.dataset_id) == seen
 
 
 def test_two_annotators_never_hold_the_same_card_of_a_mixed_order(
