@@ -35,7 +35,7 @@ from app.training.runs import current_ranking
 from tests.conftest import People
 from tests.factories import Made, make_dataset
 
-LEASE = timedelta(minutes=5)
+LEASE = timedelta(hours=2)  # none ends while the test runs
 STREAMS: tuple[desk.Stream, ...] = ("ranked", "by chance", "random")
 QUEUES = (
     Queue(),
