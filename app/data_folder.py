@@ -1,4 +1,4 @@
-"""The data folder at the start of a process: there, for its owner's eyes only, and without what killed processes left."""
+"""Prepares the data folder when a process starts: private, without files that killed processes left."""
 
 import logging
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from app.files import OTHERS, PRIVATE_FOLDER, keep_private, make_private, sweep
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
-# What the product writes there by itself. Anything else in the folder is somebody's own, and is left as it is.
+# Files that Toploss writes there. Everything else in the folder is left as it is.
 RESTORING = ".restoring"  # in a folder while a backup is being restored into it
 OURS = (
     "*.db",
@@ -29,35 +29,36 @@ OURS = (
 
 
 def open_data_folder(settings: Settings) -> None:
-    """Make the folder, and keep all that is written from now on, and was written before, from other users.
+    """Create the folder; make its old and new files readable by their owner only.
 
-    An installation of an earlier version, which everybody could read, is closed at its next start. Raises
+    Earlier versions wrote files that every user could read; the next start makes these private too. Raises
     Conflict while a backup is being restored into the folder.
     """
     keep_private()
     folder = settings.data_dir
     if (folder / RESTORING).exists():
         raise Conflict(
-            f"A backup is being restored into {folder}, or that was cut off; wait for it, or empty the folder and restore it again."
+            f"A backup is being restored into {folder}, or restoring was interrupted; wait until it has "
+            "finished, or empty the folder and restore the backup again."
         )
     folder.mkdir(parents=True, exist_ok=True, mode=PRIVATE_FOLDER)
     open_files = make_private(_databases(settings))
     if folder.stat().st_mode & OTHERS:
         open_files += make_private(path for pattern in OURS for path in folder.glob(pattern))
         try:
-            folder.chmod(
-                PRIVATE_FOLDER
-            )  # last, so that a start that is cut off is followed by another that closes all
+            # Last: if this start is interrupted, the next one does everything again.
+            folder.chmod(PRIVATE_FOLDER)
         except PermissionError:
             open_files.append(folder)
     for path in open_files:
         log.warning(
-            "other users may read %s: it belongs to another user, who can close it with chmod go=", path
+            "other users can read %s: it belongs to another user, who can make it private with chmod go=",
+            path,
         )
 
 
 def sweep_data_folder(settings: Settings) -> None:
-    """Remove the temporary files that processes left which are no more."""
+    """Remove the temporary files of processes that have ended."""
     swept = sweep(settings.data_dir, name="secret.key")
     for folder in (settings.uploads_dir, settings.runs_dir, settings.photos_dir, settings.cache_dir):
         swept += sweep(folder)
@@ -66,7 +67,7 @@ def sweep_data_folder(settings: Settings) -> None:
 
 
 def _databases(settings: Settings) -> Iterator[Path]:
-    """SQLite's files, which may lie elsewhere."""
+    """The files of SQLite, which may be in another folder."""
     for url in (settings.database, settings.jobs_database):
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database:

@@ -1,4 +1,4 @@
-"""Until when whoever asked is willing to wait: one moment for all of a request, however many things it waits for in turn."""
+"""One deadline for a whole request, however many locks and connections it waits for."""
 
 import time
 from collections.abc import Iterator
@@ -7,19 +7,19 @@ from contextvars import ContextVar
 
 
 class Deadline:
-    """A moment that is a fixed time away from the last start."""
+    """A time limit that ends a fixed number of seconds after its last start."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self.restart()
 
     def restart(self) -> None:
-        """Count anew, after something that takes its time and holds nobody up, such as an upload."""
+        """Start again, after something slow that holds no lock, such as an upload."""
         self._until = time.monotonic() + self._seconds
 
     @property
     def left(self) -> float:
-        """Seconds, 0 when it has passed."""
+        """Seconds until the deadline, 0 when it has passed."""
         return max(0.0, self._until - time.monotonic())
 
 
@@ -28,7 +28,7 @@ _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def within(seconds: float) -> Iterator[Deadline]:
-    """Give what is done in the block, in this thread and those it hands work to, so much time for all its waiting."""
+    """Set a deadline for the block: for this thread and for the threads that run its work."""
     deadline = Deadline(seconds)
     token = _current.set(deadline)
     try:
@@ -38,16 +38,16 @@ def within(seconds: float) -> Iterator[Deadline]:
 
 
 def current(usual: float) -> Deadline:
-    """The deadline in force; where there is none, one that is the usual time away."""
+    """The current deadline; if none is set, one in `usual` seconds."""
     return _current.get() or Deadline(usual)
 
 
 def is_set() -> bool:
-    """Whether there is one."""
+    """Whether a deadline is set."""
     return _current.get() is not None
 
 
 def restart() -> None:
-    """Count the deadline in force anew."""
+    """Start the current deadline again."""
     if deadline := _current.get():
         deadline.restart()

@@ -1,4 +1,4 @@
-"""Errors that speak the domain. Messages are whole sentences for the person who reads them.
+"""Errors of the domain. Messages are whole sentences for the person who reads them.
 
 The web layer turns the class into a status code (`app.web.errors`), the command line into an exit code.
 """
@@ -7,7 +7,7 @@ import math
 
 
 class ToplossError(Exception):
-    """Something a person can understand and act on; `code` is its stable, machine-readable name."""
+    """An error that a person can understand and act on; `code` is its stable name for scripts."""
 
     code = "error"
 
@@ -19,23 +19,23 @@ class NotFound(ToplossError):
 
 
 class Conflict(ToplossError):
-    """The request is sound, but the state of things does not allow it."""
+    """The request is valid, but the current state does not allow it."""
 
     code = "conflict"
 
 
 class NotNow(Conflict):
-    """A conflict that ends by itself: waiting mends it."""
+    """A conflict that ends without anybody's action: wait and try again."""
 
 
 class Invalid(ToplossError):
-    """The request itself makes no sense; repeating it will not help."""
+    """The request itself is wrong; repeating it does not help."""
 
     code = "invalid"
 
 
 class AmbiguousLayout(Invalid):
-    """The folders of a source can be read in several ways; `choices` are those, as scripts see them."""
+    """The folders of a source can be read in several ways; `choices` lists them for scripts."""
 
     code = "ambiguous_layout"
 
@@ -57,17 +57,17 @@ class Forbidden(ToplossError):
 
 
 class TooManyAttempts(ToplossError):
-    """Slow down: the same thing was tried and refused too often."""
+    """The same request was refused too often; it has to wait."""
 
     code = "too_many_attempts"
 
     def __init__(self, message: str, *, seconds: float) -> None:
         super().__init__(message)
-        self.retry_after = max(1, math.ceil(seconds))  # whole seconds until it may be tried again
+        self.retry_after = max(1, math.ceil(seconds))  # whole seconds to wait before the next attempt
 
 
 class Unavailable(ToplossError):
-    """The database or the disk cannot do it now; `retry_after` says in how many seconds it is worth another try."""
+    """The database or the disk cannot do it now; try again after `retry_after` seconds."""
 
     code = "unavailable"
 
@@ -77,19 +77,19 @@ class Unavailable(ToplossError):
 
 
 class Busy(Unavailable):
-    """Somebody else has what is waited for."""
+    """Another request or process uses what this one needs."""
 
     def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message, retry_after=retry_after)
 
 
 class StorageFull(Unavailable):
-    """There is no room to store it."""
+    """The disk is full."""
 
     code = "storage_full"
 
 
 class Cancelled(ToplossError):
-    """A person asked a job to stop, and it did."""
+    """A job has stopped because a person cancelled it."""
 
     code = "cancelled"

@@ -1,8 +1,7 @@
-"""Files that are whole or not there, that only their owner can read, and that leave nothing behind.
+"""Files that are complete or absent, that only their owner can read, and that leave no temporary files.
 
-A file is written under another name and then moved into its place. Until then it is locked, so that a sweep
-can tell what a killed process has left from what a live one is writing, whichever process or container that
-is.
+A file is written under a temporary name and then renamed. Until then it is locked, so that a sweep can
+distinguish the files of killed processes from those of running ones, also in other containers.
 """
 
 import errno
@@ -15,23 +14,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PRIVATE_FILE, PRIVATE_FOLDER, OTHERS = 0o600, 0o700, 0o077
-OLD_SECONDS = 3600  # a sweep takes nothing younger
-LOST_SECONDS = 24 * 3600  # where a file system knows no locks, whoever has not written for so long is gone
-LONGEST_NAME = 40  # characters of a name that are kept in a temporary one, which has to stay below 255 bytes
+OLD_SECONDS = 3600  # a sweep removes only files that are older
+LOST_SECONDS = 24 * 3600  # without file locks: a file not written for so long belongs to no running process
+LONGEST_NAME = 40  # characters of the name in the temporary name, which is limited to 255 bytes
 PART = ".part"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _asked: list[int] = []  # the umask that the process was started with
 
 
 def keep_private() -> None:
-    """Let nobody but this user read what the process, and those it starts, writes from now on."""
+    """From now on only this user can read new files of this process and of processes that it starts."""
     before = os.umask(OTHERS)
     if not _asked:
         _asked.append(before)
 
 
 def persons_mode() -> int:
-    """The mode of a file that a person asked for: the one that the person's umask allows."""
+    """The mode for a file that a person requested, by the umask of that person."""
     if _asked:
         return 0o666 & ~_asked[0]
     umask = os.umask(OTHERS)
@@ -40,9 +39,9 @@ def persons_mode() -> int:
 
 
 def make_private(paths: Iterable[Path]) -> list[Path]:
-    """Take every permission of other users from these files and folders, and from all in them; the answer is what stays open.
+    """Remove all permissions of other users from these files and folders and their contents.
 
-    Links are left as they are.
+    Returns the paths that could not be changed. Links are left as they are.
     """
     left = []
     for path in paths:
@@ -52,14 +51,14 @@ def make_private(paths: Iterable[Path]) -> list[Path]:
             if not path.is_symlink() and (mode := path.stat().st_mode) & OTHERS:
                 try:
                     path.chmod(mode & ~OTHERS & 0o7777)
-                except PermissionError:  # somebody else's
+                except PermissionError:  # it belongs to another user
                     left.append(path)
     return left
 
 
 @contextmanager
 def temporary_file(folder: Path, *, name: str = "", mode: int = PRIVATE_FILE) -> Iterator[Path]:
-    """An empty file in `folder` to write to; what is there when the block ends is removed, so move what is to stay."""
+    """An empty file in `folder` to write to. It is removed when the block ends, unless it was moved."""
     path, descriptor = _create(folder, name, mode)
     try:
         yield path
@@ -70,9 +69,10 @@ def temporary_file(folder: Path, *, name: str = "", mode: int = PRIVATE_FILE) ->
 
 @contextmanager
 def write_atomically(path: Path, *, mode: int = PRIVATE_FILE, durable: bool = True) -> Iterator[Path]:
-    """A file to write to, which takes the place of `path` when the block ends, and is removed when it raises.
+    """A file to write to; it replaces `path` when the block ends and is removed when the block raises.
 
-    `durable` waits until the disk has it, so that even a power cut leaves the old or the new file, whole.
+    `durable` waits until the file is on the disk, so that after a power cut `path` is the complete old or new
+    file.
     """
     with temporary_file(path.parent, name=path.name, mode=mode) as partial:
         yield partial
@@ -84,10 +84,10 @@ def write_atomically(path: Path, *, mode: int = PRIVATE_FILE, durable: bool = Tr
 
 
 def sweep(folder: Path, *, name: str = "", older_than: float = OLD_SECONDS) -> int:
-    """Remove the temporary files of writers that are no more; the answer is how many.
+    """Remove the temporary files of processes that have ended; return how many.
 
-    Those in `folder`, where the product alone writes, and below it; with a `name` only those that were to
-    become this file of `folder`.
+    Without a `name` all of them in `folder` and below it, where only Toploss writes; with a `name` only those
+    for this file of `folder`.
     """
     moment, removed = time.time(), 0
     for path in _parts(folder, name):
@@ -99,7 +99,7 @@ def sweep(folder: Path, *, name: str = "", older_than: float = OLD_SECONDS) -> i
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Whether the disk is full, also where a library only tells it in words, or raised something else because of it."""
+    """Whether the disk is full, also if only a library's message or the cause of the error shows it."""
     while error is not None:
         if getattr(error, "errno", None) in _FULL or os.strerror(errno.ENOSPC) in str(error):
             return True
@@ -113,7 +113,7 @@ def _create(folder: Path, name: str, mode: int) -> tuple[Path, int]:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with suppress(OSError):  # a file system without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:  # else a sweep was faster than the lock
+        if os.fstat(descriptor).st_nlink:  # otherwise a sweep has removed it before the lock
             os.fchmod(descriptor, mode)  # whatever the umask says
             return path, descriptor
         os.close(descriptor)
@@ -127,7 +127,7 @@ def _parts(folder: Path, name: str) -> Iterator[Path]:
     for below, _, names in os.walk(folder):
         if name:
             ours = [each for each in names if each.startswith(_prefix(name)) and each.endswith(PART)]
-        else:  # nothing else there is hidden; earlier versions wrote some that are not
+        else:  # all hidden files there are temporary; earlier versions also wrote visible ones
             ours = [each for each in names if each.startswith(".") or each.endswith(".partial")]
         yield from (Path(below, each) for each in ours)
         if name:

@@ -30,13 +30,16 @@ DIGEST = re.compile("[0-9a-f]{12}")
 
 
 class Static(StaticFiles):
-    """Static files, also below a folder that is named by their digest (`static_url`); there they may be kept for ever.
+    """Static files, also below a folder named by their digest (`static_url`).
 
-    A page that came before an upgrade asks below the old digest. It gets today's files, but keeps them a minute only.
+    Browsers may cache those below the digest for ever.
+
+    A page from before an upgrade requests the old digest. It gets the current files, to be cached for a
+    minute.
     """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file with its caching."""
+        """The file with its cache header."""
         digest, _, name = path.partition("/")
         is_versioned = DIGEST.fullmatch(digest) is not None and bool(name)
         response = await super().get_response(name if is_versioned else path, scope)
@@ -68,7 +71,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         lifespan=lifespan,
-        redirect_slashes=False,  # its redirects name the host that the asker wrote; app.web.errors makes ours
+        redirect_slashes=False,  # they contain the client's Host header; app.web.errors redirects without it
     )
     app.state.settings = settings
     app.state.database = owned
@@ -87,7 +90,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
 def _routes() -> tuple[BaseRoute, ...]:
     """Every route of pages and REST.
 
-    Describing them takes 0.1 s, which a process does once, however many apps it makes.
+    Creating them takes 0.1 s, so a process does it once, however many apps it creates.
     """
     strict = Depends(only_declared)
     public = APIRouter(dependencies=[strict])

@@ -1,6 +1,6 @@
-"""What a run's network says of image files, for the shell.
+"""What a run's network predicts for image files, for the command line.
 
-Loads torch, but only when there is something to predict.
+Loads torch, but only when there is an image to predict.
 """
 
 import json
@@ -20,17 +20,17 @@ from app.settings import Settings
 from app.training.runs import finished_run
 
 GROUP = 256  # images in memory at a time
-MOST_COLUMNS = 12  # classes beside each other; more of them stand below each other
+MOST_COLUMNS = 12  # classes as columns; more classes are shown as rows
 LONGEST_RUN = 9  # digits of a run's number
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The run whose network is asked."""
+    """The run whose network predicts."""
 
     id: int
     dataset: str
-    scales: Scales = field(default_factory=dict)  # of the data set's deep greys
+    scales: Scales = field(default_factory=dict)  # for deep grey images of the data set
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Said:
 def choose_run(
     session: Session, arguments: Sequence[str], *, dataset: str | None
 ) -> tuple[Chosen, list[str]]:
-    """The run and the files: the first argument is the run, or, with a data set's name, its best run and every argument a file.
+    """The run and the files. Without `dataset` the first argument is the run; with it, its best run is used.
 
     Raises NotFound, Conflict for a run that has not finished, Invalid when no run or no image is named.
     """
@@ -62,7 +62,8 @@ def choose_run(
     first, *files = arguments
     if not (first.isascii() and first.isdecimal() and len(first) <= LONGEST_RUN):
         raise Invalid(
-            f"“{first}” is no run's number; begin with one, or take a data set's best run with --dataset NAME."
+            f"“{first}” is not the number of a run; begin with one, or use a data set's best run with "
+            "--dataset NAME."
         )
     run = finished_run(session, run_id=int(first))
     if not files:
@@ -74,7 +75,7 @@ def choose_run(
 def predict_files(
     run: Chosen, files: Sequence[str], *, settings: Settings, on_problem: Callable[[str], None]
 ) -> list[Said]:
-    """What the run's network says of each file that is a sound image; of each other file `on_problem` hears a sentence.
+    """Predict each file that is a valid image; `on_problem` gets a sentence for each other file.
 
     Raises CheckpointError when the run's network is not in the data folder.
     """
@@ -106,7 +107,7 @@ def predict_files(
 def read_image(file: str, *, max_pixels: int) -> bytes:
     """The file's content.
 
-    Raises Invalid with a sentence when it is no sound image, judged as by an import.
+    Raises Invalid when it is not a valid image, by the same checks as an import.
     """
     from app.datasets.inspection import Rejected, inspect
     from app.storage import MAX_FILE_BYTES
@@ -114,7 +115,7 @@ def read_image(file: str, *, max_pixels: int) -> bytes:
     path = Path(file)
     if path.is_dir():
         raise Invalid(f"{file} is a folder; name the images in it.")
-    if not path.is_file():  # a pipe or device could block for ever
+    if not path.is_file():  # reading a pipe or device could block for ever
         raise Invalid(f"There is no file {file}; check the path.")
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
@@ -139,11 +140,11 @@ def as_json(run: Chosen, said: Sequence[Said]) -> str:
 
 
 def as_table(said: Sequence[Said]) -> str:
-    """A line an image and a column a class; where the classes are too many for that, a line a class and a column an image."""
+    """One row per image and one column per class, or with many classes the other way round."""
     names = list(said[0].probabilities)
     files = [
         os.fsencode(each.file).decode(errors="replace") for each in said
-    ]  # a name may be no text that can be printed
+    ]  # some file names cannot be printed as they are
     cells = [[f"{each.probabilities[name]:.4f}" for name in names] for each in said]
     if len(names) <= MOST_COLUMNS:
         header = ["image", "predicted", *names]
@@ -156,7 +157,7 @@ def as_table(said: Sequence[Said]) -> str:
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, words: int) -> str:
-    """A table whose first columns, so many `words`, begin below each other and whose others end below each other."""
+    """A text table; the first `words` columns are aligned left, the rest right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:

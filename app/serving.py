@@ -1,4 +1,4 @@
-"""Starts the web server, and keeps a worker process running beside it."""
+"""Starts the web server and keeps a worker process running."""
 
 import logging
 import os
@@ -52,7 +52,7 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
     try:
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
-        pass  # Ctrl+C is how a person ends it: no failure
+        pass  # Ctrl+C is the normal way to stop it, not a failure
     finally:
         if supervisor:
             supervisor.stop()
@@ -60,7 +60,7 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
 
 @contextmanager
 def worker_beside(settings: Settings, database: Database) -> Iterator[None]:
-    """Have a worker for the length of the block: the one that runs already, or one of our own."""
+    """Ensure that a worker runs during the block: one that is already running, or a new one."""
     from app.jobs.requests import live_workers
 
     with database.read() as session:
@@ -77,7 +77,7 @@ def worker_beside(settings: Settings, database: Database) -> Iterator[None]:
 
 
 class Supervisor:
-    """A worker process that is started again when it dies, with growing pauses, and stopped with its owner."""
+    """A worker process: restarted when it crashes, with growing pauses, and stopped with the server."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -90,7 +90,7 @@ class Supervisor:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the worker; what it was doing goes on when one starts again."""
+        """Stop the worker; its jobs resume when a worker starts again."""
         self._stopping.set()
         process = self._process
         if process and process.poll() is None:
@@ -105,7 +105,7 @@ class Supervisor:
         crashes = 0
         while not self._stopping.is_set():
             started = time.monotonic()
-            # A session of its own: Ctrl+C reaches the server alone, which then stops the worker.
+            # In its own session, so that Ctrl+C reaches only the server, which then stops the worker.
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "app.cli", "worker"], env=self._environment(), start_new_session=True
             )
@@ -141,7 +141,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen()  # from here on the printed address answers, if only after a moment
+        listener.listen()  # from now on connections to the printed address are accepted
     except OSError as error:
         listener.close()
         raise Conflict(

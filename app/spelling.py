@@ -1,8 +1,8 @@
-"""How names are compared: whatever their Unicode form, their case and their spaces (pure).
+"""Compares names without regard to Unicode form, case and spaces. Pure functions.
 
-Two systems write one name in different bytes: macOS stores “é” as two characters, people type spaces twice or
-none. Names are kept as `tidy` gives them and compared as `folded` gives them; paths of files stay as they
-are, byte by byte.
+The same name can have different bytes: macOS stores “é” as two characters, and people type two spaces or
+none. Names are stored in the form of `tidy` and compared in the form of `folded`. Paths of files are never
+changed.
 """
 
 import unicodedata
@@ -12,35 +12,35 @@ from typing import TypeVar
 Value = TypeVar("Value")
 _INVISIBLE = dict.fromkeys(
     map(ord, "\u00ad\u200b\u2060\ufeff")
-)  # what web pages put into names that are copied
+)  # characters in names that were copied from web pages
 
 
 def tidy(name: str) -> str:
-    """How a name is kept: composed characters (NFC), single spaces, none at either end.
+    """The form in which a name is stored: composed characters (NFC), single spaces, none at either end.
 
-    A name of spaces only stays.
+    A name that consists of spaces is not changed.
     """
     return " ".join(unicodedata.normalize("NFC", name.translate(_INVISIBLE)).split()) or name
 
 
 def folded(name: str) -> str:
-    """What two spellings of one name have in common: as `tidy`, and without upper case."""
+    """The form for comparing names: `tidy`, in lower case."""
     return tidy(unicodedata.normalize("NFD", tidy(name)).casefold())
 
 
 def folded_path(path: str) -> str:
-    """A path, or a part of one, with every name in it folded: what a search for text goes by."""
+    """A path, or a part of one, with every name folded, for text search."""
     return "/".join(folded(part) if part else "" for part in path.split("/"))
 
 
 def search_key(path: str) -> str | None:
-    """What to store beside a path to find it by `folded_path`; none where its lower case, which databases know, is that."""
+    """The search key to store with a path: its `folded_path`; None if SQL's lower() gives the same."""
     key = folded_path(path)
     return None if path.isascii() and key == path.lower() else key
 
 
 def places_of(wanted: str, names: Sequence[str]) -> list[int]:
-    """Where in `names` the wanted one is: the very same name, or else all that are it but for form and spaces, or else case."""
+    """Positions of a name in `names`: equal strings, else equal `tidy` forms, else equal `folded` forms."""
     if wanted in names:
         return [names.index(wanted)]
     for key in (tidy, folded):
@@ -50,6 +50,6 @@ def places_of(wanted: str, names: Sequence[str]) -> list[int]:
 
 
 def by_name(values: Iterable[tuple[str, Value]], names: Sequence[str]) -> dict[str, Value]:
-    """The values of those `names` that are mentioned, in the order of `names`; other values are left out."""
+    """The values whose name is in `names`, in the order of `names`; the rest is left out."""
     found = {place: value for name, value in values for place in places_of(name, names)}
     return {name: found[place] for place, name in enumerate(names) if place in found}

@@ -1,4 +1,4 @@
-"""The worker process: runs jobs, loads torch when the first of them needs it."""
+"""The worker process: runs jobs and loads torch when a job first needs it."""
 
 import fcntl
 import logging
@@ -20,13 +20,13 @@ from app.training.runs import give_up
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
-NICENESS = 10  # people who review come first: on a busy machine the web server gets the core
+NICENESS = 10  # on a busy machine the web server has priority, so that reviewing stays fast
 
 
 def run_worker(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT.
 
-    Raises Conflict when a worker of this name runs already on this data folder.
+    Raises Conflict when a worker of this name already runs on this data folder.
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -50,14 +50,14 @@ def run_worker(settings: Settings) -> None:
         with database.write() as session:
             requests.silent(session, worker_id=settings.worker_id)
             requests.stopped(session, job_ids=list(engine.running))
-        log.info("worker %s stops; unfinished jobs go on when it starts again", settings.worker_id)
-        # Threads may be deep in a training step. The worker is crash-only, so leaving at once loses nothing.
+        log.info("worker %s stops; unfinished jobs resume when it starts again", settings.worker_id)
+        # Threads may be in a training step. The worker is crash-only, so nothing is lost by exiting at once.
         os._exit(0)
 
 
 @contextmanager
 def only_one(settings: Settings) -> Iterator[None]:
-    """Hold the lock of this worker's name: two processes under one name would recover each other's running jobs."""
+    """Hold the lock of this worker's name; two workers of one name would recover each other's jobs."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     path = settings.data_dir / f"worker-{settings.worker_id}.lock"
     with path.open("a") as file:

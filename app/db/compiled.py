@@ -1,7 +1,7 @@
 """Statements that every key press needs: compiled once, then run on the driver's own cursor.
 
-SQLAlchemy still writes the SQL for SQLite and PostgreSQL and converts parameters and columns. We skip its way
-from a statement to a result, which costs ten times what SQLite takes to answer.
+SQLAlchemy still writes the SQL for SQLite and PostgreSQL and converts parameters and columns. We skip its
+processing of statements and results, which takes ten times as long as SQLite itself.
 """
 
 from collections import namedtuple
@@ -167,7 +167,7 @@ def run(session: Session, sql: str) -> Any:
 
 def _into(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
     convert = kind.dialect_impl(dialect).bind_processor(dialect)
-    # The statements of a transaction use the same few times again and again.
+    # The statements of a transaction use the same few datetimes many times.
     return lru_cache(maxsize=16)(convert) if convert and isinstance(kind, UtcDateTime) else convert
 
 

@@ -36,7 +36,7 @@ def postgres_engine(url: str) -> Engine:
 def sqlite_engine(url: str, *, begin: str = "", read_only: bool = False, wait: float = USUAL_WAIT) -> Engine:
     """An engine whose transactions begin with `begin`.
 
-    Without it the caller begins them, or reads outside of any.
+    Without `begin` the caller begins transactions, or reads without one.
     """
     path = make_url(url).database
     if path and path != ":memory:":
@@ -50,7 +50,7 @@ def sqlite_engine(url: str, *, begin: str = "", read_only: bool = False, wait: f
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # SQLAlchemy's begin event below says which kind of BEGIN
+        connection.isolation_level = None  # the begin event below chooses the kind of BEGIN
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {round(1000 * min(wait, deadline.current(wait).left))}")
         cursor.execute("PRAGMA journal_mode = WAL")

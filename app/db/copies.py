@@ -1,4 +1,4 @@
-"""Copies of a SQLite file from before an upgrade: one of each revision, beside the file, the newest two kept."""
+"""Copies of a SQLite file before an upgrade: next to the file, one per revision, the newest two kept."""
 
 import os
 import re
@@ -10,14 +10,14 @@ from pathlib import Path
 
 from app.errors import Conflict
 
-KEPT = 2  # the copy of the last upgrade and of the one before; docs/backup.md tells
+KEPT = 2  # the copies of the last two upgrades; see docs/backup.md
 
 
 def keep_copy(path: Path, revision: str) -> Path:
-    """Copy the database `path` of this revision to `<name>.<revision>.bak`, instead of an older copy of the same revision.
+    """Copy the database `path` of this revision to `<name>.<revision>.bak`; an older copy is replaced.
 
-    The copy is one state of the database, readable by its owner only, and in its place once it is whole and on the disk.
-    Raises Conflict when it cannot be written.
+    The copy is one consistent state of the database, readable by its owner only. It gets its name when it is
+    complete and on the disk. Raises Conflict when it cannot be written.
     """
     target = path.with_name(f"{path.name}.{revision}.bak")
     partial = target.with_name(f"{target.name}.partial")
@@ -31,14 +31,17 @@ def keep_copy(path: Path, revision: str) -> Path:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise Conflict(
-            f"Before an upgrade Toploss copies the database, and the copy {target} cannot be written ({error}). "
-            "Nothing was changed; make room or give the right to write there, and start again."
+            f"Toploss copies the database before an upgrade, but the copy {target} cannot be written "
+            f"({error}). Nothing was changed; free some space or permit writing there, and start again."
         ) from error
     return target
 
 
 def copy_database(path: Path, target: Path) -> None:
-    """Copy one consistent state of a database that may be in use, synced to disk; raises sqlite3.Error, OSError."""
+    """Copy one consistent state of a database that may be in use, synced to disk.
+
+    Raises sqlite3.Error, OSError.
+    """
     with closing(sqlite3.connect(path, timeout=30)) as source, closing(sqlite3.connect(target)) as copy:
         copy.execute("PRAGMA synchronous = OFF")  # flushed once, below
         copy.execute("PRAGMA journal_mode = OFF")
@@ -56,7 +59,7 @@ def flush(path: Path) -> None:
 
 
 def copies_of(path: Path) -> list[tuple[str, Path]]:
-    """Revision and file of each copy beside the database, the newest first; also those of before, with a time in the name."""
+    """Revision and file of each copy, the newest first; older versions put a time into the file's name."""
     form = re.compile(re.escape(path.name) + r"\.(?:\d{8}T\d{6}\.)?([^.]+)\.bak")
     found = [
         (match[1], other)
@@ -67,12 +70,12 @@ def copies_of(path: Path) -> list[tuple[str, Path]]:
 
 
 def newest_copy(path: Path, revision: str, *, is_whole: Callable[[Path], bool]) -> Path | None:
-    """The newest copy of this revision that is whole; none where there is none."""
+    """The newest complete copy of this revision, or None."""
     return next((file for of, file in copies_of(path) if of == revision and is_whole(file)), None)
 
 
 def remove_old_copies(path: Path) -> None:
-    """Leave the newest copy of each of the last revisions that were upgraded from."""
+    """Keep only the newest copy of each of the last `KEPT` revisions."""
     kept: set[str] = set()
     for revision, file in copies_of(path):
         if revision in kept or len(kept) >= KEPT:

@@ -1,8 +1,8 @@
 """The database: engines for SQLite and PostgreSQL, and the two ways to open a transaction.
 
-A *read* transaction cannot write; a *write* transaction starts with the write lock in hand. On SQLite that is
-`BEGIN IMMEDIATE` behind one lock per process: deferred transactions that turn from reading to writing fail
-with "database is locked" however long they wait, and unserialised writers starve each other.
+A *read* transaction cannot write; a *write* transaction takes the write lock when it starts. On SQLite that
+is `BEGIN IMMEDIATE` behind one lock per process: a deferred transaction that first reads and then writes can
+fail with "database is locked" however long it waits, and without the lock some writers may never get a turn.
 
 A request waits for a connection, the process's lock and the database's lock until its one deadline
 (`app.deadline`), then it is refused with Unavailable.
@@ -28,7 +28,7 @@ from app.db.trouble import busy
 
 T = TypeVar("T")
 PG_THREADS = 20  # concurrent writes on PostgreSQL, where each has a transaction of its own
-GLANCE_WAIT = 0.2  # seconds: whoever glances may be the event loop itself
+GLANCE_WAIT = 0.2  # seconds: the caller may be the event loop
 
 
 class Database:
@@ -86,7 +86,7 @@ class Database:
 
     @contextmanager
     def glance(self) -> Iterator[Session]:
-        """For a single question with `Prepared` statements: on SQLite without a transaction, so without its cost."""
+        """A session for one query of `Prepared` statements; on SQLite without the cost of a transaction."""
         if not self.is_sqlite:
             with self.read() as session:
                 yield session
@@ -115,14 +115,14 @@ class Database:
             if self.is_sqlite:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             elif connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "on":
-                raise OSError(errno.EROFS, "PostgreSQL takes no changes")
+                raise OSError(errno.EROFS, "PostgreSQL accepts no changes")
             connection.rollback()
 
     def write_in_group(self, work: Callable[[Session], T]) -> "Future[T]":
-        """Run `work` in a transaction that it may share with other writes; the future completes after the commit.
+        """Run `work` in a transaction shared with other writes; the future completes after the commit.
 
-        SQLite has one writer at a time: writes that wait meanwhile share the next commit (`GroupCommit`). On PostgreSQL each
-        write has a transaction of its own. A write that raises changes nothing.
+        SQLite has one writer at a time: waiting writes share the next commit (`GroupCommit`). On PostgreSQL
+        each write has its own transaction. A write that raises changes nothing.
         """
         if self._group_commit:
             return self._group_commit.submit(work)

@@ -24,7 +24,7 @@ MAX_JOBS_PER_COMMIT = 64  # so that other writers get a turn at the write lock
 MOST_REMEMBERED = 10_000
 CACHE_KB = 64_000
 CHECKPOINT_PAGES = 4_000  # 16 MB
-SLICE = 0.2  # seconds after which a waiting group is looked at again
+SLICE = 0.2  # seconds between two attempts to start a waiting group
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class _Job:
         return self.future.set_running_or_notify_cancel()
 
     def refuse(self, error: Exception) -> None:
-        """Raise the error at the caller."""
+        """Let the future raise the error."""
         if self.starts():
             self.future.set_exception(error)
 
@@ -96,9 +96,9 @@ class GroupCommit:
             self._session.close()
 
     def _try(self, group: list["_Job"]) -> list["_Job"]:
-        """Do the group's jobs and those that came meanwhile, if the write lock is free; return the jobs that still wait.
+        """If the write lock is free, do the group's jobs and newer ones; return the jobs that still wait.
 
-        No job waits longer than its own deadline, so the lock is tried for short slices of time.
+        No job waits longer than its own deadline, so each attempt to get the lock is short.
         """
         longest = max(job.until.left for job in group)
         if not self._lock.acquire(timeout=min(SLICE, longest)):
@@ -120,7 +120,7 @@ class GroupCommit:
             self._lock.release()
 
     def _joined(self, group: list["_Job"]) -> list["_Job"]:
-        """The group with the jobs that came meanwhile."""
+        """The group with the jobs that have come in the meantime."""
         while len(group) < MAX_JOBS_PER_COMMIT and not self._waiting.empty():
             other = self._waiting.get()
             if other is None:
@@ -145,10 +145,10 @@ class GroupCommit:
                 job.future.set_result(answer)
 
     def _begin(self, wait: float) -> Session:
-        """The session in a transaction with the write lock; waits up to `wait` seconds for another process."""
+        """A session in a transaction with the write lock; waits at most `wait` seconds for the lock."""
         if self._session is None:
             self._session = Session(self._engine, expire_on_commit=False, info={REMEMBERED: {}})
-            # Decisions read and write the same pages again and again: keep them in memory, and checkpoint rarely.
+            # Decisions read and write the same pages many times: keep these in memory and checkpoint rarely.
             run(self._session, f"PRAGMA cache_size = -{CACHE_KB}")
             run(self._session, f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             # A savepoint's undo data is just too large for SQLite's buffer and would go to a temporary file.

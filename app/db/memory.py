@@ -10,10 +10,10 @@ REMEMBERED = "remembered"  # in a session's info
 
 
 def remember(session: Session, key: object, ask: Callable[[], T]) -> T:
-    """Memoise `ask()`: for the whole transaction when reading or in the group commit; a plain write calls it every time.
+    """Memoise `ask()` for this transaction when reading or in a group commit; a plain write always calls it.
 
-    The jobs of a group commit (`Database.write_in_group`) share one memory. What a
-    decision changes is remembered by the desk (`app.review.desk`), never by a look-up of this kind.
+    The jobs of a group commit (`Database.write_in_group`) share one memory. Use it only for values that a
+    decision does not change; the desk (`app.review.desk`) remembers the rest.
     """
     known: dict[object, T] | None = session.info.get(REMEMBERED)
     if known is None:

@@ -1,4 +1,4 @@
-"""Brings a database to this version's tables at start, all of it or nothing; a SQLite file is copied first."""
+"""Upgrades a database at start, completely or not at all; a SQLite file is copied first."""
 
 import fcntl
 import logging
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 log = logging.getLogger(__name__)
-ADVISORY_LOCK = 7_067_055  # any number, the same in every process
-BUSY_SECONDS = 60  # a server of the version before may still write
+ADVISORY_LOCK = 7_067_055  # any number that is the same in every process
+BUSY_SECONDS = 60  # a server of the previous version may still write
 NAMES = (
-    "SELECT m.name || '.' || c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table' "
-    "AND m.name NOT IN ('alembic_version', 'sqlite_sequence') "
+    "SELECT m.name || '.' || c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c "
+    "WHERE m.type = 'table' AND m.name NOT IN ('alembic_version', 'sqlite_sequence') "
     "UNION ALL SELECT name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%'"
 )
 
@@ -40,11 +40,11 @@ def bundled_migrations() -> Path:
 
 
 def migrate(url: str) -> None:
-    """Upgrade to the newest revision in one transaction; nothing happens when the database has it.
+    """Upgrade to the newest revision in one transaction; does nothing if the database has that revision.
 
-    A start that is killed leaves the database as it was. Of several at once one upgrades and the others wait.
-    Raises Conflict for a newer database, one that an earlier version left half-way, and an upgrade that
-    fails.
+    A killed process leaves the database unchanged. If several processes start at once, one upgrades and the
+    rest wait. Raises Conflict for a database of a newer version, for one that an earlier version has upgraded
+    only partly, and when the upgrade fails.
     """
     newest = all_revisions()[-1]
     with _alone(url):
@@ -54,12 +54,13 @@ def migrate(url: str) -> None:
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE is a lock already
                 connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": ADVISORY_LOCK})
-            current = _revision(connection)  # whoever was before us may have upgraded
+            current = _revision(connection)  # another process may have upgraded it while we waited
             if current == newest:
                 return
             if current is not None and current not in all_revisions():
                 raise Conflict(
-                    f"The database is of a newer Toploss (revision {current}); start that version, or restore an older copy."
+                    f"The database belongs to a newer version of Toploss (revision {current}); start that "
+                    "version, or restore an older copy."
                 )
             _upgrade_with_copy(connection, url, current, newest)
         if path := _sqlite_path(url):
@@ -67,7 +68,7 @@ def migrate(url: str) -> None:
 
 
 def all_revisions() -> list[str]:
-    """Every revision, oldest first, from the file names: importing Alembic would add half a second to every start."""
+    """Every revision, oldest first. From the file names, because importing Alembic takes half a second."""
     return sorted(path.stem.split("_")[0] for path in (bundled_migrations() / "versions").glob("[0-9]*.py"))
 
 
@@ -79,10 +80,9 @@ def revision_of(url: str) -> str | None:
 
 
 def migrating_engine(url: str) -> Engine:
-    """An engine whose transactions hold everything, also what changes tables.
+    """An engine whose transactions include changes of tables.
 
-    Python's driver for SQLite commits before such statements unless it is kept from beginning transactions
-    itself.
+    By default Python's SQLite driver begins transactions itself and commits before such statements.
     """
     engine = create_engine(url, poolclass=NullPool)
     if engine.dialect.name == "sqlite":
@@ -131,7 +131,7 @@ def _upgrade_with_copy(connection: Connection, url: str, current: str | None, ne
     if path:
         _refuse_half_way(connection, path, current)
         if current is not None:
-            copy = keep_copy(path, current)  # nobody writes meanwhile, and we have not yet
+            copy = keep_copy(path, current)  # under the write lock, before our first change
     try:
         _upgrade(connection, newest)
         if path:
@@ -141,8 +141,8 @@ def _upgrade_with_copy(connection: Connection, url: str, current: str | None, ne
         kept = f"; a copy of it is {copy}" if copy else ""
         raise Conflict(
             f"The upgrade of the database from revision {current or 'none'} to {newest} failed: "
-            f"{_in_short(error)}. Nothing was changed: the database is as it was{kept}. Mend what is said here and start "
-            "again, or go on with the version that ran before."
+            f"{_in_short(error)}. Nothing was changed{kept}. Correct this error and start again, or use the "
+            "previous version of Toploss."
         ) from error
 
 
@@ -158,7 +158,7 @@ def _in_short(error: Exception) -> str:
 
 
 def _check_references(connection: Connection, copy: Path | None) -> None:
-    """Raises Conflict when rows refer to rows that are not there and did not do so before the upgrade."""
+    """Raises Conflict when rows refer to missing rows, unless they did so before the upgrade."""
     check_all = "PRAGMA foreign_key_check"
     after = Counter((row[0], row[2]) for row in connection.exec_driver_sql(check_all))
     if not after:
@@ -169,11 +169,11 @@ def _check_references(connection: Connection, copy: Path | None) -> None:
             before.update((row[0], row[2]) for row in old.execute(check_all))
     if new := after - before:
         (table, parent), rows = new.most_common(1)[0]
-        raise Conflict(f"{rows} rows of {table} would refer to rows of {parent} that are not there")
+        raise Conflict(f"{rows} rows of {table} would refer to missing rows of {parent}")
 
 
 def _refuse_half_way(connection: Connection, path: Path, current: str | None) -> None:
-    """Versions before this one upgraded statement by statement; raises Conflict when one of them was stopped in between."""
+    """Raises Conflict if an upgrade by an earlier version, which was not one transaction, was interrupted."""
     found = _names(connection)
     if current is None and not found:
         return
@@ -182,9 +182,9 @@ def _refuse_half_way(connection: Connection, path: Path, current: str | None) ->
         return
     if current is None:
         raise Conflict(
-            f"The database {path} has tables but no revision: a first start of an earlier Toploss was stopped half-way. "
-            "Nobody can have worked with it. Move the file away, with those of its name that end in -wal and -shm, "
-            "and start again."
+            f"The database {path} has tables but no revision: the first start of an earlier version of "
+            "Toploss was interrupted, so it contains no data. Move the file away, with the files of the "
+            "same name that end in -wal and -shm, and start again."
         )
 
     def is_whole(copy: Path) -> bool:
@@ -196,18 +196,20 @@ def _refuse_half_way(connection: Connection, path: Path, current: str | None) ->
 
     copy = newest_copy(path, current, is_whole=is_whole)
     to_do = (
-        f"The newest copy from before that is whole is {copy}. Stop every Toploss that uses the database, move it away with "
-        f"those of its name that end in -wal and -shm, copy {copy.name} to {path.name}, and start again."
+        f"The newest complete copy from before that upgrade is {copy}. Stop all processes of Toploss that "
+        "use the database, move it away with the files of the same name that end in -wal and -shm, copy "
+        f"{copy.name} to {path.name}, and start again."
         if copy
-        else "There is no copy from before beside it; restore a backup (toploss restore)."
+        else "There is no complete copy from before that upgrade; restore a backup (toploss restore)."
     )
     raise Conflict(
-        f"An upgrade of the database {path} from revision {current} by an earlier Toploss was stopped half-way. {to_do}"
+        f"An upgrade of the database {path} from revision {current} by an earlier version of Toploss was "
+        f"interrupted. {to_do}"
     )
 
 
 def _is_whole(found: set[str], expected: set[str], later: set[str]) -> bool:
-    """Whether all columns and indexes of a revision are there, and none that only later revisions have."""
+    """Whether all columns and indexes of a revision exist, and none that only later revisions have."""
     return (
         expected <= found
         and not found & (later - expected)
@@ -220,13 +222,13 @@ def _names(connection: Connection) -> set[str]:
 
 
 def _names_of(revision: str | None) -> tuple[set[str], set[str]]:
-    """Columns and indexes of a SQLite database of this revision, and those that it gets on the way to the newest."""
+    """Columns and indexes of a SQLite database of this revision, and those that later revisions add."""
     later: set[str] = set()
     with migrating_engine("sqlite://").begin() as connection:
         if revision:
             _upgrade(connection, revision)
         expected = _names(connection)
-        with suppress(Exception):  # one that fails here fails there, where it is told
+        with suppress(Exception):  # the real upgrade fails too, and reports it
             for following in all_revisions():
                 if revision is None or following > revision:
                     _upgrade(connection, following)
@@ -241,7 +243,7 @@ def _sqlite_path(url: str) -> Path | None:
 
 @contextmanager
 def _alone(url: str) -> Iterator[None]:
-    """On SQLite only one process at a time: it waits for the lock file without limit, but not for the database."""
+    """On SQLite one process at a time; it waits without limit for the lock file, but not for the database."""
     path = _sqlite_path(url)
     if path is None:
         yield

@@ -17,7 +17,7 @@ _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 def busy() -> Busy:
     """Another writer holds the lock, or no connection is free."""
     return Busy(
-        "The database is busy, and this could not wait any longer; nothing was changed. Try again in a moment.",
+        "The database is busy and did not answer in time; nothing was changed. Try again in a moment.",
         retry_after=RETRY_SECONDS,
     )
 
@@ -65,21 +65,22 @@ def _of_postgres(state: str | None, *, is_away: bool) -> ToplossError | None:
 
 def _full() -> StorageFull:
     return StorageFull(
-        "The disk of the server is full; nothing was changed. Whoever runs the server has to free some space."
+        "The disk of the server is full; nothing was changed. An operator of the server has to free some "
+        "space."
     )
 
 
 def _read_only() -> Unavailable:
     return Unavailable(
-        "The server may not write to its disk or database; nothing was changed. "
-        "Whoever runs it should check the mount and the permissions of the data folder."
+        "The server has no permission to write to its disk or database; nothing was changed. "
+        "An operator should check the mount and the permissions of the data folder."
     )
 
 
 def _damaged() -> Unavailable:
     return Unavailable(
         "The disk with the database reports an error; nothing was changed. "
-        "Whoever runs the server should look at the disk, its free space and the log."
+        "An operator should check the disk, its free space and the log."
     )
 
 

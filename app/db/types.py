@@ -1,4 +1,4 @@
-"""The base of all tables: naming convention, column types shared by every package."""
+"""The base class of all tables, its naming convention, and column types that every package uses."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("A moment needs a time zone.")
+            raise ValueError("A datetime needs a time zone.")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -64,4 +64,8 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime(), dict[str, Any]: JSON(), list[Any]: JSON()}  # noqa: RUF012 - SQLAlchemy's API
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's API
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+    }

@@ -1,1 +1,1 @@
-"""Image files as pixels, the same for the import, people and networks. No torch, no database."""
+"""Image files to pixels, in one way for the import, the pages and the networks. No torch, no database."""

@@ -1,6 +1,6 @@
-"""How much memory the decoders of a process take together.
+"""Limits the memory that the image decoders of a process use together.
 
-Who decodes waits for a share, sized by the image's header.
+A decoder waits for its share, whose size follows from the image's header.
 """
 
 import threading
@@ -12,16 +12,16 @@ from time import monotonic
 from app.errors import Busy
 
 MEBIBYTE = 1024**2
-SMALL = 4 * MEBIBYTE  # a million pixels; so little is never waited for
-PATIENCE = 30.0  # seconds that somebody who looks at a page waits
-QUEUE = 24  # who wait at most with patience: each of them keeps a thread of the web server
+SMALL = 4 * MEBIBYTE  # a million pixels; smaller shares never wait
+PATIENCE = 30.0  # seconds that a page's request waits
+QUEUE = 24  # most requests that wait with patience, because each occupies a thread of the web server
 
 
 class Budget:
-    """Bytes that are shared.
+    """A number of bytes that threads share.
 
-    Turns are in the order of asking, so that small requests cannot pass a large one for ever. Whoever asks
-    for more than there is gets all of it, alone.
+    Requests are served in their order, so that small ones cannot delay a large one for ever. A request for
+    more than the limit gets all of it and runs alone.
     """
 
     def __init__(self, limit: int) -> None:
@@ -32,10 +32,10 @@ class Budget:
 
     @contextmanager
     def share(self, size: int, *, patience: float | None = None) -> Iterator[None]:
-        """Hold `size` bytes for the length of the block; nobody may ask for a second share meanwhile.
+        """Hold `size` bytes during the block; a thread may hold only one share of a budget at a time.
 
-        With `patience` (seconds; left out: as long as it takes) raises Busy when it is used up, or when too
-        many wait already.
+        With `patience` (seconds; None: no limit) raises Busy when this time is over, or when too many
+        requests already wait.
         """
         if size <= SMALL:
             yield
@@ -64,21 +64,22 @@ class Budget:
                 self._taken += size
             finally:
                 self._waiting.remove(turn)
-                self._changed.notify_all()  # somebody else is first now
+                self._changed.notify_all()  # another thread is the first now
 
 
 def _busy() -> Busy:
     return Busy(
-        "The server decodes as many large images as its memory allows. Try again in a moment.", retry_after=10
+        "The server is decoding as many large images as its memory allows. Try again in a moment.",
+        retry_after=10,
     )
 
 
-# A file is read under a share of the first and decoded under one of the second, always in this order, so
-# nobody waits in a circle.
+# A file is read under a share of the first and decoded under a share of the second, always in this order, so
+# there is no deadlock.
 files = Budget(256 * MEBIBYTE)
 pixels = Budget(512 * MEBIBYTE)
 
 
 def set_limit(megabytes: int) -> None:
-    """What the decoders of this process may take together, and half as much for the files they read."""
+    """Set the memory for all decoders of this process; their files may use half as much again."""
     files.limit, pixels.limit = megabytes * MEBIBYTE // 2, megabytes * MEBIBYTE

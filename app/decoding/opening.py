@@ -1,7 +1,7 @@
-"""Opening an image file with Pillow, so that one rule says what is an image.
+"""Opens image files with Pillow: one rule for what is an image.
 
-What does not touch the pixels condemns no file: text, colour profiles and odd metadata of a PNG, a JPEG whose
-last bytes are missing, EXIF that nobody can read.
+Problems that do not affect the pixels are no reason to refuse a file: text, colour profiles and unusual
+metadata of a PNG, a JPEG whose last bytes are missing, unreadable EXIF.
 """
 
 import io
@@ -14,29 +14,27 @@ from PIL import ExifTags, Image, PngImagePlugin, _imaging
 
 from app.decoding.tiff import in_native_order
 
-# What browsers show or Pillow decodes by itself. Not EPS (runs Ghostscript), not formats recognised by hardly
-# more than a suffix.
+# Formats that browsers show or Pillow decodes itself. Not EPS (it runs Ghostscript), and no formats that are
+# recognised by little more than the suffix.
 FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _PIXELS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}  # without one of them there is no image
-_WANTED = {b"tRNS", b"iCCP", b"eXIf", b"acTL", b"fcTL", b"fdAT"}  # all else is text, or is not looked at
-_LARGEST_EXTRA = 16 * 1024**2  # bytes of a colour profile or of EXIF; a larger one is passed over
-_LOST = 0.01  # share of the picture that a JPEG's missing end may have touched
+_WANTED = {b"tRNS", b"iCCP", b"eXIf", b"acTL", b"fcTL", b"fdAT"}  # all other chunks are text or not used
+_LARGEST_EXTRA = 16 * 1024**2  # bytes of a colour profile or of EXIF; a larger one is ignored
+_LOST = 0.01  # share of the pixels that a JPEG's missing end may affect
 _END = b"\xff\xd9"
 
-Image.MAX_IMAGE_PIXELS = (
-    None  # the limit is a setting, and looked at in `inspection.py` before anything is decoded
-)
+Image.MAX_IMAGE_PIXELS = None  # the limit is a setting, which `inspection.py` checks before decoding
 PngImagePlugin.MAX_TEXT_CHUNK = _LARGEST_EXTRA
-# Pillow holds an image in blocks of 16 MiB, which the C library keeps for later when they are freed, thread
-# by thread. Blocks beyond 32 MiB go back to the system.
+# Pillow stores an image in blocks of 16 MiB, which the C library keeps per thread when they are freed. Blocks
+# above 32 MiB are returned to the system.
 _imaging.set_block_size(64 * 1024**2)
 
 
 def open_image(content: bytes) -> Image.Image:
     """The image, not decoded yet. Raises whatever Pillow raises."""
-    Image.init()  # registers every format; those that this Pillow was built without are left out
+    Image.init()  # registers every format; except those that this Pillow was built without
     if content.startswith(PNG):
         content = _without_extras(content)
     elif content.startswith(JPEG):
@@ -45,9 +43,9 @@ def open_image(content: bytes) -> Image.Image:
 
 
 def orientation(image: Image.Image) -> int:
-    """How the camera was held, 1 to 8 as EXIF counts; 1, upright, where nothing sensible is said.
+    """The EXIF orientation of the image, 1 to 8; 1, upright, if it is missing or invalid.
 
-    What XMP says is passed over, as browsers do.
+    XMP is ignored, as in browsers.
     """
     exif = Image.Exif()
     try:
@@ -56,7 +54,7 @@ def orientation(image: Image.Image) -> int:
         elif data := image.info.get("exif"):
             exif.load(data)
         said = exif.get(ExifTags.Base.Orientation, 1)
-    except Exception:  # noqa: BLE001 - Pillow's reader of EXIF raises whatever it stumbles over
+    except Exception:  # noqa: BLE001 - Pillow's EXIF reader may raise any exception
         return 1
     return said if isinstance(said, int) and 1 <= said <= 8 else 1  # noqa: PLR2004
 
@@ -67,7 +65,7 @@ def _open(content: bytes) -> Image.Image:
 
 
 def _without_extras(content: bytes) -> bytes:
-    """A PNG without the chunks that Pillow might refuse it for. Raises SyntaxError for a wrong checksum."""
+    """A PNG without chunks that Pillow might refuse. Raises SyntaxError for a wrong checksum."""
     kept, dropped = [memoryview(content)[: len(PNG)]], False
     for kind, data, chunk, sound in _chunks(content):
         if kind in _PIXELS and not sound:
@@ -80,7 +78,7 @@ def _without_extras(content: bytes) -> bytes:
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, memoryview, memoryview, bool]]:
-    """Kind, data, all bytes of every chunk, and whether its checksum is right; Pillow finds a torn one."""
+    """Kind, data, all bytes of every chunk, and whether its checksum is right; Pillow finds cut ones."""
     view, start = memoryview(content), len(PNG)
     while start + 12 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, start)
@@ -96,7 +94,7 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, memoryview, memoryview, boo
 
 
 def _is_bloated(kind: bytes, data: memoryview) -> bool:
-    """Whether a colour profile or EXIF is so large or damaged that the image is better read without."""
+    """Whether a colour profile or EXIF is so large or damaged that it is left out."""
     if len(data) > _LARGEST_EXTRA:
         return True
     if kind != b"iCCP":
@@ -111,19 +109,19 @@ def _is_bloated(kind: bytes, data: memoryview) -> bool:
 
 
 def _with_its_end(content: bytes) -> bytes:
-    """A JPEG with its end mark, where only that is missing, and hardly anything before it."""
+    """A JPEG with its end marker added, if little more than the marker is missing."""
     if _END in content[-64:]:
         return content
     try:
         _small(content)
-    except Exception:  # noqa: BLE001 - torn, or no JPEG at all
+    except Exception:  # noqa: BLE001 - incomplete, or no JPEG
         ended = content.rstrip(b"\xff") + _END
         return ended if _is_all_there(ended) else content
     return content  # something follows the end
 
 
 def _is_all_there(ended: bytes) -> bool:
-    """Whether the picture hardly changes when other data stands where its own is missing."""
+    """Whether the picture hardly changes when different data replaces the missing bytes."""
     try:
         one = _small(ended)
         other = _small(ended[: -len(_END)] + b"\x55" * len(ended) + _END)

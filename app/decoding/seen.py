@@ -1,9 +1,9 @@
-"""An image as a person and a network see it.
+"""Decodes an image as people and networks see it.
 
-Upright, in RGB, transparency on white, deep greys by the data set's scale.
+Upright, in RGB, transparency on white, grey values of more than 8 bits by the data set's scale.
 
-A large image is never held twice: JPEGs decode at a fraction of their size, others are turned into RGB and
-made smaller strip by strip.
+A large image is never twice in memory: JPEGs are decoded at a fraction of their size, other formats are
+converted to RGB and made smaller strip by strip.
 """
 
 import numpy as np
@@ -13,11 +13,9 @@ from app.decoding import budget
 from app.decoding.opening import open_image, orientation
 from app.decoding.tones import NO_SCALES, Scales, Tones, kind_of, tones_for
 
-LARGE = 2_000_000  # pixels from which on memory counts; smaller images are decoded in one piece
+LARGE = 2_000_000  # pixels; smaller images are decoded in one piece
 _STRIP = 1_000_000  # pixels
-_GAP = (
-    3  # a large image is made smaller in whole steps first, until it is so many times the size that is wanted
-)
+_GAP = 3  # a large image is first made smaller by whole factors, to at least this multiple of the wanted size
 _WHITE = (255, 255, 255, 255)
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -28,7 +26,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Bytes a pixel that a format's decoder takes besides the picture itself.
+# Bytes per pixel that a format's decoder needs in addition to the image itself.
 _DECODER_BYTES = {"WEBP": 12, "AVIF": 9, "JPEG2000": 12}
 
 
@@ -37,10 +35,11 @@ def decode_square(
 ) -> np.ndarray:
     """One encoded image as a uint8 array (size, size, 3), as a person sees it.
 
-    The short side becomes `size` with antialiasing and the middle is cut out: keeping the aspect keeps faces
-    and objects in shape, and what shows the class is seldom at the very edge (fastai's and torchvision's
-    default as well). Without the data set's `scales` a deep grey image is seen by its own. Of an animation
-    the first frame counts. Raises whatever Pillow raises, and Busy when `patience` (seconds) is used up.
+    The short side is scaled to `size` with antialiasing and the centre is cropped, as fastai and torchvision
+    do by default: this keeps the shape of faces and objects, and the class is seldom visible only at the
+    edge. Without the data set's `scales` an image of more than 8 bits per grey value is scaled by its own
+    values. Of an animation the first frame is used. Raises whatever Pillow raises, and Busy when `patience`
+    (seconds) is over.
     """
     with open_image(data) as image:
         image.draft(None, (2 * size, 2 * size))  # big JPEGs decode at a fraction of their size
@@ -52,14 +51,14 @@ def decode_square(
 
 
 def memory_for(image: Image.Image, *, whole: bool = False) -> int:
-    """About how many bytes decoding an opened image takes; with `whole` every pixel is turned into RGB."""
+    """About how many bytes decoding an opened image takes; with `whole` every pixel is converted to RGB."""
     width, height = image.size
     large = width * height > LARGE
     pixel = _pixel_bytes(image.mode) + _DECODER_BYTES.get(image.format or "", 0)
     pixel += 4 if whole or not large else 1
     if orientation(image) != 1:
         pixel += 4 if whole or not large else 1
-    if image.info.get("progressive"):  # libjpeg keeps all coefficients, however small the image is to become
+    if image.info.get("progressive"):  # libjpeg keeps all coefficients, also for a small result
         scale = (getattr(image, "decoderconfig", None) or (1,))[0] or 1
         pixel += 6 * scale**2
     return width * height * pixel
@@ -68,7 +67,7 @@ def memory_for(image: Image.Image, *, whole: bool = False) -> int:
 def as_seen(image: Image.Image, *, scales: Scales = NO_SCALES, short: int | None = None) -> Image.Image:
     """The opened image in RGB as a person sees it.
 
-    With `short` a large one may be smaller, but keeps the short side at 3 times `short` pixels or more.
+    With `short` the result may be smaller, but its short side has at least 3 times `short` pixels.
     """
     image.load()
     turn = 1 if image.format == "TIFF" else orientation(image)  # Pillow turns a TIFF when it loads it
@@ -81,7 +80,7 @@ def as_seen(image: Image.Image, *, scales: Scales = NO_SCALES, short: int | None
 
 
 def _by_strips(image: Image.Image, tones: Tones | None, factor: int) -> Image.Image:
-    """In RGB, each pixel the mean of factor x factor."""
+    """The image in RGB, each pixel the mean of factor x factor pixels."""
     if factor == 1 and tones is None and image.mode == "RGB" and not image.has_transparency_data:
         return image
     width, height = image.size
@@ -108,5 +107,5 @@ def _turned(image: Image.Image, turn: int) -> Image.Image:
 
 
 def _pixel_bytes(mode: str) -> int:
-    """As Pillow holds a pixel."""
+    """Bytes per pixel in Pillow's memory."""
     return 1 if mode in ("1", "L", "P") else 2 if mode.startswith("I;16") else 4

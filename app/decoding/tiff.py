@@ -1,4 +1,4 @@
-"""TIFFs beyond what Pillow reads rightly by itself: more depths, the byte order of packed ones, and why one is refused."""
+"""TIFFs that Pillow reads incorrectly: more bit depths, packed byte orders, and why one is refused."""
 
 import io
 
@@ -10,7 +10,7 @@ _NUMBERS = {_UNSIGNED: "whole numbers", _SIGNED: "signed whole numbers", _FLOAT:
 _COMPLEX = (5, 6)
 _SAVE = "save greys as 16-bit whole numbers or 32-bit floats, colours with 8 or 16 bits a channel"
 
-# (byte order, black is zero, sample format, order of bits, bits, other channels) → Pillow's mode and raw mode
+# (byte order, black is zero, sample format, order of bits, bits, extra channels) → Pillow's mode and raw mode
 TiffImagePlugin.OPEN_INFO.update(
     {
         (b"II", 1, (_FLOAT,), 1, (64,), ()): ("F", "F;64F"),
@@ -23,7 +23,7 @@ _NATIVE = {"F;32BF": "F;32NF", "F;64BF": "F;64NF", "I;16BS": "I;16NS", "I;32B": 
 
 
 def in_native_order(image: Image.Image) -> Image.Image:
-    """The opened image, whose packed numbers are read in the order in which libtiff gives them."""
+    """The opened image, with packed numbers read in the byte order in which libtiff returns them."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         for place, tile in enumerate(image.tile):
             if tile.codec_name == "libtiff" and isinstance(tile.args, tuple) and tile.args[0] in _NATIVE:
@@ -32,11 +32,11 @@ def in_native_order(image: Image.Image) -> Image.Image:
 
 
 def wrong_numbers(image: Image.Image) -> str:
-    """Why the numbers of a decoded image are not those of its file; empty where they are."""
+    """Why the numbers of a decoded image differ from those of its file; empty if they do not."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return ""
     form = image.tag_v2.get(TiffImagePlugin.SAMPLEFORMAT, (_UNSIGNED,))
-    if image.mode == "L" and _SIGNED in form:  # Pillow takes -1 for 255
+    if image.mode == "L" and _SIGNED in form:  # Pillow reads -1 as 255
         return _refused("8-bit signed whole numbers")
     if image.mode == "I" and _SIGNED not in form and int(image.getextrema()[0]) < 0:  # type: ignore[arg-type]
         return _refused("32-bit whole numbers beyond 2,147,483,647")
@@ -44,7 +44,7 @@ def wrong_numbers(image: Image.Image) -> str:
 
 
 def reason_of(content: bytes) -> str:
-    """Why Pillow opens no TIFF of such a content; empty for everything that is none, and where nothing is told."""
+    """Why Pillow cannot open this TIFF; empty if it is not a TIFF or if the reason is unknown."""
     if not content.startswith(_STARTS):
         return ""
     try:
@@ -56,7 +56,7 @@ def reason_of(content: bytes) -> str:
         channels = int(tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1))
         bits = sorted({int(each) for each in tags[TiffImagePlugin.BITSPERSAMPLE]})
         form = {int(each) for each in tags.get(TiffImagePlugin.SAMPLEFORMAT, (_UNSIGNED,))}
-    except Exception:  # noqa: BLE001 - Pillow raises whatever it stumbles over; then the file is damaged
+    except Exception:  # noqa: BLE001 - Pillow may raise any exception for a damaged file
         return ""
     numbers = "complex numbers" if form & set(_COMPLEX) else _NUMBERS.get(min(form, default=0), "numbers")
     depth = " and ".join(map(str, bits[:3]))

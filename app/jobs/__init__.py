@@ -1,1 +1,1 @@
-"""The thin layer over the job engine: ask, watch, cancel."""
+"""Jobs: request, watch and cancel them; the layer above the job engine."""

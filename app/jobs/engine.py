@@ -1,7 +1,7 @@
 """Runs jobs on DBOS: durable workflows whose finished steps are not repeated after a crash.
 
-Only the worker uses this module. A worker is crash-only: stopping it is no different from killing it, because
-every step can be repeated and long steps go on from files of their own.
+Only the worker uses this module. A worker is crash-only: it can be killed at any time, because every step can
+be repeated and long steps resume from their own files.
 """
 
 import logging
@@ -26,13 +26,13 @@ from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Jobs of another protocol would wait for ever, so this changes only when old jobs can no longer be understood.
+# Jobs of another protocol would wait for ever, so change it only when old jobs can no longer be read.
 PROTOCOL = "1"
 REPORT_SECONDS = 0.5
-MAX_FRUITLESS = 5  # restarts in a row after which a job had kept nothing new: it is given up then
+MAX_FRUITLESS = 5  # restarts in a row without anything new saved; then the job fails
 DIED = (
-    "The worker ended during this job again and again, without a new checkpoint in between; "
-    "its log and the machine's memory may tell why."
+    "The worker ended several times during this job, without a new checkpoint in between; "
+    "check the worker's log and the machine's memory."
 )
 T = TypeVar("T")
 ENDED_BADLY = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
@@ -40,12 +40,12 @@ ENDED_BADLY = ("ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
 @dataclass
 class JobContext:
-    """What a task gets: its job's arguments, and ways to report, to hear of a cancel, and to mark steps."""
+    """What a task gets: its job's arguments, and methods to report progress, see a cancel and run steps."""
 
     job: Job
     database: Database
     settings: Settings
-    note: str = ""  # what a person should know of a job that did its work
+    note: str = ""  # what a person should know about a finished job
     _reported: float = field(default=0.0, repr=False)
     _stop: bool = field(default=False, repr=False)
 
@@ -59,23 +59,23 @@ class JobContext:
             self._stop = requests.report(session, job_id=self.job.id, stage=stage, done=done, total=total)
 
     def should_stop(self) -> bool:
-        """Whether somebody asked the job to stop; as fresh as the last report."""
+        """Whether the job was cancelled, as of its last report."""
         return self._stop
 
     def step(self, name: str, function: Callable[[], T]) -> T:
-        """Run a step once: after a crash the stored answer is given instead.
+        """Run a step once; after a crash its stored result is returned instead.
 
-        The answer must be small and picklable.
+        The result must be small and picklable.
         """
         return DBOS.run_step({"name": name}, function)
 
 
 Task = Callable[[JobContext], None]
-Progress = Callable[[JobContext], str]  # what a job has kept so far, as a text that changes with it
+Progress = Callable[[JobContext], str]  # what a job has saved so far, as a text that changes with it
 
 
 class GiveUp(Protocol):
-    """Marks a job, and what it is about, as failed."""
+    """Marks a job, and the run or import that it works on, as failed."""
 
     def __call__(self, session: Session, *, job_id: str, message: str) -> None:
         """In the caller's transaction."""
@@ -97,11 +97,11 @@ class Engine:
         self.progress = progress or {}
         self.running: set[str] = set()  # jobs of this process
         self.started_at: datetime = now()
-        # DBOS recovers workflows on a queue of its own without our limits: one job of a kind at a time, whatever its queue.
+        # DBOS recovers workflows on its own queue, without our limits. Each kind of job runs one at a time.
         self._turns: dict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def launch(self) -> None:
-        """Start taking jobs; those that this worker left unfinished go on."""
+        """Start taking jobs; unfinished jobs of this worker resume."""
         config: DBOSConfig = {
             "name": "toploss",
             "system_database_url": _driverless(self.settings.jobs_database),
@@ -112,7 +112,7 @@ class Engine:
         }
         DBOS(config=config)
 
-        @DBOS.workflow(name="toploss_job", max_recovery_attempts=None)  # we count those that brought nothing
+        @DBOS.workflow(name="toploss_job", max_recovery_attempts=None)  # we count fruitless attempts instead
         def run_job(job_id: str) -> None:
             self._run(job_id)
 
@@ -122,7 +122,7 @@ class Engine:
             DBOS.register_queue(task, worker_concurrency=1, polling_interval_sec=0.5)
 
     def tick(self) -> None:
-        """One round of housekeeping: say that this worker lives, hand over queued jobs, take over lost ones."""
+        """One round of housekeeping: send a heartbeat, start queued jobs, take over jobs of lost workers."""
         with self.database.write() as session:
             requests.beat(session, worker_id=self.settings.worker_id, started_at=self.started_at)
         with self.database.read() as session:
@@ -136,7 +136,7 @@ class Engine:
         self._give_up(running)
 
     def _adopt(self, live: set[str]) -> None:
-        """Take over the workflows of workers that have been silent too long."""
+        """Take over the workflows of workers without a recent heartbeat."""
         for workflow in DBOS.list_workflows(status="PENDING", load_input=False, load_output=False):
             if workflow.executor_id not in live:
                 log.warning(
@@ -145,7 +145,7 @@ class Engine:
                 DBOS.resume_workflow(workflow.workflow_id)
 
     def _give_up(self, running: set[str]) -> None:
-        """Tell people of jobs that the engine has ended without the task's saying so."""
+        """Mark jobs as failed that the engine has ended without a result of the task."""
         if not running:
             return
         for workflow in DBOS.list_workflows(
@@ -179,12 +179,12 @@ class Engine:
                 requests.finish(session, job_id=job_id, state=state, message=message)
 
     def _mark(self, context: JobContext) -> str:
-        """What the job has kept; what fails here counts as nothing."""
+        """What the job has saved; empty if this fails."""
         try:
             told = self.progress.get(context.job.task)
             return told(context) if told else ""
         except Exception:
-            log.exception("job %s: what it has kept cannot be told", context.job.id)
+            log.exception("job %s: cannot determine what it has saved", context.job.id)
             return ""
 
     def _outcome(self, context: JobContext) -> tuple[str, str]:
@@ -199,13 +199,13 @@ class Engine:
             log.exception("job %s failed", context.job.id)
             return (
                 "failed",
-                "Something unexpected happened; the worker's log tells what. Try again, and report it if it stays.",
+                "An unexpected error occurred; the worker's log shows it. Try again; report it if it recurs.",
             )
         return "finished", context.note
 
 
 def _driverless(url: str) -> str:
-    """DBOS picks the PostgreSQL driver itself."""
+    """The URL without its driver; DBOS chooses the PostgreSQL driver itself."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
         return parsed.set(drivername="postgresql").render_as_string(hide_password=False)

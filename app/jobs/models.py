@@ -1,7 +1,7 @@
-"""The table of jobs: one durable request to run a task each.
+"""The tables of jobs and workers; a job is one durable request to run a task.
 
-A job is written in the same transaction as what it is about, so neither exists without the other; the worker
-hands queued jobs to the engine under the job's own id, so handing over twice is handing over once.
+A job is written in the same transaction as its run or import, so neither exists without the other. The worker
+passes queued jobs to the engine under the job's own id, so passing a job twice has the same effect as once.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from app.db.types import Base, now
 
 
 class Job(Base):
-    """A request, and how far it is."""
+    """A request and its progress."""
 
     __tablename__ = "job"
 
@@ -32,10 +32,10 @@ class Job(Base):
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     progress_mark: Mapped[
         str | None
-    ]  # what it had kept when it was last started; None: it was never, or was stopped
+    ]  # what it had saved when it was last started; None: never started, or stopped by a person
     fruitless_starts: Mapped[int] = mapped_column(
         default=0, server_default="0"
-    )  # in a row, after which nothing was kept
+    )  # starts in a row without anything new saved
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]
@@ -44,7 +44,7 @@ class Job(Base):
 
 
 class Worker(Base):
-    """A worker that runs, or ran: the others take over the work of one that stays silent."""
+    """A worker that runs or ran; the other workers take over its jobs when its heartbeats stop."""
 
     __tablename__ = "worker"
 

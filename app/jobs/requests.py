@@ -1,4 +1,4 @@
-"""Asking for jobs, watching and cancelling them, on the caller's transaction."""
+"""Request, watch and cancel jobs, in the caller's transaction."""
 
 import uuid
 from collections.abc import Collection
@@ -19,7 +19,7 @@ WORKER_SILENCE = timedelta(seconds=30)  # heartbeats come every 5 s
 def ask(
     session: Session, *, task: str, dataset_id: int | None, arguments: dict[str, Any], user_id: int | None
 ) -> Job:
-    """A new job, queued as soon as the caller's transaction is committed."""
+    """Request a new job; it is queued when the caller's transaction is committed."""
     job = Job(id=str(uuid.uuid4()), task=task, dataset_id=dataset_id, arguments=arguments, user_id=user_id)
     session.add(job)
     session.flush()
@@ -47,7 +47,7 @@ def list_jobs(
 
 
 def open_job(session: Session, *, dataset_id: int, task: str) -> Job | None:
-    """The job of this kind that the dataset waits for, if there is one."""
+    """The queued or running job of this kind for the data set, or None."""
     return session.scalar(
         select(Job)
         .where(Job.dataset_id == dataset_id, Job.task == task, Job.state.in_(OPEN_STATES))
@@ -59,7 +59,7 @@ def open_job(session: Session, *, dataset_id: int, task: str) -> Job | None:
 def queue_position(session: Session, job: Job) -> int:
     """How many jobs of its kind run or wait before this one; 0: it is next, or runs.
 
-    Other kinds have their own queue.
+    Each kind has its own queue.
     """
     if job.state != "queued":
         return 0
@@ -72,7 +72,7 @@ def queue_position(session: Session, job: Job) -> int:
 
 
 def cancel(session: Session, *, job_id: str) -> Job:
-    """Ask a job to stop: at once while it is queued, at its next step while it runs.
+    """Cancel a job: a queued job stops at once, a running one at its next step.
 
     Raises Conflict when it has ended.
     """
@@ -94,11 +94,10 @@ def cancel(session: Session, *, job_id: str) -> Job:
 
 
 def start(session: Session, *, job_id: str, mark: str = "") -> bool:
-    """Claim a job for running; False when it was cancelled before, or has ended.
+    """Mark a job as running; False when it was cancelled before, or has ended.
 
-    A restart after a crash claims again.
-
-    `mark` is what the job has kept so far: started again with the same one, the start before was fruitless.
+    A restart after a crash calls it again. `mark` is what the job has saved so far: if a restart has the same
+    mark, the previous start was fruitless.
     """
     claimed = session.execute(
         update(Job)
@@ -116,12 +115,12 @@ def start(session: Session, *, job_id: str, mark: str = "") -> bool:
 
 
 def stopped(session: Session, *, job_ids: Collection[str]) -> None:
-    """These were stopped by somebody with their worker: their next start counts as the first."""
+    """Record that a person stopped these jobs with their worker: their next start counts as the first."""
     session.execute(update(Job).where(Job.id.in_(job_ids)).values(progress_mark=None))
 
 
 def report(session: Session, *, job_id: str, stage: str, done: int, total: int) -> bool:
-    """Store how far a job is; the answer is whether it has been asked to stop."""
+    """Store the progress of a job; return whether it was cancelled."""
     session.execute(
         update(Job).where(Job.id == job_id).values(stage=stage, done=done, total=total, updated_at=now())
     )
@@ -129,7 +128,7 @@ def report(session: Session, *, job_id: str, stage: str, done: int, total: int) 
 
 
 def finish(session: Session, *, job_id: str, state: str, message: str = "") -> None:
-    """The end of a job: finished, failed or cancelled; the first end counts."""
+    """Record the end of a job: finished, failed or cancelled; only the first call counts."""
     session.execute(
         update(Job)
         .where(Job.id == job_id, Job.state.in_(OPEN_STATES))
@@ -143,19 +142,19 @@ def queued_jobs(session: Session) -> list[Job]:
 
 
 def beat(session: Session, *, worker_id: str, started_at: datetime) -> None:
-    """A worker says that it lives."""
+    """Record a heartbeat of a worker."""
     worker = session.get(Worker, worker_id) or Worker(id=worker_id, started_at=started_at)
     worker.started_at, worker.seen_at = started_at, now()
     session.add(worker)
 
 
 def silent(session: Session, *, worker_id: str) -> None:
-    """A worker says that it goes."""
+    """Record that a worker ends."""
     session.execute(update(Worker).where(Worker.id == worker_id).values(seen_at=now() - 2 * WORKER_SILENCE))
 
 
 def live_workers(session: Session) -> list[Worker]:
-    """The workers heard of lately."""
+    """The workers with a recent heartbeat."""
     return list(
         session.scalars(select(Worker).where(Worker.seen_at > now() - WORKER_SILENCE).order_by(Worker.id))
     )

@@ -67,7 +67,7 @@ def run(context: JobContext) -> None:
         _end(context, run_id, "failed", str(error))
         raise
     except Exception:
-        _end(context, run_id, "failed", "Something unexpected happened; the worker's log tells what.")
+        _end(context, run_id, "failed", "An unexpected error occurred; the worker's log shows it.")
         raise
     _end(context, run_id, "finished", note)
     if plan.start.kind != "parent":

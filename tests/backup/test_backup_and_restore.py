@@ -300,7 +300,7 @@ def test_a_backup_of_a_newer_program_is_refused(
 ) -> None:
     save(here, tmp_path / "backup.tar")
     monkeypatch.setattr("app.backup.restoring.all_revisions", lambda: ["0001"])
-    with pytest.raises(Invalid, match="of a newer Toploss"):
+    with pytest.raises(Invalid, match="of a newer version of Toploss"):
         restore(settings_of(tmp_path / "to" / "there"), tmp_path / "backup.tar")
     monkeypatch.setattr("app.backup.archive.FORMAT", 0)
     with pytest.raises(Invalid, match="has format 1"):

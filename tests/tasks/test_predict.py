@@ -210,10 +210,10 @@ def test_the_best_run_of_a_data_set_needs_no_number(database: Database, made: Ma
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (["a.png"], Invalid, "no run's number"),
-        (["9" * 30, "a.png"], Invalid, "no run's number"),
+        (["a.png"], Invalid, "not the number of a run"),
+        (["9" * 30, "a.png"], Invalid, "not the number of a run"),
         (["1"], Invalid, "at least one image"),
-        (["²", "a.png"], Invalid, "no run's number"),
+        (["²", "a.png"], Invalid, "not the number of a run"),
         (["77", "a.png"], NotFound, "There is no run 77"),
     ],
 )
