@@ -1,1 +1,1 @@
-"""What we label: data sets, classes, samples and frozen versions of their labels."""
+"""Data sets, classes, samples and frozen versions of their labels."""

@@ -1,4 +1,4 @@
-"""Looking things up: data sets, their classes, samples and rejected files."""
+"""Look-ups of data sets, their classes, samples and rejected files."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from app.spelling import folded, places_of
 
 IMPORT = "import"  # the task of the job that fills a data set
 
-# Asked by nearly every request, so they are built once.
+# Nearly every request needs these, so they are built once.
 _BY_NAME = select(Dataset).where(Dataset.name == bindparam("name"))
 _ID = Prepared(select(Dataset.id).where(Dataset.name == bindparam("name")))
 _CLASS_NAMES = Prepared(
@@ -26,7 +26,7 @@ _CLASS_NAMES = Prepared(
 
 @dataclass(frozen=True)
 class DatasetSummary:
-    """One line of the list of data sets."""
+    """One row of the list of data sets."""
 
     id: int
     name: str
@@ -57,7 +57,7 @@ def list_datasets(session: Session) -> list[DatasetSummary]:
 
 
 def summarise(session: Session, dataset: Dataset) -> DatasetSummary:
-    """The line of one data set."""
+    """The row of one data set."""
     return DatasetSummary(
         dataset.id,
         dataset.name,
@@ -76,7 +76,7 @@ def get_dataset(session: Session, *, name: str) -> Dataset:
 
 
 def known_dataset(session: Session, *, name: str) -> Dataset | None:
-    """The data set with this name; where there is none, the only one whose name differs in nothing but upper case."""
+    """The data set with this name, else the only one whose name differs only in upper and lower case."""
     exact = session.scalar(_BY_NAME, {"name": name})
     if exact is not None:
         return exact
@@ -112,19 +112,21 @@ def ready_dataset(session: Session, *, name: str) -> Dataset:
 
 
 def lock_dataset(session: Session, *, dataset_id: int) -> None:
-    """Let requests that must not overlap follow one another until the transaction ends (SQLite has one writer anyway).
+    """Lock the data set until the transaction ends, so that certain requests run one after another.
 
-    NO KEY UPDATE does not block rows that refer to the data set: decisions go on.
+    SQLite has only one writer anyway. On PostgreSQL NO KEY UPDATE does not block rows that refer to the data
+    set, so decisions continue.
     """
     if session.get_bind().dialect.name != "sqlite":
         session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update(key_share=True))
 
 
 def lock_out_decisions(session: Session, *, dataset_id: int) -> None:
-    """Wait for the decisions in progress, and let no other begin until the transaction ends (SQLite has one writer anyway).
+    """Wait for the decisions in progress, and block new ones until the transaction ends.
 
-    A decision refers to its data set, which FOR UPDATE does not allow anybody else. Whoever changes by which rules decisions
-    are folded, or counts what is undecided, calls this first: no decision then falls between the old state and the new one.
+    Call it before a change of the rules by which decisions are folded, and before undecided samples are
+    counted: then no decision is made between the old state and the new one. SQLite has only one writer
+    anyway. On PostgreSQL FOR UPDATE blocks rows that refer to the data set, as a decision does.
     """
     if session.get_bind().dialect.name != "sqlite":
         session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
@@ -138,7 +140,7 @@ def count_samples(session: Session, *, dataset_id: int) -> int:
 
 
 def class_names(session: Session, *, dataset_id: int) -> list[str]:
-    """The classes' names by position."""
+    """The class names by position."""
     return remember(
         session,
         (class_names, dataset_id),
@@ -147,9 +149,9 @@ def class_names(session: Session, *, dataset_id: int) -> list[str]:
 
 
 def class_position(session: Session, *, dataset_id: int, name: str) -> int:
-    """The position of the class with this name, however it is spelt.
+    """The position of the class with this name, in any spelling.
 
-    Raises Invalid, naming the classes there are.
+    Raises Invalid, naming the classes of the data set.
     """
     names = class_names(session, dataset_id=dataset_id)
     found = places_of(name, names)
@@ -162,7 +164,7 @@ def class_position(session: Session, *, dataset_id: int, name: str) -> int:
 
 
 def get_sample(session: Session, *, sample_id: int, dataset_id: int | None = None) -> Sample:
-    """The sample, of this data set if one is named. Raises NotFound."""
+    """The sample, which must belong to the data set if one is given. Raises NotFound."""
     sample = session.get(Sample, sample_id)
     if sample is None or (dataset_id is not None and sample.dataset_id != dataset_id):
         raise NotFound(f"There is no sample {sample_id} here.")
@@ -170,7 +172,7 @@ def get_sample(session: Session, *, sample_id: int, dataset_id: int | None = Non
 
 
 def count_rejected(session: Session, *, dataset_id: int) -> int:
-    """How many files of the source are no samples."""
+    """How many files of the source were rejected."""
     return (
         session.scalar(
             select(func.count()).select_from(RejectedFile).where(RejectedFile.dataset_id == dataset_id)
@@ -180,7 +182,7 @@ def count_rejected(session: Session, *, dataset_id: int) -> int:
 
 
 def rejected_files(session: Session, *, dataset_id: int, limit: int = 1000) -> list[RejectedFile]:
-    """Files that are no samples, by path."""
+    """The rejected files, by path."""
     query = (
         select(RejectedFile)
         .where(RejectedFile.dataset_id == dataset_id)

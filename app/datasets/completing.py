@@ -1,4 +1,4 @@
-"""The end of an import: the validation part, version 0 and the report; and which split a new sample gets until then."""
+"""The end of an import: the validation part, version 0 and the report; and the split of each new sample."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -21,31 +21,31 @@ IDS_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import came to; all but `added` and `known` is about the whole data set."""
+    """The result of an import; except for `added` and `known` it describes the whole data set."""
 
     samples: int
     added: int  # by this import
-    known: int  # were there already
+    known: int  # existed before
     rejected: int
     classes: int
     splits: dict[str, int]  # samples by split
-    duplicates: int  # samples whose content an earlier sample has too
-    contradictions: int  # samples whose content carries different labels, originals and copies
+    duplicates: int  # samples with the same content as an earlier sample
+    contradictions: int  # samples whose copies have different labels, originals included
     version: int  # the newest version's number
-    notes: tuple[str, ...]  # sentences about what a person should look at
+    notes: tuple[str, ...]  # sentences about what a person should check
 
     def __str__(self) -> str:
         """For the person who imported."""
         splits = ", ".join(f"{count:,} {split}" for split, count in self.splits.items())
-        parts = [
-            f"{self.samples:,} images ({splits}) in {self.classes} classes: {self.added:,} new, {self.known:,} known before."
-        ]
+        counts = f"{self.added:,} new, {self.known:,} known before"
+        parts = [f"{self.samples:,} images ({splits}) in {self.classes} classes: {counts}."]
         if self.rejected:
             were = "1 file was" if self.rejected == 1 else f"{self.rejected:,} files were"
             parts.append(f"{were} not imported.")
         if self.duplicates:
             parts.append(
-                f"{self.duplicates:,} images are copies of others; {self.contradictions:,} carry different labels than their copies."
+                f"{self.duplicates:,} images are copies of others; "
+                f"{self.contradictions:,} have different labels than their copies."
             )
         return " ".join(parts)
 
@@ -53,9 +53,9 @@ class ImportReport:
 def split_rule(session: Session, layout: Layout, *, dataset_id: int, seed: int) -> Callable[[str, str], str]:
     """The split of a new sample, as a function of its path and sha256.
 
-    It is the source's own, if that has a validation part. If not, everything waits in `train` until the first
-    import is complete and `complete` makes one. What a repeated import adds later joins its copies, or falls
-    on a side by its hash.
+    If the source has a validation part, it is the source's own split. If not, all samples are in `train`
+    until the first import is complete and `complete` creates a validation part. Samples of later imports get
+    the split of their copies, or one by their hash.
     """
     first = not has_version(session, dataset_id=dataset_id)
     sides: dict[str, str] = {}
@@ -75,9 +75,9 @@ def split_rule(session: Session, layout: Layout, *, dataset_id: int, seed: int) 
 
 
 def complete(session: Session, *, dataset_id: int, seed: int, added: int, known: int) -> ImportReport:
-    """Make the data set ready: a validation part where there is none, version 0, the report.
+    """Finish a data set: create a missing validation part and version 0, and return the report.
 
-    Raises Invalid below two classes.
+    Raises Invalid for fewer than two classes.
     """
     mine = Sample.dataset_id == dataset_id
     classes = session.scalar(select(func.count(Sample.given_label.distinct())).where(mine)) or 0
@@ -118,7 +118,7 @@ def complete(session: Session, *, dataset_id: int, seed: int, added: int, known:
 
 
 def _class_counts(session: Session, dataset_id: int) -> dict[str, Counter[str]]:
-    """Samples by class, in their order, and split."""
+    """Samples by class, in the order of the classes, and split."""
     counts = {name: Counter[str]() for name in class_names(session, dataset_id=dataset_id)}
     names = list(counts)
     query = select(Sample.given_label, Sample.split, func.count()).where(Sample.dataset_id == dataset_id)
@@ -128,7 +128,7 @@ def _class_counts(session: Session, dataset_id: int) -> dict[str, Counter[str]]:
 
 
 def _why(session: Session, dataset_id: int) -> str:
-    """The reasons that most rejected files share, in sentences with a space behind them."""
+    """The reasons of most rejected files, in sentences with a space at the end."""
     query = select(RejectedFile.path, RejectedFile.reason).where(RejectedFile.dataset_id == dataset_id)
     rejected = dict(session.execute(query).all())
     samples = select(func.count()).select_from(Sample).where(Sample.dataset_id == dataset_id)
@@ -137,7 +137,7 @@ def _why(session: Session, dataset_id: int) -> str:
 
 
 def has_version(session: Session, *, dataset_id: int) -> bool:
-    """Whether the data set was imported completely once."""
+    """Whether an import of the data set was ever completed."""
     return (
         session.scalar(select(DatasetVersion.id).where(DatasetVersion.dataset_id == dataset_id).limit(1))
         is not None
@@ -147,7 +147,7 @@ def has_version(session: Session, *, dataset_id: int) -> bool:
 def _make_valid(session: Session, *, dataset_id: int, seed: int) -> None:
     """Give the data set a validation part if its source has none.
 
-    No version exists yet, so nobody has used the splits.
+    No version exists yet, so the splits have not been used.
     """
     mine = Sample.dataset_id == dataset_id
     if session.scalar(select(Sample.id).where(mine, Sample.split == "valid").limit(1)) is not None:

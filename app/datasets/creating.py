@@ -1,4 +1,4 @@
-"""A data set to import into: its name, and where its images come from."""
+"""Creates data sets: the name, and the source of the images."""
 
 import re
 from dataclasses import replace
@@ -17,10 +17,10 @@ from app.storage.zip_names import check_encoding, in_words
 
 
 def create_dataset(session: Session, *, name: str, source: Origin | str) -> Dataset:
-    """A data set to import into; the existing one when it has the same name and source, to repeat its import.
+    """Create a data set; if one with the same name and source exists, return that to repeat its import.
 
-    Raises Invalid for a name that is no slug or a code page that is none, Conflict when the name stands for
-    another source.
+    Raises Invalid for an invalid name or code page, Conflict when a data set with another source has the
+    name.
     """
     check_name(name)
     origin = _checked(source)
@@ -32,10 +32,10 @@ def create_dataset(session: Session, *, name: str, source: Origin | str) -> Data
                 session.add(dataset)
         except IntegrityError as error:
             raise Conflict(
-                f"Somebody else is making a data set named {name} right now; look at it, or choose another name."
+                f"Another person is creating a data set named {name} now; open it, or choose another name."
             ) from error
     elif dataset.source != origin.source and _may_change(session, dataset):
-        # Its import failed with nothing in it, or nobody has confirmed it: a better source may take the name.
+        # Its import failed without any sample, or was not confirmed: another source may replace it.
         dataset.source, dataset.source_name, dataset.zip_encoding = origin.source, None, None
         dataset.layout, dataset.proposals = None, None
     elif dataset.source != origin.source:
@@ -45,8 +45,8 @@ def create_dataset(session: Session, *, name: str, source: Origin | str) -> Data
     if origin.zip_encoding not in (None, dataset.zip_encoding):
         if dataset.zip_encoding is not None and not _may_change(session, dataset):
             raise Conflict(
-                f"The file names in this zip were read as {in_words(dataset.zip_encoding)} when {name} was imported; "
-                "give the data set another name to read them otherwise."
+                f"The file names in this zip were read as {in_words(dataset.zip_encoding)} when {name} was "
+                "imported; give the data set another name to read them in another code page."
             )
         dataset.zip_encoding = origin.zip_encoding
     dataset.source_name = origin.name or dataset.source_name
@@ -54,20 +54,20 @@ def create_dataset(session: Session, *, name: str, source: Origin | str) -> Data
 
 
 def check_name(name: str) -> None:
-    """Raises Invalid for what cannot be the name of a data set."""
+    """Raises Invalid if this cannot be the name of a data set."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise Invalid(
-            f"“{printable(name)}” cannot be the name of a data set: use up to 64 letters, digits, dots, hyphens and underscores, "
-            "and begin with a letter or digit."
+            f"“{printable(name)}” cannot be the name of a data set: use up to 64 letters, digits, dots, "
+            "hyphens and underscores, and begin with a letter or digit."
         )
 
 
 def _checked(source: Origin | str) -> Origin:
-    """An origin that any process can open. Raises Invalid."""
+    """The origin in a form that every process can open. Raises Invalid."""
     origin = Origin(source) if isinstance(source, str) else source
     if not origin.source.strip():
         raise Invalid("There is nothing to import: give the path of a folder or zip, or a URL.")
-    if "://" not in origin.source:  # the worker may stand in another folder
+    if "://" not in origin.source:  # the worker may run in another folder
         origin = replace(origin, source=str(Path(origin.source).expanduser().resolve()))
     if origin.zip_encoding:
         origin = replace(origin, zip_encoding=check_encoding(origin.zip_encoding))
@@ -75,7 +75,7 @@ def _checked(source: Origin | str) -> Origin:
 
 
 def _may_change(session: Session, dataset: Dataset) -> bool:
-    """Whether an import under this name failed and left nothing, or was never confirmed."""
+    """Whether the import of this data set failed without any sample, or was never confirmed."""
     return dataset.state in ("failed", "waiting") and is_empty(session, dataset)
 
 

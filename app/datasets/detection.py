@@ -1,4 +1,4 @@
-"""Data sets that are made for something else than class folders: what their files look like, in a sentence (pure)."""
+"""Recognises data sets that have no class folders, and explains in a sentence what they contain (pure)."""
 
 from collections.abc import Collection
 
@@ -18,7 +18,7 @@ _NO_TABLE = ("readme", "license", "licence", "requirements", "classes")
 
 
 def refusal_of(paths: Collection[str], guessed: Guess) -> str:
-    """Why no reading of these relative POSIX paths gives classes, and what to do; empty where one may."""
+    """Why no reading of these relative POSIX paths gives classes, and what to do; empty if one may."""
     beside = _label_files(paths)
     if not guessed.refusal and not (beside and _no_class_by(paths, guessed)):
         return ""
@@ -38,7 +38,7 @@ def _no_class_by(paths: Collection[str], guessed: Guess) -> bool:
 
 
 def _label_files(paths: Collection[str]) -> list[str]:
-    """The files of annotations, or the label files where half of the images have one of their name; sorted."""
+    """The annotation files, or the label files if half of the images have one of the same name; sorted."""
     images = {_stem(path) for path in images_of(paths)}
     files = sorted(path for path in paths if path.casefold().endswith(_LABELS))
     if boxes := [path for path in files if path.casefold().endswith(_BOXES) and _is_beside(path)]:

@@ -1,4 +1,4 @@
-"""The tree of folders that images lie in (pure)."""
+"""The tree of folders that contain images (pure)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Folder:
-    """A folder: its relative POSIX path (the root's is empty), the folders in it by name, and how many images."""
+    """A folder: relative POSIX path (empty for the root), subfolders by name, number of images."""
 
     path: str = ""
     folders: dict[str, "Folder"] = field(default_factory=dict)
-    direct: int = 0  # images in it, not in a folder of it
-    images: int = 0  # all of them
+    direct: int = 0  # images in the folder itself, not in subfolders
+    images: int = 0  # images in it and in all its subfolders
 
     @property
     def name(self) -> str:
@@ -20,18 +20,18 @@ class Folder:
 
     @property
     def only(self) -> "Folder | None":
-        """The folder that is alone in it, without images beside it."""
+        """Its only subfolder, if it contains no images besides; else None."""
         return next(iter(self.folders.values())) if len(self.folders) == 1 and not self.direct else None
 
     @property
     def is_flat(self) -> bool:
-        """Whether its images lie in no folders of it, but one that repeats its name: `test/1.png`, `test/test/1.png`."""
+        """Whether it has no subfolders, except one that repeats its name, as in `test/test/1.png`."""
         only = self.only
         return not self.folders or (only is not None and not only.folders and same_name(only, self))
 
 
 def same_name(one: Folder, other: Folder) -> bool:
-    """Whether two folders have one name, whatever the case."""
+    """Whether two folders have the same name, except for upper and lower case."""
     return one.name.casefold() == other.name.casefold()
 
 

@@ -1,4 +1,4 @@
-"""Which samples the gold part is: drawn at random from the hold-out, on whose blind labels the headline figures are counted."""
+"""Which samples belong to the gold part, and how they are drawn at random from the hold-out."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from app.db.memory import remember
 
 HOLD_OUT = "valid"  # the split that it is drawn from
 
-# Asked with every decision, so they are built once.
+# Every decision needs these, so they are built once.
 _PART = select(GoldPart).where(GoldPart.dataset_id == bindparam("dataset"))
 _IDS = (
     select(GoldMember.sample_id)
@@ -24,14 +24,14 @@ _IDS = (
 
 
 def get_gold_part(session: Session, *, dataset_id: int) -> GoldPart | None:
-    """The data set's gold part; none before it is drawn."""
+    """The data set's gold part; None before it is drawn."""
     return remember(
         session, (get_gold_part, dataset_id), lambda: session.scalar(_PART, {"dataset": dataset_id})
     )
 
 
 def gold_ids(session: Session, *, dataset_id: int) -> NDArray[np.int64]:
-    """The members of the gold part, ascending; empty where there is none."""
+    """The sample ids of the gold part, ascending; empty if there is none."""
     return np.array(session.scalars(_IDS, {"dataset": dataset_id}).all(), dtype=np.int64)
 
 
@@ -41,10 +41,10 @@ def is_gold(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> Colum
 
 
 def choose_gold(contents: Iterable[tuple[int, str, str]], *, size: int, seed: int) -> list[int]:
-    """Of (id, path, sha256) of the hold-out the ids of `size` samples, by a lot of path and content: each is as likely. Pure.
+    """Draw `size` of the hold-out's (id, path, sha256) at random, all equally likely; return ids. Pure.
 
-    Neither the order nor the database decides, so the same seed draws the same images from an import elsewhere, and a
-    larger size draws these and more.
+    The draw depends only on the seed, paths and contents, so the same seed draws the same images in another
+    installation, and a larger size draws these and more.
     """
     lots = sorted(
         (hashlib.sha256(json.dumps((seed, path, sha256)).encode()).digest(), sample)
@@ -54,7 +54,7 @@ def choose_gold(contents: Iterable[tuple[int, str, str]], *, size: int, seed: in
 
 
 def gold_digest(contents: Iterable[tuple[str, str]]) -> str:
-    """The sha256, as 64 hex digits, of the members' (path, sha256), in any order. Pure."""
+    """The sha256, as 64 hex digits, of the members' (path, sha256); their order does not matter. Pure."""
     digest = hashlib.sha256()
     for member in sorted(contents):
         digest.update(json.dumps(member).encode())

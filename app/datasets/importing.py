@@ -1,9 +1,9 @@
-"""Importing a folder or zip of class folders: every file becomes a sample, or a rejected file with its reason.
+"""Imports a folder or zip of class folders: every file becomes a sample or a rejected file with a reason.
 
-Files are read without a transaction and written in batches, so an import that is cancelled or killed keeps
-what is done, and the next one goes on: a path that is a sample already is passed over. Samples never change:
-an import that is repeated after a complete one looks at their files, marks those that are missing or changed
-(`missing.py`), and lists what changed as rejected.
+Files are read without a transaction and stored in batches, so an import that is cancelled or killed keeps its
+samples, and the next one resumes: it skips paths that are samples already. Samples never change: an import
+that is repeated after a complete one checks their files, marks missing and changed ones (`missing.py`), and
+lists the changed ones as rejected.
 """
 
 import time
@@ -41,11 +41,11 @@ from app.spelling import search_key
 from app.storage import UNKNOWN_SIZE, ImageSource, ZipSource, open_source
 
 BATCH_ROWS = 1000
-BATCH_SECONDS = 2.0  # large images come slowly; no more work than this is lost when the worker is killed
-CHANGED = "changed since it was imported: the sample stays as it was; give the new image another name"
+BATCH_SECONDS = 2.0  # at most this much work is lost when the worker is killed, also with large images
+CHANGED = "changed since it was imported: the sample is not changed; give the new image another name"
 
-Progress = Callable[[str, int, int], None]  # (what is being done, done, total; 0: not known yet)
-Choose = Callable[[Survey, Reading | None], Reading]  # the source, and the reading that is stored
+Progress = Callable[[str, int, int], None]  # (stage, done, total; 0: not known yet)
+Choose = Callable[[Survey, Reading | None], Reading]  # from the source and the stored reading
 
 
 def import_images(
@@ -58,13 +58,13 @@ def import_images(
     should_stop: Callable[[], bool],
     choose: Choose | None = None,
 ) -> ImportReport:
-    """Import what is not imported yet, and freeze version 0 when it is the first time.
+    """Import the files that are not imported yet; the first complete import freezes version 0.
 
-    `choose` is asked once how the folders are read, with the stored reading if there is one; without it they
-    are read as before, or as is clear. `should_stop` is asked before every file. Raises AmbiguousLayout,
-    Cancelled when it was asked to stop, NotFound without data set or source, and Invalid when the source as a
-    whole is no use; the data set's state becomes `failed`, or stays `ready` when it has a version already, or
-    `waiting` for a choice.
+    `choose` is called once and returns how the folders are read; it gets the stored reading, if there is one.
+    Without `choose` the folders are read as before, or in the only clear way. `should_stop` is called before
+    every file. Raises AmbiguousLayout; Cancelled when `should_stop` returns True; NotFound without data set
+    or source; Invalid when the source as a whole cannot be imported. The state of the data set then becomes
+    `failed`, or `waiting` for a choice, or stays `ready` when it has a version already.
     """
     with database.write() as session:
         dataset = session.get(Dataset, dataset_id)
@@ -84,7 +84,7 @@ def import_images(
     except BaseException:
         with database.write() as session:
             state = "ready" if has_version(session, dataset_id=dataset_id) else "failed"
-            asks = (Dataset.id == dataset_id, Dataset.state != "waiting")  # how its folders are read
+            asks = (Dataset.id == dataset_id, Dataset.state != "waiting")  # keep a question about the folders
             session.execute(update(Dataset).where(*asks).values(state=state))
         raise
 
@@ -99,7 +99,7 @@ class _Import:
     listed: set[str] = field(default_factory=set)  # rejected files written so far
 
     def run(self, source: ImageSource, *, where: str, max_pixels: int, seed: int) -> tuple[int, int]:
-        """Give (samples added, samples that were there already)."""
+        """Return (samples added, samples that existed before)."""
         found = self._survey(source)
         sizes, rejected = found.sizes, found.rejected
         layout, notes = self._one_class_a_name(self._arrange(found))
@@ -138,7 +138,7 @@ class _Import:
         known = len(layout.places) - len(new)
         added = 0
         looks = {path: sizes[path] for path in new}
-        tones: dict[str, tuple[str, Tones]] = {}  # of deep greys that no scale is known for yet
+        tones: dict[str, tuple[str, Tones]] = {}  # of deep grey images without a scale
         unread: dict[str, list[str]] = defaultdict(list)  # by class, why its files are no samples
         for batch in self._batches(
             inspect_all(source, looks, max_pixels=max_pixels, scales=scales),
@@ -180,7 +180,7 @@ class _Import:
         return added, known
 
     def _recheck(self, source: ImageSource, stored: Mapping[str, int], sizes: Mapping[str, int]) -> None:
-        """Look at what an earlier, complete import has brought; one that goes on has seen it a moment ago."""
+        """Check the files of an earlier complete import; a resumed import has just read its files."""
         with self.database.read() as session:
             first = not has_version(session, dataset_id=self.dataset_id)
         if first or not stored:
@@ -199,7 +199,7 @@ class _Import:
             self._reject(session, {each.path: CHANGED for each in lost if each.reason == "changed"})
 
     def _settle_scales(self, source: ImageSource, tones: Mapping[str, tuple[str, Tones]]) -> int:
-        """Measure the scale of deep greys where there is none yet, and reject what is of one colour by it."""
+        """Measure missing scales of deep greys; reject images that have a single colour on their scale."""
         scales = measure_scales(self.database, dataset_id=self.dataset_id, source=source)
         known = {kind: Tones(*scale) for kind, scale in scales.items()}
         flat = {
@@ -211,7 +211,7 @@ class _Import:
             dataset = session.get_one(Dataset, self.dataset_id)
             dataset.notes = [*dataset.notes, *scales_in_words(scales)]
             if has_version(session, dataset_id=self.dataset_id):
-                return 0  # people may have answered them already
+                return 0  # the samples may have decisions already
             for path in flat:
                 session.execute(
                     delete(Sample).where(Sample.dataset_id == self.dataset_id, Sample.path == path)
@@ -220,7 +220,7 @@ class _Import:
         return len(flat)
 
     def _tell_of_empty(self, unread: Mapping[str, list[str]], positions: Mapping[str, int]) -> None:
-        """Add what to say of classes of which nothing could be read."""
+        """Add notes about classes without any readable image."""
         with self.database.write() as session:
             query = select(Sample.given_label).where(Sample.dataset_id == self.dataset_id).distinct()
             filled = set(session.scalars(query))
@@ -229,7 +229,7 @@ class _Import:
             dataset.notes = [*dataset.notes, *notes_of_classes(empty)]
 
     def _one_class_a_name(self, layout: Layout) -> tuple[Layout, list[str]]:
-        """The layout with the names of classes as the data set has them, and what a person should know of it."""
+        """The layout with the class names of the data set, and notes for people."""
         with self.database.read() as session:
             unified = unify(layout.places, class_names(session, dataset_id=self.dataset_id))
         places = {
@@ -238,7 +238,7 @@ class _Import:
         return replace(layout, places=places), unified.notes
 
     def _look_again(self, source: ImageSource, paths: dict[str, int], *, max_pixels: int) -> None:
-        """Tell what samples look like that were imported before that was asked."""
+        """Add perceptual hashes to samples of versions that did not compute them."""
         if not paths:
             return
         for batch in self._batches(
@@ -280,7 +280,7 @@ class _Import:
                 propose(session, dataset=dataset, proposal=proposal)
 
     def _batches(self, results: Generator[Result], *, done: int, total: int) -> Iterator[list[Result]]:
-        """Results gathered into batches to write; what is gathered when the import is stopped still comes."""
+        """Group the results into batches; a stop still yields the last, incomplete batch."""
         batch: list[Result] = []
         since = time.monotonic()
         self.on_progress("Reading images", done, total)
@@ -300,7 +300,7 @@ class _Import:
         self.on_progress("Reading images", done, total)
 
     def _reject(self, session: Session, reasons: Mapping[str, str]) -> None:
-        """List files once: two entries of a zip may have one name, and two names may look the same when shown."""
+        """Store each rejected file once: entries of a zip may share a name, or look the same when shown."""
         shown = {printable(path): printable(reason) for path, reason in reasons.items()}
         new = sorted(shown.keys() - self.listed)
         if new:
@@ -313,7 +313,7 @@ class _Import:
     def _stop_if_asked(self) -> None:
         if self.should_stop():
             raise Cancelled(
-                "The import was stopped; what is done is kept, and importing again goes on from there."
+                "The import was stopped; what is done is kept, and importing again resumes from there."
             )
 
 
@@ -322,7 +322,7 @@ def _as_before(found: Survey, stored: Reading | None) -> Reading:
 
 
 def _add_classes(session: Session, *, dataset_id: int, names: list[str]) -> dict[str, int]:
-    """Positions by name; new names go behind the ones there are, whose positions never change."""
+    """Positions by name; new classes get the next positions, and existing positions never change."""
     rows = session.execute(
         select(LabelClass.name, LabelClass.position).where(LabelClass.dataset_id == dataset_id)
     )

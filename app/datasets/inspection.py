@@ -1,6 +1,6 @@
-"""One file's bytes: the facts of an image, or why it is none.
+"""Inspects the content of one file: the properties of the image, or why it is not an image.
 
-Every pixel is decoded as for a network; nothing is kept.
+Every pixel is decoded as for a network; the pixels are not kept.
 """
 
 import hashlib
@@ -16,13 +16,13 @@ from app.decoding.seen import as_seen, memory_for
 from app.decoding.tones import NO_SCALES, Scales, Tones, kind_of, measure, some_pixels
 from app.errors import Busy
 
-LOOKED_AT = 512  # pixels a side, at least, from which is told what an image looks like
-FLAT = 2  # grey levels of 255 that a deep grey image spans at least
+LOOKED_AT = 512  # least pixels per side for the perceptual hash
+FLAT = 2  # least range of grey levels, out of 255, of a deep grey image
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of an image; sizes in bytes and pixels, mode and format as Pillow calls them."""
+    """The properties of an image; sizes in bytes and pixels, mode and format as Pillow names them."""
 
     sha256: str
     bytes: int
@@ -31,11 +31,11 @@ class Facts:
     mode: str
     format: str
     looks: str  # a perceptual hash, as in `lookalikes.py`
-    tones: Tones | None = None  # of a deep grey image: where its own values lie
+    tones: Tones | None = None  # of a deep grey image: the range of its own values
 
 
 class Rejected(Exception):
-    """This content is no sample; `reason` says why in a few words."""
+    """This content cannot be a sample; `reason` explains it in a few words."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -45,10 +45,10 @@ class Rejected(Exception):
 def inspect(
     content: bytes, *, max_pixels: int, scales: Scales = NO_SCALES, patience: float | None = None
 ) -> Facts:
-    """The facts of an image of at most `max_pixels`.
+    """The properties of an image of at most `max_pixels`.
 
-    Raises Rejected, and Busy when `patience` (seconds) is used up. A deep grey image is rejected when it is
-    of one colour, alone or by the data set's `scales`.
+    Raises Rejected, and Busy when `patience` (seconds) is over. A deep grey image is rejected when it has a
+    single colour, by its own values or on the data set's `scales`.
     """
     if not content:
         raise Rejected("empty")
@@ -63,9 +63,7 @@ def inspect(
         raise Rejected("too large to be decoded in this machine's memory") from error
     except (Rejected, Busy):
         raise
-    except (
-        Exception
-    ) as error:  # Pillow raises whatever it stumbles over: OSError, SyntaxError, struct.error, …
+    except Exception as error:  # Pillow may raise any exception: OSError, SyntaxError, struct.error, …
         raise Rejected(f"truncated or damaged ({error})"[:200]) from error
 
 
@@ -76,7 +74,7 @@ def _facts(
     if width * height > max_pixels:  # before anything is decoded
         raise Rejected(f"too large: {width} x {height} pixels, more than {max_pixels:,}")
     mode, kind = image.mode, image.format or ""
-    # an MPO is a camera's JPEG with a preview behind it
+    # an MPO is a JPEG of a camera with an additional preview
     if kind != "MPO" and getattr(image, "is_animated", False):
         raise Rejected("animated, or several pages in one file")
     image.draft(None, (LOOKED_AT, LOOKED_AT))
@@ -92,7 +90,7 @@ def _facts(
 
 
 def _tones(image: Image.Image, scales: Scales) -> Tones | None:
-    """Where the values of a deep grey image lie, none of others. Raises Rejected for one of one colour."""
+    """The value range of a deep grey image, None for other images. Raises Rejected for a single colour."""
     depth = kind_of(image.mode)
     if depth is None:
         return None
@@ -105,7 +103,7 @@ def _tones(image: Image.Image, scales: Scales) -> Tones | None:
 
 
 def too_flat(own: Tones, scale: Tones) -> str:
-    """Why an image with such values is no image on the data set's scale; empty when it is one."""
+    """Why an image with these values has a single colour on the data set's scale; empty if it has not."""
     seen = min(own.high, scale.high) - max(own.low, scale.low)
     if seen * 255 >= FLAT * (scale.high - scale.low):
         return ""

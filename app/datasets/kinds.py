@@ -1,13 +1,13 @@
-"""What a file is that is no image for us, by its content: so that people know what to do with it (pure)."""
+"""Recognises the kind of an unsupported file from its content, so that people know what to do (pure)."""
 
 import struct
 from collections.abc import Iterator
 
 CONVERT = "which Toploss cannot read; convert it to JPEG or PNG"
 UNPACK = "an archive in the source; unpack it first"
-HEAD = 4096  # bytes that tell
+HEAD = 4096  # bytes that are enough to recognise it
 
-_PICTURES = {  # what the content begins with
+_PICTURES = {  # first bytes of the content
     b"\xff\x0a": "JPEG XL",
     b"\0\0\0\x0cJXL \r\n\x87\n": "JPEG XL",
     b"II\xbc\x01": "JPEG XR",
@@ -48,7 +48,7 @@ _DNG_VERSION, _NEW_SUBFILE_TYPE, _SUB_IFDS = 50706, 254, 330
 
 
 def reason_of(content: bytes) -> str:
-    """Why a file that no decoder knows is no sample, and what to do; empty when its content tells nothing."""
+    """Why a file that no decoder can read is rejected, and what to do; empty if its kind is unknown."""
     head = content[:HEAD]
     if kind := picture_kind(head):
         return f"{kind}, {CONVERT}"
@@ -64,7 +64,7 @@ def reason_of(content: bytes) -> str:
 
 
 def picture_kind(head: bytes) -> str:
-    """The kind of picture that Toploss cannot read, from a file's first `HEAD` bytes; empty for everything else."""
+    """The kind of an unsupported picture, from the first `HEAD` bytes of a file; empty for other files."""
     for beginning, kind in _PICTURES.items():
         if head.startswith(beginning):
             return kind
@@ -78,8 +78,8 @@ def picture_kind(head: bytes) -> str:
 
 
 def is_raw(head: bytes) -> bool:
-    """Whether it is a camera's RAW in the clothes of a TIFF: Pillow would take its small preview for the image."""
-    if head[:4] not in (b"II*\0", b"MM\0*") or len(head) < 10:  # noqa: PLR2004 - its own head
+    """Whether it is a camera's RAW inside a TIFF: Pillow would read its small preview as the image."""
+    if head[:4] not in (b"II*\0", b"MM\0*") or len(head) < 10:  # noqa: PLR2004 - the TIFF header
         return False
     tags = dict(_tags(head))
     return (
@@ -101,7 +101,7 @@ def _by_brands(head: bytes) -> str:
 
 
 def _tags(head: bytes) -> Iterator[tuple[int, int]]:
-    """The tags of a TIFF's first picture with the first number that each holds, as far as they lie in the head."""
+    """The tags of a TIFF's first picture, each with its first number, if they are within the head."""
     order = "<" if head[:2] == b"II" else ">"
     [place] = struct.unpack_from(f"{order}I", head, 4)
     if place + 2 > len(head):
@@ -109,5 +109,6 @@ def _tags(head: bytes) -> Iterator[tuple[int, int]]:
     [count] = struct.unpack_from(f"{order}H", head, place)
     for at in range(place + 2, min(place + 2 + 12 * count, len(head) - 11), 12):
         tag, kind = struct.unpack_from(f"{order}HH", head, at)
-        [value] = struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", head, at + 8)  # noqa: PLR2004 - a short
+        number = "H" if kind == 3 else "I"  # noqa: PLR2004 - a short
+        [value] = struct.unpack_from(f"{order}{number}", head, at + 8)
         yield tag, value

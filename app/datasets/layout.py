@@ -1,4 +1,4 @@
-"""Which path is which part and class: the folders of a source, understood from its paths alone (pure)."""
+"""Assigns each path of a source to a part and a class, from the paths alone (pure)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -35,14 +35,14 @@ IMAGE_SUFFIXES = (
 )
 NOT_IN_A_CLASS = "not inside a class folder"
 EXPECTED = (
-    "Toploss expects a folder or zip of at least two class folders with images in them, such as cat/1.png and "
-    "dog/2.png, with or without train, valid and test folders above or below them"
+    "Toploss expects a folder or zip of at least two class folders with images in them, such as cat/1.png "
+    "and dog/2.png, with or without train, valid and test folders above or below them"
 )
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a path stands: `split` is train, valid or test, none where its folder names none; `label` is its class."""
+    """The place of a path: `split` is train, valid, test or None; `label` is the class name."""
 
     split: str | None
     label: str
@@ -50,7 +50,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Layout:
-    """Every path with its place by one reading of the folders; `misplaced` are those that belong to no class."""
+    """The place of every path by one reading of the folders; `misplaced` paths belong to no class."""
 
     places: dict[str, Place]
     misplaced: list[str]
@@ -58,33 +58,33 @@ class Layout:
 
     @property
     def classes(self) -> list[str]:
-        """The classes' names, sorted."""
+        """The class names, sorted."""
         return sorted({place.label for place in self.places.values()})
 
     @property
     def has_valid(self) -> bool:
-        """Whether the source has a validation part of its own."""
+        """Whether the source has a validation part."""
         return any(place.split == "valid" for place in self.places.values())
 
 
 def understand(paths: Collection[str]) -> Guess:
     """What the folders of these paths may mean, the most likely reading first.
 
-    Only files that look like images by their suffix (or all, if none does) decide, so a README or a folder of
-    documents makes no class.
+    Only files with the suffix of an image count (or all files, if there are none), so a README or a folder of
+    documents becomes no class.
     """
     return guess(tree_of(images_of(paths)))
 
 
 def images_of(paths: Collection[str]) -> list[str]:
-    """The paths that look like images by their suffix, or all, if none does."""
+    """The paths with the suffix of an image; all paths if there are none."""
     return [path for path in paths if _looks_like_image(path.rsplit("/", 1)[-1])] or list(paths)
 
 
 def arrange(paths: Collection[str], reading: Reading | None = None) -> Layout:
     """The layout of relative POSIX paths by a reading of their folders, or by the most likely one.
 
-    A class is a folder that an image lies in: a folder of documents alone makes none.
+    A class is a folder with an image in it; a folder of documents alone is no class.
     """
     if reading is None:
         reading = understand(paths).readings[0]

@@ -1,4 +1,4 @@
-"""What a person says of a source's folders: from `train=training_set,valid=dev` to a reading, and back (pure)."""
+"""A person's choice for the folders of a source, `train=training_set,valid=dev`, as a reading (pure)."""
 
 import re
 import unicodedata
@@ -13,24 +13,28 @@ from app.errors import Invalid
 
 NONE = "none"  # there are no split folders
 SKIP = "skip"  # the word for folders whose images are left out
-BELOW = "*/"  # before the name of a folder that lies in the classes; without it the upper folders are looked at first
-CLASS = "class"  # the word for which of folders in folders is the class: `class=last`
+BELOW = "*/"  # before the name of a folder inside the classes; without it upper folders are searched first
+CLASS = "class"  # which of nested folders is the class: `class=last`
 _PIECE = re.compile(r"(?:^|,)\s*(\w+)\s*=")
-HOW = "Say which folder is which part, as in train=training_set,valid=dev,skip=masks, or “none” if every folder is a class"
+HOW = (
+    "Say which folder is which part, as in train=training_set,valid=dev,skip=masks, or “none” if every "
+    "folder is a class"
+)
 
 
 @dataclass(frozen=True)
 class Said:
-    """The part of each folder that somebody names (none: there are no parts), and which folder is the class."""
+    """The part of each named folder (empty: there are no parts), and which folder is the class."""
 
     folders: Mapping[str, str] = field(default_factory=dict)
     classes: ClassFolder = "first"
 
 
 def parse(texts: Collection[str]) -> Said | None:
-    """What is said: `train=a,valid=b`, or `none` for no split folders, either with `class=last`; or nothing (none).
+    """Parse `train=a,valid=b`, or `none` for no split folders, each with an optional `class=last`.
 
-    Raises Invalid for what cannot be understood, for one folder that is named twice, and without a folder for `train`.
+    Returns None for empty texts. Raises Invalid for anything else, for a folder that is named twice, and
+    without a folder for `train`.
     """
     text = ",".join(texts).strip()
     if not text:
@@ -69,7 +73,7 @@ def _class_folder(word: str) -> ClassFolder:
 
 
 def as_text(reading: Reading) -> str:
-    """What a person would say to get this reading; an open part is `?`."""
+    """The text by which a person chooses this reading; an open part is `?`."""
     more = [f"{CLASS}={reading.classes}"] if reading.classes != "first" else []
     if reading.where == "none":
         return ",".join([NONE, *more])
@@ -83,7 +87,7 @@ def as_text(reading: Reading) -> str:
 
 
 def check_parts(folders: Mapping[str, str], *, how: str = "") -> None:
-    """Raises Invalid where a part is open, or nothing is to train on; `how` is said after it."""
+    """Raises Invalid if a part is open or there is no training part; `how` is appended to the message."""
     if open_ := sorted(folder for folder, part in folders.items() if part == OPEN):
         raise Invalid(
             f"Choose a part for {' and '.join(filter(None, [', '.join(open_[:-1]), open_[-1]]))}.{how}"
@@ -93,9 +97,9 @@ def check_parts(folders: Mapping[str, str], *, how: str = "") -> None:
 
 
 def reading_of(tree: Folder, said: Said) -> Reading:
-    """The reading in which these folders, by name or path, are parts, above or below the classes; none are: no parts.
+    """The reading in which these folders, by name or path, are parts above or below the classes.
 
-    Raises Invalid for a folder that is not there.
+    Raises Invalid for a folder that does not exist.
     """
     return replace(_reading_of(tree, said.folders), classes=said.classes)
 
@@ -109,7 +113,7 @@ def _reading_of(tree: Folder, folders: Mapping[str, str]) -> Reading:
     for here in (
         unwrapped(tree, [] if is_below else every),
         unwrapped(tree),
-    ):  # a wrapping folder may have their name
+    ):  # an outer folder may have the same name
         if found := _reading_in(here, said, is_below=is_below):
             return found
     here = unwrapped(tree, [] if is_below else every)
@@ -117,7 +121,7 @@ def _reading_of(tree: Folder, folders: Mapping[str, str]) -> Reading:
 
 
 def _reading_in(here: Folder, said: Mapping[str, str], *, is_below: bool) -> Reading | None:
-    """The reading in which folders in `here`, on one of the levels, are the parts that are said by key."""
+    """The reading in which folders of one level in `here` are the given parts; None without such a level."""
     for level in _levels(here, is_below=is_below):
         keys = {folder.path: key for folder in level if (key := _match(folder, said, here.path))}
         parts = {path: said[key] for path, key in keys.items()}
@@ -134,7 +138,7 @@ def _reading_in(here: Folder, said: Mapping[str, str], *, is_below: bool) -> Rea
 
 
 def _levels(here: Folder, *, is_below: bool) -> list[list[Folder]]:
-    """Where folders that are said are looked for: in `here`, and in those; or only below, at any depth."""
+    """The levels to search for named folders: `here` and the next one, or at any depth below."""
     tops = list(here.folders.values())
     inside = [folder for top in tops for folder in top.folders.values()]
     return [inside, [folder for top in tops for folder in _all_below(top)]] if is_below else [tops, inside]
@@ -152,7 +156,7 @@ def _not_there(folders: Mapping[str, str], levels: list[list[Folder]], root: str
 
 
 def _all_below(folder: Folder) -> Iterator[Folder]:
-    """Every folder in it, at any depth."""
+    """Every folder inside it, at any depth."""
     for inside in folder.folders.values():
         yield inside
         yield from _all_below(inside)
@@ -170,7 +174,7 @@ def _part(word: str) -> str:
 
 
 def _match(folder: Folder, said: Mapping[str, str], root: str) -> str | None:
-    """The key by which a folder is named: its name, its path, or that of a folder which is alone in it."""
+    """The key that names a folder: its name, its path, or those of its only subfolder."""
     start = f"{root}/" if root else ""
     names = [folder.name]
     here: Folder | None = folder
@@ -181,7 +185,7 @@ def _match(folder: Folder, said: Mapping[str, str], root: str) -> str | None:
 
 
 def _few_levels(tree: Folder) -> list[Folder]:
-    """The folders on the topmost levels, as far as each is alone on its own, and those below the last of them."""
+    """The topmost folders, as long as each level has only one, and the folders of the next level."""
     found, here = [], tree
     while len(here.folders) == 1:
         here = next(iter(here.folders.values()))

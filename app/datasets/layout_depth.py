@@ -1,4 +1,4 @@
-"""Folders in folders of classes: which of them may be the class, and folders that hold images but no classes (pure)."""
+"""Nested class folders: which of them may be the class, and which folders contain no classes (pure)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -11,9 +11,9 @@ ORDER: tuple[ClassFolder, ...] = ("last", "first", "path")  # in which they are 
 
 
 def lacks_classes(part: Folder, others: Iterable[Folder] = ()) -> bool:
-    """Whether the images of a part lie in no class folders: beside each other, in `images`, or in `test` once more.
+    """Whether a part has no class folders: its images are in it, in `images`, or in a second `test` folder.
 
-    A word such as `unknown` is no class where it is alone in the part and none of the `others` has it.
+    A word such as `unknown` is no class if it is the only folder of the part and none of the `others` has it.
     """
     if part.is_flat:
         return True
@@ -33,7 +33,7 @@ def lacks_classes(part: Folder, others: Iterable[Folder] = ()) -> bool:
 
 
 def class_folders_of(tree: Folder, reading: Reading) -> list[Folder]:
-    """The folders that are classes by a reading, in each part."""
+    """The class folders of each part by a reading."""
     roots = (
         [path for path, part in reading.folders.items() if part != LEFT_OUT]
         if reading.where == "above"
@@ -49,7 +49,7 @@ def class_folders_of(tree: Folder, reading: Reading) -> list[Folder]:
 
 
 def groups_among(class_folders: Sequence[Folder]) -> list[Folder]:
-    """The class folders that may be groups of classes, where most are: no image lies in them, but in several named folders."""
+    """Class folders that may be groups of classes, if most are: images only in several named subfolders."""
     found = [
         folder
         for folder in class_folders
@@ -63,15 +63,15 @@ def _may_be_class(name: str) -> bool:
 
 
 def plain_word(name: str) -> SplitWord | None:
-    """What a folder's name says where it says a part and nothing else."""
+    """The part in a folder's name if the name contains nothing else; else None."""
     word = split_word(name)
     return word if word is not None and word.is_plain else None
 
 
 def parts_in(folders: Iterable[Folder]) -> dict[str, str]:
-    """The part of each folder name, at any depth below these folders, that is named like one beside others.
+    """The part of each folder name at any depth that is named like a part and has other parts next to it.
 
-    What lies beside two kinds of parts under another name is open.
+    A folder with another name next to two kinds of parts is open.
     """
     found = [inside for folder in folders for inside in _holders(folder)]
     words = {name: word.part for each in found for name in each.folders if (word := plain_word(name))}
@@ -81,7 +81,7 @@ def parts_in(folders: Iterable[Folder]) -> dict[str, str]:
 
 
 def _holders(folder: Folder) -> Iterator[Folder]:
-    """The folders that hold two kinds of parts: this one, or those in it."""
+    """The folders that contain two kinds of parts: this one, or folders in it."""
     if len({word.part for name in folder.folders if (word := plain_word(name))}) > 1:
         yield folder
     for inside in folder.folders.values():
@@ -89,5 +89,5 @@ def _holders(folder: Folder) -> Iterator[Folder]:
 
 
 def by_class_folder(reading: Reading, order: Iterable[ClassFolder] = ORDER) -> tuple[Reading, ...]:
-    """The reading with each way to choose the class among folders in folders."""
+    """The reading with each way to choose the class among nested folders."""
     return tuple(replace(reading, classes=classes) for classes in order)

@@ -1,8 +1,8 @@
-"""What the folders of a source may mean: the most likely reading, and what a person must be asked (pure).
+"""Guesses what the folders of a source mean, and what to ask a person if this is unclear (pure).
 
-Parts are told by their names, in the company of each other: `train` beside `test` is a part, `train` beside
-`car` and `plane` is a class. Folders that hold the same folders may be parts whatever their names. What stays
-unclear is asked.
+Parts are recognised by their names and neighbours: `train` next to `test` is a part, `train` next to `car`
+and `plane` is a class. Folders with the same subfolders may be parts whatever their names. A person is asked
+about unclear cases.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,14 +20,14 @@ from app.datasets.layout_depth import (
 from app.datasets.layout_reading import LEFT_OUT, OPEN, Reading
 from app.datasets.split_words import holds_no_labels, is_no_class, is_thing, letters, settle, split_word
 
-MOST_PARTS = 20  # more folders that hold the same folders are classes
+MOST_PARTS = 20  # more folders with the same subfolders are classes
 
 
 @dataclass(frozen=True)
 class Guess:
-    """Readings of the folders, the most likely first; `doubt` says what a person must decide, empty where it is clear.
+    """Readings of the folders, the most likely first; `doubt` is the open question, empty if it is clear.
 
-    `refusal` says why none of them can be right: there are no class folders.
+    `refusal` explains why no reading is possible: there are no class folders.
     """
 
     readings: tuple[Reading, ...]
@@ -36,13 +36,13 @@ class Guess:
 
 
 def guess(tree: Folder) -> Guess:
-    """What the folders mean; where classes would swallow folders that may be classes or parts themselves, a doubt."""
+    """The guess, with a doubt if classes contain folders that may be classes or parts themselves."""
     found = _likely(tree)
     return found if found.doubt or found.refusal else _with_hidden(tree, found)
 
 
 def _with_hidden(tree: Folder, found: Guess) -> Guess:
-    """The guess with a doubt, and the readings that may be meant, where the most likely one would hide something."""
+    """The guess, with a doubt and other readings if the most likely reading would hide classes or parts."""
     reading = found.readings[0]
     class_folders = class_folders_of(tree, reading)
     if class_folders and all(is_no_class(each.name) for each in class_folders):
@@ -75,7 +75,7 @@ def _likely(tree: Folder) -> Guess:
     tops = list(here.folders.values())
     parts = _parts_among(tops)
     if len(tops) == 1 and not lacks_classes(tops[0]) and split_word(tops[0].name):
-        return Guess((above(here, {tops[0].path: "train"}),))  # there is nothing else to train on
+        return Guess((above(here, {tops[0].path: "train"}),))  # the only possible training part
     if parts:
         within = _parts_below(here, tops) if len(parts) < len(tops) else None  # a class named like a part
         return within if within and not within.doubt else _beside_parts(here, tops, parts)
@@ -83,7 +83,7 @@ def _likely(tree: Folder) -> Guess:
 
 
 def unwrapped(tree: Folder, names: Iterable[str] = ()) -> Folder:
-    """The folder that everything lies in: those that are alone on their level, no part, and have folders in them."""
+    """The innermost folder that contains everything: single on its level, not a part, with subfolders."""
     here, named = tree, set(names)
     while len(here.folders) == 1:
         (child,) = here.folders.values()
@@ -95,7 +95,7 @@ def unwrapped(tree: Folder, names: Iterable[str] = ()) -> Folder:
 
 
 def core(top: Folder) -> Folder:
-    """The folder in a part that holds the class folders: `seg_train/seg_train/cat`, `train/images/cat`."""
+    """The folder in a part that contains the class folders: `seg_train/seg_train/cat`, `train/images/cat`."""
     here = top
     while (only := here.only) and only.folders and not only.is_flat:
         if not (is_thing(only.name) or same_name(only, top) or split_word(only.name)):
@@ -119,14 +119,14 @@ def _classes_in(part: Folder) -> set[str]:
 
 
 def _alike(one: Folder, other: Folder) -> bool:
-    """Whether two folders hold mostly the same folders."""
+    """Whether two folders have mostly the same subfolders."""
     mine, theirs = _classes_in(one), _classes_in(other)
     common = len(mine & theirs)
     return common > 1 and 2 * common >= min(len(mine), len(theirs))
 
 
 def _parts_among(tops: Sequence[Folder]) -> dict[str, str]:
-    """The folders that are named like parts, with their part, by path; `animals_train` only beside such as `animals_test`."""
+    """Folders named like parts, by path, with their part; `animals_train` only next to `animals_test`."""
     words = {top.path: word for top in tops if (word := split_word(top.name))}
     named = [top for top in tops if top.path in words]
 
@@ -144,7 +144,7 @@ def _parts_among(tops: Sequence[Folder]) -> dict[str, str]:
 
 
 def _beside_parts(here: Folder, tops: Sequence[Folder], parts: dict[str, str]) -> Guess:
-    """Some folders are named like parts: they are, or they are classes among others."""
+    """The guess if some folders are named like parts: they are parts, or classes like the rest."""
     none = Reading("none", here.path)
     named = [top for top in tops if top.path in parts]
     deep = [top for top in named if not lacks_classes(top, named)]
@@ -189,7 +189,7 @@ def _beside_parts(here: Folder, tops: Sequence[Folder], parts: dict[str, str]) -
 
 
 def _without_classes(none: Reading, parts: Sequence[Folder], *, asks: bool) -> Guess:
-    """Folders named like parts that hold no class folders; nothing to ask where they may be classes among others."""
+    """The guess for folders named like parts without class folders; `asks` is whether there is a doubt."""
     words = sorted({name for part in parts for name in part.folders if not part.is_flat})
     if not asks:
         return Guess((none,))
@@ -206,7 +206,7 @@ def _all_deep(rest: Sequence[Folder]) -> bool:
 
 
 def _is_copy(top: Folder, parts: Sequence[Folder]) -> bool:
-    """Whether a folder holds the folders beside it once more, as zips of a zip do."""
+    """Whether a folder contains the folders next to it a second time, as in a zip that contains itself."""
     beside = {part.name: part.images for part in parts}
     return bool(top.folders) and all(
         beside.get(name) == folder.images for name, folder in top.folders.items()
@@ -214,7 +214,7 @@ def _is_copy(top: Folder, parts: Sequence[Folder]) -> bool:
 
 
 def _parts_below(here: Folder, tops: Sequence[Folder]) -> Guess | None:
-    """Folders named like parts inside of the classes: `cat/train`; or inside of groups that hold them each: `a/train/cat`."""
+    """The guess for parts in classes, `cat/train`, or in groups, `a/train/cat`; None without such parts."""
     worded = [top for top in tops if _holds_parts(top)]
     kinds = {word.part for top in worded for name in top.folders if (word := split_word(name))}
     if not worded or (len(worded) < len(tops) and (2 * len(worded) < len(tops) or len(kinds) == 1)):
@@ -235,7 +235,7 @@ def _parts_below(here: Folder, tops: Sequence[Folder]) -> Guess | None:
 
 
 def _doubt_below(below: Reading, tops: Sequence[Folder], worded: Sequence[Folder]) -> str:
-    """What a person must say of parts in the classes."""
+    """The question about parts inside the classes."""
     if below.open:
         known = _shown(sorted(name for name, part in below.folders.items() if part != OPEN))
         return f"The folders in the classes named {known} are parts; say what {_shown(below.open)} is."
@@ -248,7 +248,7 @@ def _doubt_below(below: Reading, tops: Sequence[Folder], worded: Sequence[Folder
 
 
 def _holds_parts(top: Folder) -> bool:
-    """Whether the folders in it are parts: all are named so, or two kinds of parts lie beside what else there is."""
+    """Whether its subfolders are parts: all have such names, or two kinds of parts are among them."""
     parts = [each for each in top.folders.values() if _is_part_in(top, each)]
     kinds = {word.part for each in parts if (word := split_word(each.name))}
     return bool(parts) and (len(parts) == len(top.folders) or len(kinds) > 1)
@@ -260,7 +260,7 @@ def _is_part_in(top: Folder, folder: Folder) -> bool:
 
 
 def _below(here: Folder, tops: Sequence[Folder]) -> Reading:
-    """The reading in which the folders in the classes are parts, by their names; what another name means is open."""
+    """The reading in which subfolders of the classes are parts, by their names; other names are open."""
     words = {
         folder.name: word.part
         for top in tops
@@ -273,7 +273,7 @@ def _below(here: Folder, tops: Sequence[Folder]) -> Reading:
 
 
 def _same_folders(here: Folder, tops: Sequence[Folder]) -> Guess | None:
-    """Folders without such a name that hold the same folders."""
+    """The guess for folders with the same subfolders and without names of parts."""
     deep = [top for top in tops if not top.is_flat]
     if not 1 < len(deep) <= MOST_PARTS:
         return None

@@ -1,4 +1,4 @@
-"""What an import would make of a source by a reading of its folders: classes with counts, and what was guessed (pure)."""
+"""The expected result of an import by one reading of the folders: classes, counts and notes (pure)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
@@ -10,7 +10,7 @@ from app.datasets.layout_reading import OPEN, Reading
 from app.datasets.spellings import unify
 from app.datasets.split_words import PARTS, split_word
 
-EXAMPLES = 3  # images shown of a class
+EXAMPLES = 3  # images shown per class
 NAMES = {"train": "the training part", "valid": "the validation part", "test": "the test part"}
 EVERY = {
     "first": "Every folder is a class",
@@ -25,7 +25,7 @@ TEST_APART = "The test part is never trained on; errors are counted on the valid
 
 @dataclass(frozen=True)
 class ClassOutline:
-    """A class, how many files it would have in each part, and some of their paths."""
+    """A class, its number of files in each part, and some of their paths."""
 
     name: str
     counts: dict[str, int]
@@ -39,7 +39,7 @@ class ClassOutline:
 
 @dataclass(frozen=True)
 class Outline:
-    """What an import would make; `left_out` counts images that are in no class, by their topmost folder."""
+    """The expected result; `left_out` counts images that are in no class, by their topmost folder."""
 
     reading: Reading
     classes: list[ClassOutline]
@@ -48,28 +48,28 @@ class Outline:
 
     @property
     def parts(self) -> list[str]:
-        """The parts that have images, in their usual order; `?` is for folders whose part nobody has named."""
+        """The parts that have images, in their usual order; `?` stands for folders with an open part."""
         return [part for part in (*PARTS, OPEN) if any(part in each.counts for each in self.classes)]
 
     @property
     def images(self) -> int:
-        """All of them."""
+        """The number of images in all classes."""
         return sum(each.total for each in self.classes)
 
     @property
     def is_use(self) -> bool:
-        """Whether there are classes to tell apart."""
+        """Whether there are at least two classes."""
         return len(self.classes) >= FEWEST_CLASSES
 
     @property
     def untrained(self) -> list[str]:
-        """The classes without training images, where every part is named."""
+        """The classes without training images; empty while a part is open."""
         if OPEN in self.parts:
             return []
         return [each.name for each in self.classes if not each.counts.get("train")]
 
     def words(self) -> list[str]:
-        """What was understood, in sentences."""
+        """What the reading means, in sentences."""
         reading, said = self.reading, []
         if reading.where == "none":
             said.append(f"{EVERY[reading.classes]}; no folder is a part of its own.")
@@ -110,7 +110,7 @@ class Outline:
         return said
 
     def as_json(self) -> dict[str, Any]:
-        """To store."""
+        """The form in which it is stored."""
         return {
             "reading": self.reading.as_json(),
             "classes": [asdict(each) for each in self.classes],
@@ -120,7 +120,7 @@ class Outline:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Outline":
-        """As it was stored."""
+        """Read the stored form."""
         classes = [ClassOutline(**each) for each in stored["classes"]]
         return cls(
             Reading.from_json(stored["reading"]),
@@ -131,7 +131,7 @@ class Outline:
 
 
 def outline(paths: Collection[str], reading: Reading) -> Outline:
-    """What an import of these relative POSIX paths would make; files that are no images count too, as nobody has looked."""
+    """The expected result for these relative POSIX paths; files are counted before anybody has read them."""
     layout = arrange(paths, reading)
     unified = unify(layout.places, ())  # as the import of a new data set does
     counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -152,7 +152,7 @@ def outline(paths: Collection[str], reading: Reading) -> Outline:
 
 
 def _short(folder: str, reading: Reading) -> str:
-    """A folder's name as a person knows it: `seg_train/seg_train` is `seg_train`."""
+    """A folder's name for people: `seg_train/seg_train` is `seg_train`."""
     names = folder.removeprefix(f"{reading.root}/").split("/") if reading.root else folder.split("/")
     return names[0] if all(name.casefold() == names[0].casefold() for name in names) else "/".join(names)
 

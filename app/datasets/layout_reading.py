@@ -1,23 +1,23 @@
-"""A reading of a source's folders: which are parts (train, valid, test) and which are classes; kept with the data set (pure)."""
+"""A reading of a source's folders: which are parts and which are classes; stored with the data set (pure)."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from app.datasets.split_words import is_thing
 
-LEFT_OUT = ""  # the part of a folder whose images are no samples
+LEFT_OUT = ""  # the part of a folder whose images are left out
 OPEN = "?"  # the part of a folder that a person has to name
 
 Where = Literal["none", "above", "below"]
 ClassFolder = Literal[
     "first", "last", "path"
-]  # of folders in folders: the upper, the lower, or `upper/lower` is the class
+]  # of nested folders, the upper one, the lower one, or `upper/lower` is the class
 CLASS_FOLDERS: tuple[ClassFolder, ...] = ("first", "last", "path")
 
 
 @dataclass(frozen=True)
 class Found:
-    """Where a path stands by a reading: its part, the class folder's name, and that folder's path."""
+    """The place of a path by a reading: its part, the class folder's name, and that folder's path."""
 
     part: str | None
     name: str
@@ -28,10 +28,10 @@ class Found:
 class Reading:
     """What the folders mean.
 
-    `root` is the folder that everything lies in. With parts `above` the classes, `folders` gives the part of
-    each folder that holds class folders, by its path; with parts `below`, of each folder in a class, by its
-    name. Other folders hold no samples above, and images of no part below. `classes` tells which of the
-    folders that are no parts is the class.
+    `root` is the folder that contains everything. With parts `above` the classes, `folders` maps the path of
+    each folder that contains class folders to its part; with parts `below`, it maps the name of each folder
+    in a class. Images in other folders are left out above, and belong to no part below. `classes` states
+    which of nested class folders is the class.
     """
 
     where: Where = "none"
@@ -41,12 +41,12 @@ class Reading:
 
     @property
     def open(self) -> list[str]:
-        """The folders whose part nobody has named yet."""
+        """The folders whose part a person still has to name."""
         return sorted(folder for folder, part in self.folders.items() if part == OPEN)
 
     @property
     def left_out(self) -> list[str]:
-        """The folders whose images are no samples."""
+        """The folders whose images are left out."""
         return sorted(folder for folder, part in self.folders.items() if part == LEFT_OUT)
 
     @property
@@ -59,7 +59,7 @@ class Reading:
         }
 
     def place(self, path: str) -> Found | None:
-        """Where a relative POSIX path stands; none when it belongs to no class."""
+        """The place of a relative POSIX path; None if it belongs to no class."""
         start = f"{self.root}/" if self.root else ""
         if not path.startswith(start):
             return None
@@ -82,7 +82,7 @@ class Reading:
         return self._found(part, start, names, 0)
 
     def _found(self, part: str | None, start: str, names: list[str], depth: int) -> Found | None:
-        """The class among `names`, the folders that a file lies in, from `depth` on."""
+        """The class among `names`, the folders of a file, from `depth` on."""
         if part == LEFT_OUT:
             return None
         if self.classes == "first":
@@ -94,11 +94,11 @@ class Reading:
         return Found(part, name, start + "/".join(names))
 
     def as_json(self) -> dict[str, Any]:
-        """To store."""
+        """The form in which it is stored."""
         stored = {"where": self.where, "root": self.root, "folders": self.folders}
         return stored if self.classes == "first" else stored | {"classes": self.classes}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Reading":
-        """As it was stored."""
+        """Read the stored form."""
         return cls(stored["where"], stored["root"], dict(stored["folders"]), stored.get("classes", "first"))

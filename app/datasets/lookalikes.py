@@ -1,7 +1,8 @@
-"""Images that look the same: equal in content, or so near by their perceptual hashes that a person takes them for one image.
+"""Images that look the same: equal in content, or with perceptual hashes that differ in only a few bits.
 
-The hash is pHash (Zauner 2010) with 16 x 16 bits: which of the lowest frequencies of the small grey image are above their median.
-With the usual 8 x 8 most pairs within six bits are different drawn faces of one pose; the limits are measured (docs/decisions/0009).
+The hash is pHash (Zauner 2010) with 16 x 16 bits: which of the lowest frequencies of the small grey image are
+above their median. With the usual 8 x 8 bits most pairs within six bits are different drawn faces in one
+pose. The limits are measured (docs/decisions/0009).
 """
 
 from collections.abc import Sequence
@@ -15,16 +16,17 @@ from sqlalchemy.orm import Session
 
 from app.datasets.models import Sample
 
-SIDE = 16  # bits a side
+SIDE = 16  # bits per side
 FAR, COARSELY_FAR = 44, 6  # most bits that differ, of all 256 and of the 64 of the lowest frequencies
-FLAT = 8  # grey levels that the small image spans; with fewer there is nothing to recognise
-# A discrete cosine transform (type II) of rows that are twice as long, its lowest frequencies only. On 32 pixels a side this is
-# ten times faster than scipy's, which would take longer than decoding a small image.
+FLAT = 8  # least range of grey levels of the small image; with fewer it has no recognisable content
+# The lowest frequencies of a discrete cosine transform (type II) of rows twice as long. For 32 pixels per
+# side
+# this is ten times as fast as scipy's, which would take longer than decoding a small image.
 _COSINES = np.cos(np.pi / (4 * SIDE) * np.outer(np.arange(SIDE), 2 * np.arange(2 * SIDE) + 1)).astype(
     np.float32
 )
 _BANDS = COARSELY_FAR + 1  # of two hashes within the limit at least one band is equal
-_PAIRS = 4_000_000  # looked at at once
+_PAIRS = 4_000_000  # compared at a time
 
 _ROWS = select(Sample.id, Sample.sha256, Sample.perceptual_hash, Sample.lookalikes).where(
     Sample.dataset_id == bindparam("dataset")
@@ -37,7 +39,7 @@ _MARK = (
 
 
 def looks(image: Image.Image) -> str:
-    """What an image looks like: 64 hex digits; nothing for one of a single colour, which would look like every other such."""
+    """The perceptual hash, 64 hex digits; empty for a single colour, where all images would have the same."""
     grey = np.asarray(image.convert("L").resize((2 * SIDE, 2 * SIDE), Image.Resampling.LANCZOS))
     if int(grey.max()) - int(grey.min()) < FLAT:
         return ""
@@ -47,7 +49,10 @@ def looks(image: Image.Image) -> str:
 
 
 def find_lookalikes(hashes: Sequence[str], sha256: Sequence[str]) -> NDArray[np.int64]:
-    """For each image the place of the first one that it looks like, directly or through others (n,); its own if there is none."""
+    """For each image the position of the first one that looks the same, directly or through others (n,).
+
+    Its own position if there is none.
+    """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -65,7 +70,7 @@ def find_lookalikes(hashes: Sequence[str], sha256: Sequence[str]) -> NDArray[np.
 
 
 def mark_lookalikes(session: Session, *, dataset_id: int, groups: dict[int, int | None]) -> None:
-    """Store `groups`: by sample id the smallest id of those that look the same, none for one that is alone."""
+    """Store `groups`: by sample id the smallest id of samples that look the same, or None."""
     rows = session.execute(_ROWS, {"dataset": dataset_id})
     changed = [
         {"sample": row.id, "group": groups[row.id]}
@@ -77,7 +82,7 @@ def mark_lookalikes(session: Session, *, dataset_id: int, groups: dict[int, int 
 
 
 def group_samples(session: Session, *, dataset_id: int) -> dict[int, int | None]:
-    """What `mark_lookalikes` stores."""
+    """The groups, in the form that `mark_lookalikes` stores."""
     rows = session.execute(_ROWS.order_by(Sample.id), {"dataset": dataset_id}).all()
     first = find_lookalikes([row.perceptual_hash or "" for row in rows], [row.sha256 for row in rows])
     sizes = np.bincount(first, minlength=len(rows))
@@ -87,7 +92,7 @@ def group_samples(session: Session, *, dataset_id: int) -> dict[int, int | None]
 
 
 def _equal(keys: Sequence[str]) -> NDArray[np.int64]:
-    """Each with the first one that has the same key: (2, n)."""
+    """Pairs of each image with the first one that has the same key: (2, n)."""
     _, first, inverse = np.unique(np.asarray(keys), return_index=True, return_inverse=True)
     return np.stack([np.arange(len(keys)), first[inverse]]).astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""Files that lie in no class, and classes of which nothing can be read: what to tell people."""
+"""Reasons and notes for files outside class folders and for classes without any readable image."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -11,10 +11,10 @@ from app.decoding.opening import JPEG, PNG
 from app.errors import NotFound
 from app.storage import ImageSource, Unreadable
 
-LARGEST = 64 * 1024**2  # bytes; a larger file is not looked into
-MOST = 5000  # files that are looked into
-MOST_NAMED = 10  # folders that get a sentence of their own
-# Files that lie beside images in every other data set, and tell by their name what they are.
+LARGEST = 64 * 1024**2  # bytes; larger files are not read
+MOST = 5000  # files that are read
+MOST_NAMED = 10  # folders with their own sentence
+# Files that many data sets contain, with names that show what they are.
 PLAIN = (
     *(".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".md", ".html", ".htm", ".log"),
     *(
@@ -43,9 +43,9 @@ def reasons_of(
     *,
     on_file: Callable[[], None],
 ) -> dict[str, str]:
-    """Why each misplaced file is no sample, by path: for what it is, if its content tells.
+    """Why each misplaced file is rejected, by path: by the kind of its content, if this can be recognised.
 
-    `on_file` is called before each.
+    `on_file` is called before each file.
     """
     looked_at = 0
     reasons = {}
@@ -71,7 +71,10 @@ def _reason(source: ImageSource, path: str, size: int) -> str:
 
 
 def notes_of_folders(reasons: Mapping[str, str], placed: Iterable[str]) -> list[str]:
-    """What to say of folders that would be classes if their files could be read, from misplaced files and those in a class."""
+    """Notes about folders that would be classes if their files could be read.
+
+    `reasons` are those of the misplaced files, `placed` the paths of files in a class.
+    """
     unread: dict[str, list[str]] = defaultdict(list)
     others = {path.rpartition("/")[0].rpartition("/")[2] for path in placed}
     for path, reason in reasons.items():
@@ -84,7 +87,7 @@ def notes_of_folders(reasons: Mapping[str, str], placed: Iterable[str]) -> list[
 
 
 def notes_of_classes(unread: Mapping[str, Collection[str]]) -> list[str]:
-    """A sentence for each class of which nothing can be read, from the reasons of its files."""
+    """A sentence for each class without any readable image, from the reasons of its files."""
     notes = []
     for name, reasons in sorted(unread.items())[:MOST_NAMED]:
         kinds = ", ".join(kind for kind, _ in Counter(map(kind_of, reasons)).most_common(3))

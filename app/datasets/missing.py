@@ -1,7 +1,7 @@
-"""Image files that are gone or differ from what the import recorded: noticed by every reader, kept in a list.
+"""The list of image files that are gone or differ from what the import recorded. Every reader updates it.
 
-A sample in that list keeps its decisions. It is left out of training, ranking and the deck, and comes back as
-soon as a reader finds its file again with the content that was recorded.
+A sample in the list keeps its decisions. It is left out of training, ranking and the deck until a reader
+finds its file again with the recorded content.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ WORDS: dict[str, str] = {
 
 
 class Recorded(NamedTuple):
-    """What the import wrote down of a file."""
+    """What the import recorded about a file."""
 
     sample_id: int
     path: str
@@ -44,7 +44,7 @@ class Recorded(NamedTuple):
 
 @dataclass(frozen=True)
 class Lost:
-    """A sample whose file is not as it was."""
+    """A sample whose file is missing, changed or unreadable."""
 
     sample_id: int
     path: str
@@ -56,7 +56,7 @@ class Lost:
 
 
 class Changed(Conflict):
-    """The file is another one now."""
+    """The file has a different content now."""
 
     def __init__(self, path: str) -> None:
         super().__init__(
@@ -85,7 +85,7 @@ def reason_of(error: Exception) -> Reason:
 
 
 def look(source: ImageSource, file: Recorded, *, content: bool) -> Lost | None:
-    """What is wrong with a file, by its size, and where `content` is asked for by its digest too."""
+    """What is wrong with a file: by its size, and with `content` also by its digest."""
     try:
         same = source.size(file.path) in (file.bytes, UNKNOWN_SIZE)
         if same and content:
@@ -97,7 +97,7 @@ def look(source: ImageSource, file: Recorded, *, content: bool) -> Lost | None:
 
 
 def files_of(session: Session, *, dataset_id: int, only_lost: bool = False) -> list[Recorded]:
-    """What was recorded of the files of a data set, by sample id."""
+    """What the import recorded about the files of a data set, by sample id."""
     query = select(Sample.id, Sample.path, Sample.bytes, Sample.sha256).where(Sample.dataset_id == dataset_id)
     if only_lost:
         query = query.join(MissingFile, MissingFile.sample_id == Sample.id)
@@ -107,7 +107,7 @@ def files_of(session: Session, *, dataset_id: int, only_lost: bool = False) -> l
 def mark(
     session: Session, *, dataset_id: int, lost: Iterable[Lost], found: Collection[int] = ()
 ) -> list[int]:
-    """Write down what was lost, strike out what was found; the samples that were not listed before."""
+    """Add lost files to the list and remove found ones; return the newly listed samples."""
     reasons = {each.sample_id: each.reason for each in lost}
     known: dict[int, str] = dict(
         session.execute(
@@ -130,7 +130,7 @@ def is_lost(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> Colum
 
 
 def lost_for(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ScalarSelect[str]:
-    """Why a sample is in the list; null for one that is not."""
+    """Why a sample is in the list; null if it is not."""
     return select(MissingFile.reason).where(MissingFile.sample_id == sample_id).scalar_subquery()
 
 
@@ -143,14 +143,14 @@ def count_missing(session: Session, *, dataset_id: int) -> int:
 def missing_files(
     session: Session, *, dataset_id: int, limit: int = 1000, after: int = 0
 ) -> list[tuple[MissingFile, str]]:
-    """The list with the paths, by sample id, behind the sample `after`."""
+    """The list with paths, by sample id, from the first id above `after` on."""
     query = select(MissingFile, Sample.path).join(Sample, Sample.id == MissingFile.sample_id)
     mine = (MissingFile.dataset_id == dataset_id, MissingFile.sample_id > after)
     return [(row[0], row[1]) for row in session.execute(query.where(*mine).order_by(Sample.id).limit(limit))]
 
 
 def look_again(database: Database, *, dataset_id: int, source: ImageSource) -> tuple[int, int]:
-    """Look at the files in the list once more: how many came back, and how many are still lost."""
+    """Check the files in the list again; return how many were found and how many are still lost."""
     with database.read() as session:
         files = files_of(session, dataset_id=dataset_id, only_lost=True)
     seen = [(file, look(source, file, content=True)) for file in files]
@@ -168,13 +168,13 @@ def in_a_sentence(lost: Collection[Lost]) -> str:
 
 
 def left_out_words(lost: Collection[Lost]) -> str:
-    """What a person should know of samples that were left out; empty where there are none."""
+    """A sentence about samples that were left out; empty if there are none."""
     if not lost:
         return ""
     few = "1 image was left out" if len(lost) == 1 else f"{len(lost):,} images were left out"
-    return f"{few}: {in_a_sentence(lost)}. Put the files back and they are in the next training."
+    return f"{few}: {in_a_sentence(lost)}. Put the files back, so that the next training uses them."
 
 
 def by_sample(lost: Iterable[Lost]) -> Mapping[int, Lost]:
-    """By sample id."""
+    """The lost samples by their ids."""
     return {each.sample_id: each for each in lost}

@@ -1,4 +1,4 @@
-"""Tables of what is labelled."""
+"""The tables of data sets, samples, versions and the gold part."""
 
 import secrets
 from datetime import datetime
@@ -19,23 +19,25 @@ from app.storage import Origin
 
 
 class Dataset(Base):
-    """A named collection of images; `source` is where they lie, read-only (a folder, a zip, an fsspec URL)."""
+    """A named collection of images; `source` is their place, read-only: a folder, a zip or an fsspec URL."""
 
     __tablename__ = "dataset"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     source: Mapped[str]
-    # waiting (for a person to confirm its folders) → importing → ready; a failed or cancelled import keeps what it has
-    # and can be repeated
+    # waiting (for a person to confirm its folders) → importing → ready; a failed or cancelled import keeps
+    # its
+    # samples and can be repeated
     state: Mapped[str] = mapped_column(default="importing")
-    # What the person who imported it calls the source, such as the name of the file they sent; none: `source` itself.
+    # The name of the source for people, such as the name of the uploaded file; None: `source` itself.
     source_name: Mapped[str | None]
     zip_encoding: Mapped[str | None]  # the code page of the names in a zip that are not marked as UTF-8
     notes: Mapped[list[str]] = mapped_column(JSON, default=list)  # sentences of the newest import for people
-    layout: Mapped[dict[str, Any] | None]  # how its folders are read, a `Reading`; none: not known yet
-    proposals: Mapped[dict[str, Any] | None]  # what a person may choose from while it waits, a `Proposal`
-    # By kind of deep grey ("I": whole numbers, "F": floats) the values that are black and white; once there, it stays.
+    layout: Mapped[dict[str, Any] | None]  # how its folders are read, a `Reading`; None: not known yet
+    proposals: Mapped[dict[str, Any] | None]  # the choices while it waits for a person, a `Proposal`
+    # By kind of deep grey ("I": whole numbers, "F": floats) the values for black and white; never changed
+    # once set.
     grey_scales: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
@@ -58,14 +60,14 @@ class LabelClass(Base):
 
 
 def draw_key() -> int:
-    """A random key, each as likely."""
+    """A random key, uniformly distributed."""
     return secrets.randbits(62)
 
 
 class Sample(Base):
-    """An image and the label it came with.
+    """An image and its given label.
 
-    Nothing here changes after the import, but for the key that an audit draws.
+    After the import only `random_key` changes, when an audit draws the sample.
     """
 
     __tablename__ = "sample"
@@ -73,7 +75,7 @@ class Sample(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
     path: Mapped[str]  # POSIX, relative to the source
-    folded_path: Mapped[str | None]  # what a search goes by; none: the path in lower case
+    folded_path: Mapped[str | None]  # for text search; None: the path in lower case
     sha256: Mapped[str]
     bytes: Mapped[int]
     width: Mapped[int]
@@ -84,13 +86,13 @@ class Sample(Base):
     given_label: Mapped[int]
     perceptual_hash: Mapped[
         str | None
-    ]  # of what it looks like; empty: of one colour; none: imported before there was one
+    ]  # the perceptual hash; empty: a single colour; None: imported by a version without these hashes
     lookalikes: Mapped[
         int | None
-    ]  # images that look the same have the same number, the smallest of their ids; none: it has none
+    ]  # images that look the same share a number, the smallest of their ids; None: no image looks the same
 
-    # The place in the random order: drawn at import, and from no property of the image, so nobody can tell it beforehand.
-    # Whatever an audit draws gets a negative one, so that it comes first.
+    # The position in the random order. It is drawn at the import, independent of the image, so nobody can
+    # predict it. Samples drawn for an audit get a negative number, so that they come first.
     random_key: Mapped[int] = mapped_column(BigInteger, default=draw_key, server_default="0")
 
     __table_args__ = (
@@ -105,9 +107,9 @@ class Sample(Base):
 
 
 class GoldPart(Base):
-    """The gold part of a data set: images of the hold-out drawn at random, looked at blind.
+    """The gold part of a data set: images of the hold-out, drawn at random and labelled blind.
 
-    It is drawn once and stays as it is.
+    It is drawn once and never changes.
     """
 
     __tablename__ = "gold_part"
@@ -115,12 +117,12 @@ class GoldPart(Base):
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True)
     size: Mapped[int]
     seed: Mapped[int]
-    looks: Mapped[int]  # annotators who look at one image before an answer holds
+    looks: Mapped[int]  # annotators per image before a label counts
     digest: Mapped[str]  # sha256 over every member's (path, content)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))  # who drew it
     after_run_id: Mapped[int | None] = mapped_column(
         ForeignKey("run.id", ondelete="SET NULL")
-    )  # the newest run there was
+    )  # the newest run at that time
     drawn_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -136,7 +138,7 @@ class GoldMember(Base):
 
 
 class RejectedFile(Base):
-    """A file of the source that is no sample, and why."""
+    """A file of the source that was rejected, and why."""
 
     __tablename__ = "rejected_file"
 
@@ -149,7 +151,7 @@ class RejectedFile(Base):
 
 
 class MissingFile(Base):
-    """A sample whose file is gone, is another one now, or cannot be read: left out until it is there again."""
+    """A sample whose file is missing, changed or unreadable; it is left out until the file is back."""
 
     __tablename__ = "missing_file"
 
@@ -162,7 +164,7 @@ class MissingFile(Base):
 
 
 class DatasetVersion(Base):
-    """The labels as they stood at one moment, frozen. Version 0 is the given labels."""
+    """The labels at one moment, frozen. Version 0 has the given labels."""
 
     __tablename__ = "dataset_version"
 
@@ -170,7 +172,7 @@ class DatasetVersion(Base):
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
     number: Mapped[int]
     digest: Mapped[str]  # sha256 over every (path, content, split, label)
-    samples: Mapped[int]  # in the version: deleted ones are not
+    samples: Mapped[int]  # without deleted samples
     relabelled: Mapped[int]
     deleted: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -179,7 +181,7 @@ class DatasetVersion(Base):
 
 
 class VersionLabel(Base):
-    """One reviewed sample as it stood in a version; samples without a row had no decision and their given label."""
+    """One reviewed sample in a version; samples without a row had no decision and keep their given label."""
 
     __tablename__ = "version_label"
 
@@ -187,7 +189,7 @@ class VersionLabel(Base):
         ForeignKey("dataset_version.id", ondelete="CASCADE"), primary_key=True
     )
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
-    label: Mapped[int | None]  # class position; none: deleted
+    label: Mapped[int | None]  # class position; None: deleted
     verdict: Mapped[str]
     reviews: Mapped[int]
     reviewers: Mapped[str]  # names, sorted, separated by spaces

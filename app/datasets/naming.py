@@ -1,4 +1,4 @@
-"""Names of files and classes: which are safe to read, and how any class name becomes a folder name and back (pure)."""
+"""Which file names are safe to read, and how class names become folder names and back (pure)."""
 
 import re
 import unicodedata
@@ -14,9 +14,9 @@ _CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
 def is_clutter(path: str) -> bool:
-    """Whether an operating system left this file: hidden, or one of the usual names.
+    """Whether it is a file of an operating system: hidden, or with one of the usual names.
 
-    Such files are passed over in silence.
+    Such files are ignored without a note.
     """
     return any(
         part.casefold() in _CLUTTER or (part.startswith(".") and part not in (".", ".."))
@@ -44,8 +44,8 @@ def printable(path: str) -> str:
 def folder_name(class_name: str) -> str:
     """A folder name for a class that is safe on Linux, macOS and Windows; `class_name` reads it back.
 
-    What would be unsafe is percent-encoded: separators, control characters, a dot or space at either end, and
-    the first character of names that an operating system, or our own import, takes for something else.
+    Unsafe characters are percent-encoded: separators, control characters, a dot or space at either end, and
+    the first character of names that have a special meaning for an operating system or for our import.
     """
     escaped = _UNSAFE.sub(lambda match: _percent(match[0]), class_name)
     if _RESERVED.match(escaped) or escaped.casefold() in _CLUTTER:
@@ -54,20 +54,21 @@ def folder_name(class_name: str) -> str:
 
 
 def class_name(folder: str) -> str:
-    """The class behind a folder name: escapes that `folder_name` makes are undone, every other name is itself."""
+    """The class name of a folder: the escapes of `folder_name` are decoded, other names are unchanged."""
     name = unquote(folder, errors="surrogateescape")
     return name if folder_name(name) == folder and not name_problem(name.replace("/", "_")) else folder
 
 
 def zip_notes(names: ZipNames) -> list[str]:
-    """What to tell people of a zip whose file names do not say in which code page they are; nothing where that is sure."""
+    """A note about a zip whose file names have no certain code page; empty if it is certain."""
     if names.encoding in (None, PLAIN):
         return []
     examples = ", ".join(map(printable, names.examples))
     sentence = (
-        "The file names in the zip do not say in which code page they are. They were read as "
-        f"{in_words(names.encoding)}: {examples}. If that looks wrong, import the zip as a new data set with the code page "
-        "of the computer that made it (--zip-encoding, or “Code page of the names” in the form)."
+        "The file names in the zip have no marked code page. They were read as "
+        f"{in_words(names.encoding)}: {examples}. If they look wrong, import the zip as a new data set "
+        "with the code page of the computer that made it (--zip-encoding, or “Code page of the names” in "
+        "the form)."
     )
     return [sentence]
 

@@ -1,6 +1,6 @@
-"""Images at the sizes that pages show: made once, kept as files named by content and size.
+"""Images in the sizes of the pages: created once and cached in files named by content and size.
 
-All of them may be deleted.
+All these files may be deleted.
 """
 
 import io
@@ -27,7 +27,7 @@ SIDES: dict[Size, int] = {
 }  # pixels, the longer side: 160 on a dense screen; the review's stage
 QUALITY: dict[Size, int] = {"thumbnail": 85, "display": 90}
 
-# What every browser shows; anything else is sent as PNG. An MPO is a JPEG with a second picture behind it.
+# Formats that every browser shows; all others are sent as PNG. An MPO is a JPEG with a second picture.
 BROWSER_TYPES = {
     "PNG": "image/png",
     "JPEG": "image/jpeg",
@@ -36,13 +36,13 @@ BROWSER_TYPES = {
     "WEBP": "image/webp",
     "BMP": "image/bmp",
 }
-PLAIN_MODES = ("1", "L", "RGB")  # shown alike by browsers and by networks; CMYK, transparency are not
-TURNED_BY_BROWSERS = ("JPEG", "MPO")  # by their EXIF; other formats stay as they lie
+PLAIN_MODES = ("1", "L", "RGB")  # browsers and networks see these alike; not so CMYK and transparency
+TURNED_BY_BROWSERS = ("JPEG", "MPO")  # by their EXIF orientation; other formats are not turned
 SPARE = 1024**3  # bytes of the disk that stay free, for checkpoints and the database
 
 
 class Pictured(Protocol):
-    """What has to be known of an image file: a sample knows it, and a photo from outside."""
+    """The needed properties of an image file; samples and photos have them."""
 
     @property
     def sha256(self) -> str: ...  # noqa: D102
@@ -69,11 +69,11 @@ class Picture:
 def picture_of(
     image: Pictured, *, size: Size, read: Callable[[], bytes], cache: Path, scales: Scales = NO_SCALES
 ) -> Picture:
-    """The image at this size, out of the cache or made from `read()`, the file's content.
+    """The image in this size, from the cache or made from `read()`, which returns the file's content.
 
-    The original is the file itself, if browsers show it as networks see it. All else is made: upright, on
-    white, deep greys by the data set's `scales`. An image that is no larger than the size keeps every pixel.
-    Raises Busy when too many are made.
+    Without a size it is the file itself, if browsers show it as networks see it. Otherwise a new picture is
+    made: upright, on white, deep greys by the data set's `scales`. An image that is not larger than the size
+    keeps every pixel. Raises Busy when too many are being made.
     """
     fits = size == "original" or max(image.width, image.height) <= SIDES[size]
     as_it_is = (
@@ -102,7 +102,7 @@ def _is_shown_upright(content: bytes, kind: str) -> bool:
 
 
 def forget_pictures(sha256: str, *, cache: Path) -> None:
-    """Remove what was made of an image; whoever still shows it makes it again."""
+    """Remove the cached pictures of an image; they are made again when a page needs them."""
     for path in _folder(cache, sha256).glob(f"{sha256}-*"):
         path.unlink(missing_ok=True)
 
@@ -112,14 +112,14 @@ def _folder(cache: Path, sha256: str) -> Path:
 
 
 def _encoded(content: bytes, size: Size | None, scales: Scales) -> bytes:
-    """As a person sees it: a JPEG of this size, or a PNG of every pixel."""
+    """The image as a person sees it: a JPEG of this size, or a PNG with every pixel."""
     out = io.BytesIO()
     with open_image(content) as image:
         # profiles of other modes describe other colours
         profile = image.info.get("icc_profile") if image.mode.startswith("RGB") else None
         target = image.size if size is None else _scaled(image.size, size)
         if size is not None:
-            image.draft(None, target)  # a big JPEG decodes at a fraction of its size
+            image.draft(None, target)  # decode a big JPEG at a fraction of its size
         with budget.pixels.share(memory_for(image, whole=size is None), patience=budget.PATIENCE):
             seen = as_seen(image, scales=scales, short=None if size is None else min(target))
             if size is None:
@@ -137,7 +137,7 @@ def _scaled(sides: tuple[int, int], size: Size) -> tuple[int, int]:
 
 
 def _keep(path: Path, content: bytes) -> None:
-    """Store it whole or not at all; whoever makes it at the same time stores the same."""
+    """Store it completely or not at all; two requests at the same time store the same content."""
     with suppress(OSError):  # a full or read-only disk: it is made again next time
         path.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(path.parent).free > SPARE:

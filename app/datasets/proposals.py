@@ -1,4 +1,4 @@
-"""What a person is asked before an import: the classes that it would make, by each way to read the folders."""
+"""The question to a person before an import: the classes for each way to read the folders."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,19 +17,19 @@ SKIP = "skip"
 
 @dataclass(frozen=True)
 class Proposal:
-    """The choices, the most likely first; `doubt` says why a person must choose, empty where the first is clear."""
+    """The choices, the most likely first; `doubt` is why a person must choose, empty if it is clear."""
 
     doubt: str
     choices: list[Outline]
 
     @property
     def examples(self) -> set[str]:
-        """The paths of images that are shown."""
+        """The paths of the images that are shown."""
         return {path for choice in self.choices for each in choice.classes for path in each.examples}
 
 
 def proposal_of(found: Survey) -> Proposal | None:
-    """What to ask of a source; none where there are no classes to tell apart, which the import says best."""
+    """The question about a source; None without two classes, because the import explains that better."""
     guess = found.guess()
     if guess.refusal:
         return None
@@ -44,7 +44,7 @@ def proposal_of(found: Survey) -> Proposal | None:
 
 
 def propose(session: Session, *, dataset: Dataset, proposal: Proposal) -> None:
-    """Let the data set wait for somebody to choose."""
+    """Let the data set wait until a person chooses."""
     dataset.state = "waiting"
     dataset.proposals = {
         "doubt": proposal.doubt,
@@ -54,7 +54,7 @@ def propose(session: Session, *, dataset: Dataset, proposal: Proposal) -> None:
 
 
 def waiting_proposal(dataset: Dataset) -> Proposal | None:
-    """What the data set waits for; none where it does not."""
+    """The question that the data set waits for; None if it does not wait."""
     if dataset.state != "waiting" or not dataset.proposals:
         return None
     return Proposal(
@@ -63,9 +63,9 @@ def waiting_proposal(dataset: Dataset) -> Proposal | None:
 
 
 def answer(session: Session, *, dataset: Dataset, choice: int | None, parts: Sequence[str]) -> None:
-    """Keep what somebody chose: the number of the choice, and the part of each folder of each choice, in their order.
+    """Store a person's choice: its number, and the parts of the folders of all choices, in their order.
 
-    Raises Conflict where nothing waits, Invalid for a choice that is missing or incomplete.
+    Raises Conflict if the data set does not wait, Invalid for a missing or incomplete choice.
     """
     proposal = waiting_proposal(dataset)
     if proposal is None:

@@ -1,4 +1,4 @@
-"""Many files looked at side by side: Pillow and zlib let go of the interpreter while they work on large images."""
+"""Inspects many files in parallel threads; Pillow and zlib release the GIL for large images."""
 
 import os
 from collections import deque
@@ -12,7 +12,7 @@ from app.errors import NotFound
 from app.storage import ImageSource, Unreadable
 
 THREADS = min(4, os.cpu_count() or 1)
-CHUNK = 8  # files a thread takes at once: small images cost less than handing them over, large ones make a stop wait
+CHUNK = 8  # files per task of a thread: more delay a stop, fewer cost time for small images
 
 Result = tuple[str, Facts | str]
 

@@ -1,4 +1,4 @@
-"""An import that is repeated looks at what was imported before: whether every file is there, and the same."""
+"""A repeated import checks whether every imported file still exists and is unchanged."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from app.storage import UNKNOWN_SIZE, FolderSource, ImageSource
 
 THREADS = 4
 AT_ONCE = 256  # files between two reports
-STAGE = "Looking at what was imported before"
+STAGE = "Checking the imported files"
 
 
 def recheck(
@@ -22,10 +22,10 @@ def recheck(
     on_progress: Callable[[str, int, int], None],
     stop_if_asked: Callable[[], None],
 ) -> list[Lost]:
-    """Write down which files of the data set are not as they were, and strike out those that are again.
+    """Update the list of missing and changed files of the data set.
 
-    `sizes` are the bytes of what the source has now, by path. Files of a folder are read, those of a stored
-    zip or a bucket only where they were lost before. `stop_if_asked` raises when the import is to stop.
+    `sizes` are the bytes of the source's files now, by path. The files of a folder are read; those of a
+    stored zip or a bucket only if they are in the list. `stop_if_asked` raises when the import has to stop.
     """
     with database.read() as session:
         files = files_of(session, dataset_id=dataset_id)
@@ -40,7 +40,7 @@ def recheck(
             return None
         try:
             return look(source, file, content=in_folder or file.sample_id in before)
-        except Invalid:  # the source as a whole cannot be read
+        except Invalid:  # the whole source cannot be read
             return Lost(file.sample_id, file.path, "unreadable")
 
     lost: list[Lost] = []
@@ -57,7 +57,7 @@ def recheck(
 
 
 def in_words(lost: list[Lost]) -> list[str]:
-    """What a person should know of it."""
+    """A sentence about the lost files; empty if there are none."""
     if not lost:
         return []
     few = "1 image is left out of training and review, because its file is not as it was"

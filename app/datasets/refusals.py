@@ -1,4 +1,4 @@
-"""Why a source as a whole is no use: what most of its files have in common (pure)."""
+"""Why a whole source cannot be imported: the common reasons of its files (pure)."""
 
 import re
 from collections import Counter
@@ -12,9 +12,9 @@ LISTED = 3  # reasons that a sentence names
 
 
 def reasons_in_words(rejected: Mapping[str, str], *, files: int) -> str:
-    """The reasons that most rejected files (by path) share, with their counts and an example; empty where there are none.
+    """The reasons of most rejected files (by path), with counts and an example; empty if there are none.
 
-    `files` counts all files of the source, also those that were not looked at any further.
+    `files` counts all files of the source, also those that were not read.
     """
     if not rejected:
         return ""
@@ -32,10 +32,10 @@ def reasons_in_words(rejected: Mapping[str, str], *, files: int) -> str:
 
 
 def check_layout(layout: Layout, rejected: Mapping[str, str], *, where: str) -> None:
-    """Raises Invalid where no import can come of a source, with the reasons that most of its files share.
+    """Raises Invalid, with the reasons of most files, if a source cannot be imported.
 
-    `rejected` has every file that is refused before it is read, by path, also those that the layout
-    misplaces.
+    `rejected` has every file that is refused before it is read, by path, including the misplaced files of the
+    layout.
     """
     reasons = reasons_in_words(rejected, files=len(layout.places) + len(rejected))
     said = [f"There is no image in a class folder in {where}.", reasons]
@@ -43,13 +43,13 @@ def check_layout(layout: Layout, rejected: Mapping[str, str], *, where: str) -> 
         if len(layout.classes) >= FEWEST_CLASSES:
             return
         said[0] = f"{where} has only one class, {layout.classes[0]}."
-    if len(rejected) <= 2 * len(layout.misplaced):  # else the folders may be right
+    if len(rejected) <= 2 * len(layout.misplaced):  # otherwise the folders may be correct
         said.append(f"{EXPECTED}.")
     raise Invalid(" ".join(filter(None, said)))
 
 
 def kind_of(reason: str) -> str:
-    """What reasons of one kind have in common: they differ in sizes and what a decoder says."""
+    """The common part of reasons of one kind, without sizes and a decoder's message."""
     return re.split(r": |; | \(|, ", reason, maxsplit=1)[0]
 
 

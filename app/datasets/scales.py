@@ -1,7 +1,7 @@
-"""The scale of a data set's deep greys: measured once, over some of its images together, and kept with it.
+"""The scale of a data set's deep greys: measured once on some of its images, and stored with the data set.
 
-Everything that decodes goes by it: pictures for people, training, scoring, photos from outside. It never
-changes, so that a person and a network see the same today and after the next import.
+All decoding uses it: pictures for people, training, scoring, photos. It never changes, so that people and
+networks see the same before and after the next import.
 """
 
 import hashlib
@@ -23,25 +23,26 @@ log = logging.getLogger(__name__)
 IMAGES, PIXELS = (
     200,
     8192,
-)  # of each kind, and of each of those: more move no percentile that anybody would see
+)  # of each kind, and of each image; more pixels would not visibly change the percentiles
 WORDS = {"I": "whole numbers", "F": "floats"}
 
 
 def scales_of(session: Session, *, dataset_id: int) -> Scales:
-    """The scales that the data set has so far."""
+    """The stored scales of the data set."""
     kept: Scales = session.get_one(Dataset, dataset_id).grey_scales
     return kept
 
 
 def measure_scales(database: Database, *, dataset_id: int, source: ImageSource) -> Scales:
-    """The scales of the data set; of kinds that it has images of and no scale yet they are measured and kept."""
+    """The scales of the data set; missing scales for its kinds of images are measured and stored."""
     deep = or_(Sample.mode == "F", Sample.mode.startswith("I"))
     query = select(Sample.path, Sample.sha256, Sample.bytes, Sample.mode)
     with database.read() as session:
         known = scales_of(session, dataset_id=dataset_id)
         rows = session.execute(query.where(Sample.dataset_id == dataset_id, deep)).all()
     chosen: dict[Kind, list[tuple[str, str, int]]] = {}
-    for path, sha256, size, mode in sorted(rows, key=lambda row: row.sha256):  # by content, so by chance
+    # In the order of the content's hash, which is random.
+    for path, sha256, size, mode in sorted(rows, key=lambda row: row.sha256):
         kind = kind_of(mode) or ""
         if kind not in known and len(chosen.setdefault(kind, [])) < IMAGES:
             chosen[kind].append((path, sha256, size))
@@ -51,12 +52,12 @@ def measure_scales(database: Database, *, dataset_id: int, source: ImageSource) 
         return known
     with database.write() as session:
         dataset = session.get_one(Dataset, dataset_id)
-        dataset.grey_scales = new | dict(dataset.grey_scales)  # what another has kept meanwhile stays
+        dataset.grey_scales = new | dict(dataset.grey_scales)  # keeps a scale stored in the meantime
         return dataset.grey_scales
 
 
 def in_words(scales: Scales) -> list[str]:
-    """What a person should know of it."""
+    """Notes for people."""
     return [
         f"Deep greys ({WORDS[kind]}): {scale[0]:.6g} is shown as black and {scale[1]:.6g} as white in every "
         "image of this data set, to people and networks alike."
@@ -72,7 +73,7 @@ def _measure(source: ImageSource, some: list[tuple[str, str, int]]) -> tuple[flo
 
 
 def _pixels(source: ImageSource, path: str, sha256: str, size: int) -> np.ndarray | None:
-    """Some pixels of an image; none of one that is gone or another by now."""
+    """Some pixels of an image; None if its file is missing or changed."""
     try:
         with budget.files.share(size):
             content = source.read(path)
@@ -81,6 +82,6 @@ def _pixels(source: ImageSource, path: str, sha256: str, size: int) -> np.ndarra
             with open_image(content) as image, budget.pixels.share(memory_for(image)):
                 image.load()
                 return some_pixels(image, PIXELS)
-    except Exception:  # storage and Pillow raise nearly everything; the others tell enough
+    except Exception:  # storage and Pillow may raise any exception; the other images are enough
         log.warning("%s: its grey values could not be measured", path, exc_info=True)
         return None

@@ -1,4 +1,4 @@
-"""From what a person names to the source that a data set is imported from."""
+"""From the path, zip or URL that a person gives to the source of an import."""
 
 from pathlib import Path
 from typing import BinaryIO
@@ -21,11 +21,11 @@ from app.storage import Origin
 from app.storage.zip_names import check_encoding
 
 MAX_NAME = 255  # characters of a file's name
-MAX_LOCAL_ZIP = 1 << 50  # whoever can run the command line owns the disk
+MAX_LOCAL_ZIP = 1 << 50  # no limit: users of the command line have access to the disk
 
 
 def resolve_source(text: str, *, uploads_dir: Path, zip_encoding: str | None = None) -> Origin:
-    """A folder stays where it is, a zip is stored once, an fsspec URL is taken as it is. Raises Invalid."""
+    """The origin of a folder, which stays in place, a zip, which is stored once, or a URL. Raises Invalid."""
     if zip_encoding:
         zip_encoding = check_encoding(zip_encoding)
     if "://" in text:
@@ -48,7 +48,7 @@ def resolve_source(text: str, *, uploads_dir: Path, zip_encoding: str | None = N
 def uploaded_zip(
     file: BinaryIO, *, filename: str, uploads_dir: Path, max_bytes: int, zip_encoding: str | None = None
 ) -> Origin:
-    """A zip that somebody sent, stored once; `filename` is what they call it. Raises Invalid."""
+    """Store an uploaded zip once; `filename` is its name for people. Raises Invalid."""
     if zip_encoding:
         zip_encoding = check_encoding(zip_encoding)
     stored = store_zip(uploads_dir, file, max_bytes=max_bytes)
@@ -57,7 +57,7 @@ def uploaded_zip(
 
 
 def check_allowed(text: str, *, roots: str) -> None:
-    """Raises Forbidden when a browser or script asks for a place outside of the folders that the operator opened."""
+    """Raises Forbidden if a browser or script names a place outside the folders that the operator permits."""
     allowed = [root for root in roots.split(":") if root]
     if "://" in text:
         raise Forbidden(
@@ -72,7 +72,7 @@ def check_allowed(text: str, *, roots: str) -> None:
 
 
 def look(source: Origin) -> Survey | None:
-    """What a source has, looked at before its import; none where it cannot be read, which the import says best."""
+    """The survey of a source before its import; None if unreadable: the import explains that better."""
     try:
         return survey_of(source)
     except (ToplossError, OSError):
@@ -88,11 +88,11 @@ def request_import(
     found: Survey | None = None,
     folders: Said | None = None,
 ) -> tuple[Dataset, Job]:
-    """The data set and the job that fills it. Raises Conflict while an import of it waits or works.
+    """The data set and its import job. Raises Conflict while an import of it is queued or running.
 
-    With what was `found` in the source it is told now, not by the job, when its folders can be read in
-    several ways: raises AmbiguousLayout. `folders` says how they are read; raises Invalid for one that is not
-    there.
+    With `found`, a survey of the source, AmbiguousLayout is raised here, not in the job, if its folders can
+    be read in several ways. `folders` chooses how they are read; raises Invalid for a folder that does not
+    exist.
     """
     dataset = create_dataset(session, name=name, source=source)
     refuse_second(session, dataset)
@@ -110,9 +110,9 @@ def request_import(
 
 
 def propose_import(session: Session, *, name: str, source: Origin, found: Survey | None) -> bool:
-    """Whether a person is asked first how the folders are read: the new data set waits for the answer then.
+    """Whether a new data set must wait until a person chooses how its folders are read.
 
-    Raises Conflict as `request_import` does. Nobody is asked again about a data set that has samples.
+    Raises Conflict as `request_import` does. A data set with samples never waits.
     """
     dataset = create_dataset(session, name=name, source=source)
     refuse_second(session, dataset)
@@ -124,11 +124,10 @@ def propose_import(session: Session, *, name: str, source: Origin, found: Survey
 
 
 def cancel_import(session: Session, *, job_id: str) -> Job:
-    """Ask an import to stop.
+    """Cancel an import.
 
-    One that has not begun leaves a data set that can be imported again, or from elsewhere.
-
-    Raises NotFound, and Conflict when the job has ended.
+    If it has not begun, the data set can be imported again, also from another source. Raises NotFound, and
+    Conflict when the job has ended.
     """
     job = jobs.cancel(session, job_id=job_id)
     dataset = session.get(Dataset, job.dataset_id) if job.state == "cancelled" else None
@@ -138,23 +137,23 @@ def cancel_import(session: Session, *, job_id: str) -> Job:
 
 
 def refuse_second(session: Session, dataset: Dataset) -> None:
-    """Raises Conflict while an import of the data set waits or works."""
+    """Raises Conflict while an import of the data set is queued or running."""
     if jobs.open_job(session, dataset_id=dataset.id, task=IMPORT):
         raise NotNow(f"{dataset.name} is being imported already; wait for it, or cancel it.")
 
 
 def _refuse_own_data(folder: Path, data: Path) -> None:
-    """Raises Invalid for the data folder, what holds it, and the folders that Toploss keeps in it."""
+    """Raises Invalid for the data folder, for folders that contain it, and for Toploss's folders in it."""
     own = (data / name for name in ("uploads", "runs", "photos", "cache"))
     if data.is_relative_to(folder) or any(folder.is_relative_to(each) for each in own):
         raise Invalid(
-            "This folder is, or holds, the folder in which Toploss keeps its own data (uploads, runs, cache); "
-            "import the folder that your images lie in."
+            "This folder is or contains the folder in which Toploss keeps its own data (uploads, runs, "
+            "cache); import the folder with your images."
         )
 
 
 def _path(text: str) -> Path:
-    """A path that the system can look up. Raises Invalid for one that it cannot."""
+    """The text as a path. Raises Invalid if the system cannot look it up."""
     try:
         path = Path(text).expanduser()
         path.exists()

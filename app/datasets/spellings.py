@@ -11,21 +11,22 @@ from app.spelling import folded, places_of, tidy
 
 @dataclass(frozen=True)
 class Unified:
-    """The class of each label that the folders give, and in sentences what a person should know of it."""
+    """The class of each folder's label, and notes for people."""
 
     classes: dict[str, str]
     notes: list[str]
 
 
 def unify(places: Mapping[str, Place], known: Sequence[str]) -> Unified:
-    """Which labels are one class; `known` are the classes that the data set has, whose names stay.
+    """Which labels are one class; `known` are the existing classes of the data set, whose names stay.
 
-    Unicode form and spaces tell no classes apart. Case does only where one split has both spellings, as of
-    the letters `A` and `a`: else `train/Cat` and `valid/cat` are one class, by the name that most files have.
+    Unicode form and spaces never distinguish classes. Case does only if one split has both spellings, such as
+    the letters `A` and `a`; otherwise `train/Cat` and `valid/cat` are one class, with the name that most
+    files have.
     """
     files: Counter[str] = Counter()
     splits: dict[str, set[str | None]] = defaultdict(set)
-    labels: dict[str, set[str]] = defaultdict(set)  # as the folders spell them, by what they have in common
+    labels: dict[str, set[str]] = defaultdict(set)  # spellings of the folders by their folded name
     for place in places.values():
         spelling = tidy(place.label)
         files[spelling] += 1
@@ -43,7 +44,7 @@ def unify(places: Mapping[str, Place], known: Sequence[str]) -> Unified:
 
 
 def _name(spelling: str, known: Sequence[str], *, otherwise: str) -> str:
-    """The class that a spelling means: one that is known, or `otherwise`; the spelling itself where it stands for itself."""
+    """The class of a spelling: a known class, else `otherwise`, else the spelling itself."""
     found = places_of(spelling, known)
     if found and (otherwise or tidy(known[found[0]]) == spelling):
         return known[found[0]]
@@ -51,12 +52,13 @@ def _name(spelling: str, known: Sequence[str], *, otherwise: str) -> str:
 
 
 def _notes(names: Mapping[str, str], labels: Collection[str]) -> list[str]:
-    """What to say of the spellings of one name, which mean these classes; `labels` are the folders as they are."""
+    """Notes about the spellings of one name and their classes; `labels` are the folder names."""
     spellings, classes = _listed(names), set(names.values())
     if len(classes) > 1:
         sentence = (
-            f"The folders {spellings} differ only in upper and lower case; they stay classes of their own, "
-            f"{_listed(classes)}. If they mean the same, give them one name and import them as a new data set."
+            f"The folders {spellings} differ only in upper and lower case; they stay separate classes, "
+            f"{_listed(classes)}. If they mean the same, give them one name and import them as a new data "
+            "set."
         )
         return [sentence]
     [name] = classes

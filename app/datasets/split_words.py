@@ -1,4 +1,4 @@
-"""Which folder names are those of parts (train, valid, test), however people write them (pure)."""
+"""Recognises the names of part folders (train, valid, test) in their usual spellings (pure)."""
 
 import re
 from collections.abc import Iterable
@@ -10,38 +10,39 @@ _WORDS = {
     "train": ("train", "training", "trn", "trainval", "trainvalid"),
     "valid": ("val", "valid", "validate", "validating", "validation", "dev", "development"),
     "test": ("test", "testing", "tests", "tst"),
-    "check": ("eval", "evaluate", "evaluation", "holdout"),  # a validation part, or a test part beside one
+    # a validation part, or a test part if there is another validation part
+    "check": ("eval", "evaluate", "evaluation", "holdout"),
 }
 _PART_OF = {word: part for part, words in _WORDS.items() for word in words}
 _THINGS = (
-    "sets?|data|datasets?|images?|imgs?|pictures?|pics?|photos?|files?|folder|dir|splits?|parts?|subset|samples?|"
-    "jpe?gs?|pngs?|bmps?|gifs?|tiffs?|webps?"
+    "sets?|data|datasets?|images?|imgs?|pictures?|pics?|photos?|files?|folder|dir|splits?|parts?|subset|"
+    "samples?|jpe?gs?|pngs?|bmps?|gifs?|tiffs?|webps?"
 )
 _TOKEN = re.compile(rf"({'|'.join(sorted(_PART_OF, key=len, reverse=True))})(?:{_THINGS})*")
 _THING = re.compile(rf"(?:{_THINGS})+")
-_BEYOND = re.compile(  # folders beside the parts whose images carry no label
-    r"(un|non)?label(l?ed|s)?|unsup(ervised)?|unknown|pred(ict)?(ions?|ed)?|submissions?|masks?|annotations?|extra|misc|"
-    r"others?|demo|examples?|screenshots?|figures?|docs?|assets|results?|outputs?"
+_BEYOND = re.compile(  # folders next to the parts whose images have no label
+    r"(un|non)?label(l?ed|s)?|unsup(ervised)?|unknown|pred(ict)?(ions?|ed)?|submissions?|masks?|annotations?|"
+    r"extra|misc|others?|demo|examples?|screenshots?|figures?|docs?|assets|results?|outputs?"
 )
 
 
 @dataclass(frozen=True)
 class SplitWord:
-    """What a folder's name says of a part: train, valid, test or check; `rest` is what else is in the name."""
+    """The part in a folder's name: train, valid, test or check; `rest` is the remaining text."""
 
     part: str
     rest: str
 
     @property
     def is_plain(self) -> bool:
-        """Whether the name says nothing but the part: `training_set`, and not `animals_train`."""
+        """Whether the name contains only the part: `training_set`, but not `animals_train`."""
         return not self.rest
 
 
 def split_word(folder: str) -> SplitWord | None:
-    """What a folder's name says: `Training`, `test_set`, `seg_train`, `trainImages`, `val-2017`; none if no part is named.
+    """The part in a folder's name, as in `Training`, `seg_train`, `trainImages`, `val-2017`; or None.
 
-    Case, digits and what stands between words do not count. A name with two parts in it says nothing, but `train_val`.
+    Case, digits and separators do not count. A name with two parts names none, except `train_val`.
     """
     found, rest = [], []
     for token in _tokens(folder):
@@ -56,7 +57,7 @@ def split_word(folder: str) -> SplitWord | None:
 
 
 def holds_no_labels(folder: str) -> bool:
-    """Whether a folder's name says that what is in it belongs to no class: `unlabelled`, `seg_pred`, `single_prediction`."""
+    """Whether a folder's name means images without a class: `unlabelled`, `seg_pred`, `single_prediction`."""
     return any(_BEYOND.fullmatch(token) for token in _tokens(folder))
 
 
@@ -67,18 +68,18 @@ def is_thing(folder: str) -> bool:
 
 
 def is_no_class(folder: str) -> bool:
-    """Whether each word of a folder's name is one for pictures or what has no label: `images`, `image_labels`."""
+    """Whether a folder's name has only words for pictures or missing labels: `images`, `image_labels`."""
     tokens = _tokens(folder)
     return bool(tokens) and all(_THING.fullmatch(each) or _BEYOND.fullmatch(each) for each in tokens)
 
 
 def letters(folder: str) -> str:
-    """What is left of a folder's name without digits and separators: `patient_007` and `patient-8` are alike in it."""
+    """A folder's name without digits and separators: the same for `patient_007` and `patient-8`."""
     return " ".join(_tokens(folder))
 
 
 def settle(words: Iterable[str]) -> dict[str, str]:
-    """The part that each of some parts' words stands for: `check` is the validation part, or the test part beside one."""
+    """The part for each word: `check` is the validation part, or the test part if there is another one."""
     found = set(words)
     return {word: word if word != "check" else "test" if "valid" in found else "valid" for word in found}
 

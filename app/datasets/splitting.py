@@ -1,7 +1,7 @@
-"""A seeded, stratified validation part for sources that bring none (pure).
+"""A seeded, stratified validation part for sources without one (pure).
 
-Everything hangs on the content, never on names or order: copies of one image share a side whatever their
-labels, and an export of the data set that is imported again would be split the same way.
+It depends only on the contents, not on names or order: copies of one image are in the same part whatever
+their labels, and an export that is imported again is split the same way.
 """
 
 import hashlib
@@ -12,9 +12,10 @@ VALID_SHARE = 0.2
 
 
 def choose_valid(samples: Iterable[tuple[str, int]], *, seed: int) -> set[str]:
-    """The contents of the validation part, from (sha256, label) of every sample: 20 % of each class, at least one of two.
+    """The contents of the validation part, from (sha256, label) of every sample: 20 % of each class.
 
-    Contents are taken in the order of their hash with the seed, as long as none of their classes gets more than its share.
+    A class with two or more samples gets at least one. Contents are chosen in the order of their hash with
+    the seed, as long as none of their classes gets more than its share.
     """
     labels: dict[str, Counter[int]] = defaultdict(Counter)  # of each content
     for sha256, label in samples:
@@ -31,7 +32,7 @@ def choose_valid(samples: Iterable[tuple[str, int]], *, seed: int) -> set[str]:
 
 
 def falls_in_valid(sha256: str, *, seed: int) -> bool:
-    """The side of a content that comes after the split was made: the validation part for 20 % of all contents."""
+    """Whether a content imported later belongs to the validation part: true for 20 % of all contents."""
     return int.from_bytes(_lot(sha256, seed)[:8]) < VALID_SHARE * 2**64
 
 

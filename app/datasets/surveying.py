@@ -1,4 +1,4 @@
-"""Before an import reads any image: which files a source has, and what its folders are taken for."""
+"""The survey before an import reads any image: the files of a source, and what its folders mean."""
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -23,39 +23,39 @@ from app.storage import ImageSource, Origin, open_source
 
 @dataclass(frozen=True)
 class Survey:
-    """What a source has: the bytes of every file that may be read, and why the others may not, both by path."""
+    """The size in bytes of every readable file of a source, and the reason for each other file, by path."""
 
     sizes: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
 
     def guess(self) -> Guess:
-        """What the folders may mean."""
+        """The guess what the folders mean."""
         guessed = guess(tree_of(images_of(self.sizes)))
         return replace(guessed, refusal=refusal_of(self.sizes, guessed))
 
     def refuse(self) -> None:
-        """Raises Invalid where there are no class folders, by no reading."""
+        """Raises Invalid if no reading has class folders."""
         if refusal := self.guess().refusal:
             raise Invalid(refusal)
 
     def is_clear(self, reading: Reading) -> bool:
-        """Whether a reading is the one that nobody needs to be asked about."""
+        """Whether this reading is certain, so that no question is needed."""
         guessed = self.guess()
         return not guessed.doubt and not guessed.refusal and guessed.readings[0] == reading
 
     def outlines(self) -> list[Outline]:
-        """What an import would make by each reading of the folders, the most likely first."""
+        """The expected result for each reading of the folders, the most likely first."""
         return [outline(self.sizes, reading) for reading in self.guess().readings]
 
     def reading_of(self, said: Said) -> Reading:
-        """The reading that somebody says. Raises Invalid."""
+        """The reading that a person chose. Raises Invalid."""
         return reading_of(tree_of(images_of(self.sizes)), said)
 
 
 def survey(source: ImageSource, *, on_files: Callable[[int], None] = lambda _: None) -> Survey:
-    """Every file but clutter; `on_files` hears the number of files before each.
+    """Every file except clutter; `on_files` gets the number of files so far before each file.
 
-    Raises what walking a source raises.
+    Raises the errors of `ImageSource.walk`.
     """
     found = Survey()
     for count, entry in enumerate(source.walk()):
@@ -70,16 +70,15 @@ def survey(source: ImageSource, *, on_files: Callable[[int], None] = lambda _: N
 
 
 def survey_of(where: Origin | str) -> Survey:
-    """The survey of a source. Raises NotFound or Invalid when it cannot be read as a whole."""
+    """The survey of a source. Raises NotFound or Invalid when the whole source cannot be read."""
     with closing(open_source(where)) as source:
         return survey(source)
 
 
 def decide(found: Survey, *, stored: Reading | None) -> Reading:
-    """The reading to import by: the stored one with parts that have come since, or the guess if it is clear.
+    """The reading for an import: the stored one, extended by new parts, or the guess if it is clear.
 
-    Raises AmbiguousLayout, with the choices, where a person must decide, and Invalid where there are no class
-    folders.
+    Raises AmbiguousLayout, with the choices, if a person must decide, and Invalid without class folders.
     """
     guessed = found.guess()
     likely = guessed.readings[0]
@@ -97,7 +96,7 @@ def decide(found: Survey, *, stored: Reading | None) -> Reading:
 
 
 def unclear(found: Survey) -> AmbiguousLayout:
-    """The refusal of folders that can be read in several ways."""
+    """The error for folders that can be read in several ways."""
     choices = [choice_of(each) for each in found.outlines() if each.is_use]
     ways = " or ".join(f"“{choice['split_folders']}”" for choice in choices[:3])
     how = f"Import again and say which it is in split_folders: {ways}" if ways else HOW
@@ -106,7 +105,7 @@ def unclear(found: Survey) -> AmbiguousLayout:
 
 
 def choice_of(made: Outline) -> dict[str, object]:
-    """A reading as scripts see it: what to send to choose it, and the classes that it makes."""
+    """A reading for scripts: the value that chooses it, and its classes."""
     return {
         "split_folders": as_text(made.reading),
         "is_complete": OPEN not in made.reading.folders.values(),
@@ -117,9 +116,9 @@ def choice_of(made: Outline) -> dict[str, object]:
 
 
 def stored_reading(session: Session, *, dataset_id: int) -> Reading | None:
-    """How the data set's folders were read when it was imported, or how a person chose to; none: not known.
+    """The reading of the data set's import, or the one that a person chose; None: not known.
 
-    A guess by which nothing was imported does not count: the folders may have been put right since.
+    A guess without any imported sample does not count: the folders may have been corrected since.
     """
     stored = session.scalar(select(Dataset.layout).where(Dataset.id == dataset_id))
     if not stored:
@@ -129,9 +128,9 @@ def stored_reading(session: Session, *, dataset_id: int) -> Reading | None:
 
 
 def store_reading(session: Session, *, dataset_id: int, reading: Reading, chosen: bool = False) -> None:
-    """Keep how the folders are read, so that every later import reads them alike.
+    """Store how the folders are read, for all later imports.
 
-    Raises Invalid for an unnamed part.
+    Raises Invalid for an open part.
     """
     check_parts(reading.folders)
     dataset = session.get_one(Dataset, dataset_id)
@@ -141,7 +140,7 @@ def store_reading(session: Session, *, dataset_id: int, reading: Reading, chosen
 
 
 def fitting(session: Session, found: Survey, *, dataset_id: int) -> Reading | None:
-    """Of a data set that was imported before readings were kept: the one by which its samples got their classes."""
+    """For data sets of versions that stored no reading: the reading that gives its samples their classes."""
     labels = _labels(session, dataset_id=dataset_id)
     if not labels:
         return None
@@ -161,7 +160,7 @@ def fitting(session: Session, found: Survey, *, dataset_id: int) -> Reading | No
 def check_same(
     session: Session, classes: Mapping[str, str], positions: Mapping[str, int], *, dataset_id: int
 ) -> None:
-    """Raises Conflict where samples would now be of another class (by path) than they were imported as."""
+    """Raises Conflict if samples would have another class (by path) than when they were imported."""
     labels = _labels(session, dataset_id=dataset_id)
     others = [
         path
@@ -171,13 +170,13 @@ def check_same(
     if others:
         path = min(others)
         raise Conflict(
-            f"{path} was imported as “{labels[path]}” and would be “{classes[path]}” by these folders. Give the data "
-            "set another name, or name the same split folders as when it was imported."
+            f"{path} was imported as “{labels[path]}” and would be “{classes[path]}” by these folders. "
+            "Give the data set another name, or name the same split folders as when it was imported."
         )
 
 
 def _labels(session: Session, *, dataset_id: int) -> dict[str, str]:
-    """The class that each sample came with, by path."""
+    """The given class of each sample, by path."""
     query = (
         select(Sample.path, LabelClass.name)
         .join(

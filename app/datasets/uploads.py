@@ -14,9 +14,9 @@ BLOCK = 1024**2
 
 
 def store_zip(uploads_dir: Path, file: BinaryIO, *, max_bytes: int) -> Path:
-    """Copy a zip of at most `max_bytes` to `<sha256>.zip` in `uploads_dir`, readable by its owner only; the same zip is kept once.
+    """Copy a zip of at most `max_bytes` to `<sha256>.zip` in `uploads_dir`, readable by its owner only.
 
-    Raises Invalid when it is too large or no zip; nothing of it stays then.
+    The same zip is kept once. Raises Invalid when it is too large or no zip, and then keeps nothing.
     """
     uploads_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with temporary_file(uploads_dir) as temporary:
@@ -25,8 +25,8 @@ def store_zip(uploads_dir: Path, file: BinaryIO, *, max_bytes: int) -> Path:
         if not zipfile.is_zipfile(temporary):
             raise Invalid("This file is no zip, or it is damaged; zip the folder of class folders again.")
         path = uploads_dir / f"{digest}.zip"
-        temporary.replace(path)  # over the same content, if it is there already
-    deadline.restart()  # a large zip takes its time and holds nobody up
+        temporary.replace(path)  # may replace a file with the same content
+    deadline.restart()  # storing a large zip takes time, but no lock is held
     return path
 
 
@@ -37,7 +37,8 @@ def _copy(file: BinaryIO, copy: BinaryIO, *, max_bytes: int) -> str:
         size += len(block)
         if size > max_bytes:
             raise Invalid(
-                f"The zip is larger than {max_bytes:,} bytes; import it from a folder on the server, or raise the limit."
+                f"The zip is larger than {max_bytes:,} bytes; import it from a folder on the server, or "
+                "raise the limit."
             )
         digest.update(block)
         copy.write(block)

@@ -1,7 +1,7 @@
-"""Dataset versions: the labels as they stood at one moment, frozen, numbered and with a digest.
+"""Versions of a data set: the labels at one moment, frozen, with a number and a digest.
 
-Samples are only ever added, so a version made of n samples is the n oldest samples of its data set; what a
-later import adds belongs to later versions.
+Samples are only added, so a version with n samples has the n oldest samples of its data set. Samples of later
+imports belong to later versions.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ from app.datasets.catalog import lock_out_decisions
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, Sample, VersionLabel
 from app.errors import Invalid, NotFound
 
-DELETED = -1  # stands for the class position of a deleted sample, so that labels can be compared
+DELETED = -1  # instead of the class position of a deleted sample, so that labels can be compared
 
 
 @dataclass(frozen=True)
 class FrozenLabel:
-    """What the decisions about one sample add up to; `label` is a class position, none: deleted."""
+    """The result of all decisions about one sample; `label` is a class position, None: deleted."""
 
     label: int | None
     verdict: str
@@ -35,7 +35,7 @@ class FrozenLabel:
 
 @dataclass(frozen=True)
 class VersionSamples:
-    """The samples of a version that are not deleted, by ascending id; every field has one entry a sample."""
+    """The samples of a version that are not deleted, by ascending id; one entry per sample in each field."""
 
     sample_ids: NDArray[np.int64]  # (n,)
     labels: NDArray[np.int64]  # (n,) class positions
@@ -52,22 +52,22 @@ class VersionSamples:
 
 
 def digest_of(rows: Iterable[tuple[str, str, str, str | None]]) -> str:
-    """The sha256, as 64 hex digits, of rows of (path, sha256, split, class name or none: deleted), in any order."""
+    """The sha256, as 64 hex digits, of rows (path, sha256, split, class name or None), in any order."""
     digest = hashlib.sha256()
     for row in sorted(rows, key=lambda row: row[0]):
-        digest.update(json.dumps(row).encode())  # JSON keeps fields apart whatever they contain
+        digest.update(json.dumps(row).encode())  # JSON separates fields whatever they contain
     return digest.hexdigest()
 
 
 def freeze(
     session: Session, *, dataset_id: int, reviewed: Mapping[int, FrozenLabel]
 ) -> tuple[DatasetVersion, bool]:
-    """The version of these labels and whether it is new: unchanged labels are the version that already has them.
+    """The version with these labels, and whether it is new: unchanged labels give the existing version.
 
-    `reviewed` holds the samples with a standing decision, by id; all others keep their given label.
-    Raises NotFound for an unknown data set, Invalid for samples or classes that are none of its own.
+    `reviewed` has the state of each sample with a decision, by id; all other samples keep their given label.
+    Raises NotFound for an unknown data set, Invalid for samples or classes of another data set.
     """
-    lock_out_decisions(session, dataset_id=dataset_id)  # two people who freeze at once follow one another too
+    lock_out_decisions(session, dataset_id=dataset_id)  # also makes two people freeze one after another
     if session.get(Dataset, dataset_id) is None:
         raise NotFound(f"There is no data set {dataset_id}.")
     names: dict[int | None, str | None] = {None: None}
@@ -153,13 +153,13 @@ def get_version(session: Session, *, dataset_id: int, number: int) -> DatasetVer
 
 
 def last_member(session: Session, version: DatasetVersion) -> int:
-    """The id of the newest sample that a version knows; what was imported later has a greater one."""
+    """The id of the newest sample of a version; samples imported later have greater ids."""
     ids = select(Sample.id).where(Sample.dataset_id == version.dataset_id).order_by(Sample.id)
     return session.scalar(ids.offset(max(0, version.samples + version.deleted - 1)).limit(1)) or 0
 
 
 def labels_of(session: Session, *, version_id: int) -> VersionSamples:
-    """The samples of a version that are not deleted, with their labels as frozen. Raises NotFound."""
+    """The samples of a version that are not deleted, with their frozen labels. Raises NotFound."""
     version = session.get(DatasetVersion, version_id)
     if version is None:
         raise NotFound(f"There is no version with the id {version_id}.")
@@ -184,12 +184,15 @@ def labels_of(session: Session, *, version_id: int) -> VersionSamples:
 
 
 def label_in_version() -> ColumnElement[int | None]:
-    """A sample's label where `VersionLabel` is outer-joined for a version: without a row it is the given one, a null is a deletion."""
+    """A sample's label in a query that outer-joins `VersionLabel` for a version.
+
+    Without a row it is the given label; null means deleted.
+    """
     return case((VersionLabel.sample_id.is_(None), Sample.given_label), else_=VersionLabel.label)
 
 
 def members(version: DatasetVersion) -> Select[int, str, str, str, int]:
-    """Query of (id, path, sha256, split, given label) of every sample of a version, deleted ones too, by id."""
+    """A query for (id, path, sha256, split, given label) of all samples of a version, also deleted, by id."""
     return _samples(version.dataset_id).limit(version.samples + version.deleted)
 
 

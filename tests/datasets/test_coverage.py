@@ -17,7 +17,7 @@ def test_a_class_without_training_images_is_named_with_what_follows() -> None:
     }
     assert untrained_classes(counts) == ["bird"]
     [words] = coverage_words(counts)
-    assert words.startswith("“bird”: no training images, only 5 of the other parts.")
+    assert words.startswith("“bird”: no training images, only 5 in the other parts.")
     assert "always count as errors" in words
 
 

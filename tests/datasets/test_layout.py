@@ -475,4 +475,4 @@ def test_spellings_of_one_class_are_one_row_before_the_import_as_after_it() -> N
     assert len(made.notes) == 2
     assert Outline.from_json(json.loads(json.dumps(made.as_json()))) == made
     apart = ["Cat/1.png", "cat/1.png", "dog/1.png"]
-    assert "they stay classes of their own" in outline(apart, arrange(apart).reading).notes[0]
+    assert "they stay separate classes" in outline(apart, arrange(apart).reading).notes[0]

@@ -225,7 +225,7 @@ def test_a_first_start_that_an_earlier_version_left_half_way_says_what_to_do(tmp
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         connection.execute("CREATE TABLE dataset (id INTEGER PRIMARY KEY)")
-    with pytest.raises(Conflict, match=r"first start of an earlier Toploss.*Move the file away"):
+    with pytest.raises(Conflict, match=r"first start of an earlier version of Toploss.*Move the file away"):
         migrate(f"sqlite:///{path}")
     path.unlink()
     migrate(f"sqlite:///{path}")
