@@ -200,7 +200,7 @@ def test_a_photo_is_removed_by_who_sent_it_or_an_admin(
     # Sending somebody's photo again does not make it one's own.
     show_photo(database, settings, made.run_id, photo((1, 0, 0)), user_id=people.annotator.id)
     for photo_id in (bobs, nobodys):
-        with database.write() as session, pytest.raises(Forbidden, match="who sent it or an admin"):
+        with database.write() as session, pytest.raises(Forbidden, match="only that person or an admin"):
             remove_photo(session, photo_id=photo_id, by=people.annotator, **options)
     with database.write() as session:
         remove_photo(session, photo_id=anns, by=people.annotator, **options)
