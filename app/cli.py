@@ -263,6 +263,7 @@ def retrain(
     """Freeze the cleaned labels and fine-tune the best run on them."""
     from app.datasets.catalog import ready_dataset
     from app.deck.progress import lacking_words, pending_changes
+    from app.review.corrections import count_corrections
     from app.rounds.retraining import retrain as ask
 
     settings = _settings()
@@ -281,6 +282,8 @@ def retrain(
                 seed=seed,
             )
             lacking = lacking_words(session, dataset_id=dataset.id)
+            corrections = count_corrections(session, dataset_id=dataset.id)
+        typer.echo(corrections.words)
         if new:
             typer.echo(f"Version {answer.version.number} is frozen: it has {new} that no version had.")
         if answer.nothing_changed:
@@ -367,6 +370,7 @@ def export(
     from app.export.as_imagefolder import EMPTY_FOLDERS
     from app.export.checking import checked, told
     from app.export.exporting import export_version, write_export
+    from app.review.corrections import count_corrections
     from app.rounds.retraining import freeze_labels
 
     if freeze and version is not None:
@@ -393,6 +397,7 @@ def export(
             left_out = (
                 "" if version is not None else pending_changes(session, dataset_id=chosen.dataset_id).words
             )
+            corrections = count_corrections(session, dataset_id=chosen.dataset_id)
         made = checked(database, made, skip_missing=skip_missing)
         write_export(made, output)
     if lost := told(made.plan.lost):
@@ -403,6 +408,8 @@ def export(
         typer.echo(EMPTY_FOLDERS, err=True)
     if left_out:
         typer.echo(f"{left_out}, so not in this file; --freeze takes in what is new.", err=True)
+    if version is None and corrections.waiting:
+        typer.echo(corrections.waiting_words, err=True)
     if made.run_id is None:
         typer.echo(
             "No run had finished when this version was frozen, so it carries no scores; add those of run N with --run N.",

@@ -14,6 +14,7 @@ from app.datasets.models import DatasetVersion, MissingFile, Sample, VersionLabe
 from app.datasets.versions import DELETED, label_in_version, last_member
 from app.db.compiled import Prepared
 from app.review import counters
+from app.review.corrections import IS_CORRECTION
 from app.review.fold import CHANGES
 from app.review.models import SampleReview
 from app.review.policy import WAITS, WAITS_FOR_ME, get_policy, may_look_again
@@ -158,7 +159,7 @@ def pending_changes(session: Session, *, dataset_id: int) -> PendingChanges:
     rows = session.execute(
         select(Sample.given_label, SampleReview.label, func.count())
         .join(Sample, Sample.id == SampleReview.sample_id)
-        .where(SampleReview.dataset_id == dataset_id, SampleReview.verdict.in_(CHANGES))
+        .where(SampleReview.dataset_id == dataset_id, IS_CORRECTION)
         .group_by(Sample.given_label, SampleReview.label)
     ).all()
     flows = sorted(

@@ -22,13 +22,12 @@ from app.datasets.models import Sample, draw_key
 from app.deck.queues import Queue, offered
 from app.errors import Conflict, Invalid
 from app.remaining.estimate import Audited, Between, errors_in, errors_left, spent
-from app.review.fold import CHANGES
+from app.review.corrections import IS_CORRECTION
 from app.review.log import not_undone
 from app.review.models import Audit, AuditSample, Decision, SampleReview
 
 USUAL_SIZE = 300
 LEAST, MOST = 20, 5_000
-_IS_CHANGE = SampleReview.verdict.in_(CHANGES)
 _IS_UNCLEAR = SampleReview.verdict == "unsure"
 
 
@@ -98,7 +97,7 @@ def audit_states(session: Session, *, dataset_id: int) -> list[AuditState]:
             Audit,
             User.name,
             func.count(SampleReview.sample_id),
-            func.count(case((_IS_CHANGE, 1))),
+            func.count(case((IS_CORRECTION, 1))),
             func.count(case((_IS_UNCLEAR, 1))),
         )
         .join(User, User.id == Audit.user_id)
@@ -157,7 +156,7 @@ def _found_since(session: Session, audit: Audit) -> int:
         session.scalar(
             query.where(
                 SampleReview.dataset_id == audit.dataset_id,
-                _IS_CHANGE,
+                IS_CORRECTION,
                 ~is_gold(SampleReview.sample_id),
                 ~_was_decided(SampleReview.sample_id, audit.after_decision),
             )

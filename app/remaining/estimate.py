@@ -10,6 +10,7 @@ so the first audit spends half of the 5 %, the second a quarter, and so on: all 
 once in 95 % of cases, however many there are and whenever one stops.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -141,10 +142,18 @@ def project(looks: Sequence[Look], *, left: int, ahead: int = AHEAD) -> Projecti
     )
 
 
-def budget_curve(looks: Sequence[Look], *, points: int = POINTS) -> tuple[Point, ...]:
-    """Errors found against cards looked at, in the order of the decisions, from nothing to the last card."""
-    errors = [0, *accumulate(int(look.wrong) for look in looks)]
+def budget_curve(
+    looks: Sequence[Look], *, in_bulk: Sequence[int] = (), points: int = POINTS
+) -> tuple[Point, ...]:
+    """Errors found against cards looked at, in the order of the decisions, from the first card to the last.
+
+    `in_bulk`: the decisions, by ascending id, that found an error among many at once. They cost no card, so they count at the
+    card before them.
+    """
     last = len(looks)
+    alone = [0, *accumulate(int(look.wrong) for look in looks)]
+    at_once = [*(bisect_left(in_bulk, look.decision) for look in looks), len(in_bulk)]
+    errors = [sum(both) for both in zip(alone, at_once, strict=True)]
     places = sorted({round(i * last / points) for i in range(points + 1)})
     return tuple(Point(at, errors[at]) for at in places)
 

@@ -1,6 +1,6 @@
 """How the review goes and how much is left: what was decided, put through `remaining` and `stopping`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -16,6 +16,7 @@ from app.ranking.scoring import class_noise
 from app.remaining.audits import AuditState, audit_states, last_decision, left_by_audits
 from app.remaining.estimate import Between, Look, Point, Projection, budget_curve, hit_rate, pace, project
 from app.remaining.stopping import NONE, Reached, Rule, checked, judge
+from app.review.corrections import IS_CORRECTION, Corrections, count_corrections
 from app.review.fold import CHANGES
 from app.review.models import Decision, OpenIssue, SampleReview, StoppingRule
 from app.training.evaluation import Rate
@@ -52,7 +53,7 @@ class Report:
 
     samples: int
     reviewed: int
-    found: int
+    corrections: Corrections
     looked_at: int  # cards that somebody looked at alone
     curve: tuple[Point, ...]
     hit_rates: tuple[tuple[int, Rate | None], ...]  # of the last so many cards of the worklist
@@ -63,6 +64,11 @@ class Report:
     cross_check: CrossCheck | None
     rule: ChosenRule | None
 
+    @property
+    def found(self) -> int:
+        """Errors found: labels that are corrected now."""
+        return self.corrections.found
+
 
 def report(session: Session, *, dataset_id: int) -> Report:
     """How the review goes, what more review would find, and how many errors remain."""
@@ -72,17 +78,12 @@ def report(session: Session, *, dataset_id: int) -> Report:
     issues = (
         session.scalar(select(func.count()).where(OpenIssue.run_id == ranking.run_id)) or 0 if ranking else 0
     )
-    reviewed, found = session.execute(
-        select(func.count(), func.count().filter(SampleReview.verdict.in_(CHANGES))).where(
-            SampleReview.dataset_id == dataset_id
-        )
-    ).one()
     return Report(
         samples=count_samples(session, dataset_id=dataset_id),
-        reviewed=reviewed,
-        found=found,
+        reviewed=_count_reviewed(session, dataset_id),
+        corrections=count_corrections(session, dataset_id=dataset_id),
         looked_at=len(cards),
-        curve=budget_curve(cards),
+        curve=_curve(session, dataset_id, cards),
         hit_rates=tuple((window, hit_rate(cards, last=window)) for window in WINDOWS),
         seconds_per_decision=pace(cards),
         projection=project(cards, left=issues),
@@ -117,7 +118,7 @@ def choose_rule(session: Session, *, dataset_id: int, user_id: int, kind: str, a
         amount=rule.amount,
         user_id=user_id,
         after_decision=last_decision(session, dataset_id=dataset_id),
-        reviewed=session.scalar(select(func.count()).where(SampleReview.dataset_id == dataset_id)) or 0,
+        reviewed=_count_reviewed(session, dataset_id),
     )
     session.add(chosen)
     session.flush()
@@ -170,6 +171,28 @@ def _looks(session: Session, dataset_id: int, *, after: int = 0) -> list[Look]:
         Look(decision, verdict in CHANGES, milliseconds, bool(by_chance))
         for decision, verdict, milliseconds, by_chance in rows
     ]
+
+
+def _curve(session: Session, dataset_id: int, cards: list[Look]) -> tuple[Point, ...]:
+    """The corrections that hold by the cards that were looked at alone, so that it ends at the errors found.
+
+    Its list is not that of the hit rates, for which an error that waits for another look is one already.
+    """
+    rows = session.connection().execute(
+        select(SampleReview.decision_id, SampleReview.in_bulk)
+        .where(SampleReview.dataset_id == dataset_id, IS_CORRECTION)
+        .order_by(SampleReview.decision_id)
+    )
+    alone: set[int] = set()
+    in_bulk: list[int] = []
+    for decision, is_bulk in rows:
+        in_bulk.append(decision) if is_bulk else alone.add(decision)
+    held = [replace(card, wrong=card.decision in alone) for card in cards]
+    return budget_curve(held, in_bulk=in_bulk)
+
+
+def _count_reviewed(session: Session, dataset_id: int) -> int:
+    return session.scalar(select(func.count()).where(SampleReview.dataset_id == dataset_id)) or 0
 
 
 def _cross_check(session: Session, dataset_id: int, run_id: int) -> CrossCheck | None:

@@ -9,7 +9,7 @@ from app.accounts.models import User
 from app.datasets.gold import HOLD_OUT
 from app.datasets.models import GoldPart, Sample
 from app.errors import Conflict
-from app.review.gold import LOOKS, count_corrections, draw_gold
+from app.review.gold import LOOKS, count_corrected_hold_out, draw_gold
 from app.review.models import SampleReview
 
 
@@ -38,9 +38,12 @@ def draw_counted(
     Raises as `draw_gold` does, and Conflict when it takes another number of corrections back than the
     `expected` one: the caller's transaction is then to be left, which draws nothing.
     """
-    decided, corrections = _decided(session, dataset_id), count_corrections(session, dataset_id=dataset_id)
+    decided, corrections = (
+        _decided(session, dataset_id),
+        count_corrected_hold_out(session, dataset_id=dataset_id),
+    )
     part = draw_gold(session, dataset_id=dataset_id, size=size, seed=seed, looks=looks, user_id=user_id)
-    taken_back = corrections - count_corrections(session, dataset_id=dataset_id)
+    taken_back = corrections - count_corrected_hold_out(session, dataset_id=dataset_id)
     if expected not in (None, taken_back):
         raise Conflict(
             f"This draw takes back {taken_back:,} correction{'' if taken_back == 1 else 's'}, not {expected:,}; "

@@ -21,7 +21,7 @@ from app.datasets.versions import DELETED
 from app.errors import Conflict, Invalid, NotFound
 from app.ranking.rankings import count_issues
 from app.review import claims, desk
-from app.review.fold import CHANGES
+from app.review.corrections import IS_CORRECTION
 from app.review.models import OpenIssue, SampleReview
 from app.review.policy import GOLD_FOR_ME, SETTLED
 from app.review.standing import refold
@@ -99,7 +99,7 @@ def hold_out_size(session: Session, *, dataset_id: int) -> int:
     )
 
 
-def count_corrections(session: Session, *, dataset_id: int) -> int:
+def count_corrected_hold_out(session: Session, *, dataset_id: int) -> int:
     """How many images of the hold-out were relabelled or deleted by decisions that count."""
     corrected = (
         select(func.count()).select_from(SampleReview).join(Sample, Sample.id == SampleReview.sample_id)
@@ -107,7 +107,7 @@ def count_corrections(session: Session, *, dataset_id: int) -> int:
     of_hold_out = (
         Sample.dataset_id == dataset_id,
         Sample.split == HOLD_OUT,
-        SampleReview.verdict.in_(CHANGES),
+        IS_CORRECTION,
     )
     return session.scalar(corrected.where(*of_hold_out)) or 0
 

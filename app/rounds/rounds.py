@@ -12,6 +12,7 @@ from app.datasets.models import DatasetVersion
 from app.measuring.best import gold_rates
 from app.measuring.evaluations import hold_out_rates
 from app.remaining.audits import AuditState, audit_states
+from app.review.corrections import Corrections, corrections_by_period
 from app.review.log import not_undone
 from app.review.models import Decision
 from app.training.evaluation import Rate
@@ -30,8 +31,8 @@ class Measure:
 class Round:
     """From a run until the next one was asked for.
 
-    Counts are of decisions that stand, whoever answered the same sample again; looks at the gold part are
-    none of them.
+    `single`, `audited` and `in_bulk` count decisions that stand, whoever answered the same sample again; looks
+    at the gold part are none of them. `corrections` counts samples, by the decision that counts.
     """
 
     number: int
@@ -43,10 +44,24 @@ class Round:
     single: int  # decisions on one sample
     audited: int  # decisions on one that came by chance
     in_bulk: int  # decisions for many at once
-    relabelled: int
-    deleted: int
+    corrections: Corrections
     measures: tuple[Measure, ...]  # the same ones for every round
     audit: AuditState | None  # the last audit that began in the round and is done
+
+    @property
+    def relabelled(self) -> int:
+        """Samples that are relabelled now."""
+        return self.corrections.relabelled
+
+    @property
+    def deleted(self) -> int:
+        """Samples that are deleted now."""
+        return self.corrections.deleted
+
+    @property
+    def waiting(self) -> int:
+        """Samples whose correction waits for another look."""
+        return self.corrections.waiting
 
 
 def list_rounds(session: Session, *, dataset_id: int) -> list[Round]:
@@ -61,6 +76,7 @@ def list_rounds(session: Session, *, dataset_id: int) -> list[Round]:
         return []
     ends = [run.created_at for run, _ in rows[1:]]
     counts, measures = _counts(session, dataset_id, ends), _measures(session, dataset_id)
+    corrections = corrections_by_period(session, dataset_id=dataset_id, ends=ends)
     audits = [state for state in audit_states(session, dataset_id=dataset_id) if state.is_done]
     rounds = []
     for place, (run, version) in enumerate(rows):
@@ -74,11 +90,10 @@ def list_rounds(session: Session, *, dataset_id: int) -> list[Round]:
                 version=version,
                 begun=run.created_at,
                 ended=ends[place] if place < len(ends) else None,
-                single=sum(n for (how, _), n in made.items() if how == "single"),
-                audited=sum(n for (how, _), n in made.items() if how == "audit"),
-                in_bulk=sum(n for (how, _), n in made.items() if how == "bulk"),
-                relabelled=sum(n for (_, verdict), n in made.items() if verdict == "relabel"),
-                deleted=sum(n for (_, verdict), n in made.items() if verdict == "delete"),
+                single=made.get("single", 0),
+                audited=made.get("audit", 0),
+                in_bulk=made.get("bulk", 0),
+                corrections=corrections[place],
                 measures=tuple(Measure(against, rates.get(run.id)) for against, rates in measures),
                 audit=of_round[-1] if of_round else None,
             )
@@ -112,10 +127,8 @@ def _open_in(rates: dict[int, Rate | None]) -> str:
     return f", {still_open:,} not settled" if still_open else ""
 
 
-def _counts(
-    session: Session, dataset_id: int, ends: list[datetime]
-) -> defaultdict[int, dict[tuple[str, str], int]]:
-    """Decisions that stand, by round (from 0): how they were given (single, audit, bulk) and the verdict, to how many."""
+def _counts(session: Session, dataset_id: int, ends: list[datetime]) -> defaultdict[int, dict[str, int]]:
+    """How many decisions stand, by round (from 0) and how they were given: single, audit, bulk."""
     place = (
         case(*((Decision.created_at < end, i) for i, end in enumerate(ends)), else_=len(ends))
         if ends
@@ -127,7 +140,6 @@ def _counts(
             case(
                 (Decision.bulk_id.is_not(None), "bulk"), (Decision.origin == "audit", "audit"), else_="single"
             ).label("how"),
-            Decision.verdict,
         )
         .where(
             Decision.dataset_id == dataset_id,
@@ -136,8 +148,8 @@ def _counts(
         )
         .subquery()
     )
-    columns = (log.c.place, log.c.how, log.c.verdict)
-    counts: defaultdict[int, dict[tuple[str, str], int]] = defaultdict(dict)
-    for at, how, verdict, n in session.execute(select(*columns, func.count()).group_by(*columns)):
-        counts[at][how, verdict] = n
+    columns = (log.c.place, log.c.how)
+    counts: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    for at, how, n in session.execute(select(*columns, func.count()).group_by(*columns)):
+        counts[at][how] = n
     return counts

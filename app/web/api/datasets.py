@@ -20,6 +20,7 @@ from app.datasets.versions import list_versions
 from app.deck.filters import count_matching, find
 from app.deck.progress import label_table, pending_changes, review_progress
 from app.errors import Invalid
+from app.review.corrections import count_corrections
 from app.settings import Settings
 from app.storage import Origin
 from app.training.runs import newest_ranked
@@ -189,6 +190,7 @@ def _detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
     versions = list_versions(session, dataset_id=dataset.id)
     run = newest_ranked(session, dataset_id=dataset.id)
     pending = pending_changes(session, dataset_id=dataset.id)
+    corrections = count_corrections(session, dataset_id=dataset.id)
     return DatasetDetail(
         **_out(line).model_dump(),
         notes=dataset.notes,
@@ -205,5 +207,6 @@ def _detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
         label_issues=progress.label_issues,
         reviewed=progress.reviewed,
         remaining=progress.remaining,
-        errors_found=progress.found,
+        errors_found=corrections.found,
+        corrections_waiting=corrections.waiting,
     )

@@ -65,7 +65,8 @@ class DatasetDetail(DatasetOut):
     label_issues: int
     reviewed: int
     remaining: int
-    errors_found: int
+    errors_found: int  # samples that are relabelled or deleted now
+    corrections_waiting: int  # samples that somebody would correct, but that wait for another look
 
 
 class MissingFileOut(Answer):
@@ -513,7 +514,7 @@ class HitRateOut(RateOut):
 
 
 class PointOut(Answer):
-    """Where the budget curve is after so many cards."""
+    """Where the budget curve is after so many cards: errors found by then, those in bulk at the card before them."""
 
     cards: int
     errors: int
@@ -554,7 +555,8 @@ class RemainingOut(Answer):
 
     samples: int
     reviewed: int
-    errors_found: int
+    errors_found: int  # samples that are relabelled or deleted now
+    corrections_waiting: int  # samples that somebody would correct, but that wait for another look
     errors_left: BetweenOut | None  # by the audits that are done; null without one
     audits: list[AuditOut]
     cross_check: CrossCheckOut | None
@@ -573,7 +575,11 @@ class MeasureOut(Answer):
 
 
 class RoundOut(Answer):
-    """From a run until the next one was asked for; counts of decisions that stand, without looks at the gold part."""
+    """From a run until the next one was requested.
+
+    `single`, `audited` and `in_bulk` count decisions that stand, without looks at the gold part. `relabelled`, `deleted` and
+    `waiting` count samples as they stand, each in the round of the decision that counts.
+    """
 
     number: int
     run_id: int
@@ -586,5 +592,6 @@ class RoundOut(Answer):
     in_bulk: int
     relabelled: int
     deleted: int
+    waiting: int  # somebody would correct them, but they wait for another look
     measures: list[MeasureOut]
     audit: AuditOut | None

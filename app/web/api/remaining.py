@@ -53,6 +53,7 @@ def show_remaining(name: str, database: Db) -> RemainingOut:
         samples=at.samples,
         reviewed=at.reviewed,
         errors_found=at.found,
+        corrections_waiting=at.corrections.waiting,
         errors_left=BetweenOut.model_validate(at.left) if at.left else None,
         audits=[AuditOut.model_validate(audit) for audit in at.audits],
         cross_check=CrossCheckOut.model_validate(at.cross_check) if at.cross_check else None,

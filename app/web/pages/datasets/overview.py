@@ -22,6 +22,7 @@ from app.deck.progress import PendingChanges, ReviewProgress, label_table, pendi
 from app.measuring.best import BestRun, choose_best
 from app.remaining.audits import audit_states
 from app.remaining.report import chosen_rule
+from app.review.corrections import Corrections, count_corrections
 from app.review.gold import gold_standing
 from app.rounds.changes import changes_since
 from app.rounds.movement import Movement, movement_of
@@ -82,6 +83,7 @@ class OverviewPage(ImportPage):
     step: NextStep
     progress: ReviewProgress
     pending: PendingChanges
+    corrections: Corrections
     best: BestRun | None
     running: RunProgress | None
     movement: Movement | None  # what the current ranking changed
@@ -166,6 +168,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         step=next_step(situation),
         progress=progress,
         pending=pending,
+        corrections=count_corrections(session, dataset_id=dataset.id),
         best=best,
         running=run_progress(session, run_id=running.id) if running else None,
         movement=movement_of(session, run=ranked) if ranked else None,

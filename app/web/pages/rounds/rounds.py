@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.datasets.catalog import get_dataset
+from app.review.corrections import Corrections, count_corrections
 from app.rounds.rounds import Round, list_rounds
 from app.web.deps import Db
 from app.web.pages.charts import Chart, line_chart
@@ -19,6 +20,7 @@ class RoundsPage(Page):
     """Every round."""
 
     rounds: tuple[Round, ...]
+    corrections: Corrections  # of the whole data set: the sum over the rounds
     chart: Chart | None  # none: a line needs two points
 
 
@@ -26,8 +28,12 @@ class RoundsPage(Page):
 def index(request: Request, name: str, database: Db) -> Response:
     """Every round, the first one first."""
     with database.read() as session:
-        rounds = tuple(list_rounds(session, dataset_id=get_dataset(session, name=name).id))
-    page = RoundsPage(**page_context(request, name), rounds=rounds, chart=_chart(rounds))
+        dataset_id = get_dataset(session, name=name).id
+        rounds = tuple(list_rounds(session, dataset_id=dataset_id))
+        corrections = count_corrections(session, dataset_id=dataset_id)
+    page = RoundsPage(
+        **page_context(request, name), rounds=rounds, corrections=corrections, chart=_chart(rounds)
+    )
     return render(request, "rounds/page.html", page)
 
 
