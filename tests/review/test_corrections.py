@@ -14,6 +14,7 @@ from app.datasets.gold import gold_ids
 from app.db.engine import Database
 from app.deck.bulk import decide_many, undo_many
 from app.deck.progress import review_progress
+from app.review.checks import Answer
 from app.review.corrections import Corrections, count_corrections
 from app.review.decisions import decide
 from app.review.fold import Policy
@@ -40,15 +41,8 @@ def say(database: Database, made: Made) -> Say:
 
     def decided(user: int, sample: int, verdict: str, **how: object) -> None:
         with database.write() as session:
-            decide(
-                session,
-                dataset_id=made.dataset_id,
-                user_id=user,
-                sample_id=sample,
-                verdict=verdict,
-                client_id=str(uuid.uuid4()),
-                **how,  # type: ignore[arg-type]
-            )
+            answer = Answer(sample_id=sample, verdict=verdict, client_id=str(uuid.uuid4()), **how)  # type: ignore[arg-type]
+            decide(session, answer, dataset_id=made.dataset_id, user_id=user)
 
     return decided
 
