@@ -139,26 +139,23 @@ WITHOUT_A_TEST_FILE = {
             review/models.py training/models.py
     """,
     "tested in a file of another name, or through the pages": """
-            accounts/users.py backup/archive.py backup/postgres.py backup/restoring.py
-            backup/saving.py cli.py commands/accounts.py commands/backups.py commands/folders.py
-            commands/shared.py data_folder.py datasets/catalog.py datasets/completing.py
-            datasets/creating.py datasets/detection.py datasets/folders.py datasets/gold.py
-            datasets/layout_choice.py datasets/layout_depth.py datasets/layout_guess.py
-            datasets/layout_outline.py datasets/layout_reading.py datasets/misplaced.py
-            datasets/missing.py datasets/proposals.py datasets/reading.py datasets/rechecking.py
-            datasets/refusals.py datasets/sources.py datasets/split_words.py db/connections.py
-            db/copies.py db/engine.py db/group_commit.py db/memory.py db/types.py deadline.py
-            decoding/opening.py decoding/seen.py demo/faces/accessories.py demo/faces/canvas.py
-            demo/faces/drawing.py demo/faces/face.py demo/faces/features.py demo/faces/folder.py
-            demo/faces/hair.py demo/faces/objects.py demo/faces/palette.py errors.py
-            export/as_csv.py export/as_imagefolder.py export/as_jsonl.py export/formats.py
-            export/rows.py main.py measuring/best.py measuring/hold_out.py measuring/paper_table.py
-            measuring/seed_twins.py ml/decoding.py ml/embedding.py ml/errors.py ml/learner.py
-            ml/network.py ml/watch.py ranking/embeddings.py remaining/report.py review/counters.py
+            backup/archive.py backup/postgres.py backup/restoring.py backup/saving.py cli.py
+            commands/accounts.py commands/backups.py commands/folders.py commands/shared.py
+            data_folder.py datasets/catalog.py datasets/completing.py datasets/creating.py
+            datasets/detection.py datasets/folders.py datasets/gold.py datasets/layout_choice.py
+            datasets/layout_depth.py datasets/layout_guess.py datasets/layout_outline.py
+            datasets/layout_reading.py datasets/misplaced.py datasets/missing.py
+            datasets/proposals.py datasets/reading.py datasets/rechecking.py datasets/refusals.py
+            datasets/sources.py datasets/split_words.py db/connections.py db/copies.py db/engine.py
+            db/group_commit.py db/memory.py db/types.py deadline.py decoding/opening.py
+            decoding/seen.py demo/faces/accessories.py demo/faces/canvas.py demo/faces/drawing.py
+            demo/faces/face.py demo/faces/features.py demo/faces/folder.py demo/faces/hair.py
+            demo/faces/objects.py demo/faces/palette.py errors.py export/as_jsonl.py
+            export/formats.py export/rows.py main.py measuring/hold_out.py ml/decoding.py
+            ml/embedding.py ml/errors.py ml/learner.py ml/network.py ml/watch.py review/counters.py
             review/checks.py review/recent.py review/undoing.py review/drawing.py review/policy.py
-            serving.py settings.py storage/entries.py storage/folder.py storage/remote.py
-            storage/zipped.py tasks/images.py tasks/import_images.py tasks/plan.py tasks/progress.py
-            tasks/ranking.py training/fields.py training/runs.py
+            serving.py settings.py storage/entries.py tasks/images.py tasks/import_images.py
+            tasks/plan.py tasks/progress.py tasks/ranking.py training/fields.py training/runs.py
     """,
 }
 

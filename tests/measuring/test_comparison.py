@@ -5,11 +5,9 @@ import uuid
 import numpy as np
 import pytest
 
-from app.datasets.versions import get_version
 from app.db.engine import Database
 from app.errors import Conflict, Invalid, NotFound
 from app.measuring.comparison import Comparison, changed_samples, compare
-from app.measuring.paper_table import paper_table
 from app.ml.recipes import RECIPES
 from app.review.checks import Answer
 from app.review.decisions import decide
@@ -191,26 +189,6 @@ def test_changed_predictions_are_listed_by_what_the_labels_say_of_them(
     assert (second[0], [each.sample_id for each in second[1]]) == (3, [valid[2]])
 
 
-def test_runs_that_differ_by_their_seed_alone_say_what_a_seed_makes(database: Database, made: Made) -> None:
-    valid = hold_out(made)
-    other = make_run(
-        database, made.dataset_id, made.version_id, says={valid[0]: 1, valid[1]: 1, valid[2]: 2}, seed=7
-    )
-    child = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1}, parent_id=made.run_id)
-    found = compared(database, made, made.run_id, child)
-    assert [(run.id, run.seed, run.error.wrong) for run in found.seeds.old] == [
-        (other, 7, 3),
-        (made.run_id, 0, 0),
-    ]
-    assert found.seeds.new == ()
-    assert found.seeds.spread == pytest.approx(3 / 6)
-    assert any("this difference is no larger" in sentence for sentence in conclude(found).not_said)
-    nephew = make_run(
-        database, made.dataset_id, made.version_id, parent_id=other
-    )  # of a parent that differs by the seed
-    assert {run.id for run in compared(database, made, made.run_id, child).seeds.new} == {child, nephew}
-
-
 def test_without_other_seeds_the_seeds_part_is_said_to_be_unknown(
     database: Database, made: Made, people: People
 ) -> None:
@@ -293,48 +271,3 @@ def test_what_cannot_be_compared_is_refused(database: Database, made: Made) -> N
     other = make_run(database, made.dataset_id, made.version_id, seed=1)
     with pytest.raises(NotFound, match="no version 9"):
         compared(database, made, made.run_id, other, number=9)
-
-
-def test_the_table_of_the_method_takes_the_newest_runs_that_fit(
-    database: Database, made: Made, people: People
-) -> None:
-    with database.read() as session:
-        empty = paper_table(session, dataset_id=made.dataset_id)
-    assert [cell.run_id for cell in empty.cells] == [made.run_id, None, None, None]
-    further = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id)
-    lone = make_run(database, made.dataset_id, made.version_id, seed=3)  # newer, but nothing goes on from it
-    review(database, made, people, hold_out(made)[0], "dog")
-    review(database, made, people, hold_out(made)[1], None)
-    version = frozen(database, made)
-    cleaned = make_run(database, made.dataset_id, version, parent_id=made.run_id)
-    with database.read() as session:
-        three = paper_table(session, dataset_id=made.dataset_id)
-    assert [cell.run_id for cell in three.cells] == [made.run_id, further, cleaned, None]
-    assert lone not in [cell.run_id for cell in three.cells]
-    last = make_run(database, made.dataset_id, version, parent_id=cleaned)
-    with database.read() as session:
-        found = paper_table(session, dataset_id=made.dataset_id)
-        digest = get_version(session, dataset_id=made.dataset_id, number=1).digest
-    assert [
-        (cell.labels, cell.training, cell.run_id, cell.parent_id, cell.version) for cell in found.cells
-    ] == [
-        ("original", "trained", made.run_id, None, 0),
-        ("original", "fine-tuned", further, made.run_id, 0),
-        ("cleaned", "trained", cleaned, made.run_id, 1),
-        ("cleaned", "fine-tuned", last, cleaned, 1),
-    ]
-    assert (found.filled, found.samples, found.version, found.cells[3].digest, found.cells[3].samples) == (
-        4,
-        5,
-        1,
-        digest,
-        23,
-    )
-    assert [
-        (cell.given.wrong, cell.reviewed.wrong) for cell in found.cells if cell.given and cell.reviewed
-    ] == [
-        (0, 1),
-        (0, 1),
-        (1, 0),
-        (1, 0),
-    ]

@@ -1,14 +1,11 @@
 """The nearest samples, and the vectors they are found by."""
 
-from pathlib import Path
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from app.ml.embedding import Embedder, Projection
-from app.ranking.embeddings import read_embedding, write_embedding
 from app.ranking.neighbours import nearest
 
 
@@ -39,26 +36,6 @@ def test_more_rows_than_a_block_are_all_looked_at() -> None:
     vectors = unit_vectors(20_000, 4, 1)
     vectors[19_999] = vectors[0]
     assert nearest(vectors.astype(np.float16), 0, k=1)[0].tolist() == [19_999]
-
-
-def test_an_embedding_comes_back_as_it_was_stored(tmp_path: Path) -> None:
-    vectors = unit_vectors(5, 3, 0).astype(np.float16)
-    write_embedding(tmp_path, sample_ids=np.array([4, 9, 2, 7, 5]), vectors=vectors)
-    stored = read_embedding(tmp_path)
-    assert stored is not None
-    assert stored.row_of(2) == 2
-    assert stored.row_of(3) is None
-    assert np.array_equal(stored.vectors, vectors)
-
-
-def test_a_lost_or_damaged_embedding_is_none(tmp_path: Path) -> None:
-    assert read_embedding(tmp_path) is None
-    write_embedding(tmp_path, sample_ids=np.array([1, 2]), vectors=unit_vectors(2, 3, 0).astype(np.float16))
-    file = tmp_path / "embedding.npy"
-    whole = file.read_bytes()
-    for damaged in (b"", whole[:40], whole[:-3], b"not an array"):
-        file.write_bytes(damaged)
-        assert read_embedding(tmp_path) is None, damaged[:12]
 
 
 def test_short_vectors_keep_who_is_near_whom() -> None:

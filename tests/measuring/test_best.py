@@ -1,4 +1,4 @@
-"""The figure of the best run leaves out what no network could have learnt."""
+"""The best run and its figure, which leaves out what no network could have learnt."""
 
 from app.db.engine import Database
 from app.measuring.best import choose_best

@@ -1,0 +1,89 @@
+"""The table of the method: four networks on one hold-out."""
+
+import uuid
+
+from app.datasets.versions import get_version
+from app.db.engine import Database
+from app.measuring.paper_table import paper_table
+from app.review.checks import Answer
+from app.review.decisions import decide
+from app.rounds.retraining import freeze_labels
+from tests.conftest import People
+from tests.factories import Made, make_run
+
+
+def review(
+    database: Database, made: Made, people: People, sample: int, label: str | None, *, origin: str = "deck"
+) -> int:
+    """Relabel, or without a label delete; the answer is the decision's id."""
+    with database.write() as session:
+        decision, _ = decide(
+            session,
+            Answer(
+                sample_id=sample,
+                verdict="relabel" if label else "delete",
+                label=label,
+                client_id=str(uuid.uuid4()),
+                origin=origin,
+            ),
+            dataset_id=made.dataset_id,
+            user_id=people.annotator.id,
+        )
+        return decision.id
+
+
+def frozen(database: Database, made: Made) -> int:
+    with database.write() as session:
+        return freeze_labels(session, dataset_id=made.dataset_id)[0].id
+
+
+def hold_out(made: Made) -> list[int]:
+    """Two cats, two dogs, two owls."""
+    return [
+        sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")
+    ]
+
+
+def test_the_table_of_the_method_takes_the_newest_runs_that_fit(
+    database: Database, made: Made, people: People
+) -> None:
+    with database.read() as session:
+        empty = paper_table(session, dataset_id=made.dataset_id)
+    assert [cell.run_id for cell in empty.cells] == [made.run_id, None, None, None]
+    further = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id)
+    lone = make_run(database, made.dataset_id, made.version_id, seed=3)  # newer, but nothing goes on from it
+    review(database, made, people, hold_out(made)[0], "dog")
+    review(database, made, people, hold_out(made)[1], None)
+    version = frozen(database, made)
+    cleaned = make_run(database, made.dataset_id, version, parent_id=made.run_id)
+    with database.read() as session:
+        three = paper_table(session, dataset_id=made.dataset_id)
+    assert [cell.run_id for cell in three.cells] == [made.run_id, further, cleaned, None]
+    assert lone not in [cell.run_id for cell in three.cells]
+    last = make_run(database, made.dataset_id, version, parent_id=cleaned)
+    with database.read() as session:
+        found = paper_table(session, dataset_id=made.dataset_id)
+        digest = get_version(session, dataset_id=made.dataset_id, number=1).digest
+    assert [
+        (cell.labels, cell.training, cell.run_id, cell.parent_id, cell.version) for cell in found.cells
+    ] == [
+        ("original", "trained", made.run_id, None, 0),
+        ("original", "fine-tuned", further, made.run_id, 0),
+        ("cleaned", "trained", cleaned, made.run_id, 1),
+        ("cleaned", "fine-tuned", last, cleaned, 1),
+    ]
+    assert (found.filled, found.samples, found.version, found.cells[3].digest, found.cells[3].samples) == (
+        4,
+        5,
+        1,
+        digest,
+        23,
+    )
+    assert [
+        (cell.given.wrong, cell.reviewed.wrong) for cell in found.cells if cell.given and cell.reviewed
+    ] == [
+        (0, 1),
+        (0, 1),
+        (1, 0),
+        (1, 0),
+    ]

@@ -1,0 +1,40 @@
+"""Runs that differ only in their seed."""
+
+import pytest
+
+from app.db.engine import Database
+from app.measuring.comparison import Comparison, compare
+from app.web.pages.measuring.conclusions import conclude
+from tests.factories import Made, make_run
+
+
+def hold_out(made: Made) -> list[int]:
+    """Two cats, two dogs, two owls."""
+    return [
+        sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")
+    ]
+
+
+def compared(database: Database, made: Made, old: int, new: int, **options: object) -> Comparison:
+    with database.read() as session:
+        return compare(session, dataset_id=made.dataset_id, old_id=old, new_id=new, **options)  # type: ignore[arg-type]
+
+
+def test_runs_that_differ_by_their_seed_alone_say_what_a_seed_makes(database: Database, made: Made) -> None:
+    valid = hold_out(made)
+    other = make_run(
+        database, made.dataset_id, made.version_id, says={valid[0]: 1, valid[1]: 1, valid[2]: 2}, seed=7
+    )
+    child = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1}, parent_id=made.run_id)
+    found = compared(database, made, made.run_id, child)
+    assert [(run.id, run.seed, run.error.wrong) for run in found.seeds.old] == [
+        (other, 7, 3),
+        (made.run_id, 0, 0),
+    ]
+    assert found.seeds.new == ()
+    assert found.seeds.spread == pytest.approx(3 / 6)
+    assert any("this difference is no larger" in sentence for sentence in conclude(found).not_said)
+    nephew = make_run(
+        database, made.dataset_id, made.version_id, parent_id=other
+    )  # of a parent that differs by the seed
+    assert {run.id for run in compared(database, made, made.run_id, child).seeds.new} == {child, nephew}
