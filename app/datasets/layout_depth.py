@@ -1,5 +1,6 @@
 """Nested class folders: which of them may be the class, and which folders contain no classes (pure)."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ from app.datasets.folders import Folder
 from app.datasets.layout_reading import LEFT_OUT, OPEN, ClassFolder, Reading
 from app.datasets.split_words import SplitWord, is_no_class, is_thing, letters, settle, split_word
 
+LONGEST_CLASS_NUMBER = 3  # digits
 ORDER: tuple[ClassFolder, ...] = ("last", "first", "path")  # in which they are offered
 
 
@@ -49,17 +51,35 @@ def class_folders_of(tree: Folder, reading: Reading) -> list[Folder]:
 
 
 def groups_among(class_folders: Sequence[Folder]) -> list[Folder]:
-    """Class folders that may be groups of classes, if most are: images only in several named subfolders."""
-    found = [
-        folder
-        for folder in class_folders
-        if not folder.direct and len({letters(name) for name in folder.folders if _may_be_class(name)}) > 1
+    """The folders that may be groups of classes: they hold no image themselves, but several named folders.
+
+    One is enough: as a single class it would hide the classes in it.
+    """
+    return [
+        each
+        for each in class_folders
+        if not (inner := holder(each)).direct and _may_be_classes(inner.folders)
     ]
-    return found if 2 * len(found) >= len(class_folders) else []
 
 
-def _may_be_class(name: str) -> bool:
-    return bool(letters(name)) and not is_no_class(name) and not plain_word(name)
+def holder(folder: Folder) -> Folder:
+    """The folder itself, or the one in it that holds several folders or images: a folder that is alone tells nothing."""
+    here = folder
+    while only := here.only:
+        here = only
+    return here
+
+
+def _may_be_classes(names: Iterable[str]) -> bool:
+    """Whether folders may be classes: `cat` and `dog`, `0` and `1`, but not `patient_1` and `patient_2`."""
+    named = [name for name in names if not is_no_class(name) and not plain_word(name)]
+    return len({letters(name) or _number(name) for name in named}) > 1
+
+
+def _number(name: str) -> str:
+    """A name without letters as a class: a short number may be one, longer ones are years, dates or ids of images."""
+    digits = re.sub(r"\D", "", name)
+    return digits if len(digits) <= LONGEST_CLASS_NUMBER else "number"
 
 
 def plain_word(name: str) -> SplitWord | None:

@@ -13,6 +13,7 @@ from app.datasets.layout_depth import (
     by_class_folder,
     class_folders_of,
     groups_among,
+    holder,
     lacks_classes,
     parts_in,
     plain_word,
@@ -63,7 +64,7 @@ def _with_hidden(tree: Folder, found: Guess) -> Guess:
         return Guess((*by_class_folder(below), reading), doubt)
     if reading.where != "below" and (groups := groups_among(class_folders)):
         names = sorted({each.name for each in groups})
-        within = sorted({name for each in groups for name in each.folders})
+        within = sorted({name for each in groups for name in holder(each).folders})
         upper, lower = _shown(names), _shown(within)
         doubt = f"The classes may be the upper folders ({upper}) or the folders in them ({lower})."
         return Guess(by_class_folder(reading), doubt)

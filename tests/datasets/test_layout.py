@@ -203,6 +203,31 @@ def test_a_class_named_like_a_part_has_parts_of_its_own() -> None:
             [["a", "b"], ["a/cat", "b/dog"], ["a", "b"]],
         ),
         ("cat/train cat/test cat/extra dog/train dog/test", ["cat", "dog"], [["cat", "dog"]]),
+        (
+            "animals/cat animals/dog fir oak",
+            ["cat", "dog", "fir", "oak"],
+            [["animals", "fir", "oak"], ["animals/cat", "animals/dog", "fir", "oak"]],
+        ),
+        (
+            "animals/pets/cat animals/pets/dog fir oak elm",
+            ["cat", "dog", "elm", "fir", "oak"],
+            [["animals", "elm", "fir", "oak"], ["animals/pets/cat", "animals/pets/dog", "elm", "fir", "oak"]],
+        ),
+        (
+            "train/animals/cat train/animals/dog train/fir train/oak test/fir",
+            ["cat", "dog", "fir", "oak"],
+            [["animals", "fir", "oak"], ["animals/cat", "animals/dog", "fir", "oak"]],
+        ),
+        (
+            "digits/0 digits/1 letters/10 letters/11",
+            ["0", "1", "10", "11"],
+            [["digits", "letters"], ["digits/0", "digits/1", "letters/10", "letters/11"]],
+        ),
+        (
+            "digits/0 digits/1 star moon sun",
+            ["0", "1", "moon", "star", "sun"],
+            [["digits", "moon", "star", "sun"], ["digits/0", "digits/1", "moon", "star", "sun"]],
+        ),
     ],
 )
 def test_what_can_be_read_in_several_ways_is_asked(
