@@ -3,9 +3,9 @@
 import os
 import warnings
 
-# OpenMP's spinning threads starve each other as soon as anything else runs on the machine (measured: two threads
-# slower than one). The library reads this once, when torch loads it, so it has to be said before that.
+# OpenMP's threads wait in busy loops and block each other when another process runs (measured: two threads
+# are slower than one). OpenMP reads this setting when torch loads it, so it is set before.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# fastai scripts a function when it is imported, which torch deprecates: nothing that a person could act on.
+# fastai uses a deprecated function of torch when it is imported; users cannot change that.
 warnings.filterwarnings("ignore", message=r"`torch\.jit\.script` is deprecated")

@@ -1,4 +1,4 @@
-"""A moving average of the weights, which judges better than the weights of any one moment."""
+"""A moving average of the weights, which predicts better than the weights of a single step."""
 
 import copy
 
@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 
 class AveragedWeights(Callback):  # type: ignore[misc]
-    """Keeps the average up to date after every batch and lets it judge the validation part.
+    """Updates the average after every batch and uses it to predict the validation part.
 
-    Early on, when every batch still changes much, the average forgets faster: decay (1 + t) / (10 + t) until
-    that reaches `decay` (as TensorFlow's ExponentialMovingAverage does). torch's AveragedModel would ask the
-    device after every batch how many there were, and a GPU runs dry meanwhile.
+    At the beginning, when every batch changes much, the decay is smaller: (1 + t) / (10 + t), until that
+    reaches `decay`, as in TensorFlow's ExponentialMovingAverage. torch's AveragedModel reads its counter from
+    the device after every batch, which stalls a GPU.
     """
 
     order = -12  # after ParallelBatches (-15) has put its network in place
@@ -24,7 +24,7 @@ class AveragedWeights(Callback):  # type: ignore[misc]
         self.network = copy.deepcopy(model)  # with the averaged weights
 
     def resume(self, weights: dict[str, Tensor], batches: int) -> None:
-        """Go on from averaged weights after so many batches."""
+        """Resume from averaged weights after so many batches."""
         self.network.load_state_dict(weights)
         self.batches = batches
 
@@ -47,7 +47,7 @@ class AveragedWeights(Callback):  # type: ignore[misc]
 def _pairs(
     averaged: nn.Module, present: nn.Module
 ) -> tuple[tuple[list[Tensor], list[Tensor]], tuple[list[Tensor], list[Tensor]]]:
-    """The tensors of both networks that are averaged, and those that count the batches of a batch normalisation."""
+    """The tensors of both networks that are averaged, and the batch counters of batch normalisation."""
     pairs = [
         (old.detach(), new.detach())
         for old, new in zip(

@@ -1,4 +1,4 @@
-"""Batches straight from the array of images: no PIL, no per-item Python, augmentation on whole batches."""
+"""Batches directly from the array of images: no PIL, no Python per image, augmentation of whole batches."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def measure_normalisation(images: Images, index: np.ndarray) -> Normalisation:
-    """Of at most 2,000 of the images, evenly taken: more would move nothing that training notices."""
+    """Measured on at most 2,000 images, evenly spaced: more would make no difference to the training."""
     some = index[:: max(1, math.ceil(len(index) / 2000))]
     pixels = images[np.sort(some)].reshape(-1, 3) / np.float32(255)
     mean, std = (
@@ -44,10 +44,10 @@ def measure_normalisation(images: Images, index: np.ndarray) -> Normalisation:
 class BatchLoader(DataLoader):  # type: ignore[misc]
     """A fastai DataLoader that cuts (input, label position) batches out of the memory map.
 
-    The images are split into batches of nearly equal size, none above `batch_size`: a last batch of one
-    sample, which batch normalisation cannot use, does not come up. With a `recipe` the order is shuffled and
-    the images augmented, both drawn from (seed, epoch) alone, so that a resumed epoch is the epoch it would
-    have been. `rows` are those of the batch that was handed out last.
+    The images are split into batches of nearly equal size, at most `batch_size`, so that no batch has a
+    single sample, which batch normalisation cannot use. With a `recipe` the order is shuffled and the images
+    are augmented; both depend only on (seed, epoch), so a resumed epoch equals an uninterrupted one. `rows`
+    are those of the last returned batch.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""A network as files: weights in safetensors, and a JSON sidecar without which they mean nothing.
+"""A network as files: weights in safetensors, and a JSON sidecar that describes them.
 
-The sidecar names the files that belong to it and is replaced last, in one step: whatever happens, it
-describes a complete set. Nothing here ever unpickles.
+The sidecar names its files and is replaced last, in one step, so it always describes a complete set. Nothing
+here unpickles data.
 """
 
 import dataclasses
@@ -74,11 +74,11 @@ def save(
     trained: torch.nn.Module | None = None,
     optimiser: torch.optim.Optimizer | None = None,
 ) -> Checkpoint:
-    """Write the checkpoint into `folder`, atomically; returns it with file names, versions and time filled in.
+    """Write the checkpoint into `folder`, atomically; return it with file names, versions and time.
 
-    `judge` is the network that predicts. With an `optimiser` its state is kept too, and the weights of the network that
-    is `trained` if that is another one, so that the training can go on. When `best_epoch` is the last epoch, its weights
-    are kept until a better one comes; a finished checkpoint holds the best there was.
+    `judge` is the network that predicts. With an `optimiser` its state is kept too, and the weights of the
+    network that is `trained` if that is another one, so that the training can go on. When `best_epoch` is the
+    last epoch, its weights are kept until a better one comes; a finished checkpoint holds the best there was.
     """
     folder.mkdir(parents=True, exist_ok=True)
     epoch = checkpoint.history[-1].epoch
@@ -142,7 +142,7 @@ def load(folder: Path) -> Checkpoint:
 
 
 def exists(folder: Path) -> bool:
-    """Whether there is a sidecar, sound or not."""
+    """Whether there is a sidecar, valid or not."""
     return (folder / SIDECAR).exists()
 
 
@@ -152,7 +152,7 @@ def load_weights(folder: Path, checkpoint: Checkpoint) -> dict[str, torch.Tensor
 
 
 def load_model(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module) -> None:
-    """Give `model`, which may lie on the meta device, the stored weights.
+    """Fill `model`, which may be on the meta device, with the stored weights.
 
     Raises CheckpointError when they do not fit.
     """
@@ -160,7 +160,7 @@ def load_model(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module) -> 
 
 
 def load_trained(folder: Path, checkpoint: Checkpoint, model: torch.nn.Module) -> None:
-    """Fill `model` with the weights that a training goes on with. Raises CheckpointError."""
+    """Fill `model` with the weights for resuming a training. Raises CheckpointError."""
     if checkpoint.optimiser is not None:
         tensors = _read_tensors(folder / checkpoint.optimiser)
         weights = {
@@ -178,7 +178,7 @@ def load_optimiser(folder: Path, checkpoint: Checkpoint, optimiser: torch.optim.
     Raises CheckpointError.
     """
     if checkpoint.optimiser is None:
-        raise CheckpointError(f"The checkpoint in {folder} has no optimiser state to go on from.")
+        raise CheckpointError(f"The checkpoint in {folder} has no optimiser state to resume from.")
     params = [param for group in optimiser.param_groups for param in group["params"]]
     try:
         for key, value in _read_tensors(folder / checkpoint.optimiser).items():
@@ -186,7 +186,7 @@ def load_optimiser(folder: Path, checkpoint: Checkpoint, optimiser: torch.optim.
                 continue
             number, name = key.split(".")
             param = params[int(number)]
-            # in the parameter's own memory layout: the fused step walks through memory, not through indices
+            # in the parameter's memory layout: the fused step works on memory order, not on indices
             alike = value.shape == param.shape
             optimiser.state[param][name] = (
                 torch.empty_like(param).copy_(value) if alike else value.to(param.device)

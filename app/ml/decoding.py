@@ -1,4 +1,4 @@
-"""One encoded image as the square that a network sees. No torch here."""
+"""Decodes one image to the square that a network sees. No torch here."""
 
 from app.decoding.seen import decode_square
 

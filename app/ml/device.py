@@ -1,4 +1,4 @@
-"""What this machine can compute with: device, precision, threads."""
+"""The device, precision and threads for computing on this machine."""
 
 import ctypes
 import gc
@@ -12,7 +12,7 @@ import torch
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names in glibc's malloc.h
 _NEVER = 2**31 - 1  # bytes, the largest number it takes
-_USUAL = 128 * 1024  # bytes, what both begin with
+_USUAL = 128 * 1024  # bytes, the default of both
 _limit: list[int] = []  # of this process; trainings change torch's own number
 
 
@@ -50,17 +50,18 @@ def autocast(device: torch.device) -> AbstractContextManager[Any]:
 
 
 def send(values: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """These values on the device; the caller does not wait for what a GPU still computes, as it would with a plain copy."""
+    """Copy the values to the device without waiting for a GPU's pending work, as a plain copy would."""
     return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
 
 
 @contextmanager
 def keep_freed_memory() -> Iterator[None]:
-    """Keep the memory of freed tensors for the next ones while the block runs, then give all of it back to the system.
+    """Reuse the memory of freed tensors during the block, then return all of it to the system.
 
-    Every activation of a training is larger than the 128 kB from which glibc asks the system for fresh pages, and
-    these come zeroed, page by page. Measured on ResNet34 with batches of 128: 8 % more images per second. A worker
-    that trains one run after another would otherwise keep the pieces of all of them. Only glibc has these switches.
+    Every activation of a training is larger than the 128 kB from which glibc asks the system for fresh pages,
+    and these come zeroed, page by page. Measured on ResNet34 with batches of 128: 8 % more images per second.
+    A worker that trains one run after another would otherwise keep the pieces of all of them. Only glibc has
+    these switches.
     """
     try:
         libc = ctypes.CDLL("libc.so.6")
@@ -80,7 +81,7 @@ def keep_freed_memory() -> Iterator[None]:
 
 
 def use_threads(threads: int = 0) -> int:
-    """Let torch use so many CPU threads in this process, 0 for as many as there are usable cores; returns how many."""
+    """Set the number of CPU threads for torch in this process, 0 for all usable cores; return it."""
     count = threads or usable_cores()
     torch.set_num_threads(count)
     _limit[:] = [count]
@@ -88,14 +89,14 @@ def use_threads(threads: int = 0) -> int:
 
 
 def thread_limit() -> int:
-    """How many threads a training may try: what `use_threads` said, or else what torch began with."""
+    """How many threads a training may use: the number of `use_threads`, else torch's default."""
     if not _limit:
         _limit.append(torch.get_num_threads())
     return _limit[0]
 
 
 def usable_cores() -> int:
-    """Cores this process may use: affinity and the container's quota count, not the size of the machine."""
+    """The cores that this process may use, by its affinity and the container's quota."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS

@@ -1,8 +1,9 @@
-"""Training dynamics: what a network said of every image in every epoch, at no cost beside the training itself.
+"""Training dynamics: a network's predictions for every image in every epoch, recorded during the training.
 
-A network that trains on wrong labels learns the right ones first and memorises the wrong ones later, so what it said
-along the way tells more than what it says in the end (Pleiss et al. 2020; Swayamdipta et al. 2020). An image of the
-training part is judged just before it is learnt from, augmented as it is then; one of the hold-out after the epoch.
+A network that trains on wrong labels learns the right ones first and memorises the wrong ones later, so what
+it said along the way tells more than what it says in the end (Pleiss et al. 2020; Swayamdipta et al. 2020).
+An image of the training part is judged just before it is learnt from, augmented as it is then; one of the
+hold-out after the epoch.
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from app.ml.files import write_whole
 
 
 class Dynamics(Callback):  # type: ignore[misc]
-    """Collects what is said in an epoch; `Watch` writes it before the epoch's checkpoint: an epoch that counts has its file."""
+    """Collects the predictions of an epoch; `Watch` writes them before the epoch's checkpoint."""
 
     order = 60  # after the Recorder (50), before Watch (65)
 
@@ -32,15 +33,15 @@ class Dynamics(Callback):  # type: ignore[misc]
 
     def after_pred(self) -> None:  # noqa: D102
         if self.training and hasattr(self.learn, "mix_up"):
-            return  # of a mixture of two images, which says little of either
+            return  # predictions for a mixture of two images say little about either
         self.rows.append(self.dl.rows)
         self.log_probs.append(
             torch.log_softmax(self.pred.detach().float(), dim=1).half()
         )  # stays on the device
 
     def write(self, epoch: int) -> None:
-        """Store the present epoch as number `epoch`, from 1. Raises TrainingFailed when the disk is full."""
-        if not self.rows:  # an epoch of mixtures without a hold-out
+        """Store the current epoch as number `epoch`, from 1. Raises TrainingFailed when the disk is full."""
+        if not self.rows:  # only mixtures and no hold-out
             return
         table = np.full((self.images, self.classes), np.nan, np.float16)
         table[np.concatenate(self.rows)] = torch.cat(self.log_probs).cpu().numpy()
@@ -48,7 +49,7 @@ class Dynamics(Callback):  # type: ignore[misc]
 
 
 def write_epoch(folder: Path, epoch: int, log_probs: NDArray[np.float16]) -> None:
-    """Store what was said in `epoch` (from 1): natural log-probabilities (images, classes), NaN where nothing was."""
+    """Store the predictions of `epoch` (from 1): natural log-probabilities (images, classes), NaN: none."""
 
     def save(path: Path) -> None:
         with path.open("wb") as file:  # to a path np.save would add a suffix
@@ -58,7 +59,7 @@ def write_epoch(folder: Path, epoch: int, log_probs: NDArray[np.float16]) -> Non
 
 
 def read_epochs(folder: Path, epochs: int) -> Iterator[NDArray[np.float16]]:
-    """What was said in each of the first `epochs` epochs, mapped from disk: (images, classes), NaN where nothing was."""
+    """The predictions of the first `epochs` epochs, mapped from disk: (images, classes), NaN: none."""
     for epoch in range(1, epochs + 1):
         if _path(folder, epoch).exists():
             yield np.load(_path(folder, epoch), mmap_mode="r")

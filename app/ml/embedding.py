@@ -1,4 +1,4 @@
-"""Features of a network made short as they come, so that those of all images are never in memory.
+"""Reduces a network's features while they are computed, so that they are never all in memory.
 
 No torch here.
 """
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_SAMPLES = 4096  # images that tell the directions; more would move no neighbour
+_SAMPLES = 4096  # images for the directions; more would change no neighbours
 
 
 @dataclass(frozen=True)
 class Projection:
-    """The directions in which features differ most: principal components."""
+    """The principal components of features."""
 
     mean: NDArray[np.float32]  # (features,)
     directions: NDArray[np.float32]  # (features, dimensions)
 
     @classmethod
     def of(cls, features: NDArray[np.float32], *, dimensions: int) -> "Projection":
-        """That of these features (n, features)."""
+        """The projection for these features (n, features)."""
         mean = features.mean(axis=0)
         centred = features - mean
         _, directions = np.linalg.eigh(centred.T @ centred)  # by how much they differ along it, ascending
@@ -35,12 +35,12 @@ class Projection:
 
 
 class Embedder:
-    """Takes the features of `n` images in the order of `order`; the first ones, taken evenly, tell the directions."""
+    """Collects the features of `n` images; an evenly spaced part of them determines the directions."""
 
     def __init__(self, n: int, dimensions: int) -> None:
         sample = np.arange(
             0, n, max(1, math.ceil(n / _SAMPLES))
-        )  # images lie by class: the first ones stand for one
+        )  # images are stored by class, so the first ones would be of a single class
         self.order = np.concatenate([sample, np.setdiff1d(np.arange(n), sample)])
         self.vectors = np.zeros((n, dimensions), np.float16)  # of length 1, by row
         self.enough = len(sample)
@@ -55,7 +55,7 @@ class Embedder:
             self.vectors[rows] = self.projection.apply(features)
 
     def settle(self) -> None:
-        """Find the directions as soon as that can be done; to be called when nobody adds."""
+        """Compute the directions as soon as enough features are there; call it while no thread adds."""
         if self.projection is not None or sum(len(rows) for rows, _ in self.waiting) < self.enough:
             return
         features = np.concatenate([features for _, features in self.waiting])

@@ -1,28 +1,28 @@
-"""What can go wrong with images, weights, checkpoints and training, in words for the person who started it."""
+"""Errors of images, weights, checkpoints and training, in words for the person who started it."""
 
 from app.errors import Cancelled, Invalid, ToplossError
 
 
 class WeightsUnavailable(Invalid):
-    """The weights that a training should start from cannot be had; the message says what to do."""
+    """The start weights of a training are not available; the message says what to do."""
 
     code = "weights_unavailable"
 
 
 class CheckpointError(ToplossError):
-    """A checkpoint is missing, damaged, or belongs to something else."""
+    """A checkpoint is missing, damaged, or belongs to another training."""
 
     code = "checkpoint"
 
 
 class TrainingStopped(Cancelled):
-    """A training was asked to stop; its last finished epoch is in its folder and it can go on from there."""
+    """A training was stopped; its last finished epoch is in its folder, so it can be resumed."""
 
     code = "training_stopped"
 
 
 class TrainingFailed(ToplossError):
-    """A training cannot go on, for instance because its loss is no longer a number."""
+    """A training cannot continue, for instance because its loss is no longer a number."""
 
     code = "training_failed"
 

@@ -1,4 +1,4 @@
-"""Writing a run's files so that each is whole or not there, whatever happens meanwhile. No torch here."""
+"""Writes the files of a run completely or not at all. No torch here."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +8,9 @@ from app.ml.errors import TrainingFailed
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, and put it in its place when it is safe on the disk.
+    """Let `write` fill a temporary file, and rename it to `path` when it is on the disk.
 
-    Raises TrainingFailed when the disk is full; what was half written is removed then, as after any other
-    error.
+    Raises TrainingFailed when the disk is full; an incomplete file is removed after every error.
     """
     try:
         with write_atomically(path) as partial:

@@ -1,4 +1,4 @@
-"""Images decoded once into one array on disk, so that training and scoring never decode again.
+"""Decodes images once into one array on disk for training and scoring.
 
 No torch here.
 """
@@ -20,17 +20,17 @@ from app.files import sweep, temporary_file
 from app.ml.decoding import decode_square
 from app.ml.errors import ImageUnreadable
 
-_WINDOW = 256  # images in flight: bounds memory, and how often progress and stop are looked at
-_AT_ONCE = 16  # images a thread takes at a time: handing over a small one costs more than decoding it
-_GREY = 128  # of an image that is not there
-_SPARE = 1024**3  # bytes that stay free on the disk, for checkpoints and the database
+_WINDOW = 256  # images in progress: limits memory and the time between two progress reports
+_AT_ONCE = 16  # images per task of a thread, because a task costs more than decoding a small image
+_GREY = 128  # grey value of a missing image
+_SPARE = 1024**3  # bytes to leave free on the disk, for checkpoints and the database
 
 Rows = np.ndarray | Sequence[int]
 Reader = Callable[[int], bytes]  # the encoded bytes of an image; called from several threads
 
 
 class Images(Protocol):
-    """What training and scoring need of uint8 images (n, size, size, 3): an array, or one that only seems to be there."""
+    """The interface of uint8 images (n, size, size, 3): an array, or images that are decoded on access."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -51,7 +51,7 @@ class Images(Protocol):
 
 
 class StreamedImages:
-    """Images decoded anew whenever they are asked for, where their array would not fit on the disk."""
+    """Images that are decoded on each access, if their array would not fit on the disk."""
 
     dtype = np.dtype(np.uint8)
 
@@ -74,7 +74,7 @@ class StreamedImages:
         return self.shape[0]
 
     def __getitem__(self, rows: Rows) -> np.ndarray:
-        """Decode these rows. Raises ImageUnreadable, or where `problems` are kept notes it and gives grey."""
+        """Decode these rows. Raises ImageUnreadable, or with `problems` stores it and returns grey."""
         result = np.empty((len(rows), *self.shape[1:]), np.uint8)
         list(self.pool.map(lambda first: self._decode(rows, result, first), range(0, len(rows), _AT_ONCE)))
         return result
@@ -106,16 +106,15 @@ def prepare_images(
     problems: dict[int, Exception] | None = None,
     without: Callable[[np.ndarray], Path] | None = None,
 ) -> np.memmap | StreamedImages:
-    """Decode image 0 to n - 1 into `out`, a uint8 array of shape (n, size, size, 3) in .npy format, and map it.
+    """Decode images 0 to n - 1 into `out`, a uint8 array (n, size, size, 3) in .npy format, and map it.
 
-    A complete `out` of this shape is taken as it is: name it after what it holds. Where the array would leave
-    less than 1 GiB of the disk free, nothing is written and the images are decoded whenever they are asked
-    for. `on_progress(done, n)` is called a few times per second at most. `scales` are those of deep greys;
-    `file_bytes` the size of each file, for the memory that readers share. With `problems` an image that
-    cannot be decoded is noted there by its row, in a pass over all of them. It is grey, or where `without`
-    tells the file for the other rows (m,), the array has these alone, unless it is streamed.
-    Raises ImageUnreadable for an image that cannot be decoded, Cancelled when `should_stop` says so. Nothing
-    is left behind by a failure.
+    A complete `out` of this shape is used as it is, so its name must depend on its content. If the array
+    would leave less than 1 GiB of the disk free, nothing is written and the images are decoded on each
+    access. `on_progress(done, n)` is called at most a few times per second. `scales` are those of deep greys;
+    `file_bytes` the size of each file, for the memory that readers share. With `problems` errors of images
+    are stored there by row, and all images are read. Such an image is grey; but if `without` returns the file
+    for the remaining rows (m,), the array has only these, unless it is streamed. Raises ImageUnreadable for
+    an image that cannot be decoded, and Cancelled when `should_stop` returns True. A failure leaves no files.
     """
     if n < 1:
         raise ValueError("there are no images to prepare")
@@ -153,7 +152,7 @@ def prepare_images(
 
 
 def _keep_rows(images: np.memmap, rows: np.ndarray, out: Path) -> np.memmap | None:
-    """These rows of an array as an array of its own, in `out`; none where the disk has no room for it."""
+    """These rows of an array as a new array in `out`; None if the disk has no space for it."""
     with temporary_file(out.parent, name=out.name) as partial:
         array = _new_array(partial, (len(rows), *images.shape[1:]))
         if array is None:
@@ -167,7 +166,7 @@ def _keep_rows(images: np.memmap, rows: np.ndarray, out: Path) -> np.memmap | No
 
 
 def _new_array(path: Path, shape: tuple[int, ...]) -> np.memmap | None:
-    """A new array of bytes in a file; none where it would fill the disk."""
+    """A new array of bytes in a file; None if it would fill the disk."""
     if shutil.disk_usage(path.parent).free < int(np.prod(shape)) + _SPARE:
         return None
     array: np.memmap = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
@@ -175,7 +174,7 @@ def _new_array(path: Path, shape: tuple[int, ...]) -> np.memmap | None:
 
 
 def _reserve(path: Path) -> bool:
-    """Take the room for all of the file now, if there is enough: a mapped file that runs out of it kills the process."""
+    """Allocate the whole file now, if the disk has space: a full disk would kill a process that maps it."""
     try:
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

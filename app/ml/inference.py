@@ -1,4 +1,4 @@
-"""A trained network made ready to judge many images: the same function in fewer and faster steps."""
+"""A trained network prepared for fast prediction: the same function in fewer and faster steps."""
 
 from pathlib import Path
 from typing import cast
@@ -17,7 +17,7 @@ from app.ml.small_maps import SmallMapConv2d, matrix_of, unroll_small_maps
 
 
 def load_judge(folder: Path, checkpoint: Checkpoint, device: torch.device) -> "Judge":
-    """The network of a checkpoint, ready to judge. Raises CheckpointError."""
+    """The network of a checkpoint, ready to predict. Raises CheckpointError."""
     with torch.device(
         "meta"
     ):  # random weights for 21 million places would cost more than reading the stored ones
@@ -27,11 +27,11 @@ def load_judge(folder: Path, checkpoint: Checkpoint, device: torch.device) -> "J
 
 
 class Judge(nn.Module):
-    """Takes over a network of `build_model`: normalised images (batch, 3, height, width) to log-probabilities, float32.
+    """Converts a network of `build_model`; normalised images (batch, 3, h, w) to float32 log-probabilities.
 
-    Batch normalisation is folded into the convolutions, the body computes in the device's low precision without asking
-    autocast for it, and on a CPU in the blocked layout of oneDNN, in which the weights then already lie. Measured on one
-    core: a fourth more images a second than the network under autocast.
+    Batch normalisation is folded into the convolutions, the body computes in the device's low precision
+    without asking autocast for it, and on a CPU in the blocked layout of oneDNN, in which the weights then
+    already lie. Measured on one core: a fourth more images a second than the network under autocast.
     """
 
     def __init__(self, model: nn.Module, device: torch.device) -> None:
@@ -40,7 +40,8 @@ class Judge(nn.Module):
         self.body, head = cast("tuple[nn.Sequential, nn.Sequential]", tuple(model.children()))
         self.pool, self.head = head[:2], head[2:]  # fastai's head begins with pooling and flattening
         self.dtype = low_precision(device) or torch.float32
-        self.blocked = device.type == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        self.blocked = device.type == "cpu" and has_onednn
         fold_batch_norm(self.body)
         if self.blocked:
             unroll_small_maps(self.body)
@@ -52,7 +53,7 @@ class Judge(nn.Module):
         return self.see(x)[1]
 
     def see(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the body sees, pooled over the image (batch, features), and the log-probabilities, both float32."""
+        """The body's features, pooled over the image (batch, features), and log-probabilities, float32."""
         if self.blocked:
             maps = self.body(x.contiguous().to_mkldnn(self.dtype)).to_dense()
         else:
@@ -62,7 +63,7 @@ class Judge(nn.Module):
 
 
 def fold_batch_norm(body: nn.Module) -> None:
-    """Put each batch normalisation of a ResNet body in evaluation mode into the convolution before it, in place."""
+    """Fold each batch normalisation of a ResNet body into the convolution before it, in place."""
     for block in body.modules():
         if isinstance(block, BasicBlock):
             block.conv1, block.bn1 = fuse_conv_bn_eval(block.conv1, block.bn1), nn.Identity()
@@ -103,7 +104,7 @@ class _BlockedConv2d(nn.Module):
         return F.linear(x.to_dense().flatten(1), *self.matrices[size]).view(len(x), -1, out, out).to_mkldnn()
 
     def _matrix(self, conv: SmallMapConv2d, size: int) -> tuple[Tensor, Tensor | None]:
-        """With channels before pixels, as a dense tensor lies that comes out of oneDNN's layout."""
+        """The matrix with channels before pixels, the order of dense tensors from oneDNN's layout."""
         pixels = conv.out_size(size) ** 2
         matrix = matrix_of(conv.weight.detach(), size, conv.stride[0], int(conv.padding[0]))
         matrix = (

@@ -32,17 +32,17 @@ from app.ml.weights import load_start
 
 @dataclass(frozen=True)
 class Built:
-    """A learner, how its inputs are normalised, whether its body knows anything, and a sentence about its start."""
+    """A learner, its normalisation, whether its body has trained weights, and a sentence about its start."""
 
     learner: Learner
     normalisation: Normalisation
     body_has_weights: bool
-    averaged: AveragedWeights | None  # the network that judges, where that is not the one that is trained
+    averaged: AveragedWeights | None  # the averaged network that predicts, if there is one
     stem: Stem
     note: str
 
     def close(self) -> None:
-        """Give back what a fit that ended with an error still holds; after any other it changes nothing."""
+        """Release resources after a fit that raised; after a normal end it does nothing."""
         for callback in self.learner.cbs:
             if isinstance(callback, ParallelBatches):
                 callback.after_fit()
@@ -115,7 +115,7 @@ def build_learner(
 
 
 class _SmoothLoss(AvgSmoothLoss):  # type: ignore[misc]
-    """fastai's, left on the device: only who asks for its value waits for it, not every batch."""
+    """fastai's, but kept on the device: only reading its value waits for the device, not every batch."""
 
     def accumulate(self, learn: Learner) -> None:
         self.count += 1
@@ -130,7 +130,8 @@ def _loss(recipe: Recipe, class_names: tuple[str, ...], counts: list[int]) -> Cr
 
 
 def _optimiser(device: torch.device) -> Callable[..., OptimWrapper]:
-    # torch's fused AdamW: fastai's Adam, parameter by parameter, costs as much as half a batch on a CPU (0.14 to 0.25
+    # torch's fused AdamW: fastai's Adam, parameter by parameter, costs as much as half a batch on a CPU (0.14
+    # to 0.25
     # against 0.03 s). Betas and epsilon are fastai's, which suit one-cycle trainings of few steps.
     fused = device.type in ("cpu", "cuda")
     return partial(OptimWrapper, opt=partial(torch.optim.AdamW, fused=fused, betas=(0.95, 0.99), eps=1e-5))

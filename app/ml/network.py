@@ -21,7 +21,7 @@ def build_model(classes: int, stem: Stem = "plain") -> nn.Module:
 
 
 def set_stem(model: nn.Module, stem: Stem) -> None:
-    """Give a network with torchvision's stem, one 7x7 convolution of stride 2, the wanted one.
+    """Replace torchvision's stem, one 7x7 convolution of stride 2, by the wanted one.
 
     The deep stem is that of ResNet-D (He et al. 2019) with its first convolution at full resolution: an image
     of 48 pixels has few to spare. Measured on 48-pixel faces in equal epochs: four points fewer errors for 5
@@ -52,10 +52,11 @@ def set_dropout(model: nn.Module, dropout: float) -> None:
 
 
 def zero_init(model: nn.Module) -> None:
-    """Let a new network begin as a nearly linear one that prefers no class; what is loaded afterwards overrides it.
+    """Make a new network nearly linear, with no preferred class; weights loaded later override this.
 
-    Blocks that add nothing at first are torchvision's `zero_init_residual`, and a last layer of zeros makes the first
-    loss log(classes) instead of fastai's 2.5 and more. Measured on 600 drawn faces in 6 epochs: 80 % errors before.
+    Blocks that add nothing at first are torchvision's `zero_init_residual`, and a last layer of zeros makes
+    the first loss log(classes) instead of fastai's 2.5 and more. Measured on 600 drawn faces in 6 epochs: 80
+    % errors before.
     """
     for module in model.modules():
         if isinstance(module, BasicBlock):

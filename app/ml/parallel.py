@@ -1,8 +1,8 @@
-"""Batches cut into parts, one CPU thread each: forward and backward pass side by side.
+"""Splits batches into parts, one per CPU thread, with parallel forward and backward passes.
 
-OpenMP's way, several threads inside every operation, makes all of them meet after each one. They wait in busy
-loops, so a thread that has to wait for a core holds up all the others: measured six times slower than one
-thread when anything else ran. Here the threads meet twice a batch.
+OpenMP uses several threads inside every operation and synchronises them after each one. They wait in busy
+loops, so one thread without a core delays all: measured six times slower than one thread when another process
+ran. Here the threads synchronise twice per batch.
 """
 
 import copy
@@ -23,7 +23,7 @@ _FEWEST = (
 
 
 class Workers:
-    """`count` threads that share the threads torch may use; a context manager, which gives them back.
+    """`count` threads that share torch's threads; a context manager that restores torch's number.
 
     One worker is the calling thread itself.
     """
@@ -42,7 +42,7 @@ class Workers:
         return self
 
     def map(self, work: Callable[..., Any], *items: Any) -> list[Any]:
-        """The answers of `work` for each group of arguments; an error is raised when all have ended."""
+        """The results of `work` for each group of arguments; an error is raised when all have ended."""
         if self.pool is None:
             return [work(*arguments) for arguments in zip(*items, strict=False)]
         futures = [self.pool.submit(work, *arguments) for arguments in zip(*items, strict=False)]
@@ -59,7 +59,7 @@ class Workers:
 
 
 class Dropout(nn.Dropout):
-    """Dropout that can draw from a generator of its own, so that threads do not race for the common one."""
+    """Dropout with its own random generator, so that threads do not share the global one."""
 
     generator: torch.Generator | None = None
 
@@ -70,11 +70,12 @@ class Dropout(nn.Dropout):
 
 
 class SplitBatches(nn.Module):
-    """Trains as `model` and judges as `judge`, the parts of a batch side by side and in the device's low precision.
+    """Trains as `model` and predicts as `judge`, with parallel parts of a batch and in low precision.
 
     In training each part goes through a twin of the model that shares its weights but has gradients and batch
-    statistics of its own; the gradients are added up in the model's. The first twin is the model itself, so the running
-    statistics it keeps are those of the first parts. To its outside it has the model's state and nothing more.
+    statistics of its own; the gradients are added up in the model's. The first twin is the model itself, so
+    the running statistics it keeps are those of the first parts. To its outside it has the model's state and
+    nothing more.
     """
 
     def __init__(self, model: nn.Module, workers: Workers) -> None:
@@ -105,20 +106,22 @@ class SplitBatches(nn.Module):
         result: torch.Tensor = _Parts.apply(self.handle, self, *parts)
         return result
 
-    def state_dict(self, *args: Any, **options: Any) -> dict[str, Any]:  # type: ignore[override]  # noqa: D102
+    def state_dict(  # type: ignore[override]  # noqa: D102
+        self, *args: Any, **options: Any
+    ) -> dict[str, Any]:
         return self.model.state_dict(*args, **options)
 
     def load_state_dict(self, *args: Any, **options: Any) -> Any:  # noqa: D102
         return self.model.load_state_dict(*args, **options)
 
     def release(self) -> nn.Module:
-        """The model, as it came."""
+        """The original model."""
         _set_generator(self.model, None)
         return self.model
 
 
 class ParallelBatches(Callback):  # type: ignore[misc]
-    """Lets a fit run on `SplitBatches`, on a CPU with as many parts as there are threads to use."""
+    """Makes a fit use `SplitBatches`, on a CPU with one part per usable thread."""
 
     order = -15  # before fastai's TrainEvalCallback (-10) looks at the model
 
@@ -132,7 +135,7 @@ class ParallelBatches(Callback):  # type: ignore[misc]
         self.learn.model = SplitBatches(self.model, self.workers)
 
     def after_fit(self) -> None:
-        """Also to be called after an error in a fit, of which fastai does not tell its callbacks."""
+        """Call it also after an error in a fit, because fastai does not."""
         if self.workers is not None:
             self.learn.model = self.model.release()
             self.workers.__exit__()
@@ -162,7 +165,7 @@ class _Parts(torch.autograd.Function):
 
 
 def _compute(model: nn.Module, part: torch.Tensor) -> torch.Tensor:
-    with torch.enable_grad(), autocast(part.device):  # both are a thread's own affair
+    with torch.enable_grad(), autocast(part.device):  # both are per thread
         output: torch.Tensor = model(part).float()
     return output
 

@@ -33,10 +33,10 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything about a training but its data, start and seed; a run stores the one it used.
+    """Everything about a training except its data, start and seed; a run stores the one it used.
 
-    `phases` are for a start from nothing, ImageNet or a file, `fine_tune_phases` for a start from a parent
-    run.
+    `phases` are for a start from random weights, ImageNet or a file, `fine_tune_phases` for a start from a
+    parent run.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Recipe:
     batch_size: int
     phases: tuple[Phase, ...]
     fine_tune_phases: tuple[Phase, ...]
-    folds: int = 0  # networks trained beside the main one for out-of-sample predictions of the training part
-    # in the loss: by class name, `frequency` for rare classes weighing more, None for all alike
+    folds: int = 0  # additional networks for out-of-sample predictions of the training part
+    # in the loss: by class name, `frequency` for higher weights of rare classes, None for equal weights
     class_weights: tuple[tuple[str, float], ...] | Literal["frequency"] | None = None
     label_smoothing: float = 0.0
     mixup: float = 0.0  # alpha of mixup's beta distribution; 0 is none
@@ -57,28 +57,26 @@ class Recipe:
     shift: float = 0.05  # of the image's width and height, either way
     lighting: float = 0.2  # contrast times 1 ± this, brightness ± half of this
     stem: Stem = "plain"  # `deep`: three 3x3 convolutions, for images of few pixels; random weights only
-    early_size: int = 0  # pixels that the first epochs of a start from nothing see; 0 for all of `image_size`
+    early_size: int = 0  # image size of the first epochs from random weights; 0: `image_size`
     early_epochs: int = 0  # how many those are
-    averaging: float = (
-        0.0  # decay a batch of the moving average of the weights, which is what judges; 0 is none
-    )
+    averaging: float = 0.0  # decay per batch of the moving average of the weights, which predicts; 0 is none
     patience: int = 0  # epochs without a lower validation loss that end a phase; 0 never does
     keep: Literal["last", "best"] = (
-        "last"  # which epoch's network judges; the best has the lowest validation loss
+        "last"  # which epoch's network predicts; the best has the lowest validation loss
     )
-    mirror_judging: bool = False  # average what the network says of an image and of its mirror image
+    mirror_judging: bool = False  # average the predictions for an image and its mirror image
 
 
 @dataclass(frozen=True)
 class StartFrom:
-    """Where the weights come from: torchvision's ImageNet weights, a local file, a parent run's folder, or nowhere."""
+    """The source of the weights: torchvision's ImageNet weights, a local file, a parent run, or none."""
 
     kind: Literal["imagenet", "file", "parent", "none"]
     path: Path | None = None  # of the file, or of the parent's checkpoint folder
 
     @classmethod
     def from_setting(cls, text: str) -> "StartFrom":
-        """`imagenet`, `none`, or else the path of a local `.safetensors` or `.pth` file (setting `weights`)."""
+        """`imagenet`, `none` or the path of a `.safetensors` or `.pth` file (setting `weights`)."""
         word = text.strip()
         if word in ("imagenet", "none"):
             return cls("imagenet" if word == "imagenet" else "none")
@@ -90,31 +88,32 @@ class StartFrom:
         return cls("parent", folder)
 
 
-# The demo: from nothing to a ranking of 1,500 pictures in under 100 seconds on two cores.
+# The demo: from random weights to a ranking of 1,500 pictures in under 100 seconds on two cores.
 _QUICK = Recipe(
     name="quick",
-    image_size=64,  # 48 learns too little per image (AP 0.79 against 0.97 on the same faces), 96 takes twice as long
-    batch_size=32,  # 16 pays the 21 million weights too often, 64 makes too few steps in three epochs
-    # Twice this rate and half of it both find less (AP 0.77 and 0.75 against 0.81); a fourth epoch would find a little
+    image_size=64,  # 48: AP 0.79 instead of 0.97 on the same faces; 96 takes twice as long
+    batch_size=32,  # 16 updates the 21 million weights too often, 64 makes too few steps in three epochs
+    # Twice this rate and half of it both find less (AP 0.77 and 0.75 against 0.81); a fourth epoch would find
+    # a little
     # more and take too long.
     phases=(Phase(epochs=3, frozen=False, lr_min=3e-3, lr_max=3e-3),),
-    # A parent knows most of it: one epoch less at a third of the rate, early layers slower still.
+    # The parent has learnt most: one epoch less at a third of the rate, and lower rates for early layers.
     fine_tune_phases=(Phase(epochs=2, frozen=False, lr_min=1e-4, lr_max=1e-3),),
-    dropout=0.1,  # three epochs memorise nothing; fastai's 0.5 only slows them down
+    dropout=0.1,  # three epochs cannot memorise the images; fastai's 0.5 only makes learning slower
     rotate=0.0,
     zoom=0.0,
     shift=0.0,
-    lighting=0.0,  # for the same reason; mirroring is left, because it is free
+    lighting=0.0,  # for the same reason; mirroring stays, because it takes no time
 )
 
 # Tens of thousands of small images: 28,000 faces take half an hour on two idle cores.
 _DEFAULT = Recipe(
     name="default",
     image_size=48,  # what FER2013 has; 64 takes 1.7 times as long
-    batch_size=128,  # as good as 64 per epoch, and the weights' share of the work halves: 210 images a second, not 145
+    batch_size=128,  # as good as 64 per epoch and faster: 210 images per second, not 145
     # From random weights. Half and twice the rate were alike after two epochs.
     phases=(Phase(epochs=18, frozen=False, lr_min=4e-3, lr_max=4e-3, warm_up=0.15),),
-    # The relabelled few per cent are learnt in a few epochs at rates that forget nothing.
+    # A few epochs at low rates learn the few per cent of relabelled images without forgetting the rest.
     fine_tune_phases=(Phase(epochs=3, frozen=False, lr_min=5e-5, lr_max=5e-4),),
     stem="deep",
     early_size=32,  # an epoch takes half as long and teaches as much until about 42 % errors
@@ -126,7 +125,8 @@ _DEFAULT = Recipe(
     dropout=0.3,
 )
 
-# The paper: the head on a frozen body first, then everything at low rates, rare and hard classes weighing more.
+# The paper: the head on a frozen body first, then everything at low rates, rare and hard classes weighing
+# more.
 # It needs weights to start from (setting `weights`); from random weights its rates are too low to get far.
 _PAPER = Recipe(
     name="paper",
@@ -145,11 +145,9 @@ RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (_QUICK, _DEFAUL
 
 
 def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
-    """The same recipe, its last phase (of either kind) `epochs` long; earlier phases stay.
+    """The same recipe with `epochs` (at least 1) in its last phase of either kind; earlier phases stay.
 
-    `epochs` is at least 1.
-
-    The epochs with fewer pixels keep their share of all.
+    The epochs with smaller images keep their share of all epochs.
     """
     if epochs < 1:
         raise ValueError(f"a training needs at least one epoch, not {epochs}")
@@ -163,11 +161,11 @@ def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
 def weights_by_position(
     recipe: Recipe, class_names: tuple[str, ...], counts: Sequence[int]
 ) -> list[float] | None:
-    """The weight of each class in the loss, by position, scaled to a mean of 1; None when all weigh alike.
+    """The weight of each class in the loss, by position, with a mean of 1; None for equal weights.
 
-    A class that the recipe does not name gets the mean of those it names and the data set has. By frequency,
-    a class weighs as much as 1 / `counts`, the number of its training images; one without any has the mean of
-    the others.
+    A class that the recipe does not name gets the mean of the named classes of the data set. By frequency, a
+    class has the weight 1 / `counts`, the number of its training images; a class without training images has
+    the mean of the remaining classes.
     """
     if recipe.class_weights is None:
         return None

@@ -1,4 +1,4 @@
-"""Predictions of a stored network: no augmentation, no training, memory that does not grow with the number of images."""
+"""Predictions of a stored network, without augmentation and with constant memory."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -25,10 +25,10 @@ _GPU_BATCH = 512
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a network says of images, in the order they were asked for."""
+    """A network's predictions, in the requested order."""
 
     log_probs: np.ndarray  # float32 (n, classes): natural logarithms, columns as the checkpoint's class names
-    embedding: np.ndarray  # float16 (n, dimensions), of length 1: what the network sees alike lies near
+    embedding: np.ndarray  # float16 (n, dimensions), of length 1; similar images are near each other
 
 
 def judge(
@@ -42,10 +42,10 @@ def judge(
     batch_size: int | None = None,
     mirror: bool | None = None,
 ) -> Judgement:
-    """Predict `images[index]`, and in the same pass tell where they lie in so many `dimensions`.
+    """Predict `images[index]`, and in the same pass compute their embedding with so many `dimensions`.
 
-    `images`: uint8 (n, size, size, 3) of the size the network was trained on. With `mirror` (left out: as the
-    recipe says) probabilities and features are means of those of the image and of its mirror image.
+    `images`: uint8 (n, size, size, 3) of the size the network was trained on. With `mirror` (default: as in
+    the recipe) probabilities and features are means for the image and its mirror image.
     `on_progress(done, total)` is called after every batch. Raises CheckpointError, or Cancelled when
     `should_stop` says so.
     """
@@ -92,17 +92,17 @@ def judge(
 
 
 def predict_log_probs(folder: Path, images: Images, index: np.ndarray, **options: Any) -> np.ndarray:
-    """Only what `judge` says of the labels: float32 (len(index), classes)."""
+    """Only the log-probabilities of `judge`: float32 (len(index), classes)."""
     return judge(folder, images, index, **options).log_probs
 
 
 def predict_squares(folder: Path, squares: Sequence[np.ndarray]) -> list[dict[str, float]]:
-    """The probability of each class, by name and in the network's order, for images as `decode_square` gives them."""
+    """The probability of each class, by name in the network's order, for images from `decode_square`."""
     names = checkpoints.load(folder).class_names
     log_probs = predict_log_probs(folder, np.stack(squares), np.arange(len(squares)))
     return [dict(zip(names, map(float, row), strict=True)) for row in np.exp(log_probs)]
 
 
 def predict_image(folder: Path, data: bytes) -> dict[str, float]:
-    """The probability of each class, by name, for one encoded image from outside."""
+    """The probability of each class, by name, for one encoded image."""
     return predict_squares(folder, [decode_square(data, checkpoints.load(folder).recipe.image_size)])[0]

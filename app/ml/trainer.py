@@ -1,4 +1,4 @@
-"""Trains a network, says how far it is, and can be killed at any moment: it goes on after its last finished epoch."""
+"""Trains a network and reports progress. After a kill it resumes after its last finished epoch."""
 
 import dataclasses
 import hashlib
@@ -27,11 +27,11 @@ class TrainingOutcome:
     class_names: tuple[str, ...]
     history: tuple[EpochMetrics, ...]
     notes: tuple[str, ...]
-    resumed_after: int  # epochs that were there already; all of them when nothing was left to do
+    resumed_after: int  # epochs that had finished before; all of them if nothing was left to do
 
     @property
     def seconds(self) -> float:
-        """Of all epochs, those before an interruption included."""
+        """The seconds of all epochs, including those before an interruption."""
         return sum(epoch.seconds for epoch in self.history)
 
 
@@ -49,12 +49,13 @@ def train(
     on_progress: Callable[[TrainingProgress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TrainingOutcome:
-    """Train on `images[train_index]`, and write a checkpoint and the epoch's dynamics into `folder` after every epoch.
+    """Train on `images[train_index]`; write a checkpoint and the dynamics into `folder` after every epoch.
 
-    `images`: uint8 (n, size, size, 3); `labels`: (n,) class positions; the indices are rows, `valid_index` may be
-    empty. A folder that holds this same training goes on after its last finished epoch, or is returned at once when
-    it is finished; one that holds another raises CheckpointError. `should_stop` is asked after every batch and raises
-    TrainingStopped. Also raises WeightsUnavailable, and TrainingFailed when the loss diverges.
+    `images`: uint8 (n, size, size, 3); `labels`: (n,) class positions; the indices are rows, `valid_index`
+    may be empty. If `folder` has a checkpoint of the same training, it resumes after the last finished epoch,
+    or returns at once if all have finished; a checkpoint of another training raises CheckpointError.
+    `should_stop` is called after every batch; if it returns True, TrainingStopped is raised. Also raises
+    WeightsUnavailable, and TrainingFailed when the loss diverges.
     """
     train_index, valid_index = np.asarray(train_index, np.int64), np.asarray(valid_index, np.int64)
     labels, names = np.asarray(labels, np.int64), tuple(class_names)
@@ -172,10 +173,10 @@ def _fingerprint(
     start: StartFrom,
     seed: int,
 ) -> str:
-    """Of all that decides the result; of the images themselves only the shape, because reading them takes long.
+    """A digest of everything that determines the result; of the images only the shape, to save time.
 
-    A recipe's numbers that are the usual ones are left out, so that one which a later version adds changes nothing. Of a
-    parent only that there is one counts: the data folder may be moved.
+    Default values of a recipe are left out, so that new fields of a later version change nothing. Of a parent
+    only its existence counts, because the data folder may be moved.
     """
     digest = hashlib.sha256()
     path = str(start.path) if start.kind == "file" else ""

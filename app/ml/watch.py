@@ -1,4 +1,4 @@
-"""What happens around each batch and epoch of a training: seeds, reports, stops and checkpoints."""
+"""The work around each batch and epoch of a training: seeds, reports, stops and checkpoints."""
 
 import dataclasses
 import math
@@ -24,7 +24,7 @@ _REPORT_EVERY = 0.2  # seconds
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """How far a training is. Numbers count from 1; `epoch` and `epochs` over all phases."""
+    """The progress of a training. Numbers count from 1; `epoch` and `epochs` over all phases."""
 
     phase: int
     phases: int
@@ -39,10 +39,10 @@ class TrainingProgress:
 
 
 class Watch(Callback):  # type: ignore[misc]
-    """One for a whole training, handed to the fit of each phase.
+    """One callback for a whole training, passed to the fit of each phase.
 
-    fastai rewrites exceptions that a callback raises, so a problem is kept here, the fit cancelled, and the
-    problem raised afterwards.
+    fastai changes exceptions of callbacks, so an error is stored here, the fit is cancelled, and the error is
+    raised afterwards.
     """
 
     order = 65  # after the Recorder (50), before SkipToEpoch (70)
@@ -70,12 +70,13 @@ class Watch(Callback):  # type: ignore[misc]
 
     @property
     def past(self) -> int:
-        """Epochs of the phases before the present one."""
+        """Epochs of the phases before the current one."""
         return sum(phase.epochs for phase in self.phases[: self.number - 1])
 
     def before_epoch(self) -> None:  # noqa: D102
-        # dropout and mixup draw from torch's generator, order and augmentation from the loader's: both anew each
-        # epoch, so that an epoch after a restart is the epoch it would have been
+        # Dropout and mixup use torch's generator, order and augmentation the loader's. Both are seeded for
+        # each
+        # epoch, so that an epoch after a restart equals an uninterrupted one.
         epoch = self.past + int(self.epoch)
         torch.manual_seed(self.checkpoint.seed * 10_007 + epoch)
         self.dls.train.epoch = epoch
@@ -185,12 +186,12 @@ class Watch(Callback):  # type: ignore[misc]
 
 
 def _is_finite(network: nn.Module) -> bool:
-    """The loss of a batch says nothing of the step that follows it."""
+    """Whether all weights are finite; a batch's loss does not show the effect of the step after it."""
     return all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters())
 
 
 def _best_epoch(history: tuple[EpochMetrics, ...]) -> int | None:
-    """The epoch of the lowest validation loss; none without a validation part."""
+    """The epoch of the lowest validation loss; None without a validation part."""
     return min(((e.valid_loss, e.epoch) for e in history if e.valid_loss is not None), default=(None, None))[
         1
     ]

@@ -1,6 +1,6 @@
-"""Weights to start from: torchvision's ImageNet ones, a local file, a parent run.
+"""The start weights of a network: torchvision's ImageNet weights, a local file or a parent run.
 
-Files are data; none is unpickled.
+No file is unpickled.
 """
 
 import pickle
@@ -22,21 +22,25 @@ from app.ml.errors import WeightsUnavailable
 from app.ml.network import set_stem
 from app.ml.recipes import StartFrom
 
-_ADVICE = "Set TOPLOSS_WEIGHTS=none to start from nothing, or to the path of a .safetensors or .pth file of a ResNet34."
-_DEEP = "0.0.0.weight"  # what only a network of ours with a deep stem has
+_ADVICE = (
+    "Set TOPLOSS_WEIGHTS=none to start from random weights, or to the path of a .safetensors or .pth file of "
+    "a ResNet34."
+)
+_DEEP = "0.0.0.weight"  # a tensor that only networks with our deep stem have
 _TIMEOUT = 30.0  # seconds without a byte: a firewall that swallows packets must not hang the worker
-# where torchvision's parts stand in fastai's body, which is the same layers in a row
+# the positions of torchvision's parts in fastai's body, which is a sequence of the same layers
 _BODY = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
 
 
 def load_start(
     model: torch.nn.Module, start: StartFrom, class_names: tuple[str, ...]
 ) -> tuple[Normalisation | None, str]:
-    """Fill `model` (fastai's body and head, with torchvision's stem unless the start is "none") as `start` says.
+    """Fill `model`, fastai's body and head, with the weights of `start`.
 
-    Returns the normalisation that belongs to the weights (None when the network knows nothing yet and the data may
-    decide) and a sentence for people. A head is taken only if it fits and, from a parent, if the classes are the
-    same in the same order. Raises WeightsUnavailable or, for a parent, CheckpointError.
+    The model has torchvision's stem unless the start is "none". Returns the normalisation of the weights
+    (None for random weights, where the data determine it) and a sentence for people. A head is loaded only if
+    it fits and, from a parent, if the classes are the same in the same order. Raises WeightsUnavailable or,
+    for a parent, CheckpointError.
     """
     if start.kind == "none":
         return None, "The network starts from random weights."
@@ -93,7 +97,8 @@ def _read_file(path: Path) -> Mapping[str, torch.Tensor]:
         raise WeightsUnavailable(f"There is no weights file {path}. {_ADVICE}") from error
     except pickle.UnpicklingError as error:
         raise WeightsUnavailable(
-            f"{path} holds more than tensors, and a pickle is code: it was not opened. Save it as .safetensors. {_ADVICE}"
+            f"{path} contains more than tensors, and a pickle can run code, so it was not opened. Save it as "
+            f".safetensors. {_ADVICE}"
         ) from error
     except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise WeightsUnavailable(f"{path} cannot be read as weights ({error}). {_ADVICE}") from error
@@ -101,12 +106,12 @@ def _read_file(path: Path) -> Mapping[str, torch.Tensor]:
         if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), Mapping):
             loaded = loaded[wrapper]
     if not isinstance(loaded, Mapping):
-        raise WeightsUnavailable(f"{path} holds no table of weights. {_ADVICE}")
+        raise WeightsUnavailable(f"{path} contains no table of weights. {_ADVICE}")
     return loaded
 
 
 def _fill(model: torch.nn.Module, state: Mapping[str, torch.Tensor], origin: str, *, with_head: bool) -> bool:
-    """Load the body and, if wanted and fitting, the head; returns whether the head was loaded."""
+    """Load the body and, with `with_head`, a fitting head; return whether the head was loaded."""
     own = model.state_dict()
     fitting = {
         name: tensor

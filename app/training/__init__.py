@@ -1,1 +1,1 @@
-"""How well a network learnt it: runs and their evaluation."""
+"""Runs: recipes, training time, folds and evaluation."""

@@ -7,34 +7,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 Z95 = 1.959963984540054  # 97.5 % point of the standard normal distribution
-FEWEST = 50  # labels: with fewer a temperature says nothing
+FEWEST = 50  # labels that are needed to fit a temperature
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of `n` with its 95 % Wilson interval; where some are `open`, with that of `least` and `most`, whichever they prove to be."""
+    """A share of `n` with its 95 % Wilson interval.
+
+    With `open` cases the interval goes from the lower end for `least` to the upper end for `most`.
+    """
 
     value: float
     low: float
     high: float
     wrong: int
     n: int
-    open: int = 0  # not counted, because nobody knows yet whether they are wrong
+    open: int = 0  # not counted, because it is not known yet whether they are wrong
 
     @property
     def least(self) -> float:
-        """The share if all that are open prove right."""
+        """The share if all open cases are right."""
         return self.wrong / (self.n + self.open)
 
     @property
     def most(self) -> float:
-        """The share if all that are open prove wrong."""
+        """The share if all open cases are wrong."""
         return (self.wrong + self.open) / (self.n + self.open)
 
 
 @dataclass(frozen=True)
 class ClassReport:
-    """One class on the hold-out; a share is none where nothing was there to count."""
+    """One class on the hold-out; a share is None if there is nothing to count."""
 
     name: str
     precision: float | None
@@ -44,7 +47,7 @@ class ClassReport:
 
 @dataclass(frozen=True)
 class Confusion:
-    """A pair of classes that get mixed up: labelled the first, predicted the second."""
+    """Two confused classes: labelled as the first, predicted as the second."""
 
     label: str
     predicted: str
@@ -52,9 +55,10 @@ class Confusion:
 
 
 def rate(wrong: int, n: int, *, still_open: int = 0) -> Rate | None:
-    """Share with Wilson's interval (Wilson 1927), which stays inside 0…1; none when there is nothing to count.
+    """A share with Wilson's interval (Wilson 1927), always within 0…1; None if there is nothing to count.
 
-    With `still_open` ones its lower end is that of all of them right, its upper end that of all wrong: they are no random part.
+    With `still_open` cases the lower end assumes that all of them are right and the upper end that all are
+    wrong, because they are no random sample.
     """
     if n == 0:
         return None
@@ -105,7 +109,7 @@ def most_confused(matrix: NDArray[np.int64], names: list[str], *, limit: int = 5
 
 
 def calibration_error(log_probs: NDArray[np.float32], labels: NDArray[np.int64], *, bins: int = 15) -> float:
-    """Expected calibration error, 0…1, of (n, classes) log-probabilities: Guo et al. 2017, bins of equal width."""
+    """Expected calibration error (Guo et al. 2017), 0…1, of (n, classes) log-probabilities; equal bins."""
     confidence, right = np.exp(log_probs.max(axis=1)), log_probs.argmax(axis=1) == labels
     place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     gaps = np.bincount(place, confidence, bins) - np.bincount(place, right, bins)
@@ -113,8 +117,8 @@ def calibration_error(log_probs: NDArray[np.float32], labels: NDArray[np.int64],
 
 
 def fit_temperature(log_probs: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The number to divide log-probabilities by so that their loss on these labels is lowest (Guo et al. 2017)."""
-    from scipy.optimize import minimize_scalar  # not for the web process
+    """The temperature that minimises the loss on these labels (Guo et al. 2017); divide logits by it."""
+    from scipy.optimize import minimize_scalar  # keeps it out of the web process
 
     def loss(log_temperature: float) -> float:
         return -float(
@@ -125,9 +129,10 @@ def fit_temperature(log_probs: NDArray[np.float32], labels: NDArray[np.int64]) -
 
 
 def calibrate(log_probs: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float] | None:
-    """A temperature for (n, classes) log-probabilities, and the calibration error it leaves; none for too few to tell.
+    """A temperature for (n, classes) log-probabilities, and its calibration error; None for too few labels.
 
-    The error is measured on each half with the temperature that fits the other half best, the temperature is that of all.
+    The temperature is fitted on all labels. The error is measured on each half with the temperature that is
+    fitted on the other half.
     """
     if len(labels) < FEWEST:
         return None
@@ -139,7 +144,7 @@ def calibrate(log_probs: NDArray[np.float32], labels: NDArray[np.int64]) -> tupl
 
 
 def tempered(log_probs: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
-    """Log-probabilities (n, classes) at another temperature: above 1 they become less sure; their order stays."""
+    """Log-probabilities (n, classes) at another temperature: less sure above 1, in the same order."""
     scaled = log_probs / temperature
     scaled = scaled - scaled.max(axis=1, keepdims=True)
     result: NDArray[np.float64] = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""The numbers of a recipe that people may change: one table with ranges and help, for the page, the API and the shell."""
+"""The fields of a recipe that people may change: one table with ranges and help, for all interfaces."""
 
 import json
 import math
@@ -34,11 +34,11 @@ class Field:
     unit: str = ""
     or_zero: bool = False  # 0 is allowed below `low` and switches it off
     choices: tuple[str, ...] = ()
-    from_nothing: bool = False  # means something only where the network starts from random weights
+    from_nothing: bool = False  # only used if the network starts from random weights
 
     @property
     def range(self) -> str:
-        """What is allowed, in words."""
+        """The allowed values, in words."""
         if self.kind == "weights":
             return f"none, frequency, or a number from {LIGHTEST:g} to {HEAVIEST:g} by class"
         if self.kind in ("switch", "choice"):
@@ -48,7 +48,7 @@ class Field:
 
     @property
     def lowest(self) -> float:
-        """The smallest number a form takes; what lies between 0 and `low` is refused afterwards."""
+        """The smallest number that the form accepts; numbers between 0 and `low` are refused later."""
         return 0 if self.or_zero else self.low
 
 
@@ -177,7 +177,8 @@ FIELDS = (
     Field(
         "mixup",
         "Mixup",
-        "Blend pairs of images and their labels: alpha of the beta distribution; 0 is none, 0.2 to 0.4 usual.",
+        "Blend pairs of images and their labels: alpha of the beta distribution; 0 is none, 0.2 to 0.4 "
+        "usual.",
         "Augmentation",
         high=2,
     ),
@@ -248,7 +249,7 @@ FIELDS = (
     Field(
         "mirror_judging",
         "Judge mirrored too",
-        "Average what is said of an image and of its mirror image; judging takes twice as long.",
+        "Average the predictions for an image and for its mirror image; predicting takes twice as long.",
         "Ranking and stopping",
         "switch",
     ),
@@ -258,12 +259,12 @@ OF_PHASES = ("frozen_epochs", "frozen_lr", "epochs", "lr", "early_layers", "warm
 
 
 def phases_of(recipe: Recipe, *, tunes: bool) -> tuple[Phase, ...]:
-    """The phases that a run goes through: one that fine-tunes its parent, or one from anywhere else."""
+    """The phases of a run that fine-tunes its parent, or of one with another start."""
     return recipe.fine_tune_phases if tunes else recipe.phases
 
 
 def values_of(recipe: Recipe, *, tunes: bool) -> dict[str, Value]:
-    """Every field of the table as the recipe has it, in the table's order."""
+    """The recipe's value of every field, in the order of the table."""
     phases = phases_of(recipe, tunes=tunes)
     main = phases[-1]
     frozen = phases[0] if phases[0].frozen and len(phases) > 1 else HEAD
@@ -284,7 +285,7 @@ def values_of(recipe: Recipe, *, tunes: bool) -> dict[str, Value]:
 
 
 def as_text(value: Value) -> str:
-    """A value as a form or a shell writes it."""
+    """A value as text, for forms and the command line."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
@@ -293,7 +294,7 @@ def as_text(value: Value) -> str:
 
 
 def parse(field: Field, given: object, *, class_names: Sequence[str] = ()) -> Value:
-    """A value of the field from what a form, a script or a shell says.
+    """Parse a value of the field from a form, a script or the command line.
 
     Raises Invalid, naming the field and its range.
     """

@@ -1,4 +1,4 @@
-"""Which network may judge which sample. Pure functions."""
+"""Assigns samples to folds: each sample is scored by a network that did not train on it. Pure functions."""
 
 from collections.abc import Sequence
 

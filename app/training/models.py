@@ -1,4 +1,4 @@
-"""Tables of how networks learnt."""
+"""The tables of runs, epochs and photos."""
 
 from datetime import datetime
 from typing import Any
@@ -21,19 +21,17 @@ class Run(Base):
     version_id: Mapped[int] = mapped_column(ForeignKey("dataset_version.id"))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
     job_id: Mapped[str | None] = mapped_column(ForeignKey("job.id"))
-    recipe: Mapped[dict[str, Any]]  # every number of it, as it was used
+    recipe: Mapped[dict[str, Any]]  # all its values
     weights: Mapped[str]  # none, imagenet, a file's path, or parent
     seed: Mapped[int]
     state: Mapped[str] = mapped_column(default="queued")  # queued, running, finished, failed, cancelled
     note: Mapped[str] = mapped_column(
         default=""
-    )  # what a person should know: why it failed, what was done otherwise
+    )  # notes for people: why it failed, what differed from the request
     facts: Mapped[dict[str, Any]] = mapped_column(
         default=dict
     )  # device, library versions, seconds by stage, the gold part's digest
-    ranked_epochs: Mapped[
-        int | None
-    ]  # epochs of the main network that its ranking is made of; none: not ranked yet
+    ranked_epochs: Mapped[int | None]  # epochs of the main network in its ranking; None: not ranked yet
     label_issues: Mapped[int | None]  # samples of its ranking whose predicted label is not their label
     lr_curve: Mapped[dict[str, Any] | None]  # {"lrs", "losses", "suggestion"}
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -44,7 +42,7 @@ class Run(Base):
 
 
 class Epoch(Base):
-    """What one epoch of one network of a run ended with."""
+    """The results of one epoch of one network of a run."""
 
     __tablename__ = "epoch"
 
@@ -60,9 +58,9 @@ class Epoch(Base):
 
 
 class Photo(Base):
-    """An image from outside that somebody showed to a run's network.
+    """A photo that a person sent to a run's network.
 
-    It is no sample and never becomes one.
+    It never becomes a sample.
     """
 
     __tablename__ = "photo"
@@ -71,11 +69,11 @@ class Photo(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"))
     job_id: Mapped[str | None] = mapped_column(
         ForeignKey("job.id", ondelete="SET NULL"), index=True
-    )  # that looks at it
+    )  # the job that predicts it
     user_id: Mapped[int | None] = mapped_column(
         ForeignKey("user_account.id", ondelete="SET NULL")
     )  # who sent it last
-    name: Mapped[str]  # the file's where it came from, without folders
+    name: Mapped[str]  # the name of the sent file, without folders
     sha256: Mapped[str]
     bytes: Mapped[int]
     width: Mapped[int]
@@ -84,8 +82,8 @@ class Photo(Base):
     format: Mapped[str]  # Pillow's
     probabilities: Mapped[NDArray[np.float32] | None] = mapped_column(
         FloatVector
-    )  # by class position; none: not looked at yet
-    problem: Mapped[str] = mapped_column(default="")  # why it could not be looked at
+    )  # by class position; None: not predicted yet
+    problem: Mapped[str] = mapped_column(default="")  # why it could not be predicted
     sent_at: Mapped[datetime] = mapped_column(default=now)  # last
 
     __table_args__ = (UniqueConstraint("run_id", "sha256"), Index(None, "run_id", "sent_at"))

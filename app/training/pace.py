@@ -1,4 +1,4 @@
-"""How long a training takes, from what earlier ones took."""
+"""Estimates how long a training takes from earlier ones."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,19 +16,19 @@ from app.training.fields import phases_of
 from app.training.folds import WHOLE
 from app.training.models import Epoch, Run
 
-BEFORE = "seconds_before"  # of `Run.facts`: what a run took before it was resumed
-_RUNS = 10  # that are looked back on
-_MACHINE = ("device", "threads")  # facts of a run that tell machines apart
-_WORKER = "worker"  # the fact that says whose run it was; runs of before have none
+BEFORE = "seconds_before"  # in `Run.facts`: the time of a run before it was resumed
+_RUNS = 10  # earlier runs that are used
+_MACHINE = ("device", "threads")  # facts of a run that distinguish machines
+_WORKER = "worker"  # the worker of a run; runs of older versions have none
 _ONE_RUN = (
-    1.5  # how much longer it may take where a single run was measured: the machine may have been idle then
+    1.5  # factor for the upper end if only one run was measured, because the machine may have been idle
 )
-_OTHER_SIZE = 2.0  # how much less or more where no epoch at the image's size was
+_OTHER_SIZE = 2.0  # factor for both ends if no epoch at this image size was measured
 
 
 @dataclass(frozen=True)
 class Measured:
-    """An epoch of an earlier run; `pace` is in seconds an image and squared pixel."""
+    """An epoch of an earlier run; `pace` is in seconds per image and squared pixel."""
 
     run_id: int
     size: int
@@ -37,31 +37,34 @@ class Measured:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training is expected to take, ranking included."""
+    """The expected time of a training, including its ranking."""
 
     seconds: float
-    low: float  # seconds: if all goes as fast as the fastest epoch that was measured
-    high: float  # seconds: as slow as the slowest, and more where little was measured
-    pace: float  # seconds an image and epoch, on average
+    low: float  # seconds, if all epochs are as fast as the fastest measured one
+    high: float  # seconds, if they are as slow as the slowest one; more if little was measured
+    pace: float  # mean seconds per image and epoch
     run_ids: tuple[int, ...]  # the runs it was measured on
 
 
 def epoch_sizes(recipe: Recipe, *, start: str) -> list[int]:
-    """Pixels of an image's side in each epoch that a run with this start goes through."""
+    """Pixels per side of the images in each epoch of a run with this start."""
     epochs = sum(phase.epochs for phase in phases_of(recipe, tunes=start == "parent"))
     early = recipe.early_epochs if start == "none" and recipe.early_size else 0
     return [recipe.early_size if epoch < early else recipe.image_size for epoch in range(epochs)]
 
 
 def network_shares(recipe: Recipe) -> dict[int, float]:
-    """The share of the training images that each network of a run learns from, by fold."""
+    """The share of the training images that each network of a run trains on, by fold."""
     return {WHOLE: 1.0} | dict.fromkeys(range(recipe.folds), 1 - 1 / max(1, recipe.folds))
 
 
 def seconds_left(
     recipe: Recipe, *, start: str, done: Iterable[tuple[int, int, float]], fraction: float
 ) -> float | None:
-    """What remains when `fraction` of the work is done, or at least the finished epochs (fold, epoch, seconds), at their pace."""
+    """Remaining seconds at the pace of the finished epochs (fold, epoch, seconds).
+
+    `fraction` is the finished share of the work, if that is more than the finished epochs.
+    """
     sizes, shares = epoch_sizes(recipe, start=start), network_shares(recipe)
     work = seconds = 0.0
     for fold, epoch, took in done:
@@ -77,11 +80,9 @@ def seconds_left(
 def estimate(
     recipe: Recipe, *, start: str, images: int, measured: Sequence[Measured], rest: float = 0.0
 ) -> Estimate | None:
-    """What a training on `images` takes; `rest` is what comes beside the epochs, in seconds.
+    """The time of a training on `images`; `rest` are the other seconds. None without measurements.
 
-    None where nothing was measured.
-
-    An epoch goes by the median pace at its own image size, or of all where that size has not been seen.
+    An epoch takes the median pace at its image size, or of all sizes if its own was not measured.
     """
     if not measured or not images:
         return None
@@ -106,7 +107,7 @@ def estimate(
 
 
 def expect_run(session: Session, *, run: Run) -> Estimate | None:
-    """What a run that has been asked for takes."""
+    """The expected time of a requested run."""
     samples = session.get_one(DatasetVersion, run.version_id).samples
     images = round(samples * _train_shares(session, {run.dataset_id})[run.dataset_id])
     return expect(
@@ -115,10 +116,10 @@ def expect_run(session: Session, *, run: Run) -> Estimate | None:
 
 
 def expect(session: Session, *, recipe: Recipe, start: str, images: int, samples: int) -> Estimate | None:
-    """What a training on `images` of a version's `samples` takes here; none before a first epoch has ended.
+    """The expected time of a training on `images` of a version's `samples`; None before any epoch has ended.
 
-    The last runs of any data set count, as long as they ran on what the last one ran on, and by a worker that
-    is there if any is: what another machine took says nothing of this one.
+    It uses the last runs of all data sets on the same kind of machine as the newest run, and only those of
+    workers that run now, if there are any: times of other machines do not apply to this one.
     """
     live = {worker.id for worker in live_workers(session)}
     found = session.execute(
@@ -152,7 +153,7 @@ def expect(session: Session, *, recipe: Recipe, start: str, images: int, samples
 
 
 def seconds_of(run: Run) -> float | None:
-    """How long a finished run took, the times before it was resumed included."""
+    """Seconds that a finished run took, including the times before it was resumed."""
     if run.state != "finished" or run.finished_at is None or run.started_at is None:
         return None
     return (run.finished_at - run.started_at).total_seconds() + float(run.facts.get(BEFORE, 0.0))
@@ -173,7 +174,7 @@ def _measured(run: Run, images: float, epochs: Sequence[Epoch]) -> list[Measured
 
 
 def _train_shares(session: Session, dataset_ids: set[int]) -> dict[int, float]:
-    """The share of each data set's samples that networks learn from."""
+    """The share of each data set's samples in the training part."""
     counts: dict[int, dict[str, int]] = defaultdict(dict)
     query = select(Sample.dataset_id, Sample.split, func.count()).where(Sample.dataset_id.in_(dataset_ids))
     for dataset_id, split, n in session.execute(query.group_by(Sample.dataset_id, Sample.split)):

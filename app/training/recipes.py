@@ -1,4 +1,4 @@
-"""Choosing a recipe and where a network starts, and changing the recipe's numbers."""
+"""Chooses a recipe and the start of a network, and changes the values of a recipe."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ from app.training.fields import (
     values_of,
 )
 
-EDITED = ", edited"  # what the name of a recipe ends with when its numbers are not those it came with
+EDITED = ", edited"  # the end of a recipe's name when its values were changed
 
 Start = Literal["parent", "none", "imagenet", "file"]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A number of a run's recipe that is not the one the recipe comes with."""
+    """A changed value of a run's recipe."""
 
     label: str
     used: str
@@ -36,19 +36,19 @@ class Difference:
 
 
 def choose_recipe(name: str) -> Recipe:
-    """The recipe of this name. Raises Invalid, naming the recipes there are."""
+    """The recipe of this name. Raises Invalid, naming all recipes."""
     if name not in RECIPES:
         raise Invalid(f"There is no recipe “{name}”; choose one of {', '.join(RECIPES)}.")
     return RECIPES[name]
 
 
 def recipe_of(stored: Mapping[str, Any]) -> Recipe:
-    """The recipe a run goes by when another is to go on with it: today's of that name, or the run's own if it was edited."""
+    """The recipe for a retrain of a run: today's of the same name, or the run's own if it was edited."""
     return RECIPES.get(stored["name"]) or recipe_from_json(stored)
 
 
 def choose_start(word: str | None, *, setting: str, parent: bool) -> Start:
-    """Where a network starts: as asked, or else from its parent, or else as the setting `weights` says.
+    """The start of a network: the requested one, else its parent, else the setting `weights`.
 
     Raises Invalid.
     """
@@ -60,28 +60,28 @@ def choose_start(word: str | None, *, setting: str, parent: bool) -> Start:
 
 
 def starts(*, setting: str, parent: bool) -> tuple[Start, ...]:
-    """Where a network can start; `file` where the setting `weights` names one."""
+    """The possible starts of a network; `file` if the setting `weights` names one."""
     file = StartFrom.from_setting(setting).kind == "file"
     return (*(("parent",) if parent else ()), "none", "imagenet", *(("file",) if file else ()))
 
 
 def weights_of(start: Start, *, setting: str) -> str:
-    """What a run stores of its start."""
+    """The text that a run stores for its start."""
     return setting if start == "file" else start
 
 
 def fields_for(start: str) -> tuple[Field, ...]:
-    """The fields that mean something for a start."""
+    """The fields that are used with this start."""
     return tuple(field for field in FIELDS if start == "none" or not field.from_nothing)
 
 
 def edit(
     recipe: Recipe, changes: Mapping[str, object], *, start: Start, class_names: Sequence[str]
 ) -> Recipe:
-    """The recipe with these fields changed, its name saying so; what equals the recipe's own changes nothing.
+    """The recipe with these fields changed, and a name that shows it; equal values change nothing.
 
-    Of the phases only those that a run with this start goes through are changed. Raises Invalid, naming the
-    field and what is allowed.
+    Only the phases of a run with this start are changed. Raises Invalid, naming the field and its allowed
+    values.
     """
     tunes = start == "parent"
     before = values_of(recipe, tunes=tunes)
@@ -113,7 +113,7 @@ def edit(
 
 
 def differences(stored: Mapping[str, Any], *, start: str) -> tuple[Difference, ...]:
-    """Where a run's recipe is not the one of its name, in the order of the fields; none where there is no such recipe."""
+    """Changed values of a run's recipe, in the order of the fields; empty if no recipe has its name."""
     usual = RECIPES.get(stored["name"].removesuffix(EDITED))
     if usual is None:
         return ()
@@ -127,30 +127,33 @@ def differences(stored: Mapping[str, Any], *, start: str) -> tuple[Difference, .
 
 
 def weight_words(recipe: Recipe, class_names: Sequence[str]) -> str:
-    """What the recipe's class weights come to for these classes, in a sentence or two."""
+    """The effect of the recipe's class weights on these classes, in one or two sentences."""
     weights = recipe.class_weights
     if weights is None:
-        return "All classes weigh alike."
+        return "All classes have the same weight."
     if weights == "frequency":
-        return "A class weighs the more, the fewer training images it has."
+        return "A class with fewer training images has a higher weight."
     named = by_name(weights, class_names)
     others = [name for name in class_names if name not in named]
     if not named:
         return (
-            f"The recipe {recipe.name} weighs {_listed([name for name, _ in weights])}; this data set has none of these classes, "
-            "so all of its classes weigh alike. Set weights by hand to change that."
+            f"The recipe {recipe.name} has weights for {_listed([name for name, _ in weights])}; this data "
+            "set has none of these classes, so all of its classes have the same weight. Set weights by "
+            "hand to change that."
         )
     total = sum(named.values()) + len(others) * sum(named.values()) / len(named)
-    sentence = f"Share of the loss by class: {', '.join(f'{name} {100 * weight / total:.3g} %' for name, weight in named.items())}."
+    shares = ", ".join(f"{name} {100 * weight / total:.3g} %" for name, weight in named.items())
+    sentence = f"Share of the loss by class: {shares}."
     if others:
-        rest = f"{_listed(others)} {'is' if len(others) == 1 else 'are'} not named and get{'s' if len(others) == 1 else ''}"
+        get = "is not named and gets" if len(others) == 1 else "are not named and get"
         mean = 100 * sum(named.values()) / len(named) / total
-        sentence += f" {rest} the mean of these, {mean:.3g} %{'' if len(others) == 1 else ' each'}."
+        sentence += f" {_listed(others)} {get} the mean of these, {mean:.3g} %"
+        sentence += "." if len(others) == 1 else " each."
     return sentence
 
 
 def misses_classes(recipe: Recipe, class_names: Sequence[str]) -> bool:
-    """Whether the recipe weighs classes by name and these are not all among them."""
+    """Whether the recipe has weights by class name, but not for all of these classes."""
     if recipe.class_weights is None or recipe.class_weights == "frequency":
         return False
     return len(by_name(recipe.class_weights, class_names)) < len(class_names)
@@ -162,7 +165,8 @@ def _known(name: str, start: Start) -> Field:
         raise Invalid(f"A recipe has no field “{name[:40]}”; it has {', '.join(BY_NAME)}.")
     if field.from_nothing and start != "none":
         raise Invalid(
-            f"{field.label} ({field.name}) can be changed only for a network that starts from random weights (none)."
+            f"{field.label} ({field.name}) can be changed only for a network that starts from random "
+            "weights (none)."
         )
     return field
 
@@ -189,18 +193,19 @@ def _check_early(recipe: Recipe) -> None:
     if recipe.early_epochs and recipe.early_size > recipe.image_size:
         field = BY_NAME["early_size"]
         raise Invalid(
-            f"{field.label} ({field.name}) must be at most the image size, {recipe.image_size} pixels, not {recipe.early_size}; "
-            "0 shows all pixels from the start."
+            f"{field.label} ({field.name}) must be at most the image size, {recipe.image_size} pixels, not "
+            f"{recipe.early_size}; 0 shows all pixels from the start."
         )
     if recipe.early_size and recipe.early_epochs >= _epochs(recipe):
         field = BY_NAME["early_epochs"]
         raise Invalid(
-            f"{field.label} ({field.name}) must be fewer than all {_epochs(recipe)} epochs, not {recipe.early_epochs}."
+            f"{field.label} ({field.name}) must be fewer than all {_epochs(recipe)} epochs, not "
+            f"{recipe.early_epochs}."
         )
 
 
 def _plain(value: Value, class_names: Sequence[str]) -> Value:
-    """To compare: of weights by name only those of these classes count, however their names are spelt."""
+    """The value for a comparison: weights by name only for these classes, in any spelling of their names."""
     if not isinstance(value, Mapping):
         return value
     return {name: float(weight) for name, weight in by_name(value.items(), class_names).items()}

@@ -1,4 +1,4 @@
-"""Runs: asked for, started, reported on and ended."""
+"""Runs: they are requested, started, reported and ended."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,11 @@ from app.training.pace import BEFORE, expect_run, seconds_left
 from app.training.recipes import choose_recipe, choose_start, edit, weights_of
 
 TASK = "train"
-TRAINING = "Training"  # what the stage of a job begins with while a network learns
+TRAINING = "Training"  # first word of a job's stage while a network trains
 RESUMABLE = ("cancelled", "failed")
-SURE = 0.03  # share of the training from which on the rest can be told
+SURE = 0.03  # finished share of the training that is enough to estimate the rest
 
-# Asked several times a decision, so it is built once: building takes longer than asking.
+# Every decision runs this several times, so it is built once: building takes longer than running.
 _CURRENT = Prepared(
     select(
         Run.id,
@@ -60,22 +60,22 @@ _OPEN = Prepared(
 
 @dataclass(frozen=True)
 class CurrentRanking:
-    """What the review needs to know of the run whose ranking it shows."""
+    """What the review needs to know about the run whose ranking it shows."""
 
     run_id: int
-    epochs: int  # that it is made of; grows while a first training goes on
+    epochs: int  # epochs in the ranking; grows during a first training
     label_issues: int  # samples whose predicted label is not their label
     samples: int
 
     @property
     def name(self) -> str:
-        """Tells this ranking from the ones before it."""
+        """Distinguishes this ranking from earlier ones."""
         return f"{self.run_id}.{self.epochs}"
 
 
 @dataclass(frozen=True)
 class RunProgress:
-    """How far a run is, for the page and the shell."""
+    """The progress of a run, for the page and the command line."""
 
     run_id: int
     job_id: str | None
@@ -85,15 +85,15 @@ class RunProgress:
     total: int
     seconds_left: float | None  # once it has begun
     queue_position: int
-    no_worker: bool  # it waits, and nobody is there to begin
+    no_worker: bool  # it is queued, and no worker runs
     message: str
     cancel_requested: bool
-    ranked_epochs: int | None  # epochs that its ranking is made of; none before there is one
+    ranked_epochs: int | None  # epochs in its ranking; None before the first ranking
     epochs: tuple[Epoch, ...]
 
     @property
     def is_open(self) -> bool:
-        """Whether it still waits or works."""
+        """Whether it is queued or running."""
         return self.state in jobs.OPEN_STATES
 
 
@@ -108,19 +108,20 @@ def request_run(
     seed: int,
     user_id: int | None,
 ) -> Run:
-    """A new run and the job that trains and ranks; the gold part that there is by then is known to it by its digest.
+    """Create a run and the job that trains and ranks; the run stores the digest of the current gold part.
 
-    Raises Conflict when the very same run already waits or works, Invalid when the recipe's folds are not the parent's: its
-    fold networks could not go on from the parent's without judging images that those were trained on.
+    Raises Conflict when the same run is already queued or running; Invalid when the recipe has another number
+    of folds than the parent: a fold's network would then score images that the parent's network trained on.
     """
     lock_dataset(session, dataset_id=dataset_id)
-    asked: dict[str, Any] = json.loads(to_json(recipe))  # as it comes back from the database
+    asked: dict[str, Any] = json.loads(to_json(recipe))  # in the form that the database returns
     stored = "parent" if parent_id else weights
     parent = get_run(session, run_id=parent_id, dataset_id=dataset_id) if parent_id else None
     if parent and recipe.folds and parent.recipe["folds"] != recipe.folds:
         raise Invalid(
-            f"Run {parent.id} has {parent.recipe['folds']} folds and the recipe {recipe.name} has {recipe.folds}; "
-            "retrain with as many as it has or with none, or start from elsewhere than the parent."
+            f"Run {parent.id} has {parent.recipe['folds']} folds and the recipe {recipe.name} has "
+            f"{recipe.folds}; retrain with the same number or with none, or choose another start than the "
+            "parent."
         )
     for other in session.scalars(
         select(Run).where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES))
@@ -128,7 +129,8 @@ def request_run(
         known = (other.version_id, other.recipe, other.parent_id, other.weights, other.seed)
         if known == (version_id, asked, parent_id, stored, seed):
             raise NotNow(
-                f"Run {other.id} is already {other.state} with this recipe, version and seed; wait for it, or cancel it."
+                f"Run {other.id} is already {other.state} with this recipe, version and seed; wait for it, "
+                "or cancel it."
             )
     gold = get_gold_part(session, dataset_id=dataset_id)
     run = Run(
@@ -161,9 +163,9 @@ def train_anew(
     seed: int = 0,
     user_id: int | None = None,
 ) -> Run:
-    """Ask for a run without a parent; `changes` are fields of the recipe, `weights` is the setting.
+    """Request a run without a parent; `changes` are fields of the recipe, `weights` is the setting.
 
-    Raises Invalid for a recipe, a change or a start that cannot be, and what `request_run` raises.
+    Raises Invalid for an invalid recipe, change or start, and the errors of `request_run`.
     """
     begins = choose_start(start, setting=weights, parent=False)
     return request_run(
@@ -184,29 +186,26 @@ def train_anew(
 
 
 def get_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> Run:
-    """The run, of this data set if one is named. Raises NotFound."""
+    """The run, which must belong to the data set if one is given. Raises NotFound."""
     run = session.get(Run, run_id)
     if run is None or (dataset_id is not None and run.dataset_id != dataset_id):
-        raise NotFound(f"There is no run {run_id} here; the runs page lists the ones there are.")
+        raise NotFound(f"There is no run {run_id} here; the runs page lists all runs.")
     return run
 
 
 def finished_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> Run:
-    """The run whose network has learnt all it will.
-
-    Raises NotFound, Conflict for one that has not finished.
-    """
+    """A finished run. Raises NotFound; Conflict for a run that has not finished."""
     run = get_run(session, run_id=run_id, dataset_id=dataset_id)
     if run.state != "finished":
         wait = (
-            "wait until it has finished" if run.state in jobs.OPEN_STATES else "take a run that has finished"
+            "wait until it has finished" if run.state in jobs.OPEN_STATES else "use a run that has finished"
         )
-        raise unfinished(run)(f"Run {run.id} is {run.state}, so it has no network to ask; {wait}.")
+        raise unfinished(run)(f"Run {run.id} is {run.state}, so it has no network yet; {wait}.")
     return run
 
 
 def unfinished(run: Run) -> type[Conflict]:
-    """The kind of error of a run that has not finished: waiting mends it as long as the run waits or works."""
+    """The error class for an unfinished run: waiting helps as long as the run is queued or running."""
     return NotNow if run.state in jobs.OPEN_STATES else Conflict
 
 
@@ -216,7 +215,7 @@ def list_runs(session: Session, *, dataset_id: int) -> list[Run]:
 
 
 def open_run(session: Session, *, dataset_id: int) -> Run | None:
-    """The oldest run that waits or works."""
+    """The oldest run that is queued or running."""
     return session.scalar(
         select(Run)
         .where(Run.dataset_id == dataset_id, Run.state.in_(jobs.OPEN_STATES))
@@ -226,19 +225,19 @@ def open_run(session: Session, *, dataset_id: int) -> Run | None:
 
 
 def count_open(session: Session) -> int:
-    """Runs that wait or work, of any data set: what a new one waits behind."""
+    """The number of queued and running runs of all data sets; a new run waits for these."""
     return session.scalar(select(func.count()).select_from(Run).where(Run.state.in_(jobs.OPEN_STATES))) or 0
 
 
 def is_training(session: Session, *, dataset_id: int) -> bool:
-    """Whether a run waits or works."""
+    """Whether a run of the data set is queued or running."""
     return remember(
         session, (is_training, dataset_id), lambda: _OPEN.one(session, dataset_id=dataset_id) is not None
     )
 
 
 def newest_finished(session: Session, *, dataset_id: int, before: datetime | None = None) -> Run | None:
-    """The run that had finished last, today or at a moment."""
+    """The run that finished last, now or `before` a moment."""
     query = select(Run).where(Run.dataset_id == dataset_id, Run.state == "finished")
     if before is not None:
         query = query.where(Run.finished_at <= before)
@@ -246,13 +245,13 @@ def newest_finished(session: Session, *, dataset_id: int, before: datetime | Non
 
 
 def newest_ranked(session: Session, *, dataset_id: int) -> Run | None:
-    """The run whose ranking is reviewed: the newest finished one, or before there is one the newest with an early ranking."""
+    """The run whose ranking is reviewed: the newest finished one, else the newest with an early ranking."""
     current = current_ranking(session, dataset_id=dataset_id)
     return session.get(Run, current.run_id) if current else None
 
 
 def current_ranking(session: Session, *, dataset_id: int) -> CurrentRanking | None:
-    """The ranking that is reviewed: that of `newest_ranked`."""
+    """The ranking of `newest_ranked`, which people review."""
 
     def ask() -> CurrentRanking | None:
         row = _CURRENT.one(session, dataset_id=dataset_id)
@@ -267,7 +266,7 @@ def version_number(session: Session, run: Run) -> int:
 
 
 def run_progress(session: Session, *, run_id: int) -> RunProgress:
-    """How far a run is, from its job and its finished epochs."""
+    """The progress of a run, from its job and its finished epochs."""
     run = get_run(session, run_id=run_id)
     job = session.get(Job, run.job_id) if run.job_id else None
     epochs = session.scalars(
@@ -291,14 +290,14 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
 
 
 def _left(session: Session, run: Run, job: Job, epochs: Sequence[Epoch]) -> float | None:
-    """From the run's own finished epochs; before there is one, from the time since its job began, or else from earlier runs."""
+    """Remaining seconds: from finished epochs, else from the time since the start, else from earlier runs."""
     learns = job.stage.startswith(TRAINING) and job.total > 0
     if run.state not in jobs.OPEN_STATES or (job.state == "running" and epochs and not learns):
         return None
     fraction = job.done / job.total if learns else 0.0
     done = [(epoch.fold, epoch.epoch, epoch.seconds) for epoch in epochs]
     left = seconds_left(recipe_from_json(run.recipe), start=run.weights, done=done, fraction=fraction)
-    if left is None and job.started_at and fraction > SURE:  # this run knows better than those before it
+    if left is None and job.started_at and fraction > SURE:  # better than earlier runs
         left = (now() - job.started_at).total_seconds() * (1 - fraction) / fraction
     if left is None and (expected := expect_run(session, run=run)):
         left = expected.seconds * (1 - fraction)
@@ -306,7 +305,7 @@ def _left(session: Session, run: Run, job: Job, epochs: Sequence[Epoch]) -> floa
 
 
 def start_run(session: Session, *, run_id: int) -> Run:
-    """Mark a run as running; started again after a crash it keeps its first start."""
+    """Mark a run as running; after a crash it keeps its first start time."""
     session.execute(
         update(Run)
         .where(Run.id == run_id, Run.state.in_(jobs.OPEN_STATES))
@@ -316,12 +315,12 @@ def start_run(session: Session, *, run_id: int) -> Run:
 
 
 def record_epoch(session: Session, epoch: Epoch) -> None:
-    """Store what an epoch ended with; an epoch that was repeated after a crash replaces the first."""
+    """Store the results of an epoch; an epoch repeated after a crash replaces the first one."""
     session.merge(epoch)
 
 
 def end_run(session: Session, *, run_id: int, state: str, note: str = "") -> None:
-    """Finished, failed or cancelled; the first end counts."""
+    """Record the end of a run: finished, failed or cancelled; only the first call counts."""
     values: dict[str, Any] = {"state": state, "finished_at": now()}
     if note:
         values["note"] = note
@@ -329,7 +328,7 @@ def end_run(session: Session, *, run_id: int, state: str, note: str = "") -> Non
 
 
 def cancel_run(session: Session, *, run_id: int) -> Run:
-    """Ask a run to stop; one that has not begun ends at once. Raises Conflict when it has ended."""
+    """Cancel a run; one that has not begun ends at once. Raises Conflict when it has ended."""
     run = get_run(session, run_id=run_id)
     if run.job_id is None or run.state not in jobs.OPEN_STATES:
         raise Conflict(f"Run {run_id} has already ended ({run.state}); there is nothing left to cancel.")
@@ -340,9 +339,9 @@ def cancel_run(session: Session, *, run_id: int) -> Run:
 
 
 def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
-    """Queue a cancelled or failed run again, under a job of its own: it goes on after its last finished epoch.
+    """Queue a cancelled or failed run again, with a new job; it resumes after its last finished epoch.
 
-    Raises Conflict when it works, waits or is finished.
+    Raises Conflict when it is running, queued or finished.
     """
     run = get_run(session, run_id=run_id)
     before = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
@@ -363,7 +362,7 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
 
 
 def cancel_job(session: Session, *, job_id: str) -> Job:
-    """Ask any job to stop, and the run that it works on with it.
+    """Cancel any job, and the run that it works on.
 
     Raises NotFound, Conflict when it has ended.
     """
@@ -379,7 +378,7 @@ def cancel_job(session: Session, *, job_id: str) -> Job:
 
 
 def give_up(session: Session, *, job_id: str, message: str) -> None:
-    """Fail a job that its worker cannot end itself, and its run with it."""
+    """Mark a job that its worker cannot end, and its run, as failed."""
     jobs.finish(session, job_id=job_id, state="failed", message=message)
     run = session.scalar(select(Run).where(Run.job_id == job_id))
     if run:

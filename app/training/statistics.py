@@ -1,4 +1,4 @@
-"""What a difference between two networks is worth, and how honest a network's confidence is.
+"""Significance of the difference between two networks, and calibration of a network's confidence.
 
 Pure functions on arrays.
 """
@@ -12,12 +12,15 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 DRAWS = 2000
-LEVEL = 0.05  # a p below it is more than chance would make
+LEVEL = 0.05  # significance level
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Error rate of the new predictions minus that of the old ones, on the same `n` samples: below 0 the new ones are better."""
+    """Error rate of the new predictions minus that of the old ones on the same `n` samples.
+
+    Below 0 the new predictions are better.
+    """
 
     value: float
     low: float  # 95 % interval of the paired bootstrap
@@ -29,13 +32,13 @@ class Difference:
 
     @property
     def beyond_chance(self) -> bool:
-        """Whether chance alone would seldom make such a difference on this many samples."""
+        """Whether the difference is statistically significant."""
         return self.p < LEVEL
 
 
 @dataclass(frozen=True)
 class ClassChange:
-    """A class before and after; a recall is none where no sample has the label."""
+    """A class before and after; a recall is None if no sample has the label."""
 
     name: str
     support: int
@@ -47,7 +50,7 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class Bin:
-    """Predictions whose confidence lies between two bounds; means are none where there are none."""
+    """Predictions whose confidence is between two bounds; the means are None if there are none."""
 
     low: float
     high: float
@@ -58,7 +61,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Reliability:
-    """How far confidence and being right lie apart: Guo et al. 2017."""
+    """The difference between confidence and accuracy, per bin (Guo et al. 2017)."""
 
     error: float  # expected calibration error, 0…1
     n: int
@@ -66,12 +69,12 @@ class Reliability:
 
 
 def mcnemar(repaired: int, broken: int) -> float:
-    """Two-sided p of McNemar's exact test (McNemar 1947), from the samples that only one of the two got right.
+    """Two-sided p of McNemar's exact test (McNemar 1947), from the samples that only one network got right.
 
-    Twice the lower tail of a binomial with p = 1/2, summed as logarithms: exact also where its terms are too small to write.
+    Twice the lower tail of a binomial with p = 1/2, summed as logarithms, so that tiny terms do not become 0.
     """
     n, fewer = repaired + broken, min(repaired, broken)
-    if 2 * fewer >= n - 1:  # in the middle, or beside it: the tail is half of all or more
+    if 2 * fewer >= n - 1:  # the tail is at least half of the distribution
         return 1.0
     i = np.arange(1, fewer + 1)
     terms = np.concatenate(([0.0], np.cumsum(np.log(n - i + 1) - np.log(i)))) - n * np.log(
@@ -84,10 +87,10 @@ def mcnemar(repaired: int, broken: int) -> float:
 def paired_difference(
     old_wrong: Bools, new_wrong: Bools, *, seed: int = 0, draws: int = DRAWS
 ) -> Difference | None:
-    """The difference of two error rates on the same samples (n,), with its interval and test; none without samples.
+    """The difference of two error rates on the same (n,) samples, with interval and test; None for n = 0.
 
-    A bootstrap by sample draws n samples with replacement. All that a draw says of the difference is how many of them were
-    repaired and how many broken, and those counts are a multinomial's: 2,000 draws cost the same for any n.
+    A bootstrap draws n samples with replacement. The difference depends only on how many of them are repaired
+    and broken, and these counts follow a multinomial distribution: 2,000 draws take the same time for any n.
     """
     n = len(old_wrong)
     if n == 0:
@@ -127,7 +130,7 @@ def class_changes(labels: Ints, old: Ints, new: Ints, names: list[str]) -> tuple
 
 
 def reliability(confidence: NDArray[np.floating], right: Bools, *, bins: int = 15) -> Reliability | None:
-    """The table behind the calibration error: (n,) confidences 0…1 and whether each was right; none without predictions."""
+    """The calibration table from (n,) confidences, 0…1, and correctness; None without predictions."""
     n = len(right)
     if n == 0:
         return None

@@ -71,7 +71,7 @@ class Attack:
 def test_a_file_with_code_in_it_is_refused_and_not_run(model, tmp_path, monkeypatch, dump):
     monkeypatch.chdir(tmp_path)
     dump({"conv1.weight": Attack()}, tmp_path / "w.pth")
-    with pytest.raises(WeightsUnavailable, match="pickle is code"):
+    with pytest.raises(WeightsUnavailable, match="pickle can run code"):
         load_start(model, StartFrom("file", tmp_path / "w.pth"), ("a", "b", "c"))
     assert not (tmp_path / "owned").exists()
 

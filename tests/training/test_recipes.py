@@ -235,10 +235,11 @@ def test_of_other_classes_the_papers_weights_say_what_they_come_to():
     assert weight_words(RECIPES["paper"], seven).endswith(
         "disgust is not named and gets the mean of these, 14.3 %."
     )
-    assert "this data set has none of these classes, so all of its classes weigh alike" in weight_words(
-        RECIPES["paper"], PETS
+    assert (
+        "this data set has none of these classes, so all of its classes have the same weight"
+        in weight_words(RECIPES["paper"], PETS)
     )
-    assert weight_words(RECIPES["default"], PETS) == "All classes weigh alike."
+    assert weight_words(RECIPES["default"], PETS) == "All classes have the same weight."
 
 
 def test_every_field_stands_in_a_group_and_says_what_it_is():
