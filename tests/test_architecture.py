@@ -150,12 +150,10 @@ WITHOUT_A_TEST_FILE = {
             db/group_commit.py db/memory.py db/types.py deadline.py decoding/opening.py
             decoding/seen.py demo/faces/accessories.py demo/faces/canvas.py demo/faces/drawing.py
             demo/faces/face.py demo/faces/features.py demo/faces/folder.py demo/faces/hair.py
-            demo/faces/objects.py demo/faces/palette.py errors.py export/as_jsonl.py
-            export/formats.py export/rows.py main.py measuring/hold_out.py ml/decoding.py
-            ml/embedding.py ml/errors.py ml/learner.py ml/network.py ml/watch.py review/counters.py
-            review/checks.py review/recent.py review/undoing.py review/drawing.py review/policy.py
-            serving.py settings.py storage/entries.py tasks/images.py tasks/import_images.py
-            tasks/plan.py tasks/progress.py tasks/ranking.py training/fields.py training/runs.py
+            demo/faces/objects.py demo/faces/palette.py errors.py main.py ml/decoding.py
+            ml/embedding.py ml/errors.py ml/learner.py ml/network.py ml/watch.py serving.py
+            settings.py storage/entries.py tasks/images.py tasks/import_images.py tasks/plan.py
+            tasks/progress.py tasks/ranking.py training/fields.py training/runs.py
     """,
 }
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.db.engine import Database
 from app.export.as_csv import csv_chunks, guard, unguard
+from tests.export.pets import content, exported, table
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "'=1"])
@@ -34,6 +36,8 @@ NAMES = (
     *("-1", "+1", "@home", "=cmd", "'=1", "\tx"),
     *('say "hi"', "a,b", "two\nlines", "two\r\nlines", "\r", " before", "after ", "Ålesund", "\ufeffx"),
 )
+
+
 TEXT = st.one_of(st.sampled_from(NAMES), st.text(st.characters(exclude_categories=["Cs"])))
 
 
@@ -71,3 +75,16 @@ def test_numbers_are_not_guarded() -> None:
 
 def test_many_rows_come_in_pieces() -> None:
     assert len(list(csv_chunks(("a",), ((str(i),) for i in range(2500))))) == 3
+
+
+def test_a_csv_for_spreadsheets_is_the_same_table_marked_as_utf_8_and_guarded(
+    database: Database, cleaned: int
+) -> None:
+    export = exported(database, cleaned, "csv-excel")
+    text = b"".join(export.chunks)
+    assert (export.filename, export.media_type) == ("pets-v1-excel.csv", "text/csv; charset=utf-8")
+    assert text.startswith(b"\xef\xbb\xbfsample_id,")
+    rows, plain = table(text.removeprefix(b"\xef\xbb\xbf")), table(content(database, cleaned, "csv"))
+    assert [row["label"] for row in rows if row["path"] == "'=cat/2.png"] == ["'=cat"]
+    assert [{column: unguard(cell) for column, cell in row.items()} for row in rows] == plain
+    assert export.etag != exported(database, cleaned, "csv").etag

@@ -1,11 +1,19 @@
-"""File names in an exported image folder: changed only where they collide."""
+"""A zip of class folders and its manifest; file names are changed only where they collide."""
 
+import io
+import stat
 import unicodedata
+import zipfile
+from pathlib import Path
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from app.datasets.models import Sample
+from app.db.engine import Database
 from app.export.as_imagefolder import unique_names
+from tests.export.pets import COLUMNS, content, table
 
 A, B = "a" * 64, "b" * 64
 
@@ -64,3 +72,47 @@ def test_names_are_unique_on_every_disk_and_keep_folder_and_suffix(files: list[t
     for name, (folder, wanted, _) in zip(found, files, strict=True):
         assert name.startswith(folder + "/")
         assert name.endswith(wanted.rpartition(".")[2]) or "." not in wanted
+
+
+def test_an_image_folder_holds_the_cleaned_labels_and_a_manifest_beside_them(
+    database: Database, cleaned: int, tmp_path: Path
+) -> None:
+    archive = zipfile.ZipFile(io.BytesIO(content(database, cleaned, "imagefolder")))
+    assert archive.testzip() is None
+    everything = archive.namelist()
+    assert everything[:2] == ["manifest.csv", "classes.txt"]
+    assert archive.read("classes.txt").decode().splitlines() == ["%63on", "=cat", "a%2Fb"]
+    folders = [f"{split}/{name}/" for split in ("train", "valid") for name in ("%63on", "=cat", "a%2Fb")]
+    assert [name for name in everything if name.endswith("/")] == folders
+    rows, names = table(archive.read("manifest.csv")), [name for name in everything if name not in folders]
+    names.remove("classes.txt")
+    assert [row["file"] for row in rows] == names[1:]
+    assert list(rows[0])[1:] == COLUMNS
+    assert {name.split("/")[1] for name in names[1:]} == {"=cat", "a%2Fb", "%63on"}
+    assert len(names) == 12
+    for row in rows:
+        path = row["path"].removeprefix("'")
+        assert archive.read(row["file"]) == (tmp_path / "pets" / path).read_bytes()
+    assert {
+        (info.date_time, stat.S_IMODE(info.external_attr >> 16))
+        for info in archive.infolist()
+        if not info.is_dir()
+    } == {((1980, 1, 1, 0, 0, 0), 0o644)}
+
+
+def test_names_are_changed_only_where_they_collide(database: Database, cleaned: int) -> None:
+    names = zipfile.ZipFile(io.BytesIO(content(database, cleaned, "imagefolder"))).namelist()
+    changed = [name for name in names if "__" in name]
+    with database.read() as session:
+        splits = dict(session.execute(select(Sample.path, Sample.split)).all())
+    collide = splits["=cat/0.png"] == splits["a%2Fb/0.png"]
+    assert len(changed) == (2 if collide else 0)
+
+
+def test_deleted_samples_are_never_in_the_folders_but_in_the_manifest_when_asked_for(
+    database: Database, cleaned: int
+) -> None:
+    archive = zipfile.ZipFile(io.BytesIO(content(database, cleaned, "imagefolder", include_deleted=True)))
+    rows = table(archive.read("manifest.csv"))
+    assert len([name for name in archive.namelist() if name.endswith((".png", ".jpg"))]) == len(rows) - 1
+    assert [row["path"] for row in rows if not row["file"]] == ["=cat/1.png"]

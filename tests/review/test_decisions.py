@@ -7,18 +7,17 @@ from hypothesis import strategies as st
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from app.datasets.models import MissingFile, Sample
+from app.datasets.models import Sample
 from app.db.engine import Database
-from app.errors import Conflict, Forbidden, Invalid, NotFound
+from app.errors import Conflict
 from app.ranking.models import Prediction
 from app.review.checks import Answer
 from app.review.decisions import decide
 from app.review.fold import Policy, fold, is_drawn
 from app.review.models import Decision, OpenIssue, SampleReview
 from app.review.policy import get_policy
-from app.review.recent import recent
 from app.review.standing import entry_of, set_policy
-from app.review.undoing import redo_last, undo, undo_last
+from app.review.undoing import undo, undo_last
 from tests.conftest import People
 from tests.factories import Made
 
@@ -103,72 +102,9 @@ def test_a_client_id_stands_for_its_sample_and_its_label_too(
         answer(database, made, ann, made.ranked[place], verdict, label, client_id="one")
 
 
-def test_an_undo_or_redo_with_a_client_id_of_something_else_is_refused_and_not_lost(
-    database: Database, made: Made, people: People
-) -> None:
-    ann, (first, second) = people.annotator.id, made.ranked[:2]
-    decision = answer(database, made, ann, first, "delete", client_id="one")
-    answer(database, made, ann, second, "delete", client_id="two")
-    mine = {"dataset_id": made.dataset_id, "user_id": ann}
-    with pytest.raises(Conflict, match="used for another"), database.write() as session:
-        undo(session, user_id=ann, decision_id=decision, client_id="two")
-    with pytest.raises(Conflict, match="used for another"), database.write() as session:
-        undo_last(session, **mine, client_id="one")
-    assert (state(database, first), state(database, second)) == (("delete", None), ("delete", None))
-    with database.write() as session:
-        undo_last(session, **mine, client_id="back")
-    with pytest.raises(Conflict, match="used for another"), database.write() as session:
-        redo_last(session, **mine, client_id="back")
-    assert (state(database, first), state(database, second)) == (("delete", None), None)
-
-
-def test_an_image_whose_file_is_lost_can_only_be_deleted_and_what_was_recorded_before_stays(
-    database: Database, made: Made, people: People
-) -> None:
-    ann, (first, second) = people.annotator.id, made.ranked[:2]
-    before = answer(database, made, ann, first, "relabel", "owl", client_id="before")
-    with database.write() as session:
-        for sample, reason in ((first, "missing"), (second, "changed")):
-            session.add(MissingFile(sample_id=sample, dataset_id=made.dataset_id, reason=reason))
-    path = made.paths[made.sample_ids.index(second)]
-    for verdict, label in (("keep", None), ("relabel", "owl")):
-        with pytest.raises(Conflict, match=f"The file {path} has changed since it was imported.*delete"):
-            answer(database, made, ann, second, verdict, label)
-    assert state(database, second) is None
-    assert answer(database, made, ann, first, "relabel", "owl", client_id="before") == before
-    answer(database, made, ann, second, "delete")
-    assert state(database, second) == ("delete", None)
-
-
 def test_two_people_may_use_the_same_client_id(database: Database, made: Made, people: People) -> None:
     first = answer(database, made, people.annotator.id, made.ranked[0], "keep", client_id="one")
     assert answer(database, made, people.other.id, made.ranked[0], "delete", client_id="one") != first
-
-
-def test_relabelling_to_the_given_label_is_keeping_it(database: Database, made: Made, people: People) -> None:
-    answer(database, made, people.annotator.id, made.ranked[0], "relabel", "cat")
-    assert state(database, made.ranked[0]) == ("keep", 0)
-
-
-@pytest.mark.parametrize(
-    ("verdict", "label", "words"),
-    [
-        ("destroy", None, "no verdict"),
-        ("relabel", None, "needs the label"),
-        ("relabel", "cow", "no class"),
-        ("keep", "owl", "Only a relabel"),
-    ],
-)
-def test_a_decision_that_makes_no_sense_is_refused_in_words(
-    database: Database, made: Made, people: People, verdict: str, label: str | None, words: str
-) -> None:
-    with pytest.raises(Invalid, match=words):
-        answer(database, made, people.annotator.id, made.ranked[0], verdict, label)
-
-
-def test_a_sample_of_nowhere_is_refused(database: Database, made: Made, people: People) -> None:
-    with pytest.raises(NotFound):
-        answer(database, made, people.annotator.id, 999_999, "keep")
 
 
 def test_a_decision_remembers_the_ranking_that_showed_the_sample(
@@ -178,93 +114,6 @@ def test_a_decision_remembers_the_ranking_that_showed_the_sample(
     with database.read() as session:
         decision = history(session, sample_id=made.ranked[2])[0]
         assert (decision.run_id, decision.rank) == (made.run_id, 3)
-
-
-def test_nobody_undoes_somebody_elses_decision(database: Database, made: Made, people: People) -> None:
-    decision = answer(database, made, people.annotator.id, made.ranked[0], "keep")
-    with database.write() as session, pytest.raises(Forbidden):
-        undo(session, user_id=people.other.id, decision_id=decision)
-
-
-def test_undoing_twice_is_undoing_once(database: Database, made: Made, people: People) -> None:
-    decision = answer(database, made, people.annotator.id, made.ranked[0], "keep")
-    for _ in range(2):
-        with database.write() as session:
-            undo(session, user_id=people.annotator.id, decision_id=decision)
-    with database.read() as session:
-        assert [row.verdict for row in history(session, sample_id=made.ranked[0])] == ["keep", "undo"]
-
-
-def test_redo_gives_undone_answers_again_until_there_are_none(
-    database: Database, made: Made, people: People
-) -> None:
-    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
-    answer(database, made, people.annotator.id, made.ranked[0], "relabel", "owl")
-    answer(database, made, people.annotator.id, made.ranked[1], "delete")
-    answer(database, made, people.other.id, made.ranked[2], "keep")
-    for _ in range(2):
-        with database.write() as session:
-            undo_last(session, **me)
-    assert state(database, made.ranked[0]) is None
-    redone = []
-    for attempt in range(3):
-        with database.write() as session:
-            decision = redo_last(session, **me, client_id=f"redo {attempt}")
-            redone.append(decision and (decision.sample_id, decision.verdict, decision.label))
-    assert redone == [(made.ranked[0], "relabel", 2), (made.ranked[1], "delete", None), None]
-    assert state(database, made.ranked[0]) == ("relabel", 2)
-
-
-def test_an_undo_sent_twice_is_one_undo(database: Database, made: Made, people: People) -> None:
-    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
-    for sample in made.ranked[:2]:
-        answer(database, made, people.annotator.id, sample, "keep")
-    for _ in range(2):
-        with database.write() as session:
-            assert undo_last(session, **me, client_id="once").sample_id == made.ranked[1]
-    assert (state(database, made.ranked[0]), state(database, made.ranked[1])) == (("keep", 0), None)
-
-
-def test_a_redo_sent_twice_is_one_redo(database: Database, made: Made, people: People) -> None:
-    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
-    for sample in made.ranked[:2]:
-        answer(database, made, people.annotator.id, sample, "keep")
-    for _ in range(2):
-        with database.write() as session:
-            undo_last(session, **me)
-    for _ in range(2):
-        with database.write() as session:
-            redo_last(session, **me, client_id="once")
-    assert (state(database, made.ranked[0]), state(database, made.ranked[1])) == (("keep", 0), None)
-
-
-def test_undo_goes_back_as_far_as_ones_own_work_goes(database: Database, made: Made, people: People) -> None:
-    samples = made.ranked[:3]
-    for sample in samples:
-        answer(database, made, people.annotator.id, sample, "keep")
-    answer(database, made, people.other.id, made.ranked[5], "keep")
-    undone = []
-    for _ in range(4):
-        with database.write() as session:
-            decision = undo_last(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
-            undone.append(decision.sample_id if decision else None)
-    assert undone == [samples[2], samples[1], samples[0], None]
-    assert state(database, made.ranked[5]) == ("keep", 0)
-
-
-def test_the_last_decisions_are_shown_newest_first_without_undone_ones(
-    database: Database, made: Made, people: People
-) -> None:
-    for sample in made.ranked[:3]:
-        answer(database, made, people.annotator.id, sample, "relabel", "owl")
-    with database.write() as session:
-        undo_last(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
-    with database.read() as session:
-        shown = recent(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
-    assert [(item.sample_id, item.label) for item in shown] == [
-        (made.ranked[1], "owl"),
-        (made.ranked[0], "owl"),
-    ]
 
 
 def test_eight_people_at_once_lose_no_decision_and_the_state_is_the_fold(

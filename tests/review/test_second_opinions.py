@@ -120,23 +120,6 @@ def test_two_that_differ_wait_for_a_third_or_for_the_last_word(
     assert standing(database, second) == ("relabel", 1, "")
 
 
-def test_a_second_look_is_blind_and_goes_to_those_who_have_not_answered(
-    database: Database, made: Made, people: People
-) -> None:
-    ask(database, made)
-    sample = made.ranked[0]
-    say(database, made, people.annotator.id, sample, "relabel", "owl")
-    assert sample not in offered(database, made, people.annotator.id, 20)
-    assert offered(database, made, people.other.id)[sample] is True
-    with database.read() as session:
-        mine, theirs = (
-            review_progress(session, dataset_id=made.dataset_id, user_id=user)
-            for user in (people.annotator.id, people.other.id)
-        )
-    assert (mine.second_looks, theirs.second_looks) == (0, 1)
-    assert (mine.remaining, theirs.remaining) == (9, 10)
-
-
 def test_neither_second_looks_nor_new_cards_are_left_for_the_end(
     database: Database, made: Made, people: People
 ) -> None:
@@ -146,13 +129,6 @@ def test_neither_second_looks_nor_new_cards_are_left_for_the_end(
     found = offered(database, made, people.other.id, 4)
     assert sorted(found.values()) == [False, False, True, True]
     assert sum(offered(database, made, people.other.id, 20).values()) == 5  # where there is room, all of them
-
-
-def test_second_opinions_may_be_the_admins_alone(database: Database, made: Made, people: People) -> None:
-    ask(database, made, Policy(annotators=2, which="all", who="admins"))
-    say(database, made, people.annotator.id, made.ranked[0], "keep")
-    assert made.ranked[0] not in offered(database, made, people.other.id, 20)
-    assert made.ranked[0] in offered(database, made, people.admin.id, 20)
 
 
 def test_a_held_second_look_is_recorded_as_blind_and_keep_has_to_be_named(
