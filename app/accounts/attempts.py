@@ -58,7 +58,7 @@ class _Counted:
 
 
 class Attempts:
-    """Wrong passwords of this process by name and address, forgotten after a quarter of an hour without one."""
+    """Wrong passwords in this process by name and address; forgotten 15 minutes after the last one."""
 
     def __init__(self) -> None:
         self._counts: OrderedDict[Key, _Count] = OrderedDict()  # the one changed last is the last one
@@ -149,7 +149,7 @@ class Attempts:
 
 
 def network(address: str | None) -> str:
-    """What counts as one place: an IPv4 address, or the 64 leading bits of an IPv6 one, which one household has."""
+    """The network of an address: an IPv4 address, or the first 64 bits of an IPv6 address."""
     try:
         found = ipaddress.ip_address((address or "").partition("%")[0])
     except ValueError:

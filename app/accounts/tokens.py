@@ -163,7 +163,8 @@ def user_of_token(session: Session, *, token: str, key: bytes) -> Person:
     found = _BEARER.one(session, token_hash=token_hash(token, key=key))
     if found is None:
         raise NotSignedIn(
-            "This API token is unknown or was revoked; make a new one with `toploss token create --user NAME`."
+            "This API token is unknown or was revoked; make a new one with `toploss token create --user "
+            "NAME`."
         )
     if found.expires_at is not None and found.expires_at <= now():
         raise NotSignedIn(

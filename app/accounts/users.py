@@ -95,7 +95,7 @@ def list_users(session: Session) -> list[User]:
 
 
 def count_admins(session: Session) -> int:
-    """How many admins can sign in; their rows are locked, so that two of them cannot demote each other at once."""
+    """The number of active admins; locks their rows, so that two admins cannot demote each other at once."""
     return len(
         session.scalars(
             select(User.id).where(User.role == "admin", User.active).order_by(User.id).with_for_update()

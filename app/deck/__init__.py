@@ -1,1 +1,1 @@
-"""How samples reach people: filters, queues, the worklist, cards, and what is shown beside them."""
+"""How samples reach people: filters, queues, the worklist, cards, and the information shown with them."""

@@ -22,7 +22,7 @@ class Opinion:
 
     who: str
     verdict: str
-    label: str | None  # the class it would be; none: deleted, or unsure
+    label: str | None  # the class in the answer; None: deleted, or unsure
     blind: bool
 
 

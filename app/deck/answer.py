@@ -42,7 +42,7 @@ def look(
     queue: Queue = DEFAULT,
     front: int | None = None,
 ) -> Deck:
-    """The deck as it stands, without the cards that are `known` from this ranking; `front`, if one is named, comes first."""
+    """The current deck, without cards that are `known` from this ranking; `front` comes first, if given."""
     claimed = my_cards(
         session, dataset_id=dataset_id, user_id=user_id, known=known, known_by=known_by, queue=queue
     )

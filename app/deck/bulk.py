@@ -1,8 +1,7 @@
 """One verdict for many samples in one transaction, and one undo for all of it.
 
-Each sample gets a decision of its own, marked as one of many: nobody looked at it alone, so it never
-outweighs a decision of somebody who did (`fold.fold`), and such samples are left alone (`left_alone`, with
-the other reasons).
+Each sample gets its own decision, marked as one of many. It never outweighs a decision that a person made on
+the single sample (`fold.fold`); such samples are left alone (`left_alone`, with the other reasons).
 """
 
 import hashlib
@@ -74,11 +73,12 @@ def decide_many(
     client_id: str,
     selection: str = "",
 ) -> Done:
-    """Record one verdict (keep, relabel, accept, delete) for these samples, or for all that match; `accept` gives each its predicted label.
+    """Record one verdict (keep, relabel, accept, delete) for these samples, or for all that match a filter.
 
-    The same request again, with its client id, is the same action and gets the same answer. Raises Invalid for nonsense,
-    NotFound for samples elsewhere, Conflict when another number of samples is meant than the `expected` one, nothing is
-    left to decide, or the client id was used for another request.
+    `accept` gives each sample its predicted label. The same request again, with its client id, is the same
+    action and gets the same answer. Raises Invalid for nonsense, NotFound for samples elsewhere, Conflict
+    when another number of samples is meant than the `expected` one, nothing is left to decide, or the client
+    id was used for another request.
     """
     target = _checked(session, dataset_id, verdict=verdict, label=label, client_id=client_id)
     own_name = None if target is None else class_names(session, dataset_id=dataset_id)[target]
@@ -227,7 +227,7 @@ def _checked(
 ) -> int | None:
     """The position of the class that a relabel moves to. Raises Invalid."""
     if verdict not in VERDICTS:
-        raise Invalid(f"“{verdict}” cannot be said of many at once; choose keep, relabel, accept or delete.")
+        raise Invalid(f"“{verdict}” is no verdict for many samples; choose keep, relabel, accept or delete.")
     if (verdict == "relabel") != bool(label):
         raise Invalid("A relabel needs the label that the samples should have; the other verdicts have none.")
     if not 0 < len(client_id) <= MAX_CLIENT_ID:
@@ -236,7 +236,7 @@ def _checked(
 
 
 def _digest(samples: Collection[int] | Filter, expected: int | None) -> str:
-    """Tells a request from one about other samples, or with another expected number; order and repeats do not matter."""
+    """A digest of the samples and the expected number; order and repeated ids do not matter."""
     which = asdict(samples) if isinstance(samples, Filter) else sorted(set(samples))
     return hashlib.sha256(json.dumps([which, expected]).encode()).hexdigest()
 
@@ -266,7 +266,8 @@ def _chosen(
     rows = [row for part in _parts(wanted) for row in session.execute(_candidates(session, dataset_id, part))]
     if len(rows) != len(wanted):
         raise NotFound(
-            f"{len(wanted) - len(rows)} of the {len(wanted)} samples are not in this data set; load the page again."
+            f"{len(wanted) - len(rows)} of the {len(wanted)} samples are not in this data set; load the "
+            "page again."
         )
     reasons = [reason(row, accept=verdict == "accept", delete=verdict == "delete") for row in rows]
     chosen = [row for row, why in zip(rows, reasons, strict=True) if not why]
@@ -276,7 +277,7 @@ def _chosen(
 
 
 def _candidates(session: Session, dataset_id: int, sample_ids: list[int]) -> Select[*tuple[Any, ...]]:
-    """These samples, locked, with what the current ranking says of them and whether somebody looked at them alone."""
+    """These samples, locked, with their prediction and whether a person reviewed them one by one."""
     ranking = current_ranking(session, dataset_id=dataset_id)
     looked_at = and_(SampleReview.sample_id.is_not(None), ~SampleReview.in_bulk)
     return (
@@ -304,7 +305,7 @@ def _candidates(session: Session, dataset_id: int, sample_ids: list[int]) -> Sel
 
 
 def _lock(session: Session, sample_ids: list[int]) -> None:
-    """Lock the samples so that decisions on one sample are folded one by one (SQLite has one writer anyway)."""
+    """Lock the samples, so that decisions on a sample are folded one by one; SQLite has one writer anyway."""
     for part in _parts(sample_ids):
         session.execute(
             select(Sample.id).where(Sample.id.in_(part)).order_by(Sample.id).with_for_update(key_share=True)
@@ -312,7 +313,7 @@ def _lock(session: Session, sample_ids: list[int]) -> None:
 
 
 def _said(verdict: str, label: int | None, given_label: int) -> dict[str, Any]:
-    """The verdict of one sample: to relabel it to what it is already is to keep it."""
+    """The verdict for one sample: a relabel to its given label is a keep."""
     if verdict in ("relabel", "accept"):
         return (
             {"verdict": "keep", "label": None}

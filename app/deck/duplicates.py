@@ -1,4 +1,4 @@
-"""Groups of images that are the same, or look so, under different labels: one label of each group at least is wrong."""
+"""Groups of images that are or look the same but have different labels: at least one label is wrong."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Twins:
 
 
 def torn_groups(session: Session, *, dataset_id: int) -> list[Twins]:
-    """All groups whose current labels differ, unreviewed groups first; without the gold part, which is blind."""
+    """All groups whose current labels differ, unreviewed groups first; without the gold part."""
     gold = {int(sample_id) for sample_id in gold_ids(session, dataset_id=dataset_id)}
     tiles = look(
         session, dataset_id=dataset_id, which=Filter(duplicates=True), order="path", limit=MOST
@@ -67,18 +67,15 @@ def resolve(
     label: str | None,
     client_id: str,
 ) -> int:
-    """Say one thing of every sample of a group; how many decisions that were.
+    """Give every sample of a group one verdict; return the number of decisions.
 
-    The same client id again is the same answer.
-
-    Raises Invalid, NotFound and Conflict as `decide` does, nothing being kept then.
+    The same client id again is the same answer. Raises Invalid, NotFound and Conflict as `decide` does, and
+    then changes nothing.
     """
     if not 0 < len(sample_ids) <= LARGEST:
         raise Invalid(f"A group has 1 to {LARGEST} images; decide about larger ones on the grid.")
     if verdict not in ("keep", "relabel", "delete"):
-        raise Invalid(
-            "Of a group one can say: all are of a class, all are right as they are, or delete them."
-        )
+        raise Invalid("Choose a class for the whole group, or keep all labels, or delete all images.")
     for sample_id in sorted(set(sample_ids)):
         decide(
             session,
@@ -108,7 +105,7 @@ def undo_resolve(session: Session, *, dataset_id: int, user_id: int, client_id: 
     )
     ids = list(session.scalars(mine.order_by(Decision.sample_id)))
     if not ids:
-        raise Conflict("There is nothing to take back.")
+        raise Conflict("There is nothing to undo.")
     for decision_id in ids:
         undo(session, user_id=user_id, decision_id=decision_id)
     return len(ids)

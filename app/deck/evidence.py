@@ -1,4 +1,4 @@
-"""What speaks for or against the label of a sample: its copies, the samples nearest to it, and the reasons in words."""
+"""Evidence for or against the label of a sample: copies, nearest samples, and the reasons in words."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,14 +24,14 @@ from app.training.runs import current_ranking
 NEAREST, NEAREST_VERIFIED = 10, 5
 COPIES_SHOWN = 12
 _MOST_COPIES = 1000
-_FEWEST, _PER_CLASS = 20, 3  # verified samples of a data set from which on the nearest of them say something
-_SPARE = 4  # candidates for each place, because copies of one another count once
+_FEWEST, _PER_CLASS = 20, 3  # least verified samples of a data set for showing the nearest ones
+_SPARE = 4  # candidates per place, because copies of one another count once
 
 _LIKE = (
     select(Sample, SampleReview, User.name)
     .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
     .outerjoin(User, User.id == SampleReview.user_id)
-    .where(~is_gold(Sample.id))  # the gold part bears witness of nothing
+    .where(~is_gold(Sample.id))  # the gold part is never evidence
 )
 _VERIFIED = select(SampleReview.sample_id).where(  # by a person who looked at it alone, and settled
     SampleReview.dataset_id == bindparam("dataset"),
@@ -118,7 +118,7 @@ def _copies(session: Session, sample: Sample, names: list[str]) -> tuple[Similar
 def _neighbours(
     session: Session, sample: Sample, names: list[str], embedding: Embedding, copies: list[int]
 ) -> tuple[tuple[Similar, ...], tuple[Similar, ...]]:
-    """The nearest verified samples, and the nearest of all; a copy of the sample itself is no witness of its own."""
+    """The nearest verified samples, and the nearest of all samples, without copies of the sample itself."""
     row = embedding.row_of(sample.id)
     if row is None:
         return (), ()
@@ -181,6 +181,6 @@ def _similar(row: Any, names: list[str], *, like: Sample) -> Similar:
 
 
 def _class_noise(session: Session, run_id: int, name: str) -> float:
-    """What the run estimated; older ones kept no estimate."""
+    """The run's estimate; older runs stored none."""
     facts: dict[str, Any] = session.get_one(Run, run_id).facts
     return float(facts.get("class_noise", {}).get(name, 0.0))

@@ -1,4 +1,4 @@
-"""The samples of a data set by what is known of them: one filter, which also says what a verdict for many is about."""
+"""One filter for the samples of a data set; it also selects the samples of a bulk verdict."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -30,13 +30,14 @@ _MOST_NAMED = 20  # people that a sentence lists
 
 @dataclass(frozen=True)
 class Filter:
-    """Which samples; what is empty does not matter. Classes by name."""
+    """Which samples; empty fields do not restrict them. Classes by name."""
 
-    label: str = ""  # as it stands
+    label: str = ""  # the current label
     given: str = ""
     predicted: str = ""  # by the current ranking
     split: str = ""
-    # issues: predicted ≠ label; open: those not decided; waiting: for a second opinion; bulk: only decided as one of many
+    # issues: predicted ≠ label; open: those not decided; waiting: for a second opinion; bulk: only decided as
+    # one of many
     state: StateFilter = ""
     verdict: str = ""  # as it stands
     annotator: str = ""  # who has a decision on it that counts
@@ -141,7 +142,7 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
 
     Raises Invalid.
 
-    An image of the gold part matches nothing before it is settled: any filter would tell something of it.
+    An unsettled image of the gold part never matches: any filter would reveal something about it.
     """
     _check(session, which)
     ranking = current_ranking(session, dataset_id=dataset_id)
@@ -186,7 +187,7 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
 
 
 def _check(session: Session, which: Filter) -> None:
-    """Raises Invalid for a split, verdict or annotator that there is not: nothing would match, whatever was meant."""
+    """Raises Invalid for an unknown split, verdict or annotator, which would match nothing."""
     for what, said, known in (("split", which.split, SPLITS), ("verdict", which.verdict, VERDICTS)):
         if said and said not in known:
             raise Invalid(f"There is no {what} “{said}”; there are {', '.join(known)}.")
@@ -206,7 +207,7 @@ def _decided_by(name: str) -> ColumnElement[bool]:
 
 
 def _has_another_label(dataset_id: int) -> ColumnElement[bool]:
-    """Whether an image that is the same, or looks so, carries another label as it stands."""
+    """Whether an image that is or looks the same has another current label."""
 
     def torn(key: InstrumentedAttribute[Any]) -> Select[Any]:
         return (

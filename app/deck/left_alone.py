@@ -15,8 +15,8 @@ _LOOKED_AT = (
     "open one to decide it anew."
 )
 _LOST = (
-    "The files of these images are missing or have changed, so nobody can see what the labels are held against; "
-    "put the files back, or delete the images from the labels. Nothing was changed."
+    "The files of these images are missing or have changed, so nobody can see what the labels are held "
+    "against; put the files back, or delete the images from the labels. Nothing was changed."
 )
 _UNPREDICTED = "No ranking has these samples yet, so there is no prediction to accept."
 

@@ -1,4 +1,4 @@
-"""How far the review is, and what it has changed."""
+"""The progress of the review, and what it has changed."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class PendingChanges:
-    """How the current labels differ from the given ones, and whether the newest version contains all changes."""
+    """How the current labels differ from the given ones, and which changes are in no version."""
 
     relabelled: int
     deleted: int
@@ -87,7 +87,7 @@ class PendingChanges:
 
     @property
     def words(self) -> str:
-        """The same as a clause, to be followed by what becomes of it; empty where every version is up to date."""
+        """The same as a clause for the start of a sentence; empty if the newest version has everything."""
         one = self.since_version + self.new_images == 1
         return f"{self.what} {'is' if one else 'are'} in no version" if self.wait else ""
 
@@ -132,14 +132,14 @@ def label_table(session: Session, *, dataset_id: int) -> list[ClassCounts]:
 
 
 def lacking_words(session: Session, *, dataset_id: int) -> list[str]:
-    """What a person should know of classes that have no images in a part, by the labels as they stand."""
+    """Sentences about classes without images in a part, by the current labels."""
     table = label_table(session, dataset_id=dataset_id)
     words = coverage_words({row.name: row.cleaned for row in table})
     return words + lost_words(_lost_classes(session, dataset_id=dataset_id, table=table))
 
 
 def _lost_classes(session: Session, *, dataset_id: int, table: list[ClassCounts]) -> dict[str, int]:
-    """The classes whose training images are all listed as missing, with their number, by the labels as they stand."""
+    """The classes whose training images are all listed as missing, with their number, by current labels."""
     cleaned = label_now()
     rows = session.execute(
         select(cleaned, func.count())
@@ -154,7 +154,7 @@ def _lost_classes(session: Session, *, dataset_id: int, table: list[ClassCounts]
 
 
 def pending_changes(session: Session, *, dataset_id: int) -> PendingChanges:
-    """What a freeze would hold."""
+    """The changes that a freeze would contain."""
     names = class_names(session, dataset_id=dataset_id)
     rows = session.execute(
         select(Sample.given_label, SampleReview.label, func.count())

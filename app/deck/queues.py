@@ -1,12 +1,13 @@
-"""What the worklist offers when somebody asks for more than its default: any filter of the grid, in any order.
+"""The queues of the worklist besides its default: any filter of the grid, in any order.
 
-In random order everything that nobody has decided is offered, not only label issues: an audit, from which follows how many
-errors remain. In every other order it is the label issues that nobody has decided, or with the state `unreviewed` everything.
+In random order everything that nobody has decided is offered, not only label issues: an audit, from which
+follows how many errors remain. In every other order it is the label issues that nobody has decided, or with
+the state `unreviewed` everything.
 
-In mixed order every card is, with a fixed chance, one drawn at random from the undecided samples that are no label issue (those
-come anyway), else the next of the ranking. So a network that is retrained sees corrected ordinary images too. Chance
-decides each card anew, so that the place in the deck says nothing. Of a whole data set the deck ends with the ranking: where
-no issue is left, nothing is drawn any more.
+In mixed order every card is, with a fixed chance, one drawn at random from the undecided samples that are no
+label issue (those come anyway), else the next of the ranking. So a network that is retrained sees corrected
+ordinary images too. Chance decides each card anew, so that the place in the deck says nothing. Of a whole
+data set the deck ends with the ranking: where no issue is left, nothing is drawn any more.
 
 The gold part is a queue of its own, whatever the filter says, and in no other one.
 """

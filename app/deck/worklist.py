@@ -1,9 +1,9 @@
 """The worklist: label issues still to look at, handed out so that no two annotators hold the same card.
 
-A label issue is a sample whose predicted label differs from the label it was ranked with; the worklist is in
-the order of the current ranking (the newest finished run's), without what was decided. Half of what is handed
-out are samples that wait for a second opinion, as long as there are any: neither they nor new cards are left
-for the end. A queue (`queues.py`) offers something else.
+A label issue is a sample whose predicted label differs from the label it was ranked with. The worklist has
+the order of the current ranking (of the newest finished run), without decided samples. Half of the offered
+samples wait for a second opinion, as long as there are any, so neither they nor new cards are left for the
+end. A queue (`queues.py`) offers other samples.
 """
 
 from collections.abc import Collection
@@ -37,7 +37,7 @@ STILL_FRESH = 0.9  # share of a lease; a card with more than this left is not wr
 DEFAULT = Queue()
 
 
-# Asked with every decision, so they are built once: building takes longer than asking.
+# Every decision runs these, so they are built once: building takes longer than running.
 _WAITING = (
     select(SampleReview.sample_id)
     .where(SampleReview.dataset_id == bindparam("dataset"), WAITS_FOR_ME, ~is_lost(SampleReview.sample_id))

@@ -65,7 +65,7 @@ def prepare(
 
 
 def _logins(database: Database, path: Path) -> str:
-    """Names and passwords, made once and kept where only their owner can read them: no password is the same everywhere."""
+    """Names and passwords, created once in a private file, so that every installation has its own."""
     if path.exists():
         return path.read_text()
     lines = ["Sign in as:"]
@@ -94,7 +94,7 @@ def tell_when_ranked(database: Database, settings: Settings, say: Callable[[str]
 
 
 def found_errors(database: Database, folder: Path) -> str | None:
-    """What the newest ranking found of the errors in the truth file, in a sentence; none before there is one."""
+    """How many errors of the truth file the newest ranking finds, in a sentence; None before the first."""
     with database.read() as session:
         dataset = get_dataset(session, name=NAME)
         run = newest_finished(session, dataset_id=dataset.id)

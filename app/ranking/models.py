@@ -9,7 +9,7 @@ from app.db.types import Base, FloatVector
 
 
 class _Judgement:
-    """What a run says of one sample of its version."""
+    """A run's prediction for one sample of its version."""
 
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
@@ -35,7 +35,7 @@ class Prediction(_Judgement, Base):
     __table_args__ = (Index(None, "run_id", "rank", unique=True), Index(None, "sample_id"))
 
 
-UNJUDGED = 1.0  # the label quality of a sample whose class the network had no image of: nothing speaks against its label
+UNJUDGED = 1.0  # the label quality of a sample whose class the network was not trained on
 IS_ISSUE = and_(Prediction.predicted_label != Prediction.label, Prediction.label_quality < UNJUDGED)
 
 

@@ -13,10 +13,10 @@ _BLOCK = 8192  # vectors made wider at once: all of a large data set would not f
 def nearest(
     vectors: NDArray[np.floating[Any]], row: int, *, k: int, among: NDArray[np.bool_] | None = None
 ) -> tuple[Ints, Floats]:
-    """The `k` rows nearest to `row` by cosine, the nearest first, and their similarities, -1…1; fewer where there are fewer.
+    """At most `k` rows nearest to `row` by cosine, the nearest first, and their similarities, -1…1.
 
-    `vectors`: (n, dimensions) of length 1; `among`: (n,) which rows count, all if left out. The row itself never does.
-    Of equally near ones the earlier row comes first.
+    `vectors`: (n, dimensions) of length 1; `among`: (n,) which rows count, all if left out. The row itself
+    never does. Of equally near ones the earlier row comes first.
     """
     similarity = _similarity(vectors, row)
     counts = np.ones(len(vectors), np.bool_) if among is None else among.copy()

@@ -22,17 +22,15 @@ from app.ranking.scoring import (
     normalized_margin,
 )
 
-_FINAL = (
-    3.0  # epochs that the word in the end counts as; between 1 and 4 it makes no difference to long trainings
-)
+_FINAL = 3.0  # epochs that the final prediction counts as; from 1 to 4 long trainings give the same result
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Of each sample its label quality (n,), 0…1, low for a suspicious label, and log-probabilities (n, classes) to show.
+    """The label quality (n,) of each sample, 0…1, low if suspicious, and log-probabilities (n, classes).
 
-    `noise` (classes,) is the share of wrong labels of each class, as far as that can be believed. `disagreement` (n,) tells
-    how far the epochs, the end and the networks of the folds are of different minds.
+    `noise` (classes,) is the estimated share of wrong labels of each class. `disagreement` (n,) is that of
+    the predictions in the epochs, at the end and by the networks of the folds.
     """
 
     quality: Floats

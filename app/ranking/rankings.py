@@ -98,7 +98,7 @@ def ranking_rows(
 
 
 def stage_ranking(database: Database, *, run_id: int, rows: Iterator[dict[str, Any]]) -> None:
-    """Write a ranking aside in short transactions, so that nobody's decision waits."""
+    """Write a ranking to a staging table in short transactions, so that decisions do not wait."""
     with database.write() as session:
         session.execute(
             delete(StagedPrediction).where(StagedPrediction.run_id == run_id)
@@ -109,7 +109,7 @@ def stage_ranking(database: Database, *, run_id: int, rows: Iterator[dict[str, A
 
 
 def publish_ranking(session: Session, *, run_id: int, epochs: int) -> None:
-    """Let what was staged be the run's ranking; `epochs`: how many epochs of the main network it is made of."""
+    """Publish the staged ranking of a run; `epochs`: the epochs of the main network in it."""
     if (
         session.scalar(select(StagedPrediction.sample_id).where(StagedPrediction.run_id == run_id).limit(1))
         is None
@@ -127,7 +127,7 @@ def publish_ranking(session: Session, *, run_id: int, epochs: int) -> None:
 
 
 def count_issues(session: Session, *, dataset_id: int, run_id: int | None = None) -> None:
-    """Store how many label issues the rankings of a data set have, or the ranking of one run; the gold part has none."""
+    """Store the number of label issues of all rankings of a data set or of one run, without the gold part."""
     issues = (
         select(func.count())
         .select_from(Prediction)
@@ -154,7 +154,7 @@ def top_losses(
     limit: int = 20,
     by_loss: bool = False,
 ) -> list[RankedSample]:
-    """The run's samples from rank `after` + 1 on, all of them or those labelled with one class, without the gold part.
+    """The run's samples from rank `after` + 1 on, all or of one labelled class, without the gold part.
 
     They come by rank, or those of the greatest loss first.
     """
@@ -180,7 +180,7 @@ def confused(
     limit: int,
     offset: int = 0,
 ) -> tuple[int, list[RankedSample]]:
-    """How many samples of a split a run's version labels one class and the run predicts as another, and a page of them by rank."""
+    """The number of a split's samples with this label and predicted class, and a page of them by rank."""
     wanted = [Prediction.run_id == run_id, Sample.split == split]
     wanted += [
         column == value
@@ -194,7 +194,7 @@ def confused(
 
 
 def every_prediction(session: Session, *, run_id: int) -> Iterator[RankedSample]:
-    """All that a run says, by rank, a few rows at a time; the session stays in use until the last one."""
+    """All predictions of a run, by rank, a few rows at a time; the session is used until the last one."""
     query = (
         select(Prediction, Sample)
         .join(Sample, Sample.id == Prediction.sample_id)
@@ -207,7 +207,7 @@ def every_prediction(session: Session, *, run_id: int) -> Iterator[RankedSample]
 
 
 def log_probs_of(session: Session, *, run_id: int, sample_ids: Ints, classes: int) -> Floats:
-    """What a run said of these samples: (n, classes) log-probabilities, NaN for a sample that was not in its version."""
+    """A run's log-probabilities for these samples (n, classes), NaN for samples not in its version."""
     table = np.full((len(sample_ids), classes), np.nan, np.float32)
     places = {int(sample_id): row for row, sample_id in enumerate(sample_ids)}
     query = select(Prediction.sample_id, Prediction.probabilities).where(Prediction.run_id == run_id)
@@ -219,7 +219,7 @@ def log_probs_of(session: Session, *, run_id: int, sample_ids: Ints, classes: in
 
 
 def opinions(session: Session, *, sample_id: int) -> list[Opinion]:
-    """What each run with a ranking says of a sample, the oldest run first."""
+    """The prediction of each run with a ranking for a sample, the oldest run first."""
     rows = session.execute(
         select(Prediction, Run, DatasetVersion.number, DatasetVersion.samples, Sample.split)
         .join(Run, Run.id == Prediction.run_id)

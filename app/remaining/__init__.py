@@ -1,1 +1,1 @@
-"""How many errors are left, and when to stop."""
+"""How many errors remain, and when to stop the review."""

@@ -1,11 +1,10 @@
-"""Audits: random draws from what nobody has decided, and what they say of the errors that are left.
+"""Audits: random draws from the undecided samples, and the estimate of the remaining errors.
 
 An audit's size and its samples are fixed when it begins: they are drawn from all samples without a decision
-that stands, each as likely, by the system's source of randomness. So no audit follows from another one, from
-the files or from the order that people have reviewed in. What is drawn gets the first keys of the random
-order, so the queue in that order offers it before anything else. An audit is done when all of them are
-decided, wherever that happened. It speaks for what was undecided when it began, and for nothing that was
-decided before.
+that stands, all equally likely, by the system's source of randomness. So no audit depends on another one, on
+the files or on the order of the review. The drawn samples get the first keys of the random order, so the
+queue in that order offers them first. An audit is done when all of them are decided, in any way. It estimates
+the errors among the samples that were undecided when it began.
 """
 
 import secrets
@@ -65,7 +64,8 @@ def start_audit(session: Session, *, dataset_id: int, user_id: int, size: int = 
     before = audit_states(session, dataset_id=dataset_id)
     if before and not before[-1].is_done:
         raise Conflict(
-            f"Audit {before[-1].number} is not done: {before[-1].size - before[-1].decided:,} of its images are left; go on with it."
+            f"Audit {before[-1].number} is not done: {before[-1].size - before[-1].decided:,} of its "
+            "images are left; finish it first."
         )
     undecided = offered(session, dataset_id=dataset_id, queue=Queue(order="random"))
     everything = list(session.scalars(undecided.order_by(None)))
@@ -111,13 +111,13 @@ def audit_states(session: Session, *, dataset_id: int) -> list[AuditState]:
 
 
 def left_by_audits(session: Session, states: list[AuditState], *, dataset_id: int) -> Between | None:
-    """How many errors nobody has found, by the audits that are done; none without one."""
+    """How many errors remain, by the finished audits; None without one."""
     done = [audited(state) for state in states if state.is_done]
     return errors_left(done, undecided=_without_verdict(session, dataset_id)) if done else None
 
 
 def audited(state: AuditState) -> Audited:
-    """What the estimate needs of an audit that is done."""
+    """The facts of a finished audit for the estimate."""
     return Audited(state.number, state.population, state.size, state.wrong, state.unclear, state.found)
 
 

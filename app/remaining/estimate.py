@@ -1,13 +1,13 @@
-"""How many errors are left, and what more review would cost. Pure functions.
+"""Estimates how many errors remain, and how long more review takes. Pure functions.
 
-The way to know is an audit: draw n samples at random from those that nobody has decided, look at them all,
-and reason from the errors among them to those in the whole. The interval is Clopper and Pearson's (1934), an
-inversion of exact tests, for draws without replacement: its tails are the hypergeometric distribution's,
-which in a large population are the binomial's.
+An audit draws n samples at random from the undecided ones; people decide all of them, and the errors among
+them give an estimate for the whole. The interval is that of Clopper and Pearson (1934), an inversion of exact
+tests, for draws without replacement: its tails are those of the hypergeometric distribution, which for a
+large population approaches the binomial one.
 
-Audits may follow each other. Looking again and again at one interval that holds in 95 % of cases breaks it,
-so the first audit spends half of the 5 %, the second a quarter, and so on: all of their intervals hold at
-once in 95 % of cases, however many there are and whenever one stops.
+There may be several audits. If each had its own 95 % interval, the chance of an error would grow with their
+number. So the first audit uses half of the 5 %, the second a quarter, and so on: all intervals together hold
+in 95 % of cases, however many audits there are and whenever they stop.
 """
 
 from bisect import bisect_left
@@ -83,7 +83,10 @@ def spent(number: int, *, alpha: float = ALPHA) -> float:
 
 @lru_cache(maxsize=4096)
 def errors_in(population: int, *, drawn: int, wrong: int, unclear: int = 0, alpha: float = ALPHA) -> Between:
-    """How many of a population are errors, when `wrong` of `drawn` are; `unclear` ones count as right below, as wrong above."""
+    """The errors in a population, if `wrong` of `drawn` are errors.
+
+    For the lower bound `unclear` samples count as right, for the upper bound as wrong.
+    """
     most, refused = population - drawn + wrong + unclear, alpha / 2 + ROUNDING
     low = _first(wrong, most, lambda errors: 1 - _at_most(wrong - 1, population, errors, drawn) > refused)
     beyond = _first(
@@ -119,7 +122,7 @@ def errors_left(audits: Sequence[Audited], *, undecided: int, alpha: float = ALP
 
 
 def hit_rate(looks: Sequence[Look], *, last: int) -> Rate | None:
-    """Share of errors among the last cards that the worklist offered, with Wilson's interval; an audit's cards are left out."""
+    """Share of errors among the last cards of the worklist, with Wilson's interval; without audit cards."""
     window = _offered(looks)[-last:]
     return rate(sum(look.wrong for look in window), len(window))
 
@@ -131,7 +134,7 @@ def pace(looks: Sequence[Look], *, last: int = WINDOW) -> float | None:
 
 
 def project(looks: Sequence[Look], *, left: int, ahead: int = AHEAD) -> Projection | None:
-    """What the next cards of the worklist take, at the pace of the last 200; none before the first card, or after the last."""
+    """The time for the next cards, at the pace of the last 200; None before the first or after the last."""
     window, cards = _offered(looks)[-WINDOW:], min(ahead, left)
     if not window or cards < 1:
         return None
@@ -147,8 +150,8 @@ def budget_curve(
 ) -> tuple[Point, ...]:
     """Errors found against cards looked at, in the order of the decisions, from the first card to the last.
 
-    `in_bulk`: the decisions, by ascending id, that found an error among many at once. They cost no card, so they count at the
-    card before them.
+    `in_bulk`: the decisions, by ascending id, that found an error among many at once. They cost no card, so
+    they count at the card before them.
     """
     last = len(looks)
     alone = [0, *accumulate(int(look.wrong) for look in looks)]
@@ -163,7 +166,7 @@ def _offered(looks: Sequence[Look]) -> list[Look]:
 
 
 def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
-    """The smallest number from `low` on for which something holds that then goes on to hold; `high` if none below does."""
+    """The smallest number from `low` on for which a monotone condition holds; `high` if none below does."""
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle + 1, high)
@@ -179,7 +182,7 @@ def _at_most(wrong: int, population: int, errors: int, drawn: int) -> float:
 
 
 def _tail(k: int, population: int, errors: int, drawn: int) -> float:
-    """P(at most k), for a k at most the likeliest number: the chances of fewer and fewer, each from the one before."""
+    """P(at most k), for k up to the most likely number: a sum of terms, each computed from the one before."""
     fewest = max(0, drawn - (population - errors))
     if k < fewest:
         return 0.0

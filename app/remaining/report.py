@@ -1,4 +1,4 @@
-"""How the review goes and how much is left: what was decided, put through `remaining` and `stopping`."""
+"""The progress of the review and the remaining errors, computed from the decisions."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,7 +27,7 @@ WINDOWS = (50, 200)
 
 @dataclass(frozen=True)
 class CrossCheck:
-    """Errors among the undecided samples by cleanlab's count, the confident joint of the current ranking's probabilities."""
+    """Errors among undecided samples by the confident joint of the current ranking, as in cleanlab."""
 
     errors: float
     undecided: int
@@ -155,7 +155,7 @@ def _judged(
 
 
 def _looks(session: Session, dataset_id: int, *, after: int = 0) -> list[Look]:
-    """The cards that were looked at alone, in the order of the decisions that count; those of the gold part came by chance too."""
+    """The cards decided one by one, in the order of the decisions; those of the gold part are random."""
     rows = session.connection().execute(
         select(
             SampleReview.decision_id,
@@ -196,7 +196,7 @@ def _count_reviewed(session: Session, dataset_id: int) -> int:
 
 
 def _cross_check(session: Session, dataset_id: int, run_id: int) -> CrossCheck | None:
-    """The count goes by the undecided samples that the run judges without having learnt from them, and is scaled to all of a class."""
+    """Counted on undecided samples that the predicting network did not train on, and scaled to each class."""
     undecided = ~select(SampleReview.sample_id).where(SampleReview.sample_id == Sample.id).exists()
     by_class = dict(
         session.execute(

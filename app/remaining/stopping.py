@@ -1,7 +1,7 @@
-"""When a review is to end: a rule that is chosen beforehand, and whether it is reached. Pure functions.
+"""Rules that end a review, chosen beforehand, and whether they are reached. Pure functions.
 
-A rule looks only at what was done after it was chosen, so that nobody can choose one that is reached already
-by what they have seen. Once it was reached it stays so, however the review goes on.
+A rule uses only decisions made after it was chosen, so that nobody can choose one that is already reached.
+Once reached, it stays reached.
 """
 
 from collections import deque

@@ -22,7 +22,7 @@ from app.review.policy import SETTLED, seen_blind, was_in_view
 MAX_CLIENT_ID = 64
 USED = "This client id was used for another decision; make a new one for every decision."
 
-# Every decision asks these, so they are built once: building takes longer than asking.
+# Every decision runs these, so they are built once: building takes longer than running.
 _LOCK = Prepared(  # and what the run says of the sample
     select(
         Sample.id,
@@ -71,7 +71,7 @@ _OF_GOLD = (
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What an annotator says about one sample."""
+    """An annotator's answer about one sample."""
 
     sample_id: int
     verdict: str  # keep, relabel, delete or unsure
@@ -99,7 +99,7 @@ class Given:
 
 
 def lock_sample(session: Session, *, sample_id: int, dataset_id: int, run_id: int | None = None) -> Any:
-    """Lock a sample; the answer is what is known of it, and what the run says of it. Raises NotFound."""
+    """Lock a sample; return its facts and the run's prediction for it. Raises NotFound."""
     # Two decisions on one sample are folded one after the other (SQLite has one writer anyway).
     sample = _LOCK.one(session, sample=sample_id, run=run_id)
     if sample is None or sample.dataset_id != dataset_id:
@@ -108,7 +108,7 @@ def lock_sample(session: Session, *, sample_id: int, dataset_id: int, run_id: in
 
 
 def check_answer(session: Session, answer: Answer, *, sample: Any, user_id: int) -> tuple[str, int | None]:
-    """The verdict and the position of the class, as they are recorded: a relabel to the given label is a keep.
+    """The verdict and class position to record: a relabel to the given label is recorded as a keep.
 
     Raises Invalid for a verdict, label or client id that makes no sense, Conflict for a label of a lost file.
     """
@@ -124,8 +124,8 @@ def how_given(
 ) -> Given:
     """Where an answer was given, and whether blind.
 
-    If the answer does not say it, it was blind where the annotator holds the card of a sample that waits for a
-    second opinion, has never answered it with everything in view, and names no ranking that showed it.
+    If the answer does not say it, it was blind where the annotator holds the card of a sample that waits for
+    a second opinion, has never answered it with everything in view, and names no ranking that showed it.
     Every look at the gold part is blind, except the last word.
 
     Raises Conflict where no look at an image of the gold part would be blind, and Invalid for a keep in a
@@ -141,7 +141,8 @@ def how_given(
         )
     if answer.blind is None and blind and verdict == "keep" and answer.verdict != "relabel":
         raise Invalid(
-            "Name the class that you see; the given label, which “keep” would mean, is not shown in a blind look."
+            "Name the class that you see; the given label, which “keep” would mean, is not shown in a "
+            "blind look."
         )
     shown = sample.rank is not None and gold is None  # no ranking shows the gold part
     if origin == "mixed":  # what is no label issue was drawn by chance
@@ -178,7 +179,8 @@ def _gold_look(session: Session, answer: Answer, *, sample: Any, user_id: int) -
         return how  # it was the one that settled the image, perhaps
     if origin == "duplicates":
         raise Conflict(
-            "An image of this group belongs to the gold part, which people look at one by one and blind; nothing was changed."
+            "An image of this group belongs to the gold part, which people look at one by one and blind; "
+            "nothing was changed."
         )
     if origin == "adjudication":
         if not found.drawn:
@@ -187,15 +189,18 @@ def _gold_look(session: Session, answer: Answer, *, sample: Any, user_id: int) -
             )
     elif found.settled:
         raise Conflict(
-            "This image of the gold part is settled: blind looks said what it is. Undo your own answer to give another."
+            "This image of the gold part is settled: blind answers agree on it. Undo your own answer to "
+            "give another."
         )
     elif answer.names_ranking:
         raise Conflict(
-            "This image became part of the gold part after its label was shown to you; somebody else looks at it blind. Skip it."
+            "This image became part of the gold part after its label was shown to you; another person has "
+            "to label it blind. Skip it."
         )
     elif found.in_view:
         raise Conflict(
-            "You have answered about this image of the gold part with its label in view; somebody else has to look at it blind."
+            "You have answered about this image of the gold part with its label in view; another person "
+            "has to label it blind."
         )
     return how
 
@@ -225,6 +230,6 @@ def _check_file(session: Session, sample: Any, user_id: int, client_id: str, *, 
         and not sent_before(session, user_id=user_id, client_id=client_id)
     ):
         raise Conflict(
-            f"The file {sample.path} {SAID[sample.lost]}, so nobody can see whether its label is right; nothing was "
-            "changed. Put the file back, then decide, or delete the image from the labels."
+            f"The file {sample.path} {SAID[sample.lost]}, so nobody can see whether its label is right; "
+            "nothing was changed. Put the file back, then decide, or delete the image from the labels."
         )

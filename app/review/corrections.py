@@ -1,8 +1,8 @@
 """Corrections: the one count of errors found that every page, REST and the shell show.
 
-A correction is a sample whose label, as it stands, is relabelled or deleted. It is counted once, whoever answered and
-however often, alone or in bulk, in the gold part too. A sample that waits for another look keeps its given label, so what
-people said of it is counted apart, as waiting.
+A correction is a sample whose label, as it stands, is relabelled or deleted. It is counted once, whoever
+answered and however often, alone or in bulk, in the gold part too. A sample that waits for another look keeps
+its given label, so what people said of it is counted apart, as waiting.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,10 @@ class Corrections:
             return ""
         if self.waiting == 1:
             return "1 more correction waits for another look: until then its image keeps the given label."
-        return f"{self.waiting:,} more corrections wait for another look: until then their images keep the given labels."
+        return (
+            f"{self.waiting:,} more corrections wait for another look: until then their images keep the "
+            "given labels."
+        )
 
     @property
     def words(self) -> str:
@@ -60,10 +63,10 @@ def count_corrections(session: Session, *, dataset_id: int) -> Corrections:
 def corrections_by_period(
     session: Session, *, dataset_id: int, ends: Sequence[datetime]
 ) -> tuple[Corrections, ...]:
-    """The same by period: before the first of `ends`, then up to the next one, and at last what came after all of them.
+    """The counts by period: before the first of `ends`, between each end and the next, and after the last.
 
-    A sample is in the period of the decision that counts, or of its last one while it waits. So the sum over the periods is
-    the count of the whole data set.
+    A sample is in the period of the decision that counts, or of its last one while it waits. So the sum over
+    the periods is the count of the whole data set.
     """
     moment = SampleReview.decided_at
     period: ColumnElement[int] = literal(0)
@@ -90,7 +93,8 @@ def corrections_by_period(
 def _would_be_corrected() -> ColumnElement[bool]:
     """Whether an answer to a sample that waits is a correction, by the rules of `fold`.
 
-    Of each annotator the last answer counts; a look at this one sample outweighs what was said in bulk, of which the last counts.
+    Of each annotator the last answer counts; a look at this one sample outweighs what was said in bulk, of
+    which the last counts.
     """
     answer, other = _standing("answer"), _standing("other")
     both_alone = and_(other.bulk_id.is_(None), answer.bulk_id.is_(None), other.user_id == answer.user_id)

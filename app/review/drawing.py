@@ -46,8 +46,8 @@ def draw_counted(
     taken_back = corrections - count_corrected_hold_out(session, dataset_id=dataset_id)
     if expected not in (None, taken_back):
         raise Conflict(
-            f"This draw takes back {taken_back:,} correction{'' if taken_back == 1 else 's'}, not {expected:,}; "
-            "nothing was drawn. A draw is final: state the number to go on."
+            f"This draw reverts {taken_back:,} correction{'' if taken_back == 1 else 's'}, not {expected:,}; "
+            "nothing was drawn. A draw is final: state the right number to continue."
         )
     people = session.scalar(select(func.count()).select_from(User).where(User.active)) or 0
     return Drawn(part, decided - _decided(session, dataset_id), taken_back, people)

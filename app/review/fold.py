@@ -14,9 +14,9 @@ MOST_ANNOTATORS = 5
 
 @dataclass(frozen=True)
 class Policy:
-    """How many annotators look at a sample that is looked at again, which ones those are, and who gives the further looks.
+    """Second opinions: how many annotators per sample, for which samples, and who gives the further looks.
 
-    With one annotator the last answer counts, whoever gave it, and an `unsure` waits for somebody else.
+    With one annotator the last answer counts, whoever gave it, and an `unsure` waits for another person.
     """
 
     annotators: int = 1  # 1 to 5
@@ -61,10 +61,10 @@ class State:
 
 
 def redoable(entries: Iterable[Entry]) -> list[Entry]:
-    """The undone decisions of one annotator that can be made again, the next one last; `entries` are all of theirs.
+    """The undone decisions that one annotator can redo, the next one last; `entries` are all of theirs.
 
-    An undo puts its decision on the pile. Making the topmost one again takes it off; any other decision clears the pile,
-    as in every editor.
+    An undo adds its decision to the list, a redo removes the last one, and any other decision clears the
+    list, as in every editor.
     """
     log = sorted(entries, key=lambda entry: entry.id)
     by_id = {entry.id: entry for entry in log}
@@ -88,11 +88,12 @@ def is_drawn(sha256: str, *, share: float) -> bool:
 def fold(
     entries: Iterable[Entry], *, given_label: int, policy: Policy = ONE_LOOK, drawn: bool = False
 ) -> State | None:
-    """The state that follows from the decisions that were not undone; None without any: the given label holds.
+    """The state by the decisions that were not undone; None without any: the given label holds.
 
-    An adjudication is the last word. A look at this one sample outweighs every verdict that was given for many at once. Of
-    each annotator the last answer counts. Where the policy asks for more looks, an answer holds once enough annotators have
-    answered and more than half of them said the same; until then the sample is `unsure` and keeps its given label.
+    An adjudication is final. A decision on this single sample outweighs all bulk verdicts. Only the last
+    answer of each annotator counts. If the policy asks for more looks, an answer holds when enough annotators
+    have answered and more than half of them agree; until then the sample is `unsure` and keeps its given
+    label.
     """
     log = sorted(entries, key=lambda entry: entry.id)
     undone = {entry.undoes for entry in log if entry.verdict == UNDO}
@@ -127,7 +128,7 @@ def fold(
 
 
 def gold_fold(entries: Iterable[Entry], *, given_label: int, looks: int) -> State | None:
-    """The state of an image of the gold part: only blind answers of `looks` annotators and adjudications count."""
+    """The state of an image of the gold part: only blind answers of `looks` annotators and adjudications."""
     counted = [entry for entry in entries if entry.blind or entry.adjudicates or entry.verdict == UNDO]
     return fold(counted, given_label=given_label, policy=Policy(looks, "all"))
 
@@ -139,7 +140,7 @@ def _asks_again(policy: Policy, answers: list[Entry], *, drawn: bool) -> bool:
 
 
 def _majority(answers: list[Entry]) -> list[Entry]:
-    """The equal answers of more than half of the annotators, by id; empty without a majority or if it is unsure."""
+    """The equal answers of more than half of the annotators, by id; empty without one or if it is unsure."""
     said, count = Counter(map(_said, answers)).most_common(1)[0]
     if said[0] == "unsure" or 2 * count <= len(answers):
         return []

@@ -1,8 +1,8 @@
 """The gold part: drawn at random from the hold-out, labelled blind, and the labels that follow.
 
-No ranking orders it and no earlier decision counts for it: its members go back to the given label when it is
-drawn, and get another one from blind looks alone, or from an admin's last word where these disagree. So what
-the cleaning has chosen to look at does not flatter what is counted on it.
+No ranking orders it and no earlier decision counts for it: its members get their given label back when it is
+drawn, and another label only from blind answers, or from an admin if these disagree. So the measured error
+does not depend on which images the cleaning selected.
 """
 
 from dataclasses import dataclass
@@ -113,7 +113,7 @@ def count_corrected_hold_out(session: Session, *, dataset_id: int) -> int:
 
 
 def count_unsettled(session: Session, *, dataset_id: int) -> int:
-    """How many images of the gold part carry their given label because they are not settled; 0 before it is drawn."""
+    """How many images of the gold part are not settled, so have their given label; 0 before the draw."""
     standing = gold_standing(session, dataset_id=dataset_id)
     return standing.size - standing.settled if standing else 0
 
@@ -131,11 +131,12 @@ def draw_gold(
 
     Raises Conflict when there is one, Invalid for a size or looks that make no sense.
     """
-    # no decision may be folded by the rules that held before
+    # no decision may be folded by the earlier rules
     lock_out_decisions(session, dataset_id=dataset_id)
     if (before := get_gold_part(session, dataset_id=dataset_id)) is not None:
         raise Conflict(
-            f"The gold part was drawn already, {before.size:,} images, and stays as it is: one that is drawn anew could be made to fit."
+            f"The gold part was drawn already, {before.size:,} images, and cannot be drawn again: a repeated "
+            "draw could be chosen for its result."
         )
     columns = (Sample.id, Sample.path, Sample.sha256)
     rows = session.execute(
@@ -158,7 +159,7 @@ def draw_gold(
     )
     session.add(part)
     session.flush()
-    desk.clear(session)  # that there was no gold part is remembered too, and the fold below asks
+    desk.clear(session)  # the missing gold part is remembered too, and the fold below reads it
     session.execute(
         insert(GoldMember), [{"sample_id": sample_id, "dataset_id": dataset_id} for sample_id in chosen]
     )
@@ -258,11 +259,12 @@ def need_gold(standing: GoldStanding | None) -> GoldStanding:
 def _check(*, size: int, looks: int, hold_out: int) -> None:
     if not hold_out:
         raise Invalid(
-            "This data set has no hold-out to draw a gold part from; put images into a folder named valid and import again."
+            "This data set has no hold-out to draw a gold part from; put images into a folder named valid "
+            "and import again."
         )
     if hold_out < FEWEST:
         raise Invalid(
-            f"The hold-out has {hold_out:,} images; a gold part needs at least {FEWEST}, or its figures say nothing."
+            f"The hold-out has {hold_out:,} images; a gold part needs at least {FEWEST} for useful figures."
         )
     if not FEWEST <= size <= hold_out:
         raise Invalid(f"Draw {FEWEST} to {hold_out:,} images: that many are in the hold-out.")

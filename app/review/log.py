@@ -75,7 +75,7 @@ class RecentDecision:
 
 
 def not_undone(*, at: datetime | None = None, after_decision: int | None = None) -> ColumnElement[bool]:
-    """Whether a row of `Decision` is a decision (no undo) that nobody has undone.
+    """Whether a row of `Decision` is a decision (no undo) that was not undone.
 
     An undo that was made after the moment `at`, or has a greater id than `after_decision`, does not count.
     """
@@ -89,7 +89,7 @@ def not_undone(*, at: datetime | None = None, after_decision: int | None = None)
 
 
 def one_by_one() -> ColumnElement[bool]:
-    """Whether a row is a decision of `user` in `dataset` on one sample; that on many at once is undone on the grid."""
+    """Whether a row is a single decision of `user` in `dataset`; bulk decisions are undone on the grid."""
     return and_(
         Decision.dataset_id == bindparam("dataset"),
         Decision.user_id == bindparam("user"),

@@ -55,8 +55,9 @@ def _looked(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> Colum
 # Whether somebody's answer to a reviewed sample holds, so that nobody is asked about it any more.
 SETTLED = and_(SampleReview.waits == "", SampleReview.verdict != "unsure")
 
-# Whether a reviewed sample is to be looked at by `user`, where `annotators` look at one. Who answered last is never asked next;
-# with a single answer that is all there is to know, which spares a look at the decisions of most samples that wait. Beyond
+# Whether `user` should review a reviewed sample again, if `annotators` review each one. The person who
+# answered
+# last is never next; with a single answer this is enough, without reading the sample's decisions. Beyond
 # `annotators` one more look may end a draw.
 WAITS_FOR_ME = and_(
     WAITS,
@@ -68,12 +69,12 @@ WAITS_FOR_ME = and_(
 
 
 def seen_blind(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Whether a reviewed sample is shown blind to `user`: it waits, and all their answers so far were blind."""
+    """Whether `user` sees a reviewed sample blind: it waits, and all answers of the user were blind."""
     return and_(WAITS, ~was_shown(sample_id))
 
 
 def was_shown(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Whether `user` has ever answered with label and prediction in view; their later answers are never blind."""
+    """Whether `user` has answered with label and prediction in view; later answers are then not blind."""
     return exists().where(
         Decision.sample_id == sample_id,
         Decision.user_id == bindparam("user"),
@@ -98,7 +99,7 @@ def was_in_view(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> C
     )
 
 
-# Whether an image of the gold part, reviewed or not, is to be looked at by `user`, where `annotators` look at one.
+# Whether `user` should label an image of the gold part, reviewed or not, if `annotators` label each one.
 GOLD_FOR_ME = and_(
     or_(
         SampleReview.sample_id.is_(None),

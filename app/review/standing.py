@@ -91,7 +91,8 @@ def refold(session: Session, sample_ids: Sequence[int]) -> Change:
 def refold_after(session: Session, decision: Logged) -> Change:
     """Fold again after one new decision; its annotator no longer holds the card."""
     before = _BEFORE.rows(session, [decision.sample_id])
-    # Without a state no decision counts, so that this is all there is; of the gold part some may be there that do not count.
+    # Without a state no earlier decision counts, so this is the only one; the gold part may have uncounted
+    # ones.
     change = _refold(
         session, [decision.sample_id], before=before, logged=None if before or decision.gold else [decision]
     )
@@ -103,7 +104,7 @@ def refold_after(session: Session, decision: Logged) -> Change:
 def states(
     session: Session, sample_ids: Sequence[int], *, logged: Iterable[Any] | None = None
 ) -> dict[int, tuple[State, Any]]:
-    """The states of these samples, each with the row of the decision that counts; samples without a state are left out.
+    """The states of these samples, each with the row of its counting decision; only samples with a state.
 
     The decisions come from `logged`, or else from the database.
     """
@@ -134,7 +135,7 @@ def states(
 
 
 def _counted(log: Iterable[Any], part: GoldPart) -> list[Entry]:
-    """The decisions on an image of the gold part, without adjudications from before the draw: those were not blind."""
+    """Decisions on an image of the gold part, without adjudications before the draw, which were not blind."""
     return [
         entry_of(row)
         for row in log
@@ -143,7 +144,10 @@ def _counted(log: Iterable[Any], part: GoldPart) -> list[Entry]:
 
 
 def label_now() -> ColumnElement[int | None]:
-    """A sample's label as it stands, where `SampleReview` is outer-joined: without a row the given one, null is a deletion."""
+    """A sample's current label in a query that outer-joins `SampleReview`.
+
+    Without a row it is the given label; null means deleted.
+    """
     return case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
 
 

@@ -1,4 +1,4 @@
-"""What a retrain would learn, before it is asked for: the labels as they stand against those its parent learnt."""
+"""What a retrain would change: the current labels compared with those that its parent trained on."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ SPLITS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class Move:
-    """Samples whose label is another one now; classes by position, `DELETED` for none."""
+    """Samples whose label has changed; classes by position, `DELETED` for deleted samples."""
 
     source: int
     target: int
@@ -26,7 +26,7 @@ class Move:
 
 @dataclass(frozen=True)
 class SplitChange:
-    """A split's samples that are not deleted, in the version and now, and how many of them are different ones."""
+    """A split's samples without deleted ones, in the version and now, and how many of them differ."""
 
     split: str
     before: int

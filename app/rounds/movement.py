@@ -1,4 +1,4 @@
-"""What a new ranking changed: label issues that are settled, new ones, and corrections that the network has taken over."""
+"""What a new ranking changed: settled and new label issues, and corrections that the network has learnt."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass
@@ -51,7 +51,7 @@ class Movement:
 
 
 def count_issues(old: AbstractSet[int], new: AbstractSet[int], decided: AbstractSet[int]) -> dict[str, int]:
-    """The movement's counts, from the samples whose predicted label was, and is, not their label, and those decided on. Pure."""
+    """The counts from the ids of the old issues, the new issues and the decided samples. Pure."""
     were_open = old - decided
     return {
         "were_open": len(were_open),
@@ -62,7 +62,7 @@ def count_issues(old: AbstractSet[int], new: AbstractSet[int], decided: Abstract
 
 
 def movement_of(session: Session, *, run: Run) -> Movement | None:
-    """What a run's ranking changed, as it is kept beside the run or else counted; none where nothing was ranked before it."""
+    """What a run's ranking changed, stored with the run or counted; None if it is the first ranking."""
     if run.state != "finished":
         return None
     kept = run.facts.get(KEPT)
@@ -73,7 +73,7 @@ def movement_of(session: Session, *, run: Run) -> Movement | None:
 
 
 def count_movement(session: Session, *, run: Run) -> Movement | None:
-    """The same, counted: a look at both rankings and at every decision."""
+    """The movement, counted from both rankings and all decisions."""
     before = (
         session.get(Run, run.parent_id)
         if run.parent_id
@@ -93,7 +93,7 @@ def count_movement(session: Session, *, run: Run) -> Movement | None:
 
 
 def to_keep(movement: Movement) -> dict[str, Any]:
-    """What is kept of it among the run's facts: later decisions do not change it, and counting takes a while."""
+    """The form for the run's facts; stored because counting is slow and later decisions do not change it."""
     return {KEPT: {name: value for name, value in asdict(movement).items() if name not in ("new_id", "at")}}
 
 

@@ -1,4 +1,4 @@
-"""From decisions to the next version, and from that to the next run."""
+"""Freezes decisions as the next version, and requests the next run."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from app.training.runs import get_run, is_training, request_run, unfinished
 
 @dataclass(frozen=True)
 class Retrain:
-    """What pressing the button led to."""
+    """The result of requesting a retrain."""
 
     run: Run
     version: DatasetVersion
@@ -32,7 +32,7 @@ class Retrain:
 
 
 def freeze_labels(session: Session, *, dataset_id: int) -> tuple[DatasetVersion, bool]:
-    """Freeze the labels as they stand; the flag tells whether the version is new: unchanged labels are the same version."""
+    """Freeze the current labels; the flag is whether the version is new: unchanged labels give no new one."""
     lock_dataset(session, dataset_id=dataset_id)
     reviewers = _reviewers(session, dataset_id)
     states = session.scalars(select(SampleReview).where(SampleReview.dataset_id == dataset_id))
@@ -50,7 +50,7 @@ def freeze_labels(session: Session, *, dataset_id: int) -> tuple[DatasetVersion,
 
 
 def version_to_train(session: Session, *, dataset_id: int, number: int | None = None) -> DatasetVersion:
-    """The version with this number, or without one the labels as they stand, new images too: a version unless they are one.
+    """The version with this number; without one the current labels with new images, frozen if needed.
 
     Raises NotFound.
     """
@@ -71,10 +71,11 @@ def retrain(
     seed: int = 0,
     parent_id: int | None = None,
 ) -> Retrain:
-    """Freeze, and ask for a run that goes on from `parent_id` or else the best one (by default with its recipe), or that starts anew.
+    """Freeze the labels and request a run that starts from `parent_id`, the best run, or anew.
 
-    `changes` are fields of the recipe, `weights` is the setting. Raises Conflict when there is no finished run to go on
-    from, NotFound for a parent elsewhere, Invalid for a recipe, a change or a start that cannot be.
+    `changes` are fields of the recipe, `weights` is the setting. Raises Conflict when there is no finished
+    run to start from, NotFound for a parent elsewhere, Invalid for a recipe, a change or a start that cannot
+    be.
     """
     version, _ = freeze_labels(session, dataset_id=dataset_id)
     parent = _parent(session, dataset_id, parent_id)

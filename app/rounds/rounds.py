@@ -1,4 +1,4 @@
-"""Rounds: from one run to the next, what was decided in between and what became of the network and of the errors left."""
+"""Rounds, each from one run to the next: decisions, error rates and the remaining errors."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class Measure:
 class Round:
     """From a run until the next one was asked for.
 
-    `single`, `audited` and `in_bulk` count decisions that stand, whoever answered the same sample again; looks
-    at the gold part are none of them. `corrections` counts samples, by the decision that counts.
+    `single`, `audited` and `in_bulk` count decisions that stand, whoever answered the same sample again;
+    looks at the gold part are none of them. `corrections` counts samples, by the decision that counts.
     """
 
     number: int

@@ -28,7 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where images come from: a path or URL, what people call it (none: that), and the code page of a zip's names if known."""
+    """The source of images: a path or URL, its name for people, the code page of a zip's names if known."""
 
     source: str
     name: str | None = None

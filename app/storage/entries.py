@@ -22,7 +22,7 @@ class Unreadable(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file of a source: relative POSIX path, unpacked bytes or UNKNOWN_SIZE, and why it cannot be read, if it cannot."""
+    """A file of a source: relative POSIX path, unpacked bytes or UNKNOWN_SIZE, and a problem or nothing."""
 
     path: str
     size: int

@@ -75,14 +75,14 @@ class FolderSource:
             raise Unreadable(path, why(error)) from error
 
     def is_there(self) -> bool:
-        """Whether the folder is there, with anything in it: the place of a disk that is unplugged is an empty folder."""
+        """Whether the folder exists and is not empty: an unplugged disk leaves an empty folder."""
         try:
             return any(self._root.iterdir())
         except OSError:
             return False
 
     def walk(self) -> Iterator[Entry]:
-        """Every file below the folder; a folder that cannot be listed, or is a link, is an entry with a problem."""
+        """Every file below the folder; an unreadable or linked folder is an entry with a problem."""
         if not self._root.is_dir():
             raise NotFound(
                 f"There is no folder {self._root}; give the path of a folder or zip of class folders."
@@ -131,7 +131,8 @@ class FolderSource:
 
 def _open_regular(root: Path, real: Path) -> BinaryIO:
     """A regular file below `root`, opened without following any link below it. Raises _Refused, OSError."""
-    # A device or pipe may act or block as soon as it is opened, so it is looked at first, and again once it is open.
+    # Opening a device or pipe may have an effect or block, so the file is checked before and after it is
+    # opened.
     _regular(root, real)
     with _opened(root, real.parent) as folder:
         descriptor = os.open(real.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)

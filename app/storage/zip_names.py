@@ -21,8 +21,8 @@ UTF8_FLAG = 0x800
 UNICODE_PATH = 0x7075
 PLAIN = "utf-8"
 MOST_EXAMPLES = 5
-# What computers write that do not say so: UTF-8 and the code pages of Windows and DOS, by Python's name, in words for people.
-# Of two that read all names of a zip alike the first one is taken.
+# Usual encodings of names without a mark: UTF-8 and the code pages of Windows and DOS, by Python's name.
+# If two of them give the same names for a zip, the first one is used.
 CODE_PAGES = {
     PLAIN: "UTF-8",
     "gb18030": "GBK, simplified Chinese",
@@ -43,7 +43,7 @@ _OF_CHARDET = {
     "euc_jp": "euc_jis_2004",
 }  # what it calls the larger sets of the same code page
 
-# Words in any code page: letters of ASCII, and other bytes with the one behind, which may be a letter's second half.
+# Words in any code page: ASCII letters, and other bytes with the next one, which may be part of the letter.
 _WORDS = re.compile(rb"(?:[\x80-\xff][\x40-\x7e\x80-\xff]?|[A-Za-z])+")
 
 
@@ -103,7 +103,7 @@ def decode_names(entries: Sequence[zipfile.ZipInfo], *, encoding: str | None = N
 
 
 def guess_encoding(names: Sequence[bytes]) -> str:
-    """The code page of names that are not all ASCII: UTF-8 if they can be that, else the likeliest of `CODE_PAGES`."""
+    """The code page of names that are not all ASCII: UTF-8 if valid, else the most likely of `CODE_PAGES`."""
     if _reads_as(PLAIN, names):
         return PLAIN
     possible = [page for page in CODE_PAGES if page != PLAIN and _reads_as(page, names)]
@@ -128,15 +128,15 @@ def _told(entry: zipfile.ZipInfo) -> str | None:
 
 
 def _raw(entry: zipfile.ZipInfo) -> bytes:
-    """The stored bytes of a name that is not marked: Python reads them as code page 437, in which every byte is a character."""
+    """The stored bytes of an unmarked name: Python decodes them as code page 437, where all are valid."""
     return entry.orig_filename.encode("cp437")
 
 
 def _unicode_path(entry: zipfile.ZipInfo) -> str | None:
-    """The name in the entry's Unicode Path field, if it is of the name that is stored: else somebody has renamed the entry."""
+    """The name in the Unicode Path field if it matches the stored name, otherwise the entry was renamed."""
     stored = entry.orig_filename.encode(PLAIN if entry.flag_bits & UTF8_FLAG else "cp437")
     for tag, data in _extra_fields(entry.extra):
-        if tag == UNICODE_PATH and len(data) > 5 and data[0] == 1:  # noqa: PLR2004 - the version, and a checksum
+        if tag == UNICODE_PATH and len(data) > 5 and data[0] == 1:  # noqa: PLR2004 - version and checksum
             [checksum] = struct.unpack_from("<I", data, 1)
             try:
                 return data[5:].decode(PLAIN) if checksum == zlib.crc32(stored) else None
@@ -154,7 +154,7 @@ def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _path(name: str) -> str:
-    """The POSIX path without empty parts and `.`, which lead nowhere; what makes it absolute or a folder stays."""
+    """The POSIX path without empty parts and `.`; slashes at its start and end stay."""
     posix = name.partition("\0")[0].replace("\\", "/")
     root = posix[: len(posix) - len(posix.lstrip("/"))]
     first, *parts = posix.removeprefix(root).split("/")

@@ -121,7 +121,7 @@ class ZipSource:
         return self._path.is_file()
 
     def walk(self) -> Iterator[Entry]:
-        """Every file entry, with its unpacked size as the archive claims it (`read` refuses one that lies)."""
+        """Every file entry, with the unpacked size in the archive's directory; `read` checks it."""
         for path, entry in self._files:
             hidden = self._by_path[path] is not entry
             problem = (

@@ -91,7 +91,7 @@ def test_an_answer_that_a_group_cannot_get_is_refused(database: Database, made: 
     for number, verdict, words in (
         (0, "keep", "1 to 200"),
         (201, "keep", "1 to 200"),
-        (2, "unsure", "Of a group one can say"),
+        (2, "unsure", "Choose a class for the whole group"),
     ):
         with pytest.raises(Invalid, match=words):
             answer(database, made, people.annotator.id, list(range(1, number + 1)), verdict)

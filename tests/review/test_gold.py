@@ -705,7 +705,7 @@ def test_an_image_that_is_drawn_while_its_label_is_in_view_is_left_to_somebody_e
     sample = draw(database, made)[0]
     me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
     open_look = Answer(sample_id=sample, verdict="delete", client_id="open", run_id=made.run_id)
-    with database.write() as session, pytest.raises(Conflict, match="somebody else looks at it blind"):
+    with database.write() as session, pytest.raises(Conflict, match="another person has to label it blind"):
         decide(session, open_look, **me)
     with database.write() as session:
         assert decide(session, Answer(sample_id=sample, verdict="delete", client_id="blind"), **me)[0].blind

@@ -143,7 +143,7 @@ class Canvas:
         return (left, top, right, bottom) if left < right and top < bottom else None
 
     def shade(self, clip: Image.Image, colour: Colour, softs: Sequence[Soft]) -> None:
-        """Fill the clip mask with a colour and the soft shapes on it: as many calls of `soft` at the price of one."""
+        """Fill the clip mask with a colour and soft shapes; faster than one call of `soft` per shape."""
         side = -(-self.side // SOFT_REDUCTION)
         small = Image.new("RGB", (side, side), colour)
         for soft in softs:

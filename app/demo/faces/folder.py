@@ -112,7 +112,7 @@ def _clear(partial: Path) -> None:
 
 
 def _read_finished(target: Path, images: int) -> DemoTruth | None:
-    """The truth of a folder that is already there; truth.csv proves it whole, for the folder appears by a rename."""
+    """The truth of an existing folder; if truth.csv exists, all is complete, because a rename created it."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return None
     table = target / "truth.csv"
@@ -203,11 +203,12 @@ def _render(row: TruthRow, number: int, seed: int, size: int, *, is_second: bool
 
 
 def _taken_again(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """The same picture as another site would have it: cropped a little, brighter or darker, once through JPEG."""
+    """The same picture as a copy from another site: slightly cropped, brighter or darker, as a JPEG."""
     size = image.width
     cut = rng.uniform(0.01, 0.035, 4) * size
     box = (float(cut[0]), float(cut[1]), size - float(cut[2]), size - float(cut[3]))
-    gain = float(rng.uniform(1.04, 1.1)) if rng.random() < 0.5 else float(rng.uniform(0.9, 0.96))  # noqa: PLR2004
+    is_brighter = rng.random() < 0.5  # noqa: PLR2004
+    gain = float(rng.uniform(1.04, 1.1)) if is_brighter else float(rng.uniform(0.9, 0.96))
     brighter = image.resize((size, size), Image.Resampling.BICUBIC, box=box).point(lambda value: value * gain)
     buffer = io.BytesIO()
     brighter.save(buffer, "JPEG", quality=int(rng.integers(62, 84)))
