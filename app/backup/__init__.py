@@ -1,1 +1,1 @@
-"""Backups: one file with the database and all files that cannot be made again, and the way back (docs/backup.md)."""
+"""Backups: one file with the database and all files that cannot be created again (docs/backup.md)."""

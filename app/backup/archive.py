@@ -1,8 +1,8 @@
-"""The file format of a backup: a plain tar whose first member says what it is and whose last one has a checksum of each.
+"""The file format of a backup: a plain tar that begins with a description and ends with checksums.
 
-`backup.json`, then `toploss.db` or `postgresql.dump`, then `data/…` (what goes into the data folder), then `SHA256SUMS`
-as `sha256sum -c` reads it. A file that was cut off lacks the last member. Any tar unpacks it; it is not compressed,
-since images and weights already are.
+`backup.json`, then `toploss.db` or `postgresql.dump`, then `data/…` (what goes into the data folder), then
+`SHA256SUMS` as `sha256sum -c` reads it. A file that was cut off lacks the last member. Any tar unpacks it; it
+is not compressed, since images and weights already are.
 """
 
 import errno
@@ -24,13 +24,13 @@ from app.files import PRIVATE_FILE, PRIVATE_FOLDER
 FORMAT = 1
 ABOUT, SUMS, SQLITE, DUMP, DATA = "backup.json", "SHA256SUMS", "toploss.db", "postgresql.dump", "data/"
 BLOCK = 1024**2
-LONGEST_WORD = 200  # characters of what a backup says of itself, and of a name in a message
+LONGEST_WORD = 200  # characters of a field of the description, and of a name in a message
 KINDS = ("sqlite", "postgresql", "elsewhere")
 
 
 @dataclass(frozen=True)
 class About:
-    """What a backup says of itself."""
+    """The description of a backup."""
 
     toploss: str  # version of the program
     made_at: str  # ISO 8601, UTC
@@ -63,7 +63,7 @@ class _Hashing:
 
 @contextmanager
 def writing(file: IO[bytes], about: About) -> Iterator["Writer"]:
-    """A backup that is written to `file` while the block runs, and has its end when the block has."""
+    """A backup that is written to `file` during the block and completed at its end."""
     writer = Writer(file, about)
     try:
         yield writer
@@ -117,9 +117,10 @@ class Writer:
 
 
 def unpack(file: IO[bytes], folder: Path) -> About:
-    """Write everything in a backup below `folder`, which is empty: `toploss.db` or `postgresql.dump`, and `data`.
+    """Write everything in a backup to the empty `folder`: `toploss.db` or `postgresql.dump`, and `data`.
 
-    Raises Invalid when it is no backup, of a newer program, cut off, damaged, or names a place outside of the folder.
+    Raises Invalid when it is no backup, is of a newer version, incomplete or damaged, or names a path outside
+    the folder.
     """
     sums: dict[str, str] = {}
     about: About | None = None
@@ -151,7 +152,8 @@ def unpack(file: IO[bytes], folder: Path) -> About:
         wrong = sorted(set(listed.split("\n")[:-1]) ^ set(lines.values()))
         what = wrong[0].split("  ", 1)[-1] if wrong else "the list of its files"
         raise Invalid(
-            f"The backup is damaged: {_shown(what)} is not what was saved. Take another copy, or another backup."
+            f"The backup is damaged: {_shown(what)} is not what was saved. Take another copy, or another "
+            "backup."
         )
     return about
 

@@ -16,8 +16,9 @@ def dump(url: str, target: Path, *, snapshot: str) -> None:
     """Dump what a transaction with this exported snapshot sees. Raises Conflict."""
     if not shutil.which("pg_dump"):
         raise Conflict(
-            "pg_dump is not here. Install PostgreSQL's client (Debian: postgresql-client), or dump the database where it is: "
-            f"{dump_command(url)}; and after that back up the files: toploss backup --files-only FILE"
+            "pg_dump is not here. Install PostgreSQL's client (Debian: postgresql-client), or dump the "
+            f"database where it is: {dump_command(url)}; and after that back up the files: toploss backup "
+            "--files-only FILE"
         )
     _run(
         url,
@@ -50,7 +51,7 @@ def load_command(url: str) -> str:
 
 
 def _address(url: str) -> str:
-    """For PostgreSQL's tools, without the password, which anybody could see in the list of processes."""
+    """The URL for PostgreSQL's tools, without the password, which the list of processes would show."""
     parsed = make_url(url)
     bare = URL.create(
         "postgresql", parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query
@@ -71,5 +72,6 @@ def _run(url: str, program: str, *arguments: str) -> None:
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise Conflict(
-            f"{program} refused: {said[0] if said else done.returncode}. Its version must not be older than the server's."
+            f"{program} refused: {said[0] if said else done.returncode}. Its version must not be older "
+            "than the server's."
         )

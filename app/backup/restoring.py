@@ -69,19 +69,20 @@ def _refuse_taken(settings: Settings, folder: Path) -> None:
         raise Conflict(f"{folder} is a file; set TOPLOSS_DATA_DIR to a folder that is empty or not there.")
     if there:
         raise Conflict(
-            f"The data folder {folder} is not empty ({there[0]} is in it). A backup is restored into an empty one only: "
-            "set TOPLOSS_DATA_DIR to another folder, or stop Toploss and move this one away."
+            f"The data folder {folder} is not empty ({there[0]} is in it). A backup is restored into an "
+            "empty one only: set TOPLOSS_DATA_DIR to another folder, or stop Toploss and move this one "
+            "away."
         )
     if make_url(settings.database).get_backend_name() == "sqlite" and sqlite_path(settings).exists():
         raise Conflict(
-            f"There is a database already: {sqlite_path(settings)}. Move it away with those of its name that end in -wal "
-            "and -shm, or set TOPLOSS_DATABASE_URL to another one."
+            f"There is a database already: {sqlite_path(settings)}. Move it away with those of its name "
+            "that end in -wal and -shm, or set TOPLOSS_DATABASE_URL to another one."
         )
 
 
 @contextmanager
 def _stage(folder: Path) -> Iterator[Path]:
-    """A folder beside the data folder, or in it, that is removed when the block ends; one restore at a time has it."""
+    """A folder next to or in the data folder, removed at the end of the block; for one restore at a time."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     is_fixed = os.path.ismount(folder) or not os.access(folder.parent, os.W_OK)
     stage = folder / RESTORING if is_fixed else folder.with_name(f".{folder.name}{RESTORING}")
@@ -103,16 +104,17 @@ def _stage(folder: Path) -> Iterator[Path]:
 
 
 def _check(settings: Settings, about: About, stage: Path) -> None:
-    """Raises Invalid when the backup does not fit the settings or its database is unsound, Conflict when ours is not empty."""
+    """Raises Invalid for a damaged or unsuitable backup, Conflict for a database that is not empty."""
     kind = make_url(settings.database).get_backend_name()
     if (about.database == "sqlite") != (kind == "sqlite"):
         raise Invalid(
-            f"The backup is of {'SQLite' if about.database == 'sqlite' else 'PostgreSQL'}, and the settings name the other "
-            "kind of database; set TOPLOSS_DATABASE_URL."
+            f"The backup is of {'SQLite' if about.database == 'sqlite' else 'PostgreSQL'}, and the "
+            "settings name the other kind of database; set TOPLOSS_DATABASE_URL."
         )
     if about.revision not in all_revisions():
         raise Invalid(
-            f"The backup is of a newer Toploss ({about.toploss}, revision {about.revision}); restore it with that version."
+            f"The backup is of a newer version of Toploss ({about.toploss}, revision {about.revision}); "
+            "restore it with that version."
         )
     expected = {"sqlite": {SQLITE}, "postgresql": {DUMP}}.get(about.database, set())
     if {name for name in (SQLITE, DUMP) if (stage / name).exists()} != expected:
@@ -126,7 +128,8 @@ def _check(settings: Settings, about: About, stage: Path) -> None:
         tables = {name for schema in schemas for name in inspector.get_table_names(schema)}
         if about.database == "postgresql" and tables:
             raise Conflict(
-                "The PostgreSQL database of the settings is not empty; make an empty one (createdb) and name it."
+                "The PostgreSQL database of the settings is not empty; make an empty one (createdb) and "
+                "name it."
             )
         if about.database == "elsewhere" and "alembic_version" not in tables:
             raise Conflict(
@@ -134,7 +137,7 @@ def _check(settings: Settings, about: About, stage: Path) -> None:
                 f"{postgres.load_command(settings.database)}"
             )
         if about.database == "elsewhere" and _revision(connection) not in all_revisions():
-            raise Invalid("The database is of a newer Toploss; restore with that version.")
+            raise Invalid("The database is of a newer version of Toploss; restore with that version.")
 
 
 def _check_sqlite(path: Path, about: About) -> None:
@@ -185,10 +188,11 @@ def _place_postgresql(settings: Settings, about: About, stage: Path, folder: Pat
 
 
 def _fit(connection: Connection, about: About, files: Path, folder: Path) -> tuple[int, int]:
-    """Bring database and files together: how many folders of files were left out, how many jobs are queued again.
+    """Match database and files; return how many folders were left out and how many jobs are queued again.
 
-    Images lie in this data folder now. No worker has the jobs that ran; each goes on from its files. A run that began after
-    the database was saved is not in it; another run will have its number, and must not find its files.
+    The images are in this data folder now. Jobs that ran are queued again and resume from their files. A run
+    that began after the database was saved is not in it, so its folder is left out: another run will get its
+    number.
     """
     for source, member in about.sources.items():
         connection.execute(
@@ -216,7 +220,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _place(files: Path, folder: Path, *, last: str = "") -> None:
-    """Move the files to where they belong: in one step, or, into a folder that has to stay, one by one, `last` last."""
+    """Move the files into the data folder: in one step, or one by one if that folder exists, `last` last."""
     for each in os.walk(files):
         flush(Path(each[0]))
     if files.parent.parent != folder:

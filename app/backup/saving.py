@@ -1,7 +1,7 @@
-"""Making a backup, also while people decide, images are imported and networks train.
+"""Makes a backup, also during review, imports and trainings.
 
-The database comes first, as it stood at one moment; then the files. What a row refers to was written before
-the row, so it is there; what came later is more than is needed, and left out when it is restored.
+The database is saved first, in its state at one moment, then the files. Files are written before the rows
+that refer to them, so all of them exist; newer files are not needed and are left out by a restore.
 """
 
 import os
@@ -92,7 +92,8 @@ def _refuse(settings: Settings, target: Path, *, files_only: bool) -> None:
             raise Invalid("--files-only is for PostgreSQL; a SQLite database is always in the backup.")
         if not sqlite_path(settings).is_file():
             raise NotFound(
-                f"There is no database {sqlite_path(settings)}, so nothing to back up; check TOPLOSS_DATA_DIR."
+                f"There is no database {sqlite_path(settings)}, so nothing to back up; check "
+                "TOPLOSS_DATA_DIR."
             )
 
 
@@ -105,7 +106,7 @@ def sqlite_path(settings: Settings) -> Path:
 def _database(
     settings: Settings, target: Path, *, files_only: bool
 ) -> Iterator[tuple[_Database, str, Path | None]]:
-    """The database at one moment: what it says, its kind, and a file of it beside `target` for as long as the block takes."""
+    """The database at one moment: its facts, its kind, and a temporary copy next to `target`."""
     with temporary_file(target.parent, name=f"{target.name}.database") as dump:
         if make_url(settings.database).get_backend_name() == "sqlite":
             try:
@@ -117,8 +118,8 @@ def _database(
                 problem = str(error)
             if problem != "ok":
                 raise Conflict(
-                    f"The database cannot be copied soundly ({problem}), so no backup was made. If it says that it is "
-                    "damaged or malformed, restore the last backup, and look at the disk."
+                    f"The database cannot be copied soundly ({problem}), so no backup was made. If it says "
+                    "that it is damaged or malformed, restore the last backup, and look at the disk."
                 )
             with create_engine(f"sqlite:///{dump}", poolclass=NullPool).connect() as connection:
                 read = _read(connection)
@@ -144,7 +145,7 @@ def _read(connection: Connection) -> _Database:
         raise Conflict("The database has no tables yet, so there is nothing to back up.")
     if found not in all_revisions():
         raise Conflict(
-            f"The database is of a newer Toploss (revision {found}); back it up with that version."
+            f"The database is of a newer version of Toploss (revision {found}); back it up with that version."
         )
     rows = connection.execute(text("SELECT name, source FROM dataset ORDER BY name"))
     return _Database(found, {row.name: row.source for row in rows})
@@ -153,7 +154,7 @@ def _read(connection: Connection) -> _Database:
 def _sort_sources(
     settings: Settings, sources: dict[str, str]
 ) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Of the data sets' sources: path within the data folder by source, then those outside and those missing, by data set."""
+    """The sources as paths in the data folder, and those outside and those missing, by data set."""
     roots = [(folder.resolve(), folder.relative_to(settings.data_dir)) for folder in _folders(settings)]
     roots.append((settings.data_dir.resolve(), Path()))
     inside, outside, missing = {}, {}, {}
@@ -177,7 +178,7 @@ def _folders(settings: Settings) -> list[Path]:
 
 
 def _add_files(writer: Writer, settings: Settings, sources: set[str]) -> Counter[str]:
-    """The key, the log-ins of the demo, the folders above, and images that somebody put into the data folder."""
+    """Add the key, the demo's log-ins, the folders above, and images that are in the data folder."""
     count: Counter[str] = Counter()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a run has a file an epoch, open at once
@@ -208,10 +209,10 @@ def _one(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _files_below(root: Path, *, at_once: bool = False) -> Iterator[tuple[str, IO[bytes]]]:
-    """Path below `root` and open file of every regular file; links are followed to files inside of it, as an import does.
+    """Path and open file of every regular file below `root`; links to files inside it are followed.
 
-    With `at_once` the files of a folder are those of one moment: a network's checkpoint is several files, each replaced as
-    a whole, and the last one says which belong together.
+    With `at_once` the files of a folder are those of one moment: a network's checkpoint is several files,
+    each replaced as a whole, and the last one says which belong together.
     """
     for folder, folders, names in os.walk(root):
         folders.sort()
@@ -228,7 +229,7 @@ def _files_below(root: Path, *, at_once: bool = False) -> Iterator[tuple[str, IO
 
 
 def _open(path: Path, root: Path, stack: ExitStack) -> IO[bytes] | None:
-    """Open for the length of the stack; none for what is no file of ours: half-written, a pipe, a link that leaves."""
+    """Open it for the duration of the stack; None for incomplete files, pipes and links that leave `root`."""
     if path.name.endswith((PART, ".partial")) or not Path(os.path.realpath(path)).is_relative_to(root):
         return None
     return stack.enter_context(path.open("rb")) if stat.S_ISREG(path.stat().st_mode) else None
@@ -246,7 +247,7 @@ def _opened_at_once(folder: Path, stack: ExitStack) -> list[tuple[str, IO[bytes]
 
 
 def _listing(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Which file stands under each name; a file that is replaced, even by one of the same size, is another."""
+    """The identity of the file with each name; a replaced file has another one, even with the same size."""
     found = {}
     with os.scandir(folder) as scan:
         for entry in scan:

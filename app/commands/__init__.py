@@ -1,1 +1,1 @@
-"""Groups of commands of the command line. Each command imports what it needs, so that `--help` answers at once."""
+"""Groups of commands. Each command imports what it needs, so that `--help` answers at once."""

@@ -32,8 +32,8 @@ def backup(
     typer.echo(f"{file}: {saved.bytes:,} bytes. In it: {database}; files: {files or 'none'}.")
     if saved.key_in_environment:
         typer.echo(
-            "Not in it: the secret key, which TOPLOSS_SECRET_KEY says. Keep it too: with another one everybody has to sign "
-            "in again and API tokens end."
+            "Not in it: the secret key, which TOPLOSS_SECRET_KEY says. Keep it too: with another one "
+            "everybody has to sign in again and API tokens end."
         )
     for name, source in list(saved.outside.items())[:FEW]:
         typer.echo(f"Not in it: the images of {name}, which lie in {source}; back them up there.")
@@ -44,7 +44,7 @@ def backup(
     typer.echo("Not in it: caches and the job engine's own tables, which are made again.")
     if files_only:
         typer.echo(f"To restore: {load_command(settings.database)}, then toploss restore {file}")
-    typer.echo("Whoever has the file has password hashes and images: keep it as safe as the data folder.")
+    typer.echo("The file contains password hashes and images: keep it as safe as the data folder.")
 
 
 def restore(
@@ -59,8 +59,8 @@ def restore(
     restored = restore_file(settings, file)
     about = restored.about
     typer.echo(
-        f"Restored into {settings.data_dir.resolve()}: the backup of {about.made_at}, revision {about.revision}. "
-        "Every file is what was saved."
+        f"Restored into {settings.data_dir.resolve()}: the backup of {about.made_at}, revision "
+        f"{about.revision}. Every file is what was saved."
     )
     if restored.queued_again:
         typer.echo(queued_again_words(restored.queued_again))
@@ -68,12 +68,13 @@ def restore(
         typer.echo(left_out_words(restored.left_out))
     if about.key_in_environment and not settings.secret_key:
         typer.echo(
-            "The secret key is not in the backup: set TOPLOSS_SECRET_KEY to the one of then, or everybody has to sign in "
-            "again and API tokens end."
+            "The secret key is not in the backup: set TOPLOSS_SECRET_KEY to the one of then, or everybody "
+            "has to sign in again and API tokens end."
         )
     elif settings.secret_key and not about.key_in_environment:
         typer.echo(
-            "TOPLOSS_SECRET_KEY is set and goes before the restored key: unset it to keep log-ins and tokens."
+            "TOPLOSS_SECRET_KEY is set and used instead of the restored key: unset it to keep log-ins and "
+            "tokens."
         )
     typer.echo("Start it: toploss serve")
 
@@ -81,8 +82,8 @@ def restore(
 def queued_again_words(jobs: int) -> str:
     """What a restore has queued again, as a sentence."""
     if jobs == 1:
-        return "1 job that ran then is queued again and goes on from its last files."
-    return f"{jobs:,} jobs that ran then are queued again and go on from their last files."
+        return "1 job that ran then is queued again and resumes from its last files."
+    return f"{jobs:,} jobs that ran then are queued again and resume from their last files."
 
 
 def left_out_words(folders: int) -> str:

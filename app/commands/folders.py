@@ -1,4 +1,4 @@
-"""How `toploss import` tells what it takes a source's folders for, and asks where that is not clear."""
+"""How `toploss import` shows what a source's folders mean, and asks if this is not clear."""
 
 import sys
 from collections.abc import Callable
@@ -20,10 +20,10 @@ CLASSES_SHOWN = 50
 def chooser(
     folders: Said | None, *, yes: bool, before: Callable[[], None]
 ) -> Callable[[Survey, Reading | None], Reading]:
-    """How an import from the shell reads the folders: as they are named, as is clear, or as somebody at a terminal says.
+    """Choose how an import reads the folders: by options, the clear reading, or an answer at the terminal.
 
-    `before` is called before anything is printed. Where nobody can be asked, `yes` takes the likely reading, and without
-    it the import is refused.
+    `before` is called before anything is printed. Without a terminal `yes` takes the most likely reading, and
+    without `yes` the import is refused.
     """
 
     def choose(found: Survey, stored: Reading | None) -> Reading:
@@ -76,7 +76,7 @@ def _ask(doubt: str, choices: list[Outline]) -> Reading:
 def _one_of(answers: list[str]) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text not in answers:
-            raise typer.BadParameter(f"Say one of {', '.join(answers)}.")
+            raise typer.BadParameter(f"Answer with one of {', '.join(answers)}.")
         return text
 
     return check
@@ -103,7 +103,7 @@ def _classes(made: Outline) -> str:
 
 
 def _show_again(made: Outline, stored: Reading) -> None:
-    """What is said when a data set is imported again: its folders are read as they were, or some are new parts."""
+    """Print how folders are read in a repeated import: as before, perhaps with new parts."""
     if made.reading == stored:
         typer.echo(
             "The folders are read as when the data set was imported before; only what is new is added."

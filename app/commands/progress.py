@@ -1,4 +1,4 @@
-"""How far a long command is, for a person at a terminal and for a log."""
+"""The progress of a long command, for a terminal and for a log."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Progress = Callable[[str, int, int], None]  # (what is being done, done, total; 
 
 
 def progress_line(out: TextIO, *, clock: Callable[[], float] = time.monotonic) -> Progress:
-    """A line that is rewritten on a terminal; elsewhere a line for each stage, and every ten seconds or 5 % of one."""
+    """One updated line on a terminal; elsewhere a line per stage, and every ten seconds or 5 % of a stage."""
     return _rewritten(out) if out.isatty() else _Log(out, clock).show
 
 
@@ -25,14 +25,14 @@ def _rewritten(out: TextIO) -> Progress:
 
 
 class _Log:
-    """What was said last, so that a log grows by lines that tell something."""
+    """Remembers the last line, so that each new line of the log is useful."""
 
     def __init__(self, out: TextIO, clock: Callable[[], float]) -> None:
         self.out, self.clock = out, clock
         self.stage, self.done, self.share, self.since = "", -1, 0.0, 0.0
 
     def show(self, stage: str, done: int, total: int) -> None:
-        """One line, if there is something to say."""
+        """Print one line if there is something new."""
         short = stage.split(", batch", maxsplit=1)[0]
         share, waited = done / total if total else 0.0, self.clock() - self.since
         if short == self.stage:

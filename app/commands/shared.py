@@ -1,4 +1,4 @@
-"""What commands have in common: settings, the migrated database, a password that is typed."""
+"""Shared by commands: settings, the migrated database, the password prompt."""
 
 import logging
 import sys
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_settings() -> Settings:
-    """The settings in force, with the data folder there; from here on nothing is written that other users may read."""
+    """The settings, with a private data folder; from now on other users cannot read any new file."""
     from app.data_folder import open_data_folder
     from app.decoding import budget
 

@@ -1,4 +1,4 @@
-r"""CSV: UTF-8, a header, `\n`. Plain: every name as it is. For spreadsheets: marked as UTF-8, cells that would run as a formula guarded."""
+r"""CSV: UTF-8, a header, `\n`. Plain with unchanged names, or safe for spreadsheets and marked as UTF-8."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,12 +13,12 @@ _QUOTED = re.compile(r'[",\r\n]')
 
 
 def write_csv(plan: Plan) -> Iterator[bytes]:
-    """One row a sample, names as they are; empty cells where there is nothing to say."""
+    """One row per sample, names unchanged; a missing value is an empty cell."""
     return csv_chunks(COLUMNS, _rows(plan))
 
 
 def write_csv_excel(plan: Plan) -> Iterator[bytes]:
-    """The same rows for spreadsheets: marked as UTF-8, and text that would run as a formula has `'` in front."""
+    """The same rows for spreadsheets: marked as UTF-8, with `'` before text that would run as a formula."""
     yield BOM
     yield from csv_chunks(COLUMNS, _rows(plan), text=guard)
 
@@ -26,14 +26,14 @@ def write_csv_excel(plan: Plan) -> Iterator[bytes]:
 def csv_chunks(
     header: Sequence[str], rows: Iterable[Sequence[object]], *, text: Callable[[str], str] = str
 ) -> Iterator[bytes]:
-    """The header and rows as bytes, a thousand rows at a time; text goes through `text`, none is an empty cell."""
+    """Header and rows as bytes, a thousand rows at a time; `text` converts text, None is an empty cell."""
     lines = (",".join(_cell(value, text) for value in row) + "\n" for row in chain([header], rows))
     while chunk := "".join(islice(lines, ROWS_A_CHUNK)):
         yield chunk.encode()
 
 
 def guard(text: str) -> str:
-    """Text that no spreadsheet runs: with `'` in front of =, +, -, @, tab or CR, also behind apostrophes, so `unguard` is exact."""
+    """Text that no spreadsheet runs: with `'` before =, +, -, @, tab, CR, and apostrophes before these."""
     return f"'{text}" if _FORMULA.match(text) else text
 
 

@@ -1,11 +1,10 @@
-"""A zip of `<split>/<class>/<file>` with the cleaned labels, and `manifest.csv` beside the class folders.
+"""A zip of `<split>/<class>/<file>` with the cleaned labels, and `manifest.csv` at the top.
 
-Every class has a folder in every part, an empty one too, so that readers which number the folders by name
-number them alike; `classes.txt` has the folders' names in that order. Images are stored as they are, in the
-order of the manifest, streamed one by one; every date is the same, so two exports of one version are the same
-bytes. Deleted samples are no part of the folders; asked for, the manifest lists them without a file. Samples
-whose file is missing or changed are left out in the same way, when that is asked for; `missing.csv` at the
-end says which and why.
+Every class has a folder in every part, even if empty, so that readers that number folders by name get the
+same numbers; `classes.txt` has the folder names in that order. Images are stored unchanged, in the order of
+the manifest, streamed one by one. Every date is the same, so two exports of one version are the same bytes.
+Deleted samples are not in the folders; on request the manifest lists them without a file. On request samples
+whose file is missing or changed are left out too; `missing.csv` at the end lists them with the reason.
 """
 
 import stat
@@ -29,7 +28,7 @@ from app.export.as_csv import csv_chunks
 from app.export.rows import COLUMNS, ExportRow, Plan, export_rows
 from app.storage import Unreadable, open_source
 
-DATE = datetime(1980, 1, 1, tzinfo=UTC)  # the first that a zip can tell
+DATE = datetime(1980, 1, 1, tzinfo=UTC)  # the earliest date that a zip can store
 FOLDER = stat.S_IFDIR | 0o755
 EMPTY_FOLDERS = (
     "Every class has a folder in every part, and classes.txt has the classes in the order of their numbers: "
@@ -42,7 +41,7 @@ _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2", 
 def write_imagefolder(plan: Plan) -> Iterator[bytes]:
     """The zip's bytes.
 
-    An image that is lost while they are sent is left out, too, and in `missing.csv`: the zip stays whole.
+    An image that is lost during the download is left out and listed in `missing.csv`; the zip stays valid.
     """
     files = ((folder_of(row), file_name(row), row.sha256) for row in _with_file(plan))
     yield from stream_zip(_members(plan, unique_names(files)))
@@ -51,7 +50,7 @@ def write_imagefolder(plan: Plan) -> Iterator[bytes]:
 def class_folders(plan: Plan) -> list[str]:
     """The folders of the version's classes in the order in which torchvision and fastai number them.
 
-    Classes are only ever added behind the others, so those that came after the version have later positions.
+    New classes get the next positions, so classes added after the version have later positions.
     """
     with Session(plan.engine) as session:
         given = max((row[-1] for row in session.execute(plan.version_members)), default=-1)
@@ -68,7 +67,7 @@ def folder_of(row: ExportRow) -> str:
 
 
 def file_name(row: ExportRow) -> str:
-    """The file's own name, safe, and with the suffix of what it is if it has none: readers of image folders go by suffixes."""
+    """The file's name, made safe; without a suffix it gets that of its format, which readers need."""
     name = folder_name(row.path.rpartition("/")[2])
     return (
         name
@@ -78,10 +77,10 @@ def file_name(row: ExportRow) -> str:
 
 
 def unique_names(files: Iterable[tuple[str, str, str]]) -> list[str]:
-    """`<folder>/<name>` of every (folder, name, sha256), in the order given; names that collide become `<stem>__<sha8><ext>`.
+    """`<folder>/<name>` of every (folder, name, sha256), in this order; colliding: `<stem>__<sha8><ext>`.
 
-    Names that differ in case or in the way accents are written collide too: not every disk tells them apart. Copies of one
-    image under one name are numbered.
+    Names that differ in case or in the way accents are written collide too: not every disk tells them apart.
+    Copies of one image under one name are numbered.
     """
     wanted = [(f"{folder}/{name}", sha256) for folder, name, sha256 in files]
     counts = Counter(_key(path) for path, _ in wanted)
@@ -90,7 +89,7 @@ def unique_names(files: Iterable[tuple[str, str, str]]) -> list[str]:
     for path, sha256 in wanted:
         name = path
         if counts[_key(path)] > 1:
-            dot = path.rfind(".", path.rfind("/") + 2)  # a dot in front is no suffix
+            dot = path.rfind(".", path.rfind("/") + 2)  # a dot at the start is no suffix
             stem, suffix = (path[:dot], path[dot:]) if dot > 0 else (path, "")
             name, number = f"{stem}__{sha256[:8]}{suffix}", 2
             while _key(name) in taken:

@@ -1,4 +1,4 @@
-"""JSON Lines: one object per sample, null where there is nothing to say, labels as they are (no spreadsheet reads this)."""
+"""JSON Lines: one object per sample, null for missing values, labels unchanged."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Before the first byte of an export with images: whether every file is there, and as it was imported."""
+"""Checks before an export with images that every file exists and is unchanged since the import."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -20,11 +20,11 @@ _AT_ONCE = 256  # files
 
 
 def checked(database: Database, export: Export, *, skip_missing: bool) -> Export:
-    """The export, when every file that it needs is there with the content that was imported.
+    """The export, after a check that every needed file exists with its imported content.
 
-    A folder's files are read once for that. A stored zip, which nobody changes, is asked for its entries, and
-    a bucket for its list. Raises Conflict that names what is lost, or with `skip_missing` leaves it out:
-    `missing.csv` in the file lists it.
+    Files of a folder are read once. Of a stored zip, which never changes, only the entries are checked, of a
+    bucket only its list. Raises Conflict that names the lost files, or with `skip_missing` leaves them out
+    and lists them in `missing.csv`.
     """
     if not export.entry.has_images:
         return export
@@ -81,5 +81,5 @@ def _files(plan: Plan) -> Iterator[Recorded]:
 
 
 def told(lost: Sequence[Lost]) -> str:
-    """What a person should know of an export that left files out; empty where there are none."""
+    """A sentence about files that an export left out; empty if there are none."""
     return f"Left out, and listed in missing.csv: {in_a_sentence(lost)}." if lost else ""

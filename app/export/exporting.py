@@ -1,4 +1,4 @@
-"""Exporting a dataset version: the same bytes every time, streamed."""
+"""Exports a version of a data set: streamed, with the same bytes every time."""
 
 import sys
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ from app.training.runs import unfinished
 
 @dataclass(frozen=True)
 class Export:
-    """A file to send or write: `chunks` are its bytes, once; `etag`, in its quotes, is equal only if the bytes are."""
+    """A file to send or write: `chunks` yields its bytes once; equal `etag`s (quoted) mean equal bytes."""
 
     media_type: str
     filename: str
     etag: str
-    run_id: int | None  # whose scores it carries
+    run_id: int | None  # the run whose scores it contains
     chunks: Iterator[bytes]
     entry: Format
     plan: Plan
@@ -83,19 +83,19 @@ def export_version(
 
 
 def write_export(export: Export, output: Path) -> None:
-    """Write it to a file, which appears, or is replaced, only when it is complete; `-` is standard output."""
+    """Write it to a file, which is created or replaced only when complete; `-` is standard output."""
     if str(output) == "-":
         for chunk in export.chunks:
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
         return
     try:
-        sweep(output.parent, name=output.name, older_than=0)  # what an export that was killed has left
+        sweep(output.parent, name=output.name, older_than=0)  # temporary files of killed exports
         with write_atomically(output, mode=persons_mode()) as partial, partial.open("wb") as file:
             file.writelines(export.chunks)
     except OSError as error:
         raise Invalid(
-            f"{output} cannot be written ({error.strerror}); choose a file in a folder that is there."
+            f"{output} cannot be written ({error.strerror}); choose a file in an existing folder."
         ) from error
 
 
@@ -114,9 +114,7 @@ def _ranking_at(session: Session, version: DatasetVersion) -> int | None:
 def _finished(session: Session, version: DatasetVersion, run_id: int) -> int:
     run = session.get(Run, run_id)
     if run is None or run.dataset_id != version.dataset_id:
-        raise NotFound(
-            f"There is no run {run_id} of this data set; its list of runs shows the ones there are."
-        )
+        raise NotFound(f"There is no run {run_id} of this data set; its list of runs shows all.")
     if run.state != "finished":
         raise unfinished(run)(
             f"Run {run_id} has no ranking: it is {run.state}. Choose one that has finished."

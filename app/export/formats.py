@@ -1,4 +1,4 @@
-"""The table of export formats. A new format is a module and a line here."""
+"""The table of export formats. A new format needs a module and a row here."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ FORMATS = {
 
 
 def check_format(name: str) -> Format:
-    """The format with this name. Raises Invalid, naming the ones there are."""
+    """The format with this name. Raises Invalid, naming all formats."""
     if name not in FORMATS:
         raise Invalid(f"There is no export format “{name}”; choose one of {', '.join(FORMATS)}.")
     return FORMATS[name]

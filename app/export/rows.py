@@ -1,4 +1,4 @@
-"""The rows of an export: every sample of a version with its label, what was decided and what the ranking said."""
+"""The rows of an export: every sample of a version with its label, decision and ranking."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from app.datasets.models import Sample, VersionLabel
 from app.ranking.models import Prediction
 from app.storage import Origin
 
-PAGE = 1000  # samples a transaction: a slow download keeps none open
+PAGE = 1000  # samples per transaction, so that a slow download keeps none open
 
 
 class ExportRow(NamedTuple):
-    """One sample; labels are class names, none: deleted, or nobody predicted it.
+    """One sample; labels are class names, None: deleted or not predicted.
 
     The fields up to `version` are the columns.
     """
@@ -50,7 +50,7 @@ COLUMNS = ExportRow._fields[:-2]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is exported, settled before the first byte: from here on nothing that happens to the data set changes the answer."""
+    """The contents of an export, fixed before the first byte; later changes have no effect."""
 
     engine: Engine  # of transactions that only read
     source: Origin
@@ -64,7 +64,7 @@ class Plan:
 
 
 def export_rows(plan: Plan) -> Iterator[ExportRow]:
-    """The rows in the order of their paths, by code point: the same on every database and in every language."""
+    """The rows by path in the order of code points, the same on every database and in every locale."""
     with Session(plan.engine) as session:
         ordered = sorted((path, sample_id) for sample_id, path, *_ in session.execute(plan.version_members))
     for start in range(0, len(ordered), PAGE):

@@ -1,6 +1,6 @@
-"""How far annotators agree: kappa of pairs, alpha of all, and a consensus that weighs them by how far they can be believed.
+"""Agreement of annotators: kappa of pairs, alpha of all, and a consensus weighted by their reliability.
 
-The libraries take 150 MB and two seconds to load, so they are loaded when somebody asks.
+The libraries take 150 MB and two seconds to load, so they are loaded only when needed.
 """
 
 import warnings
@@ -24,7 +24,7 @@ from app.review.log import not_undone
 from app.review.models import Decision, SampleReview
 from app.training.runs import current_ranking
 
-FEW = 20  # samples; figures of fewer say little
+FEW = 20  # samples; with fewer the figures are not reliable
 
 Answers = Mapping[int, Mapping[int, int]]  # by sample and annotator: a class position, or DELETED
 
@@ -42,7 +42,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class ClassAgreement:
-    """A class: of the samples that one of two annotators put there, the share that both did."""
+    """A class: of the samples that one of two annotators assigned to it, the share that both did."""
 
     name: str
     samples: int
@@ -64,16 +64,16 @@ class Person:
 
 @dataclass(frozen=True)
 class Weighed:
-    """The consensus of a sample by CROWDLAB, which weighs annotators and the model."""
+    """The consensus of a sample by CROWDLAB, which weights annotators and the model."""
 
     sample_id: int
     label: str
-    quality: float  # how likely it is right, 0…1
+    quality: float  # probability that it is right, 0…1
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """All of it."""
+    """The agreement of the annotators of a data set."""
 
     shared: int  # samples with answers of two annotators or more
     alpha: float | None  # Krippendorff's, nominal
@@ -84,7 +84,7 @@ class Agreement:
 
 
 def agreement_of(session: Session, *, dataset_id: int, most: int = 20) -> Agreement:
-    """How far the annotators of a data set agree; `most`: how many doubtful samples are told."""
+    """The agreement of the annotators of a data set; `most`: the number of doubtful samples to return."""
     names = class_names(session, dataset_id=dataset_id)
     looks = _looks(session, dataset_id)
     people: dict[int, str] = {look.user_id: look.name for look in looks}

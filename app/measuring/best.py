@@ -1,4 +1,4 @@
-"""Which run is the best, by the gold part or else by the hold-out, and what a run is worth on the gold part."""
+"""The best run, by the gold part or else by the hold-out, and the evaluation of runs on the gold part."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from app.review.policy import SETTLED
 from app.training.evaluation import Rate, rate
 from app.training.runs import get_run
 
-ENOUGH = 100  # images of a class from which on the gold part, all settled, says which run is the best
+ENOUGH = 100  # images with a class that a settled gold part needs to choose the best run
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class GoldEvaluation:
 
 @dataclass(frozen=True)
 class BestRun:
-    """The best run and why it is that."""
+    """The best run and the reason."""
 
     run: RunSummary
     by: str  # gold, hold-out, age
@@ -51,10 +51,10 @@ class BestRun:
 
 
 def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
-    """The finished run with the lowest error rate on the gold part, once all of it is settled, or else on the hold-out.
+    """The finished run with the lowest error rate on the gold part, once it is settled, else on the hold-out.
 
-    What is open longest are the images that people differ on: before that the gold part flatters. Deleted images are left out; of
-    equals the newer one. None before a run has finished.
+    The images on which people disagree are settled last, so before that the measured error is too low.
+    Deleted images are left out; of equal runs the newer one is chosen. None before a run has finished.
     """
     rates = gold_rates(session, dataset_id)
     standing = gold_standing(session, dataset_id=dataset_id)
@@ -91,7 +91,10 @@ def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
 
 
 def evaluate_on_gold(session: Session, *, run_id: int) -> GoldEvaluation | None:
-    """The run on the settled images of the gold part; none before there are any, or before the run has finished. Raises NotFound."""
+    """The run on the settled images of the gold part; None without such images or for an unfinished run.
+
+    Raises NotFound.
+    """
     run = get_run(session, run_id=run_id)
     gold = gold_labels(session, dataset_id=run.dataset_id)
     if gold is None or not gold.settled or run.state != "finished":
@@ -115,7 +118,7 @@ def evaluate_on_gold(session: Session, *, run_id: int) -> GoldEvaluation | None:
 
 
 def _predicted(session: Session, run_id: int, gold: GoldLabels) -> tuple[np.ndarray, int]:
-    """What the run says of each settled image (n,), UNKNOWN where its version had not got it; and of how many it does that are open."""
+    """The prediction for each settled image (n,), UNKNOWN if it has none; and the number of open ones."""
     query = (
         select(Prediction.sample_id, Prediction.predicted_label)
         .join(GoldMember, GoldMember.sample_id == Prediction.sample_id)
@@ -167,5 +170,5 @@ def _said(found: Rate) -> str:
 
 
 def _chosen_among(runs: int) -> str:
-    """A figure that chose the best of several is a little flattered."""
+    """A note that the error of the best of several runs is measured slightly too low."""
     return f"; chosen among {runs} runs on the same images that the figure is counted on" if runs > 1 else ""

@@ -1,4 +1,4 @@
-"""Before and after: two runs on the same hold-out samples, against the given labels, the reviewed ones and the gold part."""
+"""Compares two runs on the same hold-out samples, by given labels, reviewed labels and the gold part."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -100,7 +100,7 @@ class Comparison:
 
     @property
     def chief(self) -> Column:
-        """What a conclusion goes by: the gold part, where it is large enough and all settled, or else the reviewed labels."""
+        """The column for conclusions: the gold part if large enough and settled, else reviewed labels."""
         last = self.columns[-1]
         return last if last.samples >= ENOUGH and not last.open else self.reviewed
 
@@ -143,10 +143,11 @@ def compare(
     number: int | None = None,
     gold: GoldLabels | None = None,
 ) -> Comparison:
-    """Two finished runs on one hold-out; the reviewed labels are those of the version with this number, or the newest.
+    """Compare two finished runs on one hold-out; reviewed labels are those of `version`, or the newest.
 
-    `gold`: what blind looks say of the gold part, as a column beside.
-    Raises NotFound for a run or version that is not there, Conflict for a run that has not finished, Invalid for one run twice.
+    `gold`: the blind labels of the gold part, for an additional column.
+    Raises NotFound for a run or version that is not there, Conflict for a run that has not finished, Invalid
+    for one run twice.
     """
     old, new, version = _asked(session, dataset_id, old_id, new_id, number)
     names = class_names(session, dataset_id=dataset_id)
@@ -290,7 +291,7 @@ def _gold_column(session: Session, gold: GoldLabels, old: Run, new: Run, names: 
 
 
 def _with_open(column: Column, still_open: int) -> Column:
-    """The column with intervals that hold whatever the open images prove to be; what they do to the difference is not known."""
+    """The column with intervals that hold for any labels of the open images, and without a difference."""
 
     def widened(found: Rate | None) -> Rate | None:
         return rate(found.wrong, found.n, still_open=still_open) if found else None

@@ -1,4 +1,4 @@
-"""What stored predictions say of a run on the hold-out (the validation part, which never trains)."""
+"""Evaluates runs by their stored predictions on the hold-out (the validation part, which never trains)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from app.training.statistics import Reliability, reliability
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One line of the list of runs."""
+    """One row of the list of runs."""
 
     id: int
     state: str
@@ -76,7 +76,7 @@ class Evaluation:
 
     @property
     def words(self) -> list[str]:
-        """What is to be known of the error rate, in sentences."""
+        """Notes about the error rate, in sentences."""
         if not self.untrained or self.error_rate is None:
             return []
         images = self.error_rate.n - (self.without_untrained.n if self.without_untrained else 0)
@@ -84,8 +84,8 @@ class Evaluation:
             return []
         rest = f"{100 * self.without_untrained.value:.1f} %" if self.without_untrained else "nothing to count"
         said = (
-            f"{listed(self.untrained)}: no training images, so {images:,} hold-out images always count as errors: "
-            f"{100 * self.error_rate.value:.1f} % with them, {rest} without them."
+            f"{listed(self.untrained)}: no training images, so {images:,} hold-out images always count as "
+            f"errors: {100 * self.error_rate.value:.1f} % with them, {rest} without them."
         )
         return [said]
 
@@ -101,7 +101,7 @@ def evaluate_run(session: Session, *, run_id: int, cleaned_by: int | None = None
 
 
 def calibration_of(session: Session, *, run_id: int) -> Reliability | None:
-    """How far a run's confidence and its being right lie apart on the hold-out, by the labels of its version; none without one."""
+    """The calibration of a run on the hold-out, by the labels of its version; None without a hold-out."""
     rows = session.execute(
         select(Prediction.confidence, Prediction.predicted_label - Prediction.label)
         .join(Sample, Sample.id == Prediction.sample_id)
@@ -184,7 +184,7 @@ def hold_out_rates(session: Session, *, dataset_id: int, version_id: int) -> dic
 
 
 def best_run(session: Session, *, dataset_id: int) -> RunSummary | None:
-    """The finished run with the lowest error rate on the hold-out against the newest labels; the newer one of equals.
+    """The finished run with the lowest error rate on the hold-out by the newest labels; of equals the newer.
 
     Without a hold-out it is the newest finished run.
     """
@@ -204,7 +204,7 @@ def best_of(runs: Iterable[RunSummary]) -> RunSummary | None:
 def evaluate(
     labels: NDArray[np.int64], said: NDArray[np.int64], names: list[str], *, untrained: Sequence[int] = ()
 ) -> Evaluation:
-    """Predictions (n,) against labels (n,), by class position; of `untrained` classes the network had no image."""
+    """Evaluate predictions (n,) against labels (n,), class positions; `untrained` classes had no images."""
     learnt = ~np.isin(labels, untrained)
     matrix = confusion_matrix(labels, said, classes=len(names))
     return Evaluation(

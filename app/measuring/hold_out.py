@@ -16,14 +16,14 @@ from app.datasets.versions import DELETED, label_in_version
 from app.db.memory import remember
 from app.ranking.models import Prediction
 
-UNKNOWN = -2  # the run says nothing of the sample
+UNKNOWN = -2  # the run has no prediction for the sample
 
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class HoldOut:
-    """The hold-out samples of a data set by ascending id, with the labels they came with and those of a version."""
+    """The hold-out samples of a data set by ascending id, with their given labels and those of a version."""
 
     ids: Ints  # (n,)
     given: Ints  # (n,)
@@ -48,7 +48,7 @@ def hold_out(session: Session, *, dataset_id: int, version_id: int) -> HoldOut:
 
 
 def predicted(session: Session, *, run_id: int, ids: Ints) -> Ints:
-    """What a run predicts for samples that never trained (n,); UNKNOWN for one that was not in its version, or trains."""
+    """A run's predictions for samples (n,); UNKNOWN outside the hold-out or the run's version."""
 
     def ask() -> Ints:
         rows = session.execute(

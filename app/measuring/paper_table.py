@@ -1,4 +1,4 @@
-"""The table of the method: networks trained and fine-tuned, on the original and on the cleaned labels, on one hold-out."""
+"""The paper's table: networks trained and fine-tuned, on original and on cleaned labels, on one hold-out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,10 +49,10 @@ class PaperTable:
 
 
 def paper_table(session: Session, *, dataset_id: int) -> PaperTable:
-    """The newest finished runs that fit, a fine-tuned one together with the run that it goes on from.
+    """The newest finished runs that fit, each fine-tuned one with its parent run.
 
-    The fine-tuned network on the original labels is what a fine-tuned one on the cleaned labels is to be held
-    against: it has trained as long.
+    A fine-tuned network on cleaned labels is compared with a fine-tuned one on the original labels, which has
+    trained as long.
     """
     newest = latest_version(session, dataset_id=dataset_id)
     versions = {version.id: version for version in list_versions(session, dataset_id=dataset_id)}
@@ -107,7 +107,7 @@ def paper_table(session: Session, *, dataset_id: int) -> PaperTable:
 def _pair(
     runs: dict[int, Run], fits: Callable[[Run], bool], is_first: Callable[[Run], bool]
 ) -> tuple[Run | None, Run | None]:
-    """The newest fine-tuned run that goes on from a first one on such labels, and that first one; else the newest first one alone."""
+    """The newest fine-tuned run with its parent on such labels; without one the newest first run alone."""
     first = {run.id: run for run in runs.values() if fits(run) and is_first(run)}
     for run in runs.values():  # the newest first
         if fits(run) and run.parent_id in first and not is_first(run):

@@ -30,7 +30,7 @@ class Seeds:
 
     @property
     def spread(self) -> float | None:
-        """The largest difference in error rate (0…1, on the reviewed labels) within a group of twins; None: no twins."""
+        """The largest difference in error rate (0…1, by reviewed labels) among twins; None without twins."""
         known = [
             max(rates) - min(rates)
             for group in (self.old, self.new)
@@ -45,7 +45,7 @@ class Seeds:
 
 
 def seed_twins(session: Session, run: Run, *, held: HoldOut, kept: NDArray[np.bool_]) -> tuple[SeedRun, ...]:
-    """The run and its seed twins, each on the `kept` hold-out samples (n,) that it predicted; empty without twins."""
+    """The run and its seed twins, on the `kept` hold-out samples (n,); empty without twins."""
     finished = {
         other.id: other
         for other in list_runs(session, dataset_id=run.dataset_id)

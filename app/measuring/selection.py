@@ -15,7 +15,8 @@ from app.review.log import not_undone
 from app.review.models import Decision
 from app.training.evaluation import Rate, rate
 
-# Origins of decisions on images that no model selected. An image that was reviewed both ways counts as random.
+# Origins of decisions on images that no model selected. An image that was reviewed both ways counts as
+# random.
 AT_RANDOM = ("audit", "gold")
 
 

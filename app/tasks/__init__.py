@@ -1,4 +1,4 @@
-"""The worker's front door: one module per kind of job."""
+"""The tasks of the worker: one module per kind of job."""
 
 from app.jobs.engine import JobContext, Progress, Task
 from app.tasks import progress

@@ -1,7 +1,7 @@
-"""The images of a training, as one array; without those whose files are not as they were imported.
+"""The images of a training as one array, without those whose files are missing or changed.
 
-What is left out is settled when the training begins and written into the run's folder: a training that goes
-on must have the images that it began with.
+The list of left-out images is fixed when the training begins and stored in the run's folder, because a
+resumed training must have the same images.
 """
 
 import hashlib
@@ -37,18 +37,18 @@ from app.tasks.plan import Plan
 from app.training.runs import get_run
 
 _LEFT_OUT = "left-out.json"  # in the run's folder
-FEWEST = 2  # classes: with fewer there is nothing to tell apart
-_REPORT = 500  # files that are looked for between two reports
+FEWEST = 2  # classes that a training needs
+_REPORT = 500  # files between two progress reports
 
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """What a training works on."""
+    """The input of a training."""
 
     plan: Plan  # without what is left out
     images: Images
     note: str  # for the person who started it
-    untrained: list[int]  # positions of classes that have samples, but none to train on
+    untrained: list[int]  # positions of classes that have samples, but no training images
 
 
 def prepare(context: JobContext, plan: Plan) -> TrainingImages:
@@ -92,10 +92,10 @@ def prepare(context: JobContext, plan: Plan) -> TrainingImages:
 def _look_for(
     context: JobContext, plan: Plan, source: ImageSource, recorded: dict[int, Recorded]
 ) -> list[Lost]:
-    """What is lost, by existence and size; of a sample that was lost before also by content."""
+    """The lost files, by existence and size; for samples in the list of lost files also by content."""
     with context.database.read() as session:
         before = {file.sample_id for file in files_of(session, dataset_id=plan.dataset_id, only_lost=True)}
-    # A bucket that is asked for each file would take as long as the training.
+    # Checking each file of a bucket would take as long as the training.
     listed = source.walk() if isinstance(source, RemoteSource) else None
     sizes = None if listed is None else {entry.path: entry.size for entry in listed}
     lost: list[Lost] = []
@@ -149,8 +149,8 @@ def _gone_words(names: list[str], lost: int) -> str:
     them = "it" if len(names) == 1 else "them"
     files = "its 1 file is" if lost == 1 else f"all {lost:,} files of {them} are"
     return (
-        f"{listed(names)}: no training images are left, because {files} missing, changed or unreadable. This run "
-        f"does not learn {them}; the numbers of the classes stay as they are. "
+        f"{listed(names)}: no training images are left, because {files} missing, changed or unreadable. "
+        f"This run does not learn {them}; the numbers of the classes stay as they are. "
     )
 
 
@@ -230,7 +230,7 @@ def _cache(plan: Plan, scales: Scales) -> Path:
 
 
 def _read(folder: Path) -> list[Lost] | None:
-    """What was left out when the training began; none where it begins."""
+    """The images left out when the training began; None if it begins now."""
     try:
         return [Lost(**each) for each in json.loads((folder / _LEFT_OUT).read_text())]
     except FileNotFoundError:
@@ -246,7 +246,7 @@ def _write(folder: Path, lost: list[Lost]) -> None:
 
 
 def _store(context: JobContext, plan: Plan, *, lost: list[Lost], note: str, scales: Scales) -> None:
-    """The list of the data set's missing files as it is now, and what the run's page tells."""
+    """Update the data set's list of missing files and the notes on the run's page."""
     _mark(context, plan, lost)
     with context.database.write() as session:
         run = get_run(session, run_id=plan.run_id)

@@ -5,7 +5,7 @@ from app.jobs.engine import JobContext
 
 
 def run(context: JobContext) -> None:
-    """Import what is not imported yet; files already there are passed over, so a restart goes on."""
+    """Import the files that are not imported yet, so a restart resumes."""
     import_images(
         context.database,
         dataset_id=int(context.job.arguments["dataset"]),

@@ -1,4 +1,4 @@
-"""What a training job needs to know, read once at its beginning."""
+"""The plan of a training job, read once at its beginning."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +33,7 @@ class Plan:
     held_out: np.ndarray  # (n,) whether a sample is never trained on
     gold: (
         np.ndarray
-    )  # (n,) whether it is of the gold part that the run was asked for with: nothing is chosen by it
+    )  # (n,) whether it is in the gold part at the time of the request; not used to choose anything
     folds: (
         np.ndarray
     )  # (n,) the fold of a sample; WHOLE for the hold-out, and for all where there are no folds
@@ -41,7 +41,7 @@ class Plan:
     start: StartFrom
     parent_run: int | None
     parent: Path | None  # its run folder
-    is_first: bool  # nobody has a ranking yet, so an early one is better than none
+    is_first: bool  # there is no ranking yet, so an early one is useful
     seed: int
     folder: Path
     cache: Path
@@ -80,7 +80,7 @@ class Plan:
         return self.folder / network_name(fold)
 
     def start_of(self, fold: int) -> StartFrom:
-        """A fold's network goes on from its parent's network of the same fold, which never saw that fold either."""
+        """The start of a fold's network: its parent's network of the same fold, which never saw it either."""
         if self.start.kind != "parent":
             return self.start
         return StartFrom.from_parent((self.parent or self.folder) / network_name(fold))

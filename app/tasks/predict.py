@@ -1,4 +1,4 @@
-"""The job that shows photos from outside to a run's network."""
+"""The job that predicts photos with a run's network."""
 
 import logging
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def run(context: JobContext) -> None:
-    """Look at the photos of this job that nobody has looked at yet, so a restart goes on; a file that is gone stops no other."""
+    """Predict the job's remaining photos, so a restart resumes; a missing file does not stop the rest."""
     settings = context.settings
     folder = settings.runs_dir / str(context.job.arguments["run"]) / network_name(WHOLE)
     size = checkpoints.load(folder).recipe.image_size
@@ -33,9 +33,9 @@ def run(context: JobContext) -> None:
         scales = scales_of(session, dataset_id=run.dataset_id)
     decoded: list[tuple[int, np.ndarray]] = []
     for done, photo in enumerate(photos):
-        context.report("Looking at photos", done, len(photos))
+        context.report("Predicting photos", done, len(photos))
         if context.should_stop():
-            raise Cancelled("Looking at the photos was stopped.")
+            raise Cancelled("The prediction of the photos was stopped.")
         square = _decode(context, photo, size, scales)
         if square is not None:
             decoded.append((photo.id, square))

@@ -1,4 +1,4 @@
-"""What a job has kept so far, as a text that changes whenever it has got further. Loads no torch."""
+"""The saved progress of a job, as a text that changes with it. Loads no torch."""
 
 from sqlalchemy import func, select
 
@@ -18,7 +18,7 @@ def of_training(context: JobContext) -> str:
 
 
 def of_import(context: JobContext) -> str:
-    """Files that were looked at."""
+    """The number of files that were read."""
     dataset_id = int(context.job.arguments["dataset"])
     with context.database.read() as session:
         counts = [
@@ -29,7 +29,7 @@ def of_import(context: JobContext) -> str:
 
 
 def of_prediction(context: JobContext) -> str:
-    """Photos that were looked at."""
+    """The number of photos that were predicted."""
     run_id = int(context.job.arguments["run"])
     with context.database.read() as session:
         done = select(func.count()).where(Photo.run_id == run_id, Photo.probabilities.is_not(None))

@@ -1,4 +1,4 @@
-"""The step of a training job that judges every label and stores the ranking."""
+"""The step of a training job that scores every label and stores the ranking."""
 
 import logging
 from collections.abc import Callable
@@ -27,14 +27,14 @@ from app.training.runs import get_run
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-SURE = 0.999999  # the highest label quality of a label that was judged
-DIMENSIONS = 64  # of the embedding; with more the neighbours are no better
+SURE = 0.999999  # the highest label quality of a scored label
+DIMENSIONS = 64  # of the embedding; more do not improve the neighbours
 
 
 def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False) -> None:
-    """Judge every label and store the ranking; `early` is that of a training that still goes on.
+    """Score every label and store the ranking; `early` is a ranking during the training.
 
-    Where there are folds, the word of the network that never saw a sample is the only one that counts.
+    With folds, only the network that never saw a sample counts for it.
     """
     n = len(plan.samples.paths)
     main = plan.folder_of(WHOLE)
@@ -86,7 +86,7 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
 
 
 def _unless_it_fails(plan: Plan, what: str, make: Callable[[], T]) -> T | None:
-    """A figure of the run; None where it cannot be made: the ranking is worth more."""
+    """A figure of the run; None if it fails, because the ranking is more important."""
     try:
         return make()
     except Exception:
@@ -95,7 +95,7 @@ def _unless_it_fails(plan: Plan, what: str, make: Callable[[], T]) -> T | None:
 
 
 def _temperature(plan: Plan, said: np.ndarray) -> dict[str, float]:
-    """The temperature that fits the hold-out, and what it leaves of the calibration error; nothing where it is too small to tell."""
+    """The temperature for the hold-out, and its calibration error; empty if the hold-out is too small."""
     held = np.array(plan.samples.splits) == HOLD_OUT
     found = calibrate(said[held], plan.samples.labels[held])
     return {"temperature": round(found[0], 4), "calibration_error_after": round(found[1], 4)} if found else {}
@@ -118,10 +118,10 @@ def _keep_embedding(plan: Plan, seen: Judgement) -> None:
 
 
 def _parents_word(context: JobContext, plan: Plan) -> list[tuple[np.ndarray, float]]:
-    """What the parent run said, and the number of epochs it counts as.
+    """The parent run's predictions, and the number of epochs that they count as.
 
-    The child begins with a network that has seen the labels many times already, so its own few epochs say
-    less.
+    The child begins with a network that has seen the labels many times, so its own few epochs are less
+    informative.
     """
     if plan.parent_run is None:
         return []
@@ -137,7 +137,7 @@ def _judge(
     context: JobContext, plan: Plan, images: Images, fold: int, index: np.ndarray, *, dimensions: int = 0
 ) -> Judgement:
     def on_progress(done: int, total: int) -> None:
-        context.report("Looking at every image", done, total)
+        context.report("Predicting every image", done, total)
 
     return judge(
         plan.folder_of(fold),

@@ -1,7 +1,7 @@
-"""The job that trains a run's networks, ranks by what they said, and looks for the learning rate.
+"""The job that trains a run's networks, ranks the labels and draws the learning-rate curve.
 
-Its steps are durable: after a crash the finished ones are not repeated, and the one that was cut off goes on
-from its own files (decoded images, epoch checkpoints).
+Its steps are durable: after a crash finished steps are not repeated, and the interrupted one resumes from its
+own files (decoded images, checkpoints per epoch).
 """
 
 import hashlib
@@ -78,7 +78,7 @@ def run(context: JobContext) -> None:
 
 
 def _draw_curve(context: JobContext, prepared: TrainingImages) -> None:
-    """The learning-rate curve is for looking at: reviewing has begun when it is drawn, and the run is finished without it."""
+    """Draw the learning-rate curve, which is only shown; the run is finished and reviewed without it."""
     plan = prepared.plan
     if context.job.fruitless_starts > CURVE_TRIES:
         log.warning("run %s: its learning-rate curve took the worker down; it is left out", plan.run_id)
@@ -136,7 +136,7 @@ def _store_facts(context: JobContext, run_id: int, threads: int, untrained: list
 
 
 def code_digest() -> str:
-    """The first 12 hex digits of the sha256 of the code that trains and judges: two runs with the same one were made alike."""
+    """The first 12 hex digits of the sha256 of the code that trains and predicts."""
     root = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for path in sorted(
@@ -168,7 +168,7 @@ def _find_learning_rate(context: JobContext, plan: Plan, images: Images) -> None
 
 
 def _train(context: JobContext, plan: Plan, images: Images, fold: int) -> list[str]:
-    """Train one network to its end; the answer is what a person should know."""
+    """Train one network to its end; return notes for people."""
     stored = 0
 
     def on_progress(progress: TrainingProgress) -> None:
@@ -207,7 +207,7 @@ def _train(context: JobContext, plan: Plan, images: Images, fold: int) -> list[s
 def _report(context: JobContext, stage: str, done: int, total: int) -> None:
     try:
         context.report(stage, done, total)
-    except OperationalError:  # a database that is away for a moment must not end hours of training
+    except OperationalError:  # a short outage of the database must not end hours of training
         log.warning("run %s: its progress could not be stored", context.job.arguments["run"], exc_info=True)
 
 
@@ -217,7 +217,7 @@ def _rank_early(context: JobContext, plan: Plan, images: Images) -> None:
     except Cancelled:
         raise
     except Exception:
-        log.exception("run %s: the early ranking failed; the training goes on", plan.run_id)
+        log.exception("run %s: the early ranking failed; the training continues", plan.run_id)
 
 
 def _record(context: JobContext, plan: Plan, fold: int, epoch: int, metrics: EpochMetrics) -> None:
@@ -237,9 +237,9 @@ def _record(context: JobContext, plan: Plan, fold: int, epoch: int, metrics: Epo
 
 
 def _valid_index(plan: Plan, fold: int) -> np.ndarray:
-    """The main network is watched on the hold-out, by which a recipe may choose an epoch: never on the gold part.
+    """The rows of the validation: for the main network the hold-out without the gold part.
 
-    Fold networks go unwatched, which saves their time.
+    The recipe may choose an epoch by it. Fold networks have none, which saves time.
     """
     return np.flatnonzero(plan.held_out & ~plan.gold) if fold == WHOLE else np.empty(0, dtype=np.int64)
 
@@ -249,5 +249,6 @@ def _position(plan: Plan, fold: int, progress: TrainingProgress) -> tuple[str, i
     sizes = [len(plan.train_index(network)) * progress.epochs for network in plan.networks]
     before = plan.networks.index(fold)
     which = "the network" if fold == WHOLE else f"fold {fold + 1} of {plan.recipe.folds}"
-    stage = f"{TRAINING} {which}: epoch {progress.epoch} of {progress.epochs}, batch {progress.batch} of {progress.batches}"
+    epoch = f"epoch {progress.epoch} of {progress.epochs}"
+    stage = f"{TRAINING} {which}: {epoch}, batch {progress.batch} of {progress.batches}"
     return stage, int(sum(sizes[:before]) + progress.fraction * sizes[before]), sum(sizes)
