@@ -107,7 +107,8 @@ def serve(
 @cli.command()
 def worker() -> None:
     """Start a worker: it imports, trains and ranks."""
-    # Before numpy and torch are loaded: spinning threads starve each other and the web process as soon as anything else runs.
+    # Before numpy and torch are loaded: spinning threads starve each other and the web process as soon as
+    # anything else runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's; its threads know no other way of waiting
     with _database():
@@ -131,9 +132,9 @@ def import_(
         list[str] | None,
         typer.Option(
             metavar="PART=FOLDER,…",
-            help="Which folder is which part, where that is not clear: train=training_set,valid=dev,skip=masks. "
-            "A name after */ is of folders in the classes. Of folders in folders, class=last makes the lower "
-            "ones the classes, class=path both.",
+            help="Which folder is which part, where that is not clear: "
+            "train=training_set,valid=dev,skip=masks. A name after */ is of folders in the classes. Of "
+            "folders in folders, class=last makes the lower ones the classes, class=path both.",
         ),
     ] = None,
     no_split_folders: Annotated[
@@ -239,7 +240,8 @@ def train(
             typer.echo(f"Version {version.number} is frozen: it has {new} that no version had.")
         _tell(lacking)
         typer.echo(
-            f"Run {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights {run.weights}: queued."
+            f"Run {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights "
+            f"{run.weights}: queued."
         )
         if wait:
             _wait_for(database, settings, run.id)
@@ -292,7 +294,8 @@ def retrain(
             )
         _tell(lacking)
         typer.echo(
-            f"Run {answer.run.id} of {name}, version {answer.version.number}, recipe {answer.run.recipe['name']}: queued."
+            f"Run {answer.run.id} of {name}, version {answer.version.number}, recipe "
+            f"{answer.run.recipe['name']}: queued."
         )
         if wait:
             _wait_for(database, settings, answer.run.id)
@@ -334,7 +337,8 @@ def recipes() -> None:
         typer.echo(f"{field.name:<17}{''.join(f'{value:<12}' for value in values)}{field.range}")
         typer.echo(f"{'':<17}{field.help}")
     typer.echo(
-        'Class weights by hand are JSON: --set \'class_weights={"cat": 10, "dog": 1}\'. A retrain has a schedule of its own.'
+        'Class weights by hand are JSON: --set \'class_weights={"cat": 10, "dog": 1}\'. '
+        "A retrain has its own schedule."
     )
 
 
@@ -342,7 +346,9 @@ def recipes() -> None:
 def export(
     name: DatasetName,
     *,
-    format: Annotated[str, typer.Option(help="csv, csv-excel, jsonl or imagefolder.")] = "csv",  # noqa: A002 - the option's name
+    format: Annotated[  # noqa: A002 - the option's name
+        str, typer.Option(help="csv, csv-excel, jsonl or imagefolder.")
+    ] = "csv",
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write; - is standard output.")],
     version: Annotated[
         int | None, typer.Option(min=0, max=2**31 - 1, help="Instead of the newest version.")
@@ -412,11 +418,13 @@ def export(
         typer.echo(corrections.waiting_words, err=True)
     if made.run_id is None:
         typer.echo(
-            "No run had finished when this version was frozen, so it carries no scores; add those of run N with --run N.",
+            "No run had finished when this version was frozen, so it carries no scores; add those of run "
+            "N with --run N.",
             err=True,
         )
     typer.echo(
-        f"Version {chosen.number} of {name} ({chosen.samples:,} samples, digest {chosen.digest[:12]}) → {output}",
+        f"Version {chosen.number} of {name} ({chosen.samples:,} samples, digest {chosen.digest[:12]}) → "
+        f"{output}",
         err=True,
     )
 
@@ -489,14 +497,16 @@ def _known_problem(error: Exception) -> str | None:
     """A sentence for what libraries raise when a setting is wrong or the database is away."""
     package = type(error).__module__.split(".")[0]
     if package in ("pydantic_core", "pydantic"):
-        wrong = [f"TOPLOSS_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]  # type: ignore[attr-defined]
+        problems = error.errors()  # type: ignore[attr-defined]
+        wrong = [f"TOPLOSS_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in problems]
         return f"A setting is not as expected. {'; '.join(wrong)}. docs/settings.md describes them."
     from app.db.trouble import as_trouble
 
     if trouble := as_trouble(error):
         return f"{trouble} TOPLOSS_DATABASE_URL says where it is. ({str(error).splitlines()[0]})"
     if package == "sqlalchemy":
-        return f"The database cannot be used: {str(error).splitlines()[0]}. Check TOPLOSS_DATABASE_URL and that the server runs."
+        problem = str(error).splitlines()[0]
+        return f"The database cannot be used: {problem}. Check TOPLOSS_DATABASE_URL and that the server runs."
     return None
 
 

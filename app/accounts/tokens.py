@@ -118,7 +118,7 @@ def user_of_session(session: Session, *, token: str, key: bytes) -> Person:
     digest = token_hash(token, key=key)
     found = remember(session, (user_of_session, digest), lambda: _SIGNED_IN.one(session, token_hash=digest))
     if found is None or found.expires_at <= now():
-        raise NotSignedIn("Sign in to go on.")
+        raise NotSignedIn("Sign in to continue.")
     return Person(found.id, found.name, found.role)
 
 

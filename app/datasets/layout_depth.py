@@ -63,7 +63,7 @@ def groups_among(class_folders: Sequence[Folder]) -> list[Folder]:
 
 
 def holder(folder: Folder) -> Folder:
-    """The folder itself, or the one in it that holds several folders or images: a folder that is alone tells nothing."""
+    """The folder, or if it has only one subfolder, the first one inside with several folders or images."""
     here = folder
     while only := here.only:
         here = only
@@ -77,7 +77,7 @@ def _may_be_classes(names: Iterable[str]) -> bool:
 
 
 def _number(name: str) -> str:
-    """A name without letters as a class: a short number may be one, longer ones are years, dates or ids of images."""
+    """A name without letters as a class: the digits of a short number, else “number”, for years and ids."""
     digits = re.sub(r"\D", "", name)
     return digits if len(digits) <= LONGEST_CLASS_NUMBER else "number"
 

@@ -1,7 +1,7 @@
-"""A final or large act is asked about first: what it does, in numbers, on a page that works without JavaScript.
+"""Confirms final or large actions: a page shows their effect in numbers and works without JavaScript.
 
-Whoever says yes says it to these very numbers: the form carries a mark of the question, and where the question has changed
-meanwhile nothing is done and it is asked anew.
+Whoever says yes says it to these very numbers: the form carries a mark of the question, and where the
+question has changed meanwhile nothing is done and it is asked anew.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ Confirmed = Annotated[str, Form(max_length=64, description="The mark of the ques
 
 @dataclass(frozen=True)
 class Question:
-    """What somebody is asked before it is done."""
+    """A question to confirm an action."""
 
     title: str
-    facts: tuple[str, ...]  # sentences: what ends, how many, whether it can be taken back
+    facts: tuple[str, ...]  # sentences: what ends, how many, whether it can be undone
     yes: str  # the button's words, a verb first
-    back: str  # the address of whoever says no
+    back: str  # the address for the answer no
     danger: bool = True  # final: the way back has the focus
 
     @property
@@ -35,7 +35,7 @@ class Question:
 
 
 class Unconfirmed(Exception):
-    """Nothing may be done before this question is answered; what the transaction has done is taken back."""
+    """The action needs an answer to this question first; the transaction is rolled back."""
 
     def __init__(self, question: Question, *, changed: bool) -> None:
         super().__init__(question.title)

@@ -16,7 +16,7 @@ from app.web.rendering import environment
 MAX_CHARACTERS = (
     16_000_000  # of all cached fragments: a thousand shapes with few classes, a few dozen with hundreds
 )
-_MARK = f"\ue000{secrets.token_hex(4)}"  # private-use characters and a random part, so that no class name can contain it
+_MARK = f"\ue000{secrets.token_hex(4)}"  # a private-use character and a random part: no class name has it
 _PLACEHOLDER = re.compile(f"{_MARK}([a-z0-9_]+)\ue001")
 NOTHING: Mapping[str, object] = {}
 _cache: dict[Hashable, str] = {}

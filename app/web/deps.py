@@ -44,7 +44,8 @@ Config = Annotated[Settings, Depends(get_settings)]
 
 async def signed_in(request: Request, database: Db, settings: Config) -> Person:
     """The person behind the request's Bearer token or session cookie. Raises NotSignedIn."""
-    # A read of SQLite waits for nobody and is over before another thread would have begun; a database elsewhere may be slow.
+    # A read of SQLite never waits and ends sooner than another thread could begin; other databases may be
+    # slow.
     if database.is_sqlite:
         user = _glance(request, database, settings)
     else:
@@ -65,7 +66,7 @@ def who_asks(session: Session, request: Request, settings: Settings) -> Person:
         return _by_token(session, request, token.strip(), settings)
     if cookie := request.cookies.get(SESSION_COOKIE):
         return user_of_session(session, token=cookie, key=settings.secret())
-    raise NotSignedIn("Sign in to go on, or send an API token as “Authorization: Bearer …”.")
+    raise NotSignedIn("Sign in to continue, or send an API token as “Authorization: Bearer …”.")
 
 
 def _by_token(session: Session, request: Request, token: str, settings: Settings) -> Person:

@@ -63,9 +63,10 @@ def _domain_error(request: Request, error: Exception) -> Response:
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     path = request.scope["path"]
-    if error.status_code == 404 and request.method in ("GET", "HEAD") and path.strip("/") != path[1:]:  # noqa: PLR2004
+    is_missing = error.status_code == 404  # noqa: PLR2004
+    if is_missing and request.method in ("GET", "HEAD") and path.strip("/") != path[1:]:
         query = request.scope["query_string"].decode("latin-1")
-        # A path alone: a whole address would have the host that the asker wrote, and “//name” is another host.
+        # Only the path: an absolute address would use the client's Host header, and “//name” is another host.
         return RedirectResponse(f"/{path.strip('/')}{'?' if query else ''}{query}", status_code=307)
     messages = {
         404: "There is nothing at this address; go back, or start from the list of data sets.",

@@ -19,17 +19,16 @@ def _said(value: Any) -> Any:
 class Where(Strict):
     """Samples by what is known of them; what is left out does not matter. Classes by name."""
 
-    label: str = Field("", alias="class", max_length=500, description="The label as it stands.")
+    label: str = Field("", alias="class", max_length=500, description="The current label.")
     given: str = Field("", max_length=500, description="The given label.")
     predicted: str = Field("", max_length=500, description="What the current ranking's run says.")
     split: str = Field("", max_length=20)
     state: StateFilter = Field(
         "",
-        description="issues, open (issues not decided), unreviewed, reviewed, waiting (second opinion), bulk (only as one of many)",
+        description="issues, open (issues not decided), unreviewed, reviewed, waiting (second opinion), "
+        "bulk (only as one of many)",
     )
-    verdict: str = Field(
-        "", max_length=20, description="The verdict that stands: keep, relabel, delete, unsure."
-    )
+    verdict: str = Field("", max_length=20, description="The current verdict: keep, relabel, delete, unsure.")
     annotator: str = Field("", max_length=100, description="Who has a decision on it.")
     duplicates: bool = Field(False, description="Only samples whose twin has another label.")
     text: str = Field("", max_length=500, description="A part of the path.")

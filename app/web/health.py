@@ -1,4 +1,4 @@
-"""Whether the process and its database answer, asked without a thread that log-ins, exports or uploads may hold."""
+"""Whether the process and its database answer, without the threads that log-ins or uploads may occupy."""
 
 import asyncio
 import logging

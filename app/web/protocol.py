@@ -168,7 +168,7 @@ _WORDS = {
     400: (
         "Bad Request",
         "invalid",
-        "This is no request that the server can read, so nothing was changed; check its first line and its headers.",
+        "The server cannot read this request, so nothing was changed; check its first line and its headers.",
     ),
     408: (
         "Request Timeout",

@@ -18,16 +18,16 @@ UPLOADS = {"/datasets/new", "/api/v1/datasets"}
 PHOTOS = re.compile(r"(?:/d/[^/]+|/api/v1)/runs/[0-9]+/photos")
 MAX_PHOTOS = photos.AT_ONCE * photos.MAX_BYTES + MAX_BODY
 TOO_LARGE = (
-    "This is larger than what can be sent here; zips are uploaded by signed-in admins, up to TOPLOSS_MAX_UPLOAD_MB, "
-    f"photos {photos.AT_ONCE} at a time of {photos.MAX_BYTES // 1_000_000} MB each."
+    "This is larger than what can be sent here; zips are uploaded by signed-in admins, up to "
+    f"TOPLOSS_MAX_UPLOAD_MB, photos {photos.AT_ONCE} at a time of {photos.MAX_BYTES // 1_000_000} MB each."
 )
 ELSEWHERE = "This request came from another site and was refused; use Toploss's own page."
 TAIL = 4096  # bytes at the end of a form that its last boundary is looked for in
 MOST_DIGITS = 18  # of a length
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 HEADERS = {
-    "content-security-policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",

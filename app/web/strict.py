@@ -62,7 +62,7 @@ class Names:
         return self.single | self.many if self.many else self.single
 
     def check(self, pairs: Collection[tuple[str, object]], *, what: str = "field") -> None:
-        """Raises Invalid for a name that is not declared, for one sent twice, and for text that cannot be stored."""
+        """Raises Invalid for an undeclared name, a name sent twice, and text that cannot be stored."""
         sent = {name for name, _ in pairs}
         if not sent <= self.all:
             name = next(name for name, _ in pairs if name not in self.all)

@@ -1,4 +1,4 @@
-"""Routes that take a large file: who sends it, and what is said before it, are checked before the file is read."""
+"""Routes for large files: the sender and the other fields are checked before the file is read."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing

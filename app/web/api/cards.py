@@ -1,4 +1,4 @@
-"""Cards and ranked samples as the API tells them."""
+"""Cards and ranked samples in the form of the API."""
 
 from app.deck.worklist import Card
 from app.ranking.rankings import RankedSample

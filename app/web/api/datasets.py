@@ -63,22 +63,22 @@ def create_dataset(
     ] = None,
     zip_encoding: Annotated[
         str | None,
-        Form(
-            description="The code page of file names in a zip that do not tell it, such as gbk, cp932 or cp850."
-        ),
+        Form(description="The code page of unmarked file names in a zip, such as gbk, cp932 or cp850."),
     ] = None,
     split_folders: Annotated[
         str,
         Form(
-            description="Which folder is which part, where that is not clear: “train=training_set,valid=dev,skip=masks” "
-            "(“*/name” for a folder in the classes), or “none” if every folder is a class."
+            description="Which folder is which part, where that is not clear: "
+            "“train=training_set,valid=dev,skip=masks” (“*/name” for a folder in the classes), or “none” "
+            "if every folder is a class."
         ),
     ] = "",
 ) -> ImportAccepted:
     """Import a data set: a job of the worker.
 
-    The answer tells what the folders are taken for. Where they can be read in several ways, it is 422 with the error
-    `ambiguous_layout` and `choices`, each with the `split_folders` to send to choose it; nothing is imported then.
+    The answer shows how the folders are read. If they can be read in several ways, it is 422 with the error
+    `ambiguous_layout` and `choices`, each with the `split_folders` to send to choose it; nothing is imported
+    then.
     """
     folders = parse([split_folders])
     source = _source(settings, file, path, zip_encoding)
@@ -121,7 +121,7 @@ def list_classes(name: str, database: Db) -> Listing[ClassOut]:
 def list_missing(
     name: str, database: Db, limit: Limit = 100, cursor: Cursor = None
 ) -> Listing[MissingFileOut]:
-    """Samples whose files are missing or changed, by their ids. They come back when the files are as they were."""
+    """Samples whose files are missing or changed, by id. They come back when the original files are back."""
     start = position(cursor)
     with database.read() as session:
         dataset = catalog.get_dataset(session, name=name)

@@ -25,8 +25,8 @@ class DrawRequest(StrictBody):
     expected_corrections: int = Field(
         0,
         ge=0,
-        description="How many corrections of hold-out images you expect the draw to take back; where it would take "
-        "back another number, nothing is drawn, and the answer (409) says how many it would.",
+        description="How many corrections of hold-out images you expect the draw to revert; where it "
+        "would revert back another number, nothing is drawn, and the answer (409) says how many it would.",
     )
     looks: int = Field(LOOKS, description="People who look at one image before an answer holds, 1 to 3.")
 

@@ -119,7 +119,11 @@ class SamplesOut(Listing[SampleOut]):
 
 
 class RateOut(Answer):
-    """A share with its 95 % Wilson interval; while images are open, it reaches from all of these right to all of them wrong."""
+    """A share with its 95 % Wilson interval.
+
+    With open images the interval goes from the case that all of them are right to the case that all are
+    wrong.
+    """
 
     value: float
     low: float
@@ -192,7 +196,8 @@ class RunDetail(Answer):
     error_rate: (
         RateOut | None
     )  # on the hold-out, by the labels of `version`, which it learnt: it stays as it is
-    # Classes without training images, whose hold-out images count as errors in `error_rate`; and it without those.
+    # Classes without training images, whose hold-out images count as errors in `error_rate`; and it without
+    # those.
     untrained_classes: list[str]
     error_rate_without_untrained: RateOut | None
     newest_error_rate: RateOut | None  # the same predictions by the labels of `newest_version`
@@ -225,14 +230,14 @@ class RunAccepted(Answer):
 
 
 class PhotosAccepted(Answer):
-    """Photos were kept, in the order they were sent; the job looks at those that are new, and is null when none is."""
+    """The kept photos, in the order they were sent; the job predicts new ones and is null if none is new."""
 
     photos: list[int]
     job: str | None
 
 
 class PhotoOut(Answer):
-    """A photo from outside and what the run's network says of it, the most probable class first."""
+    """A photo and the network's prediction for it, the most probable class first."""
 
     id: int
     run: int
@@ -251,7 +256,7 @@ class PhotoOut(Answer):
 
 
 class CardOut(Answer):
-    """A sample in the worklist or the ranking, with all that the model says of it; of a second look only the image."""
+    """A sample in the worklist or ranking, with the model's prediction; for a second look only the image."""
 
     sample: int
     blind: bool
@@ -371,7 +376,7 @@ class JobOut(Answer):
 
 
 class DifferenceOut(Answer):
-    """Error rate of the new run minus that of the old one, with its 95 % bootstrap interval and McNemar's exact p."""
+    """Error rate of the new run minus that of the old one, with 95 % bootstrap interval and McNemar's p."""
 
     value: float
     low: float
@@ -402,7 +407,10 @@ class EvaluationOut(Answer):
 
 
 class ColumnOut(Answer):
-    """Both runs against one kind of labels: given, reviewed or gold. Deleted images are left out, and beside that counted as wrong."""
+    """Both runs against one kind of labels: given, reviewed or gold.
+
+    Deleted images are left out, and in additional rates counted as wrong.
+    """
 
     kind: str
     version: int | None
@@ -415,7 +423,7 @@ class ColumnOut(Answer):
     new_with_deleted: RateOut | None
     difference: DifferenceOut | None
     per_class: list[ClassChangeOut]
-    open: int  # images of the gold part that are not settled; while there are any, there is no difference and nothing is concluded
+    open: int  # unsettled images of the gold part; with any, there is no difference and no conclusion
 
 
 class ComparedRun(Answer):
@@ -441,7 +449,7 @@ class ChangesOut(Answer):
 
 
 class ChosenOut(Answer):
-    """How the reviewed hold-out images were chosen, and what those chosen by a model do to the old run's error, nothing retrained."""
+    """How reviewed hold-out images were selected, and the effect of a model's selection on the error."""
 
     reviewed: int
     by_model: int
@@ -514,7 +522,7 @@ class HitRateOut(RateOut):
 
 
 class PointOut(Answer):
-    """Where the budget curve is after so many cards: errors found by then, those in bulk at the card before them."""
+    """A point of the budget curve: errors found after so many cards; bulk errors count at the card before."""
 
     cards: int
     errors: int
@@ -577,8 +585,9 @@ class MeasureOut(Answer):
 class RoundOut(Answer):
     """From a run until the next one was requested.
 
-    `single`, `audited` and `in_bulk` count decisions that stand, without looks at the gold part. `relabelled`, `deleted` and
-    `waiting` count samples as they stand, each in the round of the decision that counts.
+    `single`, `audited` and `in_bulk` count decisions that stand, without looks at the gold part.
+    `relabelled`, `deleted` and `waiting` count samples as they stand, each in the round of the decision that
+    counts.
     """
 
     number: int

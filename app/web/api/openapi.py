@@ -25,8 +25,9 @@ def openapi(request: Request) -> dict[str, Any]:
 
 
 DESCRIPTION = (
-    "Rank, review and export image labels. Send an API token as `Authorization: Bearer …`; one of the scope `read` "
-    "gets 403 for whatever changes something, one of the scope `annotate` for what is an admin's. Errors are "
-    '`{"error", "message", "status"}`. Fields and parameters that are not described here are refused with 422. '
+    "Rank, review and export image labels. Send an API token as `Authorization: Bearer …`; one of the "
+    "scope `read` gets 403 for whatever changes something, one of the scope `annotate` for what is an "
+    "admin's. Errors are "
+    '`{"error", "message", "status"}`. Fields and parameters that are not described are refused with 422. '
     "Lists come in pages: `next` is the `cursor` of the following page."
 )

@@ -29,7 +29,7 @@ def send_photos(
     user: SignedIn,
     files: Annotated[list[UploadFile], File(description=f"One to {AT_ONCE} image files.")],
 ) -> PhotosAccepted:
-    """Show photos to the network of a finished run: a job of the worker. A photo that is there already keeps its id."""
+    """Request predictions for photos from a finished run, as a job. A photo sent again keeps its id."""
     kept = take_photos(database, settings, run_id=run_id, files=files, user_id=user.id)
     return PhotosAccepted(photos=list(kept.ids), job=kept.job_id)
 

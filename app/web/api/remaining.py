@@ -46,7 +46,7 @@ class RuleRequest(StrictBody):
 
 @router.get("/datasets/{name}/remaining")
 def show_remaining(name: str, database: Db) -> RemainingOut:
-    """How many errors are left by random audits, what going on would bring, and how far the stopping rule is."""
+    """The remaining errors by random audits, the time for more review, and the state of the stopping rule."""
     with database.read() as session:
         at = report(session, dataset_id=get_dataset(session, name=name).id)
     return RemainingOut(

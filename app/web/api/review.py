@@ -71,7 +71,7 @@ class BulkRequest(StrictBody):
 def create_claims(
     name: str, database: Db, settings: Config, user: SignedIn, body: ClaimRequest | None = None
 ) -> ClaimOut:
-    """Hold the next cards of the worklist: those you hold already first, then new ones that nobody else holds."""
+    """Claim the next cards of the worklist: first those that you hold already, then free ones."""
     asked = body or ClaimRequest()
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
@@ -134,7 +134,7 @@ def delete_decision(decision_id: int, database: Db, user: SignedIn) -> UndoOut:
     },
 )
 def create_bulk_decision(name: str, body: BulkRequest, database: Db, user: SignedIn) -> BulkOut:
-    """Say one verdict of many samples in one step; what somebody looked at alone is left as it is."""
+    """Give many samples one verdict in one step; samples that a person reviewed one by one are left alone."""
     if (body.where is None) == (body.samples is None):
         raise Invalid("Name either the “samples”, or those that match as “where”.")
     with database.write() as session:

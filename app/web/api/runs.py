@@ -1,4 +1,4 @@
-"""Runs: asked for, followed, cancelled, and their top losses."""
+"""Runs: request, follow and cancel them, and their top losses."""
 
 from typing import Annotated, Any
 
@@ -41,9 +41,7 @@ router = api_router("runs")
 class RunRequest(StrictBody):
     """What to train; every field may be left out."""
 
-    recipe: str | None = Field(
-        None, description="quick, default or paper; a retrain goes on with its parent's."
-    )
+    recipe: str | None = Field(None, description="quick, default or paper; a retrain uses its parent's.")
     epochs: int | None = Field(None, ge=1, le=1000, description="Short for `changes: {epochs: …}`.")
     changes: dict[str, Any] = Field(
         default_factory=dict, description="Fields of the recipe to change; GET /recipes lists them."
@@ -54,7 +52,7 @@ class RunRequest(StrictBody):
 
     @property
     def changed(self) -> dict[str, Any]:
-        """Every change that is asked for."""
+        """All requested changes."""
         return ({} if self.epochs is None else {"epochs": self.epochs}) | self.changes
 
     seed: int = Field(0, ge=0, lt=2**31)
@@ -65,7 +63,7 @@ class RunRequest(StrictBody):
         False, description="Freeze the labels as they stand and fine-tune the best run on them."
     )
     parent: int | None = Field(
-        None, description="The run that a retrain goes on from, instead of the best one."
+        None, description="The run that a retrain starts from, instead of the best one."
     )
 
 
@@ -77,7 +75,7 @@ def create_run(
     asked = body or RunRequest()
     if asked.parent is not None and not asked.retrain:
         raise Invalid(
-            "Only a retrain goes on from another run; send “retrain”: true as well, or leave “parent” out."
+            "Only a retrain starts from another run; send “retrain”: true as well, or leave “parent” out."
         )
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
@@ -111,7 +109,7 @@ def create_run(
 
 @router.get("/datasets/{name}/runs")
 def list_runs(name: str, database: Db, limit: Limit = 100, cursor: Cursor = None) -> Listing[RunOut]:
-    """The runs, newest first, with their error rates on the hold-out: by the labels they learnt, and by the newest ones."""
+    """The runs, newest first, with error rates on the hold-out by training labels and by newest labels."""
     start = position(cursor)
     with database.read() as session:
         runs = run_summaries(session, dataset_id=get_dataset(session, name=name).id)[start : start + limit]

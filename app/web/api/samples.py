@@ -31,7 +31,7 @@ KEPT = "private, max-age=900, must-revalidate"
 
 @lru_cache(maxsize=32)
 def shared_source(source: Origin) -> ImageSource:
-    """The source, opened once per process: a zip's directory of 100,000 entries is not read for every image."""
+    """The source, opened once per process, so that a large zip's directory is not read for every image."""
     return open_source(source)
 
 
@@ -41,7 +41,7 @@ def image_url(sample_id: int) -> str:
 
 
 def sample_out(sample: Sample, names: list[str]) -> SampleOut:
-    """The sample as the API tells it."""
+    """The sample in the form of the API."""
     return SampleOut(
         sample=sample.id,
         path=sample.path,

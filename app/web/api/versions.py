@@ -64,7 +64,7 @@ def export(
         Query(description="Leave out images whose files are missing or changed; missing.csv lists them."),
     ] = False,
 ) -> Response:
-    """The labels of a frozen version; the same bytes every time. 409 names image files that are missing or changed."""
+    """The labels of a frozen version, always the same bytes. 409 names missing or changed image files."""
     with database.read() as session:
         chosen = _version(session, ready_dataset(session, name=name).id, version)
         made = export_version(
@@ -85,7 +85,7 @@ def export(
 
 
 def _version_out(version: DatasetVersion, images: int) -> VersionOut:
-    """The version as the API tells it, in a data set of so many images."""
+    """The version in the form of the API, in a data set of so many images."""
     return VersionOut(
         number=version.number,
         digest=version.digest,

@@ -1,4 +1,4 @@
-"""What a run's network says of photos from outside: sent, waited for, shown with every class, removed."""
+"""Photos and a run's predictions for them: send, follow, show and remove them."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -82,7 +82,7 @@ class PhotosPage(Page):
 
 @router.get("/d/{name}/runs/{run_id}/photos")
 def index(request: Request, name: str, run_id: int, database: Db, number: PageNumber = 1) -> Response:
-    """The form, and what the network says of the photos so far."""
+    """The form, and the predictions so far."""
     with database.read() as session:
         page = _page(request, session, name, run_id, number=number)
     return render(request, "photos/page.html", page)
@@ -98,7 +98,7 @@ def send(
     user: SignedIn,
     files: Annotated[list[UploadFile] | None, File()] = None,
 ) -> Response:
-    """Keep the photos and ask the worker to look at them; refused, the form is shown again with the reason."""
+    """Keep the photos and request predictions; if refused, the form is shown again with the reason."""
     with database.read() as session:
         finished_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
     try:
@@ -114,7 +114,7 @@ def send(
 def seen(
     request: Request, name: str, run_id: int, database: Db, number: PageNumber = 1, moment: str = ""
 ) -> Response:
-    """The photos once something has changed for somebody who waits; when none is waited for, what is sent asks no more."""
+    """The photos, if something has changed; when no photo waits, the answer stops the polling."""
     with database.read() as session:
         page = _page(request, session, name, run_id, number=number)
     return (
@@ -152,7 +152,7 @@ def remove(
 
 
 def _removal(photo: str, *, back: str) -> Question:
-    gone = "The photo, its file and what the network said of it are gone for good."
+    gone = "The photo, its file and its prediction are removed for good."
     return Question(f"Remove {photo}?", (gone,), "Remove the photo", back)
 
 

@@ -51,7 +51,7 @@ class RuleForm(Strict):
 
     @property
     def asked(self) -> str:
-        """The amount as it is meant: one that was left as it was shown for another kind is this kind's usual one."""
+        """The amount; an unchanged default of another kind is replaced by this kind's default."""
         is_left = self.shown_kind not in ("", self.kind) and self.amount.strip() == self.shown_amount.strip()
         return USUAL.get(self.kind, "") if is_left else self.amount.strip()
 
@@ -186,8 +186,11 @@ def begin_audit(
 
 
 def _draw(name: str, audit: Audit) -> Question:
-    drawn = f"{count(audit.size)} of the {count(audit.population)} images that nobody has decided are drawn by chance."
-    until = "The audit says something once all of them are decided; it cannot be called off, and until then no other begins."
+    drawn = f"{count(audit.size)} of the {count(audit.population)} undecided images are drawn at random."
+    until = (
+        "The audit gives an estimate when all of them are decided. It cannot be cancelled, and until then no "
+        "other audit can begin."
+    )
     return Question(
         f"Draw {count(audit.size)} images for audit {audit.number}?",
         (drawn, until),
@@ -198,7 +201,7 @@ def _draw(name: str, audit: Audit) -> Question:
 
 
 def left_in_words(at: Report) -> str:
-    """How many errors nobody has found, by the audits that are done."""
+    """How many errors remain, by the finished audits."""
     if at.left is None:
         return ""
     if at.left.high == 0:
@@ -213,7 +216,8 @@ def left_in_words(at: Report) -> str:
         if at.left.low == at.left.high == 1
         else "errors that nobody has found are"
     )
-    return f"{number} {errors} left, with 95 % confidence: at most {percent(at.left.high / at.samples)} of all labels."
+    most = percent(at.left.high / at.samples)
+    return f"{number} {errors} left, with 95 % confidence: at most {most} of all labels."
 
 
 def rule_in_words(chosen: ChosenRule) -> str:
@@ -231,14 +235,16 @@ def rule_in_words(chosen: ChosenRule) -> str:
         return f"{words}: reached after {count(after)}." if rule.kind != "cards" else f"{words}: reached."
     if rule.kind == "left":
         state = "reached" if chosen.reached.is_reached else "not reached yet"
-        return f"{words}: {'no audit is done yet' if so_far is None else f'{state}, at most {percent(so_far)} by the audits'}."
+        if so_far is None:
+            return f"{words}: no audit is done yet."
+        return f"{words}: {state}, at most {percent(so_far)} by the audits."
     if rule.kind == "hit_rate":
         return f"{words}: {f'not {WINDOW} cards yet' if so_far is None else f'{percent(so_far)} now'}."
     return f"{words}: {so_far or 0:,.0f} {'now' if rule.kind == 'keeps' else 'so far'}."
 
 
 def notice_in_words(rule: ChosenRule | None, audit: AuditState | None, *, by_chance: bool) -> str:
-    """For the review: how far the audit is, where random cards are looked at; else whether the stopping rule is reached."""
+    """For the review page: the progress of the audit for random cards, else the stopping rule's state."""
     if by_chance and audit is None:
         return "No audit has begun"
     if by_chance and audit:

@@ -100,7 +100,8 @@ def account(request: Request, database: Db, user: SignedIn, done: str = "") -> R
         request,
         database,
         user,
-        done="Your password is changed. Every other log-in of yours has ended, and your API tokens are revoked."
+        done="Your password is changed. Every other log-in of yours has ended, and your API tokens are "
+        "revoked."
         if done
         else "",
     )
@@ -178,7 +179,7 @@ def _days(typed: str) -> float | None:
 
 
 def local_path(target: str) -> str:
-    """The target if it is a path of this site, else the start page: a log-in must not lead to another site."""
+    """The target if it is a path of this site, else the start page; a log-in must not open another site."""
     plain = target.isprintable() and "\\" not in target
     return target if plain and target.startswith("/") and not target.startswith("//") else "/"
 

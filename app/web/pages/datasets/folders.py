@@ -1,4 +1,4 @@
-"""What the folders of a new data set are taken for: its classes with counts and a few images, to confirm before they are read."""
+"""The page that shows how the folders of a new data set are read, to confirm before the import."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ def choose_folders(
     part: Annotated[list[str], Form(default_factory=list)],
     choice: Annotated[int | None, Form()] = None,
 ) -> Response:
-    """Import by the reading that was chosen; without one the page says what is missing, with what was chosen so far."""
+    """Import by the chosen reading; if a choice is missing, the page shows the form again with an error."""
     try:
         with database.write() as session:
             dataset = get_dataset(session, name=name)
@@ -95,7 +95,7 @@ def choose_folders(
 
 @router.get("/d/{name}/import/picture")
 def show_picture(name: str, database: Db, settings: Config, _admin: Admin, path: str = "") -> Response:
-    """One of the few images that are shown of a class before the import; without a path it leads to the page."""
+    """One of the example images of a class before the import; without a path it redirects to the page."""
     if not path:
         return RedirectResponse(f"/d/{name}", status_code=303)
     with database.read() as session:

@@ -1,4 +1,4 @@
-"""Imports: asked for by upload or by place, followed, cancelled and repeated."""
+"""Imports: request them by upload or path, follow, cancel and repeat them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +53,10 @@ def cancel_import(name: str, database: Db, _admin: Admin, confirmed: Confirmed =
 
 
 def _stop(name: str) -> Question:
-    kept = "The images that it has imported so far stay, and the import can be repeated: it goes on with the others."
+    kept = (
+        "The images that it has imported so far stay, and the import can be repeated: it continues with "
+        "the rest."
+    )
     return Question(f"Cancel the import of {name}?", (kept,), "Cancel the import", f"/d/{name}", danger=False)
 
 

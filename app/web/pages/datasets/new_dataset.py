@@ -58,7 +58,10 @@ class NewDatasetPage(Page):
 def import_form(
     request: Request, database: Db, settings: Config, _admin: Admin, name: Annotated[str, Query()] = ""
 ) -> Response:
-    """The form of an import; with a name it repeats one, and says what stands against the name: before a large zip is sent."""
+    """The form of an import, for a known name of a repeated one.
+
+    It shows problems of the name before a large zip is sent.
+    """
     if not name:
         return _form(request, settings, Filled())
     problem = None
@@ -67,7 +70,10 @@ def import_form(
         with database.read() as session:
             dataset = known_dataset(session, name=name.strip())
             if dataset is not None and dataset.state == "ready" and not _is_upload(settings, dataset.source):
-                problem = f"The name {dataset.name} is taken by the data set from {dataset.origin}; choose another name."
+                problem = (
+                    f"The name {dataset.name} is taken by the data set from {dataset.origin}; choose "
+                    "another name."
+                )
     except Invalid as error:
         problem = str(error)
     return _form(request, settings, Filled(name), field="name", message=problem or "")

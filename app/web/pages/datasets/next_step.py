@@ -7,7 +7,7 @@ from app.deck.progress import PendingChanges, ReviewProgress
 from app.web.rendering import percent, plural
 
 BATCH = 200  # cards that a step proposes: a sitting of some ten minutes
-ENOUGH = 0.02  # share of the samples whose training labels changed since the last run, from which a retrain is proposed
+ENOUGH = 0.02  # share of changed training labels since the last run that is enough to propose a retrain
 DRY = 0.05  # hit rate of the last 50 below which going on pays little
 USUAL_SECONDS = 4.0  # a decision, until this data set's own pace is known
 
@@ -57,9 +57,7 @@ def next_step(at: Situation) -> NextStep:
     """The proposal."""
     home = f"/d/{at.dataset}"
     if at.importing:
-        return NextStep(
-            "The images are being imported", "You can leave this page; the import goes on by itself."
-        )
+        return NextStep("The images are being imported", "You can leave this page; the import continues.")
     if at.state != "ready":
         return _unfinished_import(at, home)
     if not at.has_run:
@@ -136,7 +134,8 @@ def _early_review(at: Situation, home: str) -> NextStep:
 def _after_review(at: Situation, home: str) -> NextStep:
     review = (Action("Continue reviewing", f"{home}/review"),) if at.progress.remaining else ()
     changed = at.to_learn
-    since = f"{plural(changed, 'training label is', 'training labels are')} new or changed since the newest run was trained"
+    changes = plural(changed, "training label is", "training labels are")
+    since = f"{changes} new or changed since the newest run was trained"
     if at.running:
         return NextStep(
             "A network learns the labels",
@@ -158,8 +157,8 @@ def _after_review(at: Situation, home: str) -> NextStep:
         return NextStep("Label the gold part", words, (Action("Label", f"{home}/review?order=gold"), *review))
     where = "not all in a version yet" if at.pending.wait else f"all in version {at.pending.version}"
     words = (
-        f"{plural(at.progress.found, 'error')} found in {plural(at.progress.reviewed, 'reviewed label')}, {where}. "
-        "A random audit shows how many are left."
+        f"{plural(at.progress.found, 'error')} found in {plural(at.progress.reviewed, 'reviewed label')}, "
+        f"{where}. A random audit shows how many are left."
     )
     title = "The worklist is done" if not at.progress.remaining else "The last cards had few errors"
     return NextStep(
@@ -197,4 +196,5 @@ def _enough_changed(at: Situation) -> bool:
 
 
 def _runs_dry(at: Situation) -> bool:
-    return at.progress.reviewed >= 50 and (at.progress.hit_rate or 0) < DRY  # noqa: PLR2004 - the window of the hit rate
+    has_window = at.progress.reviewed >= 50  # noqa: PLR2004 - the window of the hit rate
+    return has_window and (at.progress.hit_rate or 0) < DRY

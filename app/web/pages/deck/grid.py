@@ -66,7 +66,8 @@ class View(Ordered):
 class MarkedForm(Strict):
     """What is marked, and what is said of it."""
 
-    answer: str  # keep, accept, delete, relabel:CLASS, relabel (with `label`), or rest: what is not marked is right
+    # keep, accept, delete, relabel:CLASS, relabel (with `label`), or rest: unmarked labels are right
+    answer: str
     label: str = ""
     samples: list[int] = Field(default=[], max_length=200)
     shown: list[int] = Field(default=[], max_length=200)

@@ -161,7 +161,8 @@ async def decide(request: Request) -> Response:
         dataset_id = find_dataset(session, name=name)
         origin = "sample" if form.alone else form.ordered.queue.origin
         if not form.alone:
-            # Lock before the card is released: `take` needs the same lock, and other annotators wait for my card.
+            # Lock before the card is released: `take` needs the same lock, and other annotators wait for my
+            # card.
             lock_dataset(session, dataset_id=dataset_id)
         decisions.decide(
             session,

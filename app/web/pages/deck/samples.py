@@ -30,7 +30,9 @@ PLACES = {
 }
 
 
-UNTOLD = "This image is of the gold part: nothing is told of it before blind looks have settled what it is."
+HIDDEN = (
+    "This image belongs to the gold part: nothing else is shown until blind answers have settled its label."
+)
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def why(request: Request, name: str, sample_id: int, database: Db, settings: Con
             return render_part(
                 request,
                 "deck/_why.html",
-                WhyPage(**page_context(request, name), reasons=(UNTOLD,), groups=()),
+                WhyPage(**page_context(request, name), reasons=(HIDDEN,), groups=()),
             )
         evidence = gather_evidence(
             session, dataset_id=dataset.id, sample_id=sample_id, runs_dir=settings.runs_dir
@@ -139,7 +141,7 @@ def _sample_page(
             standing="",
             before=None,
             after=None,
-            reasons=(UNTOLD,),
+            reasons=(HIDDEN,),
             groups=(),
             opinions=(),
             history=(),

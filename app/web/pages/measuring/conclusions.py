@@ -23,7 +23,7 @@ class Conclusions:
 
 
 def conclude(comparison: Comparison) -> Conclusions:
-    """Chance first, then the seed, then what else differs between the runs, then how the images were chosen."""
+    """Notes on chance, then the seed, other differences of the runs, and how the images were selected."""
     differences = [(column, column.difference) for column in comparison.columns if column.difference]
     if not differences:
         return Conclusions(
@@ -32,8 +32,8 @@ def conclude(comparison: Comparison) -> Conclusions:
     said = [_beyond_chance(comparison, column, found) for column, found in differences if found.beyond_chance]
     not_said = [_chance(column, found) for column, found in differences if not found.beyond_chance]
     not_said += [
-        f"Anything by the gold part: {count(column.open)} of its images {'is' if column.open == 1 else 'are'} not settled, the hard ones. "
-        "It decides once all are."
+        f"Anything by the gold part: {count(column.open)} of its images "
+        f"{'is' if column.open == 1 else 'are'} not settled, the hard ones. It decides once all are."
         for column in comparison.columns
         if column.open
     ]
@@ -44,8 +44,9 @@ def conclude(comparison: Comparison) -> Conclusions:
     not_said += _other_causes(comparison)
     if comparison.selection.flatters and comparison.chief.kind == "reviewed":
         not_said.append(
-            "How many errors either run really makes: reviewed labels were changed where a model pointed, which lowers the measured error "
-            "by itself. Both runs gain from it, so their difference says more than their errors."
+            "How many errors either run really makes: reviewed labels were changed where a model pointed, "
+            "which lowers the measured error by itself. Both runs gain from it, so their difference says "
+            "more than their errors."
         )
     return Conclusions(tuple(said), tuple(not_said))
 
@@ -75,8 +76,9 @@ def _direction(found: Difference) -> str:
 
 def _beyond_chance(comparison: Comparison, column: Column, found: Difference) -> str:
     return (
-        f"Against {LABELS[column.kind]}, run {comparison.new.id} makes {_direction(found)} than run {comparison.old.id} on the same "
-        f"{count(found.n)} images ({_interval(found)}): more than chance makes ({chance(found.p)})."
+        f"Against {LABELS[column.kind]}, run {comparison.new.id} makes {_direction(found)} than run "
+        f"{comparison.old.id} on the same {count(found.n)} images ({_interval(found)}): more than chance "
+        f"makes ({chance(found.p)})."
     )
 
 
@@ -87,8 +89,9 @@ def _chance(column: Column, found: Difference) -> str:
             f"both make the same number of errors on {count(found.n)} images."
         )
     return (
-        f"That one of the runs is better against {LABELS[column.kind]}: {_direction(found)} ({_interval(found)}) are no more than chance "
-        f"makes on {count(found.n)} images ({chance(found.p)})."
+        f"That one of the runs is better against {LABELS[column.kind]}: {_direction(found)} "
+        f"({_interval(found)}) are no more than chance makes on {count(found.n)} images "
+        f"({chance(found.p)})."
     )
 
 
@@ -101,8 +104,8 @@ def _seeds(comparison: Comparison, chief: Difference) -> str:
     spread, runs = comparison.seeds.spread, comparison.seeds.runs
     if spread is None:
         return (
-            "That another seed would not make as much: no run here differs from these by its seed alone, so the seed’s part is not known. "
-            "Train once more with another seed to know it."
+            "That another seed would not make as much: no run here differs from these by its seed alone, "
+            "so the seed’s part is not known. Train once more with another seed to know it."
         )
     apart = f"runs that differ by their seed alone lie up to {points(spread)} apart ({runs} runs)"
     if spread < abs(chief.value):
@@ -113,14 +116,13 @@ def _seeds(comparison: Comparison, chief: Difference) -> str:
 def _other_causes(comparison: Comparison) -> list[str]:
     old, new = comparison.old, comparison.new
     if old.version == new.version:
-        return [
-            f"That cleaning helped or harmed: both runs trained on the same labels, those of version {old.version}."
-        ]
+        same = f"the same labels, those of version {old.version}"
+        return [f"That cleaning helped or harmed: both runs trained on {same}."]
     causes = []
     if new.parent_id == old.id:
         causes.append(
-            f"That it was the labels alone: run {new.id} goes on from run {old.id}, so it has also trained longer. A run that goes on from "
-            f"run {old.id} on version {old.version} tells the two apart."
+            f"That it was the labels alone: run {new.id} goes on from run {old.id}, so it has also trained "
+            f"longer. A run that goes on from run {old.id} on version {old.version} tells the two apart."
         )
     elif (old.recipe, old.epochs, old.weights, old.parent_id) != (
         new.recipe,

@@ -1,4 +1,4 @@
-"""A picture of labels that moved: bands from the classes on the left to those on the right, as wide as they are many. Pure."""
+"""A picture of changed labels: bands from classes on the left to classes on the right. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,4 +96,6 @@ def _column(ends: Sequence[tuple[str, int, float]], place: dict[str, int]) -> tu
 
 
 def _path(a: float, b: float, size: float) -> str:
-    return f"M0 {a:.1f} C50 {a:.1f} 50 {b:.1f} 100 {b:.1f} L100 {b + size:.1f} C50 {b + size:.1f} 50 {a + size:.1f} 0 {a + size:.1f} Z"
+    upper = f"M0 {a:.1f} C50 {a:.1f} 50 {b:.1f} 100 {b:.1f}"
+    lower = f"L100 {b + size:.1f} C50 {b + size:.1f} 50 {a + size:.1f} 0 {a + size:.1f} Z"
+    return f"{upper} {lower}"

@@ -98,18 +98,18 @@ def _question(name: str, drawn: Drawn) -> Question:
     """What the draw does, with its own numbers: it was done, and is undone unless they are said yes to."""
     size, looks, people = drawn.part.size, drawn.part.looks, drawn.people
     facts = [
-        f"{count(size)} images of the hold-out are drawn at random. This is final: they cannot be drawn anew or given back.",
+        f"{count(size)} images of the hold-out are drawn at random. This is final and cannot be repeated.",
         f"The decisions on {count(drawn.decided)} of them no longer count."
         if drawn.decided
         else "Nobody has decided about any of them, so no decision is lost.",
     ]
     if drawn.corrections == 1:
         facts.append(
-            "1 correction is taken back: its image has its given label again until blind looks decide."
+            "1 correction is reverted: its image has its given label again until blind looks decide."
         )
     elif drawn.corrections:
         facts.append(
-            f"{count(drawn.corrections)} corrections are taken back: "
+            f"{count(drawn.corrections)} corrections are reverted: "
             "their images have their given labels again until blind looks decide."
         )
     who = "1 person can sign in" if people == 1 else f"{count(people)} people can sign in"

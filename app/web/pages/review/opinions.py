@@ -128,12 +128,14 @@ def change_settings(name: str, database: Db, _admin: Admin, form: Annotated[Poli
 
 
 def _policy_question(name: str, effect: PolicyEffect) -> Question:
-    """What the new policy has done to the answers in this transaction, which is rolled back unless the answer is yes."""
+    """The effect of the new policy on earlier answers; the transaction is rolled back unless confirmed."""
     facts = [
         _fact(
             effect.taken_back,
-            "1 accepted correction waits again: its image has its given label until enough people say the same.",
-            "{} accepted corrections wait again: their images have their given labels until enough people say the same.",
+            "1 accepted correction waits again: its image has its given label until enough people say the "
+            "same.",
+            "{} accepted corrections wait again: their images have their given labels until enough people "
+            "say the same.",
         ),
         _fact(
             effect.asked_again,

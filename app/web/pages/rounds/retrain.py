@@ -1,4 +1,4 @@
-"""Before a run: what a retrain would learn and how long it takes, the recipe with its numbers to change, and the asking."""
+"""The page before a retrain: the changes, the expected time, the recipe and the request."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -80,7 +80,7 @@ class TrainPage(AskPage):
 
 @dataclass(frozen=True)
 class _Asked:
-    """What was asked for, as far as it can be: the recipe as it was chosen and with its changes, and why not all of it can."""
+    """The requested recipe, as far as it is valid, with its changes, and the reason why a part is not."""
 
     recipe: Recipe
     edited: Recipe
@@ -102,7 +102,7 @@ def before_retrain(
 def ask_retrain(
     request: Request, name: str, database: Db, settings: Config, user: Admin, sent: SentRetrain
 ) -> Response:
-    """Freeze the cleaned labels and fine-tune the best run on them, with the recipe's numbers as they were sent."""
+    """Freeze the cleaned labels and fine-tune the best run on them, with the sent values of the recipe."""
     try:
         with database.read() as session:
             dataset_id = ready_dataset(session, name=name).id
@@ -189,7 +189,7 @@ def _version(session: Session, dataset_id: int, sent: Mapping[str, str]) -> Data
     text = sent.get("version", "").strip()
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004 - a number that the database can hold
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):  # noqa: PLR2004 - it fits the database
         raise Invalid(f"“{text[:40]}” is no version; choose one of the list.")
     return get_version(session, dataset_id=dataset_id, number=int(text))
 

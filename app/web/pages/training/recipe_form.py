@@ -136,13 +136,14 @@ def changes_of(sent: Mapping[str, str], *, recipe: Recipe, class_names: Sequence
         changes["class_weights"] = weights
     elif not _by_hand(recipe) or _weights_for(recipe, class_names):
         raise Invalid(
-            "Class weights (class_weights) by hand need a number for at least one class; or choose none, or by frequency."
+            "Class weights (class_weights) by hand need a number for at least one class; or choose none, "
+            "or by frequency."
         )
     return changes
 
 
 def with_own_numbers(sent: Mapping[str, str]) -> dict[str, str]:
-    """What was sent, without the numbers where they were shown for another recipe or start than the ones that are chosen."""
+    """The sent form, without numbers that were shown for another recipe or start than the chosen ones."""
     if all(sent.get(f"{SHOWN}{name}", sent.get(name, "")) == sent.get(name, "") for name in CHOSEN):
         return dict(sent)
     return {
@@ -153,7 +154,10 @@ def with_own_numbers(sent: Mapping[str, str]) -> dict[str, str]:
 def check_unedited(
     sent: Mapping[str, str], *, usual: Recipe, setting: str, parent: bool, class_names: Sequence[str]
 ) -> None:
-    """Refuse numbers that were changed for another recipe or start than the chosen ones; `usual` is the unnamed recipe. Raises Invalid."""
+    """Raises Invalid for numbers that were changed for another recipe or start than the chosen ones.
+
+    `usual` is the default recipe.
+    """
     if with_own_numbers(sent) == sent:
         return
     start = choose_start(sent.get(f"{SHOWN}start") or None, setting=setting, parent=parent)
@@ -168,15 +172,16 @@ def check_unedited(
         != shown
     ):
         raise Invalid(
-            "Nothing was started: the numbers were changed for another recipe or start than the ones now chosen. "
-            "Below are the numbers of these; change them, or go on with them as they are."
+            "Nothing was started: the numbers were changed for another recipe or start than the ones now "
+            "chosen. Below are the numbers of these; change them, or use them unchanged."
         )
 
 
 def seed_of(sent: Mapping[str, str]) -> int:
     """The seed that was sent; 0 where there is none. Raises Invalid."""
     text = sent.get("seed", "").strip() or "0"
-    if not (text.isascii() and text.isdecimal() and len(text) < 11 and int(text) < SEEDS):  # noqa: PLR2004 - the digits of 2**31
+    is_number = text.isascii() and text.isdecimal() and len(text) < 11  # noqa: PLR2004 - digits of 2**31
+    if not (is_number and int(text) < SEEDS):
         raise Invalid(f"The seed must be a whole number, 0 to {SEEDS - 1}, not “{text[:40]}”.")
     return int(text)
 

@@ -280,7 +280,7 @@ def calibration_picture(request: Request, name: str, run_id: int, database: Db) 
 def _stop(name: str, run_id: int) -> Question:
     return Question(
         f"Cancel run {run_id}?",
-        ("What it has learnt until its last finished epoch is kept, and you can go on from there.",),
+        ("Its last finished epoch is kept, and you can resume it from there.",),
         "Cancel the run",
         f"/d/{name}/runs/{run_id}",
         danger=False,

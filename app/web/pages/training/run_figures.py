@@ -73,11 +73,12 @@ def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], .
     noise: dict[str, float] = facts.get("class_noise", {})
     epochs = sum(phase["epochs"] for phase in recipe["fine_tune_phases" if run.parent_id else "phases"])
     took = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None
+    batches = f"batches of {recipe['batch_size']}"
     known = [
         ("Labels", f"version {version}, sha256 {digest}"),
         (
             "Recipe",
-            f"{recipe['name']}: {epochs} epochs, {recipe['image_size']} pixels, batches of {recipe['batch_size']}",
+            f"{recipe['name']}: {epochs} epochs, {recipe['image_size']} pixels, {batches}",
         ),
         (
             "Starts from",
