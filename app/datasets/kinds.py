@@ -3,9 +3,32 @@
 import struct
 from collections.abc import Iterator
 
+from PIL import features
+
 CONVERT = "which Toploss cannot read; convert it to JPEG or PNG"
 UNPACK = "an archive in the source; unpack it first"
 HEAD = 4096  # bytes that are enough to recognise it
+
+# Files that many data sets contain, with names that show what they are.
+PLAIN = (
+    *(".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".md", ".html", ".htm", ".log"),
+    *(
+        ".py",
+        ".ipynb",
+        ".m",
+        ".mat",
+        ".parquet",
+        ".arrow",
+        ".pkl",
+        ".pt",
+        ".pth",
+        ".npz",
+        ".h5",
+        ".zip",
+        ".gz",
+        ".tar",
+    ),
+)
 
 _PICTURES = {  # first bytes of the content
     b"\xff\x0a": "JPEG XL",
@@ -47,6 +70,59 @@ _AVIF = {b"avif", b"avis"}
 _DNG_VERSION, _NEW_SUBFILE_TYPE, _SUB_IFDS = 50706, 254, 330
 
 
+_VIDEO = "a video, not an image; save its frames as images"
+_ENDINGS = {  # of the names of files, by what they are
+    f"HEIC, {CONVERT}": ".heic .heif .heics .heifs .hif",
+    f"JPEG XL, {CONVERT}": ".jxl",
+    f"JPEG XR, {CONVERT}": ".jxr .wdp .hdp",
+    f"a camera's RAW, {CONVERT}": (
+        ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf "
+        ".raw .rw2 .rwl .sr2 .srf .srw .x3f"
+    ),
+    f"Photoshop, {CONVERT}": ".psd .psb",
+    f"GIMP, {CONVERT}": ".xcf",
+    f"PostScript, {CONVERT}": ".eps .ps .ai",
+    f"PDF, {CONVERT}": ".pdf",
+    f"SVG, {CONVERT}": ".svg .svgz",
+    f"an icon, {CONVERT}": ".ico .cur .icns",
+    f"OpenEXR, {CONVERT}": ".exr",
+    f"Radiance HDR, {CONVERT}": ".hdr",
+    f"DDS, {CONVERT}": ".dds",
+    f"BPG, {CONVERT}": ".bpg",
+    f"FITS, {CONVERT}": ".fits .fit .fts",
+    f"DICOM, {CONVERT}": ".dcm .dicom",
+    _VIDEO: ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .3gp",
+    UNPACK: ".zip .7z .rar .gz .tgz .tar .xz .bz2",
+    "not an image": " ".join(PLAIN),
+}
+_REASONS: dict[str, str] = {}
+for _reason, _endings in _ENDINGS.items():
+    for _ending in _endings.split():
+        _REASONS.setdefault(_ending, _reason)
+_NEEDED = {  # endings of images that a Pillow may have been built without: the feature's name, and ours
+    ".avif": ("avif", "AVIF"),
+    ".webp": ("webp", "WebP"),
+    ".jp2": ("jpg_2000", "JPEG 2000"),
+    ".j2k": ("jpg_2000", "JPEG 2000"),
+    ".jpx": ("jpg_2000", "JPEG 2000"),
+}
+
+
+def reason_by_name(path: str) -> str:
+    """Why a file is no sample, by the ending of its name, as `reason_of` words it; empty where it may be one."""
+    name = path.rsplit("/", 1)[-1]
+    ending = f".{name.rsplit('.', 1)[-1].casefold()}" if "." in name else ""
+    if ending in _NEEDED:
+        feature, kind = _NEEDED[ending]
+        return "" if features.check(feature) else f"{kind}, {CONVERT}"
+    return _REASONS.get(ending, "")
+
+
+def is_picture(reason: str) -> bool:
+    """Whether it is the reason of a picture that only has to be converted."""
+    return reason.endswith(CONVERT)
+
+
 def reason_of(content: bytes) -> str:
     """Why a file that no decoder can read is rejected, and what to do; empty if its kind is unknown."""
     head = content[:HEAD]
@@ -56,7 +132,7 @@ def reason_of(content: bytes) -> str:
         if head.startswith(beginning):
             return reason
     if head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
-        return "a video, not an image; save its frames as images"
+        return _VIDEO
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:200].lower()
     if text.startswith((b"<!doctype html", b"<html")):
         return "a web page, not an image; download the image again"

@@ -2,13 +2,16 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from app.datasets.kinds import is_picture, reason_by_name
 from app.datasets.layout import FEWEST_CLASSES, arrange
 from app.datasets.layout_reading import OPEN, Reading
+from app.datasets.naming import class_name
 from app.datasets.spellings import unify
 from app.datasets.split_words import PARTS, split_word
+from app.spelling import folded
 
 EXAMPLES = 3  # images shown per class
 NAMES = {"train": "the training part", "valid": "the validation part", "test": "the test part"}
@@ -45,6 +48,10 @@ class Outline:
     classes: list[ClassOutline]
     left_out: dict[str, int]
     notes: tuple[str, ...] = ()  # folders that spell one class differently
+    refused: dict[str, int] = field(
+        default_factory=dict
+    )  # files that are no samples by their names, by the reason
+    lost: tuple[str, ...] = ()  # folders that would be classes if these files could be read
 
     @property
     def parts(self) -> list[str]:
@@ -91,6 +98,16 @@ class Outline:
         for folder, count in sorted(self.left_out.items()):
             their = "file is" if count == 1 else "files are"
             said.append(f"{folder}: {count:,} {their} left out, in no class folder.")
+        return said + self._refused()
+
+    def _refused(self) -> list[str]:
+        said = []
+        for reason, count in sorted(self.refused.items(), key=lambda each: (-each[1], each[0])):
+            their = "file is refused by its name" if count == 1 else "files are refused by their names"
+            said.append(f"{count:,} {their}: {reason}.")
+        if self.lost:
+            are = "is no class: it has" if len(self.lost) == 1 else "are no classes: they have"
+            said.append(f"{_listed(self.lost)} {are} no other image.")
         return said
 
     def _missing_parts(self) -> list[str]:
@@ -116,39 +133,73 @@ class Outline:
             "classes": [asdict(each) for each in self.classes],
             "left_out": self.left_out,
             "notes": self.notes,
+            "refused": self.refused,
+            "lost": self.lost,
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Outline":
         """Read the stored form."""
-        classes = [ClassOutline(**each) for each in stored["classes"]]
+        classes = [
+            ClassOutline(
+                each["name"],
+                each["counts"],
+                [
+                    path for path in each["examples"] if not reason_by_name(path)
+                ],  # older ones have such files too
+            )
+            for each in stored["classes"]
+        ]
         return cls(
             Reading.from_json(stored["reading"]),
             classes,
             dict(stored["left_out"]),
             tuple(stored.get("notes", ())),
+            dict(stored.get("refused", {})),  # proposals that were stored before have none
+            tuple(stored.get("lost", ())),
         )
 
 
 def outline(paths: Collection[str], reading: Reading) -> Outline:
-    """The expected result for these relative POSIX paths; files are counted before anybody has read them."""
+    """The expected result for these relative POSIX paths, counted before anybody has read the files.
+
+    Files that are no images by the endings of their names are not counted in the classes.
+    """
     layout = arrange(paths, reading)
     unified = unify(layout.places, ())  # as the import of a new data set does
+    reasons = {path: reason for path in paths if (reason := reason_by_name(path))}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     examples: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(layout.places):
+    for path in sorted(layout.places.keys() - reasons.keys()):
         place = layout.places[path]
         name = unified.classes[place.label]
         counts[name][place.split or "train"] += 1
         if len(examples[name]) < EXAMPLES:
             examples[name].append(path)
+    pictures = {path for path, reason in reasons.items() if is_picture(reason)}
+    refused = Counter(reason for path, reason in reasons.items() if path in layout.places or path in pictures)
     start = f"{reading.root}/" if reading.root else ""
     left: Counter[str] = Counter()
     for path in layout.misplaced:
-        folder, _, inside = path.removeprefix(start).partition("/")
-        left[folder if inside else "outside of all folders"] += 1
+        if path not in pictures:
+            folder, _, inside = path.removeprefix(start).partition("/")
+            left[folder if inside else "outside of all folders"] += 1
     classes = [ClassOutline(name, dict(counts[name]), examples[name]) for name in sorted(counts)]
-    return Outline(reading, classes, dict(left), tuple(unified.notes))
+    return Outline(
+        reading,
+        classes,
+        dict(left),
+        tuple(unified.notes),
+        dict(refused),
+        _lost(pictures, reading, known=counts),
+    )
+
+
+def _lost(pictures: Collection[str], reading: Reading, *, known: Collection[str]) -> tuple[str, ...]:
+    """The folders of pictures that cannot be read which would be classes, and are none of the `known` ones."""
+    names = {class_name(found.name) for path in pictures if (found := reading.place(path))}
+    spelled = {folded(name) for name in known}
+    return tuple(sorted(name for name in names if folded(name) not in spelled))
 
 
 def _short(folder: str, reading: Reading) -> str:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from app.datasets.kinds import CONVERT, HEAD, reason_of
+from app.datasets.kinds import CONVERT, HEAD, PLAIN, is_picture, reason_of
 from app.datasets.layout import IMAGE_SUFFIXES, NOT_IN_A_CLASS
 from app.datasets.refusals import kind_of
 from app.decoding import budget
@@ -14,26 +14,6 @@ from app.storage import ImageSource, Unreadable
 LARGEST = 64 * 1024**2  # bytes; larger files are not read
 MOST = 5000  # files that are read
 MOST_NAMED = 10  # folders with their own sentence
-# Files that many data sets contain, with names that show what they are.
-PLAIN = (
-    *(".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".md", ".html", ".htm", ".log"),
-    *(
-        ".py",
-        ".ipynb",
-        ".m",
-        ".mat",
-        ".parquet",
-        ".arrow",
-        ".pkl",
-        ".pt",
-        ".pth",
-        ".npz",
-        ".h5",
-        ".zip",
-        ".gz",
-        ".tar",
-    ),
-)
 
 
 def reasons_of(
@@ -96,14 +76,10 @@ def notes_of_classes(unread: Mapping[str, Collection[str]]) -> list[str]:
             if len(reasons) == 1
             else f"none of its {len(reasons):,} files can be read"
         )
-        what = "; convert them to JPEG or PNG and import again" if any(map(_is_picture, reasons)) else ""
+        what = "; convert them to JPEG or PNG and import again" if any(map(is_picture, reasons)) else ""
         notes.append(f"Class “{name}” has no image: {said} ({kinds}){what}.")
     if len(unread) > MOST_NAMED:
         notes.append(
             f"{len(unread) - MOST_NAMED:,} more classes have no image either; see the rejected files."
         )
     return notes
-
-
-def _is_picture(reason: str) -> bool:
-    return reason.endswith(CONVERT)

@@ -90,8 +90,8 @@ def decide(found: Survey, *, stored: Reading | None) -> Reading:
             else stored
         )
     found.refuse()
-    if not guessed.doubt:
-        return likely
+    if not guessed.doubt or not any(each.classes for each in found.outlines()):
+        return likely  # where no file is an image, the import says why
     raise unclear(found)
 
 
@@ -111,6 +111,7 @@ def choice_of(made: Outline) -> dict[str, object]:
         "is_complete": OPEN not in made.reading.folders.values(),
         "classes": {each.name: each.counts for each in made.classes},
         "left_out": made.left_out,
+        "refused": made.refused,
         "notes": [*made.words(), *made.notes],
     }
 

@@ -10,7 +10,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image, TiffImagePlugin
 
 from app.datasets.inspection import Rejected, inspect
-from app.datasets.kinds import reason_of
+from app.datasets.kinds import reason_by_name, reason_of
+from app.datasets.layout import IMAGE_SUFFIXES
 from app.datasets.missing import files_of, look
 from app.db.engine import Database
 from app.errors import Invalid
@@ -150,3 +151,23 @@ def test_importing_again_from_a_server_that_tells_no_sizes_knows_every_image(
     assert len(samples(database)) == 11
     monkeypatch.undo()
     files.rm("/web", recursive=True)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("1.HEIC", "HEIC"), ("2.jxl", "JPEG XL"), ("a/3.svg", "SVG")])
+def test_the_name_and_the_content_give_the_same_reason(name: str, kind: str) -> None:
+    assert reason_by_name(name) == reason_of(PICTURES[kind])
+
+
+def test_a_name_says_nothing_of_an_image_and_of_an_ending_that_nobody_knows() -> None:
+    names = [
+        f"a.heic/1{suffix}" for suffix in IMAGE_SUFFIXES if not suffix.startswith((".avif", ".jp", ".j2"))
+    ]
+    assert {reason_by_name(name) for name in [*names, "a/1.JPG", "a/1", "heic", "a/1.xyz"]} == {""}
+
+
+def test_an_image_that_this_pillow_was_built_without_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("PIL.features.check", lambda feature: feature != "avif")
+    assert reason_by_name("1.avif") == "AVIF, which Toploss cannot read; convert it to JPEG or PNG"
+    assert reason_by_name("1.webp") == ""

@@ -11,7 +11,7 @@ from app.datasets.layout import Place, arrange, images_of, understand
 from app.datasets.layout_choice import Said, as_text, parse, reading_of
 from app.datasets.layout_outline import DRAWN, TEST_APART, Outline, outline
 from app.datasets.layout_reading import Reading
-from app.datasets.surveying import Survey
+from app.datasets.surveying import Survey, decide
 from app.errors import Invalid
 
 
@@ -501,3 +501,42 @@ def test_spellings_of_one_class_are_one_row_before_the_import_as_after_it() -> N
     assert Outline.from_json(json.loads(json.dumps(made.as_json()))) == made
     apart = ["Cat/1.png", "cat/1.png", "dog/1.png"]
     assert "they stay separate classes" in outline(apart, arrange(apart).reading).notes[0]
+
+
+def test_files_that_cannot_be_read_are_named_with_their_reason_and_counted_in_no_class() -> None:
+    paths = [f"{name}/{i}.jpg" for name in ("cat", "dog") for i in range(3)]
+    paths += ["cat/3.HEIC", "cat/4.heif", "dog/5.psd", "dog/notes.txt", "dog/a.b.CR2", "dog/clip.mp4"]
+    paths += [f"bird/{i}.heic" for i in range(4)]
+    made = outline(paths, understand(paths).readings[0])
+    assert [(each.name, each.total) for each in made.classes] == [("cat", 3), ("dog", 3)]
+    assert all(path.endswith(".jpg") for each in made.classes for path in each.examples)
+    words = made.words()
+    assert words[-6:] == [
+        "6 files are refused by their names: HEIC, which Toploss cannot read; convert it to JPEG or PNG.",
+        "1 file is refused by its name: Photoshop, which Toploss cannot read; convert it to JPEG or PNG.",
+        "1 file is refused by its name: a camera's RAW, which Toploss cannot read; convert it to JPEG or PNG.",
+        "1 file is refused by its name: a video, not an image; save its frames as images.",
+        "1 file is refused by its name: not an image.",
+        "bird is no class: it has no other image.",
+    ]
+    assert Outline.from_json(json.loads(json.dumps(made.as_json()))) == made
+
+
+def test_a_part_without_readable_images_does_not_make_its_classes_unknown() -> None:
+    paths = ["train/cat/1.png", "train/dog/1.png", "valid/cat/1.heic", "valid/dog/1.png"]
+    made = outline(paths, understand(paths).readings[0])
+    assert (made.lost, sum(made.refused.values())) == ((), 1)
+
+
+def test_what_was_stored_before_such_files_were_named_is_read_still() -> None:
+    stored = outline(["cat/1.jpg", "cat/2.heic", "dog/1.jpg"], Reading("none")).as_json()
+    del stored["refused"], stored["lost"]
+    stored["classes"][0]["examples"].append("cat/2.heic")
+    made = Outline.from_json(stored)
+    assert (made.refused, made.lost, made.classes[0].examples) == ({}, (), ["cat/1.jpg"])
+
+
+def test_where_no_file_can_be_read_nothing_is_asked() -> None:
+    found = Survey({f"{group}/{name}/1.heic": 9 for group in ("a", "b") for name in ("cat", "dog")})
+    assert found.guess().doubt
+    assert outline(found.sizes, decide(found, stored=None)).classes == []

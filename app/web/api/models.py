@@ -45,6 +45,7 @@ class LayoutOut(Answer):
     is_complete: bool  # whether every part is named
     classes: dict[str, dict[str, int]]  # files by part, of each class
     left_out: dict[str, int]  # files in no class, by their topmost folder
+    refused: dict[str, int]  # files that are no images by the endings of their names, by the reason
     notes: list[str]  # the same in sentences
 
 

@@ -25,6 +25,11 @@ router = APIRouter()
 
 CLASSES_WITH_IMAGES = 24
 CLASSES_SHOWN = 200
+NO_PICTURE = (  # in the place of an example that cannot be read: the import names it with its reason
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48"><title>cannot be read</title>'
+    '<rect x="1" y="1" width="46" height="46" fill="none" stroke="#888" stroke-dasharray="4 3"/>'
+    '<path d="M16 16l16 16M32 16L16 32" stroke="#888" stroke-width="2"/></svg>'
+)
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,8 @@ def show_picture(name: str, database: Db, settings: Config, _admin: Admin, path:
     content = shared_source(source).read(path)
     try:
         facts = inspect(content, max_pixels=settings.max_image_pixels)
-    except Rejected as refusal:
-        raise NotFound(f"{path} cannot be shown: {refusal.reason}.") from refusal
+    except Rejected:
+        return Response(NO_PICTURE, media_type="image/svg+xml")
     picture = picture_of(facts, size="thumbnail", read=lambda: content, cache=settings.pictures_dir)
     return Response(
         picture.content, media_type=picture.media_type, headers={"cache-control": "private, max-age=900"}
