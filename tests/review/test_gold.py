@@ -131,31 +131,6 @@ def test_the_sizes_to_choose_from_end_with_the_whole_hold_out() -> None:
 # ---- the draw
 
 
-contents = st.lists(
-    st.tuples(st.text(max_size=5), st.text("abc", max_size=4)), unique=True, min_size=1, max_size=40
-)
-
-
-@given(contents, st.integers(0, 40), st.integers(0, 40), st.integers(0, 9), st.randoms(use_true_random=False))
-def test_a_larger_draw_holds_the_smaller_one_in_whatever_order_the_images_come(
-    found: list, first: int, second: int, seed: int, random: object
-) -> None:
-    rows = [(number, *content) for number, content in enumerate(found)]
-    small, large = (choose_gold(rows, size=size, seed=seed) for size in sorted((first, second)))
-    assert set(small) <= set(large)
-    assert len(large) == min(max(first, second), len(rows))
-    random.shuffle(rows)  # type: ignore[attr-defined]
-    assert choose_gold(rows, size=len(large), seed=seed) == large
-
-
-def test_every_image_is_as_likely_to_be_drawn() -> None:
-    rows = [(number, f"valid/{number}.png", f"{number:064}") for number in range(50)]
-    drawn = Counter(sample for seed in range(400) for sample in choose_gold(rows, size=10, seed=seed))
-    assert all(
-        40 < drawn[number] < 125 for number in range(50)
-    )  # 80 each, five standard deviations to either side
-
-
 def test_the_draw_is_kept_with_all_that_repeats_it(database: Database, made: Made) -> None:
     members = draw(database, made, seed=7)
     with database.read() as session:
