@@ -121,6 +121,20 @@ def test_the_lock_file_records_no_address() -> None:
         (r"SampleReview\.sample_id\.is_\(None\), Sample\.given_label", {"app/review/standing.py"}),
         (r"VersionLabel\.sample_id\.is_\(None\), Sample\.given_label", {"app/datasets/versions.py"}),
         (r"\bHOLD_OUT = ", {"app/datasets/gold.py"}),
+        # nothing but these rules leaves the gold part out
+        (r"~\s*is_gold\(|not_\(is_gold\(", {"app/datasets/gold.py"}),
+        (r"or_\(is_visible\(", {"app/review/policy.py"}),
+        # the draw and its progress, the figures and the queue of the gold part read who belongs to it
+        (
+            r"\bGoldMember\b",
+            {
+                "app/datasets/gold.py",
+                "app/datasets/models.py",
+                "app/deck/queues.py",
+                "app/measuring/best.py",
+                "app/review/gold.py",
+            },
+        ),
     ],
 )
 def test_a_rule_is_spelled_out_in_its_home_only(spelled_out: str, homes: set[str]) -> None:

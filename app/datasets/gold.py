@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, bindparam, exists, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.datasets.models import GoldMember, GoldPart
+from app.datasets.models import GoldMember, GoldPart, Sample
 from app.db.memory import remember
 
 HOLD_OUT = "valid"  # the split that it is drawn from
@@ -38,6 +39,20 @@ def gold_ids(session: Session, *, dataset_id: int) -> NDArray[np.int64]:
 def is_gold(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """Whether a sample belongs to a gold part."""
     return exists().where(GoldMember.sample_id == sample_id)
+
+
+def is_visible(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Whether a sample may be offered, ranked and counted for people: it belongs to no gold part."""
+    return ~is_gold(sample_id)
+
+
+def visible_samples(*columns: Any, key: InstrumentedAttribute[int] = Sample.id) -> Select[*tuple[Any, ...]]:
+    """The base of every query whose samples people get: these columns, without the gold part.
+
+    `key` is the column with the id of the sample. A query that may find the gold part starts with `select`
+    and has its reason in `tests/web/test_gold_is_hidden.py`.
+    """
+    return select(*columns).where(is_visible(key))
 
 
 def choose_gold(contents: Iterable[tuple[int, str, str]], *, size: int, seed: int) -> list[int]:

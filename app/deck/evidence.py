@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.datasets.catalog import class_names, get_sample
-from app.datasets.gold import is_gold
+from app.datasets.gold import visible_samples
 from app.datasets.models import Sample
 from app.deck.reasons import Copy, Known, further_reasons
 from app.ranking.embeddings import Embedding, read_embedding
@@ -28,10 +28,9 @@ _FEWEST, _PER_CLASS = 20, 3  # least verified samples of a data set for showing 
 _SPARE = 4  # candidates per place, because copies of one another count once
 
 _LIKE = (
-    select(Sample, SampleReview, User.name)
+    visible_samples(Sample, SampleReview, User.name)  # the gold part is never evidence
     .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
     .outerjoin(User, User.id == SampleReview.user_id)
-    .where(~is_gold(Sample.id))  # the gold part is never evidence
 )
 _VERIFIED = select(SampleReview.sample_id).where(  # by a person who looked at it alone, and settled
     SampleReview.dataset_id == bindparam("dataset"),

@@ -8,14 +8,14 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.accounts.models import User
 from app.datasets.catalog import class_names, class_position
-from app.datasets.gold import get_gold_part, is_gold
+from app.datasets.gold import get_gold_part
 from app.datasets.models import Sample
 from app.errors import Invalid
 from app.ranking.models import IS_ISSUE, Prediction
 from app.review.fold import VERDICTS
 from app.review.log import not_undone
 from app.review.models import Decision, SampleReview
-from app.review.policy import SETTLED
+from app.review.policy import is_visible_or_settled
 from app.review.standing import label_now
 from app.spelling import folded_path
 from app.training.runs import current_ranking
@@ -163,7 +163,7 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
         *(column == value for column, value in plain if value),
     ]
     if get_gold_part(session, dataset_id=dataset_id) is not None:
-        wanted.append(or_(~is_gold(Sample.id), SETTLED))
+        wanted.append(is_visible_or_settled(Sample.id))
     if which.state:
         wanted.append(STATES[which.state])
     if which.annotator:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, count_samples
 from app.datasets.coverage import coverage_words, lost_words
-from app.datasets.gold import is_gold
+from app.datasets.gold import visible_samples
 from app.datasets.models import DatasetVersion, MissingFile, Sample, VersionLabel
 from app.datasets.versions import DELETED, label_in_version, last_member
 from app.db.compiled import Prepared
@@ -23,7 +23,7 @@ from app.training.runs import current_ranking
 
 _STATE = SampleReview.dataset_id == bindparam("dataset")
 _WAITING = (
-    select(func.count()).select_from(SampleReview).where(_STATE, WAITS, ~is_gold(SampleReview.sample_id))
+    visible_samples(func.count(), key=SampleReview.sample_id).select_from(SampleReview).where(_STATE, WAITS)
 )
 _SECOND_LOOKS = Prepared(_WAITING.where(WAITS_FOR_ME))  # asked with every decision
 

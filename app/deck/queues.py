@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, and_, not_, or_, select
 from sqlalchemy.orm import Session
 
-from app.datasets.gold import is_gold
+from app.datasets.gold import is_visible
 from app.datasets.missing import is_lost
 from app.datasets.models import GoldMember, Sample
 from app.deck.filters import ORDERS, STATES, Filter, Order, matching
@@ -84,7 +84,7 @@ def offered(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple
         matching(session, dataset_id, queue.which)
         .where(
             SampleReview.sample_id.is_(None),
-            ~is_gold(Sample.id),
+            is_visible(Sample.id),
             ~is_lost(Sample.id),
             *(() if everything else (STATES["issues"],)),
         )
@@ -97,7 +97,7 @@ def offered_by_chance(session: Session, *, dataset_id: int, queue: Queue) -> Sel
     ordinary = or_(Prediction.sample_id.is_(None), not_(STATES["issues"]))
     return (
         matching(session, dataset_id, queue.which)
-        .where(SampleReview.sample_id.is_(None), ~is_gold(Sample.id), ~is_lost(Sample.id), ordinary)
+        .where(SampleReview.sample_id.is_(None), is_visible(Sample.id), ~is_lost(Sample.id), ordinary)
         .order_by(*ORDERS["random"], Sample.id)
     )
 

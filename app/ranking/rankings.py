@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.datasets.gold import is_gold
+from app.datasets.gold import visible_samples
 from app.datasets.models import DatasetVersion, Sample
 from app.db.engine import Database
 from app.ranking.models import IS_ISSUE, Prediction, StagedPrediction
@@ -129,13 +129,9 @@ def publish_ranking(session: Session, *, run_id: int, epochs: int) -> None:
 def count_issues(session: Session, *, dataset_id: int, run_id: int | None = None) -> None:
     """Store the number of label issues of all rankings of a data set or of one run, without the gold part."""
     issues = (
-        select(func.count())
+        visible_samples(func.count(), key=Prediction.sample_id)
         .select_from(Prediction)
-        .where(
-            Prediction.run_id == Run.id,
-            IS_ISSUE,
-            ~is_gold(Prediction.sample_id),
-        )
+        .where(Prediction.run_id == Run.id, IS_ISSUE)
         .correlate(Run)
         .scalar_subquery()
     )
@@ -159,9 +155,9 @@ def top_losses(
     They come by rank, or those of the greatest loss first.
     """
     query = (
-        select(Prediction, Sample)
+        visible_samples(Prediction, Sample)
         .join(Sample, Sample.id == Prediction.sample_id)
-        .where(Prediction.run_id == run_id, Prediction.rank > after, ~is_gold(Sample.id))
+        .where(Prediction.run_id == run_id, Prediction.rank > after)
         .order_by(*((Prediction.loss.desc(),) if by_loss else ()), Prediction.rank)
         .limit(limit)
     )

@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.accounts.models import User
 from app.datasets.catalog import count_samples, lock_out_decisions
-from app.datasets.gold import gold_ids, is_gold
+from app.datasets.gold import gold_ids, visible_samples
 from app.datasets.models import Sample, draw_key
 from app.deck.queues import Queue, offered
 from app.errors import Conflict, Invalid
@@ -151,13 +151,12 @@ def _state(session: Session, audit: Audit, by: str, decided: int, wrong: int, un
 
 def _found_since(session: Session, audit: Audit) -> int:
     """Errors known now among the samples that had no decision when the audit began."""
-    query = select(func.count()).select_from(SampleReview)
+    query = visible_samples(func.count(), key=SampleReview.sample_id)
     return (
         session.scalar(
             query.where(
                 SampleReview.dataset_id == audit.dataset_id,
                 IS_CORRECTION,
-                ~is_gold(SampleReview.sample_id),
                 ~_was_decided(SampleReview.sample_id, audit.after_decision),
             )
         )
@@ -174,8 +173,8 @@ def _was_decided(sample_id: InstrumentedAttribute[int], after: int) -> ColumnEle
 
 def _without_verdict(session: Session, dataset_id: int) -> int:
     """Samples without a clear verdict; those of the gold part, which no audit draws from, aside."""
-    clear = select(func.count()).where(
-        SampleReview.dataset_id == dataset_id, ~_IS_UNCLEAR, ~is_gold(SampleReview.sample_id)
+    clear = visible_samples(func.count(), key=SampleReview.sample_id).where(
+        SampleReview.dataset_id == dataset_id, ~_IS_UNCLEAR
     )
     gold = len(gold_ids(session, dataset_id=dataset_id))
     return count_samples(session, dataset_id=dataset_id) - gold - (session.scalar(clear) or 0)

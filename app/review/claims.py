@@ -13,7 +13,7 @@ from sqlalchemy import Executable, and_, bindparam, case, delete, exists, null, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.datasets.gold import is_gold
+from app.datasets.gold import is_visible
 from app.datasets.missing import is_lost
 from app.datasets.models import Sample
 from app.db.compiled import Prepared, PreparedOf
@@ -29,7 +29,7 @@ AHEAD = 200  # free cards per query
 # Every decision runs these, so they are compiled once: compiling takes longer than running.
 MINE = and_(Claim.user_id == bindparam("user"), Claim.lease_until > bindparam("moment"))
 _UNDECIDED = and_(
-    ~exists().where(SampleReview.sample_id == Sample.id), ~is_gold(Sample.id), ~is_lost(Sample.id)
+    ~exists().where(SampleReview.sample_id == Sample.id), is_visible(Sample.id), ~is_lost(Sample.id)
 )
 # The sum keeps the planner from walking through all issues by rank in search of a few claims.
 _HELD_CARDS = Prepared(  # rows as `Held`

@@ -5,7 +5,7 @@ from collections import deque
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from app.datasets.gold import is_gold
+from app.datasets.gold import visible_samples
 from app.db.compiled import Prepared
 from app.db.memory import is_remembering
 from app.review.desk import Counts, Look, desk_of
@@ -17,11 +17,11 @@ _STATE = SampleReview.dataset_id == bindparam("dataset")
 _HOW = (SampleReview.verdict, SampleReview.user_id, SampleReview.in_bulk)
 _BY_VERDICT = Prepared(select(*_HOW, func.count()).where(_STATE).group_by(*_HOW))
 _LAST = Prepared(
-    select(Decision.id, Decision.verdict, Decision.milliseconds)
+    visible_samples(Decision.id, Decision.verdict, Decision.milliseconds, key=SampleReview.sample_id)
     .select_from(SampleReview)
     .join(Decision, Decision.id == SampleReview.decision_id)
     # what is drawn at random says nothing of the worklist
-    .where(_STATE, ~SampleReview.in_bulk, Decision.origin != "audit", ~is_gold(SampleReview.sample_id))
+    .where(_STATE, ~SampleReview.in_bulk, Decision.origin != "audit")
     .order_by(SampleReview.decision_id.desc())
     .limit(WINDOW)
 )

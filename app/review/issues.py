@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import lock_out_decisions
-from app.datasets.gold import is_gold
+from app.datasets.gold import visible_samples
 from app.db.compiled import PreparedOf
 from app.ranking.models import IS_ISSUE, Prediction
 from app.ranking.rankings import publish_ranking
@@ -48,13 +48,12 @@ def open_again(session: Session, sample_ids: Sequence[int]) -> None:
 
 def _fill(session: Session, which: ColumnElement[bool]) -> None:
     issues = (
-        select(Prediction.run_id, Prediction.sample_id, Prediction.rank)
+        visible_samples(Prediction.run_id, Prediction.sample_id, Prediction.rank, key=Prediction.sample_id)
         .outerjoin(SampleReview, SampleReview.sample_id == Prediction.sample_id)
         .where(
             which,
             IS_ISSUE,
             SampleReview.sample_id.is_(None),
-            ~is_gold(Prediction.sample_id),
         )
     )
     session.execute(insert(OpenIssue).from_select(["run_id", "sample_id", "rank"], issues))

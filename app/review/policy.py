@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal_col
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.accounts.models import User
-from app.datasets.gold import is_gold
+from app.datasets.gold import is_gold, is_visible
 from app.datasets.models import Sample
 from app.db.compiled import Prepared
 from app.db.memory import remember
@@ -64,7 +64,7 @@ WAITS_FOR_ME = and_(
     SampleReview.user_id != bindparam("user"),
     or_(SampleReview.reviews == 1, ~_looked(SampleReview.sample_id)),
     or_(SampleReview.waits == "second", SampleReview.reviews <= bindparam("annotators")),
-    ~is_gold(SampleReview.sample_id),  # which has looks of its own
+    is_visible(SampleReview.sample_id),  # the gold part has looks of its own
 )
 
 
@@ -82,6 +82,13 @@ def was_shown(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> Col
         ~Decision.blind,
         Decision.bulk_id.is_(None),
     )
+
+
+def is_visible_or_settled(
+    sample_id: ColumnElement[int] | InstrumentedAttribute[int],
+) -> ColumnElement[bool]:
+    """Whether a list may show a sample, where it is joined with its `SampleReview`: the opposite of `is_hidden`."""
+    return or_(is_visible(sample_id), SETTLED)
 
 
 def is_hidden(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.datasets.catalog import class_names, lock_dataset
-from app.datasets.gold import is_gold
+from app.datasets.gold import is_visible
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import FrozenLabel, freeze, get_version
 from app.errors import Conflict, NotNow
@@ -114,7 +114,7 @@ def _parent(session: Session, dataset_id: int, run_id: int | None) -> Run:
 
 def _reviewers(session: Session, dataset_id: int) -> dict[int, set[str]]:
     """Sample id → names of those whose decision on it stands."""
-    counts = or_(Decision.blind, Decision.origin == "adjudication", ~is_gold(Decision.sample_id))
+    counts = or_(Decision.blind, Decision.origin == "adjudication", is_visible(Decision.sample_id))
     rows = session.execute(
         select(Decision.sample_id, User.name)
         .join(User, User.id == Decision.user_id)

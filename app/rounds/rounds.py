@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import case, func, literal, select
 from sqlalchemy.orm import Session
 
-from app.datasets.gold import is_gold
+from app.datasets.gold import visible_samples
 from app.datasets.models import DatasetVersion
 from app.measuring.best import gold_rates
 from app.measuring.evaluations import hold_out_rates
@@ -135,7 +135,7 @@ def _counts(session: Session, dataset_id: int, ends: list[datetime]) -> defaultd
         else literal(0)
     )
     log = (
-        select(
+        visible_samples(
             place.label("place"),
             case(
                 (Decision.bulk_id.is_not(None), "bulk"), (Decision.origin == "audit", "audit"), else_="single"
@@ -143,7 +143,6 @@ def _counts(session: Session, dataset_id: int, ends: list[datetime]) -> defaultd
         )
         .where(
             Decision.dataset_id == dataset_id,
-            ~is_gold(Decision.sample_id),
             not_undone(),
         )
         .subquery()
