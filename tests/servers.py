@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.forked import toploss
+
 
 @dataclass
 class Server:
@@ -26,15 +28,7 @@ class Server:
         self, *arguments: str, stdin: str = "", check: bool = True, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
         """Run a `toploss` command against the same data folder."""
-        return subprocess.run(
-            [sys.executable, "-m", "app.cli", *arguments],
-            env=self.env,
-            input=stdin,
-            text=True,
-            capture_output=True,
-            check=check,
-            timeout=timeout,
-        )
+        return toploss(*arguments, env=self.env, stdin=stdin, check=check, timeout=timeout)
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End the server process."""

@@ -1,57 +1,74 @@
 """A real worker process per test, on DBOS with both databases."""
 
+import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
+import app.db.tables  # noqa: F401 - registers them
 from app.db.engine import Database
+from app.errors import Cancelled
 from app.jobs import requests
+from app.jobs.engine import Engine, JobContext
+from app.settings import Settings
+from tests.forked import fork
 from tests.servers import environment
 
-# A worker whose one task takes two steps and waits between them for a file; it says in a log what it does.
-WORKER = """
-import os, signal, sys, threading, time
-from pathlib import Path
-import app.db.tables
-from app.db.engine import Database
-from app.jobs.engine import Engine
-from app.jobs import requests
-from app.settings import Settings
-folder, settings = Path(sys.argv[1]), Settings()
-def say(word):
-    with (folder / "said").open("a") as file: file.write(f"{settings.worker_id}:{word}\\n")
-def train(context):
+
+def say(folder: Path, name: str, word: str) -> None:
+    """Into what the test reads."""
+    with (folder / "said").open("a") as file:
+        file.write(f"{name}:{word}\n")
+
+
+def take_it_down(folder: Path, context: JobContext) -> None:
+    """The task kills its worker until it has kept eight letters."""
     kept = folder / "kept"
-    say("starts")
+    say(folder, context.settings.worker_id, "starts")
     if (folder / "fruitful").exists():
-        with kept.open("a") as file: file.write("x")
+        with kept.open("a") as file:
+            file.write("x")
     if not kept.exists() or len(kept.read_text()) < 8:
         os.kill(os.getpid(), signal.SIGKILL)
-def mark(context):
-    return (folder / "kept").read_text() if (folder / "kept").exists() else ""
-def give_up(session, *, job_id, message):
-    requests.finish(session, job_id=job_id, state="failed", message=message)
-def task(context):
-    context.step("first", lambda: say("first"))
+
+
+def take_two_steps(folder: Path, context: JobContext) -> None:
+    """The task waits between its steps for a file."""
+    name = context.settings.worker_id
+    context.step("first", lambda: say(folder, name, "first"))
     context.report("waiting", 1, 2, force=True)
     while not (folder / "go").exists():
         context.report("waiting", 1, 2)
         if context.should_stop():
-            from app.errors import Cancelled
             raise Cancelled("asked")
         time.sleep(0.05)
-    context.step("second", lambda: say("second"))
-database = Database(settings.database)
-tasks = {"train": train if (folder / "dies").exists() else task}
-engine = Engine(settings, database, tasks, give_up=give_up, progress={"train": mark})
-engine.launch()
-while True:
-    engine.tick()
-    time.sleep(0.1)
-"""
+    context.step("second", lambda: say(folder, name, "second"))
+
+
+def give_up(session: Session, *, job_id: str, message: str) -> None:
+    requests.finish(session, job_id=job_id, state="failed", message=message)
+
+
+def work(folder: Path) -> None:
+    """A worker process with one of these tasks."""
+    settings, kept = Settings(), folder / "kept"
+    task = partial(take_it_down if (folder / "dies").exists() else take_two_steps, folder)
+    engine = Engine(
+        settings,
+        Database(settings.database),
+        {"train": task},
+        give_up=give_up,
+        progress={"train": lambda _: kept.read_text() if kept.exists() else ""},
+    )
+    engine.launch()
+    while True:
+        engine.tick()
+        time.sleep(0.1)
 
 
 class Workers:
@@ -60,19 +77,17 @@ class Workers:
     def __init__(self, folder: Path, url: str) -> None:
         self.folder, self.url, self.processes = folder, url, []
 
-    def start(self, name: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str) -> BaseProcess:
         env = environment(self.folder / "data", database_url=self.url, TOPLOSS_WORKER_ID=name)
-        with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-c", WORKER, str(self.folder)], env=env, stdout=log, stderr=log
-            )
+        log = self.folder / "log"
+        process = fork(work, self.folder, env=env, output=(log, log))
         self.processes.append(process)
         return process
 
     def stop(self) -> None:
         for process in self.processes:
             process.kill()
-            process.wait()
+            process.join()
 
 
 def wait_until(condition: Callable[[], bool], what: str, folder: Path, seconds: float = 60) -> None:
@@ -105,8 +120,8 @@ def test_a_worker_killed_between_steps_goes_on_without_repeating_the_first(
         first = workers.start("one")
         wait_until(lambda: said(tmp_path) == ["one:first"], "the first step", tmp_path)
         time.sleep(0.3)  # until the engine has stored the step
-        first.send_signal(signal.SIGKILL)
-        first.wait()
+        first.kill()
+        first.join()
         (tmp_path / "go").touch()
         workers.start("one")
         wait_until(lambda: state(database, job) == "finished", "the end", tmp_path)
@@ -123,8 +138,8 @@ def test_the_work_of_a_worker_that_never_comes_back_is_taken_over(
         first = workers.start("one")
         wait_until(lambda: said(tmp_path) == ["one:first"], "the first step", tmp_path)
         time.sleep(0.3)
-        first.send_signal(signal.SIGKILL)
-        first.wait()
+        first.kill()
+        first.join()
         with database.write() as session:
             requests.silent(session, worker_id="one")  # as if its last heartbeat were long ago
         (tmp_path / "go").touch()
@@ -171,7 +186,7 @@ def starts_until(state_wanted: str, database: Database, url: str, folder: Path) 
         for _ in range(12):
             process = workers.start("one")
             wait_until(
-                lambda p=process: p.poll() is not None or state(database, job) == state_wanted,
+                lambda p=process: p.exitcode is not None or state(database, job) == state_wanted,
                 "the end",
                 folder,
             )

@@ -1,8 +1,6 @@
 """A worker that is killed again and again ends no training that gets further each time."""
 
 import json
-import multiprocessing
-import os
 import sqlite3
 import time
 from pathlib import Path
@@ -11,21 +9,18 @@ import pytest
 
 from app.settings import Settings
 from tests.factories import write_images
+from tests.forked import fork
 from tests.servers import Server, environment
 
 KILLS = 6  # more than the restarts after which a job without progress is given up
 SMALL = ("--recipe", "quick", "--set", "image_size=32", "--set", "batch_size=8")
 
 
-def work(env: dict[str, str], log: Path) -> None:
-    """A worker process with a small network; what it prints goes to `log`."""
+def work() -> None:
+    """A worker process with a small network."""
     from app.worker import run_worker
     from tests.small_network import use_small_network
 
-    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    for stream in (1, 2):
-        os.dup2(output, stream)
-    os.environ.update(env)
     use_small_network(pytest.MonkeyPatch())
     run_worker(Settings(_env_file=None))  # type: ignore[call-arg]
 
@@ -50,12 +45,9 @@ def test_a_training_whose_worker_is_killed_after_each_checkpoint_finishes(
     def state() -> str:
         return str(rows("select state from run")[0][0])
 
-    # Each worker is forked from a process that has loaded torch once, which takes seconds.
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["app.worker", "app.tasks.train", "tests.small_network"])
+    modules = ("tests.forked", "app.worker", "app.tasks.train", "tests.small_network")  # torch takes seconds
     for kill in range(KILLS + 1):
-        worker = processes.Process(target=work, args=(shell.env, log))
-        worker.start()
+        worker = fork(work, env=shell.env, output=(log, log), modules=modules)
         before, deadline = seconds(), time.monotonic() + 180
         try:
             while state() in ("queued", "running") and (kill == KILLS or seconds() == before):
