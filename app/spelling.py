@@ -5,14 +5,19 @@ none. Names are stored in the form of `tidy` and compared in the form of `folded
 changed.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 Value = TypeVar("Value")
-_INVISIBLE = dict.fromkeys(
-    map(ord, "\u00ad\u200b\u2060\ufeff")
-)  # characters in names that were copied from web pages
+# Characters without a width in names that were copied from web pages or windows: breaks, writing direction.
+_BREAKS, _DIRECTIONS = "\u00ad\u200b\u2060\ufeff", "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_INVISIBLE = re.compile(f"[{_BREAKS}{_DIRECTIONS}]")
+# Joiners and variation selectors change how letters look, not which letters they are.
+_JOINERS = re.compile("[\u034f\u180b-\u180f\u200c\u200d\ufe00-\ufe0f]")
+_WIDE = re.compile("[\uff01-\uffef]+")  # Latin letters with the width of Chinese ones, kana with half of it
+_DOTS = re.compile("i\u0307+|\u0131")  # Turkish has İ with i and I with ı; other languages have I with i
 
 
 def tidy(name: str) -> str:
@@ -20,12 +25,15 @@ def tidy(name: str) -> str:
 
     A name that consists of spaces is not changed.
     """
-    return " ".join(unicodedata.normalize("NFC", name.translate(_INVISIBLE)).split()) or name
+    return " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", name)).split()) or name
 
 
 def folded(name: str) -> str:
-    """The form for comparing names: `tidy`, in lower case."""
-    return tidy(unicodedata.normalize("NFD", tidy(name)).casefold())
+    """The form for comparing names: `tidy`, in lower case, without joiners, width and the dot of an i."""
+    plain = _JOINERS.sub("", tidy(name)) or name
+    narrow = _WIDE.sub(lambda match: unicodedata.normalize("NFKC", match[0]), plain)
+    small = unicodedata.normalize("NFD", unicodedata.normalize("NFD", tidy(narrow)).casefold())
+    return tidy(_DOTS.sub("i", small))
 
 
 def folded_path(path: str) -> str:

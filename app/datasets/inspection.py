@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
-from app.datasets.kinds import HEAD, is_raw, reason_of
+from app.datasets.kinds import HEAD, damage_of, is_raw, reason_of
 from app.datasets.lookalikes import looks
 from app.decoding import budget, tiff
 from app.decoding.opening import open_image
@@ -58,7 +58,8 @@ def inspect(
         with open_image(content) as image:
             return _facts(content, image, max_pixels, scales, patience)
     except UnidentifiedImageError as error:
-        raise Rejected(reason_of(content) or tiff.reason_of(content) or "not an image") from error
+        reason = reason_of(content) or tiff.reason_of(content) or damage_of(content)
+        raise Rejected(reason or "not an image") from error
     except MemoryError as error:
         raise Rejected("too large to be decoded in this machine's memory") from error
     except (Rejected, Busy):

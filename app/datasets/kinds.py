@@ -65,6 +65,17 @@ _OTHERS = {
     b"version https://git-lfs": "a pointer of Git LFS, not the image; run “git lfs pull”",
     b"/annex/objects/": "a pointer of git-annex, not the image; run “git annex get”",
 }
+_READ = {  # first bytes of images that can be read
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+}
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _AVIF = {b"avif", b"avis"}
 _DNG_VERSION, _NEW_SUBFILE_TYPE, _SUB_IFDS = 50706, 254, 330
@@ -131,12 +142,26 @@ def reason_of(content: bytes) -> str:
     for beginning, reason in _OTHERS.items():
         if head.startswith(beginning):
             return reason
-    if head[4:8] == b"ftyp" or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
+    is_video = head[4:8] == b"ftyp" and not _brands(head) & _AVIF
+    if is_video or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
         return _VIDEO
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:200].lower()
     if text.startswith((b"<!doctype html", b"<html")):
         return "a web page, not an image; download the image again"
     return ""
+
+
+def damage_of(content: bytes) -> str:
+    """What is wrong with a file that no decoder opens, if it has no content or begins as an image that can be read."""
+    if not content.strip(b"\0"):
+        return "truncated or damaged (nothing but zeros); copy or download it again"
+    head = content[:HEAD]
+    kind = next((kind for beginning, kind in _READ.items() if head.startswith(beginning)), "")
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        kind = "WebP"
+    elif head[4:8] == b"ftyp" and _brands(head) & _AVIF:
+        kind = "AVIF"
+    return f"truncated or damaged (it begins as {kind})" if kind else ""
 
 
 def picture_kind(head: bytes) -> str:
@@ -167,13 +192,18 @@ def is_raw(head: bytes) -> bool:
 
 def _by_brands(head: bytes) -> str:
     """The kind of picture in an ISO media file."""
-    [size] = struct.unpack_from(">I", head)
-    brands = {head[8:12], *(head[at : at + 4] for at in range(16, min(size, 256, len(head)), 4))}
+    brands = _brands(head)
     if head[8:12] == b"crx ":
         return "a camera's RAW"
     if brands & _AVIF:
-        return "AVIF"
+        return "" if features.check("avif") else "AVIF"
     return "HEIC" if brands & _HEIC else ""
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """The names of formats in the head of an ISO media file."""
+    [size] = struct.unpack_from(">I", head)
+    return {head[8:12], *(head[at : at + 4] for at in range(16, min(size, 256, len(head)), 4))}
 
 
 def _tags(head: bytes) -> Iterator[tuple[int, int]]:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from app.datasets.kinds import CONVERT, HEAD, PLAIN, is_picture, reason_of
+from app.datasets.kinds import CONVERT, HEAD, PLAIN, UNPACK, is_picture, reason_by_name, reason_of
 from app.datasets.layout import IMAGE_SUFFIXES, NOT_IN_A_CLASS
 from app.datasets.refusals import kind_of
 from app.decoding import budget
@@ -31,7 +31,7 @@ def reasons_of(
     reasons = {}
     for path in misplaced:
         on_file()
-        reasons[path] = NOT_IN_A_CLASS
+        reasons[path] = UNPACK if reason_by_name(path) == UNPACK else NOT_IN_A_CLASS
         if looked_at < MOST and sizes[path] <= LARGEST and not path.casefold().endswith(PLAIN):
             looked_at += 1
             reasons[path] = _reason(source, path, sizes[path])

@@ -1,5 +1,6 @@
 """One class for folders that spell its name differently: in Unicode form, spaces or case (pure)."""
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,9 @@ class Unified:
 def unify(places: Mapping[str, Place], known: Sequence[str]) -> Unified:
     """Which labels are one class; `known` are the existing classes of the data set, whose names stay.
 
-    Unicode form and spaces never distinguish classes. Case does only if one split has both spellings, such as
-    the letters `A` and `a`; otherwise `train/Cat` and `valid/cat` are one class, with the name that most
-    files have.
+    Unicode form and spaces never distinguish classes. Case, the width of letters, the dot of an i and joiners
+    do only if one split has both spellings, such as the letters `A` and `a`; otherwise `train/Cat` and
+    `valid/cat` are one class, with the name that most files have.
     """
     files: Counter[str] = Counter()
     splits: dict[str, set[str | None]] = defaultdict(set)
@@ -56,7 +57,7 @@ def _notes(names: Mapping[str, str], labels: Collection[str]) -> list[str]:
     spellings, classes = _listed(names), set(names.values())
     if len(classes) > 1:
         sentence = (
-            f"The folders {spellings} differ only in upper and lower case; they stay separate classes, "
+            f"The folders {spellings} differ only in {_what_differs(names)}; they stay separate classes, "
             f"{_listed(classes)}. If they mean the same, give them one name and import them as a new data "
             "set."
         )
@@ -70,8 +71,14 @@ def _notes(names: Mapping[str, str], labels: Collection[str]) -> list[str]:
             f"stored (Unicode form): one class, “{name}”."
         )
         return [sentence]
-    folders = f"The folder {spellings} is spelt" if len(names) == 1 else f"The folders {spellings} are spelt"
-    return [f"{folders} otherwise in upper and lower case only: one class, “{name}”."]
+    several = len(names) > 1
+    said = f"folders {spellings} differ" if several else f"folder {spellings} differs from the class “{name}”"
+    return [f"The {said} only in {_what_differs([*names, name])}: one class, “{name}”."]
+
+
+def _what_differs(spellings: Iterable[str]) -> str:
+    cases = {unicodedata.normalize("NFC", tidy(each).casefold()) for each in spellings}
+    return "upper and lower case" if len(cases) == 1 else "the form of letters or in signs that are not shown"
 
 
 def _listed(names: Iterable[str]) -> str:

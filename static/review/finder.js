@@ -8,9 +8,14 @@ const dialog = document.getElementById("find");
 const input = document.getElementById("find-text");
 const list = document.getElementById("find-list");
 
-// Names are compared whatever their case, spaces and Unicode form, as on the server (app/spelling.py).
-const folded = (name) =>
-  name.normalize("NFD").toUpperCase().toLowerCase().normalize("NFC").trim().replace(/\s+/g, " ");
+// Names are compared whatever their case, spaces, Unicode form and signs that are not shown, as on the server
+// (app/spelling.py).
+const HIDDEN = /[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufe00-\ufe0f\ufeff]/g;
+const folded = (name) => {
+  const plain = (name.replace(HIDDEN, "") || name).replace(/[\uff01-\uffef]+/g, (wide) => wide.normalize("NFKC"));
+  const small = plain.normalize("NFD").toUpperCase().toLowerCase().normalize("NFD");
+  return small.replace(/i\u0307+|\u0131/g, "i").normalize("NFC").trim().replace(/\s+/g, " ");
+};
 
 export function openFinder() {
   if (!currentCard()) return;

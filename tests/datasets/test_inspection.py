@@ -70,7 +70,7 @@ def test_an_empty_file_is_told_apart() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"hello", b"\0" * 100, b"PK\3\4 a zip", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"],
+    [b"hello", b"PK\3\4 a zip", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"],
 )
 def test_what_is_no_image_is_no_image(content: bytes) -> None:
     assert reason(content) == (reason_of(content) or "not an image")

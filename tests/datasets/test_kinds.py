@@ -65,6 +65,40 @@ def test_other_files_are_named_too(content: bytes, words: str) -> None:
     assert words in refusal.value.reason
 
 
+def encoded(kind: str) -> bytes:
+    file = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(file, kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "JPEG2000", "AVIF"])
+@pytest.mark.parametrize("kept", [16, 40, 0.5])
+def test_an_image_that_was_cut_off_is_called_truncated_however_little_is_left(kind: str, kept: float) -> None:
+    content = encoded(kind)
+    with pytest.raises(Rejected, match="truncated or damaged"):
+        inspect(content[: kept if isinstance(kept, int) else int(len(content) * kept)], max_pixels=100_000)
+
+
+def test_a_file_of_zeros_is_called_damaged() -> None:
+    with pytest.raises(Rejected, match="nothing but zeros"):
+        inspect(bytes(5000), max_pixels=1000)
+
+
+def test_an_avif_outside_of_the_classes_is_not_called_unreadable(database: Database, tmp_path: Path) -> None:
+    root = write(tmp_path / "pets", {**pets(), "loose.avif": encoded("AVIF"), "old.zip": b"PK\3\4"})
+    imported(database, root)
+    assert rejected(database) == {
+        "loose.avif": "not inside a class folder",
+        "old.zip": "an archive in the source; unpack it first",
+    }
+
+
+def test_a_zip_of_zips_is_refused_with_what_to_do(database: Database, tmp_path: Path) -> None:
+    root = write(tmp_path / "kaggle", {"train.zip": b"PK\3\4", "test1.zip": b"PK\3\4"})
+    with pytest.raises(Invalid, match="All 2 files are refused: an archive in the source; unpack it first"):
+        imported(database, root)
+
+
 @pytest.mark.parametrize(
     "content", [b"hello", b"\0" * 300, b"II*\0\xff\xff\xff\xff", b"II*\0", b"\0\0\0\0ftyp", b"x" * 5]
 )

@@ -41,6 +41,30 @@ def test_two_cases_side_by_side_stay_apart_and_a_person_is_told() -> None:
         assert "“A” and “a”" in notes[0]
 
 
+def test_signs_that_nobody_sees_make_no_class_of_their_own_which_is_said() -> None:
+    for other in ("\u202acat\u202c", "cat\u200e", "\u200fcat"):
+        classes, notes = of("train/cat", "train/dog", f"valid/{other}", "valid/dog")
+        assert set(classes.values()) == {"cat", "dog"}, ascii(other)
+        assert len(notes) == 1
+
+
+def test_joiners_width_and_the_dot_of_an_i_are_like_case() -> None:
+    for one, other in (
+        ("cat", "ca\u200dt"),
+        ("❤\ufe0f", "❤"),
+        ("cat", "Ｃａｔ"),
+        ("İzmir", "izmir"),
+        ("ISPARTA", "ısparta"),
+    ):
+        classes, notes = of(f"train/{one}", "train/dog", f"valid/{other}", "valid/dog")
+        assert set(classes.values()) == {one, "dog"}, ascii(other)
+        assert len(notes) == 1
+        classes, notes = of(one, other, "dog")
+        assert set(classes.values()) == {one, other, "dog"}
+        assert "signs that are not shown; they stay separate" in notes[0]
+        assert "differ only in the form of letters" in notes[0]
+
+
 def test_classes_that_are_known_keep_their_names() -> None:
     assert of(CAFE, "Dog", known=(CAFE_OF_A_MAC, "dog "))[0] == {CAFE: CAFE_OF_A_MAC, "Dog": "dog "}
     classes, notes = of("CAT", "dog", known=("cat", "dog"))
