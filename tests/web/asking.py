@@ -7,13 +7,15 @@ from typing import Any
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from tests.web.html import flat
+
 _FIELD = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 
 
 def asked(answer: Response) -> tuple[str, dict[str, list[str]]]:
     """The address and the fields of a question's form."""
     assert answer.status_code in (200, 409), (answer.status_code, answer.text)
-    form = answer.text.split('<section class="asking')[1]
+    form = flat(answer.text).split('<section class="asking')[1]
     fields: dict[str, list[str]] = {}
     for name, value in _FIELD.findall(form):
         fields.setdefault(name, []).append(html.unescape(value))

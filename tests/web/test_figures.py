@@ -9,6 +9,7 @@ from app.datasets.models import Sample
 from app.db.engine import Database
 from app.ranking.models import Prediction
 from tests.factories import Made, make_run
+from tests.web.html import flat
 
 
 def wrong_hold_out(database: Database, made: Made) -> list[int]:
@@ -25,9 +26,9 @@ def wrong_hold_out(database: Database, made: Made) -> list[int]:
 
 def figures(client: TestClient, made: Made, run_id: int) -> dict[str, str]:
     pages = {
-        "overview": client.get("/d/faces").text,
-        "runs": client.get("/d/faces/runs").text.split(f"Run {run_id}</a>")[-1],
-        "run": client.get(f"/d/faces/runs/{run_id}").text,
+        "overview": flat(client.get("/d/faces").text),
+        "runs": flat(client.get("/d/faces/runs").text).split(f"Run {run_id}</a>")[-1],
+        "run": flat(client.get(f"/d/faces/runs/{run_id}").text),
     }
     return {
         "overview": re.findall(r"best run’s hold-out error.*?<dd>(.*?)</dd>", pages["overview"])[0],

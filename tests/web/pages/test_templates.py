@@ -11,10 +11,19 @@ from app.web.rendering import bundled, environment
 TEMPLATES = sorted(
     path.relative_to(bundled("templates")).as_posix() for path in bundled("templates").rglob("*.html")
 )
+WITH_DRAWINGS = sorted(
+    path.relative_to(bundled("templates")).as_posix() for path in bundled("templates").rglob("*.*")
+)
+WIDEST = 110  # columns
+BLOCKS = (
+    "article|body|caption|dd|details|dialog|div|dl|dt|fieldset|figcaption|figure|footer|form|g|h[1-6]|head|header"
+    "|html|legend|li|link|main|meta|nav|ol|option|p|pre|script|section|select|summary|table|tbody|td|th|thead|tr|ul"
+)
 
 
 def test_the_templates_are_found() -> None:
     assert {"layout.html", "errors/page.html", "deck/page.html"} <= set(TEMPLATES)
+    assert "training/confusion.svg" in WITH_DRAWINGS
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -33,6 +42,17 @@ def test_every_htmx_swap_names_its_target_itself(name: str) -> None:
     for tag in re.findall(r"<[^>]*\bhx-(?:get|post)=[^>]*>", (bundled("templates") / name).read_text()):
         assert "hx-target=" in tag, tag
         assert "hx-swap=" in tag, tag
+
+
+@pytest.mark.parametrize("name", WITH_DRAWINGS)
+def test_a_line_of_a_template_is_narrow_and_opens_one_block_at_most(name: str) -> None:
+    lines = enumerate((bundled("templates") / name).read_text().splitlines(), start=1)
+    crowded = [
+        f"{name}:{number}: {line}"
+        for number, line in lines
+        if len(line) > WIDEST or len(re.findall(rf"<(?:{BLOCKS})\b", line)) > 1
+    ]
+    assert crowded == []
 
 
 def test_scripts_and_styles_of_the_pages_are_light() -> None:

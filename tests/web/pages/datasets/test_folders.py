@@ -18,6 +18,7 @@ from app.jobs import requests as jobs
 from app.settings import Settings
 from tests.factories import import_folder, photo
 from tests.web.asking import sure
+from tests.web.html import flat
 
 FOUR = ("A/cat", "A/dog", "B/cat", "B/dog")
 
@@ -63,22 +64,22 @@ def test_clear_folders_are_shown_with_counts_and_images_and_imported_when_confir
 ) -> None:
     ada = browser_of["ada"]
     names = ("training_set/cat", "training_set/dog", "test_set/cat", "test_set/dog")
-    page = ada.get(send(ada, packed(*names))).text
+    page = flat(ada.get(send(ada, packed(*names))).text)
     assert "training_set is the training part; test_set is the test part" in page
     assert "There is no validation folder" in page
-    assert re.search(r'name="choice" value="0" checked', page)
+    assert re.search(r'name="choice" value="0" checked', flat(page))
     cells = re.findall(
         r'<th scope="row">(cat|dog)</th>\s*<td class="num">4</td>\s*<td class="num">4</td>', page
     )
     assert cells == ["cat", "dog"]
-    pictures = re.findall(r'src="(/d/pets/import/picture[^"]+)"', page)
+    pictures = re.findall(r'src="(/d/pets/import/picture[^"]+)"', flat(page))
     assert pictures
     shown = ada.get(pictures[0].replace("&amp;", "&"))
     assert (shown.status_code, shown.headers["content-type"]) == (200, "image/png")
     with database.read() as session:
         assert session.scalar(select(Sample.id)) is None  # nothing is made before it is confirmed
         assert not jobs.list_jobs(session)
-    parts = re.findall(r'<option value="(\w+)" selected>', page)
+    parts = re.findall(r'<option value="(\w+)" selected>', flat(page))
     assert parts == ["test", "train"]
     assert ada.post("/d/pets/import/folders", data={"choice": "0", "part": parts}).status_code == 303
     work(database, settings)
@@ -93,19 +94,19 @@ def test_unclear_folders_are_a_choice_that_must_be_made_and_is_kept_after_a_mist
     browser_of: dict[str, TestClient], database: Database, settings: Settings
 ) -> None:
     ada = browser_of["ada"]
-    page = ada.get(send(ada, packed(*FOUR))).text
+    page = flat(ada.get(send(ada, packed(*FOUR))).text)
     assert "A and B hold the same folders: they may be parts, or classes." in page
-    assert len(re.findall(r'type="radio" name="choice"', page)) == 3
+    assert len(re.findall(r'type="radio" name="choice"', flat(page))) == 3
     assert " checked" not in page
     open_parts = ["?", "?", "?", "?"]
     missing = ada.post("/d/pets/import/folders", data={"part": open_parts})
     assert (missing.status_code, "Choose how the folders are read." in missing.text) == (422, True)
     half = ada.post("/d/pets/import/folders", data={"choice": "0", "part": ["train", "?", "?", "?"]})
     assert (half.status_code, "Choose a part for B" in half.text) == (422, True)
-    assert re.search(r'value="0" checked', half.text)
-    assert '<option value="train" selected>' in half.text
+    assert re.search(r'value="0" checked', flat(half.text))
+    assert '<option value="train" selected>' in flat(half.text)
     untrained = ada.post("/d/pets/import/folders", data={"choice": "0", "part": ["test", "valid", "?", "?"]})
-    assert "No folder is the training part" in untrained.text
+    assert "No folder is the training part" in flat(untrained.text)
     for wrong in (["train"], ["train", "fold", "?", "?"]):
         assert ada.post("/d/pets/import/folders", data={"choice": "0", "part": wrong}).status_code == 422
     assert ada.post("/d/pets/import/folders", data={"choice": "7", "part": open_parts}).status_code == 422
@@ -125,7 +126,7 @@ def test_unclear_folders_are_a_choice_that_must_be_made_and_is_kept_after_a_mist
 def test_only_an_admin_chooses_and_only_shown_images_can_be_seen(browser_of: dict[str, TestClient]) -> None:
     ada, ann = browser_of["ada"], browser_of["ann"]
     send(ada, packed(*FOUR))
-    assert "An admin has to confirm" in ann.get("/d/pets").text
+    assert "An admin has to confirm" in flat(ann.get("/d/pets").text)
     assert ann.post("/d/pets/import/folders", data={"choice": "1"}).status_code == 403
     assert ann.get("/d/pets/import/picture?path=A/cat/0.png").status_code == 403
     for path in ("A/cat/3.png", "../pets", "A/cat/9.png"):
@@ -138,7 +139,7 @@ def test_another_source_may_take_the_name_of_one_that_waits(
 ) -> None:
     ada = browser_of["ada"]
     send(ada, packed(*FOUR))
-    page = ada.get(send(ada, packed("owl", "bee"))).text
+    page = flat(ada.get(send(ada, packed("owl", "bee"))).text)
     assert "2 classes: bee, owl" in page
     assert "Every folder is a class" in page
     assert 'type="radio"' not in page  # there is nothing to choose from
@@ -156,7 +157,7 @@ def test_folders_that_only_the_worker_finds_unclear_wait_for_a_choice_too(
     with pytest.raises(AmbiguousLayout):
         import_folder(database, tmp_path / "pets", name="pets")
     assert state(database) == "waiting"
-    assert "What are these folders?" in browser_of["ada"].get("/d/pets").text
+    assert "What are these folders?" in flat(browser_of["ada"].get("/d/pets").text)
 
 
 def test_a_script_is_told_what_was_understood(api: dict[str, TestClient]) -> None:
@@ -209,10 +210,10 @@ def test_an_import_that_is_cancelled_before_it_begins_can_be_repeated_or_replace
     ada.post("/d/pets/import/folders", data={"choice": "0"})
     sure(ada, "/d/pets/import/cancel")
     assert state(database) == "failed"
-    page = ada.get("/d/pets").text
+    page = flat(ada.get("/d/pets").text)
     assert "The import has not finished" in page
     assert "Import again" in page
-    assert "2 classes: cat, dog" in ada.get(send(ada, packed("cat", "dog"))).text
+    assert "2 classes: cat, dog" in flat(ada.get(send(ada, packed("cat", "dog"))).text)
 
 
 def test_a_data_set_for_object_detection_is_refused_at_the_form(

@@ -15,6 +15,7 @@ from app.db.engine import Database
 from app.settings import Settings
 from tests.conftest import People
 from tests.factories import CLASSES, photo
+from tests.web.html import flat
 
 
 def pets(*, first: int = 0) -> bytes:
@@ -36,7 +37,7 @@ def send(browser: TestClient, content: bytes | None, **data: str) -> tuple[int, 
 
 def problems(page: str) -> dict[str, str]:
     """What the form says at its fields."""
-    found = page.split('class="problem" id="problem-')[1:]
+    found = flat(page).split('class="problem" id="problem-')[1:]
     told = {each.partition('"')[0]: each.partition(">")[2].partition("<")[0].strip() for each in found}
     return {field: words for field, words in told.items() if words}
 
@@ -48,7 +49,7 @@ def test_a_name_that_cannot_be_is_told_at_its_field_and_the_rest_is_kept(
     assert status == 422
     assert "cannot be the name" in problems(page)["name"]
     assert list(problems(page)) == ["name"]
-    assert 'name="name" value="my pets"' in page
+    assert 'name="name" value="my pets"' in flat(page)
     assert '<option value="cp932" selected>' in page
     assert not list(settings.uploads_dir.glob("*"))  # the file was not even stored
 
@@ -120,7 +121,7 @@ def test_an_upload_that_has_arrived_need_not_be_sent_again(
     assert "taken by the data set from my pets.zip" in problems(page)["name"]
     assert str(settings.uploads_dir) not in page
     assert "my pets.zip has arrived and is kept" in page
-    kept = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+    kept = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', flat(page)))
     assert send(ada, None, name="others", **kept)[0] == 303
     with database.read() as session:
         found = {each.name: each.source_name for each in session.query(Dataset)}

@@ -10,6 +10,7 @@ from app.datasets.models import Sample
 from app.db.engine import Database
 from app.review.models import Decision, SampleReview
 from tests.factories import Made
+from tests.web.html import flat
 
 URL = "/d/faces/duplicates"
 
@@ -48,7 +49,7 @@ def answer(browser: TestClient, said: str, **more: str) -> str:
 def test_a_group_is_shown_with_its_labels_and_its_leak(
     browser_of: dict[str, TestClient], torn: tuple[int, int, int]
 ) -> None:
-    page = " ".join(browser_of["ann"].get(URL).text.split())
+    page = flat(browser_of["ann"].get(URL).text)
     assert "1 group to look at, 3 images" in page
     assert "They look the same" in page
     assert "in train and valid" in page
@@ -63,9 +64,9 @@ def test_one_click_gives_all_of_them_one_label_and_one_takes_it_back(
     assert standing(database) == {cat: ("relabel", 1), dog: ("keep", 1), owl: ("relabel", 1)}
     with database.read() as session:
         assert set(session.scalars(select(Decision.origin))) == {"duplicates"}
-    page = ann.get(done).text
+    page = flat(ann.get(done).text)
     assert "No duplicates disagree" in page
-    client_id = re.findall(r'name="client_id" value="([^"]+)"', page)[0]
+    client_id = re.findall(r'name="client_id" value="([^"]+)"', flat(page))[0]
     assert browser_of["bob"].post(f"{URL}/undo", data={"client_id": client_id}).status_code == 409
     assert ann.post(f"{URL}/undo", data={"client_id": client_id}).status_code == 303
     assert standing(database) == {}
@@ -83,7 +84,7 @@ def test_what_differs_on_purpose_is_not_asked_again(
 ) -> None:
     ann = browser_of["ann"]
     answer(ann, "keep")
-    page = " ".join(ann.get(URL).text.split())
+    page = flat(ann.get(URL).text)
     assert "0 groups to look at, 0 images; 1 left different on purpose" in page
 
 
@@ -91,7 +92,7 @@ def test_a_deleted_copy_disagrees_with_nobody(
     browser_of: dict[str, TestClient], torn: tuple[int, int, int]
 ) -> None:
     answer(browser_of["ann"], "delete")
-    assert "No duplicates disagree" in browser_of["ann"].get(URL).text
+    assert "No duplicates disagree" in flat(browser_of["ann"].get(URL).text)
 
 
 def test_nonsense_is_refused_and_changes_nothing(

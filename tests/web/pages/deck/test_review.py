@@ -9,6 +9,7 @@ from app.datasets.models import Sample
 from app.db.engine import Database
 from app.review.models import Claim, Decision
 from tests.factories import Made
+from tests.web.html import flat
 
 FRAGMENT = {"hx-request": "true"}
 URL = "/d/faces/review"
@@ -16,12 +17,12 @@ URL = "/d/faces/review"
 
 def cards(html: str) -> list[int]:
     """The samples whose cards are in the page, in their order."""
-    return [int(number) for number in re.findall(r'<article class="card" data-sample="(\d+)"', html)]
+    return [int(number) for number in re.findall(r'<article class="card" data-sample="(\d+)"', flat(html))]
 
 
 def first_form(html: str) -> dict[str, str]:
     """The hidden fields of the shown card's form."""
-    form = re.findall(r'<form class="panel".*?</form>', html, flags=re.DOTALL)[0]
+    form = re.findall(r'<form class="panel".*?</form>', flat(html), flags=re.DOTALL)[0]
     return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
 
 
@@ -36,8 +37,8 @@ def test_looking_at_the_review_writes_nothing(
     page = browser_of["ann"].get(URL)
     assert page.status_code == 200
     assert cards(page.text) == []
-    assert f'hx-post="{URL}/claims"' in page.text
-    assert 'hx-trigger="load, submit"' in page.text
+    assert f'hx-post="{URL}/claims"' in flat(page.text)
+    assert 'hx-trigger="load, submit"' in flat(page.text)
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Claim)) == 0
 
@@ -48,7 +49,7 @@ def test_without_javascript_a_button_takes_the_first_cards(
     ann = browser_of["ann"]
     answer = ann.post(f"{URL}/claims")
     assert answer.status_code == 303
-    page = ann.get(answer.headers["location"]).text
+    page = flat(ann.get(answer.headers["location"]).text)
     assert cards(page) == list(made.ranked[:6])
     assert page.count(" hidden>") >= 5  # the others wait in the page
 
@@ -95,7 +96,7 @@ def test_an_answer_is_recorded_and_the_next_card_comes(
     form = first_form(claimed(ann))
     answer = ann.post(f"{URL}/decisions", data={**form, "answer": "relabel:owl", "milliseconds": "1200"})
     assert answer.status_code == 303
-    page = ann.get(answer.headers["location"]).text
+    page = flat(ann.get(answer.headers["location"]).text)
     assert cards(page) == list(made.ranked[1:7])
     assert "→ owl" in page
     with database.read() as session:
@@ -128,9 +129,9 @@ def test_the_answer_for_a_script_is_the_inside_of_the_page(
     answer = ann.post(
         f"{URL}/decisions", data={**first_form(claimed(ann)), "answer": "keep"}, headers=FRAGMENT
     )
-    assert answer.text.lstrip().startswith('<div id="review"')
+    assert flat(answer.text).startswith('<div id="review"')
     for part in ('id="status"', 'id="tray"', 'id="rest"'):
-        assert part in answer.text
+        assert part in flat(answer.text)
 
 
 def test_a_script_is_sent_the_cards_that_it_does_not_have(
@@ -145,7 +146,7 @@ def test_a_script_is_sent_the_cards_that_it_does_not_have(
         "hold": "3",
         "have": " ".join(map(str, first[1:])),
     }
-    answer = ann.post(f"{URL}/decisions", data=form, headers=FRAGMENT).text
+    answer = flat(ann.post(f"{URL}/decisions", data=form, headers=FRAGMENT).text)
     assert cards(answer) == [made.ranked[3]]
     assert "Loading the next cards" in answer  # it has cards, whatever comes in this answer
     assert ann.post(f"{URL}/decisions", data=form | {"have": "1 or 1"}, headers=FRAGMENT).status_code == 422
@@ -161,7 +162,7 @@ def test_undo_brings_the_card_back_in_front(browser_of: dict[str, TestClient], m
     ann = browser_of["ann"]
     ann.post(f"{URL}/decisions", data={**first_form(claimed(ann)), "answer": "delete"})
     answer = ann.post(f"{URL}/undo")
-    page = ann.get(answer.headers["location"]).text
+    page = flat(ann.get(answer.headers["location"]).text)
     assert cards(page)[0] == made.ranked[0]
     assert "Standing answer" not in page
 
@@ -176,7 +177,7 @@ def test_undo_tells_a_script_which_card_came_back(browser_of: dict[str, TestClie
 def test_an_old_answer_can_be_opened_again(browser_of: dict[str, TestClient], made: Made) -> None:
     ann = browser_of["ann"]
     ann.post(f"{URL}/decisions", data={**first_form(claimed(ann)), "answer": "relabel:owl"})
-    page = ann.get(f"{URL}?card={made.ranked[0]}").text
+    page = flat(ann.get(f"{URL}?card={made.ranked[0]}").text)
     assert cards(page)[0] == made.ranked[0]
     assert "Standing answer" in page
 
@@ -206,7 +207,7 @@ def test_without_javascript_skip_leads_to_the_next_card(
 ) -> None:
     ann = browser_of["ann"]
     page = claimed(ann)
-    skip = re.findall(r'data-skip href="([^"]+)"', page)[0]
+    skip = re.findall(r'data-skip href="([^"]+)"', flat(page))[0]
     assert cards(ann.get(skip).text)[0] == made.ranked[1]
 
 
@@ -218,7 +219,7 @@ def test_nonsense_is_refused_in_a_sentence_and_changes_nothing(
     for answer in ("relabel:unicorn", "relabel", "burn", "keep:owl"):
         refused = ann.post(f"{URL}/decisions", data={**form, "answer": answer}, headers=FRAGMENT)
         assert refused.status_code == 422
-        assert "<html" not in refused.text
+        assert "<html" not in flat(refused.text)
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Decision)) == 0
 
@@ -250,16 +251,16 @@ def test_a_data_set_without_a_ranking_teaches(
 
     with database.write() as session:
         session.query(Run).update({"state": "failed", "ranked_epochs": None})
-    assert "Nothing is ranked yet" in browser_of["ada"].get(URL).text
+    assert "Nothing is ranked yet" in flat(browser_of["ada"].get(URL).text)
 
 
 def test_a_sample_can_be_looked_at_and_answered_alone(browser_of: dict[str, TestClient], made: Made) -> None:
     ann, url = browser_of["ann"], f"/d/faces/samples/{made.ranked[3]}"
-    page = ann.get(url).text
+    page = flat(ann.get(url).text)
     assert "Nobody has looked at this image yet" in page, page[-1500:]
     answer = ann.post(f"{URL}/decisions", data={**first_form(page), "answer": "delete"})
     assert answer.headers["location"] == url
-    page = ann.get(url).text
+    page = flat(ann.get(url).text)
     assert "deleted" in page
     assert "Standing answer" in page
     assert cards(ann.get(URL).text) == []  # looking at one sample takes no others
@@ -274,10 +275,10 @@ def test_a_deck_can_be_a_selection_in_an_order_of_its_own(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
     ann, query = browser_of["ann"], "class=dog&order=margin"
-    assert 'name="queue" value="class=dog&amp;order=margin"' in ann.get(f"{URL}?{query}").text
+    assert 'name="queue" value="class=dog&amp;order=margin"' in flat(ann.get(f"{URL}?{query}").text)
     answer = ann.post(f"{URL}/claims", data={"queue": query})
     assert answer.headers["location"] == f"{URL}?{query}&asked=true"
-    page = ann.get(answer.headers["location"]).text
+    page = flat(ann.get(answer.headers["location"]).text)
     with database.read() as session:
         dogs = set(session.scalars(select(Sample.id).where(Sample.given_label == 1)))
     expected = [sample for sample in made.ranked[:10] if sample in dogs]
@@ -304,7 +305,9 @@ def test_an_audit_offers_what_nobody_has_decided_by_chance(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
     ann = browser_of["ann"]
-    page = ann.post(f"{URL}/claims", data={"queue": "order=random", "hold": "60"}, headers=FRAGMENT).text
+    page = flat(
+        ann.post(f"{URL}/claims", data={"queue": "order=random", "hold": "60"}, headers=FRAGMENT).text
+    )
     with database.read() as session:
         chance = list(session.scalars(select(Sample.id).order_by(Sample.random_key, Sample.id)))
     assert cards(page) == chance

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from app.db.engine import Database
 from app.rounds.retraining import freeze_labels
 from tests.factories import CLASSES, Made, make_run
+from tests.web.html import flat
 
 API = "/api/v1/datasets/faces/compare"
 
@@ -43,7 +44,7 @@ def test_the_page_warns_where_a_model_chose_what_was_reviewed(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
     old, new = unchanged_twins(database, made, browser_of["ann"])
-    page = browser_of["ann"].get(f"/d/faces/compare?old={old}&new={new}").text
+    page = flat(browser_of["ann"].get(f"/d/faces/compare?old={old}&new={new}").text)
     warning = page.split("Reviewing only what a model flags lowers the measured error by itself")[1].split(
         "</section>"
     )[0]
@@ -61,11 +62,11 @@ def test_a_single_image_is_told_in_the_singular(
     form = {"sample": deleted, "answer": "delete", "client_id": str(uuid.uuid4())}
     assert ann.post("/d/faces/review/decisions", data=form).status_code == 303
     old, new = unchanged_twins(database, made, ann)
-    page = ann.get(f"/d/faces/compare?old={old}&new={new}").text
+    page = flat(ann.get(f"/d/faces/compare?old={old}&new={new}").text)
     assert "1 deleted hold-out image is left out" in page
     assert "3 relabels and 1 deletion of these" in page
     relabel(ann, hold_out(made)[3], "cat")
-    page = ann.get(f"/d/faces/compare?old={old}&new={new}").text
+    page = flat(ann.get(f"/d/faces/compare?old={old}&new={new}").text)
     assert "1 label has changed since the newest version; it counts here once <a" in page
 
 
@@ -73,7 +74,7 @@ def test_the_page_does_not_warn_where_chance_chose(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
     old, new = unchanged_twins(database, made, browser_of["ann"], queue="order=random")
-    page = browser_of["ann"].get(f"/d/faces/compare?old={old}&new={new}").text
+    page = flat(browser_of["ann"].get(f"/d/faces/compare?old={old}&new={new}").text)
     assert "Error on 6 hold-out images" in page
     assert "lowers the measured error by itself" not in page
 
@@ -82,7 +83,7 @@ def test_a_comparison_has_its_cells_intervals_and_honest_words(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
     new = make_run(database, made.dataset_id, made.version_id, wrong=1, parent_id=made.run_id, seed=1)
-    page = browser_of["ann"].get("/d/faces/compare").text
+    page = flat(browser_of["ann"].get("/d/faces/compare").text)
     for text in (
         f"Old: run {made.run_id}",
         f"New: run {new}",
@@ -100,7 +101,7 @@ def test_a_comparison_has_its_cells_intervals_and_honest_words(
 
 
 def test_one_run_fills_one_cell_and_the_others_say_how(browser_of: dict[str, TestClient], made: Made) -> None:
-    page = browser_of["ann"].get("/d/faces/compare").text
+    page = flat(browser_of["ann"].get("/d/faces/compare").text)
     assert "Two finished runs are needed" in page
     assert page.count("No run yet.") == 3
 
@@ -119,7 +120,7 @@ def test_what_cannot_be_compared_is_said_on_the_page(
     make_run(database, made.dataset_id, made.version_id, wrong=1, seed=1)
     answer = browser_of["ann"].get(f"/d/faces/compare?{query}")
     assert answer.status_code == status
-    assert words in answer.text
+    assert words in flat(answer.text)
     assert "<select" in answer.text  # and another pair can be chosen
 
 
@@ -129,7 +130,7 @@ def test_the_changed_images_are_a_click_away_and_as_many_as_said(
     valid = hold_out(made)
     new = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1, valid[2]: 2}, seed=1)
     ann = browser_of["ann"]
-    page = ann.get(f"/d/faces/compare?old={made.run_id}&new={new}").text
+    page = flat(ann.get(f"/d/faces/compare?old={made.run_id}&new={new}").text)
     links = dict(
         re.findall(
             r'href="(/d/faces/compare/images\?[^"]*change=(?:broken|all))">.*?<td class="num">(\d+)</td>',
@@ -138,7 +139,7 @@ def test_the_changed_images_are_a_click_away_and_as_many_as_said(
     )
     assert sorted(links.values()) == ["2", "2"]
     for link, number in links.items():
-        found = ann.get(link.replace("&amp;", "&")).text
+        found = flat(ann.get(link.replace("&amp;", "&")).text)
         assert found.count("<li>") == int(number)
         assert f'href="/d/faces/samples/{valid[0]}"' in found
         assert "cat → <b>dog</b>" in found

@@ -16,6 +16,7 @@ from app.training.models import Run
 from tests.conftest import People
 from tests.factories import CLASSES, Made, make_dataset, make_run
 from tests.web.asking import asked, sure
+from tests.web.html import flat
 
 Browsers = dict[str, TestClient]
 
@@ -56,13 +57,13 @@ def settle(database: Database, made: Made, people: People, sample: int, label: s
 
 
 def test_the_page_proposes_a_size_and_an_admin_draws_it(browser_of: Browsers, made: Made) -> None:
-    page = browser_of["ada"].get("/d/faces/gold").text
+    page = flat(browser_of["ada"].get("/d/faces/gold").text)
     assert (
         "With 30 images, an error rate of 37 % is known to ± 17.3 points" in page
     )  # the run gets all wrong, so the usual rate is reckoned with
     assert "± 17.3 points" in page
     assert draw(browser_of["ada"]) == 303
-    page = browser_of["ada"].get("/d/faces/gold").text
+    page = flat(browser_of["ada"].get("/d/faces/gold").text)
     assert "0 of 20 images are settled" in page
     assert "with the seed 3" in page
     assert f"after run {made.run_id} was requested" in page
@@ -71,10 +72,10 @@ def test_the_page_proposes_a_size_and_an_admin_draws_it(browser_of: Browsers, ma
 
 
 def test_annotators_see_the_gold_part_and_do_not_draw_it(browser_of: Browsers, made: Made) -> None:
-    assert "Ask an admin to draw" in browser_of["ann"].get("/d/faces/gold").text
+    assert "Ask an admin to draw" in flat(browser_of["ann"].get("/d/faces/gold").text)
     assert draw(browser_of["ann"]) == 403
     draw(browser_of["ada"])
-    assert "Label 20 images" in browser_of["ann"].get("/d/faces/gold").text
+    assert "Label 20 images" in flat(browser_of["ann"].get("/d/faces/gold").text)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_without_a_hold_out_the_page_says_what_to_do(
 ) -> None:
     with database.write() as session:
         session.execute(update(Sample).where(Sample.split == "valid").values(split="train"))
-    page = browser_of["ada"].get("/d/faces/gold").text
+    page = flat(browser_of["ada"].get("/d/faces/gold").text)
     assert "put some into a folder named valid" in page
     assert "<form class=" not in page
 
@@ -106,7 +107,7 @@ def test_a_gold_card_tells_nothing_but_the_image_and_the_classes(
         ann.post("/d/faces/review/claims", data={"queue": "order=gold"}).headers["location"]
         == "/d/faces/review?order=gold&asked=true"
     )
-    page = ann.get("/d/faces/review?order=gold").text
+    page = flat(ann.get("/d/faces/review?order=gold").text)
     assert "Which class do you see?" in page
     shown = [sample for sample in members(database, made) if f'data-sample="{sample}"' in page]
     assert len(shown) == 6
@@ -116,12 +117,12 @@ def test_a_gold_card_tells_nothing_but_the_image_and_the_classes(
             f"/d/faces/review?card={sample}",
             f"/d/faces/samples/{sample}",
         ):
-            told = ann.get(address).text
+            told = flat(ann.get(address).text)
             assert paths[sample] not in told
             assert "Given label" not in told
             assert 'value="keep"' not in told
             assert "The model says" not in told.split('id="keys"')[0]
-        assert "nothing is told of it" in ann.get(f"/d/faces/samples/{sample}/why").text
+        assert "nothing is told of it" in flat(ann.get(f"/d/faces/samples/{sample}/why").text)
         assert f"/samples/{sample}/" not in ann.get("/d/faces/grid?size=100&page=1").text
 
 
@@ -136,7 +137,7 @@ def test_answers_go_through_the_same_deck_with_undo(
         == 422
     )
     assert browser_of["ann"].post("/d/faces/review/decisions", data=answer).status_code == 303
-    page = browser_of["ann"].get("/d/faces/review?order=gold").text
+    page = flat(browser_of["ann"].get("/d/faces/review?order=gold").text)
     assert "Of the gold part: → owl" in page
     assert f'data-sample="{sample}"' not in page
     browser_of["ann"].post("/d/faces/review/undo", data={"client_id": "two", "queue": "order=gold"})
@@ -165,7 +166,7 @@ def test_when_nothing_is_left_for_me_the_deck_says_who_is_asked(
 
 
 def test_the_queue_of_a_gold_part_that_was_not_drawn_leads_to_it(browser_of: Browsers, made: Made) -> None:
-    page = browser_of["ann"].get("/d/faces/review?order=gold").text
+    page = flat(browser_of["ann"].get("/d/faces/review?order=gold").text)
     assert "No gold part yet" in page
     assert 'value="gold"' not in page
 
@@ -190,7 +191,9 @@ def test_the_figures_stand_where_the_best_run_is_named(
         f"/d/faces/compare?old={made.run_id}&new={newer}",
         "/d/faces/rounds",
     ):
-        assert "15 images not settled, the hard ones: the error is " in browser_of["ada"].get(address).text
+        assert "15 images not settled, the hard ones: the error is " in flat(
+            browser_of["ada"].get(address).text
+        )
     assert (
         "once all images are settled"
         in browser_of["ada"].get(f"/d/faces/compare?old={made.run_id}&new={newer}").text
@@ -203,17 +206,17 @@ def test_the_figures_stand_where_the_best_run_is_named(
     for sample, label in said.items():
         settle(database, made, people, sample, label)
     for address in ("/d/faces", "/d/faces/runs", "/d/faces/gold"):
-        assert "Best by the gold part" in browser_of["ada"].get(address).text
-    page = browser_of["ada"].get("/d/faces/gold").text
+        assert "Best by the gold part" in flat(browser_of["ada"].get(address).text)
+    page = flat(browser_of["ada"].get("/d/faces/gold").text)
     assert "20 of 20 images are settled" in page
     assert "not settled" not in page
     assert "deleted ones counted as wrong" in page
     assert "before this part was drawn" in page
-    assert "error on the gold part" in browser_of["ada"].get(f"/d/faces/runs/{made.run_id}").text
+    assert "error on the gold part" in flat(browser_of["ada"].get(f"/d/faces/runs/{made.run_id}").text)
     run_id = make_run(database, made.dataset_id, made.version_id, wrong=0, seed=1)
     with database.read() as session:
         digest = session.get_one(Run, run_id).facts["gold"]
-    assert digest in browser_of["ada"].get(f"/d/faces/runs/{run_id}").text
+    assert digest in flat(browser_of["ada"].get(f"/d/faces/runs/{run_id}").text)
 
 
 def test_a_settled_image_is_shown_with_all_that_is_known(
@@ -222,7 +225,7 @@ def test_a_settled_image_is_shown_with_all_that_is_known(
     draw(browser_of["ada"])
     sample = members(database, made)[0]
     settle(database, made, people, sample, "owl")
-    page = browser_of["ann"].get(f"/d/faces/samples/{sample}").text
+    page = flat(browser_of["ann"].get(f"/d/faces/samples/{sample}").text)
     assert "as it stands <b>owl</b>" in page
     assert "gold part, blind" in page
 
@@ -240,12 +243,12 @@ def test_who_disagrees_about_a_gold_image_is_judged_without_the_models_opinion(
                 dataset_id=made.dataset_id,
                 user_id=user.id,
             )
-    page = browser_of["ada"].get("/d/faces/adjudication").text
+    page = flat(browser_of["ada"].get("/d/faces/adjudication").text)
     assert 'Of the <a href="/d/faces/gold">gold part</a>' in page
     assert "Given label" not in page
     form = {"sample": sample, "answer": "relabel:owl", "client_id": "last"}
     assert sure(browser_of["ada"], "/d/faces/adjudication", form).status_code == 303
-    assert "1 of 20 images are settled" in browser_of["ada"].get("/d/faces/gold").text
+    assert "1 of 20 images are settled" in flat(browser_of["ada"].get("/d/faces/gold").text)
 
 
 def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leave(
@@ -267,7 +270,7 @@ def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leav
                 dataset_id=made.dataset_id,
                 user_id=people.annotator.id,
             )
-    page = ada.get("/d/faces/gold").text
+    page = flat(ada.get("/d/faces/gold").text)
     assert (
         "9 images of the hold-out have their label corrected. Up to 9 of these corrections, about 9, go back to the given label"
         in page
@@ -277,12 +280,12 @@ def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leav
     chosen = members(database, made)
     hit = len(set(held[:9]) & set(chosen))
     assert 0 < hit < 9
-    assert f"The draw took back {hit} correction" in ada.get(drawn.headers["location"]).text
-    assert "The draw took back" not in ada.get("/d/faces/gold").text
+    assert f"The draw took back {hit} correction" in flat(ada.get(drawn.headers["location"]).text)
+    assert "The draw took back" not in flat(ada.get("/d/faces/gold").text)
     for address in addresses:
         assert (
             '20 images of the <a href="/d/faces/gold">gold part</a> carry their given label until they are settled'
-            in ada.get(address).text
+            in flat(ada.get(address).text)
         )
     for sample in chosen:
         for user in (people.admin, people.other):

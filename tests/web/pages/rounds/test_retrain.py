@@ -13,6 +13,7 @@ from app.training.models import Run
 from app.training.runs import end_run
 from tests.factories import Made, import_folder, write_images
 from tests.web.asking import sure
+from tests.web.html import flat
 
 
 def newest(database: Database) -> Run:
@@ -24,7 +25,7 @@ def newest(database: Database) -> Run:
 
 def form_of(page: str) -> dict[str, str]:
     """What a browser sends with the form that starts the run."""
-    form = re.search(r'<form method="post" action="[^"]*/(?:retrain|runs)".*?</form>', page, re.DOTALL)
+    form = re.search(r'<form method="post" action="[^"]*/(?:retrain|runs)".*?</form>', flat(page), re.DOTALL)
     assert form, page
     sent = dict(re.findall(r'<input [^>]*?name="([^"]+)"[^>]*?value="([^"]*)"', form[0]))
     for name, options in re.findall(r'<select name="([^"]+)">(.*?)</select>', form[0], re.DOTALL):
@@ -46,7 +47,7 @@ def test_the_page_shows_what_moved_as_a_picture_and_as_numbers(
     decide(ada, made.ranked[0], "relabel:owl")
     decide(ada, made.ranked[1], "delete")
     decide(ada, made.ranked[2], "unsure")
-    page = ada.get("/d/faces/retrain").text
+    page = flat(ada.get("/d/faces/retrain").text)
     assert "labels differ from version 0" in page
     assert "1 relabelled, 1 deleted" in page
     assert page.count("<path d=") == 2
@@ -60,7 +61,7 @@ def test_the_page_shows_what_moved_as_a_picture_and_as_numbers(
 
 
 def test_that_nothing_has_changed_is_said_plainly(browser_of: dict[str, TestClient], made: Made) -> None:
-    page = browser_of["ada"].get("/d/faces/retrain").text
+    page = flat(browser_of["ada"].get("/d/faces/retrain").text)
     assert "<b>Nothing has changed</b> since version 0" in page
     assert "<path d=" not in page.split("<main")[1]
 
@@ -69,7 +70,7 @@ def test_without_a_finished_run_the_page_leads_to_the_first(
     browser_of: dict[str, TestClient], database: Database, tmp_path
 ) -> None:
     import_folder(database, write_images(tmp_path / "images"))
-    page = browser_of["ada"].get("/d/faces/retrain").text
+    page = flat(browser_of["ada"].get("/d/faces/retrain").text)
     assert "No run has finished yet" in page
     assert browser_of["ada"].post("/d/faces/retrain").status_code == 409
 
@@ -77,7 +78,7 @@ def test_without_a_finished_run_the_page_leads_to_the_first(
 def test_an_annotator_sees_what_a_retrain_would_do_and_starts_none(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:
-    page = browser_of["ann"].get("/d/faces/retrain").text
+    page = flat(browser_of["ann"].get("/d/faces/retrain").text)
     assert "Continues from run" in page
     assert "<form" not in page.split("<main")[1]
     assert browser_of["ann"].get("/d/faces/runs/new").status_code == 403
@@ -88,7 +89,7 @@ def test_the_form_sent_back_as_it_came_is_the_recipe_as_it_is(
 ) -> None:
     ada = browser_of["ada"]
     for recipe in RECIPES:
-        page = ada.get(f"/d/faces/runs/new?recipe={recipe}").text
+        page = flat(ada.get(f"/d/faces/runs/new?recipe={recipe}").text)
         assert ada.post("/d/faces/runs", data=form_of(page)).status_code == 303
         assert recipe_from_json(newest(database).recipe) == RECIPES[recipe]
     sent = form_of(ada.get("/d/faces/retrain").text)
@@ -122,7 +123,7 @@ def test_a_changed_number_is_what_the_run_uses_and_its_page_says_so(
     )
     assert recipe.class_weights == (("cat", 3.0), ("owl", 1.5))
     assert (recipe.phases, recipe.dropout) == (RECIPES["default"].phases, RECIPES["default"].dropout)
-    page = ada.get(where).text
+    page = flat(ada.get(where).text)
     assert "The recipe was edited: 3 numbers" in page
     assert '<th scope="row">Epochs</th><td class="num">5</td><td class="num">3</td>' in page
 
@@ -132,7 +133,7 @@ def test_a_retrain_may_start_anew_on_the_cleaned_labels(
 ) -> None:
     ada = browser_of["ada"]
     decide(ada, made.ranked[0], "delete")
-    page = ada.get("/d/faces/retrain?start=none").text
+    page = flat(ada.get("/d/faces/retrain?start=none").text)
     assert "Starts anew" in page
     assert ada.post("/d/faces/retrain", data=form_of(page)).status_code == 303
     run = newest(database)
@@ -148,7 +149,9 @@ def test_what_cannot_be_is_refused_and_what_was_typed_stays(
         sent = form_of(ada.get(start).text) | {"batch_size": "1", "epochs": "7"}
         answer = ada.post(f"/d/faces/{where}", data=sent)
         assert answer.status_code == 422
-        assert "Batch size (batch_size) must be a whole number, 2 to 1024 images, not “1”." in answer.text
+        assert "Batch size (batch_size) must be a whole number, 2 to 1024 images, not “1”." in flat(
+            answer.text
+        )
         assert form_of(answer.text)["epochs"] == "7"
         assert ada.get(start, params=sent).status_code == 422
     assert newest(database).id == made.run_id
@@ -194,7 +197,7 @@ def test_numbers_that_were_changed_for_another_recipe_start_nothing(
     }
     answer = ada.post(f"/d/faces/{action}", data=sent)
     assert answer.status_code == 422
-    assert "Nothing was started: the numbers were changed for another recipe" in answer.text
+    assert "Nothing was started: the numbers were changed for another recipe" in flat(answer.text)
     assert newest(database).id == made.run_id
     assert form_of(ada.get(f"/d/faces/{page}", params=sent).text) == form_of(answer.text)
     assert ada.post(f"/d/faces/{action}", data=form_of(answer.text)).status_code == 303
@@ -226,7 +229,7 @@ def test_an_impossible_retrain_is_a_sentence(
         browser_of["ada"].get("/d/faces/retrain", params=change),
     ):
         assert answer.status_code == 422
-        assert '<p class="message" role="alert">' in answer.text
+        assert '<p class="message" role="alert">' in flat(answer.text)
     assert newest(database).id == made.run_id
 
 
@@ -237,8 +240,8 @@ def test_the_numbers_can_be_checked_before_anything_starts(
     sent = form_of(ada.get("/d/faces/retrain").text) | {"epochs": "40"}
     page = ada.get("/d/faces/retrain", params=sent)
     assert page.status_code == 200
-    assert "80 s to 2 min, at the pace of run" in page.text
-    assert "The recipe says 2." in page.text
+    assert "80 s to 2 min, at the pace of run" in flat(page.text)
+    assert "The recipe says 2." in flat(page.text)
     assert newest(database).id == made.run_id
 
 
@@ -251,7 +254,7 @@ def test_after_an_edited_run_the_retrain_offers_its_recipe_again(
     with database.write() as session:
         end_run(session, run_id=edited.id, state="finished")
         session.get_one(Run, made.run_id).state = "failed"
-    page = ada.get("/d/faces/retrain").text
+    page = flat(ada.get("/d/faces/retrain").text)
     assert f"as run {edited.id} (quick, edited)" in page
     ada.post("/d/faces/retrain", data=form_of(page) | {"seed": "1"})
     assert newest(database).recipe["dropout"] == 0.25
@@ -262,10 +265,10 @@ def test_a_run_that_goes_on_says_what_the_next_one_waits_behind(
 ) -> None:
     ada = browser_of["ada"]
     where = ada.post("/d/faces/retrain").headers["location"]
-    page = ada.get("/d/faces/retrain").text
+    page = flat(ada.get("/d/faces/retrain").text)
     assert f'<a href="{where}">' in page
     assert "A new run waits behind it; you can review meanwhile." in page
-    assert "No worker is there to begin" in ada.get(where).text
+    assert "No worker is there to begin" in flat(ada.get(where).text)
 
 
 def test_a_cancelled_run_can_be_gone_on_with_and_a_finished_one_not(
@@ -276,9 +279,9 @@ def test_a_cancelled_run_can_be_gone_on_with_and_a_finished_one_not(
     assert ada.post(f"{where}/resume").status_code == 409
     sure(ada, f"{where}/cancel")
     job = newest(database).job_id
-    assert f'action="{where}/resume"' in ada.get(where).text
+    assert f'action="{where}/resume"' in flat(ada.get(where).text)
     assert browser_of["ann"].post(f"{where}/resume").status_code == 403
-    assert f'action="{where}/resume"' not in browser_of["ann"].get(where).text
+    assert f'action="{where}/resume"' not in flat(browser_of["ann"].get(where).text)
     assert ada.post(f"{where}/resume").headers["location"] == where
     run = newest(database)
     assert (run.state, run.note, run.finished_at) == ("queued", "", None)
@@ -292,9 +295,9 @@ def test_the_overview_says_what_a_new_ranking_moved(
     from tests.factories import make_run
 
     ada = browser_of["ada"]
-    assert "What moved" not in ada.get("/d/faces").text
+    assert "What moved" not in flat(ada.get("/d/faces").text)
     child = make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id, seed=1)
     for page in (ada.get("/d/faces").text, ada.get(f"/d/faces/runs/{child}").text):
-        assert "0 new label issues, 6 of the 10 old ones are settled" in page
-        assert f"4 label issues stay open from the ranking of run {made.run_id}" in page
-    assert "What moved" not in ada.get(f"/d/faces/runs/{made.run_id}").text
+        assert "0 new label issues, 6 of the 10 old ones are settled" in flat(page)
+        assert f"4 label issues stay open from the ranking of run {made.run_id}" in flat(page)
+    assert "What moved" not in flat(ada.get(f"/d/faces/runs/{made.run_id}").text)

@@ -16,6 +16,7 @@ from app.ml.recipes import RECIPES
 from app.training.models import Epoch, Run
 from app.training.runs import end_run, get_run, record_epoch, request_run, start_run
 from tests.factories import CLASSES, Made, make_run
+from tests.web.html import flat
 
 FRAGMENT = {"hx-request": "true"}
 
@@ -44,7 +45,7 @@ def mixed_up(database: Database, made: Made) -> int:
 
 
 def matrix(page: str) -> list[str]:
-    return re.findall(r'<td class="s\d[^>]*>(?:<a [^>]*>)?([^<]*)', page)
+    return re.findall(r'<td class="s\d[^>]*>(?:<a [^>]*>)?([^<]*)', flat(page))
 
 
 def test_the_matrix_shows_counts_or_shares_of_the_row_or_the_column(
@@ -75,7 +76,7 @@ def test_the_matrix_shows_counts_or_shares_of_the_row_or_the_column(
         "0.0 %",
         "–",
     ]
-    assert f'href="{where}?matrix=rows#confusion"' in ann.get(where).text
+    assert f'href="{where}?matrix=rows#confusion"' in flat(ann.get(where).text)
     assert ann.get(f"{where}?matrix=magic").status_code == 422
 
 
@@ -86,12 +87,12 @@ def test_a_cell_of_a_run_that_is_not_reviewed_shows_its_own_images(
     make_run(
         database, made.dataset_id, made.version_id, seed=2
     )  # its ranking is the one that is reviewed now
-    page = ann.get(f"/d/faces/runs/{run}").text
+    page = flat(ann.get(f"/d/faces/runs/{run}").text)
     cells = re.findall(rf'<a href="(/d/faces/runs/{run}/images\?[^"]*)">(\d+)</a>', page.split("By class")[0])
     assert [number for _, number in cells] == ["1", "1", "2", "2"]
     for link, number in cells:
         assert ann.get(link.replace("&amp;", "&")).text.count("<li>") == int(number)
-    shown = ann.get(f"/d/faces/runs/{run}/images?class=owl&predicted=cat").text
+    shown = flat(ann.get(f"/d/faces/runs/{run}/images?class=owl&predicted=cat").text)
     assert all(f"/samples/{sample}/image" in shown for sample in hold_out(made)[4:])
     assert (
         "The run predicted no such image"
@@ -129,7 +130,7 @@ def test_the_files_hold_the_numbers_of_the_page(
     assert losses == every[:20]
     assert [(row["epoch"], row["train_loss"]) for row in rows(ann, made, run, "epochs")] == [("1", "1.0")]
     assert rows(ann, made, run, "learning-rate") == []
-    page = ann.get(f"/d/faces/runs/{run}").text
+    page = flat(ann.get(f"/d/faces/runs/{run}").text)
     for what in ("epochs", "confusion", "classes", "calibration", "top-losses", "predictions"):
         assert f'href="/d/faces/runs/{run}/{what}.csv"' in page, what
     assert ann.get(f"/d/faces/runs/{run}/magic.csv").status_code == 404
@@ -155,7 +156,7 @@ def test_the_page_knows_how_sure_the_network_is_and_how_right(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
     run = mixed_up(database, made)
-    page = browser_of["ann"].get(f"/d/faces/runs/{run}").text
+    page = flat(browser_of["ann"].get(f"/d/faces/runs/{run}").text)
     assert "expected calibration error" in page
     assert "temperature" not in page
     with database.write() as session:
@@ -165,7 +166,7 @@ def test_the_page_knows_how_sure_the_network_is_and_how_right(
             "code": "abc123",
             "toploss": "0.1.0",
         }
-    page = browser_of["ann"].get(f"/d/faces/runs/{run}").text
+    page = flat(browser_of["ann"].get(f"/d/faces/runs/{run}").text)
     assert "At the temperature 1.40, which fits the hold-out best, it is 2.1 %" in page
     assert "abc123" in page
 
@@ -174,7 +175,7 @@ def test_the_facts_say_what_made_the_run(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
     child = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id, seed=41)
-    facts = browser_of["ann"].get(f"/d/faces/runs/{child}").text.split("<h2>Facts</h2>")[1]
+    facts = flat(browser_of["ann"].get(f"/d/faces/runs/{child}").text).split("<h2>Facts</h2>")[1]
     told = dict(re.findall(r'<th scope="row">([^<]+)</th><td>([^<]+)</td>', facts))
     assert told["Seed"] == "41"
     assert told["Starts from"] == f"run {made.run_id}"
@@ -200,10 +201,10 @@ def test_the_curves_of_a_run_that_learns_come_when_there_is_something_new(
         ).id
         start_run(session, run_id=run)
     where = f"/d/faces/runs/{run}"
-    page = ann.get(where).text
+    page = flat(ann.get(where).text)
     assert "They begin with the first finished epoch" in page
     assert "vendor/uplot.min.js" in page
-    [polled] = re.findall(r'id="curves"[^>]* hx-get="([^"]+)"', page)
+    [polled] = re.findall(r'id="curves"[^>]* hx-get="([^"]+)"', flat(page))
     assert ann.get(polled, headers=FRAGMENT).status_code == 204
     with database.write() as session:
         record_epoch(
@@ -212,14 +213,14 @@ def test_the_curves_of_a_run_that_learns_come_when_there_is_something_new(
         )
     grown = ann.get(polled, headers=FRAGMENT)
     assert (grown.status_code, "<html" in grown.text) == (200, False)
-    assert "1.2500" in grown.text
+    assert "1.2500" in flat(grown.text)
     [polled] = re.findall(r'hx-get="([^"]+)"', grown.text)
     assert ann.get(polled, headers=FRAGMENT).status_code == 204
     with database.write() as session:
         end_run(session, run_id=run, state="cancelled")
     ended = ann.get(polled, headers=FRAGMENT)
     assert ended.status_code == 200
-    assert "hx-get" not in ended.text
+    assert "hx-get" not in flat(ended.text)
 
 
 def test_a_run_without_a_hold_out_has_no_calibration_to_draw(
@@ -238,7 +239,7 @@ def test_a_run_without_a_hold_out_has_no_calibration_to_draw(
         ).id
     answer = browser_of["ann"].get(f"/d/faces/runs/{run}/calibration.svg")
     assert answer.status_code == 404
-    assert "nothing to draw" in answer.text
+    assert "nothing to draw" in flat(answer.text)
     assert rows(browser_of["ann"], made, run, "calibration") == []
 
 
@@ -246,14 +247,14 @@ def test_a_run_from_before_deep_greys_had_a_scale_says_so(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
     url = f"/d/faces/runs/{made.run_id}"
-    assert "before deep greys" not in browser_of["ann"].get(url).text
+    assert "before deep greys" not in flat(browser_of["ann"].get(url).text)
     with database.write() as session:
         session.get_one(Dataset, made.dataset_id).grey_scales = {"I": [0, 4000]}
-    assert "before deep greys" in browser_of["ann"].get(url).text
+    assert "before deep greys" in flat(browser_of["ann"].get(url).text)
     with database.write() as session:
         run = session.get_one(Run, made.run_id)
         run.facts = run.facts | {"grey_scales": {"I": [0, 4000]}}
-    assert "before deep greys" not in browser_of["ann"].get(url).text
+    assert "before deep greys" not in flat(browser_of["ann"].get(url).text)
 
 
 def test_a_finished_run_says_that_only_its_learning_rate_curve_is_missing(
@@ -261,12 +262,12 @@ def test_a_finished_run_says_that_only_its_learning_rate_curve_is_missing(
 ) -> None:
     words = "Only the learning-rate curve is still being drawn"
     where = f"/d/faces/runs/{made.run_id}"
-    assert words not in browser_of["ann"].get(where).text
+    assert words not in flat(browser_of["ann"].get(where).text)
     with database.write() as session:
         job = jobs.ask(session, task="train", dataset_id=made.dataset_id, arguments={}, user_id=None)
         jobs.start(session, job_id=job.id)
         get_run(session, run_id=made.run_id).job_id = job.id
-    assert words in browser_of["ann"].get(where).text
+    assert words in flat(browser_of["ann"].get(where).text)
     with database.write() as session:
         jobs.finish(session, job_id=job.id, state="finished", message="")
-    assert words not in browser_of["ann"].get(where).text
+    assert words not in flat(browser_of["ann"].get(where).text)

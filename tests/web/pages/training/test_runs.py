@@ -10,6 +10,7 @@ from app.db.engine import Database
 from app.training.models import Run
 from tests.factories import Made, import_folder, write_images
 from tests.web.asking import sure
+from tests.web.html import flat
 
 FRAGMENT = {"hx-request": "true"}
 ASKED = {"recipe": "quick", "version": "0", "epochs": "", "seed": "1"}
@@ -20,12 +21,12 @@ def test_an_admin_asks_for_a_run_and_follows_it(
 ) -> None:
     ada = browser_of["ada"]
     where = ada.post("/d/faces/runs", data={**ASKED, "epochs": "3"}).headers["location"]
-    page = ada.get(where).text
+    page = flat(ada.get(where).text)
     assert "Waiting" in page
     assert f'hx-get="{where}/progress"' in page
     fragment = ada.get(f"{where}/progress", headers=FRAGMENT)
-    assert "<html" not in fragment.text
-    assert 'hx-trigger="every 2s"' in fragment.text
+    assert "<html" not in flat(fragment.text)
+    assert 'hx-trigger="every 2s"' in flat(fragment.text)
     with database.read() as session:
         run = session.scalars(select(Run).order_by(Run.id.desc())).first()
         assert run is not None
@@ -33,7 +34,7 @@ def test_an_admin_asks_for_a_run_and_follows_it(
 
 
 def test_an_annotator_sees_runs_but_starts_none(browser_of: dict[str, TestClient], made: Made) -> None:
-    page = browser_of["ann"].get("/d/faces/runs").text
+    page = flat(browser_of["ann"].get("/d/faces/runs").text)
     assert f"Run {made.run_id}" in page
     assert "<form" not in page.split("<main")[1]
     for path in ("runs", "retrain", f"runs/{made.run_id}/cancel"):
@@ -46,7 +47,7 @@ def test_a_run_that_waits_can_be_cancelled_and_its_polling_ends(
     ada = browser_of["ada"]
     where = ada.post("/d/faces/runs", data=ASKED).headers["location"]
     assert sure(ada, f"{where}/cancel").headers["location"] == where
-    assert "cancelled" in ada.get(where).text
+    assert "cancelled" in flat(ada.get(where).text)
     assert ada.get(f"{where}/progress", headers=FRAGMENT).headers["hx-refresh"] == "true"
     assert ada.post(f"{where}/cancel").status_code == 409
 
@@ -59,7 +60,7 @@ def test_an_impossible_run_is_refused(browser_of: dict[str, TestClient], made: M
 
 
 def test_a_finished_run_shows_what_it_reached(browser_of: dict[str, TestClient], made: Made) -> None:
-    page = browser_of["ann"].get(f"/d/faces/runs/{made.run_id}").text
+    page = flat(browser_of["ann"].get(f"/d/faces/runs/{made.run_id}").text)
     for text in (
         "hold-out error",
         "Confusion matrix",
@@ -76,7 +77,7 @@ def test_a_finished_run_shows_what_it_reached(browser_of: dict[str, TestClient],
 
 def test_only_a_run_page_loads_the_charts(browser_of: dict[str, TestClient], made: Made) -> None:
     for path in ("", "/review", "/runs", "/export"):
-        assert "uplot" not in browser_of["ann"].get(f"/d/faces{path}").text
+        assert "uplot" not in flat(browser_of["ann"].get(f"/d/faces{path}").text)
 
 
 def test_a_run_of_another_data_set_is_not_found(
@@ -93,7 +94,7 @@ def test_retraining_freezes_and_goes_on_from_the_best_run(
     ada = browser_of["ada"]
     sample = {"sample": str(made.ranked[0]), "client_id": "1", "answer": "delete"}
     ada.post("/d/faces/review/decisions", data=sample)
-    page = ada.get(ada.post("/d/faces/retrain").headers["location"]).text
+    page = flat(ada.get(ada.post("/d/faces/retrain").headers["location"]).text)
     assert "version 1" in page
     assert f'from <a href="/d/faces/runs/{made.run_id}">' in page
 
@@ -102,7 +103,7 @@ def test_a_number_of_the_confusion_matrix_shows_its_images(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:
     ann = browser_of["ann"]
-    page = ann.get(f"/d/faces/runs/{made.run_id}").text
-    [cell, *_] = re.findall(r'<a href="(/d/faces/grid\?split=valid[^"]*)">(\d+)</a>', page)
-    found = ann.get(cell[0].replace("&amp;", "&")).text
+    page = flat(ann.get(f"/d/faces/runs/{made.run_id}").text)
+    [cell, *_] = re.findall(r'<a href="(/d/faces/grid\?split=valid[^"]*)">(\d+)</a>', flat(page))
+    found = flat(ann.get(cell[0].replace("&amp;", "&")).text)
     assert found.count('name="samples"') == int(cell[1])
