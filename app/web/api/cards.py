@@ -2,8 +2,30 @@
 
 from app.deck.worklist import Card
 from app.ranking.rankings import RankedSample
-from app.web.api.models import CardOut
+from app.web.api.models import Output
 from app.web.api.samples import image_url
+
+
+class CardOut(Output):
+    """A sample in the worklist or ranking, with the model's prediction; for a second look only the image."""
+
+    sample: int
+    blind: bool
+    path: str | None
+    split: str | None
+    given_label: str | None
+    label: str | None
+    verdict: str | None
+    predicted_label: str | None
+    self_confidence: float | None
+    confidence: float | None
+    margin: float | None
+    loss: float | None
+    rank: int | None
+    probabilities: dict[str, float]
+    width: int
+    height: int
+    image_url: str
 
 
 def card_out(card: Card) -> CardOut:

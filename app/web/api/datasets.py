@@ -1,5 +1,6 @@
 """Data sets, their classes and samples."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import File, Form, Query, UploadFile
@@ -24,23 +25,89 @@ from app.review.corrections import count_corrections
 from app.settings import Settings
 from app.storage import Origin
 from app.training.runs import newest_ranked
-from app.web.api.models import (
-    ClassOut,
-    DatasetDetail,
-    DatasetOut,
-    ImportAccepted,
-    LayoutOut,
-    Listing,
-    MissingFileOut,
-    SamplesOut,
-)
+from app.web.api.models import Listing, Output
 from app.web.api.routing import Cursor, Limit, api_router, following, position
-from app.web.api.samples import sample_out
+from app.web.api.samples import SampleOut, sample_out
 from app.web.deps import Admin, Config, Db, SignedIn
 from app.web.filters import Where
 from app.web.uploading import UploadRoute
 
 router = api_router("datasets")
+
+
+class DatasetOut(Output):
+    """A data set."""
+
+    name: str
+    state: str
+    samples: int
+    classes: int
+
+
+class LayoutOut(Output):
+    """One way to read the folders of a source, and what an import makes of them."""
+
+    split_folders: str  # what to send to choose it; a `?` stands for a part that is to be named
+    is_complete: bool  # whether every part is named
+    classes: dict[str, dict[str, int]]  # files by part, of each class
+    left_out: dict[str, int]  # files in no class, by their topmost folder
+    refused: dict[str, int]  # files that are no images by the endings of their names, by the reason
+    notes: list[str]  # the same in sentences
+
+
+class DatasetDetail(DatasetOut):
+    """A data set with how far its review is."""
+
+    split_folders: str | None  # how its folders are read; none: not known yet
+    choices: list[
+        LayoutOut
+    ]  # while its state is `waiting`: how they can be read; import it again with one of them
+    rejected_files: int
+    missing_files: int  # samples left out because their files are missing or changed
+    notes: list[str]  # what the newest import noticed, in sentences
+    version: int | None
+    images_in_no_version: int  # imported since the newest version; the next training or freeze includes them
+    labels_in_no_version: int  # labels of the newest version that are other ones by now
+    run: int | None  # whose ranking is the current one
+    label_issues: int
+    reviewed: int
+    remaining: int
+    errors_found: int  # samples that are relabelled or deleted now
+    corrections_waiting: int  # samples that somebody would correct, but that wait for another look
+
+
+class MissingFileOut(Output):
+    """A sample that is left out, because its file is not as it was imported."""
+
+    sample: int
+    path: str
+    reason: str  # missing, changed or unreadable
+    noticed_at: datetime
+
+
+class ImportAccepted(Output):
+    """An import was queued."""
+
+    dataset: str
+    job: str
+    layout: (
+        LayoutOut | None
+    )  # what its folders are taken for; none: the source cannot be looked at, and the job says why
+
+
+class ClassOut(Output):
+    """A class, with the samples given and cleaned labels put into it."""
+
+    position: int
+    name: str
+    given: dict[str, int]
+    cleaned: dict[str, int]
+
+
+class SamplesOut(Listing[SampleOut]):
+    """A page of samples."""
+
+    matching: int  # in all; what a bulk decision about them states as `expected`
 
 
 @router.get("/datasets")

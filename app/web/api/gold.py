@@ -1,5 +1,7 @@
 """The gold part: drawn once, and how far its blind labels are."""
 
+from datetime import datetime
+
 from fastapi import Response
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -9,12 +11,43 @@ from app.datasets.gold import gold_ids
 from app.measuring.best import choose_best, evaluate_on_gold
 from app.review.drawing import draw_counted
 from app.review.gold import LOOKS, gold_standing, need_gold
-from app.web.api.models import GoldEvaluationOut, GoldOut
+from app.web.api.models import Output, RateOut
 from app.web.api.routing import api_router
 from app.web.deps import Admin, Db, SignedIn
 from app.web.strict import StrictBody
 
 router = api_router("gold")
+
+
+class GoldEvaluationOut(Output):
+    """A run on the settled images of the gold part."""
+
+    run_id: int
+    settled: int
+    deleted: int
+    unpredicted: int  # settled, but deleted in the version that the run trained on
+    error_rate: RateOut | None  # against the blind labels, deleted images left out
+    with_deleted: RateOut | None  # deleted images counted as wrong
+    given: RateOut | None  # the images of `error_rate` against their given labels
+    knew: bool  # the gold part was drawn before the run was asked for
+
+
+class GoldOut(Output):
+    """The gold part of a data set. Counts are of images."""
+
+    size: int
+    seed: int
+    looks: int
+    digest: str  # sha256 over every member's path and content
+    drawn_at: datetime
+    after_run: int | None  # the newest run there was when it was drawn
+    settled: int
+    deleted: int  # of the settled ones
+    ambiguous: int  # waits for adjudication
+    waiting: int  # for a blind look
+    for_me: int  # of these, for the asker
+    samples: list[int]
+    best: GoldEvaluationOut | None  # the best run's figures
 
 
 class DrawRequest(StrictBody):

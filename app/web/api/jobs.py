@@ -1,12 +1,30 @@
 """Jobs: imports and runs, as the worker sees them."""
 
+from datetime import datetime
+
 from app.jobs.requests import get_job
 from app.training import runs
-from app.web.api.models import JobOut
+from app.web.api.models import Output
 from app.web.api.routing import api_router
 from app.web.deps import Admin, Db
 
 router = api_router("jobs")
+
+
+class JobOut(Output):
+    """A job and how far it is."""
+
+    id: str
+    task: str
+    state: str
+    stage: str
+    done: int
+    total: int
+    message: str
+    cancel_requested: bool
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
 
 
 @router.get("/jobs/{job_id}")

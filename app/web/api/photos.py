@@ -1,5 +1,6 @@
 """Photos from outside: shown to a run's network, listed with what it says, removed."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import File, Query, Request, UploadFile
@@ -13,12 +14,38 @@ from app.photos.photos import AT_ONCE, Seen, get_photo, list_photos, photo_path,
 from app.settings import Settings
 from app.training.models import Photo
 from app.training.runs import get_run
-from app.web.api.models import Listing, PhotoOut, PhotosAccepted
+from app.web.api.models import Listing, Output
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Config, Db, SignedIn
 from app.web.photos import image_url, take_photos
 
 router = api_router("photos")
+
+
+class PhotosAccepted(Output):
+    """The kept photos, in the order they were sent; the job predicts new ones and is null if none is new."""
+
+    photos: list[int]
+    job: str | None
+
+
+class PhotoOut(Output):
+    """A photo and the network's prediction for it, the most probable class first."""
+
+    id: int
+    run: int
+    name: str
+    state: str  # queued, running, finished, failed, cancelled
+    problem: str  # why it was not looked at
+    predicted_label: str | None
+    probabilities: dict[str, float]
+    sent_by: str | None
+    sent_at: datetime
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    image_url: str
 
 
 @router.post("/runs/{run_id}/photos", status_code=202)

@@ -1,5 +1,6 @@
 """How much is left: the estimate, audits, the stopping rule, the rounds."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
@@ -9,24 +10,125 @@ from app.remaining.audits import LEAST, MOST, USUAL_SIZE, audit_states, start_au
 from app.remaining.report import ChosenRule, choose_rule, chosen_rule, report
 from app.remaining.stopping import KINDS, NONE
 from app.rounds.rounds import list_rounds
-from app.web.api.models import (
-    AuditOut,
-    BetweenOut,
-    CrossCheckOut,
-    HitRateOut,
-    Listing,
-    PointOut,
-    ProjectionOut,
-    RateOut,
-    RemainingOut,
-    RoundOut,
-    StoppingRuleOut,
-)
+from app.web.api.models import Listing, Output, RateOut
 from app.web.api.routing import api_router
 from app.web.deps import Admin, Db
 from app.web.strict import StrictBody
 
 router = api_router("remaining")
+
+
+class BetweenOut(Output):
+    """A number of errors, with 95 % confidence within these bounds."""
+
+    low: int
+    high: int
+
+
+class AuditOut(Output):
+    """A random draw from what nobody had decided when it began."""
+
+    number: int
+    by: str
+    at: datetime
+    population: int
+    size: int
+    decided: int
+    wrong: int
+    unclear: int
+    found: int  # errors known by now in the population
+    errors: BetweenOut | None  # in the population when it began; null before every drawn sample is decided
+
+
+class HitRateOut(RateOut):
+    """Share of errors among the last cards that the worklist offered."""
+
+    window: int
+
+
+class PointOut(Output):
+    """A point of the budget curve: errors found after so many cards; bulk errors count at the card before."""
+
+    cards: int
+    errors: int
+
+
+class ProjectionOut(Output):
+    """What the next cards of the worklist take."""
+
+    cards: int
+    seconds: float | None
+
+
+class CrossCheckOut(Output):
+    """Cleanlab's count of errors among the undecided; far too low after a review of the ranking."""
+
+    errors: float
+    undecided: int
+    judged: int
+    run_id: int
+
+
+class StoppingRuleOut(Output):
+    """When the review is to end, and how far it is by that; shares as 0…1."""
+
+    kind: str
+    amount: float
+    by: str
+    at: datetime
+    after_decision: int
+    reviewed: int  # when it was chosen
+    reached: bool
+    so_far: float | None
+    after_cards: int | None  # since it was chosen, when it was reached
+
+
+class RemainingOut(Output):
+    """How much is left of a data set."""
+
+    samples: int
+    reviewed: int
+    errors_found: int  # samples that are relabelled or deleted now
+    corrections_waiting: int  # samples that somebody would correct, but that wait for another look
+    errors_left: BetweenOut | None  # by the audits that are done; null without one
+    audits: list[AuditOut]
+    cross_check: CrossCheckOut | None
+    hit_rates: list[HitRateOut]
+    seconds_per_decision: float | None
+    next_cards: ProjectionOut | None
+    budget_curve: list[PointOut]
+    stopping_rule: StoppingRuleOut | None
+
+
+class MeasureOut(Output):
+    """A run's hold-out error against one set of labels."""
+
+    against: str
+    error_rate: RateOut | None
+
+
+class RoundOut(Output):
+    """From a run until the next one was requested.
+
+    `single`, `audited` and `in_bulk` count decisions that stand, without looks at the gold part.
+    `relabelled`, `deleted` and `waiting` count samples as they stand, each in the round of the decision that
+    counts.
+    """
+
+    number: int
+    run_id: int
+    parent_id: int | None
+    version: int
+    begun: datetime
+    ended: datetime | None
+    single: int
+    audited: int
+    in_bulk: int
+    relabelled: int
+    deleted: int
+    waiting: int  # somebody would correct them, but they wait for another look
+    measures: list[MeasureOut]
+    audit: AuditOut | None
 
 
 class AuditRequest(StrictBody):

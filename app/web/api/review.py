@@ -1,7 +1,7 @@
 """Claiming cards, deciding and undoing."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fastapi import Response
 from pydantic import Field
@@ -14,14 +14,53 @@ from app.errors import Invalid
 from app.review.checks import Answer
 from app.review.decisions import Recorded, decide
 from app.review.undoing import undo
-from app.web.api.cards import card_out
-from app.web.api.models import BulkOut, ClaimOut, DecisionOut, Problem, UndoOut
+from app.web.api.cards import CardOut, card_out
+from app.web.api.models import Output, Problem
 from app.web.api.routing import api_router
 from app.web.deps import Config, Db, SignedIn
 from app.web.filters import OrderedBody, WhereBody
 from app.web.strict import StrictBody
 
 router = api_router("review")
+
+
+class ClaimOut(Output):
+    """Cards held for the asker until `lease_until`."""
+
+    run: int | None
+    lease_until: datetime | None
+    items: list[CardOut]
+
+
+class DecisionOut(Output):
+    """A recorded decision."""
+
+    id: int
+    sample: int
+    verdict: str
+    label: str | None
+    client_id: str
+    created_at: datetime
+
+
+class UndoOut(Output):
+    """An undone decision, and the sample as it stands now."""
+
+    id: int
+    sample: int
+    undone: bool
+    verdict: str | None
+    label: str | None
+
+
+class BulkOut(Output):
+    """A verdict for many samples at once, or the undo of one."""
+
+    id: int
+    verdict: str
+    label: str | None
+    samples: int
+    left_alone: int
 
 
 class ClaimRequest(StrictBody):

@@ -1,5 +1,6 @@
 """Runs: request, follow and cancel them, and their top losses."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -18,24 +19,109 @@ from app.training.evaluation import Rate
 from app.training.fields import FIELDS, values_of
 from app.training.models import Run
 from app.training.runs import cancel_run, get_run, resume_run, run_progress, train_anew, version_number
-from app.web.api.cards import ranked_out
-from app.web.api.models import (
-    CardOut,
-    EpochOut,
-    FieldOut,
-    Listing,
-    ProgressOut,
-    RateOut,
-    RecipesOut,
-    RunAccepted,
-    RunDetail,
-    RunOut,
-)
+from app.web.api.cards import CardOut, ranked_out
+from app.web.api.models import Listing, Output, RateOut
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Admin, Config, Db
 from app.web.strict import StrictBody
 
 router = api_router("runs")
+
+
+class RunOut(Output):
+    """A line of the list of runs."""
+
+    id: int
+    state: str
+    recipe: str
+    version: int
+    parent: int | None
+    seed: int
+    weights: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    note: str
+    error_rate: (
+        RateOut | None
+    )  # on the hold-out, by the labels of `version`, which it learnt: it stays as it is
+    newest_error_rate: RateOut | None  # the same predictions by the labels of `newest_version`
+    newest_version: int  # there is
+
+
+class EpochOut(Output):
+    """One epoch of one network; fold -1 is the one on the whole training part."""
+
+    fold: int
+    epoch: int
+    train_loss: float
+    valid_loss: float | None
+    error_rate: float | None
+    seconds: float
+
+
+class ProgressOut(Output):
+    """How far a run is."""
+
+    stage: str
+    done: int
+    total: int
+    seconds_left: float | None
+    queue_position: int
+
+
+class RunDetail(Output):
+    """A run, with its evaluation on the hold-out once it is finished."""
+
+    id: int
+    dataset: str
+    state: str
+    note: str
+    job: str | None
+    version: int
+    parent: int | None
+    seed: int
+    weights: str
+    recipe: dict[str, Any]
+    facts: dict[str, Any]
+    progress: ProgressOut
+    epochs: list[EpochOut]
+    lr_curve: dict[str, Any] | None  # lrs, losses and the suggestion of the learning-rate finder
+    classes: list[str]
+    error_rate: (
+        RateOut | None
+    )  # on the hold-out, by the labels of `version`, which it learnt: it stays as it is
+    # Classes without training images, whose hold-out images count as errors in `error_rate`; and it without
+    # those.
+    untrained_classes: list[str]
+    error_rate_without_untrained: RateOut | None
+    newest_error_rate: RateOut | None  # the same predictions by the labels of `newest_version`
+    newest_version: int  # there is
+    confusion: list[list[int]] | None  # rows: the version's labels, columns: predicted
+
+
+class FieldOut(Output):
+    """A number of a recipe that can be changed."""
+
+    name: str
+    allowed: str
+    help: str
+
+
+class RecipesOut(Output):
+    """The recipes there are: each a value by field."""
+
+    recipes: dict[str, dict[str, Any]]
+    fields: list[FieldOut]
+
+
+class RunAccepted(Output):
+    """A run was queued."""
+
+    id: int
+    job: str
+    version: int
+    nothing_changed: bool = False
 
 
 class RunRequest(StrictBody):

@@ -17,12 +17,28 @@ from app.decoding.tones import tag
 from app.errors import NotFound, Unavailable
 from app.review.claims import release_cards
 from app.storage import ImageSource, Origin, Unreadable, open_source
-from app.web.api.models import SampleOut
+from app.web.api.models import Output
 from app.web.api.routing import api_router
 from app.web.deps import Config, Db
 from app.web.errors import status_of
 
 router = api_router("samples")
+
+
+class SampleOut(Output):
+    """A sample as it was imported."""
+
+    sample: int
+    path: str
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+    mode: str
+    split: str
+    given_label: str
+    image_url: str
+
 
 # Long enough for a deck of cards that are loaded ahead; by `Vary`, what a browser keeps answers its own
 # log-in only.

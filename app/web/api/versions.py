@@ -1,5 +1,6 @@
 """Frozen versions and their export."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -13,11 +14,23 @@ from app.errors import Invalid
 from app.export.checking import checked
 from app.export.exporting import export_version
 from app.rounds.retraining import freeze_labels
-from app.web.api.models import Listing, VersionOut
+from app.web.api.models import Listing, Output
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Admin, Db
 
 router = api_router("versions")
+
+
+class VersionOut(Output):
+    """A frozen version."""
+
+    number: int
+    digest: str
+    samples: int
+    relabelled: int
+    deleted: int
+    images_since: int  # imported since, so not in it
+    created_at: datetime
 
 
 @router.get("/datasets/{name}/versions")
