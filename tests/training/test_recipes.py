@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.errors import Invalid
 from app.ml.recipes import RECIPES, recipe_from_json, to_json, weights_by_position
-from app.training.fields import BY_NAME, FIELDS, GROUPS, Field, as_text, parse, values_of
+from app.training.fields import FIELDS, Field, as_text, values_of
 from app.training.recipes import (
     choose_start,
     differences,
@@ -71,21 +71,6 @@ def test_a_recipe_that_is_sent_back_as_it_was_shown_is_not_edited(data, name, st
     }
     sent = {field: text for field, text in shown.items() if data.draw(st.booleans())}
     assert edit(RECIPES[name], sent, start=start, class_names=PAPERS_SIX) == RECIPES[name]
-
-
-@given(
-    st.sampled_from(FIELDS),
-    st.text() | st.integers() | st.floats() | st.booleans() | st.none() | st.lists(st.integers()),
-)
-def test_whatever_is_sent_is_taken_or_refused_in_a_sentence_that_names_the_field(field, value):
-    refusals: list[str] = []
-    try:
-        taken = parse(field, value, class_names=PETS)
-    except Invalid as refusal:
-        refusals.append(str(refusal))
-    else:
-        assert parse(field, taken, class_names=PETS) == taken
-    assert all(f"({field.name})" in refusal for refusal in refusals)
 
 
 @pytest.mark.parametrize(
@@ -240,15 +225,3 @@ def test_of_other_classes_the_papers_weights_say_what_they_come_to():
         in weight_words(RECIPES["paper"], PETS)
     )
     assert weight_words(RECIPES["default"], PETS) == "All classes have the same weight."
-
-
-def test_every_field_stands_in_a_group_and_says_what_it_is():
-    assert [group for group in GROUPS if not any(field.group == group for field in FIELDS)] == []
-    for field in FIELDS:
-        assert field.group in GROUPS
-        assert field.help.endswith((".", ".)"))
-        assert field.range
-    for recipe in RECIPES.values():
-        for tunes in (True, False):
-            for name, value in values_of(recipe, tunes=tunes).items():
-                assert parse(BY_NAME[name], value, class_names=PAPERS_SIX) == value, (recipe.name, name)

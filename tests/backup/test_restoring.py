@@ -1,31 +1,25 @@
 """A backup has what cannot be made again, and comes back whole, checked and into an empty place only."""
 
-import os
 import shutil
 import sqlite3
-import subprocess
 import tarfile
-import threading
 import uuid
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, select, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import select
 
 from app.accounts.tokens import user_of_token
 from app.backup.archive import unpack, writing
-from app.backup.postgres import dump_command, load_command
 from app.backup.restoring import restore
 from app.backup.saving import save
-from app.commands.backups import left_out_words, queued_again_words
 from app.datasets.creating import create_dataset
 from app.datasets.importing import import_images
 from app.datasets.models import Dataset
 from app.datasets.sources import resolve_source
 from app.db.engine import Database
-from app.errors import Conflict, Invalid, NotFound, ToplossError
+from app.errors import Conflict, Invalid, NotFound
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.review.checks import Answer
@@ -139,70 +133,6 @@ def test_files_of_runs_that_the_database_does_not_know_are_left_out(
     assert [path.name for path in there.runs_dir.iterdir()] == [str(made.run_id)]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_checkpoint_is_whole_in_every_backup_while_a_network_trains(
-    here: Settings, made: Made, tmp_path: Path
-) -> None:
-    folder = here.runs_dir / str(made.run_id) / "main"
-    save_epoch(folder, 1)
-    stop = threading.Event()
-
-    def train() -> None:
-        epoch = 1
-        while not stop.is_set():
-            epoch += 1
-            save_epoch(folder, epoch)
-
-    training = threading.Thread(target=train)
-    training.start()
-    try:
-        for number in range(15):
-            save(here, tmp_path / f"{number}.tar")
-    finally:
-        stop.set()
-        training.join()
-    epochs = []
-    for number in range(15):
-        there = settings_of(tmp_path / f"there-{number}")
-        restore(there, tmp_path / f"{number}.tar")
-        epochs.append(load_epoch(there.runs_dir / str(made.run_id) / "main"))
-    assert epochs == sorted(epochs)
-    assert epochs[-1] > epochs[0], "the network trained meanwhile"
-
-
-def test_images_that_somebody_put_into_the_data_folder_are_in_it_and_links_out_of_it_are_not(
-    here: Settings, database: Database, elsewhere: Elsewhere, tmp_path: Path
-) -> None:
-    folder = write_images(here.data_dir / "mine", per_class=3)
-    (tmp_path / "secret.txt").write_text("somebody else's")
-    (folder / "train" / "cat" / "link.png").symlink_to(tmp_path / "secret.txt")
-    os.mkfifo(folder / "train" / "cat" / "pipe.png")
-    with database.write() as session:
-        create_dataset(session, name="mine", source=str(folder))
-    saved = save(here, tmp_path / "backup.tar")
-    assert (saved.outside, saved.files["images"]) == ({}, 12)
-    there = elsewhere("there")
-    restore(there, tmp_path / "backup.tar")
-    assert len([path for path in (there.data_dir / "mine").rglob("*.png") if path.is_file()]) == 12
-    with create_engine(there.database, poolclass=NullPool).connect() as connection:
-        source = connection.scalar(text("SELECT source FROM dataset WHERE name = 'mine'"))
-    assert source == str(there.data_dir.resolve() / "mine")
-
-
-def test_a_file_that_is_there_is_not_overwritten_and_nothing_else_stays(
-    here: Settings, tmp_path: Path
-) -> None:
-    target = tmp_path / "to" / "backup.tar"
-    target.parent.mkdir()
-    target.write_text("precious")
-    with pytest.raises(Conflict, match="is there already"):
-        save(here, target)
-    assert target.read_text() == "precious"
-    with pytest.raises(NotFound, match="There is no folder"):
-        save(here, tmp_path / "none" / "backup.tar")
-    assert [path.name for path in target.parent.iterdir()] == ["backup.tar"]
-
-
 def test_a_place_that_is_taken_is_refused_and_stays_as_it_is(
     here: Settings, database: Database, elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
@@ -309,26 +239,6 @@ def test_a_backup_of_a_newer_program_is_refused(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_any_tar_unpacks_it_and_sha256sum_checks_it(here: Settings, made: Made, tmp_path: Path) -> None:
-    folder = here.data_dir / "demo"
-    folder.mkdir()
-    for name in ("é ü.txt", "line\nbreak.txt", "back\\slash.txt", "x" * 200, os.fsdecode(b"latin-\xe9.txt")):
-        (folder / name).write_text(name.encode(errors="replace").decode())
-    save(here, tmp_path / "backup.tar")
-    (tmp_path / "by-hand").mkdir()
-    for command in (
-        ["tar", "xf", str(tmp_path / "backup.tar")],
-        ["sha256sum", "-c", "--quiet", "SHA256SUMS"],
-    ):
-        subprocess.run(command, cwd=tmp_path / "by-hand", check=True)
-    there = settings_of(tmp_path / "there")
-    restore(there, tmp_path / "backup.tar")
-    assert {path.name for path in (there.data_dir / "demo").iterdir()} == {
-        path.name for path in folder.iterdir()
-    }
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_mounted_folder_is_filled_in_place_and_does_not_start_half_filled(
     here: Settings, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -382,66 +292,3 @@ def test_a_damaged_database_is_refused_before_and_after(here: Settings, made: Ma
     with pytest.raises(Invalid, match="database in the backup is damaged"):
         restore(settings_of(tmp_path / "to" / "there"), tmp_path / "bad.tar")
     assert list((tmp_path / "to").iterdir()) == []
-
-
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_postgresql_may_be_dumped_apart_from_the_files(
-    here: Settings, database: Database, made: Made, people: People, elsewhere: Elsewhere, tmp_path: Path
-) -> None:
-    """By the commands that Toploss prints and docs/backup.md shows."""
-    zipped = import_zip(database, here, tmp_path)
-    subprocess.run(dump_command(here.database), shell=True, check=True, cwd=tmp_path)  # noqa: S602
-    save(here, tmp_path / "files.tar", files_only=True)
-    there = elsewhere("there")
-    with pytest.raises(Conflict, match="First fill the database"):
-        restore(there, tmp_path / "files.tar")
-    assert not there.data_dir.exists()
-    subprocess.run(load_command(there.database), shell=True, check=True, cwd=tmp_path)  # noqa: S602
-    restore(there, tmp_path / "files.tar")
-    with create_engine(there.database, poolclass=NullPool).connect() as connection:
-        source = connection.scalar(text("SELECT source FROM dataset WHERE name = 'zipped'"))
-    assert source == str(there.uploads_dir.resolve() / zipped.name)
-    assert Path(source).is_file()
-
-
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_without_pg_dump_the_way_that_works_is_said(
-    here: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Conflict, match=r"pg_dump --format=custom .*--files-only"):
-        save(here, tmp_path / "backup.tar")
-    assert not list(tmp_path.glob("*.tar")) + list(tmp_path.glob(".*part"))
-
-
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_a_dump_that_cannot_be_loaded_leaves_nothing(
-    here: Settings, elsewhere: Elsewhere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    save(here, tmp_path / "backup.tar")
-    there = elsewhere("there")
-
-    def fail(*_: object) -> None:
-        raise Conflict("pg_restore refused")
-
-    monkeypatch.setattr("app.backup.restoring.postgres.load", fail)
-    with pytest.raises(ToplossError, match="pg_restore refused"):
-        restore(there, tmp_path / "backup.tar")
-    assert not there.data_dir.exists() or not list(there.data_dir.iterdir())
-
-
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_every_folder_of_the_settings_is_saved_or_can_be_made_again(here: Settings) -> None:
-    """A new folder has to be put on one of the two lists."""
-    from app.backup.saving import _folders
-
-    named = {getattr(here, name) for name in dir(Settings) if name.endswith("_dir")} - {here.data_dir}
-    can_be_made_again = {here.cache_dir, here.pictures_dir}
-    assert named == (set(_folders(here)) | can_be_made_again) - {here.data_dir / "demo"}
-
-
-def test_one_job_and_one_folder_are_told_in_the_singular() -> None:
-    assert queued_again_words(1).startswith("1 job that ran then is queued again")
-    assert queued_again_words(2).startswith("2 jobs that ran then are queued again")
-    assert left_out_words(1).startswith("1 folder of a run")
-    assert left_out_words(2).startswith("2 folders of runs")
