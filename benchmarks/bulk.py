@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/bulk.py [--samples 30500] [--rounds 5]
 
-`toploss serve` on SQLite (synchronous FULL) and headless Chromium. A class of a data set in six classes is shown, all that
-match are marked and relabelled by one click, then taken back by one click. A time is from the click to the grid
-that follows it, in the page. The samples have no image files: the thumbnails' requests fail, which no figure waits for.
+`toploss serve` on SQLite (synchronous FULL) and headless Chromium. A class of a data set in six classes is
+shown, all that match are marked and relabelled by one click, then taken back by one click. A time is from the
+click to the grid that follows it, in the page. The samples have no image files: the thumbnails' requests
+fail, which no figure waits for.
 """
 
 import argparse

@@ -1,16 +1,19 @@
-"""Did cleaning help? FER2013 reviewed by its ten votes through the REST API, retrained, and measured on labels nobody chose.
+"""Did cleaning help? FER2013 is reviewed by its ten votes through REST, retrained, and measured.
 
-    .venv/bin/python benchmarks/cleaning_fer2013.py --images half/ --votes votes.csv --work /tmp/cleaning --epochs 10
+    .venv/bin/python benchmarks/cleaning_fer2013.py --images half/ --votes votes.csv --work /tmp/cleaning
+    --epochs 10
 
-`--images` is a folder or zip with train/<class>/… and valid/<class>/… whose images all have votes; `--votes` as in
-`ranking_fer2013.py`. The reviewer is the crowd: a card whose votes have one top answer of at least five is kept, relabelled or
-(an answer outside the six classes) deleted; of every other card it is unsure, and that card counts as looked at too. Everything goes
-through a real server and worker, as a script of an annotator's would; measured is on the hold-out against the votes, whether
-or not a card of it was reviewed.
+`--images` is a folder or zip with train/<class>/… and valid/<class>/… whose images all have votes; `--votes`
+as in `ranking_fer2013.py`. The reviewer is the crowd: a card whose votes have one top answer of at least five
+is kept, relabelled or (an answer outside the six classes) deleted; of every other card it is unsure, and that
+card counts as looked at too. Everything goes through a real server and worker, as a script of an annotator's
+would; measured is on the hold-out against the votes, whether or not a card of it was reviewed.
 
-- table: the paper's four cells, trained and fine-tuned, on the given labels and after reviewing the top 10 % and 20 % of all
+- table: the paper's four cells, trained and fine-tuned, on the given labels and after reviewing the top 10 %
+and 20 % of all
   images, hold-out included, as the paper did
-- gain: the same budget of cards of the training part in top-loss order, at random and half of each, and no review at all;
+- gain: the same budget of cards of the training part in top-loss order, at random and half of each, and no
+review at all;
   each retrained from the same network with every seed
 
 What was trained stays in `--work`; a run that was cut off goes on.
@@ -87,7 +90,10 @@ class Product:
     def review(
         self, answers: Mapping[str, str], budget: int, queues: tuple[dict[str, str], ...]
     ) -> Counter[str]:
-        """Decide until `budget` cards are decided in all: `cards`; of those decided now, how many of each verdict."""
+        """Decide until `budget` cards are decided in all: `cards`.
+
+        Of those decided now, how many of each verdict.
+        """
         known = self.folder / f"decided-{budget}.json"
         if known.exists():
             return Counter(json.loads(known.read_text()))
@@ -232,7 +238,7 @@ def table(
 
 
 def wrong(cell: Mapping[str, Any], answers: Mapping[str, str], by: str) -> dict[str, int]:
-    """Whether each hold-out image is predicted wrong: by the `given` label, the `reviewed` one or the `crowd`'s answer."""
+    """Whether the prediction for each hold-out image is wrong: by `given`, `reviewed` or `crowd` label."""
     truth = {
         path: {"given": given, "reviewed": label, "crowd": answers.get(path, "")}[by]
         for path, (_, given, label) in cell["held"].items()
@@ -281,7 +287,8 @@ def tell(work: Path, answers: Mapping[str, str], budget: int) -> None:
             if of_seeds and arms["none"] and arm != "none":
                 n = min(len(of_seeds), len(arms["none"]))
                 print(
-                    f"{by}: {arm} against no review, {n} seeds, {budget} cards: {difference(of_seeds[:n], arms['none'][:n])} points"
+                    f"{by}: {arm} against no review, {n} seeds, {budget} cards: "
+                    f"{difference(of_seeds[:n], arms['none'][:n])} points"
                 )
         for arm in ("random", "mixed"):
             n = min(len(arms[arm]), len(arms["top"]))

@@ -3,13 +3,14 @@
     .venv/bin/python benchmarks/decide.py [--clients 1 8 32 100] [--rounds 5] [--seconds 3] [--samples 28000]
         [--sync-ms 3.7] [--orders rank random]
 
-Ours: `toploss serve` on SQLite, a review of `--samples` samples in six classes; every client is an annotator of their own who
-sends an answer and reads the next card from the reply. Bare: FastAPI and SQLite with the same durability (WAL, synchronous
-FULL), one connection behind a lock; a request writes one row and renders one Jinja fragment. Clients are threads of another
-process, each with a connection of its own. Both are measured in turn, round by round, since a machine is not equally fast at every
-moment; the share is the median of the rounds'. With `--sync-ms` both wait so long for every sync of the disk, as on one that is
-slower than this one (Linux with a C compiler). With several `--orders` each has a server of its own, and every round measures
-one after the other: the ratio to the first order is the median of the rounds'.
+Ours: `toploss serve` on SQLite, a review of `--samples` samples in six classes; every client is an annotator
+of their own who sends an answer and reads the next card from the reply. Bare: FastAPI and SQLite with the
+same durability (WAL, synchronous FULL), one connection behind a lock; a request writes one row and renders
+one Jinja fragment. Clients are threads of another process, each with a connection of its own. Both are
+measured in turn, round by round, since a machine is not equally fast at every moment; the share is the median
+of the rounds'. With `--sync-ms` both wait so long for every sync of the disk, as on one that is slower than
+this one (Linux with a C compiler). With several `--orders` each has a server of its own, and every round
+measures one after the other: the ratio to the first order is the median of the rounds'.
 """
 
 import argparse
@@ -83,9 +84,11 @@ card = Template('<article class="card" data-sample="{{ id }}"><img src="/{{ id }
 def decide(sample: int = Form(), answer: str = Form(), client_id: str = Form()):
     with lock:
         db.execute("BEGIN IMMEDIATE")
-        db.execute("INSERT INTO decision (sample, answer, client) VALUES (?, ?, ?)", (sample, answer, client_id))
+        row = (sample, answer, client_id)
+        db.execute("INSERT INTO decision (sample, answer, client) VALUES (?, ?, ?)", row)
         db.execute("COMMIT")
-    return HTMLResponse(card.render(id=sample + 1, names=["angry", "fear", "happy", "neutral", "sad", "surprise"]))
+    names = ["angry", "fear", "happy", "neutral", "sad", "surprise"]
+    return HTMLResponse(card.render(id=sample + 1, names=names))
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="error", access_log=False)
 """
 
@@ -265,7 +268,9 @@ def measure(
     client: Client = annotate,
     pid: int | None = None,
 ) -> Measured:
-    """Let clients work; the first `warm` seconds do not count. With the server's `pid` it tells what that has used of the processors.
+    """Let clients work; the first `warm` seconds do not count.
+
+    With the server's `pid` it tells what that has used of the processors.
 
     That says the same on a busy machine, where whoever works more has to wait longer for a processor.
     """
@@ -316,7 +321,8 @@ def main() -> None:
         theirs = measured.pop("bare")
         for order, ours in measured.items():
             print(
-                f"{clients:3d} clients, {order}: {in_all(ours)}; bare {in_all(theirs)}; share {ratio(ours, theirs)}"
+                f"{clients:3d} clients, {order}: {in_all(ours)}; bare {in_all(theirs)}; share "
+                f"{ratio(ours, theirs)}"
                 + (
                     ""
                     if order == options.orders[0]
@@ -345,7 +351,7 @@ def slow_down(milliseconds: float) -> None:
 def compare(
     folder: Path, *, samples: int, clients: int, rounds: int, seconds: float, orders: list[str]
 ) -> dict[str, list[Measured]]:
-    """Each order and the bare endpoint in turn, on reviews that have just begun: the rounds of each, by name."""
+    """The rounds of each order and of the bare endpoint, by name, on reviews that have just begun."""
     port = "8791"
     measured: dict[str, list[Measured]] = {name: [] for name in (*orders, "bare")}
     bare = subprocess.Popen([sys.executable, "-c", BARE, str(folder / "bare.db"), port])

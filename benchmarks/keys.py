@@ -2,11 +2,12 @@
 
     .venv/bin/python benchmarks/keys.py [--decisions 200] [--photos 50] [--pause 0.25] [--latency 0 150]
 
-`toploss serve` on SQLite and headless Chromium. Images of 48 x 48 pixels, then photographs of 12 megapixels. A key is pressed
-every `--pause` seconds; a time ends with the second animation frame after the next card's image is there, by when the first has
-been painted. Latency is added to every response by the browser itself (its developer tools' network conditions), so that the
-answer and the prefetched images wait for it alike. Afterwards every decision must be in the database. The first card is timed
-from the start of the navigation, in a browser context without any cache; weights are those of scripts and styles, unpacked.
+`toploss serve` on SQLite and headless Chromium. Images of 48 x 48 pixels, then photographs of 12 megapixels.
+A key is pressed every `--pause` seconds; a time ends with the second animation frame after the next card's
+image is there, by when the first has been painted. Latency is added to every response by the browser itself
+(its developer tools' network conditions), so that the answer and the prefetched images wait for it alike.
+Afterwards every decision must be in the database. The first card is timed from the start of the navigation,
+in a browser context without any cache; weights are those of scripts and styles, unpacked.
 """
 
 import argparse
@@ -32,7 +33,10 @@ PASSWORD = "of this benchmark alone"  # noqa: S105
 MEASURE = """
 window.times = []; window.first = null;
 const shown = () => document.querySelector(".card:not([hidden])");
-const isThere = (card) => { const image = card?.querySelector("img"); return image?.complete && image.naturalWidth > 0; };
+const isThere = (card) => {
+  const image = card?.querySelector("img");
+  return image?.complete && image.naturalWidth > 0;
+};
 const painted = (ready, done) => requestAnimationFrame(function look() {
   if (ready()) requestAnimationFrame(() => done(performance.now())); else requestAnimationFrame(look);
 });
@@ -42,7 +46,8 @@ document.addEventListener("keydown", (event) => {
   painted(() => shown() !== before && isThere(shown()), (at) => window.times.push(at - event.timeStamp));
 }, { capture: true });
 """
-WEIGHT = """() => performance.getEntriesByType("resource").filter((each) => /\\.(js|css)(\\?|$)/.test(each.name))
+WEIGHT = """() => performance.getEntriesByType("resource")
+    .filter((each) => /\\.(js|css)(\\?|$)/.test(each.name))
     .reduce((sum, each) => sum + each.decodedBodySize, 0)"""
 
 
@@ -127,8 +132,9 @@ def main() -> None:
                     )
                 p50, p95 = times[len(times) // 2], times[int(0.95 * len(times))]
                 print(
-                    f"{kind}, {latency} ms: key to image p50 {p50:.0f} ms, p95 {p95:.0f} ms, most {times[-1]:.0f} ms; "
-                    f"{len(times)} shown, {saved} of {wanted} saved; first card {first:.0f} ms; scripts and styles {weight:,} bytes",
+                    f"{kind}, {latency} ms: key to image p50 {p50:.0f} ms, p95 {p95:.0f} ms, most "
+                    f"{times[-1]:.0f} ms; {len(times)} shown, {saved} of {wanted} saved; first card "
+                    f"{first:.0f} ms; scripts and styles {weight:,} bytes",
                     flush=True,
                 )
         browser.close()

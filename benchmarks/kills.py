@@ -1,11 +1,12 @@
 """Kills first starts and upgrades of the database at random moments, and starts again.
 
-    .venv/bin/python benchmarks/kills.py [--kills 200] [--seed 1] [--database sqlite|postgresql|both] [--postgres URL]
+    .venv/bin/python benchmarks/kills.py [--kills 200] [--seed 1] [--database sqlite|postgresql|both]
+    [--postgres URL]
 
-Each trial takes an empty database, or one of an older revision with rows in every table; starts the migration in a
-process of its own, on its own or two at once as web and worker do; kills it with SIGKILL at a moment drawn evenly from
-the time that a whole one takes; sometimes kills the next start too; then starts for good. What is there then must be
-what an upgrade that nobody killed makes: the same tables, the same rows.
+Each trial takes an empty database, or one of an older revision with rows in every table; starts the migration
+in a process of its own, on its own or two at once as web and worker do; kills it with SIGKILL at a moment
+drawn evenly from the time that a whole one takes; sometimes kills the next start too; then starts for good.
+What is there then must be what an upgrade that nobody killed makes: the same tables, the same rows.
 """
 
 import argparse
@@ -397,9 +398,10 @@ def report(outcomes: list[Outcome]) -> str:
     ]
     alone = [outcome for outcome in outcomes if outcome.trial.at_once == 1]
     lines.append(
-        f"{sum(o.before_the_commit for o in alone)} of {sum(o.kills for o in alone)} kills of a start on its own came "
-        f"before its commit; {sum(o.trial.at_once > 1 for o in outcomes)} trials had two starts at once; "
-        f"{sum(o.too_late for o in outcomes)} starts had ended when their moment came and are no kills."
+        f"{sum(o.before_the_commit for o in alone)} of {sum(o.kills for o in alone)} kills of a start on "
+        f"its own came before its commit; {sum(o.trial.at_once > 1 for o in outcomes)} trials had two "
+        f"starts at once; {sum(o.too_late for o in outcomes)} starts had ended when their moment came and "
+        "are no kills."
     )
     return "\n".join(lines)
 

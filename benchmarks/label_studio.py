@@ -1,16 +1,19 @@
-"""Deciding beside Label Studio community: submits a second of both, one after the other on one machine in one run.
+"""Decisions per second of Toploss and of Label Studio community, one after the other on one machine.
 
     python -m venv X && X/bin/pip install label-studio
-    .venv/bin/python benchmarks/label_studio.py --label-studio X/bin/label-studio [--clients 1 32] [--rounds 3]
+    .venv/bin/python benchmarks/label_studio.py --label-studio X/bin/label-studio [--clients 1 32] [--rounds
+    3]
 
-A submit is an answer stored and the next image's data received. Ours is one request, as in decide.py: an answer, and the cards
-that the page has not. Label Studio's is two, those that its own labelling stream sends after "Submit": POST
-/api/tasks/ID/annotations/ and POST /api/dm/actions/?id=next_task (which locks the task for who asked). On both sides every
-client is an annotator of their own with a session of their own; no image is ever fetched.
+A submit is an answer stored and the next image's data received. Ours is one request, as in decide.py: an
+answer, and the cards that the page has not. Label Studio's is two, those that its own labelling stream sends
+after "Submit": POST /api/tasks/ID/annotations/ and POST /api/dm/actions/?id=next_task (which locks the task
+for who asked). On both sides every client is an annotator of their own with a session of their own; no image
+is ever fetched.
 
-Label Studio is as `label-studio start` makes it: its own SQLite file and Django's server with threads; analytics, error reports
-and the look for a newer version are off. Its documentation recommends PostgreSQL for many annotators at once, which is not
-measured here. Its first start in a folder makes its database, which takes minutes on a busy machine.
+Label Studio is as `label-studio start` makes it: its own SQLite file and Django's server with threads;
+analytics, error reports and the look for a newer version are off. Its documentation recommends PostgreSQL for
+many annotators at once, which is not measured here. Its first start in a folder makes its database, which
+takes minutes on a busy machine.
 """
 
 import argparse
@@ -39,7 +42,10 @@ PASSWORD = "correct horse battery"  # noqa: S105 - of a server that lives as lon
 
 @contextmanager
 def start_label_studio(executable: Path, folder: Path) -> Iterator[str]:
-    """Start Label Studio on a free port and give its URL; the first start in a folder migrates its database."""
+    """Start Label Studio on a free port and give its URL.
+
+    The first start in a folder migrates its database.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -87,7 +93,7 @@ def answers(url: str) -> bool:
 
 
 def make_project(url: str, tasks: int, people: int) -> tuple[int, list[str]]:
-    """An image classification project with its tasks, and people who are signed in: its number and their cookies."""
+    """Create an image classification project with tasks and signed-in people; return its id and cookies."""
     cookies = []
     for i in range(people):
         with httpx.Client(base_url=url, timeout=300) as http:
@@ -116,7 +122,10 @@ def make_project(url: str, tasks: int, people: int) -> tuple[int, list[str]]:
 
 
 def label(address: str, cookie: str, until: float, times: list[tuple[float, float]], project: int) -> None:
-    """Label what the stream gives until the time is over; what a locked database refuses is sent again, as people do."""
+    """Label what the stream gives until the time is over.
+
+    What a locked database refuses is sent again, as people do.
+    """
     connection = http.client.HTTPConnection(address, timeout=600)
     headers = {"content-type": "application/json", "cookie": cookie}
 
@@ -179,7 +188,8 @@ def main() -> None:
     options = parser.parse_args()
     executable, people = options.label_studio.absolute(), max(options.clients)
     print(
-        f"Label Studio {version(executable)}, {options.tasks} tasks; ours {options.samples} samples; {os.cpu_count()} cores",
+        f"Label Studio {version(executable)}, {options.tasks} tasks; ours {options.samples} samples; "
+        f"{os.cpu_count()} cores",
         flush=True,
     )
     with ExitStack() as stack:

@@ -1,10 +1,11 @@
-"""What a crowd of log-ins does to the web server: who gets in, how long the health check takes, and the memory.
+"""Many log-ins at once on the web server: how many succeed, the time of the health check, and the memory.
 
     .venv/bin/python benchmarks/log_ins.py [LOG_INS]
 
-Starts `toploss serve --no-worker` on an empty data folder and sends 60 log-ins of unknown names at the same moment, again
-and again for five seconds, while /healthz is asked one time after the other. Prints the answers of the first 60, the
-slowest health check, and the resident memory before, at most, and after. Linux only (/proc).
+Starts `toploss serve --no-worker` on an empty data folder and sends 60 log-ins of unknown names at the same
+moment, again and again for five seconds, while /healthz is asked one time after the other. Prints the answers
+of the first 60, the slowest health check, and the resident memory before, at most, and after. Linux only
+(/proc).
 """
 
 import collections
@@ -73,7 +74,8 @@ def main() -> None:
         print(f"{count} log-ins at once: {codes}; the last answer after {max(s for _, s in first):.2f} s")
         print(f"health checks: {len(checks)}, slowest {max(checks):.3f} s")
         print(
-            f"resident memory: {before:.0f} MB before, at most {max(memory):.0f}, {resident(server):.0f} after"
+            f"resident memory: {before:.0f} MB before, at most {max(memory):.0f}, {resident(server):.0f} "
+            "after"
         )
 
 

@@ -1,12 +1,13 @@
 """The paper's tables and figures, made by Toploss: one page with our figures beside the paper's.
 
-    .venv/bin/python benchmarks/cleaning_fer2013.py --images fer2013 --votes votes.csv --work /tmp/paper --only table
-    .venv/bin/python benchmarks/paper.py --work /tmp/paper --output docs/paper.md [--outside photos/]
+    .venv/bin/python benchmarks/cleaning_fer2013.py --images fer2013 --votes votes.csv --work /tmp/paper
+    --only table .venv/bin/python benchmarks/paper.py --work /tmp/paper --output docs/paper.md [--outside
+    photos/]
 
-The first command trains, reviews and retrains through the product (`make paper` runs both). This one asks the product for what it
-keeps of that and writes two pages: `--output` (Markdown, numbers only) and, in `--work`, `paper.html` with the images. `--outside` is a
-folder of photos for the last table; without it drawn faces stand in. The paper: Zhao, Yu and Dai, "Deep Facial Expression
-Recognition Using ResNet34".
+The first command trains, reviews and retrains through the product (`make paper` runs both). This one asks the
+product for what it keeps of that and writes two pages: `--output` (Markdown, numbers only) and, in `--work`,
+`paper.html` with the images. `--outside` is a folder of photos for the last table; without it drawn faces
+stand in. The paper: Zhao, Yu and Dai, "Deep Facial Expression Recognition Using ResNet34".
 """
 
 import argparse
@@ -117,11 +118,13 @@ def learning_rate_svg(curve: dict[str, Any], *, width: int = 640, height: int = 
         else ""
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" font-family="system-ui" font-size="12" '
-        f'role="img" aria-label="Loss by learning rate"><rect width="{width}" height="{height}" fill="#fff"/>{dashed}'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        'font-family="system-ui" font-size="12" role="img" aria-label="Loss by learning rate">'
+        f'<rect width="{width}" height="{height}" fill="#fff"/>{dashed}'
         f'<polyline points="{line}" fill="none" stroke="#2563eb" stroke-width="2"/>{ticks}{marks}'
         f'<text x="{width / 2}" y="{height - 8}" text-anchor="middle">learning rate</text>'
-        f'<text x="16" y="{height / 2}" text-anchor="middle" transform="rotate(-90 16 {height / 2})">loss</text></svg>'
+        f'<text x="16" y="{height / 2}" text-anchor="middle" '
+        f'transform="rotate(-90 16 {height / 2})">loss</text></svg>'
     )
 
 
@@ -171,8 +174,9 @@ def write(at: Product, work: Path, output: Path, crowd: dict[str, str], outside:
         images=f"{total['train']:,} training and {total['valid']:,} validation",
         made=datetime.now(UTC).date(),
         facts=run["facts"],
-        note=f"Recipe {run['recipe']['name']}, {sum(phase['epochs'] for phase in run['recipe']['phases'])} epochs, from "
-        f"{'random weights' if run['weights'] == 'none' else run['weights']}, seed {run['seed']}.",
+        note=f"Recipe {run['recipe']['name']}, {sum(phase['epochs'] for phase in run['recipe']['phases'])} "
+        f"epochs, from {'random weights' if run['weights'] == 'none' else run['weights']}, seed "
+        f"{run['seed']}.",
         classes=classes,
         total=total,
         paper_images=PAPER_IMAGES,

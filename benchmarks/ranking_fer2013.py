@@ -1,18 +1,20 @@
 """Ranking of real label errors: FER2013 against the ten votes of FER+, ours beside the two usual ways.
 
-    .venv/bin/python benchmarks/ranking_fer2013.py --images fer2013 --votes votes.csv --seeds 1 2 3 --work /tmp/ranking
+    .venv/bin/python benchmarks/ranking_fer2013.py --images fer2013 --votes votes.csv --seeds 1 2 3 --work
+    /tmp/ranking
 
-`--images` is a folder or zip with train/<class>/… and valid/<class>/…; `--votes` has a line an image: its `path`, and ten
-votes by emotion. An image counts when its votes have one top answer of at least five, and is an error when that answer is
-not its label. All three ways use the same recipe, seed, network and number of images seen:
+`--images` is a folder or zip with train/<class>/… and valid/<class>/…; `--votes` has a line an image: its
+`path`, and ten votes by emotion. An image counts when its votes have one top answer of at least five, and is
+an error when that answer is not its label. All three ways use the same recipe, seed, network and number of
+images seen:
 
 - toploss: the default ranking, from what one training said along the way and what its network says in the end
 - fastai's cleaner: the loss of that same network on the images it was trained on
 - cleanlab: self-confidence out-of-sample, two networks on half of the training part each
 
-`--memorise` trains until the labels are known by heart instead (32 pixels, nothing that regularises), without cleanlab's
-networks: there a loss in the end says least. Everything that is trained stays in `--work`, so that a run that was cut off
-goes on. `--epochs` shortens the trainings.
+`--memorise` trains until the labels are known by heart instead (32 pixels, nothing that regularises), without
+cleanlab's networks: there a loss in the end says least. Everything that is trained stays in `--work`, so that
+a run that was cut off goes on. `--epochs` shortens the trainings.
 """
 
 import argparse
@@ -152,11 +154,17 @@ def run_seed(seed: int, options: argparse.Namespace, images: np.ndarray, paths: 
     fitted = (final[train_index].argmax(axis=1) == labels[train_index]).mean()
     yield f"seed {seed}: {seconds:.0f} s; right on the training part {fitted:.3f}"
     said = held.argmax(axis=1)
-    yield f"  hold-out error on given labels {(said != given).mean():.4f}, on the crowd's {(said[asked] != crowd).mean():.4f}"
+    yield (
+        f"  hold-out error on given labels {(said != given).mean():.4f}, on the crowd's "
+        f"{(said[asked] != crowd).mean():.4f}"
+    )
     odd, even = np.arange(len(given)) % 2 == 1, np.arange(len(given)) % 2 == 0
     temperature = fit_temperature(held[odd], given[odd])  # fitted on one half, judged on the other
     after = calibration_error(tempered(held[even], temperature), given[even])
-    yield f"  expected calibration error {calibration_error(held, given):.4f}, at temperature {temperature:.2f} {after:.4f}"
+    yield (
+        f"  expected calibration error {calibration_error(held, given):.4f}, at temperature "
+        f"{temperature:.2f} {after:.4f}"
+    )
     yield f"  toploss, all images           {figures(ours[known], wrong[known])}"
     part = train_index[known[train_index]]
     yield f"  toploss, training part        {figures(ours[part], wrong[part])}"

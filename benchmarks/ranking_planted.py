@@ -1,10 +1,12 @@
 """Ranking of labels that were made wrong on purpose, in data that needs no download.
 
-    .venv/bin/python benchmarks/ranking_planted.py [--seeds 1 2 3] [--data digits faces] [--shares 0.05 0.1 0.2]
+    .venv/bin/python benchmarks/ranking_planted.py [--seeds 1 2 3] [--data digits faces] [--shares 0.05 0.1
+    0.2]
 
-scikit-learn's digits (1,797 of 8x8 pixels, brought to 32) and the drawn faces of the demo (600). A share of the training
-labels is made wrong, either to any other class (uniform) or always to the next one (pair). Prints average precision of
-Toploss's default ranking beside the loss that the same network has in its end (fastai's cleaner), each the mean of the seeds.
+scikit-learn's digits (1,797 of 8x8 pixels, brought to 32) and the drawn faces of the demo (600). A share of
+the training labels is made wrong, either to any other class (uniform) or always to the next one (pair).
+Prints average precision of Toploss's default ranking beside the loss that the same network has in its end
+(fastai's cleaner), each the mean of the seeds.
 """
 
 import argparse

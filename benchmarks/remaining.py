@@ -1,16 +1,18 @@
-"""Does the interval on the errors that are left hold the truth? Simulated reviews, and what naive intervals would do.
+"""Does the interval of the remaining errors contain the truth? Simulated reviews, also with naive intervals.
 
     .venv/bin/python benchmarks/remaining.py [--reviews 400] [--cifar10n aggregate-resnet18.npz]
 
-A review: some cards of a ranking, a random audit of n of what is undecided, more cards, the next audit, and so on: four
-audits. After every audit and again after every 1,000 further cards somebody looks at the interval. "one look": the first audit, when
-it is done. "every look": none of the eight looks may miss the truth. Populations: 20,000 samples with 3 to 20 % errors
-and a ranking with an AUROC of about 0.86; with `--cifar10n` the published out-of-sample probabilities of CIFAR-10N beside its
-real label errors (keys `pred_probs`, `given_labels`, `true_labels`).
+A review: some cards of a ranking, a random audit of n of what is undecided, more cards, the next audit, and
+so on: four audits. After every audit and again after every 1,000 further cards somebody looks at the
+interval. "one look": the first audit, when it is done. "every look": none of the eight looks may miss the
+truth. Populations: 20,000 samples with 3 to 20 % errors and a ranking with an AUROC of about 0.86; with
+`--cifar10n` the published out-of-sample probabilities of CIFAR-10N beside its real label errors (keys
+`pred_probs`, `given_labels`, `true_labels`).
 
-Naive, to see that the measurement can fail: "a growing audit": one audit, looked at after every 20 images with the plain
-95 % interval, as somebody does who stops when they like the number; "the share times what is undecided now": the interval of the
-audit's share without subtracting what the ranking found since; "the last cards": the share of errors among the last n of the ranking.
+Naive, to see that the measurement can fail: "a growing audit": one audit, looked at after every 20 images
+with the plain 95 % interval, as somebody does who stops when they like the number; "the share times what is
+undecided now": the interval of the audit's share without subtracting what the ranking found since; "the last
+cards": the share of errors among the last n of the ranking.
 """
 
 import argparse
@@ -133,7 +135,7 @@ def expected(cards: list[Look]) -> float:
 
 
 def projections(name: str, populations: Iterator[Population], reviews: int) -> None:
-    """The next 100 cards as the hit rate promises them beside what they were, at moments all along the reviews."""
+    """The errors in the next 100 cards by the hit rate, and the real number, at several times of a review."""
     off, ratio = [], []
     for population in (next(populations) for _ in range(reviews)):
         cards = [
@@ -147,7 +149,8 @@ def projections(name: str, populations: Iterator[Population], reviews: int) -> N
                 off.append(abs(ahead - found))
                 ratio.append(ahead - found)
     print(
-        f"{name}: next 100 cards, off by {np.mean(off):.1f} errors in the mean, {np.mean(ratio):+.1f} with its sign",
+        f"{name}: next 100 cards, off by {np.mean(off):.1f} errors in the mean, {np.mean(ratio):+.1f} with "
+        "its sign",
         flush=True,
     )
 
@@ -172,7 +175,8 @@ def cross_checks(population: Population, probabilities: np.ndarray, given: np.nd
         count = sum(float(share) * int((given[rest] == k).sum()) for k, share in enumerate(noise))
         truth = int(population.wrong[rest].sum())
         print(
-            f"after {cards:,} cards: cleanlab's count {count:,.0f}, truth {truth:,}, {count / max(truth, 1):.2f} of it",
+            f"after {cards:,} cards: cleanlab's count {count:,.0f}, truth {truth:,}, "
+            f"{count / max(truth, 1):.2f} of it",
             flush=True,
         )
 
@@ -198,7 +202,8 @@ def main() -> None:
     parser.add_argument("--cifar10n", type=Path)
     options = parser.parse_args()
     print(
-        "| population | n | one look | every look | a growing audit | times what is undecided | the last cards | median width |"
+        "| population | n | one look | every look | a growing audit | times what is undecided | the last "
+        "cards | median width |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     coverage("simulated", simulate(np.random.default_rng(0)), options.reviews)

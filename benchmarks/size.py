@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/size.py [--sizes 1000 10000 100000]
 
-Drawn noise of 48 pixels in six classes, as a zip, on SQLite. Every size runs in a process of its own; memory is the most
-that was resident while the step ran, above what it was before. The network is a ResNet34 with random weights: its answers
-mean nothing, its cost is the same. Linux only (/proc).
+Drawn noise of 48 pixels in six classes, as a zip, on SQLite. Every size runs in a process of its own; memory
+is the most that was resident while the step ran, above what it was before. The network is a ResNet34 with
+random weights: its answers mean nothing, its cost is the same. Linux only (/proc).
 """
 
 import argparse

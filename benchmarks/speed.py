@@ -3,9 +3,11 @@
     .venv/bin/python benchmarks/speed.py [--images 2048] [--threads 1]
 
 - preparing: `prepare_images` beside a loop of Pillow's open, convert, resize
-- one unfrozen epoch of the recipe `default` beside the same network, images and batch size under fastai's own loaders,
+- one unfrozen epoch of the recipe `default` beside the same network, images and batch size under fastai's own
+loaders,
   augmentation and float32
-- scoring: `predict_log_probs` beside fastai's `ClassificationInterpretation` and beside the bare forward pass of the same
+- scoring: `predict_log_probs` beside fastai's `ClassificationInterpretation` and beside the bare forward pass
+of the same
   network in the same precision, on one batch again and again
 
 Drawn faces of 48 pixels; ratios hold for this machine and its other load alone.
@@ -106,7 +108,8 @@ def main() -> None:
             )
         )
         print(
-            f"preparing: {n / ours:.0f} images a second, plain loop {n / plain:.0f}, ratio {plain / ours:.2f}",
+            f"preparing: {n / ours:.0f} images a second, plain loop {n / plain:.0f}, ratio "
+            f"{plain / ours:.2f}",
             flush=True,
         )
 
@@ -163,8 +166,9 @@ def main() -> None:
         ]
         ours, bare_pass, theirs = np.median(times, axis=0)
         print(
-            f"scoring: {n / ours:.0f} images a second; bare forward {n / bare_pass:.0f} ({bare_pass / ours:.0%} of it); "
-            f"fastai's interpretation {n / theirs:.0f}, ratio {theirs / ours:.2f}",
+            f"scoring: {n / ours:.0f} images a second; bare forward {n / bare_pass:.0f} "
+            f"({bare_pass / ours:.0%} of it); fastai's interpretation {n / theirs:.0f}, ratio "
+            f"{theirs / ours:.2f}",
             flush=True,
         )
 

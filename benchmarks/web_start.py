@@ -2,8 +2,9 @@
 
     .venv/bin/python benchmarks/web_start.py [RUNS]
 
-Starts `toploss serve --no-worker` on an empty data folder, signs in, and asks for the list of data sets. Prints the median
-seconds to the first answer of /healthz and the resident memory after the pages were asked for. Linux only (/proc).
+Starts `toploss serve --no-worker` on an empty data folder, signs in, and asks for the list of data sets.
+Prints the median seconds to the first answer of /healthz and the resident memory after the pages were asked
+for. Linux only (/proc).
 """
 
 import os
@@ -64,7 +65,8 @@ def main() -> None:
         measured = [once_more(Path(folder)) for _ in range(runs)]
     seconds, megabytes = zip(*measured, strict=True)
     print(
-        f"first answer after {statistics.median(seconds):.2f} s (of {runs}: {min(seconds):.2f}-{max(seconds):.2f}); ",
+        f"first answer after {statistics.median(seconds):.2f} s (of {runs}: "
+        f"{min(seconds):.2f}-{max(seconds):.2f}); ",
         end="",
     )
     print(f"resident memory {statistics.median(megabytes):.0f} MB")

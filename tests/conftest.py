@@ -1,4 +1,4 @@
-"""Fixtures: every database test runs on SQLite and on PostgreSQL, servers are real and stopped by their own id."""
+"""Fixtures: database tests run on SQLite and PostgreSQL; servers are real and stopped by their own id."""
 
 import os
 import shutil
@@ -34,7 +34,8 @@ from tests.servers import Server, start_server
 
 # One thread each: two spinning OpenMP teams are slower than one thread when tests run side by side.
 os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", TOPLOSS_WORKER_THREADS="1")
-# `test`: the same code always gets the same verdict, however busy the machine. `explore`: fresh examples every time.
+# `test`: the same code always gets the same verdict, however busy the machine. `explore`: fresh examples
+# every time.
 hypothesis_settings.register_profile(
     "test", derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -109,7 +110,8 @@ def postgres_server() -> Iterator[str]:
     if not postgres.available():
         missing(
             "PostgreSQL",
-            "as root, apt-get install postgresql; or set TOPLOSS_TEST_POSTGRES to the URL of an empty test database.",
+            "as root, apt-get install postgresql; or set TOPLOSS_TEST_POSTGRES to the URL of an empty "
+            "test database.",
         )
     with postgres.run() as url:
         migrate(url)

@@ -1,6 +1,7 @@
 """What SQLAlchemy learns about a kind of database, kept for all tests of a process.
 
-Each test has engines of its own. Each of them would compile every statement again, which takes longer than running it.
+Each test has engines of its own. Each of them would compile every statement again, which takes longer than
+running it.
 """
 
 from typing import Any

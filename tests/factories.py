@@ -51,7 +51,10 @@ def write_images(
     size: int = 16,
     seed: int = 0,
 ) -> Path:
-    """A folder of class folders with small noise images; a class has its own brightness, so that a network can learn it."""
+    """A folder of class folders with small noise images.
+
+    A class has its own brightness, so that a network can learn it.
+    """
     for name, content in _images(per_class, splits, size, seed):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +94,7 @@ def import_folder(database: Database, folder: Path, *, name: str = "faces") -> i
 def make_dataset(
     database: Database, folder: Path, *, name: str = "faces", per_class: int = 6, wrong: int = 10
 ) -> Made:
-    """A data set whose run predicts another class for the first `wrong` samples, the first of them most surely.
+    """A data set whose run predicts another class for the first `wrong` samples, with falling confidence.
 
     In an otherwise empty database it is a copy of the same that was made earlier in this process.
     """
@@ -159,7 +162,10 @@ def make_run(
     seed: int = 0,
     says: dict[int, int] | None = None,
 ) -> int:
-    """A finished run with a ranking made by hand; `says` is what it predicts for samples by id, otherwise than by `wrong`."""
+    """A finished run with a ranking made by hand.
+
+    `says` is what it predicts for samples by id, otherwise than by `wrong`.
+    """
     with database.write() as session:
         run = request_run(
             session,

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test session's own: made, started and stopped as the postgres user when we are root."""
+"""A PostgreSQL server for a test session, run as the user postgres when the tests run as root."""
 
 import os
 import shutil
@@ -60,7 +60,10 @@ def run() -> Iterator[str]:
         "UTF8",
         "--locale=C",
     )
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c max_connections=200"
+    options = (
+        f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c "
+        "max_connections=200"
+    )
     call(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:
         call(str(binaries / "createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", "toploss", "toploss")

@@ -17,8 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def test_the_web_process_never_loads_torch_fastai_or_matplotlib(tmp_path: Path) -> None:
     code = (
-        "import sys, app.main, app.serving; from app.settings import Settings; app.main.create_app(Settings(data_dir=sys.argv[1]));"
-        "print([m for m in ('torch', 'torchvision', 'fastai', 'matplotlib', 'pandas', 'dbos', 'sklearn') if m in sys.modules])"
+        "import sys, app.main, app.serving; from app.settings import Settings; "
+        "app.main.create_app(Settings(data_dir=sys.argv[1]));print([m for m in ('torch', 'torchvision', "
+        "'fastai', 'matplotlib', 'pandas', 'dbos', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True, cwd=ROOT
@@ -28,8 +29,8 @@ def test_the_web_process_never_loads_torch_fastai_or_matplotlib(tmp_path: Path) 
 
 def test_help_loads_neither_the_web_framework_nor_the_database() -> None:
     code = (
-        "import sys\ntry:\n    import app.cli; sys.argv = ['toploss', '--help']; app.cli.main()\nexcept SystemExit: pass\n"
-        "print([m for m in ('torch', 'fastapi', 'sqlalchemy') if m in sys.modules])"
+        "import sys\ntry:\n    import app.cli; sys.argv = ['toploss', '--help']; app.cli.main()\nexcept "
+        "SystemExit: pass\nprint([m for m in ('torch', 'fastapi', 'sqlalchemy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip().endswith("[]")

@@ -1,4 +1,4 @@
-"""docker-compose.yml and the Dockerfile say what the program understands (no engine is needed to see that)."""
+"""docker-compose.yml and the Dockerfile use settings and commands that exist; no engine is needed."""
 
 import re
 import subprocess

@@ -8,7 +8,8 @@ from app import cli
 assert "numpy" not in sys.modules, "it reads how many threads it may use when it is loaded"
 def report(_):
     import numpy, threadpoolctl
-    print({pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["internal_api"] == "openblas"})
+    pools = threadpoolctl.threadpool_info()
+    print({pool["num_threads"] for pool in pools if pool["internal_api"] == "openblas"})
 sys.modules["app.worker"] = types.SimpleNamespace(run_worker=report)
 cli.worker()
 """

@@ -49,8 +49,8 @@ def upgrade() -> None:
         "(SELECT MAX(other.rank) FROM prediction AS other WHERE other.run_id = prediction.run_id)"
     )
     op.execute(
-        "UPDATE run SET ranked_epochs = "
-        "(SELECT COUNT(*) FROM epoch WHERE epoch.run_id = run.id AND epoch.fold = -1) WHERE state = 'finished'"
+        "UPDATE run SET ranked_epochs = (SELECT COUNT(*) FROM epoch WHERE epoch.run_id = run.id AND "
+        "epoch.fold = -1) WHERE state = 'finished'"
     )
     with op.batch_alter_table("prediction", schema=None) as batch_op:
         batch_op.alter_column("label_quality", existing_type=sa.Double(), nullable=False)

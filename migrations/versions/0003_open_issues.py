@@ -46,9 +46,9 @@ def upgrade() -> None:
     # ### end Alembic commands ###
 
     op.execute(
-        "INSERT INTO open_issue (run_id, rank, sample_id) SELECT p.run_id, p.rank, p.sample_id FROM prediction AS p "
-        "LEFT JOIN sample_review AS r ON r.sample_id = p.sample_id "
-        "WHERE p.predicted_label <> p.label AND (r.verdict IS NULL OR r.verdict = 'unsure')"
+        "INSERT INTO open_issue (run_id, rank, sample_id) SELECT p.run_id, p.rank, p.sample_id FROM "
+        "prediction AS p LEFT JOIN sample_review AS r ON r.sample_id = p.sample_id WHERE "
+        "p.predicted_label <> p.label AND (r.verdict IS NULL OR r.verdict = 'unsure')"
     )
     op.execute(
         "UPDATE run SET label_issues = (SELECT COUNT(*) FROM prediction AS p "

@@ -54,9 +54,11 @@ def upgrade() -> None:
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.add_column(sa.Column("origin", sa.String(), server_default="deck", nullable=False))
         batch_op.add_column(sa.Column("blind", sa.Boolean(), server_default="0", nullable=False))
-    # A table that others refer to is not copied; this is the one way to add the column that both databases know.
+    # A table that others refer to is not copied; this is the one way to add the column that both databases
+    # know.
     op.execute(
-        "ALTER TABLE decision ADD COLUMN bulk_id INTEGER CONSTRAINT fk_decision_bulk_id REFERENCES bulk_action (id)"
+        "ALTER TABLE decision ADD COLUMN bulk_id INTEGER CONSTRAINT fk_decision_bulk_id REFERENCES "
+        "bulk_action (id)"
     )
     op.create_index("ix_decision_bulk_id", "decision", ["bulk_id"])
     op.drop_index("ix_decision_dataset_id_user_id_id", "decision")

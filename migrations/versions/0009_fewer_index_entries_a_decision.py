@@ -1,4 +1,4 @@
-"""Fewer index entries a decision: indexes of rows that nearly none are hold just those, open issues are their own key."""
+"""Fewer index entries per decision: partial indexes for rare rows, and open issues are their own key."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -76,7 +76,8 @@ def _copy_open_issues(*, with_rowid: bool) -> None:
         sqlite_with_rowid=with_rowid,
     )
     op.execute(
-        "INSERT INTO open_issue (run_id, rank, sample_id) SELECT run_id, rank, sample_id FROM open_issue_before ORDER BY run_id, rank"
+        "INSERT INTO open_issue (run_id, rank, sample_id) SELECT run_id, rank, sample_id FROM "
+        "open_issue_before ORDER BY run_id, rank"
     )
     op.drop_table("open_issue_before")
     op.create_index("ix_open_issue_sample_id_run_id", "open_issue", ["sample_id", "run_id"])

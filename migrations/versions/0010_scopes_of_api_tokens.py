@@ -1,4 +1,7 @@
-"""API tokens have a scope, an end and a last use; those that are there keep what their owner's role allows."""
+"""API tokens have a scope, an end and a last use.
+
+Those that are there keep what their owner's role allows.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +17,8 @@ def upgrade() -> None:
     op.add_column("api_token", sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("api_token", sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True))
     op.execute(
-        "UPDATE api_token SET scope = 'admin' WHERE user_id IN (SELECT id FROM user_account WHERE role = 'admin')"
+        "UPDATE api_token SET scope = 'admin' WHERE user_id IN (SELECT id FROM user_account WHERE role = "
+        "'admin')"
     )
     with op.batch_alter_table("api_token") as batch_op:
         batch_op.alter_column("scope", server_default=None)

@@ -1,4 +1,7 @@
-"""Names are found however they are spelt; a data set knows what its source is called, and what its import has to say."""
+"""Names are found however they are spelt.
+
+A data set knows what its source is called, and what its import has to say.
+"""
 
 import unicodedata
 

@@ -1,4 +1,7 @@
-"""A data set keeps the scale of its deep greys; what was imported before is measured by the next import or training."""
+"""A data set keeps the scale of its deep greys.
+
+What was imported before is measured by the next import or training.
+"""
 
 import sqlalchemy as sa
 from alembic import op

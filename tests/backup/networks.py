@@ -49,7 +49,10 @@ def save_epoch(folder: Path, epoch: int) -> None:
 
 
 def load_epoch(folder: Path) -> int:
-    """The epoch of the checkpoint, whose weights and optimiser state are loaded; raises what a training would."""
+    """The epoch of the checkpoint, whose weights and optimiser state are loaded.
+
+    Raises what a training would.
+    """
     checkpoint = checkpoints.load(folder)
     made = network(0)
     checkpoints.load_model(folder, checkpoint, made)

@@ -1,4 +1,4 @@
-"""No page keeps anybody out, as far as axe-core finds it: WCAG 2.2 A and AA, light and dark, at a desk and on a phone."""
+"""No page excludes anybody, as far as axe-core finds: WCAG 2.2 A and AA, light and dark, desk and phone."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Whole sessions: a hundred cards by keyboard, two annotators at once, a server that is killed, the grid, the reasons."""
+"""Whole sessions: a hundred cards by keyboard, two annotators, a killed server, the grid, the reasons."""
 
 import re
 import signal

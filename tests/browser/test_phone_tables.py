@@ -27,14 +27,16 @@ BROKEN_WORDS = """() => {
       const range = document.createRange();
       range.setStart(texts.currentNode, word.index);
       range.setEnd(texts.currentNode, word.index + word[0].length);
-      const lines = new Set([...range.getClientRects()].filter((r) => r.width > 1).map((r) => Math.round(r.top)));
+      const rects = [...range.getClientRects()].filter((r) => r.width > 1);
+      const lines = new Set(rects.map((r) => Math.round(r.top)));
       if (lines.size > 1) found.push(word[0]);
     }
   }
   return found;
 }"""
 NAMELESS = """() => [...document.querySelectorAll("table.phone-cards td")]
-  .filter((e) => e.checkVisibility() && e.innerText.trim() && !e.dataset.label && !e.querySelector("button, .button"))
+  .filter((e) => e.checkVisibility() && e.innerText.trim() && !e.dataset.label
+    && !e.querySelector("button, .button"))
   .map((e) => e.innerText.trim())"""
 CUT_OFF = """() => [...document.querySelectorAll(".scroll:has(.phone-cards)")]
   .filter((e) => e.scrollWidth > e.clientWidth).length"""

@@ -1,4 +1,4 @@
-"""What a person sees: whole labels, a blind look that tells nothing, grounds of one colour, every answer within reach of a thumb."""
+"""What a person sees: whole labels, nothing in a blind look, plain backgrounds, answers near the thumb."""
 
 import re
 from collections.abc import Iterator
@@ -16,14 +16,18 @@ from tests.factories import Made
 from tests.servers import Server
 
 NAMES = ("ow", "surprise and also contempt", "Schadenfreude-über-alle-Maßen-hinaus")
-CUT = """() => [...document.querySelectorAll("button, .button, .name, dd, .tray span, .tile b, .answers b, select")]
-  .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflow !== "visible"
+CUT = """() => [...document.querySelectorAll(
+    "button, .button, .name, dd, .tray span, .tile b, .answers b, select")]
+  .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1
+    && getComputedStyle(e).overflow !== "visible"
     || e.checkVisibility() && e.matches("button, .button") && e.scrollWidth > e.clientWidth + 1)
   .map((e) => e.textContent.trim())"""
 WIDER_THAN_THE_PAGE = "() => document.documentElement.scrollWidth > innerWidth"
-PLACES = """card => [...card.querySelectorAll("button, a, figcaption .num")].filter((e) => e.checkVisibility({visibilityProperty: true}))
+PLACES = """card => [...card.querySelectorAll("button, a, figcaption .num")]
+  .filter((e) => e.checkVisibility({visibilityProperty: true}))
   .map((e) => [e.getBoundingClientRect(), getComputedStyle(e)])
-  .map(([{x, y, width, height}, style]) => [x, y, width, height, style.color, style.backgroundColor, style.borderColor].join())"""
+  .map(([{x, y, width, height}, style]) =>
+    [x, y, width, height, style.color, style.backgroundColor, style.borderColor].join())"""
 
 
 def long_names(live: tuple[Database, Made]) -> None:
@@ -140,7 +144,7 @@ def test_on_a_phone_every_answer_and_undo_are_in_sight_and_answer(
 
 
 def test_nothing_stays_hovered_on_a_screen_without_a_pointer_that_hovers(phone: Page) -> None:
-    """A touch screen leaves what was tapped last hovered, so every such rule asks whether there is a pointer."""
+    """A touch screen keeps the last tapped element hovered, so every hover rule requires a pointer."""
     rules = phone.evaluate("""() => {
       const found = [];
       const walk = (rules, media) => { for (const rule of rules) {
@@ -166,11 +170,14 @@ def test_every_sheet_has_the_same_ground_and_a_table_on_it_fades_into_what_it_li
 ) -> None:
     page.emulate_media(color_scheme=scheme)
     home = page.url.split("/review")[0]
-    sheets = """() => [...document.querySelectorAll(".sheet:not(.note)")].map((e) => getComputedStyle(e).backgroundColor)"""
+    sheets = """() => [...document.querySelectorAll(".sheet:not(.note)")]
+      .map((e) => getComputedStyle(e).backgroundColor)"""
     covers = """() => [...document.querySelectorAll(".scroll")].map((e) => {
       let below = e;
-      while (getComputedStyle(below).backgroundColor === "rgba(0, 0, 0, 0)" && below.parentElement) below = below.parentElement;
-      return getComputedStyle(e).backgroundImage.split("linear-gradient(to right, ")[1].startsWith(getComputedStyle(below).backgroundColor);
+      while (getComputedStyle(below).backgroundColor === "rgba(0, 0, 0, 0)" && below.parentElement)
+        below = below.parentElement;
+      const gradient = getComputedStyle(e).backgroundImage.split("linear-gradient(to right, ")[1];
+      return gradient.startsWith(getComputedStyle(below).backgroundColor);
     })"""
     found: set[str] = set()
     for path in (

@@ -1,4 +1,4 @@
-"""Importing: every file becomes a sample or a rejected file with its reason, and repeating it doubles nothing."""
+"""Importing: every file becomes a sample or a rejected file, and a repeated import adds nothing twice."""
 
 import io
 import os

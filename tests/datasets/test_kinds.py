@@ -155,7 +155,9 @@ def test_a_source_of_such_files_alone_is_refused_with_their_name(database: Datab
 def test_an_image_that_its_name_hides_is_told(database: Database, tmp_path: Path) -> None:
     imported(database, write(tmp_path / "pets", pets() | {"bird/1.heic": png(3), "notes/1.txt": png(4)}))
     assert rejected(database) == {
-        "bird/1.heic": "not inside a class folder: it is a PNG, but its name does not say so; give it the suffix .png",
+        "bird/1.heic": (
+            "not inside a class folder: it is a PNG, but its name does not say so; give it the suffix .png"
+        ),
         "notes/1.txt": "not inside a class folder",
     }
 

@@ -30,7 +30,8 @@ def test_images_imported_earlier_are_found_however_their_names_are_typed(
             command.upgrade(config, "0010")
             connection.execute(
                 text(
-                    "INSERT INTO dataset (name, source, state, created_at) VALUES ('x', '/x.zip', 'ready', :now)"
+                    "INSERT INTO dataset (name, source, state, created_at) VALUES ('x', '/x.zip', "
+                    "'ready', :now)"
                 ),
                 {"now": datetime.now(UTC)},
             )
@@ -40,8 +41,9 @@ def test_images_imported_earlier_are_found_however_their_names_are_typed(
             for path in (nfd, "Cat/1.png"):
                 connection.execute(
                     text(
-                        "INSERT INTO sample (dataset_id, path, sha256, bytes, width, height, mode, format, split,"
-                        " given_label) VALUES (1, :path, '', 1, 1, 1, 'L', 'PNG', 'train', 0)"
+                        "INSERT INTO sample (dataset_id, path, sha256, bytes, width, height, mode, "
+                        "format, split, given_label) VALUES (1, :path, '', 1, 1, 1, 'L', 'PNG', 'train', "
+                        "0)"
                     ),
                     {"path": path},
                 )

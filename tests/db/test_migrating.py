@@ -34,7 +34,10 @@ AddMigration = Callable[[str], None]
 
 @pytest.fixture
 def add_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AddMigration:
-    """Have one more migration than there are, with this body of `upgrade`; called again, with another body."""
+    """Have one more migration than there are, with this body of `upgrade`.
+
+    Called again, with another body.
+    """
     scripts = tmp_path / "migrations"
     shutil.copytree(migrating.bundled_migrations(), scripts)
     newest = migrating.all_revisions()[-1]

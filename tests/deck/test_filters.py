@@ -22,7 +22,10 @@ from tests.factories import Made, import_folder, photo
 
 @pytest.fixture
 def reviewed(database: Database, made: Made, people: People) -> Made:
-    """Ann kept the first card, relabelled the second to owl, is unsure of the third; bob deleted the fourth to sixth at once."""
+    """Ann kept the first card, relabelled the second to owl, is unsure of the third.
+
+    Bob deleted the fourth to sixth at once.
+    """
     with database.write() as session:
         for sample, verdict, label in zip(
             made.ranked, ("keep", "relabel", "unsure"), (None, "owl", None), strict=False

@@ -1,4 +1,7 @@
-"""CSV cells: plain ones are read back exactly; guarded ones run in no spreadsheet and can be read back too."""
+"""CSV cells: plain ones are read back exactly.
+
+Guarded ones run in no spreadsheet and can be read back too.
+"""
 
 import csv
 import io

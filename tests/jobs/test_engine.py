@@ -179,7 +179,10 @@ def test_one_job_of_a_kind_at_a_time(database: Database, database_url: str, tmp_
 
 
 def starts_until(state_wanted: str, database: Database, url: str, folder: Path) -> int:
-    """Start a worker again and again, which its job takes down, until the job has ended so; the answer is how often it began."""
+    """Start a worker again and again, which its job takes down, until the job has ended so.
+
+    The answer is how often it began.
+    """
     (folder / "dies").touch()
     workers, job = Workers(folder, url), ask(database)
     try:

@@ -1,4 +1,4 @@
-"""The main job in a real Chromium with a real worker: import, train, review by keyboard, undo, retrain, compare, export."""
+"""The main job in Chromium with a real worker: import, train, review, undo, retrain, compare, export."""
 
 import csv
 import io

@@ -73,7 +73,8 @@ def test_before_and_after_stand_on_the_same_samples_with_both_kinds_of_labels(
     found = compared(database, made, made.run_id, new)
     assert [column.kind for column in found.columns] == ["given", "reviewed"]
     assert [column.samples for column in found.columns] == [5, 5]
-    # The old run predicts the given labels of the hold-out, the new one the reviewed ones: each is wrong once on the other's.
+    # The old run predicts the given labels of the hold-out, the new one the reviewed ones: each is wrong once
+    # on the other's.
     assert wrong(found) == [(0, 1), (1, 0)]
     assert found.reviewed.difference is not None
     assert found.reviewed.difference.value == pytest.approx(-1 / 5)

@@ -10,7 +10,10 @@ from app.ml.recipes import RECIPES, StartFrom, recipe_from_json, to_json, weight
 
 
 def test_reading_recipes_does_not_load_torch():
-    code = "import sys, app.ml.recipes, app.ml.images, app.ml.errors; sys.exit('torch' in sys.modules or 'fastai' in sys.modules)"
+    code = (
+        "import sys, app.ml.recipes, app.ml.images, app.ml.errors; sys.exit('torch' in sys.modules or "
+        "'fastai' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

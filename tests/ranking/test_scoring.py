@@ -98,7 +98,8 @@ def test_the_noise_of_the_classes_is_that_of_cleanlabs_confident_joint(
     assert ((found >= 0) & (found <= 1)).all()
     probabilities = np.exp(log_probs.astype(np.float64))
     sure = probabilities >= get_confident_thresholds(labels, probabilities) - 1e-6
-    # of several classes above their bars cleanlab takes the likeliest of all classes, which may be below its own
+    # of several classes above their bars cleanlab takes the likeliest of all classes, which may be below its
+    # own
     assume((sure[np.arange(len(labels)), probabilities.argmax(axis=1)] | (sure.sum(axis=1) < 2)).all())
     joint = compute_confident_joint(labels, probabilities, calibrate=False)
     assert found[: len(joint)] == pytest.approx(1 - np.diag(joint) / joint.sum(axis=1), abs=1e-6)
@@ -165,7 +166,10 @@ def test_a_sample_that_no_epoch_saw_has_no_score() -> None:
 
 
 def test_a_memorised_label_is_found_by_what_the_network_said_before() -> None:
-    """Ten honest samples are learnt at once; the wrong one is first predicted as what it is, and memorised in the end."""
+    """Ten honest samples are learnt at once.
+
+    The wrong one is first predicted as what it is, and memorised in the end.
+    """
     labels = np.zeros(11, np.int64)
     early, late = np.tile(np.log([0.8, 0.2]), (11, 1)), np.tile(np.log([0.98, 0.02]), (11, 1))
     early[4] = np.log([0.1, 0.9])

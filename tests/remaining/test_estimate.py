@@ -108,7 +108,7 @@ def test_audits_that_contradict_each_other_leave_the_last_word_to_the_newest() -
 
 
 def simulated(random: np.random.Generator, alpha: float) -> bool:
-    """Whether the truth is within the bounds through two audits with a review by a ranking before, between and after."""
+    """Whether the truth is within the bounds of two audits, with ranked reviews before, between and after."""
     wrong = random.random(3000) < 0.2
     order = np.argsort(-(wrong * 1.5 + random.normal(size=3000)))  # a ranking that is right rather often
     decided = np.zeros(3000, bool)

@@ -131,7 +131,8 @@ def test_the_same_number_of_errors_found_stands_on_every_page(
     same(5)
     with database.write() as session:
         set_policy(session, dataset_id=made.dataset_id, policy=Policy(annotators=2, which="changes"))
-    # the first card has two against one; bob's three, ada's last one and the second card, on which people differ, wait
+    # the first card has two against one; bob's three, ada's last one and the second card, on which people
+    # differ, wait
     same(2, 5)
     say(ann, cards[8], "delete")
     say(ann, cards[3], "keep")  # outweighs the bulk action, and is no correction

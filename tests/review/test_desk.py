@@ -173,7 +173,7 @@ def give_fixed_random_keys(database: Database, made: Made) -> None:
 
 
 def is_usual(refusal: BaseException) -> bool:
-    """Whether such a step is refused in some order of steps: a second gold part, an answer that is not blind."""
+    """Whether some order of steps refuses such a step: a second gold part, an answer that is not blind."""
     return isinstance(refusal, Conflict) or type(refusal).__name__ in ("Forbidden", "Invalid", "NotFound")
 
 

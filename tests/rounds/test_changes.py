@@ -1,4 +1,4 @@
-"""What a retrain would learn: every difference between the labels as they stand and a version's, and nothing else."""
+"""What a retrain would learn: exactly the differences between the current labels and a version's."""
 
 import uuid
 from collections import Counter

@@ -1,4 +1,4 @@
-"""A folder on the local disk: what is read, and what is refused for the import and every later reader alike."""
+"""A folder on the local disk: what the import and every later reader read and refuse."""
 
 import os
 import subprocess

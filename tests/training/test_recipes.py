@@ -1,4 +1,4 @@
-"""Recipes as people change them: every field has a range, what is outside is refused in words, and nothing else changes."""
+"""Recipes as people change them: every field has a range, other values are refused, nothing else changes."""
 
 import dataclasses
 import json

@@ -1,4 +1,7 @@
-"""Every route and everybody: what is not allowed is refused. A new route fails here until the table says who may use it."""
+"""Every route and everybody: what is not allowed is refused.
+
+A new route fails here until the table says who may use it.
+"""
 
 import re
 import time
@@ -17,7 +20,8 @@ from tests.conftest import People
 from tests.factories import Made
 from tests.web.test_security import OPEN, routes
 
-# What it takes: read, annotate and admin are scopes of API tokens; somebody who signed in has all that the role allows.
+# What it takes: read, annotate and admin are scopes of API tokens; somebody who signed in has all that the
+# role allows.
 # `person` takes somebody who signed in, `admin person` an admin who did.
 ADMINS_PAGES = """
 /d/{name}/agreement /d/{name}/settings /d/{name}/adjudication /datasets/new /d/{name}/runs/new /jobs /people

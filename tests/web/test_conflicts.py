@@ -40,7 +40,10 @@ def queue_run(database: Database, made: Made, *, state: str = "queued") -> int:
 
 
 def without_version(database: Database, folder: Path, state: str) -> None:
-    """The data set `pets` before its first version; `queued` is one whose import failed and is requested again."""
+    """The data set `pets` before its first version.
+
+    `queued` is one whose import failed and is requested again.
+    """
     source = str(write_images(folder))
     with database.write() as session:
         dataset = create_dataset(session, name="pets", source=source)

@@ -13,7 +13,10 @@ from tests.web.html import flat
 
 
 def wrong_hold_out(database: Database, made: Made) -> list[int]:
-    """The hold-out images of which a run that says 0 of all differs from the given label; the run is in the data set."""
+    """The hold-out images of which a run that says 0 of all differs from the given label.
+
+    The run is in the data set.
+    """
     run_id = make_run(
         database, made.dataset_id, made.version_id, seed=5, says=dict.fromkeys(made.sample_ids, 0)
     )
@@ -75,7 +78,10 @@ def test_a_runs_error_stays_as_it_is_while_labels_get_cleaner_and_the_other_figu
 def test_no_number_of_errors_is_promised_for_cards_that_nobody_has_seen(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:
-    """The hit rate of the last cards is what was counted; what comes later in the ranking holds fewer errors."""
+    """The hit rate of the last cards is what was counted.
+
+    What comes later in the ranking holds fewer errors.
+    """
     ada = browser_of["ada"]
     for number, sample_id in enumerate(made.ranked[:4]):
         data = {"sample": str(sample_id), "client_id": str(number), "answer": "delete"}

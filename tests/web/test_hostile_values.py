@@ -171,7 +171,7 @@ IN_SQL = ("authorization", "cookie")  # a token of theirs is looked up in the da
 
 
 def hold_with_header(client: TestClient, made: Made, name: str) -> None:
-    """Hostile values of a header are answered in a sentence: a page, a file, a download, an unknown address, a form."""
+    """Hostile header values get a sentence on a page, a file, a download, an unknown address and a form."""
     for text in (
         *TEXTS,
         "Bearer \x00",

@@ -18,7 +18,10 @@ POST = b"POST / HTTP/1.1\r\nhost: x\r\n"
 
 
 class Site:
-    """Tells how large a body was. `/large` has a large answer, `/busy` reads no body before it is told to go on."""
+    """Tells how large a body was.
+
+    `/large` has a large answer, `/busy` reads no body before it is told to go on.
+    """
 
     def __init__(self) -> None:
         self.go_on = threading.Event()

@@ -1,4 +1,4 @@
-"""Static files: kept for ever below their digest, script modules find each other there, and all of a page's come at once."""
+"""Static files: cached for ever below their digest, where modules find each other, and loaded together."""
 
 import re
 from urllib.parse import urljoin

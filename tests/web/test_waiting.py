@@ -1,4 +1,7 @@
-"""A request waits for what others hold until its one deadline, then says so; a full disk is told as what it is."""
+"""A request waits for what others hold until its one deadline, then says so.
+
+A full disk is told as what it is.
+"""
 
 import sqlite3
 import threading

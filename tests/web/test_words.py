@@ -26,7 +26,8 @@ def test_no_template_makes_a_plural_by_hand() -> None:
         r"[a-z]\{\{ *[\"']|[\"']s?[\"'] if [^}]*== 1|!= 1 else|else [\"']s[\"']|[\"']s[\"'] if"
     )
     counted = re.compile(
-        r"(?<!of )\{\{ [^{}]*\|count \}\} (?:images|labels|samples|classes|files|photos|errors|runs|corrections)\b"
+        r"(?<!of )\{\{ [^{}]*\|count \}\} "
+        r"(?:images|labels|samples|classes|files|photos|errors|runs|corrections)\b"
     )
     folder = bundled("templates")
     templates = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.*")}

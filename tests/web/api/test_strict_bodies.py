@@ -1,4 +1,4 @@
-"""A JSON body and a filter mean what they say: no kind is turned into another, and no unknown value is empty."""
+"""JSON bodies and filters are strict: no type is converted, and an unknown value is not taken as empty."""
 
 from typing import Any
 

@@ -89,7 +89,7 @@ def test_a_run_is_cancelled_and_an_audit_drawn_after_a_question(
         assert session.get_one(Run, 2).state == "queued"
     assert sure(ada, f"{run}/cancel").headers["location"] == run
     question = ada.post("/d/faces/audits", data={"size": "20"})
-    assert "20 of the 24 images that nobody has decided" in flat(question.text)
+    assert "20 of the 24 undecided images" in flat(question.text)
     assert count(database, Audit) == 0
     action, fields = asked(question)
     ada.post("/d/faces/review/decisions", data={"sample": "1", "answer": "keep", "client_id": "a"})

@@ -215,7 +215,10 @@ def test_the_rounds_are_told_apart(browser_of: Browsers, database: Database, mad
             "left",
             0.02,
             0.0312,
-            "Stop when at most 2 % of all labels are wrong, with 95 % confidence: not reached yet, at most 3.1 % by the audits.",
+            (
+                "Stop when at most 2 % of all labels are wrong, with 95 % confidence: not reached yet, at "
+                "most 3.1 % by the audits."
+            ),
         ),
     ],
 )

@@ -83,7 +83,10 @@ def test_awkward_characters_are_escaped_as_the_template_escapes_them() -> None:
 def test_a_blind_look_is_the_same_to_the_letter_whatever_is_known_of_the_image(
     one: Card, other: Card, gold: bool
 ) -> None:
-    """The network is asked for a card only by its number; how large the image is shows in the image itself."""
+    """The network is asked for a card only by its number.
+
+    How large the image is shows in the image itself.
+    """
     blind = [
         replace(each, blind=True, gold=gold, sample_id=7, width=48, height=48, split="")
         for each in (one, other)

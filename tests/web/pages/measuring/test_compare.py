@@ -31,7 +31,7 @@ def frozen(database: Database, made: Made) -> int:
 
 
 def unchanged_twins(database: Database, made: Made, browser: TestClient, **more: str) -> tuple[int, int]:
-    """A run that is wrong thrice, people who say of each of these that the run is right, and the same network again."""
+    """A run with three errors, people who agree with the run on each of them, and the same network again."""
     valid = hold_out(made)
     says = {valid[0]: 1, valid[2]: 2, valid[4]: 0}
     old = make_run(database, made.dataset_id, made.version_id, says=says, seed=1)
@@ -49,8 +49,8 @@ def test_the_page_warns_where_a_model_chose_what_was_reviewed(
         "</section>"
     )[0]
     assert (
-        "Of 3 reviewed hold-out images 3 were looked at because a model’s ranking showed them, none was drawn at random"
-        in warning
+        "Of 3 reviewed hold-out images 3 were looked at because a model’s ranking showed them, none was "
+        "drawn at random" in warning
     )
     assert re.findall(r"<b>([\d.]+ %)</b>", warning) == ["50.0 %", "0.0 %"]  # the same network
 

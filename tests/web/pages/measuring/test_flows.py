@@ -1,4 +1,4 @@
-"""The picture of labels that moved: bands as wide as they are many, none outside, none without a class at either end."""
+"""The picture of changed labels: band widths follow the counts, and every band begins and ends at a class."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""The gold part as people see it: drawn by an admin, labelled blind, nothing of it told before it is settled."""
+"""The gold part as people see it: drawn by an admin, labelled blind, hidden until it is settled."""
 
 from pathlib import Path
 
@@ -122,7 +122,7 @@ def test_a_gold_card_tells_nothing_but_the_image_and_the_classes(
             assert "Given label" not in told
             assert 'value="keep"' not in told
             assert "The model says" not in told.split('id="keys"')[0]
-        assert "nothing is told of it" in flat(ann.get(f"/d/faces/samples/{sample}/why").text)
+        assert "nothing else is shown" in flat(ann.get(f"/d/faces/samples/{sample}/why").text)
         assert f"/samples/{sample}/" not in ann.get("/d/faces/grid?size=100&page=1").text
 
 
@@ -272,8 +272,8 @@ def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leav
             )
     page = flat(ada.get("/d/faces/gold").text)
     assert (
-        "9 images of the hold-out have their label corrected. Up to 9 of these corrections, about 9, go back to the given label"
-        in page
+        "9 images of the hold-out have their label corrected. Up to 9 of these corrections, about 9, go "
+        "back to the given label" in page
     )
     assert not any("given label until" in ada.get(address).text for address in addresses)
     drawn = sure(ada, "/d/faces/gold", {"size": "20", "looks": "2", "seed": "3"})
@@ -283,10 +283,8 @@ def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leav
     assert f"The draw took back {hit} correction" in flat(ada.get(drawn.headers["location"]).text)
     assert "The draw took back" not in flat(ada.get("/d/faces/gold").text)
     for address in addresses:
-        assert (
-            '20 images of the <a href="/d/faces/gold">gold part</a> carry their given label until they are settled'
-            in flat(ada.get(address).text)
-        )
+        link = '20 images of the <a href="/d/faces/gold">gold part</a>'
+        assert f"{link} carry their given label until they are settled" in flat(ada.get(address).text)
     for sample in chosen:
         for user in (people.admin, people.other):
             with database.write() as session:
