@@ -33,7 +33,7 @@ def draw_counted(
     user_id: int | None = None,
     expected: int | None = None,
 ) -> Drawn:
-    """Draw the gold part, and count what that takes back.
+    """Draw the gold part, and count the corrections that this reverts.
 
     Raises as `draw_gold` does, and Conflict when it takes another number of corrections back than the
     `expected` one: the caller's transaction is then to be left, which draws nothing.

@@ -93,7 +93,7 @@ def test_a_run_is_cancelled_and_an_audit_drawn_after_a_question(
     assert count(database, Audit) == 0
     action, fields = asked(question)
     ada.post("/d/faces/review/decisions", data={"sample": "1", "answer": "keep", "client_id": "a"})
-    assert "20 of the 23 images" in ada.post(action, data=fields).text
+    assert "20 of the 23 undecided images" in ada.post(action, data=fields).text
     assert count(database, Audit) == 0
     assert sure(ada, "/d/faces/audits", {"size": "20"}).status_code == 303
 
@@ -122,7 +122,7 @@ def test_the_gold_part_is_drawn_after_all_that_it_takes_back_was_said(
     assert (again.status_code, "3 corrections are reverted" in again.text) == (409, True)
     assert count(database, GoldPart) == 0
     unsaid = api["ada"].post("/api/v1/datasets/faces/gold", json={"size": 30, "seed": 3})
-    assert (unsaid.status_code, "takes back 3 corrections, not 0" in unsaid.json()["message"]) == (409, True)
+    assert (unsaid.status_code, "reverts 3 corrections, not 0" in unsaid.json()["message"]) == (409, True)
     assert count(database, GoldPart) == 0
     action, fields = asked(again)
     assert ada.post(action, data=fields).headers["location"] == "/d/faces/gold?taken_back=3"

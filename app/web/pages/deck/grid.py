@@ -80,7 +80,7 @@ class MarkedForm(Strict):
 
 
 class UndoForm(Strict):
-    """An action to take back."""
+    """An action that can be undone."""
 
     action: int
     selection: str = Field("", max_length=5000)
@@ -111,7 +111,7 @@ class GridPage(Page):
     classes: tuple[Choice, ...]
     annotators: tuple[str, ...]
     past: tuple[PastAction, ...]
-    undoable: int | None  # the action that Z takes back
+    undoable: int | None  # the action that Z undoes
     client_id: str
 
     splits = SPLITS

@@ -50,7 +50,7 @@ class GoldPage(Page):
     standing: GoldStanding | None
     best: BestRun | None
     evaluation: GoldEvaluation | None  # of the best run
-    corrections: int  # of hold-out images that stand: what a draw can take back
+    corrections: int  # current corrections of hold-out images, which a draw can revert
     taken_back: int  # of these, by the draw that led here
     copies: int  # images of it that look like one that the networks learn from
     hold_out: int
@@ -95,7 +95,7 @@ def draw(name: str, database: Db, admin: Admin, form: Annotated[DrawForm, Form()
 
 
 def _question(name: str, drawn: Drawn) -> Question:
-    """What the draw does, with its own numbers: it was done, and is undone unless they are said yes to."""
+    """The question with the numbers of the draw, which was done and is rolled back unless it is confirmed."""
     size, looks, people = drawn.part.size, drawn.part.looks, drawn.people
     facts = [
         f"{count(size)} images of the hold-out are drawn at random. This is final and cannot be repeated.",
