@@ -120,7 +120,7 @@ _NEEDED = {  # endings of images that a Pillow may have been built without: the 
 
 
 def reason_by_name(path: str) -> str:
-    """Why a file is no sample, by the ending of its name, as `reason_of` words it; empty where it may be one."""
+    """Why a file is rejected by the suffix of its name, in the words of `reason_of`; empty if it is not."""
     name = path.rsplit("/", 1)[-1]
     ending = f".{name.rsplit('.', 1)[-1].casefold()}" if "." in name else ""
     if ending in _NEEDED:
@@ -152,7 +152,7 @@ def reason_of(content: bytes) -> str:
 
 
 def damage_of(content: bytes) -> str:
-    """What is wrong with a file that no decoder opens, if it has no content or begins as an image that can be read."""
+    """The problem of a file that no decoder opens, if it is empty or begins like a supported image."""
     if not content.strip(b"\0"):
         return "truncated or damaged (nothing but zeros); copy or download it again"
     head = content[:HEAD]

@@ -196,7 +196,7 @@ def outline(paths: Collection[str], reading: Reading) -> Outline:
 
 
 def _lost(pictures: Collection[str], reading: Reading, *, known: Collection[str]) -> tuple[str, ...]:
-    """The folders of pictures that cannot be read which would be classes, and are none of the `known` ones."""
+    """Folders of unsupported pictures that would be classes and are none of the `known` ones."""
     names = {class_name(found.name) for path in pictures if (found := reading.place(path))}
     spelled = {folded(name) for name in known}
     return tuple(sorted(name for name in names if folded(name) not in spelled))

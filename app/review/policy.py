@@ -87,7 +87,7 @@ def was_shown(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> Col
 def is_visible_or_settled(
     sample_id: ColumnElement[int] | InstrumentedAttribute[int],
 ) -> ColumnElement[bool]:
-    """Whether a list may show a sample, where it is joined with its `SampleReview`: the opposite of `is_hidden`."""
+    """Whether a list that joins `SampleReview` may show a sample: the opposite of `is_hidden`."""
     return or_(is_visible(sample_id), SETTLED)
 
 

@@ -127,7 +127,10 @@ def test_files_that_cannot_be_read_are_named_with_their_reason_and_counted_in_no
     assert words[-6:] == [
         "6 files are refused by their names: HEIC, which Toploss cannot read; convert it to JPEG or PNG.",
         "1 file is refused by its name: Photoshop, which Toploss cannot read; convert it to JPEG or PNG.",
-        "1 file is refused by its name: a camera's RAW, which Toploss cannot read; convert it to JPEG or PNG.",
+        (
+            "1 file is refused by its name: a camera's RAW, which Toploss cannot read; "
+            "convert it to JPEG or PNG."
+        ),
         "1 file is refused by its name: a video, not an image; save its frames as images.",
         "1 file is refused by its name: not an image.",
         "bird is no class: it has no other image.",

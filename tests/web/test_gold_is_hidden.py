@@ -1,7 +1,7 @@
-"""What annotators can read has no image of the gold part that is not settled, but for what a short list names with a reason.
+"""Annotators can read nothing about unsettled images of the gold part, except in the places of a short list.
 
-Every address that an annotator may read is asked, and every row of every statement it runs is looked through for the
-ids, paths and digests of these images.
+The test requests every URL that an annotator may read, and searches every row of its statements for the ids,
+paths and digests of these images.
 """
 
 import sys
@@ -129,7 +129,7 @@ def made(database: Database, tmp_path: Path) -> Made:
 
 @pytest.fixture
 def watch(database: Database, made: Made, people: People) -> Watch:
-    """A gold part with one answer to one image and a disagreement about another; reviewed images beside it."""
+    """A gold part with one answer to one image and a disagreement about another; other reviewed images."""
     annotators = (people.annotator.id, people.other.id)
     with database.write() as session:
         set_policy(session, dataset_id=made.dataset_id, policy=Policy(2, "all", 1, "anyone"))
@@ -156,7 +156,7 @@ def watch(database: Database, made: Made, people: People) -> Watch:
 
 
 def requests(address: Address, made: Made, old: int, new: int) -> Iterator[tuple[str, dict[str, object]]]:
-    """What an annotator may ask of an address: each parameter alone, one sample that is not of the gold part."""
+    """The requests of an annotator to a URL: each parameter alone, one sample outside the gold part."""
     known = {"name": "faces", "run_id": new, "sample_id": made.ranked[0], "number": 1}
     runs = {name: run for name, run in (("old", old), ("new", new)) if name in address.query}
     for what in TABLES if "{what}" in address.path else ("",):
