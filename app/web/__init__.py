@@ -1,1 +1,1 @@
-"""The browser's front door."""
+"""The web server's pages, REST API and protocol."""

@@ -24,13 +24,13 @@ class Question:
 
     title: str
     facts: tuple[str, ...]  # sentences: what ends, how many, whether it can be undone
-    yes: str  # the button's words, a verb first
+    yes: str  # the text of the button, which begins with a verb
     back: str  # the address for the answer no
-    danger: bool = True  # final: the way back has the focus
+    danger: bool = True  # final action: the button that goes back has the focus
 
     @property
     def mark(self) -> str:
-        """Tells this question from the same one with other numbers."""
+        """A digest that distinguishes this question from the same one with other numbers."""
         return hashlib.sha256("\n".join((self.title, *self.facts)).encode()).hexdigest()[:32]
 
 
@@ -45,16 +45,16 @@ class Unconfirmed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class QuestionPage(Page):
-    """A question with the form that says yes."""
+    """A question with the form that confirms it."""
 
     question: Question
     fields: tuple[tuple[str, str], ...]  # what was sent, to be sent again
-    changed: bool  # it was answered, but to other numbers
+    changed: bool  # it was confirmed, but for other numbers
     action: str
 
 
 def confirm(question: Question, confirmed: str) -> None:
-    """Go on where this very question was said yes to. Raises Unconfirmed."""
+    """Return if this question was confirmed. Raises Unconfirmed."""
     if confirmed != question.mark:
         raise Unconfirmed(question, changed=bool(confirmed))
 

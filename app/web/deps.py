@@ -1,4 +1,4 @@
-"""What routes ask for: the database, who is signed in, the settings.
+"""Dependencies of routes: the database, the signed-in person, the settings.
 
 A route opens its one transaction itself (`with database.write() as session:`) and answers after the block, so
 what it answers is committed. FastAPI's `yield` dependencies would wait for the write lock in the thread pool
@@ -76,7 +76,7 @@ def _by_token(session: Session, request: Request, token: str, settings: Settings
         raise Forbidden("This API token may only read; make one with the scope annotate or admin.")
     uses: Uses = request.app.state.token_uses
     if uses.is_new(token):
-        # In a transaction of its own that nobody waits for: a read stays a read, and as fast as it is.
+        # In its own transaction, for which no request waits, so that reads stay fast and read-only.
         database: Database = request.app.state.database
         written = database.write_in_group(partial(note_use, token_id=person.token_id, at=now()))
         written.add_done_callback(_tell_failure)
@@ -102,7 +102,7 @@ Admin = Annotated[Person, Depends(admin)]
 
 
 async def in_person(user: SignedIn) -> Person:
-    """Who signed in. Raises Forbidden for API tokens: one that makes another has no end and no scope."""
+    """Who signed in. Raises Forbidden for API tokens, which could otherwise create tokens without limits."""
     if user.token_id is not None:
         raise Forbidden("An API token cannot manage accounts; sign in with a password to do this.")
     return user

@@ -35,12 +35,12 @@ STATUS: dict[type[errors.ToplossError], int] = {
 
 
 def status_of(error: errors.ToplossError) -> int:
-    """The status code that stands for an error."""
+    """The status code of an error."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
 def headers_of(error: errors.ToplossError) -> dict[str, str]:
-    """What else an answer says of an error: after how many seconds it may be tried again."""
+    """Additional headers of an error: the seconds to wait before the next attempt."""
     seconds = error.retry_after if isinstance(error, errors.TooManyAttempts | errors.Unavailable) else None
     return {} if seconds is None else {"retry-after": str(seconds)}
 

@@ -1,4 +1,4 @@
-"""Which samples, as an address or a body says it."""
+"""Filters of samples in a URL's query or a body."""
 
 from functools import cached_property, lru_cache
 from typing import Any, Self
@@ -17,7 +17,7 @@ def _said(value: Any) -> Any:
 
 
 class Where(Strict):
-    """Samples by what is known of them; what is left out does not matter. Classes by name."""
+    """A filter of samples; missing fields do not restrict it. Classes by name."""
 
     label: str = Field("", alias="class", max_length=500, description="The current label.")
     given: str = Field("", max_length=500, description="The given label.")
@@ -41,7 +41,7 @@ class Where(Strict):
     @classmethod
     @lru_cache(maxsize=200)  # every answer names its queue
     def parse(cls, query: str) -> Self:
-        """What an address's query says. Raises Invalid."""
+        """Parse a URL's query. Raises Invalid."""
         pairs = parse_qsl(query, keep_blank_values=True)
         names_of(cls).check(pairs, what="filter")
         try:
@@ -50,7 +50,7 @@ class Where(Strict):
             raise Invalid("This selection cannot be read; open the page again.") from error
 
     def query(self, **more: Any) -> str:
-        """The address's query, as short as it can be, with these fields changed or added."""
+        """The URL's query, as short as possible, with these fields changed or added."""
         if not type(self).model_fields.keys() & more.keys():
             added = urlencode({name: _said(value) for name, value in more.items() if value is not None})
             return "&".join(part for part in (self._own_query, added) if part)
@@ -81,12 +81,12 @@ class Ordered(Where):
     )
 
     def filters(self) -> list[tuple[str, str]]:
-        """What is asked for beside the order, as an address's query says it."""
+        """The filter without the order, as a URL's query."""
         return [pair for pair in parse_qsl(self.query()) if pair[0] != "order"]
 
     @cached_property
     def queue(self) -> Queue:
-        """What a worklist offers then."""
+        """The queue of a worklist with this filter."""
         return Queue(self.which, self.order)
 
 

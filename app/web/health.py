@@ -17,7 +17,7 @@ DEADLINE_SECONDS = 5.0
 
 
 class HealthCheck:
-    """Asks the database in a thread of its own; whoever asks meanwhile gets the same answer."""
+    """Queries the database in its own thread; requests that come during a check share its result."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,7 +36,7 @@ class HealthCheck:
         return True
 
     def close(self) -> None:
-        """Ask no more."""
+        """Stop checking."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP protocol of the web server, with limits on what a client may send before anybody knows who it is.
+"""The HTTP protocol of the web server, with limits for clients that are not signed in yet.
 
 uvicorn's protocol on httptools takes headers of any size and waits for the rest of a request for ever; the
 options that it has against that are those of another parser. Here headers have a size, a number and a time,
@@ -21,7 +21,7 @@ HEADERS_SECONDS = 20.0  # from the first byte of a request, or from the connecti
 BODY_SECONDS = 30.0  # in which a body has to bring …
 BODY_BYTES = 15_000  # … so much: 500 bytes a second
 ANSWER_SECONDS = 60.0  # in which a client has to take something of an answer
-LOOK_SECONDS = 2.0  # between two looks at a connection
+LOOK_SECONDS = 2.0  # between two checks of a connection
 
 
 class _Phase(Enum):
@@ -38,7 +38,7 @@ class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's protocol with limits; what is beyond them gets 431 or 408 and the connection's end."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to look at the connection."""
+        """Begin to check the connection."""
         super().connection_made(transport)
         self._refusal = 0  # the status of an answer that ends the connection
         self._between = 0  # bytes since the last part of a body, or since a request began
@@ -49,7 +49,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._look = self.loop.call_later(LOOK_SECONDS, self._look_at_it)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Look no more."""
+        """Stop checking."""
         self._look.cancel()
         super().connection_lost(exc)
 
@@ -99,7 +99,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - we have words of our own
-        """What the parser refuses, and what it was told to refuse."""
+        """Answer a request that the parser or a limit refuses."""
         self._refuse(self._refusal or 400)
 
     def _add(self, size: int) -> None:
@@ -116,7 +116,7 @@ class LimitedProtocol(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _look_at_it(self) -> None:
-        """End what stands still. Whatever the server itself holds up is not the client's fault.
+        """End connections without progress, except if the server causes the delay.
 
         Looks are counted, not seconds: when the whole server stands still, nobody's time goes on.
         """

@@ -11,11 +11,11 @@ from app.web.rendering import Page, environment, is_fragment, page_context, rend
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorPage(Page):
-    """What went wrong, for a person."""
+    """The page of an error."""
 
     status: int
     message: str
-    can_wait: bool = False  # whether the same request may be right later
+    can_wait: bool = False  # whether the same request may succeed later
 
 
 def answer(
@@ -27,7 +27,7 @@ def answer(
     more: dict[str, object] | None = None,
     can_wait: bool = False,
 ) -> Response:
-    """The error in the shape that the asker reads; `more` is for scripts. `can_wait`: waiting mends it."""
+    """The error in the client's format; `more` is for scripts. `can_wait`: the request may succeed later."""
     message = message.encode("utf-8", "replace").decode()  # what was sent may be no text to send back
     by_token = request.headers.get("authorization", "").lower().startswith("bearer ")
     if request.scope["path"].startswith("/api/") or by_token:

@@ -1,4 +1,4 @@
-"""What every answer and every changing request must satisfy, whoever sent it."""
+"""Security of all requests and answers: headers, size limits, no changes from other sites."""
 
 import re
 from urllib.parse import urlsplit

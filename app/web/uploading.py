@@ -19,7 +19,7 @@ from app.web.errors import status_of
 from app.web.refusals import answer
 from app.web.strict import is_form
 
-# A browser shows no answer before it has sent everything; so much it may go on sending after a refusal.
+# A browser shows no answer before it has sent everything; after a refusal this much more is read.
 MOST_DRAINED = 32 * 1024**2
 
 

@@ -36,6 +36,6 @@ _AREAS = (
     jobs,
 )
 
-quick_routes: tuple[Route, ...] = review.quick  # these ask by themselves who is signed in
+quick_routes: tuple[Route, ...] = review.quick  # these check the log-in themselves
 public_routers: tuple[APIRouter, ...] = (account.public,)
 routers: tuple[APIRouter, ...] = tuple(area.router for area in _AREAS)

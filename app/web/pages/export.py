@@ -1,4 +1,4 @@
-"""Freezing the labels and taking them away."""
+"""Freezes and exports the labels."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -19,7 +19,7 @@ from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
 
-NOW = "now"  # as a version: the labels as they stand
+NOW = "now"  # as a version: the current labels
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class FormatView:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportPage(Page):
-    """The versions, newest first, and the formats they can be had in."""
+    """The versions, newest first, and the export formats."""
 
     versions: tuple[DatasetVersion, ...]
     formats: tuple[FormatView, ...]
@@ -67,7 +67,7 @@ def freeze_and_download(
     include_deleted: Annotated[bool, Form()] = False,
     skip_missing: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Leads to the file of a version; `now` stands for the labels as they stand, which are frozen first.
+    """Redirects to the file of a version; `now` means the current labels, which are frozen first.
 
     Raises Invalid.
     """
@@ -83,7 +83,7 @@ def freeze_and_download(
 
 @router.post("/d/{name}/versions")
 def freeze(name: str, database: Db, _admin: Admin) -> Response:
-    """Freeze the labels as they stand; unchanged labels are the version that has them."""
+    """Freeze the current labels; unchanged labels give the existing version."""
     with database.write() as session:
         freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
     return RedirectResponse(f"/d/{name}/export", status_code=303)

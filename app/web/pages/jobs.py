@@ -1,4 +1,4 @@
-"""What the workers do and did."""
+"""The list of jobs and workers."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class JobView:
 
 @dataclass(frozen=True, kw_only=True)
 class JobsPage(Page):
-    """The newest jobs and the workers that live."""
+    """The newest jobs and the running workers."""
 
     jobs: tuple[JobView, ...]
     workers: tuple[Worker, ...]

@@ -76,7 +76,7 @@ class PhotosPage(Page):
 
     @property
     def moment(self) -> str:
-        """Tells this state of the photos from others, as far as somebody waits for it."""
+        """A digest of the state of the waiting photos."""
         return f"{self.waiting}.{int(self.has_worker)}"
 
 

@@ -1,4 +1,4 @@
-"""How much is left: what going on would bring, the errors left by audits, and when to stop."""
+"""The page Remaining: the time for more review, the remaining errors by audits, and the stopping rule."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -137,7 +137,7 @@ def _form(chosen: ChosenRule | None) -> tuple[str, str]:
 
 @router.get("/d/{name}/stop/notice")
 def notice(request: Request, name: str, database: Db, order: str = "") -> Response:
-    """What somebody who reviews should know of the audit and of the stopping rule, in a few words."""
+    """A short note about the audit and the stopping rule for the review page."""
     with database.read() as session:
         dataset_id = get_dataset(session, name=name).id
         rule, audits = (
@@ -221,7 +221,7 @@ def left_in_words(at: Report) -> str:
 
 
 def rule_in_words(chosen: ChosenRule) -> str:
-    """A stopping rule and how far the review is by it."""
+    """A stopping rule and its state, as a sentence."""
     rule, so_far, after = chosen.rule, chosen.reached.so_far, chosen.reached.after_cards
     amount = f"{100 * rule.amount:g} %" if rule.kind in SHARES else f"{rule.amount:,.10g}"
     words = {

@@ -84,7 +84,7 @@ def log_in(
 
 @router.post("/logout")
 def log_out(request: Request, database: Db, settings: Config, user: SignedIn) -> Response:
-    """End this browser's session; the cards I hold go back to the others."""
+    """End this browser's session and release the person's cards."""
     with database.write() as session:
         release(session, dataset_id=None, user_id=user.id)
         end_session(session, token=request.cookies.get(SESSION_COOKIE, ""), key=settings.secret())

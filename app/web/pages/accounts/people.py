@@ -48,7 +48,7 @@ def people(request: Request, database: Db, _admin: Admin, reset: str = "") -> Re
 
 @router.post("/people")
 def add_person(database: Db, _admin: AdminInPerson, name: Text, role: Text, password: Text) -> Response:
-    """Let somebody in."""
+    """Add a person."""
     password_hash = hash_password(password)
     with database.write() as session:
         add_user(session, name=name.strip(), role=role, password_hash=password_hash)
@@ -64,7 +64,7 @@ def change_person(
     active: Annotated[bool | None, Form()] = None,
     confirmed: Confirmed = "",
 ) -> Response:
-    """Another role, or access taken away or given back."""
+    """Change the role, or deactivate or reactivate a person."""
     with database.write() as session:
         user = get_user(session, name=name)
         was, access = user.role, access_of(session, user_id=user.id)
@@ -104,7 +104,7 @@ def _new_role(name: str, role: str, access: Access) -> Question:
 
 @router.post("/people/{name}/password")
 def reset_password(database: Db, _admin: AdminInPerson, name: str, password: Text) -> Response:
-    """A new password for somebody who forgot it; their log-ins end and their API tokens are revoked."""
+    """Set a new password for a person; their log-ins end and their API tokens are revoked."""
     password_hash = hash_password(password)
     with database.write() as session:
         set_password(session, user=get_user(session, name=name), password_hash=password_hash)

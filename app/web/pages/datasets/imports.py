@@ -22,7 +22,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, kw_only=True)
 class ImportPage(Page):
-    """How far an import is."""
+    """The progress of an import."""
 
     job: Job | None
     samples: int
@@ -31,7 +31,7 @@ class ImportPage(Page):
 
 @router.get("/d/{name}/import")
 def import_progress(request: Request, name: str, database: Db) -> Response:
-    """How far the import is; when it has ended, the whole page is loaded anew."""
+    """The progress of the import; when it has ended, the whole page is loaded again."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         page = ImportPage(**page_context(request, name), **import_facts(session, dataset))
@@ -42,7 +42,7 @@ def import_progress(request: Request, name: str, database: Db) -> Response:
 
 @router.post("/d/{name}/import/cancel")
 def cancel_import(name: str, database: Db, _admin: Admin, confirmed: Confirmed = "") -> Response:
-    """Ask the import to stop; what it has is kept, and it can be repeated."""
+    """Cancel the import; its samples are kept, and it can be repeated."""
     with database.write() as session:
         dataset = get_dataset(session, name=name)
         job = jobs.open_job(session, dataset_id=dataset.id, task=IMPORT)
@@ -70,7 +70,7 @@ def repeat_import(name: str, database: Db, user: Admin) -> Response:
 
 
 def import_facts(session: Session, dataset: Dataset) -> dict[str, Any]:
-    """The keyword arguments of `ImportPage` that tell how far the newest import is."""
+    """The keyword arguments of `ImportPage` for the progress of the newest import."""
     job = next(iter(jobs.list_jobs(session, dataset_id=dataset.id, task=IMPORT, limit=1)), None)
     is_open = job is not None and job.state in jobs.OPEN_STATES
     return {"job": job, "samples": summarise(session, dataset).samples, "is_open": is_open}

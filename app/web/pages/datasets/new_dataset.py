@@ -1,4 +1,4 @@
-"""The form of an import: what was filled in stays, and an upload that has arrived need not be sent again."""
+"""The form of an import. After an error it keeps its values and an uploaded zip."""
 
 import re
 from collections.abc import Mapping
@@ -33,13 +33,13 @@ router = APIRouter()
 
 @dataclass(frozen=True)
 class Filled:
-    """What the form of an import is filled in with."""
+    """The values of the form of an import."""
 
     name: str = ""
     path: str = ""
     zip_encoding: str = ""
     stored: str = ""  # the hash of a zip that was received earlier
-    stored_name: str = ""  # what the person calls it
+    stored_name: str = ""  # its name for people
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ def begin_import(
     stored: Annotated[str, Form()] = "",
     stored_name: Annotated[str, Form()] = "",
 ) -> Response:
-    """Store the zip, or take the place on the server, and show what its folders are taken for, to confirm."""
+    """Store the zip, or use the path on the server, and show how its folders are read, to confirm."""
     filled = Filled(name.strip(), path.strip(), zip_encoding.strip(), stored.strip(), stored_name.strip())
     field = "name"
     try:

@@ -1,4 +1,4 @@
-"""The one thing to do next with a data set, in words and with its cost. Pure."""
+"""The proposed next step for a data set, in words and with its cost. Pure."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -6,15 +6,15 @@ from math import ceil
 from app.deck.progress import PendingChanges, ReviewProgress
 from app.web.rendering import percent, plural
 
-BATCH = 200  # cards that a step proposes: a sitting of some ten minutes
+BATCH = 200  # cards that a step proposes, about ten minutes of work
 ENOUGH = 0.02  # share of changed training labels since the last run that is enough to propose a retrain
-DRY = 0.05  # hit rate of the last 50 below which going on pays little
-USUAL_SECONDS = 4.0  # a decision, until this data set's own pace is known
+DRY = 0.05  # hit rate of the last 50 cards below which more review finds few errors
+USUAL_SECONDS = 4.0  # per decision, until the pace in this data set is known
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What the proposal depends on."""
+    """The facts for the proposal."""
 
     dataset: str
     state: str
@@ -84,7 +84,7 @@ def _unfinished_import(at: Situation, home: str) -> NextStep:
 
 
 def review_step(progress: ReviewProgress, home: str) -> NextStep:
-    """Go on with the worklist: how many cards, how long, how many errors."""
+    """Continue with the worklist: how many cards, how long, how many errors."""
     cards = min(BATCH, progress.remaining)
     seconds = progress.seconds_per_decision or USUAL_SECONDS
     minutes = max(1, ceil(cards * seconds / 60))

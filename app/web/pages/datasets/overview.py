@@ -67,7 +67,7 @@ class ClassView:
 
 @dataclass(frozen=True)
 class MissingView:
-    """A sample whose file is not as it was."""
+    """A sample whose file is missing or changed."""
 
     sample_id: int
     path: str
@@ -117,7 +117,7 @@ def overview(request: Request, name: str, database: Db, user: SignedIn) -> Respo
 
 @router.post("/d/{name}/missing")
 def look_for_missing(name: str, database: Db, _user: SignedIn) -> Response:
-    """Look again at the files that were missing or changed; those that are there again come back."""
+    """Check the missing and changed files again; samples whose files are back are used again."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
     look_again(database, dataset_id=dataset.id, source=shared_source(dataset.origin))

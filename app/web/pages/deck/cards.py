@@ -42,7 +42,7 @@ class CardView:
     height: int
     tiny: bool
     shrunk: bool  # shown smaller than it is; zooming in fetches the original
-    blind: bool  # only the image and the classes; what would tell more is left empty
+    blind: bool  # only the image and the classes; all other fields are empty
     gold: bool  # blind, because it is of the gold part; if not, it is a second look
     given: str
     predicted: str | None
@@ -253,7 +253,7 @@ def _key(place: int) -> tuple[str, str]:
 
 @lru_cache(maxsize=10_000)  # each is shown ten times
 def recent_html(decision: RecentDecision, dataset: str, query: str) -> Markup:
-    """A decision for the strip of the last ten; of a blind one nothing is said but the answer."""
+    """A decision for the strip of the last ten; of a blind one only the answer is shown."""
     path, words = decision.path, verdict_words(decision.verdict, decision.label)
     if decision.blind:
         label = decision.given_label if decision.verdict == "keep" else decision.label
@@ -281,5 +281,5 @@ def with_card(query: str, sample_id: int) -> str:
 
 
 def verdict_words(verdict: str, label: str | None) -> str:
-    """An answer as a list of answers says it."""
+    """An answer as text for a list of answers."""
     return {"keep": "kept", "delete": "deleted", "relabel": f"→ {label}"}.get(verdict, verdict)

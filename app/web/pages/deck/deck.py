@@ -1,4 +1,4 @@
-"""The deck as the review page shows it and as an answer renews it."""
+"""The deck on the review page and in the answers that update it."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,7 +28,7 @@ GOLD: dict[Order, str] = {"gold": "gold part, blind"}
 
 @dataclass(frozen=True)
 class ProgressLine:
-    """How far the review is, ready to be read."""
+    """The progress of the review, formatted for the page."""
 
     decided: str  # of the label issues
     issues: str  # at least 1: the end of a meter
@@ -53,8 +53,8 @@ class DeckPage(Page):
     recent: Markup
     run_id: int | None  # whose ranking is the current one
     ranking: str  # which of that run's
-    training: bool  # a run waits or works
-    asked: bool  # cards were just asked for, so an empty deck means that none is free
+    training: bool  # a run is queued or running
+    asked: bool  # cards were just claimed, so an empty deck means that none is free
     undone: int | None  # the sample whose decision was just undone
     gone: tuple[int, ...]  # cards that the script has and that are not mine any more
     redone: int | None  # the sample whose undone decision was just made again

@@ -21,7 +21,7 @@ A_PAGE = 20
 
 
 class GroupForm(Strict):
-    """What is said of a group."""
+    """An answer about a group."""
 
     samples: list[int] = Field(max_length=200)
     answer: str  # keep, delete, relabel:CLASS, or relabel with `label`
@@ -43,7 +43,7 @@ class DuplicatesPage(Page):
     """Groups whose labels differ."""
 
     groups: tuple[GroupView, ...]
-    open: int  # groups that nobody has looked at
+    open: int  # groups that were not reviewed
     looked_at: int  # groups whose labels differ on purpose
     images: int  # in the open ones
     classes: tuple[str, ...]
@@ -86,7 +86,7 @@ def show(
 
 @router.post("/d/{name}/duplicates")
 def decide(name: str, database: Db, user: SignedIn, form: Annotated[GroupForm, Form()]) -> Response:
-    """Say one thing of all images of a group."""
+    """Give all images of a group one answer."""
     verdict, _, label = form.answer.partition(":")
     with database.write() as session:
         dataset = ready_dataset(session, name=name)

@@ -1,4 +1,4 @@
-"""The grid: many samples at a glance, one verdict for all that are marked, one undo for it."""
+"""The grid: many samples on a page, one verdict for all marked ones, and one undo for it."""
 
 import uuid
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ ORDERS: dict[Order, str] = {
 
 
 class View(Ordered):
-    """What of a data set the grid shows: the address's query. What is left out does not matter."""
+    """The samples that the grid shows, from the URL's query. Missing fields do not restrict them."""
 
     size: int = Field(48, ge=12, le=MOST_SHOWN)
     page: int = Field(1, ge=1, le=1_000_000)
@@ -64,7 +64,7 @@ class View(Ordered):
 
 
 class MarkedForm(Strict):
-    """What is marked, and what is said of it."""
+    """The marked samples and the answer about them."""
 
     # keep, accept, delete, relabel:CLASS, relabel (with `label`), or rest: unmarked labels are right
     answer: str
@@ -153,7 +153,7 @@ def show(
 
 @router.post("/d/{name}/grid/verdicts")
 def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, Form()]) -> Response:
-    """Say one verdict of everything that is marked."""
+    """Give everything that is marked one verdict."""
     view = View.parse(form.selection)
     said, _, named = form.answer.partition(":")
     verdict, label = "keep" if said == "rest" else said, (named or form.label) if said == "relabel" else None
@@ -172,7 +172,7 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, 
             client_id=form.client_id,
             selection=form.selection,
         )
-        if many >= ASK_FROM and done.why is not None:  # else it was said yes to before
+        if many >= ASK_FROM and done.why is not None:  # otherwise it was confirmed before
             confirm(_question(name, view, done), form.confirmed)
     return _back(name, view, left=done.left_alone)
 
@@ -231,14 +231,14 @@ def _marked(view: View, form: MarkedForm) -> list[int] | Filter:
 
 
 def _expected(form: MarkedForm, marked: list[int] | Filter) -> int:
-    """How many samples whoever sent the form meant."""
+    """The number of samples that the sender of the form expected."""
     if isinstance(marked, Filter):
         return form.matching
     return len(set(marked)) if form.expected is None else form.expected
 
 
 def _question(name: str, view: View, done: Done) -> Question:
-    """What the verdict has done in this transaction, which is rolled back unless the answer is yes."""
+    """The effect of the verdict; the transaction is rolled back unless it is confirmed."""
     meant = done.samples + done.left_alone
     images = plural(done.samples, "image")
     act = {

@@ -1,4 +1,4 @@
-"""The review: one card at a time, answered by key or button; the next ones are in the page already."""
+"""The review: one card at a time, answered by key or button; the page already has the next cards."""
 
 import uuid
 from asyncio import wrap_future
@@ -37,9 +37,9 @@ from app.web.strict import NOTHING, Strict
 
 router = APIRouter()
 
-HELD = 6  # cards in the page: the one shown, and enough to outrun a slow network
+HELD = 6  # cards in the page: the shown one, and enough for a slow network
 MOST_HELD = 60
-SWEEPS = 5  # times that cards without an image are replaced per answer
+SWEEPS = 5  # attempts per answer to replace cards without an image
 
 
 class DeckForm(Strict):
@@ -119,7 +119,7 @@ def show(
             )
         if not lost:
             break
-        with database.write() as session:  # nobody is shown a card without its image
+        with database.write() as session:  # no card is shown without its image
             _drop(session, lost, outcome)
     return HTMLResponse(deck_html(page)) if is_fragment(request) else render(request, "deck/page.html", page)
 
@@ -151,7 +151,7 @@ async def decide(request: Request) -> Response:
             NOTHING.check(request.query_params.multi_items(), what="parameter")
         form = await read_form(request, DecisionForm)
     except (RequestValidationError, ToplossError):
-        await signed_in(request, database, settings)  # who is not is told so first
+        await signed_in(request, database, settings)  # this error comes first
         raise
     verdict, _, label = form.answer.partition(":")
 
@@ -302,7 +302,7 @@ def _look(session: Session, user: Person, form: DeckForm, outcome: Outcome) -> D
 
 
 def _lost_cards(session: Session, deck: Deck, outcome: Outcome) -> list[Lost]:
-    """Cards whose files are gone.
+    """Cards whose files are missing.
 
     Only a folder or zip is checked; a bucket would slow down every key press.
     """

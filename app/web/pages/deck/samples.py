@@ -1,4 +1,4 @@
-"""One sample: why its label is doubted, what every run said of it, and what people decided."""
+"""One sample: the evidence about its label, the prediction of every run, and the decisions of people."""
 
 from dataclasses import dataclass
 
@@ -56,7 +56,7 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class WhyPage(Page):
-    """What speaks for or against a label."""
+    """The evidence for or against a label."""
 
     reasons: tuple[str, ...]
     groups: tuple[Group, ...]
@@ -89,7 +89,7 @@ class SamplePage(WhyPage):
 
     card: CardView
     sha256: str
-    standing: str  # the label as it stands, in words
+    standing: str  # the current label, in words
     before: int | None  # its neighbours in rank
     after: int | None
     opinions: tuple[OpinionView, ...]  # the newest first
@@ -98,7 +98,7 @@ class SamplePage(WhyPage):
 
 @router.get("/d/{name}/samples/{sample_id}")
 def show(request: Request, name: str, sample_id: int, database: Db, settings: Config) -> Response:
-    """One sample, with all that runs and people said of it."""
+    """One sample, with all predictions and decisions."""
     with database.read() as session:
         page = _sample_page(request, session, settings, name, sample_id)
     return render(request, "deck/sample.html", page)
@@ -106,7 +106,7 @@ def show(request: Request, name: str, sample_id: int, database: Db, settings: Co
 
 @router.get("/d/{name}/samples/{sample_id}/why")
 def why(request: Request, name: str, sample_id: int, database: Db, settings: Config) -> Response:
-    """What speaks for or against its label, for the card in the review."""
+    """The evidence about its label, for the card in the review."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         card = worklist.get_card(session, dataset_id=dataset.id, sample_id=sample_id)

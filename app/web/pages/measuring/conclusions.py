@@ -1,4 +1,4 @@
-"""What a comparison allows to be said, and what it does not, in words. Pure."""
+"""Sentences about what a comparison shows and what it does not show. Pure."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The gold part: drawn by an admin, labelled blind by everybody, and what the best run is worth on it."""
+"""The gold part: drawn by an admin, labelled blind by everybody, and the best run's error on it."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -73,7 +73,7 @@ def show(
     user: SignedIn,
     taken_back: Annotated[int, Query(ge=0, lt=2**31)] = 0,
 ) -> Response:
-    """How far the gold part is, or the form that draws it."""
+    """The progress of the gold part, or the form that draws it."""
     with database.read() as session:
         page = _page(request, session, name, user.id, taken_back=taken_back)
     return render(request, "review/gold.html", page)
@@ -81,7 +81,7 @@ def show(
 
 @router.post("/d/{name}/gold")
 def draw(name: str, database: Db, admin: Admin, form: Annotated[DrawForm, Form()]) -> Response:
-    """Draw the gold part, once and for all."""
+    """Draw the gold part, which is final."""
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         drawn = draw_counted(

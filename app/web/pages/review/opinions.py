@@ -1,4 +1,4 @@
-"""Second opinions: who is asked for them and about what, and adjudication where people disagree."""
+"""Second opinions: who gives them for which images, and adjudication where people disagree."""
 
 import uuid
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ class AdjudicationPage(Page):
 
 @dataclass(frozen=True, kw_only=True)
 class AgreementPage(Page):
-    """How far annotators agree."""
+    """The agreement of annotators."""
 
     agreement: Agreement
     few: int  # samples; figures of fewer say little
@@ -118,7 +118,7 @@ def show_settings(request: Request, name: str, database: Db, _admin: Admin) -> R
 
 @router.post("/d/{name}/settings")
 def change_settings(name: str, database: Db, _admin: Admin, form: Annotated[PolicyForm, Form()]) -> Response:
-    """Ask for second opinions like this from now on; where that changes what holds, only after a yes."""
+    """Set the policy of second opinions; a change of current labels needs a confirmation."""
     with database.write() as session:
         policy = Policy(form.annotators, form.which, form.share / 100, form.who)
         effect = set_policy(session, dataset_id=get_dataset(session, name=name).id, policy=policy)

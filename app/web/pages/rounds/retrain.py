@@ -46,7 +46,7 @@ GONE = "deleted"
 
 @dataclass(frozen=True, kw_only=True)
 class AskPage(Page):
-    """What every page that asks for a run shows."""
+    """The common part of pages that request a run."""
 
     form: RecipeForm | None  # none where there is nothing to ask for
     estimate: Estimate | None
@@ -141,7 +141,7 @@ def before_training(
 def ask_training(
     request: Request, name: str, database: Db, settings: Config, user: Admin, sent: SentTrain
 ) -> Response:
-    """Ask for a run, with the recipe's numbers as they were sent."""
+    """Request a run with the sent values of the recipe."""
     try:
         with database.write() as session:
             dataset_id = ready_dataset(session, name=name).id
@@ -185,7 +185,7 @@ def _retrain_changes(
 
 
 def _version(session: Session, dataset_id: int, sent: Mapping[str, str]) -> DatasetVersion | None:
-    """The version that was sent; none stands for the labels as they are now. Raises Invalid, NotFound."""
+    """The sent version; None means the current labels. Raises Invalid, NotFound."""
     text = sent.get("version", "").strip()
     if not text:
         return None

@@ -38,7 +38,7 @@ def index(request: Request, name: str, database: Db) -> Response:
 
 
 def _chart(rounds: tuple[Round, ...]) -> Chart | None:
-    """Each set of labels as a line over the rounds; none where there is nothing to compare."""
+    """Each set of labels as a line over the rounds; None if there is nothing to compare."""
     lines = {
         measure.against: [
             None if (rate := each.measures[i].error_rate) is None else 100 * rate.value for each in rounds

@@ -47,7 +47,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class FieldView:
-    """A field of the form with what stands in it."""
+    """A field of the form with its value."""
 
     field: Field
     value: str
