@@ -35,8 +35,8 @@ def draw_counted(
 ) -> Drawn:
     """Draw the gold part, and count the corrections that this reverts.
 
-    Raises as `draw_gold` does, and Conflict when it reverts another number of corrections than `expected`: the
-    caller must then roll back the transaction, so that nothing is drawn.
+    Raises as `draw_gold` does, and Conflict when it reverts another number of corrections than `expected`:
+    the caller must then roll back the transaction, so that nothing is drawn.
     """
     decided, corrections = (
         _decided(session, dataset_id),
