@@ -72,4 +72,4 @@ async def ask(request: Request, error: Exception) -> Response:
         changed=error.changed,
         action=request.scope["path"],
     )
-    return render(request, "asking/page.html", page, status=409 if error.changed else 200)
+    return render("asking/page.html", page, status=409 if error.changed else 200)

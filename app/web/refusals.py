@@ -43,7 +43,7 @@ def answer(
             else RedirectResponse(target, status_code=303)
         )
     page = ErrorPage(**page_context(request), status=status, message=message, can_wait=can_wait)
-    return render(request, "errors/_message.html" if fragment else "errors/page.html", page, status=status)
+    return render("errors/_message.html" if fragment else "errors/page.html", page, status=status)
 
 
 def unread(path: bytes, *, status: int, code: str, message: str) -> tuple[str, bytes]:

@@ -71,7 +71,7 @@ def is_fragment(request: Request) -> bool:
 
 
 def render(
-    _request: Request, template: str, page: Page, *, status: int = 200, headers: dict[str, str] | None = None
+    template: str, page: Page, *, status: int = 200, headers: dict[str, str] | None = None
 ) -> HTMLResponse:
     """The template filled with the page."""
     html = environment().get_template(template).render(page=page)
@@ -83,11 +83,11 @@ def render_part(
 ) -> HTMLResponse:
     """A part of a page for htmx; for a person who opens its address the same with a page around it."""
     if is_fragment(request):
-        return render(request, template, page, headers=headers)
+        return render(template, page, headers=headers)
     inside = Markup(environment().get_template(template).render(page=page))  # noqa: S704 - a template's
     whole = page.url.partition("?")[0].rpartition("/")[0]
     around = PartPage(viewer=page.viewer, url=page.url, dataset=page.dataset, inside=inside, whole=whole)
-    return render(request, "part.html", around)
+    return render("part.html", around)
 
 
 def draw(template: str, page: Page, *, filename: str) -> Response:

@@ -54,7 +54,7 @@ def show(request: Request, name: str, database: Db) -> Response:
             lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
             unsettled=count_unsettled(session, dataset_id=dataset.id),
         )
-    return render(request, "export/page.html", page)
+    return render("export/page.html", page)
 
 
 @router.post("/d/{name}/export")

@@ -38,7 +38,7 @@ def index(request: Request, database: Db, _admin: Admin) -> Response:
         names = {dataset.id: dataset.name for dataset in list_datasets(session)}
         views = tuple(_view(job, names.get(job.dataset_id or 0)) for job in list_jobs(session))
         page = JobsPage(**page_context(request), jobs=views, workers=tuple(live_workers(session)))
-    return render(request, "jobs/_list.html" if is_fragment(request) else "jobs/page.html", page)
+    return render("jobs/_list.html" if is_fragment(request) else "jobs/page.html", page)
 
 
 def _view(job: Job, dataset: str | None) -> JobView:

@@ -85,7 +85,7 @@ def index(request: Request, name: str, run_id: int, database: Db, number: PageNu
     """The form, and the predictions so far."""
     with database.read() as session:
         page = _page(request, session, name, run_id, number=number)
-    return render(request, "photos/page.html", page)
+    return render("photos/page.html", page)
 
 
 @router.post("/d/{name}/runs/{run_id}/photos")
@@ -106,7 +106,7 @@ def send(
     except Invalid as refusal:
         with database.read() as session:
             page = _page(request, session, name, run_id, problem=str(refusal))
-        return render(request, "photos/page.html", page, status=422)
+        return render("photos/page.html", page, status=422)
     return RedirectResponse(f"/d/{name}/runs/{run_id}/photos", status_code=303)
 
 

@@ -97,7 +97,7 @@ class NoticePage(Page):
 @router.get("/d/{name}/stop")
 def show(request: Request, name: str, database: Db) -> Response:
     """How much is left."""
-    return render(request, "remaining/page.html", _page(request, name, database))
+    return render("remaining/page.html", _page(request, name, database))
 
 
 def _page(
@@ -161,7 +161,6 @@ def change_rule(
             choose_rule(session, dataset_id=dataset_id, user_id=user.id, kind=form.kind, amount=form.number)
     except Invalid as refusal:
         return render(
-            request,
             "remaining/page.html",
             _page(request, name, database, sent=form, problem=str(refusal)),
             status=422,

@@ -59,7 +59,7 @@ class AccountPage(Page):
 @public.get("/login")
 def login_form(request: Request, next: str = "/") -> Response:  # noqa: A002 - the parameter's public name
     """The form."""
-    return render(request, "accounts/login.html", LoginPage(**page_context(request), next=local_path(next)))
+    return render("accounts/login.html", LoginPage(**page_context(request), next=local_path(next)))
 
 
 @public.post("/login")
@@ -79,7 +79,7 @@ def log_in(
     except (NotSignedIn, TooManyAttempts) as error:
         page = LoginPage(**page_context(request), next=local_path(next), name=name, message=str(error))
         status, headers = status_of(error), headers_of(error)
-        return render(request, "accounts/login.html", page, status=status, headers=headers)
+        return render("accounts/login.html", page, status=status, headers=headers)
 
 
 @router.post("/logout")
@@ -227,4 +227,4 @@ def _account(
             secret=secret,
             done=done,
         )
-    return render(request, "accounts/account.html", page)
+    return render("accounts/account.html", page)

@@ -43,7 +43,7 @@ def people(request: Request, database: Db, _admin: Admin, reset: str = "") -> Re
             if reset and find_user(session, name=reset)
             else "",
         )
-    return render(request, "accounts/people.html", page)
+    return render("accounts/people.html", page)
 
 
 @router.post("/people")

@@ -94,7 +94,7 @@ def choose_folders(
             if proposal is None:
                 raise
             page = folders_page(request, dataset, proposal, problem=str(error), chosen=choice, parts=part)
-        return render(request, "datasets/folders.html", page, status=422)
+        return render("datasets/folders.html", page, status=422)
     return RedirectResponse(f"/d/{name}", status_code=303)
 
 

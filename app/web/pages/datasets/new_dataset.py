@@ -152,7 +152,7 @@ def _form(
         field="file" if field == "path" and not roots else field,
         message=message,
     )
-    return render(request, "datasets/new.html", page, status=status)
+    return render("datasets/new.html", page, status=status)
 
 
 def _source(settings: Settings, filled: Filled, file: UploadFile | None) -> Origin:

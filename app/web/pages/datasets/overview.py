@@ -101,7 +101,7 @@ def index(request: Request, database: Db) -> Response:
     """Every data set."""
     with database.read() as session:
         page = DatasetsPage(**page_context(request), datasets=tuple(list_datasets(session)))
-    return render(request, "datasets/index.html", page)
+    return render("datasets/index.html", page)
 
 
 @router.get("/d/{name}")
@@ -110,9 +110,9 @@ def overview(request: Request, name: str, database: Db, user: SignedIn) -> Respo
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         if proposal := waiting_proposal(dataset):
-            return render(request, "datasets/folders.html", folders_page(request, dataset, proposal))
+            return render("datasets/folders.html", folders_page(request, dataset, proposal))
         page = _overview(request, session, dataset, user.id)
-    return render(request, "datasets/overview.html", page)
+    return render("datasets/overview.html", page)
 
 
 @router.post("/d/{name}/missing")

@@ -81,7 +81,7 @@ def show(
         pages=pages,
         done=done,
     )
-    return render(request, "deck/duplicates.html", view)
+    return render("deck/duplicates.html", view)
 
 
 @router.post("/d/{name}/duplicates")

@@ -148,7 +148,7 @@ def show(
             undoable=next((action.action_id for action in past if not action.undone), None),
             client_id=str(uuid.uuid4()),
         )
-    return render(request, "deck/grid.html", page)
+    return render("deck/grid.html", page)
 
 
 @router.post("/d/{name}/grid/verdicts")

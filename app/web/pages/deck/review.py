@@ -121,7 +121,7 @@ def show(
             break
         with database.write() as session:  # no card is shown without its image
             _drop(session, lost, outcome)
-    return HTMLResponse(deck_html(page)) if is_fragment(request) else render(request, "deck/page.html", page)
+    return HTMLResponse(deck_html(page)) if is_fragment(request) else render("deck/page.html", page)
 
 
 @router.post("/d/{name}/review/claims")

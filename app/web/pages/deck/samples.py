@@ -101,7 +101,7 @@ def show(request: Request, name: str, sample_id: int, database: Db, settings: Co
     """One sample, with all predictions and decisions."""
     with database.read() as session:
         page = _sample_page(request, session, settings, name, sample_id)
-    return render(request, "deck/sample.html", page)
+    return render("deck/sample.html", page)
 
 
 @router.get("/d/{name}/samples/{sample_id}/why")

@@ -138,7 +138,7 @@ def show(
         pair=urlencode({"old": old, "new": new, "labels": found.version}) if found else "",
         problem=problem,
     )
-    return render(request, "measuring/compare.html", page, status=status)
+    return render("measuring/compare.html", page, status=status)
 
 
 @router.get("/d/{name}/compare/images")
@@ -179,7 +179,7 @@ def images(request: Request, name: str, database: Db, query: Annotated[ChangesQu
         before=f"{here}/images?{query.address(page=query.page - 1)}" if query.page > 1 else None,
         after=f"{here}/images?{query.address(page=query.page + 1)}" if query.page * TILES < total else None,
     )
-    return render(request, "rounds/changes.html", page)
+    return render("rounds/changes.html", page)
 
 
 def _finished(session: Session, dataset_id: int) -> tuple[RunSummary, ...]:

@@ -76,7 +76,7 @@ def show(
     """The progress of the gold part, or the form that draws it."""
     with database.read() as session:
         page = _page(request, session, name, user.id, taken_back=taken_back)
-    return render(request, "review/gold.html", page)
+    return render("review/gold.html", page)
 
 
 @router.post("/d/{name}/gold")

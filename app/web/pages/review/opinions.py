@@ -94,7 +94,6 @@ def show_agreement(request: Request, name: str, database: Db, _admin: Admin) -> 
     with database.read() as session:
         found = agreement_of(session, dataset_id=get_dataset(session, name=name).id)
     return render(
-        request,
         "measuring/agreement.html",
         AgreementPage(**page_context(request, name), agreement=found, few=FEW),
     )
@@ -113,7 +112,7 @@ def show_settings(request: Request, name: str, database: Db, _admin: Admin) -> R
             waiting=count_waiting(session, dataset_id=dataset_id),
             draws=count_disagreements(session, dataset_id=dataset_id),
         )
-    return render(request, "review/settings.html", page)
+    return render("review/settings.html", page)
 
 
 @router.post("/d/{name}/settings")
@@ -186,7 +185,7 @@ def show_draws(request: Request, name: str, database: Db, _admin: Admin) -> Resp
             ),
             classes=tuple(class_names(session, dataset_id=dataset_id)),
         )
-    return render(request, "deck/adjudication.html", page)
+    return render("deck/adjudication.html", page)
 
 
 @router.post("/d/{name}/adjudication")

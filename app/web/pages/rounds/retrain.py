@@ -95,7 +95,7 @@ def before_retrain(
     """What a retrain would learn, and its recipe to change."""
     with database.read() as session:
         page = _retrain_page(request, session, name, setting=settings.weights, sent=shown)
-    return render(request, "rounds/retrain.html", page, status=422 if page.problem else 200)
+    return render("rounds/retrain.html", page, status=422 if page.problem else 200)
 
 
 @router.post("/d/{name}/retrain")
@@ -123,7 +123,7 @@ def ask_retrain(
             page = _retrain_page(
                 request, session, name, setting=settings.weights, sent=sent, problem=str(refusal)
             )
-        return render(request, "rounds/retrain.html", page, status=422)
+        return render("rounds/retrain.html", page, status=422)
     return RedirectResponse(f"/d/{name}/runs/{answer.run.id}", status_code=303)
 
 
@@ -134,7 +134,7 @@ def before_training(
     """A recipe to change for a training from the start."""
     with database.read() as session:
         page = _train_page(request, session, name, setting=settings.weights, sent=shown)
-    return render(request, "training/new.html", page, status=422 if page.problem else 200)
+    return render("training/new.html", page, status=422 if page.problem else 200)
 
 
 @router.post("/d/{name}/runs")
@@ -165,7 +165,7 @@ def ask_training(
             page = _train_page(
                 request, session, name, setting=settings.weights, sent=sent, problem=str(refusal)
             )
-        return render(request, "training/new.html", page, status=422)
+        return render("training/new.html", page, status=422)
     return RedirectResponse(f"/d/{name}/runs/{run.id}", status_code=303)
 
 

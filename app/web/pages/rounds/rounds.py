@@ -34,7 +34,7 @@ def index(request: Request, name: str, database: Db) -> Response:
     page = RoundsPage(
         **page_context(request, name), rounds=rounds, corrections=corrections, chart=_chart(rounds)
     )
-    return render(request, "rounds/page.html", page)
+    return render("rounds/page.html", page)
 
 
 def _chart(rounds: tuple[Round, ...]) -> Chart | None:

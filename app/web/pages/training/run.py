@@ -154,7 +154,7 @@ def show(request: Request, name: str, run_id: int, database: Db, matrix: By = "c
     """A run: its progress while it lives, then what it reached."""
     with database.read() as session:
         page = _run_page(request, session, name, _run(session, name, run_id), matrix)
-    return render(request, "training/run.html", page)
+    return render("training/run.html", page)
 
 
 @router.get("/d/{name}/runs/{run_id}/progress")
@@ -235,7 +235,7 @@ def images(
         before=query.address(page=query.page - 1) if query.page > 1 else None,
         after=query.address(page=query.page + 1) if query.page * TILES < total else None,
     )
-    return render(request, "training/images.html", page)
+    return render("training/images.html", page)
 
 
 @router.get("/d/{name}/runs/{run_id}/{what}.csv")

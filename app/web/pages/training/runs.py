@@ -59,4 +59,4 @@ def index(request: Request, name: str, database: Db, settings: Config) -> Respon
             weights=settings.weights,
             lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
         )
-    return render(request, "training/index.html", page)
+    return render("training/index.html", page)
