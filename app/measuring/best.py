@@ -1,5 +1,6 @@
 """The best run, by the gold part or else by the hold-out, and the evaluation of runs on the gold part."""
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.datasets.coverage import listed
 from app.datasets.gold import get_gold_part
 from app.datasets.models import GoldMember
-from app.datasets.versions import DELETED, get_version
+from app.datasets.versions import DELETED
 from app.measuring.evaluations import RunSummary, best_run, evaluate_run, run_summaries
 from app.measuring.hold_out import UNKNOWN
 from app.ranking.models import Prediction
@@ -17,7 +18,7 @@ from app.review.gold import GoldLabels, GoldStanding, gold_labels, gold_standing
 from app.review.models import SampleReview
 from app.review.policy import SETTLED
 from app.training.evaluation import Rate, rate
-from app.training.runs import get_run
+from app.training.runs import get_run, list_runs
 
 ENOUGH = 100  # images with a class that a settled gold part needs to choose the best run
 
@@ -30,6 +31,7 @@ class GoldEvaluation:
     digest: str
     settled: int
     deleted: int  # of these, no image of any class
+    untrained: int  # settled as a class that the run had no training images of: left out of the rates
     unpredicted: int  # settled as an image of a class, but deleted in the version that the run trained on
     error_rate: Rate | None  # against the blind labels, deleted images left out
     with_deleted: Rate | None  # the same, deleted images counted as wrong
@@ -62,22 +64,18 @@ def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
     measured = [(found, run) for run in finished if (found := rates.get(run.id)) and found.n >= ENOUGH]
     if measured and standing and standing.settled == standing.size:
         found, run = min(measured, key=lambda each: (each[0].value, -each[1].id))
-        return BestRun(
-            run,
-            "gold",
-            found,
-            f"Best by the gold part: {_said(found)} settled images{_chosen_among(len(measured))}.",
-        )
+        words = f"Best by the gold part: {_said(found)} settled images{_chosen_among(len(measured))}."
+        if run.untrained and (of_gold := evaluate_on_gold(session, run_id=run.id)) and of_gold.untrained:
+            words += _left_out(run, of_gold.untrained, "settled")
+        return BestRun(run, "gold", found, words)
     best = best_run(session, dataset_id=dataset_id)
     if best is None:
         return None
     if best.newest_error_rate is None:
         return BestRun(best, "age", None, "The newest run: there is no hold-out to tell which is the best.")
     own = best.error_rate
-    learnt: Rate | None = best.newest_error_rate
+    learnt = best.rate_to_choose_by
     if best.untrained:
-        newest = get_version(session, dataset_id=dataset_id, number=best.newest_version)
-        learnt = evaluate_run(session, run_id=best.id, cleaned_by=newest.id).without_untrained
         own = evaluate_run(session, run_id=best.id).without_untrained
     if learnt is None:
         said = f"{listed(best.untrained)}: no training images, and no hold-out image is of another class."
@@ -85,8 +83,7 @@ def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
     by = f"{_said(learnt)} images by the newest labels (version {best.newest_version})"
     words = f"Best by the hold-out: {by}{_chosen_among(len(finished))}.{_why_not_gold(standing)}"
     if left_out := best.newest_error_rate.n - learnt.n:
-        images = f"{left_out:,} hold-out image{' is' if left_out == 1 else 's are'}"
-        words += f" {listed(best.untrained)}: no training images, so {images} left out of it."
+        words += _left_out(best, left_out, "hold-out")
     return BestRun(best, "hold-out", learnt, words, own)
 
 
@@ -101,7 +98,8 @@ def evaluate_on_gold(session: Session, *, run_id: int) -> GoldEvaluation | None:
         return None
     predicted, still_open = _predicted(session, run_id, gold)
     deleted = gold.labels == DELETED
-    kept = ~deleted & (predicted != UNKNOWN)
+    no_class_of_it = np.isin(gold.labels, run.facts.get("untrained", ()))
+    kept = ~deleted & (predicted != UNKNOWN) & ~no_class_of_it
     n, gone = int(kept.sum()), int(deleted.sum())
     wrong, given = (int((labels != predicted)[kept].sum()) for labels in (gold.labels, gold.given))
     return GoldEvaluation(
@@ -109,6 +107,7 @@ def evaluate_on_gold(session: Session, *, run_id: int) -> GoldEvaluation | None:
         digest=gold.digest,
         settled=gold.settled,
         deleted=gone,
+        untrained=int((no_class_of_it & (predicted != UNKNOWN)).sum()),
         unpredicted=int((~deleted & (predicted == UNKNOWN)).sum()),
         error_rate=rate(wrong, n, still_open=still_open),
         with_deleted=rate(wrong + gone, n + gone, still_open=still_open),
@@ -140,16 +139,25 @@ def gold_rates(session: Session, dataset_id: int) -> dict[int, Rate | None]:
         func.count(case((SETTLED, 1))),
     )
     rows = session.execute(
-        select(Prediction.run_id, func.count(), *counted)
+        select(Prediction.run_id, SampleReview.label, func.count(), *counted)
         .join(GoldMember, GoldMember.sample_id == Prediction.sample_id)
         .outerjoin(SampleReview, SampleReview.sample_id == Prediction.sample_id)
         .where(GoldMember.dataset_id == dataset_id)
-        .group_by(Prediction.run_id)
+        .group_by(Prediction.run_id, SampleReview.label)
     )
-    found = {
-        run_id: rate(wrong, n, still_open=members - settled) for run_id, members, n, wrong, settled in rows
-    }
+    untrained = {run.id: run.facts.get("untrained", ()) for run in list_runs(session, dataset_id=dataset_id)}
+    totals: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for run_id, label, members, n, wrong, settled in rows:
+        totals[run_id]["open"] += members - settled
+        if label not in untrained[run_id]:
+            totals[run_id] += Counter(n=n, wrong=wrong)
+    found = {run_id: rate(of["wrong"], of["n"], still_open=of["open"]) for run_id, of in totals.items()}
     return {run_id: each for run_id, each in found.items() if each is not None}
+
+
+def _left_out(run: RunSummary, images: int, kind: str) -> str:
+    are = f"{images:,} {kind} image{' is' if images == 1 else 's are'}"
+    return f" {listed(run.untrained)}: no training images, so {are} left out of it."
 
 
 def _why_not_gold(standing: GoldStanding | None) -> str:

@@ -55,6 +55,12 @@ class RunSummary:
     untrained: tuple[
         str, ...
     ] = ()  # classes that it had no training images of: theirs count as errors in the rates
+    newest_without_untrained: Rate | None = None  # by the newest labels, without the images of these
+
+    @property
+    def rate_to_choose_by(self) -> Rate | None:
+        """The rate that chooses the best run: by the newest labels, without classes it could not learn."""
+        return self.newest_without_untrained if self.untrained else self.newest_error_rate
 
     @property
     def cleaner_error_rate(self) -> Rate | None:
@@ -146,6 +152,9 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
             newest_error_rate=cleaner.get(run.id) if run.state == "finished" else None,
             newest_version=numbers[newest],
             untrained=tuple(names[position] for position in run.facts.get("untrained", ())),
+            newest_without_untrained=evaluate_run(session, run_id=run.id, cleaned_by=newest).without_untrained
+            if run.state == "finished" and run.facts.get("untrained")
+            else None,
         )
         for run in list_runs(session, dataset_id=dataset_id)
     ]
@@ -186,7 +195,8 @@ def hold_out_rates(session: Session, *, dataset_id: int, version_id: int) -> dic
 def best_run(session: Session, *, dataset_id: int) -> RunSummary | None:
     """The finished run with the lowest error rate on the hold-out by the newest labels; of equals the newer.
 
-    Without a hold-out it is the newest finished run.
+    The images of classes that a run had no training images of are left out of its rate. Without a hold-out
+    it is the newest finished run.
     """
     return best_of(run_summaries(session, dataset_id=dataset_id))
 
@@ -196,7 +206,7 @@ def best_of(runs: Iterable[RunSummary]) -> RunSummary | None:
     finished = [run for run in runs if run.state == "finished"]
     return min(
         finished,
-        key=lambda run: (run.newest_error_rate.value if run.newest_error_rate else 1.0, -run.id),
+        key=lambda run: (by.value if (by := run.rate_to_choose_by) else 1.0, -run.id),
         default=None,
     )
 

@@ -25,6 +25,7 @@ class GoldEvaluationOut(Output):
     run_id: int
     settled: int
     deleted: int
+    untrained: int  # settled as a class that the run had no training images of: left out of the rates
     unpredicted: int  # settled, but deleted in the version that the run trained on
     error_rate: RateOut | None  # against the blind labels, deleted images left out
     with_deleted: RateOut | None  # deleted images counted as wrong
