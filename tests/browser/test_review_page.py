@@ -361,7 +361,7 @@ def test_the_verdicts_are_alike_in_width_and_on_the_screen_when_the_model_agrees
             break
         page.keyboard.press("n")
         settle(page)
-    expect(disabled).to_have_text("WAccept – the model agrees")
+    expect(disabled).to_have_text("W Accept – the model agrees")
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 844})
         keep, accept, delete, unsure = (
