@@ -11,8 +11,8 @@ from PIL import Image, UnidentifiedImageError
 from app.datasets.kinds import HEAD, damage_of, is_raw, reason_of
 from app.datasets.lookalikes import looks
 from app.decoding import budget, tiff
-from app.decoding.opening import open_image
-from app.decoding.seen import as_seen, memory_for
+from app.decoding.opening import memory_for, open_image
+from app.decoding.seen import as_seen
 from app.decoding.tones import NO_SCALES, Scales, Tones, kind_of, measure, some_pixels
 from app.errors import Busy
 
@@ -55,7 +55,7 @@ def inspect(
     if is_raw(content[:HEAD]):
         raise Rejected(reason_of(content))
     try:
-        with open_image(content) as image:
+        with open_image(content, max_pixels=max_pixels, patience=patience) as image:
             return _facts(content, image, max_pixels, scales, patience)
     except UnidentifiedImageError as error:
         reason = reason_of(content) or tiff.reason_of(content) or damage_of(content)

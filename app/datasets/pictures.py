@@ -14,8 +14,8 @@ from typing import Literal, Protocol
 from PIL import Image
 
 from app.decoding import budget
-from app.decoding.opening import open_image, orientation
-from app.decoding.seen import as_seen, memory_for
+from app.decoding.opening import memory_for, open_image, orientation
+from app.decoding.seen import as_seen
 from app.decoding.tones import NO_SCALES, Scales, kind_of, tag
 from app.files import write_atomically
 
@@ -97,7 +97,7 @@ def picture_of(
 def _is_shown_upright(content: bytes, kind: str) -> bool:
     if kind in TURNED_BY_BROWSERS:
         return True
-    with open_image(content) as image:
+    with open_image(content, patience=budget.PATIENCE) as image:
         return orientation(image) == 1
 
 
@@ -114,7 +114,7 @@ def _folder(cache: Path, sha256: str) -> Path:
 def _encoded(content: bytes, size: Size | None, scales: Scales) -> bytes:
     """The image as a person sees it: a JPEG of this size, or a PNG with every pixel."""
     out = io.BytesIO()
-    with open_image(content) as image:
+    with open_image(content, patience=budget.PATIENCE) as image:
         # profiles of other modes describe other colours
         profile = image.info.get("icc_profile") if image.mode.startswith("RGB") else None
         target = image.size if size is None else _scaled(image.size, size)

@@ -14,8 +14,7 @@ from sqlalchemy.orm import Session
 from app.datasets.models import Dataset, Sample
 from app.db.engine import Database
 from app.decoding import budget
-from app.decoding.opening import open_image
-from app.decoding.seen import memory_for
+from app.decoding.opening import memory_for, open_image
 from app.decoding.tones import Kind, Scales, kind_of, measure, some_pixels
 from app.storage import ImageSource
 

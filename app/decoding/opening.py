@@ -12,7 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import ExifTags, Image, PngImagePlugin, _imaging
 
+from app.decoding import budget
 from app.decoding.tiff import in_native_order
+from app.errors import Busy
 
 # Formats that browsers show or Pillow decodes itself. Not EPS (it runs Ghostscript), and no formats that are
 # recognised by little more than the suffix.
@@ -22,6 +24,9 @@ PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _PIXELS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}  # without one of them there is no image
 _WANTED = {b"tRNS", b"iCCP", b"eXIf", b"acTL", b"fcTL", b"fdAT"}  # all other chunks are text or not used
 _LARGEST_EXTRA = 16 * 1024**2  # bytes of a colour profile or of EXIF; a larger one is ignored
+LARGE = 2_000_000  # pixels; smaller images are decoded in one piece
+# Bytes per pixel that a format's decoder needs in addition to the image itself.
+_DECODER_BYTES = {"WEBP": 12, "AVIF": 9, "JPEG2000": 12}
 _LOST = 0.01  # share of the pixels that a JPEG's missing end may affect
 _END = b"\xff\xd9"
 
@@ -32,13 +37,19 @@ PngImagePlugin.MAX_TEXT_CHUNK = _LARGEST_EXTRA
 _imaging.set_block_size(64 * 1024**2)
 
 
-def open_image(content: bytes) -> Image.Image:
-    """The image, not decoded yet. Raises whatever Pillow raises."""
+def open_image(
+    content: bytes, *, max_pixels: int | None = None, patience: float | None = None
+) -> Image.Image:
+    """The image, not decoded yet.
+
+    An incomplete JPEG with more than `max_pixels` is not repaired. Raises whatever Pillow raises, and Busy
+    when `patience` (seconds) is over.
+    """
     Image.init()  # registers every format; except those that this Pillow was built without
     if content.startswith(PNG):
         content = _without_extras(content)
     elif content.startswith(JPEG):
-        content = _with_its_end(content)
+        content = _with_its_end(content, max_pixels=max_pixels, patience=patience)
     return _open(content)
 
 
@@ -57,6 +68,20 @@ def orientation(image: Image.Image) -> int:
     except Exception:  # noqa: BLE001 - Pillow's EXIF reader may raise any exception
         return 1
     return said if isinstance(said, int) and 1 <= said <= 8 else 1  # noqa: PLR2004
+
+
+def memory_for(image: Image.Image, *, whole: bool = False) -> int:
+    """About how many bytes decoding an opened image takes; with `whole` every pixel is converted to RGB."""
+    width, height = image.size
+    large = width * height > LARGE
+    pixel = _pixel_bytes(image.mode) + _DECODER_BYTES.get(image.format or "", 0)
+    pixel += 4 if whole or not large else 1
+    if orientation(image) != 1:
+        pixel += 4 if whole or not large else 1
+    if image.info.get("progressive"):  # libjpeg keeps all coefficients, also for a small result
+        scale = (getattr(image, "decoderconfig", None) or (1,))[0] or 1
+        pixel += 6 * scale**2
+    return width * height * pixel
 
 
 def _open(content: bytes) -> Image.Image:
@@ -108,29 +133,45 @@ def _is_bloated(kind: bytes, data: memoryview) -> bool:
     return not name or bool(unpacker.unconsumed_tail) or not unpacker.eof
 
 
-def _with_its_end(content: bytes) -> bytes:
+def _with_its_end(content: bytes, *, max_pixels: int | None, patience: float | None) -> bytes:
     """A JPEG with its end marker added, if little more than the marker is missing."""
-    if _END in content[-64:]:
+    if _END in content[-64:] or (max_pixels is not None and _pixels(content) > max_pixels):
         return content
     try:
-        _small(content)
+        _small(content, patience)
+    except Busy:
+        raise
     except Exception:  # noqa: BLE001 - incomplete, or no JPEG
         ended = content.rstrip(b"\xff") + _END
-        return ended if _is_all_there(ended) else content
+        return ended if _is_all_there(ended, patience) else content
     return content  # something follows the end
 
 
-def _is_all_there(ended: bytes) -> bool:
+def _is_all_there(ended: bytes, patience: float | None) -> bool:
     """Whether the picture hardly changes when different data replaces the missing bytes."""
     try:
-        one = _small(ended)
-        other = _small(ended[: -len(_END)] + b"\x55" * len(ended) + _END)
+        one = _small(ended, patience)
+        other = _small(ended[: -len(_END)] + b"\x55" * len(ended) + _END, patience)
+    except Busy:
+        raise
     except Exception:  # noqa: BLE001
         return False
     return one.shape == other.shape and float((one != other).any(axis=-1).mean()) <= _LOST
 
 
-def _small(content: bytes) -> np.ndarray:
+def _pixels(content: bytes) -> int:
+    with _open(content) as image:
+        return image.width * image.height
+
+
+def _small(content: bytes, patience: float | None) -> np.ndarray:
+    """A small version; decoding a progressive JPEG needs memory for all its pixels nevertheless."""
     with _open(content) as image:
         image.draft(None, (256, 256))
-        return np.atleast_3d(np.asarray(image))
+        with budget.pixels.share(memory_for(image), patience=patience):
+            return np.atleast_3d(np.asarray(image))
+
+
+def _pixel_bytes(mode: str) -> int:
+    """Bytes per pixel in Pillow's memory."""
+    return 1 if mode in ("1", "L", "P") else 2 if mode.startswith("I;16") else 4

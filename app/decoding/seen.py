@@ -10,10 +10,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from app.decoding import budget
-from app.decoding.opening import open_image, orientation
+from app.decoding.opening import LARGE, memory_for, open_image, orientation
 from app.decoding.tones import NO_SCALES, Scales, Tones, kind_of, tones_for
 
-LARGE = 2_000_000  # pixels; smaller images are decoded in one piece
 _STRIP = 1_000_000  # pixels
 _GAP = 3  # a large image is first made smaller by whole factors, to at least this multiple of the wanted size
 _WHITE = (255, 255, 255, 255)
@@ -26,8 +25,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Bytes per pixel that a format's decoder needs in addition to the image itself.
-_DECODER_BYTES = {"WEBP": 12, "AVIF": 9, "JPEG2000": 12}
 
 
 def decode_square(
@@ -41,27 +38,13 @@ def decode_square(
     values. Of an animation the first frame is used. Raises whatever Pillow raises, and Busy when `patience`
     (seconds) is over.
     """
-    with open_image(data) as image:
+    with open_image(data, patience=patience) as image:
         image.draft(None, (2 * size, 2 * size))  # big JPEGs decode at a fraction of their size
         with budget.pixels.share(memory_for(image), patience=patience):
             picture = as_seen(image, scales=scales, short=size)
             if picture.size != (size, size):
                 picture = ImageOps.fit(picture, (size, size), Image.Resampling.BILINEAR)
             return np.asarray(picture, dtype=np.uint8)
-
-
-def memory_for(image: Image.Image, *, whole: bool = False) -> int:
-    """About how many bytes decoding an opened image takes; with `whole` every pixel is converted to RGB."""
-    width, height = image.size
-    large = width * height > LARGE
-    pixel = _pixel_bytes(image.mode) + _DECODER_BYTES.get(image.format or "", 0)
-    pixel += 4 if whole or not large else 1
-    if orientation(image) != 1:
-        pixel += 4 if whole or not large else 1
-    if image.info.get("progressive"):  # libjpeg keeps all coefficients, also for a small result
-        scale = (getattr(image, "decoderconfig", None) or (1,))[0] or 1
-        pixel += 6 * scale**2
-    return width * height * pixel
 
 
 def as_seen(image: Image.Image, *, scales: Scales = NO_SCALES, short: int | None = None) -> Image.Image:
@@ -104,8 +87,3 @@ def _in_rgb(image: Image.Image, tones: Tones | None) -> Image.Image:
 
 def _turned(image: Image.Image, turn: int) -> Image.Image:
     return image.transpose(_TURNS[turn]) if turn in _TURNS else image
-
-
-def _pixel_bytes(mode: str) -> int:
-    """Bytes per pixel in Pillow's memory."""
-    return 1 if mode in ("1", "L", "P") else 2 if mode.startswith("I;16") else 4

@@ -3,6 +3,7 @@
 They never become samples of a data set.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from app.accounts.tokens import Person
 from app.datasets.catalog import class_names, lock_dataset
 from app.datasets.pictures import forget_pictures
 from app.db.types import now
-from app.decoding.budget import PATIENCE
+from app.decoding import budget
 from app.errors import Forbidden, Invalid, NotFound
 from app.files import temporary_file
 from app.jobs import requests as jobs
@@ -30,6 +31,7 @@ from app.training.runs import finished_run, get_run
 TASK = "predict"
 AT_ONCE = 20  # photos that may be sent together
 MAX_BYTES = 20_000_000  # per photo; files of cameras are smaller
+TOO_MANY = f"At most {AT_ONCE} photos can be sent at a time; send them in parts."
 KEPT = 200  # photos per run; beyond it the oldest of the person with the most photos are removed
 LONGEST_NAME = 200
 _NEWEST = (Photo.sent_at.desc(), Photo.id)  # photos of one request keep their order
@@ -93,10 +95,7 @@ def receive(
     if not sent:
         raise Invalid("Choose at least one photo.")
     if len(sent) > AT_ONCE:
-        raise Invalid(
-            f"At most {AT_ONCE} photos can be sent at a time, and these are {len(sent):,}; send them in "
-            "parts."
-        )
+        raise Invalid(TOO_MANY)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found: list[Received] = []
     problems: list[str] = []
@@ -290,14 +289,17 @@ def _receive(sent: Sent, part: Path, *, max_bytes: int, max_pixels: int) -> Rece
     from app.datasets.inspection import Rejected, inspect  # most requests do not need it
 
     name = plain_name(sent.name)
-    content = sent.file.read(max_bytes + 1)
-    if len(content) > max_bytes:
+    size = sent.file.seek(0, os.SEEK_END)
+    if size > max_bytes:
         return f"{name} is larger than {max_bytes // 1_000_000:,} MB"
-    try:
-        facts = inspect(content, max_pixels=max_pixels, patience=PATIENCE)
-    except Rejected as refusal:
-        return f"{name} is {refusal.reason}"
-    part.write_bytes(content)
+    sent.file.seek(0)
+    with budget.files.share(size, patience=budget.PATIENCE):
+        content = sent.file.read()
+        try:
+            facts = inspect(content, max_pixels=max_pixels, patience=budget.PATIENCE)
+        except Rejected as refusal:
+            return f"{name} is {refusal.reason}"
+        part.write_bytes(content)
     columns = ("bytes", "width", "height", "mode", "format")
     return Received(name, part, facts.sha256, {column: getattr(facts, column) for column in columns})
 

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 
 from app import errors
@@ -125,6 +126,11 @@ def _no_such_value(request: Request, _error: Exception) -> Response:
     )
 
 
+def _gone(request: Request, _error: Exception) -> Response:
+    # Nobody reads this answer any more.
+    return _http_error(request, HTTPException(400))
+
+
 def _unexpected(request: Request, _error: Exception) -> Response:
     return answer(
         request,
@@ -145,4 +151,5 @@ def register(app: FastAPI) -> None:
     # Numbers beyond the database's integers, NUL bytes and lone surrogates.
     for kind in (DataError, OverflowError, UnicodeEncodeError):
         app.add_exception_handler(kind, _no_such_value)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)

@@ -17,6 +17,7 @@ MAX_BODY = 1_000_000  # bytes; a decision has 200
 UPLOADS = {"/datasets/new", "/api/v1/datasets"}
 PHOTOS = re.compile(r"(?:/d/[^/]+|/api/v1)/runs/[0-9]+/photos")
 MAX_PHOTOS = photos.AT_ONCE * photos.MAX_BYTES + MAX_BODY
+FILES = "multipart/form-data"
 TOO_LARGE = (
     "This is larger than what can be sent here; zips are uploaded by signed-in admins, up to "
     f"TOPLOSS_MAX_UPLOAD_MB, photos {photos.AT_ONCE} at a time of {photos.MAX_BYTES // 1_000_000} MB each."
@@ -94,11 +95,7 @@ def _end_of_form(content_type: str) -> bytes:
     The parser would take one that is cut off for a shorter one.
     """
     kind, options = parse_options_header(content_type)
-    return (
-        b"--" + options[b"boundary"] + b"--"
-        if kind == b"multipart/form-data" and b"boundary" in options
-        else b""
-    )
+    return b"--" + options[b"boundary"] + b"--" if kind == FILES.encode() and b"boundary" in options else b""
 
 
 class Security:
@@ -126,15 +123,21 @@ class Security:
                 ]
             await send(message)
 
-        limit = self._body_limit(scope["path"], asked)
+        limit = self._body_limit(scope["method"], scope["path"], asked)
         if refusal := _refusal(Request(scope), asked, limit=limit):
             await refusal(scope, receive, send_with_headers)
             return
         await self.app(scope, _limited(receive, asked, limit=limit), send_with_headers)
 
-    def _body_limit(self, path: str, headers: Headers) -> int:
-        """Bytes that are read of a request's body, which happens before anybody asks who sent it."""
+    def _body_limit(self, method: str, path: str, headers: Headers) -> int:
+        """Bytes that are read of a request's body.
+
+        Only a form with files may be large: its files go to the disk, and its route (`UploadRoute`) first
+        checks who sends it. All other bodies are kept in memory, most of them before the sender is known.
+        """
         if "authorization" not in headers and "cookie" not in headers:
+            return MAX_BODY
+        if method != "POST" or not headers.get("content-type", "").lower().startswith(FILES):
             return MAX_BODY
         if PHOTOS.fullmatch(path):
             return min(self.max_upload, MAX_PHOTOS)

@@ -1,4 +1,7 @@
-"""Routes for large files: the sender and the other fields are checked before the file is read."""
+"""Routes for large files: the sender and the other fields are checked before a file is read.
+
+Only a small part of the files is kept in memory.
+"""
 
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import aclosing
@@ -11,8 +14,10 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope
 
+from app.accounts.tokens import Person
 from app.datasets.creating import check_name
-from app.errors import ToplossError
+from app.errors import Invalid, ToplossError
+from app.photos.photos import AT_ONCE, TOO_MANY
 from app.storage.zip_names import check_encoding
 from app.web.deps import admin, get_database, get_settings, signed_in
 from app.web.errors import status_of
@@ -21,18 +26,26 @@ from app.web.strict import is_form
 
 # A browser shows no answer before it has sent everything; after a refusal this much more is read.
 MOST_DRAINED = 32 * 1024**2
+IN_MEMORY = 64 * 1024  # bytes of a file; the rest of it is on the disk
+MOST_FIELDS = 20  # beside the files
+MOST_IN_A_FIELD = 64 * 1024  # bytes
 
 
 class UploadRoute(APIRoute):
-    """A route for admins. Fields that stand before the file in the form are checked when the file begins."""
+    """A route that takes files. Fields before a file in the form are checked when the file begins."""
+
+    most_files = 1
+    too_many = "Send one zip at a time."
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Check, then do what any route does."""
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
-            await admin(await signed_in(request, await get_database(request), await get_settings(request)))
-            upload = _Upload(request.scope, _Body(request.receive))
+            await self.let_in(
+                await signed_in(request, await get_database(request), await get_settings(request))
+            )
+            upload = _Upload(request.scope, _Body(request.receive), self)
             try:
                 if is_form(upload):
                     await upload.form()
@@ -46,18 +59,33 @@ class UploadRoute(APIRoute):
 
         return handler
 
+    async def let_in(self, person: Person) -> None:
+        """Raises Forbidden for who may not send files here."""
+        await admin(person)
+
+    def check(self, fields: Mapping[str, str], *, files: int) -> None:
+        """Raises Invalid if the form is refused whatever the file contains that begins, number `files`."""
+        if "name" in fields:
+            check_name(fields["name"].strip())
+        if encoding := fields.get("zip_encoding", "").strip():
+            check_encoding(encoding)
+        if files > self.most_files:
+            raise Invalid(self.too_many)
+
     async def refused(self, request: Request, fields: Mapping[str, str], error: ToplossError) -> Response:
         """The answer to an upload whose file is not read, and the fields that came before it."""
         del fields
         return answer(request, status=status_of(error), code=error.code, message=str(error))
 
 
-def check_fields(fields: Mapping[str, str]) -> None:
-    """Raises Invalid for what a data set's import is refused for, whatever its file holds."""
-    if "name" in fields:
-        check_name(fields["name"].strip())
-    if encoding := fields.get("zip_encoding", "").strip():
-        check_encoding(encoding)
+class PhotosRoute(UploadRoute):
+    """A route that takes photos, from everybody who may change something."""
+
+    most_files = AT_ONCE
+    too_many = TOO_MANY
+
+    async def let_in(self, person: Person) -> None:
+        """Whoever signed in."""
 
 
 class _Body:
@@ -80,12 +108,17 @@ class _Body:
 
 
 class _Upload(Request):
-    def __init__(self, scope: Scope, body_so_far: _Body) -> None:
+    def __init__(self, scope: Scope, body_so_far: _Body, route: UploadRoute) -> None:
         super().__init__(scope, body_so_far)
-        self.body_so_far = body_so_far
+        self.body_so_far, self.route = body_so_far, route
         self.fields: Mapping[str, str] = {}
 
-    async def _get_form(self, **limits: Any) -> FormData:
+    async def _get_form(self, **_limits: Any) -> FormData:
+        limits = {
+            "max_files": self.route.most_files + 1,  # `check` says it in words; empty ones count here only
+            "max_fields": MOST_FIELDS,
+            "max_part_size": MOST_IN_A_FIELD,
+        }
         if self._form is None and self.headers.get("content-type", "").lower().startswith("multipart/"):
             try:
                 async with aclosing(self.stream()) as stream:
@@ -96,6 +129,8 @@ class _Upload(Request):
 
 
 class _Parser(MultiPartParser):
+    spool_max_size = IN_MEMORY
+
     def __init__(self, upload: _Upload, stream: Any, **limits: Any) -> None:
         super().__init__(upload.headers, stream, **limits)
         self._upload = upload
@@ -105,4 +140,4 @@ class _Parser(MultiPartParser):
         file = self._current_part.file
         if file is not None and file.filename:
             self._upload.fields = {name: value for name, value in self.items if isinstance(value, str)}
-            check_fields(self._upload.fields)
+            self._upload.route.check(self._upload.fields, files=self._current_files)

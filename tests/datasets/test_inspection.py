@@ -13,7 +13,10 @@ from PIL import Image
 
 from app.datasets.inspection import Facts, Rejected, inspect
 from app.datasets.kinds import reason_of
+from app.decoding import budget
+from app.decoding.opening import open_image
 from app.decoding.seen import decode_square
+from app.errors import Busy
 
 
 def encoded(
@@ -150,6 +153,15 @@ def test_a_jpeg_may_lack_its_last_two_bytes(size: tuple[int, int], progressive: 
         assert reason(torn, max_pixels=10**7).startswith("truncated or damaged")
         with pytest.raises(OSError):  # noqa: PT011 - Pillow's
             decode_square(torn, 32)
+
+
+def test_a_jpeg_without_its_end_takes_no_more_memory_than_there_is_for_images() -> None:
+    torn = encoded("JPEG", size=(3000, 2000), progressive=True)[:-2]
+    with budget.pixels.share(budget.pixels.limit):
+        with pytest.raises(Busy):
+            open_image(torn, patience=0.01)
+        with pytest.raises(Rejected, match="too large: 3000 x 2000"):  # of a bomb nothing is decoded
+            inspect(torn, max_pixels=1000, patience=0.01)
 
 
 def test_a_jpeg_with_something_behind_its_end_is_an_image() -> None:

@@ -18,6 +18,7 @@ from app.web.api.models import Listing, Output
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Config, Db, SignedIn
 from app.web.photos import image_url, take_photos
+from app.web.uploading import PhotosRoute
 
 router = api_router("photos")
 
@@ -48,7 +49,6 @@ class PhotoOut(Output):
     image_url: str
 
 
-@router.post("/runs/{run_id}/photos", status_code=202)
 def send_photos(
     run_id: int,
     database: Db,
@@ -59,6 +59,15 @@ def send_photos(
     """Request predictions for photos from a finished run, as a job. A photo sent again keeps its id."""
     kept = take_photos(database, settings, run_id=run_id, files=files, user_id=user.id)
     return PhotosAccepted(photos=list(kept.ids), job=kept.job_id)
+
+
+router.add_api_route(
+    "/runs/{run_id}/photos",
+    send_photos,
+    methods=["POST"],
+    status_code=202,
+    route_class_override=PhotosRoute,
+)
 
 
 @router.get("/runs/{run_id}/photos")

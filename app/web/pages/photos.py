@@ -1,15 +1,18 @@
 """Photos and a run's predictions for them: send, follow, show and remove them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, File, Query, Request, UploadFile
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from app.accounts.tokens import Person
 from app.datasets.catalog import get_dataset
-from app.errors import Invalid
+from app.db.engine import Database
+from app.errors import Invalid, ToplossError
 from app.jobs.requests import live_workers
 from app.photos.photos import (
     AT_ONCE,
@@ -25,10 +28,11 @@ from app.photos.photos import (
 )
 from app.training.runs import finished_run, get_run
 from app.web.asking import Confirmed, Question, confirm
-from app.web.deps import Config, Db, SignedIn
+from app.web.deps import Config, Db, SignedIn, get_database
 from app.web.pages.deck.cards import TINY
 from app.web.photos import image_url, take_photos
 from app.web.rendering import Page, page_context, render, render_part
+from app.web.uploading import PhotosRoute
 
 router = APIRouter()
 
@@ -88,7 +92,6 @@ def index(request: Request, name: str, run_id: int, database: Db, number: PageNu
     return render("photos/page.html", page)
 
 
-@router.post("/d/{name}/runs/{run_id}/photos")
 def send(
     request: Request,
     name: str,
@@ -104,10 +107,24 @@ def send(
     try:
         take_photos(database, settings, run_id=run_id, files=files or [], user_id=user.id)
     except Invalid as refusal:
-        with database.read() as session:
-            page = _page(request, session, name, run_id, problem=str(refusal))
-        return render("photos/page.html", page, status=422)
+        return _refused(request, database, name, run_id, problem=str(refusal))
     return RedirectResponse(f"/d/{name}/runs/{run_id}/photos", status_code=303)
+
+
+class _FormRoute(PhotosRoute):
+    async def refused(self, request: Request, fields: Mapping[str, str], error: ToplossError) -> Response:
+        """The form with the reason."""
+        del fields
+        name, run_id = request.path_params["name"], request.path_params["run_id"]
+        if not isinstance(error, Invalid) or not run_id.isascii() or not run_id.isdecimal():
+            return await super().refused(request, {}, error)
+        database = await get_database(request)
+        return await run_in_threadpool(_refused, request, database, name, int(run_id), problem=str(error))
+
+
+router.add_api_route(
+    "/d/{name}/runs/{run_id}/photos", send, methods=["POST"], route_class_override=_FormRoute
+)
 
 
 @router.get("/d/{name}/runs/{run_id}/photos/seen")
@@ -154,6 +171,12 @@ def remove(
 def _removal(photo: str, *, back: str) -> Question:
     gone = "The photo, its file and its prediction are removed for good."
     return Question(f"Remove {photo}?", (gone,), "Remove the photo", back)
+
+
+def _refused(request: Request, database: Database, name: str, run_id: int, *, problem: str) -> Response:
+    with database.read() as session:
+        page = _page(request, session, name, run_id, problem=problem)
+    return render("photos/page.html", page, status=422)
 
 
 def _page(

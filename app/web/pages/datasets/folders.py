@@ -16,6 +16,7 @@ from app.datasets.pictures import picture_of
 from app.datasets.proposals import SKIP, Proposal, answer, waiting_proposal
 from app.datasets.sources import request_import
 from app.datasets.split_words import PARTS
+from app.decoding.budget import PATIENCE
 from app.errors import Invalid, NotFound
 from app.web.api.samples import shared_source
 from app.web.deps import Admin, Config, Db
@@ -111,7 +112,7 @@ def show_picture(name: str, database: Db, settings: Config, _admin: Admin, path:
         raise NotFound("This image is not among those that are shown before the import.")
     content = shared_source(source).read(path)
     try:
-        facts = inspect(content, max_pixels=settings.max_image_pixels)
+        facts = inspect(content, max_pixels=settings.max_image_pixels, patience=PATIENCE)
     except Rejected:
         return Response(NO_PICTURE, media_type="image/svg+xml")
     picture = picture_of(facts, size="thumbnail", read=lambda: content, cache=settings.pictures_dir)
