@@ -22,6 +22,7 @@ def test_a_vector_comes_back_bit_by_bit(vector: np.ndarray) -> None:
     found = FloatVector().process_result_value(stored, DIALECT)
     assert found is not None
     assert found.tobytes() == vector.tobytes()
+    assert np.array_equal(found, vector, equal_nan=True)
 
 
 @given(st.datetimes(datetime(1980, 1, 1), datetime(2100, 1, 1)), st.integers(-12, 14))  # noqa: DTZ001

@@ -11,9 +11,8 @@ from sqlalchemy import select
 
 from app.datasets.importing import import_images
 from app.datasets.models import Dataset, LabelClass, Sample
-from app.datasets.sources import resolve_source
 from app.db.engine import Database
-from app.errors import AmbiguousLayout, Invalid
+from app.errors import AmbiguousLayout
 from app.jobs import requests as jobs
 from app.settings import Settings
 from tests.factories import import_folder, photo
@@ -226,16 +225,6 @@ def test_a_data_set_for_object_detection_is_refused_at_the_form(
     files = {"file": ("yolo.zip", out.getvalue(), "application/zip")}
     answer = browser_of["ada"].post("/datasets/new", data={"name": "yolo", "path": ""}, files=files)
     assert (answer.status_code, "object detection" in answer.text) == (422, True)
-
-
-def test_toploss_own_data_is_never_imported(tmp_path: Path) -> None:
-    uploads = tmp_path / "data" / "uploads"
-    uploads.mkdir(parents=True)
-    for folder in (tmp_path, tmp_path / "data", uploads):
-        with pytest.raises(Invalid, match="keeps its own data"):
-            resolve_source(str(folder), uploads_dir=uploads)
-    (tmp_path / "pets").mkdir()
-    assert resolve_source(str(tmp_path / "pets"), uploads_dir=uploads).source == str(tmp_path / "pets")
 
 
 def test_files_of_other_kinds_are_named_before_the_import_and_no_picture_is_broken(
