@@ -11,7 +11,7 @@ from app.datasets.pictures import SIDES
 from app.deck.reasons import first_reason
 from app.deck.worklist import Card
 from app.review.log import RecentDecision
-from app.web.compiled_fragments import placeholder, render_fragment
+from app.web.fast_path import placeholder, render_fragment
 from app.web.rendering import Viewer, percent
 
 TINY = 64  # pixels a side; smaller images are enlarged so much that smoothing blurs them

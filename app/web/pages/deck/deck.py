@@ -9,7 +9,7 @@ from app.deck.answer import Deck
 from app.deck.filters import Order
 from app.deck.progress import ReviewProgress
 from app.review.gold import GoldStanding
-from app.web.compiled_fragments import placeholder, render_fragment
+from app.web.fast_path import placeholder, render_fragment
 from app.web.filters import Ordered
 from app.web.pages.deck.cards import Place, cards_html, recent_html
 from app.web.rendering import Page, count, environment, percent

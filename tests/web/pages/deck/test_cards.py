@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from app.deck.worklist import Card
 from app.review.log import RecentDecision
-from app.web import compiled_fragments
-from app.web.compiled_fragments import placeholder, render_fragment
+from app.web import fast_path
+from app.web.fast_path import placeholder, render_fragment
 from app.web.pages.deck.cards import CardPart, Place, card_html, card_view, recent_html
 from app.web.rendering import Viewer, environment
 
@@ -173,9 +173,9 @@ def test_a_shape_is_rendered_once() -> None:
 
 
 def test_the_shapes_that_came_first_go_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled_fragments, "_cache", cache := {})
-    monkeypatch.setattr(compiled_fragments, "_characters", 0)
-    monkeypatch.setattr(compiled_fragments, "MAX_CHARACTERS", 60_000)
+    monkeypatch.setattr(fast_path, "_cache", cache := {})
+    monkeypatch.setattr(fast_path, "_characters", 0)
+    monkeypatch.setattr(fast_path, "MAX_CHARACTERS", 60_000)
     card = Card(
         7, "a.png", "", 48, 48, "0" * 64, "owl", None, None, 0, None, None, None, None, None, (), None, None
     )
