@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from app.datasets.split_words import split_word
+
 _SHOWN = 6  # names in a sentence
 
 
@@ -30,6 +32,20 @@ def coverage_words(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
         )
     if empty := [name for name, splits in counts.items() if not any(splits.values())]:
         said.append(f"{listed(empty)}: no images at all.")
+    return said
+
+
+def new_class_words(names: Sequence[str]) -> list[str]:
+    """Sentences about classes that a repeated import has added, also whether they may be parts."""
+    if not names:
+        return []
+    said = [f"New since the import before: {'class' if len(names) == 1 else 'classes'} {listed(names)}."]
+    if parts := [name for name in names if (word := split_word(name)) and word.is_plain]:
+        classes, they = ("a class", "it is a part") if len(parts) == 1 else ("classes", "they are parts")
+        said.append(
+            f"{listed(parts)} became {classes}, because the folders are read as before. If {they}, import "
+            "the folder as a new data set."
+        )
     return said
 
 

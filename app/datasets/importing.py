@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
 from app.datasets.completing import ImportReport, complete, has_version, split_rule
+from app.datasets.coverage import new_class_words
 from app.datasets.creating import is_empty
 from app.datasets.inspection import Facts, too_flat
 from app.datasets.layout import Layout, Place, arrange
@@ -126,7 +127,7 @@ class _Import:
                 for path in layout.places.keys() & stored.keys()
                 if sizes[path] not in (stored[path], UNKNOWN_SIZE)
             ]
-            positions = _add_classes(session, dataset_id=self.dataset_id, names=layout.classes)
+            positions = self._classes(session, layout.classes, is_first=not stored)
             classes = {path: place.label for path, place in layout.places.items()}
             check_same(session, classes, positions, dataset_id=self.dataset_id)
             chosen = not found.is_clear(layout.reading)
@@ -194,8 +195,7 @@ class _Import:
             stop_if_asked=self._stop_if_asked,
         )
         with self.database.write() as session:
-            dataset = session.get_one(Dataset, self.dataset_id)
-            dataset.notes = [*dataset.notes, *lost_in_words(lost)]
+            self._note(session, lost_in_words(lost))
             self._reject(session, {each.path: CHANGED for each in lost if each.reason == "changed"})
 
     def _settle_scales(self, source: ImageSource, tones: Mapping[str, tuple[str, Tones]]) -> int:
@@ -208,8 +208,7 @@ class _Import:
             if (scale := known.get(kind_of(mode) or "")) and (problem := too_flat(own, scale))
         }
         with self.database.write() as session:
-            dataset = session.get_one(Dataset, self.dataset_id)
-            dataset.notes = [*dataset.notes, *scales_in_words(scales)]
+            self._note(session, scales_in_words(scales))
             if has_version(session, dataset_id=self.dataset_id):
                 return 0  # the samples may have decisions already
             for path in flat:
@@ -224,9 +223,21 @@ class _Import:
         with self.database.write() as session:
             query = select(Sample.given_label).where(Sample.dataset_id == self.dataset_id).distinct()
             filled = set(session.scalars(query))
-            dataset = session.get_one(Dataset, self.dataset_id)
             empty = {name: why for name, why in unread.items() if positions[name] not in filled}
-            dataset.notes = [*dataset.notes, *notes_of_classes(empty)]
+            self._note(session, notes_of_classes(empty))
+
+    def _classes(self, session: Session, names: list[str], *, is_first: bool) -> dict[str, int]:
+        """Positions of all classes by name; the new ones of a repeated import get a note."""
+        before = class_names(session, dataset_id=self.dataset_id)
+        positions = _add_classes(session, dataset_id=self.dataset_id, names=names)
+        if not is_first:
+            self._note(session, new_class_words([name for name in positions if name not in before]))
+        return positions
+
+    def _note(self, session: Session, sentences: list[str]) -> None:
+        """Add notes to the data set."""
+        dataset = session.get_one(Dataset, self.dataset_id)
+        dataset.notes = [*dataset.notes, *sentences]
 
     def _one_class_a_name(self, layout: Layout) -> tuple[Layout, list[str]]:
         """The layout with the class names of the data set, and notes for people."""

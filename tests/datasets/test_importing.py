@@ -517,3 +517,24 @@ def test_a_name_stands_for_one_source(
             create_dataset(session, name="Pets_2.0-x", source="cats")
         with pytest.raises(Invalid, match="nothing to import"):
             create_dataset(session, name="empty", source=" ")
+
+
+def test_classes_that_a_repeated_import_adds_are_named_and_folders_named_like_parts_too(
+    database: Database, tmp_path: Path
+) -> None:
+    root = write(tmp_path / "pets", pets())
+    assert not any("New since" in note for note in imported(database, root).notes)
+    write(
+        root,
+        {
+            f"{folder}/{i}.png": png(100 * k + i)
+            for k, folder in enumerate(("owl", "train/owl"), 5)
+            for i in range(2)
+        },
+    )
+    notes = imported(database, root).notes
+    assert "New since the import before: classes “owl” and “train”." in notes
+    assert any(
+        note.startswith("“train” became a class, because the folders are read as before.") for note in notes
+    )
+    assert not any("New since" in note for note in imported(database, root).notes)
