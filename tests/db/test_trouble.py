@@ -40,7 +40,7 @@ def gone(path: Path) -> sqlite3.Connection:
 @pytest.mark.parametrize(
     ("connect", "kind", "words"),
     [
-        (read_only, Unavailable, "may not write"),
+        (read_only, Unavailable, "no permission to write"),
         (full, StorageFull, "disk of the server is full"),
         (locked, Busy, "busy"),
         (no_database, Unavailable, "reports an error"),
