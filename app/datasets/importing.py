@@ -34,7 +34,17 @@ from app.datasets.refusals import check_layout
 from app.datasets.scales import in_words as scales_in_words
 from app.datasets.scales import measure_scales, scales_of
 from app.datasets.spellings import unify
-from app.datasets.surveying import Survey, check_same, decide, fitting, store_reading, stored_reading, survey
+from app.datasets.surveying import (
+    IN_A_JOB,
+    Survey,
+    check_same,
+    decide,
+    fitting,
+    store_reading,
+    stored_reading,
+    survey,
+    unclear,
+)
 from app.db.engine import Database
 from app.decoding.tones import Tones, kind_of
 from app.errors import AmbiguousLayout, Cancelled, NotFound
@@ -329,7 +339,10 @@ class _Import:
 
 
 def _as_before(found: Survey, stored: Reading | None) -> Reading:
-    return decide(found, stored=stored)
+    try:
+        return decide(found, stored=stored)
+    except AmbiguousLayout as error:
+        raise unclear(found, where=IN_A_JOB) from error
 
 
 def _add_classes(session: Session, *, dataset_id: int, names: list[str]) -> dict[str, int]:

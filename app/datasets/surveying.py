@@ -95,11 +95,15 @@ def decide(found: Survey, *, stored: Reading | None) -> Reading:
     raise unclear(found)
 
 
-def unclear(found: Survey) -> AmbiguousLayout:
-    """The error for folders that can be read in several ways."""
+IN_A_REQUEST = "Import again and say which it is in split_folders"
+IN_A_JOB = "Choose it on the page of the data set, or import again from the shell with --split-folders"
+
+
+def unclear(found: Survey, *, where: str = IN_A_REQUEST) -> AmbiguousLayout:
+    """The error for folders that can be read in several ways; `where` says where the answer is given."""
     choices = [choice_of(each) for each in found.outlines() if each.is_use]
     ways = " or ".join(f"“{choice['split_folders']}”" for choice in choices[:3])
-    how = f"Import again and say which it is in split_folders: {ways}" if ways else HOW
+    how = f"{where}: {ways}" if ways else HOW
     more = ", with train, valid, test or skip for each “?”" if f"{OPEN}=" in ways else ""
     return AmbiguousLayout(f"{found.guess().doubt} {how}{more}.", choices=choices)
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.datasets.gold import gold_ids
-from app.datasets.models import Sample
+from app.datasets.models import MissingFile, Sample
 from app.deck.filters import Filter, Tile, look
 from app.errors import Conflict, Invalid
 from app.review.checks import Answer
@@ -30,6 +30,8 @@ class Twins:
         bool  # somebody looked at each of them alone or beside the others: their labels differ on purpose
     )
 
+    lost: int = 0  # members whose files are missing or changed: nobody can see them, so their labels stay
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that stand, the most frequent first."""
@@ -50,7 +52,8 @@ def torn_groups(session: Session, *, dataset_id: int) -> list[Twins]:
     ):
         sample, _ = facts[tile.sample_id]
         groups[sample.lookalikes or sample.sha256].append(tile)
-    found = [_twins(members, facts) for members in groups.values()]
+    lost = _lost(session, list(facts))
+    found = [_twins(members, facts, lost) for members in groups.values()]
     return sorted(
         (twins for twins in found if len(twins.labels) > 1),
         key=lambda twins: (twins.looked_at, twins.tiles[0].sample_id),
@@ -69,6 +72,8 @@ def resolve(
 ) -> int:
     """Give every sample of a group one verdict; return the number of decisions.
 
+    Samples whose files are missing or changed can only be deleted: they keep their labels otherwise.
+
     The same client id again is the same answer. Raises Invalid, NotFound and Conflict as `decide` does, and
     then changes nothing.
     """
@@ -76,7 +81,10 @@ def resolve(
         raise Invalid(f"A group has 1 to {LARGEST} images; decide about larger ones on the grid.")
     if verdict not in ("keep", "relabel", "delete"):
         raise Invalid("Choose a class for the whole group, or keep all labels, or delete all images.")
-    for sample_id in sorted(set(sample_ids)):
+    chosen = set(sample_ids)
+    if verdict != "delete":
+        chosen = chosen - _lost(session, sample_ids) or chosen  # where all are lost, the refusal says so
+    for sample_id in sorted(chosen):
         decide(
             session,
             Answer(
@@ -89,7 +97,7 @@ def resolve(
             dataset_id=dataset_id,
             user_id=user_id,
         )
-    return len(set(sample_ids))
+    return len(chosen)
 
 
 def undo_resolve(session: Session, *, dataset_id: int, user_id: int, client_id: str) -> int:
@@ -111,6 +119,10 @@ def undo_resolve(session: Session, *, dataset_id: int, user_id: int, client_id: 
     return len(ids)
 
 
+def _lost(session: Session, sample_ids: list[int]) -> set[int]:
+    return set(session.scalars(select(MissingFile.sample_id).where(MissingFile.sample_id.in_(sample_ids))))
+
+
 def _facts(session: Session, sample_ids: list[int]) -> dict[int, tuple[Sample, SampleReview | None]]:
     query = (
         select(Sample, SampleReview)
@@ -120,9 +132,12 @@ def _facts(session: Session, sample_ids: list[int]) -> dict[int, tuple[Sample, S
     return {sample.id: (sample, review) for sample, review in session.execute(query)}
 
 
-def _twins(members: list[Tile], facts: dict[int, tuple[Sample, SampleReview | None]]) -> Twins:
+def _twins(
+    members: list[Tile], facts: dict[int, tuple[Sample, SampleReview | None]], lost: set[int]
+) -> Twins:
     samples = [facts[tile.sample_id][0] for tile in members]
-    reviews = [facts[tile.sample_id][1] for tile in members]
+    seen = [tile for tile in members if tile.sample_id not in lost]
+    reviews = [facts[tile.sample_id][1] for tile in seen or members]
     return Twins(
         tiles=tuple(members),
         identical=len({sample.sha256 for sample in samples}) == 1,
@@ -130,4 +145,5 @@ def _twins(members: list[Tile], facts: dict[int, tuple[Sample, SampleReview | No
         looked_at=all(
             review is not None and not review.in_bulk and review.verdict != "unsure" for review in reviews
         ),
+        lost=len(members) - len(seen),
     )

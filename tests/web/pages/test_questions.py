@@ -223,8 +223,8 @@ def test_a_verdict_for_many_asks_with_the_images_that_change_and_why_others_are_
     assert (again.status_code, "Relabel 115 images to owl?" in again.text) == (409, True)
     assert count(database, Decision) == 4
     action, fields = asked(again)
-    for _ in range(2):  # sent twice, it is done once
-        assert ann.post(action, data=fields).headers["location"] == "/d/faces/grid?left=5"
+    for why in ("left_lost=1", "left_untold=true"):  # sent twice, it is done once
+        assert ann.post(action, data=fields).headers["location"] == f"/d/faces/grid?left=5&{why}"
     assert count(database, Decision) == 4 + 115
 
 

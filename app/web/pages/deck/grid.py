@@ -1,7 +1,7 @@
 """The grid: many samples on a page, one verdict for all marked ones, and one undo for it."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
@@ -13,6 +13,7 @@ from app.accounts.users import list_users
 from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
 from app.deck.bulk import Done, PastAction, decide_many, past_actions, undo_many
 from app.deck.filters import SPLITS, Filter, Grid, Order, StateFilter, look
+from app.deck.left_alone import LeftAlone
 from app.web.asking import ASK_FROM, Question, confirm
 from app.web.deps import Db, SignedIn
 from app.web.filters import Ordered
@@ -51,6 +52,18 @@ class View(Ordered):
     size: int = Field(48, ge=12, le=MOST_SHOWN)
     page: int = Field(1, ge=1, le=1_000_000)
     left: int = Field(0, exclude=True)  # samples that the action just done has left alone
+    # Of these by the reason; for the others somebody looked at them alone.
+    left_gold: int = Field(0, ge=0, exclude=True)
+    left_lost: int = Field(0, ge=0, exclude=True)
+    left_unpredicted: int = Field(0, ge=0, exclude=True)
+    left_untold: bool = Field(False, exclude=True)  # the reasons are not known: the action was done before
+
+    @property
+    def why_left(self) -> str:
+        """The reasons with their numbers; empty where they are not known."""
+        others = (self.left_gold, self.left_lost, self.left_unpredicted)
+        is_known = not self.left_untold and sum(others) <= self.left
+        return LeftAlone(self.left - sum(others), *others).words if is_known else ""
 
     def queue_query(self) -> str:
         """Filter and order as the query of another address."""
@@ -174,7 +187,7 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, 
         )
         if many >= ASK_FROM and done.why is not None:  # otherwise it was confirmed before
             confirm(_question(name, view, done), form.confirmed)
-    return _back(name, view, left=done.left_alone)
+    return _back(name, view, done)
 
 
 @router.post("/d/{name}/grid/undo")
@@ -278,8 +291,14 @@ def _address(name: str, view: View, *more: str) -> str:
     return f"/d/{name}/grid{'?' if query else ''}{query}"
 
 
-def _back(name: str, view: View, *, left: int = 0) -> Response:
-    return RedirectResponse(_address(name, view, f"left={left}" if left else ""), status_code=303)
+def _back(name: str, view: View, done: Done | None = None) -> Response:
+    left = [f"left={done.left_alone}"] if done and done.left_alone else []
+    if left and done and done.why:
+        others = asdict(done.why).items()
+        left += [f"left_{reason}={n}" for reason, n in others if n and reason != "looked_at"]
+    elif left:
+        left.append("left_untold=true")
+    return RedirectResponse(_address(name, view, *left), status_code=303)
 
 
 def _choices(names: list[str]) -> tuple[Choice, ...]:

@@ -251,3 +251,17 @@ def test_files_of_other_kinds_are_named_before_the_import_and_no_picture_is_brok
         (200, "image")
     }
     assert "cannot be read" in shown["/d/pets/import/picture?path=cat%2F0.jpg"].text
+
+
+def test_the_message_of_a_job_that_cannot_tell_the_folders_names_an_option_that_exists(
+    database: Database, tmp_path: Path
+) -> None:
+    for folder in FOUR:
+        (tmp_path / "pets" / folder).mkdir(parents=True)
+        (tmp_path / "pets" / folder / "1.png").write_bytes(photo((len(folder), 7, 9), size=(6, 6)))
+    with pytest.raises(AmbiguousLayout) as refusal:
+        import_folder(database, tmp_path / "pets")
+    assert "on the page of the data set, or import again from the shell with --split-folders" in str(
+        refusal.value
+    )
+    assert "split_folders" not in str(refusal.value)

@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
-from app.datasets.models import Sample
+from app.datasets.models import MissingFile, Sample
 from app.db.engine import Database
 from app.review.models import Decision, SampleReview
 from tests.factories import Made
@@ -111,3 +111,33 @@ def test_nonsense_is_refused_and_changes_nothing(
     assert ann.post(f"{URL}/undo", data={"client_id": "%"}).status_code == 409
     assert ann.get(f"{URL}?page=99").status_code == 200
     assert ann.get("/d/none/duplicates").status_code == 404
+
+
+def test_a_lost_file_does_not_keep_the_others_of_its_group_from_being_judged(
+    browser_of: dict[str, TestClient], database: Database, torn: tuple[int, int, int]
+) -> None:
+    cat, dog, owl = torn
+    with database.write() as session:
+        dataset_id = session.scalars(select(Sample.dataset_id)).first()
+        session.add(MissingFile(sample_id=owl, dataset_id=dataset_id, reason="missing"))
+    page = flat(browser_of["ann"].get(URL).text)
+    assert "The file of 1 is missing or changed: unless you delete all, its label stays" in page
+    answer(browser_of["ann"], "relabel:dog")
+    verdicts = {sample: verdict for sample, (verdict, _) in standing(database).items()}
+    assert verdicts == {cat: "relabel", dog: "keep"}
+    assert "0 groups to look at" in flat(browser_of["ann"].get(URL).text)
+    answer(browser_of["ann"], "delete")
+    assert {verdict for verdict, _ in standing(database).values()} == {"delete"}
+    assert owl in standing(database)
+
+
+def test_a_group_whose_files_are_all_lost_is_refused_with_the_reason(
+    browser_of: dict[str, TestClient], database: Database, torn: tuple[int, int, int]
+) -> None:
+    with database.write() as session:
+        dataset_id = session.scalars(select(Sample.dataset_id)).first()
+        session.add_all(MissingFile(sample_id=each, dataset_id=dataset_id, reason="missing") for each in torn)
+    form = {"samples": list(torn), "answer": "keep", "client_id": "x"}
+    got = browser_of["ann"].post(URL, data=form)
+    assert (got.status_code, "so nobody can see whether its label is right" in got.text) == (409, True)
+    assert standing(database) == {}

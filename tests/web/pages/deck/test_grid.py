@@ -145,7 +145,11 @@ def test_what_was_left_alone_is_said(browser_of: dict[str, TestClient], made: Ma
         f"{URL}/verdicts", data={**hidden(ann.get(URL).text), "samples": made.ranked[:3], "answer": "delete"}
     )
     assert answer.headers["location"] == f"{URL}?left=1"
-    assert "1 of them was left alone" in ann.get(answer.headers["location"]).text
+    told = " ".join(ann.get(answer.headers["location"]).text.split())
+    assert "1 of them was left alone: somebody looked at 1 of them alone." in told
+    more = " ".join(ann.get(f"{URL}?left=4&left_gold=1&left_lost=2").text.split())
+    words = "somebody looked at 1 of them alone, 1 belongs to the gold part and the files of 2 are missing"
+    assert words in more
 
 
 def test_nonsense_is_refused_in_a_sentence(
