@@ -30,7 +30,8 @@ LIVELY = 20  # seconds: one after the other they would take longer
 def held(database: Database) -> Iterator[None]:
     """Another process has what a decision needs."""
     if database.is_sqlite:
-        with closing(sqlite3.connect(database.url.database or "", isolation_level=None)) as other:
+        path = database.url.database or ""
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=60)) as other:  # a slow machine
             other.execute("BEGIN IMMEDIATE")
             yield
         return
