@@ -163,11 +163,17 @@ WITHOUT_A_TEST_FILE = {
             demo/faces/accessories.py demo/faces/canvas.py demo/faces/drawing.py demo/faces/face.py
             demo/faces/features.py demo/faces/hair.py demo/faces/objects.py demo/faces/palette.py
     """,
-    "tested in a file of another name, or through the pages": """
-            cli.py commands/shared.py db/connections.py db/copies.py db/engine.py db/group_commit.py
-            decoding/opening.py decoding/seen.py main.py ml/learner.py ml/network.py ml/watch.py
-            serving.py settings.py tasks/images.py tasks/import_images.py tasks/plan.py
-            tasks/progress.py tasks/ranking.py
+    "started as a whole by tests/web and tests/journeys": """
+            cli.py main.py serving.py
+    """,
+    "used by every test with a database, and by tests/db/test_migrating.py and tests/deck/test_answer.py": """
+            db/connections.py db/copies.py db/engine.py db/group_commit.py
+    """,
+    "parts of one training, which tests/ml/test_trainer.py and tests/tasks/test_train.py run": """
+            ml/learner.py ml/network.py ml/watch.py tasks/plan.py tasks/progress.py tasks/ranking.py
+    """,
+    "declarations that other tests of this file and tests/tasks/test_train.py read": """
+            settings.py tasks/import_images.py
     """,
 }
 

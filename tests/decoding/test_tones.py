@@ -61,13 +61,6 @@ def test_what_is_no_number_is_black_and_does_not_count() -> None:
     assert 110 < seen.mean() < 145
 
 
-def test_large_images_are_seen_as_small_ones_are() -> None:
-    small = np.random.default_rng(0).integers(0, 4000, (300, 300)).astype(np.uint16)
-    large = small.repeat(8, axis=0).repeat(8, axis=1)
-    a, b = (decode_square(encoded(values, "PNG"), 30).astype(float) for values in (small, large))
-    assert np.abs(a - b).mean() < 3
-
-
 def test_a_scale_is_measured_over_images_together() -> None:
     pools = [np.full(1000, 5.0), np.linspace(0, 10, 1000), np.array([1e9])]
     found = measure(pools)

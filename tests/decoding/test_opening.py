@@ -1,0 +1,88 @@
+"""Image files that are opened although something beside the pixels is wrong."""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from app.datasets.inspection import Rejected, inspect
+from app.decoding.opening import open_image, orientation
+from app.decoding.seen import decode_square
+
+
+def encoded(
+    kind: str = "PNG", *, mode: str = "RGB", size: tuple[int, int] = (20, 10), frames: int = 1, **options: Any
+) -> bytes:
+    pictures = [Image.effect_noise(size, 50 + i).convert(mode) for i in range(frames)]
+    file = io.BytesIO()
+    pictures[0].save(
+        file, kind, **({"save_all": True, "append_images": pictures[1:]} if frames > 1 else {}), **options
+    )
+    return file.getvalue()
+
+
+def reason(content: bytes, *, max_pixels: int = 1_000_000) -> str:
+    with pytest.raises(Rejected) as refusal:
+        inspect(content, max_pixels=max_pixels)
+    return refusal.value.reason
+
+
+def chunk(kind: bytes, data: bytes, *, wrong: bool = False) -> bytes:
+    """A chunk of a PNG, with its checksum or with a wrong one."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data) ^ wrong)
+
+
+def with_chunk(content: bytes, kind: bytes, data: bytes, *, wrong: bool = False) -> bytes:
+    """The PNG with one more chunk behind its header."""
+    return content[:33] + chunk(kind, data, wrong=wrong) + content[33:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (b"tEXt", b"a\0" + b"x" * 20_000_000),
+        (b"zTXt", b"a\0\0" + zlib.compress(bytes(30_000_000))),
+        (b"iTXt", b"a\0\1\0\0\0" + zlib.compress(bytes(30_000_000))),
+        (b"iCCP", b"a\0\0" + zlib.compress(bytes(30_000_000))),
+        (b"iCCP", b"a\0\0no zlib"),
+        (b"pHYs", b"x"),
+        (b"eXIf", b"no exif"),
+        (b"gAMA", b""),
+    ],
+)
+@pytest.mark.parametrize("wrong", [False, True])
+def test_what_a_png_says_beside_its_pixels_condemns_it_not(kind: bytes, data: bytes, wrong: bool) -> None:
+    plain = encoded("PNG", size=(40, 40))
+    content = with_chunk(plain, kind, data, wrong=wrong)
+    assert inspect(content, max_pixels=2000).width == 40
+    assert (decode_square(content, 16) == decode_square(plain, 16)).all()
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("size", [(200, 150), (3000, 2000)])
+def test_a_jpeg_may_lack_its_last_two_bytes(size: tuple[int, int], progressive: bool) -> None:
+    whole = encoded("JPEG", size=size, progressive=progressive)
+    for lost in (1, 2):
+        assert inspect(whole[:-lost], max_pixels=10**7).width == size[0]
+        assert (decode_square(whole[:-lost], 32) == decode_square(whole, 32)).all()
+    for share in (0.5, 0.9):
+        torn = whole[: int(share * len(whole))]
+        assert reason(torn, max_pixels=10**7).startswith("truncated or damaged")
+        with pytest.raises(OSError):  # noqa: PT011 - Pillow's
+            decode_square(torn, 32)
+
+
+def test_a_jpeg_with_something_behind_its_end_is_an_image() -> None:
+    assert inspect(encoded("JPEG") + b"appended by a camera" * 50, max_pixels=1000).width == 20
+
+
+@pytest.mark.parametrize(("said", "turn"), [(6, 6), (0, 1), (9, 1), (None, 1)])
+def test_an_orientation_that_is_none_is_upright(said: int | None, turn: int) -> None:
+    exif = Image.Exif()
+    if said is not None:
+        exif[0x0112] = said
+    with open_image(encoded("JPEG", exif=exif)) as image:
+        assert orientation(image) == turn
