@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, inspect, make_url, text
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from app.backup import postgres
@@ -147,14 +148,24 @@ def _check_sqlite(path: Path, about: About) -> None:
             found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error as error:
         raise Invalid(f"The database in the backup is damaged ({error}); take another backup.") from error
-    if said != [("ok",)] or found != (about.revision,):
+    if said != [("ok",)]:
         raise Invalid(f"The database in the backup is damaged ({said[0][0]}); take another backup.")
+    if found != (about.revision,):
+        raise Invalid(
+            f"The database in the backup is not of the revision {about.revision} that the backup names; "
+            "take another backup."
+        )
 
 
 def _place_sqlite(settings: Settings, about: About, stage: Path, folder: Path) -> tuple[int, int]:
     database = sqlite_path(settings)
-    with _engine(f"sqlite:///{stage / SQLITE}").begin() as connection:
-        fitted = _fit(connection, about, stage / "data", folder)
+    try:
+        with _engine(f"sqlite:///{stage / SQLITE}").begin() as connection:
+            fitted = _fit(connection, about, stage / "data", folder)
+    except DBAPIError as error:
+        raise Invalid(
+            f"The database in the backup is damaged ({error.orig}); take another backup."
+        ) from error
     flush(stage / SQLITE)
     if database.resolve().is_relative_to(folder):
         inside = database.resolve().relative_to(folder)

@@ -284,11 +284,44 @@ def test_a_damaged_database_is_refused_before_and_after(here: Settings, made: Ma
         save(here, tmp_path / "backup.tar")
     assert not (tmp_path / "backup.tar").exists()
 
-    with (tmp_path / "sound.tar").open("rb") as sound:
-        (tmp_path / "unpacked").mkdir()
-        about = unpack(sound, tmp_path / "unpacked")
-    with (tmp_path / "bad.tar").open("wb") as bad, writing(bad, about) as writer, path.open("rb") as damaged:
-        writer.add("toploss.db", damaged)
+    with_database(tmp_path, path)
     with pytest.raises(Invalid, match="database in the backup is damaged"):
         restore(settings_of(tmp_path / "to" / "there"), tmp_path / "bad.tar")
     assert list((tmp_path / "to").iterdir()) == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("DROP TABLE run", "database in the backup is damaged .no such table: run"),
+        ("DROP TABLE alembic_version", "database in the backup is damaged .no such table"),
+        ("DELETE FROM alembic_version", "not of the revision [0-9]+ that the backup names"),
+        ("UPDATE alembic_version SET version_num = '0001'", "not of the revision"),
+    ],
+)
+def test_a_sound_file_that_is_no_database_of_ours_is_refused_by_what_is_wrong(
+    here: Settings, made: Made, tmp_path: Path, change: str, words: str
+) -> None:
+    save(here, tmp_path / "sound.tar")
+    changed = with_database(tmp_path, None, change=change)
+    with pytest.raises(Invalid, match=words):
+        restore(settings_of(tmp_path / "to" / "there"), changed)
+    assert list((tmp_path / "to").iterdir()) == []
+
+
+def with_database(folder: Path, database: Path | None, *, change: str = "") -> Path:
+    """The folder's `sound.tar` as `bad.tar`, with another database or with its own one changed."""
+    with (folder / "sound.tar").open("rb") as sound:
+        (folder / "unpacked").mkdir()
+        about = unpack(sound, folder / "unpacked")
+    database = database or folder / "unpacked" / "toploss.db"
+    if change:
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("PRAGMA foreign_keys = OFF")
+            connection.execute(change)
+            connection.commit()
+    bad = folder / "bad.tar"
+    with bad.open("wb") as file, writing(file, about) as writer, database.open("rb") as opened:
+        writer.add("toploss.db", opened)
+    return bad
