@@ -22,6 +22,7 @@ from app.errors import Conflict, Invalid
 from app.files import PRIVATE_FILE, PRIVATE_FOLDER
 
 FORMAT = 1
+HIGHEST_FORMAT = 1_000  # a larger number is none that any version writes
 ABOUT, SUMS, SQLITE, DUMP, DATA = "backup.json", "SHA256SUMS", "toploss.db", "postgresql.dump", "data/"
 BLOCK = 1024**2
 LONGEST_WORD = 200  # characters of a field of the description, and of a name in a message
@@ -171,7 +172,7 @@ def _read_about(name: str, content: bytes) -> tuple[About, str]:
         raise Invalid(
             "This is no backup of Toploss; name a file that `toploss backup` has written."
         ) from error
-    if type(number) is not int:
+    if type(number) is not int or number >= HIGHEST_FORMAT:
         raise Invalid("This is no backup of Toploss; name a file that `toploss backup` has written.")
     raise Invalid(
         f"The backup has format {number}, and this Toploss knows {FORMAT}; restore it with a newer one."
@@ -190,10 +191,18 @@ def _check_about(about: About) -> None:
     ):
         raise ValueError("a field has a value that no backup has")
     if not isinstance(about.sources, dict) or not all(
-        isinstance(member, str) and "\0" not in member and not {"", ".."} & set(member.split("/"))
-        for member in about.sources.values()
+        isinstance(member, str)
+        and _is_text(source + member)
+        and "\0" not in member
+        and not {"", ".."} & set(member.split("/"))
+        for source, member in about.sources.items()
     ):
         raise TypeError("the sources are no places in the data folder")
+
+
+def _is_text(text: str) -> bool:
+    """Whether a database can store it: no half characters (lone surrogates)."""
+    return text.encode(errors="replace").decode() == text
 
 
 def _sound_name(member: tarfile.TarInfo, *, known: dict[str, str]) -> str:

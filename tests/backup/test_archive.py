@@ -81,10 +81,13 @@ def refusal(file: Path) -> str:
         about(sources={"/somewhere": "../../elsewhere"}),
         about(sources={"/somewhere": "/etc"}),
         about(sources={"/somewhere": "a\0b"}),
+        about(sources={"/somewhere": "\ud800"}),
+        about(sources={"\ud800": "demo"}),
         about(format=[1]),
         about(format="1" * 500_000),
         about(format=True),
         about(format=1.0),
+        about(format=10**4000),
     ],
     ids=lambda said: json.dumps(said)[-60:],
 )
