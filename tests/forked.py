@@ -45,15 +45,26 @@ def fork(
         forkserver.set_forkserver_preload(list(modules))
         _loaded[0] = modules
     process = multiprocessing.get_context("forkserver").Process(
-        target=_begin, args=(work, arguments, env, (stdin, *output))
+        target=_begin, args=(work, arguments, env, _umask(), (stdin, *output))
     )
     process.start()
     return process
 
 
+def _umask() -> int:
+    now = os.umask(0o022)
+    os.umask(now)
+    return now
+
+
 def _begin(
-    work: Callable[..., None], arguments: tuple[Any, ...], env: dict[str, str], files: tuple[Path, ...]
+    work: Callable[..., None],
+    arguments: tuple[Any, ...],
+    env: dict[str, str],
+    umask: int,
+    files: tuple[Path, ...],
 ) -> None:
+    os.umask(umask)
     for number, path in enumerate(files):
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT if number else os.O_RDONLY
         os.dup2(os.open(path, flags, 0o600), number)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 CURVE_BATCHES = 12
+SMALL = ("--recipe", "quick", "--set", "image_size=32", "--set", "batch_size=8")  # of `toploss train`
 
 
 def make_trainings_small(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,11 +23,14 @@ def make_trainings_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def start_small_worker(env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process beside a server that has none; what it prints goes to `log`."""
+    """A worker process that is ready, where no other one is; what it prints goes to `log`."""
     with log.open("ab") as output:
         command = [sys.executable, "-m", "tests.small_worker"]
         process = subprocess.Popen(command, env=env, stdout=output, stderr=output)
     try:
+        while "is ready" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.05)
         yield process
     finally:
         process.terminate()

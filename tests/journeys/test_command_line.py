@@ -13,8 +13,7 @@ import pytest
 
 from tests.factories import write_images
 from tests.servers import Server, environment, start_server
-
-SMALL = ("--recipe", "quick", "--set", "image_size=32", "--set", "batch_size=8")
+from tests.small_worker import SMALL
 
 
 @pytest.fixture

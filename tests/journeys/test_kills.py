@@ -11,9 +11,9 @@ from app.settings import Settings
 from tests.factories import write_images
 from tests.forked import fork
 from tests.servers import Server, environment
+from tests.small_worker import SMALL
 
 KILLS = 6  # more than the restarts after which a job without progress is given up
-SMALL = ("--recipe", "quick", "--set", "image_size=32", "--set", "batch_size=8")
 
 
 def work() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.factories import write_images
 from tests.servers import Server, environment, start_server
+from tests.small_worker import SMALL, start_small_worker
 
 
 @pytest.fixture
@@ -34,7 +35,9 @@ def test_other_users_can_read_nothing_that_the_product_wrote(shell: Server, tmp_
         str(tmp_path / "pets"), "zip", write_images(tmp_path / "images", per_class=4, size=400)
     )
     shell.command("import", archive, "--name", "pets")
-    shell.command("train", "pets", "--recipe", "quick", "--epochs", "1", "--wait", timeout=300)
+    with start_small_worker(shell.env, shell.data_dir / "worker.log"):
+        shell.command("train", "pets", *SMALL, "--epochs", "1", "--wait", timeout=300)
+    (shell.data_dir / "worker.log").unlink()  # the test's own
     shell.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin="correct horse\n")
     token = shell.command("token", "create", "--user", "ada").stdout.strip()
     photo = (tmp_path / "images" / "valid" / "cat" / "000.png").read_bytes()

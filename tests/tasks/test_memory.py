@@ -35,7 +35,10 @@ def run(database: Database, folder: Path, name: str, *, large: bool) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_worker_gives_the_memory_of_a_training_back(database: Database, tmp_path: Path) -> None:
+def test_a_worker_gives_the_memory_of_a_training_back(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.tasks.train.CURVE_BATCHES", 4)  # of the large images
     run(database, tmp_path, "first", large=False)  # what torch takes once and for all
     before = resident()
     peak = run(database, tmp_path, "large", large=True)
