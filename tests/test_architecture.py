@@ -172,8 +172,11 @@ WITHOUT_A_TEST_FILE = {
     "parts of one training, which tests/ml/test_trainer.py and tests/tasks/test_train.py run": """
             ml/learner.py ml/network.py ml/watch.py tasks/plan.py tasks/progress.py tasks/ranking.py
     """,
-    "declarations that other tests of this file and tests/tasks/test_train.py read": """
-            settings.py tasks/import_images.py
+    "declarations, which other tests of this file read": """
+            settings.py
+    """,
+    "one call of app/datasets/importing.py": """
+            tasks/import_images.py
     """,
 }
 
