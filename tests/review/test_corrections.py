@@ -69,7 +69,8 @@ def shown(browser: TestClient) -> list[tuple[int, str]]:
     wait = re.compile(r"(\d+) more corrections? waits? for another look")
     words = {name: (wait.search(page) or re.search("(0)", "0"))[1] for name, page in pages.items()}  # type: ignore[index]
     overview = re.search(
-        r"<dt>errors found</dt><dd>(\d+)</dd><dd class=.more.>(\d+) relabelled, (\d+) deleted", pages[""]
+        r"<dt>errors found</dt>\s*<dd>\s*(\d+)\s*</dd>\s*<dd class=.more.>\s*(\d+) relabelled, (\d+) deleted",
+        pages[""],
     )
     assert overview, pages[""]
     assert int(overview[1]) == int(overview[2]) + int(overview[3])
