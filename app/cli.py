@@ -1,24 +1,17 @@
 """The command line. Each command imports what it needs, so that `--help` answers at once."""
 
 import os
-import sys
-import time
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from app.commands import accounts, backups
+from app.commands import accounts, backups, training
+from app.commands.shared import DatasetName, Seed, end_line, fail, show_progress
 from app.commands.shared import open_database as _database
 from app.commands.shared import read_settings as _settings
-from app.errors import Cancelled, ToplossError
-from app.settings import Settings
-
-if TYPE_CHECKING:
-    from app.db.engine import Database
-    from app.training.runs import RunProgress
+from app.errors import ToplossError
 
 cli = typer.Typer(
     help="From a noisy image folder to clean labels and a better model.",
@@ -48,42 +41,22 @@ cli.add_typer(accounts.tokens, name="token")
 cli.command()(backups.backup)
 cli.command()(backups.restore)
 
-POLL_SECONDS = 0.5
-DatasetName = Annotated[str, typer.Argument(metavar="N", help="The data set's name.")]
-Recipe = Annotated[
-    str | None, typer.Option(help="quick, default or paper; a retrain goes on with its parent's.")
-]
-Epochs = Annotated[int | None, typer.Option(min=1, max=1000, help="Short for --set epochs=…")]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="FIELD=VALUE", help="Change a number of the recipe; `toploss recipes` lists them."
-    ),
-]
-Start = Annotated[
-    str | None, typer.Option(help="Where the network starts: parent (a retrain), none, imagenet or file.")
-]
-Seed = Annotated[
-    int,
-    typer.Option(min=0, max=2**31 - 1, help="Same seed, data, machine and one training thread: same result."),
-]
-
 
 def main() -> None:
     """Run the command line; a refusal is one sentence on stderr and exit code 1."""
     try:
         cli()
     except ToplossError as error:
-        _fail(str(error))
+        fail(str(error))
     except KeyboardInterrupt:
-        _fail("Stopped.", code=130)
+        fail("Stopped.", code=130)
     except OSError as error:
-        _fail(f"The system refused: {error}. Check the path, the free space and who may write there.")
+        fail(f"The system refused: {error}. Check the path, the free space and who may write there.")
     except Exception as error:
         sentence = _known_problem(error)
         if sentence is None:
             raise
-        _fail(sentence)
+        fail(sentence)
 
 
 @cli.command()
@@ -173,7 +146,7 @@ def import_(
         source = resolve_source(path, uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding)
         with database.write() as session:
             dataset = create_dataset(session, name=name, source=source)
-        show = _progress_line()
+        show = show_progress()
         report = import_images(
             database,
             dataset_id=dataset.id,
@@ -181,9 +154,9 @@ def import_(
             seed=seed,
             on_progress=show,
             should_stop=lambda: False,
-            choose=chooser(Said() if no_split_folders else folders, yes=yes, before=_end_line),
+            choose=chooser(Said() if no_split_folders else folders, yes=yes, before=end_line),
         )
-        _end_line()
+        end_line()
         typer.echo(str(report))
         for note in report.notes:
             typer.echo(f"Note: {note}")
@@ -198,148 +171,8 @@ def import_(
             typer.echo(f"  … and {count - 20} more, listed on the data set's page.")
 
 
-@cli.command()
-def train(
-    name: DatasetName,
-    *,
-    recipe: Recipe = "default",
-    epochs: Epochs = None,
-    change: Changes = None,
-    start: Start = None,
-    seed: Seed = 0,
-    wait: Annotated[
-        bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")
-    ] = False,
-) -> None:
-    """Train on the labels as they stand, frozen as a version, and rank every sample; a job for the worker."""
-    from app.datasets.catalog import ready_dataset
-    from app.deck.progress import lacking_words, pending_changes
-    from app.jobs.requests import live_workers
-    from app.rounds.retraining import version_to_train
-    from app.training.runs import train_anew
-
-    settings = _settings()
-    with _database() as database:
-        with database.write() as session:
-            dataset = ready_dataset(session, name=name)
-            new = pending_changes(session, dataset_id=dataset.id).what
-            version = version_to_train(session, dataset_id=dataset.id)
-            run = train_anew(
-                session,
-                dataset_id=dataset.id,
-                version_id=version.id,
-                weights=settings.weights,
-                recipe=recipe or "default",
-                changes=_changes(change, epochs),
-                start=start,
-                seed=seed,
-            )
-            alive = bool(live_workers(session))
-            lacking = lacking_words(session, dataset_id=dataset.id)
-        if new:
-            typer.echo(f"Version {version.number} is frozen: it has {new} that no version had.")
-        _tell(lacking)
-        typer.echo(
-            f"Run {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights "
-            f"{run.weights}: queued."
-        )
-        if wait:
-            _wait_for(database, settings, run.id)
-        elif not alive:
-            typer.echo("No worker runs; start one with `toploss serve` or `toploss worker`.")
-
-
-@cli.command()
-def retrain(
-    name: DatasetName,
-    *,
-    recipe: Recipe = None,
-    epochs: Epochs = None,
-    change: Changes = None,
-    start: Start = None,
-    seed: Seed = 0,
-    wait: Annotated[
-        bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")
-    ] = False,
-) -> None:
-    """Freeze the cleaned labels and fine-tune the best run on them."""
-    from app.datasets.catalog import ready_dataset
-    from app.deck.progress import lacking_words, pending_changes
-    from app.review.corrections import count_corrections
-    from app.rounds.retraining import retrain as ask
-
-    settings = _settings()
-    with _database() as database:
-        with database.write() as session:
-            dataset = ready_dataset(session, name=name)
-            new = pending_changes(session, dataset_id=dataset.id).what
-            answer = ask(
-                session,
-                dataset_id=dataset.id,
-                user_id=None,
-                weights=settings.weights,
-                recipe=recipe,
-                changes=_changes(change, epochs),
-                start=start,
-                seed=seed,
-            )
-            lacking = lacking_words(session, dataset_id=dataset.id)
-            corrections = count_corrections(session, dataset_id=dataset.id)
-        typer.echo(corrections.words)
-        if new:
-            typer.echo(f"Version {answer.version.number} is frozen: it has {new} that no version had.")
-        if answer.nothing_changed:
-            typer.echo(
-                f"No label has changed since run {answer.parent_id}; the same version is trained on again."
-            )
-        _tell(lacking)
-        typer.echo(
-            f"Run {answer.run.id} of {name}, version {answer.version.number}, recipe "
-            f"{answer.run.recipe['name']}: queued."
-        )
-        if wait:
-            _wait_for(database, settings, answer.run.id)
-
-
-@cli.command()
-def resume(
-    number: Annotated[int, typer.Argument(metavar="RUN", min=1, help="The run's number.")],
-    *,
-    wait: Annotated[
-        bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")
-    ] = False,
-) -> None:
-    """Go on with a cancelled or failed run after its last finished epoch."""
-    from app.training.runs import resume_run
-
-    settings = _settings()
-    with _database() as database:
-        with database.write() as session:
-            resume_run(session, run_id=number, user_id=None)
-        typer.echo(f"Run {number}: queued again.")
-        if wait:
-            _wait_for(database, settings, number)
-
-
-@cli.command()
-def recipes() -> None:
-    """Show the recipes, and what can be changed with --set."""
-    from app.ml.recipes import RECIPES
-    from app.training.fields import FIELDS, as_text, values_of
-
-    columns = [values_of(recipe, tunes=False) for recipe in RECIPES.values()]
-    typer.echo(f"{'field':<17}{''.join(f'{name:<12}' for name in RECIPES)}allowed")
-    for field in FIELDS:
-        values = [
-            "by hand" if isinstance(column[field.name], dict) else as_text(column[field.name])
-            for column in columns
-        ]
-        typer.echo(f"{field.name:<17}{''.join(f'{value:<12}' for value in values)}{field.range}")
-        typer.echo(f"{'':<17}{field.help}")
-    typer.echo(
-        'Class weights by hand are JSON: --set \'class_weights={"cat": 10, "dog": 1}\'. '
-        "A retrain has its own schedule."
-    )
+for command in (training.train, training.retrain, training.resume, training.recipes):
+    cli.command()(command)
 
 
 @cli.command()
@@ -471,26 +304,13 @@ def demo(
 
     settings = _settings()
     with _database() as database:
-        logins = prepare(database, settings, images=images, on_progress=_progress_line())
-        _end_line()
+        logins = prepare(database, settings, images=images, on_progress=show_progress())
+        end_line()
         if start:
             tell_when_ranked(database, settings, typer.echo)
             run_server(settings, host=settings.host, port=settings.port, with_worker=True, greeting=logins)
         else:
             typer.echo(logins)
-
-
-def _changes(given: list[str] | None, epochs: int | None) -> dict[str, object]:
-    """The fields of `--set field=value`. Raises Invalid."""
-    from app.errors import Invalid
-
-    changes: dict[str, object] = {} if epochs is None else {"epochs": epochs}
-    for one in given or ():
-        name, found, value = one.partition("=")
-        if not found:
-            raise Invalid(f"--set takes field=value, not “{one}”; `toploss recipes` lists the fields.")
-        changes[name.strip()] = value.strip()
-    return changes
 
 
 def _known_problem(error: Exception) -> str | None:
@@ -508,63 +328,6 @@ def _known_problem(error: Exception) -> str | None:
         problem = str(error).splitlines()[0]
         return f"The database cannot be used: {problem}. Check TOPLOSS_DATABASE_URL and that the server runs."
     return None
-
-
-def _wait_for(database: "Database", settings: Settings, run_id: int) -> None:
-    """Follow a run to its end; exit code 0 only when its ranking is stored."""
-    from app.measuring.evaluations import evaluate_run
-    from app.serving import worker_beside
-    from app.training.runs import get_run, run_progress, version_number
-
-    show = _progress_line()
-    with worker_beside(settings, database):
-        while True:
-            with database.read() as session:
-                progress = run_progress(session, run_id=run_id)
-                if not progress.is_open:
-                    run = get_run(session, run_id=run_id)
-                    version = version_number(session, run)
-                    error = (
-                        evaluate_run(session, run_id=run_id).error_rate if run.state == "finished" else None
-                    )
-                    break
-            show(progress.stage or "Waiting for the worker", progress.done, progress.total)
-            time.sleep(POLL_SECONDS)
-    _end_line()
-    found = f" Hold-out error {error.value:.2%} by the labels it learnt (version {version})." if error else ""
-    _tell_end(progress, found)
-
-
-def _tell(notes: list[str]) -> None:
-    for note in notes:
-        typer.echo(f"Note: {note}")
-
-
-def _tell_end(progress: "RunProgress", found: str) -> None:
-    if progress.state == "cancelled":
-        raise Cancelled(f"Run {progress.run_id} was cancelled.")
-    if progress.state != "finished":
-        _fail(f"Run {progress.run_id} failed: {progress.message}")
-    typer.echo(f"Run {progress.run_id} is finished; its ranking is stored.{found}")
-    if progress.message:
-        typer.echo(progress.message)
-
-
-def _progress_line() -> "Callable[[str, int, int], None]":
-    from app.commands.progress import progress_line
-
-    return progress_line(sys.stderr)
-
-
-def _end_line() -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\x1b[K")
-
-
-def _fail(message: str, *, code: int = 1) -> NoReturn:
-    _end_line()
-    typer.echo(message, err=True)
-    raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Shared by commands: settings, the migrated database, the password prompt."""
+"""Shared by commands: settings, the migrated database, the password prompt, progress and refusals."""
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -12,6 +12,12 @@ from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.db.engine import Database
+
+DatasetName = Annotated[str, typer.Argument(metavar="N", help="The data set's name.")]
+Seed = Annotated[
+    int,
+    typer.Option(min=0, max=2**31 - 1, help="Same seed, data, machine and one training thread: same result."),
+]
 
 
 def read_settings() -> Settings:
@@ -51,3 +57,29 @@ def ask_password(*, from_stdin: bool) -> str:
         return sys.stdin.readline().rstrip("\r\n")
     answer: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     return answer
+
+
+def tell(notes: list[str]) -> None:
+    """Print notes, one per line."""
+    for note in notes:
+        typer.echo(f"Note: {note}")
+
+
+def show_progress() -> "Callable[[str, int, int], None]":
+    """A function that shows a stage, what is done and of how many, on standard error."""
+    from app.commands.progress import progress_line
+
+    return progress_line(sys.stderr)
+
+
+def end_line() -> None:
+    """Remove the line of progress."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K")
+
+
+def fail(message: str, *, code: int = 1) -> NoReturn:
+    """End with a sentence on standard error."""
+    end_line()
+    typer.echo(message, err=True)
+    raise SystemExit(code)

@@ -1,0 +1,226 @@
+"""`toploss train`, `retrain`, `resume` and `recipes`."""
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.shared import (
+    DatasetName,
+    Seed,
+    end_line,
+    fail,
+    open_database,
+    read_settings,
+    show_progress,
+    tell,
+)
+from app.errors import Cancelled
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.db.engine import Database
+    from app.training.runs import RunProgress
+
+POLL_SECONDS = 0.5
+Recipe = Annotated[
+    str | None, typer.Option(help="quick, default or paper; a retrain goes on with its parent's.")
+]
+Epochs = Annotated[int | None, typer.Option(min=1, max=1000, help="Short for --set epochs=…")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="FIELD=VALUE", help="Change a number of the recipe; `toploss recipes` lists them."
+    ),
+]
+Start = Annotated[
+    str | None, typer.Option(help="Where the network starts: parent (a retrain), none, imagenet or file.")
+]
+
+
+def train(
+    name: DatasetName,
+    *,
+    recipe: Recipe = "default",
+    epochs: Epochs = None,
+    change: Changes = None,
+    start: Start = None,
+    seed: Seed = 0,
+    wait: Annotated[
+        bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")
+    ] = False,
+) -> None:
+    """Train on the labels as they stand, frozen as a version, and rank every sample; a job for the worker."""
+    from app.datasets.catalog import ready_dataset
+    from app.deck.progress import lacking_words, pending_changes
+    from app.jobs.requests import live_workers
+    from app.rounds.retraining import version_to_train
+    from app.training.runs import train_anew
+
+    settings = read_settings()
+    with open_database() as database:
+        with database.write() as session:
+            dataset = ready_dataset(session, name=name)
+            new = pending_changes(session, dataset_id=dataset.id).what
+            version = version_to_train(session, dataset_id=dataset.id)
+            run = train_anew(
+                session,
+                dataset_id=dataset.id,
+                version_id=version.id,
+                weights=settings.weights,
+                recipe=recipe or "default",
+                changes=_changes(change, epochs),
+                start=start,
+                seed=seed,
+            )
+            alive = bool(live_workers(session))
+            lacking = lacking_words(session, dataset_id=dataset.id)
+        if new:
+            typer.echo(f"Version {version.number} is frozen: it has {new} that no version had.")
+        tell(lacking)
+        typer.echo(
+            f"Run {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights "
+            f"{run.weights}: queued."
+        )
+        if wait:
+            _wait_for(database, settings, run.id)
+        elif not alive:
+            typer.echo("No worker runs; start one with `toploss serve` or `toploss worker`.")
+
+
+def retrain(
+    name: DatasetName,
+    *,
+    recipe: Recipe = None,
+    epochs: Epochs = None,
+    change: Changes = None,
+    start: Start = None,
+    seed: Seed = 0,
+    wait: Annotated[
+        bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")
+    ] = False,
+) -> None:
+    """Freeze the cleaned labels and fine-tune the best run on them."""
+    from app.datasets.catalog import ready_dataset
+    from app.deck.progress import lacking_words, pending_changes
+    from app.review.corrections import count_corrections
+    from app.rounds.retraining import retrain as ask
+
+    settings = read_settings()
+    with open_database() as database:
+        with database.write() as session:
+            dataset = ready_dataset(session, name=name)
+            new = pending_changes(session, dataset_id=dataset.id).what
+            answer = ask(
+                session,
+                dataset_id=dataset.id,
+                user_id=None,
+                weights=settings.weights,
+                recipe=recipe,
+                changes=_changes(change, epochs),
+                start=start,
+                seed=seed,
+            )
+            lacking = lacking_words(session, dataset_id=dataset.id)
+            corrections = count_corrections(session, dataset_id=dataset.id)
+        typer.echo(corrections.words)
+        if new:
+            typer.echo(f"Version {answer.version.number} is frozen: it has {new} that no version had.")
+        if answer.nothing_changed:
+            typer.echo(
+                f"No label has changed since run {answer.parent_id}; the same version is trained on again."
+            )
+        tell(lacking)
+        typer.echo(
+            f"Run {answer.run.id} of {name}, version {answer.version.number}, recipe "
+            f"{answer.run.recipe['name']}: queued."
+        )
+        if wait:
+            _wait_for(database, settings, answer.run.id)
+
+
+def resume(
+    number: Annotated[int, typer.Argument(metavar="RUN", min=1, help="The run's number.")],
+    *,
+    wait: Annotated[
+        bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")
+    ] = False,
+) -> None:
+    """Go on with a cancelled or failed run after its last finished epoch."""
+    from app.training.runs import resume_run
+
+    settings = read_settings()
+    with open_database() as database:
+        with database.write() as session:
+            resume_run(session, run_id=number, user_id=None)
+        typer.echo(f"Run {number}: queued again.")
+        if wait:
+            _wait_for(database, settings, number)
+
+
+def recipes() -> None:
+    """Show the recipes, and what can be changed with --set."""
+    from app.ml.recipes import RECIPES
+    from app.training.fields import FIELDS, as_text, values_of
+
+    columns = [values_of(recipe, tunes=False) for recipe in RECIPES.values()]
+    typer.echo(f"{'field':<17}{''.join(f'{name:<12}' for name in RECIPES)}allowed")
+    for field in FIELDS:
+        values = [
+            "by hand" if isinstance(column[field.name], dict) else as_text(column[field.name])
+            for column in columns
+        ]
+        typer.echo(f"{field.name:<17}{''.join(f'{value:<12}' for value in values)}{field.range}")
+        typer.echo(f"{'':<17}{field.help}")
+    typer.echo(
+        'Class weights by hand are JSON: --set \'class_weights={"cat": 10, "dog": 1}\'. '
+        "A retrain has its own schedule."
+    )
+
+
+def _changes(given: list[str] | None, epochs: int | None) -> dict[str, object]:
+    """The fields of `--set field=value`. Raises Invalid."""
+    from app.errors import Invalid
+
+    changes: dict[str, object] = {} if epochs is None else {"epochs": epochs}
+    for one in given or ():
+        name, found, value = one.partition("=")
+        if not found:
+            raise Invalid(f"--set takes field=value, not “{one}”; `toploss recipes` lists the fields.")
+        changes[name.strip()] = value.strip()
+    return changes
+
+
+def _wait_for(database: "Database", settings: Settings, run_id: int) -> None:
+    """Follow a run to its end; exit code 0 only when its ranking is stored."""
+    from app.measuring.evaluations import evaluate_run
+    from app.serving import worker_beside
+    from app.training.runs import get_run, run_progress, version_number
+
+    show = show_progress()
+    with worker_beside(settings, database):
+        while True:
+            with database.read() as session:
+                progress = run_progress(session, run_id=run_id)
+                if not progress.is_open:
+                    run = get_run(session, run_id=run_id)
+                    version = version_number(session, run)
+                    error = (
+                        evaluate_run(session, run_id=run_id).error_rate if run.state == "finished" else None
+                    )
+                    break
+            show(progress.stage or "Waiting for the worker", progress.done, progress.total)
+            time.sleep(POLL_SECONDS)
+    end_line()
+    found = f" Hold-out error {error.value:.2%} by the labels it learnt (version {version})." if error else ""
+    _tell_end(progress, found)
+
+
+def _tell_end(progress: "RunProgress", found: str) -> None:
+    if progress.state == "cancelled":
+        raise Cancelled(f"Run {progress.run_id} was cancelled.")
+    if progress.state != "finished":
+        fail(f"Run {progress.run_id} failed: {progress.message}")
+    typer.echo(f"Run {progress.run_id} is finished; its ranking is stored.{found}")
+    if progress.message:
+        typer.echo(progress.message)
