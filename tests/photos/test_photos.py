@@ -76,7 +76,7 @@ def test_a_photo_that_is_too_large_is_refused_in_bytes_and_in_pixels(tmp_path: P
 
 def test_none_and_more_than_twenty_at_a_time_are_refused(tmp_path: Path) -> None:
     assert "at least one" in refused([], tmp_path)
-    assert "these are 21" in refused([("a.png", photo())] * 21, tmp_path)
+    assert "At most 20 photos" in refused([("a.png", photo())] * 21, tmp_path)
 
 
 def test_a_kept_photo_is_a_file_by_content_for_its_owner_only_and_a_job(

@@ -280,8 +280,8 @@ def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leav
     chosen = members(database, made)
     hit = len(set(held[:9]) & set(chosen))
     assert 0 < hit < 9
-    assert f"The draw took back {hit} correction" in flat(ada.get(drawn.headers["location"]).text)
-    assert "The draw took back" not in flat(ada.get("/d/faces/gold").text)
+    assert f"The draw reverted {hit} correction" in flat(ada.get(drawn.headers["location"]).text)
+    assert "The draw reverted" not in flat(ada.get("/d/faces/gold").text)
     for address in addresses:
         link = '20 images of the <a href="/d/faces/gold">gold part</a>'
         assert f"{link} carry their given label until they are settled" in flat(ada.get(address).text)
