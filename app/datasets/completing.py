@@ -43,9 +43,9 @@ class ImportReport:
             were = "1 file was" if self.rejected == 1 else f"{self.rejected:,} files were"
             parts.append(f"{were} not imported.")
         if self.duplicates:
+            copies = "1 image is a copy" if self.duplicates == 1 else f"{self.duplicates:,} images are copies"
             parts.append(
-                f"{self.duplicates:,} images are copies of others; "
-                f"{self.contradictions:,} have different labels than their copies."
+                f"{copies} of others; {self.contradictions:,} have different labels than their copies."
             )
         return " ".join(parts)
 

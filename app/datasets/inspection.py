@@ -17,6 +17,7 @@ from app.decoding.tones import NO_SCALES, Scales, Tones, kind_of, measure, some_
 from app.errors import Busy
 
 LOOKED_AT = 512  # least pixels per side for the perceptual hash
+UNKNOWN = "not an image"  # the reason of a file whose kind the content does not show
 FLAT = 2  # least range of grey levels, out of 255, of a deep grey image
 
 
@@ -59,7 +60,7 @@ def inspect(
             return _facts(content, image, max_pixels, scales, patience)
     except UnidentifiedImageError as error:
         reason = reason_of(content) or tiff.reason_of(content) or damage_of(content)
-        raise Rejected(reason or "not an image") from error
+        raise Rejected(reason or UNKNOWN) from error
     except MemoryError as error:
         raise Rejected("too large to be decoded in this machine's memory") from error
     except (Rejected, Busy):

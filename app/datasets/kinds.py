@@ -52,18 +52,52 @@ _PICTURES = {  # first bytes of the content
     b"DDS ": "DDS",
     b"BPG\xfb": "BPG",
     b"SIMPLE  =": "FITS",
+    b"qoif": "QOI",
+    b"\x01\xda\0": "SGI",
+    b"\x01\xda\1": "SGI",
+    b"icns": "an icon",
+    b"BLP1": "BLP",
+    b"BLP2": "BLP",
+    b"DanM": "Microsoft Paint (MSP)",
+    b"LinS": "Microsoft Paint (MSP)",
+    b"\x59\xa6\x6a\x95": "Sun raster",
+    b"farbfeld": "farbfeld",
+    b"FLIF": "FLIF",
+    b"\xabKTX ": "KTX",
+    b"Image type:": "IM",
+    b"/* XPM */": "XPM",
+    b"\xd7\xcd\xc6\x9a": "WMF",
+    b"PF\n": "PFM",
+    b"Pf\n": "PFM",
+    b"NRRD0": "NRRD",
+    b"\x97JB2\r\n\x1a\n": "JBIG2",
+}
+ARCHIVES = {  # first bytes of the content
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!": "RAR",
+    b"\x1f\x8b": "gzip",
+    b"\xfd7zXZ\0": "xz",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+    b"LZIP": "lzip",
+    b"\x5d\0\0\x80\0": "LZMA",
+    b"\x04\x22\x4d\x18": "LZ4",
+    b"MSCF": "CAB",
+    b"xar!": "xar",
 }
 _OTHERS = {
     b"PK\3\4": f"zip, {UNPACK}",
-    b"7z\xbc\xaf\x27\x1c": f"7-Zip, {UNPACK}",
-    b"Rar!": f"RAR, {UNPACK}",
-    b"\x1f\x8b": f"gzip, {UNPACK}",
-    b"\xfd7zXZ\0": f"xz, {UNPACK}",
+    **{beginning: f"{kind}, {UNPACK}" for beginning, kind in ARCHIVES.items()},
     b"\x93NUMPY": "an array of NumPy, not an image; save it as PNG",
     b"\x89HDF": "HDF5, not an image; save its images as PNG",
+    b"MATLAB ": "an array of MATLAB, not an image; save it as PNG",
     b"\x1aE\xdf\xa3": "a video, not an image; save its frames as images",
     b"version https://git-lfs": "a pointer of Git LFS, not the image; run “git lfs pull”",
     b"/annex/objects/": "a pointer of git-annex, not the image; run “git annex get”",
+    b"ID3": "sound, not an image",
+    b"OggS": "sound or a video, not an image",
+    b"fLaC": "sound, not an image",
+    b"SQLite format 3": "a database, not an image",
 }
 _READ = {  # first bytes of images that can be read
     b"\x89PNG": "PNG",
@@ -101,9 +135,21 @@ _ENDINGS = {  # of the names of files, by what they are
     f"DDS, {CONVERT}": ".dds",
     f"BPG, {CONVERT}": ".bpg",
     f"FITS, {CONVERT}": ".fits .fit .fts",
+    f"TGA, {CONVERT}": ".tga .icb .vda .vst",
+    f"PCX, {CONVERT}": ".pcx",
+    f"SGI, {CONVERT}": ".sgi .rgb .rgba .bw",
+    f"QOI, {CONVERT}": ".qoi",
+    f"XBM, {CONVERT}": ".xbm",
+    f"XPM, {CONVERT}": ".xpm",
+    f"PFM, {CONVERT}": ".pfm",
+    f"Sun raster, {CONVERT}": ".ras",
+    f"WMF, {CONVERT}": ".wmf",
+    f"EMF, {CONVERT}": ".emf",
+    f"NIfTI, {CONVERT}": ".nii",
+    f"NRRD, {CONVERT}": ".nrrd",
     f"DICOM, {CONVERT}": ".dcm .dicom",
     _VIDEO: ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .3gp",
-    UNPACK: ".zip .7z .rar .gz .tgz .tar .xz .bz2",
+    UNPACK: ".zip .7z .rar .gz .tgz .tar .xz .txz .bz2 .tbz2 .zst .cab",
     "not an image": " ".join(PLAIN),
 }
 _REASONS: dict[str, str] = {}
@@ -142,6 +188,8 @@ def reason_of(content: bytes) -> str:
     for beginning, reason in _OTHERS.items():
         if head.startswith(beginning):
             return reason
+    if is_tar(head):
+        return f"tar, {UNPACK}"
     is_video = head[4:8] == b"ftyp" and not _brands(head) & _AVIF
     if is_video or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
         return _VIDEO
@@ -151,17 +199,26 @@ def reason_of(content: bytes) -> str:
     return ""
 
 
+def is_tar(head: bytes) -> bool:
+    """Whether it is a tar archive that is not compressed."""
+    return head[257:262] == b"ustar"
+
+
 def damage_of(content: bytes) -> str:
     """The problem of a file that no decoder opens, if it is empty or begins like a supported image."""
     if not content.strip(b"\0"):
         return "truncated or damaged (nothing but zeros); copy or download it again"
-    head = content[:HEAD]
-    kind = next((kind for beginning, kind in _READ.items() if head.startswith(beginning)), "")
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        kind = "WebP"
-    elif head[4:8] == b"ftyp" and _brands(head) & _AVIF:
-        kind = "AVIF"
+    kind = image_kind(content[:HEAD])
     return f"truncated or damaged (it begins as {kind})" if kind else ""
+
+
+def image_kind(head: bytes) -> str:
+    """The kind of a supported image, from the first bytes of a file; empty for other files."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP"
+    if head[4:8] == b"ftyp" and len(head) >= 12 and _brands(head) & _AVIF:  # noqa: PLR2004 - size, ftyp, brand
+        return "AVIF"
+    return next((kind for beginning, kind in _READ.items() if head.startswith(beginning)), "")
 
 
 def picture_kind(head: bytes) -> str:
@@ -175,7 +232,29 @@ def picture_kind(head: bytes) -> str:
         return _by_brands(head)
     if is_raw(head):
         return "a camera's RAW"
-    return "SVG" if b"<svg" in head and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else ""
+    if b"<svg" in head and head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "SVG"
+    return _by_header(head)
+
+
+def _by_header(head: bytes) -> str:
+    """The kind of a picture whose first bytes are only numbers that have to fit together."""
+    if len(head) < 18:  # noqa: PLR2004 - the header of a TGA
+        return ""
+    if head[0] == 10 and head[1] in (0, 2, 3, 4, 5) and head[2] < 2 and head[3] in (1, 2, 4, 8):  # noqa: PLR2004
+        return "PCX"
+    if head[:4] == b"\0\0\2\0" and head[4] and not head[5] and not head[9]:
+        return "an icon"  # a mouse pointer
+    if head.startswith(b"#define ") and b"_width " in head[:200]:
+        return "XBM"
+    if head.startswith(b"\1\0\0\0") and head[40:44] == b" EMF":
+        return "EMF"
+    has_map, kind, width, height, depth = head[1], head[2], *struct.unpack_from("<HHB", head, 12)
+    of_map = head[3:8]  # its first entry, length and bits per entry
+    fits = (of_map[4] in (15, 16, 24, 32) and any(of_map[2:4])) if has_map else not any(of_map)
+    is_known = has_map < 2 and kind in (1, 2, 3, 9, 10, 11) and (has_map == 1 or kind not in (1, 9))  # noqa: PLR2004
+    is_whole = width > 0 and height > 0 and depth in (1, 8, 15, 16, 24, 32) and head[17] < 64  # noqa: PLR2004
+    return "TGA" if is_known and fits and is_whole else ""
 
 
 def is_raw(head: bytes) -> bool:

@@ -47,7 +47,8 @@ def _reason(source: ImageSource, path: str, size: int) -> str:
     if head.startswith((PNG, JPEG)) and not path.casefold().endswith(IMAGE_SUFFIXES):
         kind, suffix = ("PNG", ".png") if head.startswith(PNG) else ("JPEG", ".jpg")
         return f"{NOT_IN_A_CLASS}: it is a {kind}, but its name does not say so; give it the suffix {suffix}"
-    return reason_of(head) or NOT_IN_A_CLASS
+    by_name = reason_by_name(path)
+    return reason_of(head) or (by_name if is_picture(by_name) else NOT_IN_A_CLASS)
 
 
 def notes_of_folders(reasons: Mapping[str, str], placed: Iterable[str]) -> list[str]:
@@ -79,7 +80,7 @@ def notes_of_classes(unread: Mapping[str, Collection[str]]) -> list[str]:
         what = "; convert them to JPEG or PNG and import again" if any(map(is_picture, reasons)) else ""
         notes.append(f"Class “{name}” has no image: {said} ({kinds}){what}.")
     if len(unread) > MOST_NAMED:
-        notes.append(
-            f"{len(unread) - MOST_NAMED:,} more classes have no image either; see the rejected files."
-        )
+        more = len(unread) - MOST_NAMED
+        have = "class has" if more == 1 else "classes have"
+        notes.append(f"{more:,} more {have} no image either; see the rejected files.")
     return notes

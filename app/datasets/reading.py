@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from app.datasets.inspection import Facts, Rejected, inspect
+from app.datasets.inspection import UNKNOWN, Facts, Rejected, inspect
+from app.datasets.kinds import reason_by_name
 from app.decoding import budget
 from app.decoding.tones import NO_SCALES, Scales
 from app.errors import NotFound
@@ -46,7 +47,9 @@ def _look(source: ImageSource, path: str, size: int, max_pixels: int, scales: Sc
     try:
         with budget.files.share(size):
             return inspect(source.read(path), max_pixels=max_pixels, scales=scales)
-    except (Rejected, Unreadable) as refusal:
+    except Rejected as refusal:
+        return reason_by_name(path) or UNKNOWN if refusal.reason == UNKNOWN else refusal.reason
+    except Unreadable as refusal:
         return refusal.reason
     except NotFound:
         return "gone while it was imported"

@@ -21,10 +21,10 @@ def reasons_in_words(rejected: Mapping[str, str], *, files: int) -> str:
     kinds = Counter(map(kind_of, rejected.values()))
     [(kind, count), *others] = kinds.most_common(LISTED)
     path, reason = min((path, reason) for path, reason in rejected.items() if kind_of(reason) == kind)
-    share = (
-        f"all {count:,} files are" if count == files > 1 else f"{count:,} of {files:,} files {_are(count)}"
-    )
-    sentence = f"{share[0].upper()}{share[1:]} refused: {printable(reason)} ({printable(path)})."
+    share = f"{count:,} of {files:,} files {_are(count)}"
+    if count == files:
+        share = f"All {count:,} files are" if count > 1 else "The only file is"
+    sentence = f"{share} refused: {printable(reason)} ({printable(path)})."
     if others:
         more = ", ".join(f"{number:,} {kind}" for kind, number in others)
         sentence += f" Others: {more}."

@@ -1,5 +1,6 @@
 """From the path, zip or URL that a person gives to the source of an import."""
 
+import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,11 +14,12 @@ from app.datasets.models import Dataset
 from app.datasets.naming import printable
 from app.datasets.proposals import proposal_of, propose
 from app.datasets.surveying import Survey, decide, fitting, store_reading, stored_reading, survey_of
-from app.datasets.uploads import store_zip
+from app.datasets.uploads import no_zip, store_zip
 from app.errors import Forbidden, Invalid, NotNow, ToplossError
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.storage import Origin
+from app.storage.entries import why
 from app.storage.zip_names import check_encoding
 
 MAX_NAME = 255  # characters of a file's name
@@ -37,10 +39,12 @@ def resolve_source(text: str, *, uploads_dir: Path, zip_encoding: str | None = N
     if not path.is_file():
         raise Invalid(f"There is no folder or zip at {text}; check the path.")
     if path.suffix.lower() != ".zip":
-        raise Invalid(
-            f"{text} is neither a folder nor a .zip; import a folder of class folders, or a zip of one."
-        )
-    with path.open("rb") as file:
+        raise Invalid(_no_zip(text, path))
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise Invalid(_closed(text, error)) from error
+    with file:
         stored = store_zip(uploads_dir, file, max_bytes=MAX_LOCAL_ZIP)
     return Origin(str(stored.resolve()), path.name, zip_encoding)
 
@@ -150,6 +154,20 @@ def _refuse_own_data(folder: Path, data: Path) -> None:
             "This folder is or contains the folder in which Toploss keeps its own data (uploads, runs, "
             "cache); import the folder with your images."
         )
+
+
+def _no_zip(text: str, path: Path) -> str:
+    """The sentence about a file whose name is not that of a zip."""
+    if zipfile.is_zipfile(path):
+        return f"{text} is a zip, but its name does not say so; give it the suffix .zip."
+    try:
+        return no_zip(text, path)
+    except OSError as error:
+        return _closed(text, error)
+
+
+def _closed(text: str, error: OSError) -> str:
+    return f"{text} cannot be opened ({why(error)}); check who may read it."
 
 
 def _path(text: str) -> Path:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app import deadline
+from app.datasets.kinds import ARCHIVES, HEAD, image_kind, is_tar, picture_kind
 from app.errors import Invalid
 from app.files import temporary_file
 
 BLOCK = 1024**2
+ZIP_STARTS = (b"PK\3\4", b"PK\7\x08", b"PK00")  # the last two of a zip in several parts
 
 
 def store_zip(uploads_dir: Path, file: BinaryIO, *, max_bytes: int) -> Path:
@@ -23,11 +25,33 @@ def store_zip(uploads_dir: Path, file: BinaryIO, *, max_bytes: int) -> Path:
         with temporary.open("wb") as copy:
             digest = _copy(file, copy, max_bytes=max_bytes)
         if not zipfile.is_zipfile(temporary):
-            raise Invalid("This file is no zip, or it is damaged; zip the folder of class folders again.")
+            raise Invalid(no_zip("This file", temporary))
         path = uploads_dir / f"{digest}.zip"
         temporary.replace(path)  # may replace a file with the same content
     deadline.restart()  # storing a large zip takes time, but no lock is held
     return path
+
+
+def no_zip(name: str, path: Path) -> str:
+    """The sentence about a file that cannot be opened as a zip: what it is, and what to do."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if not head:
+        return f"{name} is empty; zip the folder of class folders again."
+    archive = next((kind for beginning, kind in ARCHIVES.items() if head.startswith(beginning)), "")
+    if archive or is_tar(head):
+        return (
+            f"{name} is an archive of the kind {archive or 'tar'}, and Toploss reads only zip; unpack it, "
+            "and import the folder or a zip of it."
+        )
+    if head.startswith(ZIP_STARTS):
+        return (
+            f"{name} is a zip whose end is missing or damaged, or one part of a zip in several parts; copy "
+            "it again, or zip the folder of class folders anew as one file."
+        )
+    if kind := image_kind(head) or picture_kind(head):
+        return f"{name} is a single image ({kind}), no zip; zip the folder of class folders."
+    return f"{name} is no zip, or it is damaged; zip the folder of class folders again."
 
 
 def _copy(file: BinaryIO, copy: BinaryIO, *, max_bytes: int) -> str:

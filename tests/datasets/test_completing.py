@@ -11,6 +11,7 @@ from app.datasets.completing import ImportReport
         (0, 0, ""),
         (1, 0, " 1 file was not imported."),
         (1200, 0, " 1,200 files were not imported."),
+        (0, 1, " 1 image is a copy of others; 2 have different labels than their copies."),
         (0, 3, " 3 images are copies of others; 2 have different labels than their copies."),
     ],
 )

@@ -49,9 +49,50 @@ def test_a_picture_that_cannot_be_read_is_named_and_a_person_told_what_to_do(kin
     assert refusal.value.reason == f"{kind}, which Toploss cannot read; convert it to JPEG or PNG"
 
 
+def saved(kind: str, mode: str = "RGB") -> bytes:
+    file = io.BytesIO()
+    Image.linear_gradient("L").resize((16, 16)).convert(mode).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "suffix"),
+    [
+        *((saved("TGA", mode), "TGA", ".tga") for mode in ("1", "L", "P", "RGB", "RGBA")),
+        *((saved("PCX", mode), "PCX", ".pcx") for mode in ("1", "L", "P", "RGB")),
+        *((saved("SGI", mode), "SGI", ".rgb") for mode in ("L", "RGB", "RGBA")),
+        (saved("QOI"), "QOI", ".qoi"),
+        (saved("EPS"), "PostScript", ".eps"),
+        (saved("XBM", "1"), "XBM", ".xbm"),
+        (saved("ICNS"), "an icon", ".icns"),
+        (b"Image type: RGB image" + bytes(50), "IM", ""),
+        (saved("BLP", "P"), "BLP", ""),
+        (saved("MSP", "1"), "Microsoft Paint (MSP)", ""),
+    ],
+)
+def test_old_and_rare_pictures_are_named_by_content_and_name(content: bytes, kind: str, suffix: str) -> None:
+    with pytest.raises(Rejected) as refusal:
+        inspect(content, max_pixels=1000)
+    assert refusal.value.reason == f"{kind}, which Toploss cannot read; convert it to JPEG or PNG"
+    assert not suffix or reason_by_name(f"a/1{suffix}") == refusal.value.reason
+
+
+def test_a_file_that_its_content_does_not_name_is_named_by_its_suffix(
+    database: Database, tmp_path: Path
+) -> None:
+    imported(database, write(tmp_path / "pets", {**pets(), "cat/x.tga": b"?" * 50, "cat/y.png": b"?" * 50}))
+    assert rejected(database) == {
+        "cat/x.tga": "TGA, which Toploss cannot read; convert it to JPEG or PNG",
+        "cat/y.png": "not an image",
+    }
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        (bytes(257) + b"ustar\x0000" + bytes(250), "tar, an archive in the source; unpack it first"),
+        (b"BZh91AY&SY" + bytes(50), "bzip2, an archive"),
+        (b"ID3\4" + bytes(50), "sound"),
         (b"PK\3\4" + bytes(50), "unpack it first"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "git lfs pull"),
         (b"<!DOCTYPE html><title>404</title>", "a web page"),

@@ -44,3 +44,8 @@ def test_after_ten_classes_the_others_are_counted() -> None:
 def test_a_folder_of_unread_pictures_is_no_class_of_its_own_where_the_class_has_images() -> None:
     reasons = {"cat/1.heic": HEIC, "train/dog/1.heic": HEIC, "owl/1.heic": HEIC, "owl/a.txt": NOT_IN_A_CLASS}
     assert [note.split("”")[0] for note in notes_of_folders(reasons, placed=["dog/2.png"])] == ["Class “cat"]
+
+
+def test_one_more_class_without_an_image_is_written_in_the_singular() -> None:
+    notes = notes_of_classes({f"class {number:02}": ["empty"] for number in range(MOST_NAMED + 1)})
+    assert notes[-1] == "1 more class has no image either; see the rejected files."

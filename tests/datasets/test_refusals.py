@@ -11,7 +11,7 @@ from app.errors import Invalid
     ("rejected", "files", "words"),
     [
         ({}, 3, ""),
-        ({"a.txt": "no image"}, 1, "1 of 1 files is refused: no image (a.txt)."),
+        ({"a.txt": "no image"}, 1, "The only file is refused: no image (a.txt)."),
         ({"b.txt": "no image", "a.txt": "no image"}, 2, "All 2 files are refused: no image (a.txt)."),
         (
             {"a": "too large: 600 MB", "b": "too large: 700 MB", "c": "encrypted"},

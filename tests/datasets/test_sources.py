@@ -6,6 +6,7 @@ import pytest
 
 from app.datasets.sources import check_allowed, resolve_source
 from app.errors import Forbidden, Invalid
+from tests.zips import zip_of
 
 
 def test_toploss_own_data_is_never_imported(tmp_path: Path) -> None:
@@ -19,14 +20,30 @@ def test_toploss_own_data_is_never_imported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("nowhere", "There is no folder or zip"), ("a.tar", "neither a folder nor a .zip")]
+    ("name", "content", "words"),
+    [
+        ("nowhere", None, "There is no folder or zip"),
+        ("a.tar", b"", "is empty"),
+        ("a.tar.gz", b"\x1f\x8b\x08" + bytes(50), "of the kind gzip, and Toploss reads only zip; unpack it"),
+        ("a.7z", b"7z\xbc\xaf\x27\x1c", "of the kind 7-Zip"),
+        ("a.zip", b"Rar!\x1a\x07\1\0", "of the kind RAR"),
+        ("a.tar", bytes(257) + b"ustar\x0000", "of the kind tar"),
+        ("a.zip", b"PK\3\4" + bytes(50), "whose end is missing or damaged"),
+        ("a.z01", b"PK\7\x08PK\3\4", "one part of a zip in several parts"),
+        ("a.png", b"\x89PNG\r\n\x1a\n", r"is a single image \(PNG\), no zip"),
+        ("a.zip", b"qoif" + bytes(50), r"is a single image \(QOI\), no zip"),
+        ("a.zip", b"hello", "no zip, or it is damaged"),
+        ("a.cbz", zip_of([b"cat/1.png"]).getvalue(), "is a zip, but its name does not say so"),
+    ],
 )
-def test_what_is_neither_a_folder_nor_a_zip_is_refused_in_words(
-    tmp_path: Path, name: str, words: str
+def test_what_is_neither_a_folder_nor_a_zip_is_refused_with_its_kind_and_what_to_do(
+    tmp_path: Path, name: str, content: bytes | None, words: str
 ) -> None:
-    (tmp_path / "a.tar").touch()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
     with pytest.raises(Invalid, match=words):
         resolve_source(str(tmp_path / name), uploads_dir=tmp_path / "data" / "uploads")
+    assert not list(tmp_path.glob("data/uploads/*"))
 
 
 def test_a_path_that_no_system_can_look_up_is_refused(tmp_path: Path) -> None:

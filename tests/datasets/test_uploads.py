@@ -36,6 +36,6 @@ def test_a_zip_that_is_too_large_is_refused_and_leaves_nothing(tmp_path: Path) -
 
 
 def test_what_is_no_zip_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(Invalid, match="no zip"):
+    with pytest.raises(Invalid, match="This file is no zip"):
         store_zip(tmp_path, io.BytesIO(b"hello"), max_bytes=10)
     assert not list(tmp_path.iterdir())
