@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import secrets
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -102,6 +103,8 @@ def is_full(error: BaseException | None) -> bool:
     """Whether the disk is full, also if only a library's message or the cause of the error shows it."""
     while error is not None:
         if getattr(error, "errno", None) in _FULL or os.strerror(errno.ENOSPC) in str(error):
+            return True
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
             return True
         error = error.__cause__
     return False

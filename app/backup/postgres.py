@@ -1,5 +1,6 @@
 """PostgreSQL's own tools: `pg_dump` and `pg_restore`."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ JOBS = "dbos"  # the job engine's schema: jobs that ran are queued again after a
 
 
 def dump(url: str, target: Path, *, snapshot: str) -> None:
-    """Dump what a transaction with this exported snapshot sees. Raises Conflict."""
+    """Dump what a transaction with this exported snapshot sees. Raises Conflict; OSError: a full disk."""
     if not shutil.which("pg_dump"):
         raise Conflict(
             "pg_dump is not here. Install PostgreSQL's client (Debian: postgresql-client), or dump the "
@@ -71,7 +72,7 @@ def _run(url: str, program: str, *arguments: str) -> None:
     )
     if done.returncode:
         said = done.stderr.strip().splitlines()
-        raise Conflict(
-            f"{program} refused: {said[0] if said else done.returncode}. Its version must not be older "
-            "than the server's."
-        )
+        if os.strerror(errno.ENOSPC) in done.stderr:
+            raise OSError(errno.ENOSPC, said[0])
+        why = " Its version must not be older than the server's." if "version" in done.stderr else ""
+        raise Conflict(f"{program} refused: {said[0] if said else done.returncode}.{why}")

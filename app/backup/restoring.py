@@ -25,8 +25,9 @@ from app.backup.saving import sqlite_path
 from app.data_folder import RESTORING
 from app.db.copies import flush
 from app.db.migrating import all_revisions
-from app.errors import Conflict, Invalid, NotFound
-from app.files import PRIVATE_FOLDER, temporary_file
+from app.db.trouble import is_of_the_machine
+from app.errors import Conflict, Invalid, NotFound, StorageFull
+from app.files import PRIVATE_FOLDER, is_full, temporary_file
 from app.settings import Settings
 
 IGNORED = {RESTORING, "lost+found"}  # in a data folder that counts as empty
@@ -44,12 +45,24 @@ class Restored:
 def restore(settings: Settings, file: Path) -> Restored:
     """Restore a backup into the data folder and the database of the settings.
 
-    Raises NotFound, Conflict, Invalid.
+    Raises NotFound, Conflict, Invalid, StorageFull.
     """
     if not file.is_file():
         raise NotFound(f"There is no file {file}; name a file that `toploss backup` has written.")
     folder = settings.data_dir.resolve()
     _refuse_taken(settings, folder)
+    try:
+        return _restore(settings, file, folder)
+    except (OSError, sqlite3.Error, DBAPIError) as error:
+        if not is_full(error):
+            raise
+        raise StorageFull(
+            f"There is not enough space for the backup in {folder}, so nothing was restored. Free some space "
+            "there, or set TOPLOSS_DATA_DIR to another folder."
+        ) from error
+
+
+def _restore(settings: Settings, file: Path, folder: Path) -> Restored:
     with _stage(folder) as stage, file.open("rb") as opened:
         about = unpack(opened, stage)
         _check(settings, about, stage)
@@ -147,6 +160,8 @@ def _check_sqlite(path: Path, about: About) -> None:
             said = connection.execute("PRAGMA integrity_check(1)").fetchall()
             found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error as error:
+        if is_of_the_machine(error):
+            raise
         raise Invalid(f"The database in the backup is damaged ({error}); take another backup.") from error
     if said != [("ok",)]:
         raise Invalid(f"The database in the backup is damaged ({said[0][0]}); take another backup.")
@@ -163,6 +178,8 @@ def _place_sqlite(settings: Settings, about: About, stage: Path, folder: Path) -
         with _engine(f"sqlite:///{stage / SQLITE}").begin() as connection:
             fitted = _fit(connection, about, stage / "data", folder)
     except DBAPIError as error:
+        if is_of_the_machine(error.orig):
+            raise
         raise Invalid(
             f"The database in the backup is damaged ({error.orig}); take another backup."
         ) from error

@@ -17,15 +17,17 @@ from pathlib import Path
 from typing import IO
 
 from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from app.backup import postgres
 from app.backup.archive import DATA, DUMP, SQLITE, About, Writer, writing
 from app.db.copies import copy_database, flush
 from app.db.migrating import all_revisions
+from app.db.trouble import is_of_the_machine
 from app.db.types import now
-from app.errors import Conflict, Invalid, NotFound
-from app.files import PART, sweep, temporary_file
+from app.errors import Conflict, Invalid, NotFound, StorageFull
+from app.files import PART, is_full, sweep, temporary_file
 from app.settings import Settings
 
 TRIES = 100  # to see the files of a folder that a training writes to unchanged
@@ -54,9 +56,21 @@ class _Database:
 def save(settings: Settings, target: Path, *, files_only: bool = False) -> Saved:
     """Write a backup to `target`, which is there when it is whole, and for its owner only.
 
-    Raises Conflict, NotFound, Invalid.
+    Raises Conflict, NotFound, Invalid, StorageFull.
     """
     _refuse(settings, target, files_only=files_only)
+    try:
+        return _save(settings, target, files_only=files_only)
+    except (OSError, sqlite3.Error, DBAPIError) as error:
+        if not is_full(error):
+            raise
+        raise StorageFull(
+            f"There is not enough space for the backup in {target.absolute().parent}, so none was made. "
+            "Free some space there, or choose another place."
+        ) from error
+
+
+def _save(settings: Settings, target: Path, *, files_only: bool) -> Saved:
     sweep(target.parent, name=target.name, older_than=0)  # what a killed backup to the same file left
     with temporary_file(target.parent, name=target.name) as partial:
         with _database(settings, target, files_only=files_only) as (database, kind, dump):
@@ -109,18 +123,7 @@ def _database(
     """The database at one moment: its facts, its kind, and a temporary copy next to `target`."""
     with temporary_file(target.parent, name=f"{target.name}.database") as dump:
         if make_url(settings.database).get_backend_name() == "sqlite":
-            try:
-                copy_database(sqlite_path(settings), dump)
-                with closing(sqlite3.connect(dump)) as copy:
-                    copy.execute("PRAGMA journal_mode = DELETE")  # one file, whoever opens it
-                    problem = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            except sqlite3.DatabaseError as error:
-                problem = str(error)
-            if problem != "ok":
-                raise Conflict(
-                    f"The database cannot be copied soundly ({problem}), so no backup was made. If it says "
-                    "that it is damaged or malformed, restore the last backup, and look at the disk."
-                )
+            _copy(sqlite_path(settings), dump)
             with create_engine(f"sqlite:///{dump}", poolclass=NullPool).connect() as connection:
                 read = _read(connection)
             yield read, "sqlite", dump
@@ -132,6 +135,29 @@ def _database(
             if not files_only:
                 postgres.dump(settings.database, dump, snapshot=snapshot)
         yield read, "elsewhere" if files_only else "postgresql", None if files_only else dump
+
+
+def _copy(path: Path, dump: Path) -> None:
+    """A sound copy of the database. Raises Conflict, StorageFull, and OSError."""
+    try:
+        copy_database(path, dump)
+        with closing(sqlite3.connect(dump)) as copy:
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, whoever opens it
+            problem = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        if is_full(error):
+            raise
+        if is_of_the_machine(error):
+            raise Conflict(
+                f"The database {path} cannot be copied to {dump.parent} ({error}), so no backup was made; "
+                "check both, and make the backup again."
+            ) from error
+        problem = str(error)
+    if problem != "ok":
+        raise Conflict(
+            f"The database {path} is damaged ({problem}), so no backup was made. Restore the last backup, "
+            "and look at the disk."
+        )
 
 
 def _read(connection: Connection) -> _Database:

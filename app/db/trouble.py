@@ -11,6 +11,16 @@ from app.files import is_full
 
 RETRY_SECONDS = 5
 _PRIMARY = 0xFF  # SQLite's extended codes keep the kind of error in the last byte
+_OF_THE_MACHINE = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -34,6 +44,11 @@ def as_trouble(error: BaseException) -> ToplossError | None:
     if isinstance(driver, sqlite3.Error):
         return _of_sqlite(getattr(driver, "sqlite_errorcode", 0) & _PRIMARY)
     return _of_postgres(getattr(driver, "sqlstate", None), is_away=error.connection_invalidated)
+
+
+def is_of_the_machine(error: BaseException | None) -> bool:
+    """Whether SQLite refused because of a disk, a lock or memory, and not because of the file's content."""
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _OF_THE_MACHINE
 
 
 def _of_files(error: OSError) -> ToplossError | None:

@@ -102,6 +102,9 @@ class LimitedProtocol(HttpToolsProtocol):
         """Answer a request that the parser or a limit refuses."""
         self._refuse(self._refusal or 400)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Log nothing: a request for another protocol is answered in HTTP; nothing is to be installed."""
+
     def _add(self, size: int) -> None:
         self._size += size
         if self._size > MOST_BYTES or self._count > MOST_HEADERS:

@@ -73,6 +73,17 @@ def address(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, 
         thread.join()
 
 
+@pytest.mark.parametrize(
+    "headers", [b"expect: 100-continue", b"connection: upgrade\r\nupgrade: websocket", b"upgrade: h2c"]
+)
+def test_a_request_for_another_protocol_is_answered_and_nobody_is_told_to_install_something(
+    client: socket.socket, headers: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.sendall(POST + headers + b"\r\ncontent-length: 0\r\n\r\n")
+    assert b"200 OK" in client.recv(65536)
+    assert [line.message for line in caplog.records if line.levelname != "INFO"] == []
+
+
 @pytest.fixture
 def client(address: tuple[str, int]) -> Iterator[socket.socket]:
     with socket.create_connection(address, timeout=30) as opened:
