@@ -1,6 +1,7 @@
 """Templates to answers. A template sees one variable, `page`: a frozen dataclass derived from `Page`."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.ext import Extension
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -98,6 +100,19 @@ def draw(template: str, page: Page, *, filename: str) -> Response:
     )
 
 
+class Unindented(Extension):
+    """Templates without their indentation, which would be a fifth of the answer to a decision.
+
+    `<pre>` keeps its own.
+    """
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
+        """The source with no blank at the start of a line."""
+        parts = re.split(r"(<pre.*?</pre>)", source, flags=re.DOTALL)
+        parts[::2] = [re.sub(r"^[ \t]+", "", part, flags=re.MULTILINE) for part in parts[::2]]
+        return "".join(parts)
+
+
 @cache
 def environment() -> Environment:
     """Jinja2 with undefined names as errors."""
@@ -107,6 +122,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=[Unindented],
         auto_reload=False,
     )
     env.globals["static"] = static_url

@@ -34,19 +34,19 @@ def many(database: Database, tmp_path) -> Made:
 def test_a_person_is_deactivated_after_what_ends_was_said(
     browser_of: dict[str, TestClient], database: Database, settings: Settings, people: People
 ) -> None:
-    ada = browser_of["ada"]
+    ada, ann = browser_of["ada"], browser_of["ann"]
     question = ada.post("/people/ann", data={"active": "false"})
     assert "1 log-in ends now, and 1 API token is revoked for good" in flat(question.text)
-    assert browser_of["ann"].get("/").status_code == 200
+    assert ann.get("/").status_code == 200
     with database.write() as session:
         create_token(session, user=people.annotator, name="one more", key=settings.secret())
     action, fields = asked(question)
     again = ada.post(action, data=fields)
     assert (again.status_code, "2 API tokens are revoked" in again.text) == (409, True)
-    assert browser_of["ann"].get("/").status_code == 200
+    assert ann.get("/").status_code == 200
     action, fields = asked(again)
     assert ada.post(action, data=fields).headers["location"] == "/people"
-    assert browser_of["ann"].get("/").status_code == 303
+    assert ann.get("/").status_code == 303
     with database.read() as session:
         assert not session.scalar(select(User.active).where(User.name == "ann"))
 

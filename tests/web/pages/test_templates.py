@@ -69,3 +69,8 @@ def weight(names: Iterable[str | Path]) -> int:
     files = [bundled("static") / name for name in names]
     assert files
     return sum(path.stat().st_size for path in files)
+
+
+def test_pages_are_sent_without_the_indentation_of_their_templates() -> None:
+    source = "<p>\n  {% if true %}\n    a\n  {% endif %}\n  <pre>\n  b</pre>\n  c</p>"
+    assert environment().from_string(source).render() == "<p>\na\n<pre>\n  b</pre>\nc</p>"

@@ -32,6 +32,7 @@ def test_an_added_person_can_sign_in(browser_of: dict[str, TestClient], visitor:
 
 
 def test_a_deactivated_person_is_out_at_once_and_can_come_back(browser_of: dict[str, TestClient]) -> None:
+    assert browser_of["ann"].get("/").status_code == 200
     sure(browser_of["ada"], "/people/ann", {"active": "false"})
     assert browser_of["ann"].get("/").status_code == 303
     browser_of["ada"].post("/people/ann", data={"active": "true"})
