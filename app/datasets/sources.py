@@ -1,6 +1,8 @@
 """From the path, zip or URL that a person gives to the source of an import."""
 
 import zipfile
+from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,20 +11,23 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import IMPORT
 from app.datasets.completing import has_version
 from app.datasets.creating import create_dataset, is_empty
+from app.datasets.kinds import HEAD, image_kind, reason_by_name
 from app.datasets.layout_choice import Said
 from app.datasets.models import Dataset
 from app.datasets.naming import printable
 from app.datasets.proposals import proposal_of, propose
-from app.datasets.surveying import Survey, decide, fitting, store_reading, stored_reading, survey_of
+from app.datasets.surveying import Survey, decide, fitting, store_reading, stored_reading, survey
 from app.datasets.uploads import no_zip, store_zip
-from app.errors import Forbidden, Invalid, NotNow, ToplossError
+from app.decoding import budget
+from app.errors import Forbidden, Invalid, NotFound, NotNow
 from app.jobs import requests as jobs
 from app.jobs.models import Job
-from app.storage import Origin
+from app.storage import ImageSource, Origin, Unreadable, open_source
 from app.storage.entries import why
 from app.storage.zip_names import check_encoding
 
 MAX_NAME = 255  # characters of a file's name
+LOOKED_AT = 20  # files that are read before an import if no name is that of an image
 MAX_LOCAL_ZIP = 1 << 50  # no limit: users of the command line have access to the disk
 
 
@@ -76,11 +81,29 @@ def check_allowed(text: str, *, roots: str) -> None:
 
 
 def look(source: Origin) -> Survey | None:
-    """The survey of a source before its import; None if unreadable: the import explains that better."""
+    """The survey of a source before its import; None if the system cannot list it now.
+
+    If the names of all files say that they are no images, some are read, and all are refused if these are.
+    Raises NotFound or Invalid when the whole source cannot be read.
+    """
     try:
-        return survey_of(source)
-    except (ToplossError, OSError):
+        with closing(open_source(source)) as files:
+            found = survey(files)
+            named = {path: reason_by_name(path) for path in found.sizes}
+            if all(named.values()) and not (found.guess().refusal or _any_image(files, found)):
+                return Survey({}, found.rejected | named)
+            return found
+    except OSError:
         return None
+
+
+def _any_image(source: ImageSource, found: Survey) -> bool:
+    """Whether the content of one of the first files is that of an image."""
+    for path in islice(found.sizes, LOOKED_AT):
+        with suppress(Unreadable, NotFound), budget.files.share(found.sizes[path]):
+            if image_kind(source.read(path)[:HEAD]):
+                return True
+    return False
 
 
 def request_import(
@@ -95,16 +118,19 @@ def request_import(
     """The data set and its import job. Raises Conflict while an import of it is queued or running.
 
     With `found`, a survey of the source, AmbiguousLayout is raised here, not in the job, if its folders can
-    be read in several ways. `folders` chooses how they are read; raises Invalid for a folder that does not
-    exist.
+    be read in several ways, and Invalid if it cannot be imported at all. `folders` chooses how they are read;
+    raises Invalid for a folder that does not exist.
     """
     dataset = create_dataset(session, name=name, source=source)
     refuse_second(session, dataset)
     if found is not None:
+        if not found.sizes:
+            found.check(where=dataset.origin)
         before = stored_reading(session, dataset_id=dataset.id) or fitting(
             session, found, dataset_id=dataset.id
         )
         reading = decide(found, stored=before) if folders is None else found.reading_of(folders)
+        found.check(reading, where=dataset.origin)
         store_reading(session, dataset_id=dataset.id, reading=reading, chosen=folders is not None)
     if dataset.state == "waiting":
         dataset.state = "importing"
@@ -116,12 +142,15 @@ def request_import(
 def propose_import(session: Session, *, name: str, source: Origin, found: Survey | None) -> bool:
     """Whether a new data set must wait until a person chooses how its folders are read.
 
-    Raises Conflict as `request_import` does. A data set with samples never waits.
+    Raises Conflict as `request_import` does, and Invalid if the source of a new data set cannot be imported
+    whatever its folders mean. A data set with samples never waits.
     """
     dataset = create_dataset(session, name=name, source=source)
     refuse_second(session, dataset)
     proposal = proposal_of(found) if found is not None else None
     if proposal is None or not is_empty(session, dataset):
+        if found is not None and is_empty(session, dataset):
+            found.check(where=dataset.origin)
         return False
     propose(session, dataset=dataset, proposal=proposal)
     return True

@@ -1,7 +1,6 @@
 """The survey before an import reads any image: the files of a source, and what its folders mean."""
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
@@ -9,16 +8,18 @@ from sqlalchemy.orm import Session
 
 from app.datasets.detection import refusal_of
 from app.datasets.folders import tree_of
-from app.datasets.layout import arrange, images_of
+from app.datasets.kinds import reason_by_name
+from app.datasets.layout import NOT_IN_A_CLASS, arrange, images_of
 from app.datasets.layout_choice import HOW, Said, as_text, check_parts, reading_of
 from app.datasets.layout_guess import Guess, guess
 from app.datasets.layout_outline import Outline, outline
 from app.datasets.layout_reading import OPEN, Reading
 from app.datasets.models import Dataset, LabelClass, Sample
 from app.datasets.naming import is_clutter, name_problem
+from app.datasets.refusals import check_layout
 from app.errors import AmbiguousLayout, Conflict, Invalid
 from app.spelling import folded
-from app.storage import ImageSource, Origin, open_source
+from app.storage import ImageSource, Origin
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,23 @@ class Survey:
         """Raises Invalid if no reading has class folders."""
         if refusal := self.guess().refusal:
             raise Invalid(refusal)
+
+    def check(self, reading: Reading | None = None, *, where: Origin | str) -> None:
+        """Raises Invalid, with the reasons of most files, if an import would refuse the whole source.
+
+        Without a `reading` only if it would whatever the folders mean.
+        """
+        readings = self.guess().readings if reading is None else (reading,)
+        problems = []
+        for each in readings:
+            layout = arrange(self.sizes, each)
+            misplaced = {path: reason_by_name(path) or NOT_IN_A_CLASS for path in layout.misplaced}
+            try:
+                check_layout(layout, self.rejected | misplaced, where=str(where))
+            except Invalid as error:
+                problems.append(error)
+        if len(problems) == len(readings):
+            raise problems[0]
 
     def is_clear(self, reading: Reading) -> bool:
         """Whether this reading is certain, so that no question is needed."""
@@ -67,12 +85,6 @@ def survey(source: ImageSource, *, on_files: Callable[[int], None] = lambda _: N
         else:
             found.sizes[entry.path] = entry.size
     return found
-
-
-def survey_of(where: Origin | str) -> Survey:
-    """The survey of a source. Raises NotFound or Invalid when the whole source cannot be read."""
-    with closing(open_source(where)) as source:
-        return survey(source)
 
 
 def decide(found: Survey, *, stored: Reading | None) -> Reading:

@@ -12,9 +12,10 @@ from app.datasets.importing import ImportReport, import_images
 from app.datasets.layout_choice import Said
 from app.datasets.layout_reading import Reading
 from app.datasets.models import Dataset, LabelClass, Sample
-from app.datasets.surveying import Survey, store_reading, survey_of
+from app.datasets.surveying import Survey, store_reading, survey
 from app.db.engine import Database
 from app.errors import AmbiguousLayout, Cancelled, Conflict, Invalid
+from app.storage import open_source
 from tests.factories import photo
 
 
@@ -177,7 +178,7 @@ def test_a_data_set_from_before_readings_were_kept_goes_on_as_it_was(
 
 def test_a_part_nobody_has_named_cannot_be_stored(database: Database, tmp_path: Path) -> None:
     root = write(tmp_path / "pets", "A/cat", "A/dog", "B/cat", "B/dog")
-    likely = survey_of(str(root)).guess().readings[0]
+    likely = survey(open_source(str(root))).guess().readings[0]
     with database.write() as session:
         dataset_id = create_dataset(session, name="pets", source=str(root)).id
         with pytest.raises(Invalid, match="Choose a part for A and B"):

@@ -1,5 +1,6 @@
 """Data sets, their classes and samples."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from app.datasets.missing import count_missing, missing_files
 from app.datasets.models import Dataset
 from app.datasets.proposals import waiting_proposal
 from app.datasets.sources import check_allowed, look, request_import, resolve_source, uploaded_zip
-from app.datasets.surveying import Survey, choice_of, survey_of
+from app.datasets.surveying import Survey, choice_of
 from app.datasets.versions import list_versions
 from app.deck.filters import count_matching, find
 from app.deck.progress import label_table, pending_changes, review_progress
@@ -51,7 +52,7 @@ class LayoutOut(Output):
     is_complete: bool  # whether every part is named
     classes: dict[str, dict[str, int]]  # files by part, of each class
     left_out: dict[str, int]  # files in no class, by their topmost folder
-    refused: dict[str, int]  # files that are no images by the endings of their names, by the reason
+    refused: dict[str, int]  # files that are refused before they are read, by the reason
     notes: list[str]  # the same in sentences
 
 
@@ -145,11 +146,11 @@ def create_dataset(
 
     The answer shows how the folders are read. If they can be read in several ways, it is 422 with the error
     `ambiguous_layout` and `choices`, each with the `split_folders` to send to choose it; nothing is imported
-    then.
+    then. If no file of the source can become a sample, it is 422 with the reason of most of its files.
     """
     folders = parse([split_folders])
     source = _source(settings, file, path, zip_encoding)
-    found = look(source) if folders is None else survey_of(source)
+    found = look(source)
     with database.write() as session:
         dataset, job = request_import(
             session, name=name, source=source, user_id=user.id, found=found, folders=folders
@@ -231,7 +232,9 @@ def _out(item: DatasetSummary) -> DatasetOut:
 def _layout(dataset: Dataset, found: Survey | None) -> LayoutOut | None:
     if found is None or dataset.layout is None:
         return None
-    return LayoutOut.model_validate(choice_of(outline(found.sizes, Reading.from_json(dataset.layout))))
+    made = outline(found.sizes, Reading.from_json(dataset.layout))
+    refused = Counter(made.refused) + Counter(found.rejected.values())
+    return LayoutOut.model_validate(choice_of(made) | {"refused": dict(refused)})
 
 
 def _source(

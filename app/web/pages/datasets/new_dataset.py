@@ -19,7 +19,7 @@ from app.datasets.sources import (
     resolve_source,
     uploaded_zip,
 )
-from app.errors import Invalid, ToplossError
+from app.errors import Conflict, Invalid, ToplossError
 from app.settings import Settings
 from app.storage import Origin
 from app.storage.zip_names import CODE_PAGES, PLAIN, check_encoding
@@ -106,11 +106,12 @@ def begin_import(
         found = look(source)
         if found is not None:
             found.refuse()
-        field = "name"
         with database.write() as session:
             if not propose_import(session, name=filled.name, source=source, found=found):
                 request_import(session, name=filled.name, source=source, user_id=user.id)
     except ToplossError as error:
+        if isinstance(error, Conflict):
+            field = "name"
         return _form(request, settings, filled, field=field, message=str(error), status=status_of(error))
     return RedirectResponse(f"/d/{filled.name}", status_code=303)
 
