@@ -84,6 +84,16 @@ def write_atomically(path: Path, *, mode: int = PRIVATE_FILE, durable: bool = Tr
             _flush(path.parent)
 
 
+def create_file(path: Path, content: bytes) -> None:
+    """Create a file unless there is one: with all its content and on the disk, or not at all."""
+    with temporary_file(path.parent, name=path.name) as partial:
+        partial.write_bytes(content)
+        _flush(partial)
+        with suppress(FileExistsError):
+            os.link(partial, path)  # unlike a rename it never replaces what another process created
+        _flush(path.parent)
+
+
 def sweep(folder: Path, *, name: str = "", older_than: float = OLD_SECONDS) -> int:
     """Remove the temporary files of processes that have ended; return how many.
 

@@ -8,10 +8,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import uvicorn
 
+from app.accounts.keys import open_key
 from app.data_folder import sweep_data_folder
 from app.db.engine import Database
 from app.db.migrating import migrate
@@ -29,7 +30,8 @@ HEALTHY_SECONDS = 60
 def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeting: str = "") -> None:
     """Serve until SIGINT or SIGTERM. Raises Conflict when the port is taken."""
     migrate(settings.database)
-    settings.secret()
+    with closing(Database(settings.database)) as database, database.read() as session:
+        open_key(session, settings=settings)
     sweep_data_folder(settings)
     listener = _listen(host, port)
     url = f"http://{host}:{listener.getsockname()[1]}"

@@ -1,8 +1,6 @@
 """Settings from the environment or `.env`, with the prefix `TOPLOSS_`; docs/settings.md lists them."""
 
-import os
 import secrets
-from contextlib import suppress
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
@@ -11,7 +9,15 @@ from typing import Literal
 from pydantic import Field, computed_field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.files import temporary_file
+from app.errors import Conflict
+from app.files import create_file
+
+SHORTEST_KEY = 32  # bytes of a key in a file; those that a start creates have 64
+
+
+def is_key(content: bytes) -> bool:
+    """Whether a file with this content is a whole secret key; a power cut may leave nothing or zeros."""
+    return len(content.replace(b"\0", b"").strip()) >= SHORTEST_KEY
 
 
 class Settings(BaseSettings):
@@ -155,18 +161,32 @@ class Settings(BaseSettings):
         """Images in the sizes of the pages, named by content; the folder may be emptied at any time."""
         return self.cache_dir / "pictures"
 
+    @property
+    def key_file(self) -> Path:
+        """The secret key, unless `secret_key` is set."""
+        return self.data_dir / "secret.key"
+
+    @property
+    def has_no_key(self) -> bool:
+        """Whether the secret key has to be created."""
+        return not self.secret_key and not self.key_file.exists()
+
     def secret(self) -> bytes:
-        """The key for hashing tokens; created on first use."""
+        """The key for hashing tokens; created on first use. Raises Conflict for a file that is no key."""
         return self._secret
 
     @cached_property
     def _secret(self) -> bytes:
         if self.secret_key:
             return self.secret_key.encode()
-        path = self.data_dir / "secret.key"
-        if not path.exists():
+        if self.has_no_key:
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            with temporary_file(self.data_dir, name=path.name) as temporary, suppress(FileExistsError):
-                temporary.write_text(secrets.token_urlsafe(48))
-                os.link(temporary, path)  # if two processes start at once, link keeps the first key
-        return path.read_bytes().strip()
+            create_file(self.key_file, secrets.token_urlsafe(48).encode())
+        content = b"" if self.key_file.is_dir() else self.key_file.read_bytes()
+        if not is_key(content):  # with an empty key anybody could sign in
+            raise Conflict(
+                f"The secret key {self.key_file} is empty or not whole. Put back the file of a backup. If "
+                "you have none, remove this one: the next start creates a new key, everybody has to sign in "
+                "again, and API tokens end."
+            )
+        return content.strip()

@@ -10,9 +10,10 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +27,13 @@ HIGHEST_FORMAT = 1_000  # a larger number is none that any version writes
 ABOUT, SUMS, SQLITE, DUMP, DATA = "backup.json", "SHA256SUMS", "toploss.db", "postgresql.dump", "data/"
 BLOCK = 1024**2
 LONGEST_WORD = 200  # characters of a field of the description, and of a name in a message
+KEY = "secret.key"
+FILES = (KEY, "demo-logins.txt")
+FOLDERS = ("uploads", "runs", "photos", "demo")
+# What Toploss creates in a data folder itself; no images lie there.
+_RESERVED = re.compile(
+    r"\.restoring|(toploss|jobs)\.db(-wal|-shm|-journal|\.lock)?|worker-.*\.lock", re.IGNORECASE
+)
 KINDS = ("sqlite", "postgresql", "elsewhere")
 
 
@@ -130,7 +138,9 @@ def unpack(file: IO[bytes], folder: Path) -> About:
     try:
         with tarfile.open(fileobj=file, mode="r|", bufsize=BLOCK) as tar:
             for member in tar:
-                name, content = _sound_name(member, known=sums), tar.extractfile(member)
+                sources = about.sources.values() if about else ()
+                name = _sound_name(member, known=sums, sources=sources)
+                content = tar.extractfile(member)
                 if content is None or listed is not None:
                     raise Invalid(f"The backup is damaged: {_shown(name)} is not where it belongs.")
                 if about is None:
@@ -205,11 +215,13 @@ def _is_text(text: str) -> bool:
     return text.encode(errors="replace").decode() == text
 
 
-def _sound_name(member: tarfile.TarInfo, *, known: dict[str, str]) -> str:
+def _sound_name(member: tarfile.TarInfo, *, known: dict[str, str], sources: Collection[str]) -> str:
     """The member's name. Raises Invalid unless it is a file of ours that lies in the folder."""
     name = member.name
     parts = name.split("/")
-    ours = name in (ABOUT, SUMS, SQLITE, DUMP) or (parts[0] == DATA[:-1] and len(parts) > 1)
+    ours = name in (ABOUT, SUMS, SQLITE, DUMP) or (
+        name.startswith(DATA) and _is_saved(name.removeprefix(DATA), sources)
+    )
     if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.sparse is not None:
         raise Invalid(f"The backup has {_shown(name)}, which is no plain file; nothing of it is restored.")
     if not ours or "\0" in name or any(part in ("", ".", "..") for part in parts):
@@ -219,6 +231,18 @@ def _sound_name(member: tarfile.TarInfo, *, known: dict[str, str]) -> str:
     if name in known:
         raise Invalid(f"The backup has {_shown(name)} twice; nothing of it is restored.")
     return name
+
+
+def _is_saved(path: str, sources: Collection[str]) -> bool:
+    """Whether `toploss backup` saves a file at this path of the data folder; others may prevent a start."""
+    first, _, rest = path.partition("/")
+    if first in FOLDERS:
+        return bool(rest)
+    if first in FILES:
+        return not rest
+    return not _RESERVED.fullmatch(first) and any(
+        path == source or path.startswith(f"{source}/") for source in sources
+    )
 
 
 def _write(content: Readable, path: Path) -> str:

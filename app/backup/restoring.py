@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from app.backup import postgres
-from app.backup.archive import DUMP, SQLITE, About, unpack
+from app.backup.archive import DATA, DUMP, KEY, SQLITE, About, unpack
 from app.backup.saving import sqlite_path
 from app.data_folder import RESTORING
 from app.db.copies import flush
@@ -28,7 +28,7 @@ from app.db.migrating import all_revisions
 from app.db.trouble import is_of_the_machine
 from app.errors import Conflict, Invalid, NotFound, StorageFull
 from app.files import PRIVATE_FOLDER, is_full, temporary_file
-from app.settings import Settings
+from app.settings import Settings, is_key
 
 IGNORED = {RESTORING, "lost+found"}  # in a data folder that counts as empty
 
@@ -133,6 +133,8 @@ def _check(settings: Settings, about: About, stage: Path) -> None:
     expected = {"sqlite": {SQLITE}, "postgresql": {DUMP}}.get(about.database, set())
     if {name for name in (SQLITE, DUMP) if (stage / name).exists()} != expected:
         raise Invalid("The backup is damaged: its database is missing. Take another one.")
+    if (stage / DATA / KEY).is_file() and not is_key((stage / DATA / KEY).read_bytes()):
+        raise Invalid("The backup is damaged: its secret key is empty or not whole. Take another one.")
     if about.database == "sqlite":
         _check_sqlite(stage / SQLITE, about)
         return
@@ -186,6 +188,11 @@ def _place_sqlite(settings: Settings, about: About, stage: Path, folder: Path) -
     flush(stage / SQLITE)
     if database.resolve().is_relative_to(folder):
         inside = database.resolve().relative_to(folder)
+        if any((stage / "data" / f"{inside}{end}").exists() for end in ("", "-wal", "-shm", "-journal")):
+            raise Invalid(
+                f"The backup has a file where the settings place the database, {inside}; "
+                "nothing is restored. Set TOPLOSS_DATABASE_URL to another place."
+            )
         (stage / "data" / inside).parent.mkdir(parents=True, exist_ok=True)
         (stage / SQLITE).rename(stage / "data" / inside)
         _place(stage / "data", folder, last=inside.parts[0])

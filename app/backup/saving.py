@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from app.backup import postgres
-from app.backup.archive import DATA, DUMP, SQLITE, About, Writer, writing
+from app.backup.archive import DATA, DUMP, FILES, SQLITE, About, Writer, writing
 from app.db.copies import copy_database, flush
 from app.db.migrating import all_revisions
 from app.db.trouble import is_of_the_machine
@@ -59,6 +59,8 @@ def save(settings: Settings, target: Path, *, files_only: bool = False) -> Saved
     Raises Conflict, NotFound, Invalid, StorageFull.
     """
     _refuse(settings, target, files_only=files_only)
+    if not settings.has_no_key:
+        settings.secret()  # what is no key could not be restored
     try:
         return _save(settings, target, files_only=files_only)
     except (OSError, sqlite3.Error, DBAPIError) as error:
@@ -209,7 +211,7 @@ def _add_files(writer: Writer, settings: Settings, sources: set[str]) -> Counter
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a run has a file an epoch, open at once
     try:
-        for name in ("secret.key", "demo-logins.txt"):
+        for name in FILES:
             with suppress(FileNotFoundError), (settings.data_dir / name).open("rb") as file:
                 writer.add(f"{DATA}{name}", file)
                 count[name] += 1

@@ -73,11 +73,13 @@ def token_create(
     ] = None,
 ) -> None:
     """Print a new API token, alone on its line. It cannot be shown again."""
+    from app.accounts.keys import open_key
     from app.accounts.tokens import create_token
     from app.accounts.users import get_user
 
-    key = read_settings().secret()
+    settings = read_settings()
     with open_database() as database, database.write() as session:
+        key = open_key(session, settings=settings)
         owner = get_user(session, name=user)
         token = create_token(session, user=owner, name=name, key=key, scope=scope, expires_days=expires_days)
     typer.echo(token)

@@ -127,7 +127,9 @@ def test_a_list_of_checksums_without_end_is_not_read_into_memory(
     assert 0 < max(reads) < 2_000_000
 
 
-@pytest.mark.parametrize("name", [f"data/{'x' * 300}", f"data/{'a/' * 3000}x"], ids=["long", "deep"])
+@pytest.mark.parametrize(
+    "name", [f"data/demo/{'x' * 300}", f"data/demo/{'a/' * 3000}x"], ids=["long", "deep"]
+)
 def test_a_name_that_is_too_long_for_the_disk_is_refused_in_a_short_sentence(
     tmp_path: Path, name: str
 ) -> None:
@@ -139,3 +141,27 @@ def test_a_name_that_is_too_long_for_the_disk_is_refused_in_a_short_sentence(
 def test_a_name_cannot_speak_to_the_terminal(tmp_path: Path) -> None:
     words = refusal(backup(tmp_path / "made.tar", json.dumps(about()).encode(), more={"\x1b[31mred": b"x"}))
     assert "not its own: \\x1b[31mred." in words
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("data/.restoring", "data/.restoring/x", "data/.Restoring/x", "data/secret.key/x", "data/uploads"),
+        *("data/jobs.db/x", "data/jobs.db", "data/toploss.db-wal", "data/toploss.db/x", "data/cache"),
+        *("data/worker-embedded.lock/x", "data/demo-logins.txt/x", "data/notes.txt"),
+    ],
+)
+@pytest.mark.parametrize("sources", [{}, {"/images": ".restoring"}, {"/a": "jobs.db", "/b": "secret.key"}])
+def test_what_no_backup_has_and_what_would_prevent_a_start_is_refused(
+    tmp_path: Path, name: str, sources: dict[str, str]
+) -> None:
+    said = json.dumps(about(sources=sources)).encode()
+    words = refusal(backup(tmp_path / "made.tar", said, more={name: b"x"}))
+    assert words.startswith("The backup names a place that is not its own: data/")
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", bytes(64), b"cut off", b"x" * 31])
+def test_a_backup_with_a_key_that_is_not_whole_is_refused(tmp_path: Path, content: bytes) -> None:
+    said = json.dumps(about()).encode()
+    words = refusal(backup(tmp_path / "made.tar", said, more={"data/secret.key": content}))
+    assert "secret key is empty or not whole" in words
