@@ -26,6 +26,7 @@ Order = Literal["rank", "loss", "margin", "disagreement", "random", "path", "mix
 
 
 _MOST_NAMED = 20  # people that a sentence lists
+KB = 1000  # bytes
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Filter:
     annotator: str = ""  # who has a decision on it that counts
     duplicates: bool = False  # whose twin has another label
     text: str = ""  # in the path
+    min_kb: int | None = None  # size of the file
+    max_kb: int | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,10 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
     if which.text:
         searched = func.coalesce(Sample.folded_path, func.lower(Sample.path))
         wanted.append(searched.contains(folded_path(which.text), autoescape=True))
+    if which.min_kb is not None:
+        wanted.append(Sample.bytes >= which.min_kb * KB)
+    if which.max_kb is not None:
+        wanted.append(Sample.bytes <= which.max_kb * KB)
     return (
         select(Sample.id)
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
@@ -187,7 +194,10 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
 
 
 def _check(session: Session, which: Filter) -> None:
-    """Raises Invalid for an unknown split, verdict or annotator, which would match nothing."""
+    """Raises Invalid for what would match nothing.
+
+    That is an unknown split, verdict or annotator, or a least file size above the largest.
+    """
     for what, said, known in (("split", which.split, SPLITS), ("verdict", which.verdict, VERDICTS)):
         if said and said not in known:
             raise Invalid(f"There is no {what} “{said}”; there are {', '.join(known)}.")
@@ -196,6 +206,11 @@ def _check(session: Session, which: Filter) -> None:
         more = " and others" if len(names) > _MOST_NAMED else ""
         known_names = ", ".join(names[:_MOST_NAMED]) + more
         raise Invalid(f"There is no annotator “{which.annotator}”; there are {known_names}.")
+    if which.min_kb is not None and which.max_kb is not None and which.min_kb > which.max_kb:
+        raise Invalid(
+            f"No file has at least {which.min_kb:,} kB and at most {which.max_kb:,} kB; exchange the two "
+            "numbers, or leave one of them out."
+        )
 
 
 def _decided_by(name: str) -> ColumnElement[bool]:

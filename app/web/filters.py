@@ -4,12 +4,14 @@ from functools import cached_property, lru_cache
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
 from app.deck.filters import Filter, Order, StateFilter
 from app.deck.queues import Queue
 from app.errors import Invalid
 from app.web.strict import Strict, StrictBody, names_of
+
+MOST_KB = 2_000_000  # so that the number of bytes fits its column
 
 
 def _said(value: Any) -> Any:
@@ -32,6 +34,24 @@ class Where(Strict):
     annotator: str = Field("", max_length=100, description="Who has a decision on it.")
     duplicates: bool = Field(False, description="Only samples whose twin has another label.")
     text: str = Field("", max_length=500, description="A part of the path.")
+    min_kb: int | None = Field(
+        None, ge=0, le=MOST_KB, description="The file has at least so many kilobytes (1,000 bytes each)."
+    )
+    max_kb: int | None = Field(
+        None, ge=0, le=MOST_KB, description="The file has at most so many kilobytes (1,000 bytes each)."
+    )
+
+    @field_validator("min_kb", "max_kb", mode="wrap")
+    @classmethod
+    def _kilobytes(cls, sent: Any, read: ValidatorFunctionWrapHandler) -> int | None:
+        """The number; an empty field of a form is none, in a JSON body it is refused."""
+        if sent == "" and not cls.model_config.get("strict"):
+            return None
+        try:
+            number: int | None = read(sent)
+        except ValidationError as error:
+            raise ValueError(f"give a whole number of kilobytes from 0 to {MOST_KB:,}") from error
+        return number
 
     @property
     def which(self) -> Filter:

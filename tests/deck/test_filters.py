@@ -117,6 +117,26 @@ def test_splits_and_text_in_the_path(database: Database, reviewed: Made) -> None
     assert ids(database, reviewed, text="%") == set()  # no wildcard
 
 
+def test_a_file_size_is_in_kilobytes_of_1000_bytes_and_both_ends_count(
+    database: Database, made: Made
+) -> None:
+    under, least, most, over, *rest = made.sample_ids
+    sizes = {under: 4_999, least: 5_000, most: 9_000, over: 9_001} | dict.fromkeys(rest, 20_000)
+    with database.write() as session:
+        for sample, size in sizes.items():
+            session.execute(update(Sample).where(Sample.id == sample).values(bytes=size))
+    assert ids(database, made, min_kb=5, max_kb=9) == {least, most}
+    assert ids(database, made, max_kb=9) == {under, least, most}
+    assert ids(database, made, min_kb=9) == {most, over, *rest}
+    assert ids(database, made, min_kb=20, max_kb=20) == set(rest)
+    assert ids(database, made, max_kb=0) == set()
+
+
+def test_a_least_file_size_above_the_largest_is_refused(database: Database, made: Made) -> None:
+    with database.read() as session, pytest.raises(Invalid, match="at least 1,200 kB and at most 9 kB"):
+        look(session, dataset_id=made.dataset_id, which=Filter(min_kb=1200, max_kb=9), limit=10)
+
+
 def test_names_are_found_however_they_are_typed(database: Database, tmp_path: Path) -> None:
     nfc, nfd = (unicodedata.normalize(form, "Größe") for form in ("NFC", "NFD"))
     for i, folder in enumerate((nfd, "Dog  house", "b_a")):

@@ -104,3 +104,38 @@ def test_a_filter_value_that_there_is_not_is_refused(
     body = {"where": {field: value}, "expected": 0, "verdict": "keep", "client_id": "a"}
     assert api["ann"].post(MANY, json=body).status_code == 422
     assert api["ann"].get(f"{SAMPLES}?split=train&verdict=keep&annotator=bob").status_code == 200
+
+
+@pytest.mark.parametrize("field", ["min_kb", "max_kb"])
+@pytest.mark.parametrize("value", ["-1", "2000001", "9" * 30, "1.5", "many", "NaN"])
+def test_a_file_size_that_is_no_number_of_kilobytes_is_refused(
+    api: Scripts, browser_of: Scripts, made: Made, field: str, value: str
+) -> None:
+    words = f"“{field}” is not as expected: give a whole number of kilobytes from 0 to 2,000,000."
+    listed = api["ann"].get(SAMPLES, params={field: value})
+    assert (listed.status_code, listed.json()["message"]) == (422, f"{words} See /api/v1/openapi.json.")
+    for page in ("grid", "review"):
+        shown = browser_of["ann"].get(f"/d/faces/{page}", params={field: value})
+        assert shown.status_code == 422
+        assert words in shown.text
+
+
+@pytest.mark.parametrize("value", ["", "5", True, 5.0])
+def test_a_file_size_in_a_body_is_a_number(api: Scripts, made: Made, value: object) -> None:
+    body = {"where": {"min_kb": value}, "expected": 0, "verdict": "keep", "client_id": "a"}
+    refused = api["ann"].post(MANY, json=body)
+    assert refused.status_code == 422
+    assert "“where.min_kb” is not as expected: give a whole number" in refused.json()["message"]
+
+
+def test_samples_are_listed_and_judged_by_their_file_size(api: Scripts, made: Made) -> None:
+    ann = api["ann"]
+    sizes = [item["bytes"] for item in ann.get(SAMPLES).json()["items"]]
+    assert max(sizes) < 1000
+    assert ann.get(SAMPLES, params={"max_kb": 1}).json()["matching"] == len(sizes)
+    assert ann.get(SAMPLES, params={"min_kb": 1}).json()["matching"] == 0
+    crossed = ann.get(SAMPLES, params={"min_kb": 2, "max_kb": 1})
+    assert crossed.status_code == 422
+    assert crossed.json()["message"].startswith("No file has at least 2 kB and at most 1 kB;")
+    body = {"where": {"max_kb": 1}, "expected": len(sizes), "verdict": "keep", "client_id": "a"}
+    assert ann.post(MANY, json=body).json()["samples"] == len(sizes)

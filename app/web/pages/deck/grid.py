@@ -16,7 +16,7 @@ from app.deck.filters import SPLITS, Filter, Grid, Order, StateFilter, look
 from app.deck.left_alone import LeftAlone
 from app.web.asking import ASK_FROM, Question, confirm
 from app.web.deps import Db, SignedIn
-from app.web.filters import Ordered
+from app.web.filters import MOST_KB, Ordered
 from app.web.pages.deck.cards import KEYS
 from app.web.rendering import Page, count, page_context, plural, render
 from app.web.strict import Strict
@@ -73,7 +73,8 @@ class View(Ordered):
     @property
     def is_narrow(self) -> bool:
         """Whether one of the filters is set that are seldom used."""
-        return any((self.given, self.verdict, self.annotator, self.split, self.text, self.duplicates))
+        sizes = (self.min_kb is not None, self.max_kb is not None)
+        return any((self.given, self.verdict, self.annotator, self.split, self.text, self.duplicates, *sizes))
 
 
 class MarkedForm(Strict):
@@ -132,6 +133,7 @@ class GridPage(Page):
     verdicts = VERDICTS
     orders = ORDERS
     sizes = SIZES
+    most_kb = MOST_KB
     most_buttons = MOST_BUTTONS
 
 

@@ -3,8 +3,9 @@
 import re
 
 from fastapi.testclient import TestClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from app.datasets.models import Sample
 from app.db.engine import Database
 from app.review.models import BulkAction, Decision, SampleReview
 from tests.factories import Made
@@ -50,6 +51,28 @@ def test_a_class_in_an_address_is_found_however_it_is_spelt(
     assert tiles(page) == list(made.ranked[:6])
     assert '<option value="cat" selected>' in page
     assert hidden(page)["selection"] == "class=cat&predicted=dog&state=issues&size=12"
+
+
+def test_a_file_size_is_a_filter_of_the_form_and_of_the_review(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann, large = browser_of["ann"], made.ranked[:2]
+    with database.write() as session:
+        session.execute(update(Sample).where(Sample.id.in_(large)).values(bytes=70_000))
+    page = ann.get(f"{URL}?class=&text=&min_kb=50&max_kb=&size=48").text  # a form sends empty fields, too
+    assert tiles(page) == list(large)
+    assert re.findall(r'name="(m.._kb)".*?value="(\d*)"', page, flags=re.DOTALL) == [
+        ("min_kb", "50"),
+        ("max_kb", ""),
+    ]
+    assert "<details open>" in page
+    [one_by_one] = re.findall(r'href="(/d/faces/review[^"]*)"\s*>\s*One by one', page)
+    assert one_by_one == "/d/faces/review?min_kb=50"
+    ann.post("/d/faces/review/claims", data={"queue": one_by_one.partition("?")[2]})
+    cards = re.findall(r'class="card"\s+data-sample="(\d+)"', ann.get(one_by_one).text)
+    assert [int(card) for card in cards] == list(large)
+    ann.post(f"{URL}/verdicts", data={**hidden(page), "everything": "true", "answer": "keep"})
+    assert verdicts(database) == dict.fromkeys(large, "keep")
 
 
 def test_pages_follow_one_another_and_one_too_far_is_the_last(
