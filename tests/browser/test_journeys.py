@@ -191,6 +191,33 @@ def test_a_range_is_marked_with_shift_and_a_filter_is_the_address(
     expect(page.locator("h1")).to_have_text("24 samples")
 
 
+def test_from_the_grid_to_one_card_after_another_of_a_file_size(
+    page: Page, live: tuple[Database, Made]
+) -> None:
+    page.goto(page.url.replace("/review", "/grid"))
+    page.get_by_text("More filters").click()
+    page.get_by_label("File size to (kB)").fill("1")
+    page.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(re.compile(r"/grid\?max_kb=1$"))  # the address has no empty fields
+    page.get_by_role("link", name="One by one").click()
+    expect(page).to_have_url(re.compile(r"/review\?max_kb=1$"))
+    expect(card(page)).to_have_count(1)
+    expect(page.locator(".tabs [aria-current]")).to_have_text("Review")
+    sample = shown(page)
+    page.keyboard.press("q")
+    settle(page)
+    assert states(live)[sample][0] == "keep"
+
+
+def test_the_grid_opens_other_pages_whole(page: Page, live: tuple[Database, Made]) -> None:
+    grid = page.url.replace("/review", "/grid")
+    for query, link in (("", "Open "), ("?duplicates=true", "Side by side")):
+        page.goto(f"{grid}{query}")
+        page.get_by_role("link", name=link).first.click()
+        expect(page).not_to_have_url(re.compile("/grid"))
+        expect(page.locator("body")).not_to_have_class(re.compile("gridding"))
+
+
 def test_a_blind_second_look_and_the_last_word(
     browser: Browser, server: Server, large: tuple[Database, Made]
 ) -> None:
