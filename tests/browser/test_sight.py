@@ -86,6 +86,16 @@ def test_no_label_is_cut_off_where_duplicates_and_many_images_are_judged(
         assert not page.evaluate(WIDER_THAN_THE_PAGE), place
 
 
+@pytest.mark.parametrize("width", [390, 800, 1000, 1280])
+def test_a_filtered_grid_with_all_its_buttons_is_no_wider_than_the_page(
+    page: Page, live: tuple[Database, Made], width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{page.url.split('/review')[0]}/grid?duplicates=true&min_kb=1")
+    expect(page.get_by_role("link", name="Side by side")).to_be_visible()
+    assert not page.evaluate(WIDER_THAN_THE_PAGE)
+
+
 def test_a_blind_look_is_the_same_whatever_the_label_and_the_model_say(
     page: Page, live: tuple[Database, Made]
 ) -> None:
