@@ -10,6 +10,12 @@ _UNSAFE = re.compile(r'[%/\\<>:"|?*\x00-\x1f\x7f-\x9f\u2028\u2029]|^[. ]|[. ]$')
 _RESERVED = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE
 )  # devices on Windows
+_CONTROLS = {"\t": "a tab", "\n": "a line break", "\r": "a line break", "\u2028": "a line break"}
+# Letters and marks that are shown as nothing: variation selectors and other joiners, fillers, blank braille.
+_UNSEEN = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
+)
 _CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}
 
 
@@ -28,9 +34,32 @@ def name_problem(path: str) -> str:
     """Why a relative POSIX path cannot be the name of a sample; empty when it can."""
     if any(part in ("", ".", "..") for part in path.split("/")):
         return "unsafe name: absolute, or with . or .. in it"
-    if any(map(_is_control, path)):
-        return "unreadable name: it has control characters or cannot be decoded"
-    return ""
+    *folders, name = path.split("/")
+    for part in folders:
+        if any(map(_is_control, part)):
+            return f"unreadable name: the folder “{printable(part)}” {_why(part)}; rename the folder"
+        if is_blank(class_name(part)):
+            codes = " ".join(f"U+{ord(character):04X}" for character in class_name(part)[:8])
+            shown = f"only characters that are not shown ({codes})"
+            return f"unreadable name: a folder's name has {shown}; rename it"
+    return f"unreadable name: it {_why(name)}; rename the file" if any(map(_is_control, name)) else ""
+
+
+def is_blank(name: str) -> bool:
+    """Whether no character of a name can be seen: spaces, marks of direction, joiners, fillers."""
+    return not any(map(_is_seen, name))
+
+
+def _is_seen(character: str) -> bool:
+    return unicodedata.category(character) not in ("Cc", "Cf", "Zs", "Zl", "Zp") and character not in _UNSEEN
+
+
+def _why(name: str) -> str:
+    """What is wrong with a name that has a control character."""
+    kinds = [_CONTROLS.get(character, "a control character") for character in name if _is_control(character)]
+    if any(unicodedata.category(character) == "Cs" for character in name):
+        return "cannot be decoded as UTF-8"
+    return f"has {kinds[0]} in it"
 
 
 def printable(path: str) -> str:

@@ -4,10 +4,13 @@ Problems that do not affect the pixels are no reason to refuse a file: text, col
 metadata of a PNG, a JPEG whose last bytes are missing, unreadable EXIF.
 """
 
+import ctypes
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 from PIL import ExifTags, Image, PngImagePlugin, _imaging
@@ -35,6 +38,11 @@ PngImagePlugin.MAX_TEXT_CHUNK = _LARGEST_EXTRA
 # Pillow stores an image in blocks of 16 MiB, which the C library keeps per thread when they are freed. Blocks
 # above 32 MiB are returned to the system.
 _imaging.set_block_size(64 * 1024**2)
+# Messages of Pillow and libtiff about damaged files do not name the file, and would fill the terminal and the
+# log. An image that cannot be decoded is rejected with its reason.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+with suppress(OSError, AttributeError):  # where libtiff is a part of Pillow's own module, it cannot be told
+    ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def open_image(

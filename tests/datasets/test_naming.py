@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.datasets.naming import class_name, folder_name, is_clutter, name_problem, printable
+from app.datasets.naming import class_name, folder_name, is_blank, is_clutter, name_problem, printable
 
 NASTY = [
     "a/b",
@@ -82,6 +82,49 @@ def test_paths_that_wander_are_unsafe(path: str) -> None:
 def test_control_characters_and_undecodable_bytes_are_unreadable(path: str) -> None:
     assert name_problem(path).startswith("unreadable name")
     assert not name_problem(printable(path))  # it can be shown and stored, as PostgreSQL and UTF-8 ask
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("ca\tt/1.png", r"the folder “ca\tt” has a tab in it; rename the folder"),
+        ("train/cat\n/1.png", r"the folder “cat\n” has a line break in it; rename the folder"),
+        ("ca\x07t/1.png", r"the folder “ca\x07t” has a control character in it; rename the folder"),
+        ("ca\udcfft/1.png", r"the folder “ca\udcfft” cannot be decoded as UTF-8; rename the folder"),
+        ("cat/a\tb.png", "it has a tab in it; rename the file"),
+        ("cat/\udcff.png", "it cannot be decoded as UTF-8; rename the file"),
+    ],
+)
+def test_a_name_that_cannot_be_read_says_what_is_to_be_renamed(path: str, words: str) -> None:
+    assert name_problem(path) == f"unreadable name: {words}"
+
+
+BLANK = [
+    "\u200b",
+    "\u200b\u200d",
+    " ",
+    "\xa0",
+    "\u3000",
+    "\ufe0f",
+    "\u2800",
+    "\u3164",
+    "\u202e",
+    "\U000e0100",
+]
+
+
+@pytest.mark.parametrize("name", [*BLANK, "%20", "\xad\u2060 "])
+def test_a_folder_whose_name_cannot_be_seen_is_to_be_renamed(name: str) -> None:
+    problem = name_problem(f"train/{name}/1.png")
+    assert problem.startswith("unreadable name: a folder's name has only characters that are not shown (U+")
+    assert problem.endswith("); rename it")
+    assert not is_blank(f"{name}a")
+    assert not name_problem(f"cat/{name}.png")
+
+
+@pytest.mark.parametrize("name", ["猫", "😀", "-", "a\u200bb", "❤\ufe0f", "é", "\u200fقطة"])
+def test_a_name_that_can_be_seen_is_no_problem(name: str) -> None:
+    assert not name_problem(f"{name}/1.png")
 
 
 @pytest.mark.parametrize(

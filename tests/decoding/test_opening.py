@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from typing import Any
 
@@ -86,3 +88,28 @@ def test_an_orientation_that_is_none_is_upright(said: int | None, turn: int) -> 
         exif[0x0112] = said
     with open_image(encoded("JPEG", exif=exif)) as image:
         assert orientation(image) == turn
+
+
+QUIET = """
+import io, sys
+from app.datasets.inspection import Rejected, inspect
+from PIL import Image
+for kind, options, damage in (
+    ("TIFF", {}, lambda content: content.replace(b"\\0\\1\\3\\0\\1\\0", b"\\0\\1\\3\\0\\2\\0", 1)),
+    ("TIFF", {"compression": "tiff_adobe_deflate"}, lambda content: content[:12] + b"?" * 20 + content[32:]),
+    ("JPEG", {"exif": b"Exif\\0\\0II*\\0\\x08\\0\\0\\0\\xff\\xff\\1\\2"}, lambda content: content),
+):
+    file = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(file, kind, **options)
+    content = damage(file.getvalue())
+    try:
+        print(inspect(content, max_pixels=10**6).format)
+    except Rejected as refusal:
+        print(refusal.reason.partition(" (")[0])
+"""
+
+
+def test_what_pillow_and_libtiff_say_of_damaged_files_is_not_printed() -> None:
+    done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["TIFF", "truncated or damaged", "JPEG"]
+    assert done.stderr == ""
