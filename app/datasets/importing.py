@@ -32,7 +32,7 @@ from app.datasets.rechecking import in_words as lost_in_words
 from app.datasets.rechecking import recheck
 from app.datasets.refusals import check_layout
 from app.datasets.scales import in_words as scales_in_words
-from app.datasets.scales import measure_scales, scales_of
+from app.datasets.scales import measure_scales, narrow_words, scales_of
 from app.datasets.spellings import unify
 from app.datasets.surveying import (
     IN_A_JOB,
@@ -211,14 +211,14 @@ class _Import:
     def _settle_scales(self, source: ImageSource, tones: Mapping[str, tuple[str, Tones]]) -> int:
         """Measure missing scales of deep greys; reject images that have a single colour on their scale."""
         scales = measure_scales(self.database, dataset_id=self.dataset_id, source=source)
-        known = {kind: Tones(*scale) for kind, scale in scales.items()}
+        known = {kind: Tones.of(scale) for kind, scale in scales.items()}
         flat = {
             path: problem
             for path, (mode, own) in tones.items()
             if (scale := known.get(kind_of(mode) or "")) and (problem := too_flat(own, scale))
         }
         with self.database.write() as session:
-            self._note(session, scales_in_words(scales))
+            self._note(session, [*scales_in_words(scales), *narrow_words(tones.values(), scales)])
             if has_version(session, dataset_id=self.dataset_id):
                 return 0  # the samples may have decisions already
             for path in flat:

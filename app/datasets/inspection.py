@@ -99,7 +99,7 @@ def _tones(image: Image.Image, scales: Scales) -> Tones | None:
     own = measure([some_pixels(image)])
     if own is None:
         raise Rejected("of one colour: its grey values are all the same, or no numbers")
-    if depth in scales and (problem := too_flat(own, Tones(*scales[depth]))):
+    if depth in scales and (problem := too_flat(own, Tones.of(scales[depth]))):
         raise Rejected(problem)
     return own
 

@@ -6,6 +6,7 @@ networks see the same before and after the next import.
 
 import hashlib
 import logging
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from sqlalchemy import or_, select
@@ -15,7 +16,7 @@ from app.datasets.models import Dataset, Sample
 from app.db.engine import Database
 from app.decoding import budget
 from app.decoding.opening import memory_for, open_image
-from app.decoding.tones import Kind, Scales, kind_of, measure, some_pixels
+from app.decoding.tones import Kind, Scales, Tones, kind_of, measure, no_data_of, some_pixels
 from app.storage import ImageSource
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ IMAGES, PIXELS = (
     200,
     8192,
 )  # of each kind, and of each image; more pixels would not visibly change the percentiles
+MOST_NAMED = 4  # values of no data that are stored
+NARROW = 1 / 8  # of the scale: 12 bits among 16 use a 16th of it
 WORDS = {"I": "whole numbers", "F": "floats"}
 
 
@@ -46,7 +49,7 @@ def measure_scales(database: Database, *, dataset_id: int, source: ImageSource) 
         if kind not in known and len(chosen.setdefault(kind, [])) < IMAGES:
             chosen[kind].append((path, sha256, size))
     found = {kind: _measure(source, some) for kind, some in chosen.items()}
-    new = {kind: list(tones) for kind, tones in found.items() if tones}
+    new = {kind: tones.stored() for kind, tones in found.items() if tones}
     if not new:
         return known
     with database.write() as session:
@@ -59,20 +62,53 @@ def in_words(scales: Scales) -> list[str]:
     """Notes for people."""
     return [
         f"Deep greys ({WORDS[kind]}): {scale[0]:.6g} is shown as black and {scale[1]:.6g} as white in every "
-        "image of this data set, to people and networks alike."
+        f"image of this data set, to people and networks alike.{_left_out(scale[2:])}"
         for kind, scale in sorted(scales.items())
     ]
 
 
-def _measure(source: ImageSource, some: list[tuple[str, str, int]]) -> tuple[float, float] | None:
+def _left_out(no_data: Sequence[float]) -> str:
+    if not no_data:
+        return ""
+    values = " and ".join(f"{value:.6g}" for value in no_data)
+    what = "was taken as a value" if len(no_data) == 1 else "were taken as values"
+    return f" {values} {what} of “no data” and did not count."
+
+
+def narrow_words(tones: Iterable[tuple[str, Tones]], scales: Scales) -> list[str]:
+    """Sentences about images (mode, own tones) that use only a small lower part of the scale."""
+    said = []
+    for kind, scale in sorted(scales.items()):
+        mine = [own for mode, own in tones if kind_of(mode) == kind]
+        narrow = [own.high for own in mine if own.high - scale[0] < NARROW * (scale[1] - scale[0])]
+        if narrow and len(narrow) < len(mine):
+            images = "1 of these images is" if len(narrow) == 1 else f"{len(narrow):,} of these images are"
+            said.append(
+                f"{images} dark on this scale, with values up to {max(narrow):.6g} only. If these were saved "
+                "with fewer bits than the others, bring all images to one range and import them as a new "
+                "data set."
+            )
+    return said
+
+
+def _measure(source: ImageSource, some: list[tuple[str, str, int]]) -> Tones | None:
+    named: set[float] = set()
     pools = [
-        pixels for path, sha256, size in some if (pixels := _pixels(source, path, sha256, size)) is not None
+        pixels
+        for path, sha256, size in some
+        if (pixels := _pixels(source, path, sha256, size, named=named)) is not None
     ]
-    return measure(pools)
+    tones = measure(pools)
+    return tones and tones._replace(no_data=tuple(sorted({*tones.no_data, *named})[:MOST_NAMED]))
 
 
-def _pixels(source: ImageSource, path: str, sha256: str, size: int) -> np.ndarray | None:
-    """Some pixels of an image; None if its file is missing or changed."""
+def _pixels(
+    source: ImageSource, path: str, sha256: str, size: int, *, named: set[float]
+) -> np.ndarray | None:
+    """Some pixels of an image; None if its file is missing or changed.
+
+    The value that it names as no data is added to `named`.
+    """
     try:
         with budget.files.share(size):
             content = source.read(path)
@@ -80,6 +116,8 @@ def _pixels(source: ImageSource, path: str, sha256: str, size: int) -> np.ndarra
                 return None
             with open_image(content) as image, budget.pixels.share(memory_for(image)):
                 image.load()
+                if (no_data := no_data_of(image)) is not None:
+                    named.add(no_data)
                 return some_pixels(image, PIXELS)
     except Exception:  # storage and Pillow may raise any exception; the other images are enough
         log.warning("%s: its grey values could not be measured", path, exc_info=True)

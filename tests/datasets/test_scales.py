@@ -61,6 +61,30 @@ def test_whole_numbers_and_floats_have_each_their_own(database: Database, folder
     assert scales["I"][1] > 3900
 
 
+def test_values_of_no_data_do_not_count_and_are_named(database: Database, tmp_path: Path) -> None:
+    for name in ("cold", "warm"):
+        for i in range(5):
+            values = scene(i + len(name), 0, 12.4, np.float32)
+            values.ravel()[::3] = -9999
+            write(tmp_path, f"{name}/{i}.tif", values)
+    dataset_id = import_folder(database, tmp_path)
+    low, high, no_data = dataset_of(database, dataset_id).grey_scales["F"]
+    assert 0 <= low < 0.3
+    assert 12.1 < high <= 12.4
+    assert no_data == -9999
+    for _ in range(2):
+        words = "-9999 was taken as a value of “no data” and did not count."
+        assert words in dataset_of(database, dataset_id).notes[-1]
+        import_folder(database, tmp_path)
+
+
+def test_images_of_a_narrower_range_are_told_of(database: Database, folder: Path) -> None:
+    for i in range(12):
+        write(folder, f"warm/{10 + i}.png", scene(20 + i, 0, 65_535))
+    notes = dataset_of(database, import_folder(database, folder)).notes
+    assert notes[-1].startswith("10 of these images are dark on this scale, with values up to 39")
+
+
 def test_images_of_eight_bits_need_none(database: Database, folder: Path) -> None:
     for path in folder.rglob("*.png"):
         write(folder, path.relative_to(folder).as_posix(), scene(1, 0, 255, np.uint8))

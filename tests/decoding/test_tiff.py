@@ -69,7 +69,7 @@ def test_deep_greys_are_the_numbers_of_the_file(
         assert np.asarray(image) == pytest.approx(values, rel=1e-6)
     tones = inspect(content, max_pixels=10_000).tones
     assert tones is not None
-    assert tones == pytest.approx((low, high), abs=0.01 * (high - low))
+    assert tones[:2] == pytest.approx((low, high), abs=0.01 * (high - low))
     square = decode_square(content, 30, scales={"I": tones, "F": tones})[:, :, 0]
     assert square[0].mean() < 10
     assert square[-1].mean() > 245
