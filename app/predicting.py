@@ -119,7 +119,7 @@ def read_image(file: str, *, max_pixels: int) -> bytes:
         raise Invalid(f"There is no file {file}; check the path.")
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise Invalid(f"{file} is larger than {MAX_FILE_BYTES // 1024**2} MB.")
+            raise Invalid(f"{file} is larger than {MAX_FILE_BYTES // 10**6} MB.")
         content = path.read_bytes()
     except OSError as error:
         raise Invalid(f"{file} cannot be read: {error.strerror}.") from error

@@ -42,7 +42,11 @@ def look(
     queue: Queue = DEFAULT,
     front: int | None = None,
 ) -> Deck:
-    """The current deck, without cards that are `known` from this ranking; `front` comes first, if given."""
+    """The cards of an annotator.
+
+    `known` are the samples that the page already has from the ranking `known_by`; they are left out. The
+    sample `front`, if given, is the first card.
+    """
     claimed = my_cards(
         session, dataset_id=dataset_id, user_id=user_id, known=known, known_by=known_by, queue=queue
     )

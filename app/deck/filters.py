@@ -78,7 +78,7 @@ def look(
 ) -> Grid:
     """A page of the samples that match, the most suspicious first.
 
-    Raises Invalid for a class or split that is none.
+    Raises Invalid for a class or split that does not exist.
     """
     names = class_names(session, dataset_id=dataset_id)
     query = matching(session, dataset_id, which)

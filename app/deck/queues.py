@@ -45,9 +45,9 @@ class Queue:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it has no filter: by rank, random or mixed.
+        """Whether it has no filter and is in the order of rank, at random or mixed.
 
-        Nearly every key press uses such a queue; the desk remembers it.
+        Nearly every decision comes from such a queue, so the desk remembers its next cards.
         """
         return self.order in ("rank", "mixed", "random") and self.which == EVERYTHING
 
@@ -68,7 +68,7 @@ class Queue:
 
     @property
     def origin(self) -> str:
-        """Where an answer to one of its cards is given; of a mixed order that is found out by the card."""
+        """The origin that is stored with a decision; in a mixed order it depends on the card."""
         return {"random": "audit", "mixed": "mixed"}.get(self.order, "deck")
 
 

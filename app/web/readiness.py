@@ -67,7 +67,7 @@ class Readiness:
         folder: Path = self._settings.data_dir
         free = shutil.disk_usage(folder).free
         if free < LEAST_FREE:
-            raise LowDisk(f"The disk of the data folder has only {free // 1024**2} MB left; free some space.")
+            raise LowDisk(f"The disk of the data folder has only {free // 10**6} MB left; free some space.")
         with temporary_file(folder, name="ready") as file:
             file.write_bytes(bytes(BLOCK))
 

@@ -1,6 +1,6 @@
 """Names that a request may send: those that its route declares, and no others.
 
-What is misspelt is refused, not left out: a filter without its only field would mean everything there is.
+A misspelt name is refused, not ignored: a filter whose only field is ignored would match every sample.
 """
 
 import difflib
