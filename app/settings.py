@@ -111,8 +111,10 @@ class Settings(BaseSettings):
     decoding_mb: int = Field(
         512,
         ge=16,
-        description="Memory in megabytes for all image decoders of a process together; an image that "
-        "needs more is decoded alone. The files that they read may use half as much again.",
+        description="Memory in megabytes for all image decoders of a process together. The web server "
+        "refuses an image that needs more than 1.25 times as much (by default a WebP or JPEG 2000 above 39 "
+        "million pixels, an AVIF above 47 million); a worker decodes it alone. The files that they read may "
+        "use half as much again.",
     )
     import_roots: str = Field(
         "",

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from app.datasets.kinds import HEAD, damage_of, is_raw, reason_of
 from app.datasets.lookalikes import looks
 from app.decoding import budget, tiff
-from app.decoding.opening import memory_for, open_image
+from app.decoding.opening import memory_to_decode, open_image
 from app.decoding.seen import as_seen
 from app.decoding.tones import NO_SCALES, Scales, Tones, kind_of, measure, some_pixels
 from app.errors import Busy
@@ -48,8 +48,9 @@ def inspect(
 ) -> Facts:
     """The properties of an image of at most `max_pixels`.
 
-    Raises Rejected, and Busy when `patience` (seconds) is over. A deep grey image is rejected when it has a
-    single colour, by its own values or on the data set's `scales`.
+    Raises Rejected, and Busy when `patience` (seconds, of a request) is over. With `patience` an image that
+    needs too much memory is rejected too. A deep grey image is rejected when it has a single colour, by its
+    own values or on the data set's `scales`.
     """
     if not content:
         raise Rejected("empty")
@@ -63,6 +64,8 @@ def inspect(
         raise Rejected(reason or UNKNOWN) from error
     except MemoryError as error:
         raise Rejected("too large to be decoded in this machine's memory") from error
+    except budget.TooLarge as error:
+        raise Rejected(error.reason) from error
     except (Rejected, Busy):
         raise
     except Exception as error:  # Pillow may raise any exception: OSError, SyntaxError, struct.error, …
@@ -80,7 +83,7 @@ def _facts(
     if kind != "MPO" and getattr(image, "is_animated", False):
         raise Rejected("animated, or several pages in one file")
     image.draft(None, (LOOKED_AT, LOOKED_AT))
-    with budget.pixels.share(memory_for(image), patience=patience):
+    with memory_to_decode(image, patience=patience):
         image.load()
         if problem := tiff.wrong_numbers(image):
             raise Rejected(problem)

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 from PIL import Image
 
 from app.decoding import budget
-from app.decoding.opening import memory_for, open_image, orientation
+from app.decoding.opening import memory_to_decode, open_image, orientation
 from app.decoding.seen import as_seen
 from app.decoding.tones import NO_SCALES, Scales, kind_of, tag
 from app.files import write_atomically
@@ -73,7 +73,7 @@ def picture_of(
 
     Without a size it is the file itself, if browsers show it as networks see it. Otherwise a new picture is
     made: upright, on white, deep greys by the data set's `scales`. An image that is not larger than the size
-    keeps every pixel. Raises Busy when too many are being made.
+    keeps every pixel. Raises Busy when too many are being made, and budget.TooLarge.
     """
     fits = size == "original" or max(image.width, image.height) <= SIDES[size]
     as_it_is = (
@@ -120,7 +120,7 @@ def _encoded(content: bytes, size: Size | None, scales: Scales) -> bytes:
         target = image.size if size is None else _scaled(image.size, size)
         if size is not None:
             image.draft(None, target)  # decode a big JPEG at a fraction of its size
-        with budget.pixels.share(memory_for(image, whole=size is None), patience=budget.PATIENCE):
+        with memory_to_decode(image, whole=size is None, patience=budget.PATIENCE):
             seen = as_seen(image, scales=scales, short=None if size is None else min(target))
             if size is None:
                 seen.save(out, "PNG", icc_profile=profile)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.datasets.models import Dataset, Sample
 from app.db.engine import Database
 from app.decoding import budget
-from app.decoding.opening import memory_for, open_image
+from app.decoding.opening import memory_to_decode, open_image
 from app.decoding.tones import Kind, Scales, Tones, kind_of, measure, no_data_of, some_pixels
 from app.storage import ImageSource
 
@@ -114,7 +114,7 @@ def _pixels(
             content = source.read(path)
             if hashlib.sha256(content).hexdigest() != sha256:
                 return None
-            with open_image(content) as image, budget.pixels.share(memory_for(image)):
+            with open_image(content) as image, memory_to_decode(image):
                 image.load()
                 if (no_data := no_data_of(image)) is not None:
                     named.add(no_data)

@@ -9,19 +9,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from app.errors import Busy
+from app.errors import Busy, Invalid
 
 MEBIBYTE = 1024**2
 SMALL = 4 * MEBIBYTE  # a million pixels; smaller shares never wait
 PATIENCE = 30.0  # seconds that a page's request waits
+MOST = 1.25  # times the memory for pixels that an image of a page may need; it is decoded alone
 QUEUE = 24  # most requests that wait with patience, because each occupies a thread of the web server
+
+
+class TooLarge(Invalid):
+    """An image that a request may not decode; `reason` says why in a few words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The image is {reason}. Save it with fewer pixels, or ask an operator of the server to raise "
+            "TOPLOSS_DECODING_MB."
+        )
+        self.reason = reason
 
 
 class Budget:
     """A number of bytes that threads share.
 
     Requests are served in their order, so that small ones cannot delay a large one for ever. A request for
-    more than the limit gets all of it and runs alone.
+    more than the limit gets all of it and runs alone; `opening.memory_to_decode` refuses those of pages that
+    are much larger.
     """
 
     def __init__(self, limit: int) -> None:

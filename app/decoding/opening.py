@@ -10,7 +10,8 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from math import isqrt
 
 import numpy as np
 from PIL import ExifTags, Image, PngImagePlugin, _imaging
@@ -51,7 +52,7 @@ def open_image(
     """The image, not decoded yet.
 
     An incomplete JPEG with more than `max_pixels` is not repaired. Raises whatever Pillow raises, and Busy
-    when `patience` (seconds) is over.
+    when `patience` (seconds) is over, TooLarge as `memory_to_decode`.
     """
     Image.init()  # registers every format; except those that this Pillow was built without
     if content.startswith(PNG):
@@ -76,6 +77,40 @@ def orientation(image: Image.Image) -> int:
     except Exception:  # noqa: BLE001 - Pillow's EXIF reader may raise any exception
         return 1
     return said if isinstance(said, int) and 1 <= said <= 8 else 1  # noqa: PLR2004
+
+
+@contextmanager
+def memory_to_decode(
+    image: Image.Image, *, whole: bool = False, patience: float | None = None
+) -> Iterator[None]:
+    """Hold the memory that an opened image needs during the block; `whole` as in `memory_for`.
+
+    With `patience` (seconds, of a request) raises TooLarge for an image that needs more than `budget.MOST`
+    times the memory of all images, and Busy.
+    """
+    needed, most = memory_for(image, whole=whole), int(budget.MOST * budget.pixels.limit)
+    if patience is not None and needed > most:
+        width, height = _full_size(image)
+        largest = width * height * most // needed
+        raise budget.TooLarge(
+            f"too large to be decoded here: {width:,} x {height:,} pixels; {_in_words(image, whole=whole)} "
+            f"may have at most {largest:,} pixels, such as {isqrt(largest):,} x {isqrt(largest):,}"
+        )
+    with budget.pixels.share(needed, patience=patience):
+        yield
+
+
+def _full_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height in the file; a JPEG that is decoded at a fraction has a smaller `size`."""
+    scale = (getattr(image, "decoderconfig", None) or (1,))[0] or 1
+    return image.width * scale, image.height * scale
+
+
+def _in_words(image: Image.Image, *, whole: bool) -> str:
+    kind = f"{image.format or 'image'} ({image.mode})"
+    kind = f"progressive {kind}" if image.info.get("progressive") else kind
+    kind = f"turned {kind}" if orientation(image) != 1 else kind
+    return f"a {kind} shown with every pixel" if whole else f"a {kind}"
 
 
 def memory_for(image: Image.Image, *, whole: bool = False) -> int:
@@ -147,7 +182,7 @@ def _with_its_end(content: bytes, *, max_pixels: int | None, patience: float | N
         return content
     try:
         _small(content, patience)
-    except Busy:
+    except (Busy, budget.TooLarge):
         raise
     except Exception:  # noqa: BLE001 - incomplete, or no JPEG
         ended = content.rstrip(b"\xff") + _END
@@ -160,7 +195,7 @@ def _is_all_there(ended: bytes, patience: float | None) -> bool:
     try:
         one = _small(ended, patience)
         other = _small(ended[: -len(_END)] + b"\x55" * len(ended) + _END, patience)
-    except Busy:
+    except (Busy, budget.TooLarge):
         raise
     except Exception:  # noqa: BLE001
         return False
@@ -176,7 +211,7 @@ def _small(content: bytes, patience: float | None) -> np.ndarray:
     """A small version; decoding a progressive JPEG needs memory for all its pixels nevertheless."""
     with _open(content) as image:
         image.draft(None, (256, 256))
-        with budget.pixels.share(memory_for(image), patience=patience):
+        with memory_to_decode(image, patience=patience):
             return np.atleast_3d(np.asarray(image))
 
 

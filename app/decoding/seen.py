@@ -9,8 +9,7 @@ converted to RGB and made smaller strip by strip.
 import numpy as np
 from PIL import Image, ImageOps
 
-from app.decoding import budget
-from app.decoding.opening import LARGE, memory_for, open_image, orientation
+from app.decoding.opening import LARGE, memory_to_decode, open_image, orientation
 from app.decoding.tones import NO_SCALES, Scales, Tones, kind_of, tones_for
 
 _STRIP = 1_000_000  # pixels
@@ -40,7 +39,7 @@ def decode_square(
     """
     with open_image(data, patience=patience) as image:
         image.draft(None, (2 * size, 2 * size))  # big JPEGs decode at a fraction of their size
-        with budget.pixels.share(memory_for(image), patience=patience):
+        with memory_to_decode(image, patience=patience):
             picture = as_seen(image, scales=scales, short=size)
             if picture.size != (size, size):
                 picture = ImageOps.fit(picture, (size, size), Image.Resampling.BILINEAR)

@@ -13,6 +13,7 @@ from app.datasets.missing import WORDS, Changed, Lost, Recorded, mark, read_unch
 from app.datasets.models import Dataset, MissingFile, Sample
 from app.datasets.pictures import Size, picture_of
 from app.db.engine import Database
+from app.decoding.budget import TooLarge
 from app.decoding.tones import tag
 from app.errors import NotFound, Unavailable
 from app.review.claims import release_cards
@@ -105,6 +106,10 @@ def show_image(
             cache=settings.pictures_dir,
             scales=scales,
         )
+    except TooLarge as error:
+        if request.headers.get("sec-fetch-dest") == "image":
+            return placeholder("Too large to be shown", status=status_of(error))
+        raise
     except (NotFound, Unreadable, Changed) as error:
         lost = Lost(sample.id, sample.path, reason_of(error))
         note_lost(database, shared_source(source), lost, dataset_id=sample.dataset_id)
