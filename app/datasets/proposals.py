@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from app.datasets.layout_outline import Outline, outline
+from app.datasets.layout_outline import Outline
 from app.datasets.layout_reading import LEFT_OUT, OPEN, Reading
 from app.datasets.models import Dataset
 from app.datasets.split_words import PARTS
@@ -37,7 +37,7 @@ def proposal_of(found: Survey) -> Proposal | None:
     none = Reading("none", readings[0].root)
     if none not in readings:
         readings.append(none)
-    choices = [made for reading in readings if (made := outline(found.sizes, reading)).is_use]
+    choices = [made for reading in readings if (made := found.outline(reading)).is_use]
     if not choices or choices[0].reading != readings[0]:
         return None
     return Proposal(guess.doubt, choices)

@@ -16,7 +16,7 @@ from app.datasets.layout_outline import Outline, outline
 from app.datasets.layout_reading import OPEN, Reading
 from app.datasets.models import Dataset, LabelClass, Sample
 from app.datasets.naming import is_clutter, name_problem
-from app.datasets.refusals import check_layout
+from app.datasets.refusals import check_layout, reasons_in_words
 from app.errors import AmbiguousLayout, Conflict, Invalid
 from app.spelling import folded
 from app.storage import ImageSource, Origin
@@ -63,7 +63,13 @@ class Survey:
 
     def outlines(self) -> list[Outline]:
         """The expected result for each reading of the folders, the most likely first."""
-        return [outline(self.sizes, reading) for reading in self.guess().readings]
+        return [self.outline(reading) for reading in self.guess().readings]
+
+    def outline(self, reading: Reading) -> Outline:
+        """The expected result for one reading, with a note about files that are refused whatever it is."""
+        made = outline(self.sizes, reading)
+        said = reasons_in_words(self.rejected, files=len(self.sizes) + len(self.rejected))
+        return replace(made, notes=(*made.notes, said)) if said else made
 
     def reading_of(self, said: Said) -> Reading:
         """The reading that a person chose. Raises Invalid."""

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from app.datasets import catalog
 from app.datasets.catalog import DatasetSummary
 from app.datasets.layout_choice import as_text, parse
-from app.datasets.layout_outline import outline
 from app.datasets.layout_reading import Reading
 from app.datasets.missing import count_missing, missing_files
 from app.datasets.models import Dataset
@@ -232,7 +231,7 @@ def _out(item: DatasetSummary) -> DatasetOut:
 def _layout(dataset: Dataset, found: Survey | None) -> LayoutOut | None:
     if found is None or dataset.layout is None:
         return None
-    made = outline(found.sizes, Reading.from_json(dataset.layout))
+    made = found.outline(Reading.from_json(dataset.layout))
     refused = Counter(made.refused) + Counter(found.rejected.values())
     return LayoutOut.model_validate(choice_of(made) | {"refused": dict(refused)})
 

@@ -107,7 +107,7 @@ def test_an_image_with_the_suffix_of_another_kind_is_imported(api: dict[str, Tes
 
 
 def test_files_that_are_refused_before_they_are_read_are_counted_in_the_answer(
-    api: dict[str, TestClient],
+    api: dict[str, TestClient], browser_of: dict[str, TestClient]
 ) -> None:
     file = io.BytesIO(packed())
     with zipfile.ZipFile(file, "a", zipfile.ZIP_LZMA) as made:
@@ -115,6 +115,10 @@ def test_files_that_are_refused_before_they_are_read_are_counted_in_the_answer(
     answer = api["ada"].post(
         "/api/v1/datasets", data={"name": "pets"}, files={"file": ("pets.zip", file.getvalue())}
     )
+    words = "1 of 5 files is refused: compressed in an unusual way, LZMA"
+    assert any(note.startswith(words) for note in answer.json()["layout"]["notes"])
+    assert send(browser_of["ada"], file.getvalue(), name="others")[0] == 303
+    assert words in flat(browser_of["ada"].get("/d/others").text)  # before it is confirmed
     [(reason, count)] = answer.json()["layout"]["refused"].items()
     assert (answer.status_code, count) == (202, 1)
     assert reason.startswith("compressed in an unusual way, LZMA")
