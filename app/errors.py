@@ -3,7 +3,11 @@
 The web layer turns the class into a status code (`app.web.errors`), the command line into an exit code.
 """
 
+import errno
 import math
+import os
+
+_HANDLES, _MEMORY = (errno.EMFILE, errno.ENFILE), (errno.ENOMEM, errno.ENOBUFS)
 
 
 class ToplossError(Exception):
@@ -93,3 +97,18 @@ class Cancelled(ToplossError):
     """A job has stopped because a person cancelled it."""
 
     code = "cancelled"
+
+
+def shortage(error: BaseException | None) -> Busy | None:
+    """Busy if file handles or memory have run out, also as the cause of an error; None for other errors.
+
+    This is never the fault of the file that was to be read.
+    """
+    while error is not None:
+        number = getattr(error, "errno", None)
+        if number in _HANDLES or (isinstance(error, ImportError) and os.strerror(errno.EMFILE) in str(error)):
+            return Busy("Too many files are open on the server. Try again in a moment.", retry_after=5)
+        if number in _MEMORY or isinstance(error, MemoryError):
+            return Busy("The server has no memory left for this. Try again in a moment.", retry_after=5)
+        error = error.__cause__
+    return None

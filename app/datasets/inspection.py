@@ -14,7 +14,7 @@ from app.decoding import budget, tiff
 from app.decoding.opening import memory_to_decode, open_image
 from app.decoding.seen import as_seen
 from app.decoding.tones import NO_SCALES, Scales, Tones, kind_of, measure, some_pixels
-from app.errors import Busy
+from app.errors import Busy, shortage
 
 LOOKED_AT = 512  # least pixels per side for the perceptual hash
 UNKNOWN = "not an image"  # the reason of a file whose kind the content does not show
@@ -62,13 +62,13 @@ def inspect(
     except UnidentifiedImageError as error:
         reason = reason_of(content) or tiff.reason_of(content) or damage_of(content)
         raise Rejected(reason or UNKNOWN) from error
-    except MemoryError as error:
-        raise Rejected("too large to be decoded in this machine's memory") from error
     except budget.TooLarge as error:
         raise Rejected(error.reason) from error
     except (Rejected, Busy):
         raise
     except Exception as error:  # Pillow may raise any exception: OSError, SyntaxError, struct.error, …
+        if short := shortage(error):
+            raise short from error
         raise Rejected(f"truncated or damaged ({error})"[:200]) from error
 
 

@@ -9,7 +9,7 @@ from app.datasets.inspection import UNKNOWN, Facts, Rejected, inspect
 from app.datasets.kinds import reason_by_name
 from app.decoding import budget
 from app.decoding.tones import NO_SCALES, Scales
-from app.errors import NotFound
+from app.errors import NotFound, shortage
 from app.storage import ImageSource, Unreadable
 
 THREADS = min(4, os.cpu_count() or 1)
@@ -53,5 +53,7 @@ def _look(source: ImageSource, path: str, size: int, max_pixels: int, scales: Sc
         return refusal.reason
     except NotFound:
         return "gone while it was imported"
-    except MemoryError:
+    except MemoryError as error:
+        if size <= budget.files.limit and (short := shortage(error)):
+            raise short from error
         return "too large to be read into this machine's memory"

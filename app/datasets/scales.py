@@ -17,6 +17,7 @@ from app.db.engine import Database
 from app.decoding import budget
 from app.decoding.opening import memory_to_decode, open_image
 from app.decoding.tones import Kind, Scales, Tones, kind_of, measure, no_data_of, some_pixels
+from app.errors import shortage
 from app.storage import ImageSource
 
 log = logging.getLogger(__name__)
@@ -119,6 +120,8 @@ def _pixels(
                 if (no_data := no_data_of(image)) is not None:
                     named.add(no_data)
                 return some_pixels(image, PIXELS)
-    except Exception:  # storage and Pillow may raise any exception; the other images are enough
+    except Exception as error:  # storage and Pillow may raise any exception; the other images are enough
+        if short := shortage(error):
+            raise short from error
         log.warning("%s: its grey values could not be measured", path, exc_info=True)
         return None

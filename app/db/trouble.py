@@ -6,7 +6,7 @@ import sqlite3
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
-from app.errors import Busy, StorageFull, ToplossError, Unavailable
+from app.errors import Busy, StorageFull, ToplossError, Unavailable, shortage
 from app.files import is_full
 
 RETRY_SECONDS = 5
@@ -36,6 +36,8 @@ def as_trouble(error: BaseException) -> ToplossError | None:
     """The error as a sentence for people; None if the storage did not cause it."""
     if isinstance(error, NoConnection):
         return busy()
+    if short := shortage(error):
+        return short
     if isinstance(error, OSError):
         return _of_files(error)
     if not isinstance(error, DBAPIError):

@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, PngImagePlugin, _imaging
 
 from app.decoding import budget
 from app.decoding.tiff import in_native_order
-from app.errors import Busy
+from app.errors import Busy, shortage
 
 # Formats that browsers show or Pillow decodes itself. Not EPS (it runs Ghostscript), and no formats that are
 # recognised by little more than the suffix.
@@ -34,6 +34,7 @@ _DECODER_BYTES = {"WEBP": 12, "AVIF": 9, "JPEG2000": 12}
 _LOST = 0.01  # share of the pixels that a JPEG's missing end may affect
 _END = b"\xff\xd9"
 
+Image.init()  # now: later, without a free file handle, formats would be left out for as long as we run
 Image.MAX_IMAGE_PIXELS = None  # the limit is a setting, which `inspection.py` checks before decoding
 PngImagePlugin.MAX_TEXT_CHUNK = _LARGEST_EXTRA
 # Pillow stores an image in blocks of 16 MiB, which the C library keeps per thread when they are freed. Blocks
@@ -54,7 +55,6 @@ def open_image(
     An incomplete JPEG with more than `max_pixels` is not repaired. Raises whatever Pillow raises, and Busy
     when `patience` (seconds) is over, TooLarge as `memory_to_decode`.
     """
-    Image.init()  # registers every format; except those that this Pillow was built without
     if content.startswith(PNG):
         content = _without_extras(content)
     elif content.startswith(JPEG):
@@ -97,7 +97,12 @@ def memory_to_decode(
             f"may have at most {largest:,} pixels, such as {isqrt(largest):,} x {isqrt(largest):,}"
         )
     with budget.pixels.share(needed, patience=patience):
-        yield
+        try:
+            yield
+        except MemoryError as error:
+            if needed <= budget.pixels.limit and (short := shortage(error)):
+                raise short from error  # not because of the image
+            raise budget.TooLarge("too large to be decoded in this machine's memory") from error
 
 
 def _full_size(image: Image.Image) -> tuple[int, int]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from app.decoding import budget
 from app.decoding.tones import NO_SCALES, Scales
-from app.errors import Cancelled
+from app.errors import Cancelled, shortage
 from app.files import sweep, temporary_file
 from app.ml.decoding import decode_square
 from app.ml.errors import ImageUnreadable
@@ -86,6 +86,8 @@ class StreamedImages:
                 with budget.files.share(self.file_bytes[row] if self.file_bytes else 0):
                     result[place] = decode_square(self.read(row), self.shape[1], scales=self.scales)
             except Exception as error:  # Pillow raises nearly everything
+                if short := shortage(error):
+                    raise short from error
                 if self.problems is None:
                     raise ImageUnreadable(row, str(error) or type(error).__name__) from error
                 self.problems[row] = error

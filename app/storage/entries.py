@@ -1,10 +1,11 @@
 """What every source of images has in common: its files, what is refused, how large a file may be."""
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.errors import Invalid
+from app.errors import Busy, Invalid, shortage
 
 MAX_FILE_BYTES = 512 * 1024**2  # unpacked; a larger file is no image, and would be read into memory whole
 UNKNOWN_SIZE = -1  # what a web server does not tell
@@ -18,6 +19,12 @@ class Unreadable(Invalid):
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"The file {path} cannot be read: {reason}.")
         self.reason = reason
+
+
+class DiskFails(Unreadable):
+    """A file that the disk does not give; the file itself may be right."""
+
+    code = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +77,18 @@ def why(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "no permission to read it"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def unreadable(path: str, error: Exception) -> Busy | Unreadable:
+    """The error for a file that the system does not read: the file, the disk or the process may be why."""
+    if short := shortage(error):
+        return short
+    kind = DiskFails if getattr(error, "errno", None) == errno.EIO else Unreadable
+    return kind(path, why(error))
+
+
+def problem_of(error: OSError) -> str:
+    """`why`, for a file that is only listed. Raises Busy if the file is not why."""
+    if short := shortage(error):
+        raise short from error
+    return why(error)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from app.errors import NotFound
 from app.storage import entries
-from app.storage.entries import Entry, Unreadable, too_large, why
+from app.storage.entries import Entry, Unreadable, problem_of, too_large, unreadable
 
 MOST_SWAPS = 8  # a file may be replaced so often while it is opened, then it cannot be read
 # A folder that files are reached through: Linux asks for no permission to list it then.
@@ -53,7 +53,7 @@ class FolderSource:
             except (OSError, ValueError) as error:
                 if getattr(error, "errno", None) == errno.ELOOP and not _is_circular(self._root / path):
                     continue  # a part of the resolved path has become a link
-                raise Unreadable(path, why(error)) from error
+                raise unreadable(path, error) from error
             if len(content) > entries.MAX_FILE_BYTES:
                 raise Unreadable(path, too_large())
             return content
@@ -72,13 +72,14 @@ class FolderSource:
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"The image file {path} is no longer where it was imported from.") from error
         except (OSError, ValueError) as error:
-            raise Unreadable(path, why(error)) from error
+            raise unreadable(path, error) from error
 
     def is_there(self) -> bool:
         """Whether the folder exists and is not empty: an unplugged disk leaves an empty folder."""
         try:
             return any(self._root.iterdir())
-        except OSError:
+        except OSError as error:
+            problem_of(error)
             return False
 
     def walk(self) -> Iterator[Entry]:
@@ -93,7 +94,7 @@ class FolderSource:
             try:
                 found = _listed(self._root, folder)
             except OSError as error:
-                yield Entry(self._relative(folder), 0, why(error))
+                yield Entry(self._relative(folder), 0, problem_of(error))
                 continue
             for name, is_folder in found:
                 if is_folder:
@@ -119,7 +120,7 @@ class FolderSource:
                 "a link to nothing" if file.is_symlink() else "gone while it was imported",
             )
         except OSError as error:
-            return Entry(self._relative(file), 0, why(error))
+            return Entry(self._relative(file), 0, problem_of(error))
 
     def _resolved(self, file: Path) -> Path:
         """Where a path below the root really lies. Raises _Refused when that is outside of the root."""

@@ -7,7 +7,7 @@ import fsspec
 
 from app.errors import Invalid, NotFound
 from app.storage import entries
-from app.storage.entries import UNKNOWN_SIZE, Entry, Unreadable, too_large, why
+from app.storage.entries import UNKNOWN_SIZE, Entry, Unreadable, problem_of, too_large, unreadable
 
 
 class RemoteSource:
@@ -31,7 +31,7 @@ class RemoteSource:
         except FileNotFoundError as error:
             raise NotFound(f"The image file {path} is no longer where it was imported from.") from error
         except OSError as error:
-            raise Unreadable(path, why(error)) from error
+            raise unreadable(path, error) from error
         if len(content) > entries.MAX_FILE_BYTES:
             raise Unreadable(path, too_large())
         return content
@@ -40,7 +40,8 @@ class RemoteSource:
         """Whether there is anything at this path."""
         try:
             return bool(self._files.exists(f"{self._root}/{path}"))
-        except OSError:
+        except OSError as error:
+            problem_of(error)
             return False
 
     def size(self, path: str) -> int:
@@ -51,13 +52,14 @@ class RemoteSource:
         except FileNotFoundError as error:
             raise NotFound(f"The image file {path} is no longer where it was imported from.") from error
         except OSError as error:
-            raise Unreadable(path, why(error)) from error
+            raise unreadable(path, error) from error
 
     def is_there(self) -> bool:
         """Whether the folder can be listed."""
         try:
             return bool(self._files.exists(self._root))
-        except OSError:
+        except OSError as error:
+            problem_of(error)
             return False
 
     def walk(self) -> Iterator[Entry]:
@@ -66,7 +68,7 @@ class RemoteSource:
             found = self._files.find(self._root, detail=True)
         except OSError as error:
             raise Invalid(
-                f"{self._root} cannot be listed ({why(error)}); check the address and the credentials."
+                f"{self._root} cannot be listed ({problem_of(error)}); check the address and the credentials."
             ) from error
         root = PurePosixPath(self._root)
         for path, info in found.items():

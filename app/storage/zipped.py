@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app.errors import Invalid, NotFound
 from app.storage import entries
-from app.storage.entries import Entry, Unreadable, too_large
+from app.storage.entries import Entry, Unreadable, too_large, unreadable
 from app.storage.zip_names import ZipNames, decode_names
 
 ENCRYPTED = 0x1 | 0x40
@@ -48,7 +48,9 @@ class ZipSource:
             raise Invalid(
                 f"The zip {self._name} marks its file names as UTF-8, but they are not; make it anew."
             ) from error
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+        except OSError as error:
+            raise unreadable(self._name, error) from error
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
             raise Invalid(
                 f"The zip {self._name} is damaged or no zip ({error}); make it anew and import it again."
             ) from error
@@ -95,7 +97,9 @@ class ZipSource:
             content = _unpack(self._path, entry)
         except FileNotFoundError as error:
             raise NotFound(f"The stored zip {self._name} is gone; put it back.") from error
-        except (OSError, zlib.error, struct.error) as error:
+        except OSError as error:
+            raise unreadable(path, error) from error
+        except (zlib.error, struct.error) as error:
             raise Unreadable(path, "damaged inside the zip") from error
         if content is None:
             raise Unreadable(path, "damaged inside the zip")

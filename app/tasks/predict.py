@@ -6,7 +6,7 @@ import numpy as np
 
 from app.datasets.scales import scales_of
 from app.decoding.tones import Scales
-from app.errors import Cancelled
+from app.errors import Cancelled, shortage
 from app.jobs.engine import JobContext
 from app.ml import checkpoints
 from app.ml.decoding import decode_square
@@ -56,7 +56,9 @@ def _decode(context: JobContext, photo: Photo, size: int, scales: Scales) -> np.
             size,
             scales=scales,
         )
-    except Exception:  # Pillow raises nearly everything
+    except Exception as error:  # Pillow raises nearly everything
+        if short := shortage(error):
+            raise short from error
         log.warning("photo %s cannot be read", photo.id, exc_info=True)
     with context.database.write() as session:
         problem = "Its file cannot be read any more; remove it and send it again."

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app import errors
 from app.db.trouble import as_trouble
+from app.storage import DiskFails
 from app.web.asking import Unconfirmed, ask
 from app.web.refusals import answer
 from app.web.strict import UNKNOWN, unknown_name
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 _KINDS = {"query": "parameter", "path": "part of the address", "header": "header"}
 
 STATUS: dict[type[errors.ToplossError], int] = {
+    DiskFails: 503,
     errors.NotSignedIn: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
@@ -146,7 +148,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Unconfirmed, ask)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    for trouble in (OperationalError, InternalError, NoConnection, OSError):
+    for trouble in (OperationalError, InternalError, NoConnection, OSError, MemoryError):
         app.add_exception_handler(trouble, _storage_error)
     # Numbers beyond the database's integers, NUL bytes and lone surrogates.
     for kind in (DataError, OverflowError, UnicodeEncodeError):

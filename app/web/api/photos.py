@@ -126,7 +126,7 @@ def show_image(
 def _read(settings: Settings, photo: Photo) -> bytes:
     try:
         return photo_path(settings.photos_dir, run_id=photo.run_id, sha256=photo.sha256).read_bytes()
-    except OSError as error:
+    except FileNotFoundError as error:
         raise NotFound("The file of this photo is gone; remove it and send it again.") from error
 
 
