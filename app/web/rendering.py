@@ -109,8 +109,20 @@ class Unindented(Extension):
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
         """The source with no blank at the start of a line."""
         parts = re.split(r"(<pre.*?</pre>)", source, flags=re.DOTALL)
-        parts[::2] = [re.sub(r"^[ \t]+", "", part, flags=re.MULTILINE) for part in parts[::2]]
+        for place in range(0, len(parts), 2):
+            lines = (line.lstrip(" \t") for line in parts[place].split("\n"))
+            parts[place] = "\n".join(map(_ended, lines))
         return "".join(parts)
+
+
+def _ended(line: str) -> str:
+    """The line with the sign that keeps its end, if it has more than tags of Jinja and ends with one.
+
+    Without its end the last word would be joined to the first one of the next line.
+    """
+    rest = re.sub(r"{%.*?%}", "", line)
+    is_kept = line.endswith("%}") and not line.endswith(("-%}", "+%}")) and rest.strip() and "%}" not in rest
+    return f"{line[:-2]}+%}}" if is_kept else line
 
 
 @cache

@@ -71,6 +71,27 @@ def weight(names: Iterable[str | Path]) -> int:
     return sum(path.stat().st_size for path in files)
 
 
+def test_a_line_that_ends_with_a_tag_of_jinja_is_not_joined_to_the_next_one() -> None:
+    source = """
+      <input
+        {% if True %}checked{% endif %}
+        required
+      >
+      {% if True %}Zip{% endif %}
+      of class folders
+      {% if True %}
+      and
+      {% endif %}
+      more{% for each in [
+        1,
+      ] %}
+      {{ each }}
+      {% endfor %}
+    """
+    made = environment().from_string(source).render()
+    assert " ".join(made.split()) == "<input checked required > Zip of class folders and more1"
+
+
 def test_pages_are_sent_without_the_indentation_of_their_templates() -> None:
     source = "<p>\n  {% if true %}\n    a\n  {% endif %}\n  <pre>\n  b</pre>\n  c</p>"
     assert environment().from_string(source).render() == "<p>\na\n<pre>\n  b</pre>\nc</p>"
