@@ -23,7 +23,7 @@ from app.errors import Forbidden, Invalid, NotFound, NotNow
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.storage import ImageSource, Origin, Unreadable, open_source
-from app.storage.entries import why
+from app.storage.entries import problem_of
 from app.storage.zip_names import check_encoding
 
 MAX_NAME = 255  # characters of a file's name
@@ -196,7 +196,7 @@ def _no_zip(text: str, path: Path) -> str:
 
 
 def _closed(text: str, error: OSError) -> str:
-    return f"{text} cannot be opened ({why(error)}); check who may read it."
+    return f"{text} cannot be opened ({problem_of(error)}); check who may read it."
 
 
 def _path(text: str) -> Path:

@@ -24,7 +24,9 @@ def store_zip(uploads_dir: Path, file: BinaryIO, *, max_bytes: int) -> Path:
     with temporary_file(uploads_dir) as temporary:
         with temporary.open("wb") as copy:
             digest = _copy(file, copy, max_bytes=max_bytes)
-        if not zipfile.is_zipfile(temporary):
+        with temporary.open("rb") as stored:  # is_zipfile says no to a path that it cannot open now
+            is_zip = zipfile.is_zipfile(stored)
+        if not is_zip:
             raise Invalid(no_zip("This file", temporary))
         path = uploads_dir / f"{digest}.zip"
         temporary.replace(path)  # may replace a file with the same content

@@ -8,11 +8,13 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from app.datasets import uploads
 from app.datasets.inspection import Facts, Rejected, inspect
 from app.datasets.missing import Recorded, look
 from app.datasets.reading import inspect_all
@@ -142,3 +144,26 @@ def test_other_errors_of_reading_stay_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "b.zip").write_bytes(b"no zip")
     with pytest.raises(ToplossError, match="damaged or no zip"):
         list(ZipSource(tmp_path / "b.zip").walk())
+
+
+def test_an_upload_is_not_called_no_zip_because_handles_were_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, real = resource.getrlimit(resource.RLIMIT_NOFILE), uploads._copy
+
+    def copy(file: BinaryIO, copy: BinaryIO, *, max_bytes: int) -> str:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (copy.fileno(), before[1]))
+        return real(file, copy, max_bytes=max_bytes)
+
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(NAME, png())
+    content.seek(0)
+    monkeypatch.setattr(uploads, "_copy", copy)
+    try:
+        with pytest.raises(OSError, match="Too many open files") as error:
+            uploads.store_zip(tmp_path, content, max_bytes=10**6)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert isinstance(as_trouble(error.value), Busy)
+    assert list(tmp_path.iterdir()) == []

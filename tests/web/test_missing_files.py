@@ -1,5 +1,6 @@
 """What people and scripts see of images whose files are missing or changed."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from app.datasets.missing import missing_files
 from app.db.engine import Database
+from app.decoding.budget import TooLarge
 from tests.factories import Made
 from tests.web.html import flat
 
@@ -122,3 +124,26 @@ def test_an_export_of_images_answers_409_or_leaves_out_what_is_lost(
     sent = ann.get(f"{url}&skip_missing=true")
     assert sent.status_code == 200
     assert b"missing.csv" in sent.content
+
+
+def test_a_picture_that_needs_too_much_memory_or_that_cannot_be_read_now_is_not_called_missing(
+    browser_of: dict[str, TestClient], database: Database, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, url = browser_of["ann"], f"/api/v1/samples/{made.sample_ids[0]}/image?size=thumbnail"
+
+    def too_large(*_: object, **__: object) -> None:
+        raise TooLarge("too large to be decoded here: 9,900 x 9,900 pixels")
+
+    def no_handle(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("app.web.api.samples.picture_of", too_large)
+    told, shown = ann.get(url), ann.get(url, headers=IMG)
+    assert (told.status_code, "9,900 x 9,900 pixels. Save it with fewer" in told.text) == (422, True)
+    assert (shown.status_code, "Too large to be shown" in shown.text) == (422, True)
+    monkeypatch.undo()
+    monkeypatch.setattr("app.storage.folder._open_regular", no_handle)
+    told = ann.get(url)
+    assert (told.status_code, told.headers["retry-after"]) == (503, "5")
+    assert "Too many files are open" in told.json()["message"]
+    assert listed(database) == {}

@@ -2,10 +2,12 @@
 
 import io
 
+import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.db.engine import Database
+from app.decoding import budget
 from app.photos.photos import record_look
 from app.settings import Settings
 from tests.factories import Made, photo, show_photo
@@ -114,3 +116,16 @@ def test_openapi_describes_photos(api: Scripts, made: Made) -> None:
     assert {"probabilities", "predicted_label", "state"} <= described["components"]["schemas"]["PhotoOut"][
         "properties"
     ].keys()
+
+
+def test_a_photo_beyond_the_memory_for_decoding_is_refused_at_once_with_the_largest_size(
+    api: Scripts, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "pixels", budget.Budget(16 * budget.MEBIBYTE))
+    file = io.BytesIO()
+    Image.new("RGB", (1500, 1500)).save(file, "WEBP", lossless=True)
+    with budget.pixels.share(budget.pixels.limit):  # others decode: it does not wait for them
+        answer = send(api["ann"], file.getvalue())
+    assert answer.status_code == 422
+    assert "0.png is too large to be decoded here: 1,500 x 1,500 pixels; a WEBP" in answer.json()["message"]
+    assert "may have at most 1,233," in answer.json()["message"]
