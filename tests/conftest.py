@@ -29,6 +29,7 @@ from app.db.types import Base
 from app.main import create_app
 from app.settings import Settings
 from tests import postgres
+from tests.clients import Client, one_thread
 from tests.engines import share_compiled_statements
 from tests.factories import Made, make_dataset
 from tests.servers import Server, start_server
@@ -65,6 +66,13 @@ def compiled_once() -> Iterator[None]:
     """Each test has a database of its own; what SQLAlchemy compiled for one serves the others of its kind."""
     with pytest.MonkeyPatch.context() as patched:
         share_compiled_statements(patched)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def requests_in_one_thread() -> Iterator[None]:
+    """The clients of `api` and `browser_of` answer in the thread of the test."""
+    with pytest.MonkeyPatch.context() as patched, one_thread(patched):
         yield
 
 
@@ -224,7 +232,7 @@ def api(settings: Settings, database: Database, people: People) -> dict[str, Tes
     """A script each for ada (admin), ann and bob (annotators), with their API tokens."""
     app = create_app(settings, database)
     return {
-        name: TestClient(app, headers={"authorization": f"Bearer {token}"}, raise_server_exceptions=False)
+        name: Client(app, headers={"authorization": f"Bearer {token}"})
         for name, token in people.tokens.items()
     }
 
@@ -237,12 +245,7 @@ class Browsers(dict[str, TestClient]):
         self.app = app
 
     def __missing__(self, name: str) -> TestClient:
-        client = TestClient(
-            self.app,
-            follow_redirects=False,
-            raise_server_exceptions=False,
-            headers={"sec-fetch-site": "same-origin"},
-        )
+        client = Client(self.app, headers={"sec-fetch-site": "same-origin"}, follow_redirects=False)
         answer = client.post("/login", data={"name": name, "password": PASSWORD})
         assert answer.status_code == 303, answer.text
         self[name] = client

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -47,6 +48,7 @@ def at(address: Address, made: Made, **changed: str) -> str:
     return address.at(**(known | changed))
 
 
+@cache
 def sent(text: str) -> str:
     """The text in a form of an address: percent-encoded, half a character too."""
     return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))
