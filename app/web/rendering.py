@@ -103,26 +103,14 @@ def draw(template: str, page: Page, *, filename: str) -> Response:
 class Unindented(Extension):
     """Templates without their indentation, which would be a fifth of the answer to a decision.
 
-    `<pre>` keeps its own.
+    One blank of it stays, since Jinja removes the end of a line after a tag. `<pre>` keeps all.
     """
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
-        """The source with no blank at the start of a line."""
+        """The source with one blank at the start of a line that has some."""
         parts = re.split(r"(<pre.*?</pre>)", source, flags=re.DOTALL)
-        for place in range(0, len(parts), 2):
-            lines = (line.lstrip(" \t") for line in parts[place].split("\n"))
-            parts[place] = "\n".join(map(_ended, lines))
+        parts[::2] = [re.sub(r"^[ \t]+", " ", part, flags=re.MULTILINE) for part in parts[::2]]
         return "".join(parts)
-
-
-def _ended(line: str) -> str:
-    """The line with the sign that keeps its end, if it has more than tags of Jinja and ends with one.
-
-    Without its end the last word would be joined to the first one of the next line.
-    """
-    rest = re.sub(r"{%.*?%}", "", line)
-    is_kept = line.endswith("%}") and not line.endswith(("-%}", "+%}")) and rest.strip() and "%}" not in rest
-    return f"{line[:-2]}+%}}" if is_kept else line
 
 
 @cache
