@@ -77,6 +77,9 @@ _CARD = Prepared(
         SampleReview.verdict,
         SampleReview.label,
         SampleReview.waits,
+        SampleReview.decision_id,
+        SampleReview.user_id,
+        SampleReview.in_bulk,
     )
     .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
     .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
@@ -114,6 +117,7 @@ class Card:
     label: str | None  # the current cleaned label; None: deleted
     blind: bool = False  # a second look, or the gold part: nothing but the image may be shown
     gold: bool = False  # of the gold part, and not settled
+    mine: int | None = None  # the id of the decision that stands, if it is the annotator's own and single
 
 
 @dataclass(frozen=True)
@@ -266,7 +270,7 @@ def _in_order(held: Collection[Held], queue: Queue) -> list[Held]:
 def get_card(session: Session, *, dataset_id: int, sample_id: int, blind_for: int | None = None) -> Card:
     """Any sample as a card, held or not; blind, if it is of the gold part, or a second look of `blind_for`.
 
-    Raises NotFound.
+    `blind_for` is the annotator who looks at it. Raises NotFound.
     """
     ranking = current_ranking(session, dataset_id=dataset_id)
     has_gold = get_gold_part(session, dataset_id=dataset_id) is not None
@@ -387,4 +391,5 @@ def _find_card(
         label=None if row.label is None else names[row.label],
         blind=again or gold,
         gold=gold,
+        mine=row.decision_id if row.user_id == blind_for and not row.in_bulk else None,
     )

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
@@ -10,26 +10,27 @@ from app.datasets.gold import is_gold
 from app.datasets.models import Sample
 from app.db.compiled import Prepared
 from app.review import desk
+from app.review.fold import UNDO
 from app.review.log import RecentDecision, not_undone, one_by_one
 from app.review.models import Decision
 
 LAST = 10  # decisions that are shown
 
+_SHOWN = select(
+    Decision.id,
+    Sample.id,
+    Sample.path,
+    Decision.verdict,
+    Decision.label,
+    Sample.given_label,
+    Decision.blind,
+    is_gold(Sample.id).label("gold"),
+).join(Sample, Sample.id == Decision.sample_id)
 _RECENT = Prepared(
-    select(
-        Decision.id,
-        Sample.id,
-        Sample.path,
-        Decision.verdict,
-        Decision.label,
-        Sample.given_label,
-        Decision.blind,
-        is_gold(Sample.id).label("gold"),
-    )
-    .join(Sample, Sample.id == Decision.sample_id)
-    .where(not_undone(), one_by_one())
-    .order_by(Decision.id.desc())
-    .limit(LAST)
+    _SHOWN.where(not_undone(), one_by_one()).order_by(Decision.id.desc()).limit(LAST),
+)
+_UNDONE = Prepared(
+    _SHOWN.where(one_by_one(), Decision.id == bindparam("decision"), Decision.verdict != UNDO, ~not_undone())
 )
 
 
@@ -41,6 +42,14 @@ def recent(session: Session, *, dataset_id: int, user_id: int) -> tuple[RecentDe
         rows = _RECENT.rows(session, dataset=dataset_id, user=user_id)
         known[key] = deque((as_recent(names, *row) for row in rows), maxlen=LAST)
     return tuple(known[key])
+
+
+def find_undone(
+    session: Session, *, dataset_id: int, user_id: int, decision_id: int
+) -> RecentDecision | None:
+    """The annotator's own single decision with this id, if it was undone."""
+    row = _UNDONE.one(session, dataset=dataset_id, user=user_id, decision=decision_id)
+    return as_recent(class_names(session, dataset_id=dataset_id), *row) if row else None
 
 
 def as_recent(

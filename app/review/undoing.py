@@ -27,14 +27,16 @@ _MINE = Prepared(  # the last ones; who undoes more than these at a stretch star
 )
 
 
-def undo(session: Session, *, user_id: int, decision_id: int, client_id: str = "") -> Decision:
+def undo(
+    session: Session, *, user_id: int, decision_id: int, dataset_id: int | None = None, client_id: str = ""
+) -> Decision:
     """Append an undo of the annotator's own decision and return that decision. A second undo changes nothing.
 
-    Raises NotFound, Forbidden for somebody else's decision, Conflict for an undo and for a client id that was
-    used for something else.
+    `dataset_id`: the decision must be of this data set. Raises NotFound, Forbidden for somebody else's
+    decision, Conflict for an undo and for a client id that was used for something else.
     """
     decision = session.get(Decision, decision_id)
-    if decision is None:
+    if decision is None or dataset_id not in (None, decision.dataset_id):
         raise NotFound(f"There is no decision {decision_id}.")
     if decision.user_id != user_id:
         raise Forbidden(

@@ -40,6 +40,12 @@ export function undo() {
   post({ url: document.getElementById("undo").action, body: new URLSearchParams({ client_id: newId() }), undone: card });
 }
 
+// Undoes this decision of the card that is shown, which need not be the last one. The server sends the card as it is then.
+export function undoDecision(decision) {
+  toRedo.push(null);
+  post({ url: document.getElementById("undo").action, body: new URLSearchParams({ client_id: newId(), decision }) });
+}
+
 export function redo() {
   const last = toRedo.pop();
   if (!last) {

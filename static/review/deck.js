@@ -24,11 +24,23 @@ export function show(card) {
   for (const each of cards()) each.hidden = each !== card;
   placeholder().hidden = Boolean(card);
   review().classList.toggle("idle", !card);
+  if (cardInAddress() !== (card && sampleOf(card))) nameInAddress(null);
   if (!card) return;
   card.querySelector("[name=client_id]").value = newId();
   shownAt = performance.now();
   card.dispatchEvent(new Event("cardshown", { bubbles: true }));
   announce(document.body.classList.contains("blind") ? "The next image" : card.dataset.said);
+}
+
+const cardInAddress = () => new URLSearchParams(location.search).get("card");
+
+// The address names the card that was opened or came back with an undo, as long as it is shown. `sample`: null for none.
+export function nameInAddress(sample) {
+  if (cardInAddress() === sample) return;
+  const url = new URL(location.href);
+  for (const name of ["card", "undone"]) url.searchParams.delete(name);
+  if (sample) url.searchParams.set("card", sample);
+  history.replaceState(history.state, "", url);
 }
 
 export const millisecondsShown = () => Math.round(performance.now() - shownAt);
@@ -64,11 +76,12 @@ export function announce(words) {  // to screen readers
   document.getElementById("announce").textContent = words;
 }
 
+// `words`: a text or an element.
 export function showMessage(words, kind = "message", label = "Close", action = undefined) {
   const line = document.createElement("p");
   line.className = kind;
   line.setAttribute("role", "alert");
-  line.textContent = `${words} `;
+  line.append(words, " ");
   const button = document.createElement("button");
   button.textContent = label;
   button.onclick = () => { removeMessage(); action?.(); };

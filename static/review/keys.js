@@ -20,6 +20,7 @@ const ACTIONS = {
   n: click("[value=unsure]"),
   f: click("[value=unsure]"),
   " ": click("[data-skip]"),
+  u: click("[data-undo]"),
   z: undo,
   backspace: undo,
   redo,

@@ -4,8 +4,8 @@
 // `undone` was put back for it.
 
 import {
-  CARDS_HELD, addBeforeSkipped, answered, cards, currentCard, placeholder, putBack, removeAndShowNext, removeMessage, review,
-  sampleOf, show, showMessage, skipped,
+  CARDS_HELD, addBeforeSkipped, answered, cards, currentCard, nameInAddress, placeholder, putBack, removeAndShowNext, removeMessage,
+  review, sampleOf, show, showMessage, skipped,
 } from "./deck.js";
 
 const MAX_CARDS = 60;                              // the server gives no more
@@ -132,7 +132,7 @@ const parse = (html) => new DOMParser().parseFromString(html, "text/html");
 //   3. New ranking: say so and remove the cards that wait, since they show the opinions of the ranking before.
 //   4. Replace the figures and the last decisions.
 //   5. Remove the cards that are no longer this person's: the lease has ended, or somebody has decided them.
-//   6. Add the new cards in front of the skipped ones, and show the one that an undo has brought back.
+//   6. Add the new cards in front of the skipped ones, and show the one that an undo has brought back: a message and the address say so.
 //   7. Replace the words that stand where no card is; show the first card if none is shown.
 //   8. Ask again if no card is left although the server counts some as here.
 function merge(html, item) {
@@ -164,10 +164,17 @@ function merge(html, item) {
 
   const here = samplesHere();  // 6
   for (const card of answer.querySelectorAll(".card")) {
-    if (here.has(sampleOf(card))) continue;
+    const isBack = sampleOf(card) === undoneSample;
+    const old = isBack && cards().find((each) => sampleOf(each) === undoneSample);
+    if (old && old !== undone) old.remove();  // it shows the answer that was undone
+    else if (here.has(sampleOf(card))) continue;
     addBeforeSkipped(card);
     card.querySelector("img").decode().catch(() => {});  // now, so that it is there when the card is shown
-    if (sampleOf(card) === undoneSample) putBack(card);
+    if (isBack) putBack(card);
+  }
+  if (undoneSample && currentCard() && sampleOf(currentCard()) === undoneSample) {
+    nameInAddress(undoneSample);
+    showMessage(answer.querySelector("template").content.cloneNode(true), "note");
   }
 
   placeholder().replaceWith(answer.querySelector("#rest"));  // 7

@@ -3,7 +3,7 @@
 // Everything here also works without scripts, as plain forms and links.
 
 import { keysAreOn, switchKeys } from "../keyboard.js";
-import { decide, forgetRedo, redo, skip, undo } from "./answers.js";
+import { decide, forgetRedo, redo, skip, undo, undoDecision } from "./answers.js";
 import { announce, currentCard, review, show } from "./deck.js";
 import { openFinder } from "./finder.js";
 import "./keys.js";
@@ -16,8 +16,9 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.id === "undo" || form.id === "redo") {
     event.preventDefault();
-    if (form.id === "undo") undo();
-    else redo();
+    if (form.id === "redo") redo();
+    else if (event.submitter?.value) undoDecision(event.submitter.value);
+    else undo();
   } else if (form.matches(".card .panel") && currentCard()) {
     event.preventDefault();
     answerWith(form, event.submitter);

@@ -1,5 +1,6 @@
 """The review in a real Chromium: keys, buttons, what is shown."""
 
+import re
 import unicodedata
 
 from playwright.sync_api import Browser, Page, expect
@@ -82,6 +83,55 @@ def test_redo_gives_the_answers_again_in_their_order(page: Page, live: tuple[Dat
     page.keyboard.press("Shift+Z")  # nothing is left
     settle(page)
     assert states(live) == before
+
+
+def test_an_undo_on_an_opened_card_says_what_is_undone_and_the_address_follows(
+    page: Page, live: tuple[Database, Made]
+) -> None:
+    _, made = live
+    first, second = made.ranked[:2]
+    page.keyboard.press("e")
+    page.keyboard.press("q")
+    settle(page)
+    page.goto(f"{page.url}?card={first}")
+    expect_shown(page, first)
+    page.keyboard.press("z")
+    expect_shown(page, second)
+    expect(page.locator("#messages")).to_contain_text("“kept as cat” for")
+    expect(page).to_have_url(re.compile(rf"/review\?card={second}$"))
+    page.keyboard.press("q")
+    expect_shown(page, first)  # the opened one is next
+    settle(page)
+    expect(page).to_have_url(re.compile(r"/review$"))
+    assert {sample: verdict for sample, (verdict, _) in states(live).items()} == {
+        first: "delete",
+        second: "keep",
+    }
+
+
+def test_a_key_undoes_the_answer_of_the_opened_card(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    first, second = made.ranked[:2]
+    page.keyboard.press("e")
+    page.keyboard.press("q")
+    settle(page)
+    page.goto(f"{page.url}?card={first}")
+    expect(card(page)).to_contain_text("Undo this answer")
+    page.keyboard.press("u")
+    settle(page)
+    expect_shown(page, first)
+    expect(card(page)).not_to_contain_text("Standing answer")
+    expect(page.locator("#messages")).to_contain_text("“deleted” for")
+    assert [*states(live)] == [second]
+    page.keyboard.press("u")  # nothing of this image is left
+    settle(page)
+    assert [*states(live)] == [second]
+    page.keyboard.press("Shift+Z")
+    settle(page)
+    assert {sample: verdict for sample, (verdict, _) in states(live).items()} == {
+        first: "delete",
+        second: "keep",
+    }
 
 
 def test_a_class_is_found_by_typing(page: Page, live: tuple[Database, Made]) -> None:

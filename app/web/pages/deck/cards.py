@@ -55,6 +55,7 @@ class CardView:
     verdict: str | None
     label: str | None
     skip: str  # the query that Skip leads to without JavaScript
+    mine: int | None = None  # the viewer's own decision that stands
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ def card_html(card: Card, *, names: tuple[str, ...], place: Place, skip: str, hi
         "height": card.height,
         "client_id": str(uuid.uuid4()),
     }
+    if card.mine is not None:
+        safe["mine"] = card.mine
     values = {"skip": skip, "viewer": place.viewer.name}
     if not card.blind:
         values |= {"path": card.path, "reason": first_reason(card), "said": _said(card)}
@@ -125,6 +128,7 @@ def card_html(card: Card, *, names: tuple[str, ...], place: Place, skip: str, hi
         card.run_id,
         card.verdict,
         card.label,
+        card.mine is None,
         card.blind,
         card.gold,
         _is_tiny(card),
@@ -173,6 +177,7 @@ def card_view(card: Card, *, names: tuple[str, ...]) -> CardView:
         verdict=card.verdict,
         label=card.label,
         skip="",
+        mine=card.mine,
     )
 
 
@@ -254,6 +259,18 @@ def _key(place: int) -> tuple[str, str]:
 @lru_cache(maxsize=10_000)  # each is shown ten times
 def recent_html(decision: RecentDecision, dataset: str, query: str) -> Markup:
     """A decision for the strip of the last ten; of a blind one only the answer is shown."""
+    part = recent_part(decision, dataset, query)
+    values = {name: getattr(part, name) for name in ("query", "sample_id", "path", "words")}
+    return render_fragment(
+        "deck/_recent.html",
+        dataset,
+        lambda: RecentPart(dataset, **{name: placeholder(name) for name in values}),
+        values,
+    )
+
+
+def recent_part(decision: RecentDecision, dataset: str, query: str) -> RecentPart:
+    """A decision as text; `query` is that of the review, without a card."""
     path, words = decision.path, verdict_words(decision.verdict, decision.label)
     if decision.blind:
         label = decision.given_label if decision.verdict == "keep" else decision.label
@@ -261,18 +278,7 @@ def recent_html(decision: RecentDecision, dataset: str, query: str) -> Markup:
             "Of the gold part" if decision.gold else "A second look",
             verdict_words("relabel" if label else decision.verdict, label),
         )
-    values = {
-        "query": with_card(query, decision.sample_id),
-        "sample_id": str(decision.sample_id),
-        "path": path,
-        "words": words,
-    }
-    return render_fragment(
-        "deck/_recent.html",
-        dataset,
-        lambda: RecentPart(dataset, **{name: placeholder(name) for name in values}),
-        values,
-    )
+    return RecentPart(dataset, with_card(query, decision.sample_id), str(decision.sample_id), path, words)
 
 
 def with_card(query: str, sample_id: int) -> str:

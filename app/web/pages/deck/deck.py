@@ -9,9 +9,10 @@ from app.deck.answer import Deck
 from app.deck.filters import Order
 from app.deck.progress import ReviewProgress
 from app.review.gold import GoldStanding
+from app.review.log import RecentDecision
 from app.web.fast_path import placeholder, render_fragment
 from app.web.filters import Ordered
-from app.web.pages.deck.cards import Place, cards_html, recent_html
+from app.web.pages.deck.cards import Place, RecentPart, cards_html, recent_html, recent_part
 from app.web.rendering import Page, count, environment, percent
 
 TEMPLATE = "deck/_review.html"
@@ -55,7 +56,7 @@ class DeckPage(Page):
     ranking: str  # which of that run's
     training: bool  # a run is queued or running
     asked: bool  # cards were just claimed, so an empty deck means that none is free
-    undone: int | None  # the sample whose decision was just undone
+    undone: RecentPart | None  # the decision that was just undone
     gone: tuple[int, ...]  # cards that the script has and that are not mine any more
     redone: int | None  # the sample whose undone decision was just made again
     missing: int  # images that no card is made of, because their files are missing or changed
@@ -68,7 +69,7 @@ def deck_page(
     queue: Ordered,
     is_idle: bool,
     asked: bool,
-    undone: int | None,
+    undone: RecentDecision | None,
     redone: int | None,
     missing: int = 0,
 ) -> DeckPage:
@@ -89,7 +90,7 @@ def deck_page(
         gone=deck.gone,
         training=deck.is_training,
         asked=asked,
-        undone=undone,
+        undone=_undone_part(undone, place) if undone else None,
         redone=redone,
         missing=missing,
     )
@@ -121,6 +122,13 @@ def deck_html(page: DeckPage) -> Markup:
 
     shape = (page.dataset, page.queue.query(), bool(page.cards), bool(page.gone), bool(page.recent))
     return render_fragment(TEMPLATE, shape, make_page, values, safe=safe)
+
+
+def _undone_part(undone: RecentDecision, place: Place) -> RecentPart:
+    part = recent_part(undone, place.dataset, place.query)
+    if undone.blind or undone.gold:
+        return replace(part, path="an image without its name")
+    return replace(part, words=f"kept as {undone.given_label}") if undone.verdict == "keep" else part
 
 
 def _line(progress: ReviewProgress) -> ProgressLine:

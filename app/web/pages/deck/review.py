@@ -24,6 +24,8 @@ from app.deck.answer import Deck, look
 from app.errors import Conflict, ToplossError
 from app.review import claims, decisions, undoing
 from app.review.checks import Answer
+from app.review.log import RecentDecision
+from app.review.recent import find_undone
 from app.settings import Settings
 from app.storage import RemoteSource
 from app.web.api.samples import shared_source
@@ -79,8 +81,15 @@ class BackForm(DeckForm):
     client_id: str = Field(default_factory=lambda: str(uuid.uuid4()), min_length=1, max_length=64)
 
 
+class UndoForm(BackForm):
+    """Undo of my last answer, or of this decision of mine."""
+
+    decision: int | None = None
+
+
 SentDeck = Annotated[DeckForm, Depends(SentForm(DeckForm))]
 SentBack = Annotated[BackForm, Depends(SentForm(BackForm))]
+SentUndo = Annotated[UndoForm, Depends(SentForm(UndoForm))]
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ class Outcome:
     _: KW_ONLY
     front: int | None = None  # the sample whose card comes first
     asked: bool = False  # for cards
-    undone: int | None = None
+    undone: RecentDecision | None = None
     redone: int | None = None
     back_to: int | None = None  # the sample whose own page sent the answer
 
@@ -101,6 +110,7 @@ class DeckQuery(Ordered):
 
     card: int | None = Field(None, exclude=True)
     asked: bool = Field(False, exclude=True)
+    undone: int | None = Field(None, exclude=True)  # the decision that was just undone
 
 
 @router.get("/d/{name}/review")
@@ -111,7 +121,11 @@ def show(
     form = DeckForm(queue=query.query())
     for _ in range(SWEEPS):
         with database.read() as session:
-            outcome = Outcome(find_dataset(session, name=name), front=query.card, asked=query.asked)
+            dataset_id = find_dataset(session, name=name)
+            undone = query.undone and find_undone(
+                session, dataset_id=dataset_id, user_id=user.id, decision_id=query.undone
+            )
+            outcome = Outcome(dataset_id, front=query.card, asked=query.asked, undone=undone or None)
             deck = _look(session, user, form, outcome)
             lost = _lost_cards(session, deck, outcome)
             page = _page(
@@ -190,20 +204,25 @@ quick = (ahead_of_fastapi("/d/{name}/review/decisions", decide),)
 
 @router.post("/d/{name}/review/undo")
 async def undo(
-    request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: SentBack
+    request: Request, name: str, database: Db, user: SignedIn, settings: Config, form: SentUndo
 ) -> Response:
-    """Undo my last answer and hold its card again."""
+    """Undo my last answer, or the one that the form names, and hold its card again."""
     _check_viewer(form, user)
 
     def act(session: Session) -> Outcome:
         dataset_id = find_dataset(session, name=name)
-        undone = undoing.undo_last(session, dataset_id=dataset_id, user_id=user.id, client_id=form.client_id)
-        sample_id = undone.sample_id if undone else None
-        if sample_id is not None:
-            worklist.hold(
-                session, dataset_id=dataset_id, user_id=user.id, sample_id=sample_id, lease=_lease(settings)
-            )
-        return Outcome(dataset_id, front=sample_id, undone=sample_id)
+        mine = {"dataset_id": dataset_id, "user_id": user.id}
+        undone = (
+            undoing.undo_last(session, **mine, client_id=form.client_id)
+            if form.decision is None
+            else undoing.undo(session, **mine, decision_id=form.decision, client_id=form.client_id)
+        )
+        if undone is None:
+            return Outcome(dataset_id)
+        worklist.hold(session, **mine, sample_id=undone.sample_id, lease=_lease(settings))
+        return Outcome(
+            dataset_id, front=undone.sample_id, undone=find_undone(session, **mine, decision_id=undone.id)
+        )
 
     return await _answer(request, database, name, form, act)
 
@@ -275,7 +294,7 @@ async def _answer(
     if deck:
         return HTMLResponse(deck_html(_page(request, name, form, outcome, deck)))
     query = (
-        form.ordered.query(card=outcome.front)
+        form.ordered.query(card=outcome.front, undone=outcome.undone.decision_id if outcome.undone else None)
         if outcome.front
         else form.ordered.query(asked=True if outcome.asked else None)
     )

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from app.datasets.models import Sample
 from app.db.engine import Database
-from app.review.models import Claim, Decision
+from app.review.models import Claim, Decision, SampleReview
 from tests.factories import Made
 from tests.web.html import flat
 
@@ -180,6 +180,83 @@ def test_an_old_answer_can_be_opened_again(browser_of: dict[str, TestClient], ma
     page = flat(ann.get(f"{URL}?card={made.ranked[0]}").text)
     assert cards(page)[0] == made.ranked[0]
     assert "Standing answer" in page
+
+
+def answered(ann: TestClient, samples: tuple[int, ...], answer: str = "keep") -> None:
+    """Ann's answer for each of these samples."""
+    for sample in samples:
+        ann.post(f"{URL}/decisions", data={"sample": sample, "answer": answer, "client_id": f"to {sample}"})
+
+
+def note(html: str) -> str:
+    """What the page says of an undo, as text."""
+    said = re.search(r'<p class="note" role="status">(.*?)</p>', flat(html), flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", said[1]).split()) if said else ""
+
+
+def test_an_undo_says_which_answer_for_which_image_is_undone(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ann, (first, second) = browser_of["ann"], made.ranked[:2]
+    answered(ann, (first,))
+    answered(ann, (second,), "relabel:owl")
+    paths = dict(zip(made.sample_ids, made.paths, strict=True))
+    for sample, words in ((second, "→ owl"), (first, "kept as cat")):
+        target = ann.post(f"{URL}/undo").headers["location"]
+        page = ann.get(target).text
+        assert f"card={sample}" in target
+        assert cards(page)[0] == sample
+        assert f"Your answer “{words}” for {paths[sample]} is undone" in note(page)
+        assert f'<a href="{URL}?card={sample}">{paths[sample]}</a>' in flat(page)
+    assert note(ann.get(f"{URL}?card={first}").text) == ""
+
+
+def test_an_undo_of_somebody_else_or_of_none_is_not_told(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    answered(ann, made.ranked[:2])
+    target = ann.post(f"{URL}/undo").headers["location"]
+    assert note(ann.get(target).text)
+    assert note(browser_of["bob"].get(target).text) == ""
+    with database.read() as session:
+        standing = session.scalars(select(Decision.id).order_by(Decision.id)).first()
+    assert note(ann.get(f"{URL}?undone={standing}").text) == ""
+    assert note(ann.get(f"{URL}?undone=999999").text) == ""
+
+
+def test_an_opened_card_undoes_its_own_answer_and_not_the_last_one(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann, (first, second) = browser_of["ann"], made.ranked[:2]
+    answered(ann, (first, second), "delete")
+    page = flat(ann.get(f"{URL}?card={first}").text)
+    button = re.search(r'<button form="undo" name="decision" value="(\d+)"', page)
+    assert button, page
+    target = ann.post(f"{URL}/undo", data={"decision": button[1]}).headers["location"]
+    page = flat(ann.get(target).text)
+    assert cards(page)[0] == first
+    assert 'name="decision"' not in page
+    assert "Standing answer" not in page
+    assert "“deleted”" in note(page)
+    with database.read() as session:
+        assert session.scalars(select(SampleReview.sample_id)).all() == [second]
+
+
+def test_only_ones_own_answer_in_this_data_set_is_undone(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann, bob, first = browser_of["ann"], browser_of["bob"], made.ranked[0]
+    answered(ann, (first,))
+    page = flat(bob.get(f"{URL}?card={first}").text)
+    assert "Standing answer" in page
+    assert 'name="decision"' not in page
+    with database.read() as session:
+        decision = session.scalars(select(Decision.id)).one()
+    assert bob.post(f"{URL}/undo", data={"decision": decision}).status_code == 403
+    assert ann.post(f"{URL}/undo", data={"decision": 999999}).status_code == 404
+    with database.read() as session:
+        assert session.scalars(select(SampleReview.sample_id)).all() == [first]
 
 
 def test_the_page_of_somebody_else_neither_takes_nor_undoes(
