@@ -55,6 +55,7 @@ def train(
     from app.deck.progress import lacking_words, pending_changes
     from app.jobs.requests import live_workers
     from app.rounds.retraining import version_to_train
+    from app.training.repeats import repeated_by
     from app.training.runs import train_anew
 
     settings = read_settings()
@@ -73,6 +74,7 @@ def train(
                 start=start,
                 seed=seed,
             )
+            repeat = repeated_by(session, run)
             alive = bool(live_workers(session))
             lacking = lacking_words(session, dataset_id=dataset.id)
         if new:
@@ -82,6 +84,8 @@ def train(
             f"Run {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights "
             f"{run.weights}: queued."
         )
+        if repeat:
+            typer.echo(f"Run {repeat.run_id} {repeat.words}")
         if wait:
             _wait_for(database, settings, run.id)
         elif not alive:
@@ -105,6 +109,7 @@ def retrain(
     from app.deck.progress import lacking_words, pending_changes
     from app.review.corrections import count_corrections
     from app.rounds.retraining import retrain as ask
+    from app.training.repeats import repeated_by
 
     settings = read_settings()
     with open_database() as database:
@@ -121,6 +126,7 @@ def retrain(
                 start=start,
                 seed=seed,
             )
+            repeat = repeated_by(session, answer.run)
             lacking = lacking_words(session, dataset_id=dataset.id)
             corrections = count_corrections(session, dataset_id=dataset.id)
         typer.echo(corrections.words)
@@ -135,6 +141,8 @@ def retrain(
             f"Run {answer.run.id} of {name}, version {answer.version.number}, recipe "
             f"{answer.run.recipe['name']}: queued."
         )
+        if repeat:
+            typer.echo(f"Run {repeat.run_id} {repeat.words}")
         if wait:
             _wait_for(database, settings, answer.run.id)
 

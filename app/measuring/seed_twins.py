@@ -1,4 +1,4 @@
-"""Seed twins: runs that differ only in their seed."""
+"""Seed twins: runs that differ in their seed, or their parent's, and in nothing else."""
 
 from dataclasses import dataclass
 
@@ -45,15 +45,31 @@ class Seeds:
 
 
 def seed_twins(session: Session, run: Run, *, held: HoldOut, kept: NDArray[np.bool_]) -> tuple[SeedRun, ...]:
-    """The run and its seed twins, on the `kept` hold-out samples (n,); empty without twins."""
+    """The run and its seed twins, on the `kept` hold-out samples (n,), newest first; empty without twins.
+
+    Runs with the same seeds do not show what a seed makes, so one of them counts: the run itself, or the
+    newest.
+    """
     finished = {
         other.id: other
         for other in list_runs(session, dataset_id=run.dataset_id)
         if other.state == "finished"
     }
-    same = [other for other in finished.values() if _are_twins(run, other, finished)]
-    found = (_seed_run(session, other, held, kept) for other in same if len(same) > 1)
-    return tuple(each for each in found if each)
+    by_seeds = {_seeds(run, finished): run}
+    for other in finished.values():
+        if _are_twins(run, other, finished):
+            by_seeds.setdefault(_seeds(other, finished), other)
+    if len(by_seeds) == 1:
+        return ()
+    newest_first = sorted(by_seeds.values(), key=lambda each: -each.id)
+    found = tuple(each for other in newest_first if (each := _seed_run(session, other, held, kept)))
+    return found if len(found) > 1 else ()
+
+
+def _seeds(run: Run, known: dict[int, Run]) -> tuple[int, ...]:
+    """The run's seed, its parent's and so on."""
+    parent = known.get(run.parent_id or 0)
+    return (run.seed, *(_seeds(parent, known) if parent else ()))
 
 
 def _seed_run(session: Session, run: Run, held: HoldOut, kept: NDArray[np.bool_]) -> SeedRun | None:

@@ -18,6 +18,7 @@ from app.rounds.retraining import retrain, version_to_train
 from app.training.evaluation import Rate
 from app.training.fields import FIELDS, values_of
 from app.training.models import Run
+from app.training.repeats import repeated_by
 from app.training.runs import cancel_run, get_run, resume_run, run_progress, train_anew, version_number
 from app.web.api.cards import CardOut, ranked_out
 from app.web.api.models import Listing, Output, RateOut
@@ -122,6 +123,7 @@ class RunAccepted(Output):
     job: str
     version: int
     nothing_changed: bool = False
+    repeats: int | None = None  # a finished run with the same labels, start, recipe and seed
 
 
 class RunRequest(StrictBody):
@@ -177,7 +179,9 @@ def create_run(
                 seed=asked.seed,
                 parent_id=asked.parent,
             )
-            return _accepted(answer.run, answer.version.number, nothing_changed=answer.nothing_changed)
+            return _accepted(
+                session, answer.run, answer.version.number, nothing_changed=answer.nothing_changed
+            )
         version = version_to_train(session, dataset_id=dataset.id, number=asked.version)
         run = train_anew(
             session,
@@ -190,7 +194,7 @@ def create_run(
             seed=asked.seed,
             user_id=user.id,
         )
-        return _accepted(run, version.number, nothing_changed=False)
+        return _accepted(session, run, version.number, nothing_changed=False)
 
 
 @router.get("/datasets/{name}/runs")
@@ -256,8 +260,15 @@ def list_top_losses(
     )
 
 
-def _accepted(run: Run, version: int, *, nothing_changed: bool) -> RunAccepted:
-    return RunAccepted(id=run.id, job=str(run.job_id), version=version, nothing_changed=nothing_changed)
+def _accepted(session: Session, run: Run, version: int, *, nothing_changed: bool) -> RunAccepted:
+    repeat = repeated_by(session, run)
+    return RunAccepted(
+        id=run.id,
+        job=str(run.job_id),
+        version=version,
+        nothing_changed=nothing_changed,
+        repeats=repeat.run_id if repeat else None,
+    )
 
 
 def _run_out(run: RunSummary) -> RunOut:

@@ -255,6 +255,13 @@ def test_a_retrain_without_decisions_says_that_nothing_changed(api: Scripts, mad
     assert (answer["version"], answer["nothing_changed"]) == (0, True)
 
 
+def test_a_run_that_repeats_a_finished_one_says_which(api: Scripts, made: Made) -> None:
+    again = {"recipe": "quick", "start": "none"}
+    for seed, repeats in [(0, made.run_id), (1, None)]:
+        answer = api["ada"].post(f"{API}/datasets/faces/runs", json=again | {"seed": seed}).json()
+        assert answer["repeats"] == repeats
+
+
 def test_only_a_retrain_has_a_parent(api: Scripts, made: Made) -> None:
     refused = api["ada"].post(f"{API}/datasets/faces/runs", json={"parent": made.run_id})
     assert (refused.status_code, refused.json()["error"]) == (422, "invalid")

@@ -20,7 +20,14 @@ from app.measuring.paper_table import PaperTable, paper_table
 from app.review.gold import gold_labels
 from app.web.deps import Db
 from app.web.errors import status_of
-from app.web.pages.measuring.conclusions import LABELS, Conclusions, chance, conclude, signed
+from app.web.pages.measuring.conclusions import (
+    LABELS,
+    Conclusions,
+    chance,
+    conclude,
+    difference_shown,
+    signed,
+)
 from app.web.rendering import Page, page_context, render
 from app.web.strict import Strict
 
@@ -219,7 +226,7 @@ def _shown(comparison: Comparison) -> tuple[Shown, ...]:
     return tuple(
         Shown(
             heading=f"against {LABELS[column.kind]}",
-            difference=signed(column.difference.value) if column.difference else "–",
+            difference=signed(difference_shown(column, column.difference)) if column.difference else "–",
             low=signed(column.difference.low) if column.difference else "–",
             high=signed(column.difference.high) if column.difference else "–",
             chance=chance(column.difference.p) if column.difference else "–",

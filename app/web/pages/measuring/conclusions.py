@@ -39,8 +39,8 @@ def conclude(comparison: Comparison) -> Conclusions:
     ]
     chief = comparison.chief.difference
     if chief and chief.value:
-        said_of_seeds = _seeds(comparison, chief)
-        (said if _outdoes_seeds(comparison, chief) else not_said).append(said_of_seeds)
+        said_of_seeds = _seeds(comparison)
+        (said if _outdoes_seeds(comparison) else not_said).append(said_of_seeds)
     not_said += _other_causes(comparison)
     if comparison.selection.flatters and comparison.chief.kind == "reviewed":
         not_said.append(
@@ -61,6 +61,24 @@ def signed(share: float) -> str:
     return f"{100 * share:+.1f}".replace("-", "−").replace("+0.0", "0.0").replace("−0.0", "0.0")
 
 
+def as_shown(share: float) -> float:
+    """A share as the page writes it, in tenths of a per cent: 0.15057 → 0.151."""
+    return round(100 * share, 1) / 100
+
+
+def difference_shown(column: Column, found: Difference) -> float:
+    """New minus old error rate, both as the page writes them: what a reader calculates is what it says."""
+    old, new = column.old.error_rate, column.new.error_rate
+    return as_shown(new.value) - as_shown(old.value) if old and new else found.value
+
+
+def spread_shown(comparison: Comparison) -> float | None:
+    """The spread of the seed twins, from their error rates as the page writes them."""
+    seeds = comparison.seeds
+    shown = [[as_shown(run.error.value) for run in group] for group in (seeds.old, seeds.new) if group]
+    return max((max(rates) - min(rates) for rates in shown), default=None)
+
+
 def chance(p: float) -> str:
     """A p as people write it."""
     return f"p < {SMALL}" if p < SMALL else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"  # noqa: PLR2004
@@ -70,13 +88,14 @@ def _interval(found: Difference) -> str:
     return f"95 % interval {signed(found.low)} to {signed(found.high)} points"
 
 
-def _direction(found: Difference) -> str:
-    return f"{points(abs(found.value))} {'fewer' if found.value < 0 else 'more'} errors"
+def _direction(column: Column, found: Difference) -> str:
+    apart = as_shown(abs(difference_shown(column, found)))
+    return f"{points(apart) if apart else 'under 0.1 points'} {'fewer' if found.value < 0 else 'more'} errors"
 
 
 def _beyond_chance(comparison: Comparison, column: Column, found: Difference) -> str:
     return (
-        f"Against {LABELS[column.kind]}, run {comparison.new.id} makes {_direction(found)} than run "
+        f"Against {LABELS[column.kind]}, run {comparison.new.id} makes {_direction(column, found)} than run "
         f"{comparison.old.id} on the same {count(found.n)} images ({_interval(found)}): more than chance "
         f"makes ({chance(found.p)})."
     )
@@ -89,26 +108,29 @@ def _chance(column: Column, found: Difference) -> str:
             f"both make the same number of errors on {count(found.n)} images."
         )
     return (
-        f"That one of the runs is better against {LABELS[column.kind]}: {_direction(found)} "
+        f"That one of the runs is better against {LABELS[column.kind]}: {_direction(column, found)} "
         f"({_interval(found)}) are no more than chance makes on {count(found.n)} images "
         f"({chance(found.p)})."
     )
 
 
-def _outdoes_seeds(comparison: Comparison, chief: Difference) -> bool:
-    spread = comparison.seeds.spread
-    return spread is not None and spread < abs(chief.value)
+def _outdoes_seeds(comparison: Comparison) -> bool:
+    """As they are shown: figures that look the same are no larger."""
+    chief, spread = comparison.chief, spread_shown(comparison)
+    if spread is None or chief.difference is None:
+        return False
+    return as_shown(spread) < as_shown(abs(difference_shown(chief, chief.difference)))
 
 
-def _seeds(comparison: Comparison, chief: Difference) -> str:
-    spread, runs = comparison.seeds.spread, comparison.seeds.runs
+def _seeds(comparison: Comparison) -> str:
+    spread, runs = spread_shown(comparison), comparison.seeds.runs
     if spread is None:
         return (
             "That another seed would not make as much: no run here differs from these by its seed alone, "
             "so the seed’s part is not known. Train once more with another seed to know it."
         )
     apart = f"runs that differ by their seed alone lie up to {points(spread)} apart ({runs} runs)"
-    if spread < abs(chief.value):
+    if _outdoes_seeds(comparison):
         return f"{apart[0].upper()}{apart[1:]}: the difference is larger than that."
     return f"That another seed would not make as much: {apart}, and this difference is no larger."
 

@@ -21,7 +21,8 @@ from app.review.policy import count_waiting
 from app.rounds.changes import Changes, changes_since
 from app.rounds.retraining import freeze_labels, retrain
 from app.training.pace import Estimate, expect
-from app.training.recipes import Start, choose_recipe, choose_start, edit, recipe_of
+from app.training.recipes import Start, choose_recipe, choose_start, edit, recipe_of, weights_of
+from app.training.repeats import Repeat, repeat_of
 from app.training.runs import RunProgress, count_open, get_run, open_run, run_progress, train_anew
 from app.web.deps import Admin, Config, Db
 from app.web.pages.measuring.flows import Flow, Picture, draw
@@ -54,6 +55,7 @@ class AskPage(Page):
     running: RunProgress | None  # of this data set
     lacking: tuple[str, ...]  # what is to be known of classes without images in a part
     problem: str  # why what was sent cannot be
+    repeat: Repeat | None = None  # a run that did exactly what the form asks for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,7 @@ class _Asked:
     recipe: Recipe
     edited: Recipe
     start: Start
+    seed: int
     problem: str
 
 
@@ -197,6 +200,7 @@ def _version(session: Session, dataset_id: int, sent: Mapping[str, str]) -> Data
 def _asked(
     sent: Mapping[str, str], *, usual: Recipe, setting: str, parent: bool, names: list[str], problem: str
 ) -> _Asked:
+    seed = 0
     recipe, start, edited = usual, choose_start(None, setting=setting, parent=parent), usual
     try:
         start = choose_start(sent.get("start") or None, setting=setting, parent=parent)
@@ -204,10 +208,26 @@ def _asked(
         edited = edit(
             recipe, changes_of(sent, recipe=recipe, class_names=names), start=start, class_names=names
         )
-        seed_of(sent)
+        seed = seed_of(sent)
     except Invalid as refusal:
         problem = problem or str(refusal)
-    return _Asked(recipe, edited, start, problem)
+    return _Asked(recipe, edited, start, seed, problem)
+
+
+def _repeat(
+    session: Session, asked: _Asked, *, version: DatasetVersion, setting: str, parent_id: int | None = None
+) -> Repeat | None:
+    if asked.problem:
+        return None
+    return repeat_of(
+        session,
+        dataset_id=version.dataset_id,
+        version_id=version.id,
+        recipe=asked.edited,
+        weights=weights_of(asked.start, setting=setting),
+        parent_id=parent_id if asked.start == "parent" else None,
+        seed=asked.seed,
+    )
 
 
 def _queue(session: Session, dataset_id: int) -> dict[str, Any]:
@@ -248,16 +268,23 @@ def _retrain_page(
         Flow(_class(names, move.source), _class(names, move.target), move.count) for move in changes.moves
     )
     images = {split.split: split.after for split in changes.splits}
+    pending, newest = (
+        pending_changes(session, dataset_id=dataset_id),
+        latest_version(session, dataset_id=dataset_id),
+    )
     return RetrainPage(
         **common,
         problem=asked.problem,
+        repeat=None
+        if pending.wait
+        else _repeat(session, asked, version=newest, setting=setting, parent_id=run.id),
         parent=parent,
         changes=changes,
         flows=flows,
         picture=draw(flows, [*names, GONE]),
         waiting=count_waiting(session, dataset_id=dataset_id),
         unsettled=count_unsettled(session, dataset_id=dataset_id),
-        pending=pending_changes(session, dataset_id=dataset_id),
+        pending=pending,
         form=recipe_form(
             asked.recipe,
             own=None if own.name in RECIPES else own,
@@ -293,6 +320,9 @@ def _train_page(
         **page_context(request, name),
         **_queue(session, dataset_id),
         problem=asked.problem,
+        repeat=None
+        if chosen is None and pending.wait
+        else _repeat(session, asked, version=version, setting=setting),
         versions=tuple(reversed(list_versions(session, dataset_id=dataset_id))),
         version=None if chosen is None and pending.wait else version.number,
         pending=pending,

@@ -11,7 +11,7 @@ from app.ml.recipes import RECIPES, recipe_from_json
 from app.training.fields import FIELDS
 from app.training.models import Run
 from app.training.runs import end_run
-from tests.factories import Made, import_folder, write_images
+from tests.factories import Made, import_folder, make_run, write_images
 from tests.web.asking import sure
 from tests.web.html import flat
 
@@ -64,6 +64,24 @@ def test_that_nothing_has_changed_is_said_plainly(browser_of: dict[str, TestClie
     page = flat(browser_of["ada"].get("/d/faces/retrain").text)
     assert "<b>Nothing has changed</b> since version 0" in page
     assert "<path d=" not in page.split("<main")[1]
+
+
+def test_a_run_that_repeats_another_is_named_before_it_is_asked_for(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    said = "</a> did exactly this: the same labels, start, recipe and seed. Another seed, such as "
+    assert said not in flat(ada.get("/d/faces/retrain").text)
+    worse = {made.sample_ids[-1]: 0}  # in the hold-out, so that its parent stays the best run
+    child = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id, says=worse)
+    make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id, says=worse, seed=1)
+    page = flat(ada.get("/d/faces/retrain").text)
+    assert f'<a href="/d/faces/runs/{child}">Run {child}{said}2,' in page
+    for other in ("seed=5", "epochs=9", "start=none&seed=3", "recipe=default"):
+        assert said not in flat(ada.get(f"/d/faces/retrain?{other}").text), other
+    assert f"Run {made.run_id}{said}1," in flat(ada.get("/d/faces/runs/new?recipe=quick&start=none").text)
+    decide(ada, made.ranked[0], "delete")
+    assert said not in flat(ada.get("/d/faces/retrain").text)
 
 
 def test_without_a_finished_run_the_page_leads_to_the_first(

@@ -1,0 +1,28 @@
+"""Whether a run repeats a finished one."""
+
+from app.db.engine import Database
+from app.ml.recipes import RECIPES
+from app.training.repeats import Repeat, repeat_of
+from tests.factories import Made, make_run
+
+
+def test_only_a_finished_run_that_is_alike_in_everything_is_repeated(database: Database, made: Made) -> None:
+    make_run(database, made.dataset_id, made.version_id, seed=1)
+    asked = {
+        "dataset_id": made.dataset_id,
+        "version_id": made.version_id,
+        "recipe": RECIPES["quick"],
+        "weights": "none",
+        "parent_id": None,
+        "seed": 0,
+    }
+    others = [
+        {"seed": 3},
+        {"parent_id": made.run_id, "weights": "parent"},
+        {"weights": "imagenet"},
+        {"recipe": RECIPES["default"]},
+        {"version_id": made.version_id + 1},
+    ]
+    with database.read() as session:
+        assert repeat_of(session, **asked) == Repeat(made.run_id, free_seed=2)  # type: ignore[arg-type]
+        assert [repeat_of(session, **asked | other) for other in others] == [None] * 5  # type: ignore[arg-type]
