@@ -140,11 +140,20 @@ def claim(
 
 
 def take(
-    session: Session, *, dataset_id: int, user_id: int, count: int, lease: timedelta, queue: Queue = DEFAULT
+    session: Session,
+    *,
+    dataset_id: int,
+    user_id: int,
+    count: int,
+    lease: timedelta,
+    queue: Queue = DEFAULT,
+    known_by: str = "",
+    shown: int | None = None,
 ) -> None:
     """Hold `count` cards of the queue for `lease`: first those already held, then the next.
 
-    Raises Invalid.
+    If `known_by` names another ranking, the cards that are held from it are released first, but for the
+    sample `shown`. Raises Invalid.
     """
     if not 1 <= count <= MAX_CLAIM:
         raise Invalid(f"Claim 1 to {MAX_CLAIM} cards at a time.")
@@ -152,6 +161,9 @@ def take(
     if ranking is None and not queue.is_gold:
         return
     lock_dataset(session, dataset_id=dataset_id)
+    if ranking and known_by not in ("", ranking.name):
+        kept = () if shown is None else (shown,)
+        claims.release(session, dataset_id=dataset_id, user_id=user_id, but_for=kept)
     who = Claimant(dataset_id, user_id, ranking.run_id if ranking else None, now())
     until = who.moment + lease
     if not queue.is_plain:

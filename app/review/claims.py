@@ -4,7 +4,7 @@ The desk remembers both and is updated with every claim: skipping the cards that
 would take longer than the rest of an answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -195,8 +195,8 @@ def delete_claims(session: Session, sample_ids: Sequence[int]) -> Change:
     return Change(released=tuple(sample_ids))
 
 
-def release(session: Session, *, dataset_id: int | None, user_id: int) -> None:
-    """Release all of an annotator's cards, of one data set or of all."""
-    query = delete(Claim).where(Claim.user_id == user_id)
+def release(session: Session, *, dataset_id: int | None, user_id: int, but_for: Collection[int] = ()) -> None:
+    """Release all of an annotator's cards, of one data set or of all, but for these samples."""
+    query = delete(Claim).where(Claim.user_id == user_id, Claim.sample_id.not_in(but_for))
     session.execute(query if dataset_id is None else query.where(Claim.dataset_id == dataset_id))
     desk.clear(session)

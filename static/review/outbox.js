@@ -80,7 +80,8 @@ function giveUp(lost) {  // the cards are shown again as they were before these 
 // The samples whose cards the server need not send: in the deck, or answered and not saved yet.
 function samplesHere() {
   const waiting = items.filter((each) => each.card).map((each) => each.card);
-  return new Set([...cards(), ...waiting].map(sampleOf));
+  const shown = currentCard() ? [currentCard()] : [];
+  return new Set([...shown, ...cards(), ...waiting].map(sampleOf));  // the shown one first
 }
 
 // Sends one item. Returns "saved", "refused" (by the server), "lost" (no connection) or "wait" (until a person signs in).

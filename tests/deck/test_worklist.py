@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from app.db.engine import Database
 from app.db.types import now
+from app.deck import worklist
 from app.deck.progress import review_progress
 from app.deck.worklist import claim, get_card, hold, my_cards
 from app.errors import Invalid
@@ -121,6 +122,23 @@ def test_a_card_that_two_people_were_unsure_about_is_asked_of_neither_again(
             held = claim(session, dataset_id=made.dataset_id, user_id=user, count=20, lease=LEASE)
             assert (first in [card.sample_id for card in held.cards]) == (left == 10)
             release(session, dataset_id=made.dataset_id, user_id=user)
+
+
+def test_cards_of_a_former_ranking_are_released_but_for_the_shown_one(
+    database: Database, made: Made, people: People
+) -> None:
+    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id, "lease": LEASE}
+    for sample in made.ranked[5:9]:
+        with database.write() as session:
+            hold(session, **me, sample_id=sample)
+    with database.write() as session:
+        worklist.take(session, **me, count=4, known_by="another", shown=made.ranked[6])
+        mine = my_cards(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
+    assert [card.sample_id for card in mine.cards] == [*made.ranked[:3], made.ranked[6]]
+    with database.write() as session:
+        worklist.take(session, **me, count=4, known_by=mine.ranking, shown=made.ranked[0])
+        again = my_cards(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
+    assert again.cards == mine.cards
 
 
 def test_a_verdict_takes_the_card_out_of_everybodys_hands(

@@ -48,7 +48,7 @@ class DeckForm(Strict):
     """What a script sends about the cards in its page; a plain form sends nothing."""
 
     hold: int = Field(HELD, ge=1, le=MOST_HELD)  # how many it wants
-    have: str = Field("", max_length=2000, pattern=r"^(\d{1,9}( |$))*$")  # samples whose cards it has already
+    have: str = Field("", max_length=2000, pattern=r"^(\d{1,9}( |$))*$")  # whose cards it has already
     ranking: str = Field("", max_length=50)  # that they are from
     viewer: str = ""  # whose page it is
     queue: str = Field("", max_length=5000)  # which cards it goes through, as an address's query
@@ -57,6 +57,11 @@ class DeckForm(Strict):
     def known(self) -> set[int]:
         """The samples in numbers."""
         return {int(number) for number in self.have.split()}
+
+    @property
+    def shown(self) -> int | None:
+        """The sample whose card a person looks at: the first in `have`."""
+        return int(self.have.split()[0]) if self.have else None
 
     @property
     def ordered(self) -> Ordered:
@@ -212,6 +217,8 @@ async def undo(
     def act(session: Session) -> Outcome:
         dataset_id = find_dataset(session, name=name)
         mine = {"dataset_id": dataset_id, "user_id": user.id}
+        if form.ranking:  # by a script: a new ranking may have arrived
+            _take(session, dataset_id, user, settings, form)
         undone = (
             undoing.undo_last(session, **mine, client_id=form.client_id)
             if form.decision is None
@@ -263,6 +270,8 @@ def _take(session: Session, dataset_id: int, user: Person, settings: Settings, f
         count=form.hold,
         lease=_lease(settings),
         queue=form.ordered.queue,
+        known_by=form.ranking,
+        shown=form.shown,
     )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from app.datasets.models import Sample
 from app.db.engine import Database
 from app.review.models import Claim, Decision, SampleReview
+from tests.browser.deck import rerank
 from tests.factories import Made
 from tests.web.html import flat
 
@@ -257,6 +258,19 @@ def test_only_ones_own_answer_in_this_data_set_is_undone(
     assert ann.post(f"{URL}/undo", data={"decision": 999999}).status_code == 404
     with database.read() as session:
         assert session.scalars(select(SampleReview.sample_id)).all() == [first]
+
+
+def test_an_undo_after_a_new_ranking_brings_no_card_of_the_former_one(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    first = cards(ann.post(f"{URL}/claims", data={"hold": "3"}, headers=FRAGMENT).text)
+    answered(ann, (first[0],))
+    rerank(database, made, gone=[])
+    sent = {"hold": "3", "ranking": "former", "have": f"{first[1]} {first[2]}"}
+    page = ann.post(f"{URL}/undo", data=sent, headers=FRAGMENT).text
+    best_first = [sample for sample in reversed(made.ranked) if sample in made.ranked[:10]]
+    assert cards(page) == [first[0], *best_first[:2], first[1]]
 
 
 def test_the_page_of_somebody_else_neither_takes_nor_undoes(
