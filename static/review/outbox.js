@@ -9,7 +9,8 @@ import {
 } from "./deck.js";
 
 const MAX_CARDS = 60;                              // the server gives no more
-const PAUSES = [500, 1000, 2000, 4000, 8000];      // ms between attempts to send an item
+// ms between attempts to send an item: a minute, in which a server restarts or is upgraded
+const PAUSES = [500, 1000, 2000, 4000, 8000, 8000, 8000, 8000, 8000, 8000, 8000];
 const TIMEOUT = 15_000;                            // ms for one attempt
 const items = [];
 let sending = false;

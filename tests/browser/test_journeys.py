@@ -118,7 +118,7 @@ def test_a_server_that_stops_in_mid_session_loses_nothing(
             page.keyboard.press("e")  # while nobody listens
     port = server.url.rsplit(":", 1)[1]
     with start_server(data_dir, TOPLOSS_PORT=port):
-        expect(page.locator("body")).to_have_attribute("data-unsaved", "0", timeout=30_000)
+        expect(page.locator("body")).to_have_attribute("data-unsaved", "0", timeout=60_000)
         page.context.close()
     assert states((database, made)) == {
         **{
