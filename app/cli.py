@@ -206,7 +206,7 @@ def export(
     from app.datasets.versions import get_version, latest_version
     from app.deck.progress import lacking_words, pending_changes
     from app.errors import Invalid
-    from app.export.as_imagefolder import EMPTY_FOLDERS
+    from app.export.as_imagefolder import EMPTY_FOLDERS, class_folders, one_folder_words
     from app.export.checking import checked, told
     from app.export.exporting import export_version, write_export
     from app.review.corrections import count_corrections
@@ -238,6 +238,7 @@ def export(
             )
             corrections = count_corrections(session, dataset_id=chosen.dataset_id)
         made = checked(database, made, skip_missing=skip_missing)
+        one_folder = one_folder_words(class_folders(made.plan)) if format == "imagefolder" else ""
         write_export(made, output)
     if lost := told(made.plan.lost):
         typer.echo(lost, err=True)
@@ -245,6 +246,8 @@ def export(
         typer.echo(f"Note: {words}", err=True)
     if lacking and format == "imagefolder":
         typer.echo(EMPTY_FOLDERS, err=True)
+    if one_folder:
+        typer.echo(f"Note: {one_folder}", err=True)
     if left_out:
         typer.echo(f"{left_out}, so not in this file; --freeze takes in what is new.", err=True)
     if version is None and corrections.waiting:

@@ -1,7 +1,8 @@
 """A zip of `<split>/<class>/<file>` with the cleaned labels, and `manifest.csv` at the top.
 
 Every class has a folder in every part, even if empty, so that readers that number folders by name get the
-same numbers; `classes.txt` has the folder names in that order. Images are stored unchanged, in the order of
+same numbers; `classes.txt` has the folder names in that order. If some are one folder on Windows and macOS,
+`notes.txt` says so. Images are stored unchanged, in the order of
 the manifest, streamed one by one. Every date is the same, so two exports of one version are the same bytes.
 Deleted samples are not in the folders; on request the manifest lists them without a file. On request samples
 whose file is missing or changed are left out too; `missing.csv` at the end lists them with the reason.
@@ -61,6 +62,21 @@ def class_folders(plan: Plan) -> list[str]:
     return sorted(folder_name(name) for name in plan.classes[: last + 1])
 
 
+def one_folder_words(folders: Iterable[str]) -> str:
+    """A sentence about folders that are one folder on Windows and macOS; empty if there are none."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(set(folders)):
+        alike.setdefault(_key(name), []).append(name)
+    groups = [" and ".join(f"“{name}”" for name in names) for names in alike.values() if len(names) > 1]
+    if not groups:
+        return ""
+    return (
+        "On Windows and macOS class folders become one if their names differ only in upper and lower case or "
+        f"in how accents are written: {'; '.join(groups)}. There take the class of each image from "
+        "manifest.csv, or unpack the zip on Linux."
+    )
+
+
 def folder_of(row: ExportRow) -> str:
     """`<split>/<class>` of a sample that is not deleted, the class as a safe folder name."""
     return f"{row.split}/{folder_name(row.label or '')}"
@@ -107,6 +123,8 @@ def _members(plan: Plan, names: list[str]) -> Iterator[MemberFile]:
     yield "manifest.csv", DATE, MODE, ZIP_64, csv_chunks(("file", *COLUMNS), _manifest(plan, names))
     folders = class_folders(plan)
     yield "classes.txt", DATE, MODE, ZIP_64, ("".join(f"{name}\n" for name in folders).encode(),)
+    if words := one_folder_words(folders):
+        yield "notes.txt", DATE, MODE, ZIP_64, (f"{words}\n".encode(),)
     for split in sorted({name.split("/", 1)[0] for name in names}):
         for name in folders:
             yield f"{split}/{name}/", DATE, FOLDER, NO_COMPRESSION_64(0, 0), ()

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app.datasets.models import Sample
 from app.db.engine import Database
-from app.export.as_imagefolder import unique_names
+from app.export.as_imagefolder import one_folder_words, unique_names
 from tests.export.pets import COLUMNS, content, table
 
 A, B = "a" * 64, "b" * 64
@@ -48,6 +48,15 @@ def test_names_that_differ_in_case_or_accents_only_collide() -> None:
         unique_names([("c", "é.png", A), ("c", unicodedata.normalize("NFD", "é.png"), B)])[0]
         == "c/é__aaaaaaaa.png"
     )
+
+
+def test_folders_that_are_one_on_some_systems_are_named() -> None:
+    composed, decomposed = unicodedata.normalize("NFC", "Bär"), unicodedata.normalize("NFD", "Bär")
+    words = one_folder_words(["cat", "Cat", composed, "owl", decomposed, "cat"])
+    assert "“Cat” and “cat”" in words
+    assert f"“{decomposed}” and “{composed}”" in words
+    assert "owl" not in words
+    assert one_folder_words(["cat", "cats", "cat"]) == ""
 
 
 def test_a_file_without_suffix_gets_none() -> None:

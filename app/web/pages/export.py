@@ -7,10 +7,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app.datasets.catalog import get_dataset, ready_dataset
+from app.datasets.catalog import class_names, get_dataset, ready_dataset
 from app.datasets.models import DatasetVersion
+from app.datasets.naming import folder_name
 from app.datasets.versions import list_versions
 from app.deck.progress import PendingChanges, lacking_words, pending_changes
+from app.export.as_imagefolder import one_folder_words
 from app.export.formats import FORMATS, check_format
 from app.review.gold import count_unsettled
 from app.rounds.retraining import freeze_labels
@@ -38,6 +40,7 @@ class ExportPage(Page):
     formats: tuple[FormatView, ...]
     pending: PendingChanges
     lacking: tuple[str, ...]  # what is to be known of classes without images in a part
+    one_folder: str  # what is to be known of folders that are one on some systems
     unsettled: int  # images of the gold part that carry their given label
 
 
@@ -52,6 +55,7 @@ def show(request: Request, name: str, database: Db) -> Response:
             formats=tuple(FormatView(each.name, each.description) for each in FORMATS.values()),
             pending=pending_changes(session, dataset_id=dataset.id),
             lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
+            one_folder=one_folder_words(map(folder_name, class_names(session, dataset_id=dataset.id))),
             unsettled=count_unsettled(session, dataset_id=dataset.id),
         )
     return render("export/page.html", page)

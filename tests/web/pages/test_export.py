@@ -1,7 +1,13 @@
 """Freezing and exporting in the browser."""
 
-from fastapi.testclient import TestClient
+from io import BytesIO
+from zipfile import ZipFile
 
+from fastapi.testclient import TestClient
+from sqlalchemy import update
+
+from app.datasets.models import LabelClass
+from app.db.engine import Database
 from tests.factories import Made
 from tests.web.html import flat
 
@@ -68,3 +74,18 @@ def test_who_cannot_freeze_is_told_what_no_version_has(browser_of: dict[str, Tes
     assert "1 changed label is in no version. An admin can freeze what is new." in page
     assert 'value="now"' not in page
     assert ann.post(url, data={"version": "now", "format": "csv"}).status_code == 403
+
+
+def test_classes_that_are_one_folder_on_windows_and_macos_are_named_on_the_page_and_in_the_zip(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ann, url = browser_of["ann"], "/api/v1/datasets/faces/export?version=0&format=imagefolder"
+    assert "become one" not in flat(ann.get("/d/faces/export").text)
+    assert "notes.txt" not in ZipFile(BytesIO(ann.get(url).content)).namelist()
+    with database.write() as session:
+        session.execute(update(LabelClass).where(LabelClass.name == "dog").values(name="Cat"))
+    words = (
+        "in how accents are written: “Cat” and “cat”. There take the class of each image from manifest.csv"
+    )
+    assert words in flat(ann.get("/d/faces/export").text)
+    assert words in ZipFile(BytesIO(ann.get(url).content)).read("notes.txt").decode()
