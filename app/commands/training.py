@@ -217,7 +217,11 @@ def _wait_for(database: "Database", settings: Settings, run_id: int) -> None:
                         evaluate_run(session, run_id=run_id).error_rate if run.state == "finished" else None
                     )
                     break
-            show(progress.stage or "Waiting for the worker", progress.done, progress.total)
+            show(
+                progress.stage or progress.waits_for or "Waiting for the worker",
+                progress.done,
+                progress.total,
+            )
             time.sleep(POLL_SECONDS)
     end_line()
     found = f" Hold-out error {error.value:.2%} by the labels it learnt (version {version})." if error else ""

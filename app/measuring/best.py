@@ -80,7 +80,9 @@ def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
     if learnt is None:
         said = f"{listed(best.untrained)}: no training images, and no hold-out image is of another class."
         return BestRun(best, "hold-out", None, f"Best by the hold-out, without a figure. {said}")
-    by = f"{_said(learnt)} images by the newest labels (version {best.newest_version})"
+    by = f"{_said(learnt)} images by the labels of version {best.newest_version}, the newest version"
+    if best.version != best.newest_version:
+        by += f" (run {best.id} learnt those of version {best.version})"
     words = f"Best by the hold-out: {by}{_chosen_among(len(finished))}.{_why_not_gold(standing)}"
     if left_out := best.newest_error_rate.n - learnt.n:
         words += _left_out(best, left_out, "hold-out")

@@ -18,10 +18,12 @@ from itertools import accumulate
 from math import exp, lgamma
 from statistics import median
 
+from app.review import counters
 from app.training.evaluation import Rate, rate
 
 ALPHA = 0.05  # how often the intervals may be wrong, all audits together
 WINDOW = 200  # cards that a projection goes by
+PACE = counters.WINDOW  # cards that a time goes by, on every page
 AHEAD = 100  # cards that it looks ahead
 POINTS = 50  # of the budget curve, as it is drawn
 ROUNDING = 1e-12  # of a probability: a tie is a tie
@@ -127,14 +129,14 @@ def hit_rate(looks: Sequence[Look], *, last: int) -> Rate | None:
     return rate(sum(look.wrong for look in window), len(window))
 
 
-def pace(looks: Sequence[Look], *, last: int = WINDOW) -> float | None:
+def pace(looks: Sequence[Look], *, last: int = PACE) -> float | None:
     """Median of the seconds a decision took, of the last cards."""
     times = [look.milliseconds / 1000 for look in looks[-last:] if look.milliseconds]
     return median(times) if times else None
 
 
 def project(looks: Sequence[Look], *, left: int, ahead: int = AHEAD) -> Projection | None:
-    """The time for the next cards, at the pace of the last 200; None before the first or after the last."""
+    """The time for the next cards, at the pace of the last 50; None before the first or after the last."""
     window, cards = _offered(looks)[-WINDOW:], min(ahead, left)
     if not window or cards < 1:
         return None

@@ -85,11 +85,23 @@ class RunProgress:
     total: int
     seconds_left: float | None  # once it has begun
     queue_position: int
+    drawing: tuple[int, ...]  # finished runs before it in the queue, whose learning-rate curve is being drawn
     no_worker: bool  # it is queued, and no worker runs
     message: str
     cancel_requested: bool
     ranked_epochs: int | None  # epochs in its ranking; None before the first ranking
     epochs: tuple[Epoch, ...]
+
+    @property
+    def waits_for(self) -> str:
+        """What a queued run waits for; empty: for the worker alone."""
+        trainings = self.queue_position - len(self.drawing)
+        if trainings:
+            return f"Waiting behind {trainings:,} other training{'' if trainings == 1 else 's'}"
+        if self.drawing:
+            of = " and ".join(f"run {run_id}" for run_id in self.drawing)
+            return f"Waiting until the learning-rate curve of {of} is drawn"
+        return ""
 
     @property
     def is_open(self) -> bool:
@@ -281,12 +293,28 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
         total=job.total if job else 0,
         seconds_left=_left(session, run, job, epochs) if job else None,
         queue_position=jobs.queue_position(session, job) if job else 0,
+        drawing=_drawing_before(session, job) if job and job.state == "queued" else (),
         no_worker=run.state == "queued" and not jobs.live_workers(session),
         message=run.note,
         cancel_requested=bool(job and job.cancel_requested),
         ranked_epochs=run.ranked_epochs,
         epochs=tuple(epochs),
     )
+
+
+def _drawing_before(session: Session, job: Job) -> tuple[int, ...]:
+    """Finished runs whose job still works, by drawing their learning-rate curve, before `job` begins."""
+    query = (
+        select(Run.id)
+        .join(Job, Job.id == Run.job_id)
+        .where(
+            Job.task == job.task,
+            Job.state.in_(jobs.OPEN_STATES),
+            Job.created_at < job.created_at,
+            Run.state == "finished",
+        )
+    )
+    return tuple(session.scalars(query.order_by(Run.id)))
 
 
 def _left(session: Session, run: Run, job: Job, epochs: Sequence[Epoch]) -> float | None:

@@ -180,6 +180,8 @@ def test_a_projection_says_how_long_the_next_cards_take_by_the_last_ones() -> No
 
 
 def test_without_cards_before_or_ahead_nothing_is_projected() -> None:
+    fast = [*looks("." * 150, milliseconds=9000), *looks("." * 50, milliseconds=1000)]
+    assert project(fast, left=47) == Projection(cards=47, seconds=47)
     assert project(looks("XO"), left=100) is None
     assert project(looks("x."), left=0) is None
     untimed = project(looks("x.", milliseconds=None), left=10)

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from app.db.engine import Database
 from app.errors import Conflict, NotFound, NotNow
 from app.jobs.models import Job
+from app.jobs.requests import finish
 from app.ml.recipes import RECIPES
 from app.training.models import Run
 from app.training.runs import (
@@ -21,6 +22,7 @@ from app.training.runs import (
     open_run,
     request_run,
     resume_run,
+    run_progress,
     start_run,
 )
 from tests.factories import Made
@@ -53,6 +55,22 @@ def test_the_same_run_is_queued_once_and_another_seed_is_another_run(database: D
         ]
         assert is_training(session, dataset_id=made.dataset_id)
         assert session.get_one(Job, first.job_id).arguments == {"run": first.id}
+
+
+def test_a_queued_run_says_what_it_waits_for(database: Database, made: Made) -> None:
+    with database.write() as session:
+        of_before = session.get_one(Run, made.run_id).job_id
+        assert of_before
+        finish(session, job_id=of_before, state="finished")
+        first, second = ask(session, made), ask(session, made, seed=2)
+        assert run_progress(session, run_id=first.id).waits_for == ""
+        assert run_progress(session, run_id=second.id).waits_for == "Waiting behind 1 other training"
+        start_run(session, run_id=first.id)
+        end_run(session, run_id=first.id, state="finished")  # its job goes on with the learning-rate curve
+        waits = f"Waiting until the learning-rate curve of run {first.id} is drawn"
+        assert run_progress(session, run_id=second.id).waits_for == waits
+        third = ask(session, made, seed=3)
+        assert run_progress(session, run_id=third.id).waits_for == "Waiting behind 1 other training"
 
 
 def test_a_queued_run_is_cancelled_at_once_and_resumed_with_a_new_job(database: Database, made: Made) -> None:

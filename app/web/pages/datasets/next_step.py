@@ -1,10 +1,9 @@
 """The proposed next step for a data set, in words and with its cost. Pure."""
 
 from dataclasses import dataclass
-from math import ceil
 
 from app.deck.progress import PendingChanges, ReviewProgress
-from app.web.rendering import percent, plural
+from app.web.rendering import about, percent, plural
 
 BATCH = 200  # cards that a step proposes, about ten minutes of work
 ENOUGH = 0.02  # share of changed training labels since the last run that is enough to propose a retrain
@@ -22,7 +21,7 @@ class Situation:
     importing: bool
     has_run: bool
     early_epochs: int | None  # epochs of an unfinished run that the first ranking is made of
-    running: bool
+    running: bool  # or queued
     progress: ReviewProgress
     pending: PendingChanges
     is_admin: bool
@@ -32,6 +31,7 @@ class Situation:
     audit_left: int = 0  # images of an audit that is begun and not done
     import_failed: str = ""  # why; empty: it did not
     gold_for_me: int = 0  # images of the gold part that wait for the one who asks
+    queued: bool = False  # a run waits, none is running
     rule_reached: str = ""  # the stopping rule in words, once it is reached
 
 
@@ -87,8 +87,7 @@ def review_step(progress: ReviewProgress, home: str) -> NextStep:
     """Continue with the worklist: how many cards, how long, how many errors."""
     cards = min(BATCH, progress.remaining)
     seconds = progress.seconds_per_decision or USUAL_SECONDS
-    minutes = max(1, ceil(cards * seconds / 60))
-    cost = f"About {plural(minutes, 'minute')}"
+    cost = about(cards * seconds).capitalize()
     if progress.hit_rate is not None:
         found = (
             f". Of the last cards {percent(progress.hit_rate, 0)} had a wrong label; it gets less as you go"
@@ -104,7 +103,7 @@ def review_step(progress: ReviewProgress, home: str) -> NextStep:
 def _first_run(at: Situation, home: str) -> NextStep:
     if at.running:
         return NextStep(
-            "The network learns",
+            "The training waits" if at.queued else "The network learns",
             "When it is done, the images whose labels it doubts most come first in the review.",
         )
     if not at.is_admin:

@@ -151,6 +151,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         has_run=best is not None,
         early_epochs=ranked.ranked_epochs if ranked and best is None else None,
         running=running is not None,
+        queued=running is not None and running.state == "queued",
         progress=progress,
         pending=pending,
         is_admin=page["viewer"].is_admin,

@@ -34,7 +34,7 @@ AT = Situation(
 def test_a_review_says_what_it_costs_and_what_it_finds() -> None:
     step = next_step(AT)
     assert step.title == "Review the next 200 top losses"
-    assert step.words == "About 12 minutes. Of the last cards 45 % had a wrong label; it gets less as you go."
+    assert step.words == "About 12 min. Of the last cards 45 % had a wrong label; it gets less as you go."
     assert step.actions[0].url == "/d/faces/review"
 
 
@@ -43,7 +43,7 @@ def test_without_a_pace_nothing_is_promised() -> None:
         replace(AT, progress=replace(PROGRESS, reviewed=0, hit_rate=None, seconds_per_decision=None))
     )
     assert step.title == "Review the first 200 top losses"
-    assert step.words == "About 14 minutes; how many errors there are shows after the first ones."
+    assert step.words == "About 13 min; how many errors there are shows after the first ones."
 
 
 def test_many_changed_labels_call_for_a_retrain_that_only_an_admin_can_start() -> None:
@@ -99,6 +99,8 @@ def test_while_a_retrain_runs_the_review_goes_on() -> None:
 def test_before_the_first_run_the_step_is_to_train_or_to_wait() -> None:
     assert next_step(replace(AT, has_run=False)).actions[0].url == "/d/faces/runs"
     assert next_step(replace(AT, has_run=False, running=True)).actions == ()
+    assert next_step(replace(AT, has_run=False, running=True)).title == "The network learns"
+    assert next_step(replace(AT, has_run=False, running=True, queued=True)).title == "The training waits"
     assert next_step(replace(AT, has_run=False, is_admin=False)).actions == ()
 
 

@@ -13,6 +13,7 @@ from app.measuring.best import choose_best
 from app.training.models import Run
 from tests.factories import Made, import_folder, write_images
 from tests.web.asking import sure
+from tests.web.html import flat
 
 FRAGMENT = {"hx-request": "true"}
 
@@ -95,7 +96,7 @@ def test_an_import_can_be_cancelled_and_repeated(
 def test_the_overview_proposes_one_step_with_its_cost(browser_of: dict[str, TestClient], made: Made) -> None:
     page = browser_of["ann"].get("/d/faces").text
     assert "Review the 10 remaining label issues" in page
-    assert "About 1 minute" in page
+    assert "About 40 s" in page
     assert 'href="/d/faces/review"' in page
 
 
@@ -135,6 +136,40 @@ def test_an_error_answers_htmx_with_a_fragment(browser_of: dict[str, TestClient]
     assert answer.status_code == 404
     assert "<html" not in answer.text
     assert "There is no data set named nothing" in answer.text
+
+
+def test_the_figure_and_the_sentence_of_the_best_run_say_by_which_labels(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    assert "images by the labels of version 0, the newest version" in flat(
+        browser_of["ada"].get("/d/faces").text
+    )
+    sample = str(made.sample_ids[-1])
+    sent = {"sample": sample, "client_id": "1", "answer": "relabel:cat"}
+    assert browser_of["ada"].post("/d/faces/review/decisions", data=sent).status_code == 303
+    page = flat(browser_of["ada"].get("/d/faces").text)
+    assert "images by the labels of version 0, the newest version" in page
+    browser_of["ada"].post("/d/faces/versions")
+    page = flat(browser_of["ada"].get("/d/faces").text)
+    learnt = f"the newest version (run {made.run_id} learnt those of version 0)"
+    assert f"images by the labels of version 1, {learnt}" in page
+    with database.write() as session:
+        run = session.get_one(Run, made.run_id)
+        run.facts = {**run.facts, "untrained": [0]}
+    page = flat(browser_of["ada"].get("/d/faces").text)
+    assert "it learnt (version 0), without the classes that it had no training images of" in page
+
+
+def test_overview_and_remaining_give_the_same_time_for_the_same_cards(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ann = browser_of["ann"]
+    for sample in made.ranked[:2]:
+        sent = {"sample": str(sample), "client_id": str(sample), "answer": "keep", "milliseconds": "700"}
+        assert ann.post("/d/faces/review/decisions", data=sent).status_code == 303
+    assert "About 6 s. Of" in flat(ann.get("/d/faces").text)
+    remaining = flat(ann.get("/d/faces/stop").text)
+    assert "<dt>for the next 8 cards</dt><dd>6 s</dd>" in remaining
 
 
 def test_the_figure_of_the_best_run_leaves_out_the_same_images_as_its_sentence(

@@ -107,3 +107,13 @@ def test_a_number_of_the_confusion_matrix_shows_its_images(
     [cell, *_] = re.findall(r'<a href="(/d/faces/grid\?split=valid[^"]*)">(\d+)</a>', flat(page))
     found = flat(ann.get(cell[0].replace("&amp;", "&")).text)
     assert found.count('name="samples"') == int(cell[1])
+
+
+def test_the_review_says_of_a_queued_first_run_that_there_is_no_ranking_yet(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    import_folder(database, write_images(tmp_path / "images"))
+    assert browser_of["ada"].post("/d/faces/runs", data={"recipe": "quick"}).status_code == 303
+    page = flat(browser_of["ada"].get("/d/faces/review").text)
+    assert "There is no ranking yet" in page
+    assert "A training runs or waits." in page
