@@ -111,7 +111,10 @@ def _measures(session: Session, dataset_id: int) -> list[tuple[str, dict[int, Ra
             select(DatasetVersion.number, DatasetVersion.id).where(DatasetVersion.dataset_id == dataset_id)
         ).all()
     )
-    wanted = {"given labels": 0, f"same model, newest labels (version {max(versions)})": max(versions)}
+    wanted = {
+        "given labels": 0,
+        f"same model, labels of version {max(versions)}, the newest version": max(versions),
+    }
     gold = gold_rates(session, dataset_id)
     return [
         *(

@@ -110,7 +110,7 @@ def test_the_legend_of_a_chart_stays_in_its_sheet(
     screen.set_viewport_size({"width": 390, "height": 844})
     screen.goto(f"{server.url}/d/{made.name}/rounds")
     legend = screen.locator(".chart .u-legend").first
-    expect(legend).to_contain_text("newest labels")
+    expect(legend).to_contain_text("the newest version")
     ends = legend.evaluate(
         "e => [...e.querySelectorAll('.u-label')].map((label) => label.getBoundingClientRect().right)"
     )

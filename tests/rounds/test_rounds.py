@@ -91,7 +91,7 @@ def test_a_round_says_how_its_run_does_against_the_given_and_the_newest_labels(
     first, second = rounds(database, made)
     assert [each.against for each in first.measures] == [
         "given labels",
-        "same model, newest labels (version 1)",
+        "same model, labels of version 1, the newest version",
     ]
     assert {each.run_id for each in (first, second)} == {made.run_id, second_run}
     given, newest = (each.error_rate for each in first.measures)

@@ -75,5 +75,5 @@ def test_the_rounds(api: Scripts, made: Made) -> None:
     }.items() <= only.items()
     assert [measure["against"] for measure in only["measures"]] == [
         "given labels",
-        "same model, newest labels (version 0)",
+        "same model, labels of version 0, the newest version",
     ]
