@@ -47,14 +47,15 @@ async def signed_in(request: Request, database: Db, settings: Config) -> Person:
     # A read of SQLite never waits and ends sooner than another thread could begin; other databases may be
     # slow.
     if database.is_sqlite:
-        user = _glance(request, database, settings)
+        user = who_glances(request, database, settings)
     else:
-        user = await run_in_threadpool(_glance, request, database, settings)
+        user = await run_in_threadpool(who_glances, request, database, settings)
     request.state.user = user
     return user
 
 
-def _glance(request: Request, database: Database, settings: Settings) -> Person:
+def who_glances(request: Request, database: Database, settings: Settings) -> Person:
+    """As `who_asks`, in a transaction of its own. Raises NotSignedIn."""
     with database.glance() as session:
         return who_asks(session, request, settings)
 

@@ -1,11 +1,12 @@
 """Domain errors to status codes, in one table; JSON for scripts, a fragment for htmx, a page for people."""
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DataError, InternalError, OperationalError
+from sqlalchemy.exc import DataError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -15,6 +16,7 @@ from app import errors
 from app.db.trouble import as_trouble
 from app.storage import DiskFails
 from app.web.asking import Unconfirmed, ask
+from app.web.deps import SESSION_COOKIE, who_glances
 from app.web.refusals import answer
 from app.web.strict import UNKNOWN, unknown_name
 
@@ -71,6 +73,7 @@ def _http_error(request: Request, error: Exception) -> Response:
         query = request.scope["query_string"].decode("latin-1")
         # Only the path: an absolute address would use the client's Host header, and “//name” is another host.
         return RedirectResponse(f"/{path.strip('/')}{'?' if query else ''}{query}", status_code=307)
+    _find_viewer(request)
     messages = {
         404: "There is nothing at this address; go back, or start from the list of data sets.",
         400: "The body of this request cannot be read, so nothing was changed; send it again, complete.",
@@ -85,6 +88,15 @@ def _http_error(request: Request, error: Exception) -> Response:
     )
     response.headers.update(error.headers or {})
     return response
+
+
+def _find_viewer(request: Request) -> None:
+    """Show the menu on the page also where no route has looked at the log-in."""
+    if not request.cookies.get(SESSION_COOKIE) or getattr(request.state, "user", None):
+        return
+    state = request.app.state
+    with suppress(errors.ToplossError, SQLAlchemyError):  # the page of the error does without
+        request.state.user = who_glances(request, state.database, state.settings)
 
 
 def _validation_error(request: Request, error: Exception) -> Response:

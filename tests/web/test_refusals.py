@@ -14,6 +14,7 @@ from app.settings import Settings
 from tests.factories import Made, make_run
 from tests.servers import Server, start_server
 from tests.web.addresses import addresses
+from tests.web.html import flat
 
 API = "/api/v1"
 SHAPE = {"error", "message", "status"}
@@ -158,3 +159,19 @@ def test_a_part_of_a_page_is_still_answered_to_htmx(browser_of: dict[str, TestCl
     for path in ("/d/faces/import", f"/d/faces/samples/{made.sample_ids[0]}/why", "/d/faces/stop/notice"):
         answer = browser_of["ada"].get(path, headers={"hx-request": "true"})
         assert (answer.status_code, "<!doctype" in answer.text) == (200, False), path
+
+
+def test_the_page_of_an_unknown_address_has_the_menu_for_who_is_signed_in(
+    browser_of: dict[str, TestClient], visitor: TestClient
+) -> None:
+    ann = browser_of["ann"]
+    for address in ("/nothing", "/d/faces/nothing/at/all"):
+        page = ann.get(address)
+        assert page.status_code == 404
+        assert 'aria-label="Site"' in flat(page.text)
+        assert "Sign in" not in page.text
+        page = visitor.get(address)
+        assert page.status_code == 404
+        assert 'aria-label="Site"' not in flat(page.text)
+    visitor.cookies.set("toploss_session", "wrong")
+    assert "Sign in" in visitor.get("/nothing").text
