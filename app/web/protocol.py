@@ -30,8 +30,8 @@ class _Phase(Enum):
     ANSWER = auto()  # the request is whole: it is the server's turn, or nobody's
 
 
-class TooMuch(Exception):
-    """Headers, or requests that wait, beyond the limits. The parser turns it into its own error."""
+class Refused(Exception):
+    """Headers that are beyond the limits or cannot be served. The parser turns it into its own error."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -83,9 +83,16 @@ class LimitedProtocol(HttpToolsProtocol):
         """The headers are whole."""
         if len(self.pipeline) >= MOST_WAITING:
             self._refusal = 431
-            raise TooMuch
+            raise Refused
+        is_upgrade = self.parser.should_upgrade()
+        if is_upgrade and self._has_body():
+            # The parser stops after these headers: it would lose the body, or read it as the next request.
+            self._refusal = 400
+            raise Refused
         self._enter(_Phase.BODY)
         super().on_headers_complete()
+        if is_upgrade:
+            self.cycle.keep_alive = False  # what follows is of a protocol that nobody speaks here
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -105,11 +112,16 @@ class LimitedProtocol(HttpToolsProtocol):
     def _unsupported_upgrade_warning(self) -> None:
         """Log nothing: a request for another protocol is answered in HTTP; nothing is to be installed."""
 
+    def _has_body(self) -> bool:
+        """Whether the headers announce a body."""
+        announced = dict(self.headers)
+        return b"transfer-encoding" in announced or announced.get(b"content-length", b"0").strip(b"0") != b""
+
     def _add(self, size: int) -> None:
         self._size += size
         if self._size > MOST_BYTES or self._count > MOST_HEADERS:
             self._refusal = 431
-            raise TooMuch
+            raise Refused
 
     def _enter(self, phase: _Phase) -> None:
         self._phase = phase

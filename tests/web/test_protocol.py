@@ -84,6 +84,26 @@ def test_a_request_for_another_protocol_is_answered_and_nobody_is_told_to_instal
     assert [line.message for line in caplog.records if line.levelname != "INFO"] == []
 
 
+@pytest.mark.parametrize("length", [b"content-length: 33", b"transfer-encoding: chunked"])
+def test_a_body_behind_a_request_for_another_protocol_is_never_read_as_a_request(
+    client: socket.socket, length: bytes
+) -> None:
+    smuggled = b"GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n"
+    client.sendall(POST + b"connection: upgrade\r\nupgrade: h2c\r\n" + length + b"\r\n\r\n" + smuggled)
+    said = rest(client)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
+def test_after_a_request_for_another_protocol_the_connection_ends_so_that_nobody_waits_for_the_next_answer(
+    client: socket.socket,
+) -> None:
+    client.settimeout(3)
+    other = b"connection: upgrade\r\nupgrade: h2c\r\ncontent-length: 0\r\n\r\n"
+    client.sendall(POST + other + b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    assert rest(client).count(b"HTTP/1.1 200 ") == 1
+
+
 @pytest.fixture
 def client(address: tuple[str, int]) -> Iterator[socket.socket]:
     with socket.create_connection(address, timeout=30) as opened:
