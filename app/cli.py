@@ -182,7 +182,9 @@ def export(
     format: Annotated[  # noqa: A002 - the option's name
         str, typer.Option(help="csv, csv-excel, jsonl or imagefolder.")
     ] = "csv",
-    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write; - is standard output.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The file to write or replace; - is standard output.")
+    ],
     version: Annotated[
         int | None, typer.Option(min=0, max=2**31 - 1, help="Instead of the newest version.")
     ] = None,
@@ -239,6 +241,7 @@ def export(
             corrections = count_corrections(session, dataset_id=chosen.dataset_id)
         made = checked(database, made, skip_missing=skip_missing)
         one_folder = one_folder_words(class_folders(made.plan)) if format == "imagefolder" else ""
+        replaces = str(output) != "-" and output.is_file()
         write_export(made, output)
     if lost := told(made.plan.lost):
         typer.echo(lost, err=True)
@@ -260,7 +263,7 @@ def export(
         )
     typer.echo(
         f"Version {chosen.number} of {name} ({chosen.samples:,} samples, digest {chosen.digest[:12]}) → "
-        f"{output}",
+        f"{output}{' (replaced)' if replaces else ''}",
         err=True,
     )
 

@@ -47,8 +47,9 @@ def test_import_train_export_without_any_server(shell: Server, tmp_path: Path) -
     )
     assert (told.returncode, "There is no file" in told.stderr) == (1, True)
     assert sum(json.loads(told.stdout)["images"][0]["probabilities"].values()) == pytest.approx(1, abs=1e-4)
-    for name in ("one.csv", "two.csv"):
-        shell.command("export", "pets", "--format", "csv", "-o", str(tmp_path / name))
+    for name, is_replaced in (("one.csv", False), ("two.csv", False), ("two.csv", True)):
+        told = shell.command("export", "pets", "--format", "csv", "-o", str(tmp_path / name))
+        assert ("(replaced)" in told.stderr) == is_replaced
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
     with (tmp_path / "one.csv").open(newline="") as file:
         assert {row["label"] for row in csv.DictReader(file)} == {"cat", "dog", "owl"}
