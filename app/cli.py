@@ -130,7 +130,7 @@ def import_(
     from app.datasets.catalog import count_rejected, rejected_files
     from app.datasets.creating import check_name, create_dataset
     from app.datasets.importing import import_images
-    from app.datasets.layout_choice import Said, parse
+    from app.datasets.layout_choice import StatedLayout, parse
     from app.datasets.sources import resolve_source
     from app.deck.progress import pending_changes
     from app.errors import Invalid
@@ -154,7 +154,7 @@ def import_(
             seed=seed,
             on_progress=show,
             should_stop=lambda: False,
-            choose=chooser(Said() if no_split_folders else folders, yes=yes, before=end_line),
+            choose=chooser(StatedLayout() if no_split_folders else folders, yes=yes, before=end_line),
         )
         end_line()
         typer.echo(str(report))

@@ -34,7 +34,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Said:
+class FilePrediction:
     """The probability of each class for one file, in the network's order."""
 
     file: str
@@ -74,7 +74,7 @@ def choose_run(
 
 def predict_files(
     run: Chosen, files: Sequence[str], *, settings: Settings, on_problem: Callable[[str], None]
-) -> list[Said]:
+) -> list[FilePrediction]:
     """Predict each file that is a valid image; `on_problem` gets a sentence for each other file.
 
     Raises CheckpointError when the run's network is not in the data folder.
@@ -89,7 +89,7 @@ def predict_files(
     folder = settings.runs_dir / str(run.id) / network_name(WHOLE)
     size = checkpoints.load(folder).recipe.image_size
     use_threads(settings.worker_threads or usable_cores())
-    said: list[Said] = []
+    said: list[FilePrediction] = []
     for group in _groups(files):
         squares = {}
         for place, file in enumerate(group):
@@ -100,7 +100,9 @@ def predict_files(
                 on_problem(str(problem))
         if squares:
             answers = predict_squares(folder, list(squares.values()))
-            said += [Said(group[place], answer) for place, answer in zip(squares, answers, strict=True)]
+            said += [
+                FilePrediction(group[place], answer) for place, answer in zip(squares, answers, strict=True)
+            ]
     return said
 
 
@@ -130,7 +132,7 @@ def read_image(file: str, *, max_pixels: int) -> bytes:
     return content
 
 
-def as_json(run: Chosen, said: Sequence[Said]) -> str:
+def as_json(run: Chosen, said: Sequence[FilePrediction]) -> str:
     """One object: the run, and each image with its probabilities."""
     images = [
         {"image": each.file, "predicted": each.predicted, "probabilities": each.probabilities}
@@ -139,7 +141,7 @@ def as_json(run: Chosen, said: Sequence[Said]) -> str:
     return json.dumps({"run": run.id, "dataset": run.dataset, "images": images}, indent=1)
 
 
-def as_table(said: Sequence[Said]) -> str:
+def as_table(said: Sequence[FilePrediction]) -> str:
     """One row per image and one column per class, or with many classes the other way round."""
     names = list(said[0].probabilities)
     files = [

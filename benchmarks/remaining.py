@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from app.ranking.scoring import class_noise
-from app.remaining.estimate import WINDOW, Audited, Between, Look, errors_in, errors_left
+from app.remaining.estimate import WINDOW, Audited, Between, SingleLook, errors_in, errors_left
 
 SIZES = (100, 300, 600)
 AUDITS = 4
@@ -128,7 +128,7 @@ def coverage(name: str, populations: Iterator[Population], reviews: int) -> None
         print(f"| {name} | {size} | {shares} | {np.median(held.width):,.0f} |", flush=True)
 
 
-def expected(cards: list[Look]) -> float:
+def expected(cards: list[SingleLook]) -> float:
     """Errors in the next 100 cards at the hit rate of the last 200; one hit and one miss are added."""
     window = cards[-WINDOW:]
     return 100 * (sum(card.wrong for card in window) + 1) / (len(window) + 2)
@@ -139,7 +139,7 @@ def projections(name: str, populations: Iterator[Population], reviews: int) -> N
     off, ratio = [], []
     for population in (next(populations) for _ in range(reviews)):
         cards = [
-            Look(i, bool(wrong), 2000, by_chance=False)
+            SingleLook(i, bool(wrong), 2000, by_chance=False)
             for i, wrong in enumerate(population.wrong[population.order[:5000]])
         ]
         for at in range(100, 4900, 400):

@@ -6,13 +6,16 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.predicting import MOST_COLUMNS, Chosen, Said, aligned, as_json, as_table
+from app.predicting import MOST_COLUMNS, Chosen, FilePrediction, aligned, as_json, as_table
 
 WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=8)
 
 
-def said(classes: int, images: int = 2) -> list[Said]:
-    return [Said(f"{i}.png", {f"class{c}": (c + 1) / 1000 for c in range(classes)}) for i in range(images)]
+def said(classes: int, images: int = 2) -> list[FilePrediction]:
+    return [
+        FilePrediction(f"{i}.png", {f"class{c}": (c + 1) / 1000 for c in range(classes)})
+        for i in range(images)
+    ]
 
 
 @given(
@@ -44,7 +47,7 @@ def test_a_few_classes_stand_beside_each_other_and_many_below() -> None:
 
 
 def test_a_script_gets_every_number_whole() -> None:
-    answer = json.loads(as_json(Chosen(3, "faces"), [Said("a.png", {"cat": 1 / 3, "dog": 2 / 3})]))
+    answer = json.loads(as_json(Chosen(3, "faces"), [FilePrediction("a.png", {"cat": 1 / 3, "dog": 2 / 3})]))
     assert answer == {
         "run": 3,
         "dataset": "faces",
@@ -54,5 +57,8 @@ def test_a_script_gets_every_number_whole() -> None:
 
 def test_a_file_whose_name_is_no_text_can_still_be_printed() -> None:
     name = os.fsdecode(b"caf\xe9.png")
-    as_table([Said(name, {"cat": 1.0})]).encode()
-    assert json.loads(as_json(Chosen(1, "x"), [Said(name, {"cat": 1.0})]))["images"][0]["image"] == name
+    as_table([FilePrediction(name, {"cat": 1.0})]).encode()
+    assert (
+        json.loads(as_json(Chosen(1, "x"), [FilePrediction(name, {"cat": 1.0})]))["images"][0]["image"]
+        == name
+    )

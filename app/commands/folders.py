@@ -7,7 +7,7 @@ from itertools import count
 
 import typer
 
-from app.datasets.layout_choice import HOW, NONE, SKIP, Said, as_text, check_parts
+from app.datasets.layout_choice import HOW, NONE, SKIP, StatedLayout, as_text, check_parts
 from app.datasets.layout_outline import DRAWN, Outline, outline
 from app.datasets.layout_reading import LEFT_OUT, OPEN, Reading
 from app.datasets.split_words import PARTS
@@ -18,7 +18,7 @@ CLASSES_SHOWN = 50
 
 
 def chooser(
-    folders: Said | None, *, yes: bool, before: Callable[[], None]
+    folders: StatedLayout | None, *, yes: bool, before: Callable[[], None]
 ) -> Callable[[Survey, Reading | None], Reading]:
     """Choose how an import reads the folders: by options, the clear reading, or an answer at the terminal.
 

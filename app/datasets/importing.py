@@ -20,7 +20,7 @@ from app.datasets.completing import ImportReport, complete, has_version, split_r
 from app.datasets.coverage import new_class_words
 from app.datasets.creating import is_empty
 from app.datasets.inspection import Facts, too_flat
-from app.datasets.layout import Layout, Place, arrange
+from app.datasets.layout import Layout, PathMeaning, arrange
 from app.datasets.layout_reading import Reading
 from app.datasets.lookalikes import group_samples, mark_lookalikes
 from app.datasets.misplaced import notes_of_classes, notes_of_folders, reasons_of
@@ -254,7 +254,8 @@ class _Import:
         with self.database.read() as session:
             unified = unify(layout.places, class_names(session, dataset_id=self.dataset_id))
         places = {
-            path: Place(place.split, unified.classes[place.label]) for path, place in layout.places.items()
+            path: PathMeaning(place.split, unified.classes[place.label])
+            for path, place in layout.places.items()
         }
         return replace(layout, places=places), unified.notes
 

@@ -41,7 +41,7 @@ EXPECTED = (
 
 
 @dataclass(frozen=True)
-class Place:
+class PathMeaning:
     """The place of a path: `split` is train, valid, test or None; `label` is the class name."""
 
     split: str | None
@@ -52,7 +52,7 @@ class Place:
 class Layout:
     """The place of every path by one reading of the folders; `misplaced` paths belong to no class."""
 
-    places: dict[str, Place]
+    places: dict[str, PathMeaning]
     misplaced: list[str]
     reading: Reading
 
@@ -95,7 +95,7 @@ def arrange(paths: Collection[str], reading: Reading | None = None) -> Layout:
         if (place := found[path]) is not None
     }
     places = {
-        path: Place(place.part, class_name(place.name))
+        path: PathMeaning(place.part, class_name(place.name))
         for path, place in found.items()
         if place is not None and place.folder in folders
     }

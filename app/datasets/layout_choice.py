@@ -23,14 +23,14 @@ HOW = (
 
 
 @dataclass(frozen=True)
-class Said:
+class StatedLayout:
     """The part of each named folder (empty: there are no parts), and which folder is the class."""
 
     folders: Mapping[str, str] = field(default_factory=dict)
     classes: ClassFolder = "first"
 
 
-def parse(texts: Collection[str]) -> Said | None:
+def parse(texts: Collection[str]) -> StatedLayout | None:
     """Parse `train=a,valid=b`, or `none` for no split folders, each with an optional `class=last`.
 
     Returns None for empty texts. Raises Invalid for anything else, for a folder that is named twice, and
@@ -59,7 +59,7 @@ def parse(texts: Collection[str]) -> Said | None:
     if not folders and not start and pieces and classes == "first":
         raise Invalid(f"“{text}” does not say which folder is which part. {HOW}.")
     check_parts(folders, how=f" {HOW}.")
-    return Said(folders, classes)
+    return StatedLayout(folders, classes)
 
 
 def _class_folder(word: str) -> ClassFolder:
@@ -96,7 +96,7 @@ def check_parts(folders: Mapping[str, str], *, how: str = "") -> None:
         raise Invalid(f"No folder is the training part; choose one that is.{how}")
 
 
-def reading_of(tree: Folder, said: Said) -> Reading:
+def reading_of(tree: Folder, said: StatedLayout) -> Reading:
     """The reading in which these folders, by name or path, are parts above or below the classes.
 
     Raises Invalid for a folder that does not exist.

@@ -33,7 +33,7 @@ WORDS: dict[str, str] = {
 }
 
 
-class Recorded(NamedTuple):
+class RecordedFile(NamedTuple):
     """What the import recorded about a file."""
 
     sample_id: int
@@ -65,7 +65,7 @@ class Changed(Conflict):
         )
 
 
-def read_unchanged(source: ImageSource, file: Recorded) -> bytes:
+def read_unchanged(source: ImageSource, file: RecordedFile) -> bytes:
     """The file as it was imported. Raises NotFound, Unreadable, Changed."""
     content = source.read(file.path)
     if len(content) != file.bytes or hashlib.sha256(content).hexdigest() != file.sha256:
@@ -84,7 +84,7 @@ def reason_of(error: Exception) -> Reason:
     )
 
 
-def look(source: ImageSource, file: Recorded, *, content: bool) -> Lost | None:
+def look(source: ImageSource, file: RecordedFile, *, content: bool) -> Lost | None:
     """What is wrong with a file: by its size, and with `content` also by its digest."""
     try:
         same = source.size(file.path) in (file.bytes, UNKNOWN_SIZE)
@@ -96,12 +96,12 @@ def look(source: ImageSource, file: Recorded, *, content: bool) -> Lost | None:
     return None if same else Lost(file.sample_id, file.path, "changed")
 
 
-def files_of(session: Session, *, dataset_id: int, only_lost: bool = False) -> list[Recorded]:
+def files_of(session: Session, *, dataset_id: int, only_lost: bool = False) -> list[RecordedFile]:
     """What the import recorded about the files of a data set, by sample id."""
     query = select(Sample.id, Sample.path, Sample.bytes, Sample.sha256).where(Sample.dataset_id == dataset_id)
     if only_lost:
         query = query.join(MissingFile, MissingFile.sample_id == Sample.id)
-    return [Recorded(*row) for row in session.execute(query.order_by(Sample.id))]
+    return [RecordedFile(*row) for row in session.execute(query.order_by(Sample.id))]
 
 
 def mark(

@@ -59,7 +59,7 @@ class Pictured(Protocol):
 
 
 @dataclass(frozen=True)
-class Picture:
+class EncodedImage:
     """An encoded image that every browser shows."""
 
     content: bytes
@@ -68,7 +68,7 @@ class Picture:
 
 def picture_of(
     image: Pictured, *, size: Size, read: Callable[[], bytes], cache: Path, scales: Scales = NO_SCALES
-) -> Picture:
+) -> EncodedImage:
     """The image in this size, from the cache or made from `read()`, which returns the file's content.
 
     Without a size it is the file itself, if browsers show it as networks see it. Otherwise a new picture is
@@ -84,14 +84,14 @@ def picture_of(
     kind = "png" if fits else "jpeg"
     path = _folder(cache, image.sha256) / f"{image.sha256}-{size}{tag(image.mode, scales)}.{kind}"
     with suppress(OSError):
-        return Picture(path.read_bytes(), f"image/{kind}")
+        return EncodedImage(path.read_bytes(), f"image/{kind}")
     with budget.files.share(image.bytes, patience=budget.PATIENCE):
         content = read()
         if as_it_is and _is_shown_upright(content, image.format):
-            return Picture(content, BROWSER_TYPES[image.format])
+            return EncodedImage(content, BROWSER_TYPES[image.format])
         content = _encoded(content, None if fits else size, scales)
     _keep(path, content)
-    return Picture(content, f"image/{kind}")
+    return EncodedImage(content, f"image/{kind}")
 
 
 def _is_shown_upright(content: bytes, kind: str) -> bool:

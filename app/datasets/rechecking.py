@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from app.datasets.missing import Lost, Recorded, files_of, in_a_sentence, look, mark
+from app.datasets.missing import Lost, RecordedFile, files_of, in_a_sentence, look, mark
 from app.db.engine import Database
 from app.errors import Invalid
 from app.storage import UNKNOWN_SIZE, FolderSource, ImageSource
@@ -32,7 +32,7 @@ def recheck(
         before = {file.sample_id for file in files_of(session, dataset_id=dataset_id, only_lost=True)}
     in_folder = isinstance(source, FolderSource)
 
-    def seen(file: Recorded) -> Lost | None:
+    def seen(file: RecordedFile) -> Lost | None:
         size = sizes.get(file.path)
         if size not in (None, UNKNOWN_SIZE, file.bytes):
             return Lost(file.sample_id, file.path, "changed")

@@ -12,7 +12,7 @@ from app.datasets.catalog import IMPORT
 from app.datasets.completing import has_version
 from app.datasets.creating import create_dataset, is_empty
 from app.datasets.kinds import HEAD, image_kind, reason_by_name
-from app.datasets.layout_choice import Said
+from app.datasets.layout_choice import StatedLayout
 from app.datasets.models import Dataset
 from app.datasets.naming import printable
 from app.datasets.proposals import proposal_of, propose
@@ -113,7 +113,7 @@ def request_import(
     source: Origin | str,
     user_id: int | None,
     found: Survey | None = None,
-    folders: Said | None = None,
+    folders: StatedLayout | None = None,
 ) -> tuple[Dataset, Job]:
     """The data set and its import job. Raises Conflict while an import of it is queued or running.
 

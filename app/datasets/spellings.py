@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from app.datasets.layout import Place
+from app.datasets.layout import PathMeaning
 from app.spelling import folded, places_of, tidy
 
 
@@ -18,7 +18,7 @@ class Unified:
     notes: list[str]
 
 
-def unify(places: Mapping[str, Place], known: Sequence[str]) -> Unified:
+def unify(places: Mapping[str, PathMeaning], known: Sequence[str]) -> Unified:
     """Which labels are one class; `known` are the existing classes of the data set, whose names stay.
 
     Unicode form and spaces never distinguish classes. Case, the width of letters, the dot of an i and joiners

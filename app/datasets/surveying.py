@@ -10,7 +10,7 @@ from app.datasets.detection import refusal_of
 from app.datasets.folders import tree_of
 from app.datasets.kinds import reason_by_name
 from app.datasets.layout import NOT_IN_A_CLASS, arrange, images_of
-from app.datasets.layout_choice import HOW, Said, as_text, check_parts, reading_of
+from app.datasets.layout_choice import HOW, StatedLayout, as_text, check_parts, reading_of
 from app.datasets.layout_guess import Guess, guess
 from app.datasets.layout_outline import Outline, outline
 from app.datasets.layout_reading import OPEN, Reading
@@ -71,7 +71,7 @@ class Survey:
         said = reasons_in_words(self.rejected, files=len(self.sizes) + len(self.rejected))
         return replace(made, notes=(*made.notes, said)) if said else made
 
-    def reading_of(self, said: Said) -> Reading:
+    def reading_of(self, said: StatedLayout) -> Reading:
         """The reading that a person chose. Raises Invalid."""
         return reading_of(tree_of(images_of(self.sizes)), said)
 

@@ -17,7 +17,7 @@ from app.training.runs import current_ranking
 
 
 @dataclass(frozen=True)
-class Opinion:
+class AnnotatorAnswer:
     """One annotator's answer to a sample."""
 
     who: str
@@ -38,7 +38,7 @@ class Disagreement:
     given_label: str
     predicted_label: str | None
     confidence: float | None
-    opinions: tuple[Opinion, ...]  # the first answer first, of each annotator the last one
+    opinions: tuple[AnnotatorAnswer, ...]  # the first answer first, of each annotator the last one
 
 
 def count_disagreements(session: Session, *, dataset_id: int) -> int:
@@ -91,7 +91,7 @@ def disagreements(session: Session, *, dataset_id: int, limit: int) -> list[Disa
 
 def _opinions(
     session: Session, given: dict[int, int], names: list[str]
-) -> defaultdict[int, dict[int, Opinion]]:
+) -> defaultdict[int, dict[int, AnnotatorAnswer]]:
     query = (
         select(Decision, User.name)
         .join(User, User.id == Decision.user_id)
@@ -102,10 +102,10 @@ def _opinions(
         )
         .order_by(Decision.id)
     )
-    said: defaultdict[int, dict[int, Opinion]] = defaultdict(dict)
+    said: defaultdict[int, dict[int, AnnotatorAnswer]] = defaultdict(dict)
     for decision, who in session.execute(query):
         position = {"keep": given[decision.sample_id], "relabel": decision.label}.get(decision.verdict)
-        said[decision.sample_id][decision.user_id] = Opinion(
+        said[decision.sample_id][decision.user_id] = AnnotatorAnswer(
             who, decision.verdict, None if position is None else names[position], decision.blind
         )
     return said

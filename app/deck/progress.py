@@ -55,7 +55,7 @@ class ClassCounts:
 
 
 @dataclass(frozen=True)
-class Flow:
+class LabelFlow:
     """How many samples the review moved from one class to another; `target` None: deleted."""
 
     source: str
@@ -71,7 +71,7 @@ class PendingChanges:
     deleted: int
     since_version: int  # samples of the newest version whose label is another one by now
     version: int
-    flows: tuple[Flow, ...]
+    flows: tuple[LabelFlow, ...]
     new_images: int = 0  # imported since the newest version: in none
 
     @property
@@ -163,7 +163,7 @@ def pending_changes(session: Session, *, dataset_id: int) -> PendingChanges:
         .group_by(Sample.given_label, SampleReview.label)
     ).all()
     flows = sorted(
-        (Flow(names[given], None if label is None else names[label], n) for given, label, n in rows),
+        (LabelFlow(names[given], None if label is None else names[label], n) for given, label, n in rows),
         key=lambda flow: -flow.count,
     )
     newest = session.scalar(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 
-from app.export.rows import COLUMNS, Plan, export_rows
+from app.export.rows import COLUMNS, ExportPlan, export_rows
 
 ROWS_A_CHUNK = 1000
 BOM = "\ufeff".encode()  # without it Excel reads UTF-8 as the code page of its machine
@@ -12,12 +12,12 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _QUOTED = re.compile(r'[",\r\n]')
 
 
-def write_csv(plan: Plan) -> Iterator[bytes]:
+def write_csv(plan: ExportPlan) -> Iterator[bytes]:
     """One row per sample, names unchanged; a missing value is an empty cell."""
     return csv_chunks(COLUMNS, _rows(plan))
 
 
-def write_csv_excel(plan: Plan) -> Iterator[bytes]:
+def write_csv_excel(plan: ExportPlan) -> Iterator[bytes]:
     """The same rows for spreadsheets: marked as UTF-8, with `'` before text that would run as a formula."""
     yield BOM
     yield from csv_chunks(COLUMNS, _rows(plan), text=guard)
@@ -42,7 +42,7 @@ def unguard(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
-def _rows(plan: Plan) -> Iterator[Sequence[object]]:
+def _rows(plan: ExportPlan) -> Iterator[Sequence[object]]:
     return (row[: len(COLUMNS)] for row in export_rows(plan))
 
 

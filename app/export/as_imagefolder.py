@@ -21,12 +21,12 @@ from sqlalchemy.orm import Session
 from stream_zip import NO_COMPRESSION_64, ZIP_64, MemberFile, stream_zip
 
 from app.datasets.layout import IMAGE_SUFFIXES
-from app.datasets.missing import Changed, Lost, Recorded, by_sample, read_unchanged, reason_of
+from app.datasets.missing import Changed, Lost, RecordedFile, by_sample, read_unchanged, reason_of
 from app.datasets.models import VersionLabel
 from app.datasets.naming import folder_name
 from app.errors import NotFound
 from app.export.as_csv import csv_chunks
-from app.export.rows import COLUMNS, ExportRow, Plan, export_rows
+from app.export.rows import COLUMNS, ExportPlan, ExportRow, export_rows
 from app.storage import Unreadable, open_source
 
 DATE = datetime(1980, 1, 1, tzinfo=UTC)  # the earliest date that a zip can store
@@ -39,7 +39,7 @@ MODE = stat.S_IFREG | 0o644
 _SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2", "DIB": ".bmp"}
 
 
-def write_imagefolder(plan: Plan) -> Iterator[bytes]:
+def write_imagefolder(plan: ExportPlan) -> Iterator[bytes]:
     """The zip's bytes.
 
     An image that is lost during the download is left out and listed in `missing.csv`; the zip stays valid.
@@ -48,7 +48,7 @@ def write_imagefolder(plan: Plan) -> Iterator[bytes]:
     yield from stream_zip(_members(plan, unique_names(files)))
 
 
-def class_folders(plan: Plan) -> list[str]:
+def class_folders(plan: ExportPlan) -> list[str]:
     """The folders of the version's classes in the order in which torchvision and fastai number them.
 
     New classes get the next positions, so classes added after the version have later positions.
@@ -119,7 +119,7 @@ def _key(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
-def _members(plan: Plan, names: list[str]) -> Iterator[MemberFile]:
+def _members(plan: ExportPlan, names: list[str]) -> Iterator[MemberFile]:
     yield "manifest.csv", DATE, MODE, ZIP_64, csv_chunks(("file", *COLUMNS), _manifest(plan, names))
     folders = class_folders(plan)
     yield "classes.txt", DATE, MODE, ZIP_64, ("".join(f"{name}\n" for name in folders).encode(),)
@@ -133,7 +133,7 @@ def _members(plan: Plan, names: list[str]) -> Iterator[MemberFile]:
         for name, row in zip(names, _with_file(plan), strict=True):
             try:
                 content = read_unchanged(
-                    source, Recorded(row.sample_id, row.path, row.image_bytes, row.sha256)
+                    source, RecordedFile(row.sample_id, row.path, row.image_bytes, row.sha256)
                 )
             except (NotFound, Unreadable, Changed) as error:  # since the files were checked
                 lost.append(Lost(row.sample_id, row.path, reason_of(error)))
@@ -144,7 +144,7 @@ def _members(plan: Plan, names: list[str]) -> Iterator[MemberFile]:
         yield "missing.csv", DATE, MODE, ZIP_64, csv_chunks(("sample_id", "path", "reason"), rows)
 
 
-def _manifest(plan: Plan, names: list[str]) -> Iterator[tuple[object, ...]]:
+def _manifest(plan: ExportPlan, names: list[str]) -> Iterator[tuple[object, ...]]:
     following = iter(names)
     lost = by_sample(plan.lost)
     for row in export_rows(plan):
@@ -152,6 +152,6 @@ def _manifest(plan: Plan, names: list[str]) -> Iterator[tuple[object, ...]]:
         yield (next(following) if has_file else "", *row[: len(COLUMNS)])
 
 
-def _with_file(plan: Plan) -> Iterator[ExportRow]:
+def _with_file(plan: ExportPlan) -> Iterator[ExportRow]:
     lost = by_sample(plan.lost)
     return (row for row in export_rows(plan) if row.label is not None and row.sample_id not in lost)

@@ -5,12 +5,12 @@ import math
 from collections.abc import Iterator
 from itertools import islice
 
-from app.export.rows import COLUMNS, Plan, export_rows
+from app.export.rows import COLUMNS, ExportPlan, export_rows
 
 ROWS_A_CHUNK = 1000
 
 
-def write_jsonl(plan: Plan) -> Iterator[bytes]:
+def write_jsonl(plan: ExportPlan) -> Iterator[bytes]:
     """UTF-8 lines with the columns' names as keys, in the columns' order."""
     rows = export_rows(plan)
     while page := list(islice(rows, ROWS_A_CHUNK)):

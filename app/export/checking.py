@@ -7,12 +7,12 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 
-from app.datasets.missing import Lost, Recorded, in_a_sentence, look, mark
+from app.datasets.missing import Lost, RecordedFile, in_a_sentence, look, mark
 from app.datasets.models import DatasetVersion
 from app.db.engine import Database
 from app.errors import Conflict, NotFound
 from app.export.exporting import Export
-from app.export.rows import Plan, export_rows
+from app.export.rows import ExportPlan, export_rows
 from app.storage import ImageSource, RemoteSource, ZipSource, open_source
 
 THREADS = 4
@@ -44,14 +44,14 @@ def checked(database: Database, export: Export, *, skip_missing: bool) -> Export
     return replace(export, plan=plan, etag=etag, chunks=export.entry.write(plan))
 
 
-def _mark(database: Database, plan: Plan, lost: Sequence[Lost]) -> None:
+def _mark(database: Database, plan: ExportPlan, lost: Sequence[Lost]) -> None:
     with database.write() as session:
         version = session.get(DatasetVersion, plan.version_id)
         if version is not None:
             mark(session, dataset_id=version.dataset_id, lost=lost)
 
 
-def _find_lost(plan: Plan) -> tuple[Lost, ...]:
+def _find_lost(plan: ExportPlan) -> tuple[Lost, ...]:
     with closing(open_source(plan.source)) as source:
         if isinstance(source, RemoteSource):
             return tuple(_unlisted(plan, source))
@@ -64,7 +64,7 @@ def _find_lost(plan: Plan) -> tuple[Lost, ...]:
         return tuple(found)
 
 
-def _unlisted(plan: Plan, source: ImageSource) -> Iterator[Lost]:
+def _unlisted(plan: ExportPlan, source: ImageSource) -> Iterator[Lost]:
     try:
         sizes = {entry.path: entry.size for entry in source.walk()}
     except NotFound:
@@ -74,10 +74,10 @@ def _unlisted(plan: Plan, source: ImageSource) -> Iterator[Lost]:
             yield Lost(file.sample_id, file.path, "changed" if file.path in sizes else "missing")
 
 
-def _files(plan: Plan) -> Iterator[Recorded]:
+def _files(plan: ExportPlan) -> Iterator[RecordedFile]:
     for row in export_rows(plan):
         if row.label is not None:
-            yield Recorded(row.sample_id, row.path, row.image_bytes, row.sha256)
+            yield RecordedFile(row.sample_id, row.path, row.image_bytes, row.sha256)
 
 
 def told(lost: Sequence[Lost]) -> str:

@@ -13,7 +13,7 @@ from app.datasets.models import Dataset, DatasetVersion
 from app.datasets.versions import members
 from app.errors import Invalid, NotFound
 from app.export.formats import Format, check_format
-from app.export.rows import Plan
+from app.export.rows import ExportPlan
 from app.files import persons_mode, sweep, write_atomically
 from app.training.models import Run
 from app.training.runs import unfinished
@@ -29,7 +29,7 @@ class Export:
     run_id: int | None  # the run whose scores it contains
     chunks: Iterator[bytes]
     entry: Format
-    plan: Plan
+    plan: ExportPlan
 
 
 def export_version(
@@ -53,7 +53,7 @@ def export_version(
     if version is None:
         raise NotFound(f"There is no version with the id {version_id}.")
     dataset = session.get_one(Dataset, version.dataset_id)
-    plan = Plan(
+    plan = ExportPlan(
         engine=session.get_bind().engine.execution_options(read_only=True, postgresql_readonly=True),
         source=dataset.origin,
         classes=tuple(class_names(session, dataset_id=dataset.id)),

@@ -7,7 +7,7 @@ from app.errors import Invalid
 from app.export.as_csv import write_csv, write_csv_excel
 from app.export.as_imagefolder import write_imagefolder
 from app.export.as_jsonl import write_jsonl
-from app.export.rows import Plan
+from app.export.rows import ExportPlan
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Format:
     suffix: str
     media_type: str
     description: str  # for people
-    write: Callable[[Plan], Iterator[bytes]]
+    write: Callable[[ExportPlan], Iterator[bytes]]
     has_images: bool = False
 
 

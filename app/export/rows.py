@@ -49,7 +49,7 @@ COLUMNS = ExportRow._fields[:-2]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExportPlan:
     """The contents of an export, fixed before the first byte; later changes have no effect."""
 
     engine: Engine  # of transactions that only read
@@ -63,7 +63,7 @@ class Plan:
     lost: tuple[Lost, ...] = ()  # left out of an export with images
 
 
-def export_rows(plan: Plan) -> Iterator[ExportRow]:
+def export_rows(plan: ExportPlan) -> Iterator[ExportRow]:
     """The rows by path in the order of code points, the same on every database and in every locale."""
     with Session(plan.engine) as session:
         ordered = sorted((path, sample_id) for sample_id, path, *_ in session.execute(plan.version_members))
@@ -77,7 +77,7 @@ def export_rows(plan: Plan) -> Iterator[ExportRow]:
                 yield row
 
 
-def _query(plan: Plan, sample_ids: list[int]) -> Select[*tuple[Any, ...]]:
+def _query(plan: ExportPlan, sample_ids: list[int]) -> Select[*tuple[Any, ...]]:
     reviewed = and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == plan.version_id)
     predicted = and_(
         Prediction.sample_id == Sample.id, Prediction.run_id == (plan.run_id or 0)
@@ -97,7 +97,7 @@ def _query(plan: Plan, sample_ids: list[int]) -> Select[*tuple[Any, ...]]:
     return query.where(Sample.id.in_(sample_ids))
 
 
-def _row(plan: Plan, record: Record[*tuple[Any, ...]]) -> ExportRow:
+def _row(plan: ExportPlan, record: Record[*tuple[Any, ...]]) -> ExportRow:
     sample, decided, self_confidence, predicted, confidence, loss, rank = record
     label = decided.label if decided else sample.given_label
     return ExportRow(

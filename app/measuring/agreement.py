@@ -50,7 +50,7 @@ class ClassAgreement:
 
 
 @dataclass(frozen=True)
-class Person:
+class AnnotatorFigures:
     """What an annotator did."""
 
     name: str
@@ -79,7 +79,7 @@ class Agreement:
     alpha: float | None  # Krippendorff's, nominal
     pairs: tuple[Pair, ...]
     classes: tuple[ClassAgreement, ...]
-    people: tuple[Person, ...]
+    people: tuple[AnnotatorFigures, ...]
     doubtful: tuple[Weighed, ...]  # the shared samples whose consensus is the least sure
 
 
@@ -255,12 +255,12 @@ def _final(session: Session, dataset_id: int) -> dict[int, int]:
 
 def _person(
     name: str, looks: list[Any], user: int, shared: Answers, final: Mapping[int, int], quality: float | None
-) -> Person:
+) -> AnnotatorFigures:
     compared = [
         said[user] == final[sample] for sample, said in shared.items() if user in said and sample in final
     ]
     times = [look.milliseconds / 1000 for look in looks if look.milliseconds]
-    return Person(
+    return AnnotatorFigures(
         name=name,
         decisions=len(looks),
         blind=sum(look.blind for look in looks),

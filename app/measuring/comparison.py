@@ -67,7 +67,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Changes:
+class PredictionChanges:
     """Samples that the two runs predict differently, by what the reviewed labels say of it."""
 
     repaired: int
@@ -89,7 +89,7 @@ class Comparison:
     version: int  # whose labels the reviewed ones are
     columns: tuple[Column, ...]
     left_out: int  # hold-out samples that only one of the runs predicted, deleted ones aside
-    changes: Changes
+    changes: PredictionChanges
     selection: Selection
     seeds: Seeds
 
@@ -170,7 +170,7 @@ def compare(
         version=version.number,
         columns=tuple(columns),
         left_out=int((known_to_any & ~pair.kept & (pair.held.reviewed != DELETED)).sum()),
-        changes=Changes(
+        changes=PredictionChanges(
             *(int(_changed(which, reviewed, was, now).sum()) for which in ("repaired", "broken", "other"))
         ),
         selection=selection(session, version=version, held=pair.held, said=pair.old),

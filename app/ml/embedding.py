@@ -13,14 +13,14 @@ _SAMPLES = 4096  # images for the directions; more would change no neighbours
 
 
 @dataclass(frozen=True)
-class Projection:
+class PrincipalComponents:
     """The principal components of features."""
 
     mean: NDArray[np.float32]  # (features,)
     directions: NDArray[np.float32]  # (features, dimensions)
 
     @classmethod
-    def of(cls, features: NDArray[np.float32], *, dimensions: int) -> "Projection":
+    def of(cls, features: NDArray[np.float32], *, dimensions: int) -> "PrincipalComponents":
         """The projection for these features (n, features)."""
         mean = features.mean(axis=0)
         centred = features - mean
@@ -45,7 +45,7 @@ class Embedder:
         self.vectors = np.zeros((n, dimensions), np.float16)  # of length 1, by row
         self.enough = len(sample)
         self.waiting: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
-        self.projection: Projection | None = None
+        self.projection: PrincipalComponents | None = None
 
     def add(self, rows: NDArray[np.int64], features: NDArray[np.float32]) -> None:
         """The features (rows, features) of some rows; several threads may add at once."""
@@ -59,7 +59,7 @@ class Embedder:
         if self.projection is not None or sum(len(rows) for rows, _ in self.waiting) < self.enough:
             return
         features = np.concatenate([features for _, features in self.waiting])
-        self.projection = Projection.of(features, dimensions=self.vectors.shape[1])
+        self.projection = PrincipalComponents.of(features, dimensions=self.vectors.shape[1])
         for rows, features in self.waiting:
             self.vectors[rows] = self.projection.apply(features)
         self.waiting.clear()

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 _WARM_UP = 3  # passes before one is recorded, in which libraries choose how to compute
 
 
-class Recorded:
+class RecordedGraphs:
     """Trains as `model` does in the GPU's low precision; each shape of batch is recorded when it first comes.
 
     The set of frozen parameters must not change. Passes that cannot be recorded are computed kernel by

@@ -15,7 +15,7 @@ from fastai.callback.core import Callback
 from torch import nn
 
 from app.ml.device import autocast, thread_limit
-from app.ml.graphs import Recorded
+from app.ml.graphs import RecordedGraphs
 
 _FEWEST = (
     16  # images in a part: batch normalisation needs some, and the weights' share of the work must stay small
@@ -82,7 +82,7 @@ class SplitBatches(nn.Module):
         super().__init__()
         self.model, self.judge, self.workers = model, model, workers
         self.twins = [model, *(_twin(model) for _ in range(workers.count - 1))]
-        self.recorded = Recorded(model)
+        self.recorded = RecordedGraphs(model)
         self.handle = torch.zeros((), requires_grad=True)  # makes autograd ask for a backward pass; stays 0
         if workers.count > 1:
             for twin in self.twins:

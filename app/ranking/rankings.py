@@ -42,7 +42,7 @@ class RankedSample:
 
 
 @dataclass(frozen=True)
-class Opinion:
+class RunOpinion:
     """What one run says of a sample; labels are class positions."""
 
     run_id: int
@@ -214,7 +214,7 @@ def log_probs_of(session: Session, *, run_id: int, sample_ids: Ints, classes: in
     return table
 
 
-def opinions(session: Session, *, sample_id: int) -> list[Opinion]:
+def opinions(session: Session, *, sample_id: int) -> list[RunOpinion]:
     """The prediction of each run with a ranking for a sample, the oldest run first."""
     rows = session.execute(
         select(Prediction, Run, DatasetVersion.number, DatasetVersion.samples, Sample.split)
@@ -225,7 +225,7 @@ def opinions(session: Session, *, sample_id: int) -> list[Opinion]:
         .order_by(Run.id)
     )
     return [
-        Opinion(
+        RunOpinion(
             run_id=run.id,
             state=run.state,
             version=version,

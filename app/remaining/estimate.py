@@ -50,7 +50,7 @@ class Audited:
 
 
 @dataclass(frozen=True)
-class Look:
+class SingleLook:
     """A sample that somebody looked at alone, by the decision that counts."""
 
     decision: int
@@ -123,19 +123,19 @@ def errors_left(audits: Sequence[Audited], *, undecided: int, alpha: float = ALP
     return Between(low, high) if low <= high else bounds[-1]  # they contradict each other in the 5 % only
 
 
-def hit_rate(looks: Sequence[Look], *, last: int) -> Rate | None:
+def hit_rate(looks: Sequence[SingleLook], *, last: int) -> Rate | None:
     """Share of errors among the last cards of the worklist, with Wilson's interval; without audit cards."""
     window = _offered(looks)[-last:]
     return rate(sum(look.wrong for look in window), len(window))
 
 
-def pace(looks: Sequence[Look], *, last: int = PACE) -> float | None:
+def pace(looks: Sequence[SingleLook], *, last: int = PACE) -> float | None:
     """Median of the seconds a decision took, of the last cards."""
     times = [look.milliseconds / 1000 for look in looks[-last:] if look.milliseconds]
     return median(times) if times else None
 
 
-def project(looks: Sequence[Look], *, left: int, ahead: int = AHEAD) -> Projection | None:
+def project(looks: Sequence[SingleLook], *, left: int, ahead: int = AHEAD) -> Projection | None:
     """The time for the next cards, at the pace of the last 50; None before the first or after the last."""
     window, cards = _offered(looks)[-WINDOW:], min(ahead, left)
     if not window or cards < 1:
@@ -148,7 +148,7 @@ def project(looks: Sequence[Look], *, left: int, ahead: int = AHEAD) -> Projecti
 
 
 def budget_curve(
-    looks: Sequence[Look], *, in_bulk: Sequence[int] = (), points: int = POINTS
+    looks: Sequence[SingleLook], *, in_bulk: Sequence[int] = (), points: int = POINTS
 ) -> tuple[Point, ...]:
     """Errors found against cards looked at, in the order of the decisions, from the first card to the last.
 
@@ -163,7 +163,7 @@ def budget_curve(
     return tuple(Point(at, errors[at]) for at in places)
 
 
-def _offered(looks: Sequence[Look]) -> list[Look]:
+def _offered(looks: Sequence[SingleLook]) -> list[SingleLook]:
     return [look for look in looks if not look.by_chance]
 
 

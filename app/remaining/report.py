@@ -14,7 +14,16 @@ from app.datasets.models import Sample
 from app.ranking.models import Prediction
 from app.ranking.scoring import class_noise
 from app.remaining.audits import AuditState, audit_states, last_decision, left_by_audits
-from app.remaining.estimate import Between, Look, Point, Projection, budget_curve, hit_rate, pace, project
+from app.remaining.estimate import (
+    Between,
+    Point,
+    Projection,
+    SingleLook,
+    budget_curve,
+    hit_rate,
+    pace,
+    project,
+)
 from app.remaining.stopping import NONE, Reached, Rule, checked, judge
 from app.review.corrections import IS_CORRECTION, Corrections, count_corrections
 from app.review.fold import CHANGES
@@ -136,7 +145,7 @@ def _newest_rule(session: Session, dataset_id: int) -> StoppingRule | None:
 
 
 def _judged(
-    session: Session, chosen: StoppingRule | None, looks: list[Look], left: Between | None
+    session: Session, chosen: StoppingRule | None, looks: list[SingleLook], left: Between | None
 ) -> ChosenRule | None:
     if chosen is None or chosen.kind == NONE:
         return None
@@ -154,7 +163,7 @@ def _judged(
     )
 
 
-def _looks(session: Session, dataset_id: int, *, after: int = 0) -> list[Look]:
+def _looks(session: Session, dataset_id: int, *, after: int = 0) -> list[SingleLook]:
     """The cards decided one by one, in the order of the decisions; those of the gold part are random."""
     rows = session.connection().execute(
         select(
@@ -168,12 +177,12 @@ def _looks(session: Session, dataset_id: int, *, after: int = 0) -> list[Look]:
         .order_by(SampleReview.decision_id)
     )
     return [
-        Look(decision, verdict in CHANGES, milliseconds, bool(by_chance))
+        SingleLook(decision, verdict in CHANGES, milliseconds, bool(by_chance))
         for decision, verdict, milliseconds, by_chance in rows
     ]
 
 
-def _curve(session: Session, dataset_id: int, cards: list[Look]) -> tuple[Point, ...]:
+def _curve(session: Session, dataset_id: int, cards: list[SingleLook]) -> tuple[Point, ...]:
     """The corrections that hold by the cards that were looked at alone, so that it ends at the errors found.
 
     Its list is not that of the hit rates, for which an error that waits for another look is one already.

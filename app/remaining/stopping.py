@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from app.errors import Invalid
-from app.remaining.estimate import WINDOW, Between, Look
+from app.remaining.estimate import WINDOW, Between, SingleLook
 
 KINDS = ("cards", "minutes", "keeps", "hit_rate", "left")
 NONE = "none"
@@ -59,7 +59,7 @@ def checked(kind: str, amount: float) -> Rule:
     return Rule(kind, amount)
 
 
-def judge(rule: Rule, looks: Sequence[Look], *, left: Between | None, samples: int) -> Reached:
+def judge(rule: Rule, looks: Sequence[SingleLook], *, left: Between | None, samples: int) -> Reached:
     """Whether a rule is reached.
 
     `looks`: the cards since it was chosen, in order; `left`: the errors left of so many `samples`.
@@ -81,7 +81,7 @@ def _is_enough(rule: Rule, so_far: float | None) -> bool:
     return so_far < rule.amount if rule.kind == "hit_rate" else so_far >= rule.amount
 
 
-def _along(kind: str, looks: Sequence[Look]) -> Iterator[float | None]:
+def _along(kind: str, looks: Sequence[SingleLook]) -> Iterator[float | None]:
     """What a rule goes by, after each card."""
     seconds, keeps, hits = 0.0, 0, 0
     window: deque[bool] = deque()

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.datasets.gold import visible_samples
 from app.db.compiled import Prepared
 from app.db.memory import is_remembering
-from app.review.desk import Counts, Look, desk_of
+from app.review.desk import Counts, TimedDecision, desk_of
 from app.review.models import Decision, OpenIssue, SampleReview
 
 WINDOW = 50  # decisions that the hit rate and the pace look back on
@@ -45,12 +45,12 @@ def any_waits(session: Session, *, dataset_id: int) -> bool:
     return not is_remembering(session) or counts(session, dataset_id=dataset_id).unsure > 0
 
 
-def last_looks(session: Session, *, dataset_id: int) -> deque[Look]:
+def last_looks(session: Session, *, dataset_id: int) -> deque[TimedDecision]:
     """The last decisions that count, newest first, without bulk actions, audits and the gold part."""
     known = desk_of(session).looks
     if dataset_id not in known:
         rows = _LAST.rows(session, dataset=dataset_id)
-        known[dataset_id] = deque((Look(*row) for row in rows), maxlen=WINDOW)
+        known[dataset_id] = deque((TimedDecision(*row) for row in rows), maxlen=WINDOW)
     return known[dataset_id]
 
 

@@ -39,7 +39,7 @@ _RECORD = Prepared(_record)  # built once: building takes longer than asking
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedDecision:
     """A decision that is in the log."""
 
     id: int
@@ -52,7 +52,9 @@ class Recorded:
     blind: bool
 
 
-def decide(session: Session, answer: Answer, *, dataset_id: int, user_id: int) -> tuple[Recorded, bool]:
+def decide(
+    session: Session, answer: Answer, *, dataset_id: int, user_id: int
+) -> tuple[RecordedDecision, bool]:
     """Append a decision; the flag is whether it is new. Sending the same client id again changes nothing.
 
     Raises NotFound for a sample elsewhere, Invalid for a verdict or label that makes no sense, Conflict when
@@ -119,14 +121,16 @@ def decide(session: Session, answer: Answer, *, dataset_id: int, user_id: int) -
     )
     desk.apply(session, refold_after(session, logged) + Change(decided=(logged, shown_as)))
     return (
-        Recorded(inserted, dataset_id, sample.id, verdict, position, answer.client_id, moment, given.blind),
+        RecordedDecision(
+            inserted, dataset_id, sample.id, verdict, position, answer.client_id, moment, given.blind
+        ),
         True,
     )
 
 
 def _repeated(
     session: Session, answer: Answer, *, user_id: int, verdict: str, position: int | None
-) -> Recorded:
+) -> RecordedDecision:
     first = session.scalars(
         select(Decision).where(Decision.user_id == user_id, Decision.client_id == answer.client_id)
     ).one()
@@ -135,9 +139,9 @@ def _repeated(
     return recorded(first)
 
 
-def recorded(row: Decision) -> Recorded:
+def recorded(row: Decision) -> RecordedDecision:
     """A row of the log as a value."""
-    return Recorded(
+    return RecordedDecision(
         row.id,
         row.dataset_id,
         row.sample_id,

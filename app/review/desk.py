@@ -76,7 +76,7 @@ class Counts:
         self.by_user[user_id] += n
 
 
-class Look(NamedTuple):
+class TimedDecision(NamedTuple):
     """A decision that counts for the hit rate and the pace."""
 
     decision_id: int
@@ -98,7 +98,7 @@ class Desk:
     """What is remembered; an absent key has not been queried yet."""
 
     counts: dict[int, Counts] = field(default_factory=dict)  # by data set
-    looks: dict[int, deque[Look]] = field(default_factory=dict)  # by data set, the newest first
+    looks: dict[int, deque[TimedDecision]] = field(default_factory=dict)  # by data set, the newest first
     open_issues: dict[int, int] = field(default_factory=dict)  # how many, by run
     # by data set and user, the newest first
     recent: dict[tuple[int, int], deque[RecentDecision]] = field(default_factory=dict)
@@ -199,7 +199,7 @@ def _update_looks(desk: Desk, state: State, decision: Any) -> None:
     # Random samples and bulk verdicts do not measure the worklist.
     is_excluded = state.in_bulk or decision.gold or decision.origin == "audit"
     if looks is not None and not is_excluded:
-        looks.appendleft(Look(decision.id, decision.verdict, decision.milliseconds))
+        looks.appendleft(TimedDecision(decision.id, decision.verdict, decision.milliseconds))
 
 
 def _update_free(desk: Desk, change: Change) -> None:

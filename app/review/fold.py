@@ -29,7 +29,7 @@ ONE_LOOK = Policy()
 
 
 @dataclass(frozen=True)
-class Entry:
+class LogEntry:
     """A row of the decision log, as far as the state depends on it; `label` is a class position."""
 
     id: int
@@ -60,7 +60,7 @@ class State:
     waits: str = ""  # for: second (opinion), adjudication; nothing: it is settled
 
 
-def redoable(entries: Iterable[Entry]) -> list[Entry]:
+def redoable(entries: Iterable[LogEntry]) -> list[LogEntry]:
     """The undone decisions that one annotator can redo, the next one last; `entries` are all of theirs.
 
     An undo adds its decision to the list, a redo removes the last one, and any other decision clears the
@@ -68,7 +68,7 @@ def redoable(entries: Iterable[Entry]) -> list[Entry]:
     """
     log = sorted(entries, key=lambda entry: entry.id)
     by_id = {entry.id: entry for entry in log}
-    pile: list[Entry] = []
+    pile: list[LogEntry] = []
     for entry in log:
         if entry.verdict == UNDO:
             if entry.undoes in by_id:
@@ -86,7 +86,7 @@ def is_drawn(sha256: str, *, share: float) -> bool:
 
 
 def fold(
-    entries: Iterable[Entry], *, given_label: int, policy: Policy = ONE_LOOK, drawn: bool = False
+    entries: Iterable[LogEntry], *, given_label: int, policy: Policy = ONE_LOOK, drawn: bool = False
 ) -> State | None:
     """The state by the decisions that were not undone; None without any: the given label holds.
 
@@ -127,19 +127,19 @@ def fold(
     )
 
 
-def gold_fold(entries: Iterable[Entry], *, given_label: int, looks: int) -> State | None:
+def gold_fold(entries: Iterable[LogEntry], *, given_label: int, looks: int) -> State | None:
     """The state of an image of the gold part: only blind answers of `looks` annotators and adjudications."""
     counted = [entry for entry in entries if entry.blind or entry.adjudicates or entry.verdict == UNDO]
     return fold(counted, given_label=given_label, policy=Policy(looks, "all"))
 
 
-def _asks_again(policy: Policy, answers: list[Entry], *, drawn: bool) -> bool:
+def _asks_again(policy: Policy, answers: list[LogEntry], *, drawn: bool) -> bool:
     verdicts = {entry.verdict for entry in answers}
     of_interest = {"all": True, "changes": bool(verdicts & set(CHANGES)), "share": drawn}
     return "unsure" in verdicts or of_interest.get(policy.which, False)
 
 
-def _majority(answers: list[Entry]) -> list[Entry]:
+def _majority(answers: list[LogEntry]) -> list[LogEntry]:
     """The equal answers of more than half of the annotators, by id; empty without one or if it is unsure."""
     said, count = Counter(map(_said, answers)).most_common(1)[0]
     if said[0] == "unsure" or 2 * count <= len(answers):
@@ -147,5 +147,5 @@ def _majority(answers: list[Entry]) -> list[Entry]:
     return sorted((entry for entry in answers if _said(entry) == said), key=lambda entry: entry.id)
 
 
-def _said(entry: Entry) -> tuple[str, int | None]:
+def _said(entry: LogEntry) -> tuple[str, int | None]:
     return entry.verdict, entry.label

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from app.datasets.gold import is_gold
 from app.datasets.models import Sample
 from app.db.compiled import PreparedOf
-from app.review.fold import UNDO, Entry
+from app.review.fold import UNDO, LogEntry
 from app.review.models import Decision
 
 _LOG = PreparedOf(  # rows as `Logged`
@@ -102,9 +102,9 @@ def log_of(session: Session, sample_ids: Sequence[int]) -> Sequence[Any]:
     return _LOG.rows(session, sample_ids)
 
 
-def entry_of(row: Any) -> Entry:
+def entry_of(row: Any) -> LogEntry:
     """A decision, or a row of its columns, as the input of the fold."""
-    return Entry(
+    return LogEntry(
         row.id,
         row.verdict,
         row.label,

@@ -22,7 +22,7 @@ from app.review.fold import (
     UNDO,
     WHICH,
     WHO,
-    Entry,
+    LogEntry,
     Policy,
     State,
     fold,
@@ -134,7 +134,7 @@ def states(
     return found
 
 
-def _counted(log: Iterable[Any], part: GoldPart) -> list[Entry]:
+def _counted(log: Iterable[Any], part: GoldPart) -> list[LogEntry]:
     """Decisions on an image of the gold part, without adjudications before the draw, which were not blind."""
     return [
         entry_of(row)

@@ -11,9 +11,9 @@ from app.db.types import now
 from app.errors import Conflict, Forbidden, NotFound
 from app.review import desk
 from app.review.checks import USED, Answer, lock_sample, sent_before
-from app.review.decisions import DIALECTS, Recorded, decide, recorded
+from app.review.decisions import DIALECTS, RecordedDecision, decide, recorded
 from app.review.desk import Change
-from app.review.fold import UNDO, Entry, redoable
+from app.review.fold import UNDO, LogEntry, redoable
 from app.review.log import not_undone, one_by_one
 from app.review.models import Decision
 from app.review.standing import refold
@@ -84,7 +84,7 @@ def undo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
     return undo(session, user_id=user_id, decision_id=last.id, client_id=client_id) if last else None
 
 
-def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str) -> Recorded | None:
+def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str) -> RecordedDecision | None:
     """Redo the annotator's last undone decision; None without one, or after a newer decision.
 
     The same client id again is the same decision. Raises Conflict when the client id was used for an undo or
@@ -96,7 +96,7 @@ def redo_last(session: Session, *, dataset_id: int, user_id: int, client_id: str
             raise Conflict(USED)
         return recorded(before)
     rows = _MINE.rows(session, dataset=dataset_id, user=user_id)
-    pile = redoable(Entry(row.id, row.verdict, row.label, row.undoes_id, row.sample_id) for row in rows)
+    pile = redoable(LogEntry(row.id, row.verdict, row.label, row.undoes_id, row.sample_id) for row in rows)
     if not pile:
         return None
     undone = session.get_one(Decision, pile[-1].id)

@@ -36,7 +36,7 @@ class SplitChange:
 
 
 @dataclass(frozen=True)
-class Changes:
+class LabelChanges:
     """The labels as they stand against a version's."""
 
     moves: tuple[Move, ...]  # the largest first
@@ -73,7 +73,7 @@ class Changes:
         return sum(split.changed + split.added for split in self.splits if split.split == "train")
 
 
-def count_changes(rows: Iterable[tuple[str, bool, int, int, int]]) -> Changes:
+def count_changes(rows: Iterable[tuple[str, bool, int, int, int]]) -> LabelChanges:
     """From counts of (split, whether imported since, label in the version, label now). Pure."""
     moves: Counter[tuple[int, int]] = Counter()
     before, after, changed, added = (Counter[str]() for _ in range(4))
@@ -86,7 +86,7 @@ def count_changes(rows: Iterable[tuple[str, bool, int, int, int]]) -> Changes:
         if old != new:
             moves[old, new] += n
             changed[split] += n
-    return Changes(
+    return LabelChanges(
         moves=tuple(
             Move(old, new, n) for (old, new), n in sorted(moves.items(), key=lambda each: (-each[1], each[0]))
         ),
@@ -98,7 +98,7 @@ def count_changes(rows: Iterable[tuple[str, bool, int, int, int]]) -> Changes:
     )
 
 
-def changes_since(session: Session, *, dataset_id: int, version_id: int) -> Changes:
+def changes_since(session: Session, *, dataset_id: int, version_id: int) -> LabelChanges:
     """What a freeze would hold that the version does not."""
     version = session.get_one(DatasetVersion, version_id)
     last = last_member(session, version)

@@ -19,7 +19,7 @@ KEPT = "moved"  # of `Run.facts`
 
 
 @dataclass(frozen=True)
-class Agreement:
+class RelabelledAgreement:
     """Of so many relabelled samples, how many the new and the old network label the same way."""
 
     corrections: int = 0
@@ -41,8 +41,8 @@ class Movement:
     settled: int  # of these, no label issues any more
     new: int  # label issues that were none
     doubted: int  # decided samples that the new network would label otherwise
-    learnt: Agreement  # on training images
-    unseen: Agreement  # on images that no network trains on
+    learnt: RelabelledAgreement  # on training images
+    unseen: RelabelledAgreement  # on images that no network trains on
 
     @property
     def still(self) -> int:
@@ -67,7 +67,7 @@ def movement_of(session: Session, *, run: Run) -> Movement | None:
         return None
     kept = run.facts.get(KEPT)
     if kept is not None:
-        agreements = {name: Agreement(**kept[name]) for name in ("learnt", "unseen")}
+        agreements = {name: RelabelledAgreement(**kept[name]) for name in ("learnt", "unseen")}
         return Movement(new_id=run.id, at=run.finished_at, **kept | agreements)
     return count_movement(session, run=run)
 
@@ -110,7 +110,7 @@ def _issues(session: Session, run: Run, before: Run) -> dict[str, int]:
     return count_issues(flagged[before.id], flagged[run.id], set(session.scalars(decided)))
 
 
-def _agreements(session: Session, run: Run, before: Run) -> tuple[Agreement, Agreement]:
+def _agreements(session: Session, run: Run, before: Run) -> tuple[RelabelledAgreement, RelabelledAgreement]:
     """On training images, and on the others."""
     new, old = aliased(Prediction), aliased(Prediction)
     trains = case((Sample.split == "train", 1), else_=0)
@@ -127,5 +127,5 @@ def _agreements(session: Session, run: Run, before: Run) -> tuple[Agreement, Agr
         .where(VersionLabel.version_id == run.version_id, VersionLabel.label != Sample.given_label)
         .group_by(trains)
     )
-    found = {is_train: Agreement(n, by_new, by_old) for is_train, n, by_new, by_old in rows}
-    return found.get(1, Agreement()), found.get(0, Agreement())
+    found = {is_train: RelabelledAgreement(n, by_new, by_old) for is_train, n, by_new, by_old in rows}
+    return found.get(1, RelabelledAgreement()), found.get(0, RelabelledAgreement())

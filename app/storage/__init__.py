@@ -7,7 +7,7 @@ devices, encrypted or dishonest zip entries, files too large to be an image.
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.storage.entries import MAX_FILE_BYTES, UNKNOWN_SIZE, DiskFails, Entry, ImageSource, Unreadable
+from app.storage.entries import MAX_FILE_BYTES, UNKNOWN_SIZE, DiskFails, ImageSource, SourceFile, Unreadable
 from app.storage.folder import FolderSource
 from app.storage.remote import RemoteSource
 from app.storage.zipped import ZipSource
@@ -16,11 +16,11 @@ __all__ = [
     "MAX_FILE_BYTES",
     "UNKNOWN_SIZE",
     "DiskFails",
-    "Entry",
     "FolderSource",
     "ImageSource",
     "Origin",
     "RemoteSource",
+    "SourceFile",
     "Unreadable",
     "ZipSource",
     "open_source",

@@ -28,7 +28,7 @@ class DiskFails(Unreadable):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SourceFile:
     """A file of a source: relative POSIX path, unpacked bytes or UNKNOWN_SIZE, and a problem or nothing."""
 
     path: str
@@ -58,7 +58,7 @@ class ImageSource(Protocol):
         """Whether the source as a whole can be reached: a disk may be unplugged, a bucket out of reach."""
         ...
 
-    def walk(self) -> Iterator[Entry]:
+    def walk(self) -> Iterator[SourceFile]:
         """Every file, in any order. Raises NotFound or Invalid when the source as a whole cannot be read."""
         ...
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from app.errors import NotFound
 from app.storage import entries
-from app.storage.entries import Entry, Unreadable, problem_of, too_large, unreadable
+from app.storage.entries import SourceFile, Unreadable, problem_of, too_large, unreadable
 
 MOST_SWAPS = 8  # a file may be replaced so often while it is opened, then it cannot be read
 # A folder that files are reached through: Linux asks for no permission to list it then.
@@ -82,7 +82,7 @@ class FolderSource:
             problem_of(error)
             return False
 
-    def walk(self) -> Iterator[Entry]:
+    def walk(self) -> Iterator[SourceFile]:
         """Every file below the folder; an unreadable or linked folder is an entry with a problem."""
         if not self._root.is_dir():
             raise NotFound(
@@ -94,7 +94,7 @@ class FolderSource:
             try:
                 found = _listed(self._root, folder)
             except OSError as error:
-                yield Entry(self._relative(folder), 0, problem_of(error))
+                yield SourceFile(self._relative(folder), 0, problem_of(error))
                 continue
             for name, is_folder in found:
                 if is_folder:
@@ -108,19 +108,19 @@ class FolderSource:
     def _relative(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
 
-    def _entry(self, file: Path) -> Entry:
+    def _entry(self, file: Path) -> SourceFile:
         try:
-            return Entry(self._relative(file), _regular(self._root, self._resolved(file)))
+            return SourceFile(self._relative(file), _regular(self._root, self._resolved(file)))
         except _Refused as refusal:
-            return Entry(self._relative(file), refusal.size, str(refusal))
+            return SourceFile(self._relative(file), refusal.size, str(refusal))
         except (FileNotFoundError, NotADirectoryError):
-            return Entry(
+            return SourceFile(
                 self._relative(file),
                 0,
                 "a link to nothing" if file.is_symlink() else "gone while it was imported",
             )
         except OSError as error:
-            return Entry(self._relative(file), 0, problem_of(error))
+            return SourceFile(self._relative(file), 0, problem_of(error))
 
     def _resolved(self, file: Path) -> Path:
         """Where a path below the root really lies. Raises _Refused when that is outside of the root."""

@@ -7,7 +7,7 @@ import fsspec
 
 from app.errors import Invalid, NotFound
 from app.storage import entries
-from app.storage.entries import UNKNOWN_SIZE, Entry, Unreadable, problem_of, too_large, unreadable
+from app.storage.entries import UNKNOWN_SIZE, SourceFile, Unreadable, problem_of, too_large, unreadable
 
 
 class RemoteSource:
@@ -62,7 +62,7 @@ class RemoteSource:
             problem_of(error)
             return False
 
-    def walk(self) -> Iterator[Entry]:
+    def walk(self) -> Iterator[SourceFile]:
         """Every file below the folder."""
         try:
             found = self._files.find(self._root, detail=True)
@@ -73,7 +73,7 @@ class RemoteSource:
         root = PurePosixPath(self._root)
         for path, info in found.items():
             size = UNKNOWN_SIZE if info.get("size") is None else int(info["size"])
-            yield Entry(
+            yield SourceFile(
                 PurePosixPath(path).relative_to(root).as_posix(),
                 size,
                 too_large() if size > entries.MAX_FILE_BYTES else "",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app.errors import Invalid, NotFound
 from app.storage import entries
-from app.storage.entries import Entry, Unreadable, too_large, unreadable
+from app.storage.entries import SourceFile, Unreadable, too_large, unreadable
 from app.storage.zip_names import ZipNames, decode_names
 
 ENCRYPTED = 0x1 | 0x40
@@ -124,7 +124,7 @@ class ZipSource:
         """Whether the zip is there."""
         return self._path.is_file()
 
-    def walk(self) -> Iterator[Entry]:
+    def walk(self) -> Iterator[SourceFile]:
         """Every file entry, with the unpacked size in the archive's directory; `read` checks it."""
         for path, entry in self._files:
             hidden = self._by_path[path] is not entry
@@ -133,7 +133,7 @@ class ZipSource:
                 if hidden
                 else self._problem(path, entry)
             )
-            yield Entry(path, entry.file_size, problem)
+            yield SourceFile(path, entry.file_size, problem)
 
     def close(self) -> None:
         """Nothing stays open."""

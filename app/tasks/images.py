@@ -15,7 +15,7 @@ import numpy as np
 from app.datasets.coverage import listed
 from app.datasets.missing import (
     Lost,
-    Recorded,
+    RecordedFile,
     by_sample,
     files_of,
     in_a_sentence,
@@ -90,7 +90,7 @@ def prepare(context: JobContext, plan: Plan) -> TrainingImages:
 
 
 def _look_for(
-    context: JobContext, plan: Plan, source: ImageSource, recorded: dict[int, Recorded]
+    context: JobContext, plan: Plan, source: ImageSource, recorded: dict[int, RecordedFile]
 ) -> list[Lost]:
     """The lost files, by existence and size; for samples in the list of lost files also by content."""
     with context.database.read() as session:
@@ -173,7 +173,7 @@ def _decode(
     context: JobContext,
     plan: Plan,
     source: ImageSource,
-    recorded: dict[int, Recorded],
+    recorded: dict[int, RecordedFile],
     scales: Scales,
     problems: dict[int, Exception],
     *,
@@ -205,7 +205,7 @@ def _decode(
 
 
 def _streamed(
-    plan: Plan, source: ImageSource, recorded: dict[int, Recorded], scales: Scales
+    plan: Plan, source: ImageSource, recorded: dict[int, RecordedFile], scales: Scales
 ) -> StreamedImages:
     return StreamedImages(
         _reader(plan, source, recorded),
@@ -217,7 +217,7 @@ def _streamed(
     )
 
 
-def _reader(plan: Plan, source: ImageSource, recorded: dict[int, Recorded]) -> Callable[[int], bytes]:
+def _reader(plan: Plan, source: ImageSource, recorded: dict[int, RecordedFile]) -> Callable[[int], bytes]:
     files = [recorded[int(sample_id)] for sample_id in plan.samples.sample_ids]
     return lambda row: read_unchanged(source, files[row])
 

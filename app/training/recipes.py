@@ -27,7 +27,7 @@ Start = Literal["parent", "none", "imagenet", "file"]
 
 
 @dataclass(frozen=True)
-class Difference:
+class ChangedValue:
     """A changed value of a run's recipe."""
 
     label: str
@@ -112,7 +112,7 @@ def edit(
     return edited
 
 
-def differences(stored: Mapping[str, Any], *, start: str) -> tuple[Difference, ...]:
+def differences(stored: Mapping[str, Any], *, start: str) -> tuple[ChangedValue, ...]:
     """Changed values of a run's recipe, in the order of the fields; empty if no recipe has its name."""
     usual = RECIPES.get(stored["name"].removesuffix(EDITED))
     if usual is None:
@@ -120,7 +120,7 @@ def differences(stored: Mapping[str, Any], *, start: str) -> tuple[Difference, .
     tunes = start == "parent"
     theirs, ours = values_of(usual, tunes=tunes), values_of(recipe_from_json(stored), tunes=tunes)
     return tuple(
-        Difference(BY_NAME[name].label, _words(used), _words(theirs[name]))
+        ChangedValue(BY_NAME[name].label, _words(used), _words(theirs[name]))
         for name, used in ours.items()
         if used != theirs[name]
     )

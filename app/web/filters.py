@@ -18,7 +18,7 @@ def _said(value: Any) -> Any:
     return "true" if value is True else value
 
 
-class Where(Strict):
+class SampleFilter(Strict):
     """A filter of samples; missing fields do not restrict it. Classes by name."""
 
     label: str = Field("", alias="class", max_length=500, description="The current label.")
@@ -91,7 +91,7 @@ class Where(Strict):
         return urlencode({name: _said(value) for name, value in said.items()})
 
 
-class Ordered(Where):
+class Ordered(SampleFilter):
     """Samples in an order."""
 
     order: Order = Field(
@@ -110,7 +110,7 @@ class Ordered(Where):
         return Queue(self.which, self.order)
 
 
-class WhereBody(Where, StrictBody):
+class WhereBody(SampleFilter, StrictBody):
     """The same in a JSON body."""
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.datasets.layout import Place, arrange, understand
+from app.datasets.layout import PathMeaning, arrange, understand
 from app.datasets.layout_outline import Outline, outline
 from app.datasets.layout_reading import Reading
 from app.datasets.surveying import Survey, decide
@@ -70,7 +70,7 @@ def test_a_folder_of_documents_is_no_class_and_does_not_hide_a_wrapping_folder()
     layout = arrange(["docs/readme.txt", "images/cat/1.png", "images/dog/1.png", "images/dog/notes.txt"])
     assert layout.classes == ["cat", "dog"]
     assert layout.misplaced == ["docs/readme.txt"]
-    assert layout.places["images/dog/notes.txt"] == Place(
+    assert layout.places["images/dog/notes.txt"] == PathMeaning(
         None, "dog"
     )  # listed as no image when it is looked at
 

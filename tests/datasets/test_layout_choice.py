@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.datasets.folders import tree_of
 from app.datasets.layout import arrange, images_of, understand
-from app.datasets.layout_choice import Said, as_text, parse, reading_of
+from app.datasets.layout_choice import StatedLayout, as_text, parse, reading_of
 from app.datasets.layout_reading import Reading
 from app.errors import Invalid
 
@@ -24,7 +24,7 @@ def test_every_reading_can_be_said_and_stored(paths: list[str]) -> None:
     for reading in understand(paths).readings:
         assert Reading.from_json(reading.as_json()) == reading
         if "train" in reading.folders.values() and not reading.open:
-            said = reading_of(tree, parse([as_text(reading)]) or Said())
+            said = reading_of(tree, parse([as_text(reading)]) or StatedLayout())
             assert arrange(paths, said).places == arrange(paths, reading).places
 
 

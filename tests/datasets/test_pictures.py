@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from app.datasets.pictures import SIDES, Picture, Size, picture_of
+from app.datasets.pictures import SIDES, EncodedImage, Size, picture_of
 from app.decoding.seen import decode_square
 
 
@@ -28,7 +28,9 @@ def made(image: Image.Image, kind: str, **options: object) -> tuple[SimpleNamesp
     return sample, out.getvalue()
 
 
-def show(sample: SimpleNamespace, content: bytes, size: Size, cache: Path) -> tuple[Picture, Image.Image]:
+def show(
+    sample: SimpleNamespace, content: bytes, size: Size, cache: Path
+) -> tuple[EncodedImage, Image.Image]:
     picture = picture_of(sample, size=size, read=lambda: content, cache=cache)  # type: ignore[arg-type]
     return picture, Image.open(io.BytesIO(picture.content))
 

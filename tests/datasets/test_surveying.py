@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from app.datasets.creating import create_dataset
 from app.datasets.importing import ImportReport, import_images
-from app.datasets.layout_choice import Said
+from app.datasets.layout_choice import StatedLayout
 from app.datasets.layout_reading import Reading
 from app.datasets.models import Dataset, LabelClass, Sample
 from app.datasets.surveying import Survey, store_reading, survey
@@ -68,7 +68,7 @@ def state(database: Database) -> tuple[str, dict | None]:
 
 
 def chosen(text: dict[str, str]) -> Callable[[Survey, Reading | None], Reading]:
-    return lambda found, _stored: found.reading_of(Said(text))
+    return lambda found, _stored: found.reading_of(StatedLayout(text))
 
 
 @pytest.mark.parametrize(

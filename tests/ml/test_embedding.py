@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.ml.embedding import Embedder, Projection
+from app.ml.embedding import Embedder, PrincipalComponents
 from app.ranking.neighbours import nearest
 
 
@@ -24,4 +24,4 @@ def test_short_vectors_keep_who_is_near_whom() -> None:
 
 def test_features_that_are_all_the_same_have_a_place_too() -> None:
     same = np.ones((10, 4), np.float32)
-    assert not np.isnan(Projection.of(same, dimensions=2).apply(same)).any()
+    assert not np.isnan(PrincipalComponents.of(same, dimensions=2).apply(same)).any()

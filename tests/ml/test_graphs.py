@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from app.ml import graphs
-from app.ml.graphs import Recorded
+from app.ml.graphs import RecordedGraphs
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_what_cannot_be_recorded_is_computed_as_ever_and_was_no_training(network
     monkeypatch.setattr(graphs, "_Pass", Refused)
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 1))
     plain, x = copy.deepcopy(network), torch.randn(6, 3, 5, 5)
-    recorded = Recorded(network)
+    recorded = RecordedGraphs(network)
     for _ in range(2):
         torch.manual_seed(2)
         said = recorded(x)
@@ -47,7 +47,7 @@ def test_what_cannot_be_recorded_is_computed_as_ever_and_was_no_training(network
 def test_without_a_gpu_nothing_can_be_recorded(network):
     if torch.cuda.is_available():
         pytest.skip("there is one")
-    assert Recorded(network)(torch.randn(6, 3, 5, 5)).shape == (6, 4)
+    assert RecordedGraphs(network)(torch.randn(6, 3, 5, 5)).shape == (6, 4)
 
 
 def test_a_gradient_lies_in_memory_as_its_parameter_does():
@@ -63,7 +63,7 @@ def test_a_replayed_batch_has_the_gradients_of_a_plain_one(network):
     network[4].p = 0.0
     plain = network.to("cuda", memory_format=torch.channels_last)
     replayed = copy.deepcopy(plain)
-    recorded = Recorded(replayed)
+    recorded = RecordedGraphs(replayed)
     for images in (16, 16, 15, 16):
         x = torch.randn(images, 3, 5, 5, device="cuda")
         for parameter in (*plain.parameters(), *replayed.parameters()):
@@ -85,7 +85,7 @@ def test_a_replayed_batch_has_the_gradients_of_a_plain_one(network):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 def test_dropout_draws_anew_in_every_replay_and_the_same_for_a_seed(network):
     network[4].p = 0.5
-    recorded, x = Recorded(network.cuda()), torch.randn(16, 3, 5, 5, device="cuda")
+    recorded, x = RecordedGraphs(network.cuda()), torch.randn(16, 3, 5, 5, device="cuda")
     said = []
     for _ in range(2):
         torch.manual_seed(3)

@@ -11,8 +11,8 @@ from scipy import stats
 from app.remaining.estimate import (
     Audited,
     Between,
-    Look,
     Projection,
+    SingleLook,
     budget_curve,
     errors_in,
     errors_left,
@@ -23,9 +23,9 @@ from app.remaining.estimate import (
 )
 
 
-def looks(said: str, *, milliseconds: int | None = 2000) -> list[Look]:
+def looks(said: str, *, milliseconds: int | None = 2000) -> list[SingleLook]:
     """A review in letters: x an error, . a keep; capitals X and O were drawn for an audit."""
-    return [Look(i + 1, letter in "xX", milliseconds, letter in "XO") for i, letter in enumerate(said)]
+    return [SingleLook(i + 1, letter in "xX", milliseconds, letter in "XO") for i, letter in enumerate(said)]
 
 
 @pytest.mark.parametrize(("drawn", "wrong"), [(100, 0), (100, 7), (300, 60), (600, 3), (50, 50)])

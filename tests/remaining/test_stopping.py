@@ -5,14 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Invalid
-from app.remaining.estimate import Between, Look
+from app.remaining.estimate import Between, SingleLook
 from app.remaining.stopping import Reached, Rule, checked, judge
 
 
 def after(rule: Rule, said: str, *, seconds: float = 6, left: Between | None = None) -> Reached:
     """A review in letters: x an error, . a keep; capitals were drawn for an audit."""
     looks = [
-        Look(i + 1, letter in "xX", int(1000 * seconds), letter in "XO") for i, letter in enumerate(said)
+        SingleLook(i + 1, letter in "xX", int(1000 * seconds), letter in "XO")
+        for i, letter in enumerate(said)
     ]
     return judge(rule, looks, left=left, samples=1000)
 

@@ -1,39 +1,41 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.review.fold import UNDO, VERDICTS, Entry, fold, redoable
+from app.review.fold import UNDO, VERDICTS, LogEntry, fold, redoable
 
 GIVEN = 0
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> list[Entry]:
+def logs(draw: st.DrawFn) -> list[LogEntry]:
     """A log as `decide` and `undo` write it: an undo names an earlier decision that still stands."""
-    log: list[Entry] = []
+    log: list[LogEntry] = []
     standing: list[int] = []
     for number in range(1, draw(st.integers(0, 12)) + 1):
         if standing and draw(st.booleans()):
             undone = draw(st.sampled_from(standing))
             standing.remove(undone)
-            log.append(Entry(number, UNDO, undoes=undone))
+            log.append(LogEntry(number, UNDO, undoes=undone))
         else:
             verdict = draw(st.sampled_from(VERDICTS))
-            log.append(Entry(number, verdict, draw(st.integers(1, 5)) if verdict == "relabel" else None))
+            log.append(LogEntry(number, verdict, draw(st.integers(1, 5)) if verdict == "relabel" else None))
             standing.append(number)
     return log
 
 
 @given(logs())
-def test_undoing_everything_leaves_the_given_label(log: list[Entry]) -> None:
+def test_undoing_everything_leaves_the_given_label(log: list[LogEntry]) -> None:
     undone = {entry.undoes for entry in log}
     rest = [entry.id for entry in log if entry.verdict != UNDO and entry.id not in undone]
-    ends = [Entry(100 + i, UNDO, undoes=decision) for i, decision in enumerate(rest)]
+    ends = [LogEntry(100 + i, UNDO, undoes=decision) for i, decision in enumerate(rest)]
     assert fold(log + ends, given_label=GIVEN) is None
 
 
 @given(logs(), st.sampled_from(VERDICTS), st.integers(1, 5))
-def test_without_second_opinions_the_last_decision_wins(log: list[Entry], verdict: str, label: int) -> None:
-    last = Entry(100, verdict, label if verdict == "relabel" else None)
+def test_without_second_opinions_the_last_decision_wins(
+    log: list[LogEntry], verdict: str, label: int
+) -> None:
+    last = LogEntry(100, verdict, label if verdict == "relabel" else None)
     state = fold([*log, last], given_label=GIVEN)
     assert state is not None
     assert (state.decision, state.verdict) == (100, verdict)
@@ -41,13 +43,13 @@ def test_without_second_opinions_the_last_decision_wins(log: list[Entry], verdic
 
 
 @given(logs(), st.sampled_from(VERDICTS), st.integers(1, 5))
-def test_a_decision_and_its_undo_change_nothing(log: list[Entry], verdict: str, label: int) -> None:
-    both = [Entry(100, verdict, label if verdict == "relabel" else None), Entry(101, UNDO, undoes=100)]
+def test_a_decision_and_its_undo_change_nothing(log: list[LogEntry], verdict: str, label: int) -> None:
+    both = [LogEntry(100, verdict, label if verdict == "relabel" else None), LogEntry(101, UNDO, undoes=100)]
     assert fold(log + both, given_label=GIVEN) == fold(log, given_label=GIVEN)
 
 
 @given(logs(), st.randoms())
-def test_the_order_in_which_rows_are_read_does_not_matter(log: list[Entry], random) -> None:
+def test_the_order_in_which_rows_are_read_does_not_matter(log: list[LogEntry], random) -> None:
     shuffled = list(log)
     random.shuffle(shuffled)
     assert fold(shuffled, given_label=GIVEN) == fold(log, given_label=GIVEN)
@@ -57,20 +59,24 @@ def test_the_order_in_which_rows_are_read_does_not_matter(log: list[Entry], rand
 def test_redoing_after_undoing_gives_the_same_answers_in_the_same_order(
     answers: list[tuple[int, str]], data: st.DataObject
 ) -> None:
-    log = [Entry(i, verdict, sample=sample) for i, (sample, verdict) in enumerate(answers, 1)]
+    log = [LogEntry(i, verdict, sample=sample) for i, (sample, verdict) in enumerate(answers, 1)]
     back = data.draw(st.integers(0, len(log)))
     for entry in [*reversed(log)][:back]:
-        log.append(Entry(len(log) + 1, UNDO, undoes=entry.id, sample=entry.sample))
+        log.append(LogEntry(len(log) + 1, UNDO, undoes=entry.id, sample=entry.sample))
     again = []
     while pile := redoable(log):
         again.append(pile[-1].answer)
-        log.append(Entry(len(log) + 1, pile[-1].verdict, pile[-1].label, sample=pile[-1].sample))
+        log.append(LogEntry(len(log) + 1, pile[-1].verdict, pile[-1].label, sample=pile[-1].sample))
     assert again == [
-        Entry(0, verdict, sample=sample).answer for sample, verdict in answers[len(answers) - back :]
+        LogEntry(0, verdict, sample=sample).answer for sample, verdict in answers[len(answers) - back :]
     ]
 
 
 def test_another_decision_ends_what_can_be_redone() -> None:
-    log = [Entry(1, "keep", sample=1), Entry(2, UNDO, undoes=1, sample=1), Entry(3, "delete", sample=1)]
+    log = [
+        LogEntry(1, "keep", sample=1),
+        LogEntry(2, UNDO, undoes=1, sample=1),
+        LogEntry(3, "delete", sample=1),
+    ]
     assert redoable(log) == []
     assert redoable(log[:2]) == [log[0]]

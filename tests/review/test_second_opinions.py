@@ -15,7 +15,7 @@ from app.remaining.report import report
 from app.review.checks import Answer
 from app.review.claims import release
 from app.review.decisions import decide
-from app.review.fold import Entry, Policy, fold
+from app.review.fold import LogEntry, Policy, fold
 from app.review.models import Claim, SampleReview
 from app.review.standing import set_policy
 from app.review.undoing import undo
@@ -234,15 +234,19 @@ def test_a_policy_that_makes_no_sense_is_refused(database: Database, made: Made,
 
 def test_of_three_annotators_two_settle_it_once_all_have_answered() -> None:
     policy = Policy(3, "all")
-    log = [Entry(1, "relabel", 1, user=1), Entry(2, "relabel", 1, user=2)]
+    log = [LogEntry(1, "relabel", 1, user=1), LogEntry(2, "relabel", 1, user=2)]
     assert fold(log, given_label=0, policy=policy).waits == "second"  # type: ignore[union-attr]
-    state = fold([*log, Entry(3, "delete", user=3)], given_label=0, policy=policy)
+    state = fold([*log, LogEntry(3, "delete", user=3)], given_label=0, policy=policy)
     assert state is not None
     assert (state.verdict, state.label, state.waits) == ("relabel", 1, "")
 
 
 def test_of_each_annotator_the_last_answer_counts() -> None:
-    log = [Entry(1, "delete", user=1), Entry(2, "relabel", 1, user=1), Entry(3, "relabel", 1, user=2)]
+    log = [
+        LogEntry(1, "delete", user=1),
+        LogEntry(2, "relabel", 1, user=1),
+        LogEntry(3, "relabel", 1, user=2),
+    ]
     state = fold(log, given_label=0, policy=Policy(2, "all"))
     assert state is not None
     assert (state.label, state.waits) == (1, "")

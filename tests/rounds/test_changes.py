@@ -13,7 +13,7 @@ from app.db.engine import Database
 from app.review.checks import Answer
 from app.review.decisions import decide
 from app.review.undoing import undo_last
-from app.rounds.changes import SPLITS, Changes, Move, changes_since, count_changes
+from app.rounds.changes import SPLITS, LabelChanges, Move, changes_since, count_changes
 from app.rounds.retraining import freeze_labels
 from tests.conftest import People
 from tests.factories import Made, import_folder, write_images
@@ -31,7 +31,7 @@ def answer(
         )
 
 
-def look(database: Database, made: Made, version_id: int | None = None) -> Changes:
+def look(database: Database, made: Made, version_id: int | None = None) -> LabelChanges:
     with database.read() as session:
         return changes_since(session, dataset_id=made.dataset_id, version_id=version_id or made.version_id)
 

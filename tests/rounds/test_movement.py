@@ -9,7 +9,7 @@ from app.db.engine import Database
 from app.review.checks import Answer
 from app.review.decisions import decide
 from app.review.undoing import undo_last
-from app.rounds.movement import Agreement, Movement, count_issues, movement_of, to_keep
+from app.rounds.movement import Movement, RelabelledAgreement, count_issues, movement_of, to_keep
 from app.rounds.retraining import freeze_labels
 from app.training.runs import get_run
 from tests.conftest import People
@@ -66,7 +66,10 @@ def test_a_child_settles_old_issues_and_finds_new_ones(
     assert found is not None
     assert (found.old_id, found.new_id) == (made.run_id, child)
     assert (found.were_open, found.settled, found.still, found.new, found.doubted) == (8, 5, 3, 0, 1)
-    assert (found.learnt, found.unseen) == (Agreement(corrections=1, new=1, old=1), Agreement())
+    assert (found.learnt, found.unseen) == (
+        RelabelledAgreement(corrections=1, new=1, old=1),
+        RelabelledAgreement(),
+    )
     with database.write() as session:
         run = get_run(session, run_id=child)
         run.facts = run.facts | to_keep(found)
@@ -80,4 +83,4 @@ def test_without_a_parent_the_ranking_before_is_what_it_is_held_against(
     found = moved(database, anew)
     assert found is not None
     assert (found.old_id, found.were_open, found.settled, found.new) == (made.run_id, 10, 0, 4)
-    assert (found.learnt, found.unseen) == (Agreement(), Agreement())
+    assert (found.learnt, found.unseen) == (RelabelledAgreement(), RelabelledAgreement())

@@ -16,7 +16,7 @@ from PIL import Image
 
 from app.datasets import uploads
 from app.datasets.inspection import Facts, Rejected, inspect
-from app.datasets.missing import Recorded, look
+from app.datasets.missing import RecordedFile, look
 from app.datasets.reading import inspect_all
 from app.db.trouble import as_trouble
 from app.decoding import budget
@@ -77,7 +77,7 @@ def test_an_import_and_a_check_stop_and_reject_or_mark_nothing(source: ImageSour
         list(pool)
     if isinstance(source, FolderSource):
         with no_handle_free(), pytest.raises(Busy):
-            look(source, Recorded(1, NAME, len(png()), "x"), content=True)
+            look(source, RecordedFile(1, NAME, len(png()), "x"), content=True)
     assert isinstance(dict(inspect_all(source, sizes, max_pixels=1000))[NAME], Facts)
 
 

@@ -5,7 +5,7 @@ from PIL import Image
 
 from app.demo.faces.accessories import draw_earrings, draw_glasses, draw_hat, draw_scarf, scarf_opening
 from app.demo.faces.canvas import Canvas, Colour, Points, Soft, mirrored, mix, moved, oval, smooth
-from app.demo.faces.face import Face, Picture
+from app.demo.faces.face import Face, Scene
 from app.demo.faces.features import (
     EYE_HEIGHT,
     INK,
@@ -67,7 +67,7 @@ def head_outline(face: Face) -> Points:
     return smooth(mirrored(half))
 
 
-def draw_background(canvas: Canvas, picture: Picture, seed: int) -> None:
+def draw_background(canvas: Canvas, picture: Scene, seed: int) -> None:
     """A gradient with a quiet pattern, over the whole picture whatever the pose."""
     top, bottom = picture.background
     t = np.linspace(0, 1, 32)
@@ -199,7 +199,7 @@ def _draw_head(canvas: Canvas, face: Face, outline: Points) -> Image.Image:
     return head
 
 
-def photograph(image: Image.Image, picture: Picture, seed: int) -> Image.Image:
+def photograph(image: Image.Image, picture: Scene, seed: int) -> Image.Image:
     """Light from one side, a vignette, exposure, colour cast and grain; mode L for a grey picture."""
     pixels = np.asarray(image, dtype=np.float32)
     size = pixels.shape[0]

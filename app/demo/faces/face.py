@@ -42,7 +42,7 @@ class Mood:
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """The person, in face units where it is a length."""
 
     skin: Colour
@@ -73,7 +73,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Scene:
     """Pose, background, light and camera."""
 
     rotation: float  # radians
@@ -96,8 +96,8 @@ class Face:
 
     expression: str
     mood: Mood
-    look: Look
-    picture: Picture
+    look: Appearance
+    picture: Scene
 
 
 def pick(rng: np.random.Generator, options: Sequence[T], weights: Sequence[float] | None = None) -> T:
@@ -265,7 +265,7 @@ _MOODS: dict[str, Callable[[np.random.Generator, float], Mood]] = {
 }
 
 
-def _draw_look(rng: np.random.Generator) -> Look:
+def _draw_look(rng: np.random.Generator) -> Appearance:
     """A person by chance; the face may be read as any gender, so nothing but a beard excludes anything."""
     skin = pick(rng, palette.SKINS) if _chance(rng, 0.94) else pick(rng, palette.FANCY_SKINS)
     hair = _draw_hair_colour(rng, skin)
@@ -274,7 +274,7 @@ def _draw_look(rng: np.random.Generator) -> Look:
     hats = palette.HATS if style != "bald" else palette.HATS[:4]  # a band needs hair
     hat = pick(rng, hats) if style not in palette.TALL_STYLES and _chance(rng, 0.22) else None
     bearded = bearded and hat != "scarf"
-    return Look(
+    return Appearance(
         skin=skin,
         hair=hair,
         style=style,
@@ -315,9 +315,9 @@ def _lipstick(rng: np.random.Generator, skin: Colour) -> Colour:
     return mix(skin, pick(rng, palette.LIPSTICKS), 0.75)
 
 
-def draw_picture(rng: np.random.Generator) -> Picture:
+def draw_picture(rng: np.random.Generator) -> Scene:
     """Pose, background, light and camera by chance."""
-    return Picture(
+    return Scene(
         rotation=float(np.clip(rng.normal(0, 0.09), -0.24, 0.24)),
         shift=(_between(rng, -0.14, 0.14), _between(rng, -0.03, 0.13)),
         unit=_between(rng, 0.272, 0.33),

@@ -29,7 +29,7 @@ from app.web.api.models import Listing, Output
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.api.samples import SampleOut, sample_out
 from app.web.deps import Admin, Config, Db, SignedIn
-from app.web.filters import Where
+from app.web.filters import SampleFilter
 from app.web.uploading import UploadRoute
 
 router = api_router("datasets")
@@ -200,7 +200,7 @@ def list_missing(
     return Listing(items=items, next=following(found, limit, items[-1].sample if items else 0))
 
 
-class SampleQuery(Where):
+class SampleQuery(SampleFilter):
     """A page of the samples that match."""
 
     limit: int = Field(100, ge=1, le=1000, description="Results a page.")

@@ -12,7 +12,7 @@ from app.deck.bulk import decide_many, undo_many
 from app.deck.worklist import claim, get_card
 from app.errors import Invalid
 from app.review.checks import Answer
-from app.review.decisions import Recorded, decide
+from app.review.decisions import RecordedDecision, decide
 from app.review.undoing import undo
 from app.web.api.cards import CardOut, card_out
 from app.web.api.models import Output, Problem
@@ -212,7 +212,7 @@ def delete_bulk_decision(action_id: int, database: Db, user: SignedIn) -> BulkOu
         )
 
 
-def _out(session: Session, decision: Recorded) -> DecisionOut:
+def _out(session: Session, decision: RecordedDecision) -> DecisionOut:
     names = class_names(session, dataset_id=decision.dataset_id)
     label = None if decision.label is None else names[decision.label]
     verdict = decision.verdict

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from sqlalchemy.exc import OperationalError
 
 from app.datasets.catalog import get_sample
-from app.datasets.missing import WORDS, Changed, Lost, Recorded, mark, read_unchanged, reason_of
+from app.datasets.missing import WORDS, Changed, Lost, RecordedFile, mark, read_unchanged, reason_of
 from app.datasets.models import Dataset, MissingFile, Sample
 from app.datasets.pictures import Size, picture_of
 from app.db.engine import Database
@@ -94,7 +94,7 @@ def show_image(
     headers = {"cache-control": KEPT, "vary": "Cookie, Authorization", "etag": etag}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    file = Recorded(sample.id, sample.path, sample.bytes, sample.sha256)
+    file = RecordedFile(sample.id, sample.path, sample.bytes, sample.sha256)
     try:
         if was_lost:  # not out of the cache, before it is there again
             read_unchanged(shared_source(source), file)

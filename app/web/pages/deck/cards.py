@@ -19,7 +19,7 @@ KEYS = "1234567890"
 
 
 @dataclass(frozen=True)
-class Choice:
+class AnswerButton:
     """A class as a button: the key's name, the name that the script listens for, what the model gives it."""
 
     name: str
@@ -49,7 +49,7 @@ class CardView:
     confidence: str
     reason: str
     said: str  # the same for a screen reader
-    choices: tuple[Choice, ...]
+    choices: tuple[AnswerButton, ...]
     run_id: int | None
     client_id: str
     verdict: str | None
@@ -59,7 +59,7 @@ class CardView:
 
 
 @dataclass(frozen=True)
-class Place:
+class CardsPlace:
     """Where cards are shown."""
 
     dataset: str
@@ -68,7 +68,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class CardPart(Place):
+class CardPart(CardsPlace):
     """One card of the deck."""
 
     card: CardView
@@ -86,7 +86,7 @@ class RecentPart:
     words: str
 
 
-def cards_html(cards: tuple[Card, ...], *, names: tuple[str, ...], place: Place) -> tuple[Markup, ...]:
+def cards_html(cards: tuple[Card, ...], *, names: tuple[str, ...], place: CardsPlace) -> tuple[Markup, ...]:
     """The deck, each card knowing the one that Skip leads to; all but the first are hidden."""
     following = (*cards[1:], *cards[:1])
     return tuple(
@@ -97,7 +97,7 @@ def cards_html(cards: tuple[Card, ...], *, names: tuple[str, ...], place: Place)
     )
 
 
-def card_html(card: Card, *, names: tuple[str, ...], place: Place, skip: str, hidden: bool) -> Markup:
+def card_html(card: Card, *, names: tuple[str, ...], place: CardsPlace, skip: str, hidden: bool) -> Markup:
     """A card of the deck, with a client id of its own."""
     safe: dict[str, object] = {
         "sample_id": card.sample_id,
@@ -183,7 +183,7 @@ def card_view(card: Card, *, names: tuple[str, ...]) -> CardView:
 
 def _blind_view(card: Card, names: tuple[str, ...]) -> CardView:
     choices = tuple(
-        Choice(name, *_key(place), "", "", is_given=False, is_predicted=False)
+        AnswerButton(name, *_key(place), "", "", is_given=False, is_predicted=False)
         for place, name in enumerate(names)
     )
     said = "Gold part: which class is it?" if card.gold else "A second look: which class is it?"
@@ -233,9 +233,9 @@ def _probabilities(card: Card, names: tuple[str, ...]) -> list[float | None]:
     return known + [None] * (len(names) - len(known))
 
 
-def _choices(card: Card, names: tuple[str, ...]) -> tuple[Choice, ...]:
+def _choices(card: Card, names: tuple[str, ...]) -> tuple[AnswerButton, ...]:
     return tuple(
-        Choice(
+        AnswerButton(
             name,
             *_key(place),
             f"{100 * (p or 0):.1f}",

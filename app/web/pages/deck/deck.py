@@ -12,7 +12,7 @@ from app.review.gold import GoldStanding
 from app.review.log import RecentDecision
 from app.web.fast_path import placeholder, render_fragment
 from app.web.filters import Ordered
-from app.web.pages.deck.cards import Place, RecentPart, cards_html, recent_html, recent_part
+from app.web.pages.deck.cards import CardsPlace, RecentPart, cards_html, recent_html, recent_part
 from app.web.rendering import Page, count, environment, percent
 
 TEMPLATE = "deck/_review.html"
@@ -74,7 +74,7 @@ def deck_page(
     missing: int = 0,
 ) -> DeckPage:
     """What is shown of a deck; the context is that of every page."""
-    place = Place(context["dataset"], context["viewer"], queue.query())
+    place = CardsPlace(context["dataset"], context["viewer"], queue.query())
     return DeckPage(
         **context,
         cards=cards_html(deck.cards, names=deck.class_names, place=place),
@@ -124,7 +124,7 @@ def deck_html(page: DeckPage) -> Markup:
     return render_fragment(TEMPLATE, shape, make_page, values, safe=safe)
 
 
-def _undone_part(undone: RecentDecision, place: Place) -> RecentPart:
+def _undone_part(undone: RecentDecision, place: CardsPlace) -> RecentPart:
     part = recent_part(undone, place.dataset, place.query)
     if undone.blind or undone.gold:
         return replace(part, path="an image without its name")

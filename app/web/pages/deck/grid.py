@@ -103,7 +103,7 @@ class UndoForm(Strict):
 
 
 @dataclass(frozen=True)
-class Choice:
+class ClassButton:
     """A class as a button."""
 
     name: str
@@ -122,7 +122,7 @@ class GridPage(Page):
     queue: str  # the same without what is the grid's own
     before: str | None  # queries of the pages around
     after: str | None
-    classes: tuple[Choice, ...]
+    classes: tuple[ClassButton, ...]
     annotators: tuple[str, ...]
     past: tuple[PastAction, ...]
     undoable: int | None  # the action that Z undoes
@@ -303,5 +303,7 @@ def _back(name: str, view: View, done: Done | None = None) -> Response:
     return RedirectResponse(_address(name, view, *left), status_code=303)
 
 
-def _choices(names: list[str]) -> tuple[Choice, ...]:
-    return tuple(Choice(name, KEYS[place] if place < len(KEYS) else "") for place, name in enumerate(names))
+def _choices(names: list[str]) -> tuple[ClassButton, ...]:
+    return tuple(
+        ClassButton(name, KEYS[place] if place < len(KEYS) else "") for place, name in enumerate(names)
+    )

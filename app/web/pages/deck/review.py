@@ -86,7 +86,7 @@ class BackForm(DeckForm):
     client_id: str = Field(default_factory=lambda: str(uuid.uuid4()), min_length=1, max_length=64)
 
 
-class UndoForm(BackForm):
+class UndoAnswerForm(BackForm):
     """Undo of my last answer, or of this decision of mine."""
 
     decision: int | None = None
@@ -94,7 +94,7 @@ class UndoForm(BackForm):
 
 SentDeck = Annotated[DeckForm, Depends(SentForm(DeckForm))]
 SentBack = Annotated[BackForm, Depends(SentForm(BackForm))]
-SentUndo = Annotated[UndoForm, Depends(SentForm(UndoForm))]
+SentUndo = Annotated[UndoAnswerForm, Depends(SentForm(UndoAnswerForm))]
 
 
 @dataclass(frozen=True)

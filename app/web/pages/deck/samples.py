@@ -10,7 +10,7 @@ from app.datasets.catalog import class_names, get_dataset
 from app.deck import worklist
 from app.deck.evidence import Evidence, Similar, gather_evidence
 from app.deck.history import PastDecision, history_of
-from app.ranking.rankings import Opinion, neighbours_in_rank, opinions
+from app.ranking.rankings import RunOpinion, neighbours_in_rank, opinions
 from app.settings import Settings
 from app.web.deps import Config, Db
 from app.web.pages.deck.cards import CardView, card_view, verdict_words
@@ -69,7 +69,7 @@ class OpinionView:
     run_id: int
     state: str
     version: int
-    said: Opinion
+    said: RunOpinion
     label: str
     predicted: str
 
@@ -197,7 +197,7 @@ def _similar_view(similar: Similar, given: str) -> SimilarView:
     )
 
 
-def _opinion_view(said: Opinion, names: tuple[str, ...]) -> OpinionView:
+def _opinion_view(said: RunOpinion, names: tuple[str, ...]) -> OpinionView:
     return OpinionView(
         said.run_id, said.state, said.version, said, names[said.label], names[said.predicted_label]
     )

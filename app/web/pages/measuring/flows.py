@@ -12,7 +12,7 @@ SHOWN = 24  # bands, the largest
 
 
 @dataclass(frozen=True)
-class Flow:
+class ClassFlow:
     """So many samples from one class to another, by name."""
 
     source: str
@@ -40,12 +40,12 @@ class Node:
 class Band:
     """A flow as a shape; `path` is in pixels downwards and per cent of the width across."""
 
-    flow: Flow
+    flow: ClassFlow
     path: str
 
 
 @dataclass(frozen=True)
-class Picture:
+class FlowChart:
     """Classes on both sides and the bands between."""
 
     height: float
@@ -54,7 +54,7 @@ class Picture:
     bands: tuple[Band, ...]
 
 
-def draw(flows: Sequence[Flow], order: Sequence[str]) -> Picture | None:
+def draw(flows: Sequence[ClassFlow], order: Sequence[str]) -> FlowChart | None:
     """The largest flows, classes in this order from the top; none without flows."""
     shown = sorted(flows, key=lambda flow: -flow.count)[:SHOWN]
     if not shown:
@@ -73,7 +73,7 @@ def draw(flows: Sequence[Flow], order: Sequence[str]) -> Picture | None:
         at_left[flow.source] += size
         at_right[flow.target] += size
     height = max(side[-1].y + max(SLOT, side[-1].height) for side in (left, right))
-    return Picture(round(height + SLOT / 2), left, right, tuple(bands))
+    return FlowChart(round(height + SLOT / 2), left, right, tuple(bands))
 
 
 def _column(ends: Sequence[tuple[str, int, float]], place: dict[str, int]) -> tuple[Node, ...]:

@@ -18,14 +18,14 @@ from app.measuring.best import BestRun, choose_best
 from app.ml.recipes import RECIPES, Recipe
 from app.review.gold import count_unsettled
 from app.review.policy import count_waiting
-from app.rounds.changes import Changes, changes_since
+from app.rounds.changes import LabelChanges, changes_since
 from app.rounds.retraining import freeze_labels, retrain
 from app.training.pace import Estimate, expect
 from app.training.recipes import Start, choose_recipe, choose_start, edit, recipe_of, weights_of
 from app.training.repeats import Repeat, repeat_of
 from app.training.runs import RunProgress, count_open, get_run, open_run, run_progress, train_anew
 from app.web.deps import Admin, Config, Db
-from app.web.pages.measuring.flows import Flow, Picture, draw
+from app.web.pages.measuring.flows import ClassFlow, FlowChart, draw
 from app.web.pages.training.recipe_form import (
     RecipeForm,
     SentRetrain,
@@ -63,9 +63,9 @@ class RetrainPage(AskPage):
     """What a retrain would learn."""
 
     parent: BestRun | None
-    changes: Changes
-    flows: tuple[Flow, ...]  # the largest first
-    picture: Picture | None
+    changes: LabelChanges
+    flows: tuple[ClassFlow, ...]  # the largest first
+    picture: FlowChart | None
     waiting: int  # samples that wait for a second opinion
     unsettled: int  # images of the gold part that carry their given label
     pending: PendingChanges
@@ -246,7 +246,7 @@ def _retrain_page(
     common = page_context(request, name) | _queue(session, dataset_id)
     parent = choose_best(session, dataset_id=dataset_id)
     if parent is None:
-        nothing = Changes((), ())
+        nothing = LabelChanges((), ())
         return RetrainPage(
             **common,
             problem="",
@@ -265,7 +265,8 @@ def _retrain_page(
     asked = _asked(sent, usual=own, setting=setting, parent=True, names=names, problem=problem)
     changes = changes_since(session, dataset_id=dataset_id, version_id=run.version_id)
     flows = tuple(
-        Flow(_class(names, move.source), _class(names, move.target), move.count) for move in changes.moves
+        ClassFlow(_class(names, move.source), _class(names, move.target), move.count)
+        for move in changes.moves
     )
     images = {split.split: split.after for split in changes.splits}
     pending, newest = (

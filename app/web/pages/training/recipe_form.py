@@ -38,7 +38,7 @@ _WEIGHT = re.compile(r"weight\.[0-9]{1,6}")
 
 
 @dataclass(frozen=True)
-class Choice:
+class RecipeOption:
     """One of several, with a line about it."""
 
     value: str
@@ -81,9 +81,9 @@ class RecipeForm:
     """A recipe to look at and to change."""
 
     recipe: str  # what was chosen; nothing: the parent's own
-    recipes: tuple[Choice, ...]
+    recipes: tuple[RecipeOption, ...]
     start: str
-    starts: tuple[Choice, ...]
+    starts: tuple[RecipeOption, ...]
     seed: str
     groups: tuple[FieldGroup, ...]
     weights: tuple[WeightView, ...]
@@ -209,15 +209,15 @@ def recipe_form(
         for field in fields_for(start)
     ]
     weights = _weight_views(recipe, class_names, given)
-    recipes = [Choice(name, f"{name}: {words_of(each, start=start)}") for name, each in RECIPES.items()]
+    recipes = [RecipeOption(name, f"{name}: {words_of(each, start=start)}") for name, each in RECIPES.items()]
     if own:
-        recipes.insert(0, Choice(BLANK, f"as run {parent} ({own.name}): {words_of(own, start=start)}"))
+        recipes.insert(0, RecipeOption(BLANK, f"as run {parent} ({own.name}): {words_of(own, start=start)}"))
     return RecipeForm(
         recipe=recipe.name if recipe.name in RECIPES else BLANK,
         recipes=tuple(recipes),
         start=start,
         starts=tuple(
-            Choice(each, start_words(each, setting=setting, parent=parent))
+            RecipeOption(each, start_words(each, setting=setting, parent=parent))
             for each in starts(setting=setting, parent=parent is not None)
         ),
         seed=given.get("seed", "0"),

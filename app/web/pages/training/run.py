@@ -26,7 +26,7 @@ from app.rounds.movement import Movement, movement_of
 from app.training.evaluation import Rate
 from app.training.folds import WHOLE
 from app.training.models import Run
-from app.training.recipes import Difference, differences
+from app.training.recipes import ChangedValue, differences
 from app.training.runs import (
     RESUMABLE,
     RunProgress,
@@ -89,7 +89,7 @@ class RunPage(CurvesPage):
     run: Run
     version: int
     recipe: str  # in words
-    differences: tuple[Difference, ...]  # from the recipe of its name
+    differences: tuple[ChangedValue, ...]  # from the recipe of its name
     can_go_on: bool
     movement: Movement | None  # what its ranking changed
     older_greys: bool  # it was trained before deep greys had a scale of the data set

@@ -9,11 +9,11 @@ from app.deck.worklist import Card
 from app.review.log import RecentDecision
 from app.web import fast_path
 from app.web.fast_path import placeholder, render_fragment
-from app.web.pages.deck.cards import CardPart, Place, card_html, card_view, recent_html
+from app.web.pages.deck.cards import CardPart, CardsPlace, card_html, card_view, recent_html
 from app.web.rendering import Viewer, environment
 
 NAMES = ("50 % cat", "<dog>", "owl & \ue000viewer\ue001")
-PLACE = Place("faces", Viewer("ann", is_admin=False), "class=a&order=loss")
+PLACE = CardsPlace("faces", Viewer("ann", is_admin=False), "class=a&order=loss")
 shares = st.floats(0, 1) | st.none()
 cards = st.builds(
     Card,

@@ -6,12 +6,12 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.web.pages.measuring.flows import SHOWN, SLOT, Flow, draw
+from app.web.pages.measuring.flows import SHOWN, SLOT, ClassFlow, draw
 
 NAMES = [f"class {i}" for i in range(8)] + ["deleted"]
 flows = st.dictionaries(
     st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), st.integers(1, 10**6), min_size=1
-).map(lambda table: [Flow(source, target, n) for (source, target), n in table.items()])
+).map(lambda table: [ClassFlow(source, target, n) for (source, target), n in table.items()])
 
 
 def edges(path: str) -> tuple[float, float, float]:
@@ -41,5 +41,5 @@ def test_a_larger_flow_is_never_the_thinner_band(given_flows):
 
 def test_without_flows_there_is_no_picture_and_long_names_are_cut():
     assert draw([], NAMES) is None
-    picture = draw([Flow("a" * 40, "b", 1)], ["a" * 40, "b"])
+    picture = draw([ClassFlow("a" * 40, "b", 1)], ["a" * 40, "b"])
     assert (picture.left[0].short, picture.left[0].name) == ("a" * 15 + "…", "a" * 40)
