@@ -167,7 +167,7 @@ WITHOUT_A_TEST_FILE = {
             cli.py main.py serving.py
     """,
     "used by every test with a database, and by tests/db/test_migrating.py and tests/deck/test_answer.py": """
-            db/connections.py db/copies.py db/engine.py db/group_commit.py
+            db/connections.py db/copies.py db/engine.py
     """,
     "parts of one training, which tests/ml/test_trainer.py and tests/tasks/test_train.py run": """
             ml/learner.py ml/network.py ml/watch.py tasks/plan.py tasks/progress.py tasks/ranking.py

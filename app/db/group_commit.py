@@ -46,11 +46,17 @@ class _Job:
 
 
 def _refuse_late(group: list[_Job], error: Exception) -> list[_Job]:
-    """Refuse the jobs whose deadline has passed; return the rest."""
+    """Refuse the jobs whose deadline has passed; return the rest.
+
+    Each deadline is looked at once: a job whose deadline passes in between must not be in neither part.
+    """
+    rest = []
     for job in group:
         if not job.until.left:
             job.refuse(error)
-    return [job for job in group if job.until.left and not job.future.done()]
+        elif not job.future.done():  # done: cancelled by its caller
+            rest.append(job)
+    return rest
 
 
 class GroupCommit:
