@@ -104,30 +104,32 @@ class GroupCommit:
     def _try(self, group: list["_Job"]) -> list["_Job"]:
         """If the write lock is free, do the group's jobs and newer ones; return the jobs that still wait.
 
-        No job waits longer than its own deadline, so each attempt to get the lock is short.
+        No job waits longer than its own deadline: each attempt to get the lock is short, and after it the
+        newer jobs are looked at too, whose deadlines may be nearer than those of the group.
         """
         longest = max(job.until.left for job in group)
         if not self._lock.acquire(timeout=min(SLICE, longest)):
-            return _refuse_late(group, busy())
+            return _refuse_late(self._joined(group), busy())
         try:
             session = self._begin(min(SLICE, longest))
         except Exception as error:  # noqa: BLE001 - the future raises it
             if isinstance(as_trouble(error), Busy):
-                return _refuse_late(group, error)
+                return _refuse_late(self._joined(group), error)
             with suppress(Exception):  # the broken connection is not used again
                 self._give_up()
             for job in group:
                 job.refuse(error)
             return []
         else:
-            self._write(session, [job for job in self._joined(group) if job.starts()])
-            return []
+            waiting = self._joined(group)
+            self._write(session, [job for job in waiting[:MAX_JOBS_PER_COMMIT] if job.starts()])
+            return waiting[MAX_JOBS_PER_COMMIT:]
         finally:
             self._lock.release()
 
     def _joined(self, group: list["_Job"]) -> list["_Job"]:
         """The group with the jobs that have come in the meantime."""
-        while len(group) < MAX_JOBS_PER_COMMIT and not self._waiting.empty():
+        while not self._waiting.empty():
             other = self._waiting.get()
             if other is None:
                 self._waiting.put(None)

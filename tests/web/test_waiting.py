@@ -23,7 +23,7 @@ from tests.conftest import People
 from tests.factories import Made
 
 CROWD = 12
-LIVELY = 60  # seconds: nobody waits for ever, however busy the machine is
+LIVELY = 20  # seconds: one after the other they would take longer
 
 
 @contextmanager
