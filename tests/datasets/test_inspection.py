@@ -2,10 +2,8 @@
 
 import io
 import struct
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,28 +15,7 @@ from app.decoding import budget
 from app.decoding.opening import open_image
 from app.decoding.seen import decode_square
 from app.errors import Busy
-
-
-def encoded(
-    kind: str = "PNG", *, mode: str = "RGB", size: tuple[int, int] = (20, 10), frames: int = 1, **options: Any
-) -> bytes:
-    pictures = [Image.effect_noise(size, 50 + i).convert(mode) for i in range(frames)]
-    file = io.BytesIO()
-    pictures[0].save(
-        file, kind, **({"save_all": True, "append_images": pictures[1:]} if frames > 1 else {}), **options
-    )
-    return file.getvalue()
-
-
-def reason(content: bytes, *, max_pixels: int = 1_000_000) -> str:
-    with pytest.raises(Rejected) as refusal:
-        inspect(content, max_pixels=max_pixels)
-    return refusal.value.reason
-
-
-def chunk(kind: bytes, data: bytes, *, wrong: bool = False) -> bytes:
-    """A chunk of a PNG, with its checksum or with a wrong one."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data) ^ wrong)
+from tests.decoding.files import chunk, encoded, reason
 
 
 def header_only_png(width: int, height: int) -> bytes:

@@ -1,60 +1,19 @@
 """Two runs on one hold-out: what is measured, against which labels, and what flatters."""
 
-import uuid
-
 import numpy as np
 import pytest
 
 from app.db.engine import Database
 from app.errors import Conflict, Invalid, NotFound
-from app.measuring.comparison import Comparison, changed_samples, compare
+from app.measuring.comparison import Comparison, changed_samples
 from app.ml.recipes import RECIPES
-from app.review.checks import Answer
-from app.review.decisions import decide
 from app.review.gold import GoldLabels
 from app.review.undoing import undo
-from app.rounds.retraining import freeze_labels
 from app.training.runs import request_run
 from app.web.pages.measuring.conclusions import conclude
 from tests.conftest import People
 from tests.factories import CLASSES, Made, make_run
-
-
-def review(
-    database: Database, made: Made, people: People, sample: int, label: str | None, *, origin: str = "deck"
-) -> int:
-    """Relabel, or without a label delete; the answer is the decision's id."""
-    with database.write() as session:
-        decision, _ = decide(
-            session,
-            Answer(
-                sample_id=sample,
-                verdict="relabel" if label else "delete",
-                label=label,
-                client_id=str(uuid.uuid4()),
-                origin=origin,
-            ),
-            dataset_id=made.dataset_id,
-            user_id=people.annotator.id,
-        )
-        return decision.id
-
-
-def frozen(database: Database, made: Made) -> int:
-    with database.write() as session:
-        return freeze_labels(session, dataset_id=made.dataset_id)[0].id
-
-
-def hold_out(made: Made) -> list[int]:
-    """Two cats, two dogs, two owls."""
-    return [
-        sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")
-    ]
-
-
-def compared(database: Database, made: Made, old: int, new: int, **options: object) -> Comparison:
-    with database.read() as session:
-        return compare(session, dataset_id=made.dataset_id, old_id=old, new_id=new, **options)  # type: ignore[arg-type]
+from tests.measuring.reviewed import compared, frozen, hold_out, review
 
 
 def wrong(comparison: Comparison) -> list[tuple[int, int]]:

@@ -1,47 +1,11 @@
 """The table of the method: four networks on one hold-out."""
 
-import uuid
-
 from app.datasets.versions import get_version
 from app.db.engine import Database
 from app.measuring.paper_table import paper_table
-from app.review.checks import Answer
-from app.review.decisions import decide
-from app.rounds.retraining import freeze_labels
 from tests.conftest import People
 from tests.factories import Made, make_run
-
-
-def review(
-    database: Database, made: Made, people: People, sample: int, label: str | None, *, origin: str = "deck"
-) -> int:
-    """Relabel, or without a label delete; the answer is the decision's id."""
-    with database.write() as session:
-        decision, _ = decide(
-            session,
-            Answer(
-                sample_id=sample,
-                verdict="relabel" if label else "delete",
-                label=label,
-                client_id=str(uuid.uuid4()),
-                origin=origin,
-            ),
-            dataset_id=made.dataset_id,
-            user_id=people.annotator.id,
-        )
-        return decision.id
-
-
-def frozen(database: Database, made: Made) -> int:
-    with database.write() as session:
-        return freeze_labels(session, dataset_id=made.dataset_id)[0].id
-
-
-def hold_out(made: Made) -> list[int]:
-    """Two cats, two dogs, two owls."""
-    return [
-        sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")
-    ]
+from tests.measuring.reviewed import frozen, hold_out, review
 
 
 def test_the_table_of_the_method_takes_the_newest_runs_that_fit(

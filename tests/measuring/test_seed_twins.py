@@ -3,21 +3,9 @@
 import pytest
 
 from app.db.engine import Database
-from app.measuring.comparison import Comparison, compare
 from app.web.pages.measuring.conclusions import conclude
 from tests.factories import Made, make_run
-
-
-def hold_out(made: Made) -> list[int]:
-    """Two cats, two dogs, two owls."""
-    return [
-        sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")
-    ]
-
-
-def compared(database: Database, made: Made, old: int, new: int, **options: object) -> Comparison:
-    with database.read() as session:
-        return compare(session, dataset_id=made.dataset_id, old_id=old, new_id=new, **options)  # type: ignore[arg-type]
+from tests.measuring.reviewed import compared, hold_out
 
 
 def test_runs_that_differ_by_their_seed_alone_say_what_a_seed_makes(database: Database, made: Made) -> None:

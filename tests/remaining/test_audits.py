@@ -1,9 +1,7 @@
 """Audits, what is left by them, and the stopping rule, on real decisions."""
 
-import uuid
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -17,53 +15,12 @@ from app.deck.worklist import my_cards, take
 from app.errors import Conflict, Invalid
 from app.remaining.audits import start_audit
 from app.remaining.estimate import Between, errors_in
-from app.remaining.report import Report, report
-from app.review.checks import Answer
 from app.review.claims import _FREE_AT_RANDOM
-from app.review.decisions import decide
 from app.review.models import AuditSample
 from app.review.undoing import undo
 from tests.conftest import People
-from tests.factories import Made, make_dataset
-
-
-@pytest.fixture
-def many(database: Database, tmp_path: Path) -> Made:
-    """78 samples, of which the run doubts the labels of 30."""
-    return make_dataset(database, tmp_path / "many", name="many", per_class=20, wrong=30)
-
-
-def answer(
-    database: Database, made: Made, user: int, sample: int, verdict: str = "keep", **more: object
-) -> int:
-    label = "owl" if verdict == "relabel" else None
-    with database.write() as session:
-        said = decide(
-            session,
-            Answer(
-                sample_id=sample,
-                verdict=verdict,
-                label=label,
-                client_id=str(uuid.uuid4()),
-                milliseconds=2000,
-                **more,
-            ),
-            dataset_id=made.dataset_id,
-            user_id=user,
-        )
-        return said[0].id
-
-
-def start(database: Database, made: Made, user: int, size: int = 20) -> list[int]:
-    """Begin an audit: the samples it drew."""
-    with database.write() as session:
-        audit = start_audit(session, dataset_id=made.dataset_id, user_id=user, size=size)
-        return list(session.scalars(select(AuditSample.sample_id).where(AuditSample.audit_id == audit.id)))
-
-
-def seen(database: Database, made: Made) -> Report:
-    with database.read() as session:
-        return report(session, dataset_id=made.dataset_id)
+from tests.factories import Made
+from tests.remaining.audited import answer, seen, start
 
 
 def test_an_audit_draws_from_what_nobody_has_decided_and_the_random_queue_offers_it_first(

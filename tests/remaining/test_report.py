@@ -1,62 +1,16 @@
 """How the review goes, how much is left, and when it ends."""
 
-import uuid
-from pathlib import Path
-
 import numpy as np
-import pytest
 from cleanlab.count import num_label_issues
 from sqlalchemy import select
 
 from app.db.engine import Database
 from app.deck.bulk import decide_many
 from app.ranking.models import Prediction
-from app.remaining.audits import start_audit
-from app.remaining.report import Report, choose_rule, chosen_rule, report
-from app.review.checks import Answer
-from app.review.decisions import decide
-from app.review.models import AuditSample
+from app.remaining.report import choose_rule, chosen_rule
 from tests.conftest import People
-from tests.factories import Made, make_dataset
-
-
-@pytest.fixture
-def many(database: Database, tmp_path: Path) -> Made:
-    """78 samples, of which the run doubts the labels of 30."""
-    return make_dataset(database, tmp_path / "many", name="many", per_class=20, wrong=30)
-
-
-def answer(
-    database: Database, made: Made, user: int, sample: int, verdict: str = "keep", **more: object
-) -> int:
-    label = "owl" if verdict == "relabel" else None
-    with database.write() as session:
-        said = decide(
-            session,
-            Answer(
-                sample_id=sample,
-                verdict=verdict,
-                label=label,
-                client_id=str(uuid.uuid4()),
-                milliseconds=2000,
-                **more,
-            ),
-            dataset_id=made.dataset_id,
-            user_id=user,
-        )
-        return said[0].id
-
-
-def start(database: Database, made: Made, user: int, size: int = 20) -> list[int]:
-    """Begin an audit: the samples it drew."""
-    with database.write() as session:
-        audit = start_audit(session, dataset_id=made.dataset_id, user_id=user, size=size)
-        return list(session.scalars(select(AuditSample.sample_id).where(AuditSample.audit_id == audit.id)))
-
-
-def seen(database: Database, made: Made) -> Report:
-    with database.read() as session:
-        return report(session, dataset_id=made.dataset_id)
+from tests.factories import Made
+from tests.remaining.audited import answer, seen, start
 
 
 def test_the_report_shows_how_the_review_goes(database: Database, many: Made, people: People) -> None:

@@ -1,42 +1,13 @@
 """What must hold before an answer becomes a decision."""
 
-import uuid
-
 import pytest
 
 from app.datasets.models import MissingFile
 from app.db.engine import Database
 from app.errors import Conflict, Invalid, NotFound
-from app.review.checks import Answer
-from app.review.decisions import decide
-from app.review.models import SampleReview
 from tests.conftest import People
 from tests.factories import Made
-
-
-def answer(
-    database: Database,
-    made: Made,
-    user_id: int,
-    sample: int,
-    verdict: str,
-    label: str | None = None,
-    client_id: str = "",
-) -> int:
-    with database.write() as session:
-        decision, _ = decide(
-            session,
-            Answer(sample_id=sample, verdict=verdict, label=label, client_id=client_id or str(uuid.uuid4())),
-            dataset_id=made.dataset_id,
-            user_id=user_id,
-        )
-        return decision.id
-
-
-def state(database: Database, sample: int) -> tuple[str, int | None] | None:
-    with database.read() as session:
-        review = session.get(SampleReview, sample)
-        return (review.verdict, review.label) if review else None
+from tests.review.answers import answer, state
 
 
 def test_an_image_whose_file_is_lost_can_only_be_deleted_and_what_was_recorded_before_stays(

@@ -1,18 +1,14 @@
 import threading
-import uuid
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import exists, func, select
-from sqlalchemy.orm import Session
 
 from app.datasets.models import Sample
 from app.db.engine import Database
 from app.errors import Conflict
 from app.ranking.models import Prediction
-from app.review.checks import Answer
-from app.review.decisions import decide
 from app.review.fold import Policy, fold, is_drawn
 from app.review.models import Decision, OpenIssue, SampleReview
 from app.review.policy import get_policy
@@ -20,38 +16,7 @@ from app.review.standing import entry_of, set_policy
 from app.review.undoing import undo, undo_last
 from tests.conftest import People
 from tests.factories import Made
-
-
-def answer(
-    database: Database,
-    made: Made,
-    user_id: int,
-    sample: int,
-    verdict: str,
-    label: str | None = None,
-    client_id: str = "",
-) -> int:
-    with database.write() as session:
-        decision, _ = decide(
-            session,
-            Answer(sample_id=sample, verdict=verdict, label=label, client_id=client_id or str(uuid.uuid4())),
-            dataset_id=made.dataset_id,
-            user_id=user_id,
-        )
-        return decision.id
-
-
-def history(session: Session, *, sample_id: int) -> list[Decision]:
-    """Every decision on a sample and every undo, in the order they were made."""
-    return list(
-        session.scalars(select(Decision).where(Decision.sample_id == sample_id).order_by(Decision.id))
-    )
-
-
-def state(database: Database, sample: int) -> tuple[str, int | None] | None:
-    with database.read() as session:
-        review = session.get(SampleReview, sample)
-        return (review.verdict, review.label) if review else None
+from tests.review.answers import answer, history, state
 
 
 def test_a_relabel_moves_the_sample_and_keeps_the_given_label(

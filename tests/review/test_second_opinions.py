@@ -13,57 +13,19 @@ from app.deck.worklist import claim, hold
 from app.errors import Invalid
 from app.remaining.report import report
 from app.review.checks import Answer
-from app.review.claims import release
 from app.review.decisions import decide
 from app.review.fold import LogEntry, Policy, fold
 from app.review.models import Claim, SampleReview
-from app.review.standing import set_policy
 from app.review.undoing import undo
 from tests.conftest import People
 from tests.factories import Made
-
-CHANGES = Policy(annotators=2, which="changes")
-
-
-def ask(database: Database, made: Made, policy: Policy = CHANGES) -> None:
-    with database.write() as session:
-        set_policy(session, dataset_id=made.dataset_id, policy=policy)
-
-
-def say(
-    database: Database,
-    made: Made,
-    user_id: int,
-    sample: int,
-    verdict: str,
-    label: str | None = None,
-    origin: str = "deck",
-) -> int:
-    with database.write() as session:
-        return decide(
-            session,
-            Answer(
-                sample_id=sample, verdict=verdict, label=label, client_id=str(uuid.uuid4()), origin=origin
-            ),
-            dataset_id=made.dataset_id,
-            user_id=user_id,
-        )[0].id
+from tests.review.second_looks import ask, offered, say
 
 
 def standing(database: Database, sample: int) -> tuple[str, int | None, str]:
     with database.read() as session:
         review = session.get_one(SampleReview, sample)
         return review.verdict, review.label, review.waits
-
-
-def offered(database: Database, made: Made, user_id: int, count: int = 6) -> dict[int, bool]:
-    """Which cards somebody gets, and whether blind."""
-    with database.write() as session:
-        cards = claim(
-            session, dataset_id=made.dataset_id, user_id=user_id, count=count, lease=timedelta(minutes=5)
-        ).cards
-        release(session, dataset_id=made.dataset_id, user_id=user_id)
-    return {card.sample_id: card.blind for card in cards}
 
 
 def test_a_change_waits_and_the_given_label_holds_until_somebody_says_the_same(

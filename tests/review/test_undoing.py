@@ -1,51 +1,13 @@
 """Undoing decisions and redoing them."""
 
-import uuid
-
 import pytest
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from app.db.engine import Database
 from app.errors import Conflict, Forbidden
-from app.review.checks import Answer
-from app.review.decisions import decide
-from app.review.models import Decision, SampleReview
 from app.review.undoing import redo_last, undo, undo_last
 from tests.conftest import People
 from tests.factories import Made
-
-
-def answer(
-    database: Database,
-    made: Made,
-    user_id: int,
-    sample: int,
-    verdict: str,
-    label: str | None = None,
-    client_id: str = "",
-) -> int:
-    with database.write() as session:
-        decision, _ = decide(
-            session,
-            Answer(sample_id=sample, verdict=verdict, label=label, client_id=client_id or str(uuid.uuid4())),
-            dataset_id=made.dataset_id,
-            user_id=user_id,
-        )
-        return decision.id
-
-
-def history(session: Session, *, sample_id: int) -> list[Decision]:
-    """Every decision on a sample and every undo, in the order they were made."""
-    return list(
-        session.scalars(select(Decision).where(Decision.sample_id == sample_id).order_by(Decision.id))
-    )
-
-
-def state(database: Database, sample: int) -> tuple[str, int | None] | None:
-    with database.read() as session:
-        review = session.get(SampleReview, sample)
-        return (review.verdict, review.label) if review else None
+from tests.review.answers import answer, history, state
 
 
 def test_an_undo_or_redo_with_a_client_id_of_something_else_is_refused_and_not_lost(

@@ -1,6 +1,5 @@
 """What a retrain would learn: exactly the differences between the current labels and a version's."""
 
-import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -10,25 +9,12 @@ from hypothesis import strategies as st
 from app.datasets.models import Sample
 from app.datasets.versions import DELETED
 from app.db.engine import Database
-from app.review.checks import Answer
-from app.review.decisions import decide
 from app.review.undoing import undo_last
 from app.rounds.changes import SPLITS, LabelChanges, Move, changes_since, count_changes
 from app.rounds.retraining import freeze_labels
 from tests.conftest import People
 from tests.factories import Made, import_folder, write_images
-
-
-def answer(
-    database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None
-) -> None:
-    with database.write() as session:
-        decide(
-            session,
-            Answer(sample_id=sample, verdict=verdict, label=label, client_id=str(uuid.uuid4())),
-            dataset_id=made.dataset_id,
-            user_id=user_id,
-        )
+from tests.rounds.answers import answer
 
 
 def look(database: Database, made: Made, version_id: int | None = None) -> LabelChanges:

@@ -1,31 +1,16 @@
 """What a new ranking changed, counted on labels that nobody had decided on when the run was asked for."""
 
-import uuid
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.db.engine import Database
-from app.review.checks import Answer
-from app.review.decisions import decide
 from app.review.undoing import undo_last
 from app.rounds.movement import Movement, RelabelledAgreement, count_issues, movement_of, to_keep
 from app.rounds.retraining import freeze_labels
 from app.training.runs import get_run
 from tests.conftest import People
 from tests.factories import Made, make_run
-
-
-def answer(
-    database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None
-) -> None:
-    with database.write() as session:
-        decide(
-            session,
-            Answer(sample_id=sample, verdict=verdict, label=label, client_id=str(uuid.uuid4())),
-            dataset_id=made.dataset_id,
-            user_id=user_id,
-        )
+from tests.rounds.answers import answer
 
 
 def moved(database: Database, run_id: int) -> Movement | None:

@@ -1,7 +1,6 @@
 """Freezing and retraining, also when two admins press the button at once."""
 
 import threading
-import uuid
 from collections.abc import Callable
 
 import pytest
@@ -9,25 +8,12 @@ import pytest
 from app.datasets.versions import labels_of, list_versions
 from app.db.engine import Database
 from app.errors import Conflict, NotFound
-from app.review.checks import Answer
-from app.review.decisions import decide
 from app.review.undoing import undo_last
 from app.rounds.retraining import Retrain, freeze_labels, retrain
 from app.training.runs import list_runs
 from tests.conftest import People
 from tests.factories import Made, make_run
-
-
-def answer(
-    database: Database, made: Made, user_id: int, sample: int, verdict: str, label: str | None = None
-) -> None:
-    with database.write() as session:
-        decide(
-            session,
-            Answer(sample_id=sample, verdict=verdict, label=label, client_id=str(uuid.uuid4())),
-            dataset_id=made.dataset_id,
-            user_id=user_id,
-        )
+from tests.rounds.answers import answer
 
 
 def freeze(database: Database, made: Made) -> tuple[int, bool]:

@@ -8,17 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import Invalid, NotFound
-from app.storage import ImageSource, Unreadable, entries, open_source
-
-
-def problems(source: ImageSource) -> dict[str, str]:
-    return {entry.path: entry.problem for entry in source.walk()}
-
-
-def refusal(source: ImageSource, path: str) -> str:
-    with pytest.raises(Unreadable) as error:
-        source.read(path)
-    return error.value.reason
+from app.storage import entries, open_source
+from tests.storage.refusals import problems, refusal
 
 
 @pytest.fixture

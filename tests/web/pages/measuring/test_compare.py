@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.db.engine import Database
-from app.rounds.retraining import freeze_labels
 from tests.factories import CLASSES, Made, make_run
+from tests.measuring.reviewed import frozen
 from tests.web.html import flat
 
 API = "/api/v1/datasets/faces/compare"
@@ -23,11 +23,6 @@ def hold_out(made: Made) -> list[int]:
 def relabel(browser: TestClient, sample: int, label: str, **more: str) -> None:
     form = {"sample": sample, "answer": f"relabel:{label}", "client_id": str(uuid.uuid4()), **more}
     assert browser.post("/d/faces/review/decisions", data=form).status_code == 303
-
-
-def frozen(database: Database, made: Made) -> int:
-    with database.write() as session:
-        return freeze_labels(session, dataset_id=made.dataset_id)[0].id
 
 
 def unchanged_twins(database: Database, made: Made, browser: TestClient, **more: str) -> tuple[int, int]:

@@ -16,16 +16,10 @@ from app.ml.recipes import RECIPES
 from app.training.models import Epoch, Run
 from app.training.runs import end_run, get_run, record_epoch, request_run, start_run
 from tests.factories import CLASSES, Made, make_run
+from tests.measuring.reviewed import hold_out
 from tests.web.html import flat
 
 FRAGMENT = {"hx-request": "true"}
-
-
-def hold_out(made: Made) -> list[int]:
-    """Two cats, two dogs, two owls."""
-    return [
-        sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")
-    ]
 
 
 def rows(browser: TestClient, made: Made, run: int, what: str) -> list[dict[str, str]]:
