@@ -235,14 +235,14 @@ def load(
 class Measured(NamedTuple):
     """What clients got of a server."""
 
-    rate: float  # requests that ended in a second
+    rate: float  # requests that ended, per second
     median: float  # milliseconds a request
     p95: float  # milliseconds
     cpu: float | None  # the server's milliseconds of processor a request, where its process is known
 
     def __str__(self) -> str:
         """In words."""
-        said = f"{self.rate:6.1f} a second, median {self.median:6.1f} ms, p95 {self.p95:6.1f} ms"
+        said = f"{self.rate:6.1f} per second, median {self.median:6.1f} ms, p95 {self.p95:6.1f} ms"
         return said if self.cpu is None else f"{said}, processor {self.cpu:.2f} ms each"
 
 

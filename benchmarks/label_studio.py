@@ -212,11 +212,11 @@ def main() -> None:
 
 def figures(measured: Measured) -> str:
     """A measurement in words."""
-    return f"{measured.rate:6.2f} a second, median {measured.median:6.0f} ms, p95 {measured.p95:6.0f} ms"
+    return f"{measured.rate:6.2f} per second, median {measured.median:6.0f} ms, p95 {measured.p95:6.0f} ms"
 
 
 def ratio(mine: Measured, other: Measured) -> str:
-    """How many times the submits a second."""
+    """How many times the submits per second."""
     return f"{mine.rate / other.rate:.1f} times as many" if other.rate else "some, it none"
 
 

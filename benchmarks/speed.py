@@ -108,7 +108,7 @@ def main() -> None:
             )
         )
         print(
-            f"preparing: {n / ours:.0f} images a second, plain loop {n / plain:.0f}, ratio "
+            f"preparing: {n / ours:.0f} images per second, plain loop {n / plain:.0f}, ratio "
             f"{plain / ours:.2f}",
             flush=True,
         )
@@ -132,7 +132,7 @@ def main() -> None:
             theirs = seconds(lambda: learner.fit_one_cycle(1, 1e-3)) / learner.dls.train.n
         ours = outcome.seconds / n
         print(
-            f"training: {1 / ours:.0f} images a second, fastai {1 / theirs:.0f}, ratio {theirs / ours:.2f}",
+            f"training: {1 / ours:.0f} images per second, fastai {1 / theirs:.0f}, ratio {theirs / ours:.2f}",
             flush=True,
         )
 
@@ -166,7 +166,7 @@ def main() -> None:
         ]
         ours, bare_pass, theirs = np.median(times, axis=0)
         print(
-            f"scoring: {n / ours:.0f} images a second; bare forward {n / bare_pass:.0f} "
+            f"scoring: {n / ours:.0f} images per second; bare forward {n / bare_pass:.0f} "
             f"({bare_pass / ours:.0%} of it); fastai's interpretation {n / theirs:.0f}, ratio "
             f"{theirs / ours:.2f}",
             flush=True,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5
 Recipe = Annotated[
-    str | None, typer.Option(help="quick, default or paper; a retrain goes on with its parent's.")
+    str | None, typer.Option(help="quick, default or paper; a retrain uses its parent's if none is named.")
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, max=1000, help="Short for --set epochs=…")]
 Changes = Annotated[
@@ -36,6 +36,7 @@ Changes = Annotated[
 Start = Annotated[
     str | None, typer.Option(help="Where the network starts: parent (a retrain), none, imagenet or file.")
 ]
+Wait = Annotated[bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")]
 
 
 def train(
@@ -46,9 +47,7 @@ def train(
     change: Changes = None,
     start: Start = None,
     seed: Seed = 0,
-    wait: Annotated[
-        bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")
-    ] = False,
+    wait: Wait = False,
 ) -> None:
     """Train on the labels as they stand, frozen as a version, and rank every sample; a job for the worker."""
     from app.datasets.catalog import ready_dataset
@@ -100,9 +99,7 @@ def retrain(
     change: Changes = None,
     start: Start = None,
     seed: Seed = 0,
-    wait: Annotated[
-        bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")
-    ] = False,
+    wait: Wait = False,
 ) -> None:
     """Freeze the cleaned labels and fine-tune the best run on them."""
     from app.datasets.catalog import ready_dataset
@@ -150,11 +147,9 @@ def retrain(
 def resume(
     number: Annotated[int, typer.Argument(metavar="RUN", min=1, help="The run's number.")],
     *,
-    wait: Annotated[
-        bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")
-    ] = False,
+    wait: Wait = False,
 ) -> None:
-    """Go on with a cancelled or failed run after its last finished epoch."""
+    """Resume a cancelled or failed run after its last finished epoch."""
     from app.training.runs import resume_run
 
     settings = read_settings()

@@ -1,6 +1,6 @@
 """One verdict for many samples in one transaction, and one undo for all of it.
 
-Each sample gets its own decision, marked as one of many. It never outweighs a decision that a person made on
+Each sample gets its own decision, marked as a bulk one. It never outweighs a decision that a person made on
 the single sample (`fold.fold`); such samples are left alone (`left_alone`, with the other reasons).
 """
 

@@ -37,8 +37,8 @@ class Filter:
     given: str = ""
     predicted: str = ""  # by the current ranking
     split: str = ""
-    # issues: predicted ≠ label; open: those not decided; waiting: for a second opinion; bulk: only decided as
-    # one of many
+    # issues: predicted ≠ label; open: those not decided; waiting: for a second opinion; bulk: decided only
+    # in bulk
     state: StateFilter = ""
     verdict: str = ""  # as it stands
     annotator: str = ""  # who has a decision on it that counts

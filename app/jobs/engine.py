@@ -50,7 +50,7 @@ class JobContext:
     _stop: bool = field(default=False, repr=False)
 
     def report(self, stage: str, done: int, total: int, *, force: bool = False) -> None:
-        """Store progress, at most twice a second."""
+        """Store progress, at most twice per second."""
         moment = time.monotonic()
         if not force and moment - self._reported < REPORT_SECONDS and done < total:
             return

@@ -37,7 +37,7 @@ class LogEntry:
     label: int | None = None
     undoes: int | None = None
     sample: int | None = None
-    in_bulk: bool = False  # one of many given at once
+    in_bulk: bool = False  # given to many samples at once
     user: int = 0
     adjudicates: bool = False  # an admin's last word
     blind: bool = False  # given with nothing but the image in view

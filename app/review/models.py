@@ -44,7 +44,7 @@ class Decision(Base):
     )  # given without seeing label, prediction or other answers
     bulk_id: Mapped[int | None] = mapped_column(
         ForeignKey("bulk_action.id")
-    )  # one of many given at once: weaker evidence
+    )  # given to many samples at once: weaker evidence
 
     __table_args__ = (
         UniqueConstraint("user_id", "client_id"),

@@ -1,7 +1,7 @@
 """Confirms final or large actions: a page shows their effect in numbers and works without JavaScript.
 
-Whoever says yes says it to these very numbers: the form carries a mark of the question, and where the
-question has changed meanwhile nothing is done and it is asked anew.
+A person confirms exactly these numbers: the form carries a digest of the question. If the question has
+changed in the meantime, nothing is done and it is asked again.
 """
 
 import hashlib

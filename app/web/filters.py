@@ -28,7 +28,7 @@ class SampleFilter(Strict):
     state: StateFilter = Field(
         "",
         description="issues, open (issues not decided), unreviewed, reviewed, waiting (second opinion), "
-        "bulk (only as one of many)",
+        "bulk (only in bulk)",
     )
     verdict: str = Field("", max_length=20, description="The current verdict: keep, relabel, delete, unsure.")
     annotator: str = Field("", max_length=100, description="Who has a decision on it.")

@@ -19,7 +19,7 @@ MOST_HEADERS = 100
 MOST_WAITING = 16  # requests that are sent before the one before is answered
 HEADERS_SECONDS = 20.0  # from the first byte of a request, or from the connection, to the end of its headers
 BODY_SECONDS = 30.0  # in which a body has to bring …
-BODY_BYTES = 15_000  # … so much: 500 bytes a second
+BODY_BYTES = 15_000  # … so much: 500 bytes per second
 ANSWER_SECONDS = 60.0  # in which a client has to take something of an answer
 LOOK_SECONDS = 2.0  # between two checks of a connection
 

@@ -33,7 +33,7 @@ STATES: dict[StateFilter, str] = {
     "unreviewed": "not reviewed",
     "reviewed": "reviewed",
     "waiting": "waiting for a second opinion",
-    "bulk": "decided as one of many",
+    "bulk": "decided only in bulk",
 }
 VERDICTS = {"": "any", "keep": "kept", "relabel": "relabelled", "delete": "deleted", "unsure": "unsure"}
 ORDERS: dict[Order, str] = {

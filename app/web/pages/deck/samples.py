@@ -193,7 +193,7 @@ def _similar_view(similar: Similar, given: str) -> SimilarView:
         similar.path,
         similar.label or "deleted",
         similar.label != given,
-        f"{words}, as one of many" if similar.in_bulk else words,
+        f"{words}, in bulk" if similar.in_bulk else words,
     )
 
 

@@ -143,8 +143,8 @@ def _other_causes(comparison: Comparison) -> list[str]:
     causes = []
     if new.parent_id == old.id:
         causes.append(
-            f"That it was the labels alone: run {new.id} goes on from run {old.id}, so it has also trained "
-            f"longer. A run that goes on from run {old.id} on version {old.version} tells the two apart."
+            f"That it was the labels alone: run {new.id} continues run {old.id}, so it has also trained "
+            f"longer. A run that continues run {old.id} on version {old.version} shows the difference."
         )
     elif (old.recipe, old.epochs, old.weights, old.parent_id) != (
         new.recipe,
