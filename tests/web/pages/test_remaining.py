@@ -41,7 +41,7 @@ def answer(browser: TestClient, sample: int, said: str = "keep", queue: str = ""
 def test_before_the_first_card_the_page_says_what_to_do(browser_of: Browsers, made: Made) -> None:
     page = text(browser_of["ann"])
     assert "0 errors found in 0 of 24 labels" in page
-    assert "An audit tells: its images are drawn at random from the 24 that nobody has decided" in page
+    assert "An audit does: its images are drawn at random from the 24 that nobody has decided" in page
     assert "The curve begins with the first card" in page
     assert "data-chart" not in page
 
