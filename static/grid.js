@@ -89,5 +89,5 @@ document.addEventListener("formdata", (event) => {  // the address says only wha
   const plain = { order: "rank", size: "48" };
   for (const [field, value] of [...event.formData]) if (!value || plain[field] === value) event.formData.delete(field);
 });
-document.addEventListener("htmx:afterSettle", () => tell());
+document.addEventListener("htmx:afterSwap", () => tell());  // at once: a later one would wipe words said since
 tell();
