@@ -80,7 +80,6 @@ document.addEventListener("keydown", (event) => {
   if (!event.shiftKey) form()?.querySelector(`[data-keys~="${CSS.escape(name)}"]`)?.click();
 });
 
-document.documentElement.classList.add("scripting");
 document.addEventListener("change", (event) => {
   if (event.target.matches(".filters select, .filters [type=checkbox]")) event.target.form.requestSubmit();
 });
@@ -91,3 +90,4 @@ document.addEventListener("formdata", (event) => {  // the address says only wha
 });
 document.addEventListener("htmx:afterSwap", () => tell());  // at once: a later one would wipe words said since
 tell();
+document.documentElement.classList.add("scripting");  // at the end: from now on every key is heard

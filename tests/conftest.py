@@ -279,4 +279,7 @@ def chromium() -> str:
         missing("Chromium", "as root, apt-get install chromium.")
     assert path is not None
     subprocess.run([path, "--version"], check=True, capture_output=True)
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=30_000)  # ms; five seconds are too few on a busy machine
     return path
