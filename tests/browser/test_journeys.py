@@ -16,6 +16,7 @@ from app.web.deps import SESSION_COOKIE
 from tests.browser.conftest import add_person, cookie_of
 from tests.browser.deck import card, ready, settle, shown, states
 from tests.factories import Made, make_dataset
+from tests.ports import free_port
 from tests.servers import Server, start_server
 
 
@@ -98,7 +99,8 @@ def test_a_server_that_stops_in_mid_session_loses_nothing(
     browser: Browser, chromium: str, tmp_path: Path, how: signal.Signals
 ) -> None:
     data_dir = tmp_path / "data"
-    with start_server(data_dir) as server:
+    port = str(free_port())  # the second server has to find it free
+    with start_server(data_dir, TOPLOSS_PORT=port) as server:
         add_person(server, "ann")
         database = Database(f"sqlite:///{data_dir / 'toploss.db'}")
         made = make_dataset(database, tmp_path / "images", per_class=9, wrong=24)
@@ -111,7 +113,6 @@ def test_a_server_that_stops_in_mid_session_loses_nothing(
         server.stop(how)
         for _ in range(3):
             page.keyboard.press("e")  # while nobody listens
-    port = server.url.rsplit(":", 1)[1]
     with start_server(data_dir, TOPLOSS_PORT=port):
         expect(page.locator("body")).to_have_attribute("data-unsaved", "0", timeout=120_000)
         page.context.close()
