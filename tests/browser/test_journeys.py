@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import func, select
 
 from app.db.engine import Database
@@ -184,6 +184,34 @@ def test_an_answer_of_the_grid_is_whole_at_once(page: Page, live: tuple[Database
     expect(page.locator(".past")).to_contain_text("undone")
     assert page.evaluate("window.isSamePage") is True  # htmx has sent the undo, not the plain form
     assert states(live) == {}
+
+
+def test_a_key_of_the_grid_never_undoes_what_came_before_an_answer_that_is_on_its_way(
+    page: Page, live: tuple[Database, Made]
+) -> None:
+    _, made = live
+    page.goto(page.url.replace("/review", "/grid"))
+    page.get_by_role("checkbox").first.check()
+    page.keyboard.press("e")
+    expect(page.locator(".past")).to_contain_text("1 deleted")
+    waiting: list[Route] = []
+
+    def hold_back(route: Route) -> None:
+        waiting.append(route)
+
+    page.route(re.compile("/grid/verdicts$"), hold_back)
+    page.get_by_role("checkbox").nth(1).check()
+    page.keyboard.press("e")
+    for key in ("z", "Control+z", "q"):
+        page.keyboard.press(key)
+        expect(page.locator("#count")).to_have_text("Not yet: the answer before is on its way")
+    waiting[0].continue_()
+    expect(page.locator(".past form")).to_have_count(2)
+    expect(page.locator(".past")).not_to_contain_text("undone")
+    assert states(live) == dict.fromkeys(made.ranked[:2], ("delete", None))
+    page.keyboard.press("z")
+    expect(page.locator(".past")).to_contain_text("undone")
+    assert set(states(live)) == {made.ranked[0]}
 
 
 def test_a_range_is_marked_with_shift_and_a_filter_is_the_address(
