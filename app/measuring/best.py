@@ -56,7 +56,7 @@ class BestRun:
 def choose_best(
     session: Session, *, dataset_id: int, runs: Sequence[RunSummary] | None = None
 ) -> BestRun | None:
-    """The finished run with the lowest error rate on the gold part, once it is settled, else on the hold-out.
+    """The finished training with the lowest error on the gold part, once it is settled, else on the hold-out.
 
     The images on which people disagree are settled last, so before that the measured error is too low.
     Deleted images are left out; of equal runs the newer one is chosen. None before a run has finished.
@@ -66,7 +66,7 @@ def choose_best(
     standing = gold_standing(session, dataset_id=dataset_id)
     if runs is None:
         runs = run_summaries(session, dataset_id=dataset_id)
-    finished = [run for run in runs if run.state == "finished"]
+    finished = [run for run in runs if run.is_finished_training]
     measured = [(found, run) for run in finished if (found := rates.get(run.id)) and found.n >= ENOUGH]
     if measured and standing and standing.settled == standing.size:
         found, run = min(measured, key=lambda each: (each[0].value, -each[1].id))

@@ -52,19 +52,27 @@ def measure_pace(embedder: Embedder, *, seconds: float = 1.0) -> float:
     return count / spent
 
 
+def open_features(path: Path) -> NDArray[np.float16]:
+    """The rows (m, 1280) that are in the file; none where there is no file."""
+    rows = path.stat().st_size // _BYTES if path.exists() else 0
+    return np.memmap(path, np.float16, "r", shape=(rows, FEATURES)) if rows else np.empty((0, FEATURES), "f2")
+
+
 def compute_features(
     images: Images,
     out: Path,
     *,
     embedder: Embedder,
     problems: Mapping[int, Exception] | None = None,
+    known: Mapping[int, NDArray[np.float16]] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> NDArray[np.float16]:
     """The features (n, 1280) of all images, mapped from `out`, which has one row after another.
 
-    Rows that are there already are kept, so the name of `out` must depend on the images and the embedder. A
-    row that the images report in `problems` while they are read is NaN. `on_progress(done, n)` is called
+    Rows that are there already are kept, so the name of `out` must depend on the images and the embedder.
+    Rows that are `known` are copied, and their images are not read. A row that the images report in
+    `problems` while they are read is NaN. `on_progress(done, n)` is called
     after every 256 images. Raises Cancelled when `should_stop` returns True, and TrainingFailed when the disk
     is full; the rows so far are kept.
     """
@@ -78,9 +86,7 @@ def compute_features(
                 if should_stop is not None and should_stop():
                     raise Cancelled("Looking at the images was stopped.")
                 rows = np.arange(first, min(first + _WINDOW, n))
-                found = embedder.embed(images[rows]).astype(np.float16)
-                found[[row in (problems or {}) for row in rows.tolist()]] = np.nan
-                file.write(found.tobytes())
+                file.write(_window(images, rows, embedder, problems, known or {}).tobytes())
                 file.flush()
                 if on_progress is not None:
                     on_progress(int(rows[-1]) + 1, n)
@@ -92,3 +98,21 @@ def compute_features(
     if not n:
         return np.empty((0, FEATURES), np.float16)
     return np.memmap(out, np.float16, "r", shape=(n, FEATURES))
+
+
+def _window(
+    images: Images,
+    rows: NDArray[np.int64],
+    embedder: Embedder,
+    problems: Mapping[int, Exception] | None,
+    known: Mapping[int, NDArray[np.float16]],
+) -> NDArray[np.float16]:
+    """The features (m, 1280) of these rows (m,)."""
+    found = np.full((len(rows), FEATURES), np.nan, np.float16)
+    is_new = np.array([row not in known for row in rows.tolist()])
+    for place in np.flatnonzero(~is_new):
+        found[place] = known[int(rows[place])]
+    if is_new.any():
+        found[is_new] = embedder.embed(images[rows[is_new]]).astype(np.float16)
+    found[[row in (problems or {}) for row in rows.tolist()]] = np.nan
+    return found

@@ -3,7 +3,7 @@ import pytest
 
 from app.errors import Cancelled
 from app.ml.backbone import FEATURES, SIZES
-from app.ml.features import choose_size, compute_features, measure_pace
+from app.ml.features import choose_size, compute_features, measure_pace, open_features
 
 
 class Counting:
@@ -56,6 +56,20 @@ def test_an_image_that_could_not_be_read_has_no_features_also_after_a_restart(im
     compute_features(images, tmp_path / "f", embedder=Counting(), problems=problems)
     found = compute_features(images, tmp_path / "f", embedder=Counting())
     assert np.flatnonzero(np.isnan(found[:, 0])).tolist() == [3, 300]
+
+
+def test_rows_that_are_known_are_copied_and_their_images_are_not_read(images, tmp_path):
+    embedder, before = Counting(), np.full(FEATURES, 7, np.float16)
+    found = compute_features(images, tmp_path / "f", embedder=embedder, known={0: before, 599: before})
+    assert (found[[0, 599]] == 7).all()
+    assert (found[1:599, 0] == images[1:599, 0, 0, 0]).all()
+    assert embedder.seen == 598
+
+
+def test_a_file_is_opened_as_far_as_it_is(images, tmp_path):
+    assert open_features(tmp_path / "f").shape == (0, FEATURES)
+    (tmp_path / "f").write_bytes(np.ones((3, FEATURES), np.float16).tobytes() + b"half a row")
+    assert open_features(tmp_path / "f").shape == (3, FEATURES)
 
 
 def test_no_images_have_no_features(tmp_path):
