@@ -16,14 +16,11 @@ function show(problem) {
   form.elements.name.setAttribute("aria-invalid", String(Boolean(problem)));
 }
 
-let isChecked = false, isChecking = false;
+let isChecked = false;
 form.addEventListener("submit", async (event) => {
   if (isChecked || !form.elements.file.files.length) return;
   event.preventDefault();
-  if (isChecking) return;  // a second click: the zip is sent once
-  isChecking = true;
   const problem = await problemOf();
-  isChecking = false;
   show(problem);
   if (problem) { form.elements.name.focus(); return; }
   isChecked = true;

@@ -2,13 +2,12 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from tests.ports import free_port
 
 
 def _binaries() -> Path | None:
@@ -45,7 +44,9 @@ def run() -> Iterator[str]:
     def call(*command: str) -> None:
         subprocess.run([*as_user, *command], check=True, capture_output=True, cwd=folder)
 
-    port = free_port()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     call(
         str(binaries / "initdb"),
         "-D",

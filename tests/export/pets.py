@@ -38,7 +38,6 @@ COLUMNS = [
     "rank",
     "run",
     "version",
-    "error_probability",
 ]
 
 

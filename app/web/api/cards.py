@@ -21,7 +21,6 @@ class CardOut(Output):
     confidence: float | None
     margin: float | None
     loss: float | None
-    error_probability: float | None
     rank: int | None
     probabilities: dict[str, float]
     width: int
@@ -45,7 +44,6 @@ def card_out(card: Card) -> CardOut:
             confidence=None,
             margin=None,
             loss=None,
-            error_probability=None,
             rank=None,
             probabilities={},
             width=card.width,
@@ -65,7 +63,6 @@ def card_out(card: Card) -> CardOut:
         confidence=card.confidence,
         margin=card.margin,
         loss=card.loss,
-        error_probability=card.error_probability,
         rank=card.rank,
         probabilities=dict(card.probabilities),
         width=card.width,
@@ -89,7 +86,6 @@ def ranked_out(sample: RankedSample, names: list[str]) -> CardOut:
         confidence=sample.confidence,
         margin=sample.margin,
         loss=sample.loss,
-        error_probability=sample.error_probability,
         rank=sample.rank,
         probabilities={name: float(p) for name, p in zip(names, sample.probabilities, strict=False)},
         width=sample.width,

@@ -1,0 +1,205 @@
+"""A worklist that learns: people's answers and the evidence give each label a probability of being wrong.
+
+A logistic regression corrects the start order (`ranking/opinions.py`), which it has as its offset: with no
+answer it is the start order, and every coefficient has a normal prior around 0, so that few answers change
+little. The place in the start order has coefficients of its own: answers come from the top, and they correct
+the top more than the rest. Where no label of a class is answered, the class has no correction. The posterior
+is Laplace's approximation; measured in docs/decisions/0020.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from app.ranking.opinions import Evidence, Numbers
+from app.ranking.scoring import Ints
+
+FEWEST = 20  # answers from which on the order is worth changing
+# Standard deviations of the coefficients' priors, in log-odds for one standard deviation of the evidence.
+_LEVEL = 0.5  # of all samples: the top of a list says little about all of it
+_SPREAD = 0.35  # of what opinions say
+_OF_CLASS = 1.0  # of the given class
+_OF_PLACE = 1.0  # of a place in the start order
+_STEPS = 60
+_PRECISE = 1e-8
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the answers have taught; `to_json` and `from_json` keep it.
+
+    Coefficients are log-odds. Their posterior precision has three blocks: the level and the columns (d + 1,
+    d + 1), these with the classes (d + 1, classes), and the classes, which is diagonal.
+    """
+
+    names: tuple[str, ...]  # of the evidence's columns
+    coefficients: Numbers  # (d + 1,): the level, then the columns
+    of_class: Numbers  # (classes,): of the given class
+    dense: Numbers
+    cross: Numbers
+    diagonal: Numbers
+    answers: int  # samples with an answer
+    wrong: float  # of these, the number with a wrong label
+
+    def log_odds(self, evidence: Evidence) -> Numbers:
+        """Log-odds (n,) that each given label is wrong. Raises ValueError for other evidence."""
+        if evidence.names != self.names or evidence.classes != len(self.of_class):
+            raise ValueError("the model was fitted on other evidence; fit it again")
+        learnt: Numbers = evidence.columns @ self.coefficients[1:]
+        odds: Numbers = evidence.start + self.coefficients[0] + learnt + self.of_class[evidence.labels]
+        return odds
+
+    def probabilities(self, evidence: Evidence) -> Numbers:
+        """The probability (n,) that each given label is wrong, 0…1."""
+        probabilities: Numbers = expit(self.log_odds(evidence))
+        return probabilities
+
+    def to_json(self) -> dict[str, Any]:
+        """Numbers, texts and lists only."""
+        return {
+            key: value.tolist() if isinstance(value, np.ndarray) else value
+            for key, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Model":
+        """What `to_json` returned, also after a way through JSON."""
+        arrays = ("coefficients", "of_class", "dense", "cross", "diagonal")
+        return cls(
+            **{key: np.array(value, np.float64) if key in arrays else value for key, value in data.items()}
+            | {"names": tuple(data["names"])}
+        )
+
+
+def fit(
+    evidence: Evidence,
+    rows: Ints | Sequence[int],
+    wrong: NDArray[Any] | Sequence[float],
+    *,
+    weights: NDArray[Any] | Sequence[float] | None = None,
+) -> Model:
+    """Learn from answers: of which sample (rows of the evidence), and whether its given label was wrong.
+
+    `wrong` is 0…1; NaN ("unsure") does not count. Several answers about one sample count as one, their
+    weighted mean, with the largest of their `weights` (1 if left out). The order of the answers does not
+    matter. Raises ValueError for a row that the evidence does not have.
+    """
+    row, target, weight = _combined(evidence, rows, wrong, weights)
+    columns = np.hstack([np.ones((len(row), 1)), evidence.columns[row].astype(np.float64)])
+    is_place = np.array([name.startswith("Place ") for name in evidence.names])
+    middle = np.where(is_place | (len(row) == 0), 0.0, columns[:, 1:].sum(axis=0) / max(1, len(row)))
+    columns[:, 1:] -= middle
+    answers = _Answers(columns, evidence.labels[row], evidence.classes, evidence.start[row], target, weight)
+    precision = np.array([_LEVEL, *np.where(is_place, _OF_PLACE, _SPREAD)]) ** -2.0
+    coefficients, of_class, (dense, cross, diagonal) = _maximum(
+        answers, precision, np.full(evidence.classes, _OF_CLASS**-2)
+    )
+    back = np.eye(len(precision))
+    back[0, 1:] = middle
+    coefficients[0] -= middle @ coefficients[1:]
+    return Model(
+        names=evidence.names,
+        coefficients=coefficients,
+        of_class=of_class,
+        dense=back.T @ dense @ back,
+        cross=back.T @ cross,
+        diagonal=diagonal,
+        answers=len(row),
+        wrong=float((target * weight).sum()),
+    )
+
+
+@dataclass(frozen=True)
+class _Answers:
+    columns: Numbers  # (m, d + 1)
+    labels: Ints  # (m,)
+    classes: int
+    start: Numbers  # (m,)
+    wrong: Numbers  # (m,)
+    weights: Numbers  # (m,)
+
+    def log_odds(self, coefficients: Numbers, of_class: Numbers) -> Numbers:
+        odds: Numbers = self.start + self.columns @ coefficients + of_class[self.labels]
+        return odds
+
+    def by_class(self, values: Numbers) -> Numbers:
+        """The sum of values (m,) of each class (classes,)."""
+        sums: Numbers = np.bincount(self.labels, weights=values, minlength=self.classes).astype(np.float64)
+        return sums
+
+
+_Blocks = tuple[Numbers, Numbers, Numbers]
+
+
+def _combined(evidence: Evidence, rows: Any, wrong: Any, weights: Any) -> tuple[Ints, Numbers, Numbers]:
+    """Rows without repetition, their targets and weights, whatever the order of the answers."""
+    row = np.asarray(rows, np.int64).reshape(-1)
+    target = np.asarray(wrong, np.float64).reshape(-1)
+    weight = np.ones(len(row)) if weights is None else np.asarray(weights, np.float64).reshape(-1)
+    if not len(row) == len(target) == len(weight):
+        raise ValueError("every answer needs a row, a verdict and a weight")
+    if len(row) and not (row.min() >= 0 and row.max() < len(evidence.labels)):
+        raise ValueError("an answer is about a sample that the evidence does not have")
+    counts = ~np.isnan(target) & (weight > 0)
+    row, target, weight = row[counts], target[counts], weight[counts]
+    order = np.lexsort((weight, target, row))
+    row, target, weight = row[order], target[order], weight[order]
+    samples, place = np.unique(row, return_inverse=True)
+    total = np.bincount(place, weights=weight, minlength=len(samples))
+    mean = np.bincount(place, weights=weight * target, minlength=len(samples)) / np.maximum(total, 1e-300)
+    largest = np.zeros(len(samples))
+    np.maximum.at(largest, place, weight)
+    return samples, np.clip(mean, 0, 1), largest
+
+
+def _maximum(answers: _Answers, precision: Numbers, of_classes: Numbers) -> tuple[Numbers, Numbers, _Blocks]:
+    """The most probable coefficients by Newton's method, and the posterior's precision there."""
+    coefficients, of_class = np.zeros(len(precision)), np.zeros(len(of_classes))
+
+    def cost(some: Numbers, others: Numbers) -> float:
+        odds = answers.log_odds(some, others)
+        misfit = (answers.weights * (np.logaddexp(0, odds) - answers.wrong * odds)).sum()
+        return float(misfit + 0.5 * (precision @ some**2 + of_classes @ others**2))
+
+    now = cost(coefficients, of_class)
+    for _ in range(_STEPS):
+        blocks = _precision(answers, coefficients, of_class, precision, of_classes)
+        rest = answers.weights * (answers.wrong - expit(answers.log_odds(coefficients, of_class)))
+        slope = answers.columns.T @ rest - precision * coefficients
+        slope_of_class = answers.by_class(rest) - of_classes * of_class
+        step, step_of_class = _solve(blocks, slope, slope_of_class)
+        length, gain = 1.0, float(slope @ step + slope_of_class @ step_of_class)
+        while (
+            then := cost(coefficients + length * step, of_class + length * step_of_class)
+        ) > now and length > _PRECISE:
+            length /= 2  # a whole step may go too far
+        if gain < _PRECISE or then > now:
+            break
+        coefficients, of_class, now = coefficients + length * step, of_class + length * step_of_class, then
+    return (
+        coefficients,
+        of_class,
+        _precision(answers, coefficients, of_class, precision, of_classes),
+    )
+
+
+def _precision(
+    answers: _Answers, coefficients: Numbers, of_class: Numbers, precision: Numbers, of_classes: Numbers
+) -> _Blocks:
+    p = expit(answers.log_odds(coefficients, of_class))
+    curvature = answers.weights * p * (1 - p)
+    weighted = answers.columns * curvature[:, None]
+    cross = np.stack([answers.by_class(column) for column in weighted.T])
+    return weighted.T @ answers.columns + np.diag(precision), cross, answers.by_class(curvature) + of_classes
+
+
+def _solve(blocks: _Blocks, right: Numbers, right_of_class: Numbers) -> tuple[Numbers, Numbers]:
+    """Solve with the block matrix; many classes cost no more than their number."""
+    dense, cross, diagonal = blocks
+    reduced = dense - (cross / diagonal) @ cross.T
+    found = np.asarray(np.linalg.solve(reduced, right - cross @ (right_of_class / diagonal)), np.float64)
+    return found, (right_of_class - cross.T @ found) / diagonal

@@ -1,0 +1,295 @@
+"""Opinions about labels, and the evidence that a model of wrong labels learns from. Pure functions on arrays.
+
+An opinion is what one predictor says of every sample: the first look, a network along its training and in its
+end, the parent run, a user's own model. Log-probabilities have shape (n, classes); a row of NaN says nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit, logsumexp
+
+from app.ranking.scoring import Ints, Table, class_noise
+
+Numbers = NDArray[np.float64]
+Rows = NDArray[np.bool_]
+Kind = Literal["first look", "along the training", "network", "parent", "own model"]
+
+_LOWEST = -14.0  # a log-probability below it says nothing more, and half floats end near it
+_ENOUGH = 30  # samples that a part needs to be brought to the scale of the other part
+_SHRUNK = 20  # samples of a class that its noise must outweigh: fewer say little beyond the whole
+_KNOTS = 8  # places along the start order where its correction may differ
+_FALSE_ALARMS = 0.75  # confident learning takes some of a model's own mistakes for wrong labels
+_SAMPLED = 4000  # samples that the weights of the opinions are fitted on
+_HELD = 10.0  # how firmly the usual weights are held: as by some ten samples
+_USUAL: dict[Kind, float] = {
+    "first look": 0.5,
+    "along the training": 0.5,
+    "network": 0.5,
+    "parent": 0.25,
+    "own model": 0.5,
+}
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What one predictor says: log-probabilities (n, classes), NaN rows where it says nothing.
+
+    `learnt` (n,) are the samples whose given label it was trained on; None if no sample's was. Folds that
+    leave a sample out count as not trained on it.
+    """
+
+    kind: Kind
+    log_probs: Table
+    learnt: Rows | None = None
+    name: str = ""  # how pages call it; left out, its kind
+
+    @property
+    def title(self) -> str:
+        """How a page calls it, such as "First look"."""
+        name = self.name or self.kind
+        return name[0].upper() + name[1:]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of each sample before anybody answers; built once for a set of opinions."""
+
+    labels: Ints  # (n,) given classes, by position
+    classes: int
+    start: Numbers  # (n,) log-odds that the label is wrong, before any answer
+    columns: NDArray[np.float32]  # (n, columns), standardised
+    names: tuple[str, ...]  # of the columns, in plain English
+    groups: tuple[str, ...]  # of the columns: what they come from, such as "First look"
+
+
+def gather(
+    opinions: Sequence[Opinion], labels: Ints, *, classes: int, hold_out: Rows | None = None
+) -> Evidence:
+    """The evidence of at least one opinion about the given `labels` (n,).
+
+    `hold_out` (n,) are the samples that no run trains on. Raises ValueError if there is no opinion, or if one
+    has another shape.
+    """
+    labels = np.asarray(labels, np.int64)
+    if not opinions:
+        raise ValueError("there is no opinion to learn from")
+    for opinion in opinions:
+        if opinion.log_probs.shape != (len(labels), classes):
+            raise ValueError(f"{opinion.title} has no row for every sample or no column for every class")
+    tables = [_clean(opinion.log_probs) for opinion in opinions]
+    noise = np.mean([_noise(table, labels, classes) for table in tables], axis=0)
+    start = _start(opinions, tables, labels, noise)
+    columns: list[tuple[str, str, Numbers]] = []
+    for opinion, table in zip(opinions, tables, strict=True):
+        columns += _columns_of(opinion, table, labels)
+    columns += _columns_together(tables, labels, noise)
+    if hold_out is not None and 0 < hold_out.sum() < len(labels):
+        columns.append(("Hold-out", "In the hold-out", _standardised(hold_out.astype(np.float64))))
+    columns += [("Start order", name, values) for name, values in _places(start)]
+    return Evidence(
+        labels,
+        classes,
+        start,
+        np.stack([values for _, _, values in columns], axis=1).astype(np.float32),
+        tuple(name for _, name, _ in columns),
+        tuple(group for group, _, _ in columns),
+    )
+
+
+def start(evidence: Evidence) -> Numbers:
+    """The probability (n,) that each given label is wrong, before any answer: what orders the first cards.
+
+    It assumes nothing about which classes have more wrong labels.
+    """
+    probabilities: Numbers = expit(evidence.start)
+    return probabilities
+
+
+def _clean(log_probs: Table) -> Table:
+    """Normalised log-probabilities without infinities; a row with a NaN is NaN as a whole."""
+    table = np.clip(np.asarray(log_probs, np.float32), _LOWEST, 0.0)
+    with np.errstate(invalid="ignore"):
+        cleaned: Table = table - logsumexp(table, axis=1, keepdims=True)
+    return cleaned
+
+
+def _start(opinions: Sequence[Opinion], tables: list[Table], labels: Ints, noise: Numbers) -> Numbers:
+    """Log-odds (n,) that the given label is wrong, from all opinions that say something of the sample."""
+    doubt = np.full(len(labels), np.nan)
+    says = np.stack([~np.isnan(table[:, 0]) for table in tables], axis=1)
+    learnt = np.zeros(len(labels), np.bool_)
+    for opinion in opinions:
+        learnt |= False if opinion.learnt is None else opinion.learnt
+    for pattern in np.unique(says, axis=0):
+        if pattern.any():
+            here = (says == pattern).all(axis=1)
+            spoken = np.flatnonzero(pattern).tolist()
+            outside = np.flatnonzero(says[:, spoken].all(axis=1) & ~learnt)
+            chosen = [tables[i] for i in spoken]
+            weights = _weights([opinions[i].kind for i in spoken], chosen, labels, outside)
+            doubt[here] = -_log_odds(_mixed(chosen, weights, np.flatnonzero(here)), labels[here])
+    doubt = _one_scale(doubt, learnt)
+    known = ~np.isnan(doubt)
+    counts = np.bincount(labels, minlength=len(noise))
+    share = min(0.5, max(0.005, _FALSE_ALARMS * float(np.average(noise, weights=np.maximum(counts, 1e-9)))))
+    level = np.log(share / (1 - share))
+    if known.any():
+        doubt[known] += _shift_to(doubt[known], share)
+    return np.where(known, doubt, level)
+
+
+def _mixed(tables: list[Table], weights: Numbers, rows: Ints) -> Numbers:
+    """The weighted sum of log-probabilities of some rows, normalised again."""
+    total = sum(weight * table[rows] for weight, table in zip(weights, tables, strict=True))
+    return np.asarray(total - logsumexp(np.asarray(total), axis=1, keepdims=True), np.float64)
+
+
+def _weights(kinds: list[Kind], tables: list[Table], labels: Ints, outside: Ints) -> Numbers:
+    """How much each opinion counts in the start order (opinions,).
+
+    They are those with which the opinions together best predict the given labels of the samples `outside`,
+    which no opinion has learnt; the fewer these are, the closer to the usual weights.
+    """
+    usual = np.array([_USUAL[kind] for kind in kinds])
+    rows = outside[:: max(1, len(outside) // _SAMPLED)]
+    if not len(rows):
+        return usual
+    spoken, own = np.stack([table[rows] for table in tables]).astype(np.float64), labels[rows]
+    of_own = spoken[:, np.arange(len(rows)), own].sum(axis=1)
+
+    def misfit(weights: Numbers) -> tuple[float, Numbers]:
+        total = np.tensordot(weights, spoken, 1)
+        level = logsumexp(total, axis=1)
+        expected = np.einsum("nk,jnk->j", np.exp(total - level[:, None]), spoken)
+        off = weights - usual
+        return float(level.sum() - weights @ of_own + _HELD * off @ off), expected - of_own + 2 * _HELD * off
+
+    found = minimize(misfit, usual, jac=True, bounds=[(0.0, 3.0)] * len(kinds), method="L-BFGS-B")
+    return np.asarray(found.x, np.float64)
+
+
+def _shift_to(doubt: Numbers, share: float) -> float:
+    """What must be added to log-odds so that the mean probability is `share`."""
+    low, high = -40.0, 40.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if expit(doubt + middle).mean() < share:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _columns_of(opinion: Opinion, table: Table, labels: Ints) -> list[tuple[str, str, Numbers]]:
+    says = ~np.isnan(table[:, 0])
+    rows, group = np.flatnonzero(says), opinion.title
+    values = np.full((4, len(labels)), np.nan)
+    if len(rows):
+        own = table[rows, labels[rows]]
+        others = np.array(table[rows])
+        others[np.arange(len(rows)), labels[rows]] = -np.inf
+        best = others.max(axis=1) if table.shape[1] > 1 else np.full(len(rows), _LOWEST)
+        values[0, rows] = -_log_odds(table[rows], labels[rows])
+        values[1, rows] = np.exp(best) - np.exp(own)
+        values[2, rows] = best
+        values[3, rows] = -(np.exp(table[rows]) * table[rows]).sum(axis=1)
+    what = (
+        "the given label is improbable",
+        "another class is more probable",
+        "how probable the best other class is",
+        "how unsure it is",
+    )
+    learnt = np.zeros(len(labels), np.bool_) if opinion.learnt is None else opinion.learnt
+    found = [
+        (group, f"{group}: {text}", _standardised(_one_scale(column, learnt)))
+        for text, column in zip(what, values, strict=True)
+    ]
+    if len(rows) < len(labels):
+        found.append((group, f"{group}: says nothing", _standardised((~says).astype(np.float64))))
+    return found
+
+
+def _columns_together(tables: list[Table], labels: Ints, noise: Numbers) -> list[tuple[str, str, Numbers]]:
+    """The noise of the given class, and whether the opinions agree."""
+    says = np.stack([~np.isnan(table[:, 0]) for table in tables])
+    predicted = np.stack([np.where(np.isnan(table), -np.inf, table).argmax(axis=1) for table in tables])
+    against = says & (predicted != labels)
+    share = against.sum(axis=0) / np.maximum(1, says.sum(axis=0))
+    found = [
+        ("Given class", "Estimated noise of the given class", _standardised(noise[labels])),
+        ("Agreement", "Share of opinions that predict another class", _standardised(share)),
+    ]
+    if len(tables) > 1:
+        first = np.where(says.any(axis=0), predicted[says.argmax(axis=0), np.arange(len(labels))], -1)
+        same = (~says | (predicted == first)).all(axis=0) & (says.sum(axis=0) > 1) & (first != labels)
+        found.append(
+            ("Agreement", "All opinions predict the same other class", _standardised(same.astype(np.float64)))
+        )
+    return found
+
+
+def _places(doubt: Numbers) -> list[tuple[str, Numbers]]:
+    """The start order itself, and hat functions along it, closer together at its top.
+
+    With them answers about the top correct the top more than the rest, of which they say less.
+    """
+    level = doubt - np.median(doubt)
+    found = [("How suspicious the start order finds it", level)]
+    knots = np.unique(np.quantile(doubt, 1 - np.linspace(0, 1, _KNOTS) ** 2))
+    for i in range(len(knots)):
+        hat = np.interp(doubt, knots, np.eye(len(knots))[i])
+        found.append((f"Place {len(knots) - i} in the start order", hat))
+    return found
+
+
+def _log_odds(table: Table, labels: Ints) -> Numbers:
+    """Log-odds (n,) of the given label in log-probabilities without NaN."""
+    rows = np.arange(len(labels))
+    others = np.array(table)
+    others[rows, labels] = -np.inf
+    odds: Numbers = table[rows, labels] - np.maximum(logsumexp(others, axis=1), _LOWEST)
+    return odds
+
+
+def _one_scale(values: Numbers, learnt: Rows) -> Numbers:
+    """Values (n,) of the samples that a network has learnt, on the scale of those that it has not.
+
+    A network is more sure of labels that it was trained on. Their mean and spread are set to those of the
+    other samples, as if both parts had the same share of wrong labels; the answers correct this.
+    """
+    there = ~np.isnan(values)
+    inside, outside = there & learnt, there & ~learnt
+    if min(inside.sum(), outside.sum()) < _ENOUGH:
+        return values
+    spread = values[inside].std()
+    moved = np.array(values)
+    if spread > 1e-9:  # noqa: PLR2004
+        moved[inside] = values[outside].mean() + (values[inside] - values[inside].mean()) * (
+            values[outside].std() / spread
+        )
+    return moved
+
+
+def _standardised(values: Numbers) -> Numbers:
+    """Mean 0 and spread 1; 0 where nothing is said, or where all values are the same."""
+    there = ~np.isnan(values)
+    if not there.any() or not (spread := values[there].std()) > 1e-9:  # noqa: PLR2004
+        return np.zeros(len(values))
+    return np.where(there, (values - values[there].mean()) / spread, 0.0)
+
+
+def _noise(table: Table, labels: Ints, classes: int) -> Numbers:
+    """Estimated noise of each class (classes,), drawn to that of all where a class has few samples."""
+    says = ~np.isnan(table[:, 0])
+    if not says.any():
+        return np.zeros(classes)
+    noise = np.asarray(class_noise(table, labels), np.float64)
+    counts = np.bincount(labels[says], minlength=classes)
+    whole = float(np.average(noise, weights=counts))
+    shrunk: Numbers = (counts * noise + _SHRUNK * whole) / (counts + _SHRUNK)
+    return shrunk

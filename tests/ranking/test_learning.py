@@ -1,0 +1,192 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from app.ranking.forecasting import contributions, forecast
+from app.ranking.learning import Model, fit
+from app.ranking.opinions import Evidence, Opinion, gather, start
+
+CLASSES = 4
+
+
+def some_evidence(seed: int = 0, samples: int = 200, classes: int = CLASSES) -> tuple[Evidence, np.ndarray]:
+    """Two opinions, and which labels are wrong: many of class 0, few of the other classes."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, classes, samples)
+    wrong = random.random(samples) < np.where(labels == 0, 0.4, 0.07)
+    true = np.where(wrong, (labels + random.integers(1, classes, samples)) % classes, labels)
+    tables = []
+    for strength in (1.0, 1.5):
+        scores = random.normal(size=(samples, classes)) + strength * np.eye(classes)[true]
+        tables.append(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
+    hold_out = np.arange(samples) % 5 == 0
+    opinions = [Opinion("first look", tables[0]), Opinion("network", tables[1], ~hold_out)]
+    return gather(opinions, labels, classes=classes, hold_out=hold_out), wrong
+
+
+EVIDENCE, WRONG = some_evidence()
+answers = st.lists(
+    st.tuples(
+        st.integers(0, len(WRONG) - 1),
+        st.sampled_from([0.0, 1.0, float("nan")]),
+        st.sampled_from([0.5, 1.0, 2.0]),
+    ),
+    max_size=60,
+)
+
+
+def fitted(said: list[tuple[int, float, float]], evidence: Evidence = EVIDENCE) -> Model:
+    return fit(
+        evidence, [row for row, _, _ in said], [wrong for _, wrong, _ in said], weights=[w for *_, w in said]
+    )
+
+
+@given(answers, st.randoms())
+def test_the_order_of_the_answers_does_not_matter(said: list, random) -> None:
+    shuffled = list(said)
+    random.shuffle(shuffled)
+    assert np.array_equal(fitted(said).probabilities(EVIDENCE), fitted(shuffled).probabilities(EVIDENCE))
+
+
+@given(answers)
+def test_probabilities_are_never_nan_and_lie_between_0_and_1(said: list) -> None:
+    model = fitted(said)
+    probabilities = model.probabilities(EVIDENCE)
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
+    assert np.isfinite([each.share for each in contributions(model, EVIDENCE)]).all()
+
+
+@given(answers, st.integers(0, 60))
+def test_an_undone_answer_leaves_no_trace(said: list, at: int) -> None:
+    before = fitted(said).probabilities(EVIDENCE)
+    fitted([*said[:at], (3, 1.0, 1.0), *said[at:]])
+    assert np.array_equal(fitted(said).probabilities(EVIDENCE), before)
+
+
+@given(answers)
+def test_unsure_answers_do_not_count(said: list) -> None:
+    clear = [each for each in said if not np.isnan(each[1])]
+    assert np.array_equal(fitted(said).probabilities(EVIDENCE), fitted(clear).probabilities(EVIDENCE))
+
+
+@given(answers)
+def test_a_class_without_an_answer_has_no_correction_of_its_own(said: list) -> None:
+    model = fitted([each for each in said if EVIDENCE.labels[each[0]] != 2])
+    assert model.of_class[2] == 0
+
+
+@given(answers)
+def test_a_model_that_went_through_json_is_the_same(said: list) -> None:
+    model = fitted(said)
+    again = Model.from_json(json.loads(json.dumps(model.to_json())))
+    assert np.array_equal(model.probabilities(EVIDENCE), again.probabilities(EVIDENCE))
+    assert forecast(again, EVIDENCE, np.arange(50)) == forecast(model, EVIDENCE, np.arange(50))
+
+
+def test_without_an_answer_the_model_is_the_start_order() -> None:
+    assert np.array_equal(fit(EVIDENCE, [], []).probabilities(EVIDENCE), start(EVIDENCE))
+
+
+@pytest.mark.parametrize("verdict", [0, 1])
+def test_twenty_answers_of_one_kind_move_the_order_but_do_not_break_it(verdict: int) -> None:
+    evidence, wrong = some_evidence(samples=2000)
+    before = start(evidence)
+    first = np.argsort(-before, kind="stable")[:20]
+    rest = np.setdiff1d(np.arange(2000), first)
+    after = fit(evidence, first, np.full(20, verdict)).probabilities(evidence)
+    assert (after[first].mean() > before[first].mean()) == bool(verdict)
+    assert average_precision_score(wrong[rest], after[rest]) > 0.6 * average_precision_score(
+        wrong[rest], before[rest]
+    )
+
+
+def test_it_finds_the_class_whose_labels_are_often_wrong() -> None:
+    evidence, wrong = some_evidence(samples=2000)
+    asked = np.random.default_rng(0).permutation(2000)[:400]
+    model = fit(evidence, asked, wrong[asked])
+    rest = np.setdiff1d(np.arange(len(wrong)), asked)
+    assert model.of_class.argmax() == 0
+    before, after = (
+        average_precision_score(wrong[rest], each[rest])
+        for each in (start(evidence), model.probabilities(evidence))
+    )
+    assert after > before
+
+
+def test_two_people_who_disagree_say_less_than_two_who_agree() -> None:
+    row = int(np.argsort(start(EVIDENCE))[100])
+
+    def moved(*verdicts: int) -> float:
+        model = fit(EVIDENCE, [row] * len(verdicts), verdicts)
+        return float(model.probabilities(EVIDENCE)[row] - start(EVIDENCE)[row])
+
+    assert moved(0, 1) == pytest.approx(moved(1, 0))
+    assert moved(0, 0) < moved(0, 1) < moved(1, 1)
+
+
+def test_answers_that_have_nothing_to_do_with_the_evidence_end_at_the_base_rate() -> None:
+    evidence, _ = some_evidence(samples=3000)
+    random = np.random.default_rng(5)
+    wrong = random.random(3000) < 0.3
+    asked = np.argsort(-start(evidence), kind="stable")[:1000]
+    probabilities = fit(evidence, asked, wrong[asked]).probabilities(evidence)
+    rest = np.setdiff1d(np.arange(3000), asked)
+    assert average_precision_score(wrong[rest], probabilities[rest]) == pytest.approx(0.3, abs=0.05)
+
+
+def test_labels_by_chance_are_ranked_at_the_base_rate() -> None:
+    random = np.random.default_rng(2)
+    labels, wrong = random.integers(0, CLASSES, 3000), random.random(3000) < 0.2
+    scores = random.normal(size=(3000, CLASSES))
+    table = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    evidence = gather([Opinion("first look", table)], labels, classes=CLASSES)
+    assert average_precision_score(wrong, start(evidence)) == pytest.approx(0.2, abs=0.03)
+
+
+def test_random_answers_give_calibrated_probabilities() -> None:
+    evidence, wrong = some_evidence(samples=4000, seed=3)
+    asked = np.random.default_rng(0).permutation(4000)[:1000]
+    probabilities = fit(evidence, asked, wrong[asked]).probabilities(evidence)
+    rest = np.setdiff1d(np.arange(4000), asked)
+    parts = np.array_split(rest[np.argsort(probabilities[rest])], 10)
+    off = [abs(probabilities[part].mean() - wrong[part].mean()) for part in parts]
+    assert np.mean(off) < 0.05
+
+
+def test_the_coefficients_are_the_most_probable_ones() -> None:
+    evidence, wrong = some_evidence(samples=500)
+    model = fit(evidence, np.arange(500), wrong)
+    columns = evidence.columns - evidence.columns.mean(axis=0)
+    ordinary = [i for i, name in enumerate(evidence.names) if not name.startswith("Place ")]
+    rest = wrong - model.probabilities(evidence)
+    held = model.coefficients[1:][ordinary] / 0.35**2
+    assert columns[:, ordinary].T @ rest == pytest.approx(held, abs=0.02)  # at the maximum both are equal
+    assert np.bincount(evidence.labels, rest) == pytest.approx(model.of_class, abs=0.02)
+
+
+def test_the_posterior_is_that_of_all_coefficients_together() -> None:
+    evidence, wrong = some_evidence(samples=300, classes=7)
+    model = fit(evidence, np.arange(300), wrong)
+    everything = np.block([[model.dense, model.cross], [model.cross.T, np.diag(model.diagonal)]])
+    columns = np.hstack([np.ones((300, 1)), evidence.columns, np.eye(7)[evidence.labels]])
+    p = model.probabilities(evidence)
+    of_prior = everything - (columns.T * (p * (1 - p))) @ columns
+    spreads = [1.0 if name.startswith("Place ") else 0.35 for name in evidence.names]
+    assert np.diag(of_prior)[-7:] == pytest.approx(1.0, abs=1e-6)
+    assert np.linalg.slogdet(of_prior)[1] == pytest.approx(-2 * np.log([0.5, *spreads]).sum(), abs=1e-3)
+
+
+def test_other_evidence_is_refused() -> None:
+    other = gather([Opinion("first look", np.full((3, 2), np.log(0.5)))], np.array([0, 1, 1]), classes=2)
+    with pytest.raises(ValueError, match="other evidence"):
+        fit(EVIDENCE, [0], [1]).probabilities(other)
+
+
+@pytest.mark.parametrize("row", [-1, 200])
+def test_an_answer_about_an_unknown_sample_is_refused(row: int) -> None:
+    with pytest.raises(ValueError, match="does not have"):
+        fit(EVIDENCE, [row], [1])
