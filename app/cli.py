@@ -134,6 +134,8 @@ def import_(
     from app.datasets.sources import resolve_source
     from app.deck.progress import pending_changes
     from app.errors import Invalid
+    from app.jobs.requests import live_workers
+    from app.rounds.first_look import look_at_new_images
 
     folders = parse(split_folders or [])
     if folders is not None and no_split_folders:
@@ -160,6 +162,12 @@ def import_(
         typer.echo(str(report))
         for note in report.notes:
             typer.echo(f"Note: {note}")
+        with database.write() as session:
+            looking = settings.looks_first and look_at_new_images(session, dataset_id=dataset.id)
+            alive = bool(live_workers(session))
+        if looking:
+            begun = "" if alive else " once a worker runs: `toploss serve` starts one"
+            typer.echo(f"Run {looking.id}, a first look at all images, ranks the labels{begun}.")
         typer.echo(f"Next: toploss train {name}, or the data set's page in the browser.")
         with database.read() as session:
             if pending := pending_changes(session, dataset_id=dataset.id).words:

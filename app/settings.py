@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         "(downloaded by torchvision) or a local `.safetensors` or `.pth` file. A retrain starts from its "
         "parent run.",
     )
+    first_look: Literal["on", "off"] = Field(
+        "on",
+        description="Whether a worker ranks the labels of imported images at once, before any training: `on` "
+        "or `off`. It takes seconds for hundreds of images and minutes for tens of thousands.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
         description="Lowest level of messages in the logs: `debug`, `info`, `warning` or `error`.",
@@ -137,6 +142,11 @@ class Settings(BaseSettings):
         if self.database.startswith("postgresql"):
             return self.database
         return f"sqlite:///{self.data_dir / 'jobs.db'}"
+
+    @property
+    def looks_first(self) -> bool:
+        """Whether imported images get a first look."""
+        return self.first_look == "on"
 
     @property
     def uploads_dir(self) -> Path:

@@ -64,23 +64,33 @@ function walk(event) {  // arrows go from tile to tile
   next.focus();
 }
 
+function isWaiting() {  // the page does not show yet what the key before has done
+  const waits = document.querySelector(".htmx-request");
+  if (waits) tell("Not yet: the answer before is on its way");
+  return Boolean(waits);
+}
+
+function undo() {  // not while the page waits: it would undo what came before the last answer
+  if (!isWaiting()) document.querySelector("[data-undo]")?.click();
+}
+
 document.addEventListener("keydown", (event) => {
   if (!isForPage(event) || openPopover() || event.target.matches("input:not([type=checkbox]), select, textarea")) return;
   const name = event.key.toLowerCase();
   if (event.ctrlKey || event.metaKey) {
     if (name === "a" && form()) { event.preventDefault(); everything().checked = true; tell(); }
-    else if (name === "z" && !event.shiftKey) { event.preventDefault(); document.querySelector("[data-undo]")?.click(); }
+    else if (name === "z" && !event.shiftKey) { event.preventDefault(); undo(); }
     return;
   }
   if (name.startsWith("arrow") && form()) return walk(event);
   if (event.repeat) return;
   if (name === "escape" && form()) return mark(false);
   if (name === "g") { location.href = document.querySelector(".tabs a[href$='/review']").href; return; }
-  if (name === "z" && !event.shiftKey) { document.querySelector("[data-undo]")?.click(); return; }
-  if (!event.shiftKey) form()?.querySelector(`[data-keys~="${CSS.escape(name)}"]`)?.click();
+  if (name === "z" && !event.shiftKey) { undo(); return; }
+  const button = !event.shiftKey && form()?.querySelector(`[data-keys~="${CSS.escape(name)}"]`);
+  if (button && !isWaiting()) button.click();
 });
 
-document.documentElement.classList.add("scripting");
 document.addEventListener("change", (event) => {
   if (event.target.matches(".filters select, .filters [type=checkbox]")) event.target.form.requestSubmit();
 });
@@ -91,3 +101,4 @@ document.addEventListener("formdata", (event) => {  // the address says only wha
 });
 document.addEventListener("htmx:afterSwap", () => tell());  // at once: a later one would wipe words said since
 tell();
+document.documentElement.classList.add("scripting");  // at the end: from now on every key is heard

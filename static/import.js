@@ -16,11 +16,14 @@ function show(problem) {
   form.elements.name.setAttribute("aria-invalid", String(Boolean(problem)));
 }
 
-let isChecked = false;
+let isChecked = false, isChecking = false;
 form.addEventListener("submit", async (event) => {
   if (isChecked || !form.elements.file.files.length) return;
   event.preventDefault();
+  if (isChecking) return;  // a second click: the zip is sent once
+  isChecking = true;
   const problem = await problemOf();
+  isChecking = false;
   show(problem);
   if (problem) { form.elements.name.focus(); return; }
   isChecked = true;

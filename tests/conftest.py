@@ -36,6 +36,7 @@ from tests.servers import Server, start_server
 
 # One thread each: two spinning OpenMP teams are slower than one thread when tests run side by side.
 os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", TOPLOSS_WORKER_THREADS="1")
+os.environ["TOPLOSS_FIRST_LOOK"] = "off"  # a test that looks first says so: most imports need no ranking
 # `test`: the same code always gets the same verdict, however busy the machine. `explore`: fresh examples
 # every time.
 hypothesis_settings.register_profile(
@@ -279,4 +280,7 @@ def chromium() -> str:
         missing("Chromium", "as root, apt-get install chromium.")
     assert path is not None
     subprocess.run([path, "--version"], check=True, capture_output=True)
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=30_000)  # ms; five seconds are too few on a busy machine
     return path

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from sqlalchemy import insert
+from sqlalchemy.orm import Session
 
 from app.datasets.creating import create_dataset
 from app.datasets.importing import import_images
@@ -22,8 +23,9 @@ from app.ranking.models import StagedPrediction
 from app.ranking.rankings import ranking_rows
 from app.review.issues import publish
 from app.settings import Settings
+from app.training.first_looks import request_first_look
 from app.training.folds import assign_folds
-from app.training.models import Epoch
+from app.training.models import Epoch, Run
 from app.training.runs import end_run, record_epoch, request_run, start_run
 from tests.copies import Rows, insert_rows, is_empty, read_rows
 
@@ -177,28 +179,7 @@ def make_run(
             seed=seed,
             user_id=None,
         )
-        start_run(session, run_id=run.id)
-        samples = labels_of(session, version_id=version_id)
-        n = len(samples.sample_ids)
-        favourite = np.where(np.arange(n) < wrong, (samples.labels + 1) % len(CLASSES), samples.labels)
-        favourite = np.array(
-            [(says or {}).get(int(i), k) for i, k in zip(samples.sample_ids, favourite, strict=True)]
-        )
-        logits = np.zeros((n, len(CLASSES)), dtype=np.float32)
-        logits[np.arange(n), favourite] = np.linspace(5, 1, n)
-        log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        folds = assign_folds(samples.sha256, folds=2)
-        folds[np.array(samples.splits) == "valid"] = -1
-        rows = ranking_rows(
-            run.id,
-            sample_ids=samples.sample_ids,
-            paths=samples.paths,
-            labels=samples.labels,
-            log_probs=log_probs.astype(np.float32),
-            folds=folds,
-        )
-        session.execute(insert(StagedPrediction), list(rows))
-        publish(session, run_id=run.id, epochs=1)
+        rank_by_hand(session, run, wrong=wrong, says=says or {})
         record_epoch(
             session,
             Epoch(
@@ -211,6 +192,40 @@ def make_run(
             seconds=2
         )  # as long as its epoch took, however busy the machine is
     return run.id
+
+
+def make_first_look(database: Database, dataset_id: int, version_id: int, *, wrong: int = 0) -> int:
+    """A finished first look with a ranking made by hand, as of `make_run`."""
+    with database.write() as session:
+        run = request_first_look(session, dataset_id=dataset_id, version_id=version_id)
+        assert run
+        rank_by_hand(session, run, wrong=wrong, says={})
+        end_run(session, run_id=run.id, state="finished")
+    return run.id
+
+
+def rank_by_hand(session: Session, run: Run, *, wrong: int, says: dict[int, int]) -> None:
+    """Start a run and give it the ranking that `make_run` says."""
+    start_run(session, run_id=run.id)
+    samples = labels_of(session, version_id=run.version_id)
+    n = len(samples.sample_ids)
+    favourite = np.where(np.arange(n) < wrong, (samples.labels + 1) % len(CLASSES), samples.labels)
+    favourite = np.array([says.get(int(i), k) for i, k in zip(samples.sample_ids, favourite, strict=True)])
+    logits = np.zeros((n, len(CLASSES)), dtype=np.float32)
+    logits[np.arange(n), favourite] = np.linspace(5, 1, n)
+    log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    folds = assign_folds(samples.sha256, folds=2)
+    folds[np.array(samples.splits) == "valid"] = -1
+    rows = ranking_rows(
+        run.id,
+        sample_ids=samples.sample_ids,
+        paths=samples.paths,
+        labels=samples.labels,
+        log_probs=log_probs.astype(np.float32),
+        folds=folds,
+    )
+    session.execute(insert(StagedPrediction), list(rows))
+    publish(session, run_id=run.id, epochs=int(run.is_training))
 
 
 def photo(

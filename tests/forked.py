@@ -82,7 +82,7 @@ def _main(*arguments: str) -> None:
 
 
 def toploss(
-    *arguments: str, env: dict[str, str], stdin: str = "", check: bool = True, timeout: float = 120
+    *arguments: str, env: dict[str, str], stdin: str = "", check: bool = True, timeout: float = 600
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, as `subprocess.run` does."""
     with tempfile.TemporaryDirectory() as folder:

@@ -25,7 +25,7 @@ class Server:
     log: Path = field(repr=False)
 
     def command(
-        self, *arguments: str, stdin: str = "", check: bool = True, timeout: float = 120
+        self, *arguments: str, stdin: str = "", check: bool = True, timeout: float = 600
     ) -> subprocess.CompletedProcess[str]:
         """Run a `toploss` command against the same data folder."""
         return toploss(*arguments, env=self.env, stdin=stdin, check=check, timeout=timeout)
@@ -34,7 +34,7 @@ class Server:
         """End the server process."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-            self.process.wait(30)
+            self.process.wait(120)
 
 
 def environment(data_dir: Path, *, database_url: str = "", **more: str) -> dict[str, str]:
@@ -74,7 +74,7 @@ def start_server(
 def _wait_for_url(process: subprocess.Popen[bytes], log: Path) -> str:
     import httpx
 
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         lines = re.findall(r"Toploss is at (http://\S+)", log.read_text())
         if lines:

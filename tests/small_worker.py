@@ -34,7 +34,7 @@ def start_small_worker(env: dict[str, str], log: Path) -> Iterator[subprocess.Po
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from app.deck.worklist import DEFAULT, Card, get_card, my_cards
 from app.review.gold import GoldStanding, gold_standing
 from app.review.log import RecentDecision
 from app.review.recent import recent
-from app.training.runs import is_training
+from app.training.runs import has_open_run
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Deck:
     class_names: tuple[str, ...]  # by position
     progress: ReviewProgress
     recent: tuple[RecentDecision, ...]
-    is_training: bool  # a run waits or works
+    will_rank: bool  # a run, which ends with a ranking, waits or works
     has_gold: bool  # a gold part is drawn
     gold: GoldStanding | None  # where the queue is the gold part
 
@@ -64,7 +64,7 @@ def look(
         class_names=tuple(class_names(session, dataset_id=dataset_id)),
         progress=review_progress(session, dataset_id=dataset_id, user_id=user_id),
         recent=recent(session, dataset_id=dataset_id, user_id=user_id),
-        is_training=is_training(session, dataset_id=dataset_id),
+        will_rank=has_open_run(session, dataset_id=dataset_id),
         has_gold=get_gold_part(session, dataset_id=dataset_id) is not None,
         gold=gold_standing(session, dataset_id=dataset_id, user_id=user_id) if queue.is_gold else None,
     )

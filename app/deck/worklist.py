@@ -73,6 +73,7 @@ _CARD = Prepared(
         Prediction.self_confidence,
         Prediction.margin,
         Prediction.loss,
+        Prediction.error_probability,
         Prediction.probabilities,
         SampleReview.verdict,
         SampleReview.label,
@@ -112,6 +113,7 @@ class Card:
     self_confidence: float | None
     margin: float | None
     loss: float | None
+    error_probability: float | None  # that the given label is wrong
     probabilities: tuple[tuple[str, float], ...]  # by class position
     verdict: str | None  # as it stands
     label: str | None  # the current cleaned label; None: deleted
@@ -395,6 +397,7 @@ def _find_card(
         self_confidence=row.self_confidence,
         margin=row.margin,
         loss=row.loss,
+        error_probability=row.error_probability,
         # A class that was added after the run has no probability: zip stops at the network's classes.
         probabilities=()
         if row.probabilities is None

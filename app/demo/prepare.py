@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.accounts.passwords import hash_password
@@ -20,9 +21,11 @@ from app.datasets.versions import latest_version
 from app.db.engine import Database
 from app.demo.faces.folder import write_demo_folder
 from app.ranking.rankings import top_losses
+from app.rounds.first_look import look_at_new_images
 from app.settings import Settings
+from app.training.models import Run
 from app.training.recipes import choose_recipe
-from app.training.runs import list_runs, newest_finished, request_run
+from app.training.runs import list_trainings, newest_ranked, request_run
 
 NAME = "demo"
 POLL_SECONDS = 2.0
@@ -49,7 +52,9 @@ def prepare(
             should_stop=lambda: False,
         )
     with database.write() as session:
-        if not list_runs(session, dataset_id=dataset.id):
+        if settings.looks_first:
+            look_at_new_images(session, dataset_id=dataset.id)
+        if not list_trainings(session, dataset_id=dataset.id):
             version = latest_version(session, dataset_id=dataset.id)
             request_run(
                 session,
@@ -83,31 +88,36 @@ def _logins(database: Database, path: Path) -> str:
 
 
 def tell_when_ranked(database: Database, settings: Settings, say: Callable[[str], None]) -> None:
-    """In the background: wait for the first ranking, then say how many of the planted errors it put first."""
+    """In the background: wait for a ranking, then say how many of the planted errors it put first.
+
+    So for the first look, then for the first training.
+    """
 
     def wait() -> None:
-        while (found := found_errors(database, settings.data_dir / "demo")) is None:
+        said = None
+        while said is None or not said.is_training:
+            with database.read() as session:
+                dataset = get_dataset(session, name=NAME)
+                run = newest_ranked(session, dataset_id=dataset.id)
+                if run and run.state == "finished" and (said is None or said.id != run.id):
+                    said = run
+                    say(found_errors(session, run, settings.data_dir / "demo"))
             time.sleep(POLL_SECONDS)
-        say(found)
 
     threading.Thread(target=wait, name="demo-ranking", daemon=True).start()
 
 
-def found_errors(database: Database, folder: Path) -> str | None:
-    """How many errors of the truth file the newest ranking finds, in a sentence; None before the first."""
-    with database.read() as session:
-        dataset = get_dataset(session, name=NAME)
-        run = newest_finished(session, dataset_id=dataset.id)
-        if run is None:
-            return None
-        wrong = planted_errors(folder)
-        first = top_losses(session, run_id=run.id, limit=len(wrong))
-        if run.parent_id is not None:
-            return f"Run {run.id}, on cleaned labels, ranks the review now."
+def found_errors(session: Session, run: Run, folder: Path) -> str:
+    """How many errors of the truth file the ranking of a run finds, in a sentence."""
+    if run.parent_id is not None:
+        return f"Run {run.id}, on cleaned labels, ranks the review now."
+    wrong = planted_errors(folder)
+    first = top_losses(session, run_id=run.id, limit=len(wrong))
     hits = sum(sample.path in wrong for sample in first)
+    by = "The ranking is there" if run.is_training else "The first look is there, before any training"
     return (
-        f"The ranking is there: {hits} of its first {len(first)} cards are among the {len(wrong)} labels "
-        "that were made wrong on purpose."
+        f"{by}: {hits} of its first {len(first)} cards are among the {len(wrong)} labels that were made "
+        "wrong on purpose."
     )
 
 

@@ -41,6 +41,7 @@ class ExportRow(NamedTuple):
     rank: int | None
     run: int | None
     version: int
+    error_probability: float | None  # that the label which was ranked is wrong
     image_format: str  # no column: what the file is, whatever its name says
     image_bytes: int  # no column
 
@@ -87,6 +88,7 @@ def _query(plan: ExportPlan, sample_ids: list[int]) -> Select[*tuple[Any, ...]]:
         Prediction.predicted_label,
         Prediction.confidence,
         Prediction.loss,
+        Prediction.error_probability,
         Prediction.rank,
     )
     query = (
@@ -98,7 +100,7 @@ def _query(plan: ExportPlan, sample_ids: list[int]) -> Select[*tuple[Any, ...]]:
 
 
 def _row(plan: ExportPlan, record: Record[*tuple[Any, ...]]) -> ExportRow:
-    sample, decided, self_confidence, predicted, confidence, loss, rank = record
+    sample, decided, self_confidence, predicted, confidence, loss, wrong, rank = record
     label = decided.label if decided else sample.given_label
     return ExportRow(
         sample_id=sample.id,
@@ -121,6 +123,7 @@ def _row(plan: ExportPlan, record: Record[*tuple[Any, ...]]) -> ExportRow:
         rank=rank,
         run=plan.run_id if rank is not None else None,
         version=plan.version,
+        error_probability=wrong,
         image_format=sample.format,
         image_bytes=sample.bytes,
     )

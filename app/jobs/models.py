@@ -19,7 +19,7 @@ class Job(Base):
     __tablename__ = "job"
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    task: Mapped[str]  # import, train, predict
+    task: Mapped[str]  # import, look, train, predict
     dataset_id: Mapped[int | None] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), index=True)
     arguments: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(

@@ -1,6 +1,7 @@
 """The best run, by the gold part or else by the hold-out, and the evaluation of runs on the gold part."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from app.datasets.coverage import listed
 from app.datasets.gold import get_gold_part
 from app.datasets.models import GoldMember
 from app.datasets.versions import DELETED
-from app.measuring.evaluations import RunSummary, best_run, evaluate_run, run_summaries
+from app.measuring.evaluations import RunSummary, best_of, evaluate_run, run_summaries
 from app.measuring.hold_out import UNKNOWN
 from app.ranking.models import Prediction
 from app.review.gold import GoldLabels, GoldStanding, gold_labels, gold_standing
@@ -52,15 +53,20 @@ class BestRun:
     )
 
 
-def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
-    """The finished run with the lowest error rate on the gold part, once it is settled, else on the hold-out.
+def choose_best(
+    session: Session, *, dataset_id: int, runs: Sequence[RunSummary] | None = None
+) -> BestRun | None:
+    """The finished training with the lowest error on the gold part, once it is settled, else on the hold-out.
 
     The images on which people disagree are settled last, so before that the measured error is too low.
     Deleted images are left out; of equal runs the newer one is chosen. None before a run has finished.
+    `runs` are all runs, where the caller has read them.
     """
     rates = gold_rates(session, dataset_id)
     standing = gold_standing(session, dataset_id=dataset_id)
-    finished = [run for run in run_summaries(session, dataset_id=dataset_id) if run.state == "finished"]
+    if runs is None:
+        runs = run_summaries(session, dataset_id=dataset_id)
+    finished = [run for run in runs if run.is_finished_training]
     measured = [(found, run) for run in finished if (found := rates.get(run.id)) and found.n >= ENOUGH]
     if measured and standing and standing.settled == standing.size:
         found, run = min(measured, key=lambda each: (each[0].value, -each[1].id))
@@ -68,7 +74,7 @@ def choose_best(session: Session, *, dataset_id: int) -> BestRun | None:
         if run.untrained and (of_gold := evaluate_on_gold(session, run_id=run.id)) and of_gold.untrained:
             words += _left_out(run, of_gold.untrained, "settled")
         return BestRun(run, "gold", found, words)
-    best = best_run(session, dataset_id=dataset_id)
+    best = best_of(finished)
     if best is None:
         return None
     if best.newest_error_rate is None:

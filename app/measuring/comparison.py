@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import class_names
 from app.datasets.models import DatasetVersion, Sample
 from app.datasets.versions import DELETED, get_version, latest_version
-from app.errors import Invalid
+from app.errors import Conflict, Invalid
 from app.measuring.best import ENOUGH
 from app.measuring.evaluations import Evaluation, evaluate
 from app.measuring.hold_out import UNKNOWN, HoldOut, hold_out, predicted
@@ -228,6 +228,8 @@ def _asked(
 ) -> tuple[Run, Run, DatasetVersion]:
     runs = [get_run(session, run_id=run_id, dataset_id=dataset_id) for run_id in (old_id, new_id)]
     for run in runs:
+        if not run.is_training:
+            raise Conflict(f"Run {run.id} is a first look; only trainings can be compared.")
         if run.state != "finished":
             raise unfinished(run)(f"Run {run.id} has not finished; only finished runs can be compared.")
     if old_id == new_id:

@@ -26,6 +26,7 @@ from app.training.evaluation import (
     most_confused,
     rate,
 )
+from app.training.models import FIRST_LOOK
 from app.training.runs import get_run, list_runs
 from app.training.statistics import Reliability, reliability
 
@@ -35,6 +36,7 @@ class RunSummary:
     """One row of the list of runs."""
 
     id: int
+    kind: str
     state: str
     recipe: str
     version: int
@@ -56,6 +58,11 @@ class RunSummary:
         str, ...
     ] = ()  # classes that it had no training images of: theirs count as errors in the rates
     newest_without_untrained: Rate | None = None  # by the newest labels, without the images of these
+
+    @property
+    def is_finished_training(self) -> bool:
+        """Whether it has a network that can be trained further and compared."""
+        return self.state == "finished" and self.kind != FIRST_LOOK
 
     @property
     def rate_to_choose_by(self) -> Rate | None:
@@ -138,6 +145,7 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
     return [
         RunSummary(
             id=run.id,
+            kind=run.kind,
             state=run.state,
             recipe=run.recipe["name"],
             version=numbers[run.version_id],
@@ -193,17 +201,17 @@ def hold_out_rates(session: Session, *, dataset_id: int, version_id: int) -> dic
 
 
 def best_run(session: Session, *, dataset_id: int) -> RunSummary | None:
-    """The finished run with the lowest error rate on the hold-out by the newest labels; of equals the newer.
+    """The finished training with the lowest hold-out error by the newest labels; of equals the newer.
 
     The images of classes that a run had no training images of are left out of its rate. Without a hold-out
-    it is the newest finished run.
+    it is the newest finished training.
     """
     return best_of(run_summaries(session, dataset_id=dataset_id))
 
 
 def best_of(runs: Iterable[RunSummary]) -> RunSummary | None:
     """The best of these runs, as `best_run` says."""
-    finished = [run for run in runs if run.state == "finished"]
+    finished = [run for run in runs if run.is_finished_training]
     return min(
         finished,
         key=lambda run: (by.value if (by := run.rate_to_choose_by) else 1.0, -run.id),

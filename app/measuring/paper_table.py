@@ -12,7 +12,7 @@ from app.datasets.versions import DELETED, latest_version, list_versions
 from app.measuring.hold_out import UNKNOWN, hold_out, predicted
 from app.training.evaluation import Rate, rate
 from app.training.models import Run
-from app.training.runs import list_runs
+from app.training.runs import list_trainings
 
 Labels = Literal["original", "cleaned"]
 Training = Literal["trained", "fine-tuned"]
@@ -56,7 +56,7 @@ def paper_table(session: Session, *, dataset_id: int) -> PaperTable:
     """
     newest = latest_version(session, dataset_id=dataset_id)
     versions = {version.id: version for version in list_versions(session, dataset_id=dataset_id)}
-    runs = {run.id: run for run in list_runs(session, dataset_id=dataset_id) if run.state == "finished"}
+    runs = {run.id: run for run in list_trainings(session, dataset_id=dataset_id) if run.state == "finished"}
 
     def is_cleaned(run: Run) -> bool:
         return versions[run.version_id].relabelled + versions[run.version_id].deleted > 0

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.measuring.hold_out import UNKNOWN, HoldOut, predicted
 from app.training.evaluation import Rate, rate
 from app.training.models import Run
-from app.training.runs import list_runs
+from app.training.runs import list_trainings
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def seed_twins(session: Session, run: Run, *, held: HoldOut, kept: NDArray[np.bo
     """
     finished = {
         other.id: other
-        for other in list_runs(session, dataset_id=run.dataset_id)
+        for other in list_trainings(session, dataset_id=run.dataset_id)
         if other.state == "finished"
     }
     by_seeds = {_seeds(run, finished): run}

@@ -20,6 +20,7 @@ class _Judgement:
     margin: Mapped[float]  # p(label) - max p(other), -1…1
     confidence: Mapped[float]  # p(predicted label)
     label_quality: Mapped[float]  # 0…1, low is suspicious; what the ranking is by
+    error_probability: Mapped[float | None]  # that the label is wrong; none: ranked before this was kept
     disagreement: Mapped[
         float | None
     ]  # 0…1 among the networks and epochs that judged it; none: ranked before this was kept

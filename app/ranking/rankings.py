@@ -35,6 +35,7 @@ class RankedSample:
     self_confidence: float
     margin: float
     confidence: float
+    error_probability: float | None  # that its label is wrong
     rank: int
     probabilities: NDArray[np.float32]
     width: int
@@ -70,14 +71,17 @@ def ranking_rows(
     folds: Ints,
     quality: Floats | None = None,
     disagreement: Floats | None = None,
+    error_probability: Floats | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The rows of a run's ranking: (n,) ids, labels and folds, (n, classes) log-probabilities.
 
-    The label `quality` (n,) orders them; left out, it is that of these log-probabilities.
+    The label `quality` (n,) orders them; left out, it is that of these log-probabilities. Without an
+    `error_probability` (n,) it is what they leave to the other classes.
     """
     scores = score(log_probs, labels)
     quality = label_quality(log_probs, labels) if quality is None else quality
     places = ranks(-quality, paths)
+    wrong = 1 - scores.self_confidence if error_probability is None else error_probability
     probabilities = np.exp(log_probs)
     for i in range(len(sample_ids)):
         yield {
@@ -90,6 +94,7 @@ def ranking_rows(
             "margin": float(scores.margin[i]),
             "confidence": float(scores.confidence[i]),
             "label_quality": float(quality[i]),
+            "error_probability": float(wrong[i]),
             "disagreement": None if disagreement is None else float(disagreement[i]),
             "rank": int(places[i]),
             "fold": int(folds[i]),
@@ -266,6 +271,7 @@ def ranked_sample(sample: Sample, prediction: Prediction) -> RankedSample:
         self_confidence=prediction.self_confidence,
         margin=prediction.margin,
         confidence=prediction.confidence,
+        error_probability=prediction.error_probability,
         rank=prediction.rank,
         probabilities=prediction.probabilities,
         width=sample.width,

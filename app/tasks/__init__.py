@@ -16,6 +16,12 @@ def _train(context: JobContext) -> None:
     run(context)
 
 
+def _look(context: JobContext) -> None:
+    from app.tasks.first_look import run
+
+    run(context)
+
+
 def _predict(context: JobContext) -> None:
     from app.tasks.predict import run
 
@@ -24,7 +30,8 @@ def _predict(context: JobContext) -> None:
 
 PROGRESS: dict[str, Progress] = {
     "import": progress.of_import,
+    "look": progress.of_first_look,
     "train": progress.of_training,
     "predict": progress.of_prediction,
 }
-TASKS: dict[str, Task] = {"import": _import, "train": _train, "predict": _predict}
+TASKS: dict[str, Task] = {"import": _import, "look": _look, "train": _train, "predict": _predict}

@@ -14,6 +14,7 @@ from app.jobs.engine import JobContext
 from app.ml import checkpoints
 from app.ml.recipes import Recipe, StartFrom, recipe_from_json
 from app.storage import Origin
+from app.training.first_looks import newest_first_look
 from app.training.folds import WHOLE, assign_folds
 from app.training.models import Run
 from app.training.runs import get_run, newest_finished
@@ -97,7 +98,10 @@ def make_plan(context: JobContext, started: Run) -> Plan:
         gold = (
             gold_ids(session, dataset_id=dataset.id) if started.facts.get("gold") else np.empty(0, np.int64)
         )
-        first = newest_finished(session, dataset_id=dataset.id) is None
+        first = (
+            newest_finished(session, dataset_id=dataset.id) is None
+            and newest_first_look(session, dataset_id=dataset.id) is None
+        )
     folder = settings.runs_dir / str(started.id)
     if checkpoints.exists(
         folder / network_name(WHOLE)

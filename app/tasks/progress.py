@@ -17,6 +17,16 @@ def of_training(context: JobContext) -> str:
     return " ".join([state, *(f"{path.parent.name}:{path.stat().st_mtime_ns}" for path in sidecars)])
 
 
+def of_first_look(context: JobContext) -> str:
+    """How many images were embedded, and whether the ranking is stored."""
+    run_id = int(context.job.arguments["run"])
+    with context.database.read() as session:
+        run = session.get(Run, run_id)
+        state = f"{run.state} {run.ranked_epochs}" if run else ""
+    files = (context.settings.runs_dir / str(run_id)).glob("features-*")
+    return " ".join([state, *(f"{path.name}:{path.stat().st_size}" for path in sorted(files))])
+
+
 def of_import(context: JobContext) -> str:
     """The number of files that were read."""
     dataset_id = int(context.job.arguments["dataset"])

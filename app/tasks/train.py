@@ -4,35 +4,32 @@ Its steps are durable: after a crash finished steps are not repeated, and the in
 own files (decoded images, checkpoints per epoch).
 """
 
-import hashlib
 import logging
-import platform
 from functools import partial
-from importlib.metadata import version
-from pathlib import Path
 
 import fastai
 import numpy as np
-import torch
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from app.errors import Cancelled, Invalid, ToplossError
+from app.errors import Cancelled, Invalid
 from app.jobs.engine import JobContext
 from app.measuring.evaluations import evaluate_run
 from app.ml.checkpoints import EpochMetrics
-from app.ml.device import choose_device, keep_freed_memory, low_precision, usable_cores, use_threads
+from app.ml.device import keep_freed_memory, usable_cores, use_threads
 from app.ml.finder import find_learning_rate
 from app.ml.images import Images
 from app.ml.trainer import train
 from app.ml.watch import TrainingProgress
+from app.tasks.ending import end, ending_badly
 from app.tasks.images import TrainingImages, prepare
+from app.tasks.machine import machine_facts
 from app.tasks.plan import Plan, make_plan, network_name
 from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
 from app.training.models import Epoch, Run
 from app.training.recipes import misses_classes, weight_words
-from app.training.runs import TRAINING, end_run, get_run, record_epoch, start_run
+from app.training.runs import TRAINING, get_run, record_epoch, start_run
 
 log = logging.getLogger(__name__)
 CURVE_TRIES = 1  # restarts during it
@@ -55,21 +52,12 @@ def run(context: JobContext) -> None:
     )  # its finished steps are given as they were stored
     if started.state != "running" and not cut_off:
         return
-    try:
+    with ending_badly(context, run_id, kept="the last checkpoint is kept"):
         plan = make_plan(context, started)
         with keep_freed_memory():
             prepared = prepare(context, plan)
             note = _train_and_rank(context, prepared)
-    except Cancelled:
-        _end(context, run_id, "cancelled", "Cancelled; the last checkpoint is kept.")
-        raise
-    except ToplossError as error:
-        _end(context, run_id, "failed", str(error))
-        raise
-    except Exception:
-        _end(context, run_id, "failed", "An unexpected error occurred; the worker's log shows it.")
-        raise
-    _end(context, run_id, "finished", note)
+    end(context, run_id, "finished", note)
     if plan.start.kind != "parent":
         with (
             keep_freed_memory()
@@ -89,11 +77,6 @@ def _draw_curve(context: JobContext, prepared: TrainingImages) -> None:
         raise
     except Exception:
         log.exception("run %s: its learning-rate curve could not be drawn; it is left out", plan.run_id)
-
-
-def _end(context: JobContext, run_id: int, state: str, note: str) -> None:
-    with context.database.write() as session:
-        end_run(session, run_id=run_id, state=state, note=note)
 
 
 def _train_and_rank(context: JobContext, prepared: TrainingImages) -> str:
@@ -117,33 +100,10 @@ def _train_and_rank(context: JobContext, prepared: TrainingImages) -> str:
 
 
 def _store_facts(context: JobContext, run_id: int, threads: int, untrained: list[int]) -> None:
-    device = choose_device()
-    facts = {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        "precision": str(low_precision(device) or torch.float32).removeprefix("torch."),
-        "threads": threads,
-        "worker": context.settings.worker_id,  # another one may run on another machine
-        "torch": torch.__version__,
-        "fastai": fastai.__version__,
-        "python": platform.python_version(),
-        "toploss": version("toploss"),
-        "code": code_digest(),
-        "untrained": untrained,
-    }
+    facts = machine_facts(context, threads=threads) | {"fastai": fastai.__version__, "untrained": untrained}
     with context.database.write() as session:
         run = get_run(session, run_id=run_id)
         run.facts = run.facts | facts  # a training that goes on keeps what is known of its ranking
-
-
-def code_digest() -> str:
-    """The first 12 hex digits of the sha256 of the code that trains and predicts."""
-    root = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(
-        path for folder in ("ml", "ranking", "tasks", "training") for path in (root / folder).rglob("*.py")
-    ):
-        digest.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _find_learning_rate(context: JobContext, plan: Plan, images: Images) -> None:

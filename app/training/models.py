@@ -10,9 +10,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.types import Base, FloatVector, now
 
+FIRST_LOOK = "first look"
+
 
 class Run(Base):
-    """One training on one frozen version; it has a parent when it fine-tunes."""
+    """One model of one frozen version, whose predictions rank its labels.
+
+    A training has a network of its own, and a parent when it fine-tunes. A first look has none: a pretrained
+    network describes the images, and a linear model of these descriptions predicts their classes.
+    """
 
     __tablename__ = "run"
 
@@ -21,8 +27,9 @@ class Run(Base):
     version_id: Mapped[int] = mapped_column(ForeignKey("dataset_version.id"))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
     job_id: Mapped[str | None] = mapped_column(ForeignKey("job.id"))
+    kind: Mapped[str] = mapped_column(default="training", server_default="training")  # or FIRST_LOOK
     recipe: Mapped[dict[str, Any]]  # all its values
-    weights: Mapped[str]  # none, imagenet, a file's path, or parent
+    weights: Mapped[str]  # none, imagenet, a file's path, or parent; of a first look the network's name
     seed: Mapped[int]
     state: Mapped[str] = mapped_column(default="queued")  # queued, running, finished, failed, cancelled
     note: Mapped[str] = mapped_column(
@@ -39,6 +46,11 @@ class Run(Base):
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (Index(None, "dataset_id", "state"),)
+
+    @property
+    def is_training(self) -> bool:
+        """Whether it has, or will have, a network of its own."""
+        return self.kind != FIRST_LOOK
 
 
 class Epoch(Base):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import IMPORT, class_names, lock_dataset
@@ -20,7 +20,8 @@ from app.errors import Conflict, Invalid, NotFound, NotNow
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.ml.recipes import Recipe, recipe_from_json, to_json
-from app.training.models import Epoch, Run
+from app.training import first_looks
+from app.training.models import FIRST_LOOK, Epoch, Run
 from app.training.pace import BEFORE, expect_run, seconds_left
 from app.training.recipes import choose_recipe, choose_start, edit, weights_of
 
@@ -28,6 +29,8 @@ TASK = "train"
 TRAINING = "Training"  # first word of a job's stage while a network trains
 RESUMABLE = ("cancelled", "failed")
 SURE = 0.03  # finished share of the training that is enough to estimate the rest
+
+IS_TRAINING = Run.kind != FIRST_LOOK
 
 # Every decision runs this several times, so it is built once: building takes longer than running.
 _CURRENT = Prepared(
@@ -43,19 +46,20 @@ _CURRENT = Prepared(
         or_(Run.state == "finished", Run.ranked_epochs.is_not(None)),
     )
     .order_by(
-        case((Run.state == "finished", 0), else_=1),
+        case((and_(Run.state == "finished", IS_TRAINING), 0), (Run.state == "finished", 1), else_=2),
         case((Run.state == "finished", Run.finished_at)).desc(),
         Run.id.desc(),
     )
     .limit(1)
 )
-_OPEN = Prepared(
+_OPEN = (
     select(Run.id)
     .where(
         Run.dataset_id == bindparam("dataset_id"), or_(*(Run.state == state for state in jobs.OPEN_STATES))
     )
     .limit(1)
 )
+_OPEN_RUN, _OPEN_TRAINING = Prepared(_OPEN), Prepared(_OPEN.where(IS_TRAINING))
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class RunProgress:
     """The progress of a run, for the page and the command line."""
 
     run_id: int
+    is_training: bool  # not a first look
     job_id: str | None
     state: str
     stage: str
@@ -206,8 +211,10 @@ def get_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> 
 
 
 def finished_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> Run:
-    """A finished run. Raises NotFound; Conflict for a run that has not finished."""
+    """A finished training. Raises NotFound; Conflict for one that has not finished, or a first look."""
     run = get_run(session, run_id=run_id, dataset_id=dataset_id)
+    if not run.is_training:
+        raise Conflict(f"Run {run.id} is a first look, which has no network of its own; use a training.")
     if run.state != "finished":
         wait = (
             "wait until it has finished" if run.state in jobs.OPEN_STATES else "use a run that has finished"
@@ -222,8 +229,13 @@ def unfinished(run: Run) -> type[Conflict]:
 
 
 def list_runs(session: Session, *, dataset_id: int) -> list[Run]:
-    """The newest first."""
+    """Trainings and first looks, the newest first."""
     return list(session.scalars(select(Run).where(Run.dataset_id == dataset_id).order_by(Run.id.desc())))
+
+
+def list_trainings(session: Session, *, dataset_id: int) -> list[Run]:
+    """The newest first."""
+    return [run for run in list_runs(session, dataset_id=dataset_id) if run.is_training]
 
 
 def open_run(session: Session, *, dataset_id: int) -> Run | None:
@@ -237,27 +249,33 @@ def open_run(session: Session, *, dataset_id: int) -> Run | None:
 
 
 def count_open(session: Session) -> int:
-    """The number of queued and running runs of all data sets; a new run waits for these."""
-    return session.scalar(select(func.count()).select_from(Run).where(Run.state.in_(jobs.OPEN_STATES))) or 0
+    """The number of queued and running trainings of all data sets; a new one waits for these."""
+    waiting = select(func.count()).select_from(Run).where(IS_TRAINING, Run.state.in_(jobs.OPEN_STATES))
+    return session.scalar(waiting) or 0
 
 
 def is_training(session: Session, *, dataset_id: int) -> bool:
-    """Whether a run of the data set is queued or running."""
+    """Whether a training of the data set is queued or running."""
+    return _OPEN_TRAINING.one(session, dataset_id=dataset_id) is not None
+
+
+def has_open_run(session: Session, *, dataset_id: int) -> bool:
+    """Whether a training or a first look of the data set is queued or running."""
     return remember(
-        session, (is_training, dataset_id), lambda: _OPEN.one(session, dataset_id=dataset_id) is not None
+        session, (has_open_run, dataset_id), lambda: _OPEN_RUN.one(session, dataset_id=dataset_id) is not None
     )
 
 
 def newest_finished(session: Session, *, dataset_id: int, before: datetime | None = None) -> Run | None:
-    """The run that finished last, now or `before` a moment."""
-    query = select(Run).where(Run.dataset_id == dataset_id, Run.state == "finished")
+    """The training that finished last, now or `before` a moment."""
+    query = select(Run).where(Run.dataset_id == dataset_id, IS_TRAINING, Run.state == "finished")
     if before is not None:
         query = query.where(Run.finished_at <= before)
     return session.scalar(query.order_by(Run.finished_at.desc(), Run.id.desc()).limit(1))
 
 
 def newest_ranked(session: Session, *, dataset_id: int) -> Run | None:
-    """The run whose ranking is reviewed: the newest finished one, else the newest with an early ranking."""
+    """The run whose ranking is reviewed: the newest finished training, else first look, else an early one."""
     current = current_ranking(session, dataset_id=dataset_id)
     return session.get(Run, current.run_id) if current else None
 
@@ -286,6 +304,7 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
     ).all()
     return RunProgress(
         run_id=run.id,
+        is_training=run.is_training,
         job_id=run.job_id,
         state=run.state,
         stage=job.stage if job else "",
@@ -319,6 +338,8 @@ def _drawing_before(session: Session, job: Job) -> tuple[int, ...]:
 
 def _left(session: Session, run: Run, job: Job, epochs: Sequence[Epoch]) -> float | None:
     """Remaining seconds: from finished epochs, else from the time since the start, else from earlier runs."""
+    if not run.is_training:
+        return _left_of_look(job)
     learns = job.stage.startswith(TRAINING) and job.total > 0
     if run.state not in jobs.OPEN_STATES or (job.state == "running" and epochs and not learns):
         return None
@@ -330,6 +351,14 @@ def _left(session: Session, run: Run, job: Job, epochs: Sequence[Epoch]) -> floa
     if left is None and (expected := expect_run(session, run=run)):
         left = expected.seconds * (1 - fraction)
     return left
+
+
+def _left_of_look(job: Job) -> float | None:
+    """Remaining seconds of a first look: from the share of the images that it has seen."""
+    if not job.stage.startswith(first_looks.LOOKING) or not job.started_at or not job.total:
+        return None
+    fraction = job.done / job.total
+    return (now() - job.started_at).total_seconds() * (1 - fraction) / fraction if fraction > SURE else None
 
 
 def start_run(session: Session, *, run_id: int) -> Run:
@@ -383,7 +412,11 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
     session.refresh(run)
     run.facts = run.facts | {BEFORE: run.facts.get(BEFORE, 0.0) + before}
     run.job_id = jobs.ask(
-        session, task=TASK, dataset_id=run.dataset_id, arguments={"run": run.id}, user_id=user_id
+        session,
+        task=TASK if run.is_training else first_looks.TASK,
+        dataset_id=run.dataset_id,
+        arguments={"run": run.id},
+        user_id=user_id,
     ).id
     session.flush()
     return run

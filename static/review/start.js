@@ -126,9 +126,9 @@ showKeys();
 
 // ---- the first card
 
-document.documentElement.classList.add("scripting");
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id !== "notice" && currentCard()) show(currentCard());  // a notice begins no new look
 });
 if (currentCard()) show(currentCard());
 showUnsaved();
+document.documentElement.classList.add("scripting");  // at the end: from now on every key is heard

@@ -24,7 +24,7 @@ class Slow:
         with self._lock:
             self.working += 1
             self.most = max(self.most, self.working)
-        self.go_on.wait(10)
+        self.go_on.wait(60)
         with self._lock:
             self.working -= 1
             self.done += 1
@@ -60,7 +60,7 @@ def test_few_work_at_once_some_wait_and_the_others_are_told_to_come_again(
     threads = [threading.Thread(target=one) for _ in range(60)]
     for thread in threads:
         thread.start()
-    assert all_refused.wait(10)
+    assert all_refused.wait(60)
     slow.go_on.set()
     for thread in threads:
         thread.join()

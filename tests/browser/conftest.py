@@ -25,6 +25,14 @@ def add_person(server: Server, name: str, *, role: str = "annotator") -> None:
     database.close()
 
 
+def cookie_of(server: Server, name: str) -> str:
+    """The cookie of a log-in."""
+    form = {"name": name, "password": PASSWORD}
+    answer = httpx.post(f"{server.url}/login", data=form, timeout=60)
+    assert answer.status_code == 303, answer.text
+    return str(answer.cookies[SESSION_COOKIE])
+
+
 @pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -44,9 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="package")
 def session(server: Server) -> str:
     """Ann's log-in cookie."""
-    answer = httpx.post(f"{server.url}/login", data={"name": "ann", "password": PASSWORD})
-    assert answer.status_code == 303
-    return str(answer.cookies[SESSION_COOKIE])
+    return cookie_of(server, "ann")
 
 
 @pytest.fixture

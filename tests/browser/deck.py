@@ -18,6 +18,16 @@ def card(page: Page):
     return page.locator(".card:not([hidden])")
 
 
+def ready(page: Page, address: re.Pattern[str] | None = None) -> None:
+    """Wait for the page at the address and for its scripts: a key that is pressed before them reaches nobody.
+
+    A new page shows its words before its scripts have run, so words are no sign of them.
+    """
+    if address:
+        expect(page).to_have_url(address)
+    expect(page.locator("html.scripting")).to_have_count(1)
+
+
 def shown(page: Page) -> int:
     return int(card(page).get_attribute("data-sample") or 0)
 

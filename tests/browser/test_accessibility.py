@@ -15,8 +15,7 @@ from app.db.engine import Database
 from app.photos.photos import record_look
 from app.review.gold import draw_gold
 from app.web.deps import SESSION_COOKIE
-from tests.browser.conftest import add_person
-from tests.conftest import PASSWORD
+from tests.browser.conftest import add_person, cookie_of
 from tests.factories import Made, make_dataset, make_run, photo
 from tests.servers import Server
 from tests.web.asking import sure
@@ -84,9 +83,12 @@ def admin(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ser
     with database.write() as session:
         draw_gold(session, dataset_id=gilded.dataset_id, size=20, looks=1)
         gold = gold_ids(session, dataset_id=gilded.dataset_id).tolist()
-    answer = httpx.post(f"{server.url}/login", data={"name": "ada", "password": PASSWORD})
+    cookie = cookie_of(server, "ada")
     with httpx.Client(
-        base_url=server.url, cookies=answer.cookies, headers={"sec-fetch-site": "same-origin"}
+        base_url=server.url,
+        cookies={SESSION_COOKIE: cookie},
+        headers={"sec-fetch-site": "same-origin"},
+        timeout=60,
     ) as client:
         for verdict in ("keep", "relabel:owl", "delete"):
             form = {"sample": made.ranked[0], "answer": verdict, "client_id": verdict, "alone": "true"}
@@ -107,7 +109,7 @@ def admin(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ser
     with database.write() as session:  # the other one waits
         record_look(session, photo_id=sent["photos"][0], job_id=sent["job"], probabilities=[0.2, 0.7, 0.1])
     database.close()
-    return server, made, str(answer.cookies[SESSION_COOKIE]), gold[-1]
+    return server, made, cookie, gold[-1]
 
 
 @pytest.fixture(

@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from app.web.deps import SESSION_COOKIE
-from tests.browser.conftest import add_person
+from tests.browser.conftest import add_person, cookie_of
 from tests.browser.test_accessibility import OPTIONS
-from tests.conftest import PASSWORD
 from tests.servers import Server
 from tests.web.pages.datasets.test_new_dataset import pets
 
@@ -20,11 +18,8 @@ from tests.web.pages.datasets.test_new_dataset import pets
 def form(browser: Browser, server: Server) -> Iterator[Page]:
     """The form of an import as eve, an admin, sees it."""
     add_person(server, "eve", role="admin")
-    answer = httpx.post(f"{server.url}/login", data={"name": "eve", "password": PASSWORD})
     context = browser.new_context(viewport={"width": 390, "height": 800})
-    context.add_cookies(
-        [{"name": SESSION_COOKIE, "value": str(answer.cookies[SESSION_COOKIE]), "url": server.url}]
-    )
+    context.add_cookies([{"name": SESSION_COOKIE, "value": cookie_of(server, "eve"), "url": server.url}])
     page = context.new_page()
     page.goto(f"{server.url}/datasets/new")
     yield page
@@ -44,6 +39,6 @@ def test_a_name_that_cannot_be_is_told_before_the_zip_is_sent(form: Page, tmp_pa
     assert "POST" not in sent
     assert Axe().run(form, options=OPTIONS).response["violations"] == []
     form.get_by_label("Name letters").fill("pets")
-    form.keyboard.press("Enter")
+    form.get_by_role("button", name="Import").dblclick()  # the zip is sent once
     form.wait_for_url("**/d/pets")
     assert sent.count("POST") == 1

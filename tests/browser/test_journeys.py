@@ -5,19 +5,18 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import func, select
 
 from app.db.engine import Database
 from app.review.gold import gold_labels
 from app.review.models import Decision
 from app.web.deps import SESSION_COOKIE
-from tests.browser.conftest import add_person
-from tests.browser.deck import card, settle, shown, states
-from tests.conftest import PASSWORD
+from tests.browser.conftest import add_person, cookie_of
+from tests.browser.deck import card, ready, settle, shown, states
 from tests.factories import Made, make_dataset
+from tests.ports import free_port
 from tests.servers import Server, start_server
 
 
@@ -33,11 +32,8 @@ def large(server: Server, tmp_path: Path) -> Iterator[tuple[Database, Made]]:
 
 
 def sign_in(browser: Browser, server: Server, name: str) -> Page:
-    answer = httpx.post(f"{server.url}/login", data={"name": name, "password": PASSWORD})
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.add_cookies(
-        [{"name": SESSION_COOKIE, "value": str(answer.cookies[SESSION_COOKIE]), "url": server.url}]
-    )
+    context.add_cookies([{"name": SESSION_COOKIE, "value": cookie_of(server, name), "url": server.url}])
     return context.new_page()
 
 
@@ -103,7 +99,8 @@ def test_a_server_that_stops_in_mid_session_loses_nothing(
     browser: Browser, chromium: str, tmp_path: Path, how: signal.Signals
 ) -> None:
     data_dir = tmp_path / "data"
-    with start_server(data_dir) as server:
+    port = str(free_port())  # the second server has to find it free
+    with start_server(data_dir, TOPLOSS_PORT=port) as server:
         add_person(server, "ann")
         database = Database(f"sqlite:///{data_dir / 'toploss.db'}")
         made = make_dataset(database, tmp_path / "images", per_class=9, wrong=24)
@@ -116,9 +113,8 @@ def test_a_server_that_stops_in_mid_session_loses_nothing(
         server.stop(how)
         for _ in range(3):
             page.keyboard.press("e")  # while nobody listens
-    port = server.url.rsplit(":", 1)[1]
     with start_server(data_dir, TOPLOSS_PORT=port):
-        expect(page.locator("body")).to_have_attribute("data-unsaved", "0", timeout=60_000)
+        expect(page.locator("body")).to_have_attribute("data-unsaved", "0", timeout=120_000)
         page.context.close()
     assert states((database, made)) == {
         **{
@@ -153,8 +149,7 @@ def test_the_reasons_are_asked_for_by_a_key_and_stay_out_of_the_way(
 def test_the_grid_by_keyboard(page: Page, live: tuple[Database, Made]) -> None:
     _, made = live
     page.keyboard.press("g")
-    expect(page).to_have_url(re.compile("/grid$"))
-    page.wait_for_load_state()
+    ready(page, re.compile("/grid$"))
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Space")
     page.keyboard.press("Shift+ArrowRight")
@@ -165,7 +160,6 @@ def test_the_grid_by_keyboard(page: Page, live: tuple[Database, Made]) -> None:
     page.keyboard.press("z")
     expect(page.locator(".past")).to_contain_text("undone")
     assert states(live) == {}
-    page.wait_for_load_state()
     page.keyboard.press("q")
     expect(page.locator("#count")).to_have_text("Mark some first")
     page.keyboard.press("Control+a")
@@ -175,12 +169,56 @@ def test_the_grid_by_keyboard(page: Page, live: tuple[Database, Made]) -> None:
     assert len(states(live)) == 24
 
 
+def test_an_answer_of_the_grid_is_whole_at_once(page: Page, live: tuple[Database, Made]) -> None:
+    """What comes with an answer works as soon as it is there, so that no moment needs to be waited for."""
+    page.goto(page.url.replace("/review", "/grid"))
+    page.get_by_role("checkbox").first.check()
+    page.evaluate("""() => {
+        window.isSamePage = true;
+        new MutationObserver((_, observer) => {
+            const undo = document.querySelector("[data-undo]");
+            if (undo) { observer.disconnect(); undo.click(); }
+        }).observe(document.body, { childList: true, subtree: true });
+    }""")
+    page.keyboard.press("e")
+    expect(page.locator(".past")).to_contain_text("undone")
+    assert page.evaluate("window.isSamePage") is True  # htmx has sent the undo, not the plain form
+    assert states(live) == {}
+
+
+def test_a_key_of_the_grid_never_undoes_what_came_before_an_answer_that_is_on_its_way(
+    page: Page, live: tuple[Database, Made]
+) -> None:
+    _, made = live
+    page.goto(page.url.replace("/review", "/grid"))
+    page.get_by_role("checkbox").first.check()
+    page.keyboard.press("e")
+    expect(page.locator(".past")).to_contain_text("1 deleted")
+    waiting: list[Route] = []
+
+    def hold_back(route: Route) -> None:
+        waiting.append(route)
+
+    page.route(re.compile("/grid/verdicts$"), hold_back)
+    page.get_by_role("checkbox").nth(1).check()
+    page.keyboard.press("e")
+    for key in ("z", "Control+z", "q"):
+        page.keyboard.press(key)
+        expect(page.locator("#count")).to_have_text("Not yet: the answer before is on its way")
+    waiting[0].continue_()
+    expect(page.locator(".past form")).to_have_count(2)
+    expect(page.locator(".past")).not_to_contain_text("undone")
+    assert states(live) == dict.fromkeys(made.ranked[:2], ("delete", None))
+    page.keyboard.press("z")
+    expect(page.locator(".past")).to_contain_text("undone")
+    assert set(states(live)) == {made.ranked[0]}
+
+
 def test_a_range_is_marked_with_shift_and_a_filter_is_the_address(
     page: Page, live: tuple[Database, Made]
 ) -> None:
     page.keyboard.press("g")
-    expect(page).to_have_url(re.compile("/grid$"))
-    page.wait_for_load_state()
+    ready(page, re.compile("/grid$"))
     page.select_option("[name=state]", "issues")
     expect(page).to_have_url(re.compile(r"/grid\?state=issues$"))
     expect(page.locator("h1")).to_have_text("10 samples")
@@ -200,7 +238,7 @@ def test_from_the_grid_to_one_card_after_another_of_a_file_size(
     page.get_by_role("button", name="Show").click()
     expect(page).to_have_url(re.compile(r"/grid\?max_kb=1$"))  # the address has no empty fields
     page.get_by_role("link", name="One by one").click()
-    expect(page).to_have_url(re.compile(r"/review\?max_kb=1$"))
+    ready(page, re.compile(r"/review\?max_kb=1$"))
     expect(card(page)).to_have_count(1)
     expect(page.locator(".tabs [aria-current]")).to_have_text("Review")
     sample = shown(page)
@@ -229,7 +267,8 @@ def test_a_blind_second_look_and_the_last_word(
     admin.goto(f"{server.url}/d/{made.name}/settings")
     admin.select_option("[name=which]", "changes")
     admin.fill("[name=annotators]", "2")
-    admin.click("main .primary")
+    with admin.expect_response(re.compile("/settings$")):  # from now on they are in force
+        admin.click("main .primary")
     first.goto(f"{server.url}/d/{made.name}/review")
     expect(card(first)).to_have_count(1)
     first.keyboard.press("3")
@@ -265,6 +304,7 @@ def test_the_gold_part_is_drawn_and_labelled_by_keyboard_with_undo(
     admin.click("main .primary")
     admin.get_by_role("button", name="Draw 20 images").click()
     admin.get_by_role("link", name="Label 20 images").click()
+    ready(admin, re.compile("/review"))
     expect(card(admin)).to_contain_text("Which class do you see?")
     first = shown(admin)
     admin.keyboard.press("q")  # there is no label to keep

@@ -24,7 +24,8 @@ def test_a_lost_image_is_told_in_its_place_on_the_overview_and_in_the_review(
     assert seen.value.status == 404
     image = page.locator(".frame img")
     expect(image).to_be_visible()
-    page.wait_for_function("document.querySelector('.frame img').naturalWidth > 0")  # no sign of a broken one
+    expect(image).to_have_js_property("complete", value=True)
+    assert image.evaluate("image => image.naturalWidth") > 0  # no sign of a broken one
     page.goto(f"{server.url}/d/{made.name}")
     expect(page.get_by_role("heading", name="Missing or changed files")).to_be_visible()
     expect(page.locator("#missing")).to_contain_text(lost)

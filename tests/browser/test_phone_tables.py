@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
@@ -14,6 +13,7 @@ from app.review.checks import Answer
 from app.review.decisions import decide
 from app.rounds.retraining import freeze_labels
 from app.web.deps import SESSION_COOKIE
+from tests.browser.conftest import cookie_of
 from tests.conftest import PASSWORD
 from tests.factories import Made, make_run
 from tests.servers import Server
@@ -49,8 +49,7 @@ def admin(server: Server) -> str:
     """The log-in cookie of an admin with a long name, who has an API token."""
     server.command("user", "add", OWNER, "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
     server.command("token", "create", "--user", OWNER, "--name", "nightly export", "--expires-days", "30")
-    answer = httpx.post(f"{server.url}/login", data={"name": OWNER, "password": PASSWORD})
-    return str(answer.cookies[SESSION_COOKIE])
+    return cookie_of(server, OWNER)
 
 
 @pytest.fixture

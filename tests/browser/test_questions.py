@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from app.db.engine import Database
 from app.review.models import Decision
 from app.web.deps import SESSION_COOKIE
+from tests.browser.deck import ready
 from tests.factories import Made, make_dataset
 from tests.servers import Server
 
@@ -52,12 +53,14 @@ def test_all_that_match_are_judged_by_keys_after_a_question(page: Page, live: tu
     expect(page.get_by_role("button", name="Remove 120 images")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_text("120 deleted")).to_be_visible()
+    ready(page)
     assert decided(database, made) == 120
     page.keyboard.press("z")
     expect(page.get_by_role("heading", name="Take back what was said of 120 images?")).to_be_visible()
     expect(page.get_by_role("link", name="No, go back")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_text("120 deleted")).to_be_visible()
+    ready(page)
     assert decided(database, made) == 120
 
 

@@ -1,5 +1,6 @@
 """A run's page in a browser: the curves grow while it learns, and can be saved as pictures."""
 
+import re
 from pathlib import Path
 
 from PIL import Image
@@ -10,6 +11,7 @@ from app.ml.recipes import RECIPES
 from app.training.models import Epoch
 from app.training.runs import record_epoch, request_run, start_run
 from app.web.deps import SESSION_COOKIE
+from tests.browser.conftest import add_person, cookie_of
 from tests.factories import Made
 from tests.servers import Server
 
@@ -30,13 +32,11 @@ def record(database: Database, run: int, epoch: int) -> None:
         )
 
 
-def test_the_curves_grow_while_the_run_learns_and_can_be_saved(
-    browser: Browser, server: Server, session: str, live: tuple[Database, Made], tmp_path: Path
-) -> None:
-    database, made = live
-    with database.write() as transaction:
+def begin(database: Database, made: Made) -> int:
+    """The id of a run that a worker has begun."""
+    with database.write() as session:
         run = request_run(
-            transaction,
+            session,
             dataset_id=made.dataset_id,
             version_id=made.version_id,
             recipe=RECIPES["quick"],
@@ -45,7 +45,15 @@ def test_the_curves_grow_while_the_run_learns_and_can_be_saved(
             seed=9,
             user_id=None,
         ).id
-        start_run(transaction, run_id=run)
+        start_run(session, run_id=run)
+    return run
+
+
+def test_the_curves_grow_while_the_run_learns_and_can_be_saved(
+    browser: Browser, server: Server, session: str, live: tuple[Database, Made], tmp_path: Path
+) -> None:
+    database, made = live
+    run = begin(database, made)
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": server.url}])
     page = context.new_page()
@@ -70,3 +78,43 @@ def test_the_curves_grow_while_the_run_learns_and_can_be_saved(
         )  # lines and words, not an empty ground
     context.close()
     assert problems == []
+
+
+def test_a_part_that_is_fetched_again_keeps_what_is_pressed_focused_or_open(
+    browser: Browser, server: Server, live: tuple[Database, Made]
+) -> None:
+    database, made = live
+    run = begin(database, made)
+    record(database, run, 0)
+    add_person(server, f"ida{run}", role="admin")
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    cookie = cookie_of(server, f"ida{run}")
+    context.add_cookies([{"name": SESSION_COOKIE, "value": cookie, "url": server.url}])
+    page = context.new_page()
+    page.goto(f"{server.url}/d/{made.name}/runs/{run}")
+    again = """id => { window.swaps = 0; document.addEventListener("htmx:afterSwap", ({ target }) => {
+        window.swaps += target.id === id;
+    }); }"""
+    page.evaluate(again, "curves")
+    numbers = page.locator("#curves details").last
+    numbers.locator("summary").click()
+    record(database, run, 1)
+    page.wait_for_function("() => window.swaps === 1")
+    expect(numbers.locator("tbody tr")).to_have_count(2)
+    expect(numbers.locator("table")).to_be_visible()
+    expect(numbers.locator("summary")).to_be_focused()
+    expect(page.locator("#curves details[open]")).to_have_count(1)
+
+    cancel = page.get_by_role("button", name="Cancel the run")
+    cancel.focus()
+    page.evaluate(again, "live")
+    page.wait_for_function("() => window.swaps >= 1")
+    expect(cancel).to_be_focused()
+    cancel.hover()
+    page.mouse.down()
+    with page.expect_response(re.compile(f"/runs/{run}/progress$")) as seen:
+        pass
+    seen.value.finished()
+    with page.expect_request(re.compile(f"/runs/{run}/cancel$")):
+        page.mouse.up()
+    context.close()

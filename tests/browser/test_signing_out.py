@@ -9,8 +9,15 @@ from tests.servers import Server
 
 FROM_THE_NETWORK = """async address => {
     performance.clearResourceTimings();
+    const told = new Promise((done) => {  // it may come after the answer
+        const observer = new PerformanceObserver((seen) => {
+            const [entry] = seen.getEntriesByName(new URL(address, location).href);
+            if (entry) { observer.disconnect(); done(entry.transferSize); }
+        });
+        observer.observe({ type: "resource" });
+    });
     await (await fetch(address)).blob();
-    return performance.getEntriesByName(new URL(address, location).href)[0].transferSize;
+    return told;
 }"""
 
 

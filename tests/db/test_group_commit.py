@@ -60,9 +60,9 @@ def test_a_job_is_refused_at_its_own_deadline_although_one_before_it_waits_longe
         with deadline.within(0.3):
             hasty = database.write_in_group(lambda session: "done")
         with pytest.raises((Busy, OperationalError)):
-            hasty.result(timeout=20)
+            hasty.result(timeout=60)
         assert not patient.done()
-    assert patient.result(timeout=20) == "done"
+    assert patient.result(timeout=60) == "done"
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -71,4 +71,4 @@ def test_all_of_more_jobs_than_one_commit_takes_are_done(database: Database) -> 
     with closing(sqlite3.connect(path, isolation_level=None, timeout=60)) as other:
         other.execute("BEGIN IMMEDIATE")
         jobs = [database.write_in_group(lambda session, i=i: i) for i in range(2 * MAX_JOBS_PER_COMMIT + 3)]
-    assert [each.result(timeout=20) for each in jobs] == list(range(len(jobs)))
+    assert [each.result(timeout=60) for each in jobs] == list(range(len(jobs)))

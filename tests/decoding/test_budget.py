@@ -23,22 +23,31 @@ class Holder:
         with budget.share(size):
             on_turn()
             self.has.set()
-            self.may_go.wait(10)
+            self.may_go.wait(60)
 
     def end(self) -> None:
         self.may_go.set()
         self.thread.join(10)
 
 
+def until_waiting(budget: Budget, number: int) -> None:
+    """Go on when so many threads wait for their turn."""
+    for _ in range(6000):
+        if len(budget._waiting) >= number:
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError(f"{len(budget._waiting)} wait, not {number}")
+
+
 def test_those_that_fit_together_work_together_and_the_next_waits() -> None:
     budget = Budget(2 * MUCH)
     first, second = Holder(budget, MUCH), Holder(budget, MUCH)
-    assert first.has.wait(10)
-    assert second.has.wait(10)
+    assert first.has.wait(60)
+    assert second.has.wait(60)
     third = Holder(budget, MUCH)
-    assert not third.has.wait(0.1)
+    until_waiting(budget, 1)
     first.end()
-    assert third.has.wait(10)
+    assert third.has.wait(60)
     second.end()
     third.end()
 
@@ -46,24 +55,24 @@ def test_those_that_fit_together_work_together_and_the_next_waits() -> None:
 def test_one_that_is_larger_than_all_there_is_goes_alone() -> None:
     budget = Budget(MUCH)
     huge = Holder(budget, 100 * MUCH)
-    assert huge.has.wait(10)
+    assert huge.has.wait(60)
     other = Holder(budget, SMALL + 1)
-    assert not other.has.wait(0.1)
+    until_waiting(budget, 1)
     huge.end()
-    assert other.has.wait(10)
+    assert other.has.wait(60)
     other.end()
 
 
 def test_a_large_one_is_not_passed_by_small_ones_for_ever() -> None:
     budget, order = Budget(MUCH), list[str]()
     first = Holder(budget, MUCH - SMALL - 1)
-    assert first.has.wait(10)
+    assert first.has.wait(60)
     large = Holder(budget, MUCH, lambda: order.append("large"))
-    assert not large.has.wait(0.1)
+    until_waiting(budget, 1)
     later = Holder(budget, SMALL + 1, lambda: order.append("later"))
-    assert not later.has.wait(0.1)  # there is room for it, but it is not its turn
+    until_waiting(budget, 2)  # there is room for it, but it is not its turn
     first.end()
-    assert large.has.wait(10)
+    assert large.has.wait(60)
     large.end()
     later.end()
     assert order == ["large", "later"]
@@ -72,7 +81,7 @@ def test_a_large_one_is_not_passed_by_small_ones_for_ever() -> None:
 def test_who_is_out_of_patience_is_told_when_to_come_back_and_blocks_nobody() -> None:
     budget = Budget(MUCH)
     holder = Holder(budget, MUCH)
-    assert holder.has.wait(10)
+    assert holder.has.wait(60)
     with pytest.raises(Busy) as refused, budget.share(MUCH, patience=0.01):
         raise AssertionError
     assert refused.value.retry_after > 0
@@ -84,8 +93,7 @@ def test_who_is_out_of_patience_is_told_when_to_come_back_and_blocks_nobody() ->
 def test_nobody_joins_a_queue_that_is_too_long() -> None:
     budget = Budget(MUCH)
     holders = [Holder(budget, MUCH) for _ in range(QUEUE + 1)]
-    while len(budget._waiting) < QUEUE:
-        threading.Event().wait(0.01)
+    until_waiting(budget, QUEUE)
     with pytest.raises(Busy), budget.share(MUCH, patience=1000):
         raise AssertionError
     for holder in holders:
@@ -97,7 +105,7 @@ def test_nobody_joins_a_queue_that_is_too_long() -> None:
 def test_a_small_image_never_waits() -> None:
     budget = Budget(MUCH)
     holder = Holder(budget, MUCH)
-    assert holder.has.wait(10)
+    assert holder.has.wait(60)
     with budget.share(SMALL, patience=0):
         pass
     holder.end()

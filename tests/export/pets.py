@@ -38,6 +38,7 @@ COLUMNS = [
     "rank",
     "run",
     "version",
+    "error_probability",
 ]
 
 

@@ -90,7 +90,7 @@ class Workers:
             process.join()
 
 
-def wait_until(condition: Callable[[], bool], what: str, folder: Path, seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], what: str, folder: Path, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not happen:\n{(folder / 'log').read_text()}"
@@ -107,6 +107,11 @@ def state(database: Database, job: str) -> str:
         return requests.get_job(session, job_id=job).state
 
 
+def stage(database: Database, job: str) -> str:
+    with database.read() as session:
+        return requests.get_job(session, job_id=job).stage
+
+
 def ask(database: Database) -> str:
     with database.write() as session:
         return requests.ask(session, task="train", dataset_id=None, arguments={}, user_id=None).id
@@ -119,8 +124,8 @@ def test_a_worker_killed_between_steps_goes_on_without_repeating_the_first(
     try:
         first = workers.start("one")
         wait_until(lambda: said(tmp_path) == ["one:first"], "the first step", tmp_path)
-        time.sleep(0.3)  # until the engine has stored the step
-        first.kill()
+        wait_until(lambda: stage(database, job) == "waiting", "the second step", tmp_path)
+        first.kill()  # the engine has stored the first step
         first.join()
         (tmp_path / "go").touch()
         workers.start("one")
@@ -137,7 +142,7 @@ def test_the_work_of_a_worker_that_never_comes_back_is_taken_over(
     try:
         first = workers.start("one")
         wait_until(lambda: said(tmp_path) == ["one:first"], "the first step", tmp_path)
-        time.sleep(0.3)
+        wait_until(lambda: stage(database, job) == "waiting", "the second step", tmp_path)
         first.kill()
         first.join()
         with database.write() as session:

@@ -72,7 +72,7 @@ def test_judging_uses_the_judge_and_every_part_its_own_thread():
     class Spy(nn.Module):
         def __init__(self):
             super().__init__()
-            self.threads, self.meet = set(), threading.Barrier(2, timeout=10)
+            self.threads, self.meet = set(), threading.Barrier(2, timeout=60)
 
         def forward(self, x):
             self.meet.wait()

@@ -29,6 +29,7 @@ from app.review.models import OpenIssue
 from app.rounds.movement import count_movement, movement_of
 from app.settings import Settings
 from app.tasks import train
+from app.tasks.machine import code_digest
 from app.tasks.plan import make_plan
 from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
@@ -331,7 +332,7 @@ def test_a_run_keeps_what_made_it_and_the_temperature_that_fits_its_hold_out(
         facts = get_run(session, run_id=run_id).facts
     assert facts["temperature"] > 0
     assert 0 <= facts["calibration_error_after"] <= 1
-    assert facts["code"] == train.code_digest()
+    assert facts["code"] == code_digest()
     assert facts["toploss"] == version("toploss")
 
 

@@ -61,7 +61,14 @@ def address(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, 
     for name in ("HEADERS_SECONDS", "BODY_SECONDS", "ANSWER_SECONDS", "LOOK_SECONDS"):
         monkeypatch.setattr(protocol, name, getattr(protocol, name) / 20)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(site, http=LimitedProtocol, ws="none", lifespan="off", log_config=None)
+        config = uvicorn.Config(
+            site,
+            http=LimitedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            timeout_keep_alive=600,  # so that it ends no connection that a limit has to end
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -98,7 +105,6 @@ def test_a_body_behind_a_request_for_another_protocol_is_never_read_as_a_request
 def test_after_a_request_for_another_protocol_the_connection_ends_so_that_nobody_waits_for_the_next_answer(
     client: socket.socket,
 ) -> None:
-    client.settimeout(3)
     other = b"connection: upgrade\r\nupgrade: h2c\r\ncontent-length: 0\r\n\r\n"
     client.sendall(POST + other + b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
     assert rest(client).count(b"HTTP/1.1 200 ") == 1
@@ -136,7 +142,10 @@ def flood(client: socket.socket, part: bytes, most: int) -> int:
 def test_an_ordinary_request_and_the_next_one_of_its_connection_are_answered(client: socket.socket) -> None:
     for _ in range(3):
         client.sendall(POST + b"content-length: 5\r\n\r\nhello")
-        assert b"200 OK" in client.recv(65536)
+        said = b""
+        while not said.endswith(b"\r\n0\r\n\r\n"):  # it may come in parts
+            said += client.recv(65536)
+        assert said.startswith(b"HTTP/1.1 200 OK")
 
 
 @pytest.mark.parametrize(
@@ -214,6 +223,9 @@ def test_requests_that_nobody_waits_for_are_not_piled_up(address: tuple[str, int
 def test_what_stands_still_is_ended_in_words(client: socket.socket, start: bytes, site: Site) -> None:
     client.sendall(start)
     assert rest(client).startswith(b"HTTP/1.1 408 ")
+    if start.startswith(b"POST"):
+        while not site.ended:  # the application hears of it a moment later
+            time.sleep(0.01)
     assert site.ended == (["body"] if start.startswith(b"POST") else [])
 
 

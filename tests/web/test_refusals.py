@@ -100,7 +100,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> 
 )
 def test_what_is_no_request_is_refused_in_the_common_shape(running: Server, path: str, rest: str) -> None:
     where = urlsplit(running.url)
-    with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+    with socket.create_connection((where.hostname, where.port), timeout=60) as connection:
         connection.sendall(f"POST {path}{rest}".encode())
         said = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
     head, _, body = said.partition("\r\n\r\n")

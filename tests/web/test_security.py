@@ -159,8 +159,9 @@ def test_only_a_proxy_of_the_settings_is_believed(
     with start_server(
         tmp_path / "data", database_url=sqlite_url, TOPLOSS_FORWARDED_ALLOW_IPS=proxies
     ) as server:
-        answer = httpx.get(f"{server.url}/login", headers=told)
-        httpx.post(f"{server.url}/login", headers=told, data={"name": "ann", "password": "wrong horse"})
+        with httpx.Client(base_url=server.url, headers=told, timeout=60) as client:
+            answer = client.get("/login")
+            client.post("/login", data={"name": "ann", "password": "wrong horse"})
         log = server.log.read_text()
     assert ("strict-transport-security" in answer.headers) == is_believed
     assert ("from 203.0.113.7" in log) == is_believed

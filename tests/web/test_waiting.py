@@ -23,7 +23,7 @@ from tests.conftest import People
 from tests.factories import Made
 
 CROWD = 12
-LIVELY = 20  # seconds: one after the other they would take longer
+LIVELY = 22  # seconds: one after the other they would take longer
 
 
 @contextmanager
@@ -42,12 +42,14 @@ def held(database: Database) -> Iterator[None]:
     engine.dispose()
 
 
-@pytest.fixture
-def client(settings: Settings, database: Database, people: People) -> Iterator[TestClient]:
-    """Ann's script, on a server whose requests wait for two seconds."""
-    hasty = settings.model_copy(update={"wait_seconds": 2.0})
+@pytest.fixture(params=[2])
+def client(
+    request: pytest.FixtureRequest, settings: Settings, database: Database, people: People
+) -> Iterator[TestClient]:
+    """Ann's script, on a server whose requests wait for so many seconds."""
+    waiting = settings.model_copy(update={"wait_seconds": float(request.param)})
     headers = {"authorization": f"Bearer {people.tokens['ann']}"}
-    with TestClient(create_app(hasty, database), headers=headers, raise_server_exceptions=False) as made:
+    with TestClient(create_app(waiting, database), headers=headers, raise_server_exceptions=False) as made:
         yield made
 
 
@@ -89,6 +91,7 @@ def test_all_who_wait_for_another_process_are_refused_at_their_own_deadline_and_
         assert session.scalar(text("SELECT count(*) FROM decision")) == 2
 
 
+@pytest.mark.parametrize("client", [60], indirect=True)
 def test_who_waits_for_less_than_the_deadline_is_served(
     client: TestClient, database: Database, made: Made
 ) -> None:

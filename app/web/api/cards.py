@@ -21,6 +21,7 @@ class CardOut(Output):
     confidence: float | None
     margin: float | None
     loss: float | None
+    error_probability: float | None
     rank: int | None
     probabilities: dict[str, float]
     width: int
@@ -44,6 +45,7 @@ def card_out(card: Card) -> CardOut:
             confidence=None,
             margin=None,
             loss=None,
+            error_probability=None,
             rank=None,
             probabilities={},
             width=card.width,
@@ -63,6 +65,7 @@ def card_out(card: Card) -> CardOut:
         confidence=card.confidence,
         margin=card.margin,
         loss=card.loss,
+        error_probability=card.error_probability,
         rank=card.rank,
         probabilities=dict(card.probabilities),
         width=card.width,
@@ -86,6 +89,7 @@ def ranked_out(sample: RankedSample, names: list[str]) -> CardOut:
         confidence=sample.confidence,
         margin=sample.margin,
         loss=sample.loss,
+        error_probability=sample.error_probability,
         rank=sample.rank,
         probabilities={name: float(p) for name, p in zip(names, sample.probabilities, strict=False)},
         width=sample.width,

@@ -33,6 +33,7 @@ class RunOut(Output):
     """A line of the list of runs."""
 
     id: int
+    kind: str  # training or first look
     state: str
     recipe: str
     version: int
@@ -75,6 +76,7 @@ class RunDetail(Output):
     """A run, with its evaluation on the hold-out once it is finished."""
 
     id: int
+    kind: str  # training or first look
     dataset: str
     state: str
     note: str
@@ -274,6 +276,7 @@ def _accepted(session: Session, run: Run, version: int, *, nothing_changed: bool
 def _run_out(run: RunSummary) -> RunOut:
     return RunOut(
         id=run.id,
+        kind=run.kind,
         state=run.state,
         recipe=run.recipe,
         version=run.version,
@@ -301,6 +304,7 @@ def _detail(session: Session, run: Run) -> RunDetail:
     cleaner = evaluate_run(session, run_id=run.id, cleaned_by=newest.id) if evaluation else None
     return RunDetail(
         id=run.id,
+        kind=run.kind,
         dataset=session.get_one(Dataset, run.dataset_id).name,
         state=run.state,
         note=run.note,

@@ -19,8 +19,8 @@ class Situation:
     state: str
     samples: int
     importing: bool
-    has_run: bool
-    early_epochs: int | None  # epochs of an unfinished run that the first ranking is made of
+    has_run: bool  # a training has finished
+    early_epochs: int | None  # epochs of an unfinished training that the first ranking is made of
     running: bool  # or queued
     progress: ReviewProgress
     pending: PendingChanges
@@ -33,6 +33,8 @@ class Situation:
     gold_for_me: int = 0  # images of the gold part that wait for the one who asks
     queued: bool = False  # a run waits, none is running
     rule_reached: str = ""  # the stopping rule in words, once it is reached
+    has_look: bool = False  # a first look ranks the labels
+    looking: bool = False  # the run that waits or runs is a first look
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def next_step(at: Situation) -> NextStep:
     if at.state != "ready":
         return _unfinished_import(at, home)
     if not at.has_run:
-        return _early_review(at, home) if at.early_epochs and at.progress.remaining else _first_run(at, home)
+        return _before_training(at, home)
     if not at.running and (at.rule_reached or at.audit_left):
         return _rule_reached(at, home) if at.rule_reached else _audit(at, home)
     if at.progress.remaining == 0 or _enough_changed(at) or _runs_dry(at):
@@ -100,7 +102,20 @@ def review_step(progress: ReviewProgress, home: str) -> NextStep:
     return NextStep(f"Review {what}", f"{cost}{found}.", (Action("Review", f"{home}/review"),))
 
 
+def _before_training(at: Situation, home: str) -> NextStep:
+    if not at.progress.remaining:
+        return _first_run(at, home)
+    if at.early_epochs:
+        return _early_review(at, home)
+    return _first_look_review(at, home) if at.has_look else _first_run(at, home)
+
+
 def _first_run(at: Situation, home: str) -> NextStep:
+    if at.looking:
+        return NextStep(
+            "A first look at the images waits" if at.queued else "A first look at the images",
+            "When it is done, the images whose labels look wrong come first in the review.",
+        )
     if at.running:
         return NextStep(
             "The training waits" if at.queued else "The network learns",
@@ -115,6 +130,15 @@ def _first_run(at: Situation, home: str) -> NextStep:
         "The “quick” recipe takes minutes, “default” longer."
     )
     return NextStep("Train a network", words, (Action("Train", f"{home}/runs"),))
+
+
+def _first_look_review(at: Situation, home: str) -> NextStep:
+    step = review_step(at.progress, home)
+    more = "a training runs and ranks them better" if at.running else "a training ranks them better"
+    train = (Action("Train", f"{home}/runs"),) if at.is_admin and not at.running else ()
+    return NextStep(
+        step.title, f"{step.words} A first look ranked the labels; {more}.", (*step.actions, *train)
+    )
 
 
 def _early_review(at: Situation, home: str) -> NextStep:

@@ -88,7 +88,7 @@ def deck_page(
         run_id=deck.run_id,
         ranking=deck.ranking,
         gone=deck.gone,
-        training=deck.is_training,
+        training=deck.will_rank,
         asked=asked,
         undone=_undone_part(undone, place) if undone else None,
         redone=redone,

@@ -33,7 +33,7 @@ from app.web.pages.training.recipe_form import (
     ShownRetrain,
     ShownTrain,
     changes_of,
-    check_unedited,
+    checked_changes,
     recipe_form,
     seed_of,
     with_own_numbers,
@@ -146,19 +146,26 @@ def ask_training(
 ) -> Response:
     """Request a run with the sent values of the recipe."""
     try:
-        with database.write() as session:
+        with database.read() as session:
             dataset_id = ready_dataset(session, name=name).id
-            names = class_names(session, dataset_id=dataset_id)
             chosen = _version(session, dataset_id, sent)
             recipe = choose_recipe(sent.get("recipe", ""))
-            check_unedited(sent, usual=recipe, setting=settings.weights, parent=False, class_names=names)
+            changes = checked_changes(
+                sent,
+                recipe=recipe,
+                usual=recipe,
+                setting=settings.weights,
+                parent=False,
+                class_names=class_names(session, dataset_id=dataset_id),
+            )
+        with database.write() as session:
             run = train_anew(
                 session,
                 dataset_id=dataset_id,
                 version_id=(chosen or freeze_labels(session, dataset_id=dataset_id)[0]).id,
                 weights=settings.weights,
                 recipe=recipe.name,
-                changes=changes_of(with_own_numbers(sent), recipe=recipe, class_names=names),
+                changes=changes,
                 start=sent.get("start") or None,
                 seed=seed_of(sent),
                 user_id=user.id,
@@ -178,13 +185,15 @@ def _retrain_changes(
     parent = choose_best(session, dataset_id=dataset_id)
     if parent is None:
         return {}
-    own, names = (
-        recipe_of(get_run(session, run_id=parent.run.id).recipe),
-        class_names(session, dataset_id=dataset_id),
+    own = recipe_of(get_run(session, run_id=parent.run.id).recipe)
+    return checked_changes(
+        sent,
+        recipe=choose_recipe(sent["recipe"]) if sent.get("recipe") else own,
+        usual=own,
+        setting=setting,
+        parent=True,
+        class_names=class_names(session, dataset_id=dataset_id),
     )
-    recipe = choose_recipe(sent["recipe"]) if sent.get("recipe") else own
-    check_unedited(sent, usual=own, setting=setting, parent=True, class_names=names)
-    return changes_of(with_own_numbers(sent), recipe=recipe, class_names=names)
 
 
 def _version(session: Session, dataset_id: int, sent: Mapping[str, str]) -> DatasetVersion | None:

@@ -177,6 +177,27 @@ def check_unedited(
         )
 
 
+def checked_changes(
+    sent: Mapping[str, str],
+    *,
+    recipe: Recipe,
+    usual: Recipe,
+    setting: str,
+    parent: bool,
+    class_names: Sequence[str],
+) -> dict[str, object]:
+    """The changes of the recipe that were sent, once the whole form is known to be valid. Raises Invalid.
+
+    It needs no transaction that writes: a refused form waits for nobody and freezes no labels.
+    """
+    check_unedited(sent, usual=usual, setting=setting, parent=parent, class_names=class_names)
+    changes = changes_of(with_own_numbers(sent), recipe=recipe, class_names=class_names)
+    start = choose_start(sent.get("start") or None, setting=setting, parent=parent)
+    edit(recipe, changes, start=start, class_names=class_names)
+    seed_of(sent)
+    return changes
+
+
 def seed_of(sent: Mapping[str, str]) -> int:
     """The seed that was sent; 0 where there is none. Raises Invalid."""
     text = sent.get("seed", "").strip() or "0"

@@ -88,7 +88,7 @@ class RunPage(CurvesPage):
 
     run: Run
     version: int
-    recipe: str  # in words
+    recipe: str  # in words; of a training
     differences: tuple[ChangedValue, ...]  # from the recipe of its name
     can_go_on: bool
     movement: Movement | None  # what its ranking changed
@@ -304,7 +304,8 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
     version = session.get_one(DatasetVersion, run.version_id)
     newest = latest_version(session, dataset_id=run.dataset_id)
     names = class_names(session, dataset_id=run.dataset_id)
-    losses = top_losses(session, run_id=run.id, limit=LOSSES_SHOWN, by_loss=True) if run.ranked_epochs else []
+    ranked = run.ranked_epochs is not None
+    losses = top_losses(session, run_id=run.id, limit=LOSSES_SHOWN, by_loss=True) if ranked else []
     home = f"/d/{name}"
     return RunPage(
         **page_context(request, name),
@@ -312,15 +313,16 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
         run_id=run.id,
         running=at if at.is_open else None,
         version=version.number,
-        recipe=f"{run.recipe['name']} ({words_of(recipe_from_json(run.recipe), start=run.weights)})",
+        recipe=_recipe_words(run) if run.is_training else "",
         older_greys=finished
+        and run.is_training
         and bool(scales_of(session, dataset_id=run.dataset_id))
         and "grey_scales" not in run.facts,
-        is_drawing_curve=finished and _is_working(session, run),
+        is_drawing_curve=finished and run.is_training and _is_working(session, run),
         is_current=is_current,
         differences=differences(run.recipe, start=run.weights),
         can_go_on=run.state in RESUMABLE,
-        movement=movement_of(session, run=run),
+        movement=movement_of(session, run=run) if run.is_training else None,
         evaluation=evaluate_run(session, run_id=run.id) if finished else None,
         cleaner=evaluate_run(session, run_id=run.id, cleaned_by=newest.id).error_rate if finished else None,
         newest_version=newest.number,
@@ -331,12 +333,16 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
         calibration=calibration_of(session, run_id=run.id) if finished else None,
         temperature=run.facts.get("temperature"),
         error_after=run.facts.get("calibration_error_after"),
-        predictions=version.samples if run.ranked_epochs else 0,
+        predictions=version.samples if ranked else 0,
         charts=charts_of(run, at.epochs),
         epochs=_epochs(at),
         losses=tuple(_loss_view(sample, names) for sample in losses),
         facts=facts_of(run, version=version.number, digest=version.digest),
     )
+
+
+def _recipe_words(run: Run) -> str:
+    return f"{run.recipe['name']} ({words_of(recipe_from_json(run.recipe), start=run.weights)})"
 
 
 def _is_working(session: Session, run: Run) -> bool:

@@ -69,17 +69,12 @@ def charts_of(run: Run, epochs: Iterable[Epoch]) -> tuple[Chart, ...]:
 
 def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], ...]:
     """Everything that made the run what it is, in words; what it does not know is left out."""
-    recipe, facts = run.recipe, run.facts
+    facts = run.facts
     noise: dict[str, float] = facts.get("class_noise", {})
-    epochs = sum(phase["epochs"] for phase in recipe["fine_tune_phases" if run.parent_id else "phases"])
     took = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None
-    batches = f"batches of {recipe['batch_size']}"
     known = [
         ("Labels", f"version {version}, sha256 {digest}"),
-        (
-            "Recipe",
-            f"{recipe['name']}: {epochs} epochs, {recipe['image_size']} pixels, {batches}",
-        ),
+        ("Recipe", _recipe_words(run)),
         (
             "Starts from",
             f"run {run.parent_id}"
@@ -101,6 +96,16 @@ def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], .
         ),
     ]
     return tuple((words, value) for words, value in known if value not in ("", "–"))
+
+
+def _recipe_words(run: Run) -> str:
+    recipe = run.recipe
+    if not run.is_training:
+        size = recipe.get("image_size")
+        return f"{recipe['name']}{f': {size} pixels' if size else ''}, without any training"
+    epochs = sum(phase["epochs"] for phase in recipe["fine_tune_phases" if run.parent_id else "phases"])
+    batches = f"batches of {recipe['batch_size']}"
+    return f"{recipe['name']}: {epochs} epochs, {recipe['image_size']} pixels, {batches}"
 
 
 def epochs_table(epochs: Iterable[Epoch]) -> Table:
@@ -162,6 +167,7 @@ def predictions_table(samples: Iterable[RankedSample], names: Sequence[str]) -> 
         "self_confidence",
         "confidence",
         "margin",
+        "error_probability",
         *(f"p_{name}" for name in names),
     )
     return header, (
@@ -177,6 +183,7 @@ def predictions_table(samples: Iterable[RankedSample], names: Sequence[str]) -> 
             s.self_confidence,
             s.confidence,
             s.margin,
+            s.error_probability,
             *map(float, s.probabilities),
         )
         for s in samples

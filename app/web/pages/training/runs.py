@@ -48,13 +48,14 @@ def index(request: Request, name: str, database: Db, settings: Config) -> Respon
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         running = open_run(session, dataset_id=dataset.id)
+        runs = run_summaries(session, dataset_id=dataset.id)
         page = RunsPage(
             **page_context(request, name),
-            runs=tuple(run_summaries(session, dataset_id=dataset.id)),
+            runs=tuple(runs),
             running=run_progress(session, run_id=running.id) if running else None,
             recipes=tuple(RecipeView(each.name, words_of(each, start="none")) for each in RECIPES.values()),
             versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
-            best=choose_best(session, dataset_id=dataset.id),
+            best=choose_best(session, dataset_id=dataset.id, runs=runs),
             pending=pending_changes(session, dataset_id=dataset.id),
             weights=settings.weights,
             lacking=tuple(lacking_words(session, dataset_id=dataset.id)),

@@ -140,3 +140,21 @@ def test_a_failed_import_says_why_and_offers_another_zip() -> None:
     assert step.title == "The import failed"
     assert step.words.startswith("There is no image in a class folder. Upload another zip, or ")
     assert step.actions[0].url == "/datasets/new?name=faces"
+
+
+def test_a_first_look_leads_to_the_review_and_offers_a_training() -> None:
+    looked = replace(AT, has_run=False, has_look=True)
+    step = next_step(looked)
+    assert step.title == "Review the next 200 top losses"
+    assert step.words.endswith("A first look ranked the labels; a training ranks them better.")
+    assert [action.url for action in step.actions] == ["/d/faces/review", "/d/faces/runs"]
+    assert [action.words for action in next_step(replace(looked, is_admin=False)).actions] == ["Review"]
+    assert next_step(replace(looked, running=True)).words.endswith("a training runs and ranks them better.")
+    done = replace(looked, progress=replace(PROGRESS, remaining=0))
+    assert next_step(done).title == "Train a network"
+
+
+def test_while_the_images_are_looked_at_nobody_is_told_to_train() -> None:
+    looking = replace(AT, has_run=False, running=True, looking=True, progress=replace(PROGRESS, remaining=0))
+    assert next_step(looking).title == "A first look at the images"
+    assert next_step(replace(looking, queued=True)).title == "A first look at the images waits"

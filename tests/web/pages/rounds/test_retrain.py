@@ -1,11 +1,13 @@
 """Before a run: what changes, what it costs, and a recipe whose numbers can be changed without JavaScript."""
 
 import re
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
+from app.datasets.catalog import lock_dataset
 from app.db.engine import Database
 from app.ml.recipes import RECIPES, recipe_from_json
 from app.training.fields import FIELDS
@@ -319,3 +321,33 @@ def test_the_overview_says_what_a_new_ranking_moved(
         assert "0 new label issues, 6 of the 10 old ones are settled" in flat(page)
         assert f"4 label issues stay open from the ranking of run {made.run_id}" in flat(page)
     assert "What moved" not in flat(ada.get(f"/d/faces/runs/{made.run_id}").text)
+
+
+@pytest.mark.parametrize("address", ["/d/faces/retrain", "/d/faces/runs"])
+@pytest.mark.parametrize("wrong", [{"epochs": "many"}, {"seed": "-1"}, {"start": "nowhere"}])
+def test_a_refused_form_waits_for_nobody_who_writes(
+    browser_of: dict[str, TestClient], database: Database, made: Made, address: str, wrong: dict[str, str]
+) -> None:
+    ada = browser_of["ada"]
+    with database.write() as session:
+        lock_dataset(session, dataset_id=made.dataset_id)
+        assert ada.post(address, data={"recipe": "quick"} | wrong).status_code == 422
+
+
+@pytest.mark.parametrize("address", ["/d/faces", "/d/faces/retrain", "/d/faces/runs"])
+def test_a_page_reads_the_error_rates_of_the_runs_once(
+    browser_of: dict[str, TestClient], database: Database, made: Made, address: str
+) -> None:
+    make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id, seed=1)
+    ada, statements = browser_of["ada"], list[str]()
+
+    def read(*about: Any) -> None:
+        statements.append(about[2])
+
+    event.listen(Engine, "before_cursor_execute", read)
+    try:
+        assert "Best by the hold-out: " in flat(ada.get(address).text)
+    finally:
+        event.remove(Engine, "before_cursor_execute", read)
+    rates = [each for each in statements if "GROUP BY prediction.run_id" in each and "version_label" in each]
+    assert len(rates) == 1

@@ -3,12 +3,16 @@
 import re
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from app.db.engine import Database
+from app.jobs.requests import report
+from app.training.first_looks import request_first_look
 from app.training.models import Run
-from tests.factories import Made, import_folder, write_images
+from app.training.runs import start_run
+from tests.factories import Made, import_folder, make_first_look, write_images
 from tests.web.asking import sure
 from tests.web.html import flat
 
@@ -116,4 +120,50 @@ def test_the_review_says_of_a_queued_first_run_that_there_is_no_ranking_yet(
     assert browser_of["ada"].post("/d/faces/runs", data={"recipe": "quick"}).status_code == 303
     page = flat(browser_of["ada"].get("/d/faces/review").text)
     assert "There is no ranking yet" in page
-    assert "A training runs or waits." in page
+    assert "A first look or a training runs or waits." in page
+
+
+def test_a_first_look_is_reviewed_exported_and_listed_like_a_run(
+    browser_of: dict[str, TestClient], api: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    dataset_id = import_folder(database, write_images(tmp_path / "images"), name="pets")
+    run_id = make_first_look(database, dataset_id, 1, wrong=3)
+    (row,) = api["ann"].get("/api/v1/datasets/pets/runs").json()["items"]
+    assert (row["id"], row["kind"], row["recipe"], row["state"]) == (
+        run_id,
+        "first look",
+        "first look",
+        "finished",
+    )
+    claimed = api["ann"].post("/api/v1/datasets/pets/worklist/claims", json={"count": 3}).json()["items"]
+    wrong = [card["error_probability"] for card in claimed]
+    assert wrong == pytest.approx([1 - card["self_confidence"] for card in claimed])
+    exported = api["ann"].get(f"/api/v1/datasets/pets/export?format=jsonl&run={run_id}").text.splitlines()
+    assert '"error_probability":0.9' in exported[0].replace(" ", "")
+    ada = browser_of["ada"]
+    assert "Review the 3 remaining label issues" in flat(ada.get("/d/pets").text)
+    assert "efficientnet-lite0, no training" in flat(ada.get("/d/pets/runs").text)
+    page = flat(ada.get(f"/d/pets/runs/{run_id}").text)
+    assert "First look at version 0, without any training" in page
+    assert "Top losses" in page
+    assert "Try it on a photo" not in page
+    for path in ("compare", "rounds", "stop", "grid", "review", "export", "gold", "duplicates", "retrain"):
+        assert ada.get(f"/d/pets/{path}").status_code == 200, path
+    for format_ in ("predictions", "confusion", "classes", "calibration", "top-losses"):
+        assert ada.get(f"/d/pets/runs/{run_id}/{format_}.csv").status_code == 200, format_
+
+
+def test_a_running_first_look_shows_its_progress(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    dataset_id = import_folder(database, write_images(tmp_path / "images"), name="pets")
+    with database.write() as session:
+        run = request_first_look(session, dataset_id=dataset_id, version_id=1)
+        assert run is not None
+        start_run(session, run_id=run.id)
+        report(session, job_id=str(run.job_id), stage="Looking at every image", done=12, total=24)
+    page = flat(browser_of["ada"].get("/d/pets").text)
+    assert "A first look at the images" in page
+    assert "Looking at every image" in page
+    assert "What it has seen is kept; you can resume from there." in page
+    assert "A first look or a training runs or waits" in flat(browser_of["ann"].get("/d/pets/review").text)

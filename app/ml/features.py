@@ -1,0 +1,118 @@
+"""The features of many images in a file that a killed worker can continue."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import Cancelled
+from app.files import is_full
+from app.ml.backbone import FEATURES, SIZES, Embedder
+from app.ml.errors import TrainingFailed
+from app.ml.images import Images
+
+_WINDOW = 256  # images between two progress reports; what a killed worker has to compute again
+_BYTES = FEATURES * 2
+_TRIED_AT = 96  # pixels of the images that the pace is measured with
+_BUDGET = 110.0  # seconds for all images, so that reading them and ranking fit into three minutes
+_ENLARGED = 3.0  # times; small images are embedded better when they are enlarged, but not beyond this
+
+
+def choose_size(sides: Sequence[int] | NDArray[np.integer], *, pace: float) -> int:
+    """The size in pixels to look at images with these short sides.
+
+    `pace` is how many images of 96 pixels the embedder computes per second. It is the largest size for which
+    all images take less than two minutes, and to which the median image is enlarged at most three times.
+    Store it with the job: after a restart the pace is another one.
+    """
+    if not len(sides):
+        return SIZES[0]
+    useful = _ENLARGED * statistics.median(int(side) for side in sides)
+    fitting = [
+        size
+        for size in SIZES
+        if size <= useful and len(sides) * (size / _TRIED_AT) ** 2 <= _BUDGET * max(pace, 0)
+    ]
+    return max(fitting, default=SIZES[0])
+
+
+def measure_pace(embedder: Embedder, *, seconds: float = 1.0) -> float:
+    """How many images of 96 pixels the embedder computes per second now, from about so many seconds."""
+    tried = embedder.at(_TRIED_AT)
+    batch = np.zeros((64 * tried.threads, _TRIED_AT, _TRIED_AT, 3), np.uint8)
+    tried.embed(batch[: tried.threads])  # the first time is slower
+    started, count = time.perf_counter(), 0
+    while (spent := time.perf_counter() - started) < seconds:
+        tried.embed(batch)
+        count += len(batch)
+    return count / spent
+
+
+def open_features(path: Path) -> NDArray[np.float16]:
+    """The rows (m, 1280) that are in the file; none where there is no file."""
+    rows = path.stat().st_size // _BYTES if path.exists() else 0
+    return np.memmap(path, np.float16, "r", shape=(rows, FEATURES)) if rows else np.empty((0, FEATURES), "f2")
+
+
+def compute_features(
+    images: Images,
+    out: Path,
+    *,
+    embedder: Embedder,
+    problems: Mapping[int, Exception] | None = None,
+    known: Mapping[int, NDArray[np.float16]] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> NDArray[np.float16]:
+    """The features (n, 1280) of all images, mapped from `out`, which has one row after another.
+
+    Rows that are there already are kept, so the name of `out` must depend on the images and the embedder.
+    Rows that are `known` are copied, and their images are not read. A row that the images report in
+    `problems` while they are read is NaN. `on_progress(done, n)` is called
+    after every 256 images. Raises Cancelled when `should_stop` returns True, and TrainingFailed when the disk
+    is full; the rows so far are kept.
+    """
+    n = len(images)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with out.open("ab") as file:
+            done = min(file.tell() // _BYTES, n)
+            file.truncate(done * _BYTES)  # a row that was being written
+            for first in range(done, n, _WINDOW):
+                if should_stop is not None and should_stop():
+                    raise Cancelled("Looking at the images was stopped.")
+                rows = np.arange(first, min(first + _WINDOW, n))
+                file.write(_window(images, rows, embedder, problems, known or {}).tobytes())
+                file.flush()
+                if on_progress is not None:
+                    on_progress(int(rows[-1]) + 1, n)
+            os.fsync(file.fileno())
+    except OSError as error:
+        if is_full(error):
+            raise TrainingFailed("The disk is full. Free some space and import or train again.") from error
+        raise
+    if not n:
+        return np.empty((0, FEATURES), np.float16)
+    return np.memmap(out, np.float16, "r", shape=(n, FEATURES))
+
+
+def _window(
+    images: Images,
+    rows: NDArray[np.int64],
+    embedder: Embedder,
+    problems: Mapping[int, Exception] | None,
+    known: Mapping[int, NDArray[np.float16]],
+) -> NDArray[np.float16]:
+    """The features (m, 1280) of these rows (m,)."""
+    found = np.full((len(rows), FEATURES), np.nan, np.float16)
+    is_new = np.array([row not in known for row in rows.tolist()])
+    for place in np.flatnonzero(~is_new):
+        found[place] = known[int(rows[place])]
+    if is_new.any():
+        found[is_new] = embedder.embed(images[rows[is_new]]).astype(np.float16)
+    found[[row in (problems or {}) for row in rows.tolist()]] = np.nan
+    return found

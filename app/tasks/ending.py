@@ -1,0 +1,30 @@
+"""How the job of a run ends the run when it cannot finish."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.errors import Cancelled, ToplossError
+from app.jobs.engine import JobContext
+from app.training.runs import end_run
+
+
+@contextmanager
+def ending_badly(context: JobContext, run_id: int, *, kept: str) -> Iterator[None]:
+    """Record why the work of the block ended: cancelled, with what is `kept` in words, or failed."""
+    try:
+        yield
+    except Cancelled:
+        end(context, run_id, "cancelled", f"Cancelled; {kept}.")
+        raise
+    except ToplossError as error:
+        end(context, run_id, "failed", str(error))
+        raise
+    except Exception:
+        end(context, run_id, "failed", "An unexpected error occurred; the worker's log shows it.")
+        raise
+
+
+def end(context: JobContext, run_id: int, state: str, note: str) -> None:
+    """Record the end of a run."""
+    with context.database.write() as session:
+        end_run(session, run_id=run_id, state=state, note=note)

@@ -1,0 +1,215 @@
+"""The job of a first look: describe every image with a pretrained network, and rank the labels by it.
+
+It may be killed at any time: the descriptions lie in a file of the run, and the rest is made of them again.
+"""
+
+import logging
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import class_names
+from app.datasets.gold import gold_ids
+from app.datasets.missing import (
+    Lost,
+    RecordedFile,
+    files_of,
+    left_out_words,
+    mark,
+    read_unchanged,
+    reason_of,
+)
+from app.datasets.models import Dataset, Sample
+from app.datasets.scales import measure_scales
+from app.datasets.versions import VersionSamples, labels_of
+from app.errors import Invalid
+from app.jobs.engine import JobContext
+from app.ml.backbone import Embedder
+from app.ml.device import keep_freed_memory, usable_cores, use_threads
+from app.ml.embedding import PrincipalComponents
+from app.ml.errors import TrainingFailed
+from app.ml.features import choose_size, compute_features, measure_pace, open_features
+from app.ml.images import StreamedImages
+from app.ranking.embeddings import write_embedding
+from app.ranking.out_of_fold import FOLDS, judge
+from app.ranking.rankings import ranking_rows, stage_ranking
+from app.ranking.starting import start
+from app.review.claims import release_cards
+from app.review.issues import publish
+from app.storage import open_source
+from app.tasks.ending import end, ending_badly
+from app.tasks.machine import machine_facts
+from app.training.first_looks import LOOKING, newest_first_look
+from app.training.models import Run
+from app.training.runs import get_run, start_run
+
+log = logging.getLogger(__name__)
+PACE_SIZE = 96  # pixels of the images that the pace is measured with
+NEIGHBOUR_DIMENSIONS = 64  # of the embedding that finds similar images
+SEEN_FOR_DIRECTIONS = 4096  # images that these are chosen by
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a first look needs, read once; the samples are those of its version."""
+
+    run_id: int
+    dataset_id: int
+    names: tuple[str, ...]
+    samples: VersionSamples
+    gold: np.ndarray  # (n,) whether it is in the gold part, whose labels teach nothing
+    size: int  # pixels of an image's side
+
+
+def run(context: JobContext) -> None:
+    """Describe, compare, rank; the run ends as its job does."""
+    run_id = int(context.job.arguments["run"])
+    with context.database.write() as session:
+        if session.scalar(select(Run.job_id).where(Run.id == run_id)) != context.job.id:
+            return  # it was resumed under another job
+        if start_run(session, run_id=run_id).state != "running":
+            return
+    with ending_badly(context, run_id, kept="what it has seen is kept"), keep_freed_memory():
+        threads = use_threads(context.settings.worker_threads or usable_cores())
+        embedder = Embedder(PACE_SIZE)
+        look = _plan(context, run_id, threads, embedder)
+        features, lost = _describe(context, look, embedder)
+        _rank(context, look, features)
+        note = left_out_words(lost)
+    end(context, run_id, "finished", note)
+
+
+def _plan(context: JobContext, run_id: int, threads: int, embedder: Embedder) -> _Look:
+    pace = measure_pace(embedder)
+    with context.database.write() as session:
+        started = get_run(session, run_id=run_id)
+        samples = labels_of(session, version_id=started.version_id)
+        if not len(samples.paths):
+            raise Invalid("This version has no images; keep some of them, or import more.")
+        gold = gold_ids(session, dataset_id=started.dataset_id)
+        size = started.recipe.get("image_size") or choose_size(_sides(session, started.dataset_id), pace=pace)
+        started.recipe = started.recipe | {"image_size": size, "folds": FOLDS}
+        started.facts = started.facts | machine_facts(context, threads=threads)
+        return _Look(
+            run_id,
+            started.dataset_id,
+            tuple(class_names(session, dataset_id=started.dataset_id)),
+            samples,
+            np.isin(samples.sample_ids, gold),
+            size,
+        )
+
+
+def _sides(session: Session, dataset_id: int) -> np.ndarray:
+    """The shorter side of every image, in pixels (n,)."""
+    query = select(Sample.width, Sample.height).where(Sample.dataset_id == dataset_id)
+    return np.array([min(width, height) for width, height in session.execute(query)])
+
+
+def _describe(context: JobContext, look: _Look, embedder: Embedder) -> tuple[np.ndarray, list[Lost]]:
+    """The features (n, 1280) of every image, NaN where its file is lost; the lost ones are marked."""
+    with context.database.read() as session:
+        recorded = {file.sample_id: file for file in files_of(session, dataset_id=look.dataset_id)}
+        origin = session.get_one(Dataset, look.dataset_id).origin
+    files = [recorded[int(sample_id)] for sample_id in look.samples.sample_ids]
+    problems: dict[int, Exception] = {}
+    with closing(open_source(origin)) as source:
+        images = StreamedImages(
+            lambda row: read_unchanged(source, files[row]),
+            len(files),
+            size=look.size,
+            scales=measure_scales(context.database, dataset_id=look.dataset_id, source=source),
+            file_bytes=[file.bytes for file in files],
+            problems=problems,
+        )
+        features = compute_features(
+            images,
+            features_file(context, look.run_id, look.size),
+            embedder=embedder.at(look.size),
+            problems=problems,
+            known=_known(context, look),
+            on_progress=lambda done, total: context.report(LOOKING, done, total),
+            should_stop=context.should_stop,
+        )
+    lost_rows = np.flatnonzero(np.isnan(features[:, 0]))
+    lost = [_lost(files[row], problems.get(int(row))) for row in lost_rows]
+    found = [files[row].sample_id for row in np.flatnonzero(~np.isnan(features[:, 0]))]
+    with context.database.write() as session:
+        release_cards(session, mark(session, dataset_id=look.dataset_id, lost=lost, found=found))
+    return features, lost
+
+
+def features_file(context: JobContext, run_id: int, size: int) -> Path:
+    """The file of the features of a first look at images of this size in pixels."""
+    return context.settings.runs_dir / str(run_id) / f"features-{size}.f16"
+
+
+def _known(context: JobContext, look: _Look) -> dict[int, np.ndarray]:
+    """By row, the features that the newest first look before this one has found at the same size."""
+    with context.database.read() as session:
+        before = newest_first_look(session, dataset_id=look.dataset_id)
+        if before is None:
+            return {}
+        sample_ids = labels_of(session, version_id=before.version_id).sample_ids.tolist()
+    features = open_features(features_file(context, before.id, look.size))
+    there = {
+        sample_id: features[row]
+        for row, sample_id in enumerate(sample_ids[: len(features)])
+        if not np.isnan(features[row, 0])
+    }
+    rows = enumerate(look.samples.sample_ids.tolist())
+    return {row: there[sample_id] for row, sample_id in rows if sample_id in there}
+
+
+def _lost(file: RecordedFile, error: Exception | None) -> Lost:
+    return Lost(file.sample_id, file.path, reason_of(error) if error else "unreadable")
+
+
+def _rank(context: JobContext, look: _Look, features: np.ndarray) -> None:
+    """Judge each label by a model that has not seen it, and store the ranking."""
+    rows = np.flatnonzero(~np.isnan(features[:, 0]))
+    if not len(rows):
+        raise Invalid("No image of this version can be read; put the files back and resume this run.")
+    context.report("Comparing the labels", 0, 1, force=True)
+    vectors, samples = features[rows].astype(np.float32), look.samples.only(rows)
+    known = np.where(look.gold[rows], -1, samples.labels)  # the labels of the gold part teach nothing
+    groups = np.unique(samples.sha256, return_inverse=True)[1]
+    opinion = judge(vectors, known, len(look.names), groups=groups)
+    first = start(opinion, known)
+    stage_ranking(
+        context.database,
+        run_id=look.run_id,
+        rows=ranking_rows(
+            look.run_id,
+            sample_ids=samples.sample_ids,
+            paths=samples.paths,
+            labels=samples.labels,
+            log_probs=opinion.log_probs,
+            quality=first.label_quality,
+            error_probability=first.error_probability,
+            folds=opinion.folds,
+        ),
+    )
+    _keep_embedding(context, look, samples.sample_ids, vectors)
+    with context.database.write() as session:
+        publish(session, run_id=look.run_id, epochs=0)
+        run = get_run(session, run_id=look.run_id)
+        run.facts = run.facts | {
+            "strength": opinion.strength,
+            "class_noise": dict(zip(look.names, map(float, first.noise.round(4)), strict=True)),
+        }
+
+
+def _keep_embedding(context: JobContext, look: _Look, sample_ids: np.ndarray, vectors: np.ndarray) -> None:
+    """Shorter vectors of the images, by which the pages find similar ones."""
+    part = vectors[:: max(1, len(vectors) // SEEN_FOR_DIRECTIONS)]
+    short = PrincipalComponents.of(part, dimensions=NEIGHBOUR_DIMENSIONS).apply(vectors)
+    try:
+        folder = context.settings.runs_dir / str(look.run_id)
+        write_embedding(folder, sample_ids=sample_ids, vectors=short)
+    except (TrainingFailed, OSError):  # a ranking is worth more than the nearest samples beside it
+        log.exception("run %s: its embedding could not be stored", look.run_id)

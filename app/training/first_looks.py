@@ -1,0 +1,60 @@
+"""First looks: runs that rank the labels of an import before anybody trains."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import class_names, lock_dataset
+from app.datasets.gold import get_gold_part
+from app.datasets.models import DatasetVersion
+from app.jobs import requests as jobs
+from app.training.models import FIRST_LOOK, Run
+
+TASK = "look"
+BACKBONE = "efficientnet-lite0"  # the network, trained on ImageNet, that describes images
+LOOKING = "Looking at every image"  # first words of a job's stage while images are embedded
+FEWEST = 2  # classes, without which there is nothing to compare
+
+
+def request_first_look(
+    session: Session, *, dataset_id: int, version_id: int, user_id: int | None = None
+) -> Run | None:
+    """Create the run and its job; None where fewer than two classes have images."""
+    lock_dataset(session, dataset_id=dataset_id)
+    if len(class_names(session, dataset_id=dataset_id)) < FEWEST:
+        return None
+    gold = get_gold_part(session, dataset_id=dataset_id)
+    run = Run(
+        dataset_id=dataset_id,
+        version_id=version_id,
+        kind=FIRST_LOOK,
+        recipe={"name": FIRST_LOOK, "backbone": BACKBONE},
+        weights=BACKBONE,
+        seed=0,
+        facts={"gold": gold.digest} if gold else {},
+    )
+    session.add(run)
+    session.flush()
+    run.job_id = jobs.ask(
+        session, task=TASK, dataset_id=dataset_id, arguments={"run": run.id}, user_id=user_id
+    ).id
+    session.flush()
+    return run
+
+
+def newest_first_look(session: Session, *, dataset_id: int) -> Run | None:
+    """The newest first look that has finished."""
+    return _newest(session, dataset_id, ("finished",))
+
+
+def covers(session: Session, *, dataset_id: int, samples: int) -> bool:
+    """Whether a first look of at least this many samples has finished, or will."""
+    run = _newest(session, dataset_id, ("finished", *jobs.OPEN_STATES))
+    if run is None:
+        return False
+    version = session.get_one(DatasetVersion, run.version_id)
+    return version.samples + version.deleted >= samples
+
+
+def _newest(session: Session, dataset_id: int, states: tuple[str, ...]) -> Run | None:
+    query = select(Run).where(Run.dataset_id == dataset_id, Run.kind == FIRST_LOOK, Run.state.in_(states))
+    return session.scalar(query.order_by(Run.id.desc()).limit(1))
