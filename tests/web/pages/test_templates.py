@@ -44,6 +44,15 @@ def test_every_htmx_swap_names_its_target_itself(name: str) -> None:
         assert "hx-swap=" in tag, tag
 
 
+def test_a_page_with_a_part_that_is_fetched_again_loads_what_keeps_that_part_in_use() -> None:
+    texts = {name: (bundled("templates") / name).read_text() for name in TEMPLATES}
+    parts = {name for name, text in texts.items() if re.search(r'hx-trigger="every \d+s"', text)}
+    assert len(parts) > 3
+    for name, text in texts.items():
+        included = set(re.findall(r'{% include "([^"]+)"', text))
+        assert not included & parts or "static('live.js')" in text, name
+
+
 @pytest.mark.parametrize("name", WITH_DRAWINGS)
 def test_a_line_of_a_template_is_narrow_and_opens_one_block_at_most(name: str) -> None:
     lines = enumerate((bundled("templates") / name).read_text().splitlines(), start=1)
