@@ -16,6 +16,7 @@ from app.jobs import requests
 from app.jobs.engine import Engine
 from app.settings import Settings
 from app.tasks import PROGRESS, TASKS
+from app.tasks.learning import learn
 from app.training.runs import give_up
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ def run_worker(settings: Settings) -> None:
         engine = Engine(settings, database, TASKS, give_up=give_up, progress=PROGRESS)
         engine.launch()
         log.info("worker %s is ready", settings.worker_id)
+        threading.Thread(target=learn, args=(database, stop), name="learning", daemon=True).start()
         parent = os.getppid()
         while not stop.wait(TICK_SECONDS):
             try:

@@ -176,6 +176,9 @@ WITHOUT_A_TEST_FILE = {
     "declarations, which other tests of this file read": """
             settings.py
     """,
+    "what tests/tasks/test_learning.py has the worklist ordered by": """
+            tasks/ordering.py
+    """,
     "one call of app/datasets/importing.py": """
             tasks/import_images.py
     """,

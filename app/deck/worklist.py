@@ -13,7 +13,7 @@ from itertools import islice, zip_longest
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, exists, select
+from sqlalchemy import Select, and_, bindparam, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, get_sample, lock_dataset
@@ -28,7 +28,7 @@ from app.ranking.models import Prediction
 from app.review import claims, counters
 from app.review.claims import MINE
 from app.review.desk import Claimant, Held, Place
-from app.review.models import Claim, SampleReview
+from app.review.models import Claim, OpenIssue, SampleReview
 from app.review.policy import SETTLED, WAITS_FOR_ME, get_policy, is_hidden, may_look_again, seen_blind
 from app.training.runs import CurrentRanking, current_ranking
 
@@ -73,7 +73,7 @@ _CARD = Prepared(
         Prediction.self_confidence,
         Prediction.margin,
         Prediction.loss,
-        Prediction.error_probability,
+        func.coalesce(OpenIssue.error_probability, Prediction.error_probability).label("error_probability"),
         Prediction.probabilities,
         SampleReview.verdict,
         SampleReview.label,
@@ -83,6 +83,7 @@ _CARD = Prepared(
         SampleReview.in_bulk,
     )
     .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
+    .outerjoin(OpenIssue, and_(OpenIssue.sample_id == Sample.id, OpenIssue.run_id == bindparam("run")))
     .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
     .where(Sample.id == bindparam("sample"), Sample.dataset_id == bindparam("dataset"))
 )

@@ -4,6 +4,7 @@
 """
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -125,10 +126,34 @@ class OpenIssue(Base):
     __tablename__ = "open_issue"
 
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), primary_key=True)
+    # of the prediction; below 0: a place that was learnt, in front of all ranks
     rank: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"))
+    # by the newest order that has placed it; none: that of the prediction counts
+    error_probability: Mapped[float | None]
 
     __table_args__ = (Index(None, "sample_id", "run_id"), {"sqlite_with_rowid": False})
+
+
+class WorklistOrder(Base):
+    """One order of the worklist that was learnt from people's answers.
+
+    With its model and the predictions of the run the whole order can be made again.
+    """
+
+    __tablename__ = "worklist_order"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"))  # whose worklist it orders
+    number: Mapped[int]  # from 1, by run
+    decision_id: Mapped[int]  # the newest decision that it knows
+    answers: Mapped[int]  # samples with an answer that it learnt from
+    wrong: Mapped[float]  # how many of their labels were wrong
+    model: Mapped[dict[str, Any]]  # of `app.ranking.learning`
+    facts: Mapped[dict[str, Any]]  # its opinions, the forecast, and which evidence counts most
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (UniqueConstraint("run_id", "number"),)
 
 
 class Claim(Base):

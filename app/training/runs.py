@@ -39,6 +39,7 @@ _CURRENT = Prepared(
         func.coalesce(Run.ranked_epochs, 0),
         func.coalesce(Run.label_issues, 0),
         DatasetVersion.samples,
+        Run.orders,
     )
     .join(DatasetVersion, DatasetVersion.id == Run.version_id)
     .where(
@@ -70,11 +71,12 @@ class CurrentRanking:
     epochs: int  # epochs in the ranking; grows during a first training
     label_issues: int  # samples whose predicted label is not their label
     samples: int
+    order: int = 0  # number of the order that its worklist has learnt from answers; 0: the ranking's own
 
     @property
     def name(self) -> str:
-        """Distinguishes this ranking from earlier ones."""
-        return f"{self.run_id}.{self.epochs}"
+        """Distinguishes this ranking and its order from earlier ones."""
+        return f"{self.run_id}.{self.epochs}" + (f".{self.order}" if self.order else "")
 
 
 @dataclass(frozen=True)

@@ -125,13 +125,16 @@ function waitForSignIn() {
   showMessage(words, "message", "Go on", () => { signedOut = false; send(); });
 }
 
+// A ranking is named RUN.EPOCHS, and RUN.EPOCHS.ORDER when its order was learnt from answers, which comes every few cards.
+const trained = (ranking) => ranking.split(".").slice(0, 2).join(".");
+
 const parse = (html) => new DOMParser().parseFromString(html, "text/html");
 
 // Merges the server's answer to an item into the page. The answer is a whole review: figures, new cards, last decisions.
 // Meanwhile the person goes on, so the card that is shown stays, whatever the answer says of the others.
 //   1. Undo: remove the card that was put back if the server has undone another decision.
 //   2. Redo: remove the card that the server has answered again, and remember it for the next undo.
-//   3. New ranking: say so and remove the cards that wait, since they show the opinions of the ranking before.
+//   3. New ranking or order: remove the cards that wait, since they come from the one before; say so of a new ranking.
 //   4. Replace the figures and the last decisions.
 //   5. Remove the cards that are no longer this person's: the lease has ended, or somebody has decided them.
 //   6. Add the new cards in front of the skipped ones, and show the one that an undo has brought back: a message and the address say so.
@@ -152,10 +155,12 @@ function merge(html, item) {
 
   const { run, ranking } = review().dataset;  // 3
   if (ranking && answer.dataset.ranking !== ranking) {
+    removeWaiting(() => true);
+  }
+  if (ranking && trained(answer.dataset.ranking) !== trained(ranking)) {
     const kind = answer.dataset.run === run ? "better" : "new";
     const words = `A ${kind} ranking has arrived; the cards after this one come from run ${answer.dataset.run}.`;
     showMessage(words, "note");
-    removeWaiting(() => true);
   }
   for (const name of ["run", "ranking"]) review().dataset[name] = answer.dataset[name];
 

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from app.db.engine import Database
 from app.db.types import now
 from app.review.models import Claim, Decision
+from app.review.orders import publish_order
 from tests.browser.deck import POSTS, card, expect_shown, rerank, settle, states
 from tests.factories import Made, make_run
 
@@ -184,6 +185,30 @@ def test_a_better_ranking_of_the_same_run_replaces_the_cards_that_wait(
     assert not set(held[2:4]) & set(waiting)
     assert held[4] in waiting
     expect(card(page).locator(".reason")).to_contain_text("Rank 15 of 24")  # what was rank 10
+
+
+def test_an_order_that_is_learnt_replaces_the_cards_that_wait_without_a_word(
+    page: Page, live: tuple[Database, Made]
+) -> None:
+    database, made = live
+    first, last = made.ranked[0], made.ranked[9]
+    expect_shown(page, first)
+    with database.write() as session:
+        publish_order(
+            session,
+            run_id=made.run_id,
+            probabilities={sample: float(sample == last) for sample in made.ranked},
+            answers=20,
+            wrong=10.0,
+            model={},
+            facts={"epochs": 1},
+        )
+    page.keyboard.press("q")
+    expect(page.locator("#review")).to_have_attribute("data-ranking", f"{made.run_id}.1.1")
+    expect_shown(page, made.ranked[1])  # the card that was shown when the order came
+    page.keyboard.press("q")
+    expect_shown(page, last)
+    expect(page.locator("#messages")).to_be_empty()
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.deck.progress import PendingChanges, ReviewProgress
+from app.review.orders import ExpectedErrors
 from app.web.rendering import about, percent, plural
 
 BATCH = 200  # cards that a step proposes, about ten minutes of work
@@ -35,6 +36,7 @@ class Situation:
     rule_reached: str = ""  # the stopping rule in words, once it is reached
     has_look: bool = False  # a first look ranks the labels
     looking: bool = False  # the run that waits or runs is a first look
+    expected: ExpectedErrors | None = None  # of the next cards, once the worklist learns from the answers
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def next_step(at: Situation) -> NextStep:
         return _rule_reached(at, home) if at.rule_reached else _audit(at, home)
     if at.progress.remaining == 0 or _enough_changed(at) or _runs_dry(at):
         return _after_review(at, home)
-    return review_step(at.progress, home)
+    return review_step(at.progress, home, expected=at.expected)
 
 
 def _unfinished_import(at: Situation, home: str) -> NextStep:
@@ -85,12 +87,17 @@ def _unfinished_import(at: Situation, home: str) -> NextStep:
     )
 
 
-def review_step(progress: ReviewProgress, home: str) -> NextStep:
+def review_step(progress: ReviewProgress, home: str, *, expected: ExpectedErrors | None = None) -> NextStep:
     """Continue with the worklist: how many cards, how long, how many errors."""
     cards = min(BATCH, progress.remaining)
     seconds = progress.seconds_per_decision or USUAL_SECONDS
     cost = about(cards * seconds).capitalize()
-    if progress.hit_rate is not None:
+    if expected is not None and expected.cards:
+        found = (
+            f". Of the next {expected.cards} cards about {expected.wrong:.0f} have a wrong label "
+            f"({expected.low} to {expected.high}), as far as your answers show"
+        )
+    elif progress.hit_rate is not None:
         found = (
             f". Of the last cards {percent(progress.hit_rate, 0)} had a wrong label; it gets less as you go"
         )
@@ -133,7 +140,7 @@ def _first_run(at: Situation, home: str) -> NextStep:
 
 
 def _first_look_review(at: Situation, home: str) -> NextStep:
-    step = review_step(at.progress, home)
+    step = review_step(at.progress, home, expected=at.expected)
     more = "a training runs and ranks them better" if at.running else "a training ranks them better"
     train = (Action("Train", f"{home}/runs"),) if at.is_admin and not at.running else ()
     return NextStep(
@@ -142,7 +149,7 @@ def _first_look_review(at: Situation, home: str) -> NextStep:
 
 
 def _early_review(at: Situation, home: str) -> NextStep:
-    step = review_step(at.progress, home)
+    step = review_step(at.progress, home, expected=at.expected)
     epochs = plural(at.early_epochs or 0, "epoch")
     more = (
         "it gets better while the network learns on"

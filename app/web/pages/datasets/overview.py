@@ -24,6 +24,7 @@ from app.remaining.audits import audit_states
 from app.remaining.report import chosen_rule
 from app.review.corrections import Corrections, count_corrections
 from app.review.gold import gold_standing
+from app.review.orders import expected_errors, newest_order
 from app.rounds.changes import changes_since
 from app.rounds.movement import Movement, movement_of
 from app.training.runs import RunProgress, newest_ranked, open_run, run_progress
@@ -151,6 +152,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         has_run=best is not None,
         early_epochs=ranked.ranked_epochs if ranked and best is None else None,
         has_look=ranked is not None and not ranked.is_training,
+        expected=expected_errors(newest_order(session, run_id=ranked.id)) if ranked else None,
         running=running is not None,
         looking=running is not None and not running.is_training,
         queued=running is not None and running.state == "queued",

@@ -22,6 +22,8 @@ from app.measuring.best import GoldEvaluation, evaluate_on_gold
 from app.measuring.evaluations import Evaluation, calibration_of, evaluate_run
 from app.ml.recipes import recipe_from_json
 from app.ranking.rankings import RankedSample, confused, every_prediction, top_losses
+from app.review.models import WorklistOrder
+from app.review.orders import newest_order
 from app.rounds.movement import Movement, movement_of
 from app.training.evaluation import Rate
 from app.training.folds import WHOLE
@@ -107,6 +109,7 @@ class RunPage(CurvesPage):
     error_after: float | None  # calibration error at that temperature, on images it was not fitted on
     predictions: int  # stored, of which every figure is made
     losses: tuple[LossView, ...]
+    order: WorklistOrder | None  # that its worklist has learnt last
     facts: tuple[tuple[str, str], ...]
 
 
@@ -337,6 +340,7 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
         charts=charts_of(run, at.epochs),
         epochs=_epochs(at),
         losses=tuple(_loss_view(sample, names) for sample in losses),
+        order=newest_order(session, run_id=run.id),
         facts=facts_of(run, version=version.number, digest=version.digest),
     )
 

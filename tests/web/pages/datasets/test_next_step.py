@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from app.deck.progress import PendingChanges, ReviewProgress
+from app.review.orders import ExpectedErrors
 from app.web.pages.datasets.next_step import Situation, next_step
 
 PROGRESS = ReviewProgress(
@@ -158,3 +159,11 @@ def test_while_the_images_are_looked_at_nobody_is_told_to_train() -> None:
     looking = replace(AT, has_run=False, running=True, looking=True, progress=replace(PROGRESS, remaining=0))
     assert next_step(looking).title == "A first look at the images"
     assert next_step(replace(looking, queued=True)).title == "A first look at the images waits"
+
+
+def test_once_the_worklist_learns_the_step_says_how_many_errors_are_expected() -> None:
+    step = next_step(replace(AT, expected=ExpectedErrors(cards=100, wrong=63.2, low=52, high=71)))
+    assert step.words == (
+        "About 12 min. Of the next 100 cards about 63 have a wrong label (52 to 71), as far as your answers "
+        "show."
+    )
