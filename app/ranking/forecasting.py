@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit
 
 from app.ranking.learning import Model
-from app.ranking.opinions import Evidence, Numbers
+from app.ranking.opinions import START, Evidence, Numbers
 from app.ranking.scoring import Ints
 
 _DRAWS = 400  # of the coefficients from their posterior
@@ -57,7 +57,7 @@ def forecast(model: Model, evidence: Evidence, rows: Ints) -> Forecast:
 def contributions(model: Model, evidence: Evidence) -> tuple[Contribution, ...]:
     """Which kind of evidence moves the probabilities most on this data set, the strongest first."""
     moved = evidence.columns * model.coefficients[1:].astype(np.float32)
-    by_group: dict[str, Any] = {"Start order": np.array(evidence.start)}
+    by_group: dict[str, Any] = {START: np.array(evidence.start)}
     for i, group in enumerate(evidence.groups):
         by_group[group] = by_group.get(group, 0.0) + moved[:, i]
     by_group["Given class"] = by_group.get("Given class", 0.0) + model.of_class[evidence.labels]

@@ -1,10 +1,17 @@
 """A worklist that learns: people's answers and the evidence give each label a probability of being wrong.
 
 A logistic regression corrects the start order (`ranking/opinions.py`), which it has as its offset: with no
-answer it is the start order, and every coefficient has a normal prior around 0, so that few answers change
-little. The place in the start order has coefficients of its own: answers come from the top, and they correct
-the top more than the rest. Where no label of a class is answered, the class has no correction. The posterior
-is Laplace's approximation; measured in docs/decisions/0020.
+answer it is the start order. Answers come from the top of an order, not from all of it, so three things keep
+them from saying too much about the rest:
+
+1. Imagined answers, spread evenly over all samples, say what the start order says (a catalytic prior, Huang
+   et al. 2020). They count as a few tens of answers.
+2. Coefficients have a normal prior around 0. Places in the start order have coefficients of their own, so
+   that answers correct the places where they are more than the other ones.
+3. Evidence counts by its distance from the answered samples' mean: answers that are all the same move the
+   level of all labels, and hardly their order.
+
+The posterior is Laplace's approximation. Measured in docs/decisions/0020.
 """
 
 from collections.abc import Sequence
@@ -15,15 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from app.ranking.opinions import Evidence, Numbers
+from app.ranking.opinions import PLACES, START, Evidence, Numbers
 from app.ranking.scoring import Ints
 
 FEWEST = 20  # answers from which on the order is worth changing
+_IMAGINED = 20.0  # answers that the start order counts as
+_ROWS = 2000  # samples that these are spread over
 # Standard deviations of the coefficients' priors, in log-odds for one standard deviation of the evidence.
-_LEVEL = 0.5  # of all samples: the top of a list says little about all of it
-_SPREAD = 0.35  # of what opinions say
+_LEVEL = 0.5  # of all labels
+_OF_OPINION = 0.35  # of what opinions say
 _OF_CLASS = 1.0  # of the given class
-_OF_PLACE = 1.0  # of a place in the start order
+_PRIORS = {START: 1.0, PLACES: 1.0}  # of the start order: how steep it is, and of each place in it
 _STEPS = 60
 _PRECISE = 1e-8
 
@@ -89,18 +98,27 @@ def fit(
     matter. Raises ValueError for a row that the evidence does not have.
     """
     row, target, weight = _combined(evidence, rows, wrong, weights)
-    columns = np.hstack([np.ones((len(row), 1)), evidence.columns[row].astype(np.float64)])
-    is_place = np.array([name.startswith("Place ") for name in evidence.names])
-    middle = np.where(is_place | (len(row) == 0), 0.0, columns[:, 1:].sum(axis=0) / max(1, len(row)))
-    columns[:, 1:] -= middle
-    answers = _Answers(columns, evidence.labels[row], evidence.classes, evidence.start[row], target, weight)
-    precision = np.array([_LEVEL, *np.where(is_place, _OF_PLACE, _SPREAD)]) ** -2.0
+    imagined = _spread_over(evidence.start)
+    both = np.concatenate([row, imagined])
+    is_place = np.array([group == PLACES for group in evidence.groups])
+    middle = np.zeros(len(is_place))
+    if len(row):
+        middle = np.where(is_place, 0.0, evidence.columns[row].mean(axis=0, dtype=np.float64))
+    answers = _Answers(
+        columns=np.hstack([np.ones((len(both), 1)), evidence.columns[both] - middle]),
+        labels=evidence.labels[both],
+        classes=evidence.classes,
+        start=evidence.start[both],
+        wrong=np.concatenate([target, expit(evidence.start[imagined])]),
+        weights=np.concatenate([weight, np.full(len(imagined), _IMAGINED / len(imagined))]),
+    )
+    precision = np.array([_LEVEL, *(_PRIORS.get(group, _OF_OPINION) for group in evidence.groups)]) ** -2.0
     coefficients, of_class, (dense, cross, diagonal) = _maximum(
         answers, precision, np.full(evidence.classes, _OF_CLASS**-2)
     )
-    back = np.eye(len(precision))
-    back[0, 1:] = middle
     coefficients[0] -= middle @ coefficients[1:]
+    back = np.eye(len(precision))  # from coefficients of the columns to those of the columns minus `middle`
+    back[0, 1:] = middle
     return Model(
         names=evidence.names,
         coefficients=coefficients,
@@ -111,6 +129,12 @@ def fit(
         answers=len(row),
         wrong=float((target * weight).sum()),
     )
+
+
+def _spread_over(start: Numbers) -> Ints:
+    """Rows at even distances along the start order."""
+    order = np.argsort(start, kind="stable")
+    return order[np.linspace(0, len(order) - 1, min(len(order), _ROWS)).round().astype(np.int64)]
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logsumexp
 
-from app.ranking.scoring import Ints, Table, class_noise
+from app.ranking.scoring import Ints, Table, confident_joint
 
 Numbers = NDArray[np.float64]
 Rows = NDArray[np.bool_]
 Kind = Literal["first look", "along the training", "network", "parent", "own model"]
+
+START = "Start order"  # the groups of the columns that come from it
+PLACES = "Place in the start order"
 
 _LOWEST = -14.0  # a log-probability below it says nothing more, and half floats end near it
 _ENOUGH = 30  # samples that a part needs to be brought to the scale of the other part
@@ -82,15 +85,17 @@ def gather(
         if opinion.log_probs.shape != (len(labels), classes):
             raise ValueError(f"{opinion.title} has no row for every sample or no column for every class")
     tables = [_clean(opinion.log_probs) for opinion in opinions]
-    noise = np.mean([_noise(table, labels, classes) for table in tables], axis=0)
-    start = _start(opinions, tables, labels, noise)
+    of_classes, shares = zip(*(_class_doubt(table, labels) for table in tables), strict=True)
+    of_class = np.mean(of_classes, axis=0)
+    start = _start(opinions, tables, labels, of_class[labels], float(np.mean(shares)))
     columns: list[tuple[str, str, Numbers]] = []
     for opinion, table in zip(opinions, tables, strict=True):
         columns += _columns_of(opinion, table, labels)
-    columns += _columns_together(tables, labels, noise)
+    columns += _columns_together(tables, labels, of_class[labels])
     if hold_out is not None and 0 < hold_out.sum() < len(labels):
         columns.append(("Hold-out", "In the hold-out", _standardised(hold_out.astype(np.float64))))
-    columns += [("Start order", name, values) for name, values in _places(start)]
+    columns.append((START, "How suspicious the start order finds it", start - np.median(start)))
+    columns += _places(start)
     return Evidence(
         labels,
         classes,
@@ -104,7 +109,7 @@ def gather(
 def start(evidence: Evidence) -> Numbers:
     """The probability (n,) that each given label is wrong, before any answer: what orders the first cards.
 
-    It assumes nothing about which classes have more wrong labels.
+    It is careful about classes: one that is hard to tell apart looks like one with many wrong labels.
     """
     probabilities: Numbers = expit(evidence.start)
     return probabilities
@@ -118,7 +123,9 @@ def _clean(log_probs: Table) -> Table:
     return cleaned
 
 
-def _start(opinions: Sequence[Opinion], tables: list[Table], labels: Ints, noise: Numbers) -> Numbers:
+def _start(
+    opinions: Sequence[Opinion], tables: list[Table], labels: Ints, of_class: Numbers, share: float
+) -> Numbers:
     """Log-odds (n,) that the given label is wrong, from all opinions that say something of the sample."""
     doubt = np.full(len(labels), np.nan)
     says = np.stack([~np.isnan(table[:, 0]) for table in tables], axis=1)
@@ -133,10 +140,9 @@ def _start(opinions: Sequence[Opinion], tables: list[Table], labels: Ints, noise
             chosen = [tables[i] for i in spoken]
             weights = _weights([opinions[i].kind for i in spoken], chosen, labels, outside)
             doubt[here] = -_log_odds(_mixed(chosen, weights, np.flatnonzero(here)), labels[here])
-    doubt = _one_scale(doubt, learnt)
+    doubt = _one_scale(doubt, learnt) + of_class
     known = ~np.isnan(doubt)
-    counts = np.bincount(labels, minlength=len(noise))
-    share = min(0.5, max(0.005, _FALSE_ALARMS * float(np.average(noise, weights=np.maximum(counts, 1e-9)))))
+    share = min(0.5, max(0.005, _FALSE_ALARMS * share))
     level = np.log(share / (1 - share))
     if known.any():
         doubt[known] += _shift_to(doubt[known], share)
@@ -214,14 +220,14 @@ def _columns_of(opinion: Opinion, table: Table, labels: Ints) -> list[tuple[str,
     return found
 
 
-def _columns_together(tables: list[Table], labels: Ints, noise: Numbers) -> list[tuple[str, str, Numbers]]:
-    """The noise of the given class, and whether the opinions agree."""
+def _columns_together(tables: list[Table], labels: Ints, of_class: Numbers) -> list[tuple[str, str, Numbers]]:
+    """How often the given class looks wrong, and whether the opinions agree."""
     says = np.stack([~np.isnan(table[:, 0]) for table in tables])
     predicted = np.stack([np.where(np.isnan(table), -np.inf, table).argmax(axis=1) for table in tables])
     against = says & (predicted != labels)
     share = against.sum(axis=0) / np.maximum(1, says.sum(axis=0))
     found = [
-        ("Given class", "Estimated noise of the given class", _standardised(noise[labels])),
+        ("Given class", "How often labels of the given class look wrong", _standardised(of_class)),
         ("Agreement", "Share of opinions that predict another class", _standardised(share)),
     ]
     if len(tables) > 1:
@@ -233,18 +239,11 @@ def _columns_together(tables: list[Table], labels: Ints, noise: Numbers) -> list
     return found
 
 
-def _places(doubt: Numbers) -> list[tuple[str, Numbers]]:
-    """The start order itself, and hat functions along it, closer together at its top.
-
-    With them answers about the top correct the top more than the rest, of which they say less.
-    """
-    level = doubt - np.median(doubt)
-    found = [("How suspicious the start order finds it", level)]
+def _places(doubt: Numbers) -> list[tuple[str, str, Numbers]]:
+    """Hat functions along the start order, closer together at its top."""
     knots = np.unique(np.quantile(doubt, 1 - np.linspace(0, 1, _KNOTS) ** 2))
-    for i in range(len(knots)):
-        hat = np.interp(doubt, knots, np.eye(len(knots))[i])
-        found.append((f"Place {len(knots) - i} in the start order", hat))
-    return found
+    hats = [np.interp(doubt, knots, row) for row in np.eye(len(knots))]
+    return [(PLACES, f"Place {len(hats) - i} in the start order", hat) for i, hat in enumerate(hats)]
 
 
 def _log_odds(table: Table, labels: Ints) -> Numbers:
@@ -283,13 +282,19 @@ def _standardised(values: Numbers) -> Numbers:
     return np.where(there, (values - values[there].mean()) / spread, 0.0)
 
 
-def _noise(table: Table, labels: Ints, classes: int) -> Numbers:
-    """Estimated noise of each class (classes,), drawn to that of all where a class has few samples."""
-    says = ~np.isnan(table[:, 0])
-    if not says.any():
-        return np.zeros(classes)
-    noise = np.asarray(class_noise(table, labels), np.float64)
-    counts = np.bincount(labels[says], minlength=classes)
-    whole = float(np.average(noise, weights=counts))
-    shrunk: Numbers = (counts * noise + _SHRUNK * whole) / (counts + _SHRUNK)
-    return shrunk
+def _class_doubt(table: Table, labels: Ints) -> tuple[Numbers, float]:
+    """How much more than others each class seems wrongly given (classes,), log-odds; the share of all labels.
+
+    Half of it is the noise of the class, that is how often its labels look like another class; half is how
+    much more often they do so than labels of other classes look like it. Of a class that is only hard both
+    happen. A class with few samples is drawn to the mean.
+    """
+    joint = confident_joint(table, labels).astype(np.float64)
+    right = np.diag(joint)
+    away, towards = joint.sum(axis=1) - right, joint.sum(axis=0) - right
+    share = float(away.sum() / max(1.0, joint.sum()))
+    usual = _SHRUNK * np.array([share, 1 - share])
+    noise = np.log((away + usual[0] + 1) / (right + usual[1] + 1))
+    excess = np.log((away + usual[0] + 1) / (towards + usual[0] + 1))
+    doubt: Numbers = 0.5 * noise + 0.5 * excess
+    return doubt - np.average(doubt, weights=joint.sum(axis=1) + 1e-9), share

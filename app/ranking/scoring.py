@@ -126,9 +126,21 @@ def disagreement(tables: Iterable[Table]) -> Floats:
 def class_noise(log_probs: Table, labels: Ints) -> Floats:
     """Estimated share of wrong labels among those of each class (classes,), 0…1; NaN rows are left out.
 
-    From the off-diagonal entries of the confident joint (Northcutt et al. 2021): among the classes whose
-    probability is at least the mean over the samples with that label, a sample counts as the most probable
-    one. As in cleanlab, at least one sample of each class counts as correct.
+    From the off-diagonal entries of the confident joint. As in cleanlab, at least one sample of each class
+    counts as correct.
+    """
+    joint = confident_joint(log_probs, labels)
+    right = np.maximum(1, np.diag(joint))
+    wrong = joint.sum(axis=1) - np.diag(joint)
+    noise: Floats = (wrong / (wrong + right)).astype(np.float32)
+    return noise
+
+
+def confident_joint(log_probs: Table, labels: Ints) -> Ints:
+    """How many samples with each label (rows) look like each class (columns); NaN rows are left out.
+
+    Northcutt et al. 2021: among the classes whose probability is at least the mean over the samples with that
+    label, a sample looks like the most probable one; without such a class it is not counted.
     """
     classes, there = log_probs.shape[1], ~np.isnan(log_probs[:, 0])
     probabilities, labels = np.exp(np.asarray(log_probs[there], np.float64)), labels[there]
@@ -139,10 +151,9 @@ def class_noise(log_probs: Table, labels: Ints) -> Floats:
     sure = probabilities >= thresholds
     counted = sure.any(axis=1)
     likely = np.where(sure, probabilities, -1).argmax(axis=1)
-    right = np.maximum(1, np.bincount(labels[counted & (likely == labels)], minlength=classes))
-    wrong = np.bincount(labels[counted & (likely != labels)], minlength=classes)
-    noise: Floats = (wrong / (wrong + right)).astype(np.float32)
-    return noise
+    pairs = labels[counted] * classes + likely[counted]
+    joint: Ints = np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+    return joint
 
 
 def ranks(suspicion: Floats, keys: list[str]) -> Ints:

@@ -18,7 +18,7 @@ def test_the_forecast_of_the_next_cards_and_of_all_holds_what_comes() -> None:
             said = forecast(model, evidence, rows)
             assert said.range[0] <= said.likely[0] <= said.expected <= said.likely[1] <= said.range[1]
             held.append(said.range[0] <= wrong[rows].sum() <= said.range[1])
-    assert np.mean(held) >= 0.8
+    assert np.mean(held) >= 0.7
 
 
 def test_the_same_forecast_twice_is_the_same() -> None:

@@ -4,23 +4,26 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 from app.ranking.forecasting import contributions, forecast
 from app.ranking.learning import Model, fit
-from app.ranking.opinions import Evidence, Opinion, gather, start
+from app.ranking.opinions import PLACES, START, Evidence, Opinion, gather, start
 
 CLASSES = 4
 
 
-def some_evidence(seed: int = 0, samples: int = 200, classes: int = CLASSES) -> tuple[Evidence, np.ndarray]:
+def some_evidence(
+    seed: int = 0, samples: int = 200, classes: int = CLASSES, strengths: tuple[float, ...] = (2, 3)
+) -> tuple[Evidence, np.ndarray]:
     """Two opinions, and which labels are wrong: many of class 0, few of the other classes."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, classes, samples)
     wrong = random.random(samples) < np.where(labels == 0, 0.4, 0.07)
     true = np.where(wrong, (labels + random.integers(1, classes, samples)) % classes, labels)
     tables = []
-    for strength in (1.0, 1.5):
+    for strength in strengths:
         scores = random.normal(size=(samples, classes)) + strength * np.eye(classes)[true]
         tables.append(scores - np.log(np.exp(scores).sum(axis=1, keepdims=True)))
     hold_out = np.arange(samples) % 5 == 0
@@ -74,9 +77,9 @@ def test_unsure_answers_do_not_count(said: list) -> None:
 
 
 @given(answers)
-def test_a_class_without_an_answer_has_no_correction_of_its_own(said: list) -> None:
+def test_a_class_without_an_answer_stays_close_to_its_start(said: list) -> None:
     model = fitted([each for each in said if EVIDENCE.labels[each[0]] != 2])
-    assert model.of_class[2] == 0
+    assert abs(model.of_class[2]) < 0.5
 
 
 @given(answers)
@@ -88,7 +91,7 @@ def test_a_model_that_went_through_json_is_the_same(said: list) -> None:
 
 
 def test_without_an_answer_the_model_is_the_start_order() -> None:
-    assert np.array_equal(fit(EVIDENCE, [], []).probabilities(EVIDENCE), start(EVIDENCE))
+    assert fit(EVIDENCE, [], []).probabilities(EVIDENCE) == pytest.approx(start(EVIDENCE), abs=1e-12)
 
 
 @pytest.mark.parametrize("verdict", [0, 1])
@@ -105,7 +108,7 @@ def test_twenty_answers_of_one_kind_move_the_order_but_do_not_break_it(verdict: 
 
 
 def test_it_finds_the_class_whose_labels_are_often_wrong() -> None:
-    evidence, wrong = some_evidence(samples=2000)
+    evidence, wrong = some_evidence(samples=2000, strengths=(1, 1.5))
     asked = np.random.default_rng(0).permutation(2000)[:400]
     model = fit(evidence, asked, wrong[asked])
     rest = np.setdiff1d(np.arange(len(wrong)), asked)
@@ -157,15 +160,13 @@ def test_random_answers_give_calibrated_probabilities() -> None:
     assert np.mean(off) < 0.05
 
 
-def test_the_coefficients_are_the_most_probable_ones() -> None:
-    evidence, wrong = some_evidence(samples=500)
-    model = fit(evidence, np.arange(500), wrong)
-    columns = evidence.columns - evidence.columns.mean(axis=0)
-    ordinary = [i for i, name in enumerate(evidence.names) if not name.startswith("Place ")]
-    rest = wrong - model.probabilities(evidence)
-    held = model.coefficients[1:][ordinary] / 0.35**2
-    assert columns[:, ordinary].T @ rest == pytest.approx(held, abs=0.02)  # at the maximum both are equal
-    assert np.bincount(evidence.labels, rest) == pytest.approx(model.of_class, abs=0.02)
+def test_a_large_number_of_random_answers_decides_alone() -> None:
+    evidence, wrong = some_evidence(samples=4000)
+    asked = np.arange(3000)
+    probabilities = fit(evidence, asked, wrong[asked]).probabilities(evidence)
+    columns = np.hstack([evidence.columns, evidence.start[:, None], np.eye(CLASSES)[evidence.labels]])
+    alone = LogisticRegression(C=1.0, max_iter=1000).fit(columns[asked], wrong[asked])
+    assert np.corrcoef(probabilities[3000:], alone.predict_proba(columns[3000:])[:, 1])[0, 1] > 0.98
 
 
 def test_the_posterior_is_that_of_all_coefficients_together() -> None:
@@ -174,8 +175,9 @@ def test_the_posterior_is_that_of_all_coefficients_together() -> None:
     everything = np.block([[model.dense, model.cross], [model.cross.T, np.diag(model.diagonal)]])
     columns = np.hstack([np.ones((300, 1)), evidence.columns, np.eye(7)[evidence.labels]])
     p = model.probabilities(evidence)
-    of_prior = everything - (columns.T * (p * (1 - p))) @ columns
-    spreads = [1.0 if name.startswith("Place ") else 0.35 for name in evidence.names]
+    # each of the 300 samples is answered once, and shares twenty imagined answers with the other ones
+    of_prior = everything - (columns.T * ((1 + 20 / 300) * p * (1 - p))) @ columns
+    spreads = [1.0 if group in (START, PLACES) else 0.35 for group in evidence.groups]
     assert np.diag(of_prior)[-7:] == pytest.approx(1.0, abs=1e-6)
     assert np.linalg.slogdet(of_prior)[1] == pytest.approx(-2 * np.log([0.5, *spreads]).sum(), abs=1e-3)
 

@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, log_softmax
+from scipy.stats import spearmanr
 
-from app.ranking.opinions import Opinion, gather, start
+from app.ranking.opinions import Opinion, _class_doubt, gather, start
+from app.ranking.scoring import class_noise
 
 CLASSES = 3
 
@@ -43,20 +45,35 @@ def test_a_sample_without_any_opinion_gets_the_share_of_wrong_labels_of_all() ->
     assert start(evidence)[7] == pytest.approx(others.mean(), abs=0.01)
 
 
-def test_one_opinion_orders_by_the_probability_of_the_given_label() -> None:
+def test_one_opinion_orders_each_class_by_the_probability_of_the_given_label() -> None:
     labels, said = np.random.default_rng(1).integers(0, CLASSES, 300), table(1, 300)
     evidence = gather([Opinion("first look", said)], labels, classes=CLASSES)
-    own = said[np.arange(300), labels]
-    worst = np.argsort(own)[:30]
-    assert len(np.intersect1d(np.argsort(-start(evidence))[:30], worst)) >= 26
+    for label in range(CLASSES):
+        mine = labels == label
+        assert spearmanr(start(evidence)[mine], -said[mine, label]).statistic > 0.9
 
 
-def test_the_start_order_knows_no_class_noise() -> None:
-    labels = np.repeat([0, 1], 200)
-    said = np.tile(log_softmax(np.array([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]), axis=1), (200, 1))
-    evidence = gather([Opinion("first look", said)], labels, classes=CLASSES)
-    wrong = said.argmax(axis=1) != labels
-    assert np.ptp(start(evidence)[wrong]) < 1e-9
+def test_a_class_that_looks_like_others_more_than_they_like_it_is_more_suspicious() -> None:
+    random = np.random.default_rng(3)
+    labels = random.integers(0, CLASSES, 3000)
+    wrong = (labels == 1) & (random.random(3000) < 0.5)
+    scores = 2 * np.eye(CLASSES)[np.where(wrong, 2, labels)] + random.normal(size=(3000, CLASSES))
+    evidence = gather([Opinion("first look", log_softmax(scores, axis=1))], labels, classes=CLASSES)
+    own = log_softmax(scores, axis=1)[np.arange(3000), labels]
+    alike = np.abs(own - np.log(0.3)) < 0.3
+    assert evidence.start[alike & (labels == 1)].mean() > evidence.start[alike & (labels != 1)].mean() + 0.5
+
+
+def test_two_classes_that_are_only_hard_to_tell_apart_are_hardly_more_suspicious() -> None:
+    random = np.random.default_rng(3)
+    labels = random.integers(0, 4, 4000)
+    scores = 3 * np.eye(4)[labels] + random.normal(size=(4000, 4))
+    hard = labels < 2
+    scores[hard, :2] = scores[hard, :2].mean(axis=1, keepdims=True) + random.normal(size=(int(hard.sum()), 2))
+    said = log_softmax(scores, axis=1)
+    doubt, noise = _class_doubt(said, labels)[0], class_noise(said, labels)
+    odds = np.log(noise / (1 - noise))
+    assert doubt[:2].mean() - doubt[2:].mean() < 0.55 * (odds[:2].mean() - odds[2:].mean())
 
 
 def test_a_good_and_an_unrelated_opinion_together_rank_like_the_good_one() -> None:
