@@ -55,7 +55,10 @@ class Embedder:
         return other
 
     def embed(self, batch: np.ndarray) -> np.ndarray:
-        """uint8 images (n, side, side, 3) to features (n, 1280), float32; another side is scaled."""
+        """uint8 images (n, side, side, 3) to features (n, 1280), float32.
+
+        Smaller images are enlarged to the size, of larger ones the centre is taken.
+        """
         if not len(batch):
             return np.empty((0, FEATURES), np.float32)
         parts = np.array_split(batch, math.ceil(len(batch) / _PART))
@@ -64,7 +67,9 @@ class Embedder:
 
     def _part(self, images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            raw = send(torch.from_numpy(np.ascontiguousarray(images)), self.device)
+            edge = max(0, images.shape[1] - self.size) // 2
+            centre = images[:, edge : edge + self.size, edge : edge + self.size]
+            raw = send(torch.from_numpy(np.ascontiguousarray(centre)), self.device)
             x = resize(raw.permute(0, 3, 1, 2).float(), self.size).div_(127.5).sub_(1)
             features = self._see(x)
             if self.mirrored:

@@ -19,14 +19,15 @@ _WINDOW = 256  # images between two progress reports; what a killed worker has t
 _BYTES = FEATURES * 2
 _TRIED_AT = 96  # pixels of the images that the pace is measured with
 _BUDGET = 110.0  # seconds for all images, so that reading them and ranking fit into three minutes
-_ENLARGED = 3.0  # times; small images are embedded better when they are enlarged, but not beyond this
+_ENLARGED = 4.0  # times; small images are embedded better when they are enlarged, but not beyond this
+_CENTRE = 0.875  # share of a side that the backbone's authors looked at
 
 
 def choose_size(sides: Sequence[int] | NDArray[np.integer], *, pace: float) -> int:
     """The size in pixels to look at images with these short sides.
 
     `pace` is how many images of 96 pixels the embedder computes per second. It is the largest size for which
-    all images take less than two minutes, and to which the median image is enlarged at most three times.
+    all images take less than two minutes, and to which the median image is enlarged at most four times.
     Store it with the job: after a restart the pace is another one.
     """
     if not len(sides):
@@ -38,6 +39,18 @@ def choose_size(sides: Sequence[int] | NDArray[np.integer], *, pace: float) -> i
         if size <= useful and len(sides) * (size / _TRIED_AT) ** 2 <= _BUDGET * max(pace, 0)
     ]
     return max(fitting, default=SIZES[0])
+
+
+def reading_size(sides: Sequence[int] | NDArray[np.integer], *, size: int) -> int:
+    """The side in pixels that images with these short sides are decoded to, to be looked at in this size.
+
+    Of images that are large enough the middle seven eighths are looked at, as the backbone's authors did.
+    Small images are looked at as a whole: what they show usually fills them.
+    """
+    if not len(sides):
+        return size
+    larger = round(size / _CENTRE)
+    return larger if statistics.median(int(side) for side in sides) >= larger else size
 
 
 def measure_pace(embedder: Embedder, *, seconds: float = 1.0) -> float:

@@ -1,7 +1,14 @@
 """The first order of the labels, before anybody trained or answered: how probable it is that each is wrong.
 
-Pure functions on arrays. The image says how well the label fits it, out of fold; the class says how often its
-labels are wrong. As in Bayes' rule the odds of the class are multiplied with what the image says.
+Pure functions on arrays. An opinion out of fold says how well the label fits the image, the class says how
+often its labels are wrong, and Bayes' rule puts the two together. An image with a wrong label is taken as any
+image, one with a right label as the opinion describes those with this label:
+
+    odds = noise / (1 - noise) * share / p        p: the opinion's probability of the given label
+                                                  share: of the labels that are of this class
+
+That is the order. The probability is noise * share / p: labels of a class come to wrong images as often as to
+any, and p is the share of all images like this one that have the label. No constant was fitted to data.
 """
 
 from dataclasses import dataclass
@@ -13,7 +20,8 @@ from app.ranking.models import UNJUDGED
 from app.ranking.out_of_fold import Opinion
 from app.ranking.scoring import Floats, class_noise
 
-_EXTREME = 1e-4  # no image is surer than this to be right or wrong
+_EXTREME = 1e-4  # no label is surer than this to be right or wrong
+_SUREST = 0.999999  # the highest label quality of a judged label
 
 
 @dataclass(frozen=True)
@@ -35,27 +43,21 @@ def start(opinion: Opinion, labels: NDArray[np.integer]) -> Start:
     given = np.asarray(labels, np.int64)[there]
     log_probs = opinion.log_probs[there]
     noise = class_noise(log_probs, given)
-    share = float((noise[given]).mean())
     own = log_probs[np.arange(len(given)), given].astype(np.float64)
-    suspicion = -own + _log_odds(noise)[given]
-    probability = np.full(n, share, np.float32)
-    probability[there] = _with_mean(suspicion, share)
+    share = np.bincount(given, minlength=classes)[given] / len(given)
+    wrong = np.log(np.clip(noise, _EXTREME, 1 - _EXTREME).astype(np.float64))
+    by_chance = np.log(share) - own  # how much rather any image than one with this label
+    suspicion = (wrong - np.log1p(-np.exp(wrong)))[given] + by_chance
+    probability = np.full(n, noise[given].mean(), np.float32)
+    probability[there] = _rising(suspicion, np.minimum(1, np.exp(wrong[given] + by_chance)))
     quality = np.full(n, UNJUDGED, np.float32)
-    quality[there] = 1 - probability[there]
+    quality[there] = np.minimum(1 / (1 + np.exp(np.clip(suspicion, -50, 50))), _SUREST)
     return Start(quality, probability, noise)
 
 
-def _log_odds(share: NDArray[np.floating]) -> NDArray[np.float64]:
-    bounded = np.clip(np.asarray(share, np.float64), _EXTREME, 1 - _EXTREME)
-    return np.log(bounded) - np.log1p(-bounded)
+def _rising(suspicion: NDArray[np.float64], probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest probabilities that never fall where the suspicion rises."""
+    from sklearn.isotonic import IsotonicRegression
 
-
-def _with_mean(suspicion: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Probabilities whose log-odds are the suspicion and a constant, which makes their mean this share."""
-    low, high = -60.0 - float(suspicion.max()), 60.0 - float(suspicion.min())
-    for _ in range(60):
-        middle = (low + high) / 2
-        mean = float((1 / (1 + np.exp(-np.clip(suspicion + middle, -60, 60)))).mean())
-        low, high = (middle, high) if mean < share else (low, middle)
-    result: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(suspicion + low, -60, 60)))
-    return result
+    result: NDArray[np.float64] = IsotonicRegression().fit_transform(suspicion, probability)
+    return np.clip(result, _EXTREME, 1 - _EXTREME)

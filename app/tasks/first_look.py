@@ -32,7 +32,7 @@ from app.ml.backbone import Embedder
 from app.ml.device import keep_freed_memory, usable_cores, use_threads
 from app.ml.embedding import PrincipalComponents
 from app.ml.errors import TrainingFailed
-from app.ml.features import choose_size, compute_features, measure_pace, open_features
+from app.ml.features import choose_size, compute_features, measure_pace, open_features, reading_size
 from app.ml.images import StreamedImages
 from app.ranking.embeddings import write_embedding
 from app.ranking.out_of_fold import FOLDS, judge
@@ -62,7 +62,8 @@ class _Look:
     names: tuple[str, ...]
     samples: VersionSamples
     gold: np.ndarray  # (n,) whether it is in the gold part, whose labels teach nothing
-    size: int  # pixels of an image's side
+    size: int  # pixels of the side of the square that is looked at
+    reading: int  # pixels of the side of the image that this square is the middle of
 
 
 def run(context: JobContext) -> None:
@@ -91,8 +92,10 @@ def _plan(context: JobContext, run_id: int, threads: int, embedder: Embedder) ->
         if not len(samples.paths):
             raise Invalid("This version has no images; keep some of them, or import more.")
         gold = gold_ids(session, dataset_id=started.dataset_id)
-        size = started.recipe.get("image_size") or choose_size(_sides(session, started.dataset_id), pace=pace)
-        started.recipe = started.recipe | {"image_size": size, "folds": FOLDS}
+        sides = _sides(session, started.dataset_id)
+        size = started.recipe.get("image_size") or choose_size(sides, pace=pace)
+        reading = started.recipe.get("reading_size") or reading_size(sides, size=size)
+        started.recipe = started.recipe | {"image_size": size, "reading_size": reading, "folds": FOLDS}
         started.facts = started.facts | machine_facts(context, threads=threads)
         return _Look(
             run_id,
@@ -101,6 +104,7 @@ def _plan(context: JobContext, run_id: int, threads: int, embedder: Embedder) ->
             samples,
             np.isin(samples.sample_ids, gold),
             size,
+            reading,
         )
 
 
@@ -121,14 +125,14 @@ def _describe(context: JobContext, look: _Look, embedder: Embedder) -> tuple[np.
         images = StreamedImages(
             lambda row: read_unchanged(source, files[row]),
             len(files),
-            size=look.size,
+            size=look.reading,
             scales=measure_scales(context.database, dataset_id=look.dataset_id, source=source),
             file_bytes=[file.bytes for file in files],
             problems=problems,
         )
         features = compute_features(
             images,
-            features_file(context, look.run_id, look.size),
+            features_file(context, look.run_id, look.size, look.reading),
             embedder=embedder.at(look.size),
             problems=problems,
             known=_known(context, look),
@@ -143,9 +147,9 @@ def _describe(context: JobContext, look: _Look, embedder: Embedder) -> tuple[np.
     return features, lost
 
 
-def features_file(context: JobContext, run_id: int, size: int) -> Path:
-    """The file of the features of a first look at images of this size in pixels."""
-    return context.settings.runs_dir / str(run_id) / f"features-{size}.f16"
+def features_file(context: JobContext, run_id: int, size: int, reading: int) -> Path:
+    """The file of the features of a first look at squares of this size in images of that size."""
+    return context.settings.runs_dir / str(run_id) / f"features-{size}-of-{reading}.f16"
 
 
 def _known(context: JobContext, look: _Look) -> dict[int, np.ndarray]:
@@ -155,7 +159,7 @@ def _known(context: JobContext, look: _Look) -> dict[int, np.ndarray]:
         if before is None:
             return {}
         sample_ids = labels_of(session, version_id=before.version_id).sample_ids.tolist()
-    features = open_features(features_file(context, before.id, look.size))
+    features = open_features(features_file(context, before.id, look.size, look.reading))
     there = {
         sample_id: features[row]
         for row, sample_id in enumerate(sample_ids[: len(features)])

@@ -52,7 +52,10 @@ def test_an_image_and_its_mirror_image_have_the_same_features(embedder):
     assert single.embed(images[:, :, ::-1]) != pytest.approx(single.embed(images), abs=1e-3)
 
 
-def test_images_of_another_side_are_scaled(embedder):
+def test_smaller_images_are_enlarged_and_of_larger_ones_the_centre_counts(embedder):
     assert embedder.embed(pictures(2, 48)).shape == (2, FEATURES)
+    large = pictures(2, 74)
+    centre = embedder.embed(large[:, 5:69, 5:69])
+    assert embedder.embed(large) == pytest.approx(centre, abs=1e-6)
     assert embedder.at(96).embed(pictures(2, 48)).shape == (2, FEATURES)
     assert embedder.size == 64

@@ -3,7 +3,7 @@ import pytest
 
 from app.errors import Cancelled
 from app.ml.backbone import FEATURES, SIZES
-from app.ml.features import choose_size, compute_features, measure_pace, open_features
+from app.ml.features import choose_size, compute_features, measure_pace, open_features, reading_size
 
 
 class Counting:
@@ -87,8 +87,15 @@ def test_a_few_photographs_are_looked_at_in_full_size_and_many_in_less():
 
 def test_small_images_are_enlarged_but_not_without_end():
     assert choose_size([8] * 100, pace=500) == SIZES[0]
-    assert choose_size([32] * 100, pace=500) == 96
+    assert choose_size([32] * 100, pace=500) == 128
     assert choose_size([], pace=500) == SIZES[0]
+
+
+def test_of_photographs_the_centre_is_looked_at_and_of_small_images_everything():
+    assert reading_size([500] * 3, size=224) == 256
+    assert reading_size([250] * 3, size=224) == 224
+    assert reading_size([48], size=96) == 96
+    assert reading_size([], size=96) == 96
 
 
 def test_a_pace_is_a_number_of_images_per_second():
