@@ -27,7 +27,7 @@ class Holder:
 
     def end(self) -> None:
         self.may_go.set()
-        self.thread.join(10)
+        self.thread.join(60)
 
 
 def until_waiting(budget: Budget, number: int) -> None:
