@@ -14,7 +14,7 @@ synthetic data in which half of the classes have nearly all wrong labels; both n
 Calibration: in ten parts of equal size, how far the mean probability is from the share of wrong labels, on
 average. "next": the cards as they come, each by the probability it had just before. "left": the unanswered
 ones. Forecast: every 100 cards, the expected number of wrong labels among the next 100 and among all that is
-left, and how often the 80 % and 95 % ranges hold what came.
+left, beside what the reviewer would say of them, and how often the 80 % and 95 % ranges hold that.
 """
 
 import argparse
@@ -149,8 +149,11 @@ def calibration_error(probabilities: np.ndarray, wrong: np.ndarray) -> float:
     return float(sum(off) / len(probabilities))
 
 
-def review(data: Data, reviewer: Reviewer, *, cards: int) -> Review:
-    """A review of `cards` cards in an order that learns."""
+def review(data: Data, reviewer: Reviewer, asked_twice: Reviewer, *, cards: int) -> Review:
+    """A review of `cards` cards in an order that learns.
+
+    `asked_twice` is the same person, whose answers here only test the forecast.
+    """
     evidence, result = data.evidence(), Review()
     model = fit(evidence, [], [])
     open_ = data.known.copy()
@@ -161,7 +164,7 @@ def review(data: Data, reviewer: Reviewer, *, cards: int) -> Review:
         p = model.probabilities(evidence)
         order = np.argsort(np.where(open_, -p, np.inf), kind="stable")[: int(open_.sum())]
         if done and done % 100 == 0:
-            look(data, result, forecast_of(evidence, model, order))
+            look(asked_twice, result, forecast_of(evidence, model, order))
         if done in MARKS:
             result.left[done] = f"{calibration_error(p[order], data.wrong[order]):.3f}"
         taken = order[: min(EVERY if done else FEWEST, cards - done)]
@@ -181,10 +184,10 @@ def forecast_of(evidence: Evidence, model, order: np.ndarray):  # noqa: ANN001, 
     return [(order[:n], forecast(model, evidence, order[:n])) for n in (100, len(order))]
 
 
-def look(data: Data, result: Review, forecasts: list) -> None:
-    """Compare forecasts with the truth."""
+def look(reviewer: Reviewer, result: Review, forecasts: list) -> None:
+    """Compare forecasts with what the reviewer would say."""
     for kept, (rows, said) in zip((result.next_100, result.rest), forecasts, strict=True):
-        came = int(data.wrong[rows].sum())
+        came = int(reviewer(rows).sum())
         kept.append(
             (
                 said.expected,
@@ -216,7 +219,7 @@ def measure(data: Data, *, slips: list[float], cards: int) -> None:
         print(f"  {name:45s} {[int(found[mark - 1]) for mark in marks]}")
     best = [max(int(found[mark - 1]) for found in static.values()) for mark in marks]
     for share in slips:
-        result = review(data, who_knows(data, slips=share), cards=cards)
+        result = review(data, who_knows(data, slips=share), who_knows(data, slips=share, seed=1), cards=cards)
         found = np.cumsum(data.wrong[result.shown])
         ours = [int(found[mark - 1]) for mark in marks]
         name = f"learning, {share:.0%} of the answers wrong" if share else "learning"
