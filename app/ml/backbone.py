@@ -48,10 +48,11 @@ class Embedder:
         network = plain(load_backbone()).to(self.device, self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network: nn.Module = network
 
-    def at(self, size: int) -> "Embedder":
-        """The same network for images of another size."""
+    def at(self, size: int, *, mirrored: bool | None = None) -> "Embedder":
+        """The same network for images of another size, with or without their mirror images."""
         other = copy.copy(self)
         other.size = size
+        other.mirrored = self.mirrored if mirrored is None else mirrored
         return other
 
     def embed(self, batch: np.ndarray) -> np.ndarray:

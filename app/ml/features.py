@@ -19,26 +19,35 @@ _WINDOW = 256  # images between two progress reports; what a killed worker has t
 _BYTES = FEATURES * 2
 _TRIED_AT = 96  # pixels of the images that the pace is measured with
 _BUDGET = 110.0  # seconds for all images, so that reading them and ranking fit into three minutes
-_ENLARGED = 4.0  # times; small images are embedded better when they are enlarged, but not beyond this
+_ENLARGED = 5.0  # times; small images are embedded better when they are enlarged, but not beyond this
 _CENTRE = 0.875  # share of a side that the backbone's authors looked at
 
 
 def choose_size(sides: Sequence[int] | NDArray[np.integer], *, pace: float) -> int:
     """The size in pixels to look at images with these short sides.
 
-    `pace` is how many images of 96 pixels the embedder computes per second. It is the largest size for which
-    all images take less than two minutes, and to which the median image is enlarged at most four times.
-    Store it with the job: after a restart the pace is another one.
+    `pace` is that of `measure_pace`. It is the largest size for which all images take less than two minutes,
+    and to which the median image is enlarged at most five times; but not less than 96 for lack of time,
+    because the ranking gets much worse. Store it with the job: after a restart the pace is another one.
     """
     if not len(sides):
         return SIZES[0]
     useful = _ENLARGED * statistics.median(int(side) for side in sides)
-    fitting = [
-        size
-        for size in SIZES
-        if size <= useful and len(sides) * (size / _TRIED_AT) ** 2 <= _BUDGET * max(pace, 0)
-    ]
-    return max(fitting, default=SIZES[0])
+    sizes = [size for size in SIZES if size <= max(useful, SIZES[0])]
+    affordable = [size for size in sizes if _seconds(len(sides), size, pace) <= _BUDGET]
+    return max([*affordable, *(size for size in sizes if size <= _TRIED_AT)])
+
+
+def affords_mirrors(count: int, *, size: int, pace: float) -> bool:
+    """Whether there is time to look at the mirror images of so many images too; store it with the job.
+
+    They help, but less than a larger size does.
+    """
+    return 2 * _seconds(count, size, pace) <= _BUDGET
+
+
+def _seconds(count: int, size: int, pace: float) -> float:
+    return count * (size / _TRIED_AT) ** 2 / max(pace, 1e-6)
 
 
 def reading_size(sides: Sequence[int] | NDArray[np.integer], *, size: int) -> int:
@@ -54,8 +63,11 @@ def reading_size(sides: Sequence[int] | NDArray[np.integer], *, size: int) -> in
 
 
 def measure_pace(embedder: Embedder, *, seconds: float = 1.0) -> float:
-    """How many images of 96 pixels the embedder computes per second now, from about so many seconds."""
-    tried = embedder.at(_TRIED_AT)
+    """How many images of 96 pixels, without mirror images, the embedder computes per second now.
+
+    Measured for about so many seconds.
+    """
+    tried = embedder.at(_TRIED_AT, mirrored=False)
     batch = np.zeros((64 * tried.threads, _TRIED_AT, _TRIED_AT, 3), np.uint8)
     tried.embed(batch[: tried.threads])  # the first time is slower
     started, count = time.perf_counter(), 0

@@ -32,7 +32,14 @@ from app.ml.backbone import Embedder
 from app.ml.device import keep_freed_memory, usable_cores, use_threads
 from app.ml.embedding import PrincipalComponents
 from app.ml.errors import TrainingFailed
-from app.ml.features import choose_size, compute_features, measure_pace, open_features, reading_size
+from app.ml.features import (
+    affords_mirrors,
+    choose_size,
+    compute_features,
+    measure_pace,
+    open_features,
+    reading_size,
+)
 from app.ml.images import StreamedImages
 from app.ranking.embeddings import write_embedding
 from app.ranking.out_of_fold import FOLDS, judge
@@ -64,6 +71,7 @@ class _Look:
     gold: np.ndarray  # (n,) whether it is in the gold part, whose labels teach nothing
     size: int  # pixels of the side of the square that is looked at
     reading: int  # pixels of the side of the image that this square is the middle of
+    mirrored: bool  # whether its mirror image is looked at too
 
 
 def run(context: JobContext) -> None:
@@ -95,7 +103,9 @@ def _plan(context: JobContext, run_id: int, threads: int, embedder: Embedder) ->
         sides = _sides(session, started.dataset_id)
         size = started.recipe.get("image_size") or choose_size(sides, pace=pace)
         reading = started.recipe.get("reading_size") or reading_size(sides, size=size)
-        started.recipe = started.recipe | {"image_size": size, "reading_size": reading, "folds": FOLDS}
+        mirrored = started.recipe.get("mirrored", affords_mirrors(len(sides), size=size, pace=pace))
+        chosen = {"image_size": size, "reading_size": reading, "mirrored": mirrored}
+        started.recipe = started.recipe | chosen | {"folds": FOLDS}
         started.facts = started.facts | machine_facts(context, threads=threads)
         return _Look(
             run_id,
@@ -105,6 +115,7 @@ def _plan(context: JobContext, run_id: int, threads: int, embedder: Embedder) ->
             np.isin(samples.sample_ids, gold),
             size,
             reading,
+            mirrored,
         )
 
 
@@ -132,8 +143,8 @@ def _describe(context: JobContext, look: _Look, embedder: Embedder) -> tuple[np.
         )
         features = compute_features(
             images,
-            features_file(context, look.run_id, look.size, look.reading),
-            embedder=embedder.at(look.size),
+            features_file(context, look.run_id, look),
+            embedder=embedder.at(look.size, mirrored=look.mirrored),
             problems=problems,
             known=_known(context, look),
             on_progress=lambda done, total: context.report(LOOKING, done, total),
@@ -147,9 +158,10 @@ def _describe(context: JobContext, look: _Look, embedder: Embedder) -> tuple[np.
     return features, lost
 
 
-def features_file(context: JobContext, run_id: int, size: int, reading: int) -> Path:
-    """The file of the features of a first look at squares of this size in images of that size."""
-    return context.settings.runs_dir / str(run_id) / f"features-{size}-of-{reading}.f16"
+def features_file(context: JobContext, run_id: int, look: _Look) -> Path:
+    """The file of the features of a first look, this one or another, that looks in the same way as `look`."""
+    way = f"{look.size}-of-{look.reading}" + ("-mirrored" if look.mirrored else "")
+    return context.settings.runs_dir / str(run_id) / f"features-{way}.f16"
 
 
 def _known(context: JobContext, look: _Look) -> dict[int, np.ndarray]:
@@ -159,7 +171,7 @@ def _known(context: JobContext, look: _Look) -> dict[int, np.ndarray]:
         if before is None:
             return {}
         sample_ids = labels_of(session, version_id=before.version_id).sample_ids.tolist()
-    features = open_features(features_file(context, before.id, look.size, look.reading))
+    features = open_features(features_file(context, before.id, look))
     there = {
         sample_id: features[row]
         for row, sample_id in enumerate(sample_ids[: len(features)])

@@ -3,7 +3,14 @@ import pytest
 
 from app.errors import Cancelled
 from app.ml.backbone import FEATURES, SIZES
-from app.ml.features import choose_size, compute_features, measure_pace, open_features, reading_size
+from app.ml.features import (
+    affords_mirrors,
+    choose_size,
+    compute_features,
+    measure_pace,
+    open_features,
+    reading_size,
+)
 
 
 class Counting:
@@ -14,7 +21,7 @@ class Counting:
     def __init__(self) -> None:
         self.seen = 0
 
-    def at(self, size: int) -> "Counting":
+    def at(self, size: int, *, mirrored: bool | None = None) -> "Counting":
         return self
 
     def embed(self, batch: np.ndarray) -> np.ndarray:
@@ -79,7 +86,7 @@ def test_no_images_have_no_features(tmp_path):
 
 def test_a_few_photographs_are_looked_at_in_full_size_and_many_in_less():
     assert choose_size([500] * 400, pace=300) == 224
-    assert choose_size([500] * 400, pace=1) == SIZES[0]
+    assert choose_size([500] * 400, pace=1) == 96  # less would be too little to see
     sizes = [choose_size([500] * n, pace=500) for n in (400, 10_000, 40_000, 100_000)]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > sizes[-1]
@@ -87,8 +94,13 @@ def test_a_few_photographs_are_looked_at_in_full_size_and_many_in_less():
 
 def test_small_images_are_enlarged_but_not_without_end():
     assert choose_size([8] * 100, pace=500) == SIZES[0]
-    assert choose_size([32] * 100, pace=500) == 128
+    assert choose_size([32] * 100, pace=500) == 160
     assert choose_size([], pace=500) == SIZES[0]
+
+
+def test_mirror_images_are_looked_at_while_there_is_time():
+    assert affords_mirrors(400, size=224, pace=500)
+    assert not affords_mirrors(40_000, size=96, pace=500)
 
 
 def test_of_photographs_the_centre_is_looked_at_and_of_small_images_everything():

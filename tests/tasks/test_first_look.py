@@ -103,7 +103,7 @@ def test_labels_that_do_not_fit_their_image_come_first_before_any_training(
     first_look.run(context_of(database, settings, run_id))
     run = run_of(database, run_id)
     assert (run.state, run.kind, run.ranked_epochs, run.label_issues) == ("finished", "first look", 0, 2)
-    assert run.recipe["image_size"] == 128
+    assert run.recipe["image_size"] == 160
     with database.read() as session:
         ranked = top_losses(session, run_id=run_id, limit=100)
         first = sorted(sample.path for sample in ranked[:2])
