@@ -33,6 +33,7 @@ _LEVEL = 0.5  # of all labels
 _OF_OPINION = 0.35  # of what opinions say
 _OF_CLASS = 1.0  # of the given class
 _PRIORS = {START: 1.0, PLACES: 1.0}  # of the start order: how steep it is, and of each place in it
+_AGREE = 20  # pairs of answers that agree, before there are any
 _STEPS = 60
 _PRECISE = 1e-8
 
@@ -90,15 +91,19 @@ def fit(
     wrong: NDArray[Any] | Sequence[float],
     *,
     weights: NDArray[Any] | Sequence[float] | None = None,
+    slips: float = 0.0,
 ) -> Model:
     """Learn from answers: of which sample (rows of the evidence), and whether its given label was wrong.
 
     `wrong` is 0…1; NaN ("unsure") does not count. Several answers about one sample count as one, their
     weighted mean, with the largest of their `weights` (1 if left out). The order of the answers does not
-    matter. Raises ValueError for a row that the evidence does not have.
+    matter. `slips` (below 0.5) is how often people are known to answer wrongly, such as by `share_of_slips`:
+    then the probabilities are about the truth, not about what people say (Natarajan et al. 2013). Raises
+    ValueError for a row that the evidence does not have.
     """
     row, target, weight = _combined(evidence, rows, wrong, weights)
     imagined = _spread_over(evidence.start)
+    unbiased = (target - slips) / (1 - 2 * slips)  # below 0 or above 1 for one answer, right in the mean
     both = np.concatenate([row, imagined])
     is_place = np.array([group == PLACES for group in evidence.groups])
     middle = np.zeros(len(is_place))
@@ -109,7 +114,7 @@ def fit(
         labels=evidence.labels[both],
         classes=evidence.classes,
         start=evidence.start[both],
-        wrong=np.concatenate([target, expit(evidence.start[imagined])]),
+        wrong=np.concatenate([unbiased, expit(evidence.start[imagined])]),
         weights=np.concatenate([weight, np.full(len(imagined), _IMAGINED / len(imagined))]),
     )
     precision = np.array([_LEVEL, *(_PRIORS.get(group, _OF_OPINION) for group in evidence.groups)]) ** -2.0
@@ -129,6 +134,22 @@ def fit(
         answers=len(row),
         wrong=float((target * weight).sum()),
     )
+
+
+def share_of_slips(rows: Ints | Sequence[int], wrong: NDArray[Any] | Sequence[float]) -> float:
+    """How often people answer wrongly, from samples that several people answered, 0…0.3.
+
+    Two people who both err with the share e disagree with 2e(1 - e). Few such samples say little: twenty
+    pairs that agree are added. NaN ("unsure") does not count.
+    """
+    row, target = np.asarray(rows, np.int64).reshape(-1), np.asarray(wrong, np.float64).reshape(-1)
+    clear = ~np.isnan(target)
+    _, place = np.unique(row[clear], return_inverse=True)
+    answers = np.bincount(place)
+    against = np.bincount(place, weights=target[clear], minlength=len(answers))
+    pairs, apart = (answers * (answers - 1) / 2).sum(), (against * (answers - against)).sum()
+    disagree = min(0.42, float(apart / (pairs + _AGREE)))  # 0.42 is what a share of 0.3 gives
+    return (1 - float(np.sqrt(1 - 2 * disagree))) / 2
 
 
 def _spread_over(start: Numbers) -> Ints:

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 
 from app.ranking.forecasting import contributions, forecast
-from app.ranking.learning import Model, fit
+from app.ranking.learning import Model, fit, share_of_slips
 from app.ranking.opinions import PLACES, START, Evidence, Opinion, gather, start
 
 CLASSES = 4
@@ -192,3 +192,29 @@ def test_other_evidence_is_refused() -> None:
 def test_an_answer_about_an_unknown_sample_is_refused(row: int) -> None:
     with pytest.raises(ValueError, match="does not have"):
         fit(EVIDENCE, [row], [1])
+
+
+def test_known_slips_make_the_probabilities_those_of_the_truth() -> None:
+    evidence, wrong = some_evidence(samples=4000)
+    random = np.random.default_rng(7)
+    asked = np.argsort(-start(evidence), kind="stable")[:1000]
+    said = wrong[asked] ^ (random.random(1000) < 0.15)
+    truth = wrong[asked][:400].mean()
+    without, corrected = (
+        fit(evidence, asked, said, slips=slips).probabilities(evidence)[asked][:400].mean()
+        for slips in (0.0, 0.15)
+    )
+    assert abs(corrected - truth) < 0.04 < abs(without - truth)
+
+
+def test_people_who_disagree_show_how_often_they_slip() -> None:
+    random = np.random.default_rng(8)
+    truth = random.random(2000) < 0.5
+    rows = np.repeat(np.arange(2000), 2)
+    said = truth[rows] ^ (random.random(4000) < 0.15)
+    assert share_of_slips(rows, said) == pytest.approx(0.15, abs=0.025)
+    assert share_of_slips(rows[::2], said[::2]) == 0  # nobody was asked twice
+    assert share_of_slips([1, 1], [0, 1]) < 0.05  # one pair says little
+    assert share_of_slips([1, 1, 2], [0, float("nan"), 1]) == 0
+    assert share_of_slips(rows, np.tile([0, 1], 2000)) == pytest.approx(0.3, abs=0.01)
+    assert share_of_slips([], []) == 0
