@@ -1,7 +1,8 @@
 """The order before any training, against the truth: ours beside cleanlab's scores, out of fold.
 
+    export OPENBLAS_NUM_THREADS=1  # as in a worker
     .venv/bin/python benchmarks/first_look.py --images photos/images --truth photos/truth.csv
-    .venv/bin/python benchmarks/first_look.py --images fer2013.zip --votes votes.csv [--only-judged]
+    .venv/bin/python benchmarks/first_look.py --images fer2013.zip --votes votes.csv
 
 `--images` is a folder or zip of …/<class>/<file>; `--truth` has the columns path, given and true, `--votes`
 is that of `ranking_fer2013.py`. The modules are those of the product's job, without its database. All scores

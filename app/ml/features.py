@@ -1,5 +1,6 @@
 """The features of many images in a file that a killed worker can continue."""
 
+import math
 import os
 import statistics
 import time
@@ -18,6 +19,7 @@ from app.ml.images import Images
 _WINDOW = 256  # images between two progress reports; what a killed worker has to compute again
 _BYTES = FEATURES * 2
 _TRIED_AT = 96  # pixels of the images that the pace is measured with
+_GROWTH = 2.25  # the time for an image grows with its size to this power (64 to 224 pixels, one core)
 _BUDGET = 110.0  # seconds for all images, so that reading them and ranking fit into three minutes
 _ENLARGED = 5.0  # times; small images are embedded better when they are enlarged, but not beyond this
 _CENTRE = 0.875  # share of a side that the backbone's authors looked at
@@ -47,7 +49,7 @@ def affords_mirrors(count: int, *, size: int, pace: float) -> bool:
 
 
 def _seconds(count: int, size: int, pace: float) -> float:
-    return count * (size / _TRIED_AT) ** 2 / max(pace, 1e-6)
+    return count * math.pow(size / _TRIED_AT, _GROWTH) / max(pace, 1e-6)
 
 
 def reading_size(sides: Sequence[int] | NDArray[np.integer], *, size: int) -> int:
