@@ -70,7 +70,9 @@ def test_a_filled_in_card_is_the_one_that_the_template_makes(card: Card, hidden:
 
 def test_awkward_characters_are_escaped_as_the_template_escapes_them() -> None:
     path = """a"b'c<d>e&f%s %(path)s.png"""
-    card = Card(7, path, "train", 48, 48, "0" * 64, "owl", 1, 3, 9, "cat", 0.8, 0.1, 0.1, 4.2, (), None, None)
+    card = Card(
+        7, path, "train", 48, 48, "0" * 64, "owl", 1, 3, 9, "cat", 0.8, 0.1, 0.1, 4.2, 0.9, (), None, None
+    )
     view = card_view(card, names=NAMES)
     page = CardPart(PLACE.dataset, PLACE.viewer, PLACE.query, replace(view, skip=""), False)
     made = environment().get_template("deck/_card.html").render(page=page)
@@ -112,6 +114,7 @@ def test_a_second_look_says_nothing_of_the_sample_but_its_image() -> None:
         0.01,
         0.1,
         4.2,
+        0.9,
         (("owl", 0.01),),
         None,
         None,
@@ -151,6 +154,7 @@ def test_a_shape_is_rendered_once() -> None:
             None,
             None,
             None,
+            None,
             (),
             None,
             None,
@@ -177,7 +181,25 @@ def test_the_shapes_that_came_first_go_when_there_are_too_many(monkeypatch: pyte
     monkeypatch.setattr(fast_path, "_characters", 0)
     monkeypatch.setattr(fast_path, "MAX_CHARACTERS", 60_000)
     card = Card(
-        7, "a.png", "", 48, 48, "0" * 64, "owl", None, None, 0, None, None, None, None, None, (), None, None
+        7,
+        "a.png",
+        "",
+        48,
+        48,
+        "0" * 64,
+        "owl",
+        None,
+        None,
+        0,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        (),
+        None,
+        None,
     )
     for width in range(200):
         card_html(

@@ -33,7 +33,7 @@ decks = st.builds(
     class_names=st.just(NAMES),
     progress=progress,
     recent=st.lists(decisions, max_size=2).map(tuple),
-    is_training=st.booleans(),
+    will_rank=st.booleans(),
     has_gold=st.booleans(),
     gold=st.none(),
 )
@@ -59,7 +59,7 @@ def test_a_filled_in_deck_is_the_one_that_the_template_makes(
 def test_markup_is_kept_and_everything_else_escaped() -> None:
     context = {"viewer": Viewer("<b>", is_admin=False), "url": "/", "dataset": "faces"}
     empty = ReviewProgress(9, 3, 0, 6, 0, 2, 0.5, 1.2, 6)
-    deck = Deck((), (), 1, "1.1", NAMES, empty, (), is_training=False, has_gold=False, gold=None)
+    deck = Deck((), (), 1, "1.1", NAMES, empty, (), will_rank=False, has_gold=False, gold=None)
     page = deck_page(
         context, deck, queue=Ordered.parse(""), is_idle=False, asked=True, undone=None, redone=None
     )
