@@ -7,6 +7,8 @@ apart that it never learnt. The weights come with the package, so nothing is dow
 import copy
 import math
 import warnings
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,12 @@ class Embedder:
     def _see(self, x: Tensor) -> Tensor:
         maps: Tensor = self.network(x.to(self.dtype, memory_format=torch.channels_last))
         return maps.float().mean((2, 3))
+
+
+def load_timm() -> None:
+    """Import timm, which takes a second; that it cannot be imported is told when the backbone is loaded."""
+    with suppress(Exception):
+        import_module("timm.models.efficientnet")
 
 
 def load_backbone() -> nn.Module:

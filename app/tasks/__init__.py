@@ -1,31 +1,28 @@
 """The tasks of the worker: one module per kind of job."""
 
+import threading
+from importlib import import_module
+from types import ModuleType
+
 from app.jobs.engine import JobContext, Progress, Task
 from app.tasks import progress
 
-
-def _import(context: JobContext) -> None:
-    from app.tasks.import_images import run
-
-    run(context)
+# Jobs of several kinds run in threads of one worker. torchvision and fastai import each other's parts in a
+# circle, so a second thread would find them half loaded.
+_LOADING = threading.Lock()
 
 
-def _train(context: JobContext) -> None:
-    from app.tasks.train import run  # loads torch and fastai, seconds that an idle worker need not spend
-
-    run(context)
-
-
-def _look(context: JobContext) -> None:
-    from app.tasks.first_look import run
-
-    run(context)
+def load(module: str) -> ModuleType:
+    """A module of this package, which may load torch: seconds that an idle worker need not spend."""
+    with _LOADING:
+        return import_module(f"app.tasks.{module}")
 
 
-def _predict(context: JobContext) -> None:
-    from app.tasks.predict import run
+def _task(module: str) -> Task:
+    def run(context: JobContext) -> None:
+        load(module).run(context)
 
-    run(context)
+    return run
 
 
 PROGRESS: dict[str, Progress] = {
@@ -34,4 +31,9 @@ PROGRESS: dict[str, Progress] = {
     "train": progress.of_training,
     "predict": progress.of_prediction,
 }
-TASKS: dict[str, Task] = {"import": _import, "look": _look, "train": _train, "predict": _predict}
+TASKS: dict[str, Task] = {
+    "import": _task("import_images"),
+    "look": _task("first_look"),
+    "train": _task("train"),
+    "predict": _task("predict"),
+}

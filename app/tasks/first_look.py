@@ -28,7 +28,7 @@ from app.datasets.scales import measure_scales
 from app.datasets.versions import VersionSamples, labels_of
 from app.errors import Invalid
 from app.jobs.engine import JobContext
-from app.ml.backbone import Embedder
+from app.ml.backbone import Embedder, load_timm
 from app.ml.device import keep_freed_memory, usable_cores, use_threads
 from app.ml.embedding import PrincipalComponents
 from app.ml.errors import TrainingFailed
@@ -55,6 +55,7 @@ from app.training.models import Run
 from app.training.runs import get_run, start_run
 
 log = logging.getLogger(__name__)
+load_timm()  # with this module, while no other job loads anything
 PACE_SIZE = 96  # pixels of the images that the pace is measured with
 NEIGHBOUR_DIMENSIONS = 64  # of the embedding that finds similar images
 SEEN_FOR_DIRECTIONS = 4096  # images that these are chosen by

@@ -14,6 +14,7 @@ from app.datasets.models import Dataset
 from app.db.engine import Database
 from app.review.models import Decision
 from app.review.orders import count_new_answers, newest_order
+from app.tasks import load
 from app.training.runs import CurrentRanking, current_ranking
 
 log = logging.getLogger(__name__)
@@ -56,10 +57,8 @@ class Learner:
         self._seen = newest, rankings
 
     def _order(self, dataset_id: int, ranking: CurrentRanking) -> None:
-        from app.tasks.ordering import Evidence, order_worklist  # loads scipy, which an idle worker need not
-
-        before = self._evidence if isinstance(self._evidence, Evidence) else None
-        self._evidence = order_worklist(self.database, dataset_id=dataset_id, ranking=ranking, before=before)
+        order = load("ordering").order_worklist
+        self._evidence = order(self.database, dataset_id=dataset_id, ranking=ranking, before=self._evidence)
 
 
 def _is_due(session: Session, ranking: CurrentRanking) -> bool:
