@@ -141,7 +141,7 @@ def _first_run(at: Situation, home: str) -> NextStep:
 
 def _first_look_review(at: Situation, home: str) -> NextStep:
     step = review_step(at.progress, home, expected=at.expected)
-    more = "a training runs and ranks them better" if at.running else "a training ranks them better"
+    more = "a training runs and ranks them anew" if at.running else "a training ranks them anew"
     train = (Action("Train", f"{home}/runs"),) if at.is_admin and not at.running else ()
     return NextStep(
         step.title, f"{step.words} A first look ranked the labels; {more}.", (*step.actions, *train)
