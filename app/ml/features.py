@@ -18,7 +18,7 @@ from app.ml.images import Images
 
 _WINDOW = 256  # images between two progress reports; what a killed worker has to compute again
 _BYTES = FEATURES * 2
-_TRIED_AT = 96  # pixels of the images that the pace is measured with
+TRIED_AT = 96  # pixels of the images that the pace is measured with
 _GROWTH = 2.25  # the time for an image grows with its size to this power (64 to 224 pixels, one core)
 _BUDGET = 110.0  # seconds for all images, so that reading them and ranking fit into three minutes
 _ENLARGED = 5.0  # times; small images are embedded better when they are enlarged, but not beyond this
@@ -37,7 +37,7 @@ def choose_size(sides: Sequence[int] | NDArray[np.integer], *, pace: float) -> i
     useful = _ENLARGED * statistics.median(int(side) for side in sides)
     sizes = [size for size in SIZES if size <= max(useful, SIZES[0])]
     affordable = [size for size in sizes if _seconds(len(sides), size, pace) <= _BUDGET]
-    return max([*affordable, *(size for size in sizes if size <= _TRIED_AT)])
+    return max([*affordable, *(size for size in sizes if size <= TRIED_AT)])
 
 
 def affords_mirrors(count: int, *, size: int, pace: float) -> bool:
@@ -49,7 +49,7 @@ def affords_mirrors(count: int, *, size: int, pace: float) -> bool:
 
 
 def _seconds(count: int, size: int, pace: float) -> float:
-    return count * math.pow(size / _TRIED_AT, _GROWTH) / max(pace, 1e-6)
+    return count * math.pow(size / TRIED_AT, _GROWTH) / max(pace, 1e-6)
 
 
 def reading_size(sides: Sequence[int] | NDArray[np.integer], *, size: int) -> int:
@@ -69,8 +69,8 @@ def measure_pace(embedder: Embedder, *, seconds: float = 1.0) -> float:
 
     Measured for about so many seconds.
     """
-    tried = embedder.at(_TRIED_AT, mirrored=False)
-    batch = np.zeros((64 * tried.threads, _TRIED_AT, _TRIED_AT, 3), np.uint8)
+    tried = embedder.at(TRIED_AT, mirrored=False)
+    batch = np.zeros((64 * tried.threads, TRIED_AT, TRIED_AT, 3), np.uint8)
     tried.embed(batch[: tried.threads])  # the first time is slower
     started, count = time.perf_counter(), 0
     while (spent := time.perf_counter() - started) < seconds:
@@ -83,6 +83,20 @@ def open_features(path: Path) -> NDArray[np.float16]:
     """The rows (m, 1280) that are in the file; none where there is no file."""
     rows = path.stat().st_size // _BYTES if path.exists() else 0
     return np.memmap(path, np.float16, "r", shape=(rows, FEATURES)) if rows else np.empty((0, FEATURES), "f2")
+
+
+def take_readable(path: Path) -> dict[int, NDArray[np.float16]]:
+    """By row, the features in a file that has images without any; the file is removed.
+
+    So these images are read again, whose files may be back, and the others are not. Nothing is done to a file
+    in which every image has features.
+    """
+    there = np.array(open_features(path))
+    readable = ~np.isnan(there[:, 0])
+    if readable.all():
+        return {}
+    path.unlink()
+    return {int(row): there[row] for row in np.flatnonzero(readable)}
 
 
 def compute_features(
@@ -99,9 +113,9 @@ def compute_features(
 
     Rows that are there already are kept, so the name of `out` must depend on the images and the embedder.
     Rows that are `known` are copied, and their images are not read. A row that the images report in
-    `problems` while they are read is NaN. `on_progress(done, n)` is called
-    after every 256 images. Raises Cancelled when `should_stop` returns True, and TrainingFailed when the disk
-    is full; the rows so far are kept.
+    `problems` while they are read is NaN. `on_progress(done, n)` is called after every 256 images. Raises
+    Cancelled when `should_stop` returns True, and TrainingFailed when the disk is full; the rows so far are
+    kept.
     """
     n = len(images)
     out.parent.mkdir(parents=True, exist_ok=True)

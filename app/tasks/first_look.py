@@ -33,12 +33,14 @@ from app.ml.device import keep_freed_memory, usable_cores, use_threads
 from app.ml.embedding import PrincipalComponents
 from app.ml.errors import TrainingFailed
 from app.ml.features import (
+    TRIED_AT,
     affords_mirrors,
     choose_size,
     compute_features,
     measure_pace,
     open_features,
     reading_size,
+    take_readable,
 )
 from app.ml.images import StreamedImages
 from app.ranking.embeddings import write_embedding
@@ -56,7 +58,6 @@ from app.training.runs import get_run, start_run
 
 log = logging.getLogger(__name__)
 load_timm()  # with this module, while no other job loads anything
-PACE_SIZE = 96  # pixels of the images that the pace is measured with
 NEIGHBOUR_DIMENSIONS = 64  # of the embedding that finds similar images
 SEEN_FOR_DIRECTIONS = 4096  # images that these are chosen by
 
@@ -85,7 +86,7 @@ def run(context: JobContext) -> None:
             return
     with ending_badly(context, run_id, kept="what it has seen is kept"), keep_freed_memory():
         threads = use_threads(context.settings.worker_threads or usable_cores())
-        embedder = Embedder(PACE_SIZE)
+        embedder = Embedder(TRIED_AT)
         look = _plan(context, run_id, threads, embedder)
         features, lost = _describe(context, look, embedder)
         _rank(context, look, features)
@@ -142,18 +143,20 @@ def _describe(context: JobContext, look: _Look, embedder: Embedder) -> tuple[np.
             file_bytes=[file.bytes for file in files],
             problems=problems,
         )
+        out = features_file(context, look.run_id, look)
+        known = take_readable(out) or _known(context, look)
         features = compute_features(
             images,
-            features_file(context, look.run_id, look),
+            out,
             embedder=embedder.at(look.size, mirrored=look.mirrored),
             problems=problems,
-            known=_known(context, look),
+            known=known,
             on_progress=lambda done, total: context.report(LOOKING, done, total),
             should_stop=context.should_stop,
         )
-    lost_rows = np.flatnonzero(np.isnan(features[:, 0]))
-    lost = [_lost(files[row], problems.get(int(row))) for row in lost_rows]
-    found = [files[row].sample_id for row in np.flatnonzero(~np.isnan(features[:, 0]))]
+    is_lost = np.isnan(features[:, 0])
+    lost = [_lost(files[row], problems.get(int(row))) for row in np.flatnonzero(is_lost)]
+    found = [files[row].sample_id for row in np.flatnonzero(~is_lost).tolist() if row not in known]
     with context.database.write() as session:
         release_cards(session, mark(session, dataset_id=look.dataset_id, lost=lost, found=found))
     return features, lost

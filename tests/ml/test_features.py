@@ -10,6 +10,7 @@ from app.ml.features import (
     measure_pace,
     open_features,
     reading_size,
+    take_readable,
 )
 
 
@@ -71,6 +72,16 @@ def test_rows_that_are_known_are_copied_and_their_images_are_not_read(images, tm
     assert (found[[0, 599]] == 7).all()
     assert (found[1:599, 0] == images[1:599, 0, 0, 0]).all()
     assert embedder.seen == 598
+
+
+def test_only_images_without_features_are_read_again(images, tmp_path):
+    problems = {3: OSError("gone"), 300: OSError("gone")}
+    compute_features(images, tmp_path / "f", embedder=Counting(), problems=problems)
+    embedder = Counting()
+    found = compute_features(images, tmp_path / "f", embedder=embedder, known=take_readable(tmp_path / "f"))
+    assert (found[:, 0] == images[:, 0, 0, 0]).all()
+    assert embedder.seen == 2
+    assert take_readable(tmp_path / "f") == {}
 
 
 def test_a_file_is_opened_as_far_as_it_is(images, tmp_path):

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from app.datasets.creating import create_dataset
-from app.datasets.models import Dataset, Sample
+from app.datasets.missing import Lost, mark
+from app.datasets.models import Dataset, MissingFile, Sample
 from app.db.engine import Database
 from app.errors import Cancelled, Invalid
 from app.jobs.engine import JobContext
@@ -165,6 +166,22 @@ def test_images_that_come_later_are_described_alone(
     assert (added, sum(seen)) == (5, 5)
 
 
+def test_a_file_that_is_gone_is_not_found_because_its_features_are_known(
+    database: Database, settings: Settings, folder: Path
+) -> None:
+    first = request(database, import_folder(database, folder))
+    first_look.run(context_of(database, settings, first))
+    gone = "train/owl/000.png"
+    with database.write() as session:
+        sample = session.scalars(select(Sample).where(Sample.path == gone)).one()
+        mark(session, dataset_id=sample.dataset_id, lost=[Lost(sample.id, gone, "missing")])
+    (folder / gone).rename(folder / "train/owl/new.png")
+    second = request(database, import_folder(database, folder))
+    first_look.run(context_of(database, settings, second))
+    with database.read() as session:
+        assert session.scalars(select(MissingFile.sample_id)).all() == [sample.id]
+
+
 def test_files_that_are_gone_are_left_out_with_a_note(
     database: Database, settings: Settings, folder: Path
 ) -> None:
@@ -183,10 +200,15 @@ def test_without_any_file_it_fails_in_a_sentence(
     database: Database, settings: Settings, folder: Path
 ) -> None:
     run_id = request(database, import_folder(database, folder))
-    folder.rename(folder.with_name("elsewhere"))
+    elsewhere = folder.rename(folder.with_name("elsewhere"))
     with pytest.raises(Invalid, match="put the files back and resume this run"):
         first_look.run(context_of(database, settings, run_id))
     assert run_of(database, run_id).state == "failed"
+    elsewhere.rename(folder)
+    with database.write() as session:
+        resume_run(session, run_id=run_id, user_id=None)
+    first_look.run(context_of(database, settings, run_id))
+    assert run_of(database, run_id).state == "finished"
 
 
 def test_the_gold_part_is_predicted_and_teaches_nothing(
