@@ -82,6 +82,7 @@ def publish_order(
     *,
     run_id: int,
     probabilities: Mapping[int, float],
+    decision_id: int,
     answers: int,
     wrong: float,
     model: dict[str, Any],
@@ -89,7 +90,7 @@ def publish_order(
 ) -> WorklistOrder:
     """Put the open issues that are most probably wrong in front, and keep the order under the next number.
 
-    `probabilities`: by sample.
+    `probabilities` are by sample; `decision_id` is the newest decision that they know.
     """
     lock_out_decisions(session, dataset_id=session.get_one(Run, run_id).dataset_id)
     query = select(OpenIssue.sample_id, OpenIssue.rank).where(OpenIssue.run_id == run_id)
@@ -103,7 +104,7 @@ def publish_order(
     order = WorklistOrder(
         run_id=run_id,
         number=run.orders,
-        decision_id=session.scalar(select(func.max(Decision.id))) or 0,
+        decision_id=decision_id,
         answers=answers,
         wrong=wrong,
         model=model,

@@ -29,7 +29,7 @@ def learn(database: Database, stop: threading.Event) -> None:
         try:
             learner.look()
         except Exception:
-            log.exception("the worklist could not be ordered anew; trying again")
+            log.exception("the worklist could not be ordered anew; trying again with the next answers")
 
 
 class Learner:
@@ -37,7 +37,7 @@ class Learner:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._seen: tuple[int | None, dict[int, CurrentRanking]] | None = None  # when all was learnt
+        self._seen: tuple[int | None, dict[int, CurrentRanking]] | None = None  # when it looked last
         self._evidence: object = None  # of the data set that was ordered last
 
     def look(self) -> None:
@@ -52,9 +52,9 @@ class Learner:
             if (newest, rankings) == self._seen:
                 return
             due = [each for each in rankings.items() if _is_due(session, each[1])]
+        self._seen = newest, rankings  # also after a failure, so that it is not repeated without news
         for dataset_id, ranking in due:
             self._order(dataset_id, ranking)
-        self._seen = newest, rankings
 
     def _order(self, dataset_id: int, ranking: CurrentRanking) -> None:
         order = load("ordering").order_worklist
@@ -63,7 +63,7 @@ class Learner:
 
 def _is_due(session: Session, ranking: CurrentRanking) -> bool:
     """Whether enough answers are new since the last order, or the predictions are."""
-    order = newest_order(session, run_id=ranking.run_id) if ranking.order else None
-    if order and order.facts.get("epochs") == ranking.epochs:
-        return count_new_answers(session, run_id=ranking.run_id) >= EVERY
-    return count_new_answers(session, run_id=ranking.run_id) > 0
+    new = count_new_answers(session, run_id=ranking.run_id)
+    if order := newest_order(session, run_id=ranking.run_id) if ranking.order else None:
+        return new >= EVERY or order.facts.get("epochs") != ranking.epochs
+    return new > 0

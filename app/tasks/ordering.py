@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
@@ -17,7 +17,7 @@ from app.ranking.learning import FEWEST, Model, fit
 from app.ranking.models import Prediction
 from app.ranking.opinions import Opinion
 from app.ranking.rankings import log_probs_of
-from app.review.models import OpenIssue
+from app.review.models import Decision, OpenIssue
 from app.review.orders import answers_to_learn, publish_order
 from app.tasks.plan import NEVER_TRAINED
 from app.training.first_looks import newest_first_look
@@ -45,6 +45,7 @@ def order_worklist(
     The answer is the evidence, which costs more to read than to learn from: pass it as `before` next time.
     """
     with database.read() as session:
+        newest = session.scalar(select(func.max(Decision.id))) or 0
         answers = answers_to_learn(session, run_id=ranking.run_id)
         if not ranking.order and len(answers) < FEWEST:
             return before
@@ -61,6 +62,7 @@ def order_worklist(
             session,
             run_id=ranking.run_id,
             probabilities=dict(zip(evidence.sample_ids.tolist(), p.tolist(), strict=True)),
+            decision_id=newest,
             answers=model.answers,
             wrong=model.wrong,
             model=model.to_json(),

@@ -198,6 +198,7 @@ def test_an_order_that_is_learnt_replaces_the_cards_that_wait_without_a_word(
             session,
             run_id=made.run_id,
             probabilities={sample: float(sample == last) for sample in made.ranked},
+            decision_id=0,
             answers=20,
             wrong=10.0,
             model={},

@@ -9,7 +9,6 @@ from sqlalchemy import select
 from app.db.engine import Database
 from app.review.checks import Answer
 from app.review.decisions import decide
-from app.review.issues import open_again
 from app.review.models import OpenIssue
 from app.review.orders import (
     answers_to_learn,
@@ -40,6 +39,7 @@ def order(database: Database, made: Made, probabilities: dict[int, float]) -> No
             session,
             run_id=made.run_id,
             probabilities=probabilities,
+            decision_id=7,
             answers=2,
             wrong=1.0,
             model={"any": 1},
@@ -111,6 +111,7 @@ def test_an_order_puts_the_most_probable_errors_first_and_has_a_number(
         assert ranking is not None
         assert found is not None
         assert (ranking.name, found.number, found.model) == (f"{made.run_id}.1.1", 1, {"any": 1})
+        assert found.decision_id == 7
 
 
 def test_issues_that_fall_behind_have_their_rank_again(
@@ -135,5 +136,4 @@ def test_a_decided_issue_that_is_open_again_has_its_rank(
     answer(database, made, people.annotator.id, before[0], "delete")
     with database.write() as session:
         undo_last(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
-        open_again(session, [])
-    assert sorted(sample for sample, _ in worklist(database, made)) == sorted(before)
+    assert [sample for sample, _ in worklist(database, made)] == [*sorted(before[1:]), before[0]]

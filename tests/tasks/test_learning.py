@@ -11,7 +11,7 @@ from app.db.engine import Database
 from app.review.orders import newest_order
 from app.review.undoing import undo_last
 from app.tasks.learning import EVERY, Learner
-from app.training.runs import current_ranking
+from app.training.runs import current_ranking, get_run
 from tests.conftest import People
 from tests.factories import Made, make_dataset, make_first_look, make_run
 from tests.review.answers import answer
@@ -103,6 +103,39 @@ def test_the_next_order_comes_with_the_tenth_new_answer(
     learner.look()
     learner.look()
     assert orders(database, made) == 2
+
+
+def test_a_better_ranking_of_the_same_run_is_ordered_at_once(
+    database: Database, made: Made, people: People
+) -> None:
+    say(database, made, people, mixed(made)[:20])
+    learner = Learner(database)
+    learner.look()
+    with database.write() as session:
+        get_run(session, run_id=made.run_id).ranked_epochs = 2
+    learner.look()
+    assert orders(database, made) == 2
+
+
+def test_a_failure_is_not_repeated_until_there_is_news(
+    database: Database, made: Made, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def fail(*_: object, dataset_id: int, **__: object) -> None:
+        tried.append(dataset_id)
+        raise OSError("no memory")
+
+    monkeypatch.setattr("app.tasks.ordering.order_worklist", fail)
+    say(database, made, people, mixed(made)[:20])
+    learner = Learner(database)
+    with pytest.raises(OSError, match="no memory"):
+        learner.look()
+    learner.look()
+    assert len(tried) == 1
+    say(database, made, people, mixed(made)[20:21])
+    with pytest.raises(OSError, match="no memory"):
+        learner.look()
 
 
 def test_a_new_ranking_is_ordered_by_the_answers_that_are_there(
