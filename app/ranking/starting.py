@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
 
 from app.ranking.models import UNJUDGED
 from app.ranking.out_of_fold import Opinion
@@ -57,7 +58,5 @@ def start(opinion: Opinion, labels: NDArray[np.integer]) -> Start:
 
 def _rising(suspicion: NDArray[np.float64], probability: NDArray[np.float64]) -> NDArray[np.float64]:
     """The nearest probabilities that never fall where the suspicion rises."""
-    from sklearn.isotonic import IsotonicRegression
-
     result: NDArray[np.float64] = IsotonicRegression().fit_transform(suspicion, probability)
     return np.clip(result, _EXTREME, 1 - _EXTREME)

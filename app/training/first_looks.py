@@ -12,13 +12,13 @@ from app.training.models import FIRST_LOOK, Run
 TASK = "look"
 BACKBONE = "efficientnet-lite0"  # the network, trained on ImageNet, that describes images
 LOOKING = "Looking at every image"  # first words of a job's stage while images are embedded
-FEWEST = 2  # classes, without which there is nothing to compare
+FEWEST = 2  # classes: labels of a single class cannot be compared
 
 
 def request_first_look(
     session: Session, *, dataset_id: int, version_id: int, user_id: int | None = None
 ) -> Run | None:
-    """Create the run and its job; None where fewer than two classes have images."""
+    """Create the run and its job; None for a data set of fewer than two classes."""
     lock_dataset(session, dataset_id=dataset_id)
     if len(class_names(session, dataset_id=dataset_id)) < FEWEST:
         return None
