@@ -22,6 +22,7 @@ OURS = (
     "uploads",
     "runs",
     "photos",
+    "weights",
     "cache",
     "demo",
     "demo-logins.txt",
@@ -60,7 +61,13 @@ def open_data_folder(settings: Settings) -> None:
 def sweep_data_folder(settings: Settings) -> None:
     """Remove the temporary files of processes that have ended."""
     swept = sweep(settings.data_dir, name="secret.key")
-    for folder in (settings.uploads_dir, settings.runs_dir, settings.photos_dir, settings.cache_dir):
+    for folder in (
+        settings.uploads_dir,
+        settings.runs_dir,
+        settings.photos_dir,
+        settings.weights_dir,
+        settings.cache_dir,
+    ):
         swept += sweep(folder)
     if swept:
         log.info("removed %s temporary files that earlier processes left in %s", swept, settings.data_dir)

@@ -48,10 +48,11 @@ class Settings(BaseSettings):
         "in the data folder, readable by its owner only. Set the same key on every machine.",
     )
     weights: str = Field(
-        "none",
-        description="Weights that a new network starts from: `none` (random weights), `imagenet` "
-        "(downloaded by torchvision) or a local `.safetensors` or `.pth` file. A retrain starts from its "
-        "parent run.",
+        "auto",
+        description="Weights that a new network starts from: `auto` (for recipes that are made for it "
+        "ImageNet weights, if they are on this machine or can be downloaded, 83 MB; otherwise random ones), "
+        "`imagenet` (or the training fails), `none` (random weights) or a local `.safetensors` or `.pth` "
+        "file. A retrain starts from its parent run.",
     )
     first_look: Literal["on", "off"] = Field(
         "on",
@@ -157,6 +158,11 @@ class Settings(BaseSettings):
     def runs_dir(self) -> Path:
         """One folder of checkpoints per run."""
         return self.data_dir / "runs"
+
+    @property
+    def weights_dir(self) -> Path:
+        """Start weights that were downloaded or copied; they can be had again."""
+        return self.data_dir / "weights"
 
     @property
     def photos_dir(self) -> Path:

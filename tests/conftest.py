@@ -38,6 +38,7 @@ from tests.servers import Server, start_server
 
 # One thread each: two spinning OpenMP teams are slower than one thread when tests run side by side.
 os.environ.update(OMP_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE", TOPLOSS_WORKER_THREADS="1")
+os.environ["TOPLOSS_WEIGHTS"] = "none"  # a test of other start weights says so, and nothing is downloaded
 os.environ["TOPLOSS_FIRST_LOOK"] = "off"  # a test that looks first says so: most imports need no ranking
 # `test`: the same code always gets the same verdict, however busy the machine. `explore`: fresh examples
 # every time.

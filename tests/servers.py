@@ -47,6 +47,7 @@ def environment(data_dir: Path, *, database_url: str = "", **more: str) -> dict[
         "TOPLOSS_PORT": "0",
         "TOPLOSS_WORKER_THREADS": "1",
         "TOPLOSS_FIRST_LOOK": "off",  # else it is run 1, before the training that a test asks for
+        "TOPLOSS_WEIGHTS": "none",  # a test of other start weights says so, and nothing is downloaded
         "OMP_WAIT_POLICY": "PASSIVE",
         "PYTHONUNBUFFERED": "1",
     }

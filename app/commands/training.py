@@ -34,7 +34,8 @@ Changes = Annotated[
     ),
 ]
 Start = Annotated[
-    str | None, typer.Option(help="Where the network starts: parent (a retrain), none, imagenet or file.")
+    str | None,
+    typer.Option(help="Where the network starts: parent (a retrain), auto, none, imagenet or file."),
 ]
 Wait = Annotated[bool, typer.Option(help="Stay until the ranking is stored; starts a worker if none runs.")]
 
@@ -56,6 +57,7 @@ def train(
     from app.rounds.retraining import version_to_train
     from app.training.repeats import repeated_by
     from app.training.runs import train_anew
+    from app.training.starts import requested_start
 
     settings = read_settings()
     with open_database() as database:
@@ -83,6 +85,7 @@ def train(
             f"Run {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights "
             f"{run.weights}: queued."
         )
+        typer.echo(f"It starts from {requested_start(run, settings)}.")
         if repeat:
             typer.echo(f"Run {repeat.run_id} {repeat.words}")
         if wait:
@@ -107,6 +110,7 @@ def retrain(
     from app.review.corrections import count_corrections
     from app.rounds.retraining import retrain as ask
     from app.training.repeats import repeated_by
+    from app.training.starts import requested_start
 
     settings = read_settings()
     with open_database() as database:
@@ -138,6 +142,7 @@ def retrain(
             f"Run {answer.run.id} of {name}, version {answer.version.number}, recipe "
             f"{answer.run.recipe['name']}: queued."
         )
+        typer.echo(f"It starts from {requested_start(answer.run, settings)}.")
         if repeat:
             typer.echo(f"Run {repeat.run_id} {repeat.words}")
         if wait:

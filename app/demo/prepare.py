@@ -26,6 +26,7 @@ from app.settings import Settings
 from app.training.models import Run
 from app.training.recipes import choose_recipe
 from app.training.runs import list_trainings, newest_ranked, request_run
+from app.training.starts import choose_start, facts_of_start, weights_of
 
 NAME = "demo"
 POLL_SECONDS = 2.0
@@ -55,16 +56,19 @@ def prepare(
         if settings.looks_first:
             look_at_new_images(session, dataset_id=dataset.id)
         if not list_trainings(session, dataset_id=dataset.id):
+            recipe = choose_recipe("quick")
+            start = choose_start(None, setting=settings.weights, parent=False)
             version = latest_version(session, dataset_id=dataset.id)
             request_run(
                 session,
                 dataset_id=dataset.id,
                 version_id=version.id,
-                recipe=choose_recipe("quick"),
-                weights=settings.weights,
+                recipe=recipe,
+                weights=weights_of(start, setting=settings.weights, recipe=recipe),
                 parent_id=None,
                 seed=0,
                 user_id=None,
+                facts=facts_of_start(start, recipe),
             )
     return _logins(database, settings.data_dir / "demo-logins.txt")
 

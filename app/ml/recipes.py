@@ -69,18 +69,27 @@ class Recipe:
 
 @dataclass(frozen=True)
 class StartFrom:
-    """The source of the weights: torchvision's ImageNet weights, a local file, a parent run, or none."""
+    """The source of the weights: ImageNet, a local file, a parent run, or none.
 
-    kind: Literal["imagenet", "file", "parent", "none"]
+    `auto` stands for ImageNet or none; it is settled before a training begins.
+    """
+
+    kind: Literal["auto", "imagenet", "file", "parent", "none"]
     path: Path | None = None  # of the file, or of the parent's checkpoint folder
+    why: str = ""  # the reason for random weights, if nobody chose them; it ends the run's note
 
     @classmethod
     def from_setting(cls, text: str) -> "StartFrom":
-        """`imagenet`, `none` or the path of a `.safetensors` or `.pth` file (setting `weights`)."""
-        word = text.strip()
-        if word in ("imagenet", "none"):
-            return cls("imagenet" if word == "imagenet" else "none")
-        return cls("file", Path(word))
+        """`auto`, `imagenet`, `none` or the path of a `.safetensors` or `.pth` file (setting `weights`)."""
+        match text.strip():
+            case "auto" | "":
+                return cls("auto")
+            case "imagenet":
+                return cls("imagenet")
+            case "none":
+                return cls("none")
+            case path:
+                return cls("file", Path(path))
 
     @classmethod
     def from_parent(cls, folder: Path) -> "StartFrom":
@@ -142,6 +151,11 @@ _PAPER = Recipe(
 )
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (_QUICK, _DEFAULT, _PAPER)}
+
+
+def takes_weights(recipe: Recipe) -> bool:
+    """Whether the recipe is made for a network that has learnt before: it trains the head alone at first."""
+    return recipe.stem == "plain" and any(phase.frozen for phase in recipe.phases)
 
 
 def with_epochs(recipe: Recipe, epochs: int) -> Recipe:

@@ -4,10 +4,8 @@ No file is unpickled.
 """
 
 import pickle
-import socket
 import warnings
-from collections.abc import Mapping
-from http.client import HTTPException
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +14,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torchvision.models import ResNet34_Weights
 
-from app.ml import checkpoints
+from app.ml import checkpoints, imagenet
 from app.ml.batches import IMAGENET, Normalisation
 from app.ml.errors import WeightsUnavailable
-from app.ml.network import set_stem
+from app.ml.network import build_model, set_stem
 from app.ml.recipes import StartFrom
 
-_ADVICE = (
+ADVICE = (  # ends the message of every WeightsUnavailable
     "Set TOPLOSS_WEIGHTS=none to start from random weights, or to the path of a .safetensors or .pth file of "
     "a ResNet34."
 )
 _DEEP = "0.0.0.weight"  # a tensor that only networks with our deep stem have
-_TIMEOUT = 30.0  # seconds without a byte: a firewall that swallows packets must not hang the worker
 # the positions of torchvision's parts in fastai's body, which is a sequence of the same layers
 _BODY = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
 
@@ -43,10 +40,12 @@ def load_start(
     for a parent, CheckpointError.
     """
     if start.kind == "none":
-        return None, "The network starts from random weights."
+        because = f": {start.why}" if start.why else ""
+        return None, f"The network starts from random weights{because}."
     if start.kind == "imagenet":
-        _fill(model, _imagenet(), "torchvision's ImageNet weights", with_head=False)
-        return IMAGENET, "The network's body starts from torchvision's ImageNet weights."
+        path = start.path or obtain_imagenet(imagenet.torch_cache())
+        _fill(model, _read_file(path), str(path), with_head=False)
+        return IMAGENET, f"The network's body starts from ImageNet weights ({path.name}, sha256 verified)."
     if start.path is None:
         raise ValueError(f"a start from a {start.kind} needs its path")
     if start.kind == "parent":
@@ -63,26 +62,23 @@ def load_start(
     return IMAGENET, f"The network{'' if head else chr(39) + 's body'} starts from {start.path.name}."
 
 
-def _imagenet() -> Mapping[str, torch.Tensor]:
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_TIMEOUT)
+def obtain_imagenet(
+    folder: Path,
+    *,
+    report: imagenet.Report = lambda _done, _total: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Path:
+    """A verified file with ImageNet weights that fit, in `folder`; it may be downloaded first.
+
+    Raises WeightsUnavailable and Cancelled.
+    """
+    url = ResNet34_Weights.IMAGENET1K_V1.url
     try:
-        weights: Mapping[str, torch.Tensor] = ResNet34_Weights.IMAGENET1K_V1.get_state_dict(
-            progress=False, check_hash=True, weights_only=True
-        )
-    except (
-        OSError,
-        HTTPException,
-        RuntimeError,
-        pickle.UnpicklingError,
-        EOFError,
-    ) as error:  # URLError is an OSError
-        raise WeightsUnavailable(
-            f"The ImageNet weights cannot be downloaded or read ({error}). {_ADVICE}"
-        ) from error
-    finally:
-        socket.setdefaulttimeout(patience)
-    return weights
+        path = imagenet.obtain(folder, url=url, report=report, should_stop=should_stop)
+    except WeightsUnavailable as error:
+        raise WeightsUnavailable(f"ImageNet weights cannot be used: {error}. {ADVICE}") from error
+    _fill(build_model(2), _read_file(path), str(path), with_head=False)
+    return path
 
 
 def _read_file(path: Path) -> Mapping[str, torch.Tensor]:
@@ -94,19 +90,19 @@ def _read_file(path: Path) -> Mapping[str, torch.Tensor]:
                 warnings.simplefilter("ignore", UserWarning)
                 loaded = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise WeightsUnavailable(f"There is no weights file {path}. {_ADVICE}") from error
+        raise WeightsUnavailable(f"There is no weights file {path}. {ADVICE}") from error
     except pickle.UnpicklingError as error:
         raise WeightsUnavailable(
             f"{path} contains more than tensors, and a pickle can run code, so it was not opened. Save it as "
-            f".safetensors. {_ADVICE}"
+            f".safetensors. {ADVICE}"
         ) from error
     except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise WeightsUnavailable(f"{path} cannot be read as weights ({error}). {_ADVICE}") from error
+        raise WeightsUnavailable(f"{path} cannot be read as weights ({error}). {ADVICE}") from error
     for wrapper in ("state_dict", "model"):  # training scripts like to store more than the weights
         if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), Mapping):
             loaded = loaded[wrapper]
     if not isinstance(loaded, Mapping):
-        raise WeightsUnavailable(f"{path} contains no table of weights. {_ADVICE}")
+        raise WeightsUnavailable(f"{path} contains no table of weights. {ADVICE}")
     return loaded
 
 
@@ -123,7 +119,12 @@ def _fill(model: torch.nn.Module, state: Mapping[str, torch.Tensor], origin: str
     missing = body - fitting.keys()
     if missing:
         raise WeightsUnavailable(
-            f"{origin} is no ResNet34: {len(missing)} of {len(body)} tensors are missing. {_ADVICE}"
+            f"{origin} is no ResNet34: {len(missing)} of {len(body)} tensors are missing. {ADVICE}"
+        )
+    broken = sum(not bool(torch.isfinite(fitting[name]).all()) for name in body)
+    if broken:
+        raise WeightsUnavailable(
+            f"{origin} has {broken} tensors with values that are no finite numbers. {ADVICE}"
         )
     head = with_head and needed <= fitting.keys()
     model.load_state_dict({n: t for n, t in fitting.items() if head or n.startswith("0.")}, strict=False)

@@ -17,8 +17,9 @@ from app.measuring.best import choose_best
 from app.review.log import not_undone
 from app.review.models import Decision, SampleReview
 from app.training.models import Run
-from app.training.recipes import choose_recipe, choose_start, edit, recipe_of, weights_of
+from app.training.recipes import choose_recipe, edit, recipe_of
 from app.training.runs import get_run, is_training, request_run, unfinished
+from app.training.starts import choose_start, facts_of_start, weights_of
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,11 @@ def retrain(
         recipe=edit(
             chosen, changes or {}, start=begins, class_names=class_names(session, dataset_id=dataset_id)
         ),
-        weights=weights_of(begins, setting=weights),
+        weights=weights_of(begins, setting=weights, recipe=chosen),
         parent_id=parent.id if begins == "parent" else None,
         seed=seed,
         user_id=user_id,
+        facts=facts_of_start(begins, chosen),
     )
     return Retrain(run, version, parent.id, parent.version_id == version.id)
 

@@ -14,6 +14,7 @@ from app.jobs.engine import JobContext
 from app.ml import checkpoints
 from app.ml.recipes import Recipe, StartFrom, recipe_from_json
 from app.storage import Origin
+from app.tasks.start import settle_start
 from app.training.first_looks import newest_first_look
 from app.training.folds import WHOLE, assign_folds
 from app.training.models import Run
@@ -88,7 +89,10 @@ class Plan:
 
 
 def make_plan(context: JobContext, started: Run) -> Plan:
-    """The plan of a run that was started. Raises Invalid when there is nothing to train on."""
+    """The plan of a run that was started. Raises Invalid when there is nothing to train on.
+
+    The run's start is settled, which may download weights. Raises WeightsUnavailable and Cancelled.
+    """
     settings = context.settings
     with context.database.read() as session:
         dataset = session.get_one(Dataset, started.dataset_id)
@@ -103,9 +107,8 @@ def make_plan(context: JobContext, started: Run) -> Plan:
             and newest_first_look(session, dataset_id=dataset.id) is None
         )
     folder = settings.runs_dir / str(started.id)
-    if checkpoints.exists(
-        folder / network_name(WHOLE)
-    ):  # a class that an import has added since the training began waits
+    has_begun = checkpoints.exists(folder / network_name(WHOLE))
+    if has_begun:  # a class that an import has added since the training began waits
         names = list(checkpoints.load(folder / network_name(WHOLE)).class_names)
     recipe = recipe_from_json(started.recipe)
     held_out = np.isin(np.array(samples.splits), NEVER_TRAINED)
@@ -118,7 +121,7 @@ def make_plan(context: JobContext, started: Run) -> Plan:
     start = (
         StartFrom.from_parent(parent_folder / network_name(WHOLE))
         if parent_folder
-        else StartFrom.from_setting(started.weights)
+        else settle_start(context, started, has_begun=has_begun)
     )
     return Plan(
         run_id=started.id,

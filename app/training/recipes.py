@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from app.errors import Invalid
-from app.ml.recipes import RECIPES, Phase, Recipe, StartFrom, recipe_from_json
+from app.ml.recipes import RECIPES, Phase, Recipe, recipe_from_json
 from app.spelling import by_name
 from app.training.fields import (
     BY_NAME,
@@ -20,10 +20,9 @@ from app.training.fields import (
     phases_of,
     values_of,
 )
+from app.training.starts import Start, begins
 
 EDITED = ", edited"  # the end of a recipe's name when its values were changed
-
-Start = Literal["parent", "none", "imagenet", "file"]
 
 
 @dataclass(frozen=True)
@@ -47,32 +46,10 @@ def recipe_of(stored: Mapping[str, Any]) -> Recipe:
     return RECIPES.get(stored["name"]) or recipe_from_json(stored)
 
 
-def choose_start(word: str | None, *, setting: str, parent: bool) -> Start:
-    """The start of a network: the requested one, else its parent, else the setting `weights`.
-
-    Raises Invalid.
-    """
-    usual: Start = "parent" if parent else StartFrom.from_setting(setting).kind
-    possible = starts(setting=setting, parent=parent)
-    if word and word not in possible:
-        raise Invalid(f"A network cannot start from “{word[:40]}” here; choose one of {', '.join(possible)}.")
-    return next((start for start in possible if start == word), usual)
-
-
-def starts(*, setting: str, parent: bool) -> tuple[Start, ...]:
-    """The possible starts of a network; `file` if the setting `weights` names one."""
-    file = StartFrom.from_setting(setting).kind == "file"
-    return (*(("parent",) if parent else ()), "none", "imagenet", *(("file",) if file else ()))
-
-
-def weights_of(start: Start, *, setting: str) -> str:
-    """The text that a run stores for its start."""
-    return setting if start == "file" else start
-
-
-def fields_for(start: str) -> tuple[Field, ...]:
-    """The fields that are used with this start."""
-    return tuple(field for field in FIELDS if start == "none" or not field.from_nothing)
+def fields_for(start: Start, recipe: Recipe) -> tuple[Field, ...]:
+    """The fields that are used with this start of this recipe."""
+    nothing = begins(start, recipe) == "none"
+    return tuple(field for field in FIELDS if nothing or not field.from_nothing)
 
 
 def edit(
@@ -83,6 +60,7 @@ def edit(
     Only the phases of a run with this start are changed. Raises Invalid, naming the field and its allowed
     values.
     """
+    start = begins(start, recipe)
     tunes = start == "parent"
     before = values_of(recipe, tunes=tunes)
     asked = {

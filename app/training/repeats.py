@@ -39,7 +39,7 @@ def repeat_of(
 ) -> Repeat | None:
     """The newest finished run that did what is asked for, by the arguments of `request_run`; None: none."""
     asked = json.loads(to_json(recipe))  # in the form that the database returns
-    return _repeat(session, dataset_id, (version_id, asked, weights, parent_id), seed)
+    return _repeat(session, dataset_id, (version_id, asked, _start(weights), parent_id), seed)
 
 
 def repeated_by(session: Session, run: Run) -> Repeat | None:
@@ -57,4 +57,9 @@ def _repeat(session: Session, dataset_id: int, kind: tuple[Any, ...], seed: int)
 
 
 def _kind(run: Run) -> tuple[Any, ...]:
-    return run.version_id, run.recipe, run.weights, run.parent_id
+    return run.version_id, run.recipe, _start(run.weights), run.parent_id
+
+
+def _start(weights: str) -> str:
+    """Once a run has started from ImageNet weights, `auto` means these: they are in the data folder then."""
+    return "imagenet" if weights == "auto" else weights

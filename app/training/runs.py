@@ -23,7 +23,8 @@ from app.ml.recipes import Recipe, recipe_from_json, to_json
 from app.training import first_looks
 from app.training.models import FIRST_LOOK, Epoch, Run
 from app.training.pace import BEFORE, expect_run, seconds_left
-from app.training.recipes import choose_recipe, choose_start, edit, weights_of
+from app.training.recipes import choose_recipe, edit
+from app.training.starts import choose_start, facts_of_start, weights_of
 
 TASK = "train"
 TRAINING = "Training"  # first word of a job's stage while a network trains
@@ -126,8 +127,11 @@ def request_run(
     parent_id: int | None,
     seed: int,
     user_id: int | None,
+    facts: Mapping[str, object] | None = None,
 ) -> Run:
     """Create a run and the job that trains and ranks; the run stores the digest of the current gold part.
+
+    `facts` are those of its start.
 
     Raises Conflict when the same run is already queued or running; Invalid when the recipe has another number
     of folds than the parent: a fold's network would then score images that the parent's network trained on.
@@ -159,7 +163,7 @@ def request_run(
         recipe=asked,
         seed=seed,
         weights=stored,
-        facts={"gold": gold.digest} if gold else {},
+        facts=dict(facts or {}) | ({"gold": gold.digest} if gold else {}),
     )
     session.add(run)
     session.flush()
@@ -186,21 +190,22 @@ def train_anew(
 
     Raises Invalid for an invalid recipe, change or start, and the errors of `request_run`.
     """
-    begins = choose_start(start, setting=weights, parent=False)
+    begins, chosen = choose_start(start, setting=weights, parent=False), choose_recipe(recipe)
     return request_run(
         session,
         dataset_id=dataset_id,
         version_id=version_id,
         recipe=edit(
-            choose_recipe(recipe),
+            chosen,
             changes or {},
             start=begins,
             class_names=class_names(session, dataset_id=dataset_id),
         ),
-        weights=weights_of(begins, setting=weights),
+        weights=weights_of(begins, setting=weights, recipe=chosen),
         parent_id=None,
         seed=seed,
         user_id=user_id,
+        facts=facts_of_start(begins, chosen),
     )
 
 

@@ -9,7 +9,8 @@ from torchvision.models import resnet34
 from app.ml.errors import WeightsUnavailable
 from app.ml.network import build_model
 from app.ml.recipes import StartFrom
-from app.ml.weights import load_start
+from app.ml.weights import load_start, obtain_imagenet
+from tests.imagenet import without_network, write_weights
 
 FULL_SIZE = True  # what torchvision publishes is
 
@@ -87,22 +88,26 @@ def test_files_that_are_no_weights_say_so(model, torchvision_state, tmp_path):
 
 
 def test_without_a_network_the_imagenet_start_says_what_to_do(model, tmp_path, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens there
-    monkeypatch.setattr("urllib.request._opener", None)  # made anew, it reads the proxy
+    without_network(monkeypatch, tmp_path)
     with pytest.raises(WeightsUnavailable, match=r"cannot be downloaded.*TOPLOSS_WEIGHTS=none"):
         load_start(model, StartFrom("imagenet"), ("a", "b", "c"))
 
 
-def test_imagenet_weights_in_torchs_cache_are_used(model, torchvision_state, tmp_path, monkeypatch):
-    from torchvision.models import ResNet34_Weights
+def test_imagenet_weights_in_torchs_cache_are_used(model, tmp_path, monkeypatch):
+    without_network(monkeypatch, tmp_path)
+    cached = write_weights(tmp_path / "hub" / "checkpoints")
+    _, note = load_start(model, StartFrom("imagenet"), ("a", "b", "c"))
+    check_body(model, torch.load(cached, weights_only=True))
+    assert note == f"The network's body starts from ImageNet weights ({cached.name}, sha256 verified)."
 
-    cached = tmp_path / "hub" / "checkpoints" / ResNet34_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[1]
-    cached.parent.mkdir(parents=True)
-    torch.save(torchvision_state, cached)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    load_start(model, StartFrom("imagenet"), ("a", "b", "c"))
-    check_body(model, torchvision_state)
+
+def test_a_file_of_the_right_name_that_is_no_resnet34_is_refused(tmp_path, monkeypatch, torchvision_state):
+    without_network(monkeypatch, tmp_path)
+    broken = torchvision_state | {"layer1.0.conv1.weight": torch.full((64, 64, 3, 3), torch.nan)}
+    for number, (state, words) in enumerate([({"a": torch.zeros(3)}, "no ResNet34"), (broken, "no finite")]):
+        write_weights(tmp_path / str(number), state=state)
+        with pytest.raises(WeightsUnavailable, match=words):
+            obtain_imagenet(tmp_path / str(number))
 
 
 def test_the_deep_stem_has_torchvisions_number_of_channels():

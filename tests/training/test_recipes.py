@@ -11,15 +11,12 @@ from app.errors import Invalid
 from app.ml.recipes import RECIPES, recipe_from_json, to_json, weights_by_position
 from app.training.fields import FIELDS, Field, as_text, values_of
 from app.training.recipes import (
-    choose_start,
     differences,
     edit,
     fields_for,
     misses_classes,
     recipe_of,
-    starts,
     weight_words,
-    weights_of,
 )
 
 PAPERS_SIX = ("angry", "fear", "happy", "neutral", "sad", "surprise")
@@ -67,7 +64,8 @@ def test_a_change_that_is_allowed_is_what_the_recipe_then_has(changes, name, sta
 @given(st.data(), st.sampled_from(list(RECIPES)), st.sampled_from(STARTS))
 def test_a_recipe_that_is_sent_back_as_it_was_shown_is_not_edited(data, name, start):
     shown = {
-        f.name: as_text(values_of(RECIPES[name], tunes=start == "parent")[f.name]) for f in fields_for(start)
+        f.name: as_text(values_of(RECIPES[name], tunes=start == "parent")[f.name])
+        for f in fields_for(start, RECIPES[name])
     }
     sent = {field: text for field, text in shown.items() if data.draw(st.booleans())}
     assert edit(RECIPES[name], sent, start=start, class_names=PAPERS_SIX) == RECIPES[name]
@@ -101,7 +99,7 @@ def test_an_unknown_field_is_refused_with_those_there_are():
 
 
 def test_what_means_nothing_without_random_weights_is_not_offered_and_refused():
-    assert {f.name for f in FIELDS} - {f.name for f in fields_for("imagenet")} == {
+    assert {f.name for f in FIELDS} - {f.name for f in fields_for("imagenet", RECIPES["paper"])} == {
         "early_size",
         "early_epochs",
         "stem",
@@ -178,28 +176,6 @@ def test_a_retrain_goes_by_todays_recipe_of_the_name_or_by_the_runs_own_edited_o
     assert recipe_of(older) == RECIPES["quick"]
     edited = edit(RECIPES["quick"], {"dropout": 0.3}, start="none", class_names=PETS)
     assert recipe_of(stored(edited)) == edited
-
-
-def test_a_network_starts_where_it_is_asked_to_or_where_the_setting_says():
-    assert [
-        choose_start(None, setting=setting, parent=False) for setting in ("none", "imagenet", "/models/a.pth")
-    ] == [
-        "none",
-        "imagenet",
-        "file",
-    ]
-    assert choose_start(None, setting="imagenet", parent=True) == "parent"
-    assert choose_start("none", setting="imagenet", parent=True) == "none"
-    assert starts(setting="none", parent=False) == ("none", "imagenet")
-    assert [weights_of(start, setting="/models/a.pth") for start in STARTS] == [
-        "parent",
-        "none",
-        "imagenet",
-        "/models/a.pth",
-    ]
-    for word, parent in (("parent", False), ("file", True), ("/etc/passwd", True)):
-        with pytest.raises(Invalid, match="cannot start from"):
-            choose_start(word, setting="none", parent=parent)
 
 
 def test_the_papers_weights_are_those_of_its_six_classes_whatever_their_case():

@@ -20,6 +20,7 @@ from app.training.fields import FIELDS, values_of
 from app.training.models import Run
 from app.training.repeats import repeated_by
 from app.training.runs import cancel_run, get_run, resume_run, run_progress, train_anew, version_number
+from app.training.starts import requested_start
 from app.web.api.cards import CardOut, ranked_out
 from app.web.api.models import Listing, Output, RateOut
 from app.web.api.routing import Cursor, Limit, api_router, following, position
@@ -125,6 +126,7 @@ class RunAccepted(Output):
     job: str
     version: int
     nothing_changed: bool = False
+    start: str = ""  # where it starts, in words
     repeats: int | None = None  # a finished run with the same labels, start, recipe and seed
 
 
@@ -137,7 +139,7 @@ class RunRequest(StrictBody):
         default_factory=dict, description="Fields of the recipe to change; GET /recipes lists them."
     )
     start: str | None = Field(
-        None, description="Where the network starts: parent (a retrain), none, imagenet or file."
+        None, description="Where the network starts: parent (a retrain), auto, none, imagenet or file."
     )
 
     @property
@@ -181,22 +183,22 @@ def create_run(
                 seed=asked.seed,
                 parent_id=asked.parent,
             )
-            return _accepted(
-                session, answer.run, answer.version.number, nothing_changed=answer.nothing_changed
+            run, version, same = answer.run, answer.version, answer.nothing_changed
+        else:
+            version, same = version_to_train(session, dataset_id=dataset.id, number=asked.version), False
+            run = train_anew(
+                session,
+                dataset_id=dataset.id,
+                version_id=version.id,
+                weights=settings.weights,
+                recipe=asked.recipe or "default",
+                changes=asked.changed,
+                start=asked.start,
+                seed=asked.seed,
+                user_id=user.id,
             )
-        version = version_to_train(session, dataset_id=dataset.id, number=asked.version)
-        run = train_anew(
-            session,
-            dataset_id=dataset.id,
-            version_id=version.id,
-            weights=settings.weights,
-            recipe=asked.recipe or "default",
-            changes=asked.changed,
-            start=asked.start,
-            seed=asked.seed,
-            user_id=user.id,
-        )
-        return _accepted(session, run, version.number, nothing_changed=False)
+        accepted = _accepted(session, run, version.number, nothing_changed=same)
+    return accepted.model_copy(update={"start": requested_start(run, settings)})
 
 
 @router.get("/datasets/{name}/runs")

@@ -282,11 +282,9 @@ def test_a_recipe_is_changed_by_its_fields(api: Scripts, made: Made) -> None:
         "changes": {"epochs": 4, "mixup": 0.2, "class_weights": {"cat": 2, "owl": 1}},
         "start": "imagenet",
     }
-    run = (
-        api["ann"]
-        .get(f"{API}/runs/{api['ada'].post(f'{API}/datasets/faces/runs', json=body).json()['id']}")
-        .json()
-    )
+    asked = api["ada"].post(f"{API}/datasets/faces/runs", json=body).json()
+    assert asked["start"].startswith("ImageNet weights, ")
+    run = api["ann"].get(f"{API}/runs/{asked['id']}").json()
     assert (run["recipe"]["name"], run["recipe"]["mixup"], run["weights"]) == (
         "default, edited",
         0.2,

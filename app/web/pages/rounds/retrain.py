@@ -21,9 +21,10 @@ from app.review.policy import count_waiting
 from app.rounds.changes import LabelChanges, changes_since
 from app.rounds.retraining import freeze_labels, retrain
 from app.training.pace import Estimate, expect
-from app.training.recipes import Start, choose_recipe, choose_start, edit, recipe_of, weights_of
+from app.training.recipes import choose_recipe, edit, recipe_of
 from app.training.repeats import Repeat, repeat_of
 from app.training.runs import RunProgress, count_open, get_run, open_run, run_progress, train_anew
+from app.training.starts import Start, Weights, begins, choose_start, weights_now, weights_of
 from app.web.deps import Admin, Config, Db
 from app.web.pages.measuring.flows import ClassFlow, FlowChart, draw
 from app.web.pages.training.recipe_form import (
@@ -96,8 +97,9 @@ def before_retrain(
     request: Request, name: str, database: Db, settings: Config, shown: ShownRetrain
 ) -> Response:
     """What a retrain would learn, and its recipe to change."""
+    starting = weights_now(settings)
     with database.read() as session:
-        page = _retrain_page(request, session, name, setting=settings.weights, sent=shown)
+        page = _retrain_page(request, session, name, starting=starting, sent=shown)
     return render("rounds/retrain.html", page, status=422 if page.problem else 200)
 
 
@@ -122,10 +124,9 @@ def ask_retrain(
                 seed=seed_of(sent),
             )
     except Invalid as refusal:
+        starting = weights_now(settings)
         with database.read() as session:
-            page = _retrain_page(
-                request, session, name, setting=settings.weights, sent=sent, problem=str(refusal)
-            )
+            page = _retrain_page(request, session, name, starting=starting, sent=sent, problem=str(refusal))
         return render("rounds/retrain.html", page, status=422)
     return RedirectResponse(f"/d/{name}/runs/{answer.run.id}", status_code=303)
 
@@ -135,8 +136,9 @@ def before_training(
     request: Request, name: str, database: Db, settings: Config, _admin: Admin, shown: ShownTrain
 ) -> Response:
     """A recipe to change for a training from the start."""
+    starting = weights_now(settings)
     with database.read() as session:
-        page = _train_page(request, session, name, setting=settings.weights, sent=shown)
+        page = _train_page(request, session, name, starting=starting, sent=shown)
     return render("training/new.html", page, status=422 if page.problem else 200)
 
 
@@ -171,10 +173,9 @@ def ask_training(
                 user_id=user.id,
             )
     except Invalid as refusal:
+        starting = weights_now(settings)
         with database.read() as session:
-            page = _train_page(
-                request, session, name, setting=settings.weights, sent=sent, problem=str(refusal)
-            )
+            page = _train_page(request, session, name, starting=starting, sent=sent, problem=str(refusal))
         return render("training/new.html", page, status=422)
     return RedirectResponse(f"/d/{name}/runs/{run.id}", status_code=303)
 
@@ -233,7 +234,7 @@ def _repeat(
         dataset_id=version.dataset_id,
         version_id=version.id,
         recipe=asked.edited,
-        weights=weights_of(asked.start, setting=setting),
+        weights=weights_of(asked.start, setting=setting, recipe=asked.recipe),
         parent_id=parent_id if asked.start == "parent" else None,
         seed=asked.seed,
     )
@@ -249,7 +250,13 @@ def _queue(session: Session, dataset_id: int) -> dict[str, Any]:
 
 
 def _retrain_page(
-    request: Request, session: Session, name: str, *, setting: str, sent: Mapping[str, str], problem: str = ""
+    request: Request,
+    session: Session,
+    name: str,
+    *,
+    starting: Weights,
+    sent: Mapping[str, str],
+    problem: str = "",
 ) -> RetrainPage:
     dataset_id = ready_dataset(session, name=name).id
     common = page_context(request, name) | _queue(session, dataset_id)
@@ -271,7 +278,7 @@ def _retrain_page(
         )
     names, run = class_names(session, dataset_id=dataset_id), get_run(session, run_id=parent.run.id)
     own, sent = recipe_of(run.recipe), with_own_numbers(sent)
-    asked = _asked(sent, usual=own, setting=setting, parent=True, names=names, problem=problem)
+    asked = _asked(sent, usual=own, setting=starting.setting, parent=True, names=names, problem=problem)
     changes = changes_since(session, dataset_id=dataset_id, version_id=run.version_id)
     flows = tuple(
         ClassFlow(_class(names, move.source), _class(names, move.target), move.count)
@@ -287,7 +294,7 @@ def _retrain_page(
         problem=asked.problem,
         repeat=None
         if pending.wait
-        else _repeat(session, asked, version=newest, setting=setting, parent_id=run.id),
+        else _repeat(session, asked, version=newest, setting=starting.setting, parent_id=run.id),
         parent=parent,
         changes=changes,
         flows=flows,
@@ -299,7 +306,7 @@ def _retrain_page(
             asked.recipe,
             own=None if own.name in RECIPES else own,
             start=asked.start,
-            setting=setting,
+            starting=starting,
             class_names=names,
             parent=run.id,
             sent=sent,
@@ -307,7 +314,7 @@ def _retrain_page(
         estimate=expect(
             session,
             recipe=asked.edited,
-            start=asked.start,
+            start=begins(asked.start, asked.recipe),
             images=images.get("train", 0),
             samples=sum(images.values()),
         ),
@@ -315,7 +322,13 @@ def _retrain_page(
 
 
 def _train_page(
-    request: Request, session: Session, name: str, *, setting: str, sent: Mapping[str, str], problem: str = ""
+    request: Request,
+    session: Session,
+    name: str,
+    *,
+    starting: Weights,
+    sent: Mapping[str, str],
+    problem: str = "",
 ) -> TrainPage:
     dataset_id = ready_dataset(session, name=name).id
     names, chosen = class_names(session, dataset_id=dataset_id), _version(session, dataset_id, sent)
@@ -323,7 +336,7 @@ def _train_page(
     version = chosen or latest_version(session, dataset_id=dataset_id)
     sent = with_own_numbers(sent)
     asked = _asked(
-        sent, usual=RECIPES["default"], setting=setting, parent=False, names=names, problem=problem
+        sent, usual=RECIPES["default"], setting=starting.setting, parent=False, names=names, problem=problem
     )
     images = _images_now(session, version) if chosen is None else _images_in(session, version)
     return TrainPage(
@@ -332,15 +345,21 @@ def _train_page(
         problem=asked.problem,
         repeat=None
         if chosen is None and pending.wait
-        else _repeat(session, asked, version=version, setting=setting),
+        else _repeat(session, asked, version=version, setting=starting.setting),
         versions=tuple(reversed(list_versions(session, dataset_id=dataset_id))),
         version=None if chosen is None and pending.wait else version.number,
         pending=pending,
-        form=recipe_form(asked.recipe, start=asked.start, setting=setting, class_names=names, sent=sent),
+        form=recipe_form(
+            asked.recipe,
+            start=asked.start,
+            starting=starting,
+            class_names=names,
+            sent=sent,
+        ),
         estimate=expect(
             session,
             recipe=asked.edited,
-            start=asked.start,
+            start=begins(asked.start, asked.recipe),
             images=images.get("train", 0),
             samples=sum(images.values()),
         ),

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -22,7 +21,8 @@ from app.training.fields import (
     phases_of,
     values_of,
 )
-from app.training.recipes import choose_recipe, choose_start, edit, fields_for, starts, weight_words
+from app.training.recipes import choose_recipe, edit, fields_for, weight_words
+from app.training.starts import Start, Weights, choose_start, start_words, starts
 from app.web.forms import form_pairs
 from app.web.rendering import plural
 from app.web.strict import Names, ReadsItself
@@ -210,8 +210,8 @@ def seed_of(sent: Mapping[str, str]) -> int:
 def recipe_form(
     recipe: Recipe,
     *,
-    start: str,
-    setting: str,
+    start: Start,
+    starting: Weights,
     class_names: Sequence[str],
     parent: int | None = None,
     own: Recipe | None = None,
@@ -219,15 +219,15 @@ def recipe_form(
 ) -> RecipeForm:
     """The form with a recipe's numbers in it, or with what was sent in their place.
 
-    `parent` is the run that is gone on from, `own` its recipe where it is none of those that can be chosen by
-    name.
+    `parent` is the run that is gone on from, `own` its
+    recipe where it is none of those that can be chosen by name.
     """
     given = sent or {}
     usual = {name: as_text(value) for name, value in values_of(recipe, tunes=start == "parent").items()}
     usual["class_weights"] = BY_HAND if _by_hand(recipe) else usual["class_weights"]
     views = [
         FieldView(field, given.get(field.name) or usual[field.name], usual[field.name])
-        for field in fields_for(start)
+        for field in fields_for(start, recipe)
     ]
     weights = _weight_views(recipe, class_names, given)
     recipes = [RecipeOption(name, f"{name}: {words_of(each, start=start)}") for name, each in RECIPES.items()]
@@ -238,8 +238,8 @@ def recipe_form(
         recipes=tuple(recipes),
         start=start,
         starts=tuple(
-            RecipeOption(each, start_words(each, setting=setting, parent=parent))
-            for each in starts(setting=setting, parent=parent is not None)
+            RecipeOption(each, _start_option(each, starting, recipe, parent))
+            for each in starts(setting=starting.setting, parent=parent is not None)
         ),
         seed=given.get("seed", "0"),
         weights=weights,
@@ -252,14 +252,9 @@ def recipe_form(
     )
 
 
-def start_words(start: str, *, setting: str, parent: int | None = None) -> str:
-    """Where a network starts, for people."""
-    return {
-        "parent": f"run {parent}",
-        "none": "random weights",
-        "imagenet": "ImageNet (downloaded)",
-        "file": PurePath(setting).name,
-    }.get(start, start)
+def _start_option(start: str, starting: Weights, recipe: Recipe, parent: int | None) -> str:
+    words = start_words(start, weights=starting, recipe=recipe, parent=parent)
+    return f"automatic: {words}" if start == "auto" else words
 
 
 def _by_hand(recipe: Recipe) -> bool:

@@ -38,6 +38,7 @@ from app.training.runs import (
     resume_run,
     run_progress,
 )
+from app.training.starts import stored_words
 from app.training.statistics import Reliability
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Db
@@ -91,6 +92,7 @@ class RunPage(CurvesPage):
     run: Run
     version: int
     recipe: str  # in words; of a training
+    start: str  # in words; of a training without a parent
     differences: tuple[ChangedValue, ...]  # from the recipe of its name
     can_go_on: bool
     movement: Movement | None  # what its ranking changed
@@ -317,6 +319,7 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
         running=at if at.is_open else None,
         version=version.number,
         recipe=_recipe_words(run) if run.is_training else "",
+        start=stored_words(run.weights),
         older_greys=finished
         and run.is_training
         and bool(scales_of(session, dataset_id=run.dataset_id))

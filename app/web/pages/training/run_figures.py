@@ -7,6 +7,7 @@ from app.measuring.evaluations import Evaluation
 from app.ranking.rankings import RankedSample
 from app.training.folds import WHOLE
 from app.training.models import Epoch, Run
+from app.training.starts import stored_words
 from app.training.statistics import Reliability
 from app.web.pages.charts import Chart, line_chart
 from app.web.rendering import duration, moment, percent
@@ -15,6 +16,7 @@ Row = Sequence[object]
 Table = tuple[Sequence[str], Iterable[Row]]  # header and rows
 
 FACTS = {
+    "start_why": "Why random weights",
     "device": "Device",
     "precision": "Precision",
     "threads": "Threads",
@@ -77,11 +79,7 @@ def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], .
         ("Recipe", _recipe_words(run)),
         (
             "Starts from",
-            f"run {run.parent_id}"
-            if run.parent_id
-            else "random weights"
-            if run.weights == "none"
-            else run.weights,
+            f"run {run.parent_id}" if run.parent_id else stored_words(run.weights),
         ),
         ("Seed", str(run.seed)),
         ("Requested", moment(run.created_at)),

@@ -11,8 +11,9 @@ from app.datasets.versions import list_versions
 from app.deck.progress import PendingChanges, lacking_words, pending_changes
 from app.measuring.best import BestRun, choose_best
 from app.measuring.evaluations import RunSummary, run_summaries
-from app.ml.recipes import RECIPES
+from app.ml.recipes import RECIPES, Recipe
 from app.training.runs import RunProgress, open_run, run_progress
+from app.training.starts import Weights, choose_start, start_words, weights_now
 from app.web.deps import Config, Db
 from app.web.pages.training.recipe_form import words_of
 from app.web.rendering import Page, page_context, render
@@ -26,6 +27,7 @@ class RecipeView:
 
     name: str
     words: str
+    start: str  # where it starts from if nothing else is chosen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +40,13 @@ class RunsPage(Page):
     versions: tuple[DatasetVersion, ...]
     best: BestRun | None
     pending: PendingChanges
-    weights: str
     lacking: tuple[str, ...]  # what is to be known of classes without images in a part
 
 
 @router.get("/d/{name}/runs")
 def index(request: Request, name: str, database: Db, settings: Config) -> Response:
     """Every run, and the form for one more."""
+    starting = weights_now(settings)
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         running = open_run(session, dataset_id=dataset.id)
@@ -53,11 +55,18 @@ def index(request: Request, name: str, database: Db, settings: Config) -> Respon
             **page_context(request, name),
             runs=tuple(runs),
             running=run_progress(session, run_id=running.id) if running else None,
-            recipes=tuple(RecipeView(each.name, words_of(each, start="none")) for each in RECIPES.values()),
+            recipes=tuple(
+                RecipeView(each.name, words_of(each, start="none"), _start(each, starting))
+                for each in RECIPES.values()
+            ),
             versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
             best=choose_best(session, dataset_id=dataset.id, runs=runs),
             pending=pending_changes(session, dataset_id=dataset.id),
-            weights=settings.weights,
             lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
         )
     return render("training/index.html", page)
+
+
+def _start(recipe: Recipe, starting: Weights) -> str:
+    start = choose_start(None, setting=starting.setting, parent=False)
+    return start_words(start, weights=starting, recipe=recipe)
