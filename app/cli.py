@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands import accounts, backups, training
+from app.commands import accounts, backups, predictions, training
 from app.commands.shared import DatasetName, Seed, end_line, fail, show_progress
 from app.commands.shared import open_database as _database
 from app.commands.shared import read_settings as _settings
@@ -38,6 +38,7 @@ def _options(
 
 cli.add_typer(accounts.users, name="user")
 cli.add_typer(accounts.tokens, name="token")
+cli.add_typer(predictions.predictions, name="predictions")
 cli.command()(backups.backup)
 cli.command()(backups.restore)
 

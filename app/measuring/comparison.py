@@ -20,7 +20,7 @@ from app.measuring.selection import Selection, selection
 from app.ranking.models import Prediction
 from app.review.gold import GoldLabels
 from app.training.evaluation import Rate, rate
-from app.training.models import Run
+from app.training.models import FIRST_LOOK, Run
 from app.training.runs import get_run, unfinished
 from app.training.statistics import ClassChange, Difference, class_changes, paired_difference
 
@@ -228,8 +228,8 @@ def _asked(
 ) -> tuple[Run, Run, DatasetVersion]:
     runs = [get_run(session, run_id=run_id, dataset_id=dataset_id) for run_id in (old_id, new_id)]
     for run in runs:
-        if not run.is_training:
-            raise Conflict(f"Run {run.id} is a first look; only trainings can be compared.")
+        if run.kind == FIRST_LOOK:
+            raise Conflict(f"Run {run.id} is a first look; only trainings and own models can be compared.")
         if run.state != "finished":
             raise unfinished(run)(f"Run {run.id} has not finished; only finished runs can be compared.")
     if old_id == new_id:
@@ -312,7 +312,8 @@ def _with_open(column: Column, still_open: int) -> Column:
 
 def _facts(session: Session, run: Run) -> RunFacts:
     version = session.get_one(DatasetVersion, run.version_id)
-    epochs = sum(phase["epochs"] for phase in run.recipe["fine_tune_phases" if run.parent_id else "phases"])
+    phases = run.recipe["fine_tune_phases" if run.parent_id else "phases"] if run.is_training else ()
+    epochs = sum(phase["epochs"] for phase in phases)
     return RunFacts(
         run.id,
         run.recipe["name"],

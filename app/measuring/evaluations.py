@@ -26,7 +26,7 @@ from app.training.evaluation import (
     most_confused,
     rate,
 )
-from app.training.models import FIRST_LOOK
+from app.training.models import FIRST_LOOK, TRAINING
 from app.training.runs import get_run, list_runs
 from app.training.statistics import Reliability, reliability
 
@@ -61,7 +61,12 @@ class RunSummary:
 
     @property
     def is_finished_training(self) -> bool:
-        """Whether it has a network that can be trained further and compared."""
+        """Whether it has a network that can be trained further."""
+        return self.state == "finished" and self.kind == TRAINING
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether it can be compared with others: a finished training or own model."""
         return self.state == "finished" and self.kind != FIRST_LOOK
 
     @property

@@ -16,7 +16,7 @@ from app.datasets.models import DatasetVersion, Sample
 from app.db.engine import Database
 from app.ranking.models import IS_ISSUE, Prediction, StagedPrediction
 from app.ranking.scoring import Floats, Ints, label_quality, ranks, score
-from app.training.models import Run
+from app.training.models import OWN_MODEL, Run
 
 _BATCH = 2000  # rows a transaction: about 0.1 s in which no other writer gets through
 
@@ -243,7 +243,7 @@ def opinions(session: Session, *, sample_id: int) -> list[RunOpinion]:
             margin=said.margin,
             rank=said.rank,
             ranked=samples,
-            out_of_sample=said.fold >= 0 or split != "train",
+            out_of_sample=said.fold >= 0 or (split != "train" and run.kind != OWN_MODEL),
         )
         for said, run, version, samples, split in rows
     ]

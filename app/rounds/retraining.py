@@ -18,7 +18,7 @@ from app.review.log import not_undone
 from app.review.models import Decision, SampleReview
 from app.training.models import Run
 from app.training.recipes import choose_recipe, edit, recipe_of
-from app.training.runs import get_run, is_training, request_run, unfinished
+from app.training.runs import finished_run, get_run, is_training, request_run, unfinished
 from app.training.starts import choose_start, facts_of_start, weights_of
 
 
@@ -109,6 +109,8 @@ def _parent(session: Session, dataset_id: int, run_id: int | None) -> Run:
             raise Conflict("No run has finished yet, so there is nothing to train further; train one first.")
         return get_run(session, run_id=best.run.id)
     run = get_run(session, run_id=run_id, dataset_id=dataset_id)
+    if not run.is_training:
+        return finished_run(session, run_id=run_id)  # raises, and says why
     if run.state != "finished":
         raise unfinished(run)(f"Run {run_id} is {run.state}; only a finished run can be trained further.")
     return run

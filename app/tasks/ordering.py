@@ -22,6 +22,7 @@ from app.review.orders import answers_to_learn, publish_order
 from app.tasks.plan import NEVER_TRAINED
 from app.training.first_looks import newest_first_look
 from app.training.folds import WHOLE
+from app.training.models import OWN_MODEL
 from app.training.runs import CurrentRanking, get_run
 
 AHEAD = 100  # cards of the forecast
@@ -119,7 +120,11 @@ def _read(session: Session, dataset_id: int, ranking: CurrentRanking, first: int
     learnt = ~hold_out & (np.array([row.fold for row in rows]) == WHOLE)
     classes = len(class_names(session, dataset_id=dataset_id))
     said = log_probs_of(session, run_id=run_id, sample_ids=sample_ids, classes=classes)
-    if get_run(session, run_id=run_id).is_training:
+    run = get_run(session, run_id=run_id)
+    if run.kind == OWN_MODEL:
+        may_know = None if run.is_out_of_sample else np.ones(len(labels), np.bool_)
+        said_by = [Opinion("own model", said, learnt=may_know)]
+    elif run.is_training:
         said_by = [Opinion("along the training", said, learnt=learnt, name="Network")]
     else:
         said_by = [Opinion("first look", said)]

@@ -29,7 +29,7 @@ from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
 from app.training.models import Epoch, Run
 from app.training.recipes import misses_classes, weight_words
-from app.training.runs import TRAINING, get_run, record_epoch, start_run
+from app.training.runs import TRAINS, get_run, record_epoch, start_run
 
 log = logging.getLogger(__name__)
 CURVE_TRIES = 1  # restarts during it
@@ -210,5 +210,5 @@ def _position(plan: Plan, fold: int, progress: TrainingProgress) -> tuple[str, i
     before = plan.networks.index(fold)
     which = "the network" if fold == WHOLE else f"fold {fold + 1} of {plan.recipe.folds}"
     epoch = f"epoch {progress.epoch} of {progress.epochs}"
-    stage = f"{TRAINING} {which}: {epoch}, batch {progress.batch} of {progress.batches}"
+    stage = f"{TRAINS} {which}: {epoch}, batch {progress.batch} of {progress.batches}"
     return stage, int(sum(sizes[:before]) + progress.fraction * sizes[before]), sum(sizes)

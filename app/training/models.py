@@ -10,14 +10,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.types import Base, FloatVector, now
 
-FIRST_LOOK = "first look"
+TRAINING, FIRST_LOOK, OWN_MODEL = "training", "first look", "own model"  # the kinds of runs
 
 
 class Run(Base):
     """One model of one frozen version, whose predictions rank its labels.
 
     A training has a network of its own, and a parent when it fine-tunes. A first look has none: a pretrained
-    network describes the images, and a linear model of these descriptions predicts their classes.
+    network describes the images, and a linear model of these descriptions predicts their classes. An own
+    model is a person's: only its predictions are here.
     """
 
     __tablename__ = "run"
@@ -27,9 +28,10 @@ class Run(Base):
     version_id: Mapped[int] = mapped_column(ForeignKey("dataset_version.id"))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
     job_id: Mapped[str | None] = mapped_column(ForeignKey("job.id"))
-    kind: Mapped[str] = mapped_column(default="training", server_default="training")  # or FIRST_LOOK
+    kind: Mapped[str] = mapped_column(default=TRAINING, server_default=TRAINING)
     recipe: Mapped[dict[str, Any]]  # all its values
-    weights: Mapped[str]  # none, imagenet, a file's path, or parent; of a first look the network's name
+    # none, imagenet, a file's path, or parent; of a first look the network's name, of an own model the file's
+    weights: Mapped[str]
     seed: Mapped[int]
     state: Mapped[str] = mapped_column(default="queued")  # queued, running, finished, failed, cancelled
     note: Mapped[str] = mapped_column(
@@ -50,8 +52,13 @@ class Run(Base):
 
     @property
     def is_training(self) -> bool:
-        """Whether it has, or will have, a network of its own."""
-        return self.kind != FIRST_LOOK
+        """Whether it has, or will have, a network that can be trained further and predict."""
+        return self.kind == TRAINING
+
+    @property
+    def is_out_of_sample(self) -> bool:
+        """Whether an own model had not learnt the labels that it predicts, as its owner says."""
+        return bool(self.recipe.get("out_of_sample"))
 
 
 class Epoch(Base):

@@ -21,17 +21,17 @@ from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.ml.recipes import Recipe, recipe_from_json, to_json
 from app.training import first_looks
-from app.training.models import FIRST_LOOK, Epoch, Run
+from app.training.models import FIRST_LOOK, OWN_MODEL, TRAINING, Epoch, Run
 from app.training.pace import BEFORE, expect_run, seconds_left
 from app.training.recipes import choose_recipe, edit
 from app.training.starts import choose_start, facts_of_start, weights_of
 
 TASK = "train"
-TRAINING = "Training"  # first word of a job's stage while a network trains
+TRAINS = "Training"  # first word of a job's stage while a network trains
 RESUMABLE = ("cancelled", "failed")
 SURE = 0.03  # finished share of the training that is enough to estimate the rest
 
-IS_TRAINING = Run.kind != FIRST_LOOK
+IS_TRAINING = Run.kind == TRAINING
 
 # Every decision runs this several times, so it is built once: building takes longer than running.
 _CURRENT = Prepared(
@@ -48,7 +48,9 @@ _CURRENT = Prepared(
         or_(Run.state == "finished", Run.ranked_epochs.is_not(None)),
     )
     .order_by(
-        case((and_(Run.state == "finished", IS_TRAINING), 0), (Run.state == "finished", 1), else_=2),
+        case(
+            (and_(Run.state == "finished", Run.kind != FIRST_LOOK), 0), (Run.state == "finished", 1), else_=2
+        ),
         case((Run.state == "finished", Run.finished_at)).desc(),
         Run.id.desc(),
     )
@@ -85,7 +87,7 @@ class RunProgress:
     """The progress of a run, for the page and the command line."""
 
     run_id: int
-    is_training: bool  # not a first look
+    is_training: bool  # not a first look or an own model
     job_id: str | None
     state: str
     stage: str
@@ -218,8 +220,12 @@ def get_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> 
 
 
 def finished_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> Run:
-    """A finished training. Raises NotFound; Conflict for one that has not finished, or a first look."""
+    """A finished training. Raises NotFound; Conflict for one that has not finished, or of another kind."""
     run = get_run(session, run_id=run_id, dataset_id=dataset_id)
+    if run.kind == OWN_MODEL:
+        raise Conflict(
+            f"Run {run.id} is an own model, whose network is not here, only its predictions; use a training."
+        )
     if not run.is_training:
         raise Conflict(f"Run {run.id} is a first look, which has no network of its own; use a training.")
     if run.state != "finished":
@@ -236,7 +242,7 @@ def unfinished(run: Run) -> type[Conflict]:
 
 
 def list_runs(session: Session, *, dataset_id: int) -> list[Run]:
-    """Trainings and first looks, the newest first."""
+    """Runs of all kinds, the newest first."""
     return list(session.scalars(select(Run).where(Run.dataset_id == dataset_id).order_by(Run.id.desc())))
 
 
@@ -282,7 +288,7 @@ def newest_finished(session: Session, *, dataset_id: int, before: datetime | Non
 
 
 def newest_ranked(session: Session, *, dataset_id: int) -> Run | None:
-    """The run whose ranking is reviewed: the newest finished training, else first look, else an early one."""
+    """The run that is reviewed: the newest finished training or own model, else a first look or early one."""
     current = current_ranking(session, dataset_id=dataset_id)
     return session.get(Run, current.run_id) if current else None
 
@@ -347,7 +353,7 @@ def _left(session: Session, run: Run, job: Job, epochs: Sequence[Epoch]) -> floa
     """Remaining seconds: from finished epochs, else from the time since the start, else from earlier runs."""
     if not run.is_training:
         return _left_of_look(job)
-    learns = job.stage.startswith(TRAINING) and job.total > 0
+    learns = job.stage.startswith(TRAINS) and job.total > 0
     if run.state not in jobs.OPEN_STATES or (job.state == "running" and epochs and not learns):
         return None
     fraction = job.done / job.total if learns else 0.0
@@ -408,6 +414,8 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
     Raises Conflict when it is running, queued or finished.
     """
     run = get_run(session, run_id=run_id)
+    if run.kind == OWN_MODEL:
+        raise Conflict(f"Run {run_id} is an own model; import its file of predictions again.")
     before = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
     again = session.execute(
         update(Run)

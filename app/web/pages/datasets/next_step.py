@@ -34,7 +34,8 @@ class Situation:
     gold_for_me: int = 0  # images of the gold part that wait for the one who asks
     queued: bool = False  # a run waits, none is running
     rule_reached: str = ""  # the stopping rule in words, once it is reached
-    has_look: bool = False  # a first look ranks the labels
+    has_look: bool = False  # a first look or an own model ranks the labels
+    has_own: bool = False  # it is an own model
     looking: bool = False  # the run that waits or runs is a first look
     expected: ExpectedErrors | None = None  # of the next cards, once the worklist learns from the answers
 
@@ -142,10 +143,9 @@ def _first_run(at: Situation, home: str) -> NextStep:
 def _first_look_review(at: Situation, home: str) -> NextStep:
     step = review_step(at.progress, home, expected=at.expected)
     more = "a training runs and ranks them anew" if at.running else "a training ranks them anew"
+    who = "Your own model" if at.has_own else "A first look"
     train = (Action("Train", f"{home}/runs"),) if at.is_admin and not at.running else ()
-    return NextStep(
-        step.title, f"{step.words} A first look ranked the labels; {more}.", (*step.actions, *train)
-    )
+    return NextStep(step.title, f"{step.words} {who} ranked the labels; {more}.", (*step.actions, *train))
 
 
 def _early_review(at: Situation, home: str) -> NextStep:

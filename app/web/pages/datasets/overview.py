@@ -27,6 +27,7 @@ from app.review.gold import gold_standing
 from app.review.orders import expected_errors, newest_order
 from app.rounds.changes import changes_since
 from app.rounds.movement import Movement, movement_of
+from app.training.models import OWN_MODEL
 from app.training.runs import RunProgress, newest_ranked, open_run, run_progress
 from app.web.api.samples import shared_source
 from app.web.deps import Db, SignedIn
@@ -152,6 +153,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         has_run=best is not None,
         early_epochs=ranked.ranked_epochs if ranked and best is None else None,
         has_look=ranked is not None and not ranked.is_training,
+        has_own=ranked is not None and ranked.kind == OWN_MODEL,
         expected=expected_errors(newest_order(session, run_id=ranked.id)) if ranked else None,
         running=running is not None,
         looking=running is not None and not running.is_training,

@@ -190,7 +190,7 @@ def images(request: Request, name: str, database: Db, query: Annotated[ChangesQu
 
 
 def _finished(session: Session, dataset_id: int) -> tuple[RunSummary, ...]:
-    return tuple(run for run in run_summaries(session, dataset_id=dataset_id) if run.is_finished_training)
+    return tuple(run for run in run_summaries(session, dataset_id=dataset_id) if run.is_comparable)
 
 
 def _pair(runs: tuple[RunSummary, ...], old: int | None, new: int | None) -> tuple[int | None, int | None]:

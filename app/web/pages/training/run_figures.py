@@ -6,7 +6,7 @@ from typing import Any
 from app.measuring.evaluations import Evaluation
 from app.ranking.rankings import RankedSample
 from app.training.folds import WHOLE
-from app.training.models import Epoch, Run
+from app.training.models import OWN_MODEL, Epoch, Run
 from app.training.starts import stored_words
 from app.training.statistics import Reliability
 from app.web.pages.charts import Chart, line_chart
@@ -77,11 +77,7 @@ def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], .
     known = [
         ("Labels", f"version {version}, sha256 {digest}"),
         ("Recipe", _recipe_words(run)),
-        (
-            "Starts from",
-            f"run {run.parent_id}" if run.parent_id else stored_words(run.weights),
-        ),
-        ("Seed", str(run.seed)),
+        *_origin(run),
         ("Requested", moment(run.created_at)),
         ("Started", moment(run.started_at)),
         ("Ended", moment(run.finished_at)),
@@ -96,8 +92,18 @@ def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], .
     return tuple((words, value) for words, value in known if value not in ("", "–"))
 
 
+def _origin(run: Run) -> tuple[tuple[str, str], ...]:
+    if run.kind == OWN_MODEL:
+        said = "out of sample" if run.is_out_of_sample else "in sample"
+        return ("File", f"{run.weights}, sha256 {run.recipe['sha256']}"), ("Predictions", said)
+    start = f"run {run.parent_id}" if run.parent_id else stored_words(run.weights)
+    return ("Starts from", start), ("Seed", str(run.seed))
+
+
 def _recipe_words(run: Run) -> str:
     recipe = run.recipe
+    if run.kind == OWN_MODEL:
+        return "own model, trained elsewhere"
     if not run.is_training:
         size = recipe.get("image_size")
         return f"{recipe['name']}{f': {size} pixels' if size else ''}, without any training"

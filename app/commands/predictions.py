@@ -1,0 +1,83 @@
+"""`toploss predictions import`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.shared import DatasetName, end_line, open_database, read_settings, show_progress, tell
+
+predictions = typer.Typer(help="Rank the labels by your own model.", no_args_is_help=True)
+
+
+@predictions.callback()
+def _group() -> None:
+    """Rank the labels by your own model."""
+
+
+@predictions.command("import")
+def import_(
+    name: DatasetName,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="Probabilities of each class for each image: .npz, .npy, a zip of the export cleanlab, CSV "
+            "or Parquet.",
+        ),
+    ],
+    *,
+    out_of_sample: Annotated[
+        bool,
+        typer.Option(
+            "--out-of-sample",
+            help="The model had not learnt the label of any image that it predicts (cross-validation).",
+        ),
+    ] = False,
+    allow_missing: Annotated[
+        bool,
+        typer.Option("--allow-missing", help="Images may have no row; they are left out of the ranking."),
+    ] = False,
+    ids: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="Of an array without ids: the path or sample id of each row, one a line or as ids.csv.",
+        ),
+    ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            help="Of an array without class names: the class of each column, one a line.",
+        ),
+    ] = None,
+) -> None:
+    """Freeze the labels as they stand, and rank them by the predictions of your own model."""
+    from app.datasets.catalog import ready_dataset
+    from app.rounds.own_models import PredictionFile, import_predictions
+
+    settings = read_settings()
+    with open_database() as database:
+        with database.read() as session:
+            dataset_id = ready_dataset(session, name=name).id
+        made = import_predictions(
+            database,
+            dataset_id=dataset_id,
+            file=PredictionFile(file, file.name, out_of_sample, allow_missing, ids, classes),
+            folder=settings.runs_dir,
+            on_progress=show_progress(),
+        )
+    end_line()
+    tell(list(made.notes))
+    typer.echo(
+        f"Run {made.run_id} of {name}, your own model: {made.rows:,} images of version {made.version} are "
+        f"ranked, {made.label_issues:,} label issue{'' if made.label_issues == 1 else 's'}."
+    )

@@ -1,0 +1,107 @@
+"""An own model in the pages: shown like a run, and never offered where a network is needed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from app.db.engine import Database
+from app.rounds.own_models import PredictionFile, import_predictions
+from tests.factories import CLASSES, Made, import_folder, write_images
+from tests.ranking.prediction_files import as_npz
+from tests.web.html import flat
+
+
+def bring(
+    database: Database,
+    folder: Path,
+    paths: tuple[str, ...],
+    *,
+    dataset_id: int,
+    out_of_sample: bool = True,
+) -> int:
+    """Predictions that take the first image for another class."""
+    given = np.array([CLASSES.index(path.split("/")[1]) for path in paths])
+    values = np.eye(3, dtype=np.float32)[given] * 0.7 + 0.1
+    values[0] = np.roll(values[0], 1)
+    path = as_npz(folder / "mine.npz", values, ids=paths, classes=CLASSES)
+    file = PredictionFile(path, "mine.npz", out_of_sample)
+    return import_predictions(database, dataset_id=dataset_id, file=file, folder=folder / "temporary").run_id
+
+
+@pytest.fixture
+def own(database: Database, made: Made, tmp_path: Path) -> int:
+    return bring(database, tmp_path, made.paths, dataset_id=made.dataset_id, out_of_sample=False)
+
+
+def test_its_page_says_what_it_is_and_that_it_is_in_sample(
+    browser_of: dict[str, TestClient], own: int
+) -> None:
+    page = flat(browser_of["ada"].get(f"/d/faces/runs/{own}").text)
+    assert "Your own model: the predictions in mine.npz, in sample, rank the labels of version 0" in page
+    assert "In sample: the model may have learnt these labels" in page
+    assert "hold-out error, by the labels of its version" in page
+    assert "Top losses" in page
+    assert "Try it on a photo" not in page
+    assert "Resume" not in page
+    runs = flat(browser_of["ada"].get("/d/faces/runs").text)
+    assert "mine.npz, trained elsewhere" in runs
+
+
+def test_every_page_about_runs_answers(browser_of: dict[str, TestClient], made: Made, own: int) -> None:
+    ada = browser_of["ada"]
+    for where in (
+        "",
+        "/review",
+        "/rounds",
+        "/retrain",
+        "/export",
+        "/stop",
+        "/grid",
+        f"/compare?old={made.run_id}&new={own}",
+        f"/compare/images?old={made.run_id}&new={own}",
+        f"/samples/{made.sample_ids[0]}",
+        f"/runs/{own}/images?split=valid",
+        f"/runs/{own}/predictions.csv",
+        f"/runs/{own}/top-losses.csv",
+        f"/runs/{own}/confusion.svg",
+        f"/runs/{own}/calibration.svg",
+        f"/runs/{own}/epochs.csv",
+        f"/runs/{own}/learning-rate.csv",
+    ):
+        assert ada.get(f"/d/faces{where}").status_code == 200, where
+    compared = flat(ada.get(f"/d/faces/compare?old={made.run_id}&new={own}").text)
+    assert f"New: run {own}" in compared
+
+
+def test_it_predicts_no_photo_and_is_no_parent(
+    browser_of: dict[str, TestClient], api: dict[str, TestClient], made: Made, own: int
+) -> None:
+    ada = browser_of["ada"]
+    assert ada.get(f"/d/faces/runs/{own}/photos").status_code == 409
+    asked = {"retrain": True, "parent": own}
+    refused = api["ada"].post("/api/v1/datasets/faces/runs", json=asked)
+    assert refused.status_code == 409
+    assert f"Run {own} is an own model, whose network is not here" in refused.json()["message"]
+    assert api["ada"].post(f"/api/v1/runs/{own}/resume").status_code == 409
+
+
+def test_rest_lists_it_with_its_kind(api: dict[str, TestClient], made: Made, own: int) -> None:
+    listed = api["ann"].get("/api/v1/datasets/faces/runs").json()["items"][0]
+    assert (listed["id"], listed["kind"], listed["state"]) == (own, "own model", "finished")
+    detail = api["ann"].get(f"/api/v1/runs/{own}").json()
+    assert detail["recipe"]["out_of_sample"] is False
+    first = api["ann"].get(f"/api/v1/runs/{own}/top-losses").json()["items"][0]
+    assert first["path"] == made.paths[0]
+
+
+def test_before_any_training_overview_proposes_to_review_its_ranking(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    folder = write_images(tmp_path / "images", per_class=3)
+    dataset_id = import_folder(database, folder)
+    paths = tuple(sorted(str(each.relative_to(folder)) for each in folder.glob("*/*/*.png")))
+    bring(database, tmp_path, paths, dataset_id=dataset_id)
+    page = flat(browser_of["ada"].get("/d/faces").text)
+    assert "Your own model ranked the labels; a training ranks them anew." in page
