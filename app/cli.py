@@ -189,7 +189,7 @@ def export(
     name: DatasetName,
     *,
     format: Annotated[  # noqa: A002 - the option's name
-        str, typer.Option(help="csv, csv-excel, jsonl or imagefolder.")
+        str, typer.Option(help="csv, csv-excel, jsonl, imagefolder or cleanlab.")
     ] = "csv",
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The file to write or replace; - is standard output.")

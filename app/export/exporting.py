@@ -42,7 +42,8 @@ def export_version(
 ) -> Export:
     """The version in one of `FORMATS`.
 
-    Raises Invalid for an unknown format, NotFound, and Conflict for an unfinished run.
+    Raises Invalid for an unknown format or without a run that it needs, NotFound, and Conflict for an
+    unfinished run.
 
     The ranking columns are those of `run_id`; left out, of the newest run that had finished when the version
     was frozen, so later runs change nothing. The chunks read the committed state in short transactions of
@@ -63,6 +64,11 @@ def export_version(
         run_id=_ranking_at(session, version) if run_id is None else _finished(session, version, run_id),
         include_deleted=include_deleted,
     )
+    if entry.needs_run and plan.run_id is None:
+        raise Invalid(
+            f"The format {entry.name} has the probabilities of a run, and none had finished when version "
+            f"{version.number} was frozen; choose a run (--run N, run=N)."
+        )
     parts = [
         version.digest,
         entry.name,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from app.errors import Invalid
+from app.export.as_cleanlab import write_cleanlab
 from app.export.as_csv import write_csv, write_csv_excel
 from app.export.as_imagefolder import write_imagefolder
 from app.export.as_jsonl import write_jsonl
@@ -20,6 +21,7 @@ class Format:
     description: str  # for people
     write: Callable[[ExportPlan], Iterator[bytes]]
     has_images: bool = False
+    needs_run: bool = False
 
 
 FORMATS = {
@@ -47,6 +49,14 @@ FORMATS = {
             "class folders with the images, for fastai and torchvision",
             write_imagefolder,
             has_images=True,
+        ),
+        Format(
+            "cleanlab",
+            "-cleanlab.zip",
+            "application/zip",
+            "arrays for cleanlab: the probabilities of a run, labels, ids and classes",
+            write_cleanlab,
+            needs_run=True,
         ),
     )
 }

@@ -10,12 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.isotonic import IsotonicRegression
 
-from app.ranking.out_of_fold import Opinion
 from app.ranking.rankings import ranking_rows
 from app.ranking.scoring import Floats, Ints, ranks
-from app.ranking.starting import start
 
 OUTSIDE, WITHIN = 0, -1  # as a prediction's fold: the model had not learnt the label, or it may have
 _TINY = np.finfo(np.float32).tiny
@@ -40,6 +37,11 @@ def order(probabilities: NDArray[np.floating[Any]], labels: Ints, paths: list[st
 
     The probability of an error is that of a first look, made to fall where the self-confidence rises.
     """
+    from sklearn.isotonic import IsotonicRegression  # keeps it out of the web process until it is needed
+
+    from app.ranking.out_of_fold import Opinion
+    from app.ranking.starting import start
+
     n, classes = probabilities.shape
     own, agreeing = np.empty(n, np.float32), 0
     for first in range(0, n, _ROWS):

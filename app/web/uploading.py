@@ -88,6 +88,13 @@ class PhotosRoute(UploadRoute):
         """Whoever signed in."""
 
 
+class PredictionsRoute(UploadRoute):
+    """A route that takes the predictions of an own model, and files of ids and classes beside them."""
+
+    most_files = 3
+    too_many = "Send one file of predictions, and at most one each of ids and classes."
+
+
 class _Body:
     """The body as it comes in."""
 

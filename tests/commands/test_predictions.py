@@ -1,13 +1,16 @@
 """`toploss predictions import`, as it is typed."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from app.cli import cli
 from app.errors import Invalid, NotFound
+from app.web.rendering import ROOT
 from tests.factories import CLASSES, write_images
 from tests.ranking.prediction_files import as_csv, as_npy
 
@@ -72,3 +75,21 @@ def test_a_missing_row_needs_to_be_allowed(shell: CliRunner, mine: Path) -> None
 
 def test_an_unknown_data_set_is_told(shell: CliRunner, mine: Path) -> None:
     assert isinstance(shell.invoke(cli, ["predictions", "import", "pets", str(mine)]).exception, NotFound)
+
+
+def test_the_lines_of_the_documentation_lead_from_pred_probs_to_the_deck_and_back(
+    shell: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "own-model.md").read_text()
+    there, back = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    known = {"features_of": lambda path: np.asarray(Image.open(tmp_path / "images" / path)).mean(axis=(0, 1))}
+    assert shell.invoke(cli, ["export", "faces", "--format", "csv", "-o", "labels.csv"]).exit_code == 0
+    exec(compile(there, "own-model.md", "exec"), known)  # noqa: S102 - our own lines
+    said = shell.invoke(cli, ["predictions", "import", "faces", "probs.npz", "--out-of-sample"]).output
+    assert "Run 1 of faces, your own model: 9 images" in said
+    asked = ["export", "faces", "--format", "cleanlab", "--run", "1", "-o", "run1.zip"]
+    assert shell.invoke(cli, asked).exit_code == 0
+    exec(compile(back, "own-model.md", "exec"), known)  # noqa: S102
+    assert known["run"]["pred_probs"] == pytest.approx(known["pred_probs"], abs=1e-6)
+    assert set(known["paths"]) <= set(known["table"].path)

@@ -11,7 +11,7 @@ def test_a_format_is_found_by_its_name_and_says_what_it_is(name: str) -> None:
     found = check_format(name)
     assert found.name == name
     assert found.description
-    assert found.has_images is (found.media_type == "application/zip")
+    assert found.has_images is (found.name == "imagefolder")
 
 
 def test_no_two_formats_make_files_of_one_name() -> None:

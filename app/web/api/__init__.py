@@ -7,6 +7,7 @@ from app.web.api import (
     jobs,
     openapi,
     photos,
+    predictions,
     remaining,
     review,
     runs,
@@ -16,5 +17,18 @@ from app.web.api import (
 
 routers = tuple(
     module.router
-    for module in (datasets, samples, runs, photos, compare, review, gold, remaining, versions, jobs, openapi)
+    for module in (
+        datasets,
+        samples,
+        runs,
+        predictions,
+        photos,
+        compare,
+        review,
+        gold,
+        remaining,
+        versions,
+        jobs,
+        openapi,
+    )
 )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import BeforeValidator
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import count_samples, get_dataset, ready_dataset
@@ -65,11 +66,12 @@ def export(
     name: str,
     request: Request,
     database: Db,
-    format: Annotated[str, Query(description="csv, csv-excel, jsonl or imagefolder")] = "csv",  # noqa: A002
+    format: Annotated[str, Query(description="csv, csv-excel, jsonl, imagefolder or cleanlab")] = "csv",  # noqa: A002
     version: Annotated[str, Query(description="`latest` or a number")] = "latest",
     include_deleted: Annotated[bool, Query(description="Keep deleted samples in, without a label.")] = False,
     run: Annotated[
         int | None,
+        BeforeValidator(lambda sent: None if sent == "" else sent),  # a form's empty choice
         Query(description="Whose scores to add, instead of the ranking at the time of the freeze."),
     ] = None,
     skip_missing: Annotated[

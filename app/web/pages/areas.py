@@ -10,7 +10,7 @@ from app.web.pages.deck import duplicates, grid, review, samples
 from app.web.pages.measuring import compare
 from app.web.pages.review import gold, opinions
 from app.web.pages.rounds import retrain, rounds
-from app.web.pages.training import run, runs
+from app.web.pages.training import own_model, run, runs
 
 _AREAS = (
     account,
@@ -27,6 +27,7 @@ _AREAS = (
     samples,
     retrain,
     runs,
+    own_model,
     run,
     photos,
     compare,

@@ -16,6 +16,8 @@ from app.export.as_imagefolder import one_folder_words
 from app.export.formats import FORMATS, check_format
 from app.review.gold import count_unsettled
 from app.rounds.retraining import freeze_labels
+from app.training.models import Run
+from app.training.runs import list_runs
 from app.web.deps import Admin, Db
 from app.web.rendering import Page, page_context, render
 
@@ -41,6 +43,7 @@ class ExportPage(Page):
     pending: PendingChanges
     lacking: tuple[str, ...]  # what is to be known of classes without images in a part
     one_folder: str  # what is to be known of folders that are one on some systems
+    runs: tuple[Run, ...]  # whose scores can be added, the newest first
     unsettled: int  # images of the gold part that carry their given label
 
 
@@ -56,6 +59,7 @@ def show(request: Request, name: str, database: Db) -> Response:
             pending=pending_changes(session, dataset_id=dataset.id),
             lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
             one_folder=one_folder_words(map(folder_name, class_names(session, dataset_id=dataset.id))),
+            runs=tuple(run for run in list_runs(session, dataset_id=dataset.id) if run.state == "finished"),
             unsettled=count_unsettled(session, dataset_id=dataset.id),
         )
     return render("export/page.html", page)
@@ -70,6 +74,7 @@ def freeze_and_download(
     format: Annotated[str, Form()],  # noqa: A002 - the option's name everywhere
     include_deleted: Annotated[bool, Form()] = False,
     skip_missing: Annotated[bool, Form()] = False,
+    run: Annotated[str, Form(max_length=12)] = "",
 ) -> Response:
     """Redirects to the file of a version; `now` means the current labels, which are frozen first.
 
@@ -82,6 +87,7 @@ def freeze_and_download(
             version = str(frozen.number)
     asked = {"version": version, "format": format} | ({"include_deleted": "true"} if include_deleted else {})
     asked |= {"skip_missing": "true"} if skip_missing else {}
+    asked |= {"run": run} if run else {}
     return RedirectResponse(f"/api/v1/datasets/{name}/export?{urlencode(asked)}", status_code=303)
 
 

@@ -105,3 +105,34 @@ def test_before_any_training_overview_proposes_to_review_its_ranking(
     bring(database, tmp_path, paths, dataset_id=dataset_id)
     page = flat(browser_of["ada"].get("/d/faces").text)
     assert "Your own model ranked the labels; a training ranks them anew." in page
+
+
+def test_the_form_imports_a_file_and_shows_the_run_or_what_is_wrong(
+    browser_of: dict[str, TestClient], made: Made, tmp_path: Path
+) -> None:
+    ada, where = browser_of["ada"], "/d/faces/predictions"
+    assert f'href="{where}"' in ada.get("/d/faces/runs").text
+    assert "path,cat,dog,owl" in ada.get(where).text
+    path = as_npz(tmp_path / "p.npz", np.full((24, 3), 0.4), ids=made.paths, classes=CLASSES)
+    wrong = {"file": ("p.npz", path.read_bytes()), "ids": ("", b""), "classes": ("", b"")}
+    refused = ada.post(where, files=wrong, data={"out_of_sample": "true"})
+    assert refused.status_code == 422
+    page = flat(refused.text)
+    assert "24 rows whose probabilities do not sum to 1" in page
+    assert 'name="out_of_sample" value="true" checked' in page
+    assert "Choose a file of predictions" in ada.post(where, files={"file": ("", b"")}).text
+    path = as_npz(tmp_path / "p.npz", np.full((24, 3), 1 / 3), ids=made.paths, classes=CLASSES)
+    taken = ada.post(where, files={"file": ("p.npz", path.read_bytes())}, data={"out_of_sample": "true"})
+    assert (taken.status_code, taken.headers["location"]) == (303, f"/d/faces/runs/{made.run_id + 1}")
+    assert browser_of["ann"].get(where).status_code == 403
+    assert where not in browser_of["ann"].get("/d/faces/runs").text
+
+
+def test_the_export_form_offers_the_runs_whose_scores_can_be_added(
+    browser_of: dict[str, TestClient], made: Made, own: int
+) -> None:
+    page = flat(browser_of["ann"].get("/d/faces/export").text)
+    assert f'<option value="{own}">of run {own}: own model</option>' in page
+    url = "/api/v1/datasets/faces/export?version=0&format={}&run={}"
+    assert browser_of["ann"].get(url.format("csv", "")).status_code == 200
+    assert browser_of["ann"].get(url.format("cleanlab", own)).status_code == 200

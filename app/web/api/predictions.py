@@ -1,0 +1,77 @@
+"""Predictions of an own model become a run."""
+
+from typing import Annotated
+
+from fastapi import File, Form, UploadFile
+
+from app.web.api.models import Output
+from app.web.api.routing import api_router
+from app.web.deps import Admin, Config, Db
+from app.web.predictions import take_predictions
+from app.web.uploading import PredictionsRoute
+
+router = api_router("runs")
+
+
+class PredictionsOut(Output):
+    """The run that ranks the labels by the predictions; it has finished."""
+
+    id: int
+    version: int  # whose labels it ranks: the labels as they stand, frozen
+    rows: int  # ranked images
+    label_issues: int
+    notes: list[str]  # what a person should know
+
+
+def import_own_model(
+    name: str,
+    database: Db,
+    settings: Config,
+    _user: Admin,
+    file: Annotated[
+        UploadFile,
+        File(
+            description="The probability of each class for each image: .npz with the arrays pred_probs, ids "
+            "and classes, .npy with `ids`, the zip of the export cleanlab, CSV or Parquet."
+        ),
+    ],
+    ids: Annotated[
+        UploadFile | None, File(description="Of an array without ids: the path or sample id of each row.")
+    ] = None,
+    classes: Annotated[
+        UploadFile | None, File(description="Of an array without class names: the class of each column.")
+    ] = None,
+    out_of_sample: Annotated[
+        bool, Form(description="The model had not learnt the label of any image that it predicts.")
+    ] = False,
+    allow_missing: Annotated[
+        bool, Form(description="Images may have no row; they are left out of the ranking.")
+    ] = False,
+) -> PredictionsOut:
+    """Rank the labels as they stand by the predictions of your own model; 422 says what is wrong."""
+    made = take_predictions(
+        database,
+        settings,
+        name=name,
+        file=file,
+        ids=ids,
+        classes=classes,
+        out_of_sample=out_of_sample,
+        allow_missing=allow_missing,
+    )
+    return PredictionsOut(
+        id=made.run_id,
+        version=made.version,
+        rows=made.rows,
+        label_issues=made.label_issues,
+        notes=list(made.notes),
+    )
+
+
+router.add_api_route(
+    "/datasets/{name}/predictions",
+    import_own_model,
+    methods=["POST"],
+    status_code=201,
+    route_class_override=PredictionsRoute,
+)
