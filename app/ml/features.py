@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,14 @@ _GROWTH = 2.25  # the time for an image grows with its size to this power (64 to
 _BUDGET = 110.0  # seconds for all images, so that reading them and ranking fit into three minutes
 _ENLARGED = 5.0  # times; small images are embedded better when they are enlarged, but not beyond this
 _CENTRE = 0.875  # share of a side that the backbone's authors looked at
+
+
+class Describing(Protocol):
+    """What turns images into numbers."""
+
+    def embed(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 images (n, side, side, 3) to numbers (n, 1280)."""
+        ...
 
 
 def choose_size(sides: Sequence[int] | NDArray[np.integer], *, pace: float) -> int:
@@ -103,7 +112,7 @@ def compute_features(
     images: Images,
     out: Path,
     *,
-    embedder: Embedder,
+    embedder: Describing,
     problems: Mapping[int, Exception] | None = None,
     known: Mapping[int, NDArray[np.float16]] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -144,7 +153,7 @@ def compute_features(
 def _window(
     images: Images,
     rows: NDArray[np.int64],
-    embedder: Embedder,
+    embedder: Describing,
     problems: Mapping[int, Exception] | None,
     known: Mapping[int, NDArray[np.float16]],
 ) -> NDArray[np.float16]:

@@ -17,9 +17,11 @@ from app.ranking.scoring import Floats, Ints
 
 FOLDS = 10
 STRENGTHS = tuple(float(strength) for strength in np.geomspace(0.01, 100, 9))  # times the number of images
-_SAMPLE = 2_000_000  # probabilities from which strength and temperature are chosen; more choose the same
+MOST_PROBABILITIES = (
+    2_000_000  # probabilities from which strength and temperature are chosen; more choose the same
+)
 _LEAST = 1e-6  # probability of a class that the opinion cannot know
-_LOWEST = np.float32(np.log(1e-30))
+LOWEST = np.float32(np.log(1e-30))
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def judge(
         return Opinion(even, np.zeros(n, bool), folds, STRENGTHS[-1], 1.0, float(np.log(classes)))
     x = _rotated(_standardised(features))
     solved = _solve(x, given, classes, folds)
-    sample = np.random.default_rng(seed).permutation(known)[: max(1, _SAMPLE // classes)]
+    sample = np.random.default_rng(seed).permutation(known)[: max(1, MOST_PROBABILITIES // classes)]
     strength, temperature, loss = _choose(solved, x, given, sample, len(known))
     log_probs = np.empty((n, classes), np.float32)
     judged = np.zeros(n, bool)
@@ -189,4 +191,4 @@ def _log_softmax(scores: Floats, temperature: float) -> Floats:
     log_probs = logits - np.log(odds.sum(axis=1, keepdims=True))
     missing = (~known).sum(axis=1, keepdims=True) * _LEAST
     result: Floats = np.where(known, log_probs + np.log1p(-missing), np.log(_LEAST)).astype(np.float32)
-    return np.maximum(result, _LOWEST)
+    return np.maximum(result, LOWEST)

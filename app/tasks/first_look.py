@@ -4,7 +4,8 @@ It may be killed at any time: the descriptions lie in a file of the run, and the
 """
 
 import logging
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,15 +44,18 @@ from app.ml.features import (
     take_readable,
 )
 from app.ml.images import StreamedImages
+from app.ml.patches import SIDE
 from app.ranking.embeddings import write_embedding
-from app.ranking.out_of_fold import FOLDS, judge
+from app.ranking.out_of_fold import FOLDS, Opinion, judge
 from app.ranking.rankings import ranking_rows, stage_ranking
+from app.ranking.scoring import Ints
 from app.ranking.starting import start
 from app.review.claims import release_cards
 from app.review.issues import publish
 from app.storage import open_source
 from app.tasks.ending import end, ending_badly
 from app.tasks.machine import machine_facts
+from app.tasks.patches import BACKBONE, BOTH, LARGEST, Facts, SmallImages, with_pieces
 from app.training.first_looks import LOOKING, newest_first_look
 from app.training.models import Run
 from app.training.runs import get_run, start_run
@@ -74,6 +78,7 @@ class _Look:
     size: int  # pixels of the side of the square that is looked at
     reading: int  # pixels of the side of the image that this square is the middle of
     mirrored: bool  # whether its mirror image is looked at too
+    is_small: bool  # whether the images are so small that pieces of them may describe them better
 
 
 def run(context: JobContext) -> None:
@@ -118,6 +123,7 @@ def _plan(context: JobContext, run_id: int, threads: int, embedder: Embedder) ->
             size,
             reading,
             mirrored,
+            bool(np.median(sides) <= LARGEST),
         )
 
 
@@ -129,20 +135,9 @@ def _sides(session: Session, dataset_id: int) -> np.ndarray:
 
 def _describe(context: JobContext, look: _Look, embedder: Embedder) -> tuple[np.ndarray, list[Lost]]:
     """The features (n, 1280) of every image, NaN where its file is lost; the lost ones are marked."""
-    with context.database.read() as session:
-        recorded = {file.sample_id: file for file in files_of(session, dataset_id=look.dataset_id)}
-        origin = session.get_one(Dataset, look.dataset_id).origin
-    files = [recorded[int(sample_id)] for sample_id in look.samples.sample_ids]
+    files = _files(context, look)
     problems: dict[int, Exception] = {}
-    with closing(open_source(origin)) as source:
-        images = StreamedImages(
-            lambda row: read_unchanged(source, files[row]),
-            len(files),
-            size=look.reading,
-            scales=measure_scales(context.database, dataset_id=look.dataset_id, source=source),
-            file_bytes=[file.bytes for file in files],
-            problems=problems,
-        )
+    with _reading(context, look, files, size=look.reading, problems=problems) as images:
         out = features_file(context, look.run_id, look)
         known = take_readable(out) or _known(context, look)
         features = compute_features(
@@ -162,6 +157,35 @@ def _describe(context: JobContext, look: _Look, embedder: Embedder) -> tuple[np.
     return features, lost
 
 
+def _files(context: JobContext, look: _Look) -> list[RecordedFile]:
+    with context.database.read() as session:
+        recorded = {file.sample_id: file for file in files_of(session, dataset_id=look.dataset_id)}
+    return [recorded[int(sample_id)] for sample_id in look.samples.sample_ids]
+
+
+@contextmanager
+def _reading(
+    context: JobContext,
+    look: _Look,
+    files: list[RecordedFile],
+    *,
+    size: int,
+    problems: dict[int, Exception],
+) -> Iterator[StreamedImages]:
+    """The images in these files, decoded to this size; of those that cannot be read the errors by row."""
+    with context.database.read() as session:
+        origin = session.get_one(Dataset, look.dataset_id).origin
+    with closing(open_source(origin)) as source:
+        yield StreamedImages(
+            lambda row: read_unchanged(source, files[row]),
+            len(files),
+            size=size,
+            scales=measure_scales(context.database, dataset_id=look.dataset_id, source=source),
+            file_bytes=[file.bytes for file in files],
+            problems=problems,
+        )
+
+
 def features_file(context: JobContext, run_id: int, look: _Look) -> Path:
     """The file of the features of a first look, this one or another, that looks in the same way as `look`."""
     way = f"{look.size}-of-{look.reading}" + ("-mirrored" if look.mirrored else "")
@@ -170,19 +194,24 @@ def features_file(context: JobContext, run_id: int, look: _Look) -> Path:
 
 def _known(context: JobContext, look: _Look) -> dict[int, np.ndarray]:
     """By row, the features that the newest first look before this one has found at the same size."""
+    before = _before(context, look)
+    if before is None:
+        return {}
+    run_id, rows = before
+    features = open_features(features_file(context, run_id, look))
+    there = np.flatnonzero((rows >= 0) & (rows < len(features))).tolist()
+    return {row: features[rows[row]] for row in there if not np.isnan(features[rows[row], 0])}
+
+
+def _before(context: JobContext, look: _Look) -> tuple[int, Ints] | None:
+    """The newest first look that has finished, and the row in it of each row of this one, -1 for none."""
     with context.database.read() as session:
-        before = newest_first_look(session, dataset_id=look.dataset_id)
-        if before is None:
-            return {}
-        sample_ids = labels_of(session, version_id=before.version_id).sample_ids.tolist()
-    features = open_features(features_file(context, before.id, look))
-    there = {
-        sample_id: features[row]
-        for row, sample_id in enumerate(sample_ids[: len(features)])
-        if not np.isnan(features[row, 0])
-    }
-    rows = enumerate(look.samples.sample_ids.tolist())
-    return {row: there[sample_id] for row, sample_id in rows if sample_id in there}
+        run = newest_first_look(session, dataset_id=look.dataset_id)
+        if run is None:
+            return None
+        sample_ids = labels_of(session, version_id=run.version_id).sample_ids.tolist()
+    place = {sample_id: row for row, sample_id in enumerate(sample_ids)}
+    return run.id, np.array([place.get(sample_id, -1) for sample_id in look.samples.sample_ids.tolist()])
 
 
 def _lost(file: RecordedFile, error: Exception | None) -> Lost:
@@ -199,6 +228,9 @@ def _rank(context: JobContext, look: _Look, features: np.ndarray) -> None:
     known = np.where(look.gold[rows], -1, samples.labels)  # the labels of the gold part teach nothing
     groups = np.unique(samples.sha256, return_inverse=True)[1]
     opinion = judge(vectors, known, len(look.names), groups=groups)
+    pieces: Facts = {}
+    if look.is_small:
+        opinion, pieces = _with_pieces(context, look, opinion, vectors, rows, known, groups)
     first = start(opinion, known)
     stage_ranking(
         context.database,
@@ -222,6 +254,41 @@ def _rank(context: JobContext, look: _Look, features: np.ndarray) -> None:
             "strength": opinion.strength,
             "class_noise": dict(zip(look.names, map(float, first.noise.round(4)), strict=True)),
         }
+        run.recipe = run.recipe | {"features": BOTH if pieces.get("used") else BACKBONE}
+        if pieces:
+            run.facts = run.facts | {"patches": pieces}
+
+
+def _with_pieces(
+    context: JobContext,
+    look: _Look,
+    opinion: Opinion,
+    vectors: np.ndarray,
+    rows: Ints,
+    labels: np.ndarray,
+    groups: Ints,
+) -> tuple[Opinion, Facts]:
+    """The opinion with that of the images' pieces, if this is better."""
+    before, runs = _before(context, look), context.settings.runs_dir
+    problems: dict[int, Exception] = {}
+    with _reading(context, look, _files(context, look), size=SIDE, problems=problems) as images:
+        small = SmallImages(
+            images,
+            problems,
+            runs / str(look.run_id),
+            (runs / str(before[0]), before[1]) if before else None,
+            context.report,
+            context.should_stop,
+        )
+        return with_pieces(
+            opinion,
+            vectors,
+            rows=rows,
+            labels=labels,
+            groups=groups,
+            classes=len(look.names),
+            small=small,
+        )
 
 
 def _keep_embedding(context: JobContext, look: _Look, sample_ids: np.ndarray, vectors: np.ndarray) -> None:

@@ -105,6 +105,8 @@ def test_labels_that_do_not_fit_their_image_come_first_before_any_training(
     run = run_of(database, run_id)
     assert (run.state, run.kind, run.ranked_epochs, run.label_issues) == ("finished", "first look", 0, 2)
     assert run.recipe["image_size"] == 160
+    assert run.recipe["features"] == "backbone"  # of noise there are no pieces that return
+    assert run.facts["patches"]["images"] == 84
     with database.read() as session:
         ranked = top_losses(session, run_id=run_id, limit=100)
         first = sorted(sample.path for sample in ranked[:2])

@@ -83,6 +83,7 @@ def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], .
         ("Ended", moment(run.finished_at)),
         ("Took", duration(took)),
         *((words, str(facts[name])) for name, words in FACTS.items() if name in facts),
+        ("Images described by", _description_words(run)),
         # all 0: too little was seen to say more than that some are wrong
         (
             "Wrong labels by class, estimated",
@@ -110,6 +111,23 @@ def _recipe_words(run: Run) -> str:
     epochs = sum(phase["epochs"] for phase in recipe["fine_tune_phases" if run.parent_id else "phases"])
     batches = f"batches of {recipe['batch_size']}"
     return f"{recipe['name']}: {epochs} epochs, {recipe['image_size']} pixels, {batches}"
+
+
+def _description_words(run: Run) -> str:
+    """What describes the images of a first look, and the losses out of fold that decided it."""
+    description = run.recipe.get("features")
+    if run.is_training or description is None:
+        return ""
+    figures = run.facts.get("patches")
+    if figures is None:
+        return f"{description} (patches are tried on small images only)"
+    weights = ""
+    if figures["used"]:
+        weights = " with the weights {} and {}".format(*figures["weights"])
+    return (
+        f"{description}{weights}. Loss out of fold on {figures['images']:,} images: backbone "
+        f"{figures['loss_of_backbone']}, patches {figures['loss_of_patches']}, both {figures['loss_of_both']}"
+    )
 
 
 def epochs_table(epochs: Iterable[Epoch]) -> Table:

@@ -1,0 +1,30 @@
+from app.training.models import FIRST_LOOK, Run
+from app.web.pages.training.run_figures import facts_of
+
+FIGURES = {
+    "used": True,
+    "images": 12_000,
+    "loss_of_backbone": 1.236,
+    "loss_of_patches": 1.468,
+    "loss_of_both": 1.172,
+    "weights": [0.75, 0.43],
+}
+
+
+def words(**of_run: object) -> str | None:
+    run = Run(kind=FIRST_LOOK, weights="efficientnet-lite0", seed=0, **{"facts": {}, **of_run})
+    return dict(facts_of(run, version=0, digest="abc")).get("Images described by")
+
+
+def test_a_first_look_says_what_described_the_images_and_why():
+    both = {"name": FIRST_LOOK, "features": "backbone and patches"}
+    assert words(recipe=both, facts={"patches": FIGURES}) == (
+        "backbone and patches with the weights 0.75 and 0.43. Loss out of fold on 12,000 images: "
+        "backbone 1.236, patches 1.468, both 1.172"
+    )
+    one = {"name": FIRST_LOOK, "features": "backbone"}
+    assert words(recipe=one, facts={"patches": FIGURES | {"used": False, "images": 2000}}) == (
+        "backbone. Loss out of fold on 2,000 images: backbone 1.236, patches 1.468, both 1.172"
+    )
+    assert words(recipe=one) == "backbone (patches are tried on small images only)"
+    assert words(recipe={"name": FIRST_LOOK}) is None  # one that an older version has done
