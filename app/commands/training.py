@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5
 Recipe = Annotated[
-    str | None, typer.Option(help="quick, default or paper; a retrain uses its parent's if none is named.")
+    str | None,
+    typer.Option(
+        help="quick, default, photos or paper. If none is named, a training uses the recommended one, and a "
+        "retrain its parent's."
+    ),
 ]
 Epochs = Annotated[int | None, typer.Option(min=1, max=1000, help="Short for --set epochs=…")]
 Changes = Annotated[
@@ -43,26 +47,33 @@ Wait = Annotated[bool, typer.Option(help="Stay until the ranking is stored; star
 def train(
     name: DatasetName,
     *,
-    recipe: Recipe = "default",
+    recipe: Recipe = None,
     epochs: Epochs = None,
     change: Changes = None,
     start: Start = None,
     seed: Seed = 0,
     wait: Wait = False,
 ) -> None:
-    """Train on the labels as they stand, frozen as a version, and rank every sample; a job for the worker."""
+    """Train on the labels as they stand, frozen as a version, and rank every sample; a job for the worker.
+
+    Without --recipe it trains as recommended for these images, and says so.
+    """
     from app.datasets.catalog import ready_dataset
     from app.deck.progress import lacking_words, pending_changes
     from app.jobs.requests import live_workers
     from app.rounds.retraining import version_to_train
+    from app.training.recommending import recommend
     from app.training.repeats import repeated_by
     from app.training.runs import train_anew
-    from app.training.starts import requested_start
+    from app.training.starts import requested_start, weights_now
 
     settings = read_settings()
+    starting = weights_now(settings)
+    changes = _changes(change, epochs)
     with open_database() as database:
         with database.write() as session:
             dataset = ready_dataset(session, name=name)
+            advice = recommend(session, dataset_id=dataset.id, starting=starting, start=start)
             new = pending_changes(session, dataset_id=dataset.id).what
             version = version_to_train(session, dataset_id=dataset.id)
             run = train_anew(
@@ -70,8 +81,8 @@ def train(
                 dataset_id=dataset.id,
                 version_id=version.id,
                 weights=settings.weights,
-                recipe=recipe or "default",
-                changes=_changes(change, epochs),
+                recipe=recipe or advice.recipe,
+                changes=changes if recipe else advice.changes | changes,
                 start=start,
                 seed=seed,
             )
@@ -80,7 +91,9 @@ def train(
             lacking = lacking_words(session, dataset_id=dataset.id)
         if new:
             typer.echo(f"Version {version.number} is frozen: it has {new} that no version had.")
-        tell(lacking)
+        tell([*lacking, *advice.warnings])
+        if not recipe:
+            typer.echo(advice.told)
         typer.echo(
             f"Run {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights "
             f"{run.weights}: queued."

@@ -25,7 +25,7 @@ from app.ml.device import choose_device, low_precision
 from app.ml.images import Images
 from app.ml.network import DROPOUT, set_dropout, set_stem, stem_of, zero_init
 from app.ml.parallel import ParallelBatches
-from app.ml.recipes import Recipe, StartFrom, Stem, weights_by_position
+from app.ml.recipes import Recipe, StartFrom, Stem, early_epochs_of, weights_by_position
 from app.ml.small_maps import unroll_small_maps
 from app.ml.weights import load_start
 
@@ -40,6 +40,7 @@ class Built:
     averaged: AveragedWeights | None  # the averaged network that predicts, if there is one
     stem: Stem
     note: str
+    early_epochs: int  # that see images of the recipe's first size
 
     def close(self) -> None:
         """Release resources after a fit that raised; after a normal end it does nothing."""
@@ -111,7 +112,15 @@ def build_learner(
     averaged = AveragedWeights(learner.model, recipe.averaging) if recipe.averaging else None
     if averaged is not None:
         learner.add_cb(averaged)
-    return Built(learner, normalisation, start.kind != "none", averaged, stem_of(learner.model), note)
+    return Built(
+        learner,
+        normalisation,
+        start.kind != "none",
+        averaged,
+        stem_of(learner.model),
+        note,
+        early_epochs_of(recipe, start.kind),
+    )
 
 
 class _SmoothLoss(AvgSmoothLoss):  # type: ignore[misc]

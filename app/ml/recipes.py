@@ -1,4 +1,4 @@
-"""How a network is trained: three recipes, as data.
+"""How a network is trained: four recipes, as data.
 
 Imports no torch, so that the web process can show them.
 """
@@ -57,8 +57,8 @@ class Recipe:
     shift: float = 0.05  # of the image's width and height, either way
     lighting: float = 0.2  # contrast times 1 ± this, brightness ± half of this
     stem: Stem = "plain"  # `deep`: three 3x3 convolutions, for images of few pixels; random weights only
-    early_size: int = 0  # image size of the first epochs from random weights; 0: `image_size`
-    early_epochs: int = 0  # how many those are
+    early_size: int = 0  # image size of the first epochs without a parent; 0: `image_size`
+    early_epochs: int = 0  # how many those are, see `early_epochs_of`
     averaging: float = 0.0  # decay per batch of the moving average of the weights, which predicts; 0 is none
     patience: int = 0  # epochs without a lower validation loss that end a phase; 0 never does
     keep: Literal["last", "best"] = (
@@ -134,6 +134,24 @@ _DEFAULT = Recipe(
     dropout=0.3,
 )
 
+# Photographs: transfer learning as in the paper, with more pixels, higher rates and no class weights.
+# `recommend` (app/training/recommending.py) adapts image size and epochs to the images and the machine.
+_PHOTOS = Recipe(
+    name="photos",
+    image_size=160,
+    batch_size=32,  # hundreds of images have to make enough steps
+    phases=(
+        Phase(epochs=2, frozen=True, lr_min=1e-4, lr_max=1e-2),  # fastai's usual rates for a new head
+        Phase(epochs=8, frozen=False, lr_min=1e-5, lr_max=1e-3),  # the body knows most of what it needs
+    ),
+    fine_tune_phases=(Phase(epochs=3, frozen=False, lr_min=1e-5, lr_max=3e-4),),
+    early_size=128,  # two thirds of the pixels while the head and the first rates are coarse
+    early_epochs=5,
+    mirror_judging=True,
+    label_smoothing=0.1,
+    zoom=0.15,
+)
+
 # The paper: the head on a frozen body first, then everything at low rates, rare and hard classes weighing
 # more.
 # It needs weights to start from (setting `weights`); from random weights its rates are too low to get far.
@@ -150,12 +168,22 @@ _PAPER = Recipe(
     class_weights=(("angry", 10), ("fear", 30), ("happy", 5), ("neutral", 15), ("sad", 20), ("surprise", 20)),
 )
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (_QUICK, _DEFAULT, _PAPER)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (_QUICK, _DEFAULT, _PHOTOS, _PAPER)}
 
 
 def takes_weights(recipe: Recipe) -> bool:
     """Whether the recipe is made for a network that has learnt before: it trains the head alone at first."""
     return recipe.stem == "plain" and any(phase.frozen for phase in recipe.phases)
+
+
+def early_epochs_of(recipe: Recipe, start: str) -> int:
+    """How many epochs see images of `early_size` with this start; a file is any word but the kinds' own.
+
+    From weights only in a recipe that is made for them: the early epochs of others teach what weights know.
+    """
+    if not recipe.early_size or start == "parent" or (start != "none" and not takes_weights(recipe)):
+        return 0
+    return recipe.early_epochs
 
 
 def with_epochs(recipe: Recipe, epochs: int) -> Recipe:

@@ -154,8 +154,7 @@ class Watch(Callback):  # type: ignore[misc]
     def _size(self, epoch: int) -> int:
         """Pixels of the images in an epoch, counted from 0 over all phases."""
         recipe = self.checkpoint.recipe
-        early = epoch < recipe.early_epochs and not self.built.body_has_weights
-        return recipe.early_size if early and recipe.early_size else recipe.image_size
+        return recipe.early_size if epoch < self.built.early_epochs else recipe.image_size
 
     def _report(self, batch: int) -> None:
         self.reported = time.monotonic()

@@ -58,6 +58,7 @@ from app.tasks.machine import machine_facts
 from app.tasks.patches import BACKBONE, BOTH, LARGEST, Facts, SmallImages, with_pieces
 from app.training.first_looks import LOOKING, newest_first_look
 from app.training.models import Run
+from app.training.pace import FIRST_LOOK_PACE
 from app.training.runs import get_run, start_run
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,8 @@ def _plan(context: JobContext, run_id: int, threads: int, embedder: Embedder) ->
         mirrored = started.recipe.get("mirrored", affords_mirrors(len(sides), size=size, pace=pace))
         chosen = {"image_size": size, "reading_size": reading, "mirrored": mirrored}
         started.recipe = started.recipe | chosen | {"folds": FOLDS}
-        started.facts = started.facts | machine_facts(context, threads=threads)
+        machine = machine_facts(context, threads=threads)
+        started.facts = started.facts | machine | {FIRST_LOOK_PACE: round(pace, 1)}
         return _Look(
             run_id,
             started.dataset_id,

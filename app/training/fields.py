@@ -35,6 +35,7 @@ class Field:
     or_zero: bool = False  # 0 is allowed below `low` and switches it off
     choices: tuple[str, ...] = ()
     from_nothing: bool = False  # only used if the network starts from random weights
+    early: bool = False  # or from weights that the recipe is made for
 
     @property
     def range(self) -> str:
@@ -136,6 +137,7 @@ FIELDS = (
         "pixels",
         or_zero=True,
         from_nothing=True,
+        early=True,
     ),
     Field(
         "early_epochs",
@@ -147,6 +149,7 @@ FIELDS = (
         1000,
         "epochs",
         from_nothing=True,
+        early=True,
     ),
     Field(
         "stem",

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from app.datasets.models import DatasetVersion, Sample
 from app.jobs.requests import live_workers
-from app.ml.recipes import Recipe, recipe_from_json
+from app.ml.recipes import Recipe, early_epochs_of, recipe_from_json
 from app.training.fields import phases_of
 from app.training.folds import WHOLE
-from app.training.models import Epoch, Run
+from app.training.models import FIRST_LOOK, Epoch, Run
 
 BEFORE = "seconds_before"  # in `Run.facts`: the time of a run before it was resumed
 _RUNS = 10  # earlier runs that are used
@@ -23,6 +23,12 @@ _WORKER = "worker"  # the worker of a run; runs of older versions have none
 _ONE_RUN = (
     1.5  # factor for the upper end if only one run was measured, because the machine may have been idle
 )
+FIRST_LOOK_PACE = "pace"  # in the facts of a first look: images of 96 pixels per second
+_LOOKED_AT = 96
+_TRAINING = (
+    12.0  # times as long as a first look takes a training per image, epoch and pixel, on two CPU cores
+)
+_ROUGH = 2.0  # factor for both ends if only that is known
 _OTHER_SIZE = 2.0  # factor for both ends if no epoch at this image size was measured
 
 
@@ -43,13 +49,13 @@ class Estimate:
     low: float  # seconds, if all epochs are as fast as the fastest measured one
     high: float  # seconds, if they are as slow as the slowest one; more if little was measured
     pace: float  # mean seconds per image and epoch
-    run_ids: tuple[int, ...]  # the runs it was measured on
+    run_ids: tuple[int, ...]  # the runs it was measured on; none: it is rough, by the pace of a first look
 
 
 def epoch_sizes(recipe: Recipe, *, start: str) -> list[int]:
     """Pixels per side of the images in each epoch of a run with this start."""
     epochs = sum(phase.epochs for phase in phases_of(recipe, tunes=start == "parent"))
-    early = recipe.early_epochs if start == "none" and recipe.early_size else 0
+    early = early_epochs_of(recipe, start)
     return [recipe.early_size if epoch < early else recipe.image_size for epoch in range(epochs)]
 
 
@@ -106,6 +112,29 @@ def estimate(
     )
 
 
+@dataclass(frozen=True)
+class Paces:
+    """The measured epochs of earlier runs, and what else is known of the pace here."""
+
+    measured: tuple[Measured, ...]
+    rest: float  # seconds per sample of everything but the epochs
+    looking: float  # images per second of a first look; 0 if there was none
+
+    def expect(self, recipe: Recipe, *, start: str, images: int, samples: int) -> Estimate | None:
+        """The time of a training; before any epoch has ended a rough one, by the pace of a first look."""
+        if self.measured:
+            rest = samples * self.rest
+            return estimate(recipe, start=start, images=images, measured=self.measured, rest=rest)
+        if not (self.looking and images):
+            return None
+        pace = _TRAINING / (self.looking * _LOOKED_AT**2)
+        rough = estimate(recipe, start=start, images=images, measured=[Measured(0, 0, pace)])
+        if rough is None:
+            return None
+        span = (rough.seconds / _ROUGH, rough.seconds * _ROUGH)
+        return Estimate(rough.seconds, *span, pace=rough.pace, run_ids=())
+
+
 def expect_run(session: Session, *, run: Run) -> Estimate | None:
     """The expected time of a requested run."""
     samples = session.get_one(DatasetVersion, run.version_id).samples
@@ -116,7 +145,12 @@ def expect_run(session: Session, *, run: Run) -> Estimate | None:
 
 
 def expect(session: Session, *, recipe: Recipe, start: str, images: int, samples: int) -> Estimate | None:
-    """The expected time of a training on `images` of a version's `samples`; None before any epoch has ended.
+    """The expected time of a training on `images` of a version's `samples`; None if nothing was measured."""
+    return measure_paces(session).expect(recipe, start=start, images=images, samples=samples)
+
+
+def measure_paces(session: Session) -> Paces:
+    """What earlier runs tell of the pace here.
 
     It uses the last runs of all data sets on the same kind of machine as the newest run, and only those of
     workers that run now, if there are any: times of other machines do not apply to this one.
@@ -129,7 +163,7 @@ def expect(session: Session, *, recipe: Recipe, start: str, images: int, samples
         .order_by(Run.id.desc())
         .limit(_RUNS)
     ).all()
-    here = [(run, n) for run, n in found if not live or run.facts.get(_WORKER, "") in live | {""}]
+    here = [(run, n) for run, n in found if _is_here(run, live)]
     rows = [(run, n) for run, n in here if _machine(run.facts) == _machine(here[0][0].facts)]
     shares = _train_shares(session, {run.dataset_id for run, _ in rows})
     epochs: dict[int, list[Epoch]] = defaultdict(list)
@@ -143,13 +177,18 @@ def expect(session: Session, *, recipe: Recipe, start: str, images: int, samples
         for run, n in rows
         if (seconds := seconds_of(run)) and n
     ]
-    return estimate(
-        recipe,
-        start=start,
-        images=images,
-        measured=measured,
-        rest=samples * max(0.0, median(beside) if beside else 0.0),
+    looks = session.scalars(
+        select(Run).where(Run.kind == FIRST_LOOK).order_by(Run.id.desc()).limit(_RUNS)
+    ).all()
+    looking = next(
+        (run.facts[FIRST_LOOK_PACE] for run in looks if FIRST_LOOK_PACE in run.facts and _is_here(run, live)),
+        0.0,
     )
+    return Paces(tuple(measured), max(0.0, median(beside) if beside else 0.0), looking)
+
+
+def _is_here(run: Run, live: set[str]) -> bool:
+    return not live or run.facts.get(_WORKER, "") in live | {""}
 
 
 def seconds_of(run: Run) -> float | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import Invalid
-from app.ml.recipes import RECIPES, Phase, Recipe, recipe_from_json
+from app.ml.recipes import RECIPES, Phase, Recipe, recipe_from_json, takes_weights
 from app.spelling import by_name
 from app.training.fields import (
     BY_NAME,
@@ -48,8 +48,7 @@ def recipe_of(stored: Mapping[str, Any]) -> Recipe:
 
 def fields_for(start: Start, recipe: Recipe) -> tuple[Field, ...]:
     """The fields that are used with this start of this recipe."""
-    nothing = begins(start, recipe) == "none"
-    return tuple(field for field in FIELDS if nothing or not field.from_nothing)
+    return tuple(field for field in FIELDS if _is_used(field, begins(start, recipe), recipe))
 
 
 def edit(
@@ -64,7 +63,8 @@ def edit(
     tunes = start == "parent"
     before = values_of(recipe, tunes=tunes)
     asked = {
-        name: parse(_known(name, start), given, class_names=class_names) for name, given in changes.items()
+        name: parse(_known(name, start, recipe), given, class_names=class_names)
+        for name, given in changes.items()
     }
     asked = {
         name: value
@@ -80,7 +80,7 @@ def edit(
         own["class_weights"] = _as_weights(own["class_weights"])
     own["fine_tune_phases" if tunes else "phases"] = _phases(recipe, before | asked, asked, tunes=tunes)
     edited = dataclasses.replace(recipe, name=recipe.name.removesuffix(EDITED) + EDITED, **own)
-    if start != "none":
+    if not _is_used(BY_NAME["early_epochs"], start, recipe):
         return edited
     if "early_epochs" not in asked:
         edited = dataclasses.replace(
@@ -137,11 +137,17 @@ def misses_classes(recipe: Recipe, class_names: Sequence[str]) -> bool:
     return len(by_name(recipe.class_weights, class_names)) < len(class_names)
 
 
-def _known(name: str, start: Start) -> Field:
+def _is_used(field: Field, start: Start, recipe: Recipe) -> bool:
+    if start == "none" or not field.from_nothing:
+        return True
+    return field.early and start != "parent" and takes_weights(recipe)
+
+
+def _known(name: str, start: Start, recipe: Recipe) -> Field:
     field = BY_NAME.get(name)
     if field is None:
         raise Invalid(f"A recipe has no field “{name[:40]}”; it has {', '.join(BY_NAME)}.")
-    if field.from_nothing and start != "none":
+    if not _is_used(field, start, recipe):
         raise Invalid(
             f"{field.label} ({field.name}) can be changed only for a network that starts from random "
             "weights (none)."

@@ -3,6 +3,7 @@
 import csv
 import fcntl
 import json
+import re
 import signal
 import sqlite3
 import stat
@@ -59,7 +60,7 @@ def test_import_train_export_without_any_server(shell: Server, tmp_path: Path) -
 def test_a_recipe_is_changed_with_set_and_a_wrong_change_is_a_sentence(shell: Server, tmp_path: Path) -> None:
     known = shell.command("recipes").stdout
     for words in (
-        "label_smoothing  0           0.1         0           0 to 0.5",
+        "label_smoothing  0           0.1         0.1         0           0 to 0.5",
         "0 or 2 to 10 networks",
         "class_weights",
     ):
@@ -80,6 +81,17 @@ def test_a_recipe_is_changed_with_set_and_a_wrong_change_is_a_sentence(shell: Se
         )
     waits = shell.command("resume", "1", check=False)
     assert (waits.returncode, "only a cancelled or failed run" in waits.stderr) == (1, True)
+
+
+def test_a_training_without_a_recipe_uses_the_recommended_one_and_says_why(
+    shell: Server, tmp_path: Path
+) -> None:
+    shell.command("import", str(write_images(tmp_path / "images", per_class=3)), "--name", "pets")
+    told = shell.command("train", "pets", "--epochs", "2").stdout
+    assert re.search(r"default: \d+ images of about \d+ x \d+, random start, 48 pixels, 18 epochs, ", told)
+    assert "These images are small" in told
+    (recipe,) = rows(shell, "select recipe from run")[0]
+    assert (json.loads(recipe)["image_size"], json.loads(recipe)["phases"][-1]["epochs"]) == (48, 2)
 
 
 def test_a_second_worker_of_the_same_name_is_refused(shell: Server) -> None:

@@ -18,9 +18,10 @@ from app.rounds.retraining import retrain, version_to_train
 from app.training.evaluation import Rate
 from app.training.fields import FIELDS, values_of
 from app.training.models import Run
+from app.training.recommending import recommend
 from app.training.repeats import repeated_by
 from app.training.runs import cancel_run, get_run, resume_run, run_progress, train_anew, version_number
-from app.training.starts import requested_start
+from app.training.starts import requested_start, weights_now
 from app.web.api.cards import CardOut, ranked_out
 from app.web.api.models import Listing, Output, RateOut
 from app.web.api.routing import Cursor, Limit, api_router, following, position
@@ -119,6 +120,20 @@ class RecipesOut(Output):
     fields: list[FieldOut]
 
 
+class RecommendationOut(Output):
+    """A recipe with changes, and why; a run that names no recipe uses it."""
+
+    recipe: str
+    changes: dict[str, int]
+    images: int
+    width: int  # pixels of the median image
+    height: int
+    seconds: float | None  # expected, if a pace has been measured
+    words: str
+    reason: str
+    warnings: list[str]  # why there is too little to learn from
+
+
 class RunAccepted(Output):
     """A run was queued."""
 
@@ -127,13 +142,18 @@ class RunAccepted(Output):
     version: int
     nothing_changed: bool = False
     start: str = ""  # where it starts, in words
+    recommended: str = ""  # why this recipe; empty if it was asked for
     repeats: int | None = None  # a finished run with the same labels, start, recipe and seed
 
 
 class RunRequest(StrictBody):
     """What to train; every field may be left out."""
 
-    recipe: str | None = Field(None, description="quick, default or paper; a retrain uses its parent's.")
+    recipe: str | None = Field(
+        None,
+        description="quick, default, photos or paper; without it a training uses the recommended one, "
+        "and a retrain its parent's.",
+    )
     epochs: int | None = Field(None, ge=1, le=1000, description="Short for `changes: {epochs: …}`.")
     changes: dict[str, Any] = Field(
         default_factory=dict, description="Fields of the recipe to change; GET /recipes lists them."
@@ -169,6 +189,7 @@ def create_run(
         raise Invalid(
             "Only a retrain starts from another run; send “retrain”: true as well, or leave “parent” out."
         )
+    starting, advice = weights_now(settings), None
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         if asked.retrain:
@@ -186,19 +207,42 @@ def create_run(
             run, version, same = answer.run, answer.version, answer.nothing_changed
         else:
             version, same = version_to_train(session, dataset_id=dataset.id, number=asked.version), False
+            if not asked.recipe:
+                advice = recommend(session, dataset_id=dataset.id, starting=starting, start=asked.start)
             run = train_anew(
                 session,
                 dataset_id=dataset.id,
                 version_id=version.id,
                 weights=settings.weights,
-                recipe=asked.recipe or "default",
-                changes=asked.changed,
+                recipe=asked.recipe or (advice.recipe if advice else ""),
+                changes=(advice.changes if advice else {}) | asked.changed,
                 start=asked.start,
                 seed=asked.seed,
                 user_id=user.id,
             )
         accepted = _accepted(session, run, version.number, nothing_changed=same)
-    return accepted.model_copy(update={"start": requested_start(run, settings)})
+    told = {"start": requested_start(run, settings), "recommended": advice.told if advice else ""}
+    return accepted.model_copy(update=told)
+
+
+@router.get("/datasets/{name}/recommendation")
+def show_recommendation(name: str, database: Db, settings: Config) -> RecommendationOut:
+    """How to train a new network on this data set, why, and how long it takes."""
+    starting = weights_now(settings)
+    with database.read() as session:
+        dataset = ready_dataset(session, name=name)
+        advice = recommend(session, dataset_id=dataset.id, starting=starting)
+    return RecommendationOut(
+        recipe=advice.recipe,
+        changes=dict(advice.changes),
+        images=advice.shape.images,
+        width=advice.shape.width,
+        height=advice.shape.height,
+        seconds=advice.seconds,
+        words=advice.words,
+        reason=advice.reason,
+        warnings=list(advice.warnings),
+    )
 
 
 @router.get("/datasets/{name}/runs")

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
+from app.datasets.models import Sample
 from app.db.engine import Database
 from app.settings import Settings
 from tests.conftest import People
@@ -260,6 +262,22 @@ def test_a_run_that_repeats_a_finished_one_says_which(api: Scripts, made: Made) 
     for seed, repeats in [(0, made.run_id), (1, None)]:
         answer = api["ada"].post(f"{API}/datasets/faces/runs", json=again | {"seed": seed}).json()
         assert answer["repeats"] == repeats
+
+
+def test_a_run_without_a_recipe_uses_the_recommended_one(
+    api: Scripts, made: Made, database: Database
+) -> None:
+    with database.write() as session:
+        session.execute(update(Sample).values(width=640, height=480))
+    advice = api["ann"].get(f"{API}/datasets/faces/recommendation").json()
+    assert (advice["recipe"], advice["width"], advice["height"]) == ("default", 640, 480)
+    assert advice["words"].startswith(f"default: {advice['images']} images of about 640 x 480, random start")
+    asked = api["ada"].post(f"{API}/datasets/faces/runs", json={"epochs": 2}).json()
+    assert asked["recommended"] == f"{advice['words']}. {advice['reason']}"
+    recipe = api["ann"].get(f"{API}/runs/{asked['id']}").json()["recipe"]
+    assert (recipe["image_size"], recipe["phases"][-1]["epochs"]) == (advice["changes"]["image_size"], 2)
+    named = api["ada"].post(f"{API}/datasets/faces/runs", json={"recipe": "default", "seed": 5}).json()
+    assert named["recommended"] == ""
 
 
 def test_only_a_retrain_has_a_parent(api: Scripts, made: Made) -> None:

@@ -22,9 +22,10 @@ from app.rounds.changes import LabelChanges, changes_since
 from app.rounds.retraining import freeze_labels, retrain
 from app.training.pace import Estimate, expect
 from app.training.recipes import choose_recipe, edit, recipe_of
+from app.training.recommending import Recommendation, recommend
 from app.training.repeats import Repeat, repeat_of
 from app.training.runs import RunProgress, count_open, get_run, open_run, run_progress, train_anew
-from app.training.starts import Start, Weights, begins, choose_start, weights_now, weights_of
+from app.training.starts import Start, Weights, begins, choose_start, starts, weights_now, weights_of
 from app.web.deps import Admin, Config, Db
 from app.web.pages.measuring.flows import ClassFlow, FlowChart, draw
 from app.web.pages.training.recipe_form import (
@@ -79,6 +80,7 @@ class TrainPage(AskPage):
     versions: tuple[DatasetVersion, ...]
     version: int | None  # none: the labels as they stand
     pending: PendingChanges
+    recommended: Recommendation
 
 
 @dataclass(frozen=True)
@@ -146,12 +148,15 @@ def before_training(
 def ask_training(
     request: Request, name: str, database: Db, settings: Config, user: Admin, sent: SentTrain
 ) -> Response:
-    """Request a run with the sent values of the recipe."""
+    """Request a run with the sent values of the recipe; without a recipe the recommended one is taken."""
+    starting = weights_now(settings)
     try:
         with database.read() as session:
             dataset_id = ready_dataset(session, name=name).id
             chosen = _version(session, dataset_id, sent)
-            recipe = choose_recipe(sent.get("recipe", ""))
+            if not sent.get("recipe"):
+                sent = _recommended(session, dataset_id, starting, sent).sent | _filled(sent)
+            recipe = choose_recipe(sent["recipe"])
             changes = checked_changes(
                 sent,
                 recipe=recipe,
@@ -173,11 +178,23 @@ def ask_training(
                 user_id=user.id,
             )
     except Invalid as refusal:
-        starting = weights_now(settings)
         with database.read() as session:
             page = _train_page(request, session, name, starting=starting, sent=sent, problem=str(refusal))
         return render("training/new.html", page, status=422)
     return RedirectResponse(f"/d/{name}/runs/{run.id}", status_code=303)
+
+
+def _recommended(
+    session: Session, dataset_id: int, starting: Weights, sent: Mapping[str, str]
+) -> Recommendation:
+    """For the sent start, if no recipe was sent with it."""
+    start = "" if sent.get("recipe") else sent.get("start", "")
+    known = start in starts(setting=starting.setting, parent=False)
+    return recommend(session, dataset_id=dataset_id, starting=starting, start=start if known else None)
+
+
+def _filled(sent: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in sent.items() if value.strip()}
 
 
 def _retrain_changes(
@@ -334,6 +351,9 @@ def _train_page(
     names, chosen = class_names(session, dataset_id=dataset_id), _version(session, dataset_id, sent)
     pending = pending_changes(session, dataset_id=dataset_id)
     version = chosen or latest_version(session, dataset_id=dataset_id)
+    recommended = _recommended(session, dataset_id, starting, sent)
+    if not sent.get("recipe"):
+        sent = recommended.sent | _filled(sent)
     sent = with_own_numbers(sent)
     asked = _asked(
         sent, usual=RECIPES["default"], setting=starting.setting, parent=False, names=names, problem=problem
@@ -349,6 +369,7 @@ def _train_page(
         versions=tuple(reversed(list_versions(session, dataset_id=dataset_id))),
         version=None if chosen is None and pending.wait else version.number,
         pending=pending,
+        recommended=recommended,
         form=recipe_form(
             asked.recipe,
             start=asked.start,

@@ -12,6 +12,7 @@ from app.deck.progress import PendingChanges, lacking_words, pending_changes
 from app.measuring.best import BestRun, choose_best
 from app.measuring.evaluations import RunSummary, run_summaries
 from app.ml.recipes import RECIPES, Recipe
+from app.training.recommending import Recommendation, recommend
 from app.training.runs import RunProgress, open_run, run_progress
 from app.training.starts import Weights, choose_start, start_words, weights_now
 from app.web.deps import Config, Db
@@ -37,6 +38,7 @@ class RunsPage(Page):
     runs: tuple[RunSummary, ...]
     running: RunProgress | None
     recipes: tuple[RecipeView, ...]
+    recommended: Recommendation | None  # for who may train
     versions: tuple[DatasetVersion, ...]
     best: BestRun | None
     pending: PendingChanges
@@ -51,10 +53,14 @@ def index(request: Request, name: str, database: Db, settings: Config) -> Respon
         dataset = get_dataset(session, name=name)
         running = open_run(session, dataset_id=dataset.id)
         runs = run_summaries(session, dataset_id=dataset.id)
+        common = page_context(request, name)
         page = RunsPage(
-            **page_context(request, name),
+            **common,
             runs=tuple(runs),
             running=run_progress(session, run_id=running.id) if running else None,
+            recommended=recommend(session, dataset_id=dataset.id, starting=starting)
+            if common["viewer"].is_admin and dataset.state == "ready"
+            else None,
             recipes=tuple(
                 RecipeView(each.name, words_of(each, start="none"), _start(each, starting))
                 for each in RECIPES.values()

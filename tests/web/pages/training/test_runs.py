@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from app.datasets.models import Sample
 from app.db.engine import Database
 from app.jobs.requests import report
 from app.training.first_looks import request_first_look
@@ -34,6 +35,27 @@ def test_an_admin_asks_for_a_run_and_follows_it(
     with database.read() as session:
         run = session.scalars(select(Run).order_by(Run.id.desc())).first()
         assert run is not None
+        assert run.recipe["phases"][-1]["epochs"] == 3
+
+
+def test_the_recommended_recipe_is_chosen_already_and_says_why(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    with database.write() as session:
+        session.execute(update(Sample).values(width=640, height=480))
+    page, form = (flat(ada.get(f"/d/faces/{path}").text) for path in ("runs", "runs/new"))
+    for told in (page, form):
+        assert "images of about 640 x 480, random start, " in told
+        assert "fewer than 10 training images each" in told
+    assert 'name="recipe" value="" checked' in page
+    size = re.search(r'name="image_size"[^>]* value="(\d+)"', form)
+    assert size is not None
+    ada.post("/d/faces/runs", data={**ASKED, "recipe": "", "epochs": "3"})
+    with database.read() as session:
+        run = session.scalars(select(Run).order_by(Run.id.desc())).first()
+        assert run is not None
+        assert (run.recipe["name"], run.recipe["image_size"]) == ("default, edited", int(size[1]))
         assert run.recipe["phases"][-1]["epochs"] == 3
 
 
