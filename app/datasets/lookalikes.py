@@ -48,10 +48,12 @@ def looks(image: Image.Image) -> str:
     return np.packbits(lowest > middle.mean()).tobytes().hex()
 
 
-def find_lookalikes(hashes: Sequence[str], sha256: Sequence[str]) -> NDArray[np.int64]:
+def find_lookalikes(
+    hashes: Sequence[str], sha256: Sequence[str], *, further: Sequence[NDArray[np.int64]] = ()
+) -> NDArray[np.int64]:
     """For each image the position of the first one that looks the same, directly or through others (n,).
 
-    Its own position if there is none.
+    Its own position if there is none. `further` are pairs (2, m) of positions that are known to.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
@@ -59,7 +61,7 @@ def find_lookalikes(hashes: Sequence[str], sha256: Sequence[str]) -> NDArray[np.
     n = len(hashes)
     if not n:
         return np.empty(0, np.int64)
-    pairs = [_equal(sha256), *_near(hashes)]
+    pairs = [_equal(sha256), *_near(hashes), *further]
     a, b = np.concatenate(pairs, axis=1)
     _, group = connected_components(
         coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(n, n)), directed=False
@@ -81,17 +83,32 @@ def mark_lookalikes(session: Session, *, dataset_id: int, groups: dict[int, int 
         session.connection().execute(_MARK, changed)
 
 
-def group_samples(session: Session, *, dataset_id: int) -> dict[int, int | None]:
-    """The groups, in the form that `mark_lookalikes` stores."""
+def group_samples(
+    session: Session, *, dataset_id: int, copies: Sequence[tuple[int, int]] = ()
+) -> dict[int, int | None]:
+    """The groups, in the form that `mark_lookalikes` stores.
+
+    `copies` are pairs of sample ids. Stored groups are joined, never taken apart: samples do not change, and
+    not every search finds what an earlier one has found by other means.
+    """
     rows = session.execute(_ROWS.order_by(Sample.id), {"dataset": dataset_id}).all()
-    first = find_lookalikes([row.perceptual_hash or "" for row in rows], [row.sha256 for row in rows])
+    place_of = {row.id: place for place, row in enumerate(rows)}
+    places = [(place_of[one], place_of[other]) for one, other in copies if {one, other} <= place_of.keys()]
+    first = find_lookalikes(
+        [row.perceptual_hash or "" for row in rows],
+        [row.sha256 for row in rows],
+        further=[
+            _equal([row.lookalikes or -row.id for row in rows]),
+            np.array(places, np.int64).reshape(-1, 2).T,
+        ],
+    )
     sizes = np.bincount(first, minlength=len(rows))
     return {
         row.id: rows[place].id if sizes[place] > 1 else None for row, place in zip(rows, first, strict=True)
     }
 
 
-def _equal(keys: Sequence[str]) -> NDArray[np.int64]:
+def _equal(keys: Sequence[str] | Sequence[int]) -> NDArray[np.int64]:
     """Pairs of each image with the first one that has the same key: (2, n)."""
     _, first, inverse = np.unique(np.asarray(keys), return_index=True, return_inverse=True)
     return np.stack([np.arange(len(keys)), first[inverse]]).astype(np.int64)

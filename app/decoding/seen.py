@@ -46,6 +46,19 @@ def decode_square(
             return np.asarray(picture, dtype=np.uint8)
 
 
+def decode_grey(data: bytes, size: int, *, scales: Scales = NO_SCALES) -> np.ndarray:
+    """One whole encoded image, as a person sees it, as greys (size, size) in uint8: its shape is lost.
+
+    Raises whatever Pillow raises.
+    """
+    with open_image(data) as image:
+        image.draft(None, (2 * size, 2 * size))
+        with memory_to_decode(image):
+            picture = as_seen(image, scales=scales, short=size).convert("L")
+            small = picture.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=_GAP)
+            return np.asarray(small, dtype=np.uint8)
+
+
 def as_seen(image: Image.Image, *, scales: Scales = NO_SCALES, short: int | None = None) -> Image.Image:
     """The opened image in RGB as a person sees it.
 

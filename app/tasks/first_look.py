@@ -53,6 +53,7 @@ from app.ranking.starting import start
 from app.review.claims import release_cards
 from app.review.issues import publish
 from app.storage import open_source
+from app.tasks.copies import group_copies
 from app.tasks.ending import end, ending_badly
 from app.tasks.machine import machine_facts
 from app.tasks.patches import BACKBONE, BOTH, LARGEST, Facts, SmallImages, with_pieces
@@ -96,6 +97,7 @@ def run(context: JobContext) -> None:
         look = _plan(context, run_id, threads, embedder)
         features, lost = _describe(context, look, embedder)
         _rank(context, look, features)
+        _find_copies(context, look, features)
         note = left_out_words(lost)
     end(context, run_id, "finished", note)
 
@@ -291,6 +293,16 @@ def _with_pieces(
             classes=len(look.names),
             small=small,
         )
+
+
+def _find_copies(context: JobContext, look: _Look, features: np.ndarray) -> None:
+    """After the ranking, for which nobody has to wait longer."""
+    rows = np.flatnonzero(~np.isnan(features[:, 0]))
+    ids = look.samples.sample_ids[rows]
+    copies = group_copies(context, dataset_id=look.dataset_id, sample_ids=ids, features=features[rows])
+    with context.database.write() as session:
+        run = get_run(session, run_id=look.run_id)
+        run.facts = run.facts | {"copies": copies.facts()}
 
 
 def _keep_embedding(context: JobContext, look: _Look, sample_ids: np.ndarray, vectors: np.ndarray) -> None:
