@@ -1,6 +1,7 @@
 """Which images may be copies of one another, by the features that a network sees in them. No torch here."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from app.errors import Cancelled
 ALL = 200  # images of which every pair may be one: few say little about what differs between all
 DIMENSIONS = 256  # of the whitened features; fewer for few images, whose other axes are chance
 _PER_DIMENSION = 4  # images
-NEIGHBOURS = 8  # of each image, the nearest ones
+NEIGHBOURS = 5  # of each image, the nearest ones
 LEAST = 0.25  # cosine
 _SAMPLES = 4096  # images that the axes are found by
 _BLOCK = 2**22  # cosines at a time
@@ -20,7 +21,7 @@ Ints = NDArray[np.int64]
 
 
 def likely_copies(
-    features: NDArray[np.floating[Any]], *, should_stop: Callable[[], bool] | None = None
+    features: NDArray[np.floating[Any]], *, threads: int = 1, should_stop: Callable[[], bool] | None = None
 ) -> Ints:
     """Pairs (m, 2) of rows, the first smaller, of images (n, features) that lie near, the nearest first.
 
@@ -31,19 +32,21 @@ def likely_copies(
     if n <= ALL:
         return np.stack(np.triu_indices(n, 1), axis=1).astype(np.int64)
     vectors = _whitened(features)
-    found, cosines = [], []
     step = max(1, _BLOCK // n)
-    for start in range(0, n, step):
+
+    def near(start: int) -> tuple[Ints, NDArray[np.float32]]:
         if should_stop is not None and should_stop():
             raise Cancelled("Looking at the images was stopped.")
-        near = vectors[start : start + step] @ vectors.T
-        near[np.arange(len(near)), np.arange(start, start + len(near))] = -1  # the image itself
-        rows, others = np.nonzero(near > LEAST)
-        each = near[rows, others]
+        cosines = vectors[start : start + step] @ vectors.T
+        cosines[np.arange(len(cosines)), np.arange(start, start + len(cosines))] = -1  # the image itself
+        rows, others = np.nonzero(cosines > LEAST)
+        each = cosines[rows, others]
         best = _first_of_each(rows, each)
-        found.append(np.stack([rows[best] + start, others[best]], axis=1))
-        cosines.append(each[best])
-    pairs, every = np.sort(np.concatenate(found), axis=1), np.concatenate(cosines)
+        return np.stack([rows[best] + start, others[best]], axis=1), each[best]
+
+    with ThreadPoolExecutor(threads, "alike") as pool:
+        found, each = zip(*pool.map(near, range(0, n, step)), strict=True)
+    pairs, every = np.sort(np.concatenate(found), axis=1), np.concatenate(each)
     order = np.argsort(-every, kind="stable")
     _, first = np.unique(pairs[order], axis=0, return_index=True)
     result: Ints = pairs[order][np.sort(first)]

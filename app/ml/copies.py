@@ -7,6 +7,7 @@ in one pose. No torch here. The limits are measured (docs/decisions/0022).
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,14 +30,18 @@ _BLOCKS = 4  # per side
 _DETAILED = 6  # blocks that have details; strokes on an empty ground are made equal by any alignment
 _NOISE = 4.0  # grey levels; details below this say nothing
 _SMOOTH = 3.0  # pixels at the fine size; what is larger is no detail
-_AT_ONCE = 256
+_AT_ONCE, _AHEAD = 256, 8
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
 def are_copies(
-    pictures: NDArray[np.uint8], pairs: Ints, *, on_progress: Callable[[int, int], None] | None = None
+    pictures: NDArray[np.uint8],
+    pairs: Ints,
+    *,
+    threads: int = 1,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.bool_]:
     """Which pairs (m, 2) of the pictures (n, 64, 64) are of one image (m,).
 
@@ -44,14 +49,32 @@ def are_copies(
     """
     report = on_progress or (lambda *_: None)
     result = np.zeros(len(pairs), bool)
-    tries = _likely(pictures, pairs, report)
-    for first in range(0, len(tries.pair), _AT_ONCE):
-        report(first, len(tries.pair))
-        some = tries.only(np.arange(first, min(first + _AT_ONCE, len(tries.pair))))
-        boxes, plausible = _align(*some.pictures(pictures), some.boxes)
-        some, boxes = some.only(plausible), boxes[plausible]
-        result[some.pair[_agree(*some.pictures(pictures), boxes)]] = True
+    with ThreadPoolExecutor(threads, "compare") as pool:
+        tries = _likely(pictures, pairs, pool, report)
+
+        def compare(first: int) -> Ints:
+            some = tries.only(np.arange(first, min(first + _AT_ONCE, len(tries.pair))))
+            boxes, plausible = _align(*some.pictures(pictures), some.boxes)
+            some, boxes = some.only(plausible), boxes[plausible]
+            return some.pair[_agree(*some.pictures(pictures), boxes)]
+
+        _in_turn(pool, compare, len(tries.pair), report, lambda _, same: result.put(same, True))
     return result
+
+
+def _in_turn(
+    pool: ThreadPoolExecutor,
+    work: Callable[[int], Any],
+    total: int,
+    report: Callable[[int, int], None],
+    take: Callable[[int, Any], None],
+) -> None:
+    """Take the results of `work` for every 256th number below `total`, a few at a time."""
+    for first in range(0, total, _AT_ONCE * _AHEAD):
+        report(first, total)
+        starts = range(first, min(first + _AT_ONCE * _AHEAD, total), _AT_ONCE)
+        for start, result in zip(starts, pool.map(work, starts), strict=True):
+            take(start, result)
 
 
 @dataclass(frozen=True)
@@ -122,24 +145,32 @@ def _parts(pictures: Floats) -> tuple[Floats, Floats]:
     return parts, np.sqrt(np.maximum(squares, 1.0))
 
 
-def _likely(pictures: NDArray[np.uint8], pairs: Ints, on_images: Callable[[int, int], None]) -> _Tries:
+def _likely(
+    pictures: NDArray[np.uint8], pairs: Ints, pool: ThreadPoolExecutor, report: Callable[[int, int], None]
+) -> _Tries:
     """The ways that are worth an alignment."""
     m = len(pairs)
+    wholes = np.empty((len(pictures), 2, _COARSE**2), np.float32)  # the second mirrored
+    for first in range(0, len(pictures), _AT_ONCE):
+        small = _shrink(pictures[first : first + _AT_ONCE].astype(np.float32), _COARSE)
+        both = np.stack([small, small[:, :, ::-1]], axis=1)
+        wholes[first : first + _AT_ONCE] = _unit(both.reshape(len(small), 2, _COARSE**2))
     outers, inners = pairs.T.ravel(), pairs.T[::-1].ravel()  # each pair both ways round
-    scores, bests = np.zeros((2 * m, 2), np.float32), np.zeros((2 * m, 2), np.int64)  # the second mirrored
+    scores, bests = np.zeros((2 * m, 2), np.float32), np.zeros((2 * m, 2), np.int64)
     order = np.argsort(outers, kind="stable")
     ends = np.flatnonzero(np.diff(outers[order], append=-1)) + 1  # of the pairs of each outer picture
-    for first in range(0, len(ends), _AT_ONCE):
-        on_images(first, len(ends))
+
+    def compare(first: int) -> None:
         some = ends[first : first + _AT_ONCE]
         starts = np.concatenate([[ends[first - 1] if first else 0], some[:-1]])
         parts, lengths = _parts(pictures[outers[order[starts]]].astype(np.float32))
         for place, (start, end) in enumerate(zip(starts, some, strict=True)):
             ways = order[start:end]
-            small = _shrink(pictures[inners[ways]].astype(np.float32), _COARSE)
-            wholes = _unit(np.stack([small, small[:, :, ::-1]], axis=1).reshape(2 * len(ways), -1))
-            likeness = (parts[place] @ wholes.T / lengths[place][:, None]).reshape(-1, len(ways), 2)
+            inner = wholes[inners[ways]].reshape(-1, _COARSE**2)
+            likeness = (parts[place] @ inner.T / lengths[place][:, None]).reshape(-1, len(ways), 2)
             bests[ways], scores[ways] = likeness.argmax(axis=0), likeness.max(axis=0)
+
+    _in_turn(pool, compare, len(ends), report, lambda *_: None)
     likely = scores.reshape(2, m, 2)
     enough = np.maximum(_LIKELY, likely.max(axis=(0, 2)) - _NEARLY)
     turned, pair, mirrored = np.nonzero(likely >= enough[None, :, None])

@@ -23,6 +23,7 @@ from app.errors import Cancelled, shortage
 from app.jobs.engine import JobContext
 from app.ml.alike import likely_copies
 from app.ml.copies import LEAST_SIDE, SIDE, are_copies
+from app.ml.device import thread_limit
 from app.storage import ImageSource, open_source
 
 FINDING = "Finding copies"  # first words of the job's stage
@@ -35,7 +36,7 @@ _THREADS = 4
 class Copies:
     """What the search did, for the run's facts."""
 
-    candidates: int  # pairs whose features lie near
+    candidates: int  # pairs whose features lie near, and which are in no group together
     compared: int  # of these, pairs that were compared pixel by pixel; fewer if there are very many
     found: int  # pairs
 
@@ -52,9 +53,12 @@ def group_copies(
     Small images and files that cannot be read are left out. Raises Cancelled when the job is to stop.
     """
     context.report(FINDING, 0, 1, force=True)
-    large = np.isin(sample_ids, _large(context, dataset_id))
-    sample_ids, features = sample_ids[large], features[large]
-    pairs = likely_copies(features, should_stop=context.should_stop)
+    large = _large(context, dataset_id)
+    rows = np.flatnonzero(np.isin(sample_ids, list(large)))
+    sample_ids, features = sample_ids[rows], features[rows]
+    pairs = likely_copies(features, threads=thread_limit(), should_stop=context.should_stop)
+    group = np.array([large[sample_id] or -sample_id for sample_id in sample_ids.tolist()], np.int64)
+    pairs = pairs[group[pairs[:, 0]] != group[pairs[:, 1]]]
     candidates = len(pairs)
     pairs = pairs[: _affordable(pairs)]
     with context.database.read() as session:
@@ -68,7 +72,12 @@ def group_copies(
     places = places.reshape(-1, 2).astype(np.int64)
     compared = known[places].all(axis=1)
     places, pairs = places[compared], sample_ids[pairs[compared]]
-    same = are_copies(pictures, places, on_progress=lambda done, total: _go_on(context, done, total))
+    same = are_copies(
+        pictures,
+        places,
+        threads=thread_limit(),
+        on_progress=lambda done, total: _go_on(context, done, total),
+    )
     found = [(int(one), int(other)) for one, other in pairs[same]]
     with context.database.write() as session:
         groups = group_samples(session, dataset_id=dataset_id, copies=found)
@@ -76,13 +85,13 @@ def group_copies(
     return Copies(candidates, len(pairs), len(found))
 
 
-def _large(context: JobContext, dataset_id: int) -> NDArray[np.int64]:
-    """The samples whose pixels can tell copies from others."""
-    query = select(Sample.id).where(
+def _large(context: JobContext, dataset_id: int) -> dict[int, int | None]:
+    """The groups of the samples whose pixels can tell copies from others."""
+    query = select(Sample.id, Sample.lookalikes).where(
         Sample.dataset_id == dataset_id, Sample.width >= LEAST_SIDE, Sample.height >= LEAST_SIDE
     )
     with context.database.read() as session:
-        return np.array(session.scalars(query).all(), np.int64)
+        return {row.id: row.lookalikes for row in session.execute(query)}
 
 
 def _affordable(pairs: NDArray[np.int64]) -> int:

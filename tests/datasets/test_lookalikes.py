@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 from sqlalchemy import select, update
 
-from app.datasets.lookalikes import COARSELY_FAR, FAR, SIDE, find_lookalikes, looks
+from app.datasets.lookalikes import (
+    COARSELY_FAR,
+    FAR,
+    SIDE,
+    find_lookalikes,
+    group_samples,
+    looks,
+    mark_lookalikes,
+)
 from app.datasets.models import Sample
 from app.db.engine import Database
 from app.demo.faces.folder import write_demo_folder
@@ -96,3 +104,23 @@ def test_an_import_marks_what_looks_the_same(database: Database, tmp_path: Path)
         session.execute(update(Sample).values(perceptual_hash=None, lookalikes=None))
     import_folder(database, folder)
     assert groups() == found
+
+
+def test_copies_that_were_found_by_other_means_join_the_groups_for_good(
+    database: Database, tmp_path: Path
+) -> None:
+    folder = write_images(tmp_path / "images", size=64)
+    Image.open(folder / "train/cat/000.png").save(folder / "train/dog/copy.jpg", quality=95)
+    dataset_id = import_folder(database, folder)
+    with database.write() as session:
+        ids = dict(session.execute(select(Sample.path, Sample.id)).all())
+        pairs = [(ids["train/dog/copy.jpg"], ids["train/owl/001.png"]), (ids["train/owl/002.png"], 10**6)]
+        found = group_samples(session, dataset_id=dataset_id, copies=pairs)
+        mark_lookalikes(session, dataset_id=dataset_id, groups=found)
+    joined = {ids[path] for path in ("train/cat/000.png", "train/dog/copy.jpg", "train/owl/001.png")}
+    assert found == {each: min(joined) if each in joined else None for each in ids.values()}
+    write_images(folder, per_class=7, size=64)
+    import_folder(database, folder)  # groups by hashes alone
+    with database.read() as session:
+        stored = session.execute(select(Sample.id, Sample.lookalikes).where(Sample.id.in_(found))).all()
+    assert dict(stored) == found
