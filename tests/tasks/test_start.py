@@ -12,6 +12,7 @@ from app.errors import Invalid
 from app.jobs.models import Job
 from app.ml.network import build_model
 from app.ml.recipes import RECIPES, Phase, StartFrom
+from app.ml.watch import Watch
 from app.settings import Settings
 from app.tasks import train
 from app.tasks.start import settle_start
@@ -102,6 +103,32 @@ def test_a_training_starts_from_the_weights_in_torchs_cache_and_keeps_them(
     file.unlink()
     kept = settings.weights_dir / file.name
     assert settle_start(context, run, has_begun=True) == StartFrom("imagenet", kept)
+
+
+def test_the_recipe_for_photographs_trains_the_head_first_and_then_with_more_pixels(
+    database: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = {name: tensor for name, tensor in build_model(2).state_dict().items() if name.startswith("0.")}
+    write_weights(settings.weights_dir, state=state)
+    usual = RECIPES["photos"]
+    phases = tuple(replace(phase, epochs=1) for phase in usual.phases)
+    short = replace(usual, image_size=48, early_size=32, early_epochs=1, batch_size=8, phases=phases)
+    monkeypatch.setitem(RECIPES, "photos", short)
+    seen: list[tuple[bool, int]] = []
+    ended = Watch.after_epoch
+
+    def look(self: Watch) -> None:
+        seen.append((self.phases[self.number - 1].frozen, self.dls.train.size))
+        ended(self)
+
+    monkeypatch.setattr(Watch, "after_epoch", look)
+    run_id = ask(database, tmp_path, start=None, recipe="photos")
+    context, _ = context_of(database, settings, run_id)
+    train.run(context)
+    run = known(database, run_id)
+    assert (run.state, run.weights, run.facts.get("start_why")) == ("finished", "imagenet", None)
+    assert "unfrozen" not in run.note
+    assert seen == [(True, 32), (False, 48)]
 
 
 def test_weights_that_do_not_fit_are_no_reason_to_fail_unless_they_were_chosen(
