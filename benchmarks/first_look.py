@@ -3,13 +3,20 @@
     export OPENBLAS_NUM_THREADS=1  # as in a worker
     .venv/bin/python benchmarks/first_look.py --images photos/images --truth photos/truth.csv
     .venv/bin/python benchmarks/first_look.py --images fer2013.zip --votes votes.csv
+    .venv/bin/python benchmarks/first_look.py --digits 8
 
 `--images` is a folder or zip of …/<class>/<file>; `--truth` has the columns path, given and true, `--votes`
 is that of `ranking_fer2013.py`. The modules are those of the product's job, without its database. All scores
 are of the same predictions: self-confidence is cleanlab's default, the normalized margin its other score, and
 the noise is the estimated share of wrong labels of the class, which is subtracted. Brier score and expected
 calibration error (ten groups of equal size) are those of the probability of an error; the base is that of the
-true share for every image. `--only-judged` looks only at images with a truth.
+true share for every image. `--only-judged` looks only at images with a truth, `--limit` at a sample of them.
+
+`--digits` are scikit-learn's, as PNG files with sides of so many pixels, a tenth under a wrong label; nothing
+else is needed. Then each of `--seeds` is another draw of wrong labels, else another draw of the folds. Of the
+descriptions of an image (backbone, whitened patches, both) the loss out of fold on the given labels and the
+AP of the odds are printed, and what the product would choose by the loss. It tries patches up to a median
+short side of 64 pixels; here they are always tried.
 """
 
 import argparse
@@ -24,16 +31,21 @@ import numpy as np
 from cleanlab.rank import get_normalized_margin_for_each_label, get_self_confidence_for_each_label
 from PIL import Image
 from ranking_fer2013 import crowd_answers
+from ranking_planted import plant
+from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from app.ml.backbone import Embedder
 from app.ml.device import keep_freed_memory, use_threads
 from app.ml.features import affords_mirrors, choose_size, compute_features, measure_pace, reading_size
 from app.ml.images import StreamedImages
-from app.ranking.out_of_fold import judge
+from app.ml.patches import SIDE
+from app.ranking.combining import combine
+from app.ranking.out_of_fold import Opinion, judge
 from app.ranking.scoring import class_noise
 from app.ranking.starting import start
 from app.storage import ImageSource, open_source
+from app.tasks.patches import SmallImages, features_file, with_pieces
 
 GROUPS = 10  # of the calibration error
 
@@ -45,6 +57,16 @@ def true_classes(options: argparse.Namespace) -> dict[str, str]:
     with options.truth.open(newline="") as file:
         rows = list(csv.reader(file))[1:]
     return {row[0]: row[2] for row in rows}
+
+
+def write_digits(folder: Path, side: int) -> None:
+    """The digits as folder/<class>/<number>.png."""
+    digits = load_digits()
+    for row, (values, label) in enumerate(zip(digits.images, digits.target, strict=True)):
+        path = folder / str(label) / f"{row:04d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray((values * (255 / 16)).round().astype(np.uint8))
+        image.resize((side, side), Image.Resampling.BICUBIC).save(path)
 
 
 def short_sides(source: ImageSource, paths: list[str]) -> list[int]:
@@ -105,21 +127,75 @@ def calibration(probability: np.ndarray, wrong: np.ndarray) -> str:
     )
 
 
-def main() -> None:
-    """Look, judge, compare."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--images", type=Path, required=True)
-    truth = parser.add_mutually_exclusive_group(required=True)
-    truth.add_argument("--truth", type=Path)
-    truth.add_argument("--votes", type=Path)
-    parser.add_argument("--only-judged", action="store_true")
-    parser.add_argument("--size", type=int, help="pixels instead of the size that the product chooses")
-    parser.add_argument("--threads", type=int, default=0, help="0 for every core")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the folds")
-    options = parser.parse_args()
-    use_threads(options.threads)
+def choose_description(
+    source: ImageSource, paths: list[str], vectors: np.ndarray, labels: np.ndarray, classes: int
+) -> tuple[dict[str, Opinion], str]:
+    """The opinion from each description, and the name of the one that the product chooses; prints figures."""
+    first = judge(vectors, labels, classes)
+    images = StreamedImages(lambda row: source.read(paths[row]), len(paths), size=SIDE)
+    with tempfile.TemporaryDirectory() as folder:
+        started, spent = time.monotonic(), time.process_time()
+        small = SmallImages(images, {}, Path(folder), None, lambda *_: None, lambda: False)
+        everything = np.arange(len(paths))
+        _, facts = with_pieces(
+            first, vectors, rows=everything, labels=labels, groups=everything, classes=classes, small=small
+        )
+        found = {"backbone": first}
+        if (stored := features_file(Path(folder))).exists():
+            numbers = np.fromfile(stored, np.float16).reshape(len(paths), -1)
+            second = judge(numbers, labels, classes)
+            found |= {"patches": second, "both": combine(first, second, labels).opinion}
+        seconds, busy = time.monotonic() - started, time.process_time() - spent
+        print(f"patches in {seconds:.0f} s ({busy:.0f} s of processor time): {facts}", flush=True)
+    return found, "both" if facts["used"] else "backbone"
+
+
+def compare_scores(opinion: Opinion, labels: np.ndarray, wrong: np.ndarray, known: np.ndarray) -> None:
+    """Print what the product makes of an opinion beside cleanlab's scores."""
+    first = start(opinion, labels)
+    probabilities = np.exp(opinion.log_probs.astype(np.float64))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    noise = class_noise(opinion.log_probs, labels)[labels]
+    scores = {
+        "first look": first.label_quality,
+        "self-confidence": get_self_confidence_for_each_label(labels, probabilities),
+        "normalized margin": get_normalized_margin_for_each_label(labels, probabilities),
+    }
+    for name, quality in scores.items():
+        print(f"  {name:32s} {figures(-quality[known], wrong)}")
+        if name != "first look":
+            print(f"  {name + ' minus noise':32s} {figures((noise - quality)[known], wrong)}")
+    print(f"  {calibration(first.error_probability[known].astype(np.float64), wrong)}", flush=True)
+
+
+def compare_descriptions(
+    found: dict[str, Opinion], chosen: str, labels: np.ndarray, wrong: np.ndarray, known: np.ndarray
+) -> None:
+    """Print loss and figures of each description, and of the chosen one all scores."""
+    for name, opinion in found.items():
+        quality = start(opinion, labels).label_quality
+        print(f"  {name:10s} loss {opinion.loss:.3f}  {figures(-quality[known], wrong)}")
+    print(f"  chosen: {chosen}")
+    compare_scores(found[chosen], labels, wrong, known)
+
+
+def look_at_digits(options: argparse.Namespace) -> None:
+    """Draw wrong labels for each seed; the backbone looks once."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_digits(Path(folder), options.digits)
+        source = open_source(folder)
+        paths = sorted(entry.path for entry in source.walk())
+        true = np.array([int(path.split("/")[-2]) for path in paths])
+        vectors = features_of(source, paths, options)
+        for seed in options.seeds:
+            labels = plant(true, 0.1, "uniform", seed)
+            print(f"wrong labels by seed {seed}")
+            found, chosen = choose_description(source, paths, vectors, labels, 10)
+            compare_descriptions(found, chosen, labels, labels != true, np.ones(len(true), bool))
+
+
+def look_at_files(options: argparse.Namespace) -> None:
+    """Images with a truth in a file."""
     answers = true_classes(options)
     source = open_source(str(options.images))
     paths = sorted(
@@ -127,34 +203,48 @@ def main() -> None:
     )
     if options.only_judged:
         paths = [path for path in paths if path in answers]
+    if options.limit:
+        chosen = np.random.default_rng(0).permutation(len(paths))[: options.limit]
+        paths = [paths[row] for row in np.sort(chosen)]
     given = [path.split("/")[-2] for path in paths]
     names = sorted(set(given))
     labels = np.array([names.index(name) for name in given])
     known = np.array([path in answers for path in paths])
-    wrong = np.array([answers.get(path, name) != name for path, name in zip(paths, given, strict=True)])[
-        known
-    ]
+    is_wrong = [answers.get(path, name) != name for path, name in zip(paths, given, strict=True)]
+    wrong = np.array(is_wrong)[known]
+    vectors = features_of(source, paths, options)
+    found, best = choose_description(source, paths, vectors, labels, len(names))
+    print(f"{wrong.mean():.1%} wrong")
+    compare_descriptions(found, best, labels, wrong, known)
+    for seed in options.seeds[1:] if best == "backbone" else []:
+        started = time.monotonic()
+        opinion = judge(vectors, labels, len(names), seed=seed)
+        print(f"folds by seed {seed}: ranked in {time.monotonic() - started:.1f} s")
+        compare_scores(opinion, labels, wrong, known)
+
+
+def main() -> None:
+    """Look, judge, compare."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--images", type=Path)
+    what.add_argument("--digits", type=int, metavar="PIXELS")
+    truth = parser.add_mutually_exclusive_group()
+    truth.add_argument("--truth", type=Path)
+    truth.add_argument("--votes", type=Path)
+    parser.add_argument("--only-judged", action="store_true")
+    parser.add_argument("--limit", type=int, default=0, help="look at so many images, drawn at random")
+    parser.add_argument("--size", type=int, help="pixels instead of the size that the product chooses")
+    parser.add_argument("--threads", type=int, default=0, help="0 for every core")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of folds, or of wrong labels")
+    options = parser.parse_args()
+    if options.images and not (options.truth or options.votes):
+        parser.error("--images needs --truth or --votes")
+    use_threads(options.threads)
     with keep_freed_memory():
-        features = features_of(source, paths, options)
-        for seed in options.seeds:
-            started = time.monotonic()
-            opinion = judge(features, labels, len(names), seed=seed)
-            first = start(opinion, labels)
-            spent = time.monotonic() - started
-            print(f"folds by seed {seed}: ranked in {spent:.1f} s, {wrong.mean():.1%} wrong")
-            probabilities = np.exp(opinion.log_probs.astype(np.float64))
-            probabilities /= probabilities.sum(axis=1, keepdims=True)
-            noise = class_noise(opinion.log_probs, labels)[labels]
-            scores = {
-                "first look": first.label_quality,
-                "self-confidence": get_self_confidence_for_each_label(labels, probabilities),
-                "normalized margin": get_normalized_margin_for_each_label(labels, probabilities),
-            }
-            for name, quality in scores.items():
-                print(f"  {name:32s} {figures(-quality[known], wrong)}")
-                if name != "first look":
-                    print(f"  {name + ' minus noise':32s} {figures((noise - quality)[known], wrong)}")
-            print(f"  {calibration(first.error_probability[known].astype(np.float64), wrong)}", flush=True)
+        look_at_digits(options) if options.digits else look_at_files(options)
 
 
 if __name__ == "__main__":
