@@ -16,7 +16,7 @@ true share for every image. `--only-judged` looks only at images with a truth, `
 else is needed. Then each of `--seeds` is another draw of wrong labels, else another draw of the folds. Of the
 descriptions of an image (backbone, whitened patches, both) the loss out of fold on the given labels and the
 AP of the odds are printed, and what the product would choose by the loss. It tries patches up to a median
-short side of 64 pixels; here they are always tried.
+short side of 128 pixels; here they are always tried.
 """
 
 import argparse

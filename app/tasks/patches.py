@@ -17,7 +17,7 @@ from app.ranking.combining import combine, sample_of
 from app.ranking.out_of_fold import Opinion, judge
 from app.ranking.scoring import Ints
 
-LARGEST = 64  # pixels of the median short side up to which pieces are tried
+LARGEST = 128  # pixels of the median short side up to which pieces are tried
 TRIED = 2000  # images that they are tried on first
 STAGE = "Looking at pieces of every image"
 BACKBONE, BOTH = "backbone", "backbone and patches"  # what `Run.recipe` calls the descriptions

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
 from sqlalchemy import select
 
 from app.datasets.creating import create_dataset
@@ -16,6 +18,7 @@ from app.jobs.engine import JobContext
 from app.jobs.models import Job
 from app.jobs.requests import ask
 from app.ml.backbone import Embedder
+from app.ml.patches import PatchEmbedder
 from app.ranking.embeddings import read_embedding
 from app.ranking.models import UNJUDGED, Prediction
 from app.ranking.rankings import top_losses
@@ -166,6 +169,40 @@ def test_images_that_come_later_are_described_alone(
         added = len(top_losses(session, run_id=second, limit=200)) - 84
     # one per class, and two that are at their old place again
     assert (added, sum(seen)) == (5, 5)
+
+
+def test_small_drawings_are_described_by_pieces_too_and_later_ones_by_the_same_pieces(
+    database: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits, counts = load_digits(), []
+    embed = PatchEmbedder.embed
+
+    def count(self: PatchEmbedder, batch: np.ndarray) -> np.ndarray:
+        counts.append(len(batch))
+        return embed(self, batch)
+
+    def write(rows: range) -> None:
+        for row in rows:
+            label = (digits.target[row] + (row % 20 == 0)) % 10  # one in twenty is wrong
+            path = tmp_path / f"images/train/{label}/{row}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray((digits.images[row] * 15).astype(np.uint8)).save(path)
+
+    monkeypatch.setattr(PatchEmbedder, "embed", count)
+    write(range(400))
+    first = request(database, import_folder(database, tmp_path / "images"))
+    first_look.run(context_of(database, settings, first))
+    write(range(400, 420))
+    second = request(database, import_folder(database, tmp_path / "images"))
+    first_look.run(context_of(database, settings, second))
+    assert counts == [256, 144, 20]
+    for run in (run_of(database, first), run_of(database, second)):
+        assert run.recipe["features"] == "backbone and patches"
+        assert run.facts["patches"]["loss_of_both"] < run.facts["patches"]["loss_of_backbone"]
+    with database.read() as session:
+        worst = top_losses(session, run_id=second, limit=20)
+        assert sum(int(Path(sample.path).stem) % 20 == 0 for sample in worst) >= 17  # of 21
+        assert read_embedding(settings.runs_dir / str(second)) is not None
 
 
 def test_a_file_that_is_gone_is_not_found_because_its_features_are_known(
