@@ -186,7 +186,7 @@ class _Rows:
         off = finite & ~negative & ~above & (np.abs(sums - 1) > slack)
         self._as_logs += int(((highest <= 1e-6) & (np.abs(of_logs - 1) <= slack)).sum())  # noqa: PLR2004
         self._as_percents += int((finite & (lowest >= 0) & (np.abs(sums - 100) <= 1)).sum())
-        self._outside += int(((negative | above) & (np.abs(sums - 1) > slack)).sum())
+        self._outside += int((negative | above).sum())
         self._note("nan", part, nan, lambda i: self._class(np.isnan(values[i]).argmax()))
         self._note("infinite", part, infinite, lambda i: self._class(np.isinf(values[i]).argmax()))
         self._note("negative", part, negative, lambda i: self._value(values[i], values[i].argmin()))

@@ -242,7 +242,7 @@ def opinions(session: Session, *, sample_id: int) -> list[RunOpinion]:
             loss=said.loss,
             margin=said.margin,
             rank=said.rank,
-            ranked=samples,
+            ranked=run.recipe.get("rows", samples),
             out_of_sample=said.fold >= 0 or (split != "train" and run.kind != OWN_MODEL),
         )
         for said, run, version, samples, split in rows

@@ -126,6 +126,9 @@ def test_images_without_a_row_are_refused_unless_that_is_said(database: Database
     imported = bring(values, paths=paths, allow_missing=True)
     assert imported.rows == 22
     assert "they are not in the ranking" in imported.notes[0]
+    with database.read() as session:
+        said = opinions(session, sample_id=made.sample_ids[-1])[-1]
+        assert (said.run_id, said.ranked) == (imported.run_id, 22)
 
 
 def test_deleted_images_are_left_out_and_labels_are_those_as_they_stand(

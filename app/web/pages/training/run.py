@@ -339,7 +339,7 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
         calibration=calibration_of(session, run_id=run.id) if finished else None,
         temperature=run.facts.get("temperature"),
         error_after=run.facts.get("calibration_error_after"),
-        predictions=version.samples if ranked else 0,
+        predictions=run.recipe.get("rows", version.samples) if ranked else 0,
         charts=charts_of(run, at.epochs),
         epochs=_epochs(at),
         losses=tuple(_loss_view(sample, names) for sample in losses),
