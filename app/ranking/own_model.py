@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.ranking.rankings import ranking_rows
-from app.ranking.scoring import Floats, Ints, ranks
+from app.ranking.scoring import Floats, Ints, class_noise, ranks
 
 OUTSIDE, WITHIN = 0, -1  # as a prediction's fold: the model had not learnt the label, or it may have
 _TINY = np.finfo(np.float32).tiny
+_LEAST = 1e-6  # no label is surer than this to be right or wrong
 _SEEN = 10_000_000  # probabilities from which the noise is estimated; more estimate the same
 _ROWS = 4000  # at a time
 _SUREST = np.float32(0.999999)  # the highest label quality; `UNJUDGED` would mean that nothing is known
@@ -35,13 +36,9 @@ class OwnOrder:
 def order(probabilities: NDArray[np.floating[Any]], labels: Ints, paths: list[str]) -> OwnOrder:
     """The order of at least one label, most suspicious first; paths break ties.
 
-    The probability of an error is that of a first look, made to fall where the self-confidence rises.
+    The log-odds of an error are those against the given label, shifted so that as many labels are wrong on
+    average as confident learning estimates.
     """
-    from sklearn.isotonic import IsotonicRegression  # keeps it out of the web process until it is needed
-
-    from app.ranking.out_of_fold import Opinion
-    from app.ranking.starting import start
-
     n, classes = probabilities.shape
     own, agreeing = np.empty(n, np.float32), 0
     for first in range(0, n, _ROWS):
@@ -51,17 +48,30 @@ def order(probabilities: NDArray[np.floating[Any]], labels: Ints, paths: list[st
         agreeing += int((rows.argmax(axis=1) == given).sum())
     shown = np.arange(0, n, max(1, n * classes // _SEEN))
     seen = np.log(np.maximum(np.asarray(probabilities[shown], np.float32), _TINY))
-    judged = np.ones(len(shown), np.bool_)
-    first_order = start(Opinion(seen, judged, np.zeros(len(shown), np.int64), 0.0, 1.0, 0.0), labels[shown])
-    falling = IsotonicRegression(increasing=False, out_of_bounds="clip")
-    falling.fit(own[shown], first_order.error_probability)
+    noise = class_noise(seen, labels[shown])
     return OwnOrder(
         places=ranks(-own, paths),
         self_confidence=own,
-        error_probability=np.asarray(falling.predict(own), np.float32),
-        noise=first_order.noise,
+        error_probability=_errors(own, float(noise[labels].mean())),
+        noise=noise,
         agreement=agreeing / n,
     )
+
+
+def _errors(own: Floats, share: float) -> Floats:
+    """Probabilities of an error (n,) with this mean, from self-confidences (n,)."""
+    right = np.clip(own.astype(np.float64), _LEAST, 1 - _LEAST)
+    doubt = np.log1p(-right) - np.log(right)
+    share, low, high = min(max(share, _LEAST), 1 - _LEAST), -40.0, 40.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _expit(doubt + middle).mean() < share else (low, middle)
+    return _expit(doubt + low).astype(np.float32)
+
+
+def _expit(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    result: NDArray[np.float64] = 1 / (1 + np.exp(-x))
+    return result
 
 
 def own_rows(

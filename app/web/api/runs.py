@@ -35,7 +35,7 @@ class RunOut(Output):
     """A line of the list of runs."""
 
     id: int
-    kind: str  # training or first look
+    kind: str  # training, first look or own model
     state: str
     recipe: str
     version: int
@@ -78,7 +78,7 @@ class RunDetail(Output):
     """A run, with its evaluation on the hold-out once it is finished."""
 
     id: int
-    kind: str  # training or first look
+    kind: str  # training, first look or own model
     dataset: str
     state: str
     note: str
