@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands import accounts, backups, predictions, training
+from app.commands import accounts, backups, predictions, problems, training
 from app.commands.shared import DatasetName, Seed, end_line, fail, show_progress
 from app.commands.shared import open_database as _database
 from app.commands.shared import read_settings as _settings
@@ -182,6 +182,7 @@ def import_(
 
 for command in (training.train, training.retrain, training.resume, training.recipes):
     cli.command()(command)
+cli.command()(problems.problems)
 
 
 @cli.command()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
@@ -24,8 +24,9 @@ from app.datasets.layout import Layout, PathMeaning, arrange
 from app.datasets.layout_reading import Reading
 from app.datasets.lookalikes import group_samples, mark_lookalikes
 from app.datasets.misplaced import notes_of_classes, notes_of_folders, reasons_of
-from app.datasets.models import Dataset, LabelClass, RejectedFile, Sample
+from app.datasets.models import Dataset, ImageAppearance, LabelClass, RejectedFile, Sample
 from app.datasets.naming import printable, zip_notes
+from app.datasets.problems import MEASURED, find_problems, store_appearances, store_problems
 from app.datasets.proposals import proposal_of, propose
 from app.datasets.reading import Result, inspect_all
 from app.datasets.rechecking import in_words as lost_in_words
@@ -46,6 +47,7 @@ from app.datasets.surveying import (
     unclear,
 )
 from app.db.engine import Database
+from app.decoding.appearance import Appearance
 from app.decoding.tones import Tones, kind_of
 from app.errors import AmbiguousLayout, Cancelled, NotFound
 from app.spelling import search_key
@@ -89,8 +91,10 @@ def import_images(
             added, known = work.run(source, where=str(origin), max_pixels=max_pixels, seed=seed)
         with database.read() as session:
             alike = group_samples(session, dataset_id=dataset_id)
+            problems = find_problems(session, dataset_id=dataset_id)
         with database.write() as session:
             mark_lookalikes(session, dataset_id=dataset_id, groups=alike)
+            store_problems(session, dataset_id=dataset_id, found=problems, kinds=MEASURED)
             return complete(session, dataset_id=dataset_id, seed=seed, added=added, known=known)
     except BaseException:
         with database.write() as session:
@@ -129,8 +133,12 @@ class _Import:
         with self.database.write() as session:
             query = select(Sample.path, Sample.bytes).where(Sample.dataset_id == self.dataset_id)
             stored = dict(session.execute(query).all())
-            unhashed = list(
-                session.scalars(query.with_only_columns(Sample.path).where(Sample.perceptual_hash.is_(None)))
+            unmeasured = list(
+                session.scalars(
+                    query.with_only_columns(Sample.path)
+                    .outerjoin(ImageAppearance, ImageAppearance.sample_id == Sample.id)
+                    .where(or_(Sample.perceptual_hash.is_(None), ImageAppearance.sample_id.is_(None)))
+                )
             )
             changed = [
                 path
@@ -170,6 +178,7 @@ class _Import:
             with self.database.write() as session:
                 if rows:
                     session.execute(insert(Sample), rows)
+                    store_appearances(session, dataset_id=self.dataset_id, seen=_appearances(batch))
                 self._reject(session, {path: why for path, why in batch if isinstance(why, str)})
             for path, why in batch:
                 if isinstance(why, str):
@@ -184,7 +193,7 @@ class _Import:
         self._recheck(source, stored, sizes)
         self._look_again(
             source,
-            {path: sizes[path] for path in unhashed if path in layout.places and path not in changed},
+            {path: sizes[path] for path in unmeasured if path in layout.places and path not in changed},
             max_pixels=max_pixels,
         )
         self._tell_of_empty(unread, positions)
@@ -260,13 +269,14 @@ class _Import:
         return replace(layout, places=places), unified.notes
 
     def _look_again(self, source: ImageSource, paths: dict[str, int], *, max_pixels: int) -> None:
-        """Add perceptual hashes to samples of versions that did not compute them."""
+        """Measure samples of versions that did not: their perceptual hashes, and how they appear."""
         if not paths:
             return
         for batch in self._batches(
             inspect_all(source, paths, max_pixels=max_pixels), done=0, total=len(paths)
         ):
             with self.database.write() as session:
+                same: list[Result] = []
                 for path, facts in batch:
                     if isinstance(facts, Facts):
                         mine = (
@@ -274,7 +284,11 @@ class _Import:
                             Sample.path == path,
                             Sample.sha256 == facts.sha256,
                         )
-                        session.execute(update(Sample).where(*mine).values(perceptual_hash=facts.looks))
+                        changed = session.execute(
+                            update(Sample).where(*mine).values(perceptual_hash=facts.looks)
+                        )
+                        same += [(path, facts)] * changed.rowcount  # type: ignore[attr-defined]
+                store_appearances(session, dataset_id=self.dataset_id, seen=_appearances(same))
 
     def _survey(self, source: ImageSource) -> Survey:
         def on_files(count: int) -> None:
@@ -337,6 +351,10 @@ class _Import:
             raise Cancelled(
                 "The import was stopped; what is done is kept, and importing again resumes from there."
             )
+
+
+def _appearances(results: list[Result]) -> dict[str, Appearance]:
+    return {path: facts.appearance for path, facts in results if isinstance(facts, Facts)}
 
 
 def _as_before(found: Survey, stored: Reading | None) -> Reading:

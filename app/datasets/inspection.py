@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from app.datasets.kinds import HEAD, damage_of, is_raw, reason_of
 from app.datasets.lookalikes import looks
 from app.decoding import budget, tiff
+from app.decoding.appearance import Appearance, appearance
 from app.decoding.opening import memory_to_decode, open_image
 from app.decoding.seen import as_seen
 from app.decoding.tones import NO_SCALES, Scales, Tones, kind_of, measure, some_pixels
@@ -32,6 +33,7 @@ class Facts:
     mode: str
     format: str
     looks: str  # a perceptual hash, as in `lookalikes.py`
+    appearance: Appearance
     tones: Tones | None = None  # of a deep grey image: the range of its own values
 
 
@@ -89,9 +91,8 @@ def _facts(
             raise Rejected(problem)
         tones = _tones(image, scales)
         seen = as_seen(image, scales=scales, short=LOOKED_AT)
-    return Facts(
-        hashlib.sha256(content).hexdigest(), len(content), width, height, mode, kind, looks(seen), tones
-    )
+    digest = hashlib.sha256(content).hexdigest()
+    return Facts(digest, len(content), width, height, mode, kind, looks(seen), appearance(seen), tones)
 
 
 def _tones(image: Image.Image, scales: Scales) -> Tones | None:

@@ -163,6 +163,40 @@ class MissingFile(Base):
     noticed_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class ImageAppearance(Base):
+    """What the pixels of a sample are like, as `decoding/appearance.py` measures it at the import."""
+
+    __tablename__ = "image_appearance"
+
+    sample_id: Mapped[int] = mapped_column(
+        ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), index=True)
+    brightness: Mapped[float]
+    contrast: Mapped[float]
+    sharpness: Mapped[float]
+
+
+class ImageProblem(Base):
+    """Why a sample may be no use, whatever its label; `problems.py` finds it.
+
+    Copies in two parts are not stored, because a decision about one ends it.
+    """
+
+    __tablename__ = "image_problem"
+
+    sample_id: Mapped[int] = mapped_column(
+        ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    score: Mapped[float]  # of the images with a problem of this kind, the worst has the highest
+    value: Mapped[float]  # what was measured, for people
+    usual: Mapped[float]  # the median of the data set
+
+    __table_args__ = (Index(None, "dataset_id", "kind", "score"),)
+
+
 class DatasetVersion(Base):
     """The labels at one moment, frozen. Version 0 has the given labels."""
 

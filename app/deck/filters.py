@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.accounts.models import User
 from app.datasets.catalog import class_names, class_position
-from app.datasets.gold import get_gold_part
-from app.datasets.models import Sample
+from app.datasets.gold import get_gold_part, is_visible
+from app.datasets.models import ImageProblem, Sample
+from app.datasets.problems import KINDS
 from app.errors import Invalid
 from app.ranking.models import IS_ISSUE, Prediction
 from app.review.fold import VERDICTS
@@ -43,6 +44,7 @@ class Filter:
     verdict: str = ""  # as it stands
     annotator: str = ""  # who has a decision on it that counts
     duplicates: bool = False  # whose twin has another label
+    problem: str = ""  # of the image itself, by its kind
     text: str = ""  # in the path
     min_kb: int | None = None  # size of the file
     max_kb: int | None = None
@@ -85,7 +87,7 @@ def look(
     count = count_matching(session, dataset_id=dataset_id, which=which)
     columns = (Sample, SampleReview, Prediction.predicted_label, Prediction.confidence, Prediction.rank)
     page = query.with_only_columns(*columns).order_by(*ORDERS[order], Sample.id).limit(limit).offset(offset)
-    return Grid(count, tuple(_tile(names, *row) for row in session.execute(page)))
+    return Grid(count, tuple(tile_of(names, *row) for row in session.execute(page)))
 
 
 def find(session: Session, *, dataset_id: int, which: Filter, after: int, limit: int) -> list[Sample]:
@@ -173,6 +175,8 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
         wanted.append(_decided_by(which.annotator))
     if which.duplicates:
         wanted.append(_has_another_label(dataset_id))
+    if which.problem:
+        wanted.append(has_problem(dataset_id, which.problem))
     if which.text:
         searched = func.coalesce(Sample.folded_path, func.lower(Sample.path))
         wanted.append(searched.contains(folded_path(which.text), autoescape=True))
@@ -198,7 +202,11 @@ def _check(session: Session, which: Filter) -> None:
 
     That is an unknown split, verdict or annotator, or a least file size above the largest.
     """
-    for what, said, known in (("split", which.split, SPLITS), ("verdict", which.verdict, VERDICTS)):
+    for what, said, known in (
+        ("split", which.split, SPLITS),
+        ("verdict", which.verdict, VERDICTS),
+        ("problem", which.problem, KINDS),
+    ):
         if said and said not in known:
             raise Invalid(f"There is no {what} “{said}”; there are {', '.join(known)}.")
     if which.annotator and not session.scalar(select(exists().where(User.name == which.annotator))):
@@ -240,7 +248,32 @@ def _has_another_label(dataset_id: int) -> ColumnElement[bool]:
     )
 
 
-def _tile(
+def has_problem(dataset_id: int, kind: str) -> ColumnElement[bool]:
+    """Whether the image has a problem of this kind.
+
+    A leak is what learns while a copy, or an image that looks the same, is held out, and that copy.
+    """
+    if kind != "leak":
+        mine = (ImageProblem.dataset_id == dataset_id, ImageProblem.kind == kind)
+        return Sample.id.in_(select(ImageProblem.sample_id).where(*mine).correlate(None))
+    learns = case((Sample.split == "train", 1), else_=0)
+    torn = (
+        select(Sample.lookalikes)
+        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+        .where(
+            Sample.dataset_id == dataset_id,
+            Sample.lookalikes.is_not(None),
+            _LABEL.is_not(None),
+            is_visible(Sample.id),
+        )
+        .group_by(Sample.lookalikes)
+        .having(func.min(learns) < func.max(learns))
+        .correlate(None)
+    )
+    return and_(_LABEL.is_not(None), Sample.lookalikes.in_(torn))
+
+
+def tile_of(
     names: list[str],
     sample: Sample,
     review: SampleReview | None,
@@ -248,6 +281,7 @@ def _tile(
     confidence: float | None,
     rank: int | None,
 ) -> Tile:
+    """A sample with its state and prediction as the grid shows it."""
     label = sample.given_label if review is None else review.label
     return Tile(
         sample_id=sample.id,

@@ -56,6 +56,7 @@ from app.storage import open_source
 from app.tasks.copies import group_copies
 from app.tasks.ending import end, ending_badly
 from app.tasks.machine import machine_facts
+from app.tasks.off_topic import store_off_topic
 from app.tasks.patches import BACKBONE, BOTH, LARGEST, Facts, SmallImages, with_pieces
 from app.training.first_looks import LOOKING, newest_first_look
 from app.training.models import Run
@@ -251,6 +252,14 @@ def _rank(context: JobContext, look: _Look, features: np.ndarray) -> None:
         ),
     )
     _keep_embedding(context, look, samples.sample_ids, vectors)
+    store_off_topic(
+        context,
+        dataset_id=look.dataset_id,
+        sample_ids=samples.sample_ids,
+        features=vectors,
+        labels=known,
+        classes=len(look.names),
+    )
     with context.database.write() as session:
         publish(session, run_id=look.run_id, epochs=0)
         run = get_run(session, run_id=look.run_id)

@@ -33,6 +33,12 @@ class SampleFilter(Strict):
     verdict: str = Field("", max_length=20, description="The current verdict: keep, relabel, delete, unsure.")
     annotator: str = Field("", max_length=100, description="Who has a decision on it.")
     duplicates: bool = Field(False, description="Only samples whose twin has another label.")
+    problem: str = Field(
+        "",
+        max_length=20,
+        description="A problem of the image itself: dark, bright, blank, blurry, odd_shape, odd_size, "
+        "off_topic, leak (in training and held out).",
+    )
     text: str = Field("", max_length=500, description="A part of the path.")
     min_kb: int | None = Field(
         None, ge=0, le=MOST_KB, description="The file has at least so many kilobytes (1,000 bytes each)."

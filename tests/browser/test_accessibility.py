@@ -35,6 +35,7 @@ PAGES = (
     "/d/faces/grid",
     "/d/faces/grid?text=nothing",
     "/d/faces/duplicates",
+    "/d/faces/problems",
     "/d/faces/settings",
     "/d/faces/adjudication",
     "/d/faces/agreement",

@@ -35,6 +35,7 @@ CHANGES = {
         POST /api/v1/datasets/{name}/decisions     POST /api/v1/datasets/{name}/worklist/claims
         POST /d/{name}/missing     POST /d/{name}/duplicates  POST /d/{name}/duplicates/undo
         POST /d/{name}/grid/undo   POST /d/{name}/grid/verdicts
+        POST /d/{name}/problems/undo  POST /d/{name}/problems/verdicts
         POST /d/{name}/review/claims  POST /d/{name}/review/decisions
         POST /d/{name}/review/redo    POST /d/{name}/review/undo
         POST /d/{name}/runs/{run_id}/photos  POST /d/{name}/runs/{run_id}/photos/{photo_id}/remove

@@ -19,6 +19,7 @@ from sqlalchemy import Engine, event, select, text, update
 
 from app.datasets.gold import gold_ids
 from app.datasets.models import Sample
+from app.datasets.problems import KINDS
 from app.db.compiled import Prepared
 from app.db.engine import Database
 from app.deck.filters import ORDERS, STATES
@@ -55,6 +56,8 @@ QUERIES = {
     "state": sorted(STATES),
     "split": ["valid"],
     "duplicates": ["true"],
+    "problem": sorted(KINDS),
+    "kind": sorted(KINDS),
     "text": ["valid"],
     "given": ["cat"],
     "label": ["cat"],

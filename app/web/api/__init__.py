@@ -8,6 +8,7 @@ from app.web.api import (
     openapi,
     photos,
     predictions,
+    problems,
     remaining,
     review,
     runs,
@@ -20,6 +21,7 @@ routers = tuple(
     for module in (
         datasets,
         samples,
+        problems,
         runs,
         predictions,
         photos,

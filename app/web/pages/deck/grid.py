@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.users import list_users
 from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
+from app.datasets.problems import Kind
 from app.deck.bulk import Done, PastAction, decide_many, past_actions, undo_many
 from app.deck.filters import SPLITS, Filter, Grid, Order, StateFilter, look
 from app.deck.left_alone import LeftAlone
@@ -34,6 +35,16 @@ STATES: dict[StateFilter, str] = {
     "reviewed": "reviewed",
     "waiting": "waiting for a second opinion",
     "bulk": "decided only in bulk",
+}
+PROBLEMS: dict[Kind, str] = {
+    "dark": "dark",
+    "bright": "bright",
+    "blank": "blank",
+    "blurry": "blurry",
+    "odd_shape": "odd shape",
+    "odd_size": "odd size",
+    "off_topic": "off-topic",
+    "leak": "in training and held out",
 }
 VERDICTS = {"": "any", "keep": "kept", "relabel": "relabelled", "delete": "deleted", "unsure": "unsure"}
 ORDERS: dict[Order, str] = {
@@ -74,7 +85,8 @@ class View(Ordered):
     def is_narrow(self) -> bool:
         """Whether one of the filters is set that are seldom used."""
         sizes = (self.min_kb is not None, self.max_kb is not None)
-        return any((self.given, self.verdict, self.annotator, self.split, self.text, self.duplicates, *sizes))
+        marks = (self.duplicates, self.problem)
+        return any((self.given, self.verdict, self.annotator, self.split, self.text, *marks, *sizes))
 
 
 class MarkedForm(Strict):
@@ -131,6 +143,7 @@ class GridPage(Page):
     splits = SPLITS
     states = STATES
     verdicts = VERDICTS
+    problems = PROBLEMS
     orders = ORDERS
     sizes = SIZES
     most_kb = MOST_KB
@@ -188,7 +201,7 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, 
             selection=form.selection,
         )
         if many >= ASK_FROM and done.why is not None:  # otherwise it was confirmed before
-            confirm(_question(name, view, done), form.confirmed)
+            confirm(question(done, _address(name, view)), form.confirmed)
     return _back(name, view, done)
 
 
@@ -200,7 +213,7 @@ def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form
         get_dataset(session, name=name)
         undone = undo_many(session, user_id=user.id, action_id=form.action, client_id=form.client_id)
         if undone.samples >= ASK_FROM:
-            confirm(_undoing(name, view, undone.samples), form.confirmed)
+            confirm(undoing(undone.samples, _address(name, view)), form.confirmed)
     return _back(name, view)
 
 
@@ -252,8 +265,11 @@ def _expected(form: MarkedForm, marked: list[int] | Filter) -> int:
     return len(set(marked)) if form.expected is None else form.expected
 
 
-def _question(name: str, view: View, done: Done) -> Question:
-    """The effect of the verdict; the transaction is rolled back unless it is confirmed."""
+def question(done: Done, back: str) -> Question:
+    """The effect of a verdict, with the address to go back to.
+
+    The transaction is rolled back unless it is confirmed.
+    """
     meant = done.samples + done.left_alone
     images = plural(done.samples, "image")
     act = {
@@ -274,17 +290,18 @@ def _question(name: str, view: View, done: Done) -> Question:
         f"{act}?",
         tuple(fact for fact in facts if fact),
         act,
-        _address(name, view),
+        back,
         danger=False,
     )
 
 
-def _undoing(name: str, view: View, many: int) -> Question:
+def undoing(many: int, back: str) -> Question:
+    """The effect of undoing it."""
     return Question(
         f"Take back what was said of {count(many)} images?",
         ("The labels become what they were before. An undo cannot be undone.",),
         f"Undo it for {count(many)} images",
-        _address(name, view),
+        back,
     )
 
 
