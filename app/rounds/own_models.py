@@ -1,10 +1,11 @@
 """A person's own model: a file of its predictions becomes a run that ranks the labels."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sqlalchemy import select, update
@@ -17,8 +18,9 @@ from app.datasets.models import Sample
 from app.datasets.versions import VersionSamples, labels_of
 from app.db.engine import Database
 from app.db.types import now
-from app.errors import Invalid
-from app.files import temporary_file
+from app.errors import Cancelled, Invalid
+from app.files import temporary_file, write_atomically
+from app.jobs import requests as jobs
 from app.ranking.own_model import order, own_rows
 from app.ranking.prediction_checks import Gathered, gather, open_predictions
 from app.ranking.prediction_parts import SHOWN, listed
@@ -27,8 +29,10 @@ from app.ranking.scoring import Floats, Ints
 from app.review.issues import publish
 from app.rounds.retraining import version_to_train
 from app.training.models import OWN_MODEL, Run
-from app.training.runs import version_number
+from app.training.runs import OWN_TASK as TASK
+from app.training.runs import get_run, version_number
 
+_KEPT, _IDS = "predictions.f32", "predictions.npy"  # of a run that a job ranks
 FEWEST = 2  # classes: labels of a single class cannot be compared
 _INTERRUPTED = "The import of these predictions was interrupted; import the file again."
 _IN_SAMPLE = (
@@ -59,6 +63,7 @@ class Imported:
     rows: int  # ranked images
     label_issues: int
     notes: tuple[str, ...]
+    job_id: str | None = None  # that ranks them; None: they are ranked
 
 
 def import_predictions(
@@ -68,10 +73,13 @@ def import_predictions(
     file: PredictionFile,
     folder: Path,
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
+    most_at_once: int | None = None,
+    user_id: int | None = None,
 ) -> Imported:
     """Check the file, freeze the labels as they stand, and rank them by its predictions.
 
-    `folder` is for temporary files. A refused file changes nothing. Raises Invalid.
+    `folder` is that of all runs, and for temporary files. More images than `most_at_once` are ranked by a job
+    of the worker. A refused file changes nothing. Raises Invalid.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with database.read() as session:
@@ -95,15 +103,77 @@ def import_predictions(
         with database.write() as session:
             run, samples, notes = _request(session, dataset_id, file, digest, gathered, sample_ids)
             run_id = run.id
+            if most_at_once is not None and len(samples.paths) > most_at_once:
+                run.state, run.note, run.started_at, run.finished_at = "queued", "", None, None
+                run.facts = run.facts | {"notes": list(notes)}
+                table.flush()
+                _keep(folder / str(run_id), Path(str(table.filename)), sample_ids)
+                run.job_id = jobs.ask(
+                    session, task=TASK, dataset_id=dataset_id, arguments={"run": run_id}, user_id=user_id
+                ).id
+                number = version_number(session, run)
+                return Imported(run_id, number, len(samples.paths), 0, notes, run.job_id)
         given = np.searchsorted(sample_ids, samples.sample_ids)
         rows_of = table if len(given) == len(table) else _chosen(stack, folder, table, given)
         on_progress("Comparing the labels", 0, 1)
         return _rank(database, run_id, samples, rows_of, names, out_of_sample=file.out_of_sample, notes=notes)
 
 
-def _table(path: Path, rows: int, classes: int) -> Floats:
-    """Probabilities in a file: however many there are, few of them are in memory."""
-    return np.memmap(path, np.float32, "w+", shape=(rows, classes))
+def rank_kept(
+    database: Database,
+    *,
+    run_id: int,
+    folder: Path,
+    on_progress: Callable[[str, int, int], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Rank by the predictions that a run has kept, and end it; `folder` is that of all runs.
+
+    Raises Cancelled, Invalid.
+    """
+    kept = folder / str(run_id)
+    with database.read() as session:
+        run = get_run(session, run_id=run_id)
+        samples = labels_of(session, version_id=run.version_id)
+        names = class_names(session, dataset_id=run.dataset_id)
+        notes, out_of_sample = tuple(run.facts["notes"]), run.is_out_of_sample
+    try:
+        sample_ids = np.load(kept / _IDS, allow_pickle=False)
+        table = np.memmap(kept / _KEPT, np.float32, "r").reshape(len(sample_ids), -1)
+    except (OSError, ValueError) as error:
+        raise Invalid("The predictions of this run are no longer there; import the file again.") from error
+    places = np.minimum(np.searchsorted(sample_ids, samples.sample_ids), len(sample_ids) - 1)
+    has_row = (sample_ids[places] == samples.sample_ids) & (table[places, 0] >= 0)
+    with ExitStack() as stack:
+        chosen = _chosen(stack, folder, table, places[has_row])
+        _rank(
+            database,
+            run_id,
+            samples.only(np.flatnonzero(has_row)),
+            chosen,
+            names[: table.shape[1]],
+            out_of_sample=out_of_sample,
+            notes=notes,
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+    for name in (_KEPT, _IDS):
+        (kept / name).unlink(missing_ok=True)
+
+
+def _keep(folder: Path, table: Path, sample_ids: Ints) -> None:
+    """Move the probabilities to the folder of their run, with the ids of their rows."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    table.replace(folder / _KEPT)
+    with write_atomically(folder / _IDS) as partial, partial.open("wb") as file:
+        np.save(file, sample_ids)
+
+
+def _table(path: Path, rows: int, classes: int) -> "np.memmap[Any, np.dtype[np.float32]]":
+    """Probabilities in a file, however many there are; a row that is not filled in begins with -1."""
+    made = np.memmap(path, np.float32, "w+", shape=(rows, classes))
+    made[:, 0] = -1
+    return made
 
 
 def _chosen(stack: ExitStack, folder: Path, table: Floats, rows: Ints) -> Floats:
@@ -175,6 +245,20 @@ def _request(
     return run, samples, tuple(notes)
 
 
+def _watched(
+    rows: Iterator[dict[str, Any]],
+    total: int,
+    on_progress: Callable[[str, int, int], None],
+    should_stop: Callable[[], bool],
+) -> Iterator[dict[str, Any]]:
+    for done, row in enumerate(rows):
+        if done % 2000 == 0:
+            on_progress("Storing the ranking", done, total)
+            if should_stop():
+                raise Cancelled("The ranking was cancelled.")
+        yield row
+
+
 def _rank(
     database: Database,
     run_id: int,
@@ -184,6 +268,8 @@ def _rank(
     *,
     out_of_sample: bool,
     notes: tuple[str, ...],
+    on_progress: Callable[[str, int, int], None] = lambda *_: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Imported:
     ordered = order(probabilities, samples.labels, samples.paths)
     usual = float(np.bincount(samples.labels).max() / len(samples.labels))
@@ -193,18 +279,15 @@ def _rank(
             "the most frequent class alone would give; check the order of the columns and of the rows."
         )
         notes = (*notes, order_words)
-    stage_ranking(
-        database,
-        run_id=run_id,
-        rows=own_rows(
-            run_id,
-            sample_ids=samples.sample_ids,
-            labels=samples.labels,
-            probabilities=probabilities,
-            ordered=ordered,
-            out_of_sample=out_of_sample,
-        ),
+    rows = own_rows(
+        run_id,
+        sample_ids=samples.sample_ids,
+        labels=samples.labels,
+        probabilities=probabilities,
+        ordered=ordered,
+        out_of_sample=out_of_sample,
     )
+    stage_ranking(database, run_id=run_id, rows=_watched(rows, len(samples.paths), on_progress, should_stop))
     deadline.restart()
     with database.write() as session:
         publish(session, run_id=run_id, epochs=0)

@@ -30,10 +30,12 @@ PROGRESS: dict[str, Progress] = {
     "look": progress.of_first_look,
     "train": progress.of_training,
     "predict": progress.of_prediction,
+    "own model": progress.of_own_model,
 }
 TASKS: dict[str, Task] = {
     "import": _task("import_images"),
     "look": _task("first_look"),
     "train": _task("train"),
     "predict": _task("predict"),
+    "own model": _task("own_model"),
 }

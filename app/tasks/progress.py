@@ -27,6 +27,13 @@ def of_first_look(context: JobContext) -> str:
     return " ".join([state, *(f"{path.name}:{path.stat().st_size}" for path in sorted(files))])
 
 
+def of_own_model(context: JobContext) -> str:
+    """Whether its ranking is stored; until then it begins from the start."""
+    with context.database.read() as session:
+        run = session.get(Run, int(context.job.arguments["run"]))
+        return f"{run.state} {run.ranked_epochs}" if run else ""
+
+
 def of_import(context: JobContext) -> str:
     """The number of files that were read."""
     dataset_id = int(context.job.arguments["dataset"])

@@ -26,7 +26,7 @@ from app.training.pace import BEFORE, expect_run, seconds_left
 from app.training.recipes import choose_recipe, edit
 from app.training.starts import choose_start, facts_of_start, weights_of
 
-TASK = "train"
+TASK, OWN_TASK = "train", "own model"
 TRAINS = "Training"  # first word of a job's stage while a network trains
 RESUMABLE = ("cancelled", "failed")
 SURE = 0.03  # finished share of the training that is enough to estimate the rest
@@ -88,6 +88,7 @@ class RunProgress:
 
     run_id: int
     is_training: bool  # not a first look or an own model
+    kind: str
     job_id: str | None
     state: str
     stage: str
@@ -318,6 +319,7 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
     return RunProgress(
         run_id=run.id,
         is_training=run.is_training,
+        kind=run.kind,
         job_id=run.job_id,
         state=run.state,
         stage=job.stage if job else "",
@@ -414,7 +416,7 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
     Raises Conflict when it is running, queued or finished.
     """
     run = get_run(session, run_id=run_id)
-    if run.kind == OWN_MODEL:
+    if run.kind == OWN_MODEL and run.job_id is None:
         raise Conflict(f"Run {run_id} is an own model; import its file of predictions again.")
     before = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
     again = session.execute(
@@ -428,7 +430,7 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
     run.facts = run.facts | {BEFORE: run.facts.get(BEFORE, 0.0) + before}
     run.job_id = jobs.ask(
         session,
-        task=TASK if run.is_training else first_looks.TASK,
+        task={FIRST_LOOK: first_looks.TASK, OWN_MODEL: OWN_TASK}.get(run.kind, TASK),
         dataset_id=run.dataset_id,
         arguments={"run": run.id},
         user_id=user_id,

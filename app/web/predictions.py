@@ -14,6 +14,8 @@ from app.files import temporary_file
 from app.rounds.own_models import Imported, PredictionFile, import_predictions
 from app.settings import Settings
 
+MOST_AT_ONCE = 100_000  # images that are ranked while the request waits, in some ten seconds
+
 
 def take_predictions(
     database: Database,
@@ -25,8 +27,9 @@ def take_predictions(
     classes: UploadFile | None,
     out_of_sample: bool,
     allow_missing: bool,
+    user_id: int,
 ) -> Imported:
-    """Rank the labels of the data set by the sent file.
+    """Rank the labels of the data set by the sent file; those of many images by a job.
 
     Raises NotFound; Conflict while the data set is imported; Invalid for what is wrong with the file.
     """
@@ -53,6 +56,8 @@ def take_predictions(
                 kept_classes,
             ),
             folder=folder,
+            most_at_once=MOST_AT_ONCE,
+            user_id=user_id,
         )
 
 

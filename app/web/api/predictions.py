@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import File, Form, UploadFile
+from fastapi import File, Form, Response, UploadFile
 
 from app.web.api.models import Output
 from app.web.api.routing import api_router
@@ -14,9 +14,10 @@ router = api_router("runs")
 
 
 class PredictionsOut(Output):
-    """The run that ranks the labels by the predictions; it has finished."""
+    """The run that ranks the labels by the predictions; without a job it has finished."""
 
     id: int
+    job: str | None  # of a data set of more than 100,000 images, which the worker ranks
     version: int  # whose labels it ranks: the labels as they stand, frozen
     rows: int  # ranked images
     label_issues: int
@@ -27,7 +28,8 @@ def import_own_model(
     name: str,
     database: Db,
     settings: Config,
-    _user: Admin,
+    user: Admin,
+    response: Response,
     file: Annotated[
         UploadFile,
         File(
@@ -58,9 +60,12 @@ def import_own_model(
         classes=classes,
         out_of_sample=out_of_sample,
         allow_missing=allow_missing,
+        user_id=user.id,
     )
+    response.status_code = 202 if made.job_id else 201
     return PredictionsOut(
         id=made.run_id,
+        job=made.job_id,
         version=made.version,
         rows=made.rows,
         label_issues=made.label_issues,
@@ -73,5 +78,6 @@ router.add_api_route(
     import_own_model,
     methods=["POST"],
     status_code=201,
+    responses={202: {"model": PredictionsOut, "description": "The worker ranks them"}},
     route_class_override=PredictionsRoute,
 )

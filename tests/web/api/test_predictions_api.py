@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from fastapi.testclient import TestClient
 
 from app.settings import Settings
@@ -30,7 +31,14 @@ def test_they_rank_the_labels_at_once(
     answer = api["ada"].post(URL, files={"file": sent(path)}, data={"out_of_sample": "true"})
     assert answer.status_code == 201
     said = answer.json()
-    assert said == {"id": made.run_id + 1, "version": 0, "rows": 24, "label_issues": 1, "notes": []}
+    assert said == {
+        "id": made.run_id + 1,
+        "job": None,
+        "version": 0,
+        "rows": 24,
+        "label_issues": 1,
+        "notes": [],
+    }
     top = api["ann"].get(f"/api/v1/runs/{said['id']}/top-losses").json()["items"]
     assert top[0]["path"] == made.paths[5]
     card = api["ann"].post("/api/v1/datasets/faces/worklist/claims", json={"count": 1}).json()
@@ -78,3 +86,15 @@ def test_the_export_cleanlab_of_a_run_is_sent_back(api: dict[str, TestClient], m
     back = api["ada"].post(URL, files={"file": ("faces.zip", answer.content)}).json()
     assert (back["rows"], back["label_issues"]) == (24, 10)
     assert api["ann"].get("/api/v1/datasets/faces/export?format=cleanlab&run=").status_code == 422
+
+
+def test_those_of_many_images_wait_for_the_worker(
+    api: dict[str, TestClient], made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web.predictions.MOST_AT_ONCE", 20)
+    path = as_npz(tmp_path / "mine.npz", given(made), ids=made.paths, classes=CLASSES)
+    answer = api["ada"].post(URL, files={"file": sent(path)})
+    assert answer.status_code == 202
+    job = api["ada"].get(f"/api/v1/jobs/{answer.json()['job']}").json()
+    assert (job["task"], job["state"]) == ("own model", "queued")
+    assert api["ada"].get(f"/api/v1/runs/{answer.json()['id']}").json()["state"] == "queued"

@@ -27,7 +27,7 @@ from app.review.gold import gold_standing
 from app.review.orders import expected_errors, newest_order
 from app.rounds.changes import changes_since
 from app.rounds.movement import Movement, movement_of
-from app.training.models import OWN_MODEL
+from app.training.models import FIRST_LOOK, OWN_MODEL
 from app.training.runs import RunProgress, newest_ranked, open_run, run_progress
 from app.web.api.samples import shared_source
 from app.web.deps import Db, SignedIn
@@ -156,7 +156,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         has_own=ranked is not None and ranked.kind == OWN_MODEL,
         expected=expected_errors(newest_order(session, run_id=ranked.id)) if ranked else None,
         running=running is not None,
-        looking=running is not None and not running.is_training,
+        looking=running is not None and running.kind == FIRST_LOOK,
         queued=running is not None and running.state == "queued",
         progress=progress,
         pending=pending,

@@ -42,7 +42,7 @@ def send(
     name: str,
     database: Db,
     settings: Config,
-    _admin: Admin,
+    admin: Admin,
     file: Annotated[UploadFile | None, File()] = None,
     ids: Annotated[UploadFile | None, File()] = None,
     classes: Annotated[UploadFile | None, File()] = None,
@@ -60,6 +60,7 @@ def send(
             classes=classes,
             out_of_sample=out_of_sample,
             allow_missing=allow_missing,
+            user_id=admin.id,
         )
     except ToplossError as error:
         return _form(

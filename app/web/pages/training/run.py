@@ -327,7 +327,7 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
         is_drawing_curve=finished and run.is_training and _is_working(session, run),
         is_current=is_current,
         differences=differences(run.recipe, start=run.weights),
-        can_go_on=run.state in RESUMABLE and run.kind != OWN_MODEL,
+        can_go_on=run.state in RESUMABLE and (run.kind != OWN_MODEL or run.job_id is not None),
         movement=movement_of(session, run=run) if run.is_training else None,
         evaluation=evaluate_run(session, run_id=run.id) if finished else None,
         cleaner=evaluate_run(session, run_id=run.id, cleaned_by=newest.id).error_rate if finished else None,
