@@ -15,6 +15,7 @@ _PER_DIMENSION = 4  # images
 NEIGHBOURS = 5  # of each image, the nearest ones
 LEAST = 0.25  # cosine
 _SAMPLES = 4096  # images that the axes are found by
+REACH = 32_768  # images on either side of one that it is compared with, along the axis that differs most
 _BLOCK = 2**22  # cosines at a time
 
 Ints = NDArray[np.int64]
@@ -25,31 +26,35 @@ def likely_copies(
 ) -> Ints:
     """Pairs (m, 2) of rows, the first smaller, of images (n, features) that lie near, the nearest first.
 
-    Of few images all pairs. The features are whitened: what differs much between all images says little
-    about two of them. Raises Cancelled when `should_stop` returns True.
+    Of few images all pairs; of very many each is compared with 65,536, so that the time grows with their
+    number and not with its square. The features are whitened: what differs much between all images says
+    little about two of them. Raises Cancelled when `should_stop` returns True.
     """
     n = len(features)
     if n <= ALL:
         return np.stack(np.triu_indices(n, 1), axis=1).astype(np.int64)
     vectors = _whitened(features)
-    step = max(1, _BLOCK // n)
+    order = np.argsort(vectors[:, -1], kind="stable")
+    vectors = vectors[order]
+    step = max(1, _BLOCK // min(n, 2 * REACH))
 
     def near(start: int) -> tuple[Ints, NDArray[np.float32]]:
         if should_stop is not None and should_stop():
             raise Cancelled("Looking at the images was stopped.")
-        cosines = vectors[start : start + step] @ vectors.T
-        cosines[np.arange(len(cosines)), np.arange(start, start + len(cosines))] = -1  # the image itself
+        low = max(0, start - REACH)
+        cosines = vectors[start : start + step] @ vectors[low : start + step + REACH].T
+        cosines[np.arange(len(cosines)), np.arange(len(cosines)) + start - low] = -1  # the image itself
         rows, others = np.nonzero(cosines > LEAST)
         each = cosines[rows, others]
         best = _first_of_each(rows, each)
-        return np.stack([rows[best] + start, others[best]], axis=1), each[best]
+        return np.stack([order[rows[best] + start], order[others[best] + low]], axis=1), each[best]
 
     with ThreadPoolExecutor(threads, "alike") as pool:
         found, each = zip(*pool.map(near, range(0, n, step)), strict=True)
     pairs, every = np.sort(np.concatenate(found), axis=1), np.concatenate(each)
-    order = np.argsort(-every, kind="stable")
-    _, first = np.unique(pairs[order], axis=0, return_index=True)
-    result: Ints = pairs[order][np.sort(first)]
+    pairs = pairs[np.argsort(-every, kind="stable")]
+    _, first = np.unique(pairs, axis=0, return_index=True)
+    result: Ints = pairs[np.sort(first)]
     return result
 
 

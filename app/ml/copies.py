@@ -29,7 +29,7 @@ _EVERYWHERE = 0.75  # the same, least of any block
 _BLOCKS = 4  # per side
 _DETAILED = 6  # blocks that have details; strokes on an empty ground are made equal by any alignment
 _NOISE = 4.0  # grey levels; details below this say nothing
-_SMOOTH = 3.0  # pixels at the fine size; what is larger is no detail
+_SMOOTH, _SHADING = 3.0, 6.0  # pixels at the fine size; what is larger is no detail, or is shading
 _AT_ONCE, _AHEAD = 256, 8
 
 Floats = NDArray[np.float32]
@@ -133,13 +133,20 @@ def _unit(x: Floats) -> Floats:
     return result
 
 
+def _without_shading(pictures: Floats) -> Floats:
+    """Pictures (n, 64, 64) as (n, 32, 32), less what is very smooth: many images are lit alike."""
+    small = _shrink(pictures, _FINE)
+    result: Floats = small - gaussian_filter(small, (0, _SHADING, _SHADING))
+    return result
+
+
 def _parts(pictures: Floats) -> tuple[Floats, Floats]:
     """All parts of pictures (n, 64, 64) as (n, parts, 144), by their span of rows first, and their lengths.
 
     A length is that of the part less its mean.
     """
     n, spans = len(pictures), len(_SPANS)
-    cuts = (_CUTS @ _shrink(pictures, _FINE) @ _CUTS.T).reshape(n, spans, _COARSE, spans, _COARSE)
+    cuts = (_CUTS @ _without_shading(pictures) @ _CUTS.T).reshape(n, spans, _COARSE, spans, _COARSE)
     parts = np.ascontiguousarray(cuts.transpose(0, 1, 3, 2, 4)).reshape(n, spans**2, _COARSE**2)
     squares = np.einsum("npk,npk->np", parts, parts) - _COARSE**2 * parts.mean(axis=2) ** 2
     return parts, np.sqrt(np.maximum(squares, 1.0))
@@ -152,7 +159,7 @@ def _likely(
     m = len(pairs)
     wholes = np.empty((len(pictures), 2, _COARSE**2), np.float32)  # the second mirrored
     for first in range(0, len(pictures), _AT_ONCE):
-        small = _shrink(pictures[first : first + _AT_ONCE].astype(np.float32), _COARSE)
+        small = _shrink(_without_shading(pictures[first : first + _AT_ONCE].astype(np.float32)), _COARSE)
         both = np.stack([small, small[:, :, ::-1]], axis=1)
         wholes[first : first + _AT_ONCE] = _unit(both.reshape(len(small), 2, _COARSE**2))
     outers, inners = pairs.T.ravel(), pairs.T[::-1].ravel()  # each pair both ways round

@@ -22,6 +22,7 @@ from app.datasets.models import Sample
 from app.db.engine import Database
 from app.demo.faces.folder import write_demo_folder
 from tests.factories import import_folder, write_images
+from tests.pictures import scene
 
 
 def bits(hashed: str) -> np.ndarray:
@@ -119,7 +120,7 @@ def test_copies_that_were_found_by_other_means_join_the_groups_for_good(
         mark_lookalikes(session, dataset_id=dataset_id, groups=found)
     joined = {ids[path] for path in ("train/cat/000.png", "train/dog/copy.jpg", "train/owl/001.png")}
     assert found == {each: min(joined) if each in joined else None for each in ids.values()}
-    write_images(folder, per_class=7, size=64)
+    scene(0).save(folder / "train/owl/new.png")
     import_folder(database, folder)  # groups by hashes alone
     with database.read() as session:
         stored = session.execute(select(Sample.id, Sample.lookalikes).where(Sample.id.in_(found))).all()

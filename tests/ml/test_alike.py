@@ -35,6 +35,17 @@ def test_blocks_find_the_same_as_one_product(monkeypatch: pytest.MonkeyPatch) ->
     assert np.array_equal(likely_copies(known), whole)
 
 
+def test_of_very_many_images_each_is_compared_with_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = features(400)
+    known[390] = known[17]
+    whole = likely_copies(known)
+    monkeypatch.setattr(alike, "REACH", 20)
+    monkeypatch.setattr(alike, "_BLOCK", 400)
+    some = likely_copies(known)
+    assert some[0].tolist() == [17, 390]
+    assert len(some) < len(whole)
+
+
 @pytest.mark.parametrize(("n", "pairs"), [(0, 0), (1, 0), (2, 1), (5, 10)])
 def test_of_few_images_all_pairs_are_compared(n: int, pairs: int) -> None:
     assert likely_copies(features(n)).shape == (pairs, 2)
