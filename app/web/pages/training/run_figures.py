@@ -10,7 +10,7 @@ from app.training.models import OWN_MODEL, Epoch, Run
 from app.training.starts import stored_words
 from app.training.statistics import Reliability
 from app.web.pages.charts import Chart, line_chart
-from app.web.rendering import duration, moment, percent
+from app.web.rendering import count, duration, moment, percent, plural
 
 Row = Sequence[object]
 Table = tuple[Sequence[str], Iterable[Row]]  # header and rows
@@ -84,6 +84,7 @@ def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], .
         ("Took", duration(took)),
         *((words, str(facts[name])) for name, words in FACTS.items() if name in facts),
         ("Images described by", _description_words(run)),
+        ("Mirrored and cropped copies", _copies_words(facts.get("copies"))),
         # all 0: too little was seen to say more than that some are wrong
         (
             "Wrong labels by class, estimated",
@@ -111,6 +112,15 @@ def _recipe_words(run: Run) -> str:
     epochs = sum(phase["epochs"] for phase in recipe["fine_tune_phases" if run.parent_id else "phases"])
     batches = f"batches of {recipe['batch_size']}"
     return f"{recipe['name']}: {epochs} epochs, {recipe['image_size']} pixels, {batches}"
+
+
+def _copies_words(copies: Mapping[str, int] | None) -> str:
+    if copies is None:
+        return ""
+    compared = plural(copies["compared"], "pair") + " of similar images compared"
+    if copies["compared"] < copies["candidates"]:
+        compared += f", the most similar of {count(copies['candidates'])}"
+    return f"{count(copies['found'])} found; {compared}"
 
 
 def _description_words(run: Run) -> str:

@@ -28,3 +28,14 @@ def test_a_first_look_says_what_described_the_images_and_why():
     )
     assert words(recipe=one) == "backbone (patches are tried on small images only)"
     assert words(recipe={"name": FIRST_LOOK}) is None  # one that an older version has done
+
+
+def test_a_first_look_says_how_many_copies_it_has_found_and_where_it_stopped() -> None:
+    def words(**copies: int) -> str | None:
+        run = Run(kind=FIRST_LOOK, recipe={"name": FIRST_LOOK}, facts={"copies": copies} if copies else {})
+        return dict(facts_of(run, version=0, digest="abc")).get("Mirrored and cropped copies")
+
+    assert words() is None
+    assert words(candidates=1, compared=1, found=0) == "0 found; 1 pair of similar images compared"
+    found = words(candidates=3000, compared=1200, found=7)
+    assert found == "7 found; 1,200 pairs of similar images compared, the most similar of 3,000"
