@@ -40,10 +40,11 @@ from app.ml.device import keep_freed_memory, use_threads
 from app.ml.features import affords_mirrors, choose_size, compute_features, measure_pace, reading_size
 from app.ml.images import StreamedImages
 from app.ml.patches import SIDE
+from app.ranking import opinions
 from app.ranking.combining import combine
 from app.ranking.out_of_fold import Opinion, judge
 from app.ranking.scoring import class_noise
-from app.ranking.starting import start
+from app.ranking.starting import Start, start
 from app.storage import ImageSource, open_source
 from app.tasks.patches import SmallImages, features_file, with_pieces
 
@@ -150,9 +151,15 @@ def choose_description(
     return found, "both" if facts["used"] else "backbone"
 
 
+def first_order(opinion: Opinion, labels: np.ndarray) -> Start:
+    """The order that the product starts with."""
+    said = opinions.Opinion("first look", opinion.log_probs)
+    return start([said], labels, classes=opinion.log_probs.shape[1], unjudged=~opinion.judged)
+
+
 def compare_scores(opinion: Opinion, labels: np.ndarray, wrong: np.ndarray, known: np.ndarray) -> None:
     """Print what the product makes of an opinion beside cleanlab's scores."""
-    first = start(opinion, labels)
+    first = first_order(opinion, labels)
     probabilities = np.exp(opinion.log_probs.astype(np.float64))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     noise = class_noise(opinion.log_probs, labels)[labels]
@@ -173,7 +180,7 @@ def compare_descriptions(
 ) -> None:
     """Print loss and figures of each description, and of the chosen one all scores."""
     for name, opinion in found.items():
-        quality = start(opinion, labels).label_quality
+        quality = first_order(opinion, labels).label_quality
         print(f"  {name:10s} loss {opinion.loss:.3f}  {figures(-quality[known], wrong)}")
     print(f"  chosen: {chosen}")
     compare_scores(found[chosen], labels, wrong, known)

@@ -27,8 +27,10 @@ from app.ml.images import decode_square
 from app.ml.recipes import RECIPES, Recipe, StartFrom
 from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
-from app.ranking.quality import judge_labels
+from app.ranking.networks import hear
+from app.ranking.opinions import Opinion
 from app.ranking.scoring import score
+from app.ranking.starting import start
 
 Data = tuple[np.ndarray, np.ndarray, Recipe]  # images, true class positions, how to train on them
 
@@ -90,9 +92,10 @@ def measure(data: Data, labels: np.ndarray, seed: int) -> tuple[float, float]:
             folder=Path(folder),
         )
         final = predict_log_probs(outcome.folder, images, everything)
-        quality = judge_labels(final, list(read_epochs(outcome.folder, len(outcome.history))), labels).quality
-    wrong = labels != true
-    ours = average_precision_score(wrong, -quality)
+        said = hear(final, list(read_epochs(outcome.folder, len(outcome.history)))).log_probs
+    wrong, learnt = labels != true, np.ones(len(labels), bool)
+    first = start([Opinion("along the training", said, learnt)], labels, classes=len(names))
+    ours = average_precision_score(wrong, first.error_probability)
     return float(ours), float(average_precision_score(wrong, score(final, labels).loss))
 
 

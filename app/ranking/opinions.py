@@ -71,12 +71,17 @@ class Evidence:
 
 
 def gather(
-    opinions: Sequence[Opinion], labels: Ints, *, classes: int, hold_out: Rows | None = None
+    opinions: Sequence[Opinion],
+    labels: Ints,
+    *,
+    classes: int,
+    hold_out: Rows | None = None,
+    silent: Rows | None = None,
 ) -> Evidence:
     """The evidence of at least one opinion about the given `labels` (n,).
 
-    `hold_out` (n,) are the samples that no run trains on. Raises ValueError if there is no opinion, or if one
-    has another shape.
+    `hold_out` (n,) are the samples that no run trains on; the labels of the `silent` samples (n,) have no say
+    in what is thought of the others. Raises ValueError if there is no opinion, or if one has another shape.
     """
     labels = np.asarray(labels, np.int64)
     if not opinions:
@@ -85,9 +90,11 @@ def gather(
         if opinion.log_probs.shape != (len(labels), classes):
             raise ValueError(f"{opinion.title} has no row for every sample or no column for every class")
     tables = [_clean(opinion.log_probs) for opinion in opinions]
-    of_classes, shares = zip(*(_class_doubt(table, labels) for table in tables), strict=True)
-    of_class = np.mean(of_classes, axis=0)
-    start = _start(opinions, tables, labels, of_class[labels], float(np.mean(shares)))
+    heard = np.ones(len(labels), np.bool_) if silent is None else ~silent
+    doubts = [_class_doubt(table[heard], labels[heard]) for table in tables]
+    of_class = np.mean([of_each for of_each, _ in doubts], axis=0)
+    share = float(np.mean([share for _, share in doubts]))
+    start = _start(opinions, tables, labels, of_class[labels], share, heard)
     columns: list[tuple[str, str, Numbers]] = []
     for opinion, table in zip(opinions, tables, strict=True):
         columns += _columns_of(opinion, table, labels)
@@ -124,7 +131,12 @@ def _clean(log_probs: Table) -> Table:
 
 
 def _start(
-    opinions: Sequence[Opinion], tables: list[Table], labels: Ints, of_class: Numbers, share: float
+    opinions: Sequence[Opinion],
+    tables: list[Table],
+    labels: Ints,
+    of_class: Numbers,
+    share: float,
+    heard: Rows,
 ) -> Numbers:
     """Log-odds (n,) that the given label is wrong, from all opinions that say something of the sample."""
     doubt = np.full(len(labels), np.nan)
@@ -136,7 +148,7 @@ def _start(
         if pattern.any():
             here = (says == pattern).all(axis=1)
             spoken = np.flatnonzero(pattern).tolist()
-            outside = np.flatnonzero(says[:, spoken].all(axis=1) & ~learnt)
+            outside = np.flatnonzero(says[:, spoken].all(axis=1) & ~learnt & heard)
             chosen = [tables[i] for i in spoken]
             weights = _weights([opinions[i].kind for i in spoken], chosen, labels, outside)
             doubt[here] = -_log_odds(_mixed(chosen, weights, np.flatnonzero(here)), labels[here])
@@ -144,8 +156,8 @@ def _start(
     known = ~np.isnan(doubt)
     share = min(0.5, max(0.005, _FALSE_ALARMS * share))
     level = np.log(share / (1 - share))
-    if known.any():
-        doubt[known] += _shift_to(doubt[known], share)
+    if (known & heard).any():
+        doubt[known] += _shift_to(doubt[known & heard], share)
     return np.where(known, doubt, level)
 
 

@@ -45,6 +45,7 @@ from app.ml.features import (
 )
 from app.ml.images import StreamedImages
 from app.ml.patches import SIDE
+from app.ranking import opinions
 from app.ranking.embeddings import write_embedding
 from app.ranking.out_of_fold import FOLDS, Opinion, judge
 from app.ranking.rankings import ranking_rows, stage_ranking
@@ -57,6 +58,7 @@ from app.tasks.copies import group_copies
 from app.tasks.ending import end, ending_badly
 from app.tasks.machine import machine_facts
 from app.tasks.off_topic import store_off_topic
+from app.tasks.opinions import LOOK
 from app.tasks.patches import BACKBONE, BOTH, LARGEST, Facts, SmallImages, with_pieces
 from app.training.first_looks import LOOKING, newest_first_look
 from app.training.models import Run
@@ -236,7 +238,12 @@ def _rank(context: JobContext, look: _Look, features: np.ndarray) -> None:
     pieces: Facts = {}
     if look.is_small:
         opinion, pieces = _with_pieces(context, look, opinion, vectors, rows, known, groups)
-    first = start(opinion, known)
+    first = start(
+        [opinions.Opinion(LOOK, opinion.log_probs)],
+        samples.labels,
+        classes=len(look.names),
+        unjudged=~opinion.judged,
+    )
     stage_ranking(
         context.database,
         run_id=look.run_id,

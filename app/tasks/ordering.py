@@ -14,15 +14,11 @@ from app.db.engine import Database
 from app.ranking import opinions
 from app.ranking.forecasting import contributions, forecast
 from app.ranking.learning import FEWEST, Model, fit
-from app.ranking.models import Prediction
-from app.ranking.opinions import Opinion
-from app.ranking.rankings import log_probs_of
+from app.ranking.models import UNJUDGED, Prediction
 from app.review.models import Decision, OpenIssue
 from app.review.orders import answers_to_learn, publish_order
+from app.tasks.opinions import Source, read_opinion, source_of, sources_beside
 from app.tasks.plan import NEVER_TRAINED
-from app.training.first_looks import newest_first_look
-from app.training.folds import WHOLE
-from app.training.models import OWN_MODEL
 from app.training.runs import CurrentRanking, get_run
 
 AHEAD = 100  # cards of the forecast
@@ -30,10 +26,10 @@ AHEAD = 100  # cards of the forecast
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a ranking, and a first look beside it, say of all samples but the gold part."""
+    """What a ranking, and the opinions of other runs beside it, say of all samples but the gold part."""
 
     ranking: tuple[int, int]  # its run and epochs
-    first_look: int | None
+    sources: tuple[Source, ...]  # of the opinions
     sample_ids: np.ndarray  # (n,) ascending
     of_samples: opinions.Evidence
 
@@ -77,7 +73,7 @@ def _facts(evidence: Evidence, model: Model, p: np.ndarray, open_rows: np.ndarra
     known = evidence.of_samples
     following = open_rows[np.argsort(-p[open_rows], kind="stable")[:AHEAD]]
     return {
-        "first_look": evidence.first_look,
+        "sources": [list(source) for source in evidence.sources],
         "next": _forecast(model, known, following),
         "left": _forecast(model, known, open_rows),
         "evidence": [[each.name, round(float(each.share), 4)] for each in contributions(model, known)],
@@ -93,46 +89,46 @@ def _forecast(model: Model, known: opinions.Evidence, rows: np.ndarray) -> dict[
 def _evidence(
     session: Session, dataset_id: int, ranking: CurrentRanking, before: Evidence | None
 ) -> Evidence | None:
-    """What is known `before`, or read again where the ranking or the first look is a new one."""
-    look = newest_first_look(session, dataset_id=dataset_id)
-    first = look.id if look and look.id != ranking.run_id else None
-    if before and (before.ranking, before.first_look) == ((ranking.run_id, ranking.epochs), first):
+    """What is known `before`, or read again where the ranking or an opinion is a new one."""
+    run = get_run(session, run_id=ranking.run_id)
+    sources = (source_of(run), *sources_beside(session, run))
+    if before and (before.ranking, before.sources) == ((ranking.run_id, ranking.epochs), sources):
         return before
-    return _read(session, dataset_id, ranking, first)
+    return _read(session, dataset_id, ranking, sources)
 
 
-def _read(session: Session, dataset_id: int, ranking: CurrentRanking, first: int | None) -> Evidence | None:
-    """The evidence on all samples of a ranking but the gold part; `first` is a first look beside it."""
-    run_id = ranking.run_id
+def _read(
+    session: Session, dataset_id: int, ranking: CurrentRanking, sources: tuple[Source, ...]
+) -> Evidence | None:
+    """The evidence on all samples of a ranking but the gold part."""
     rows = session.execute(
         visible_samples(
-            Prediction.sample_id, Prediction.label, Prediction.fold, Sample.split, key=Prediction.sample_id
+            Prediction.sample_id,
+            Prediction.label,
+            Prediction.label_quality,
+            Sample.split,
+            key=Prediction.sample_id,
         )
         .join(Sample, Sample.id == Prediction.sample_id)
-        .where(Prediction.run_id == run_id)
+        .where(Prediction.run_id == ranking.run_id)
         .order_by(Prediction.sample_id)
     ).all()
     if not rows:
         return None
     sample_ids = np.array([row.sample_id for row in rows], np.int64)
     labels = np.array([row.label for row in rows], np.int64)
-    hold_out = np.isin([row.split for row in rows], NEVER_TRAINED)
-    learnt = ~hold_out & (np.array([row.fold for row in rows]) == WHOLE)
     classes = len(class_names(session, dataset_id=dataset_id))
-    said = log_probs_of(session, run_id=run_id, sample_ids=sample_ids, classes=classes)
-    run = get_run(session, run_id=run_id)
-    if run.kind == OWN_MODEL:
-        may_know = None if run.is_out_of_sample else np.ones(len(labels), np.bool_)
-        said_by = [Opinion("own model", said, learnt=may_know)]
-    elif run.is_training:
-        said_by = [Opinion("along the training", said, learnt=learnt, name="Network")]
-    else:
-        said_by = [Opinion("first look", said)]
-    if first is not None:
-        said = log_probs_of(session, run_id=first, sample_ids=sample_ids, classes=classes)
-        said_by.append(Opinion("first look", said))
-    known = opinions.gather(said_by, labels, classes=classes, hold_out=hold_out)
-    return Evidence((run_id, ranking.epochs), first, sample_ids, known)
+    known = opinions.gather(
+        [
+            read_opinion(session, source, sample_ids=sample_ids, labels=labels, classes=classes)
+            for source in sources
+        ],
+        labels,
+        classes=classes,
+        hold_out=np.isin([row.split for row in rows], NEVER_TRAINED),
+        silent=np.array([row.label_quality >= UNJUDGED for row in rows]),
+    )
+    return Evidence((ranking.run_id, ranking.epochs), sources, sample_ids, known)
 
 
 def _rows(evidence: Evidence, answers: list[tuple[int, float]]) -> tuple[np.ndarray, np.ndarray]:

@@ -14,11 +14,13 @@ from app.ml.errors import TrainingFailed
 from app.ml.images import Images
 from app.ml.scorer import Judgement, judge
 from app.ranking.embeddings import write_embedding
-from app.ranking.models import UNJUDGED
-from app.ranking.quality import judge_labels
-from app.ranking.rankings import log_probs_of, ranking_rows, stage_ranking
+from app.ranking.networks import hear
+from app.ranking.opinions import Opinion
+from app.ranking.rankings import ranking_rows, stage_ranking
+from app.ranking.starting import start
 from app.review.issues import publish
 from app.rounds.movement import count_movement, to_keep
+from app.tasks.opinions import PARENT, own_opinion, read_opinion, sources_beside
 from app.tasks.plan import Plan
 from app.training.evaluation import calibrate
 from app.training.folds import WHOLE
@@ -27,7 +29,6 @@ from app.training.runs import get_run
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-SURE = 0.999999  # the highest label quality of a scored label
 DIMENSIONS = 64  # of the embedding; more do not improve the neighbours
 
 
@@ -46,26 +47,32 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         index = plan.fold_index(fold)
         if len(index):
             outside[index] = _judge(context, plan, images, fold, index).log_probs
-    along = list(read_epochs(main, history[-1].epoch))
-    judged = judge_labels(
+    others = _others(context, plan)
+    heard = hear(
         said,
-        along,
-        plan.samples.labels,
-        others=_parents_word(context, plan),
+        list(read_epochs(main, history[-1].epoch)),
+        others=[each.log_probs for each in others if each.kind == PARENT],
         out_of_sample=outside,
-        silent=plan.gold,
     )
-    judged.log_probs[plan.held_out] = said[plan.held_out]  # the error rate is that of the network itself
-    unjudged = np.isin(plan.samples.labels, plan.untrained)  # the network cannot know these labels
-    judged.quality[:] = np.where(unjudged, UNJUDGED, np.minimum(judged.quality, SURE))
+    heard.log_probs[plan.held_out] = said[plan.held_out]  # the error rate is that of the network itself
+    learnt = ~plan.held_out & ((plan.folds == WHOLE) | early)
+    first = start(
+        [own_opinion(heard.log_probs, learnt=learnt), *others],
+        plan.samples.labels,
+        classes=len(plan.names),
+        hold_out=plan.held_out,
+        silent=plan.gold,
+        unjudged=np.isin(plan.samples.labels, plan.untrained),  # the network cannot know these labels
+    )
     rows = ranking_rows(
         plan.run_id,
         sample_ids=plan.samples.sample_ids,
         paths=plan.samples.paths,
         labels=plan.samples.labels,
-        log_probs=judged.log_probs,
-        quality=judged.quality,
-        disagreement=judged.disagreement,
+        log_probs=heard.log_probs,
+        quality=first.label_quality,
+        disagreement=heard.disagreement,
+        error_probability=first.error_probability,
         folds=plan.folds,
     )
     temperature = (
@@ -78,7 +85,7 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
         run = get_run(session, run_id=plan.run_id)
         run.facts = (
             run.facts
-            | {"class_noise": dict(zip(plan.names, map(float, judged.noise.round(4)), strict=True))}
+            | {"class_noise": dict(zip(plan.names, map(float, first.noise.round(4)), strict=True))}
             | temperature
         )
     if not early:
@@ -117,20 +124,19 @@ def _keep_embedding(plan: Plan, seen: Judgement) -> None:
         log.exception("run %s: its embedding could not be stored", plan.run_id)
 
 
-def _parents_word(context: JobContext, plan: Plan) -> list[tuple[np.ndarray, float]]:
-    """The parent run's predictions, and the number of epochs that they count as.
-
-    The child begins with a network that has seen the labels many times, so its own few epochs are less
-    informative.
-    """
-    if plan.parent_run is None:
-        return []
+def _others(context: JobContext, plan: Plan) -> list[Opinion]:
+    """What the parent run and the newest first look say of the same samples."""
     with context.database.read() as session:
-        epochs = get_run(session, run_id=plan.parent_run).ranked_epochs or 1
-        said = log_probs_of(
-            session, run_id=plan.parent_run, sample_ids=plan.samples.sample_ids, classes=len(plan.names)
-        )
-    return [(said, float(epochs))]
+        return [
+            read_opinion(
+                session,
+                source,
+                sample_ids=plan.samples.sample_ids,
+                labels=plan.samples.labels,
+                classes=len(plan.names),
+            )
+            for source in sources_beside(session, get_run(session, run_id=plan.run_id))
+        ]
 
 
 def _judge(
