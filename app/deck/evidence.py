@@ -89,12 +89,14 @@ def gather_evidence(session: Session, *, dataset_id: int, sample_id: int, runs_d
     )
     said = opinions(session, sample_id=sample_id)
     now_said = next((opinion for opinion in said if ranking and opinion.run_id == ranking.run_id), None)
+    finished = [opinion for opinion in said if opinion.state == "finished"]
     known = Known(
         given_label=given,
         copies=[Copy(copy.label, copy.identical) for copy in copies if copy.label],
         verified=[each.label for each in verified if each.label],
         nearest=[each.label for each in others if each.label],
-        runs=[names[opinion.predicted_label] for opinion in said if opinion.state == "finished"],
+        runs=[names[opinion.predicted_label] for opinion in finished],
+        looked=len({opinion.is_training for opinion in finished}) > 1,
         class_noise=_class_noise(session, ranking.run_id, given) if ranking else 0.0,
         doubted_unseen=bool(
             now_said and now_said.out_of_sample and now_said.predicted_label != sample.given_label

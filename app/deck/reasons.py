@@ -29,6 +29,7 @@ class Known:
     verified: Sequence[str] = ()  # labels of the nearest verified samples; empty if too few are verified
     nearest: Sequence[str] = ()  # labels of the nearest samples
     runs: Sequence[str] = ()  # what each finished run predicted
+    looked: bool = False  # one of these runs is a first look, which no training has influenced
     class_noise: float = 0.0  # share of the labels of its class that look wrong, 0…1
     doubted_unseen: bool = False  # the network that predicts another class did not train on this image
 
@@ -103,19 +104,21 @@ def _counted(labels: Sequence[str]) -> str:
 
 
 def _runs(known: Known) -> list[tuple[float, str]]:
-    """A run often agrees with its parent run, so this weighs less than verified labels."""
+    """A run often agrees with its parent run, so this weighs less than verified labels.
+
+    A training and a first look are independent: that both predict another class is rarely a coincidence.
+    """
     n, others = len(known.runs), [label for label in known.runs if label != known.given_label]
     if n < _SEVERAL or not others:
         return []
     if len(others) < n:
         return [(0.15, f"{len(others)} of {n} runs predict another class.")]
-    both = "Both" if n == _SEVERAL else f"All {n}"
-    return [
-        (
-            0.45,
-            f"{both} runs predict {others[0] if len(set(others)) == 1 else 'another class'}.",
-        )
-    ]
+    what = others[0] if len(set(others)) == 1 else "another class"
+    if known.looked and n == _SEVERAL:
+        return [(0.6, f"Both opinions, the first look and the training, predict {what}.")]
+    if known.looked:
+        return [(0.6, f"All {n} opinions, the first look and the trainings, predict {what}.")]
+    return [(0.45, f"{'Both' if n == _SEVERAL else f'All {n}'} runs predict {what}.")]
 
 
 def _percent(share: float, digits: int = 0) -> str:

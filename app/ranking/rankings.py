@@ -47,6 +47,7 @@ class RunOpinion:
     """What one run says of a sample; labels are class positions."""
 
     run_id: int
+    is_training: bool  # not a first look
     state: str
     version: int  # number of the one it trained on
     at: datetime | None  # when it ended
@@ -232,6 +233,7 @@ def opinions(session: Session, *, sample_id: int) -> list[RunOpinion]:
     return [
         RunOpinion(
             run_id=run.id,
+            is_training=run.is_training,
             state=run.state,
             version=version,
             at=run.finished_at,

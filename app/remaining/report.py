@@ -28,6 +28,7 @@ from app.remaining.stopping import NONE, Reached, Rule, checked, judge
 from app.review.corrections import IS_CORRECTION, Corrections, count_corrections
 from app.review.fold import CHANGES
 from app.review.models import Decision, OpenIssue, SampleReview, StoppingRule
+from app.review.orders import ExpectedErrors, expected_errors, newest_order
 from app.training.evaluation import Rate
 from app.training.runs import current_ranking
 
@@ -72,6 +73,8 @@ class Report:
     left: Between | None  # errors that nobody has found, by the audits
     cross_check: CrossCheck | None
     rule: ChosenRule | None
+    next_cards: ExpectedErrors | None  # as the worklist expects it; none before it has learnt
+    open_issues: ExpectedErrors | None  # in the same way
 
     @property
     def found(self) -> int:
@@ -87,6 +90,7 @@ def report(session: Session, *, dataset_id: int) -> Report:
     issues = (
         session.scalar(select(func.count()).where(OpenIssue.run_id == ranking.run_id)) or 0 if ranking else 0
     )
+    order = newest_order(session, run_id=ranking.run_id) if ranking and ranking.order else None
     return Report(
         samples=count_samples(session, dataset_id=dataset_id),
         reviewed=_count_reviewed(session, dataset_id),
@@ -100,6 +104,8 @@ def report(session: Session, *, dataset_id: int) -> Report:
         left=left,
         cross_check=_cross_check(session, dataset_id, ranking.run_id) if ranking else None,
         rule=_judged(session, _newest_rule(session, dataset_id), cards, left),
+        next_cards=expected_errors(order),
+        open_issues=expected_errors(order, of="left"),
     )
 
 

@@ -8,7 +8,7 @@ ranking.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
@@ -158,9 +158,11 @@ class ExpectedErrors:
     high: int
 
 
-def expected_errors(order: WorklistOrder | None) -> ExpectedErrors | None:
-    """Of the next cards when the order was made; none without an order."""
-    return ExpectedErrors(**order.facts["next"]) if order and order.facts.get("next") else None
+def expected_errors(
+    order: WorklistOrder | None, *, of: Literal["next", "left"] = "next"
+) -> ExpectedErrors | None:
+    """Of the next cards, or of all open issues, when the order was made; none without an order."""
+    return ExpectedErrors(**order.facts[of]) if order and order.facts.get(of) else None
 
 
 def newest_order(session: Session, *, run_id: int) -> WorklistOrder | None:

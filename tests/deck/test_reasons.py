@@ -55,6 +55,14 @@ def test_what_people_verified_comes_before_what_was_given() -> None:
     assert reason == "2 of the 3 nearest verified images are labelled cat too."
 
 
+def test_independent_opinions_that_agree_against_the_label_weigh_more_than_runs() -> None:
+    nearest = ["dog"] * 8 + ["cat"] * 2
+    reasons = further_reasons(Known("cat", runs=["dog", "dog"], looked=True, nearest=nearest))
+    assert reasons[0] == "Both opinions, the first look and the training, predict dog."
+    many = further_reasons(Known("cat", runs=["dog", "owl", "dog"], looked=True))
+    assert many == ("All 3 opinions, the first look and the trainings, predict another class.",)
+
+
 def test_runs_that_disagree_with_the_label_are_counted() -> None:
     assert further_reasons(Known("cat", runs=["dog", "dog"])) == ("Both runs predict dog.",)
     assert further_reasons(Known("cat", runs=["dog", "cat", "owl"])) == (

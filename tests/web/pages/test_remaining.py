@@ -12,6 +12,7 @@ from app.remaining.report import ChosenRule, report
 from app.remaining.stopping import Reached, Rule
 from app.review.gold import draw_gold
 from app.review.models import Decision
+from app.review.orders import publish_order
 from app.web.pages.remaining import rule_in_words
 from tests.factories import Made, make_dataset, make_run
 from tests.web.asking import sure
@@ -62,6 +63,29 @@ def test_an_audit_is_begun_gone_on_with_and_says_how_much_is_left(browser_of: Br
     assert "errors that nobody has found are left, with 95 % confidence: at most" in page
     assert "Start an audit" in text(ada)
     assert '<td class="num">20</td><td class="num">2</td>' in page
+
+
+def test_a_worklist_that_has_learnt_forecasts_the_next_cards_and_the_rest(
+    browser_of: Browsers, database: Database, made: Made
+) -> None:
+    with database.write() as session:
+        publish_order(
+            session,
+            run_id=made.run_id,
+            probabilities={},
+            decision_id=0,
+            answers=20,
+            wrong=9.0,
+            model={},
+            facts={
+                "next": {"cards": 5, "wrong": 3.2, "low": 2, "high": 5},
+                "left": {"cards": 8, "wrong": 4.4, "low": 2, "high": 7},
+            },
+        )
+    page = flat(text(browser_of["ann"]))
+    assert "wrong labels in the next 5 cards 2 to 5 expected from the answers so far" in page
+    assert "Among the 8 label issues that were open at the last answers, about 4 wrong labels are" in page
+    assert "expected (2 to 7)" in page
 
 
 def test_an_audit_is_an_admins_to_start(browser_of: Browsers, made: Made) -> None:
