@@ -83,9 +83,9 @@ def test_a_worklist_that_has_learnt_forecasts_the_next_cards_and_the_rest(
             },
         )
     page = flat(text(browser_of["ann"]))
-    assert "wrong labels in the next 5 cards 2 to 5 expected from the answers so far" in page
-    assert "Among the 8 label issues that were open at the last answers, about 4 wrong labels are" in page
-    assert "expected (2 to 7)" in page
+    assert "<dt>wrong labels in the next 5 cards</dt><dd>2 to 5</dd>" in page
+    assert "Among the 8 label issues that were open at the last answers, about <b>4 wrong labels</b>" in page
+    assert "are expected (2 to 7)" in page
 
 
 def test_an_audit_is_an_admins_to_start(browser_of: Browsers, made: Made) -> None:
