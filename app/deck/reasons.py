@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.deck.worklist import Card
+from app.ranking.models import DOUBTED
 
 MOST = 3  # sentences after the first one
 _NOISY = 0.2  # the noise of a class is mentioned from this share of wrong-looking labels on
@@ -40,7 +41,9 @@ def first_reason(card: Card) -> str:
         return "This image has no rank yet."
     place = f"Rank {card.rank:,} of {card.ranked:,}"
     if card.predicted_label == card.given_label:
-        return f"{place}: the model agrees with the given label, {_percent(card.confidence)} sure."
+        agrees = f"{place}: the model agrees with the given label, {_percent(card.confidence)} sure"
+        doubted = card.error_probability is not None and card.error_probability >= DOUBTED
+        return f"{agrees}, but all opinions together doubt it." if doubted else f"{agrees}."
     own_label = (
         "" if card.self_confidence is None else f" and gives this label {_percent(card.self_confidence, 1)}"
     )

@@ -1,9 +1,10 @@
 """The worklist: label issues still to look at, handed out so that no two annotators hold the same card.
 
-A label issue is a sample whose predicted label differs from the label it was ranked with. The worklist has
-the order of the current ranking (of the newest finished run), without decided samples. Half of the offered
-samples wait for a second opinion, as long as there are any, so neither they nor new cards are left for the
-end. A queue (`queues.py`) offers other samples.
+A label issue is a sample whose predicted label differs from the label it was ranked with, or whose label is
+wrong with a probability of a quarter or more by all opinions together. The worklist has the order of the
+current ranking (of the newest finished run), without decided samples. Half of the offered samples wait for a
+second opinion, as long as there are any, so neither they nor new cards are left for the end. A queue
+(`queues.py`) offers other samples.
 """
 
 from collections.abc import Collection

@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ForeignKey, Index, and_
+from sqlalchemy import ForeignKey, Index, and_, func, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.types import Base, FloatVector
@@ -37,7 +37,14 @@ class Prediction(_Judgement, Base):
 
 
 UNJUDGED = 1.0  # the label quality of a sample whose class the network was not trained on
-IS_ISSUE = and_(Prediction.predicted_label != Prediction.label, Prediction.label_quality < UNJUDGED)
+DOUBTED = 0.25  # the error probability from which on a label is an issue, whatever the run itself predicts
+IS_ISSUE = and_(
+    or_(
+        Prediction.predicted_label != Prediction.label,
+        func.coalesce(Prediction.error_probability, 0.0) >= DOUBTED,  # other opinions doubt it
+    ),
+    Prediction.label_quality < UNJUDGED,
+)
 
 
 class StagedPrediction(_Judgement, Base):

@@ -76,13 +76,11 @@ def ranking_rows(
 ) -> Iterator[dict[str, Any]]:
     """The rows of a run's ranking: (n,) ids, labels and folds, (n, classes) log-probabilities.
 
-    The label `quality` (n,) orders them; left out, it is that of these log-probabilities. Without an
-    `error_probability` (n,) it is what they leave to the other classes.
+    The label `quality` (n,) orders them; left out, it is that of these log-probabilities.
     """
     scores = score(log_probs, labels)
     quality = label_quality(log_probs, labels) if quality is None else quality
     places = ranks(-quality, paths)
-    wrong = 1 - scores.self_confidence if error_probability is None else error_probability
     probabilities = np.exp(log_probs)
     for i in range(len(sample_ids)):
         yield {
@@ -95,7 +93,7 @@ def ranking_rows(
             "margin": float(scores.margin[i]),
             "confidence": float(scores.confidence[i]),
             "label_quality": float(quality[i]),
-            "error_probability": float(wrong[i]),
+            "error_probability": None if error_probability is None else float(error_probability[i]),
             "disagreement": None if disagreement is None else float(disagreement[i]),
             "rank": int(places[i]),
             "fold": int(folds[i]),

@@ -42,7 +42,7 @@ class Run(Base):
     )  # device, library versions, seconds by stage, the gold part's digest
     ranked_epochs: Mapped[int | None]  # epochs of the main network in its ranking; None: not ranked yet
     orders: Mapped[int] = mapped_column(default=0, server_default="0")  # that its worklist has learnt so far
-    label_issues: Mapped[int | None]  # samples of its ranking whose predicted label is not their label
+    label_issues: Mapped[int | None]  # samples of its ranking whose label looks wrong
     lr_curve: Mapped[dict[str, Any] | None]  # {"lrs", "losses", "suggestion"}
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]

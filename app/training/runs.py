@@ -72,7 +72,7 @@ class CurrentRanking:
 
     run_id: int
     epochs: int  # epochs in the ranking; grows during a first training
-    label_issues: int  # samples whose predicted label is not their label
+    label_issues: int  # samples whose label looks wrong
     samples: int
     order: int = 0  # number of the order that its worklist has learnt from answers; 0: the ranking's own
 

@@ -11,9 +11,11 @@ from app.deck import worklist
 from app.deck.progress import review_progress
 from app.deck.worklist import claim, get_card, hold, my_cards
 from app.errors import Invalid
+from app.ranking.models import Prediction
 from app.review.checks import Answer
 from app.review.claims import release
 from app.review.decisions import decide
+from app.review.issues import open_again
 from app.review.models import Claim
 from app.review.undoing import undo
 from tests.conftest import People
@@ -179,6 +181,19 @@ def test_only_samples_that_the_model_sees_otherwise_are_in_the_worklist(
     database: Database, made: Made, people: People
 ) -> None:
     assert len(take(database, made, people.annotator.id, 100)) == 10
+
+
+def test_a_label_that_all_opinions_doubt_is_in_the_worklist_though_its_run_predicts_it(
+    database: Database, made: Made, people: People
+) -> None:
+    [agreed] = made.ranked[-1:]
+    with database.write() as session:
+        said = session.get_one(Prediction, (made.run_id, agreed))
+        assert said.predicted_label == said.label
+        said.error_probability = 0.3
+        session.flush()
+        open_again(session, [agreed])
+    assert agreed in take(database, made, people.annotator.id, 100)
 
 
 def test_ten_annotators_at_once_share_the_worklist_without_a_double(

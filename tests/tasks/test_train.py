@@ -36,7 +36,7 @@ from app.training.folds import WHOLE
 from app.training.models import Run
 from app.training.pace import seconds_of
 from app.training.runs import get_run, newest_ranked, request_run, resume_run
-from tests.factories import import_folder, write_images
+from tests.factories import import_folder, make_first_look, write_images
 
 TINY = replace(
     RECIPES["quick"],
@@ -313,6 +313,22 @@ def test_with_folds_every_training_image_is_judged_by_a_network_that_never_saw_i
     assert set(folds) == {-1, 0, 1}
     for fold in (0, 1):
         assert (settings.runs_dir / str(run_id) / f"fold-{fold}" / "model.safetensors").exists()
+
+
+def test_what_the_first_look_doubts_comes_first_while_the_network_knows_little(
+    database: Database, settings: Settings, dataset: int
+) -> None:
+    with database.read() as session:
+        version_id = latest_version(session, dataset_id=dataset).id
+    look_id = make_first_look(database, dataset, version_id, wrong=4)
+    doubted = {p.sample_id for p in ranked(database, look_id).values() if p.predicted_label != p.label}
+    run_id = ask(database, dataset, replace(TINY, phases=(replace(TINY.phases[0], epochs=1),)))
+    train.run(context_of(database, settings, run_id))
+    found = ranked(database, run_id)
+    assert {p.sample_id for p in found.values() if p.rank <= 4} == doubted
+    with database.read() as session:
+        issues = set(session.scalars(select(OpenIssue.sample_id).where(OpenIssue.run_id == run_id)))
+    assert doubted <= issues  # also those whose given label the network predicts
 
 
 def test_probabilities_of_every_image_add_up(database: Database, settings: Settings, dataset: int) -> None:
