@@ -11,6 +11,7 @@ from sklearn.metrics import average_precision_score
 
 from app.errors import Cancelled
 from app.ml.patches import Filters, PatchEmbedder
+from app.ranking import opinions
 from app.ranking.out_of_fold import Opinion, judge
 from app.ranking.starting import start
 from app.tasks import patches
@@ -87,7 +88,8 @@ def look(
 
 
 def average_precision(opinion: Opinion, labels: np.ndarray, wrong: np.ndarray) -> float:
-    return float(average_precision_score(wrong, -start(opinion, labels).label_quality))
+    said = opinions.Opinion("first look", opinion.log_probs)
+    return float(average_precision_score(wrong, start([said], labels, classes=10).error_probability))
 
 
 @pytest.mark.parametrize("tried", [300, 2000])  # fewer and more than there are
