@@ -57,7 +57,9 @@ def choose_run(
         chosen = get_dataset(session, name=dataset)
         best = best_run(session, dataset_id=chosen.id)
         if best is None:
-            raise Conflict(f"{dataset} has no finished run yet; train one with `toploss train {dataset}`.")
+            raise Conflict(
+                f"{dataset} has no finished training yet; train one with `toploss train {dataset}`."
+            )
         return Chosen(best.id, dataset, chosen.grey_scales), list(arguments)
     first, *files = arguments
     if not (first.isascii() and first.isdecimal() and len(first) <= LONGEST_RUN):

@@ -20,7 +20,7 @@ from app.measuring.selection import Selection, selection
 from app.ranking.models import Prediction
 from app.review.gold import GoldLabels
 from app.training.evaluation import Rate, rate
-from app.training.models import FIRST_LOOK, Run
+from app.training.models import FIRST_LOOK, OWN_MODEL, Run
 from app.training.runs import get_run, unfinished
 from app.training.statistics import ClassChange, Difference, class_changes, paired_difference
 
@@ -41,6 +41,8 @@ class RunFacts:
     seed: int
     version: int
     digest: str
+    is_own: bool  # an own model, which was trained elsewhere
+    in_sample: bool  # and may have learnt the hold-out
 
 
 @dataclass(frozen=True)
@@ -323,4 +325,6 @@ def _facts(session: Session, run: Run) -> RunFacts:
         run.seed,
         version.number,
         version.digest,
+        is_own=run.kind == OWN_MODEL,
+        in_sample=run.kind == OWN_MODEL and not run.is_out_of_sample,
     )

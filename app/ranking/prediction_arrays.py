@@ -5,7 +5,6 @@ before, and arrays are read a part at a time.
 """
 
 import csv
-import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -81,14 +80,28 @@ def _parts(array: NDArray[Any], ids: Iterator[str], order: list[int]) -> Iterato
     for first in range(0, len(array), ROWS):
         rows = np.asarray(array[first : first + ROWS])[:, order]
         values = rows if np.issubdtype(rows.dtype, np.floating) else rows.astype(np.float64)
-        written = list(islice(ids, len(rows)))
+        written = _next(ids, len(rows))
         if len(written) < len(rows):
             raise Invalid(
                 f"There are {first + len(written):,} ids for {len(array):,} rows; give one id for each row."
             )
         yield Part(written, values)
-    if next(ids, None) is not None:
+    if _next(ids, 1):
         raise Invalid(f"There are more ids than the {len(array):,} rows; give one id for each row.")
+
+
+def _next(ids: Iterator[str], count: int) -> list[str]:
+    try:
+        return list(islice(ids, count))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Invalid("The file of ids is no text in UTF-8; save it so, one id a line.") from error
+
+
+def _copy(file: IO[bytes], out: IO[bytes], *, most: int) -> None:
+    """Copy at most so many bytes: an array that goes on has another size than it says."""
+    while most > 0 and (block := file.read(min(most, 1024**2))):
+        out.write(block)
+        most -= len(block)
 
 
 class _Members:
@@ -125,7 +138,7 @@ class _Members:
         unpacked = self._stack.enter_context(temporary_file(self._folder))
         with self._opened(member) as file, unpacked.open("wb") as out:
             try:
-                shutil.copyfileobj(file, out, 1024**2)
+                _copy(file, out, most=dtype.itemsize * cells + 1024**2)
             except (zipfile.BadZipFile, OSError, EOFError) as error:
                 if isinstance(error, OSError) and error.errno:
                     raise

@@ -104,9 +104,11 @@ def _parent(session: Session, dataset_id: int, run_id: int | None) -> Run:
         if best is None:
             if is_training(session, dataset_id=dataset_id):
                 raise NotNow(
-                    "No run has finished yet, so there is nothing to train further; wait for the first one."
+                    "No training has finished yet, so there is nothing to train further; wait for the first."
                 )
-            raise Conflict("No run has finished yet, so there is nothing to train further; train one first.")
+            raise Conflict(
+                "No training has finished yet, so there is nothing to train further; train one first."
+            )
         return get_run(session, run_id=best.run.id)
     run = get_run(session, run_id=run_id, dataset_id=dataset_id)
     if not run.is_training:

@@ -42,6 +42,13 @@ def test_without_class_names_the_columns_are_in_the_order_of_the_data_set_and_a_
     )
 
 
+def test_ids_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    array, ids = as_npy(tmp_path / "p.npy", GOOD), tmp_path / "ids.csv"
+    for content in (b"train/cat/0.png\n\xff\xfe\n", b"\xff", b"path\n" + b"\xe9\n" * 4):
+        ids.write_bytes(content)
+        assert "The file of ids is no text in UTF-8" in refusal(array, ids=ids)
+
+
 def test_an_archive_that_unpacks_to_far_more_than_the_data_set_is_not_unpacked(tmp_path: Path) -> None:
     path = as_npz(tmp_path / "p.npz", np.zeros((2_000_000, 3), np.float32), ids=None)
     assert path.stat().st_size < 100_000

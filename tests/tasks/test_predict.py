@@ -203,7 +203,7 @@ def test_the_best_run_of_a_data_set_needs_no_number(database: Database, made: Ma
         assert (run.id, run.dataset, files) == (made.run_id, "faces", ["7", "b.png"])
     with database.write() as session:
         session.get_one(Run, made.run_id).state = "running"
-    with database.read() as session, pytest.raises(Conflict, match="faces has no finished run yet"):
+    with database.read() as session, pytest.raises(Conflict, match="faces has no finished training yet"):
         choose_run(session, ["b.png"], dataset="faces")
 
 

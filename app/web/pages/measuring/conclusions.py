@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from app.measuring.comparison import Column, Comparison, Kind
+from app.measuring.comparison import Column, Comparison, Kind, RunFacts
 from app.training.statistics import Difference
 from app.web.rendering import count
 
@@ -38,10 +38,11 @@ def conclude(comparison: Comparison) -> Conclusions:
         if column.open
     ]
     chief = comparison.chief.difference
-    if chief and chief.value:
+    own = [run for run in (comparison.old, comparison.new) if run.is_own]
+    if chief and chief.value and not own:
         said_of_seeds = _seeds(comparison)
         (said if _outdoes_seeds(comparison) else not_said).append(said_of_seeds)
-    not_said += _other_causes(comparison)
+    not_said += _of_own_models(own) if own else _other_causes(comparison)
     if comparison.selection.flatters and comparison.chief.kind == "reviewed":
         not_said.append(
             "How many errors either run really makes: reviewed labels were changed where a model pointed, "
@@ -133,6 +134,21 @@ def _seeds(comparison: Comparison) -> str:
     if _outdoes_seeds(comparison):
         return f"{apart[0].upper()}{apart[1:]}: the difference is larger than that."
     return f"That another seed would not make as much: {apart}, and this difference is no larger."
+
+
+def _of_own_models(own: list[RunFacts]) -> list[str]:
+    """What is not known of models that were trained elsewhere."""
+    unknown = [
+        f"Why: run {run.id} is an own model, trained elsewhere on labels and with seeds not known here."
+        for run in own
+    ]
+    flattered = [
+        f"That run {run.id} makes so few errors: its predictions are in sample, so it may have learnt these "
+        "images."
+        for run in own
+        if run.in_sample
+    ]
+    return unknown + flattered
 
 
 def _other_causes(comparison: Comparison) -> list[str]:

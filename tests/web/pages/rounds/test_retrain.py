@@ -91,7 +91,7 @@ def test_without_a_finished_run_the_page_leads_to_the_first(
 ) -> None:
     import_folder(database, write_images(tmp_path / "images"))
     page = flat(browser_of["ada"].get("/d/faces/retrain").text)
-    assert "No run has finished yet" in page
+    assert "No training has finished yet" in page
     assert browser_of["ada"].post("/d/faces/retrain").status_code == 409
 
 

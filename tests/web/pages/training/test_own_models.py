@@ -73,6 +73,10 @@ def test_every_page_about_runs_answers(browser_of: dict[str, TestClient], made: 
         assert ada.get(f"/d/faces{where}").status_code == 200, where
     compared = flat(ada.get(f"/d/faces/compare?old={made.run_id}&new={own}").text)
     assert f"New: run {own}" in compared
+    assert f"Why: run {own} is an own model, trained elsewhere" in compared
+    assert f"That run {own} makes so few errors: its predictions are in sample" in compared
+    assert "both runs trained on" not in compared
+    assert "by its seed alone" not in compared
 
 
 def test_it_predicts_no_photo_and_is_no_parent(
