@@ -207,14 +207,18 @@ def every_prediction(session: Session, *, run_id: int) -> Iterator[RankedSample]
 
 
 def log_probs_of(session: Session, *, run_id: int, sample_ids: Ints, classes: int) -> Floats:
-    """A run's log-probabilities for these samples (n, classes), NaN for samples not in its version."""
+    """A run's log-probabilities for these samples (n, classes), NaN for samples not in its version.
+
+    Classes that the run did not know are improbable; those that it knows beyond `classes` are left out.
+    """
     table = np.full((len(sample_ids), classes), np.nan, np.float32)
     places = {int(sample_id): row for row, sample_id in enumerate(sample_ids)}
     query = select(Prediction.sample_id, Prediction.probabilities).where(Prediction.run_id == run_id)
     for sample_id, probabilities in session.execute(query):
         if sample_id in places:
-            padded = np.pad(probabilities, (0, classes - len(probabilities)))  # classes that were added since
-            table[places[sample_id]] = np.log(np.maximum(padded, np.finfo(np.float32).tiny))
+            said = np.zeros(classes, np.float32)
+            said[: len(probabilities)] = probabilities[:classes]  # classes are added at the end
+            table[places[sample_id]] = np.log(np.maximum(said, np.finfo(np.float32).tiny))
     return table
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import Sample
-from app.ranking.models import Prediction
+from app.ranking.models import UNJUDGED, Prediction
 from app.ranking.opinions import Kind, Opinion
 from app.ranking.rankings import log_probs_of
 from app.tasks.plan import NEVER_TRAINED
@@ -55,16 +55,20 @@ def read_opinion(
 ) -> Opinion:
     """What a run says of these samples (n,), which have these `labels` (n,) now.
 
-    It says nothing of samples that it has not seen, nor of labels of a class that it had no image of.
+    It says nothing of samples that it has not seen, nor of labels of a class that it could not judge: it had
+    no image of it, or a single one, or none outside the gold part.
     """
     kind, run_id = source
     said = log_probs_of(session, run_id=run_id, sample_ids=sample_ids, classes=classes)
     rows = session.execute(
-        select(Prediction.label, Prediction.sample_id, Prediction.fold, Sample.split)
+        select(
+            Prediction.label, Prediction.label_quality, Prediction.sample_id, Prediction.fold, Sample.split
+        )
         .join(Sample, Sample.id == Prediction.sample_id)
         .where(Prediction.run_id == run_id)
     ).all()
-    said[~np.isin(labels, list({row.label for row in rows}))] = np.nan
+    judged = {row.label for row in rows if row.label_quality < UNJUDGED}
+    said[~np.isin(labels, list(judged))] = np.nan
     if kind == LOOK or (kind == OWN and session.get_one(Run, run_id).is_out_of_sample):
         return Opinion(kind, said)
     if kind == OWN:

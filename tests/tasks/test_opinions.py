@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from app.datasets.versions import labels_of
 from app.db.engine import Database
-from app.ranking.models import Prediction
+from app.ranking.models import UNJUDGED, Prediction
 from app.tasks.opinions import read_opinion, source_of, sources_beside
 from app.training.folds import WHOLE
 from app.training.models import Run
@@ -65,3 +65,40 @@ def test_a_network_has_learnt_the_training_part_but_what_a_fold_kept_from_it(
     assert said.title == "Network"
     assert samples.sample_ids[said.learnt].tolist() == train[:3].tolist()
     assert look.learnt is None  # its folds keep every label from what judges it
+
+
+def test_a_class_that_was_added_after_a_training_began_is_no_class_of_what_it_hears(
+    database: Database, made: Made
+) -> None:
+    with database.read() as session:
+        samples = labels_of(session, version_id=made.version_id)
+        rows = np.flatnonzero(samples.labels < 2)
+        said = read_opinion(
+            session,
+            ("first look", made.run_id),  # which knows three classes
+            sample_ids=samples.sample_ids[rows],
+            labels=samples.labels[rows],
+            classes=2,
+        )
+    assert said.log_probs.shape == (len(rows), 2)
+    assert not np.isnan(said.log_probs).any()
+
+
+def test_a_run_says_nothing_of_labels_whose_class_it_could_not_judge(database: Database, made: Made) -> None:
+    with database.write() as session:
+        session.execute(
+            update(Prediction)
+            .where(Prediction.run_id == made.run_id, Prediction.label == 2)
+            .values(label_quality=UNJUDGED)
+        )
+    with database.read() as session:
+        samples = labels_of(session, version_id=made.version_id)
+        said = read_opinion(
+            session,
+            ("first look", made.run_id),
+            sample_ids=samples.sample_ids,
+            labels=samples.labels,
+            classes=3,
+        )
+    silent = np.isnan(said.log_probs).all(axis=1)
+    assert np.array_equal(silent, samples.labels == 2)
