@@ -131,7 +131,8 @@ def write(folder: Path, options: argparse.Namespace, rng: random.Random) -> dict
         if kind in SPOILERS:
             shown = SPOILERS[kind](image, rng)
         elif kind == "off_topic":
-            shown = ImageOps.fit(others.pop(), image.size)
+            other = others.pop()
+            shown = ImageOps.fit(other, image.size) if max(other.size) > max(image.size) else other
         elif kind == "leak":
             copy = f"valid/{label}/{place:06}-copy.jpg"
             save(folder / "images" / copy, image.resize([max(8, round(0.8 * side)) for side in image.size]))

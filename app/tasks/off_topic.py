@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from app.datasets.problems import samples_with, store_problems
+from app.datasets.problems import Kind, samples_with, store_problems
 from app.jobs.engine import JobContext
 from app.ranking.off_topic import find_off_topic
 from app.ranking.scoring import Floats, Ints
+
+SHOW_LITTLE: tuple[Kind, ...] = ("dark", "bright", "blank", "odd_shape")
 
 
 def store_off_topic(
@@ -13,7 +15,7 @@ def store_off_topic(
 ) -> None:
     """Find them and store them in place of those of an earlier first look; arrays as in `find_off_topic`.
 
-    Images that show too little, such as black ones, are like no class either; they are listed already.
+    Images that show too little, such as black ones or strips, are like no class either, but listed already.
     """
     with context.database.read() as session:
         shows_little = samples_with(
