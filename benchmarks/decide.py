@@ -1,7 +1,7 @@
 """Deciding under load: a key press's way through the server, beside the barest endpoint that could do it.
 
     .venv/bin/python benchmarks/decide.py [--clients 1 8 32 100] [--rounds 5] [--seconds 3] [--samples 28000]
-        [--sync-ms 3.7] [--orders rank random]
+        [--sync-ms 3.7] [--orders rank random learning]
 
 Ours: `toploss serve` on SQLite, a review of `--samples` samples in six classes; every client is an annotator
 of their own who sends an answer and reads the next card from the reply. Bare: FastAPI and SQLite with the
@@ -10,7 +10,8 @@ one Jinja fragment. Clients are threads of another process, each with a connecti
 measured in turn, round by round, since a machine is not equally fast at every moment; the share is the median
 of the rounds'. With `--sync-ms` both wait so long for every sync of the disk, as on one that is slower than
 this one (Linux with a C compiler). With several `--orders` each has a server of its own, and every round
-measures one after the other: the ratio to the first order is the median of the rounds'.
+measures one after the other: the ratio to the first order is the median of the rounds'. The order `learning`
+is that by rank with a worker, which orders the cards anew by the answers each second.
 """
 
 import argparse
@@ -49,6 +50,7 @@ from app.settings import Settings
 from app.training.runs import end_run, request_run, start_run
 from tests.servers import start_server
 
+LEARNING = "learning"
 SLOW_SYNC = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -360,8 +362,8 @@ def compare(
             ours = []
             for order in orders:
                 cookies = make_review(folder / order, samples, clients)
-                server = servers.enter_context(start_server(folder / order))
-                client = partial(annotate, order=order)
+                server = servers.enter_context(start_server(folder / order, worker=order == LEARNING))
+                client = partial(annotate, order="rank" if order == LEARNING else order)
                 ours.append((order, urlsplit(server.url).netloc, cookies, client, server.process.pid))
             for _, address, cookies, client, _ in ours:
                 measure(address, cookies[:1], WARM_UP, client=client)
