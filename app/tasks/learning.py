@@ -41,7 +41,10 @@ class Learner:
         self._evidence: object = None  # of the data set that was ordered last
 
     def look(self) -> None:
-        """Order the worklist of each data set that has enough new answers."""
+        """Order the worklist of each data set that has enough new answers.
+
+        Raises the first failure, after the other data sets were ordered.
+        """
         with self.database.read() as session:
             newest = session.scalar(select(Decision.id).order_by(Decision.id.desc()).limit(1))
             rankings = {
@@ -53,8 +56,14 @@ class Learner:
                 return
             due = [each for each in rankings.items() if _is_due(session, each[1])]
         self._seen = newest, rankings  # also after a failure, so that it is not repeated without news
+        failures = []
         for dataset_id, ranking in due:
-            self._order(dataset_id, ranking)
+            try:
+                self._order(dataset_id, ranking)
+            except Exception as error:  # noqa: BLE001 - the other data sets do not wait for this one
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def _order(self, dataset_id: int, ranking: CurrentRanking) -> None:
         order = load("ordering").order_worklist

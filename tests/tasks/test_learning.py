@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,10 +11,11 @@ from app.datasets.versions import latest_version
 from app.db.engine import Database
 from app.review.orders import newest_order
 from app.review.undoing import undo_last
+from app.tasks import ordering
 from app.tasks.learning import EVERY, Learner
 from app.training.runs import current_ranking, get_run
 from tests.conftest import People
-from tests.factories import Made, make_dataset, make_first_look, make_run
+from tests.factories import Made, make_dataset, make_dataset_anew, make_first_look, make_run
 from tests.review.answers import answer
 from tests.web.html import flat
 
@@ -165,3 +167,22 @@ def test_the_overview_and_the_run_say_what_was_learnt(
     assert re.search(r"Of the next 40 cards about \d+ have a wrong label \(\d+ to \d+\)", overview)
     page = flat(browser_of["ann"].get(f"/d/faces/runs/{made.run_id}").text)
     assert "learnt from 20 answered images, of which 10 had a wrong label" in page
+
+
+def test_a_data_set_that_cannot_be_ordered_keeps_no_other_one_from_it(
+    database: Database, made: Made, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_dataset_anew(database, tmp_path / "others", name="others", per_class=30, wrong=60)
+    for each in (made, other):
+        say(database, each, people, mixed(each)[:20])
+    order_worklist = ordering.order_worklist
+
+    def break_the_first(database: Database, *, dataset_id: int, **more: Any) -> Any:
+        if dataset_id == made.dataset_id:
+            raise ValueError("its evidence is broken")
+        return order_worklist(database, dataset_id=dataset_id, **more)
+
+    monkeypatch.setattr(ordering, "order_worklist", break_the_first)
+    with pytest.raises(ValueError, match="its evidence is broken"):
+        Learner(database).look()
+    assert (orders(database, made), orders(database, other)) == (0, 1)
