@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
-from sqlalchemy import Engine, event, select, text, update
+from sqlalchemy import Engine, delete, event, select, text, update
 
 from app.datasets.gold import gold_ids
-from app.datasets.models import Sample
+from app.datasets.models import ImageAppearance, Sample
 from app.datasets.problems import KINDS
 from app.db.compiled import Prepared
 from app.db.engine import Database
@@ -124,6 +124,7 @@ def made(database: Database, tmp_path: Path) -> Made:
     """84 images, 21 of them in the hold-out."""
     import_folder(database, write_images(tmp_path / "first", per_class=1), name="first")
     with database.write() as session:
+        session.execute(delete(ImageAppearance))  # which would have to change with the ids
         session.execute(update(Sample).values(id=Sample.id + FIRST_ID))
         if database.url.get_backend_name() == "postgresql":
             session.execute(text(f"SELECT setval(pg_get_serial_sequence('sample', 'id'), {FIRST_ID + 100})"))

@@ -40,7 +40,7 @@ class View(Strict):
     """What the page shows, from the address's query."""
 
     kind: Kind | Literal[""] = ""  # empty: the first that has images
-    state: Literal["", "all"] = ""  # empty: images without a decision
+    decided: bool = False  # also images with a decision
     page: int = Field(1, ge=1, le=1_000_000)
     left: int = Field(0, ge=0, exclude=True)  # images that the action just done has left alone
 
@@ -56,12 +56,13 @@ class View(Strict):
 
     def query(self, **changed: object) -> str:
         """The query of this view, with these fields changed."""
-        return urlencode(self.model_copy(update=changed).model_dump(exclude_defaults=True))
+        said = self.model_copy(update=changed).model_dump(exclude_defaults=True)
+        return urlencode({name: "true" if value is True else value for name, value in said.items()})
 
     @property
     def which(self) -> Filter:
         """The images that it shows, on all its pages."""
-        return Filter(problem=self.kind, state="" if self.state == "all" else OPEN)
+        return Filter(problem=self.kind, state="" if self.decided else OPEN)
 
 
 class MarkedForm(Strict):
@@ -119,7 +120,7 @@ def show(
         dataset = get_dataset(session, name=name)
         counts = count_problems(session, dataset_id=dataset.id)
         count = _count_of(view, counts)
-        matching = count.images if view.state == "all" else count.open
+        matching = count.images if view.decided else count.open
         pages = max(1, -(-matching // A_PAGE))
         view = view.model_copy(update={"kind": count.kind, "page": min(view.page, pages)})
         first = (view.page - 1) * A_PAGE
@@ -127,7 +128,7 @@ def show(
             session,
             dataset_id=dataset.id,
             kind=count.kind,
-            only_open=view.state != "all",
+            only_open=not view.decided,
             limit=A_PAGE,
             offset=first,
         )
@@ -139,7 +140,7 @@ def show(
         kinds=tuple(_kind_view(view, each) for each in counts),
         hint=HINTS[count.kind],
         decided=count.images - count.open,
-        other=view.query(state="" if view.state == "all" else "all", page=1),
+        other=view.query(decided=not view.decided, page=1),
         problems=problems,
         matching=matching,
         first=first + 1,
@@ -207,7 +208,7 @@ def _count_of(view: View, counts: tuple[Count, ...]) -> Count:
 
 
 def _shown(view: View, count: Count) -> int:
-    return count.images if view.state == "all" else count.open
+    return count.images if view.decided else count.open
 
 
 def _kind_view(view: View, count: Count) -> KindView:

@@ -92,7 +92,7 @@ def test_deleted_images_are_gone_and_undo_brings_them_back(
     assert verdicts(database) == dict.fromkeys(dark[:2], "delete")
     page = browser.get(f"{URL}?kind=dark").text
     assert shown(page) == dark[2:]
-    assert shown(browser.get(f"{URL}?kind=dark&state=all").text) == dark
+    assert shown(browser.get(f"{URL}?kind=dark&decided=true").text) == dark
     form = re.findall(r'action="/d/faces/problems/undo">.*?</form>', page, flags=re.DOTALL)[0]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
     assert browser.post(f"{URL}/undo", data=fields).status_code == 303
