@@ -40,9 +40,9 @@ from app.ml.device import keep_freed_memory, use_threads
 from app.ml.features import affords_mirrors, choose_size, compute_features, measure_pace, reading_size
 from app.ml.images import StreamedImages
 from app.ml.patches import SIDE
-from app.ranking import opinions
 from app.ranking.combining import combine
-from app.ranking.out_of_fold import Opinion, judge
+from app.ranking.opinions import Opinion
+from app.ranking.out_of_fold import OutOfFold, judge
 from app.ranking.scoring import class_noise
 from app.ranking.starting import Start, start
 from app.storage import ImageSource, open_source
@@ -130,7 +130,7 @@ def calibration(probability: np.ndarray, wrong: np.ndarray) -> str:
 
 def choose_description(
     source: ImageSource, paths: list[str], vectors: np.ndarray, labels: np.ndarray, classes: int
-) -> tuple[dict[str, Opinion], str]:
+) -> tuple[dict[str, OutOfFold], str]:
     """The opinion from each description, and the name of the one that the product chooses; prints figures."""
     first = judge(vectors, labels, classes)
     images = StreamedImages(lambda row: source.read(paths[row]), len(paths), size=SIDE)
@@ -151,13 +151,13 @@ def choose_description(
     return found, "both" if facts["used"] else "backbone"
 
 
-def first_order(opinion: Opinion, labels: np.ndarray) -> Start:
+def first_order(opinion: OutOfFold, labels: np.ndarray) -> Start:
     """The order that the product starts with."""
-    said = opinions.Opinion("first look", opinion.log_probs)
+    said = Opinion("first look", opinion.log_probs)
     return start([said], labels, classes=opinion.log_probs.shape[1], unjudged=~opinion.judged)
 
 
-def compare_scores(opinion: Opinion, labels: np.ndarray, wrong: np.ndarray, known: np.ndarray) -> None:
+def compare_scores(opinion: OutOfFold, labels: np.ndarray, wrong: np.ndarray, known: np.ndarray) -> None:
     """Print what the product makes of an opinion beside cleanlab's scores."""
     first = first_order(opinion, labels)
     probabilities = np.exp(opinion.log_probs.astype(np.float64))
@@ -176,7 +176,7 @@ def compare_scores(opinion: Opinion, labels: np.ndarray, wrong: np.ndarray, know
 
 
 def compare_descriptions(
-    found: dict[str, Opinion], chosen: str, labels: np.ndarray, wrong: np.ndarray, known: np.ndarray
+    found: dict[str, OutOfFold], chosen: str, labels: np.ndarray, wrong: np.ndarray, known: np.ndarray
 ) -> None:
     """Print loss and figures of each description, and of the chosen one all scores."""
     for name, opinion in found.items():

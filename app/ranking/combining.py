@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from app.ranking.out_of_fold import LOWEST, MOST_PROBABILITIES, Opinion
+from app.ranking.out_of_fold import LOWEST, MOST_PROBABILITIES, OutOfFold
 from app.ranking.scoring import Floats, Ints
 
 _SURE = 2.0  # standard errors that the gain must be above 0
@@ -24,13 +24,15 @@ _HIGHEST = 5.0  # weight
 class Combination:
     """The opinion of both, and whether it is better than that of the first alone."""
 
-    opinion: Opinion
+    opinion: OutOfFold
     weights: tuple[float, float]
     gain: float  # nats by which the mean loss is smaller than the first opinion's
     is_better: bool  # the gain is more than twice its standard error
 
 
-def combine(first: Opinion, second: Opinion, labels: NDArray[np.integer], *, seed: int = 0) -> Combination:
+def combine(
+    first: OutOfFold, second: OutOfFold, labels: NDArray[np.integer], *, seed: int = 0
+) -> Combination:
     """Both opinions about images with these labels (n,), -1 where there is none; their folds are the same."""
     rows = np.flatnonzero(first.judged)
     nothing = Combination(first, (1.0, 0.0), 0.0, is_better=False)

@@ -25,7 +25,7 @@ LOWEST = np.float32(np.log(1e-30))
 
 
 @dataclass(frozen=True)
-class Opinion:
+class OutOfFold:
     """Log-probabilities (n, classes) of each class for each image, and how they came about."""
 
     log_probs: Floats
@@ -63,7 +63,7 @@ def judge(
     *,
     seed: int = 0,
     groups: NDArray[np.integer[Any]] | None = None,
-) -> Opinion:
+) -> OutOfFold:
     """The opinion about each image (n, features) with its label (n,), -1 where there is none.
 
     Images without a label are judged, but nothing is learnt from them. Images of the same group (n,) are in
@@ -77,7 +77,7 @@ def judge(
     known = np.flatnonzero(given >= 0)
     if not len(known):
         even = np.full((n, classes), -np.log(classes), np.float32)
-        return Opinion(even, np.zeros(n, bool), folds, STRENGTHS[-1], 1.0, float(np.log(classes)))
+        return OutOfFold(even, np.zeros(n, bool), folds, STRENGTHS[-1], 1.0, float(np.log(classes)))
     x = _rotated(_standardised(features))
     solved = _solve(x, given, classes, folds)
     sample = np.random.default_rng(seed).permutation(known)[: max(1, MOST_PROBABILITIES // classes)]
@@ -88,7 +88,7 @@ def judge(
         scores = fold.scores(x[fold.rows], strength * len(known))
         log_probs[fold.rows] = _log_softmax(scores, temperature)
         judged[fold.rows] = (given[fold.rows] >= 0) & fold.taught[given[fold.rows]]
-    return Opinion(log_probs, judged, folds, strength, temperature, loss)
+    return OutOfFold(log_probs, judged, folds, strength, temperature, loss)
 
 
 def _assign(groups: NDArray[np.integer[Any]], seed: int) -> Ints:

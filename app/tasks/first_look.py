@@ -45,9 +45,9 @@ from app.ml.features import (
 )
 from app.ml.images import StreamedImages
 from app.ml.patches import SIDE
-from app.ranking import opinions
 from app.ranking.embeddings import write_embedding
-from app.ranking.out_of_fold import FOLDS, Opinion, judge
+from app.ranking.opinions import Opinion
+from app.ranking.out_of_fold import FOLDS, OutOfFold, judge
 from app.ranking.rankings import ranking_rows, stage_ranking
 from app.ranking.scoring import Ints
 from app.ranking.starting import start
@@ -239,7 +239,7 @@ def _rank(context: JobContext, look: _Look, features: np.ndarray) -> None:
     if look.is_small:
         opinion, pieces = _with_pieces(context, look, opinion, vectors, rows, known, groups)
     first = start(
-        [opinions.Opinion(LOOK, opinion.log_probs)],
+        [Opinion(LOOK, opinion.log_probs)],
         samples.labels,
         classes=len(look.names),
         unjudged=~opinion.judged,
@@ -282,12 +282,12 @@ def _rank(context: JobContext, look: _Look, features: np.ndarray) -> None:
 def _with_pieces(
     context: JobContext,
     look: _Look,
-    opinion: Opinion,
+    opinion: OutOfFold,
     vectors: np.ndarray,
     rows: Ints,
     labels: np.ndarray,
     groups: Ints,
-) -> tuple[Opinion, Facts]:
+) -> tuple[OutOfFold, Facts]:
     """The opinion with that of the images' pieces, if this is better."""
     before, runs = _before(context, look), context.settings.runs_dir
     problems: dict[int, Exception] = {}

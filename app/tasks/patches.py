@@ -14,7 +14,7 @@ from app.ml.features import compute_features, open_features, take_readable
 from app.ml.images import Images
 from app.ml.patches import SIDE, Filters, PatchEmbedder
 from app.ranking.combining import combine, sample_of
-from app.ranking.out_of_fold import Opinion, judge
+from app.ranking.out_of_fold import OutOfFold, judge
 from app.ranking.scoring import Ints
 
 LARGEST = 128  # pixels of the median short side up to which pieces are tried
@@ -48,7 +48,7 @@ def filters_file(folder: Path) -> Path:
 
 
 def with_pieces(
-    first: Opinion,
+    first: OutOfFold,
     vectors: NDArray[np.float32],
     *,
     rows: Ints,
@@ -56,7 +56,7 @@ def with_pieces(
     groups: Ints,
     classes: int,
     small: SmallImages,
-) -> tuple[Opinion, Facts]:
+) -> tuple[OutOfFold, Facts]:
     """The opinion of the backbone and the pieces if that is surely better, and the figures behind the choice.
 
     `first` is the backbone's about these rows (m,) of the images, `vectors` (m, 1280) its features; labels
@@ -90,7 +90,7 @@ def with_pieces(
 
 
 def _facts(
-    first: Opinion, second: Opinion, both: Opinion, weights: tuple[float, float], *, images: int
+    first: OutOfFold, second: OutOfFold, both: OutOfFold, weights: tuple[float, float], *, images: int
 ) -> Facts:
     return {
         "used": False,

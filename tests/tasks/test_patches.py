@@ -11,8 +11,8 @@ from sklearn.metrics import average_precision_score
 
 from app.errors import Cancelled
 from app.ml.patches import Filters, PatchEmbedder
-from app.ranking import opinions
-from app.ranking.out_of_fold import Opinion, judge
+from app.ranking.opinions import Opinion
+from app.ranking.out_of_fold import OutOfFold, judge
 from app.ranking.starting import start
 from app.tasks import patches
 from app.tasks.patches import Facts, SmallImages, features_file, filters_file, with_pieces
@@ -66,7 +66,7 @@ def look(
     *,
     rows: np.ndarray | None = None,
     **options: Any,
-) -> tuple[Opinion, Facts]:
+) -> tuple[OutOfFold, Facts]:
     settings: dict[str, Any] = {
         "problems": {},
         "before": None,
@@ -87,8 +87,8 @@ def look(
     )
 
 
-def average_precision(opinion: Opinion, labels: np.ndarray, wrong: np.ndarray) -> float:
-    said = opinions.Opinion("first look", opinion.log_probs)
+def average_precision(opinion: OutOfFold, labels: np.ndarray, wrong: np.ndarray) -> float:
+    said = Opinion("first look", opinion.log_probs)
     return float(average_precision_score(wrong, start([said], labels, classes=10).error_probability))
 
 
