@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.coverage import listed
@@ -213,7 +213,7 @@ def _warnings(session: Session, dataset_id: int, shape: Shape) -> list[str]:
             "labels among them are hard to find."
         )
     if shape.images and not session.scalar(
-        select(Sample.id).where(Sample.dataset_id == dataset_id, Sample.split == "valid").limit(1)
+        select(exists().where(Sample.dataset_id == dataset_id, Sample.split == "valid"))
     ):
         said.append(
             "No image is held out from the training, so the error of a network cannot be measured. Put some "
