@@ -6,7 +6,7 @@ They have nothing to do with the ranking of the labels. A decision about the ima
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, exists, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
@@ -94,8 +94,7 @@ def list_problems(
 
 def is_measured(session: Session, *, dataset_id: int) -> bool:
     """Whether an import of this version has looked at the images of the data set."""
-    query = select(ImageAppearance.sample_id).where(ImageAppearance.dataset_id == dataset_id)
-    return session.scalar(query.limit(1)) is not None
+    return bool(session.scalar(select(exists().where(ImageAppearance.dataset_id == dataset_id))))
 
 
 def _problem(

@@ -90,7 +90,7 @@ def report(session: Session, *, dataset_id: int) -> Report:
     issues = (
         session.scalar(select(func.count()).where(OpenIssue.run_id == ranking.run_id)) or 0 if ranking else 0
     )
-    order = newest_order(session, run_id=ranking.run_id) if ranking and ranking.order else None
+    order = newest_order(session, run_id=ranking.run_id) if ranking and ranking.order and issues else None
     return Report(
         samples=count_samples(session, dataset_id=dataset_id),
         reviewed=_count_reviewed(session, dataset_id),

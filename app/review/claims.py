@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Executable, and_, bindparam, case, delete, exists, null, or_, select
+from sqlalchemy import Executable, and_, bindparam, case, delete, exists, not_, null, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,7 @@ from app.datasets.models import Sample
 from app.db.compiled import Prepared, PreparedOf
 from app.db.memory import is_remembering
 from app.db.types import UtcDateTime
-from app.ranking.models import Prediction
+from app.ranking.models import IS_ISSUE, Prediction
 from app.review import desk
 from app.review.desk import Change, Claimant, Free, Held, Place, Stream, Taken
 from app.review.models import Claim, OpenIssue, SampleReview
@@ -68,7 +68,7 @@ _FREE_BY_CHANCE = Prepared(  # undecided and no label issue: issues are offered 
     .where(
         Sample.dataset_id == bindparam("dataset"),
         _UNDECIDED,
-        or_(Prediction.sample_id.is_(None), Prediction.predicted_label == Prediction.label),
+        or_(Prediction.sample_id.is_(None), not_(IS_ISSUE)),
         ~_IS_HELD,
     )
     .order_by(Sample.random_key, Sample.id)

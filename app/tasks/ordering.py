@@ -72,10 +72,11 @@ def _facts(evidence: Evidence, model: Model, p: np.ndarray, open_rows: np.ndarra
     """The forecast of the next cards and of all open issues, and which evidence counts most."""
     known = evidence.of_samples
     following = open_rows[np.argsort(-p[open_rows], kind="stable")[:AHEAD]]
+    left = _forecast(model, known, open_rows)
     return {
         "sources": [list(source) for source in evidence.sources],
-        "next": _forecast(model, known, following),
-        "left": _forecast(model, known, open_rows),
+        "next": _forecast(model, known, following) if len(following) < len(open_rows) else left,
+        "left": left,
         "evidence": [[each.name, round(float(each.share), 4)] for each in contributions(model, known)],
     }
 

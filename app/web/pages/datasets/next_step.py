@@ -135,7 +135,7 @@ def _first_run(at: Situation, home: str) -> NextStep:
         )
     words = (
         f"It learns {plural(at.samples, 'label')}, then ranks which of them look wrong. "
-        "The “quick” recipe takes minutes, “default” longer."
+        "The form recommends a recipe and says how long it takes."
     )
     return NextStep("Train a network", words, (Action("Train", f"{home}/runs"),))
 
