@@ -214,6 +214,8 @@ def rank_by_hand(session: Session, run: Run, *, wrong: int, says: dict[int, int]
     logits = np.zeros((n, len(CLASSES)), dtype=np.float32)
     logits[np.arange(n), favourite] = np.linspace(5, 1, n)
     log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    error = 1 - np.exp(log_probs[np.arange(n), samples.labels])
+    ceiling = np.where(favourite == samples.labels, 0.2, 1.0)  # what it predicts is no label issue
     folds = assign_folds(samples.sha256, folds=2)
     folds[np.array(samples.splits) == "valid"] = -1
     rows = ranking_rows(
@@ -223,6 +225,7 @@ def rank_by_hand(session: Session, run: Run, *, wrong: int, says: dict[int, int]
         labels=samples.labels,
         log_probs=log_probs.astype(np.float32),
         folds=folds,
+        error_probability=None if run.is_training else np.minimum(error, ceiling),
     )
     session.execute(insert(StagedPrediction), list(rows))
     publish(session, run_id=run.id, epochs=int(run.is_training))
