@@ -169,7 +169,9 @@ def import_(
         if looking:
             begun = "" if alive else " once a worker runs: `toploss serve` starts one"
             typer.echo(f"Run {looking.id}, a first look at all images, ranks the labels{begun}.")
-        typer.echo(f"Next: toploss train {name}, or the data set's page in the browser.")
+            typer.echo(f"Next: review them in the browser. Later: toploss train {name}.")
+        else:
+            typer.echo(f"Next: toploss train {name}, or the data set's page in the browser.")
         with database.read() as session:
             if pending := pending_changes(session, dataset_id=dataset.id).words:
                 typer.echo(f"{pending}; the next training or freeze takes in what is new.")

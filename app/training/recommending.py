@@ -117,7 +117,7 @@ def _choose(
     lead = "It starts from random weights" if start == "none" else f"There are no ImageNet weights{why}"
     reason = (
         f"{lead}, and from random ones a network learns little from photographs unless there are many; the "
-        "first look may rank better."
+        "first look may be enough."
     )
     return "default", changes, reason
 

@@ -142,7 +142,11 @@ def _first_run(at: Situation, home: str) -> NextStep:
 
 def _first_look_review(at: Situation, home: str) -> NextStep:
     step = review_step(at.progress, home, expected=at.expected)
-    more = "a training runs and ranks them anew" if at.running else "a training ranks them anew"
+    more = (
+        "a training runs, then both rank them together"
+        if at.running
+        else "after a training both rank together"
+    )
     who = "Your own model" if at.has_own else "A first look"
     train = (Action("Train", f"{home}/runs"),) if at.is_admin and not at.running else ()
     return NextStep(step.title, f"{step.words} {who} ranked the labels; {more}.", (*step.actions, *train))

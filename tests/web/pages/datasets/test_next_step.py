@@ -147,10 +147,12 @@ def test_a_first_look_leads_to_the_review_and_offers_a_training() -> None:
     looked = replace(AT, has_run=False, has_look=True)
     step = next_step(looked)
     assert step.title == "Review the next 200 top losses"
-    assert step.words.endswith("A first look ranked the labels; a training ranks them anew.")
+    assert step.words.endswith("A first look ranked the labels; after a training both rank together.")
     assert [action.url for action in step.actions] == ["/d/faces/review", "/d/faces/runs"]
     assert [action.words for action in next_step(replace(looked, is_admin=False)).actions] == ["Review"]
-    assert next_step(replace(looked, running=True)).words.endswith("a training runs and ranks them anew.")
+    assert next_step(replace(looked, running=True)).words.endswith(
+        "a training runs, then both rank them together."
+    )
     done = replace(looked, progress=replace(PROGRESS, remaining=0))
     assert next_step(done).title == "Train a network"
 

@@ -108,7 +108,7 @@ def test_before_any_training_overview_proposes_to_review_its_ranking(
     paths = tuple(sorted(str(each.relative_to(folder)) for each in folder.glob("*/*/*.png")))
     bring(database, tmp_path, paths, dataset_id=dataset_id)
     page = flat(browser_of["ada"].get("/d/faces").text)
-    assert "Your own model ranked the labels; a training ranks them anew." in page
+    assert "Your own model ranked the labels; after a training both rank together." in page
 
 
 def test_the_form_imports_a_file_and_shows_the_run_or_what_is_wrong(
