@@ -9,7 +9,7 @@ first look and answers one card after another by the truth file (columns path, a
 class; of an image that is not in it the answer is "unsure", and it does not count). A share of `--slips` of
 the answers is wrong. `--seconds` is the time per card, in which the worker learns. Prints the seconds from
 the end of the import to the first ranking, its average precision, and the errors found after 100, 250, 500…
-cards beside those of the ranking's own order.
+cards and a tenth of all, beside those of the ranking's own order.
 
 With `--ranked` FOLDER is a data folder with one data set that nobody has reviewed and a finished training
 (`toploss import`, `toploss train --wait`); a copy of it is reviewed.
@@ -134,7 +134,7 @@ def main() -> None:
             print(f"{len(ranked)} samples, {sum(ranked)} wrong, AP {average_precision(ranked):.3f}")
             seen = review(client, dataset, true, asked)
     found, before = (list(accumulate(each)) for each in ([wrong for wrong, _ in seen], ranked))
-    for mark in (*(mark for mark in MARKS if mark < len(seen)), len(seen)):
+    for mark in sorted({*(mark for mark in (*MARKS, len(ranked) // 10) if mark < len(seen)), len(seen)}):
         first = before[mark - 1]
         print(f"{mark:5d} cards: {found[mark - 1]} errors found, {first} in the ranking's own order")
     expected, came = sum(p for _, p in seen), sum(wrong for wrong, _ in seen)
