@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,14 @@ def same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     draws = Random(0)  # noqa: S311 - an order, no secret
     monkeypatch.setattr("app.datasets.models.secrets", SimpleNamespace(randbits=draws.getrandbits))
     monkeypatch.setattr("app.remaining.audits.secrets", SimpleNamespace(SystemRandom=lambda: draws))
+
+
+@pytest.fixture(autouse=True)
+def one_thread_of_torch() -> Iterator[None]:
+    """A test that computes with more threads leaves them to no other one."""
+    yield
+    if device := sys.modules.get("app.ml.device"):
+        device.use_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ def told(answer: Response) -> tuple[object, ...]:
         ("GET", "/nowhere/%00/a%2Fb", 404),
         ("GET", f"{API}/samples/1/image", 200),
         ("GET", f"{API}/datasets/faces/runs", 200),
-        ("POST", "/d/faces/runs", 422),
+        ("POST", "/d/faces/review/decisions", 422),
         ("PUT", f"{API}/datasets", 405),
     ],
 )

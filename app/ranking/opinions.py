@@ -93,7 +93,8 @@ def gather(
     heard = np.ones(len(labels), np.bool_) if silent is None else ~silent
     doubts = [_class_doubt(table[heard], labels[heard]) for table in tables]
     of_class = np.mean([of_each for of_each, _ in doubts], axis=0)
-    share = max(share for _, share in doubts)  # a network that has learnt labels by heart sees fewer errors
+    shares = [share for _, share in doubts]
+    share = (float(np.mean(shares)) + max(shares)) / 2  # what a network has learnt by heart it does not see
     start = _start(opinions, tables, labels, of_class[labels], share, heard)
     columns: list[tuple[str, str, Numbers]] = []
     for opinion, table in zip(opinions, tables, strict=True):

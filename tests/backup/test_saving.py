@@ -110,5 +110,5 @@ def test_every_folder_of_the_settings_is_saved_or_can_be_made_again(here: Settin
     from app.backup.saving import _folders
 
     named = {getattr(here, name) for name in dir(Settings) if name.endswith("_dir")} - {here.data_dir}
-    can_be_made_again = {here.cache_dir, here.pictures_dir}
+    can_be_made_again = {here.cache_dir, here.pictures_dir, here.weights_dir}
     assert named == (set(_folders(here)) | can_be_made_again) - {here.data_dir / "demo"}

@@ -10,6 +10,7 @@ import pytest
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_self_confidence_for_each_label
 
+from app.datasets.models import LabelClass
 from app.db.engine import Database
 from app.errors import Invalid
 from app.export.exporting import export_version, write_export
@@ -91,15 +92,17 @@ def test_two_exports_are_the_same_bytes_and_deleted_images_have_no_row(
     assert classes[arrays["labels"][row]] == "a/b"
 
 
-def test_classes_that_are_newer_than_the_run_have_the_probability_0(
+def test_a_class_that_is_newer_than_the_run_is_a_column_of_zeros_once_a_label_is_of_it(
     database: Database, given_labels: int
 ) -> None:
     run_id = rank(database, given_labels, finished_ago=1)
     with database.write() as session:
-        from app.datasets.models import LabelClass
-
-        session.add(LabelClass(dataset_id=session.get_one(Run, run_id).dataset_id, position=3, name="new"))
-    table = np.load(io.BytesIO(content(database, given_labels, "cleanlab", run_id=run_id)))["pred_probs"]
+        dataset_id = session.get_one(Run, run_id).dataset_id
+        session.add(LabelClass(dataset_id=dataset_id, position=3, name="new"))
+    before = np.load(io.BytesIO(content(database, given_labels, "cleanlab", run_id=run_id)))["pred_probs"]
+    assert before.shape == (12, 3)
+    version = review(database, {"=cat/0.png": "new"})
+    table = np.load(io.BytesIO(content(database, version, "cleanlab", run_id=run_id)))["pred_probs"]
     assert table.shape == (12, 4)
     assert (table[:, 3] == 0).all()
 

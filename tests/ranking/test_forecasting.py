@@ -8,7 +8,7 @@ from tests.ranking.test_learning import some_evidence
 
 def test_the_forecast_of_the_next_cards_and_of_all_holds_what_comes() -> None:
     held = []
-    for seed in range(8):
+    for seed in range(24):
         evidence, wrong = some_evidence(seed, samples=2000)
         order = np.argsort(-fit(evidence, [], []).probabilities(evidence), kind="stable")
         model = fit(evidence, order[:400], wrong[order[:400]])
