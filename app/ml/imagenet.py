@@ -159,6 +159,8 @@ def _download(url: str, folder: Path, report: Report, should_stop: Callable[[], 
             right = digest.hexdigest().startswith(digits_of(name))
             _check(right, f"{done:,} bytes came, but not the right ones: their sha256 is another one")
     except (OSError, HTTPException) as error:  # urllib's errors are OSErrors
+        if isinstance(error, HTTPError):
+            error.close()  # it is the answer, and holds the connection
         reason = error if isinstance(error, HTTPError) else getattr(error, "reason", None) or error
         raise WeightsUnavailable(f"cannot be downloaded from {address.hostname}: {reason}") from error
     return folder / name
