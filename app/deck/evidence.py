@@ -13,7 +13,7 @@ from app.accounts.models import User
 from app.datasets.catalog import class_names, get_sample
 from app.datasets.gold import visible_samples
 from app.datasets.models import Sample
-from app.deck.reasons import Copy, Known, further_reasons
+from app.deck.reasons import Copy, Known, Predicted, further_reasons
 from app.ranking.embeddings import Embedding, read_embedding
 from app.ranking.neighbours import nearest
 from app.ranking.rankings import opinions
@@ -95,8 +95,7 @@ def gather_evidence(session: Session, *, dataset_id: int, sample_id: int, runs_d
         copies=[Copy(copy.label, copy.identical) for copy in copies if copy.label],
         verified=[each.label for each in verified if each.label],
         nearest=[each.label for each in others if each.label],
-        runs=[names[opinion.predicted_label] for opinion in finished],
-        looked=len({opinion.is_training for opinion in finished}) > 1,
+        runs=[Predicted(opinion.kind, names[opinion.predicted_label]) for opinion in finished],
         class_noise=_class_noise(session, ranking.run_id, given) if ranking else 0.0,
         doubted_unseen=bool(
             now_said and now_said.out_of_sample and now_said.predicted_label != sample.given_label

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from app.deck.worklist import Card
 from app.ranking.models import DOUBTED
+from app.training.models import FIRST_LOOK, OWN_MODEL, TRAINING
 
 MOST = 3  # sentences after the first one
 _NOISY = 0.2  # the noise of a class is mentioned from this share of wrong-looking labels on
 _SEVERAL = 2
+_KINDS = {TRAINING: "training", FIRST_LOOK: "first look", OWN_MODEL: "your own model"}
 _NAMED = 3  # labels of the nearest images that are named; if there is only one more, it is named too
 
 
@@ -22,6 +24,14 @@ class Copy:
 
 
 @dataclass(frozen=True)
+class Predicted:
+    """What a finished run predicted."""
+
+    kind: str  # of the run
+    label: str
+
+
+@dataclass(frozen=True)
 class Known:
     """What is known about a sample besides its rank. Labels are the current ones, as class names."""
 
@@ -29,8 +39,7 @@ class Known:
     copies: Sequence[Copy] = ()
     verified: Sequence[str] = ()  # labels of the nearest verified samples; empty if too few are verified
     nearest: Sequence[str] = ()  # labels of the nearest samples
-    runs: Sequence[str] = ()  # what each finished run predicted
-    looked: bool = False  # one of these runs is a first look, which no training has influenced
+    runs: Sequence[Predicted] = ()  # what each finished run predicted
     class_noise: float = 0.0  # share of the labels of its class that look wrong, 0…1
     doubted_unseen: bool = False  # the network that predicts another class did not train on this image
 
@@ -42,8 +51,9 @@ def first_reason(card: Card) -> str:
     place = f"Rank {card.rank:,} of {card.ranked:,}"
     if card.predicted_label == card.given_label:
         agrees = f"{place}: the model agrees with the given label, {_percent(card.confidence)} sure"
-        doubted = card.error_probability is not None and card.error_probability >= DOUBTED
-        return f"{agrees}, but all opinions together doubt it." if doubted else f"{agrees}."
+        if card.error_probability is None or card.error_probability < DOUBTED:
+            return f"{agrees}."
+        return f"{agrees}; by all that is known the label is wrong with {_percent(card.error_probability)}."
     own_label = (
         "" if card.self_confidence is None else f" and gives this label {_percent(card.self_confidence, 1)}"
     )
@@ -109,19 +119,18 @@ def _counted(labels: Sequence[str]) -> str:
 def _runs(known: Known) -> list[tuple[float, str]]:
     """A run often agrees with its parent run, so this weighs less than verified labels.
 
-    A training and a first look are independent: that both predict another class is rarely a coincidence.
+    Runs of several kinds are independent: that all predict another class is rarely a coincidence.
     """
-    n, others = len(known.runs), [label for label in known.runs if label != known.given_label]
+    n, others = len(known.runs), [run.label for run in known.runs if run.label != known.given_label]
     if n < _SEVERAL or not others:
         return []
     if len(others) < n:
         return [(0.15, f"{len(others)} of {n} runs predict another class.")]
     what = others[0] if len(set(others)) == 1 else "another class"
-    if known.looked and n == _SEVERAL:
-        return [(0.6, f"Both opinions, the first look and the training, predict {what}.")]
-    if known.looked:
-        return [(0.6, f"All {n} opinions, the first look and the trainings, predict {what}.")]
-    return [(0.45, f"{'Both' if n == _SEVERAL else f'All {n}'} runs predict {what}.")]
+    both, kinds = "Both" if n == _SEVERAL else f"All {n}", {run.kind: None for run in known.runs}
+    if len(kinds) > 1:
+        return [(0.6, f"{both} opinions ({', '.join(_KINDS[kind] for kind in kinds)}) predict {what}.")]
+    return [(0.45, f"{both} runs predict {what}.")]
 
 
 def _percent(share: float, digits: int = 0) -> str:

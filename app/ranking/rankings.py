@@ -47,7 +47,7 @@ class RunOpinion:
     """What one run says of a sample; labels are class positions."""
 
     run_id: int
-    is_training: bool  # not a first look
+    kind: str  # of the run
     state: str
     version: int  # number of the one it trained on
     at: datetime | None  # when it ended
@@ -235,7 +235,7 @@ def opinions(session: Session, *, sample_id: int) -> list[RunOpinion]:
     return [
         RunOpinion(
             run_id=run.id,
-            is_training=run.is_training,
+            kind=run.kind,
             state=run.state,
             version=version,
             at=run.finished_at,

@@ -3,16 +3,19 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.deck.reasons import MOST, Copy, Known, further_reasons
+from app.deck.reasons import MOST, Copy, Known, Predicted, further_reasons
 
 names = st.sampled_from(["cat", "dog", "owl"])
+kinds = st.sampled_from(["training", "first look", "own model"])
 knowns = st.builds(
     Known,
     given_label=names,
     copies=st.lists(st.builds(Copy, names, st.booleans()), max_size=4),
     verified=st.lists(names, max_size=5),
     nearest=st.lists(names, max_size=10),
-    runs=st.lists(names, max_size=4),
+    runs=st.lists(
+        st.builds(Predicted, st.sampled_from(["training", "first look", "own model"]), names), max_size=4
+    ),
     class_noise=st.floats(0, 1),
     doubted_unseen=st.booleans(),
 )
@@ -57,15 +60,24 @@ def test_what_people_verified_comes_before_what_was_given() -> None:
 
 def test_independent_opinions_that_agree_against_the_label_weigh_more_than_runs() -> None:
     nearest = ["dog"] * 8 + ["cat"] * 2
-    reasons = further_reasons(Known("cat", runs=["dog", "dog"], looked=True, nearest=nearest))
-    assert reasons[0] == "Both opinions, the first look and the training, predict dog."
-    many = further_reasons(Known("cat", runs=["dog", "owl", "dog"], looked=True))
-    assert many == ("All 3 opinions, the first look and the trainings, predict another class.",)
+    both = [Predicted("first look", "dog"), Predicted("training", "dog")]
+    reasons = further_reasons(Known("cat", runs=both, nearest=nearest))
+    assert reasons[0] == "Both opinions (first look, training) predict dog."
+    many = further_reasons(Known("cat", runs=[*both, Predicted("own model", "owl")]))
+    assert many == ("All 3 opinions (first look, training, your own model) predict another class.",)
+
+
+def test_an_own_model_and_a_training_are_not_called_a_first_look() -> None:
+    both = [Predicted("own model", "dog"), Predicted("training", "dog")]
+    assert further_reasons(Known("cat", runs=both)) == (
+        "Both opinions (your own model, training) predict dog.",
+    )
 
 
 def test_runs_that_disagree_with_the_label_are_counted() -> None:
-    assert further_reasons(Known("cat", runs=["dog", "dog"])) == ("Both runs predict dog.",)
-    assert further_reasons(Known("cat", runs=["dog", "cat", "owl"])) == (
-        "2 of 3 runs predict another class.",
-    )
-    assert further_reasons(Known("cat", runs=["dog"])) == ()
+    def said(*labels: str) -> tuple[str, ...]:
+        return further_reasons(Known("cat", runs=[Predicted("training", label) for label in labels]))
+
+    assert said("dog", "dog") == ("Both runs predict dog.",)
+    assert said("dog", "cat", "owl") == ("2 of 3 runs predict another class.",)
+    assert said("dog") == ()
