@@ -18,9 +18,7 @@ def store_off_topic(
     Images that show too little, such as black ones or strips, are like no class either, but listed already.
     """
     with context.database.read() as session:
-        shows_little = samples_with(
-            session, dataset_id=dataset_id, kinds=("dark", "bright", "blank", "blurry")
-        )
+        shows_little = samples_with(session, dataset_id=dataset_id, kinds=SHOW_LITTLE)
     rows = np.flatnonzero(~np.isin(sample_ids, list(shows_little)))
     found = find_off_topic(features[rows], labels[rows], classes)
     with context.database.write() as session:
