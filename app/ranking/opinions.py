@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logsumexp
 
-from app.ranking.scoring import Ints, Table, confident_joint
+from app.ranking.scoring import Ints, Table, confident_joint, shift_to
 
 Numbers = NDArray[np.float64]
 Rows = NDArray[np.bool_]
@@ -158,7 +158,7 @@ def _start(
     share = min(0.5, max(0.005, _FALSE_ALARMS * share))
     level = np.log(share / (1 - share))
     if (known & heard).any():
-        doubt[known] += _shift_to(doubt[known & heard], share)
+        doubt[known] += shift_to(doubt[known & heard], share)
     return np.where(known, doubt, level)
 
 
@@ -190,18 +190,6 @@ def _weights(kinds: list[Kind], tables: list[Table], labels: Ints, outside: Ints
 
     found = minimize(misfit, usual, jac=True, bounds=[(0.0, 3.0)] * len(kinds), method="L-BFGS-B")
     return np.asarray(found.x, np.float64)
-
-
-def _shift_to(doubt: Numbers, share: float) -> float:
-    """What must be added to log-odds so that the mean probability is `share`."""
-    low, high = -40.0, 40.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if expit(doubt + middle).mean() < share:
-            low = middle
-        else:
-            high = middle
-    return low
 
 
 def _columns_of(opinion: Opinion, table: Table, labels: Ints) -> list[tuple[str, str, Numbers]]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.ranking.rankings import ranking_rows
-from app.ranking.scoring import Floats, Ints, class_noise, ranks
+from app.ranking.scoring import Floats, Ints, class_noise, ranks, shift_to
 
 OUTSIDE, WITHIN = 0, -1  # as a prediction's fold: the model had not learnt the label, or it may have
 _TINY = np.finfo(np.float32).tiny
@@ -62,15 +62,8 @@ def _errors(own: Floats, share: float) -> Floats:
     """Probabilities of an error (n,) with this mean, from self-confidences (n,)."""
     right = np.clip(own.astype(np.float64), _LEAST, 1 - _LEAST)
     doubt = np.log1p(-right) - np.log(right)
-    share, low, high = min(max(share, _LEAST), 1 - _LEAST), -40.0, 40.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _expit(doubt + middle).mean() < share else (low, middle)
-    return _expit(doubt + low).astype(np.float32)
-
-
-def _expit(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = 1 / (1 + np.exp(-x))
+    shift = shift_to(doubt, min(max(share, _LEAST), 1 - _LEAST))
+    result: Floats = (1 / (1 + np.exp(-doubt - shift))).astype(np.float32)
     return result
 
 

@@ -59,7 +59,7 @@ def open_arrays(
     block lasts. Raises Invalid.
     """
     with ExitStack() as stack:
-        members = _members(stack, path, folder, rows=most)
+        members = _Members(stack, path, folder, rows=most)
         array = _probabilities(members, most=most, classes=len(names))
         notes: tuple[str, ...] = ()
         order = list(range(len(names)))
@@ -160,10 +160,6 @@ class _Members:
             raise Invalid(
                 f"“{member}” in the file cannot be unpacked ({error}); save it without a password."
             ) from error
-
-
-def _members(stack: ExitStack, path: Path, folder: Path, *, rows: int) -> _Members:
-    return _Members(stack, path, folder, rows)
 
 
 def _header(file: IO[bytes], words: str, how: str) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -156,6 +156,18 @@ def confident_joint(log_probs: Table, labels: Ints) -> Ints:
     return joint
 
 
+def shift_to(log_odds: NDArray[np.float64], share: float) -> float:
+    """What must be added to log-odds so that the mean probability is `share`."""
+    low, high = -40.0, 40.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if (1 / (1 + np.exp(-log_odds - middle))).mean() < share:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
 def ranks(suspicion: Floats, keys: list[str]) -> Ints:
     """Rank of each sample (n,), 1 for the most suspicious; `keys` break ties in a reproducible way."""
     # Not an array of the keys: each would take as much memory as the longest one.

@@ -18,6 +18,7 @@ from app.ranking.scoring import (
     normalized_margin,
     ranks,
     score,
+    shift_to,
 )
 
 
@@ -214,3 +215,9 @@ def test_disagreement_is_the_share_of_words_that_are_not_the_most_frequent(
             sum(word != max(set(said), key=said.count) for word in said) / len(said)
         )
     assert (disagreement([epochs[0]] * 3) == 0).all()
+
+
+@given(st.lists(st.floats(-14, 14), min_size=1, max_size=20), st.floats(0.01, 0.99))
+def test_shifted_log_odds_have_the_wanted_mean_probability(log_odds: list[float], share: float) -> None:
+    shifted = np.array(log_odds) + shift_to(np.array(log_odds), share)
+    assert (1 / (1 + np.exp(-shifted))).mean() == pytest.approx(share, abs=1e-6)
