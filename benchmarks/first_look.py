@@ -46,7 +46,7 @@ from app.ranking.out_of_fold import OutOfFold, judge
 from app.ranking.scoring import class_noise
 from app.ranking.starting import Start, start
 from app.storage import ImageSource, open_source
-from app.tasks.patches import SmallImages, features_file, with_pieces
+from app.tasks.patches import SmallImages, features_file, with_patches
 
 GROUPS = 10  # of the calibration error
 
@@ -138,7 +138,7 @@ def choose_description(
         started, spent = time.monotonic(), time.process_time()
         small = SmallImages(images, {}, Path(folder), None, lambda *_: None, lambda: False)
         everything = np.arange(len(paths))
-        _, facts = with_pieces(
+        _, facts = with_patches(
             first, vectors, rows=everything, labels=labels, groups=everything, classes=classes, small=small
         )
         found = {"backbone": first}

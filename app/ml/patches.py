@@ -1,6 +1,6 @@
-"""A description of small images that needs no training: how often they show pieces of each other.
+"""A description of small images that needs no training: how often they show patches of each other.
 
-After Coates and Ng (2011): pieces of 6x6 pixels are drawn from the images themselves, their contrast is
+After Coates and Ng (2011): patches of 6x6 pixels are drawn from the images themselves, their contrast is
 evened out, their correlations are removed (whitened), and 160 of them become filters. The numbers of an image
 say how much of each filter, and of its negative, there is in each quarter of it. Simple drawings and glyphs,
 which look like nothing in ImageNet, are told apart better by these numbers than by a pretrained network's.
@@ -24,12 +24,12 @@ from app.ml.parallel import Workers
 
 SIDE = 24  # pixels of a side that images are read at; 16 and 32 rank as well, and time grows with its square
 FILTERS = 160  # with both signs and four quarters 1,280 numbers, as many as the backbone's
-_PIECE = 6  # pixels of a side of a filter
-_PIECES = 50_000  # that are drawn to learn how pixels depend on each other
-_FAINT = 10.0  # grey values squared that are added to the variance: pieces with less contrast stay faint
+_PATCH = 6  # pixels of a side of a filter
+_DRAWN = 50_000  # that are drawn to learn how pixels depend on each other
+_FAINT = 10.0  # grey values squared that are added to the variance: patches with less contrast stay faint
 _DAMPED = 0.1  # added to the variance along each axis, so that noise is not blown up
 _LEAST = 0.25  # a filter's answer below this counts as none
-_EMPTY = 0.3  # times the median: shorter pieces show nothing and become no filter
+_EMPTY = 0.3  # times the median: shorter patches show nothing and become no filter
 _PART = 64  # images that a thread computes at once
 
 Floats = NDArray[np.float32]
@@ -48,23 +48,23 @@ class Filters:
         random = np.random.default_rng(seed)
         grey = bool((images == images[..., :1]).all())
         windows = np.lib.stride_tricks.sliding_window_view(
-            images[..., :1] if grey else images, (_PIECE, _PIECE), axis=(1, 2)
+            images[..., :1] if grey else images, (_PATCH, _PATCH), axis=(1, 2)
         )  # (n, places, places, channels, 6, 6), a view
         n, places = windows.shape[0], windows.shape[1]
-        at = (random.integers(0, n, _PIECES), *random.integers(0, places, (2, _PIECES)))
-        pieces = windows[at].reshape(_PIECES, -1).astype(np.float64)
-        pieces -= pieces.mean(axis=1, keepdims=True)
-        pieces /= np.sqrt(pieces.var(axis=1, keepdims=True) + _FAINT)
-        mean = pieces.mean(axis=0)
-        spread, axes = np.linalg.eigh(np.cov(pieces - mean, rowvar=False))
+        at = (random.integers(0, n, _DRAWN), *random.integers(0, places, (2, _DRAWN)))
+        patches = windows[at].reshape(_DRAWN, -1).astype(np.float64)
+        patches -= patches.mean(axis=1, keepdims=True)
+        patches /= np.sqrt(patches.var(axis=1, keepdims=True) + _FAINT)
+        mean = patches.mean(axis=0)
+        spread, axes = np.linalg.eigh(np.cov(patches - mean, rowvar=False))
         whitening = (axes / np.sqrt(np.maximum(spread, 0) + _DAMPED)) @ axes.T
-        white = (pieces - mean) @ whitening
+        white = (patches - mean) @ whitening
         lengths = np.linalg.norm(white, axis=1)
         shown = np.flatnonzero(lengths >= _EMPTY * np.median(lengths))
         chosen = random.choice(shown, FILTERS, replace=False)
         filters = white[chosen] / np.maximum(lengths[chosen, None], 1e-9)
-        weights = whitening @ filters.T  # (values of a piece, filters)
-        kernels = (weights - weights.mean(axis=0)).T.reshape(FILTERS, -1, _PIECE, _PIECE)
+        weights = whitening @ filters.T  # (values of a patch, filters)
+        kernels = (weights - weights.mean(axis=0)).T.reshape(FILTERS, -1, _PATCH, _PATCH)
         return cls(kernels.astype(np.float32), (mean @ weights).astype(np.float32))
 
     @classmethod
@@ -119,8 +119,8 @@ class PatchEmbedder:
 
 
 def _means(x: Tensor) -> Tensor:
-    """The mean of every piece (n, 1, places, places)."""
-    return F.avg_pool2d(x, _PIECE, 1).mean(dim=1, keepdim=True)
+    """The mean of every patch (n, 1, places, places)."""
+    return F.avg_pool2d(x, _PATCH, 1).mean(dim=1, keepdim=True)
 
 
 def _halves(answers: Tensor) -> Any:

@@ -59,7 +59,7 @@ from app.tasks.ending import end, ending_badly
 from app.tasks.machine import machine_facts
 from app.tasks.off_topic import store_off_topic
 from app.tasks.opinions import LOOK
-from app.tasks.patches import BACKBONE, BOTH, LARGEST, Facts, SmallImages, with_pieces
+from app.tasks.patches import BACKBONE, BOTH, LARGEST, Facts, SmallImages, with_patches
 from app.training.first_looks import LOOKING, newest_first_look
 from app.training.models import Run
 from app.training.pace import FIRST_LOOK_PACE
@@ -83,7 +83,7 @@ class _Look:
     size: int  # pixels of the side of the square that is looked at
     reading: int  # pixels of the side of the image that this square is the middle of
     mirrored: bool  # whether its mirror image is looked at too
-    is_small: bool  # whether the images are so small that pieces of them may describe them better
+    is_small: bool  # whether the images are so small that patches of them may describe them better
 
 
 def run(context: JobContext) -> None:
@@ -235,9 +235,9 @@ def _rank(context: JobContext, look: _Look, features: np.ndarray) -> None:
     known = np.where(look.gold[rows], -1, samples.labels)  # the labels of the gold part teach nothing
     groups = np.unique(samples.sha256, return_inverse=True)[1]
     opinion = judge(vectors, known, len(look.names), groups=groups)
-    pieces: Facts = {}
+    found: Facts = {}
     if look.is_small:
-        opinion, pieces = _with_pieces(context, look, opinion, vectors, rows, known, groups)
+        opinion, found = _with_patches(context, look, opinion, vectors, rows, known, groups)
     first = start(
         [Opinion(LOOK, opinion.log_probs)],
         samples.labels,
@@ -274,12 +274,12 @@ def _rank(context: JobContext, look: _Look, features: np.ndarray) -> None:
             "strength": opinion.strength,
             "class_noise": dict(zip(look.names, map(float, first.noise.round(4)), strict=True)),
         }
-        run.recipe = run.recipe | {"features": BOTH if pieces.get("used") else BACKBONE}
-        if pieces:
-            run.facts = run.facts | {"patches": pieces}
+        run.recipe = run.recipe | {"features": BOTH if found.get("used") else BACKBONE}
+        if found:
+            run.facts = run.facts | {"patches": found}
 
 
-def _with_pieces(
+def _with_patches(
     context: JobContext,
     look: _Look,
     opinion: OutOfFold,
@@ -288,7 +288,7 @@ def _with_pieces(
     labels: np.ndarray,
     groups: Ints,
 ) -> tuple[OutOfFold, Facts]:
-    """The opinion with that of the images' pieces, if this is better."""
+    """The opinion with that of the images' patches, if this is better."""
     before, runs = _before(context, look), context.settings.runs_dir
     problems: dict[int, Exception] = {}
     with _reading(context, look, _files(context, look), size=SIDE, problems=problems) as images:
@@ -300,7 +300,7 @@ def _with_pieces(
             context.report,
             context.should_stop,
         )
-        return with_pieces(
+        return with_patches(
             opinion,
             vectors,
             rows=rows,

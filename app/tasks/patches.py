@@ -1,4 +1,4 @@
-"""A further description of small images in a first look: pieces of them, used where they rank labels better.
+"""A further description of small images in a first look: patches of them, used where they rank labels better.
 
 Which is better is said by the given labels alone: by the loss out of fold, first of a sample, then of all.
 """
@@ -17,9 +17,9 @@ from app.ranking.combining import combine, sample_of
 from app.ranking.out_of_fold import OutOfFold, judge
 from app.ranking.scoring import Ints
 
-LARGEST = 128  # pixels of the median short side up to which pieces are tried
+LARGEST = 128  # pixels of the median short side up to which patches are tried
 TRIED = 2000  # images that they are tried on first
-STAGE = "Looking at pieces of every image"
+STAGE = "Looking at patches of every image"
 BACKBONE, BOTH = "backbone", "backbone and patches"  # what `Run.recipe` calls the descriptions
 
 Facts = dict[str, object]
@@ -27,7 +27,7 @@ Facts = dict[str, object]
 
 @dataclass(frozen=True)
 class SmallImages:
-    """The images of a first look at `SIDE` pixels, and where the numbers of their pieces are kept."""
+    """The images of a first look at `SIDE` pixels, and where the numbers of their patches are kept."""
 
     images: Images
     problems: Mapping[int, Exception]  # by row, of the images that could not be read
@@ -47,7 +47,7 @@ def filters_file(folder: Path) -> Path:
     return folder / f"patches-{SIDE}.npz"
 
 
-def with_pieces(
+def with_patches(
     first: OutOfFold,
     vectors: NDArray[np.float32],
     *,
@@ -57,7 +57,7 @@ def with_pieces(
     classes: int,
     small: SmallImages,
 ) -> tuple[OutOfFold, Facts]:
-    """The opinion of the backbone and the pieces if that is surely better, and the figures behind the choice.
+    """The opinion of backbone and patches if that is surely better, and the figures behind the choice.
 
     `first` is the backbone's about these rows (m,) of the images, `vectors` (m, 1280) its features; labels
     and groups (m,) are as in `judge`. Raises Cancelled; what was computed is kept.
@@ -68,8 +68,8 @@ def with_pieces(
     embedder = PatchEmbedder(filters)
     if len(labels) > TRIED:
         own, them = labels[tried], groups[tried]
-        pieces = embedder.embed(small.images[rows[tried]])
-        one, other = (judge(each, own, classes, groups=them) for each in (vectors[tried], pieces))
+        patches = embedder.embed(small.images[rows[tried]])
+        one, other = (judge(each, own, classes, groups=them) for each in (vectors[tried], patches))
         trial = combine(one, other, own)
         if not trial.is_better:
             return first, _facts(one, other, trial.opinion, trial.weights, images=len(tried))

@@ -125,7 +125,7 @@ def _keep_embedding(plan: Plan, seen: Judgement) -> None:
 
 
 def _others(context: JobContext, plan: Plan) -> list[Opinion]:
-    """What the parent run and the newest first look say of the same samples."""
+    """What the runs beside this one say of the same samples."""
     with context.database.read() as session:
         return [
             read_opinion(

@@ -23,7 +23,7 @@ def filters(images: np.ndarray) -> Filters:
     return Filters.of(images)
 
 
-def test_images_that_show_the_same_pieces_have_similar_numbers(images, filters):
+def test_images_that_show_the_same_patches_have_similar_numbers(images, filters):
     numbers = PatchEmbedder(filters).embed(images)
     assert numbers.shape == (140, 8 * FILTERS)
     assert numbers.dtype == np.float32

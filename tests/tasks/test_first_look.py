@@ -108,7 +108,7 @@ def test_labels_that_do_not_fit_their_image_come_first_before_any_training(
     run = run_of(database, run_id)
     assert (run.state, run.kind, run.ranked_epochs, run.label_issues) == ("finished", "first look", 0, 2)
     assert run.recipe["image_size"] == 160
-    assert run.recipe["features"] == "backbone"  # of noise there are no pieces that return
+    assert run.recipe["features"] == "backbone"  # of noise there are no patches that return
     assert run.facts["patches"]["images"] == 84
     with database.read() as session:
         ranked = top_losses(session, run_id=run_id, limit=100)
@@ -171,7 +171,7 @@ def test_images_that_come_later_are_described_alone(
     assert (added, sum(seen)) == (5, 5)
 
 
-def test_small_drawings_are_described_by_pieces_too_and_later_ones_by_the_same_pieces(
+def test_small_drawings_are_described_by_patches_too_and_later_ones_by_the_same_patches(
     database: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digits, counts = load_digits(), []

@@ -1,4 +1,4 @@
-"""Pieces of small images as a further description, on scikit-learn's digits."""
+"""Patches of small images as a further description, on scikit-learn's digits."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from app.ranking.opinions import Opinion
 from app.ranking.out_of_fold import OutOfFold, judge
 from app.ranking.starting import start
 from app.tasks import patches
-from app.tasks.patches import Facts, SmallImages, features_file, filters_file, with_pieces
+from app.tasks.patches import Facts, SmallImages, features_file, filters_file, with_patches
 
 N = 600
 
@@ -76,7 +76,7 @@ def look(
     small = SmallImages(images, folder=folder, **settings | options)
     rows = np.arange(len(labels)) if rows is None else rows
     groups = np.arange(len(labels))
-    return with_pieces(
+    return with_patches(
         judge(vectors, labels, 10, groups=groups),
         vectors,
         rows=rows,
@@ -93,7 +93,7 @@ def average_precision(opinion: OutOfFold, labels: np.ndarray, wrong: np.ndarray)
 
 
 @pytest.mark.parametrize("tried", [300, 2000])  # fewer and more than there are
-def test_where_pieces_say_more_than_the_backbone_they_find_the_wrong_labels(
+def test_where_patches_say_more_than_the_backbone_they_find_the_wrong_labels(
     digits: Any, labels: np.ndarray, tmp_path: Path, tried: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patches, "TRIED", tried)

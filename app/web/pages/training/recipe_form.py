@@ -219,8 +219,8 @@ def recipe_form(
 ) -> RecipeForm:
     """The form with a recipe's numbers in it, or with what was sent in their place.
 
-    `parent` is the run that is gone on from, `own` its
-    recipe where it is none of those that can be chosen by name.
+    `parent` is the run that is gone on from, `own` its recipe where it is none of those that can be chosen by
+    name.
     """
     given = sent or {}
     usual = {name: as_text(value) for name, value in values_of(recipe, tunes=start == "parent").items()}
