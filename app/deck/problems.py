@@ -125,16 +125,22 @@ def reason(found: ImageProblem, *, width: int, height: int) -> str:
     """What is wrong with an image, with a number."""
     value, usual = found.value, found.usual
     if found.kind in ("dark", "bright"):
-        return f"brightness {value:.0%}, usually {usual:.0%}"
+        return f"brightness {_percent(value)}, usually {_percent(usual)}"
     if found.kind == "blank":
-        return f"its places differ by {value:.0%} of the range of brightness, usually by {usual:.0%}"
+        return (
+            f"its places differ by {_percent(value)} of the range of brightness, usually by {_percent(usual)}"
+        )
     if found.kind == "blurry":
         return f"sharpness {value:.1f}, usually {usual:.1f}"
     if found.kind == "odd_shape":
         return f"{width} x {height} pixels: {value:.1f} times as long as wide, usually {usual:.1f}"
     if found.kind == "odd_size":
         return f"{width} x {height} pixels: its sides are {_times(value / usual)} than usual"
-    return f"likeness to the nearest class {value:.0%}, usually {usual:.0%}"
+    return f"likeness to the nearest class {_percent(value)}, usually {_percent(usual)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _times(ratio: float) -> str:

@@ -28,7 +28,7 @@ def test_each_line_has_the_kind_the_path_and_the_reason(imported: CliRunner) -> 
     assert got.exit_code == 0
     lines = [line.split("\t") for line in got.stdout.splitlines()]
     assert [line[:2] for line in lines] == [["blank", "train/cat/blank.png"]]
-    assert lines[0][2].startswith("its places differ by 0%")
+    assert lines[0][2].startswith("its places differ by 0 %")
     assert "Without a decision: " in got.stderr
     assert "1 blank" in got.stderr
 

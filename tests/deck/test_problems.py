@@ -84,8 +84,8 @@ def test_planted_problems_are_found_and_nothing_else(
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("dark", "brightness 7%, usually 51%"),
-        ("blank", "its places differ by 0% of the range of brightness"),
+        ("dark", "brightness 7 %, usually 51 %"),
+        ("blank", "its places differ by 0 % of the range of brightness"),
         ("blurry", "sharpness "),
         ("odd_shape", "128 x 32 pixels: 4.0 times as long as wide, usually 1.0"),
         ("odd_size", "16 x 16 pixels: its sides are 4.0 times shorter than usual"),

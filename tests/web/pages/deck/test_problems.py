@@ -79,7 +79,7 @@ def test_the_first_kind_with_images_is_shown_the_worst_first_with_reasons(
 ) -> None:
     page = browser_of["ann"].get(URL).text
     assert shown(page) == dark
-    assert "brightness 1%, usually 50%" in page
+    assert "brightness 1 %, usually 50 %" in page
     assert "Dark 3" in flat(re.sub("<[^>]*>", " ", page))
     assert "Blurry 1" in flat(re.sub("<[^>]*>", " ", page))
 
