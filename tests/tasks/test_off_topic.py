@@ -6,7 +6,7 @@ import numpy as np
 from sqlalchemy import select
 
 from app.datasets.models import ImageProblem
-from app.datasets.problems import Found, store_problems
+from app.datasets.problems import KINDS, Found, store_problems
 from app.db.engine import Database
 from app.jobs.engine import JobContext
 from app.jobs.models import Job
@@ -20,16 +20,22 @@ def listed(database: Database) -> set[int]:
         return set(session.scalars(select(ImageProblem.sample_id).where(ImageProblem.kind == "off_topic")))
 
 
-def test_what_is_like_no_class_replaces_what_was_before_and_dark_images_are_not_listed_twice(
+def test_what_is_like_no_class_replaces_what_was_before_and_what_shows_little_is_not_listed_twice(
     database: Database, made: Made, tmp_path: Path
 ) -> None:
     ids = np.array(made.sample_ids)
     random = np.random.default_rng(0)
     features = (1 + random.normal(0, 0.05, (len(ids), 32))).astype(np.float32)
-    features[[3, 5]] = random.gamma(0.3, 1, (2, 32))
+    features[[3, 4, 5]] = random.gamma(0.3, 1, (3, 32))
+    before = {
+        3: Found(3, "dark", 1, 0, 0.5),
+        4: Found(4, "odd_shape", 1, 9, 1),
+        5: Found(5, "blurry", 1, 1, 5),
+        0: Found(0, "off_topic", 1, 0, 1),
+    }
     with database.write() as session:
-        dark = {int(ids[3]): [Found(3, "dark", 1, 0, 0.5)], int(ids[0]): [Found(0, "off_topic", 1, 0, 1)]}
-        store_problems(session, dataset_id=made.dataset_id, found=dark, kinds=("dark", "off_topic"))
+        found = {int(ids[place]): [problem] for place, problem in before.items()}
+        store_problems(session, dataset_id=made.dataset_id, found=found, kinds=KINDS)
     store_off_topic(
         JobContext(Job(id="look"), database, Settings(data_dir=tmp_path, _env_file=None)),
         dataset_id=made.dataset_id,
@@ -39,4 +45,4 @@ def test_what_is_like_no_class_replaces_what_was_before_and_dark_images_are_not_
         classes=2,
     )
     assert ids[5] in listed(database)
-    assert not listed(database) & {int(ids[3]), int(ids[0])}
+    assert not listed(database) & {int(ids[place]) for place in (0, 3, 4)}
