@@ -81,8 +81,8 @@ def _facts(
     if width * height > max_pixels:  # before anything is decoded
         raise Rejected(f"too large: {width} x {height} pixels, more than {max_pixels:,}")
     mode, kind = image.mode, image.format or ""
-    # an MPO is a JPEG of a camera with an additional preview
-    if kind != "MPO" and getattr(image, "is_animated", False):
+    # an MPO is a JPEG of a camera with an additional preview; a HEIC names one of its images the first
+    if kind not in ("MPO", "HEIF") and getattr(image, "is_animated", False):
         raise Rejected("animated, or several pages in one file")
     image.draft(None, (LOOKED_AT, LOOKED_AT))
     with memory_to_decode(image, patience=patience):

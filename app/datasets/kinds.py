@@ -117,7 +117,6 @@ _DNG_VERSION, _NEW_SUBFILE_TYPE, _SUB_IFDS = 50706, 254, 330
 
 _VIDEO = "a video, not an image; save its frames as images"
 _ENDINGS = {  # of the names of files, by what they are
-    f"HEIC, {CONVERT}": ".heic .heif .heics .heifs .hif",
     f"JPEG XL, {CONVERT}": ".jxl",
     f"JPEG XR, {CONVERT}": ".jxr .wdp .hdp",
     f"a camera's RAW, {CONVERT}": (
@@ -190,7 +189,7 @@ def reason_of(content: bytes) -> str:
             return reason
     if is_tar(head):
         return f"tar, {UNPACK}"
-    is_video = head[4:8] == b"ftyp" and not _brands(head) & _AVIF
+    is_video = head[4:8] == b"ftyp" and not _brands(head) & (_AVIF | _HEIC)
     if is_video or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
         return _VIDEO
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:200].lower()
@@ -218,6 +217,8 @@ def image_kind(head: bytes) -> str:
         return "WebP"
     if head[4:8] == b"ftyp" and len(head) >= 12 and _brands(head) & _AVIF:  # noqa: PLR2004 - size, ftyp, brand
         return "AVIF"
+    if head[4:8] == b"ftyp" and len(head) >= 12 and _brands(head) & _HEIC:  # noqa: PLR2004
+        return "HEIC"
     return next((kind for beginning, kind in _READ.items() if head.startswith(beginning)), "")
 
 
@@ -274,9 +275,7 @@ def _by_brands(head: bytes) -> str:
     brands = _brands(head)
     if head[8:12] == b"crx ":
         return "a camera's RAW"
-    if brands & _AVIF:
-        return "" if features.check("avif") else "AVIF"
-    return "HEIC" if brands & _HEIC else ""
+    return "AVIF" if brands & _AVIF and not features.check("avif") else ""
 
 
 def _brands(head: bytes) -> set[bytes]:

@@ -32,6 +32,11 @@ IMAGE_SUFFIXES = (
     ".j2k",
     ".jpx",
     ".avif",
+    ".heic",
+    ".heif",
+    ".heics",
+    ".heifs",
+    ".hif",
 )
 NOT_IN_A_CLASS = "not inside a class folder"
 EXPECTED = (

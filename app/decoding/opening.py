@@ -15,6 +15,7 @@ from math import isqrt
 
 import numpy as np
 from PIL import ExifTags, Image, PngImagePlugin, _imaging
+from pillow_heif import register_heif_opener
 
 from app.decoding import budget
 from app.decoding.tiff import in_native_order
@@ -22,7 +23,7 @@ from app.errors import Busy, shortage
 
 # Formats that browsers show or Pillow decodes itself. Not EPS (it runs Ghostscript), and no formats that are
 # recognised by little more than the suffix.
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "HEIF")
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _PIXELS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}  # without one of them there is no image
@@ -30,11 +31,12 @@ _WANTED = {b"tRNS", b"iCCP", b"eXIf", b"acTL", b"fcTL", b"fdAT"}  # all other ch
 _LARGEST_EXTRA = 16 * 1024**2  # bytes of a colour profile or of EXIF; a larger one is ignored
 LARGE = 2_000_000  # pixels; smaller images are decoded in one piece
 # Bytes per pixel that a format's decoder needs in addition to the image itself.
-_DECODER_BYTES = {"WEBP": 12, "AVIF": 9, "JPEG2000": 12}
+_DECODER_BYTES = {"WEBP": 12, "AVIF": 9, "JPEG2000": 12, "HEIF": 12}
 _LOST = 0.01  # share of the pixels that a JPEG's missing end may affect
 _END = b"\xff\xd9"
 
 Image.init()  # now: later, without a free file handle, formats would be left out for as long as we run
+register_heif_opener(thumbnails=False, decode_threads=1)  # it turns an image itself and tells EXIF so
 Image.MAX_IMAGE_PIXELS = None  # the limit is a setting, which `inspection.py` checks before decoding
 PngImagePlugin.MAX_TEXT_CHUNK = _LARGEST_EXTRA
 # Pillow stores an image in blocks of 16 MiB, which the C library keeps per thread when they are freed. Blocks

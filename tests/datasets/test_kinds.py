@@ -18,10 +18,10 @@ from app.errors import Invalid
 from app.storage import open_source
 from tests.datasets.test_importing import classes, imported, pets, png, rejected, samples, write
 
-HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
+JXL = b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(100)
 PICTURES = {
-    "HEIC": HEIC,
-    "JPEG XL": b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(100),
+    "JPEG XL": JXL,
+    "OpenEXR": b"v/1\x01" + bytes(100),
     "a camera's RAW": b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(100),
     "PDF": b"%PDF-1.7\n%\xe2\xe3",
     "SVG": b'<?xml version="1.0"?>\n<!-- drawn -->\n<svg xmlns="http://www.w3.org/2000/svg"/>',
@@ -160,18 +160,18 @@ def test_the_preview_in_a_cameras_raw_is_not_taken_for_the_image() -> None:
 
 
 def test_a_class_of_which_nothing_can_be_read_is_missed_aloud(database: Database, tmp_path: Path) -> None:
-    heic, fish = {f"bird/{i}.heic": HEIC + bytes([i]) for i in range(4)}, {"fish/1.jxl": PICTURES["JPEG XL"]}
+    jxl, fish = {f"bird/{i}.jxl": JXL + bytes([i]) for i in range(4)}, {"fish/1.exr": PICTURES["OpenEXR"]}
     broken = {f"owl/{i}.png": png(i, size=90)[:60] for i in range(2)}
     report = imported(
         database,
-        write(tmp_path, pets() | heic | fish | broken | {"cat/9.HEIC": HEIC, "docs/a.pdf": b"%PDF-1"}),
+        write(tmp_path, pets() | jxl | fish | broken | {"cat/9.JXL": JXL, "docs/a.pdf": b"%PDF-1"}),
     )
     assert classes(database) == ["cat", "dog", "owl"]
     reasons = rejected(database)
-    assert all(reasons[path].startswith("HEIC, which") for path in (*heic, "cat/9.HEIC"))
-    assert reasons["fish/1.jxl"].startswith("JPEG XL, which")
+    assert all(reasons[path].startswith("JPEG XL, which") for path in (*jxl, "cat/9.JXL"))
+    assert reasons["fish/1.exr"].startswith("OpenEXR, which")
     assert any(
-        note.startswith("Class “bird” has no image: none of its 4 files can be read (HEIC); convert")
+        note.startswith("Class “bird” has no image: none of its 4 files can be read (JPEG XL); convert")
         for note in report.notes
     )
     assert any(note.startswith("Class “fish” has no image: its only file") for note in report.notes)
@@ -180,7 +180,7 @@ def test_a_class_of_which_nothing_can_be_read_is_missed_aloud(database: Database
 
 
 def test_a_class_is_complete_once_its_files_were_converted(database: Database, tmp_path: Path) -> None:
-    root = write(tmp_path / "pets", pets() | {"bird/1.heic": HEIC})
+    root = write(tmp_path / "pets", pets() | {"bird/1.jxl": JXL})
     imported(database, root)
     report = imported(database, write(root, {"bird/1.jpg": png(201)}))
     assert classes(database) == ["cat", "dog", "bird"]
@@ -188,15 +188,17 @@ def test_a_class_is_complete_once_its_files_were_converted(database: Database, t
 
 
 def test_a_source_of_such_files_alone_is_refused_with_their_name(database: Database, tmp_path: Path) -> None:
-    root = write(tmp_path / "pets", {f"{name}/{i}.heic": HEIC for name in ("cat", "dog") for i in range(3)})
-    with pytest.raises(Invalid, match="All 6 files are refused: HEIC, which Toploss cannot read; convert it"):
+    root = write(tmp_path / "pets", {f"{name}/{i}.jxl": JXL for name in ("cat", "dog") for i in range(3)})
+    with pytest.raises(
+        Invalid, match="All 6 files are refused: JPEG XL, which Toploss cannot read; convert it"
+    ):
         imported(database, root)
 
 
 def test_an_image_that_its_name_hides_is_told(database: Database, tmp_path: Path) -> None:
-    imported(database, write(tmp_path / "pets", pets() | {"bird/1.heic": png(3), "notes/1.txt": png(4)}))
+    imported(database, write(tmp_path / "pets", pets() | {"bird/1.jxl": png(3), "notes/1.txt": png(4)}))
     assert rejected(database) == {
-        "bird/1.heic": (
+        "bird/1.jxl": (
             "not inside a class folder: it is a PNG, but its name does not say so; give it the suffix .png"
         ),
         "notes/1.txt": "not inside a class folder",
@@ -230,16 +232,16 @@ def test_importing_again_from_a_server_that_tells_no_sizes_knows_every_image(
     files.rm("/web", recursive=True)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("1.HEIC", "HEIC"), ("2.jxl", "JPEG XL"), ("a/3.svg", "SVG")])
+@pytest.mark.parametrize(("name", "kind"), [("1.PDF", "PDF"), ("2.jxl", "JPEG XL"), ("a/3.svg", "SVG")])
 def test_the_name_and_the_content_give_the_same_reason(name: str, kind: str) -> None:
     assert reason_by_name(name) == reason_of(PICTURES[kind])
 
 
 def test_a_name_says_nothing_of_an_image_and_of_an_ending_that_nobody_knows() -> None:
     names = [
-        f"a.heic/1{suffix}" for suffix in IMAGE_SUFFIXES if not suffix.startswith((".avif", ".jp", ".j2"))
+        f"a.jxl/1{suffix}" for suffix in IMAGE_SUFFIXES if not suffix.startswith((".avif", ".jp", ".j2"))
     ]
-    assert {reason_by_name(name) for name in [*names, "a/1.JPG", "a/1", "heic", "a/1.xyz"]} == {""}
+    assert {reason_by_name(name) for name in [*names, "a/1.JPG", "a/1", "jxl", "a/1.xyz"]} == {""}
 
 
 def test_an_image_that_this_pillow_was_built_without_is_refused_by_its_name(

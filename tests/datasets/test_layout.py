@@ -118,14 +118,14 @@ def test_a_word_for_pictures_below_every_class_is_looked_through_and_alone_in_a_
 
 def test_files_that_cannot_be_read_are_named_with_their_reason_and_counted_in_no_class() -> None:
     paths = [f"{name}/{i}.jpg" for name in ("cat", "dog") for i in range(3)]
-    paths += ["cat/3.HEIC", "cat/4.heif", "dog/5.psd", "dog/notes.txt", "dog/a.b.CR2", "dog/clip.mp4"]
-    paths += [f"bird/{i}.heic" for i in range(4)]
+    paths += ["cat/3.JXL", "cat/4.jxl", "dog/5.psd", "dog/notes.txt", "dog/a.b.CR2", "dog/clip.mp4"]
+    paths += [f"bird/{i}.jxl" for i in range(4)]
     made = outline(paths, understand(paths).readings[0])
     assert [(each.name, each.total) for each in made.classes] == [("cat", 3), ("dog", 3)]
     assert all(path.endswith(".jpg") for each in made.classes for path in each.examples)
     words = made.words()
     assert words[-6:] == [
-        "6 files are refused by their names: HEIC, which Toploss cannot read; convert it to JPEG or PNG.",
+        "6 files are refused by their names: JPEG XL, which Toploss cannot read; convert it to JPEG or PNG.",
         "1 file is refused by its name: Photoshop, which Toploss cannot read; convert it to JPEG or PNG.",
         (
             "1 file is refused by its name: a camera's RAW, which Toploss cannot read; "
@@ -139,20 +139,20 @@ def test_files_that_cannot_be_read_are_named_with_their_reason_and_counted_in_no
 
 
 def test_a_part_without_readable_images_does_not_make_its_classes_unknown() -> None:
-    paths = ["train/cat/1.png", "train/dog/1.png", "valid/cat/1.heic", "valid/dog/1.png"]
+    paths = ["train/cat/1.png", "train/dog/1.png", "valid/cat/1.jxl", "valid/dog/1.png"]
     made = outline(paths, understand(paths).readings[0])
     assert (made.lost, sum(made.refused.values())) == ((), 1)
 
 
 def test_what_was_stored_before_such_files_were_named_is_read_still() -> None:
-    stored = outline(["cat/1.jpg", "cat/2.heic", "dog/1.jpg"], Reading("none")).as_json()
+    stored = outline(["cat/1.jpg", "cat/2.jxl", "dog/1.jpg"], Reading("none")).as_json()
     del stored["refused"], stored["lost"]
-    stored["classes"][0]["examples"].append("cat/2.heic")
+    stored["classes"][0]["examples"].append("cat/2.jxl")
     made = Outline.from_json(stored)
     assert (made.refused, made.lost, made.classes[0].examples) == ({}, (), ["cat/1.jpg"])
 
 
 def test_where_no_file_can_be_read_nothing_is_asked() -> None:
-    found = Survey({f"{group}/{name}/1.heic": 9 for group in ("a", "b") for name in ("cat", "dog")})
+    found = Survey({f"{group}/{name}/1.jxl": 9 for group in ("a", "b") for name in ("cat", "dog")})
     assert found.guess().doubt
     assert outline(found.sizes, decide(found, stored=None)).classes == []

@@ -231,21 +231,21 @@ def test_files_of_other_kinds_are_named_before_the_import_and_no_picture_is_brok
     browser_of: dict[str, TestClient],
 ) -> None:
     out = io.BytesIO(packed("cat", "dog"))
-    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
+    jxl = b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(200)
     with zipfile.ZipFile(out, "a") as archive:
-        for name in ("cat/0.heic", "cat/1.HEIF", "bird/2.heic", "cat/0.jpg"):  # the last one is a HEIC too
-            archive.writestr(name, heic)
+        for name in ("cat/0.jxl", "cat/1.JXL", "bird/2.jxl", "cat/0.jpg"):  # the last one is JPEG XL too
+            archive.writestr(name, jxl)
     ada = browser_of["ada"]
     page = ada.get(send(ada, out.getvalue())).text
     assert (
-        "3 files are refused by their names: HEIC, which Toploss cannot read; convert it to JPEG or PNG."
+        "3 files are refused by their names: JPEG XL, which Toploss cannot read; convert it to JPEG or PNG."
         in page
     )
     assert "bird is no class: it has no other image." in page
     pictures = [
         each.replace("&amp;", "&") for each in re.findall(r'src="(/d/pets/import/picture[^"]+)"', page)
     ]
-    assert {"heic" in each.casefold() for each in pictures} == {False}
+    assert {"jxl" in each.casefold() for each in pictures} == {False}
     shown = {each: ada.get(each) for each in pictures}
     assert {(each.status_code, each.headers["content-type"].split("/")[0]) for each in shown.values()} == {
         (200, "image")

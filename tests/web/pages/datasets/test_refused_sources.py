@@ -57,9 +57,9 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: packed(bytes(17 * 1024**2), method=zipfile.ZIP_DEFLATED),
         "All 4 files are refused: a decompression bomb",
     ),
-    "HEIC": (
-        lambda: packed(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", suffix=".heic"),
-        "All 4 files are refused: HEIC, which Toploss cannot read; convert it to JPEG or PNG (cat/1.heic).",
+    "JPEG XL": (
+        lambda: packed(b"\0\0\0\x0cJXL \r\n\x87\n", suffix=".jxl"),
+        "All 4 files are refused: JPEG XL, which Toploss cannot read; convert it to JPEG or PNG (cat/1.jxl).",
     ),
     "text": (lambda: packed(b"hello", suffix=".txt"), "All 4 files are refused: not an image (cat/1.txt)."),
     "one class": (one_class_encrypted, "has only one class, cat. 2 of 4 files are refused: encrypted"),
