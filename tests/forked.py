@@ -17,6 +17,9 @@ from typing import Any
 COMMAND = (  # what most commands load; torch is not among it
     "tests.forked",
     "app.cli",
+    "app.commands.exporting",
+    "app.commands.importing",
+    "app.commands.training",
     "app.db.tables",
     "app.db.migrating",
     "app.datasets.importing",

@@ -38,7 +38,7 @@ def start_small_worker(env: dict[str, str], log: Path) -> Iterator[subprocess.Po
 
 
 if __name__ == "__main__":
-    from app.cli import worker
+    from app.commands.running import worker
 
     make_trainings_small(pytest.MonkeyPatch())
     worker()

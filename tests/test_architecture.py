@@ -30,7 +30,8 @@ def test_the_web_process_never_loads_torch_fastai_or_matplotlib(tmp_path: Path) 
 def test_help_loads_neither_the_web_framework_nor_the_database() -> None:
     code = (
         "import sys\ntry:\n    import app.cli; sys.argv = ['toploss', '--help']; app.cli.main()\nexcept "
-        "SystemExit: pass\nprint([m for m in ('torch', 'fastapi', 'sqlalchemy') if m in sys.modules])"
+        "SystemExit: pass\nprint([m for m in ('torch', 'fastapi', 'sqlalchemy', 'pydantic', 'asyncio', "
+        "'app.commands.training') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip().endswith("[]")
@@ -164,7 +165,8 @@ WITHOUT_A_TEST_FILE = {
             demo/faces/features.py demo/faces/hair.py demo/faces/objects.py demo/faces/palette.py
     """,
     "started as a whole by tests/web and tests/journeys": """
-            cli.py main.py serving.py
+            cli.py commands/exporting.py commands/importing.py commands/predicting.py commands/running.py
+            main.py serving.py
     """,
     "used by every test with a database, and by tests/db/test_migrating.py and tests/deck/test_answer.py": """
             db/connections.py db/copies.py db/engine.py

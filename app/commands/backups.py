@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from app.settings import Settings
-
 FEW = 20  # data sets that are named
 
 
@@ -19,10 +17,14 @@ def backup(
         bool, typer.Option(help="With PostgreSQL: leave the database out, which was dumped before.")
     ] = False,
 ) -> None:
-    """Save the database and all files that cannot be made again to one file, also while Toploss runs."""
+    """Save the database and all files that cannot be made again to one file.
+
+    Toploss may run meanwhile.
+    """
     from app.backup.postgres import load_command
     from app.backup.saving import save
     from app.files import keep_private
+    from app.settings import Settings
 
     settings = Settings()
     keep_private()
@@ -50,9 +52,13 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `toploss backup` has written.")],
 ) -> None:
-    """Restore a backup into the data folder and the database of the settings, which must be empty."""
+    """Restore a backup into an empty data folder and database.
+
+    The settings say which.
+    """
     from app.backup.restoring import restore as restore_file
     from app.files import keep_private
+    from app.settings import Settings
 
     settings = Settings()
     keep_private()

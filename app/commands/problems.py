@@ -22,9 +22,10 @@ def problems(
         bool, typer.Option("--decided", help="Also list images that somebody has decided about.")
     ] = False,
 ) -> None:
-    """List images that may be no use whatever their labels: too dark, blurry, leaked into the hold-out.
+    """List images that may be no use whatever their labels.
 
-    A line is the kind, the path and the reason, separated by tabs; the worst of each kind come first.
+    They are too dark or blurry, or leaked into the hold-out. A line is the kind, the path and the reason,
+    separated by tabs; the worst of each kind come first.
     """
     from app.datasets.catalog import get_dataset
     from app.datasets.problems import KINDS

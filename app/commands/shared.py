@@ -8,22 +8,30 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from app.settings import Settings
-
 if TYPE_CHECKING:
     from app.db.engine import Database
+    from app.settings import Settings
 
 DatasetName = Annotated[str, typer.Argument(metavar="N", help="The data set's name.")]
 Seed = Annotated[
     int,
     typer.Option(min=0, max=2**31 - 1, help="Same seed, data, machine and one training thread: same result."),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
-def read_settings() -> Settings:
+def print_json(value: object) -> None:
+    """Print one JSON value on a line of standard output."""
+    import json
+
+    typer.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def read_settings() -> "Settings":
     """The settings, with a private data folder; from now on other users cannot read any new file."""
     from app.data_folder import open_data_folder
     from app.decoding import budget
+    from app.settings import Settings
 
     settings = Settings()
     budget.set_limit(settings.decoding_mb)

@@ -16,10 +16,10 @@ from app.commands.shared import (
     tell,
 )
 from app.errors import Cancelled
-from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.db.engine import Database
+    from app.settings import Settings
     from app.training.runs import RunProgress
 
 POLL_SECONDS = 0.5
@@ -54,9 +54,10 @@ def train(
     seed: Seed = 0,
     wait: Wait = False,
 ) -> None:
-    """Train on the labels as they stand, frozen as a version, and rank every sample; a job for the worker.
+    """Train on the labels as they stand, and rank every sample.
 
-    Without --recipe it trains as recommended for these images, and says so.
+    The labels are frozen as a version first; the training is a job for the worker. Without --recipe it trains
+    as recommended for these images, and says so.
     """
     from app.datasets.catalog import ready_dataset
     from app.deck.progress import lacking_words, pending_changes
@@ -212,7 +213,7 @@ def _changes(given: list[str] | None, epochs: int | None) -> dict[str, object]:
     return changes
 
 
-def _wait_for(database: "Database", settings: Settings, run_id: int) -> None:
+def _wait_for(database: "Database", settings: "Settings", run_id: int) -> None:
     """Follow a run to its end; exit code 0 only when its ranking is stored."""
     from app.measuring.evaluations import evaluate_run
     from app.serving import worker_beside

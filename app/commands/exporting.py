@@ -1,0 +1,100 @@
+"""`toploss export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.shared import DatasetName, open_database
+
+
+def export(
+    name: DatasetName,
+    *,
+    format: Annotated[  # noqa: A002 - the option's name
+        str, typer.Option(help="csv, csv-excel, jsonl, imagefolder or cleanlab.")
+    ] = "csv",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The file to write or replace; - is standard output.")
+    ],
+    version: Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="Instead of the newest version.")
+    ] = None,
+    freeze: Annotated[bool, typer.Option(help="First freeze the labels as they stand.")] = False,
+    include_deleted: Annotated[bool, typer.Option(help="Keep deleted samples in, without a label.")] = False,
+    run: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=2**31 - 1,
+            help="Whose scores to add, instead of the ranking at the time of the freeze.",
+        ),
+    ] = None,
+    skip_missing: Annotated[
+        bool,
+        typer.Option(help="Leave out images whose files are missing or changed; missing.csv lists them."),
+    ] = False,
+) -> None:
+    """Write the labels of a frozen version to a file."""
+    from app.datasets.catalog import ready_dataset
+    from app.datasets.versions import get_version, latest_version
+    from app.deck.progress import lacking_words, pending_changes
+    from app.errors import Invalid
+    from app.export.as_imagefolder import EMPTY_FOLDERS, class_folders, one_folder_words
+    from app.export.checking import checked, told
+    from app.export.exporting import export_version, write_export
+    from app.review.corrections import count_corrections
+    from app.rounds.retraining import freeze_labels
+
+    if freeze and version is not None:
+        raise Invalid(
+            "Choose one: --freeze makes a version of the labels as they stand, --version takes an old one."
+        )
+    with open_database() as database:
+        if freeze:
+            with database.write() as session:
+                chosen, _ = freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
+        else:
+            with database.read() as session:
+                dataset = ready_dataset(session, name=name)
+                chosen = (
+                    latest_version(session, dataset_id=dataset.id)
+                    if version is None
+                    else get_version(session, dataset_id=dataset.id, number=version)
+                )
+        with database.read() as session:
+            made = export_version(
+                session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted
+            )
+            lacking = lacking_words(session, dataset_id=chosen.dataset_id)
+            left_out = (
+                "" if version is not None else pending_changes(session, dataset_id=chosen.dataset_id).words
+            )
+            corrections = count_corrections(session, dataset_id=chosen.dataset_id)
+        made = checked(database, made, skip_missing=skip_missing)
+        one_folder = one_folder_words(class_folders(made.plan)) if format == "imagefolder" else ""
+        replaces = str(output) != "-" and output.is_file()
+        write_export(made, output)
+    if lost := told(made.plan.lost):
+        typer.echo(lost, err=True)
+    for words in lacking:
+        typer.echo(f"Note: {words}", err=True)
+    if lacking and format == "imagefolder":
+        typer.echo(EMPTY_FOLDERS, err=True)
+    if one_folder:
+        typer.echo(f"Note: {one_folder}", err=True)
+    if left_out:
+        typer.echo(f"{left_out}, so not in this file; --freeze takes in what is new.", err=True)
+    if version is None and corrections.waiting:
+        typer.echo(corrections.waiting_words, err=True)
+    if made.run_id is None:
+        typer.echo(
+            "No run had finished when this version was frozen, so it carries no scores; add those of run "
+            "N with --run N.",
+            err=True,
+        )
+    typer.echo(
+        f"Version {chosen.number} of {name} ({chosen.samples:,} samples, digest {chosen.digest[:12]}) → "
+        f"{output}{' (replaced)' if replaces else ''}",
+        err=True,
+    )

@@ -1,0 +1,96 @@
+"""`toploss import`."""
+
+from typing import Annotated
+
+import typer
+
+from app.commands.shared import Seed, end_line, open_database, read_settings, show_progress
+
+
+def import_(
+    path: Annotated[
+        str,
+        typer.Argument(
+            help="A folder or zip of class folders, with or without train/valid/test above or below."
+        ),
+    ],
+    name: Annotated[str, typer.Option(help="The data set's name: letters, digits, dots, dashes.")],
+    *,
+    split_folders: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PART=FOLDER,…",
+            help="Which folder is which part, where that is not clear: "
+            "train=training_set,valid=dev,skip=masks. A name after */ is of folders in the classes. Of "
+            "folders in folders, class=last makes the lower ones the classes, class=path both.",
+        ),
+    ] = None,
+    no_split_folders: Annotated[
+        bool, typer.Option("--no-split-folders", help="Every folder is a class.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Take what is likely, without a question, where that is not clear.")
+    ] = False,
+    zip_encoding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE_PAGE",
+            help="How a zip's file names are written, if it does not say so: gbk, cp932, cp850, cp866…",
+        ),
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Import images. Repeating it adds what is new and doubles nothing."""
+    from app.commands.folders import chooser
+    from app.datasets.catalog import count_rejected, rejected_files
+    from app.datasets.creating import check_name, create_dataset
+    from app.datasets.importing import import_images
+    from app.datasets.layout_choice import StatedLayout, parse
+    from app.datasets.sources import resolve_source
+    from app.deck.progress import pending_changes
+    from app.errors import Invalid
+    from app.jobs.requests import live_workers
+    from app.rounds.first_look import look_at_new_images
+
+    folders = parse(split_folders or [])
+    if folders is not None and no_split_folders:
+        raise Invalid(
+            "Choose one: --split-folders names the parts, --no-split-folders says that there are none."
+        )
+    check_name(name)  # before a large zip is copied
+    settings = read_settings()
+    with open_database() as database:
+        source = resolve_source(path, uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding)
+        with database.write() as session:
+            dataset = create_dataset(session, name=name, source=source)
+        show = show_progress()
+        report = import_images(
+            database,
+            dataset_id=dataset.id,
+            max_pixels=settings.max_image_pixels,
+            seed=seed,
+            on_progress=show,
+            should_stop=lambda: False,
+            choose=chooser(StatedLayout() if no_split_folders else folders, yes=yes, before=end_line),
+        )
+        end_line()
+        typer.echo(str(report))
+        for note in report.notes:
+            typer.echo(f"Note: {note}")
+        with database.write() as session:
+            looking = settings.looks_first and look_at_new_images(session, dataset_id=dataset.id)
+            alive = bool(live_workers(session))
+        if looking:
+            begun = "" if alive else " once a worker runs: `toploss serve` starts one"
+            typer.echo(f"Run {looking.id}, a first look at all images, ranks the labels{begun}.")
+            typer.echo(f"Next: review them in the browser. Later: toploss train {name}.")
+        else:
+            typer.echo(f"Next: toploss train {name}, or the data set's page in the browser.")
+        with database.read() as session:
+            if pending := pending_changes(session, dataset_id=dataset.id).words:
+                typer.echo(f"{pending}; the next training or freeze takes in what is new.")
+            count = count_rejected(session, dataset_id=dataset.id)
+            for file in rejected_files(session, dataset_id=dataset.id, limit=20):
+                typer.echo(f"  rejected {file.path}: {file.reason}")
+        if count > 20:  # noqa: PLR2004
+            typer.echo(f"  … and {count - 20} more, listed on the data set's page.")
