@@ -12,7 +12,7 @@ def export(
     name: DatasetName,
     *,
     format: Annotated[  # noqa: A002 - the option's name
-        str, typer.Option(help="csv, csv-excel, jsonl, imagefolder or cleanlab.")
+        str, typer.Option(help="parquet, csv, csv-excel, jsonl, imagefolder or cleanlab.")
     ] = "csv",
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The file to write or replace; - is standard output.")
@@ -30,6 +30,9 @@ def export(
             help="Whose scores to add, instead of the ranking at the time of the freeze.",
         ),
     ] = None,
+    probabilities: Annotated[
+        bool, typer.Option(help="Add a column with the run's probability of each class to a table.")
+    ] = False,
     skip_missing: Annotated[
         bool,
         typer.Option(help="Leave out images whose files are missing or changed; missing.csv lists them."),
@@ -64,7 +67,12 @@ def export(
                 )
         with database.read() as session:
             made = export_version(
-                session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted
+                session,
+                version_id=chosen.id,
+                format=format,
+                run_id=run,
+                include_deleted=include_deleted,
+                probabilities=probabilities,
             )
             lacking = lacking_words(session, dataset_id=chosen.dataset_id)
             left_out = (

@@ -34,7 +34,7 @@ def _members(plan: ExportPlan) -> Iterator[MemberFile]:
     ]
     labels = np.array([label for _, _, label in rows], "<i8")
     # a class that is newer than the run and the version is not in the file, so it stays as it was
-    classes = max(_predicted_classes(plan), *(label + 1 for _, _, label in rows), 0)
+    classes = max(plan.predicted_classes, *(label + 1 for _, _, label in rows), 0)
     yield "pred_probs.npy", DATE, MODE, ZIP_64, _probabilities(plan, [row[0] for row in rows], classes)
     yield "labels.npy", DATE, MODE, ZIP_64, (_header((len(rows),), labels.dtype), labels.tobytes())
     yield "ids.csv", DATE, MODE, ZIP_64, csv_chunks(("sample_id", "path"), (row[:2] for row in rows))
@@ -45,14 +45,6 @@ def _members(plan: ExportPlan) -> Iterator[MemberFile]:
         ZIP_64,
         ("".join(f"{name}\n" for name in plan.classes[:classes]).encode(),),
     )
-
-
-def _predicted_classes(plan: ExportPlan) -> int:
-    """How many classes the run predicts."""
-    query = select(Prediction.probabilities).where(Prediction.run_id == plan.run_id).limit(1)
-    with Session(plan.engine) as session:
-        said = session.scalar(query)
-    return 0 if said is None else len(said)
 
 
 def _probabilities(plan: ExportPlan, sample_ids: list[int], classes: int) -> Iterator[bytes]:

@@ -22,7 +22,7 @@ from stream_zip import NO_COMPRESSION_64, ZIP_64, MemberFile, stream_zip
 
 from app.datasets.layout import IMAGE_SUFFIXES
 from app.datasets.missing import Changed, Lost, RecordedFile, by_sample, read_unchanged, reason_of
-from app.datasets.models import VersionLabel
+from app.datasets.models import Sample, VersionLabel
 from app.datasets.naming import folder_name
 from app.errors import NotFound
 from app.export.as_csv import csv_chunks
@@ -54,11 +54,12 @@ def class_folders(plan: ExportPlan) -> list[str]:
     New classes get the next positions, so classes added after the version have later positions.
     """
     with Session(plan.engine) as session:
-        given = max((row[-1] for row in session.execute(plan.version_members)), default=-1)
+        members = (Sample.dataset_id == plan.dataset_id, Sample.id <= plan.last_sample_id)
+        given = session.scalar(select(func.max(Sample.given_label)).where(*members))
         decided = session.scalar(
             select(func.max(VersionLabel.label)).where(VersionLabel.version_id == plan.version_id)
         )
-    last = max(given, -1 if decided is None else decided)
+    last = max(-1 if given is None else given, -1 if decided is None else decided)
     return sorted(folder_name(name) for name in plan.classes[: last + 1])
 
 

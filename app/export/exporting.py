@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
 from app.datasets.models import Dataset, DatasetVersion
-from app.datasets.versions import members
+from app.datasets.versions import last_member
 from app.errors import Invalid, NotFound
-from app.export.formats import Format, check_format
+from app.export.formats import Format, check_format, check_probabilities
 from app.export.rows import ExportPlan
 from app.files import persons_mode, sweep, write_atomically
+from app.ranking.models import Prediction
 from app.training.models import Run
 from app.training.runs import unfinished
 
@@ -39,11 +40,12 @@ def export_version(
     format: str,  # noqa: A002 - the option's name everywhere
     run_id: int | None = None,
     include_deleted: bool = False,
+    probabilities: bool = False,
 ) -> Export:
     """The version in one of `FORMATS`.
 
-    Raises Invalid for an unknown format or without a run that it needs, NotFound, and Conflict for an
-    unfinished run.
+    Raises Invalid for an unknown format, without a run that it needs, or for probabilities that it cannot
+    have, NotFound, and Conflict for an unfinished run.
 
     The ranking columns are those of `run_id`; left out, of the newest run that had finished when the version
     was frozen, so later runs change nothing. The chunks read the committed state in short transactions of
@@ -54,27 +56,28 @@ def export_version(
     if version is None:
         raise NotFound(f"There is no version with the id {version_id}.")
     dataset = session.get_one(Dataset, version.dataset_id)
+    run_id = _ranking_at(session, version) if run_id is None else _finished(session, version, run_id)
+    _check(entry, version, run_id, probabilities=probabilities)
     plan = ExportPlan(
         engine=session.get_bind().engine.execution_options(read_only=True, postgresql_readonly=True),
         source=dataset.origin,
         classes=tuple(class_names(session, dataset_id=dataset.id)),
         version_id=version.id,
         version=version.number,
-        version_members=members(version),
-        run_id=_ranking_at(session, version) if run_id is None else _finished(session, version, run_id),
+        dataset_id=dataset.id,
+        last_sample_id=last_member(session, version),
+        run_id=run_id,
         include_deleted=include_deleted,
+        probabilities=probabilities,
+        predicted_classes=_predicted_classes(session, run_id),
     )
-    if entry.needs_run and plan.run_id is None:
-        raise Invalid(
-            f"The format {entry.name} has the probabilities of a run, and none had finished when version "
-            f"{version.number} was frozen; choose a run (--run N, run=N)."
-        )
     parts = [
         version.digest,
         entry.name,
         f"v{version.number}",
         f"run{plan.run_id or 0}",
         *(["deleted"] if include_deleted else []),
+        *(["probabilities"] if probabilities else []),
     ]
     etag = f'"{"-".join(parts)}"'
     return Export(
@@ -103,6 +106,23 @@ def write_export(export: Export, output: Path) -> None:
         raise Invalid(
             f"{output} cannot be written ({error.strerror}); choose a file in an existing folder."
         ) from error
+
+
+def _check(entry: Format, version: DatasetVersion, run_id: int | None, *, probabilities: bool) -> None:
+    check_probabilities(entry, asked=probabilities)
+    if run_id is None and (entry.needs_run or probabilities):
+        what = f"The format {entry.name} has" if entry.needs_run else "The columns are"
+        raise Invalid(
+            f"{what} the probabilities of a run, and none had finished when version {version.number} was "
+            "frozen; choose a run (--run N, run=N)."
+        )
+
+
+def _predicted_classes(session: Session, run_id: int | None) -> int:
+    """How many classes the run predicts."""
+    query = select(Prediction.probabilities).where(Prediction.run_id == (run_id or 0)).limit(1)
+    said = session.scalar(query)
+    return 0 if said is None else len(said)
 
 
 def _ranking_at(session: Session, version: DatasetVersion) -> int | None:

@@ -21,5 +21,5 @@ def test_no_two_formats_make_files_of_one_name() -> None:
 
 @pytest.mark.parametrize("name", ["xml", "", "CSV", "csv "])
 def test_a_name_of_no_format_is_refused_with_those_there_are(name: str) -> None:
-    with pytest.raises(Invalid, match="choose one of csv, csv-excel, jsonl, imagefolder"):
+    with pytest.raises(Invalid, match="choose one of parquet, csv, csv-excel, jsonl, imagefolder"):
         check_format(name)

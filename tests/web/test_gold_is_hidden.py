@@ -43,7 +43,8 @@ CLAIMS = "/api/v1/datasets/faces/worklist/claims"
 READS_GOLD = {  # who reads images of the gold part, and why that is right
     "app/datasets/gold.py:gold_ids": "ids alone: REST lists the part, the duplicates leave it out",
     "app/datasets/versions.py:last_member": "the greatest id, up to which a version counts",
-    "app/export/rows.py:export_rows": "an export is a whole version (decision 0011)",
+    "app/export/rows.py:_ids_by_path": "an export is a whole version (decision 0011)",
+    "app/export/rows.py:_pages": "an export is a whole version (decision 0011)",
     "app/measuring/comparison.py:changed_samples": "lists of runs are not hidden (decision 0011)",
     "app/measuring/hold_out.py:ask": "arrays that error rates are counted on",
     "app/ranking/rankings.py:confused": "lists of runs are not hidden (decision 0011)",

@@ -14,6 +14,7 @@ from app.datasets.versions import get_version, latest_version, list_versions
 from app.errors import Invalid
 from app.export.checking import checked
 from app.export.exporting import export_version
+from app.export.formats import FORMATS
 from app.rounds.retraining import freeze_labels
 from app.web.api.models import Listing, Output
 from app.web.api.routing import Cursor, Limit, api_router, following, position
@@ -66,7 +67,7 @@ def export(
     name: str,
     request: Request,
     database: Db,
-    format: Annotated[str, Query(description="csv, csv-excel, jsonl, imagefolder or cleanlab")] = "csv",  # noqa: A002
+    format: Annotated[str, Query(description=f"One of {', '.join(FORMATS)}")] = "csv",  # noqa: A002
     version: Annotated[str, Query(description="`latest` or a number")] = "latest",
     include_deleted: Annotated[bool, Query(description="Keep deleted samples in, without a label.")] = False,
     run: Annotated[
@@ -74,6 +75,9 @@ def export(
         BeforeValidator(lambda sent: None if sent == "" else sent),  # a form's empty choice
         Query(description="Whose scores to add, instead of the ranking at the time of the freeze."),
     ] = None,
+    probabilities: Annotated[
+        bool, Query(description="Add a column with the run's probability of each class to a table.")
+    ] = False,
     skip_missing: Annotated[
         bool,
         Query(description="Leave out images whose files are missing or changed; missing.csv lists them."),
@@ -83,7 +87,12 @@ def export(
     with database.read() as session:
         chosen = _version(session, ready_dataset(session, name=name).id, version)
         made = export_version(
-            session, version_id=chosen.id, format=format, run_id=run, include_deleted=include_deleted
+            session,
+            version_id=chosen.id,
+            format=format,
+            run_id=run,
+            include_deleted=include_deleted,
+            probabilities=probabilities,
         )
     known = request.headers.get("if-none-match", "")
     if made.etag not in known:

@@ -13,7 +13,7 @@ from app.datasets.naming import folder_name
 from app.datasets.versions import list_versions
 from app.deck.progress import PendingChanges, lacking_words, pending_changes
 from app.export.as_imagefolder import one_folder_words
-from app.export.formats import FORMATS, check_format
+from app.export.formats import FORMATS, check_format, check_probabilities
 from app.review.gold import count_unsettled
 from app.rounds.retraining import freeze_labels
 from app.training.models import Run
@@ -40,6 +40,7 @@ class ExportPage(Page):
 
     versions: tuple[DatasetVersion, ...]
     formats: tuple[FormatView, ...]
+    tables: str  # the formats that can have a column for each class
     pending: PendingChanges
     lacking: tuple[str, ...]  # what is to be known of classes without images in a part
     one_folder: str  # what is to be known of folders that are one on some systems
@@ -56,6 +57,7 @@ def show(request: Request, name: str, database: Db) -> Response:
             **page_context(request, name),
             versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
             formats=tuple(FormatView(each.name, each.description) for each in FORMATS.values()),
+            tables=", ".join(each.name for each in FORMATS.values() if each.has_probabilities),
             pending=pending_changes(session, dataset_id=dataset.id),
             lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
             one_folder=one_folder_words(map(folder_name, class_names(session, dataset_id=dataset.id))),
@@ -73,6 +75,7 @@ def freeze_and_download(
     version: Annotated[str, Form()],
     format: Annotated[str, Form()],  # noqa: A002 - the option's name everywhere
     include_deleted: Annotated[bool, Form()] = False,
+    probabilities: Annotated[bool, Form()] = False,
     skip_missing: Annotated[bool, Form()] = False,
     run: Annotated[str, Form(max_length=12)] = "",
 ) -> Response:
@@ -80,12 +83,14 @@ def freeze_and_download(
 
     Raises Invalid.
     """
-    check_format(format)  # before anything is frozen
+    chosen = check_format(format)  # before anything is frozen
+    check_probabilities(chosen, asked=probabilities)
     if version == NOW:
         with database.write() as session:
             frozen, _ = freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
             version = str(frozen.number)
     asked = {"version": version, "format": format} | ({"include_deleted": "true"} if include_deleted else {})
+    asked |= {"probabilities": "true"} if probabilities else {}
     asked |= {"skip_missing": "true"} if skip_missing else {}
     asked |= {"run": run} if run else {}
     return RedirectResponse(f"/api/v1/datasets/{name}/export?{urlencode(asked)}", status_code=303)
