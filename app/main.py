@@ -24,6 +24,7 @@ from app.web.pages.areas import public_routers, quick_routes, routers
 from app.web.rendering import bundled, static_digest
 from app.web.security import MAX_BODY, Security
 from app.web.strict import only_declared
+from app.web.transfer import Transfer
 from app.web.waiting import Waiting
 
 DIGEST = re.compile("[0-9a-f]{12}")
@@ -80,6 +81,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.health_check, app.state.readiness = check, ready
     app.add_middleware(Security, max_upload=settings.max_upload_mb * 1_000_000 + MAX_BODY)
     app.add_middleware(Waiting, seconds=settings.wait_seconds)
+    app.add_middleware(Transfer)
     errors.register(app)
     app.router.routes.extend(_routes())
     app.mount("/static", Static(directory=bundled("static")), name="static")

@@ -58,7 +58,7 @@ class _Direct(httpx.BaseTransport):
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         request.read()
         answer = await self.asgi.handle_async_request(request)
-        body = await answer.aread()
+        body = b"".join([part async for part in answer.aiter_raw()])  # compressed as it was sent
         return httpx.Response(answer.status_code, headers=answer.headers, content=body, request=request)
 
 

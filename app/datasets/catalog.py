@@ -56,6 +56,11 @@ def list_datasets(session: Session) -> list[DatasetSummary]:
     return [DatasetSummary(*row) for row in rows]
 
 
+def dataset_names(session: Session) -> dict[int, str]:
+    """The name of each data set by its id."""
+    return {row.id: row.name for row in session.execute(select(Dataset.id, Dataset.name))}
+
+
 def summarise(session: Session, dataset: Dataset) -> DatasetSummary:
     """The row of one data set."""
     return DatasetSummary(

@@ -90,21 +90,6 @@ def look(
     return Grid(count, tuple(tile_of(names, *row) for row in session.execute(page)))
 
 
-def find(session: Session, *, dataset_id: int, which: Filter, after: int, limit: int) -> list[Sample]:
-    """The samples that match with an id above `after`, in the order of their ids.
-
-    Raises Invalid as `look` does.
-    """
-    query = (
-        matching(session, dataset_id, which)
-        .with_only_columns(Sample)
-        .where(Sample.id > after)
-        .order_by(Sample.id)
-        .limit(limit)
-    )
-    return list(session.scalars(query))
-
-
 def count_matching(session: Session, *, dataset_id: int, which: Filter) -> int:
     """How many samples match. Raises Invalid as `look` does."""
     return session.scalar(matching(session, dataset_id, which).with_only_columns(func.count())) or 0

@@ -35,10 +35,18 @@ def get_job(session: Session, *, job_id: str) -> Job:
 
 
 def list_jobs(
-    session: Session, *, dataset_id: int | None = None, task: str | None = None, limit: int = 50
+    session: Session,
+    *,
+    dataset_id: int | None = None,
+    task: str | None = None,
+    state: str | None = None,
+    limit: int = 50,
+    offset: int = 0,
 ) -> list[Job]:
     """The newest jobs first."""
-    query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit)
+    query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit).offset(offset)
+    if state is not None:
+        query = query.where(Job.state == state)
     if dataset_id is not None:
         query = query.where(Job.dataset_id == dataset_id)
     if task is not None:

@@ -3,6 +3,7 @@
 import logging
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 
 from app import errors
 from app.db.trouble import as_trouble
@@ -73,6 +75,8 @@ def _http_error(request: Request, error: Exception) -> Response:
         query = request.scope["query_string"].decode("latin-1")
         # Only the path: an absolute address would use the client's Host header, and “//name” is another host.
         return RedirectResponse(f"/{path.strip('/')}{'?' if query else ''}{query}", status_code=307)
+    if error.status_code == 405 and request.method == "GET" and (page := _page_above(request)):  # noqa: PLR2004
+        return RedirectResponse(page, status_code=303)
     _find_viewer(request)
     messages = {
         404: "There is nothing at this address; go back, or start from the list of data sets.",
@@ -88,6 +92,20 @@ def _http_error(request: Request, error: Exception) -> Response:
     )
     response.headers.update(error.headers or {})
     return response
+
+
+def _page_above(request: Request) -> str:
+    """The nearest page above an address that only takes forms; none for scripts.
+
+    A browser opens such an address again when somebody goes back to it, or signs in on the way.
+    """
+    path = request.scope["path"]
+    while not path.startswith("/api/") and path.strip("/"):
+        path = path.rpartition("/")[0] or "/"
+        scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            return quote(path)
+    return ""
 
 
 def _find_viewer(request: Request) -> None:

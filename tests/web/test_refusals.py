@@ -141,7 +141,6 @@ def test_a_person_gets_a_page_at_every_address(
         "/d/faces/compare/images",
         "/d/faces/compare/images?old=x",
         "/d/faces/runs/9/progress",
-        "/d/faces/grid/verdicts",
     ],
 )
 def test_a_refusal_for_a_person_is_a_page_that_speaks_to_people(

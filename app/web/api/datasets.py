@@ -18,8 +18,9 @@ from app.datasets.proposals import waiting_proposal
 from app.datasets.sources import check_allowed, look, request_import, resolve_source, uploaded_zip
 from app.datasets.surveying import Survey, choice_of
 from app.datasets.versions import list_versions
-from app.deck.filters import count_matching, find
+from app.deck.filters import count_matching
 from app.deck.progress import label_table, pending_changes, review_progress
+from app.deck.table import rows
 from app.errors import Invalid
 from app.review.corrections import count_corrections
 from app.settings import Settings
@@ -209,18 +210,18 @@ class SampleQuery(SampleFilter):
 
 @router.get("/datasets/{name}/samples")
 def list_samples(name: str, database: Db, query: Annotated[SampleQuery, Query()]) -> SamplesOut:
-    """The samples that match as they were imported, in the order of their ids."""
+    """The samples that match, with labels, decisions and scores, in the order of their ids."""
     with database.read() as session:
         dataset = catalog.get_dataset(session, name=name)
         names = catalog.class_names(session, dataset_id=dataset.id)
         matching = count_matching(session, dataset_id=dataset.id, which=query.which)
-        found = find(
+        found = rows(
             session, dataset_id=dataset.id, which=query.which, after=position(query.cursor), limit=query.limit
         )
     return SamplesOut(
         matching=matching,
         items=[sample_out(each, names) for each in found],
-        next=following(found, query.limit, found[-1].id if found else 0),
+        next=following(found, query.limit, found[-1].sample.id if found else 0),
     )
 
 

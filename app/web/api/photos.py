@@ -18,6 +18,7 @@ from app.web.api.models import Listing, Output
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Config, Db, SignedIn
 from app.web.photos import image_url, take_photos
+from app.web.transfer import whole_or_part
 from app.web.uploading import PhotosRoute
 
 router = api_router("photos")
@@ -120,7 +121,7 @@ def show_image(
     picture = picture_of(
         photo, size=size, read=lambda: _read(settings, photo), cache=settings.pictures_dir, scales=scales
     )
-    return Response(picture.content, media_type=picture.media_type, headers=headers)
+    return whole_or_part(request, picture.content, media_type=picture.media_type, headers=headers)
 
 
 def _read(settings: Settings, photo: Photo) -> bytes:

@@ -57,9 +57,7 @@ def list_image_problems(
     kind: Annotated[
         Kind | None, Query(description="One kind only: dark, bright, blank, blurry, odd_shape and so on.")
     ] = None,
-    open: Annotated[  # noqa: A002 - the parameter's name
-        bool, Query(description="Only images that nobody has decided about.")
-    ] = False,
+    decided: Annotated[bool, Query(description="Also images that somebody has decided about.")] = False,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> ProblemsOut:
@@ -76,13 +74,13 @@ def list_image_problems(
         for each in counts:
             if len(found) == limit or (kind and each.kind != kind):
                 continue
-            there = each.open if open else each.images
+            there = each.images if decided else each.open
             if skip < there:
                 found += list_problems(
                     session,
                     dataset_id=dataset_id,
                     kind=each.kind,
-                    only_open=open,
+                    only_open=not decided,
                     limit=limit - len(found),
                     offset=skip,
                 )

@@ -2,21 +2,23 @@
 
 import uuid
 from datetime import datetime, timedelta
+from typing import Annotated
 
-from fastapi import Response
+from fastapi import Query, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, get_dataset, get_sample, ready_dataset
 from app.deck.bulk import decide_many, undo_many
+from app.deck.history import LoggedDecision, decisions_of
 from app.deck.worklist import claim, get_card
 from app.errors import Invalid
 from app.review.checks import Answer
 from app.review.decisions import RecordedDecision, decide
 from app.review.undoing import undo
 from app.web.api.cards import CardOut, card_out
-from app.web.api.models import Output, Problem
-from app.web.api.routing import api_router
+from app.web.api.models import Listing, Output, Problem
+from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Config, Db, SignedIn
 from app.web.filters import OrderedBody, WhereBody
 from app.web.strict import StrictBody
@@ -39,6 +41,27 @@ class DecisionOut(Output):
     sample: int
     verdict: str
     label: str | None
+    client_id: str
+    created_at: datetime
+
+
+class LoggedOut(Output):
+    """A line of the log: a decision, or the undo of one. Lines are only added."""
+
+    id: int
+    sample: int
+    path: str
+    annotator: str
+    verdict: str  # keep, relabel, delete, unsure; undo
+    label: str | None  # that a relabel moves to
+    undoes: int | None  # of an undo: the decision that it undid
+    undone_by: int | None
+    bulk: int | None  # the verdict for many samples that it is one of
+    origin: str  # deck, audit, gold, sample, grid, duplicates, adjudication, api and so on
+    blind: bool  # given without seeing label, prediction or other answers
+    run: int | None  # whose ranking showed the sample, at this rank
+    rank: int | None
+    milliseconds: int | None  # from shown to decided
     client_id: str
     created_at: datetime
 
@@ -155,6 +178,24 @@ def create_decision(
         return _out(session, decision)
 
 
+@router.get("/datasets/{name}/decisions")
+def list_decisions(
+    name: str,
+    database: Db,
+    annotator: Annotated[str, Query(max_length=100, description="Only this person's.")] = "",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Listing[LoggedOut]:
+    """The log of decisions, oldest first; `next` of the last full page continues it later."""
+    with database.read() as session:
+        dataset_id = get_dataset(session, name=name).id
+        found = decisions_of(
+            session, dataset_id=dataset_id, annotator=annotator, after=position(cursor), limit=limit
+        )
+    items = [_logged_out(each) for each in found]
+    return Listing(items=items, next=following(found, limit, items[-1].id if items else 0))
+
+
 @router.delete("/decisions/{decision_id}")
 def delete_decision(decision_id: int, database: Db, user: SignedIn) -> UndoOut:
     """Undo one's own decision; the log keeps both."""
@@ -210,6 +251,28 @@ def delete_bulk_decision(action_id: int, database: Db, user: SignedIn) -> BulkOu
             samples=done.samples,
             left_alone=done.left_alone,
         )
+
+
+def _logged_out(line: LoggedDecision) -> LoggedOut:
+    said = line.decision
+    return LoggedOut(
+        id=said.id,
+        sample=said.sample_id,
+        path=line.path,
+        annotator=line.who,
+        verdict=said.verdict,
+        label=line.label,
+        undoes=said.undoes_id,
+        undone_by=line.undone_by,
+        bulk=said.bulk_id,
+        origin=said.origin,
+        blind=said.blind,
+        run=said.run_id,
+        rank=said.rank,
+        milliseconds=said.milliseconds,
+        client_id=said.client_id,
+        created_at=said.created_at,
+    )
 
 
 def _out(session: Session, decision: RecordedDecision) -> DecisionOut:

@@ -1,6 +1,7 @@
 """Images, as they were imported or smaller."""
 
 from contextlib import suppress
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from app.datasets.missing import WORDS, Changed, Lost, RecordedFile, mark, read_
 from app.datasets.models import Dataset, MissingFile, Sample
 from app.datasets.pictures import Size, picture_of
 from app.db.engine import Database
+from app.deck.table import SampleRow
 from app.decoding.budget import TooLarge
 from app.decoding.tones import tag
 from app.errors import NotFound, Unavailable
@@ -22,12 +24,13 @@ from app.web.api.models import Output
 from app.web.api.routing import api_router
 from app.web.deps import Config, Db
 from app.web.errors import status_of
+from app.web.transfer import whole_or_part
 
 router = api_router("samples")
 
 
 class SampleOut(Output):
-    """A sample as it was imported."""
+    """A sample: its file, its labels, what people decided, and what the current ranking says of it."""
 
     sample: int
     path: str
@@ -37,7 +40,23 @@ class SampleOut(Output):
     height: int
     mode: str
     split: str
-    given_label: str
+    given_label: str  # that came with the image
+    label: str | None  # as it stands; null: deleted
+    verdict: str | None  # keep, relabel, delete or unsure; null: nobody decided
+    status: str  # unreviewed, single, agreed (several people say the same) or adjudicated
+    waits: str  # second (look) or adjudication, before the verdict holds; empty: it holds
+    in_bulk: bool  # decided for many samples at once
+    reviews: int  # people with a decision that stands
+    reviewers: list[str]
+    decided_at: datetime | None
+    run: int | None  # whose ranking the following values are of; null: not ranked
+    rank: int | None  # 1: the most suspicious label
+    predicted_label: str | None
+    confidence: float | None  # probability of the predicted label
+    self_confidence: float | None  # probability of the label that was ranked
+    loss: float | None
+    margin: float | None
+    error_probability: float | None  # that the label which was ranked is wrong
     image_url: str
 
 
@@ -57,8 +76,9 @@ def image_url(sample_id: int) -> str:
     return f"/api/v1/samples/{sample_id}/image"
 
 
-def sample_out(sample: Sample, names: list[str]) -> SampleOut:
+def sample_out(row: SampleRow, names: list[str]) -> SampleOut:
     """The sample in the form of the API."""
+    sample, said = row.sample, row.prediction
     return SampleOut(
         sample=sample.id,
         path=sample.path,
@@ -69,6 +89,22 @@ def sample_out(sample: Sample, names: list[str]) -> SampleOut:
         mode=sample.mode,
         split=sample.split,
         given_label=names[sample.given_label],
+        label=None if row.label is None else names[row.label],
+        verdict=row.verdict,
+        status=row.status,
+        waits=row.waits,
+        in_bulk=row.in_bulk,
+        reviews=row.reviews,
+        reviewers=list(row.reviewers),
+        decided_at=row.decided_at,
+        run=said.run_id if said else None,
+        rank=said.rank if said else None,
+        predicted_label=names[said.predicted_label] if said else None,
+        confidence=said.confidence if said else None,
+        self_confidence=said.self_confidence if said else None,
+        loss=said.loss if said else None,
+        margin=said.margin if said else None,
+        error_probability=said.error_probability if said else None,
         image_url=image_url(sample.id),
     )
 
@@ -116,7 +152,7 @@ def show_image(
         if request.headers.get("sec-fetch-dest") == "image":  # a page shows what a 404 looks like, too
             return placeholder(WORDS[lost.reason], status=status_of(error))
         raise
-    return Response(picture.content, media_type=picture.media_type, headers=headers)
+    return whole_or_part(request, picture.content, media_type=picture.media_type, headers=headers)
 
 
 def placeholder(words: str, *, status: int) -> Response:

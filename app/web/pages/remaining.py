@@ -168,6 +168,12 @@ def change_rule(
     return RedirectResponse(f"/d/{name}/stop#rule", status_code=303)
 
 
+@router.get("/d/{name}/audits")
+def show_audits(name: str) -> Response:
+    """Lead to the page that has them."""
+    return RedirectResponse(f"/d/{name}/stop", status_code=303)
+
+
 @router.post("/d/{name}/audits")
 def begin_audit(
     name: str,
