@@ -24,6 +24,7 @@ class Commands(LazyGroup):
         "recipes": Lazy("training:recipes", "Show the recipes, and what can be changed with --set."),
         "predict": Lazy("predicting:predict", "Say how probable each class is for images from outside."),
         "predictions": Lazy("predictions:predictions", "Rank the labels by your own model."),
+        "classes": Lazy("classes:classes", "The classes of a data set."),
         "problems": Lazy("problems:problems", "List images that may be no use whatever their labels."),
         "export": Lazy("exporting:export", "Write the labels of a frozen version to a file."),
         "serve": Lazy("running:serve", "Start the web server, and a worker beside it."),

@@ -17,11 +17,12 @@ IMPORT = "import"  # the task of the job that fills a data set
 # Nearly every request needs these, so they are built once.
 _BY_NAME = select(Dataset).where(Dataset.name == bindparam("name"))
 _ID = Prepared(select(Dataset.id).where(Dataset.name == bindparam("name")))
-_CLASS_NAMES = Prepared(
-    select(LabelClass.name)
+_CLASSES = Prepared(
+    select(LabelClass.name, LabelClass.retired_at, LabelClass.merged_into)
     .where(LabelClass.dataset_id == bindparam("dataset_id"))
     .order_by(LabelClass.position)
 )
+_NAMED = 20  # classes that a sentence lists
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,10 @@ def list_datasets(session: Session) -> list[DatasetSummary]:
     """Every data set, by name."""
     samples = select(Sample.dataset_id, func.count().label("n")).group_by(Sample.dataset_id).subquery()
     classes = (
-        select(LabelClass.dataset_id, func.count().label("n")).group_by(LabelClass.dataset_id).subquery()
+        select(LabelClass.dataset_id, func.count().label("n"))
+        .where(LabelClass.retired_at.is_(None))
+        .group_by(LabelClass.dataset_id)
+        .subquery()
     )
     rows = session.execute(
         select(
@@ -68,7 +72,7 @@ def summarise(session: Session, dataset: Dataset) -> DatasetSummary:
         dataset.name,
         dataset.state,
         count_samples(session, dataset_id=dataset.id),
-        len(class_names(session, dataset_id=dataset.id)),
+        len(classes_of(session, dataset_id=dataset.id).open_names),
     )
 
 
@@ -144,28 +148,88 @@ def count_samples(session: Session, *, dataset_id: int) -> int:
     )
 
 
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a data set, by position."""
+
+    names: tuple[str, ...]  # now
+    takes_answers: tuple[bool, ...]  # not retired, not merged into another class
+    merged_into: tuple[int | None, ...]
+
+    @property
+    def open_names(self) -> list[str]:
+        """The names of the classes that take answers."""
+        return [name for name, is_open in zip(self.names, self.takes_answers, strict=True) if is_open]
+
+    def state(self, position: int) -> str:
+        """Open, merged or retired."""
+        if self.takes_answers[position]:
+            return "open"
+        return "retired" if self.merged_into[position] is None else "merged"
+
+    def place_now(self, position: int) -> int:
+        """The position of the class that has the samples of this one now: itself, unless it was merged."""
+        while (into := self.merged_into[position]) is not None:
+            position = into
+        return position
+
+
+def classes_of(session: Session, *, dataset_id: int) -> Classes:
+    """The classes of a data set."""
+
+    def ask() -> Classes:
+        rows = _CLASSES.rows(session, dataset_id=dataset_id)
+        names, retired, merged_into = zip(*map(tuple, rows), strict=True) if rows else ((), (), ())
+        return Classes(names, tuple(moment is None for moment in retired), merged_into)
+
+    return remember(session, (classes_of, dataset_id), ask)
+
+
 def class_names(session: Session, *, dataset_id: int) -> list[str]:
-    """The class names by position."""
-    return remember(
-        session,
-        (class_names, dataset_id),
-        lambda: [name for (name,) in _CLASS_NAMES.rows(session, dataset_id=dataset_id)],
-    )
+    """The class names by position, also of classes that take no answers any more."""
+    return list(classes_of(session, dataset_id=dataset_id).names)
+
+
+def names_now(session: Session, *, dataset_id: int) -> list[str]:
+    """The class names by position; for a class that was merged the name of the class that has its samples."""
+    classes = classes_of(session, dataset_id=dataset_id)
+    return [classes.names[classes.place_now(position)] for position in range(len(classes.names))]
 
 
 def class_position(session: Session, *, dataset_id: int, name: str) -> int:
-    """The position of the class with this name, in any spelling.
+    """The position of the class with this name, in any spelling, also if it takes no answers any more.
 
     Raises Invalid, naming the classes of the data set.
     """
-    names = class_names(session, dataset_id=dataset_id)
+    classes = classes_of(session, dataset_id=dataset_id)
+    names = classes.names
     found = places_of(name, names)
+    found = [place for place in found if classes.takes_answers[place]] or found
     if not found:
-        raise Invalid(f"“{name}” is no class of this data set; its classes are {', '.join(names)}.")
+        known = classes.open_names
+        more = f" and {len(known) - _NAMED:,} more" if len(known) > _NAMED else ""
+        raise Invalid(
+            f"“{name}” is no class of this data set; its classes are {', '.join(known[:_NAMED])}{more}."
+        )
     if len(found) > 1:
         meant = " or ".join(f"“{names[place]}”" for place in found)
         raise Invalid(f"“{name}” may mean {meant}; write it exactly as one of them.")
     return found[0]
+
+
+def answer_position(session: Session, *, dataset_id: int, name: str) -> int:
+    """As `class_position`, for an answer. Raises Conflict for a class that takes no answers any more."""
+    position = class_position(session, dataset_id=dataset_id, name=name)
+    classes = classes_of(session, dataset_id=dataset_id)
+    if classes.takes_answers[position]:
+        return position
+    if classes.merged_into[position] is not None:
+        into = classes.names[classes.place_now(position)]
+        raise Conflict(f"The class “{classes.names[position]}” was merged into “{into}”; choose that one.")
+    raise Conflict(
+        f"The class “{classes.names[position]}” is retired and takes no answers; choose another one, or ask "
+        "an admin to add it again."
+    )
 
 
 def get_sample(session: Session, *, sample_id: int, dataset_id: int | None = None) -> Sample:

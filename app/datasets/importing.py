@@ -8,7 +8,7 @@ lists the changed ones as rejected.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +16,7 @@ from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
+from app.datasets.classes import former_names, positions_of_new
 from app.datasets.completing import ImportReport, complete, has_version, split_rule
 from app.datasets.coverage import new_class_words
 from app.datasets.creating import is_empty
@@ -145,9 +146,7 @@ class _Import:
                 for path in layout.places.keys() & stored.keys()
                 if sizes[path] not in (stored[path], UNKNOWN_SIZE)
             ]
-            positions = self._classes(session, layout.classes, is_first=not stored)
-            classes = {path: place.label for path, place in layout.places.items()}
-            check_same(session, classes, positions, dataset_id=self.dataset_id)
+            positions = self._classes(session, layout, known=stored.keys())
             chosen = not found.is_clear(layout.reading)
             store_reading(session, dataset_id=self.dataset_id, reading=layout.reading, chosen=chosen)
             scales = scales_of(session, dataset_id=self.dataset_id)
@@ -245,12 +244,23 @@ class _Import:
             empty = {name: why for name, why in unread.items() if positions[name] not in filled}
             self._note(session, notes_of_classes(empty))
 
-    def _classes(self, session: Session, names: list[str], *, is_first: bool) -> dict[str, int]:
-        """Positions of all classes by name; the new ones of a repeated import get a note."""
+    def _classes(self, session: Session, layout: Layout, *, known: Collection[str]) -> dict[str, int]:
+        """Where new images go, by class name; the new classes of a repeated import get a note.
+
+        `known` are the paths of samples. Raises Conflict if one of them would have another class now.
+        """
         before = class_names(session, dataset_id=self.dataset_id)
-        positions = _add_classes(session, dataset_id=self.dataset_id, names=names)
-        if not is_first:
+        positions = _add_classes(session, dataset_id=self.dataset_id, names=layout.classes)
+        if known:
             self._note(session, new_class_words([name for name in positions if name not in before]))
+        classes = {path: place.label for path, place in layout.places.items()}
+        check_same(session, classes, positions, dataset_id=self.dataset_id)
+        session.flush()
+        new = {name for path, name in classes.items() if path not in known}
+        positions, notes = positions_of_new(
+            session, dataset_id=self.dataset_id, positions=positions, names=new
+        )
+        self._note(session, notes)
         return positions
 
     def _note(self, session: Session, sentences: list[str]) -> None:
@@ -261,10 +271,12 @@ class _Import:
     def _one_class_a_name(self, layout: Layout) -> tuple[Layout, list[str]]:
         """The layout with the class names of the data set, and notes for people."""
         with self.database.read() as session:
-            unified = unify(layout.places, class_names(session, dataset_id=self.dataset_id))
+            before = former_names(session, dataset_id=self.dataset_id)
+            names = class_names(session, dataset_id=self.dataset_id)
+        unified = unify(layout.places, [*names, *before])
+        classes = {label: before.get(name, name) for label, name in unified.classes.items()}
         places = {
-            path: PathMeaning(place.split, unified.classes[place.label])
-            for path, place in layout.places.items()
+            path: PathMeaning(place.split, classes[place.label]) for path, place in layout.places.items()
         }
         return replace(layout, places=places), unified.notes
 

@@ -48,15 +48,41 @@ class Dataset(Base):
 
 
 class LabelClass(Base):
-    """A class; `position` is the network's output index, fixed at import, never recomputed."""
+    """A class; `position` is the network's output index, which is never changed and never used again.
+
+    `name` is the name now. A version keeps the names that it was frozen with.
+    """
 
     __tablename__ = "label_class"
 
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str]
+    former_names: Mapped[list[str]] = mapped_column(JSON, default=list)  # folders of the source have them
+    retired_at: Mapped[datetime | None]  # since when it takes no answers; None: it takes them
+    merged_into: Mapped[int | None]  # the position of the class that has its samples, if it was merged
 
     __table_args__ = (UniqueConstraint("dataset_id", "name"),)
+
+
+class ClassChange(Base):
+    """A change of a data set's classes by a person, or the undo of one. Rows are only added."""
+
+    __tablename__ = "class_change"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))
+    kind: Mapped[str]  # add, rename, merge, retire; undo
+    position: Mapped[int]  # of the class
+    before: Mapped[str]  # its name before; of an undo: what is undone
+    after: Mapped[str]  # its name after; of a merge the name of the other class
+    was: Mapped[dict[str, Any]]  # the columns of the class before, so that an undo restores them
+    action_id: Mapped[int | None]  # the action in bulk that relabelled its samples
+    undoes_id: Mapped[int | None] = mapped_column(
+        ForeignKey("class_change.id", ondelete="CASCADE"), unique=True
+    )
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 def draw_key() -> int:
@@ -209,6 +235,7 @@ class DatasetVersion(Base):
     samples: Mapped[int]  # without deleted samples
     relabelled: Mapped[int]
     deleted: Mapped[int]
+    classes: Mapped[list[str]] = mapped_column(JSON, default=list)  # their names then, by position
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = (UniqueConstraint("dataset_id", "number"), UniqueConstraint("dataset_id", "digest"))

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Select, case, func, insert, select
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import lock_out_decisions
+from app.datasets.catalog import class_names, lock_out_decisions
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, Sample, VersionLabel
 from app.errors import Invalid, NotFound
+from app.spelling import places_of
 
 DELETED = -1  # instead of the class position of a deleted sample, so that labels can be compared
 
@@ -73,7 +74,9 @@ def freeze(
     names: dict[int | None, str | None] = {None: None}
     names.update(
         session.execute(
-            select(LabelClass.position, LabelClass.name).where(LabelClass.dataset_id == dataset_id)
+            select(LabelClass.position, LabelClass.name)
+            .where(LabelClass.dataset_id == dataset_id)
+            .order_by(LabelClass.position)
         ).all()
     )
     samples = session.execute(_samples(dataset_id)).all()
@@ -104,6 +107,7 @@ def freeze(
             frozen.label not in (None, labels[sample_id]) for sample_id, frozen in reviewed.items()
         ),
         deleted=deleted,
+        classes=[name for name in names.values() if name is not None],
     )
     session.add(version)
     session.flush()
@@ -150,6 +154,26 @@ def get_version(session: Session, *, dataset_id: int, number: int) -> DatasetVer
             f"This data set has no version {number}; its list of versions shows the ones there are."
         )
     return version
+
+
+def frozen_names(session: Session, *, version_id: int) -> list[str]:
+    """The class names of a version, by position: those at the time of the freeze."""
+    return list(session.scalars(select(DatasetVersion.classes).where(DatasetVersion.id == version_id)).one())
+
+
+def names_of(session: Session, *, version_id: int) -> list[str]:
+    """As `frozen_names`, followed by the classes that were added since, under their names now."""
+    version = session.get_one(DatasetVersion, version_id)
+    now_named = class_names(session, dataset_id=version.dataset_id)
+    return [*version.classes, *now_named[len(version.classes) :]]
+
+
+def position_in(session: Session, *, version_id: int, name: str) -> int:
+    """The position of a class by its name in a version, in any spelling. Raises Invalid."""
+    found = places_of(name, names_of(session, version_id=version_id))
+    if not found:
+        raise Invalid(f"“{name}” is no class of this version; its page lists its classes.")
+    return found[0]
 
 
 def last_member(session: Session, version: DatasetVersion) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names
+from app.datasets.catalog import classes_of
 from app.datasets.gold import get_gold_part
 from app.deck.progress import ReviewProgress, review_progress
 from app.deck.queues import Queue
@@ -24,7 +24,7 @@ class Deck:
     gone: tuple[int, ...]  # samples that the page has and the annotator no longer holds
     run_id: int | None  # whose ranking is the current one
     ranking: str  # which of that run's
-    class_names: tuple[str, ...]  # by position
+    class_names: tuple[str, ...]  # that take answers, by position
     progress: ReviewProgress
     recent: tuple[RecentDecision, ...]
     will_rank: bool  # a run, which ends with a ranking, waits or works
@@ -61,7 +61,7 @@ def look(
         gone=claimed.gone,
         run_id=claimed.run_id,
         ranking=claimed.ranking,
-        class_names=tuple(class_names(session, dataset_id=dataset_id)),
+        class_names=tuple(classes_of(session, dataset_id=dataset_id).open_names),
         progress=review_progress(session, dataset_id=dataset_id, user_id=user_id),
         recent=recent(session, dataset_id=dataset_id, user_id=user_id),
         will_rank=has_open_run(session, dataset_id=dataset_id),

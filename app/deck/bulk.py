@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Select, and_, insert, select
 from sqlalchemy.orm import Session, aliased
 
-from app.datasets.catalog import class_names, class_position, lock_dataset
+from app.datasets.catalog import answer_position, class_names, classes_of, lock_dataset
 from app.datasets.gold import is_gold
 from app.datasets.missing import is_lost
 from app.datasets.models import Sample
@@ -27,6 +27,7 @@ from app.review import claims, desk
 from app.review.checks import MAX_CLIENT_ID
 from app.review.fold import UNDO
 from app.review.log import not_undone
+from app.review.merging import MERGE
 from app.review.models import BulkAction, Decision, SampleReview
 from app.review.standing import refold
 from app.training.runs import current_ranking
@@ -108,10 +109,11 @@ def decide_many(
     session.add(action)
     session.flush()
     moment = now()
+    place_now = classes_of(session, dataset_id=dataset_id).place_now
     session.connection().execute(
         insert(Decision),
         [
-            _said(verdict, row.predicted if verdict == "accept" else target, row.given_label)
+            _said(verdict, place_now(row.predicted) if verdict == "accept" else target, row.given_label)
             | {
                 "dataset_id": dataset_id,
                 "sample_id": row.id,
@@ -146,6 +148,8 @@ def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str)
         raise Forbidden("Only the annotator who did this can undo it; decide anew instead.")
     if action.verdict == UNDO:
         raise Conflict("This is an undo itself; decide anew instead.")
+    if action.verdict == MERGE:
+        raise Conflict("This merged two classes; undo it on the page of the classes.")
     lock_dataset(session, dataset_id=action.dataset_id)
     label = None if action.label is None else class_names(session, dataset_id=action.dataset_id)[action.label]
     before = session.scalar(select(BulkAction).where(BulkAction.undoes_id == action_id))
@@ -204,7 +208,11 @@ def past_actions(session: Session, *, dataset_id: int, user_id: int, limit: int 
     query = (
         select(BulkAction, undo.id)
         .outerjoin(undo, undo.undoes_id == BulkAction.id)
-        .where(BulkAction.dataset_id == dataset_id, BulkAction.user_id == user_id, BulkAction.verdict != UNDO)
+        .where(
+            BulkAction.dataset_id == dataset_id,
+            BulkAction.user_id == user_id,
+            BulkAction.verdict.not_in((UNDO, MERGE)),
+        )
         .order_by(BulkAction.id.desc())
         .limit(limit)
     )
@@ -232,7 +240,7 @@ def _checked(
         raise Invalid("A relabel needs the label that the samples should have; the other verdicts have none.")
     if not 0 < len(client_id) <= MAX_CLIENT_ID:
         raise Invalid(f"A client id has 1 to {MAX_CLIENT_ID} characters; a random UUID is a good one.")
-    return class_position(session, dataset_id=dataset_id, name=label) if label else None
+    return answer_position(session, dataset_id=dataset_id, name=label) if label else None
 
 
 def _digest(samples: Collection[int] | Filter, expected: int | None) -> str:

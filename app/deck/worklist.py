@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Select, and_, bindparam, exists, func, select
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names, get_sample, lock_dataset
+from app.datasets.catalog import class_names, get_sample, lock_dataset, names_now
 from app.datasets.gold import get_gold_part
 from app.datasets.missing import is_lost
 from app.datasets.models import Sample
@@ -379,6 +379,7 @@ def _find_card(
     if row is None:
         raise NotFound(f"There is no sample {sample_id} here.")
     names = class_names(session, dataset_id=dataset_id)
+    today = names_now(session, dataset_id=dataset_id)  # what is predicted may have been merged since
     again = (
         bool(row.waits)
         and blind_for is not None
@@ -395,7 +396,7 @@ def _find_card(
         run_id=row.run_id,
         rank=row.rank,
         ranked=ranking.samples if ranking else 0,
-        predicted_label=None if row.predicted_label is None else names[row.predicted_label],
+        predicted_label=None if row.predicted_label is None else today[row.predicted_label],
         confidence=row.confidence,
         self_confidence=row.self_confidence,
         margin=row.margin,

@@ -8,9 +8,8 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names
 from app.datasets.models import Dataset, DatasetVersion
-from app.datasets.versions import last_member
+from app.datasets.versions import frozen_names, last_member
 from app.errors import Invalid, NotFound
 from app.export.formats import Format, check_format, check_probabilities
 from app.export.rows import ExportPlan
@@ -61,7 +60,7 @@ def export_version(
     plan = ExportPlan(
         engine=session.get_bind().engine.execution_options(read_only=True, postgresql_readonly=True),
         source=dataset.origin,
-        classes=tuple(class_names(session, dataset_id=dataset.id)),
+        classes=tuple(_names(session, version, run_id)),
         version_id=version.id,
         version=version.number,
         dataset_id=dataset.id,

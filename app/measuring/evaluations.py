@@ -13,7 +13,7 @@ from app.datasets.catalog import class_names
 from app.datasets.coverage import listed
 from app.datasets.gold import HOLD_OUT
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
-from app.datasets.versions import DELETED, label_in_version
+from app.datasets.versions import DELETED, label_in_version, names_of
 from app.measuring.hold_out import UNKNOWN, hold_out, predicted
 from app.ranking.models import Prediction
 from app.training.evaluation import (
@@ -114,7 +114,7 @@ def evaluate_run(session: Session, *, run_id: int, cleaned_by: int | None = None
     held = hold_out(session, dataset_id=run.dataset_id, version_id=cleaned_by or run.version_id)
     said = predicted(session, run_id=run_id, ids=held.ids)
     kept = (held.reviewed != DELETED) & (said != UNKNOWN)
-    names = class_names(session, dataset_id=run.dataset_id)
+    names = names_of(session, version_id=run.version_id)
     return evaluate(held.reviewed[kept], said[kept], names, untrained=run.facts.get("untrained", ()))
 
 

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from app import deadline
 from app.accounts.models import User
 from app.accounts.tokens import Person
-from app.datasets.catalog import class_names, lock_dataset
+from app.datasets.catalog import lock_dataset
 from app.datasets.pictures import forget_pictures
+from app.datasets.versions import names_of
 from app.db.types import now
 from app.decoding import budget
 from app.errors import Forbidden, Invalid, NotFound
@@ -191,7 +192,7 @@ def list_photos(session: Session, *, run_id: int, after: int = 0, limit: int = K
 
     Raises NotFound when there is no such run.
     """
-    names = class_names(session, dataset_id=get_run(session, run_id=run_id).dataset_id)
+    names = names_of(session, version_id=get_run(session, run_id=run_id).version_id)
     rows = session.execute(
         select(Photo, Job, User.name)
         .outerjoin(Job, Job.id == Photo.job_id)
@@ -215,7 +216,7 @@ def get_photo(session: Session, *, photo_id: int, run_id: int | None = None) -> 
 def see_photo(session: Session, *, photo_id: int) -> Seen:
     """The photo and what the network predicts for it. Raises NotFound."""
     photo = get_photo(session, photo_id=photo_id)
-    names = class_names(session, dataset_id=session.get_one(Run, photo.run_id).dataset_id)
+    names = names_of(session, version_id=session.get_one(Run, photo.run_id).version_id)
     by = session.get(User, photo.user_id) if photo.user_id is not None else None
     return _seen(
         photo, session.get(Job, photo.job_id) if photo.job_id else None, by.name if by else None, names

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Integer, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_position
+from app.datasets.catalog import answer_position
 from app.datasets.gold import get_gold_part, is_gold
 from app.datasets.missing import SAID, lost_for
 from app.datasets.models import Sample
@@ -218,7 +218,7 @@ def _checked(session: Session, sample: Any, *, verdict: str, label: str | None) 
         return verdict, None
     if not label:
         raise Invalid("A relabel needs the label that the sample should have.")
-    position = class_position(session, dataset_id=sample.dataset_id, name=label)
+    position = answer_position(session, dataset_id=sample.dataset_id, name=label)
     return ("keep", None) if position == sample.given_label else ("relabel", position)
 
 

@@ -86,6 +86,7 @@ def decide(
         "origin": given.origin,
         "blind": given.blind,
         "bulk_id": None,
+        "moved_from": None,
     }
     inserted = _RECORD.scalar(session, **row)
     if inserted is None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 VERDICTS = ("keep", "relabel", "delete", "unsure")
 CHANGES = ("relabel", "delete")
@@ -41,6 +41,7 @@ class LogEntry:
     user: int = 0
     adjudicates: bool = False  # an admin's last word
     blind: bool = False  # given with nothing but the image in view
+    moved_from: int | None = None  # of a merge: this class became `label`, also in earlier answers
 
     @property
     def answer(self) -> tuple[int | None, str, int | None]:
@@ -93,11 +94,20 @@ def fold(
     An adjudication is final. A decision on this single sample outweighs all bulk verdicts. Only the last
     answer of each annotator counts. If the policy asks for more looks, an answer holds when enough annotators
     have answered and more than half of them agree; until then the sample is `unsure` and keeps its given
-    label.
+    label. A merge of classes changes the class in the given label and in all answers before it.
     """
     log = sorted(entries, key=lambda entry: entry.id)
     undone = {entry.undoes for entry in log if entry.verdict == UNDO}
     standing = [entry for entry in log if entry.verdict != UNDO and entry.id not in undone]
+    merges = [entry for entry in standing if entry.moved_from is not None]
+    if merges:
+        return _fold_merged(standing, merges, given_label=given_label, policy=policy, drawn=drawn)
+    return _fold_standing(standing, given_label=given_label, policy=policy, drawn=drawn)
+
+
+def _fold_standing(
+    standing: list[LogEntry], *, given_label: int, policy: Policy, drawn: bool
+) -> State | None:
     if not standing:
         return None
     looks = [entry for entry in standing if not entry.in_bulk]
@@ -127,9 +137,43 @@ def fold(
     )
 
 
+def _fold_merged(
+    standing: list[LogEntry], merges: list[LogEntry], *, given_label: int, policy: Policy, drawn: bool
+) -> State | None:
+    """The state of a sample after merges of classes: by its other decisions, with the classes of now."""
+    label, by = given_label, None  # the given label now, and the merge that changed it last
+    for merge in merges:
+        if merge.moved_from == label and merge.label is not None:
+            label, by = merge.label, merge
+    answers = [_moved(entry, merges, given=label) for entry in standing if entry.moved_from is None]
+    state = _fold_standing(answers, given_label=label, policy=policy, drawn=drawn)
+    if by is None or label == given_label:
+        return state
+    if state is None:
+        return State(by.id, "relabel", label, reviews=1, in_bulk=True)
+    if state.verdict == "keep":  # of another label than the one that came with the image
+        return replace(state, decision=by.id, verdict="relabel")
+    return state
+
+
+def _moved(entry: LogEntry, merges: list[LogEntry], *, given: int) -> LogEntry:
+    """The answer in the classes of now; a relabel to the given label of now is a keep."""
+    label = entry.label
+    for merge in merges:
+        if merge.id > entry.id and merge.moved_from == label:
+            label = merge.label
+    if entry.verdict == "relabel" and label == given:
+        return replace(entry, verdict="keep", label=None)
+    return entry if label == entry.label else replace(entry, label=label)
+
+
 def gold_fold(entries: Iterable[LogEntry], *, given_label: int, looks: int) -> State | None:
-    """The state of an image of the gold part: only blind answers of `looks` annotators and adjudications."""
-    counted = [entry for entry in entries if entry.blind or entry.adjudicates or entry.verdict == UNDO]
+    """The state of an image of the gold part: blind answers of `looks` annotators, adjudications, merges."""
+    counted = [
+        entry
+        for entry in entries
+        if entry.blind or entry.adjudicates or entry.verdict == UNDO or entry.moved_from is not None
+    ]
     return fold(counted, given_label=given_label, policy=Policy(looks, "all"))
 
 

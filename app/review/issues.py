@@ -6,10 +6,10 @@ An issue of a run is open while its sample has no decision that counts; the gold
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, delete, exists, insert, select
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import lock_out_decisions
+from app.datasets.catalog import classes_of, lock_out_decisions
 from app.datasets.gold import visible_samples
 from app.db.compiled import PreparedOf
 from app.ranking.models import IS_ISSUE, Prediction
@@ -30,6 +30,10 @@ def publish(session: Session, *, run_id: int, epochs: int) -> None:
     publish_ranking(session, run_id=run_id, epochs=epochs)
     session.execute(delete(OpenIssue).where(OpenIssue.run_id == run_id))
     _fill(session, Prediction.run_id == run_id)
+    classes = classes_of(session, dataset_id=dataset_id)
+    for position, into in enumerate(classes.merged_into):
+        if into is not None:
+            close_between(session, dataset_id=dataset_id, position=position, into=classes.place_now(position))
 
 
 def close(session: Session, sample_ids: Sequence[int]) -> tuple[int, ...]:
@@ -37,13 +41,37 @@ def close(session: Session, sample_ids: Sequence[int]) -> tuple[int, ...]:
     return tuple(run_id for (run_id,) in _CLOSE.rows(session, sample_ids)) if sample_ids else ()
 
 
+def close_between(session: Session, *, dataset_id: int, position: int, into: int) -> None:
+    """Close the issues of labels `into` that are predicted as a class which was merged into it."""
+    same = exists().where(
+        Prediction.run_id == OpenIssue.run_id,
+        Prediction.sample_id == OpenIssue.sample_id,
+        _between(position, into),
+    )
+    session.execute(delete(OpenIssue).where(OpenIssue.run_id.in_(_runs(dataset_id)), same))
+
+
+def open_between(session: Session, *, dataset_id: int, position: int, into: int) -> None:
+    """Open again what `close_between` has closed."""
+    _fill(session, and_(Prediction.run_id.in_(_runs(dataset_id)), _between(position, into), ~_is_open()))
+
+
+def _between(position: int, into: int) -> ColumnElement[bool]:
+    return and_(Prediction.predicted_label == position, Prediction.label == into)
+
+
+def _runs(dataset_id: int) -> Select[int]:
+    return select(Run.id).where(Run.dataset_id == dataset_id)
+
+
+def _is_open() -> ColumnElement[bool]:
+    return exists().where(OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == Prediction.sample_id)
+
+
 def open_again(session: Session, sample_ids: Sequence[int]) -> None:
     """Reopen, in every run's ranking, the issues of samples that have lost their last counting decision."""
     if sample_ids:
-        known = exists().where(
-            OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == Prediction.sample_id
-        )
-        _fill(session, and_(Prediction.sample_id.in_(sample_ids), ~known))
+        _fill(session, and_(Prediction.sample_id.in_(sample_ids), ~_is_open()))
 
 
 def _fill(session: Session, which: ColumnElement[bool]) -> None:

@@ -29,6 +29,7 @@ _LOG = PreparedOf(  # rows as `Logged`
             Decision.origin,
             Decision.blind,
             Decision.milliseconds,
+            Decision.moved_from,
             Sample.dataset_id,
             Sample.given_label,
             Sample.sha256,
@@ -58,6 +59,7 @@ class Logged(NamedTuple):
     given_label: int
     sha256: str
     gold: bool
+    moved_from: int | None = None
 
 
 @dataclass(frozen=True)
@@ -114,4 +116,5 @@ def entry_of(row: Any) -> LogEntry:
         user=row.user_id,
         adjudicates=row.origin == "adjudication",
         blind=row.blind,
+        moved_from=row.moved_from,
     )

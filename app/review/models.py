@@ -46,6 +46,7 @@ class Decision(Base):
     bulk_id: Mapped[int | None] = mapped_column(
         ForeignKey("bulk_action.id")
     )  # given to many samples at once: weaker evidence
+    moved_from: Mapped[int | None]  # written by a merge: this class became `label`, in earlier answers too
 
     __table_args__ = (
         UniqueConstraint("user_id", "client_id"),
@@ -64,7 +65,7 @@ class BulkAction(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
-    verdict: Mapped[str]  # keep, relabel, accept (relabel each to its prediction), delete; undo
+    verdict: Mapped[str]  # keep, relabel, accept (relabel each to its prediction), delete, merge; undo
     label: Mapped[int | None]  # the class a relabel moves to
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_action.id"), unique=True)
     samples: Mapped[int]  # how many decisions it wrote

@@ -44,6 +44,8 @@ def undo(
         )
     if decision.verdict == UNDO:
         raise Conflict("This is an undo itself; decide anew instead.")
+    if decision.moved_from is not None:
+        raise Conflict("This merged two classes; undo it on the page of the classes.")
     sample = lock_sample(session, sample_id=decision.sample_id, dataset_id=decision.dataset_id)
     session.execute(
         DIALECTS[session.get_bind().dialect.name](Decision)

@@ -15,7 +15,7 @@ from app import deadline
 from app.datasets.catalog import class_names, lock_dataset
 from app.datasets.gold import get_gold_part
 from app.datasets.models import Sample
-from app.datasets.versions import VersionSamples, labels_of
+from app.datasets.versions import VersionSamples, labels_of, names_of
 from app.db.engine import Database
 from app.db.types import now
 from app.errors import Cancelled, Invalid
@@ -135,7 +135,7 @@ def rank_kept(
     with database.read() as session:
         run = get_run(session, run_id=run_id)
         samples = labels_of(session, version_id=run.version_id)
-        names = class_names(session, dataset_id=run.dataset_id)
+        names = names_of(session, version_id=run.version_id)
         notes, out_of_sample = tuple(run.facts["notes"]), run.is_out_of_sample
     try:
         sample_ids = np.load(kept / _IDS, allow_pickle=False)

@@ -13,7 +13,6 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names
 from app.datasets.gold import gold_ids
 from app.datasets.missing import (
     Lost,
@@ -26,7 +25,7 @@ from app.datasets.missing import (
 )
 from app.datasets.models import Dataset, Sample
 from app.datasets.scales import measure_scales
-from app.datasets.versions import VersionSamples, labels_of
+from app.datasets.versions import VersionSamples, frozen_names, labels_of
 from app.errors import Invalid
 from app.jobs.engine import JobContext
 from app.ml.backbone import Embedder, load_timm
@@ -124,7 +123,7 @@ def _plan(context: JobContext, run_id: int, threads: int, embedder: Embedder) ->
         return _Look(
             run_id,
             started.dataset_id,
-            tuple(class_names(session, dataset_id=started.dataset_id)),
+            tuple(frozen_names(session, version_id=started.version_id)),
             samples,
             np.isin(samples.sample_ids, gold),
             size,

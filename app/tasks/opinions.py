@@ -4,6 +4,7 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.datasets.catalog import classes_of
 from app.datasets.models import Sample
 from app.ranking.models import UNJUDGED, Prediction
 from app.ranking.opinions import Kind, Opinion
@@ -68,6 +69,15 @@ def read_opinion(
         .where(Prediction.run_id == run_id)
     ).all()
     judged = {row.label for row in rows if row.label_quality < UNJUDGED}
+    known = classes_of(session, dataset_id=session.get_one(Run, run_id).dataset_id)
+    for position in range(
+        min(classes, len(known.names))
+    ):  # of a class that was merged since, what was said is said of the other
+        into = known.place_now(position)
+        if into != position and into < classes and not (labels == position).any():
+            said[:, into] = np.logaddexp(said[:, into], said[:, position])
+            said[:, position] = np.log(np.finfo(np.float32).tiny)
+            judged |= {into} if position in judged else set()
     said[~np.isin(labels, list(judged))] = np.nan
     if kind == LOOK or (kind == OWN and session.get_one(Run, run_id).is_out_of_sample):
         return Opinion(kind, said)

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from app.datasets.catalog import class_names
 from app.datasets.gold import gold_ids
 from app.datasets.models import Dataset
-from app.datasets.versions import VersionSamples, labels_of
+from app.datasets.versions import VersionSamples, frozen_names, labels_of
 from app.errors import Invalid
 from app.jobs.engine import JobContext
 from app.ml import checkpoints
@@ -97,7 +96,7 @@ def make_plan(context: JobContext, started: Run) -> Plan:
     with context.database.read() as session:
         dataset = session.get_one(Dataset, started.dataset_id)
         samples = labels_of(session, version_id=started.version_id)
-        names = class_names(session, dataset_id=dataset.id)
+        names = frozen_names(session, version_id=started.version_id)
         parent = get_run(session, run_id=started.parent_id) if started.parent_id else None
         gold = (
             gold_ids(session, dataset_id=dataset.id) if started.facts.get("gold") else np.empty(0, np.int64)
@@ -108,7 +107,7 @@ def make_plan(context: JobContext, started: Run) -> Plan:
         )
     folder = settings.runs_dir / str(started.id)
     has_begun = checkpoints.exists(folder / network_name(WHOLE))
-    if has_begun:  # a class that an import has added since the training began waits
+    if has_begun:  # a class that an import was renamed or added since keeps its place in the network
         names = list(checkpoints.load(folder / network_name(WHOLE)).class_names)
     recipe = recipe_from_json(started.recipe)
     held_out = np.isin(np.array(samples.splits), NEVER_TRAINED)

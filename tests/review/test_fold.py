@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.review.fold import UNDO, VERDICTS, LogEntry, fold, redoable
+from app.review.fold import UNDO, VERDICTS, LogEntry, Policy, fold, redoable
 
 GIVEN = 0
 
@@ -80,3 +80,45 @@ def test_another_decision_ends_what_can_be_redone() -> None:
     ]
     assert redoable(log) == []
     assert redoable(log[:2]) == [log[0]]
+
+
+def merge(number: int, position: int, into: int) -> LogEntry:
+    return LogEntry(number, "relabel", into, in_bulk=True, user=9, moved_from=position)
+
+
+@given(logs(), st.integers(0, 5), st.integers(0, 5))
+def test_a_merge_takes_one_class_for_the_other_and_changes_nothing_else(
+    log: list[LogEntry], position: int, into: int
+) -> None:
+    before = fold(log, given_label=GIVEN)
+    after = fold([*log, merge(100, position, into)], given_label=GIVEN)
+    label = GIVEN if before is None else before.label
+    expected = into if label == position else label
+    assert (GIVEN if after is None else after.label) == expected
+    if after is not None and not after.waits:
+        usual = "delete" if expected is None else "keep" if expected == GIVEN else "relabel"
+        assert after.verdict == usual
+    assert (before is None or not before.waits) == (after is None or not after.waits)
+    undo = LogEntry(101, UNDO, undoes=100)
+    assert fold([*log, merge(100, position, into), undo], given_label=GIVEN) == before
+
+
+def test_two_people_who_named_classes_that_are_merged_agree() -> None:
+    policy = Policy(annotators=2, which="all")
+    said = [LogEntry(1, "relabel", 1, user=1), LogEntry(2, "relabel", 2, user=2)]
+    torn = fold(said, given_label=GIVEN, policy=policy)
+    agreed = fold([*said, merge(3, 1, 2)], given_label=GIVEN, policy=policy)
+    assert torn is not None
+    assert torn.waits == "adjudication"
+    assert agreed is not None
+    assert (agreed.waits, agreed.verdict, agreed.label) == ("", "relabel", 2)
+
+
+def test_answers_after_a_merge_are_taken_as_they_are() -> None:
+    log = [merge(1, GIVEN, 2), LogEntry(2, "relabel", 3)]
+    state = fold(log, given_label=GIVEN)
+    assert state is not None
+    assert (state.decision, state.label) == (2, 3)
+    kept = fold([*log, LogEntry(3, "keep")], given_label=GIVEN)
+    assert kept is not None
+    assert (kept.verdict, kept.label) == ("relabel", 2)

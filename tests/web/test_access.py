@@ -45,6 +45,9 @@ CHANGES = {
         POST /api/v1/datasets               POST /api/v1/datasets/{name}/audits
         POST /api/v1/datasets/{name}/gold   POST /api/v1/datasets/{name}/runs
         PUT /api/v1/datasets/{name}/stopping-rule  POST /api/v1/datasets/{name}/versions
+        POST /api/v1/datasets/{name}/classes  PATCH /api/v1/datasets/{name}/classes/{class_name:path}
+        DELETE /api/v1/datasets/{name}/classes/{class_name:path}
+        POST /api/v1/datasets/{name}/class-changes/{change}/undo
         POST /api/v1/jobs/{job_id}/cancel   POST /api/v1/runs/{run_id}/cancel
         POST /api/v1/runs/{run_id}/resume
         POST /d/{name}/adjudication  POST /d/{name}/audits  POST /d/{name}/gold
@@ -96,7 +99,7 @@ def client(settings: Settings, database: Database, who: str) -> TestClient:
 def address(path: str) -> str:
     """The path with what is not there, so that nothing is changed where one may."""
     filled = path.replace("{name}", "nothing").replace("{job_id}", "nothing").replace("{what}", "curves")
-    return re.sub(r"\{\w+\}", "999", filled)
+    return re.sub(r"\{\w+(:path)?\}", "999", filled)
 
 
 def test_every_route_is_in_the_table_and_the_table_has_no_other(

@@ -1,6 +1,7 @@
 """The REST API under /api/v1: the same domain functions as the pages, as JSON."""
 
 from app.web.api import (
+    classes,
     compare,
     datasets,
     gold,
@@ -20,6 +21,7 @@ routers = tuple(
     module.router
     for module in (
         datasets,
+        classes,
         samples,
         problems,
         runs,

@@ -1,4 +1,4 @@
-"""Data sets, their classes and samples."""
+"""Data sets and their samples."""
 
 from collections import Counter
 from datetime import datetime
@@ -19,7 +19,7 @@ from app.datasets.sources import check_allowed, look, request_import, resolve_so
 from app.datasets.surveying import Survey, choice_of
 from app.datasets.versions import list_versions
 from app.deck.filters import count_matching
-from app.deck.progress import label_table, pending_changes, review_progress
+from app.deck.progress import pending_changes, review_progress
 from app.deck.table import rows
 from app.errors import Invalid
 from app.review.corrections import count_corrections
@@ -96,15 +96,6 @@ class ImportAccepted(Output):
     )  # what its folders are taken for; none: the source cannot be looked at, and the job says why
 
 
-class ClassOut(Output):
-    """A class, with the samples given and cleaned labels put into it."""
-
-    position: int
-    name: str
-    given: dict[str, int]
-    cleaned: dict[str, int]
-
-
 class SamplesOut(Listing[SampleOut]):
     """A page of samples."""
 
@@ -169,20 +160,6 @@ def show_dataset(name: str, database: Db, user: SignedIn) -> DatasetDetail:
     """One data set and how far its review is."""
     with database.read() as session:
         return _detail(session, catalog.get_dataset(session, name=name), user.id)
-
-
-@router.get("/datasets/{name}/classes")
-def list_classes(name: str, database: Db) -> Listing[ClassOut]:
-    """Every class by position, with its counts by split."""
-    with database.read() as session:
-        table = label_table(session, dataset_id=catalog.get_dataset(session, name=name).id)
-    return Listing(
-        items=[
-            ClassOut(position=i, name=row.name, given=row.given, cleaned=row.cleaned)
-            for i, row in enumerate(table)
-        ],
-        next=None,
-    )
 
 
 @router.get("/datasets/{name}/missing")

@@ -7,9 +7,9 @@ from fastapi import Query
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
+from app.datasets.catalog import get_dataset, ready_dataset
 from app.datasets.models import Dataset
-from app.datasets.versions import latest_version
+from app.datasets.versions import latest_version, names_of, position_in
 from app.errors import Invalid
 from app.measuring.evaluations import RunSummary, evaluate_run, run_summaries
 from app.ml.recipes import RECIPES
@@ -295,8 +295,8 @@ def list_top_losses(
     """The run's samples, the most suspicious label first."""
     with database.read() as session:
         run = get_run(session, run_id=run_id)
-        names = class_names(session, dataset_id=run.dataset_id)
-        wanted = class_position(session, dataset_id=run.dataset_id, name=label) if label is not None else None
+        names = names_of(session, version_id=run.version_id)
+        wanted = position_in(session, version_id=run.version_id, name=label) if label is not None else None
         found = (
             top_losses(session, run_id=run_id, label=wanted, after=position(cursor), limit=limit)
             if run.state == "finished"
@@ -364,7 +364,7 @@ def _detail(session: Session, run: Run) -> RunDetail:
         progress=ProgressOut.model_validate(progress),
         epochs=[EpochOut.model_validate(epoch) for epoch in progress.epochs],
         lr_curve=run.lr_curve,
-        classes=class_names(session, dataset_id=run.dataset_id),
+        classes=names_of(session, version_id=run.version_id),
         error_rate=_rate_out(evaluation.error_rate) if evaluation else None,
         untrained_classes=list(evaluation.untrained) if evaluation else [],
         error_rate_without_untrained=_rate_out(evaluation.without_untrained) if evaluation else None,

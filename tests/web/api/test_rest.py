@@ -414,7 +414,7 @@ def test_openapi_describes_every_route_that_the_product_promises(api: Scripts) -
         "/datasets": {"get", "post"},
         "/datasets/{name}": {"get"},
         "/datasets/{name}/samples": {"get"},
-        "/datasets/{name}/classes": {"get"},
+        "/datasets/{name}/classes": {"get", "post"},
         "/datasets/{name}/runs": {"get", "post"},
         "/runs/{run_id}": {"get"},
         "/runs/{run_id}/top-losses": {"get"},

@@ -229,8 +229,8 @@ def _is_shrunk(card: Card) -> bool:
 
 
 def _probabilities(card: Card, names: tuple[str, ...]) -> list[float | None]:
-    known: list[float | None] = [p for _, p in card.probabilities]
-    return known + [None] * (len(names) - len(known))
+    known = dict(card.probabilities)  # of the network's classes; some are new, some take no answers any more
+    return [known.get(name) for name in names]
 
 
 def _choices(card: Card, names: tuple[str, ...]) -> tuple[AnswerButton, ...]:

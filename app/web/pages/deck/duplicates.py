@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import Field
 
-from app.datasets.catalog import class_names, get_dataset, ready_dataset
+from app.datasets.catalog import classes_of, get_dataset, ready_dataset
 from app.deck.duplicates import Twins, resolve, torn_groups, undo_resolve
 from app.web.asking import ASK_FROM, Question, confirm
 from app.web.deps import Db, SignedIn
@@ -64,7 +64,7 @@ def show(
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         groups = torn_groups(session, dataset_id=dataset.id)
-        names = tuple(class_names(session, dataset_id=dataset.id))
+        names = tuple(classes_of(session, dataset_id=dataset.id).open_names)
     pages = max(1, -(-len(groups) // A_PAGE))
     page = min(page, pages)
     open_groups = [twins for twins in groups if not twins.looked_at]

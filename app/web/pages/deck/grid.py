@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.accounts.users import list_users
-from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
+from app.datasets.catalog import class_names, class_position, classes_of, get_dataset, ready_dataset
 from app.datasets.problems import Kind
 from app.deck.bulk import Done, PastAction, decide_many, past_actions, undo_many
 from app.deck.filters import SPLITS, Filter, Grid, Order, StateFilter, look
@@ -170,7 +170,7 @@ def show(
             queue=view.queue_query(),
             before=view.query(page=view.page - 1) if view.page > 1 else None,
             after=view.query(page=view.page + 1) if view.page < _pages(grid, view) else None,
-            classes=_choices(class_names(session, dataset_id=dataset.id)),
+            classes=_choices(classes_of(session, dataset_id=dataset.id).open_names),
             annotators=tuple(each.name for each in list_users(session)),
             past=past,
             undoable=next((action.action_id for action in past if not action.undone), None),

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names, get_dataset
+from app.datasets.catalog import classes_of, get_dataset
 from app.deck import worklist
 from app.deck.evidence import Evidence, Similar, gather_evidence
 from app.deck.history import PastDecision, history_of
@@ -132,7 +132,7 @@ def _sample_page(
 ) -> SamplePage:
     dataset_id = get_dataset(session, name=name).id
     card = worklist.get_card(session, dataset_id=dataset_id, sample_id=sample_id)
-    names = tuple(class_names(session, dataset_id=dataset_id))
+    names = tuple(classes_of(session, dataset_id=dataset_id).open_names)
     if card.gold:
         return SamplePage(
             **page_context(request, name),

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import Field
 
-from app.datasets.catalog import class_names, class_position, get_dataset, ready_dataset
+from app.datasets.catalog import class_names, class_position, classes_of, get_dataset, ready_dataset
 from app.deck.adjudication import Disagreement, count_disagreements, disagreements
 from app.measuring.agreement import FEW, Agreement, agreement_of
 from app.review.checks import Answer
@@ -183,7 +183,7 @@ def show_draws(request: Request, name: str, database: Db, _admin: Admin) -> Resp
                 Draw(each, str(uuid.uuid4()))
                 for each in disagreements(session, dataset_id=dataset_id, limit=A_PAGE)
             ),
-            classes=tuple(class_names(session, dataset_id=dataset_id)),
+            classes=tuple(classes_of(session, dataset_id=dataset_id).open_names),
         )
     return render("deck/adjudication.html", page)
 

@@ -10,10 +10,10 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names, class_position, get_dataset
+from app.datasets.catalog import get_dataset
 from app.datasets.models import DatasetVersion
 from app.datasets.scales import scales_of
-from app.datasets.versions import latest_version
+from app.datasets.versions import latest_version, names_of, position_in
 from app.db.engine import Database
 from app.errors import NotFound
 from app.export.as_csv import csv_chunks
@@ -216,9 +216,9 @@ def images(
     """The images of a cell of the confusion matrix, by the labels of the run's version."""
     with database.read() as session:
         run = _run(session, name, run_id)
-        names = class_names(session, dataset_id=run.dataset_id)
+        names = names_of(session, version_id=run.version_id)
         label, predicted = (
-            class_position(session, dataset_id=run.dataset_id, name=word) if word else None
+            position_in(session, version_id=run.version_id, name=word) if word else None
             for word in (query.label, query.predicted)
         )
         total, found = confused(
@@ -308,7 +308,7 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
     is_current = current is not None and current.run_id == run.id
     version = session.get_one(DatasetVersion, run.version_id)
     newest = latest_version(session, dataset_id=run.dataset_id)
-    names = class_names(session, dataset_id=run.dataset_id)
+    names = names_of(session, version_id=run.version_id)
     ranked = run.ranked_epochs is not None
     losses = top_losses(session, run_id=run.id, limit=LOSSES_SHOWN, by_loss=True) if ranked else []
     home = f"/d/{name}"
@@ -374,7 +374,7 @@ def _loss_view(sample: RankedSample, names: list[str]) -> LossView:
 
 
 def _predictions(session: Session, run: Run, samples: Iterable[RankedSample]) -> Table:
-    return run_figures.predictions_table(samples, class_names(session, dataset_id=run.dataset_id))
+    return run_figures.predictions_table(samples, names_of(session, version_id=run.version_id))
 
 
 TABLES: dict[str, Callable[[Session, Run], Table]] = {

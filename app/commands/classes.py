@@ -1,0 +1,160 @@
+"""`toploss classes`: list, add, rename, merge and retire the classes of a data set."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.shared import DatasetName, open_database
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+classes = typer.Typer(help="The classes of a data set.", no_args_is_help=True)
+
+ClassName = Annotated[str, typer.Argument(metavar="CLASS", help="The name of the class, in any spelling.")]
+User = Annotated[
+    str | None,
+    typer.Option("--user", help="Whose decisions these are; the only admin, if it is not said."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without a question.")]
+
+
+@classes.command("list")
+def list_(
+    name: DatasetName,
+    *,
+    all_: Annotated[bool, typer.Option("--all", help="Also merged and retired classes.")] = False,
+) -> None:
+    """List the classes: name, images that have it now, images that came with it, and its state, with tabs."""
+    from app.datasets.catalog import classes_of, get_dataset
+    from app.deck.progress import label_table
+
+    with open_database() as database, database.read() as session:
+        dataset_id = get_dataset(session, name=name).id
+        known = classes_of(session, dataset_id=dataset_id)
+        for position, row in enumerate(label_table(session, dataset_id=dataset_id)):
+            state = known.state(position)
+            if all_ or state == "open":
+                into = f" into {known.names[known.place_now(position)]}" if state == "merged" else ""
+                counts = f"{sum(row.cleaned.values())}\t{sum(row.given.values())}"
+                typer.echo(f"{row.name}\t{counts}\t{state}{into}")
+
+
+@classes.command()
+def add(name: DatasetName, class_name: ClassName, *, user: User = None) -> None:
+    """Add a class; one that was retired takes answers again."""
+    from app.datasets.catalog import ready_dataset
+    from app.datasets.classes import add_class
+
+    with open_database() as database, database.write() as session:
+        dataset_id = ready_dataset(session, name=name).id
+        row = add_class(session, dataset_id=dataset_id, name=class_name, user_id=_person(session, user))
+        stored = row.name
+    typer.echo(f"{name} has the class “{stored}” now; images get it by answers or by an import.")
+
+
+@classes.command()
+def rename(
+    name: DatasetName,
+    class_name: ClassName,
+    new_name: Annotated[str, typer.Argument(metavar="NEW_NAME")],
+    *,
+    user: User = None,
+) -> None:
+    """Rename a class; frozen versions and finished runs keep the old name."""
+    from app.datasets.catalog import ready_dataset
+    from app.datasets.classes import get_class, rename_class
+
+    with open_database() as database, database.write() as session:
+        dataset_id = ready_dataset(session, name=name).id
+        row = get_class(session, dataset_id=dataset_id, name=class_name)
+        before = row.name
+        rename_class(session, row, name=new_name, user_id=_person(session, user))
+        after = row.name
+    typer.echo(f"“{before}” is named “{after}” now.")
+
+
+@classes.command()
+def merge(
+    name: DatasetName,
+    class_name: ClassName,
+    into: Annotated[str, typer.Argument(metavar="INTO", help="The class that gets its images.")],
+    *,
+    user: User = None,
+    yes: Yes = False,
+) -> None:
+    """Merge a class into another one: all its images are relabelled; `toploss classes undo` undoes it."""
+    from app.datasets.catalog import ready_dataset
+    from app.datasets.classes import get_class
+    from app.review.merging import merge_classes, preview
+
+    with open_database() as database:
+        with database.read() as session:
+            dataset_id = ready_dataset(session, name=name).id
+            row = get_class(session, dataset_id=dataset_id, name=class_name)
+            found = preview(session, dataset_id=dataset_id, row=row)
+            other = get_class(session, dataset_id=dataset_id, name=into).name
+        for sentence in found.words:
+            typer.echo(sentence)
+        if not yes:
+            typer.confirm(f"Merge “{found.name}” into “{other}”?", abort=True)
+        with database.write() as session:
+            row, target = (
+                get_class(session, dataset_id=dataset_id, name=each) for each in (class_name, into)
+            )
+            count = merge_classes(session, row, target, user_id=_somebody(session, user))
+    typer.echo(f"“{found.name}” is merged into “{other}”: {count:,} images got a decision.")
+
+
+@classes.command()
+def retire(name: DatasetName, class_name: ClassName, *, user: User = None) -> None:
+    """Retire a class that no image has: it takes no answers any more."""
+    from app.datasets.catalog import ready_dataset
+    from app.datasets.classes import get_class
+    from app.review.merging import retire_class
+
+    with open_database() as database, database.write() as session:
+        dataset_id = ready_dataset(session, name=name).id
+        row = get_class(session, dataset_id=dataset_id, name=class_name)
+        retire_class(session, row, user_id=_person(session, user))
+        stored = row.name
+    typer.echo(f"“{stored}” is retired; `toploss classes add` brings it back.")
+
+
+@classes.command()
+def undo(name: DatasetName, *, user: User = None) -> None:
+    """Undo the newest change of the classes."""
+    from app.datasets.catalog import ready_dataset
+    from app.datasets.classes import last_change, past_changes
+    from app.errors import NotFound
+    from app.review.merging import undo_change
+
+    with open_database() as database, database.write() as session:
+        dataset_id = ready_dataset(session, name=name).id
+        last = last_change(session, dataset_id=dataset_id)
+        if last is None:
+            raise NotFound(f"Nobody has changed the classes of {name}, or all of it is undone.")
+        words = next(
+            each.words for each in past_changes(session, dataset_id=dataset_id) if each.id == last.id
+        )
+        undo_change(session, dataset_id=dataset_id, change_id=last.id, user_id=_somebody(session, user))
+    typer.echo(f"Undone: {words}.")
+
+
+def _person(session: "Session", user: str | None) -> int | None:
+    from app.accounts.users import get_user, list_users
+
+    if user is not None:
+        return get_user(session, name=user).id
+    admins = [each for each in list_users(session) if each.role == "admin" and each.active]
+    return admins[0].id if len(admins) == 1 else None
+
+
+def _somebody(session: "Session", user: str | None) -> int:
+    """Whose decisions a merge writes. Raises Invalid if that is not clear."""
+    from app.errors import Invalid
+
+    person = _person(session, user)
+    if person is None:
+        raise Invalid("Say whose decisions these are: --user NAME, an admin.")
+    return person
