@@ -124,6 +124,12 @@ def _predicted_classes(session: Session, run_id: int | None) -> int:
     return 0 if said is None else len(said)
 
 
+def _names(session: Session, version: DatasetVersion, run_id: int | None) -> list[str]:
+    """The class names of the version, and of classes that only the run knows, by position."""
+    learnt = frozen_names(session, version_id=session.get_one(Run, run_id).version_id) if run_id else []
+    return [*version.classes, *learnt[len(version.classes) :]]
+
+
 def _ranking_at(session: Session, version: DatasetVersion) -> int | None:
     """The run whose ranking was the newest when the version was frozen."""
     mine = (
