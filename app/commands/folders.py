@@ -7,8 +7,8 @@ from itertools import count
 
 import typer
 
-from app.datasets.layout_choice import HOW, NONE, SKIP, StatedLayout, as_text, check_parts
-from app.datasets.layout_outline import DRAWN, Outline, outline
+from app.datasets.layout_choice import HOW, LABELS, NONE, SKIP, StatedLayout, as_text, check_parts
+from app.datasets.layout_outline import DRAWN, Outline
 from app.datasets.layout_reading import LEFT_OUT, OPEN, Reading
 from app.datasets.split_words import PARTS
 from app.datasets.surveying import Survey, choice_of, decide
@@ -35,7 +35,7 @@ def chooser(
                 reading = decide(found, stored=stored)
             except AmbiguousLayout:
                 reading = _unclear(found, yes=yes)
-        made = outline(found.sizes, reading)
+        made = found.outline(reading)
         if made.classes:
             _show(made) if stored is None else _show_again(made, stored)
         return reading
@@ -86,6 +86,8 @@ def _option(made: Outline) -> str:
     text = as_text(made.reading)
     if text == NONE:
         return "--no-split-folders"
+    if text.startswith(LABELS):
+        return f"--labels {_quoted(text.removeprefix(LABELS))}"
     free = (part for part in PARTS if part not in made.reading.folders.values())
     for _ in range(text.count(f"{OPEN}=")):  # an example of what can be said
         text = text.replace(f"{OPEN}=", f"{next(free, 'test')}=", 1)

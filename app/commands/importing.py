@@ -31,6 +31,19 @@ def import_(
     yes: Annotated[
         bool, typer.Option("--yes", help="Take what is likely, without a question, where that is not clear.")
     ] = False,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A file with the labels (CSV, JSON Lines, Parquet, exports of Label Studio and FiftyOne), "
+            "in the source or elsewhere; then the folders are no classes.",
+        ),
+    ] = None,
+    path_column: Annotated[str, typer.Option(help="The column of FILE that names the images.")] = "",
+    label_column: Annotated[str, typer.Option(help="The column of FILE that has the classes.")] = "",
+    split_column: Annotated[
+        str, typer.Option(help="The column of FILE that has the parts; none: there is no such column.")
+    ] = "",
     zip_encoding: Annotated[
         str | None,
         typer.Option(
@@ -45,8 +58,9 @@ def import_(
     from app.datasets.catalog import count_rejected, rejected_files
     from app.datasets.creating import check_name, create_dataset
     from app.datasets.importing import import_images
+    from app.datasets.label_reading import StatedColumns
     from app.datasets.layout_choice import StatedLayout, parse
-    from app.datasets.sources import resolve_source
+    from app.datasets.sources import named_labels, resolve_source
     from app.deck.progress import pending_changes
     from app.errors import Invalid
     from app.jobs.requests import live_workers
@@ -57,8 +71,16 @@ def import_(
         raise Invalid(
             "Choose one: --split-folders names the parts, --no-split-folders says that there are none."
         )
+    columns = StatedColumns(path_column, label_column, split_column)
+    if labels and (folders is not None or no_split_folders):
+        raise Invalid("Choose one: --labels takes the classes from a file, the other options from folders.")
+    if not labels and columns != StatedColumns():
+        raise Invalid("Name the label file with --labels, too.")
     check_name(name)  # before a large zip is copied
     settings = read_settings()
+    if labels:
+        stated = named_labels(labels, source=path, uploads_dir=settings.uploads_dir, columns=columns)
+        folders = StatedLayout(labels=stated)
     with open_database() as database:
         source = resolve_source(path, uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding)
         with database.write() as session:

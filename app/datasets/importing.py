@@ -21,7 +21,7 @@ from app.datasets.completing import ImportReport, complete, has_version, split_r
 from app.datasets.coverage import new_class_words
 from app.datasets.creating import is_empty
 from app.datasets.inspection import Facts, too_flat
-from app.datasets.layout import Layout, PathMeaning, arrange
+from app.datasets.layout import Layout, PathMeaning
 from app.datasets.layout_reading import Reading
 from app.datasets.lookalikes import group_samples, mark_lookalikes
 from app.datasets.misplaced import notes_of_classes, notes_of_folders, reasons_of
@@ -120,7 +120,8 @@ class _Import:
         sizes, rejected = found.sizes, found.rejected
         layout, notes = self._one_class_a_name(self._arrange(found))
         misplaced = reasons_of(source, sizes, layout.misplaced, on_file=self._stop_if_asked)
-        rejected |= misplaced
+        rejected |= misplaced | layout.reasons
+        notes += layout.notes
         notes += notes_of_folders(misplaced, layout.places)
         with self.database.write() as session:
             session.execute(delete(RejectedFile).where(RejectedFile.dataset_id == self.dataset_id))
@@ -254,7 +255,7 @@ class _Import:
         if known:
             self._note(session, new_class_words([name for name in positions if name not in before]))
         classes = {path: place.label for path, place in layout.places.items()}
-        check_same(session, classes, positions, dataset_id=self.dataset_id)
+        check_same(session, layout, positions, dataset_id=self.dataset_id)
         session.flush()
         new = {name for path, name in classes.items() if path not in known}
         positions, notes = positions_of_new(
@@ -315,7 +316,7 @@ class _Import:
             stored = stored_reading(session, dataset_id=self.dataset_id)
             before = stored or fitting(session, found, dataset_id=self.dataset_id)
         try:
-            return arrange(found.sizes, self.choose(found, before))
+            return found.arrange(self.choose(found, before))
         except AmbiguousLayout:
             self._let_it_wait(found)
             raise

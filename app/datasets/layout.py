@@ -1,7 +1,7 @@
 """Assigns each path of a source to a part and a class, from the paths alone (pure)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.datasets.folders import tree_of
 from app.datasets.layout_guess import Guess, guess
@@ -55,11 +55,15 @@ class PathMeaning:
 
 @dataclass(frozen=True)
 class Layout:
-    """The place of every path by one reading of the folders; `misplaced` paths belong to no class."""
+    """The place of every path by one reading of the source; `misplaced` paths belong to no class."""
 
     places: dict[str, PathMeaning]
     misplaced: list[str]
     reading: Reading
+    reasons: dict[str, str] = field(
+        default_factory=dict
+    )  # by labels in a file: why other files are no samples
+    notes: tuple[str, ...] = ()  # about labels without images, and the reverse
 
     @property
     def classes(self) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from app.datasets.folders import Folder
+from app.datasets.label_reading import StatedLabels
 from app.datasets.layout_guess import above, core, unwrapped
 from app.datasets.layout_reading import CLASS_FOLDERS, LEFT_OUT, OPEN, ClassFolder, Reading
 from app.datasets.split_words import PARTS, settle, split_word
@@ -14,6 +15,7 @@ from app.errors import Invalid
 NONE = "none"  # there are no split folders
 SKIP = "skip"  # the word for folders whose images are left out
 BELOW = "*/"  # before the name of a folder inside the classes; without it upper folders are searched first
+LABELS = "labels="  # before the path of a label file in the source: the folders are no classes
 CLASS = "class"  # which of nested folders is the class: `class=last`
 _PIECE = re.compile(r"(?:^|,)\s*(\w+)\s*=")
 HOW = (
@@ -24,10 +26,11 @@ HOW = (
 
 @dataclass(frozen=True)
 class StatedLayout:
-    """The part of each named folder (empty: there are no parts), and which folder is the class."""
+    """The part of each named folder (empty: there are none), which folder is the class, or a label file."""
 
     folders: Mapping[str, str] = field(default_factory=dict)
     classes: ClassFolder = "first"
+    labels: StatedLabels | None = None
 
 
 def parse(texts: Collection[str]) -> StatedLayout | None:
@@ -39,6 +42,8 @@ def parse(texts: Collection[str]) -> StatedLayout | None:
     text = ",".join(texts).strip()
     if not text:
         return None
+    if text.startswith(LABELS):
+        return StatedLayout(labels=StatedLabels(text.removeprefix(LABELS).strip()))
     pieces = list(_PIECE.finditer(text))
     start = text[: pieces[0].start()].strip() if pieces else text
     if start and start.casefold() != NONE:
@@ -74,6 +79,8 @@ def _class_folder(word: str) -> ClassFolder:
 
 def as_text(reading: Reading) -> str:
     """The text by which a person chooses this reading; an open part is `?`."""
+    if reading.labels is not None:
+        return f"{LABELS}{reading.labels.files[0]}"
     more = [f"{CLASS}={reading.classes}"] if reading.classes != "first" else []
     if reading.where == "none":
         return ",".join([NONE, *more])

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from app.datasets.kinds import is_picture, reason_by_name
-from app.datasets.layout import FEWEST_CLASSES, arrange
+from app.datasets.layout import FEWEST_CLASSES, Layout, arrange
 from app.datasets.layout_reading import OPEN, Reading
 from app.datasets.naming import class_name
 from app.datasets.spellings import unify
@@ -22,6 +22,9 @@ EVERY = {
 }
 DRAWN = (
     "There is no validation folder: a fifth of the training images of each class becomes the validation part."
+)
+DRAWN_BY_LABELS = (
+    "There is no validation part: a fifth of the training images of each class becomes the validation part."
 )
 TEST_APART = "The test part is never trained on; errors are counted on the validation part."
 
@@ -78,7 +81,9 @@ class Outline:
     def words(self) -> list[str]:
         """What the reading means, in sentences."""
         reading, said = self.reading, []
-        if reading.where == "none":
+        if reading.labels is not None:
+            said += reading.labels.words()
+        elif reading.where == "none":
             said.append(f"{EVERY[reading.classes]}; no folder is a part of its own.")
         else:
             where = "above" if reading.where == "above" else "in"
@@ -117,7 +122,8 @@ class Outline:
         if word and word.part != "train" and self.reading.where == "above":
             said.append("It is the only part, so it is what is trained on.")
         if OPEN not in self.parts:
-            said += [DRAWN] if "valid" not in self.parts else []
+            if "valid" not in self.parts:
+                said.append(DRAWN_BY_LABELS if self.reading.labels else DRAWN)
             said += [TEST_APART] if "test" in self.parts else []
         classes = [each.name for each in self.classes if (it := split_word(each.name)) and it.is_plain]
         if classes:
@@ -160,12 +166,12 @@ class Outline:
         )
 
 
-def outline(paths: Collection[str], reading: Reading) -> Outline:
+def outline(paths: Collection[str], reading: Reading, layout: Layout | None = None) -> Outline:
     """The expected result for these relative POSIX paths, counted before anybody has read the files.
 
     Files that are no images by the endings of their names are not counted in the classes.
     """
-    layout = arrange(paths, reading)
+    layout = layout or arrange(paths, reading)
     unified = unify(layout.places, ())  # as the import of a new data set does
     reasons = {path: reason for path in paths if (reason := reason_by_name(path))}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -189,9 +195,9 @@ def outline(paths: Collection[str], reading: Reading) -> Outline:
         reading,
         classes,
         dict(left),
-        tuple(unified.notes),
+        (*unified.notes, *layout.notes),
         dict(refused),
-        _lost(pictures, reading, known=counts),
+        () if reading.labels else _lost(pictures, reading, known=counts),
     )
 
 

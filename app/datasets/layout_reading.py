@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from app.datasets.label_reading import LabelFiles
 from app.datasets.split_words import is_thing
 
 LEFT_OUT = ""  # the part of a folder whose images are left out
 OPEN = "?"  # the part of a folder that a person has to name
 
-Where = Literal["none", "above", "below"]
+Where = Literal["none", "above", "below", "labels"]
 ClassFolder = Literal[
     "first", "last", "path"
 ]  # of nested folders, the upper one, the lower one, or `upper/lower` is the class
@@ -31,13 +32,22 @@ class Reading:
     `root` is the folder that contains everything. With parts `above` the classes, `folders` maps the path of
     each folder that contains class folders to its part; with parts `below`, it maps the name of each folder
     in a class. Images in other folders are left out above, and belong to no part below. `classes` states
-    which of nested class folders is the class.
+    which of nested class folders is the class. `where` is `labels` where not the folders but the files
+    `labels` have the classes.
     """
 
     where: Where = "none"
     root: str = ""
     folders: dict[str, str] = field(default_factory=dict)
     classes: ClassFolder = "first"
+    labels: LabelFiles | None = None
+
+    @property
+    def files(self) -> LabelFiles:
+        """The files with the labels of this reading, which must have some."""
+        if self.labels is None:
+            raise LookupError("This reading goes by folders.")
+        return self.labels
 
     @property
     def open(self) -> list[str]:
@@ -96,9 +106,14 @@ class Reading:
     def as_json(self) -> dict[str, Any]:
         """The form in which it is stored."""
         stored = {"where": self.where, "root": self.root, "folders": self.folders}
+        if self.labels is not None:
+            return stored | {"labels": self.labels.as_json()}
         return stored if self.classes == "first" else stored | {"classes": self.classes}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Reading":
         """Read the stored form."""
-        return cls(stored["where"], stored["root"], dict(stored["folders"]), stored.get("classes", "first"))
+        labels = LabelFiles.from_json(stored["labels"]) if stored.get("labels") else None
+        return cls(
+            stored["where"], stored["root"], dict(stored["folders"]), stored.get("classes", "first"), labels
+        )

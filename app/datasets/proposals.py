@@ -35,7 +35,7 @@ def proposal_of(found: Survey) -> Proposal | None:
         return None
     readings = [*guess.readings]
     none = Reading("none", readings[0].root)
-    if none not in readings:
+    if none not in readings and guess.readings[0].labels is None:
         readings.append(none)
     choices = [made for reading in readings if (made := found.outline(reading)).is_use]
     if not choices or choices[0].reading != readings[0]:

@@ -37,6 +37,9 @@ def check_layout(layout: Layout, rejected: Mapping[str, str], *, where: str) -> 
     `rejected` has every file that is refused before it is read, by path, including the misplaced files of the
     layout.
     """
+    if layout.reading.labels is not None:
+        check_labels(layout, where=where)
+        return
     reasons = reasons_in_words(rejected, files=len(layout.places) + len(rejected))
     said = [f"There is no image in a class folder in {where}.", reasons]
     if layout.places:
@@ -46,6 +49,18 @@ def check_layout(layout: Layout, rejected: Mapping[str, str], *, where: str) -> 
     if len(rejected) <= 2 * len(layout.misplaced):  # otherwise the folders may be correct
         said.append(f"{EXPECTED}.")
     raise Invalid(" ".join(filter(None, said)))
+
+
+def check_labels(layout: Layout, *, where: str) -> None:
+    """Raises Invalid if label files give no two classes to the images of a source."""
+    if len(layout.classes) >= FEWEST_CLASSES:
+        return
+    name = layout.reading.files.name
+    said = f"{name} has labels for no image in {where}."
+    if layout.places:
+        said = f"By {name} all images in {where} have one class, {layout.classes[0]}."
+    notes = " ".join(layout.notes)
+    raise Invalid(f"{said} {notes} Check the columns and the paths in {name}.".replace("  ", " "))
 
 
 def kind_of(reason: str) -> str:

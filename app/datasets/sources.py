@@ -12,17 +12,18 @@ from app.datasets.catalog import IMPORT
 from app.datasets.completing import has_version
 from app.datasets.creating import create_dataset, is_empty
 from app.datasets.kinds import HEAD, image_kind, reason_by_name
+from app.datasets.label_reading import StatedColumns, StatedLabels
 from app.datasets.layout_choice import StatedLayout
 from app.datasets.models import Dataset
 from app.datasets.naming import printable
 from app.datasets.proposals import proposal_of, propose
 from app.datasets.surveying import Survey, decide, fitting, store_reading, stored_reading, survey
-from app.datasets.uploads import no_zip, store_zip
+from app.datasets.uploads import no_zip, store_labels, store_zip
 from app.decoding import budget
 from app.errors import Forbidden, Invalid, NotFound, NotNow
 from app.jobs import requests as jobs
 from app.jobs.models import Job
-from app.storage import ImageSource, Origin, Unreadable, open_source
+from app.storage import MAX_FILE_BYTES, ImageSource, Origin, Unreadable, open_source
 from app.storage.entries import problem_of
 from app.storage.zip_names import check_encoding
 
@@ -63,6 +64,19 @@ def uploaded_zip(
     stored = store_zip(uploads_dir, file, max_bytes=max_bytes)
     name = printable(filename.replace("\\", "/").rpartition("/")[2])[:MAX_NAME]
     return Origin(str(stored.resolve()), name or "the uploaded zip", zip_encoding)
+
+
+def named_labels(text: str, *, source: str, uploads_dir: Path, columns: StatedColumns) -> StatedLabels:
+    """A label file that is named in the shell: one in the source, or another one, which is stored once."""
+    path = _path(text)
+    folder = _path(source) if "://" not in source else None
+    if folder is not None and folder.is_dir() and path.resolve().is_relative_to(folder.resolve()):
+        return StatedLabels(path.resolve().relative_to(folder.resolve()).as_posix(), columns=columns)
+    if not path.is_file():
+        return StatedLabels(text, columns=columns)
+    with path.open("rb") as file:
+        stored = store_labels(uploads_dir, file, max_bytes=MAX_FILE_BYTES)
+    return StatedLabels(path.name, str(stored), columns)
 
 
 def check_allowed(text: str, *, roots: str) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,17 +11,24 @@ from sqlalchemy.orm import Session
 from app.datasets.detection import refusal_of
 from app.datasets.folders import tree_of
 from app.datasets.kinds import reason_by_name
-from app.datasets.layout import NOT_IN_A_CLASS, arrange, images_of
+from app.datasets.label_reading import LabelFiles
+from app.datasets.labels.finding import find_label_files, stated
+from app.datasets.labels.placing import by_labels
+from app.datasets.layout import FEWEST_CLASSES, NOT_IN_A_CLASS, Layout, arrange, images_of
 from app.datasets.layout_choice import HOW, StatedLayout, as_text, check_parts, reading_of
+from app.datasets.layout_depth import plain_word
 from app.datasets.layout_guess import Guess, guess
 from app.datasets.layout_outline import Outline, outline
 from app.datasets.layout_reading import OPEN, Reading
 from app.datasets.models import Dataset, LabelClass, Sample
 from app.datasets.naming import is_clutter, name_problem
 from app.datasets.refusals import check_layout, reasons_in_words
-from app.errors import AmbiguousLayout, Conflict, Invalid
+from app.datasets.split_words import is_no_class
+from app.errors import AmbiguousLayout, Conflict, Invalid, NotFound
 from app.spelling import folded
 from app.storage import ImageSource, Origin
+
+SAME = 0.95  # of the labels in a file: with so many like the folders, the folders are the classes
 
 
 @dataclass(frozen=True)
@@ -28,11 +37,58 @@ class Survey:
 
     sizes: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
+    source: ImageSource | None = None  # where label files are read
+
+    @cached_property
+    def _guess(self) -> Guess:
+        guessed = guess(tree_of(images_of(self.sizes)))
+        guessed = replace(guessed, refusal=refusal_of(self.sizes, guessed))
+        return self._with_labels(guessed) if self.source is not None else guessed
 
     def guess(self) -> Guess:
-        """The guess what the folders mean."""
-        guessed = guess(tree_of(images_of(self.sizes)))
-        return replace(guessed, refusal=refusal_of(self.sizes, guessed))
+        """The guess what the folders and label files mean."""
+        return self._guess
+
+    def arrange(self, reading: Reading) -> Layout:
+        """The layout by a reading. Raises Invalid, NotFound for a label file that cannot be read."""
+        if reading.labels is None:
+            return arrange(self.sizes, reading)
+        return by_labels(self.sizes, reading, self.read)
+
+    def read(self, labels: LabelFiles, name: str) -> bytes:
+        """The content of a label file. Raises NotFound, Unreadable."""
+        if labels.stored:
+            try:
+                return Path(labels.stored).read_bytes()
+            except OSError as error:
+                raise NotFound(f"The label file {name} is no longer stored here; send it again.") from error
+        if self.source is None:
+            raise NotFound(f"There is no label file {name}.")
+        return self.source.read(name)
+
+    def _with_labels(self, guessed: Guess) -> Guess:
+        """The guess, with readings by label files: alone where the folders are no classes."""
+        found = [Reading("labels", labels=each) for each in find_label_files(self.sizes, self.read)]
+        if not found:
+            return guessed
+        names = ", or ".join(reading.labels.name for reading in found if reading.labels)
+        layout = arrange(self.sizes, guessed.readings[0])
+        no_class = all(is_no_class(name) or plain_word(name) for name in layout.classes)
+        if guessed.refusal or len(layout.classes) < FEWEST_CLASSES or no_class:
+            doubt = f"The labels may be in {names}." if len(found) > 1 else ""
+            return Guess(tuple(found), doubt)
+        if all(self._same(layout, reading) for reading in found):
+            return guessed
+        return Guess(
+            (*found, *guessed.readings), f"The labels may be in {names}, or the folders are the classes."
+        )
+
+    def _same(self, layout: Layout, reading: Reading) -> bool:
+        """Whether a label file gives nearly all images the classes of their folders."""
+        places = self.arrange(reading).places
+        here = places.keys() & layout.places.keys()
+        same = sum(folded(places[path].label) == folded(layout.places[path].label) for path in here)
+        return same >= SAME * len(places)
 
     def refuse(self) -> None:
         """Raises Invalid if no reading has class folders."""
@@ -47,7 +103,7 @@ class Survey:
         readings = self.guess().readings if reading is None else (reading,)
         problems = []
         for each in readings:
-            layout = arrange(self.sizes, each)
+            layout = self.arrange(each)
             misplaced = {path: reason_by_name(path) or NOT_IN_A_CLASS for path in layout.misplaced}
             try:
                 check_layout(layout, self.rejected | misplaced, where=str(where))
@@ -67,12 +123,14 @@ class Survey:
 
     def outline(self, reading: Reading) -> Outline:
         """The expected result for one reading, with a note about files that are refused whatever it is."""
-        made = outline(self.sizes, reading)
+        made = outline(self.sizes, reading, self.arrange(reading))
         said = reasons_in_words(self.rejected, files=len(self.sizes) + len(self.rejected))
         return replace(made, notes=(*made.notes, said)) if said else made
 
     def reading_of(self, said: StatedLayout) -> Reading:
-        """The reading that a person chose. Raises Invalid."""
+        """The reading that a person chose. Raises Invalid, and NotFound for a label file."""
+        if said.labels is not None:
+            return Reading("labels", labels=stated(self.sizes, said.labels, self.read))
         return reading_of(tree_of(images_of(self.sizes)), said)
 
 
@@ -81,7 +139,7 @@ def survey(source: ImageSource, *, on_files: Callable[[int], None] = lambda _: N
 
     Raises the errors of `ImageSource.walk`.
     """
-    found = Survey()
+    found = Survey(source=source)
     for count, entry in enumerate(source.walk()):
         on_files(count)
         if is_clutter(entry.path):
@@ -98,6 +156,8 @@ def decide(found: Survey, *, stored: Reading | None) -> Reading:
 
     Raises AmbiguousLayout, with the choices, if a person must decide, and Invalid without class folders.
     """
+    if stored is not None and stored.labels is not None:
+        return stored
     guessed = found.guess()
     likely = guessed.readings[0]
     if stored is not None:
@@ -169,7 +229,7 @@ def fitting(session: Session, found: Survey, *, dataset_id: int) -> Reading | No
         return None
     guessed = found.guess().readings
     for reading in (*guessed, Reading("none", guessed[0].root), Reading("none")):
-        places = arrange(found.sizes, reading).places
+        places = found.arrange(reading).places
         here = labels.keys() & places.keys()
         if (
             here
@@ -180,11 +240,10 @@ def fitting(session: Session, found: Survey, *, dataset_id: int) -> Reading | No
     return None
 
 
-def check_same(
-    session: Session, classes: Mapping[str, str], positions: Mapping[str, int], *, dataset_id: int
-) -> None:
+def check_same(session: Session, layout: Layout, positions: Mapping[str, int], *, dataset_id: int) -> None:
     """Raises Conflict if samples would have another class (by path) than when they were imported."""
     labels = _labels(session, dataset_id=dataset_id)
+    classes = {path: place.label for path, place in layout.places.items()}
     others = [
         path
         for path in labels.keys() & classes.keys()
@@ -192,6 +251,11 @@ def check_same(
     ]
     if others:
         path = min(others)
+        if files := layout.reading.labels:
+            raise Conflict(
+                f"{path} was imported as “{labels[path]}” and is “{classes[path]}” in {files.name}. An "
+                "import changes no label; give the data set another name."
+            )
         raise Conflict(
             f"{path} was imported as “{labels[path]}” and would be “{classes[path]}” by these folders. "
             "Give the data set another name, or name the same split folders as when it was imported."

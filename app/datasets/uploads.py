@@ -34,6 +34,18 @@ def store_zip(uploads_dir: Path, file: BinaryIO, *, max_bytes: int) -> Path:
     return path
 
 
+def store_labels(uploads_dir: Path, file: BinaryIO, *, max_bytes: int) -> Path:
+    """Copy a label file of at most `max_bytes` to `<sha256>.labels` in `uploads_dir`; raises Invalid."""
+    uploads_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with temporary_file(uploads_dir) as temporary:
+        with temporary.open("wb") as copy:
+            digest = _copy(file, copy, max_bytes=max_bytes, what="label file")
+        path = uploads_dir / f"{digest}.labels"
+        temporary.replace(path)
+    deadline.restart()
+    return path.resolve()
+
+
 def no_zip(name: str, path: Path) -> str:
     """The sentence about a file that cannot be opened as a zip: what it is, and what to do."""
     with path.open("rb") as file:
@@ -56,14 +68,14 @@ def no_zip(name: str, path: Path) -> str:
     return f"{name} is no zip, or it is damaged; zip the folder of class folders again."
 
 
-def _copy(file: BinaryIO, copy: BinaryIO, *, max_bytes: int) -> str:
+def _copy(file: BinaryIO, copy: BinaryIO, *, max_bytes: int, what: str = "zip") -> str:
     digest = hashlib.sha256()
     size = 0
     while block := file.read(BLOCK):
         size += len(block)
         if size > max_bytes:
             raise Invalid(
-                f"The zip is larger than {max_bytes:,} bytes; import it from a folder on the server, or "
+                f"The {what} is larger than {max_bytes:,} bytes; import it from a folder on the server, or "
                 "raise the limit."
             )
         digest.update(block)

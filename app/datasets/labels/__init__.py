@@ -1,0 +1,1 @@
+"""Labels in files beside the images: read, understood, matched with the images."""

@@ -1,0 +1,108 @@
+"""Finds the label files in a source: tables whose rows name its images, exports of other programs."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from itertools import islice
+
+from app.datasets.label_reading import LabelFiles, StatedColumns, StatedLabels, folder_of, stem_of
+from app.datasets.labels.columns import guess_columns
+from app.datasets.labels.matching import TRIED, Files
+from app.datasets.labels.placing import by_labels
+from app.datasets.labels.rows import kind_of
+from app.datasets.labels.tables import Table, read_table, suffix_of
+from app.datasets.layout_reading import Reading
+from app.datasets.split_words import split_word
+from app.errors import Invalid, NotFound
+
+MOST_TABLES = 20  # of more files the ones with known names are read: each may describe one image
+LARGEST = 512 * 1024**2  # bytes
+KNOWN = ("metadata", "labels", "annotations", "train", "valid", "val", "test", "manifest")
+NO_LABELS = ("submission", "readme", "license", "package", "requirements", "classes")
+
+Read = Callable[[LabelFiles, str], bytes]
+
+
+def find_label_files(sizes: Mapping[str, int], read: Read) -> list[LabelFiles]:
+    """Every set of files in a source that gives two or more classes to its images."""
+    tables = [path for path, size in sizes.items() if suffix_of(path) and size <= LARGEST]
+    tables = [path for path in tables if not any(word in stem_of(path).casefold() for word in NO_LABELS)]
+    if len(tables) > MOST_TABLES:
+        tables = [path for path in tables if stem_of(path).casefold() in KNOWN]
+    if not tables or len(tables) > MOST_TABLES:
+        return []
+    files, groups = Files(sizes), defaultdict[object, list[LabelFiles]](list)
+    for path in sorted(tables):
+        try:
+            found = _understood(
+                path, read(LabelFiles((path,)), path), files, StatedColumns(), base=folder_of(path)
+            )
+        except (Invalid, NotFound):
+            continue
+        groups[_group(path, found)].append(found)
+    joined = [
+        LabelFiles(tuple(each.files[0] for each in group), group[0].kind, group[0].columns)
+        for group in groups.values()
+    ]
+    return [each for each in joined if _is_use(sizes, each, read)]
+
+
+def stated(sizes: Mapping[str, int], said: StatedLabels, read: Read) -> LabelFiles:
+    """The label file that a person named, and others of its kind beside it. Raises Invalid, NotFound."""
+    if not said.stored:
+        same = [path for path in sizes if path == said.file or path.endswith(f"/{said.file}")]
+        if len(same) != 1 and said.file not in sizes:
+            listed = ", ".join([path for path in sorted(sizes) if suffix_of(path)][:10]) or "none"
+            raise NotFound(
+                f"There is no one file {said.file} in this source; the files that may have labels are: "
+                f"{listed}."
+            )
+        path = said.file if said.file in sizes else same[0]
+        if said.columns == StatedColumns():
+            for found in find_label_files(sizes, read):
+                if path in found.files:
+                    return found
+        content = read(LabelFiles((path,)), path)
+        return _understood(path, content, Files(sizes), said.columns, base=folder_of(path))
+    content = read(LabelFiles((said.file,), stored=said.stored), said.file)
+    found = _understood(said.file, content, Files(sizes), said.columns, base="")
+    return LabelFiles(found.files, found.kind, found.columns, said.stored)
+
+
+def _understood(path: str, content: bytes, files: Files, said: StatedColumns, *, base: str) -> LabelFiles:
+    if not suffix_of(path):
+        raise Invalid(f"{path} is no label file: use CSV, TSV, JSON Lines, JSON or Parquet.")
+    kind, _ = kind_of(content, name=path)
+    if kind != "table":
+        return LabelFiles((path,), kind)
+    table = read_table(content, name=path)
+    shares = _shares(table, files, base=base)
+    return LabelFiles((path,), "table", guess_columns(table, names_files=shares, said=said))
+
+
+def _shares(table: Table, files: Files, *, base: str) -> list[float]:
+    """The share of values that name a file of the source, by column."""
+    rows = list(islice(table.rows(), TRIED))
+    shares = []
+    for place in range(len(table.columns)):
+        values = [row[place] for row in rows]
+        way = files.way(values, base=base)
+        named = {found for value in values if (found := files.find(value, way).file)}
+        shares.append(len(named) / max(1, len(rows)))
+    return shares
+
+
+def _group(path: str, found: LabelFiles) -> object:
+    """What files have in common that are read as one: the kind and columns, and names that tell parts."""
+    word = split_word(stem_of(path))
+    if word is not None and word.is_plain:
+        return found.kind, found.columns, folder_of(path)
+    if stem_of(path).casefold() in ("metadata", "labels"):
+        return found.kind, found.columns, stem_of(path).casefold()
+    return path
+
+
+def _is_use(sizes: Collection[str], labels: LabelFiles, read: Read) -> bool:
+    try:
+        return len(by_labels(sizes, Reading("labels", labels=labels), read).classes) > 1
+    except (Invalid, NotFound):
+        return False

@@ -1,0 +1,100 @@
+"""The rows of a label file, whatever its kind: a table, Label Studio's export, FiftyOne's labels (pure)."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from app.datasets.label_reading import Columns, Kind
+from app.datasets.labels.columns import is_yes, parts_of
+from app.datasets.labels.tables import Table, decoded, suffix_of, text_of
+from app.errors import Invalid
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRow:
+    """An image and its labels: none, one, or several, which no data set of classes can have."""
+
+    path: str
+    labels: tuple[str, ...]
+    split: str | None = None
+
+
+def kind_of(content: bytes, *, name: str) -> tuple[Kind, Any]:
+    """The kind of a label file, and its content if it is JSON of a known form."""
+    if suffix_of(name) != ".json":
+        return "table", None
+    try:
+        found = json.loads(decoded(content))
+    except (ValueError, RecursionError):
+        return "table", None
+    if isinstance(found, dict) and isinstance(found.get("labels"), dict):
+        return "fiftyone", found
+    if isinstance(found, list) and found and all(map(_is_task, found)):
+        return "label-studio", found
+    return "table", found
+
+
+def _is_task(record: Any) -> bool:
+    """Whether it is a task of Label Studio."""
+    return isinstance(record, dict) and "data" in record and bool({"annotations", "completions"} & {*record})
+
+
+def table_rows(table: Table, columns: Columns, *, part: str | None) -> Iterator[LabelRow]:
+    """The rows of a table; `part` is that of all rows if no column says it. Raises Invalid."""
+    path = table.column(columns.path)
+    label = table.column(columns.label) if columns.label else -1
+    split = table.column(columns.split) if columns.split else -1
+    classes = [(name, table.column(name)) for name in columns.one_hot]
+    parts: dict[str, str | None] = {}
+    if split >= 0:
+        values = {row[split] for row in table.rows()}
+        found = parts_of(values, column=columns.split)
+        if found is None:
+            listed = ", ".join(f"“{value}”" for value in sorted(values)[:10])
+            raise Invalid(
+                f"The column “{columns.split}” of {table.name} does not say which part an image is in: its "
+                f"values are {listed}, not train, valid and test. Name another column, or none."
+            )
+        parts = found
+    for row in table.rows():
+        labels: tuple[str, ...]
+        if label >= 0:
+            labels = (row[label].strip(),) if row[label].strip() else ()
+        else:
+            labels = tuple(name for name, place in classes if is_yes(row[place]))
+        yield LabelRow(row[path], labels, parts.get(row[split].strip()) if split >= 0 else part)
+
+
+def label_studio_rows(tasks: list[dict[str, Any]]) -> Iterator[LabelRow]:
+    """One row per task; annotations that were skipped do not count."""
+    for task in tasks:
+        labels: dict[str, None] = {}
+        for annotation in task.get("annotations") or task.get("completions") or ():
+            if not isinstance(annotation, dict) or annotation.get("was_cancelled"):
+                continue
+            for result in annotation.get("result") or ():
+                value = result.get("value", {}) if isinstance(result, dict) else {}
+                chosen = value.get("choices") if isinstance(value, dict) else None
+                labels |= dict.fromkeys(map(text_of, chosen if isinstance(chosen, list) else ()))
+        data = task["data"] if isinstance(task["data"], dict) else {}
+        split = data.get("split")
+        yield LabelRow(_image_of(data), tuple(labels), split if split in ("train", "valid", "test") else None)
+
+
+def _image_of(data: dict[str, Any]) -> str:
+    """The path of a task's image: what its data call so, else the first text."""
+    texts = {name: value for name, value in data.items() if isinstance(value, str) and value}
+    named = (texts.get(name) for name in ("path", "image", "img", "image_url", "url", "file"))
+    return next(filter(None, named), next(iter(texts.values()), ""))
+
+
+def fiftyone_rows(content: dict[str, Any], *, part: str | None) -> Iterator[LabelRow]:
+    """One row per key; images lie in `data` beside the file, a number is the place in `classes`."""
+    classes = content.get("classes") or []
+    for key, value in content["labels"].items():
+        label = value.get("label") if isinstance(value, dict) else value
+        if isinstance(label, int) and not isinstance(label, bool) and isinstance(classes, list) and classes:
+            label = classes[label] if label in range(len(classes)) else None
+        several = label if isinstance(label, list) else [label]
+        yield LabelRow(f"data/{key}", tuple(filter(None, map(text_of, several))), part)

@@ -1,0 +1,187 @@
+"""Label files as tables of text: CSV of any dialect, JSON Lines, a JSON list, Parquet (pure).
+
+Text is never changed: `007`, `NA` and `True` stay as they are written. A number of JSON or Parquet is written
+as Python does, a whole one without decimals; a missing value is empty.
+"""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from app.datasets.layout import IMAGE_SUFFIXES
+from app.datasets.naming import printable
+from app.errors import Invalid
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+LOOKED_AT = 1000  # rows that show which columns there are
+CELL = 16 * 1024**2  # characters of one cell of a CSV
+BATCH = 4096  # rows of a Parquet file at once
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns by name, and the rows, which are read again with every call of `rows`."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Callable[[], Iterator[Row]]
+
+    def column(self, name: str) -> int:
+        """The place of a column. Raises Invalid, naming the columns."""
+        if name not in self.columns:
+            listed = ", ".join(f"“{each}”" for each in self.columns[:20])
+            raise Invalid(f"{self.name} has no column “{printable(name)}”; its columns are {listed}.")
+        return self.columns.index(name)
+
+
+def read_table(content: bytes, *, name: str) -> Table:
+    """The table in a file, by the suffix of its name. Raises Invalid if it is none."""
+    suffix = suffix_of(name)
+    try:
+        if suffix == ".parquet":
+            return _parquet(content, name)
+        text = decoded(content)
+        if suffix in (".jsonl", ".ndjson"):
+            return _records(name, lambda: map(json.loads, filter(str.strip, text.splitlines())))
+        if suffix == ".json":
+            found = json.loads(text)
+            return _records(name, lambda: iter(found if isinstance(found, list) else [None]))
+        return _csv(text, name)
+    except Invalid:
+        raise
+    except (ValueError, csv.Error, OSError, RecursionError) as error:
+        said = printable(str(error).splitlines()[0])[:200] if str(error) else type(error).__name__
+        raise Invalid(f"{name} cannot be read as a table ({said}); save it again as CSV in UTF-8.") from error
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a label file, in lower case; empty for other files."""
+    folded = name.casefold()
+    return next((suffix for suffix in SUFFIXES if folded.endswith(suffix)), "")
+
+
+def decoded(content: bytes) -> str:
+    """The text of a file: UTF-8, UTF-16 with its mark, else the code page of Western Windows."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+def text_of(value: Any) -> str:
+    """A value of JSON or Parquet as text."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, list) and len(value) == 1:
+        return text_of(value[0])
+    return str(value) if not isinstance(value, dict | list | bytes) else ""
+
+
+def _csv(text: str, name: str) -> Table:
+    start = text[:65536]
+    first = next((line for line in start.splitlines() if line.strip()), "")
+    delimiter = max(",;\t|", key=first.count)
+    csv.field_size_limit(CELL)
+
+    def lines() -> Iterator[list[str]]:
+        found = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        return (row for row in found if row)
+
+    head = next(lines(), None)
+    if not head:
+        raise Invalid(f"{name} is empty; it needs a column of paths and one of classes.")
+    has_header = not any(cell.strip().casefold().endswith(IMAGE_SUFFIXES) for cell in head)
+    columns = _named([cell.strip() for cell in head]) if has_header else _named([""] * len(head))
+    width = len(columns)
+
+    def rows() -> Iterator[Row]:
+        for row in islice(lines(), int(has_header), None):
+            yield tuple(row[:width]) + ("",) * (width - len(row))
+
+    return Table(name, columns, rows)
+
+
+def _named(cells: list[str]) -> tuple[str, ...]:
+    """The names of columns; a column without a name, or with that of another, gets its number."""
+    named: list[str] = []
+    for number, cell in enumerate(cells, start=1):
+        named.append(cell if cell and cell not in named else f"column {number}")
+    return tuple(named)
+
+
+def _records(name: str, records: Callable[[], Iterator[Any]]) -> Table:
+    found: dict[str, None] = {}
+    for record in islice(records(), LOOKED_AT):
+        if not isinstance(record, dict):
+            raise Invalid(f"{name} has a row that is no object; each row must be one, with the same fields.")
+        found |= dict.fromkeys(record)
+    columns = tuple(found)
+
+    def rows() -> Iterator[Row]:
+        for record in records():
+            fields = record if isinstance(record, dict) else {}
+            yield tuple(text_of(fields.get(column)) for column in columns)
+
+    return Table(name, columns, rows)
+
+
+def _parquet(content: bytes, name: str) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content))
+    except pa.ArrowInvalid as error:
+        raise Invalid(f"{name} is no Parquet file, or it is damaged ({error}).") from error
+    names = class_names_of(file.schema_arrow.metadata)
+    columns = tuple(
+        field.name for field in file.schema_arrow if not pa.types.is_nested(field.type) or _is_texts(field)
+    )
+
+    def rows() -> Iterator[Row]:
+        for batch in file.iter_batches(batch_size=BATCH, columns=list(columns)):
+            found = [
+                _texts(column.to_pylist(), names.get(column_name))
+                for column_name, column in zip(batch.schema.names, batch.columns, strict=True)
+            ]
+            yield from zip(*found, strict=True)
+
+    return Table(name, columns, rows)
+
+
+def _is_texts(field: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(field.type) and not pa.types.is_nested(field.type.value_type))
+
+
+def _texts(values: list[Any], names: tuple[str, ...] | None) -> list[str]:
+    if names is None:
+        return list(map(text_of, values))
+    inside = range(len(names))
+    return [names[value] if value in inside else "" for value in values]
+
+
+def class_names_of(metadata: dict[bytes, bytes] | None) -> dict[str, tuple[str, ...]]:
+    """The names of classes that the library `datasets` keeps in the schema, by column of numbers."""
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        return {
+            column: tuple(map(str, feature["names"]))
+            for column, feature in features.items()
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
