@@ -22,6 +22,9 @@ class Commands(LazyGroup):
         "retrain": Lazy("training:retrain", "Freeze the cleaned labels and fine-tune the best run on them."),
         "resume": Lazy("training:resume", "Resume a cancelled or failed run after its last finished epoch."),
         "recipes": Lazy("training:recipes", "Show the recipes, and what can be changed with --set."),
+        "runs": Lazy("runs:runs", "List, show and cancel runs."),
+        "top-losses": Lazy("runs:top_losses", "List the samples whose labels look most wrong."),
+        "review": Lazy("review:review", "List label issues, and decide about samples."),
         "predict": Lazy("predicting:predict", "Say how probable each class is for images from outside."),
         "predictions": Lazy("predictions:predictions", "Rank the labels by your own model."),
         "classes": Lazy("classes:classes", "The classes of a data set."),
@@ -30,6 +33,9 @@ class Commands(LazyGroup):
         "serve": Lazy("running:serve", "Start the web server, and a worker beside it."),
         "worker": Lazy("running:worker", "Start a worker: it imports, trains and ranks."),
         "demo": Lazy("running:demo", "Draw the demo faces, import them, queue a quick training, and serve."),
+        "doctor": Lazy(
+            "doctor:doctor", "Check whether everything that Toploss needs is there; nothing is changed."
+        ),
         "user": Lazy("accounts:users", "Annotators and admins."),
         "token": Lazy("accounts:tokens", "API tokens for scripts."),
         "backup": Lazy(

@@ -31,20 +31,24 @@ class SampleRow:
     reviewers: tuple[str, ...]  # who has a decision that stands
     decided_at: datetime | None
     prediction: Prediction | None  # of the current ranking
+    place: int  # its id or rank, by which the next rows are found
 
 
-def rows(session: Session, *, dataset_id: int, which: Filter, after: int, limit: int) -> list[SampleRow]:
-    """The samples that match with an id above `after`, in the order of their ids.
+def rows(
+    session: Session, *, dataset_id: int, which: Filter, after: int, limit: int, by_rank: bool = False
+) -> list[SampleRow]:
+    """The samples that match with an id above `after`, in the order of their ids; or the same by rank.
 
     Raises Invalid for a class or split that does not exist.
     """
     counting = aliased(Decision)  # a filter by annotator looks at decisions too
+    place = Prediction.rank if by_rank else Sample.id
     query = (
         matching(session, dataset_id, which)
         .outerjoin(counting, counting.id == SampleReview.decision_id)
         .with_only_columns(Sample, SampleReview, Prediction, counting.origin)
-        .where(Sample.id > after)
-        .order_by(Sample.id)
+        .where(place > after)
+        .order_by(place)
         .limit(limit)
     )
     found = session.execute(query).all()
@@ -61,6 +65,7 @@ def rows(session: Session, *, dataset_id: int, which: Filter, after: int, limit:
             reviewers=tuple(names.get(sample.id, ())),
             decided_at=review.decided_at if review else None,
             prediction=prediction,
+            place=prediction.rank if by_rank else sample.id,
         )
         for sample, review, prediction, origin in found
     ]

@@ -24,6 +24,8 @@ from app.web.security import SAFE_METHODS
 log = logging.getLogger(__name__)
 
 SESSION_COOKIE = "toploss_session"
+# In the scope of a request that a command of the data folder's owner makes in its own process.
+IN_PROCESS = "toploss.person"
 
 
 async def get_database(request: Request) -> Database:
@@ -62,6 +64,8 @@ def who_glances(request: Request, database: Database, settings: Settings) -> Per
 
 def who_asks(session: Session, request: Request, settings: Settings) -> Person:
     """The person behind the request. Raises NotSignedIn."""
+    if isinstance(person := request.scope.get(IN_PROCESS), Person):
+        return person
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return _by_token(session, request, token.strip(), settings)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import File, Form, Query, UploadFile
 from pydantic import Field
@@ -181,24 +181,32 @@ def list_missing(
 class SampleQuery(SampleFilter):
     """A page of the samples that match."""
 
+    order: Literal["id", "rank"] = Field(
+        "id", description="id, or rank: only samples of the current ranking, the most suspicious first."
+    )
     limit: int = Field(100, ge=1, le=1000, description="Results a page.")
     cursor: str | None = Field(None, description="`next` of the page before.")
 
 
 @router.get("/datasets/{name}/samples")
 def list_samples(name: str, database: Db, query: Annotated[SampleQuery, Query()]) -> SamplesOut:
-    """The samples that match, with labels, decisions and scores, in the order of their ids."""
+    """The samples that match, with labels, decisions and scores."""
     with database.read() as session:
         dataset = catalog.get_dataset(session, name=name)
         names = catalog.class_names(session, dataset_id=dataset.id)
         matching = count_matching(session, dataset_id=dataset.id, which=query.which)
         found = rows(
-            session, dataset_id=dataset.id, which=query.which, after=position(query.cursor), limit=query.limit
+            session,
+            dataset_id=dataset.id,
+            which=query.which,
+            after=position(query.cursor),
+            limit=query.limit,
+            by_rank=query.order == "rank",
         )
     return SamplesOut(
         matching=matching,
         items=[sample_out(each, names) for each in found],
-        next=following(found, query.limit, found[-1].sample.id if found else 0),
+        next=following(found, query.limit, found[-1].place if found else 0),
     )
 
 

@@ -1,0 +1,118 @@
+"""`toploss runs` and `toploss top-losses`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from app.commands.client import Server, open_api
+from app.commands.shared import DatasetName, Json, print_json
+
+runs = typer.Typer(help="List, show and cancel runs.", no_args_is_help=True)
+
+Number = Annotated[int, typer.Argument(metavar="RUN", min=1, help="The run's number.")]
+ENDED = ("finished", "failed", "cancelled")
+
+
+@runs.callback()
+def _group() -> None:
+    """List, show and cancel runs."""
+
+
+@runs.command("list")
+def list_(name: DatasetName, *, json: Json = False, server: Server = None) -> None:
+    """List the runs of a data set, the newest first: one a line, with its hold-out error."""
+    with open_api(server) as api:
+        found = api.pages(f"/datasets/{name}/runs")
+        if not json:
+            typer.echo("run\tkind\tstate\trecipe\tversion\thold-out error")
+        for run in found:
+            if json:
+                print_json(run)
+            else:
+                words = (run["id"], run["kind"], run["state"], run["recipe"], run["version"], _error(run))
+                typer.echo("\t".join(map(str, words)))
+
+
+@runs.command("show")
+def show(number: Number, *, json: Json = False, server: Server = None) -> None:
+    """Show one run: how far it is, and what it reached."""
+    with open_api(server) as api:
+        run = api.get(f"/runs/{number}")
+    if json:
+        print_json(run)
+    else:
+        _tell(run)
+
+
+@runs.command("cancel")
+def cancel(number: Number, *, json: Json = False, server: Server = None) -> None:
+    """Ask a run to stop; its last checkpoint is kept, and `toploss resume` goes on from there."""
+    with open_api(server) as api:
+        run = api.send("POST", f"/runs/{number}/cancel")
+    if json:
+        print_json(run)
+    elif run["state"] in ENDED:
+        typer.echo(f"Run {number} is {run['state']}.")
+    else:
+        typer.echo(f"Run {number} stops at its next step.")
+
+
+def top_losses(
+    name: DatasetName,
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="How many samples.")] = 20,
+    run: Annotated[
+        int | None, typer.Option(min=1, help="This run's ranking, instead of the current one.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Only samples labelled with this class.")] = None,
+    json: Json = False,
+    server: Server = None,
+) -> None:
+    """List the samples whose labels look most wrong.
+
+    A line is the rank, the sample, its label, the predicted label, the loss and the path, separated by tabs.
+    """
+    from app.errors import Conflict
+
+    with open_api(server) as api:
+        chosen = run or api.get(f"/datasets/{name}")["run"]
+        if chosen is None:
+            raise Conflict(f"{name} has no ranking yet; a first look or `toploss train {name}` makes one.")
+        if run is not None and (of := api.get(f"/runs/{run}")["dataset"]) != name:
+            raise Conflict(
+                f"Run {run} belongs to {of}, not to {name}; `toploss runs list {name}` lists its runs."
+            )
+        if not json:
+            typer.echo("rank\tsample\tlabel\tpredicted\tloss\tpath")
+        for each in api.pages(f"/runs/{chosen}/top-losses", limit=limit, label=label):
+            if json:
+                print_json(each)
+                continue
+            words = (
+                each["rank"],
+                each["sample"],
+                each["label"],
+                each["predicted_label"],
+                f"{each['loss']:.3f}",
+            )
+            typer.echo("\t".join(map(str, (*words, each["path"]))))
+
+
+def _error(run: dict[str, Any]) -> str:
+    rate = run["newest_error_rate"] or run["error_rate"]
+    return f"{rate['value']:.2%}" if rate else ""
+
+
+def _tell(run: dict[str, Any]) -> None:
+    progress = run["progress"]
+    typer.echo(
+        f"Run {run['id']} of {run['dataset']}, {run['kind']}, recipe {run['recipe'].get('name', 'none')}, "
+        f"version {run['version']}: {run['state']}."
+    )
+    if run["state"] not in ENDED and progress["stage"]:
+        done = f", {progress['done']:,} of {progress['total']:,}" if progress["total"] else ""
+        typer.echo(f"{progress['stage']}{done}.")
+    if run["note"]:
+        typer.echo(run["note"])
+    if error := _error(run):
+        typer.echo(f"Hold-out error {error} by the labels of version {run['newest_version']}.")

@@ -1,0 +1,48 @@
+"""`toploss doctor`."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from app.db.engine import Database
+from app.jobs.requests import beat
+from tests.commands.conftest import Shell
+
+
+def findings(shell: Shell, *words: str) -> dict[str, dict[str, object]]:
+    done = shell("doctor", "--json", *words)
+    said = json.loads(done.stdout)
+    assert said["ok"] == (done.exit_code == 0)
+    return {each["name"]: each for each in said["checks"]}
+
+
+def test_it_says_what_is_missing_and_nothing_else_once_a_worker_runs(
+    shell: Shell, database: Database
+) -> None:
+    found = findings(shell)
+    assert list(found) == ["versions", "data folder", "disk", "database", "worker", "weights", "device"]
+    assert [name for name, each in found.items() if not each["ok"]] == ["worker"]
+    assert "toploss worker" in str(found["worker"]["message"])
+    with database.write() as session:
+        beat(session, worker_id="one", started_at=datetime.now(UTC))
+    assert all(each["ok"] for each in findings(shell).values())
+    assert shell("doctor").exit_code == 0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_each_kind_of_trouble_is_a_sentence_that_says_what_to_do(
+    shell: Shell, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    for name, value, check, hint in (
+        ("DATABASE_URL", "postgresql+psycopg://127.0.0.1:1/none", "database", ""),
+        ("WEIGHTS", "/nowhere/weights.pth", "weights", "TOPLOSS_WEIGHTS"),
+        ("DATA_DIR", "/dev/null", "data folder", "TOPLOSS_DATA_DIR"),
+        ("PORT", "99999999", "settings", "docs/settings.md"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setenv(f"TOPLOSS_{name}", value)
+            found = findings(shell)[check]
+        assert not found["ok"], check
+        assert hint in str(found["message"])
+        assert "\n" not in str(found["message"])
