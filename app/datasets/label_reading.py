@@ -49,6 +49,7 @@ class LabelFiles:
     kind: Kind = "table"
     columns: Columns | None = None  # of a table
     stored: str = ""
+    known: tuple[str, ...] = ()  # the names of all columns of a table
 
     @property
     def name(self) -> str:
@@ -82,6 +83,7 @@ class LabelFiles:
             stored["kind"],
             Columns(**columns | {"one_hot": tuple(columns["one_hot"])}) if columns else None,
             stored["stored"],
+            tuple(stored["known"]),
         )
 
 

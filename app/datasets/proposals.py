@@ -5,6 +5,9 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
+from app.datasets.label_reading import NONE as NO_COLUMN
+from app.datasets.label_reading import LabelFiles, StatedColumns, StatedLabels
+from app.datasets.layout_choice import StatedLayout
 from app.datasets.layout_outline import Outline
 from app.datasets.layout_reading import LEFT_OUT, OPEN, Reading
 from app.datasets.models import Dataset
@@ -41,6 +44,39 @@ def proposal_of(found: Survey) -> Proposal | None:
     if not choices or choices[0].reading != readings[0]:
         return None
     return Proposal(guess.doubt, choices)
+
+
+def stated_proposal(found: Survey, said: StatedLayout) -> Proposal:
+    """What a label file that a person named makes of a source, to confirm. Raises Invalid, NotFound."""
+    return Proposal("", [found.outline(found.reading_of(said))])
+
+
+def read_again(
+    session: Session, *, dataset: Dataset, choice: int, columns: StatedColumns, found: Survey
+) -> bool:
+    """Whether other columns of a label file were chosen; then the question is about these.
+
+    Raises Invalid.
+    """
+    proposal = waiting_proposal(dataset)
+    if proposal is None or not 0 <= choice < len(proposal.choices):
+        return False
+    labels = proposal.choices[choice].reading.labels
+    if labels is None or labels.columns is None or columns == columns_of(labels):
+        return False
+    said = StatedLabels(labels.files[0], labels.stored, columns)
+    made = found.outline(Reading("labels", labels=found.reading_of(StatedLayout(labels=said)).labels))
+    choices = [made if number == choice else each for number, each in enumerate(proposal.choices)]
+    propose(session, dataset=dataset, proposal=Proposal(proposal.doubt, choices))
+    return True
+
+
+def columns_of(labels: LabelFiles) -> StatedColumns:
+    """The columns of a label file, as a person would name them."""
+    columns = labels.columns
+    if columns is None:
+        return StatedColumns()
+    return StatedColumns(columns.path, columns.label, columns.split or NO_COLUMN)
 
 
 def propose(session: Session, *, dataset: Dataset, proposal: Proposal) -> None:

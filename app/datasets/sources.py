@@ -16,7 +16,7 @@ from app.datasets.label_reading import StatedColumns, StatedLabels
 from app.datasets.layout_choice import StatedLayout
 from app.datasets.models import Dataset
 from app.datasets.naming import printable
-from app.datasets.proposals import proposal_of, propose
+from app.datasets.proposals import proposal_of, propose, stated_proposal
 from app.datasets.surveying import Survey, decide, fitting, store_reading, stored_reading, survey
 from app.datasets.uploads import no_zip, store_labels, store_zip
 from app.decoding import budget
@@ -153,7 +153,14 @@ def request_import(
     )
 
 
-def propose_import(session: Session, *, name: str, source: Origin, found: Survey | None) -> bool:
+def propose_import(
+    session: Session,
+    *,
+    name: str,
+    source: Origin,
+    found: Survey | None,
+    folders: StatedLayout | None = None,
+) -> bool:
     """Whether a new data set must wait until a person chooses how its folders are read.
 
     Raises Conflict as `request_import` does, and Invalid if the source of a new data set cannot be imported
@@ -162,6 +169,9 @@ def propose_import(session: Session, *, name: str, source: Origin, found: Survey
     dataset = create_dataset(session, name=name, source=source)
     refuse_second(session, dataset)
     proposal = proposal_of(found) if found is not None else None
+    if found is not None and folders is not None:
+        proposal = stated_proposal(found, folders)
+        found.check(proposal.choices[0].reading, where=dataset.origin)
     if proposal is None or not is_empty(session, dataset):
         if found is not None and is_empty(session, dataset):
             found.check(where=dataset.origin)

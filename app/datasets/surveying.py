@@ -190,11 +190,28 @@ def choice_of(made: Outline) -> dict[str, object]:
     """A reading for scripts: the value that chooses it, and its classes."""
     return {
         "split_folders": as_text(made.reading),
+        "labels": _labels_for_scripts(made.reading),
         "is_complete": OPEN not in made.reading.folders.values(),
         "classes": {each.name: each.counts for each in made.classes},
         "left_out": made.left_out,
         "refused": made.refused,
         "notes": [*made.words(), *made.notes],
+    }
+
+
+def _labels_for_scripts(reading: Reading) -> dict[str, object] | None:
+    """The label files of a reading and their columns; None: it goes by folders."""
+    if reading.labels is None:
+        return None
+    columns = reading.labels.columns
+    return {
+        "files": list(reading.labels.files),
+        "kind": reading.labels.kind,
+        "columns": list(reading.labels.known),
+        "path_column": columns.path if columns else None,
+        "label_column": (columns.label or None) if columns else None,
+        "split_column": (columns.split or None) if columns else None,
+        "class_columns": list(columns.one_hot) if columns else [],
     }
 
 

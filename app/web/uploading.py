@@ -78,6 +78,13 @@ class UploadRoute(APIRoute):
         return answer(request, status=status_of(error), code=error.code, message=str(error))
 
 
+class ImportRoute(UploadRoute):
+    """A route that takes a zip, and a file with its labels."""
+
+    most_files = 2
+    too_many = "Send one zip at a time, and at most one file with its labels."
+
+
 class PhotosRoute(UploadRoute):
     """A route that takes photos, from everybody who may change something."""
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from app.datasets.label_reading import LabelFiles, StatedColumns, StatedLabels, folder_of, stem_of
@@ -39,10 +40,7 @@ def find_label_files(sizes: Mapping[str, int], read: Read) -> list[LabelFiles]:
         except (Invalid, NotFound):
             continue
         groups[_group(path, found)].append(found)
-    joined = [
-        LabelFiles(tuple(each.files[0] for each in group), group[0].kind, group[0].columns)
-        for group in groups.values()
-    ]
+    joined = [replace(group[0], files=tuple(each.files[0] for each in group)) for group in groups.values()]
     return [each for each in joined if _is_use(sizes, each, read)]
 
 
@@ -65,7 +63,7 @@ def stated(sizes: Mapping[str, int], said: StatedLabels, read: Read) -> LabelFil
         return _understood(path, content, Files(sizes), said.columns, base=folder_of(path))
     content = read(LabelFiles((said.file,), stored=said.stored), said.file)
     found = _understood(said.file, content, Files(sizes), said.columns, base="")
-    return LabelFiles(found.files, found.kind, found.columns, said.stored)
+    return replace(found, stored=said.stored)
 
 
 def _understood(path: str, content: bytes, files: Files, said: StatedColumns, *, base: str) -> LabelFiles:
@@ -76,7 +74,8 @@ def _understood(path: str, content: bytes, files: Files, said: StatedColumns, *,
         return LabelFiles((path,), kind)
     table = read_table(content, name=path)
     shares = _shares(table, files, base=base)
-    return LabelFiles((path,), "table", guess_columns(table, names_files=shares, said=said))
+    columns = guess_columns(table, names_files=shares, said=said)
+    return LabelFiles((path,), "table", columns, known=table.columns)
 
 
 def _shares(table: Table, files: Files, *, base: str) -> list[float]:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets import catalog
 from app.datasets.catalog import DatasetSummary
+from app.datasets.label_reading import StatedColumns
 from app.datasets.layout_choice import as_text, parse
 from app.datasets.layout_reading import Reading
 from app.datasets.missing import count_missing, missing_files
@@ -31,7 +32,8 @@ from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.api.samples import SampleOut, sample_out
 from app.web.deps import Admin, Config, Db, SignedIn
 from app.web.filters import SampleFilter
-from app.web.uploading import UploadRoute
+from app.web.imports import with_labels
+from app.web.uploading import ImportRoute
 
 router = api_router("datasets")
 
@@ -45,10 +47,23 @@ class DatasetOut(Output):
     classes: int
 
 
+class LabelsOut(Output):
+    """Files that have the labels of a source, and the columns of a table."""
+
+    files: list[str]
+    kind: str  # table, label-studio or fiftyone
+    columns: list[str]  # all of them
+    path_column: str | None
+    label_column: str | None
+    split_column: str | None
+    class_columns: list[str]  # columns of 0 and 1 that are classes, in place of one column of classes
+
+
 class LayoutOut(Output):
     """One way to read the folders of a source, and what an import makes of them."""
 
     split_folders: str  # what to send to choose it; a `?` stands for a part that is to be named
+    labels: LabelsOut | None  # the files that have the labels; none: the folders are the classes
     is_complete: bool  # whether every part is named
     classes: dict[str, dict[str, int]]  # files by part, of each class
     left_out: dict[str, int]  # files in no class, by their topmost folder
@@ -129,8 +144,20 @@ def create_dataset(
         Form(
             description="Which folder is which part, where that is not clear: "
             "“train=training_set,valid=dev,skip=masks” (“*/name” for a folder in the classes), or “none” "
-            "if every folder is a class."
+            "if every folder is a class; “labels=train.csv” takes the classes from a file in the source."
         ),
+    ] = "",
+    labels: Annotated[
+        UploadFile | None,
+        File(
+            description="A file with the labels of the images: CSV, TSV, JSON Lines, JSON or Parquet, an "
+            "export of Label Studio, or labels.json of FiftyOne."
+        ),
+    ] = None,
+    path_column: Annotated[str, Form(description="Its column that names the images.")] = "",
+    label_column: Annotated[str, Form(description="Its column that has the classes.")] = "",
+    split_column: Annotated[
+        str, Form(description="Its column that has the parts; “none”: there is no such column.")
     ] = "",
 ) -> ImportAccepted:
     """Import a data set: a job of the worker.
@@ -139,7 +166,9 @@ def create_dataset(
     `ambiguous_layout` and `choices`, each with the `split_folders` to send to choose it; nothing is imported
     then. If no file of the source can become a sample, it is 422 with the reason of most of its files.
     """
-    folders = parse([split_folders])
+    folders = with_labels(
+        settings, parse([split_folders]), labels, StatedColumns(path_column, label_column, split_column)
+    )
     source = _source(settings, file, path, zip_encoding)
     found = look(source)
     with database.write() as session:
@@ -151,7 +180,7 @@ def create_dataset(
 
 # By this route a name that cannot be is refused before the zip behind it is read.
 router.add_api_route(
-    "/datasets", create_dataset, methods=["POST"], status_code=202, route_class_override=UploadRoute
+    "/datasets", create_dataset, methods=["POST"], status_code=202, route_class_override=ImportRoute
 )
 
 

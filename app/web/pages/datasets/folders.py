@@ -10,11 +10,20 @@ from fastapi.responses import RedirectResponse, Response
 
 from app.datasets.catalog import get_dataset
 from app.datasets.inspection import Rejected, inspect
+from app.datasets.label_reading import NONE as NO_COLUMN
+from app.datasets.label_reading import StatedColumns
 from app.datasets.layout_outline import EXAMPLES, Outline
 from app.datasets.models import Dataset
 from app.datasets.pictures import picture_of
-from app.datasets.proposals import SKIP, Proposal, answer, waiting_proposal
-from app.datasets.sources import request_import
+from app.datasets.proposals import (
+    SKIP,
+    Proposal,
+    answer,
+    columns_of,
+    read_again,
+    waiting_proposal,
+)
+from app.datasets.sources import look, request_import
 from app.datasets.split_words import PARTS
 from app.decoding.budget import PATIENCE
 from app.errors import Invalid, NotFound
@@ -61,6 +70,8 @@ class ChoiceView:
     folders: tuple[FolderView, ...]
     classes: tuple[ClassRow, ...]
     class_count: int
+    columns: tuple[tuple[str, str, tuple[tuple[str, str], ...], str], ...]
+    # of a table of labels: the field, what it is, (value, words) to choose from, the chosen value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +91,29 @@ def choose_folders(
     database: Db,
     user: Admin,
     part: Annotated[list[str], Form(default_factory=list)],
+    path_column: Annotated[list[str], Form(default_factory=list)],
+    label_column: Annotated[list[str], Form(default_factory=list)],
+    split_column: Annotated[list[str], Form(default_factory=list)],
     choice: Annotated[int | None, Form()] = None,
 ) -> Response:
-    """Import by the chosen reading; if a choice is missing, the page shows the form again with an error."""
+    """Import by the chosen reading; if a choice is missing, the page shows the form again with an error.
+
+    If other columns of a label file were chosen, the page shows first what these give.
+    """
     try:
+        with database.read() as session:
+            dataset = get_dataset(session, name=name)
+            columns = _columns(waiting_proposal(dataset), choice, path_column, label_column, split_column)
+        found = look(dataset.origin) if columns is not None else None
         with database.write() as session:
             dataset = get_dataset(session, name=name)
+            if (
+                columns is not None
+                and found is not None
+                and choice is not None
+                and read_again(session, dataset=dataset, choice=choice, columns=columns, found=found)
+            ):
+                return RedirectResponse(f"/d/{name}", status_code=303)
             answer(session, dataset=dataset, choice=choice, parts=part)
             request_import(session, name=name, source=dataset.origin, user_id=user.id)
     except Invalid as error:
@@ -97,6 +125,28 @@ def choose_folders(
             page = folders_page(request, dataset, proposal, problem=str(error), chosen=choice, parts=part)
         return render("datasets/folders.html", page, status=422)
     return RedirectResponse(f"/d/{name}", status_code=303)
+
+
+def _columns(
+    proposal: Proposal | None,
+    choice: int | None,
+    paths: Sequence[str],
+    labels: Sequence[str],
+    splits: Sequence[str],
+) -> StatedColumns | None:
+    """The columns chosen for a table of labels, if they are others than those that are shown; else None."""
+    tables = [
+        number
+        for number, made in enumerate(proposal.choices if proposal else ())
+        if made.reading.labels and made.reading.labels.columns
+    ]
+    if proposal is None or choice not in tables:
+        return None
+    place = tables.index(choice)
+    if not len(paths) == len(labels) == len(splits) == len(tables):
+        return None
+    chosen = StatedColumns(paths[place], labels[place], splits[place])
+    return chosen if chosen != columns_of(proposal.choices[choice].reading.files) else None
 
 
 @router.get("/d/{name}/import/picture")
@@ -173,4 +223,19 @@ def _choice_view(dataset: str, made: Outline, parts: Sequence[str]) -> ChoiceVie
         folders=tuple(folders),
         classes=tuple(rows),
         class_count=len(names),
+        columns=_column_views(made),
+    )
+
+
+def _column_views(made: Outline) -> tuple[tuple[str, str, tuple[tuple[str, str], ...], str], ...]:
+    """The columns of a table of labels to choose from, for each field."""
+    labels = made.reading.labels
+    if labels is None or labels.columns is None:
+        return ()
+    used, known = columns_of(labels), tuple((name, name) for name in labels.known)
+    one_hot = (("", "columns of 0 and 1"),) if labels.columns.one_hot else ()
+    return (
+        ("path_column", "Column that names the image", known, used.path),
+        ("label_column", "Column of the class", (*one_hot, *known), used.label),
+        ("split_column", "Column of the part", ((NO_COLUMN, "no such column"), *known), used.split),
     )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,9 @@ from fastapi.responses import RedirectResponse, Response
 
 from app.datasets.catalog import known_dataset
 from app.datasets.creating import check_name
+from app.datasets.label_reading import StatedColumns, StatedLabels
+from app.datasets.layout_choice import StatedLayout
+from app.datasets.naming import printable
 from app.datasets.sources import (
     check_allowed,
     look,
@@ -25,8 +28,9 @@ from app.storage import Origin
 from app.storage.zip_names import CODE_PAGES, PLAIN, check_encoding
 from app.web.deps import Admin, Config, Db
 from app.web.errors import status_of
+from app.web.imports import with_labels
 from app.web.rendering import Page, page_context, render
-from app.web.uploading import UploadRoute
+from app.web.uploading import ImportRoute
 
 router = APIRouter()
 
@@ -40,6 +44,8 @@ class Filled:
     zip_encoding: str = ""
     stored: str = ""  # the hash of a zip that was received earlier
     stored_name: str = ""  # its name for people
+    stored_labels: str = ""  # the hash of a label file that was received earlier
+    stored_labels_name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +96,15 @@ def begin_import(
     zip_encoding: Annotated[str, Form()] = "",
     stored: Annotated[str, Form()] = "",
     stored_name: Annotated[str, Form()] = "",
+    labels: Annotated[UploadFile | None, File()] = None,
+    stored_labels: Annotated[str, Form()] = "",
+    stored_labels_name: Annotated[str, Form()] = "",
 ) -> Response:
     """Store the zip, or use the path on the server, and show how its folders are read, to confirm."""
-    filled = Filled(name.strip(), path.strip(), zip_encoding.strip(), stored.strip(), stored_name.strip())
+    filled = Filled(
+        *(name.strip(), path.strip(), zip_encoding.strip(), stored.strip(), stored_name.strip()),
+        *(stored_labels.strip(), stored_labels_name.strip()),
+    )
     field = "name"
     try:
         check_name(filled.name)
@@ -102,13 +114,20 @@ def begin_import(
         field = "path" if filled.path and not (file and file.filename) else "file"
         source = _source(settings, filled, file)
         if _is_upload(settings, source.source):
-            filled = Filled(filled.name, "", filled.zip_encoding, Path(source.source).stem, source.name or "")
-        found = look(source)
-        if found is not None:
+            filled = replace(filled, path="", stored=Path(source.source).stem, stored_name=source.name or "")
+        found, field = look(source), "labels"
+        folders = with_labels(settings, None, labels, StatedColumns()) or _labels_sent(settings, filled)
+        if folders is not None and folders.labels is not None:
+            stored_as = Path(folders.labels.stored).stem
+            filled = replace(filled, stored_labels=stored_as, stored_labels_name=folders.labels.file)
+        elif found is not None:
+            field = "path" if filled.path else "file"
             found.refuse()
         with database.write() as session:
-            if not propose_import(session, name=filled.name, source=source, found=found):
-                request_import(session, name=filled.name, source=source, user_id=user.id)
+            if not propose_import(session, name=filled.name, source=source, found=found, folders=folders):
+                request_import(
+                    session, name=filled.name, source=source, user_id=user.id, found=found, folders=folders
+                )
     except ToplossError as error:
         if isinstance(error, Conflict):
             field = "name"
@@ -116,7 +135,7 @@ def begin_import(
     return RedirectResponse(f"/d/{filled.name}", status_code=303)
 
 
-class _FormRoute(UploadRoute):
+class _FormRoute(ImportRoute):
     async def refused(self, request: Request, fields: Mapping[str, str], error: ToplossError) -> Response:
         """The form as it was filled in."""
         known = {name: value for name, value in fields.items() if name in Filled.__dataclass_fields__}
@@ -179,6 +198,17 @@ def _source(settings: Settings, filled: Filled, file: UploadFile | None) -> Orig
     if not re.fullmatch("[0-9a-f]{64}", filled.stored) or not upload.is_file():
         raise Invalid("The zip that was sent before is no longer there; choose it again.")
     return Origin(str(upload.resolve()), filled.stored_name[:255] or "the uploaded zip", encoding)
+
+
+def _labels_sent(settings: Settings, filled: Filled) -> StatedLayout | None:
+    """The label file that was sent earlier, if there is one. Raises Invalid."""
+    if not filled.stored_labels:
+        return None
+    upload = settings.uploads_dir / f"{filled.stored_labels}.labels"
+    if not re.fullmatch("[0-9a-f]{64}", filled.stored_labels) or not upload.is_file():
+        raise Invalid("The label file that was sent before is no longer there; choose it again.")
+    name = printable(filled.stored_labels_name)[:255] or "labels.csv"
+    return StatedLayout(labels=StatedLabels(name, str(upload.resolve())))
 
 
 def _is_upload(settings: Settings, source: str) -> bool:
