@@ -22,6 +22,14 @@ class NotFound(ToplossError):
     code = "not_found"
 
 
+class Moved(NotFound):
+    """The thing has another name now."""
+
+    def __init__(self, message: str, *, before: str, now: str) -> None:
+        super().__init__(message)
+        self.before, self.now = before, now
+
+
 class Conflict(ToplossError):
     """The request is valid, but the current state does not allow it."""
 

@@ -1,6 +1,7 @@
 """The web process. It never loads torch."""
 
 import re
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -14,6 +15,7 @@ from starlette.types import Scope
 import app.db.tables  # noqa: F401 - registers them
 from app.accounts.attempts import Attempts
 from app.accounts.tokens import Uses
+from app.datasets.removing import PATIENCE, try_removing
 from app.db.engine import Database
 from app.decoding import budget
 from app.settings import Settings
@@ -59,7 +61,10 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        finishing = threading.Thread(target=try_removing, args=(owned, settings), daemon=True)
+        finishing.start()  # of data sets that were being deleted when the process before ended
         yield
+        finishing.join(PATIENCE)
         check.close()
         ready.close()
         if database is None:

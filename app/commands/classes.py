@@ -9,7 +9,7 @@ from app.commands.shared import DatasetName, open_database
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-classes = typer.Typer(help="The classes of a data set.", no_args_is_help=True)
+classes = typer.Typer(help="List, add, rename, merge and retire classes.", no_args_is_help=True)
 
 ClassName = Annotated[str, typer.Argument(metavar="CLASS", help="The name of the class, in any spelling.")]
 User = Annotated[

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from app.datasets.models import Dataset, DatasetVersion, LabelClass, RejectedFile, Sample
+from app.datasets.models import Dataset, DatasetVersion, FormerName, LabelClass, RejectedFile, Sample
 from app.db.compiled import Prepared
 from app.db.memory import remember
-from app.errors import Conflict, Invalid, NotFound, NotNow
+from app.errors import Conflict, Invalid, Moved, NotFound, NotNow
 from app.jobs.requests import open_job
 from app.spelling import folded, places_of
 
+DELETING = "deleting"  # the state of a data set that is gone for people, and being removed
 IMPORT = "import"  # the task of the job that fills a data set
 
 # Nearly every request needs these, so they are built once.
@@ -34,10 +35,12 @@ class DatasetSummary:
     state: str
     samples: int
     classes: int
+    archived: bool = False
 
 
-def list_datasets(session: Session) -> list[DatasetSummary]:
-    """Every data set, by name."""
+def list_datasets(session: Session, *, archived: bool | None = False) -> list[DatasetSummary]:
+    """The data sets, by name: without archived ones, only these (`archived`), or all (None)."""
+    is_archived = Dataset.archived_at.is_not(None)
     samples = select(Sample.dataset_id, func.count().label("n")).group_by(Sample.dataset_id).subquery()
     classes = (
         select(LabelClass.dataset_id, func.count().label("n"))
@@ -52,9 +55,11 @@ def list_datasets(session: Session) -> list[DatasetSummary]:
             Dataset.state,
             func.coalesce(samples.c.n, 0),
             func.coalesce(classes.c.n, 0),
+            is_archived,
         )
         .outerjoin(samples, samples.c.dataset_id == Dataset.id)
         .outerjoin(classes, classes.c.dataset_id == Dataset.id)
+        .where(Dataset.state != DELETING, *([] if archived is None else [is_archived == archived]))
         .order_by(Dataset.name)
     )
     return [DatasetSummary(*row) for row in rows]
@@ -73,12 +78,15 @@ def summarise(session: Session, dataset: Dataset) -> DatasetSummary:
         dataset.state,
         count_samples(session, dataset_id=dataset.id),
         len(classes_of(session, dataset_id=dataset.id).open_names),
+        dataset.archived_at is not None,
     )
 
 
 def get_dataset(session: Session, *, name: str) -> Dataset:
     """The data set with this name. Raises NotFound."""
     dataset = known_dataset(session, name=name)
+    if dataset is None and (known := _renamed(session, name)):
+        raise Moved(f"The data set {name} is named {known} now.", before=name, now=known)
     if dataset is None:
         raise NotFound(f"There is no data set named {name}; the list of data sets shows the ones there are.")
     return dataset
@@ -91,6 +99,24 @@ def known_dataset(session: Session, *, name: str) -> Dataset | None:
         return exact
     alike = session.scalars(select(Dataset).where(func.lower(Dataset.name) == folded(name)).limit(2)).all()
     return alike[0] if len(alike) == 1 else None
+
+
+def _renamed(session: Session, name: str) -> str | None:
+    """The name now of the data set that had this name."""
+    query = select(Dataset.name).join(FormerName, FormerName.dataset_id == Dataset.id)
+    return session.scalar(query.where(FormerName.name == folded(name), Dataset.state != DELETING).limit(1))
+
+
+def refuse_archived(session: Session, *, dataset_id: int) -> None:
+    """Raises Conflict if the data set is archived."""
+
+    def ask() -> bool:
+        return session.scalar(select(Dataset.archived_at).where(Dataset.id == dataset_id)) is not None
+
+    if remember(session, (refuse_archived, dataset_id), ask):
+        raise Conflict(
+            "This data set is archived, so nobody reviews, trains or imports it; an admin can bring it back."
+        )
 
 
 def find_dataset(session: Session, *, name: str) -> int:

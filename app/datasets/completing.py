@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names
+from app.datasets.catalog import DELETING, class_names
 from app.datasets.coverage import coverage_words
 from app.datasets.layout import EXPECTED, FEWEST_CLASSES, Layout
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, RejectedFile, Sample
 from app.datasets.refusals import reasons_in_words
 from app.datasets.splitting import choose_valid, falls_in_valid
 from app.datasets.versions import freeze, latest_version
-from app.errors import Invalid
+from app.errors import Cancelled, Invalid
 
 IDS_AT_ONCE = 1000
 
@@ -79,6 +79,8 @@ def complete(session: Session, *, dataset_id: int, seed: int, added: int, known:
 
     Raises Invalid for fewer than two classes.
     """
+    if session.get_one(Dataset, dataset_id).state == DELETING:
+        raise Cancelled("The data set was deleted while it was imported.")
     mine = Sample.dataset_id == dataset_id
     classes = session.scalar(select(func.count(Sample.given_label.distinct())).where(mine)) or 0
     if classes < FEWEST_CLASSES:

@@ -4,14 +4,15 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import known_dataset
-from app.datasets.models import Dataset, Sample
+from app.datasets.models import Dataset, FormerName, Sample
 from app.datasets.naming import printable
 from app.errors import Conflict, Invalid
+from app.spelling import folded
 from app.storage import Origin
 from app.storage.zip_names import check_encoding, in_words
 
@@ -26,6 +27,7 @@ def create_dataset(session: Session, *, name: str, source: Origin | str) -> Data
     origin = _checked(source)
     dataset = known_dataset(session, name=name)
     if dataset is None:
+        _take_name(session, name, origin)
         dataset = Dataset(name=name, source=origin.source)
         try:
             with session.begin_nested():
@@ -51,6 +53,17 @@ def create_dataset(session: Session, *, name: str, source: Origin | str) -> Data
         dataset.zip_encoding = origin.zip_encoding
     dataset.source_name = origin.name or dataset.source_name
     return dataset
+
+
+def _take_name(session: Session, name: str, origin: Origin) -> None:
+    """Let a name that a data set had before be that of a new one. Raises Conflict for the same source."""
+    query = select(Dataset).join(FormerName, FormerName.dataset_id == Dataset.id)
+    renamed = session.scalar(query.where(FormerName.name == folded(name)))
+    if renamed is not None and renamed.source == origin.source:
+        raise Conflict(
+            f"The data set {name} is named {renamed.name} now; import these images again as {renamed.name}."
+        )
+    session.execute(delete(FormerName).where(FormerName.name == folded(name)))
 
 
 def check_name(name: str) -> None:

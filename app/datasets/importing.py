@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names
+from app.datasets.catalog import DELETING, class_names
 from app.datasets.classes import former_names, positions_of_new
 from app.datasets.completing import ImportReport, complete, has_version, split_rule
 from app.datasets.coverage import new_class_words
@@ -100,7 +100,10 @@ def import_images(
     except BaseException:
         with database.write() as session:
             state = "ready" if has_version(session, dataset_id=dataset_id) else "failed"
-            asks = (Dataset.id == dataset_id, Dataset.state != "waiting")  # keep a question about the folders
+            asks = (
+                Dataset.id == dataset_id,
+                Dataset.state.not_in(("waiting", DELETING)),
+            )  # these stay as they are
             session.execute(update(Dataset).where(*asks).values(state=state))
         raise
 

@@ -27,8 +27,7 @@ class Dataset(Base):
     name: Mapped[str] = mapped_column(unique=True)
     source: Mapped[str]
     # waiting (for a person to confirm its folders) → importing → ready; a failed or cancelled import keeps
-    # its
-    # samples and can be repeated
+    # its samples and can be repeated. deleting: it is gone for people, and being removed
     state: Mapped[str] = mapped_column(default="importing")
     # The name of the source for people, such as the name of the uploaded file; None: `source` itself.
     source_name: Mapped[str | None]
@@ -39,12 +38,22 @@ class Dataset(Base):
     # By kind of deep grey ("I": whole numbers, "F": floats) the values for black and white; never changed
     # once set.
     grey_scales: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    archived_at: Mapped[datetime | None]  # since when lists and the deck do not show it; None: they do
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     @property
     def origin(self) -> Origin:
         """Where the images are read from."""
         return Origin(self.source, self.source_name, self.zip_encoding)
+
+
+class FormerName(Base):
+    """A name that a data set had before; its addresses lead to the data set, until another one has it."""
+
+    __tablename__ = "former_name"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), index=True)
 
 
 class LabelClass(Base):

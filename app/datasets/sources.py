@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import IMPORT
+from app.datasets.catalog import IMPORT, refuse_archived
 from app.datasets.completing import has_version
 from app.datasets.creating import create_dataset, is_empty
 from app.datasets.kinds import HEAD, image_kind, reason_by_name
@@ -195,6 +195,7 @@ def cancel_import(session: Session, *, job_id: str) -> Job:
 
 def refuse_second(session: Session, dataset: Dataset) -> None:
     """Raises Conflict while an import of the data set is queued or running."""
+    refuse_archived(session, dataset_id=dataset.id)
     if jobs.open_job(session, dataset_id=dataset.id, task=IMPORT):
         raise NotNow(f"{dataset.name} is being imported already; wait for it, or cancel it.")
 

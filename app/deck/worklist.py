@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Select, and_, bindparam, exists, func, select
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names, get_sample, lock_dataset, names_now
+from app.datasets.catalog import class_names, get_sample, lock_dataset, names_now, refuse_archived
 from app.datasets.gold import get_gold_part
 from app.datasets.missing import is_lost
 from app.datasets.models import Sample
@@ -230,6 +230,7 @@ def my_cards(
 
     Samples in `known` are left out, unless `known_by` names another ranking.
     """
+    refuse_archived(session, dataset_id=dataset_id)
     ranking = current_ranking(session, dataset_id=dataset_id)
     if ranking is None and not queue.is_gold:
         return Claimed(None, None, ())

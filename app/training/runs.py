@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import IMPORT, class_names, lock_dataset
+from app.datasets.catalog import IMPORT, class_names, lock_dataset, refuse_archived
 from app.datasets.gold import get_gold_part
 from app.datasets.models import DatasetVersion
 from app.datasets.sources import cancel_import
@@ -140,6 +140,7 @@ def request_run(
     of folds than the parent: a fold's network would then score images that the parent's network trained on.
     """
     lock_dataset(session, dataset_id=dataset_id)
+    refuse_archived(session, dataset_id=dataset_id)
     asked: dict[str, Any] = json.loads(to_json(recipe))  # in the form that the database returns
     stored = "parent" if parent_id else weights
     parent = get_run(session, run_id=parent_id, dataset_id=dataset_id) if parent_id else None

@@ -54,6 +54,8 @@ def headers_of(error: errors.ToplossError) -> dict[str, str]:
 
 def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.ToplossError)  # noqa: S101 - registered for this class only
+    if isinstance(error, errors.Moved) and (target := _moved(request, error)):
+        return RedirectResponse(target, status_code=308)  # the same method and body
     more: dict[str, object] = {"choices": error.choices} if isinstance(error, errors.AmbiguousLayout) else {}
     response = answer(
         request,
@@ -65,6 +67,16 @@ def _domain_error(request: Request, error: Exception) -> Response:
     )
     response.headers.update(headers_of(error))
     return response
+
+
+def _moved(request: Request, error: errors.Moved) -> str | None:
+    """The address of the same thing under its name now; None if its name is not in the address."""
+    for area in ("/d/", "/api/v1/datasets/"):
+        path, before = request.scope["path"], area + error.before
+        if path == before or path.startswith(f"{before}/"):
+            query = request.scope["query_string"].decode("latin-1")
+            return quote(area + error.now + path.removeprefix(before)) + (f"?{query}" if query else "")
+    return None
 
 
 def _http_error(request: Request, error: Exception) -> Response:

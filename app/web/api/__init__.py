@@ -6,6 +6,7 @@ from app.web.api import (
     datasets,
     gold,
     jobs,
+    managing,
     openapi,
     photos,
     predictions,
@@ -21,6 +22,7 @@ routers = tuple(
     module.router
     for module in (
         datasets,
+        managing,
         classes,
         samples,
         problems,

@@ -45,6 +45,7 @@ class DatasetOut(Output):
     state: str
     samples: int
     classes: int
+    archived: bool  # lists and the deck do not show it
 
 
 class LabelsOut(Output):
@@ -118,11 +119,16 @@ class SamplesOut(Listing[SampleOut]):
 
 
 @router.get("/datasets")
-def list_datasets(database: Db, limit: Limit = 100, cursor: Cursor = None) -> Listing[DatasetOut]:
-    """Every data set, by name."""
+def list_datasets(
+    database: Db,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    archived: Annotated[bool, Query(description="The archived ones instead of the others.")] = False,
+) -> Listing[DatasetOut]:
+    """Every data set that is not archived, by name."""
     start = position(cursor)
     with database.read() as session:
-        found = catalog.list_datasets(session)[start : start + limit]
+        found = catalog.list_datasets(session, archived=archived)[start : start + limit]
     return Listing(items=[_out(item) for item in found], next=following(found, limit, start + limit))
 
 
@@ -188,7 +194,7 @@ router.add_api_route(
 def show_dataset(name: str, database: Db, user: SignedIn) -> DatasetDetail:
     """One data set and how far its review is."""
     with database.read() as session:
-        return _detail(session, catalog.get_dataset(session, name=name), user.id)
+        return detail(session, catalog.get_dataset(session, name=name), user.id)
 
 
 @router.get("/datasets/{name}/missing")
@@ -240,7 +246,9 @@ def list_samples(name: str, database: Db, query: Annotated[SampleQuery, Query()]
 
 
 def _out(item: DatasetSummary) -> DatasetOut:
-    return DatasetOut(name=item.name, state=item.state, samples=item.samples, classes=item.classes)
+    return DatasetOut(
+        name=item.name, state=item.state, samples=item.samples, classes=item.classes, archived=item.archived
+    )
 
 
 def _layout(dataset: Dataset, found: Survey | None) -> LayoutOut | None:
@@ -268,7 +276,8 @@ def _source(
     return resolve_source(path or "", uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding)
 
 
-def _detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
+def detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
+    """The data set in the form of the API."""
     line, waiting = catalog.summarise(session, dataset), waiting_proposal(dataset)
     progress = review_progress(session, dataset_id=dataset.id, user_id=user_id)
     versions = list_versions(session, dataset_id=dataset.id)

@@ -35,7 +35,7 @@ class JobsPage(Page):
 def index(request: Request, database: Db, _admin: Admin) -> Response:
     """The newest jobs first."""
     with database.read() as session:
-        names = {dataset.id: dataset.name for dataset in list_datasets(session)}
+        names = {dataset.id: dataset.name for dataset in list_datasets(session, archived=None)}
         views = tuple(_view(job, names.get(job.dataset_id or 0)) for job in list_jobs(session))
         page = JobsPage(**page_context(request), jobs=views, workers=tuple(live_workers(session)))
     return render("jobs/_list.html" if is_fragment(request) else "jobs/page.html", page)

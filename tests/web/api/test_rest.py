@@ -412,7 +412,7 @@ def test_openapi_describes_every_route_that_the_product_promises(api: Scripts) -
     paths = api["ann"].get(f"{API}/openapi.json").json()["paths"]
     promised = {
         "/datasets": {"get", "post"},
-        "/datasets/{name}": {"get"},
+        "/datasets/{name}": {"get", "patch", "delete"},
         "/datasets/{name}/samples": {"get"},
         "/datasets/{name}/classes": {"get", "post"},
         "/datasets/{name}/runs": {"get", "post"},

@@ -1,0 +1,72 @@
+"""Data sets are renamed, archived and deleted by REST."""
+
+from fastapi.testclient import TestClient
+
+from app.db.engine import Database
+from app.training.runs import train_anew
+from tests.factories import Made
+
+API = "/api/v1/datasets"
+
+
+def names(client: TestClient, **query: object) -> list[str]:
+    return [each["name"] for each in client.get(API, params=query).json()["items"]]
+
+
+def test_old_addresses_of_a_renamed_data_set_redirect(
+    api: dict[str, TestClient], browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ada = api["ada"]
+    renamed = ada.patch(f"{API}/faces", json={"name": "people"})
+    assert (renamed.status_code, renamed.json()["name"]) == (200, "people")
+    moved = ada.get(f"{API}/faces/samples?limit=2", follow_redirects=False)
+    assert (moved.status_code, moved.headers["location"]) == (308, f"{API}/people/samples?limit=2")
+    assert len(ada.get(f"{API}/faces/samples?limit=2").json()["items"]) == 2
+    body = {"sample": made.sample_ids[0], "verdict": "delete", "client_id": "a"}
+    assert ada.post(f"{API}/faces/decisions", json=body).status_code == 201  # with its body
+    page = browser_of["ann"].get("/d/faces/grid?page=1")
+    assert (page.status_code, page.headers["location"]) == (308, "/d/people/grid?page=1")
+    assert browser_of["ann"].post("/d/faces/review/undo").headers["location"] == "/d/people/review/undo"
+    assert browser_of["ann"].get("/d/people/review").status_code == 200
+
+
+def test_an_archived_data_set_is_hidden_from_lists_and_the_deck(
+    api: dict[str, TestClient], browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ada = api["ada"]
+    assert ada.patch(f"{API}/faces", json={"archived": True}).json()["archived"] is True
+    assert names(ada) == []
+    assert names(ada, archived=True) == ["faces"]
+    assert "faces" not in browser_of["ann"].get("/").text
+    for answer in (
+        api["ann"].post(f"{API}/faces/worklist/claims", json={}),
+        ada.post(f"{API}/faces/runs", json={"recipe": "quick"}),
+        browser_of["ann"].get("/d/faces/review"),
+    ):
+        assert answer.status_code == 409, answer.text
+        assert "archived" in answer.text
+    assert ada.get(f"{API}/faces/export?format=csv").status_code == 200
+    assert ada.patch(f"{API}/faces", json={"archived": False}).status_code == 200
+    assert names(ada) == ["faces"]
+    assert api["ann"].post(f"{API}/faces/worklist/claims", json={}).status_code == 200
+
+
+def test_a_data_set_is_deleted_also_while_a_training_waits(
+    api: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    with database.write() as session:
+        train_anew(session, dataset_id=made.dataset_id, version_id=made.version_id, weights="none")
+    assert api["ann"].delete(f"{API}/faces").status_code == 403
+    disk = api["ann"].get(f"{API}/faces/disk").json()
+    assert disk["outside"] > 0 == disk["inside"]
+    assert api["ada"].delete(f"{API}/faces").status_code == 204
+    assert api["ada"].get(f"{API}/faces").status_code == 404
+    assert api["ada"].delete(f"{API}/faces").status_code == 404
+    assert names(api["ada"]) == []
+    assert api["ada"].get(f"/api/v1/runs/{made.run_id}").status_code == 404
+
+
+def test_what_makes_no_sense_is_refused(api: dict[str, TestClient], made: Made) -> None:
+    for body in ({}, {"name": "a b"}, {"name": 3}, {"archived": "yes"}, {"other": 1}):
+        assert api["ada"].patch(f"{API}/faces", json=body).status_code == 422, body
+    assert api["ann"].patch(f"{API}/faces", json={"name": "mine"}).status_code == 403
