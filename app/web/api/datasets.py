@@ -45,7 +45,6 @@ class DatasetOut(Output):
     state: str
     samples: int
     classes: int
-    archived: bool  # lists and the deck do not show it
 
 
 class LabelsOut(Output):
@@ -82,6 +81,7 @@ class DatasetDetail(DatasetOut):
     rejected_files: int
     missing_files: int  # samples left out because their files are missing or changed
     notes: list[str]  # what the newest import noticed, in sentences
+    archived: bool  # lists and the deck do not show it
     version: int | None
     images_in_no_version: int  # imported since the newest version; the next training or freeze includes them
     labels_in_no_version: int  # labels of the newest version that are other ones by now
@@ -246,9 +246,7 @@ def list_samples(name: str, database: Db, query: Annotated[SampleQuery, Query()]
 
 
 def _out(item: DatasetSummary) -> DatasetOut:
-    return DatasetOut(
-        name=item.name, state=item.state, samples=item.samples, classes=item.classes, archived=item.archived
-    )
+    return DatasetOut(name=item.name, state=item.state, samples=item.samples, classes=item.classes)
 
 
 def _layout(dataset: Dataset, found: Survey | None) -> LayoutOut | None:
@@ -293,6 +291,7 @@ def detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:
         ],
         missing_files=count_missing(session, dataset_id=dataset.id),
         rejected_files=catalog.count_rejected(session, dataset_id=dataset.id),
+        archived=line.archived,
         version=versions[-1].number if versions else None,
         images_in_no_version=pending.new_images,
         labels_in_no_version=pending.since_version,
