@@ -1,9 +1,10 @@
 """What start weights are worth for few photographs: the recipe `photos` from a file against random weights.
 
-    .venv/bin/python benchmarks/start_weights.py PHOTOS SMALL_IMAGES [--size 96] [--epochs 12] [--seeds 1]
+    .venv/bin/python benchmarks/start_weights.py PHOTOS SMALL_IMAGES [--size 96] [--epochs 12] [--seeds 1 2 3]
 
 PHOTOS has images/{train,val}/CLASS/* and truth.csv (path, given, true). SMALL_IMAGES is a folder
-train/CLASS/* of other small images; a network is trained on some of them first, and its weights are the file.
+train/CLASS/* of other small images; a network with torchvision's stem is trained on them first by the recipe
+`default`, and its weights are the file. `--weights` names the file, which is made if it is not there.
 Prints the hold-out error by the true labels, and the average precision (AP) of the loss at finding the wrong
 labels of all photographs. Random weights train with the recipe `default` for as many epochs, at the same size
 and batch size, and with the recipe `photos`.
@@ -11,6 +12,7 @@ and batch size, and with the recipe `photos`.
 
 import argparse
 import csv
+import shutil
 import tempfile
 import time
 from dataclasses import replace
@@ -21,7 +23,7 @@ from sklearn.metrics import average_precision_score
 
 from app.ml.device import keep_freed_memory, use_threads
 from app.ml.images import decode_square
-from app.ml.recipes import RECIPES, Phase, Recipe, StartFrom, with_epochs
+from app.ml.recipes import RECIPES, Recipe, StartFrom, with_epochs
 from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
 
@@ -69,6 +71,19 @@ def fit(
     ).folder
 
 
+def pretrain(options: argparse.Namespace, folder: Path) -> None:
+    """Train a network on the small images and keep its weights."""
+    started = time.monotonic()
+    small, labels = small_images(options.small, options.pretrained_on, options.pretrained_size)
+    recipe = with_epochs(
+        replace(RECIPES["default"], stem="plain", image_size=options.pretrained_size),
+        options.pretrained_epochs,
+    )
+    begun = fit(small, labels, np.arange(len(small)), recipe, StartFrom("none"), 0, folder)
+    shutil.copyfile(begun / "model.safetensors", options.weights)
+    print(f"pretrained on {len(small)} images in {time.monotonic() - started:.0f} s", flush=True)
+
+
 def main() -> None:
     """Print a line for each start and seed."""
     parser = argparse.ArgumentParser(
@@ -79,9 +94,11 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--early-size", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--pretrained-on", type=int, default=4000)
+    parser.add_argument("--weights", type=Path, default=Path("pretrained.safetensors"))
+    parser.add_argument("--pretrained-on", type=int, default=12_000)
     parser.add_argument("--pretrained-size", type=int, default=48)
-    parser.add_argument("--pretrained-epochs", type=int, default=6)
+    parser.add_argument("--pretrained-epochs", type=int, default=18)
+    parser.add_argument("--body-rate", type=float, help="The highest rate of the body in `photos`.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--starts", nargs="+", default=list(STARTS), choices=STARTS)
     options = parser.parse_args()
@@ -94,19 +111,14 @@ def main() -> None:
     default = with_epochs(
         replace(RECIPES["default"], **sizes, batch_size=photos.batch_size, averaging=0.9), total
     )
-    first = replace(
-        RECIPES["quick"],
-        image_size=options.pretrained_size,
-        batch_size=64,
-        phases=(Phase(options.pretrained_epochs, frozen=False, lr_min=3e-3, lr_max=3e-3),),
-    )
+    if options.body_rate:
+        *head, body = photos.phases
+        photos = replace(photos, phases=(*head, replace(body, lr_max=options.body_rate)))
     with tempfile.TemporaryDirectory() as folder:
-        started = time.monotonic()
-        small, labels = small_images(options.small, options.pretrained_on, options.pretrained_size)
-        begun = fit(small, labels, np.arange(len(small)), first, StartFrom("none"), 0, Path(folder, "first"))
-        print(f"pretrained on {len(small)} images in {time.monotonic() - started:.0f} s", flush=True)
+        if not options.weights.exists():
+            pretrain(options, Path(folder, "first"))
         tried = {
-            "photos-file": (photos, StartFrom("file", begun / "model.safetensors")),
+            "photos-file": (photos, StartFrom("file", options.weights)),
             "default-random": (default, StartFrom("none")),
             "photos-random": (photos, StartFrom("none")),
         }

@@ -46,7 +46,8 @@ class Estimate:
     """The expected time of a training, including its ranking."""
 
     seconds: float
-    low: float  # seconds, if all epochs are as fast as the fastest measured one
+    idle: float  # seconds, at the fastest measured pace, which other work on the machine changes least
+    low: float  # seconds, if all epochs are as fast as the fastest measured one; less if little was measured
     high: float  # seconds, if they are as slow as the slowest one; more if little was measured
     pace: float  # mean seconds per image and epoch
     run_ids: tuple[int, ...]  # the runs it was measured on; none: it is rough, by the pace of a first look
@@ -105,6 +106,7 @@ def estimate(
     used = {each.run_id for each in measured if each.size in sizes} or {each.run_id for each in measured}
     return Estimate(
         seconds + rest,
+        idle=(seconds + rest) * min(ratios),
         low=(seconds + rest) * min(ratios) / unseen,
         high=(seconds + rest) * max(ratios) * unseen * one,
         pace=an_image / len(sizes),
@@ -132,7 +134,7 @@ class Paces:
         if rough is None:
             return None
         span = (rough.seconds / _ROUGH, rough.seconds * _ROUGH)
-        return Estimate(rough.seconds, *span, pace=rough.pace, run_ids=())
+        return Estimate(rough.seconds, rough.seconds, *span, pace=rough.pace, run_ids=())
 
 
 def expect_run(session: Session, *, run: Run) -> Estimate | None:

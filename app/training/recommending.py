@@ -24,6 +24,7 @@ FEW = 10  # training images of a class that are too few
 LONG = 1.8  # times as long as wide, or as wide as long: the middle square leaves out much
 _STEPS = 1500  # of the optimiser that a network needs to learn photographs from nothing
 _FEWEST_EPOCHS = 3
+_LIKELY = 1.5  # times the least time: up to this one number says enough
 _MEASURED = 4000  # images whose sizes are looked at
 
 
@@ -125,7 +126,11 @@ def _choose(
 def _affordable(
     name: str, sizes: tuple[int, ...], shape: Shape, paces: Paces, start: Start, changes: dict[str, int]
 ) -> dict[str, int]:
-    """The changes with the largest image size for which there is time; in the end with fewer epochs."""
+    """The changes with the largest image size for which there is time; in the end with fewer epochs.
+
+    There is time if the machine has nothing else to do: whatever runs beside it for a while must not change
+    what is recommended.
+    """
     usual = RECIPES[name].image_size if name == "photos" else sizes[1]
     possible = [size for size in sizes if size <= max(shape.side, sizes[-1])]
     for size in possible:
@@ -133,11 +138,11 @@ def _affordable(
         estimate = _expect(name, tried, shape, paces, start)
         if estimate is None:  # nothing is known of the pace
             return changes | {"image_size": min(usual, possible[0])}
-        if estimate.seconds <= PATIENT:
+        if estimate.idle <= PATIENT:
             return tried
     least = changes | {"image_size": possible[-1]}
     estimate = _expect(name, least, shape, paces, start)
-    share = PATIENT / estimate.seconds if estimate else 1.0
+    share = PATIENT / estimate.idle if estimate else 1.0
     frozen = sum(phase.epochs for phase in RECIPES[name].phases if phase.frozen)
     epochs = int((frozen + changes["epochs"]) * share) - frozen
     return least | {"epochs": max(_FEWEST_EPOCHS, epochs)}
@@ -169,7 +174,7 @@ def _shape(session: Session, dataset_id: int) -> Shape:
 
 def _words(edited: Recipe, name: str, shape: Shape, start: str, estimate: Estimate | None) -> str:
     epochs = sum(phase.epochs for phase in edited.phases)
-    time = f"about {_duration(estimate.seconds)}" if estimate else "the time is not known yet"
+    time = _span(estimate) if estimate else "the time is not known yet"
     images = "1 image" if shape.images == 1 else f"{shape.images:,} images"
     return (
         f"{name}: {images} of about {shape.width} x {shape.height}, {start}, {edited.image_size} pixels, "
@@ -184,6 +189,13 @@ def _start_words(start: Start, edited: Recipe, starting: Weights, *, has_weights
         return "start from a file"
     here = starting.offer.state == "here"
     return "ImageNet start" if here else f"ImageNet start (a download of {MEGABYTES} MB)"
+
+
+def _span(estimate: Estimate) -> str:
+    """The likely time; both ends where it may well be another one."""
+    if estimate.high <= _LIKELY * estimate.low:
+        return f"about {_duration(estimate.seconds)}"
+    return f"{_duration(estimate.low)} to {_duration(estimate.high)}"
 
 
 def _duration(seconds: float) -> str:
