@@ -1,11 +1,12 @@
 """`toploss user` and `toploss token`."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from app.commands.shared import ask_password, open_database, read_settings
+from app.commands.shared import Json, ask_password, open_database, print_json, read_settings
 
 users = typer.Typer(help="Annotators and admins.", no_args_is_help=True)
 tokens = typer.Typer(help="API tokens for scripts.", no_args_is_help=True)
@@ -50,13 +51,16 @@ def user_password(name: str, *, password_stdin: FromStdin = False) -> None:
 
 
 @users.command("list")
-def user_list() -> None:
+def user_list(*, json: Json = False) -> None:
     """Show who there is."""
     from app.accounts.users import list_users
 
     with open_database() as database, database.read() as session:
         for user in list_users(session):
-            typer.echo(f"{user.name}\t{user.role}\t{'active' if user.active else 'deactivated'}")
+            if json:
+                print_json({"name": user.name, "role": user.role, "active": user.active})
+            else:
+                typer.echo(f"{user.name}\t{user.role}\t{'active' if user.active else 'deactivated'}")
 
 
 @tokens.command("create")
@@ -87,7 +91,9 @@ def token_create(
 
 @tokens.command("list")
 def token_list(
-    *, user: Annotated[str | None, typer.Option(help="Only this person's; without it, everybody's.")] = None
+    *,
+    user: Annotated[str | None, typer.Option(help="Only this person's; without it, everybody's.")] = None,
+    json: Json = False,
 ) -> None:
     """Show which API tokens there are; their secrets are not known."""
     from app.accounts.tokens import list_tokens
@@ -96,6 +102,10 @@ def token_list(
     with open_database() as database, database.read() as session:
         user_id = None if user is None else get_user(session, name=user).id
         found = list_tokens(session, user_id=user_id)
+    if json:
+        for each in found:
+            print_json(asdict(each))
+        return
     typer.echo("id\tperson\tname\tscope\tmade\tlast used\tends")
     for each in found:
         ends = "expired" if each.has_expired else _day(each.expires_at)

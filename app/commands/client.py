@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.errors import Invalid, NotSignedIn, ToplossError
+from app.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn, ToplossError
 
 if TYPE_CHECKING:
     import httpx
@@ -38,8 +38,11 @@ As = Annotated[
 ]
 
 
+_KINDS = (NotFound, Conflict, Invalid, NotSignedIn, Forbidden)
+
+
 class Refused(ToplossError):
-    """The API answered with an error."""
+    """The API answered with another error, or not at all."""
 
 
 class Api:
@@ -189,11 +192,13 @@ def _as_person(app: Any, person: "Person") -> Any:
 
 
 def _checked(answer: "httpx.Response") -> "httpx.Response":
-    """Raises Refused with the sentence of an error."""
+    """Raises an error of the domain, by its code, or Refused."""
     if not answer.is_error and not answer.is_redirect:
         return answer
     try:
-        said = answer.json()["message"]
+        said = answer.json()
+        code, message = said["error"], str(said["message"])
     except (ValueError, KeyError, TypeError):
-        said = f"{answer.url} answered {answer.status_code}; is it the address of a Toploss server?"
-    raise Refused(str(said))
+        code = ""
+        message = f"{answer.url} answered {answer.status_code}; is it the address of a Toploss server?"
+    raise next((kind for kind in _KINDS if kind.code == code), Refused)(message)

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from app.commands.shared import DatasetName, open_database
+from app.commands.client import Server
+from app.commands.shared import DatasetName, Json, open_database, print_json
 
 
 def export(
@@ -37,22 +38,56 @@ def export(
         bool,
         typer.Option(help="Leave out images whose files are missing or changed; missing.csv lists them."),
     ] = False,
+    json: Json = False,
+    server: Server = None,
 ) -> None:
     """Write the labels of a frozen version to a file."""
+    from app.commands.remote import export_from
+    from app.errors import Invalid
+
+    if freeze and version is not None:
+        raise Invalid(
+            "Choose one: --freeze makes a version of the labels as they stand, --version takes an old one."
+        )
+    if json and str(output) == "-":
+        raise Invalid("Choose one: --json prints about the file, so the file itself cannot go to - as well.")
+    if server:
+        query = {
+            "format": format,
+            "version": version,
+            "include_deleted": include_deleted or None,
+            "run": run,
+            "probabilities": probabilities or None,
+            "skip_missing": skip_missing or None,
+        }
+        export_from(server, name, output, freeze=freeze, query=query, json=json)
+        return
+    options = (include_deleted, run, probabilities, skip_missing)
+    _export_here(name, format, output, version, freeze, *options, json=json)
+
+
+def _export_here(
+    name: str,
+    format: str,  # noqa: A002 - as above
+    output: Path,
+    version: int | None,
+    freeze: bool,
+    include_deleted: bool,
+    run: int | None,
+    probabilities: bool,
+    skip_missing: bool,
+    *,
+    json: bool,
+) -> None:
     from app.datasets.catalog import ready_dataset
     from app.datasets.versions import get_version, latest_version
     from app.deck.progress import lacking_words, pending_changes
-    from app.errors import Invalid
     from app.export.as_imagefolder import EMPTY_FOLDERS, class_folders, one_folder_words
     from app.export.checking import checked, told
     from app.export.exporting import export_version, write_export
     from app.review.corrections import count_corrections
     from app.rounds.retraining import freeze_labels
 
-    if freeze and version is not None:
-        raise Invalid(
-            "Choose one: --freeze makes a version of the labels as they stand, --version takes an old one."
-        )
     with open_database() as database:
         if freeze:
             with database.write() as session:
@@ -101,6 +136,8 @@ def export(
             "N with --run N.",
             err=True,
         )
+    if json:
+        print_json({"file": str(output), "version": chosen.number, "digest": chosen.digest})
     typer.echo(
         f"Version {chosen.number} of {name} ({chosen.samples:,} samples, digest {chosen.digest[:12]}) → "
         f"{output}{' (replaced)' if replaces else ''}",

@@ -1,10 +1,23 @@
 """`toploss import`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shared import Seed, end_line, open_database, read_settings, show_progress
+from app.commands.client import Server
+from app.commands.shared import (
+    Json,
+    Seed,
+    end_line,
+    for_scripts,
+    open_database,
+    read_settings,
+    show_progress,
+)
+
+if TYPE_CHECKING:
+    from app.datasets.label_reading import StatedColumns
+    from app.datasets.layout_choice import StatedLayout
 
 
 def import_(
@@ -52,19 +65,15 @@ def import_(
         ),
     ] = None,
     seed: Seed = 0,
+    json: Json = False,
+    server: Server = None,
 ) -> None:
     """Import images. Repeating it adds what is new and doubles nothing."""
-    from app.commands.folders import chooser
-    from app.datasets.catalog import count_rejected, rejected_files
-    from app.datasets.creating import check_name, create_dataset
-    from app.datasets.importing import import_images
+    from app.commands.remote import import_there
+    from app.datasets.creating import check_name
     from app.datasets.label_reading import StatedColumns
     from app.datasets.layout_choice import StatedLayout, parse
-    from app.datasets.sources import named_labels, resolve_source
-    from app.deck.progress import pending_changes
     from app.errors import Invalid
-    from app.jobs.requests import live_workers
-    from app.rounds.first_look import look_at_new_images
 
     folders = parse(split_folders or [])
     if folders is not None and no_split_folders:
@@ -77,11 +86,45 @@ def import_(
     if not labels and columns != StatedColumns():
         raise Invalid("Name the label file with --labels, too.")
     check_name(name)  # before a large zip is copied
+    if server:
+        if labels:
+            raise Invalid("Leave --labels out: put the file with the labels into the zip or folder.")
+        parts = "none" if no_split_folders else ",".join(split_folders or [])
+        fields = {"zip_encoding": zip_encoding, "split_folders": parts}
+        import_there(server, path, name=name, fields=fields, json=json)
+        return
+    if no_split_folders:
+        folders = StatedLayout()
+    _import_here(path, name, folders, labels, columns, zip_encoding, seed, yes=yes, json=json)
+
+
+def _import_here(
+    path: str,
+    name: str,
+    folders: "StatedLayout | None",
+    labels: str | None,
+    columns: "StatedColumns",
+    zip_encoding: str | None,
+    seed: int,
+    *,
+    yes: bool,
+    json: bool,
+) -> None:
+    from app.commands.folders import chooser
+    from app.datasets.catalog import count_rejected, count_samples, rejected_files
+    from app.datasets.creating import create_dataset
+    from app.datasets.importing import import_images
+    from app.datasets.layout_choice import StatedLayout
+    from app.datasets.sources import named_labels, resolve_source
+    from app.deck.progress import pending_changes
+    from app.jobs.requests import live_workers
+    from app.rounds.first_look import look_at_new_images
+
     settings = read_settings()
     if labels:
         stated = named_labels(labels, source=path, uploads_dir=settings.uploads_dir, columns=columns)
         folders = StatedLayout(labels=stated)
-    with open_database() as database:
+    with for_scripts(json) as made, open_database() as database:
         source = resolve_source(path, uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding)
         with database.write() as session:
             dataset = create_dataset(session, name=name, source=source)
@@ -93,7 +136,7 @@ def import_(
             seed=seed,
             on_progress=show,
             should_stop=lambda: False,
-            choose=chooser(StatedLayout() if no_split_folders else folders, yes=yes, before=end_line),
+            choose=chooser(folders, yes=yes, before=end_line),
         )
         end_line()
         typer.echo(str(report))
@@ -109,6 +152,13 @@ def import_(
         else:
             typer.echo(f"Next: toploss train {name}, or the data set's page in the browser.")
         with database.read() as session:
+            made.update(
+                dataset=name,
+                samples=count_samples(session, dataset_id=dataset.id),
+                rejected_files=count_rejected(session, dataset_id=dataset.id),
+                first_look=looking.id if looking else None,
+                notes=report.notes,
+            )
             if pending := pending_changes(session, dataset_id=dataset.id).words:
                 typer.echo(f"{pending}; the next training or freeze takes in what is new.")
             count = count_rejected(session, dataset_id=dataset.id)

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from app.commands.shared import DatasetName, end_line, open_database, read_settings, show_progress, tell
+from app.commands.client import Server
+from app.commands.shared import (
+    DatasetName,
+    Json,
+    end_line,
+    for_scripts,
+    open_database,
+    read_settings,
+    show_progress,
+    tell,
+)
 
 predictions = typer.Typer(help="Rank the labels by your own model.", no_args_is_help=True)
 
@@ -59,13 +69,22 @@ def import_(
             help="Of an array without class names: the class of each column, one a line.",
         ),
     ] = None,
+    json: Json = False,
+    server: Server = None,
 ) -> None:
     """Freeze the labels as they stand, and rank them by the predictions of your own model."""
     from app.datasets.catalog import ready_dataset
     from app.rounds.own_models import PredictionFile, import_predictions
 
+    if server:
+        from app.commands.remote import predictions_there
+
+        files = {"file": file, "ids": ids, "classes": classes}
+        fields = {"out_of_sample": out_of_sample, "allow_missing": allow_missing}
+        predictions_there(server, name, files, fields, json=json)
+        return
     settings = read_settings()
-    with open_database() as database:
+    with for_scripts(json) as told, open_database() as database:
         with database.read() as session:
             dataset_id = ready_dataset(session, name=name).id
         made = import_predictions(
@@ -75,7 +94,16 @@ def import_(
             folder=settings.runs_dir,
             on_progress=show_progress(),
         )
-    end_line()
+        end_line()
+        told.update(
+            id=made.run_id,
+            version=made.version,
+            rows=made.rows,
+            label_issues=made.label_issues,
+            notes=list(made.notes),
+        )
+    if json:
+        return
     tell(list(made.notes))
     typer.echo(
         f"Run {made.run_id} of {name}, your own model: {made.rows:,} images of version {made.version} are "

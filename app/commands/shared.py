@@ -3,7 +3,8 @@
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -24,7 +25,26 @@ def print_json(value: object) -> None:
     """Print one JSON value on a line of standard output."""
     import json
 
-    typer.echo(json.dumps(value, ensure_ascii=False, default=str))
+    typer.echo(json.dumps(value, ensure_ascii=False, default=_as_text))
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+@contextmanager
+def for_scripts(json: bool) -> "Iterator[dict[str, object]]":
+    """What a command made, to be filled in; printed as one JSON value at the end.
+
+    With `json` everything else that the block prints goes to standard error. Without it nothing is changed.
+    """
+    made: dict[str, object] = {}
+    if not json:
+        yield made
+        return
+    with redirect_stdout(sys.stderr):
+        yield made
+    print_json(made)
 
 
 def read_settings() -> "Settings":

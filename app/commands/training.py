@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.client import Server
 from app.commands.shared import (
     DatasetName,
+    Json,
     Seed,
     end_line,
     fail,
+    for_scripts,
     open_database,
+    print_json,
     read_settings,
     show_progress,
     tell,
@@ -53,12 +57,15 @@ def train(
     start: Start = None,
     seed: Seed = 0,
     wait: Wait = False,
+    json: Json = False,
+    server: Server = None,
 ) -> None:
     """Train on the labels as they stand, and rank every sample.
 
     The labels are frozen as a version first; the training is a job for the worker. Without --recipe it trains
     as recommended for these images, and says so.
     """
+    from app.commands.remote import train_there
     from app.datasets.catalog import ready_dataset
     from app.deck.progress import lacking_words, pending_changes
     from app.jobs.requests import live_workers
@@ -68,10 +75,14 @@ def train(
     from app.training.runs import train_anew
     from app.training.starts import requested_start, weights_now
 
+    changes = _changes(change, epochs)
+    if server:
+        body = {"recipe": recipe, "changes": changes, "start": start, "seed": seed}
+        train_there(server, name, body, wait=wait, json=json)
+        return
     settings = read_settings()
     starting = weights_now(settings)
-    changes = _changes(change, epochs)
-    with open_database() as database:
+    with for_scripts(json) as made, open_database() as database:
         with database.write() as session:
             dataset = ready_dataset(session, name=name)
             advice = recommend(session, dataset_id=dataset.id, starting=starting, start=start)
@@ -87,6 +98,7 @@ def train(
                 start=start,
                 seed=seed,
             )
+            made.update(id=run.id, job=run.job_id, version=version.number, recipe=run.recipe["name"])
             repeat = repeated_by(session, run)
             alive = bool(live_workers(session))
             lacking = lacking_words(session, dataset_id=dataset.id)
@@ -117,8 +129,11 @@ def retrain(
     start: Start = None,
     seed: Seed = 0,
     wait: Wait = False,
+    json: Json = False,
+    server: Server = None,
 ) -> None:
     """Freeze the cleaned labels and fine-tune the best run on them."""
+    from app.commands.remote import train_there
     from app.datasets.catalog import ready_dataset
     from app.deck.progress import lacking_words, pending_changes
     from app.review.corrections import count_corrections
@@ -126,8 +141,12 @@ def retrain(
     from app.training.repeats import repeated_by
     from app.training.starts import requested_start
 
+    if server:
+        body = {"retrain": True, "recipe": recipe, "changes": _changes(change, epochs), "start": start}
+        train_there(server, name, {**body, "seed": seed}, wait=wait, json=json)
+        return
     settings = read_settings()
-    with open_database() as database:
+    with for_scripts(json) as made, open_database() as database:
         with database.write() as session:
             dataset = ready_dataset(session, name=name)
             new = pending_changes(session, dataset_id=dataset.id).what
@@ -140,6 +159,14 @@ def retrain(
                 changes=_changes(change, epochs),
                 start=start,
                 seed=seed,
+            )
+            made.update(
+                id=answer.run.id,
+                job=answer.run.job_id,
+                version=answer.version.number,
+                recipe=answer.run.recipe["name"],
+                parent=answer.parent_id,
+                nothing_changed=answer.nothing_changed,
             )
             repeat = repeated_by(session, answer.run)
             lacking = lacking_words(session, dataset_id=dataset.id)
@@ -167,24 +194,35 @@ def resume(
     number: Annotated[int, typer.Argument(metavar="RUN", min=1, help="The run's number.")],
     *,
     wait: Wait = False,
+    json: Json = False,
+    server: Server = None,
 ) -> None:
     """Resume a cancelled or failed run after its last finished epoch."""
+    from app.commands.remote import resume_there
     from app.training.runs import resume_run
 
+    if server:
+        resume_there(server, number, wait=wait, json=json)
+        return
     settings = read_settings()
-    with open_database() as database:
+    with for_scripts(json) as made, open_database() as database:
         with database.write() as session:
-            resume_run(session, run_id=number, user_id=None)
+            made.update(id=number, job=resume_run(session, run_id=number, user_id=None).job_id)
         typer.echo(f"Run {number}: queued again.")
         if wait:
             _wait_for(database, settings, number)
 
 
-def recipes() -> None:
+def recipes(*, json: Json = False) -> None:
     """Show the recipes, and what can be changed with --set."""
     from app.ml.recipes import RECIPES
     from app.training.fields import FIELDS, as_text, values_of
 
+    if json:
+        by_name = {name: values_of(recipe, tunes=False) for name, recipe in RECIPES.items()}
+        fields = [{"name": field.name, "allowed": field.range, "help": field.help} for field in FIELDS]
+        print_json({"recipes": by_name, "fields": fields})
+        return
     columns = [values_of(recipe, tunes=False) for recipe in RECIPES.values()]
     typer.echo(f"{'field':<17}{''.join(f'{name:<12}' for name in RECIPES)}allowed")
     for field in FIELDS:
