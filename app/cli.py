@@ -31,6 +31,7 @@ class Commands(LazyGroup):
         "classes": Lazy("classes:classes", "List, add, rename, merge and retire classes."),
         "problems": Lazy("problems:problems", "List images that may be no use whatever their labels."),
         "export": Lazy("exporting:export", "Write the labels of a frozen version to a file."),
+        "labels": Lazy("labels:labels", "Bring in labels that were corrected elsewhere."),
         "serve": Lazy("running:serve", "Start the web server, and a worker beside it."),
         "worker": Lazy("running:worker", "Start a worker: it imports, trains and ranks."),
         "demo": Lazy("running:demo", "Draw the demo faces, import them, queue a quick training, and serve."),

@@ -102,7 +102,7 @@ def merge(
             row, target = (
                 get_class(session, dataset_id=dataset_id, name=each) for each in (class_name, into)
             )
-            count = merge_classes(session, row, target, user_id=_somebody(session, user))
+            count = merge_classes(session, row, target, user_id=somebody(session, user))
     typer.echo(f"“{found.name}” is merged into “{other}”: {count:,} images got a decision.")
 
 
@@ -137,7 +137,7 @@ def undo(name: DatasetName, *, user: User = None) -> None:
         words = next(
             each.words for each in past_changes(session, dataset_id=dataset_id) if each.id == last.id
         )
-        undo_change(session, dataset_id=dataset_id, change_id=last.id, user_id=_somebody(session, user))
+        undo_change(session, dataset_id=dataset_id, change_id=last.id, user_id=somebody(session, user))
     typer.echo(f"Undone: {words}.")
 
 
@@ -150,7 +150,7 @@ def _person(session: "Session", user: str | None) -> int | None:
     return admins[0].id if len(admins) == 1 else None
 
 
-def _somebody(session: "Session", user: str | None) -> int:
+def somebody(session: "Session", user: str | None) -> int:
     """Whose decisions a merge writes. Raises Invalid if that is not clear."""
     from app.errors import Invalid
 

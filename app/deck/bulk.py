@@ -32,6 +32,7 @@ from app.review.models import BulkAction, Decision, SampleReview
 from app.review.standing import refold
 from app.training.runs import current_ranking
 
+FROM_A_FILE = "labels"  # the verdict of an action whose labels came from a file (`corrected.py`)
 VERDICTS = ("keep", "relabel", "accept", "delete")
 _MOST = 5_000  # samples a statement
 _USED = "This client id was used for another action; make a new one for every action. Nothing was changed."
@@ -113,7 +114,7 @@ def decide_many(
     session.connection().execute(
         insert(Decision),
         [
-            _said(verdict, place_now(row.predicted) if verdict == "accept" else target, row.given_label)
+            verdict_for(verdict, place_now(row.predicted) if verdict == "accept" else target, row.given_label)
             | {
                 "dataset_id": dataset_id,
                 "sample_id": row.id,
@@ -129,7 +130,7 @@ def decide_many(
         ],
     )
     ids = [row.id for row in chosen]
-    for part in _parts(ids):
+    for part in parts_of(ids):
         claims.release_cards(session, part)
     desk.apply(session, refold(session, ids))
     return Done(action.id, verdict, own_name, len(ids), left_alone, why)
@@ -257,7 +258,7 @@ def _chosen(
     expected: int | None,
     verdict: str,
 ) -> tuple[list[Any], LeftAlone]:
-    """The rows of `_candidates` that get a verdict, and how many of the samples are left alone and why."""
+    """The rows of `candidates` that get a verdict, and how many of the samples are left alone and why."""
     found = (
         matching_ids(session, dataset_id=dataset_id, which=samples)
         if isinstance(samples, Filter)
@@ -271,7 +272,9 @@ def _chosen(
         )
     if not wanted:
         raise Invalid("No sample is selected; select some first.")
-    rows = [row for part in _parts(wanted) for row in session.execute(_candidates(session, dataset_id, part))]
+    rows = [
+        row for part in parts_of(wanted) for row in session.execute(candidates(session, dataset_id, part))
+    ]
     if len(rows) != len(wanted):
         raise NotFound(
             f"{len(wanted) - len(rows)} of the {len(wanted)} samples are not in this data set; load the "
@@ -284,11 +287,13 @@ def _chosen(
     return chosen, count_left(reasons)
 
 
-def _candidates(session: Session, dataset_id: int, sample_ids: list[int]) -> Select[*tuple[Any, ...]]:
-    """These samples, locked, with their prediction and whether a person reviewed them one by one."""
+def candidates(
+    session: Session, dataset_id: int, sample_ids: list[int], *, locked: bool = True
+) -> Select[*tuple[Any, ...]]:
+    """These samples, perhaps locked, with their prediction and whether a person reviewed them one by one."""
     ranking = current_ranking(session, dataset_id=dataset_id)
     looked_at = and_(SampleReview.sample_id.is_not(None), ~SampleReview.in_bulk)
-    return (
+    query = (
         select(
             Sample.id,
             Sample.given_label,
@@ -308,19 +313,19 @@ def _candidates(session: Session, dataset_id: int, sample_ids: list[int]) -> Sel
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
         .where(Sample.dataset_id == dataset_id, Sample.id.in_(sample_ids))
         .order_by(Sample.id)
-        .with_for_update(of=Sample, key_share=True)
     )
+    return query.with_for_update(of=Sample, key_share=True) if locked else query
 
 
 def _lock(session: Session, sample_ids: list[int]) -> None:
     """Lock the samples, so that decisions on a sample are folded one by one; SQLite has one writer anyway."""
-    for part in _parts(sample_ids):
+    for part in parts_of(sample_ids):
         session.execute(
             select(Sample.id).where(Sample.id.in_(part)).order_by(Sample.id).with_for_update(key_share=True)
         )
 
 
-def _said(verdict: str, label: int | None, given_label: int) -> dict[str, Any]:
+def verdict_for(verdict: str, label: int | None, given_label: int) -> dict[str, Any]:
     """The verdict for one sample: a relabel to its given label is a keep."""
     if verdict in ("relabel", "accept"):
         return (
@@ -331,6 +336,7 @@ def _said(verdict: str, label: int | None, given_label: int) -> dict[str, Any]:
     return {"verdict": verdict, "label": None}
 
 
-def _parts(sample_ids: list[int]) -> Iterator[list[int]]:
+def parts_of(sample_ids: list[int]) -> Iterator[list[int]]:
+    """The ids in parts for one statement each."""
     for start in range(0, len(sample_ids), _MOST):
         yield sample_ids[start : start + _MOST]

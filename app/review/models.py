@@ -38,7 +38,7 @@ class Decision(Base):
     client_id: Mapped[str]  # the client's own id: the same request twice is one decision
     milliseconds: Mapped[int | None]  # from shown to decided
     created_at: Mapped[datetime] = mapped_column(default=now)
-    # where it was given: deck, audit, gold, sample, grid, duplicates, adjudication, api
+    # where it was given: deck, audit, gold, sample, grid, duplicates, adjudication, api, file
     origin: Mapped[str] = mapped_column(default="deck", server_default="deck")
     blind: Mapped[bool] = mapped_column(
         default=False, server_default="0"
@@ -65,7 +65,8 @@ class BulkAction(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
-    verdict: Mapped[str]  # keep, relabel, accept (relabel each to its prediction), delete, merge; undo
+    # keep, relabel, accept (relabel each to its prediction), delete, merge, labels (from a file); undo
+    verdict: Mapped[str]
     label: Mapped[int | None]  # the class a relabel moves to
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("bulk_action.id"), unique=True)
     samples: Mapped[int]  # how many decisions it wrote

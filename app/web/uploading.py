@@ -85,6 +85,12 @@ class ImportRoute(UploadRoute):
     too_many = "Send one zip at a time, and at most one file with its labels."
 
 
+class LabelsRoute(UploadRoute):
+    """A route that takes a label file."""
+
+    too_many = "Send one label file at a time."
+
+
 class PhotosRoute(UploadRoute):
     """A route that takes photos, from everybody who may change something."""
 

@@ -25,7 +25,7 @@ from tests.web.test_security import OPEN, routes
 # `person` takes somebody who signed in, `admin person` an admin who did.
 ADMINS_PAGES = """
 /d/{name}/agreement /d/{name}/settings /d/{name}/adjudication /datasets/new /d/{name}/runs/new /jobs /people
-/d/{name}/import/picture /d/{name}/predictions
+/d/{name}/import/picture /d/{name}/predictions /d/{name}/labels
 """
 CHANGES = {
     "annotate": """
@@ -57,6 +57,7 @@ CHANGES = {
         POST /d/{name}/retrain  POST /d/{name}/runs  POST /d/{name}/runs/{run_id}/cancel
         POST /d/{name}/runs/{run_id}/resume  POST /d/{name}/settings  POST /d/{name}/stop
         POST /d/{name}/versions  POST /d/{name}/export  POST /datasets/new
+        POST /d/{name}/labels  POST /api/v1/datasets/{name}/labels
         POST /d/{name}/predictions  POST /api/v1/datasets/{name}/predictions
     """,
     "person": "POST /account/password  POST /account/tokens  POST /account/tokens/{token_id}/revoke",

@@ -57,7 +57,7 @@ class LoggedOut(Output):
     undoes: int | None  # of an undo: the decision that it undid
     undone_by: int | None
     bulk: int | None  # the verdict for many samples that it is one of
-    origin: str  # deck, audit, gold, sample, grid, duplicates, adjudication, api and so on
+    origin: str  # deck, audit, gold, sample, grid, duplicates, adjudication, api, file and so on
     blind: bool  # given without seeing label, prediction or other answers
     run: int | None  # whose ranking showed the sample, at this rank
     rank: int | None

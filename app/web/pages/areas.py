@@ -6,7 +6,7 @@ from starlette.routing import Route
 from app.web.pages import export, jobs, photos, remaining
 from app.web.pages.accounts import account, people
 from app.web.pages.datasets import folders, imports, new_dataset, overview
-from app.web.pages.deck import duplicates, grid, problems, review, samples
+from app.web.pages.deck import duplicates, grid, labels, problems, review, samples
 from app.web.pages.measuring import compare
 from app.web.pages.review import gold, opinions
 from app.web.pages.rounds import retrain, rounds
@@ -21,6 +21,7 @@ _AREAS = (
     folders,
     review,
     grid,
+    labels,
     duplicates,
     problems,
     opinions,

@@ -27,6 +27,7 @@ PLACES = {
     "adjudication": "adjudication",
     "gold": "gold part",
     "api": "script",
+    "file": "label file",
 }
 
 

@@ -1,0 +1,124 @@
+"""Labels that were corrected elsewhere become decisions of who imports them, once, and can be undone."""
+
+import json
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.datasets.catalog import class_names
+from app.datasets.label_reading import StatedColumns, StatedLabels
+from app.db.engine import Database
+from app.deck.bulk import undo_many
+from app.deck.corrected import LabelPlan, apply_labels, newest_action, plan_labels
+from app.errors import Invalid
+from app.review.checks import Answer
+from app.review.decisions import decide
+from app.review.models import Decision
+from app.rounds.retraining import freeze_labels
+from tests.conftest import People
+from tests.factories import Made
+
+SAID = StatedLabels("mine.csv", "sent", StatedColumns())
+
+
+def table(*rows: tuple[str, str]) -> bytes:
+    return ("path,label\n" + "".join(f"{path},{label}\n" for path, label in rows)).encode()
+
+
+def planned(database: Database, made: Made, content: bytes, user: int) -> LabelPlan:
+    with database.read() as session:
+        return plan_labels(session, dataset_id=made.dataset_id, user_id=user, said=SAID, content=content)
+
+
+def applied(
+    database: Database, made: Made, content: bytes, user: int, *, add: bool = False, said: StatedLabels = SAID
+) -> int:
+    """How many decisions it wrote."""
+    with database.write() as session:
+        _, done = apply_labels(
+            session, dataset_id=made.dataset_id, user_id=user, said=said, content=content, add_classes=add
+        )
+    return done.samples if done else 0
+
+
+def logged(session: Session) -> list[tuple[str, int | None, str]]:
+    query = select(Decision.verdict, Decision.label, Decision.origin).order_by(Decision.id)
+    return [(verdict, label, origin) for verdict, label, origin in session.execute(query)]
+
+
+def test_a_dry_run_says_row_by_row_what_would_change_and_changes_nothing(
+    database: Database, made: Made, people: People
+) -> None:
+    a, b, c = made.paths[:3]
+    plan = planned(
+        database, made, table((a, "dog"), (b, "cat"), (c, "emu"), ("x/none.png", "cat")), people.annotator.id
+    )
+    with database.read() as session:
+        assert logged(session) == []
+    assert [(row.path, row.now, row.new, row.state) for row in plan.rows] == [
+        (a, "cat", "dog", "change"),
+        (b, "cat", "cat", "same"),
+        (c, "cat", "emu", "no class"),
+    ]
+    assert plan.unmatched == {"x/none.png": "mine.csv has a label for it, but there is no such image"}
+    assert "1 label changes." in plan.words()
+    assert "Not classes of this data set: emu." in plan.words()
+
+
+def test_applied_twice_it_changes_nothing_the_second_time_and_one_undo_reverts_it(
+    database: Database, made: Made, people: People
+) -> None:
+    content = table(*((path, "dog") for path in made.paths[:3]))
+    assert applied(database, made, content, people.annotator.id) == 3
+    assert applied(database, made, content, people.annotator.id) == 0
+    assert applied(database, made, content, people.admin.id) == 0
+    with database.write() as session:
+        assert logged(session) == [("relabel", 1, "file")] * 3
+        version, _ = freeze_labels(session, dataset_id=made.dataset_id)
+        assert version.relabelled == 3
+        action = newest_action(session, dataset_id=made.dataset_id, user_id=people.annotator.id)
+        assert action is not None
+        assert undo_many(session, user_id=people.annotator.id, action_id=action, client_id="u").samples == 3
+        assert newest_action(session, dataset_id=made.dataset_id, user_id=people.annotator.id) is None
+    assert applied(database, made, content, people.annotator.id) == 3
+
+
+def test_back_to_the_given_label_is_a_change_as_well(database: Database, made: Made, people: People) -> None:
+    path = made.paths[0]
+    assert applied(database, made, table((path, "dog")), people.annotator.id) == 1
+    assert applied(database, made, table((path, "cat")), people.annotator.id) == 1
+    assert applied(database, made, table((path, "cat")), people.annotator.id) == 0
+
+
+def test_what_a_person_decided_alone_stays(database: Database, made: Made, people: People) -> None:
+    with database.write() as session:
+        answer = Answer(sample_id=made.sample_ids[0], verdict="relabel", label="owl", client_id="1")
+        decide(session, answer, dataset_id=made.dataset_id, user_id=people.admin.id)
+        answer = Answer(sample_id=made.sample_ids[1], verdict="delete", label=None, client_id="2")
+        decide(session, answer, dataset_id=made.dataset_id, user_id=people.admin.id)
+    content = table(*((path, "dog") for path in made.paths[:3]))
+    plan = planned(database, made, content, people.annotator.id)
+    assert [row.state for row in plan.rows] == ["looked_at", "deleted", "change"]
+    assert applied(database, made, content, people.annotator.id) == 1
+
+
+def test_classes_are_added_on_request(database: Database, made: Made, people: People) -> None:
+    content = table((made.paths[0], "emu"), (made.paths[1], "dog"))
+    assert applied(database, made, content, people.annotator.id) == 1
+    assert applied(database, made, content, people.annotator.id, add=True) == 1
+    with database.read() as session:
+        assert class_names(session, dataset_id=made.dataset_id)[-1] == "emu"
+
+
+def test_an_export_of_label_studio_is_taken_too(database: Database, made: Made, people: People) -> None:
+    task = {"data": {"image": made.paths[0]}, "annotations": [{"result": [{"value": {"choices": ["dog"]}}]}]}
+    said = StatedLabels("export.json", "sent", StatedColumns())
+    assert applied(database, made, json.dumps([task]).encode(), people.annotator.id, said=said) == 1
+
+
+def test_a_file_that_fits_nothing_is_refused(database: Database, made: Made, people: People) -> None:
+    with pytest.raises(
+        Invalid, match=r"a label for no image of this data set. mine.csv: 1 label has no image"
+    ):
+        applied(database, made, table(("x/9.png", "cat")), people.annotator.id)
