@@ -27,7 +27,7 @@ class Commands(LazyGroup):
         "review": Lazy("review:review", "List label issues, and decide about samples."),
         "predict": Lazy("predicting:predict", "Say how probable each class is for images from outside."),
         "predictions": Lazy("predictions:predictions", "Rank the labels by your own model."),
-        "datasets": Lazy("datasets:datasets", "List, rename, archive and delete data sets."),
+        "datasets": Lazy("datasets:datasets", "List, add to, rename, archive and delete data sets."),
         "classes": Lazy("classes:classes", "List, add, rename, merge and retire classes."),
         "problems": Lazy("problems:problems", "List images that may be no use whatever their labels."),
         "export": Lazy("exporting:export", "Write the labels of a frozen version to a file."),

@@ -14,7 +14,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, inspect, make_url, text
+from sqlalchemy import JSON, Connection, column, create_engine, inspect, make_url, select, text, update
+from sqlalchemy import table as sa_table
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -222,6 +223,25 @@ def _place_postgresql(settings: Settings, about: About, stage: Path, folder: Pat
         return _fit(connection, about, folder, folder)
 
 
+def _move_parts(connection: Connection, about: About, folder: Path) -> None:
+    """Let what was added to data sets be read from this data folder."""
+    if "parts" not in {each["name"] for each in inspect(connection).get_columns("dataset")}:
+        return  # of a version in which nothing could be added
+    table = sa_table("dataset", column("id"), column("parts", JSON))
+    for dataset_id, parts in connection.execute(select(table.c.id, table.c.parts)).all():
+        moved = [part | {"source": _moved(part["source"], about, folder)} for part in parts]
+        if moved != parts:
+            connection.execute(update(table).where(table.c.id == dataset_id).values(parts=moved))
+
+
+def _moved(source: str, about: About, folder: Path) -> str:
+    """Where a part lies now: a stored zip in the uploads of this folder, other sources where they were."""
+    if source in about.sources:
+        return str(folder / about.sources[source])
+    stored = folder / "uploads" / Path(source).name
+    return str(stored) if "://" not in source and Path(source).parent.name == "uploads" else source
+
+
 def _fit(connection: Connection, about: About, files: Path, folder: Path) -> tuple[int, int]:
     """Match database and files; return how many folders were left out and how many jobs are queued again.
 
@@ -234,6 +254,7 @@ def _fit(connection: Connection, about: About, files: Path, folder: Path) -> tup
             text("UPDATE dataset SET source = :now WHERE source = :before"),
             {"now": str(folder / member), "before": source},
         )
+    _move_parts(connection, about, folder)
     queued = connection.execute(text("UPDATE job SET state = 'queued' WHERE state = 'running'")).rowcount
     connection.execute(text("DELETE FROM worker"))
     runs = {str(number) for number in connection.scalars(text("SELECT id FROM run"))}

@@ -1,12 +1,15 @@
-"""`toploss datasets`: list, rename, archive and delete data sets."""
+"""`toploss datasets`: list, add to, rename, archive and delete data sets."""
 
 from typing import Annotated
 
 import typer
 
+from app.commands.adding import add
 from app.commands.shared import DatasetName, open_database, read_settings
 
-datasets = typer.Typer(help="List, rename, archive and delete data sets.", no_args_is_help=True)
+datasets = typer.Typer(help="List, add to, rename, archive and delete data sets.", no_args_is_help=True)
+
+datasets.command()(add)
 
 MB = 1_000_000
 

@@ -52,7 +52,7 @@ from app.decoding.appearance import Appearance
 from app.decoding.tones import Tones, kind_of
 from app.errors import AmbiguousLayout, Cancelled, NotFound
 from app.spelling import search_key
-from app.storage import UNKNOWN_SIZE, ImageSource, ZipSource, open_source
+from app.storage import UNKNOWN_SIZE, ImageSource, JoinedSource, ZipSource, open_source
 
 BATCH_ROWS = 1000
 BATCH_SECONDS = 2.0  # at most this much work is lost when the worker is killed, also with large images
@@ -88,8 +88,13 @@ def import_images(
         origin = dataset.origin
     try:
         with closing(open_source(origin)) as source:
-            work = _Import(database, dataset_id, on_progress, should_stop, choose or _as_before)
-            added, known = work.run(source, where=str(origin), max_pixels=max_pixels, seed=seed)
+            work = _Import(database, dataset_id, on_progress, should_stop, choose or _as_before, source)
+            added, known = work.run(
+                source.main if isinstance(source, JoinedSource) else source,
+                where=str(origin),
+                max_pixels=max_pixels,
+                seed=seed,
+            )
         with database.read() as session:
             alike = group_samples(session, dataset_id=dataset_id)
             problems = find_problems(session, dataset_id=dataset_id)
@@ -115,6 +120,7 @@ class _Import:
     on_progress: Progress
     should_stop: Callable[[], bool]
     choose: Choose
+    whole: ImageSource | None = None  # the source with what was added to it; None: nothing was
     listed: set[str] = field(default_factory=set)  # rejected files written so far
 
     def run(self, source: ImageSource, *, where: str, max_pixels: int, seed: int) -> tuple[int, int]:
@@ -168,7 +174,7 @@ class _Import:
             total=len(layout.places),
         ):
             rows = [
-                _row(
+                row_of(
                     self.dataset_id,
                     path,
                     facts,
@@ -193,7 +199,7 @@ class _Import:
                 if isinstance(facts, Facts) and facts.tones and kind_of(facts.mode) not in scales
             }
         added -= self._settle_scales(source, tones)
-        self._recheck(source, stored, sizes)
+        self._recheck(self.whole or source, stored, sizes)
         self._look_again(
             source,
             {path: sizes[path] for path in unmeasured if path in layout.places and path not in changed},
@@ -254,7 +260,7 @@ class _Import:
         `known` are the paths of samples. Raises Conflict if one of them would have another class now.
         """
         before = class_names(session, dataset_id=self.dataset_id)
-        positions = _add_classes(session, dataset_id=self.dataset_id, names=layout.classes)
+        positions = add_classes(session, dataset_id=self.dataset_id, names=layout.classes)
         if known:
             self._note(session, new_class_words([name for name in positions if name not in before]))
         classes = {path: place.label for path, place in layout.places.items()}
@@ -380,7 +386,7 @@ def _as_before(found: Survey, stored: Reading | None) -> Reading:
         raise unclear(found, where=IN_A_JOB) from error
 
 
-def _add_classes(session: Session, *, dataset_id: int, names: list[str]) -> dict[str, int]:
+def add_classes(session: Session, *, dataset_id: int, names: list[str]) -> dict[str, int]:
     """Positions by name; new classes get the next positions, and existing positions never change."""
     rows = session.execute(
         select(LabelClass.name, LabelClass.position).where(LabelClass.dataset_id == dataset_id)
@@ -392,7 +398,8 @@ def _add_classes(session: Session, *, dataset_id: int, names: list[str]) -> dict
     return positions
 
 
-def _row(dataset_id: int, path: str, facts: Facts, *, split: str, given_label: int) -> dict[str, object]:
+def row_of(dataset_id: int, path: str, facts: Facts, *, split: str, given_label: int) -> dict[str, object]:
+    """The columns of a new sample."""
     return {
         "dataset_id": dataset_id,
         "path": path,

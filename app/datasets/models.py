@@ -38,13 +38,16 @@ class Dataset(Base):
     # By kind of deep grey ("I": whole numbers, "F": floats) the values for black and white; never changed
     # once set.
     grey_scales: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # What was added later: {source, name, zip_encoding} each; the paths of its samples begin with added-N/.
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     archived_at: Mapped[datetime | None]  # since when lists and the deck do not show it; None: they do
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     @property
     def origin(self) -> Origin:
         """Where the images are read from."""
-        return Origin(self.source, self.source_name, self.zip_encoding)
+        parts = tuple(Origin(**part) for part in self.parts)
+        return Origin(self.source, self.source_name, self.zip_encoding, parts)
 
 
 class FormerName(Base):

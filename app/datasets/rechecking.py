@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from app.datasets.missing import Lost, RecordedFile, files_of, in_a_sentence, look, mark
 from app.db.engine import Database
 from app.errors import Invalid
-from app.storage import UNKNOWN_SIZE, FolderSource, ImageSource
+from app.storage import UNKNOWN_SIZE, FolderSource, ImageSource, JoinedSource
 
 THREADS = 4
 AT_ONCE = 256  # files between two reports
@@ -30,7 +30,8 @@ def recheck(
     with database.read() as session:
         files = files_of(session, dataset_id=dataset_id)
         before = {file.sample_id for file in files_of(session, dataset_id=dataset_id, only_lost=True)}
-    in_folder = isinstance(source, FolderSource)
+    main = source.main if isinstance(source, JoinedSource) else source
+    in_folder = isinstance(main, FolderSource)
 
     def seen(file: RecordedFile) -> Lost | None:
         size = sizes.get(file.path)

@@ -193,9 +193,10 @@ def _photos(dataset_id: int) -> Any:
 
 def _own_uploads(session: Session, settings: Settings, dataset: Dataset) -> Iterator[Path]:
     """The stored zips that no other data set reads."""
-    for source in {dataset.source}:
-        others = exists().where(Dataset.source == source, Dataset.id != dataset.id)
-        if _is_upload(settings, source) and not session.scalar(select(others)):
+    rest = session.execute(select(Dataset.source, Dataset.parts).where(Dataset.id != dataset.id)).all()
+    used = {source for source, _ in rest} | {part["source"] for _, parts in rest for part in parts}
+    for source in sorted({dataset.source, *(part["source"] for part in dataset.parts)} - used):
+        if _is_upload(settings, source):
             yield Path(source)
 
 

@@ -4,11 +4,12 @@ What is refused is refused here, once, for the import as for every later reader:
 devices, encrypted or dishonest zip entries, files too large to be an image.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.storage.entries import MAX_FILE_BYTES, UNKNOWN_SIZE, DiskFails, ImageSource, SourceFile, Unreadable
 from app.storage.folder import FolderSource
+from app.storage.joined import JoinedSource, folder_of
 from app.storage.remote import RemoteSource
 from app.storage.zipped import ZipSource
 
@@ -18,11 +19,13 @@ __all__ = [
     "DiskFails",
     "FolderSource",
     "ImageSource",
+    "JoinedSource",
     "Origin",
     "RemoteSource",
     "SourceFile",
     "Unreadable",
     "ZipSource",
+    "folder_of",
     "open_source",
 ]
 
@@ -34,6 +37,7 @@ class Origin:
     source: str
     name: str | None = None
     zip_encoding: str | None = None
+    parts: tuple["Origin", ...] = ()  # what was added later, in its order
 
     def __str__(self) -> str:
         """For people: never where an upload is stored."""
@@ -44,6 +48,9 @@ def open_source(origin: Origin | str) -> ImageSource:
     """The source at an origin: a `.zip` on the local disk, a local folder, or a URL."""
     if isinstance(origin, str):
         origin = Origin(origin)
+    if origin.parts:
+        added = {folder_of(number): open_source(part) for number, part in enumerate(origin.parts, start=1)}
+        return JoinedSource(open_source(replace(origin, parts=())), added)
     if "://" in origin.source and not origin.source.startswith("file://"):
         return RemoteSource(origin.source)
     path = Path(origin.source.removeprefix("file://"))

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope
 
 from app.accounts.tokens import Person
+from app.datasets.adding import AT_ONCE as FILES_AT_ONCE
 from app.datasets.creating import check_name
 from app.errors import Invalid, ToplossError
 from app.photos.photos import AT_ONCE, TOO_MANY
@@ -89,6 +90,13 @@ class LabelsRoute(UploadRoute):
     """A route that takes a label file."""
 
     too_many = "Send one label file at a time."
+
+
+class ImagesRoute(UploadRoute):
+    """A route that adds images to a data set: a zip, or single files of one class."""
+
+    most_files = FILES_AT_ONCE
+    too_many = f"Send one zip, or up to {FILES_AT_ONCE} images at a time."
 
 
 class PhotosRoute(UploadRoute):

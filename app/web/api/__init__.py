@@ -1,6 +1,7 @@
 """The REST API under /api/v1: the same domain functions as the pages, as JSON."""
 
 from app.web.api import (
+    adding,
     classes,
     compare,
     datasets,
@@ -24,6 +25,7 @@ routers = tuple(
     for module in (
         datasets,
         managing,
+        adding,
         classes,
         samples,
         problems,

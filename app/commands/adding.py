@@ -1,0 +1,68 @@
+"""`toploss datasets add`."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.shared import DatasetName, end_line, open_database, read_settings, show_progress
+
+
+def add(
+    name: DatasetName,
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH…", help="A folder, zip or URL of class folders, or image files."),
+    ],
+    *,
+    class_name: Annotated[str, typer.Option("--class", help="The class of image files.")] = "",
+    split_folders: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PART=FOLDER,…", help="How folders are read, as for toploss import."),
+    ] = None,
+) -> None:
+    """Add images to a data set; they are in no version until the next training or freeze."""
+    from app.datasets.adding import add_part, look_at_part, pack_files, read_part
+    from app.datasets.catalog import ready_dataset
+    from app.datasets.layout_choice import StatedLayout, parse
+    from app.datasets.sources import resolve_source
+    from app.deck.progress import pending_changes
+    from app.errors import Invalid
+    from app.rounds.first_look import look_at_new_images
+
+    settings = read_settings()
+    folders = parse(split_folders or [])
+    if not class_name and len(paths) > 1:
+        raise Invalid("Name the class of these files with --class, or one folder or zip of class folders.")
+    with open_database() as database:
+        with database.read() as session:
+            ready_dataset(session, name=name)  # before anything is copied
+        if class_name:
+            files = [Path(path) for path in paths]
+            missing = next((path for path in files if not path.is_file()), None)
+            if missing is not None:
+                raise Invalid(f"There is no file {missing}; check the path.")
+            with ExitStack() as stack:
+                sent = [(path.name, stack.enter_context(path.open("rb"))) for path in files]
+                origin = pack_files(sent, class_name=class_name, uploads_dir=settings.uploads_dir)
+            folders = StatedLayout()
+        else:
+            origin = resolve_source(paths[0], uploads_dir=settings.uploads_dir)
+        found, reading = look_at_part(origin, folders=folders)
+        with database.write() as session:
+            part = add_part(session, ready_dataset(session, name=name), origin, found, reading)
+        added = read_part(database, part, max_pixels=settings.max_image_pixels, on_progress=show_progress())
+        end_line()
+        if settings.looks_first and added.samples:
+            with database.write() as session:
+                look_at_new_images(session, dataset_id=part.dataset_id)
+        with database.read() as session:
+            pending = pending_changes(session, dataset_id=part.dataset_id).words
+    typer.echo(added.words)
+    for note in added.notes:
+        typer.echo(f"Note: {note}")
+    for path, why in sorted(added.rejected.items()):
+        typer.echo(f"  not added {path}: {why}")
+    if pending:
+        typer.echo(f"{pending}; the next training or freeze takes in what is new.")

@@ -1,0 +1,67 @@
+"""Images are added to a data set as a part of their own."""
+
+import io
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from app.datasets.adding import add_part, look_at_part, pack_files, read_part
+from app.datasets.catalog import get_dataset
+from app.datasets.layout_choice import StatedLayout
+from app.datasets.models import Sample
+from app.datasets.removing import begin_removal, finish_removals
+from app.db.engine import Database
+from app.errors import Cancelled, Conflict
+from app.settings import Settings
+from app.storage import Origin
+from tests.factories import Made, photo, write_images
+
+
+def add(database: Database, origin: Origin, *, folders: StatedLayout | None = None, stop: int = -1) -> int:
+    """Add a source; the answer is how many samples it brought."""
+    found, reading = look_at_part(origin, folders=folders)
+    with database.write() as session:
+        part = add_part(session, get_dataset(session, name="faces"), origin, found, reading)
+    asked = iter(range(10**6))
+    return read_part(
+        database, part, max_pixels=10**6, should_stop=lambda: stop >= 0 and next(asked) >= stop
+    ).samples
+
+
+def paths(database: Database) -> list[str]:
+    with database.read() as session:
+        return list(session.scalars(select(Sample.path).order_by(Sample.id)))
+
+
+def test_what_was_stopped_continues_and_nothing_is_doubled(
+    database: Database, made: Made, tmp_path: Path
+) -> None:
+    origin = Origin(str(write_images(tmp_path / "more", seed=4)))
+    with pytest.raises(Cancelled):
+        add(database, origin, stop=3)
+    some = len(paths(database)) - 24
+    assert 0 < some < 24
+    assert add(database, origin) == 24 - some
+    assert add(database, origin) == 0
+    assert sum(path.startswith("added-1/") for path in paths(database)) == 24
+
+
+def test_the_main_source_is_imported_again_not_added(database: Database, made: Made) -> None:
+    with database.read() as session:
+        origin = get_dataset(session, name="faces").origin
+    with pytest.raises(Conflict, match="import it again"):
+        add(database, origin)
+
+
+def test_equal_names_of_single_files_are_told_apart_and_the_zip_goes_with_the_data_set(
+    database: Database, settings: Settings, made: Made
+) -> None:
+    sent = [("x/a.png", io.BytesIO(photo((i, 2, 3)))) for i in (1, 200)]
+    origin = pack_files(sent, class_name="a/b", uploads_dir=settings.uploads_dir)
+    assert add(database, origin, folders=StatedLayout()) == 2
+    assert [path.name for path in settings.uploads_dir.iterdir()] == [Path(origin.source).name]
+    with database.write() as session:
+        begin_removal(session, get_dataset(session, name="faces"))
+    finish_removals(database, settings)
+    assert list(settings.uploads_dir.iterdir()) == []
