@@ -128,6 +128,13 @@ class Settings(BaseSettings):
         "separated by `:`; empty means uploads only. The command line may import from anywhere.",
     )
 
+    import_urls: Literal["on", "off"] = Field(
+        "on",
+        description="Whether an admin may import from buckets and web servers by URL in the browser or by "
+        "REST: `on` or `off`. The server opens these URLs itself, so it reaches what its network reaches. "
+        "The command line may import from anywhere.",
+    )
+
     @computed_field  # type: ignore[prop-decorator]
     @cached_property
     def database(self) -> str:

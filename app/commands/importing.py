@@ -24,7 +24,8 @@ def import_(
     path: Annotated[
         str,
         typer.Argument(
-            help="A folder or zip of class folders, with or without train/valid/test above or below."
+            help="A folder or zip of class folders, with or without train/valid/test above or below; the URL "
+            "of a folder (s3://, gs://, https://); a label file of URLs."
         ),
     ],
     name: Annotated[str, typer.Option(help="The data set's name: letters, digits, dots, dashes.")],
@@ -57,6 +58,13 @@ def import_(
     split_column: Annotated[
         str, typer.Option(help="The column of FILE that has the parts; none: there is no such column.")
     ] = "",
+    follow_links: Annotated[
+        bool,
+        typer.Option(
+            "--follow-links",
+            help="Follow links, also out of the folder, as caches of data sets, DVC and git-annex have them.",
+        ),
+    ] = False,
     zip_encoding: Annotated[
         str | None,
         typer.Option(
@@ -73,6 +81,7 @@ def import_(
     from app.datasets.creating import check_name
     from app.datasets.label_reading import StatedColumns
     from app.datasets.layout_choice import StatedLayout, parse
+    from app.datasets.urls import is_list
     from app.errors import Invalid
 
     folders = parse(split_folders or [])
@@ -83,7 +92,9 @@ def import_(
     columns = StatedColumns(path_column, label_column, split_column)
     if labels and (folders is not None or no_split_folders):
         raise Invalid("Choose one: --labels takes the classes from a file, the other options from folders.")
-    if not labels and columns != StatedColumns():
+    if is_list(path) and labels:
+        raise Invalid(f"{path} is the label file; leave --labels out.")
+    if not (labels or is_list(path)) and columns != StatedColumns():
         raise Invalid("Name the label file with --labels, too.")
     check_name(name)  # before a large zip is copied
     if server:
@@ -95,7 +106,9 @@ def import_(
         return
     if no_split_folders:
         folders = StatedLayout()
-    _import_here(path, name, folders, labels, columns, zip_encoding, seed, yes=yes, json=json)
+    _import_here(
+        path, name, folders, labels, columns, zip_encoding, seed, yes=yes, json=json, links=follow_links
+    )
 
 
 def _import_here(
@@ -109,23 +122,30 @@ def _import_here(
     *,
     yes: bool,
     json: bool,
+    links: bool,
 ) -> None:
     from app.commands.folders import chooser
     from app.datasets.catalog import count_rejected, count_samples, rejected_files
     from app.datasets.creating import create_dataset
     from app.datasets.importing import import_images
     from app.datasets.layout_choice import StatedLayout
-    from app.datasets.sources import named_labels, resolve_source
+    from app.datasets.sources import named_labels, resolve_list, resolve_source
+    from app.datasets.urls import is_list
     from app.deck.progress import pending_changes
     from app.jobs.requests import live_workers
     from app.rounds.first_look import look_at_new_images
 
-    settings = read_settings()
-    if labels:
+    settings, listed = read_settings(), None
+    if is_list(path):
+        listed, stated = resolve_list(path, uploads_dir=settings.uploads_dir, columns=columns)
+        folders = StatedLayout(labels=stated)
+    elif labels:
         stated = named_labels(labels, source=path, uploads_dir=settings.uploads_dir, columns=columns)
         folders = StatedLayout(labels=stated)
     with for_scripts(json) as made, open_database() as database:
-        source = resolve_source(path, uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding)
+        source = listed or resolve_source(
+            path, uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding, follow_links=links
+        )
         with database.write() as session:
             dataset = create_dataset(session, name=name, source=source)
         show = show_progress()

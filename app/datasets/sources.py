@@ -1,6 +1,8 @@
 """From the path, zip or URL that a person gives to the source of an import."""
 
+import io
 import zipfile
+from collections.abc import Callable
 from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
@@ -19,11 +21,12 @@ from app.datasets.naming import printable
 from app.datasets.proposals import proposal_of, propose, stated_proposal
 from app.datasets.surveying import Survey, decide, fitting, store_reading, stored_reading, survey
 from app.datasets.uploads import no_zip, store_labels, store_zip
+from app.datasets.urls import check_url, download, source_of_list
 from app.decoding import budget
 from app.errors import Forbidden, Invalid, NotFound, NotNow
 from app.jobs import requests as jobs
 from app.jobs.models import Job
-from app.storage import MAX_FILE_BYTES, ImageSource, Origin, Unreadable, open_source
+from app.storage import LINKS, MAX_FILE_BYTES, ImageSource, Origin, Unreadable, open_source
 from app.storage.entries import problem_of
 from app.storage.zip_names import check_encoding
 
@@ -32,15 +35,24 @@ LOOKED_AT = 20  # files that are read before an import if no name is that of an 
 MAX_LOCAL_ZIP = 1 << 50  # no limit: users of the command line have access to the disk
 
 
-def resolve_source(text: str, *, uploads_dir: Path, zip_encoding: str | None = None) -> Origin:
-    """The origin of a folder, which stays in place, a zip, which is stored once, or a URL. Raises Invalid."""
+def resolve_source(
+    text: str, *, uploads_dir: Path, zip_encoding: str | None = None, follow_links: bool = False
+) -> Origin:
+    """The origin of a folder, which stays in place, a zip, which is stored once, or a URL.
+
+    `follow_links` only for folders: links are followed, also out of them. Raises Invalid.
+    """
     if zip_encoding:
         zip_encoding = check_encoding(zip_encoding)
     if "://" in text:
-        return Origin(text)
+        return Origin(text.rstrip("/"))
     path = _path(text)
+    if follow_links and not path.is_dir():
+        raise Invalid(f"{text} is no folder, so there are no links to follow; leave --follow-links out.")
     if path.is_dir():
         _refuse_own_data(path.resolve(), uploads_dir.resolve().parent)
+        if follow_links:
+            return Origin(f"{LINKS}{path.resolve()}", f"{path.resolve()} (with links)")
         return Origin(str(path.resolve()))
     if not path.is_file():
         raise Invalid(f"There is no folder or zip at {text}; check the path.")
@@ -66,6 +78,28 @@ def uploaded_zip(
     return Origin(str(stored.resolve()), name or "the uploaded zip", zip_encoding)
 
 
+def resolve_list(
+    text: str,
+    *,
+    uploads_dir: Path,
+    columns: StatedColumns,
+    check: Callable[[str], None] = lambda _: None,
+) -> tuple[Origin, StatedLabels]:
+    """The origin of the images behind the URLs of a label file, and that file; `text` is its path or URL.
+
+    `check` is called with an address of each server. Raises Invalid, NotFound and what `check` raises.
+    """
+    name = text.partition("?")[0].rpartition("/")[2]
+    url = text if "://" in text else ""
+    try:
+        content = download(text) if url else _path(text).read_bytes()
+    except OSError as error:
+        raise Invalid(_closed(text, error)) from error
+    origin = source_of_list(content, name=name, url=url, uploads_dir=uploads_dir, check=check)
+    stored = store_labels(uploads_dir, io.BytesIO(content), max_bytes=MAX_FILE_BYTES)
+    return origin, StatedLabels(name, str(stored), columns)
+
+
 def named_labels(text: str, *, source: str, uploads_dir: Path, columns: StatedColumns) -> StatedLabels:
     """A label file that is named in the shell: one in the source, or another one, which is stored once."""
     path = _path(text)
@@ -79,13 +113,12 @@ def named_labels(text: str, *, source: str, uploads_dir: Path, columns: StatedCo
     return StatedLabels(path.name, str(stored), columns)
 
 
-def check_allowed(text: str, *, roots: str) -> None:
-    """Raises Forbidden if a browser or script names a place outside the folders that the operator permits."""
+def check_allowed(text: str, *, roots: str, urls: bool) -> None:
+    """Raises Forbidden if a browser or script names a place that the operator does not permit."""
     allowed = [root for root in roots.split(":") if root]
     if "://" in text:
-        raise Forbidden(
-            "Buckets and other URLs are imported on the command line: toploss import URL --name NAME."
-        )
+        check_url(text, urls=urls)
+        return
     path = _path(text).resolve()
     if not any(path.is_relative_to(Path(root).resolve()) for root in allowed):
         raise Forbidden(

@@ -10,10 +10,16 @@ from pathlib import Path
 from app.storage.entries import MAX_FILE_BYTES, UNKNOWN_SIZE, DiskFails, ImageSource, SourceFile, Unreadable
 from app.storage.folder import FolderSource
 from app.storage.joined import JoinedSource, folder_of
+from app.storage.linked import SCHEME as LINKS
+from app.storage.linked import LinkedFolderSource
+from app.storage.listed import SUFFIX as LIST
+from app.storage.listed import ListedSource
 from app.storage.remote import RemoteSource
 from app.storage.zipped import ZipSource
 
 __all__ = [
+    "LINKS",
+    "LIST",
     "MAX_FILE_BYTES",
     "UNKNOWN_SIZE",
     "DiskFails",
@@ -45,15 +51,19 @@ class Origin:
 
 
 def open_source(origin: Origin | str) -> ImageSource:
-    """The source at an origin: a `.zip` on the local disk, a local folder, or a URL."""
+    """The source at an origin: a `.zip` or folder on the local disk, a URL, or a stored list of URLs."""
     if isinstance(origin, str):
         origin = Origin(origin)
     if origin.parts:
         added = {folder_of(number): open_source(part) for number, part in enumerate(origin.parts, start=1)}
         return JoinedSource(open_source(replace(origin, parts=())), added)
+    if origin.source.startswith(LINKS):
+        return LinkedFolderSource(Path(origin.source.removeprefix(LINKS)))
     if "://" in origin.source and not origin.source.startswith("file://"):
         return RemoteSource(origin.source)
     path = Path(origin.source.removeprefix("file://"))
     if path.suffix.lower() == ".zip" and not path.is_dir():
         return ZipSource(path, name=origin.name, encoding=origin.zip_encoding)
+    if path.suffix == LIST and path.is_file():
+        return ListedSource(path)
     return FolderSource(path)

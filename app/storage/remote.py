@@ -1,36 +1,63 @@
-"""A folder behind a URL."""
+"""A folder behind a URL: a bucket, or the index pages of a web server."""
 
+import os
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote, unquote
 
 import fsspec
 
 from app.errors import Invalid, NotFound
 from app.storage import entries
-from app.storage.entries import UNKNOWN_SIZE, SourceFile, Unreadable, problem_of, too_large, unreadable
+from app.storage.entries import UNKNOWN_SIZE, SourceFile, Unreadable, too_large, unreadable, why
+
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "http": "http", "https": "http"}
+WEB = ("http", "https")
 
 
 class RemoteSource:
-    """A folder behind any other URL that fsspec opens, such as `s3://bucket/images`."""
+    """A folder behind any URL that fsspec opens, such as `s3://bucket/images` or `https://host/images/`.
+
+    Paths are those below the folder; on the web they are the decoded parts of the addresses.
+    """
 
     def __init__(self, url: str) -> None:
-        try:
-            self._files, root = fsspec.core.url_to_fs(url)
-        except (ImportError, ValueError) as error:
-            raise Invalid(
-                f"{url} cannot be opened: {error}. Install what it needs, or import from a folder."
-            ) from error
+        self._url = url
+        self._scheme = url.partition("://")[0].casefold()
+        (self._files, root), self._pid = self._open(), os.getpid()
         self._root = str(root).rstrip("/")
+
+    def _open(self) -> tuple[Any, str]:
+        try:
+            files, root = fsspec.core.url_to_fs(self._url)
+        except ImportError as error:
+            extra = EXTRAS.get(self._scheme)
+            what = f": pip install 'toploss[{extra}]'" if extra else f" ({error})"
+            raise Invalid(f"{self._scheme}:// needs a package that is not installed{what}.") from error
+        except Exception as error:
+            raise Invalid(
+                f"{self._url} cannot be opened ({why(error)}); check the address, or import from a folder."
+            ) from error
+        return files, root
+
+    @property
+    def _fs(self) -> Any:
+        """The file system of this process: after a fork the threads of the old one are gone."""
+        if self._pid != os.getpid():
+            fsspec.asyn.reset_lock()
+            (self._files, _), self._pid = self._open(), os.getpid()
+        return self._files
+
+    def _address(self, path: str) -> str:
+        return f"{self._root}/{quote(path) if self._scheme in WEB else path}"
 
     def read(self, path: str) -> bytes:
         """The whole file."""
         try:
-            content: bytes = self._files.cat_file(
-                f"{self._root}/{path}", start=0, end=entries.MAX_FILE_BYTES + 1
-            )
+            content: bytes = self._fs.cat_file(self._address(path), start=0, end=entries.MAX_FILE_BYTES + 1)
         except FileNotFoundError as error:
             raise NotFound(f"The image file {path} is no longer where it was imported from.") from error
-        except OSError as error:
+        except Exception as error:
             raise unreadable(path, error) from error
         if len(content) > entries.MAX_FILE_BYTES:
             raise Unreadable(path, too_large())
@@ -38,46 +65,55 @@ class RemoteSource:
 
     def has(self, path: str) -> bool:
         """Whether there is anything at this path."""
-        try:
-            return bool(self._files.exists(f"{self._root}/{path}"))
-        except OSError as error:
-            problem_of(error)
-            return False
+        return self._exists(self._address(path))
 
     def size(self, path: str) -> int:
         """The bytes of the file."""
         try:
-            size = self._files.size(f"{self._root}/{path}")
+            size = self._fs.size(self._address(path))
             return UNKNOWN_SIZE if size is None else int(size)
         except FileNotFoundError as error:
             raise NotFound(f"The image file {path} is no longer where it was imported from.") from error
-        except OSError as error:
+        except Exception as error:
             raise unreadable(path, error) from error
 
     def is_there(self) -> bool:
-        """Whether the folder can be listed."""
+        """Whether the folder can be reached."""
+        return self._exists(f"{self._root}/" if self._scheme in WEB else self._root)
+
+    def _exists(self, address: str) -> bool:
         try:
-            return bool(self._files.exists(self._root))
-        except OSError as error:
-            problem_of(error)
+            return bool(self._fs.exists(address))
+        except Exception as error:  # noqa: BLE001 - each file system raises errors of its own
+            if isinstance(error, OSError):
+                entries.problem_of(error)
             return False
 
     def walk(self) -> Iterator[SourceFile]:
-        """Every file below the folder."""
+        """Every file below the folder, as it is listed now."""
+        root = f"{self._root}/" if self._scheme in WEB else self._root
         try:
-            found = self._files.find(self._root, detail=True)
-        except OSError as error:
+            self._fs.invalidate_cache()
+            found = self._fs.find(root, detail=True)
+        except Exception as error:
+            if isinstance(error, OSError):
+                entries.problem_of(error)
             raise Invalid(
-                f"{self._root} cannot be listed ({problem_of(error)}); check the address and the credentials."
+                f"{self._url} cannot be listed ({why(error)}); check the address and the credentials."
             ) from error
-        root = PurePosixPath(self._root)
+        if not found and not self.is_there():
+            raise NotFound(f"There is nothing at {self._url}; check the address.")
+        start = f"{self._root}/"
         for path, info in found.items():
+            inside = path.removeprefix(start)
+            if not path.startswith(start) or not inside or inside.endswith("/"):
+                continue
+            if self._scheme in WEB:
+                if "?" in inside or "#" in inside:  # an index page that can be sorted
+                    continue
+                inside = unquote(inside)
             size = UNKNOWN_SIZE if info.get("size") is None else int(info["size"])
-            yield SourceFile(
-                PurePosixPath(path).relative_to(root).as_posix(),
-                size,
-                too_large() if size > entries.MAX_FILE_BYTES else "",
-            )
+            yield SourceFile(inside, size, too_large() if size > entries.MAX_FILE_BYTES else "")
 
     def close(self) -> None:
         """Nothing stays open."""

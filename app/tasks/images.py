@@ -32,7 +32,7 @@ from app.jobs.engine import JobContext
 from app.ml.files import write_whole
 from app.ml.images import Images, StreamedImages, prepare_images
 from app.review.claims import release_cards
-from app.storage import ImageSource, RemoteSource, open_source
+from app.storage import UNKNOWN_SIZE, ImageSource, RemoteSource, open_source
 from app.tasks.plan import Plan
 from app.training.runs import get_run
 
@@ -108,7 +108,7 @@ def _look_for(
         file = recorded[sample_id]
         if sizes is not None and sample_id not in before:
             size = sizes.get(file.path)
-            if size != file.bytes:
+            if size not in (UNKNOWN_SIZE, file.bytes):
                 lost.append(Lost(sample_id, file.path, "missing" if size is None else "changed"))
         elif problem := look(source, file, content=sample_id in before):
             lost.append(problem)

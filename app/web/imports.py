@@ -1,4 +1,4 @@
-"""Label files that come with an import, for the form and REST."""
+"""Places and label files that an import names, for the form and REST."""
 
 from dataclasses import replace
 
@@ -7,11 +7,32 @@ from fastapi import UploadFile
 from app.datasets.label_reading import StatedColumns, StatedLabels
 from app.datasets.layout_choice import StatedLayout
 from app.datasets.naming import printable
-from app.datasets.sources import MAX_NAME
+from app.datasets.sources import MAX_NAME, check_allowed, resolve_list, resolve_source
 from app.datasets.uploads import store_labels
+from app.datasets.urls import check_url, is_list
 from app.errors import Invalid
 from app.settings import Settings
-from app.storage import MAX_FILE_BYTES
+from app.storage import MAX_FILE_BYTES, Origin
+
+
+def place_named(
+    settings: Settings, text: str, *, zip_encoding: str | None, columns: StatedColumns
+) -> tuple[Origin, StatedLayout | None]:
+    """The source at a place that an admin named: a folder, zip or URL, or a label file of URLs.
+
+    Raises Forbidden for a place that the operator does not permit, Invalid.
+    """
+    urls = settings.import_urls == "on"
+    check_allowed(text, roots=settings.import_roots, urls=urls)
+    if not is_list(text):
+        return resolve_source(text, uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding), None
+    source, labels = resolve_list(
+        text,
+        uploads_dir=settings.uploads_dir,
+        columns=columns,
+        check=lambda url: check_url(url, urls=urls),
+    )
+    return source, StatedLayout(labels=labels)
 
 
 def with_labels(

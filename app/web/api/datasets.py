@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 from app.datasets import catalog
 from app.datasets.catalog import DatasetSummary
 from app.datasets.label_reading import StatedColumns
-from app.datasets.layout_choice import as_text, parse
+from app.datasets.layout_choice import StatedLayout, as_text, parse
 from app.datasets.layout_reading import Reading
 from app.datasets.missing import count_missing, missing_files
 from app.datasets.models import Dataset
 from app.datasets.proposals import waiting_proposal
-from app.datasets.sources import check_allowed, look, request_import, resolve_source, uploaded_zip
+from app.datasets.sources import look, request_import, uploaded_zip
 from app.datasets.surveying import Survey, choice_of
+from app.datasets.urls import is_list
 from app.datasets.versions import list_versions
 from app.deck.filters import count_matching
 from app.deck.progress import pending_changes, review_progress
@@ -32,7 +33,7 @@ from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.api.samples import SampleOut, sample_out
 from app.web.deps import Admin, Config, Db, SignedIn
 from app.web.filters import SampleFilter
-from app.web.imports import with_labels
+from app.web.imports import place_named, with_labels
 from app.web.uploading import ImportRoute
 
 router = api_router("datasets")
@@ -139,7 +140,11 @@ def create_dataset(
     name: Annotated[str, Form()],
     file: Annotated[UploadFile | None, File(description="A zip of class folders.")] = None,
     path: Annotated[
-        str | None, Form(description="Or a folder or zip on the server, below TOPLOSS_IMPORT_ROOTS.")
+        str | None,
+        Form(
+            description="Or a folder or zip on the server, below TOPLOSS_IMPORT_ROOTS, or the URL of a "
+            "folder (s3://, gs://, https://, http://) or of a label file of URLs."
+        ),
     ] = None,
     zip_encoding: Annotated[
         str | None,
@@ -172,10 +177,12 @@ def create_dataset(
     `ambiguous_layout` and `choices`, each with the `split_folders` to send to choose it; nothing is imported
     then. If no file of the source can become a sample, it is 422 with the reason of most of its files.
     """
-    folders = with_labels(
-        settings, parse([split_folders]), labels, StatedColumns(path_column, label_column, split_column)
-    )
-    source = _source(settings, file, path, zip_encoding)
+    columns = StatedColumns(path_column, label_column, split_column)
+    folders = parse([split_folders])
+    if not (path and is_list(path)):
+        folders = with_labels(settings, folders, labels, columns)
+    source, listed = _source(settings, file, path, zip_encoding, columns)
+    folders = listed or folders
     found = look(source)
     with database.write() as session:
         dataset, job = request_import(
@@ -258,20 +265,24 @@ def _layout(dataset: Dataset, found: Survey | None) -> LayoutOut | None:
 
 
 def _source(
-    settings: Settings, file: UploadFile | None, path: str | None, zip_encoding: str | None
-) -> Origin:
+    settings: Settings,
+    file: UploadFile | None,
+    path: str | None,
+    zip_encoding: str | None,
+    columns: StatedColumns,
+) -> tuple[Origin, StatedLayout | None]:
     if (file is None) == (path is None):
         raise Invalid("Send either a zip as the form field “file”, or a place on the server as “path”.")
     if file is not None:
-        return uploaded_zip(
+        zipped = uploaded_zip(
             file.file,
             filename=file.filename or "",
             uploads_dir=settings.uploads_dir,
             max_bytes=settings.max_upload_mb * 1_000_000,
             zip_encoding=zip_encoding,
         )
-    check_allowed(path or "", roots=settings.import_roots)
-    return resolve_source(path or "", uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding)
+        return zipped, None
+    return place_named(settings, path or "", zip_encoding=zip_encoding, columns=columns)
 
 
 def detail(session: Session, dataset: Dataset, user_id: int) -> DatasetDetail:

@@ -15,11 +15,9 @@ from app.datasets.label_reading import StatedColumns, StatedLabels
 from app.datasets.layout_choice import StatedLayout
 from app.datasets.naming import printable
 from app.datasets.sources import (
-    check_allowed,
     look,
     propose_import,
     request_import,
-    resolve_source,
     uploaded_zip,
 )
 from app.errors import Conflict, Invalid, ToplossError
@@ -28,7 +26,7 @@ from app.storage import Origin
 from app.storage.zip_names import CODE_PAGES, PLAIN, check_encoding
 from app.web.deps import Admin, Config, Db
 from app.web.errors import status_of
-from app.web.imports import with_labels
+from app.web.imports import place_named, with_labels
 from app.web.rendering import Page, page_context, render
 from app.web.uploading import ImportRoute
 
@@ -54,6 +52,7 @@ class NewDatasetPage(Page):
 
     max_megabytes: int
     roots: tuple[str, ...]
+    urls: bool  # whether a URL may be named
     code_pages: tuple[tuple[str, str], ...]  # (as Python writes it, in words)
     filled: Filled
     field: str  # the one that the message is about
@@ -112,15 +111,17 @@ def begin_import(
         if filled.zip_encoding:
             check_encoding(filled.zip_encoding)
         field = "path" if filled.path and not (file and file.filename) else "file"
-        source = _source(settings, filled, file)
-        if _is_upload(settings, source.source):
+        source, listed = _source(settings, filled, file)
+        if listed is None and _is_upload(settings, source.source):
             filled = replace(filled, path="", stored=Path(source.source).stem, stored_name=source.name or "")
         found, field = look(source), "labels"
-        folders = with_labels(settings, None, labels, StatedColumns()) or _labels_sent(settings, filled)
-        if folders is not None and folders.labels is not None:
+        folders = (
+            listed or with_labels(settings, None, labels, StatedColumns()) or _labels_sent(settings, filled)
+        )
+        if listed is None and folders is not None and folders.labels is not None:
             stored_as = Path(folders.labels.stored).stem
             filled = replace(filled, stored_labels=stored_as, stored_labels_name=folders.labels.file)
-        elif found is not None:
+        elif found is not None and listed is None:
             field = "path" if filled.path else "file"
             found.refuse()
         with database.write() as session:
@@ -163,41 +164,45 @@ def _form(
     status: int = 200,
 ) -> Response:
     roots = tuple(root for root in settings.import_roots.split(":") if root)
+    urls = settings.import_urls == "on"
     page = NewDatasetPage(
         **page_context(request),
         max_megabytes=settings.max_upload_mb,
         roots=roots,
+        urls=urls,
         code_pages=tuple((page, words) for page, words in CODE_PAGES.items() if page != PLAIN),
         filled=filled,
-        field="file" if field == "path" and not roots else field,
+        field="file" if field == "path" and not (roots or urls) else field,
         message=message,
     )
     return render("datasets/new.html", page, status=status)
 
 
-def _source(settings: Settings, filled: Filled, file: UploadFile | None) -> Origin:
+def _source(
+    settings: Settings, filled: Filled, file: UploadFile | None
+) -> tuple[Origin, StatedLayout | None]:
     """The zip that was just sent, the place that is named, or the zip that was sent earlier.
 
     Raises Invalid, Forbidden.
     """
     encoding = filled.zip_encoding or None
     if file is not None and file.filename:
-        return uploaded_zip(
+        zipped = uploaded_zip(
             file.file,
             filename=file.filename,
             uploads_dir=settings.uploads_dir,
             max_bytes=settings.max_upload_mb * 1_000_000,
             zip_encoding=encoding,
         )
+        return zipped, None
     if filled.path:
-        check_allowed(filled.path, roots=settings.import_roots)
-        return resolve_source(filled.path, uploads_dir=settings.uploads_dir, zip_encoding=encoding)
+        return place_named(settings, filled.path, zip_encoding=encoding, columns=StatedColumns())
     if not filled.stored:
         raise Invalid("Choose a zip of class folders to upload, or name a folder on the server.")
     upload = settings.uploads_dir / f"{filled.stored}.zip"
     if not re.fullmatch("[0-9a-f]{64}", filled.stored) or not upload.is_file():
         raise Invalid("The zip that was sent before is no longer there; choose it again.")
-    return Origin(str(upload.resolve()), filled.stored_name[:255] or "the uploaded zip", encoding)
+    return Origin(str(upload.resolve()), filled.stored_name[:255] or "the uploaded zip", encoding), None
 
 
 def _labels_sent(settings: Settings, filled: Filled) -> StatedLayout | None:
