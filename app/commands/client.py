@@ -136,7 +136,7 @@ def _remote(server: str, *, person: str | None) -> "Iterator[httpx.Client]":
         )
     headers = {"authorization": f"Bearer {token}"}
     with httpx.Client(
-        base_url=address, headers=headers, timeout=httpx.Timeout(PATIENCE, connect=20)
+        base_url=address, headers=headers, follow_redirects=True, timeout=httpx.Timeout(PATIENCE, connect=20)
     ) as client:
         yield client
 
@@ -177,7 +177,9 @@ def _local(person: str | None) -> "Iterator[httpx.Client]":
                     body = b"".join([part async for part in answer.aiter_raw()])
                     return httpx.Response(answer.status_code, headers=answer.headers, content=body)
 
-            with httpx.Client(transport=InProcess(), base_url="http://localhost") as client:
+            with httpx.Client(
+                transport=InProcess(), base_url="http://localhost", follow_redirects=True
+            ) as client:
                 yield client
 
 

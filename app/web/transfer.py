@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.web.refusals import answer
+
 SMALLEST = 1000  # bytes that are worth compressing
 LEVEL = 4  # of 9: a tenth larger than the smallest, in a third of the time
 AS_THEY_ARE = (  # compressed already, or pages, whose parts may be secrets
@@ -89,6 +91,9 @@ def whole_or_part(request: Request, content: bytes, *, media_type: str, headers:
     if first and last and int(last) < start:  # no range at all
         return Response(content, media_type=media_type, headers=headers)
     if start >= size or (not first and int(last) == 0):
-        return Response(status_code=416, headers=headers | {"content-range": f"bytes */{size}"})
+        message = f"There are {size:,} bytes; ask for a range that begins within them."
+        refusal = answer(request, status=416, code="invalid", message=message)
+        refusal.headers["content-range"] = f"bytes */{size}"
+        return refusal
     headers |= {"content-range": f"bytes {start}-{end}/{size}"}
     return Response(content[start : end + 1], status_code=206, media_type=media_type, headers=headers)

@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.training.models import Photo
 from app.training.runs import get_run
 from app.web.api.models import Listing, Output
-from app.web.api.routing import Cursor, Limit, api_router, following, position
+from app.web.api.routing import IMAGE_ANSWERS, Cursor, Limit, api_router, following, position
 from app.web.deps import Config, Db, SignedIn
 from app.web.photos import image_url, take_photos
 from app.web.transfer import whole_or_part
@@ -96,7 +96,7 @@ def delete_photo(photo_id: int, database: Db, settings: Config, user: SignedIn) 
         )
 
 
-@router.get("/photos/{photo_id}/image", response_class=Response)
+@router.get("/photos/{photo_id}/image", response_class=Response, responses=IMAGE_ANSWERS)
 def show_image(
     photo_id: int,
     request: Request,

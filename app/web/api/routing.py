@@ -13,11 +13,15 @@ Cursor = Annotated[str | None, Query(description="`next` of the page before.")]
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     code: {"model": Problem, "description": text}
     for code, text in {
+        400: "The request or its body cannot be read",
         401: "Not signed in",
         403: "Not allowed",
         404: "Not found",
         409: "Not possible, or not now: the message says which",
+        413: "Larger than what can be sent here",
         422: "Makes no sense",
+        503: "Not now: the database or a disk does not answer; `Retry-After` says when to try again",
+        507: "The disk is full",
     }.items()
 }
 
@@ -25,6 +29,24 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 def api_router(tag: str) -> APIRouter:
     """A router under /api/v1 whose errors are documented."""
     return APIRouter(prefix="/api/v1", tags=[tag], responses=_PROBLEMS)
+
+
+def file_answers(*kinds: str, ranges: bool = False) -> dict[int | str, dict[str, Any]]:
+    """What a download is answered with, by its content types."""
+    text, file = {"type": "string"}, {"type": "string", "format": "binary"}
+    content = {kind: {"schema": text if kind.startswith("text/") else file} for kind in kinds}
+    tag = {"ETag": {"description": "Send it as `If-None-Match`.", "schema": {"type": "string"}}}
+    answers: dict[int | str, dict[str, Any]] = {
+        200: {"description": "The file", "content": content, "headers": tag},
+        304: {"description": "Not modified: the client has it already"},
+    }
+    if ranges:
+        answers[206] = {"description": "The part that `Range` names", "content": content}
+        answers[416] = {"model": Problem, "description": "The range begins behind the end"}
+    return answers
+
+
+IMAGE_ANSWERS = file_answers("image/*", ranges=True)
 
 
 def position(cursor: str | None) -> int:

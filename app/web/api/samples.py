@@ -21,7 +21,7 @@ from app.errors import NotFound, Unavailable
 from app.review.claims import release_cards
 from app.storage import ImageSource, Origin, Unreadable, open_source
 from app.web.api.models import Output
-from app.web.api.routing import api_router
+from app.web.api.routing import IMAGE_ANSWERS, api_router
 from app.web.deps import Config, Db
 from app.web.errors import status_of
 from app.web.transfer import whole_or_part
@@ -109,7 +109,7 @@ def sample_out(row: SampleRow, names: list[str]) -> SampleOut:
     )
 
 
-@router.get("/samples/{sample_id}/image", response_class=Response)
+@router.get("/samples/{sample_id}/image", response_class=Response, responses=IMAGE_ANSWERS)
 def show_image(
     sample_id: int,
     request: Request,

@@ -17,7 +17,7 @@ from app.export.exporting import export_version
 from app.export.formats import FORMATS
 from app.rounds.retraining import freeze_labels
 from app.web.api.models import Listing, Output
-from app.web.api.routing import Cursor, Limit, api_router, following, position
+from app.web.api.routing import Cursor, Limit, api_router, file_answers, following, position
 from app.web.deps import Admin, Db
 
 router = api_router("versions")
@@ -62,7 +62,11 @@ def create(name: str, response: Response, database: Db, _user: Admin) -> Version
         return _version_out(version, count_samples(session, dataset_id=version.dataset_id))
 
 
-@router.get("/datasets/{name}/export", response_class=StreamingResponse)
+@router.get(
+    "/datasets/{name}/export",
+    response_class=StreamingResponse,
+    responses=file_answers(*sorted({entry.media_type.partition(";")[0] for entry in FORMATS.values()})),
+)
 def export(
     name: str,
     request: Request,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.routing import Route
 
-from app.web.pages import export, jobs, photos, remaining
+from app.web.pages import docs, export, jobs, photos, remaining
 from app.web.pages.accounts import account, people
 from app.web.pages.datasets import folders, imports, new_dataset, overview
 from app.web.pages.deck import duplicates, grid, labels, problems, review, samples
@@ -37,6 +37,7 @@ _AREAS = (
     remaining,
     export,
     jobs,
+    docs,
 )
 
 quick_routes: tuple[Route, ...] = review.quick  # these check the log-in themselves
