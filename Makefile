@@ -21,11 +21,20 @@ help: ## Show this list
 
 setup: .venv/.installed ## Make the virtual environment
 
+.venv-readers/.installed: requirements-readers.lock
+	rm -rf .venv-readers
+	@$(PYTHON) -m venv .venv-readers
+	$(BIN)/uv pip install --quiet --python .venv-readers/bin/python -r requirements-readers.lock
+	@touch $@
+
+readers: setup .venv-readers/.installed ## Install the libraries that tests read exports with (1.2 GB)
+
 demo: setup ## Draw demo faces, train, and serve them on http://127.0.0.1:8000
 	@$(BIN)/toploss demo
 
 test: setup ## Everything that must hold: checks, tests on SQLite and PostgreSQL, a real browser
 	@.ci/system-packages tests
+	@if [ "$(CI)" = true ]; then $(MAKE) --no-print-directory readers; fi
 	@$(MAKE) --no-print-directory check
 
 check: setup lint ## ruff, mypy, import rules, migrations, tests
@@ -46,6 +55,7 @@ format: setup ## Let ruff format and mend
 
 lock: setup ## Resolve the newest versions again
 	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-header --no-annotate --group dev -c constraints.txt pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-header --no-annotate --group readers -o requirements-readers.lock
 
 paper: setup ## The paper's tables and figures: make paper IMAGES=fer2013 [VOTES=votes.csv] [WORK=data/paper] [EPOCHS=18]
 	@test -n "$(IMAGES)" || { echo "Say where FER2013 is, a folder or zip of train/ and valid/ class folders: make paper IMAGES=path"; exit 2; }
@@ -55,7 +65,7 @@ paper: setup ## The paper's tables and figures: make paper IMAGES=fer2013 [VOTES
 kills: setup ## Kill 200 starts while they upgrade the database, on SQLite and PostgreSQL: make kills [KILLS=200] [SEED=1]
 	$(BIN)/python benchmarks/kills.py --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
 
-.PHONY: help setup demo test check explore lint format lock paper kills
+.PHONY: help setup readers demo test check explore lint format lock paper kills
 
 migration: setup ## Write a migration from the models: make migration m="add a column"
 	@$(BIN)/python -m app.db.migrating "$(m)"

@@ -13,7 +13,11 @@ def export(
     name: DatasetName,
     *,
     format: Annotated[  # noqa: A002 - the option's name
-        str, typer.Option(help="parquet, csv, csv-excel, jsonl, imagefolder or cleanlab.")
+        str,
+        typer.Option(
+            help="parquet, csv, csv-excel, jsonl, fastai, imagefolder, huggingface, label-studio, fiftyone, "
+            "cleanlab, croissant or events."
+        ),
     ] = "csv",
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The file to write or replace; - is standard output.")
@@ -34,6 +38,9 @@ def export(
     probabilities: Annotated[
         bool, typer.Option(help="Add a column with the run's probability of each class to a table.")
     ] = False,
+    valid_folder: Annotated[
+        str, typer.Option(help="The folder of the validation part: valid, val or validation.")
+    ] = "valid",
     skip_missing: Annotated[
         bool,
         typer.Option(help="Leave out images whose files are missing or changed; missing.csv lists them."),
@@ -58,11 +65,12 @@ def export(
             "include_deleted": include_deleted or None,
             "run": run,
             "probabilities": probabilities or None,
+            "valid_folder": None if valid_folder == "valid" else valid_folder,
             "skip_missing": skip_missing or None,
         }
         export_from(server, name, output, freeze=freeze, query=query, json=json)
         return
-    options = (include_deleted, run, probabilities, skip_missing)
+    options = (include_deleted, run, probabilities, valid_folder, skip_missing)
     _export_here(name, format, output, version, freeze, *options, json=json)
 
 
@@ -75,6 +83,7 @@ def _export_here(
     include_deleted: bool,
     run: int | None,
     probabilities: bool,
+    valid_folder: str,
     skip_missing: bool,
     *,
     json: bool,
@@ -82,7 +91,6 @@ def _export_here(
     from app.datasets.catalog import ready_dataset
     from app.datasets.versions import get_version, latest_version
     from app.deck.progress import lacking_words, pending_changes
-    from app.export.as_imagefolder import EMPTY_FOLDERS, class_folders, one_folder_words
     from app.export.checking import checked, told
     from app.export.exporting import export_version, write_export
     from app.review.corrections import count_corrections
@@ -108,6 +116,7 @@ def _export_here(
                 run_id=run,
                 include_deleted=include_deleted,
                 probabilities=probabilities,
+                valid_folder=valid_folder,
             )
             lacking = lacking_words(session, dataset_id=chosen.dataset_id)
             left_out = (
@@ -115,17 +124,15 @@ def _export_here(
             )
             corrections = count_corrections(session, dataset_id=chosen.dataset_id)
         made = checked(database, made, skip_missing=skip_missing)
-        one_folder = one_folder_words(class_folders(made.plan)) if format == "imagefolder" else ""
+        notes = made.entry.notes(made.plan)
         replaces = str(output) != "-" and output.is_file()
         write_export(made, output)
     if lost := told(made.plan.lost):
         typer.echo(lost, err=True)
     for words in lacking:
         typer.echo(f"Note: {words}", err=True)
-    if lacking and format == "imagefolder":
-        typer.echo(EMPTY_FOLDERS, err=True)
-    if one_folder:
-        typer.echo(f"Note: {one_folder}", err=True)
+    for words in notes:
+        typer.echo(f"Note: {words}", err=True)
     if left_out:
         typer.echo(f"{left_out}, so not in this file; --freeze takes in what is new.", err=True)
     if version is None and corrections.waiting:

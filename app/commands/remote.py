@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from json import loads as parse
 from pathlib import Path
 from typing import IO, Any
 
@@ -49,6 +50,8 @@ def export_from(
         if freeze:
             query = {**query, "version": api.send("POST", f"/datasets/{name}/versions")["number"]}
         headers = api.download(f"/datasets/{name}/export", output, **query)
+    for words in parse(headers.get("x-toploss-notes", "[]")):
+        typer.echo(f"Note: {words}", err=True)
     made = {
         "file": str(output),
         "version": int(headers["x-toploss-version"]),

@@ -1,33 +1,33 @@
 """A zip of `<split>/<class>/<file>` with the cleaned labels, and `manifest.csv` at the top.
 
 Every class has a folder in every part, even if empty, so that readers that number folders by name get the
-same numbers; `classes.txt` has the folder names in that order. If some are one folder on Windows and macOS,
-`notes.txt` says so. Images are stored unchanged, in the order of
-the manifest, streamed one by one. Every date is the same, so two exports of one version are the same bytes.
-Deleted samples are not in the folders; on request the manifest lists them without a file. On request samples
-whose file is missing or changed are left out too; `missing.csv` at the end lists them with the reason.
+same numbers; `classes.txt` has the folder names in that order, and `classes.json` the class of each folder,
+because some names are escaped. `notes.txt` says what has to be known: folders that are one on Windows and
+macOS, classes without images in a part, images that became PNG. Files of usual formats are stored unchanged,
+in the order of the manifest, streamed one by one. Every date is the same, so two exports of one version are
+the same bytes. Deleted samples are not in the folders; on request the manifest lists them without a file. On
+request samples whose file is missing or changed are left out too; `missing.csv` at the end lists them with
+the reason.
 """
 
+import json
 import stat
-import unicodedata
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 from stream_zip import NO_COMPRESSION_64, ZIP_64, MemberFile, stream_zip
 
-from app.datasets.layout import IMAGE_SUFFIXES
-from app.datasets.missing import Changed, Lost, RecordedFile, by_sample, read_unchanged, reason_of
+from app.datasets.coverage import listed
+from app.datasets.missing import Lost, by_sample
 from app.datasets.models import Sample, VersionLabel
 from app.datasets.naming import folder_name
-from app.errors import NotFound
+from app.datasets.versions import label_in_version
 from app.export.as_csv import csv_chunks
+from app.export.pictures import file_name, image_notes, key_of, read_images, unique_names, with_file
 from app.export.rows import COLUMNS, ExportPlan, ExportRow, export_rows
-from app.storage import Unreadable, open_source
 
 DATE = datetime(1980, 1, 1, tzinfo=UTC)  # the earliest date that a zip can store
 FOLDER = stat.S_IFDIR | 0o755
@@ -36,7 +36,6 @@ EMPTY_FOLDERS = (
     "torchvision reads them with ImageFolder(folder, allow_empty=True)."
 )
 MODE = stat.S_IFREG | 0o644
-_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "JPEG2000": ".jp2", "DIB": ".bmp"}
 
 
 def write_imagefolder(plan: ExportPlan) -> Iterator[bytes]:
@@ -44,12 +43,12 @@ def write_imagefolder(plan: ExportPlan) -> Iterator[bytes]:
 
     An image that is lost during the download is left out and listed in `missing.csv`; the zip stays valid.
     """
-    files = ((folder_of(row), file_name(row), row.sha256) for row in _with_file(plan))
+    files = ((folder_of(plan, row), file_name(row), row.sha256) for row in with_file(plan))
     yield from stream_zip(_members(plan, unique_names(files)))
 
 
-def class_folders(plan: ExportPlan) -> list[str]:
-    """The folders of the version's classes in the order in which torchvision and fastai number them.
+def used_classes(plan: ExportPlan) -> tuple[str, ...]:
+    """The classes of the version, by position.
 
     New classes get the next positions, so classes added after the version have later positions.
     """
@@ -60,14 +59,19 @@ def class_folders(plan: ExportPlan) -> list[str]:
             select(func.max(VersionLabel.label)).where(VersionLabel.version_id == plan.version_id)
         )
     last = max(-1 if given is None else given, -1 if decided is None else decided)
-    return sorted(folder_name(name) for name in plan.classes[: last + 1])
+    return plan.classes[: last + 1]
+
+
+def class_folders(plan: ExportPlan) -> list[str]:
+    """The folders of the version's classes in the order in which torchvision and fastai number them."""
+    return sorted(map(folder_name, used_classes(plan)))
 
 
 def one_folder_words(folders: Iterable[str]) -> str:
     """A sentence about folders that are one folder on Windows and macOS; empty if there are none."""
     alike: dict[str, list[str]] = {}
     for name in sorted(set(folders)):
-        alike.setdefault(_key(name), []).append(name)
+        alike.setdefault(key_of(name), []).append(name)
     groups = [" and ".join(f"“{name}”" for name in names) for names in alike.values() if len(names) > 1]
     if not groups:
         return ""
@@ -78,71 +82,61 @@ def one_folder_words(folders: Iterable[str]) -> str:
     )
 
 
-def folder_of(row: ExportRow) -> str:
+def imagefolder_notes(plan: ExportPlan) -> list[str]:
+    """What a reader has to know: folders that are one, empty folders, images that became PNG."""
+    notes = (one_folder_words(class_folders(plan)), *_empty_words(plan), *image_notes(plan))
+    return [note for note in notes if note]
+
+
+def _empty_words(plan: ExportPlan) -> Iterator[str]:
+    """A sentence for each part in which classes have no images."""
+    reviewed = and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == plan.version_id)
+    mine = (Sample.dataset_id == plan.dataset_id, Sample.id <= plan.last_sample_id)
+    query = select(Sample.split, label_in_version()).outerjoin(VersionLabel, reviewed).where(*mine).distinct()
+    with plan.engine.connect() as connection:
+        filled = {(split, label) for split, label in connection.execute(query) if label is not None}
+    for split in sorted({split for split, _ in filled}):
+        classes = enumerate(used_classes(plan))
+        if empty := [name for position, name in classes if (split, position) not in filled]:
+            yield f"{plan.split_folder(split)}: no images of {listed(empty)}. {EMPTY_FOLDERS}"
+
+
+def folder_of(plan: ExportPlan, row: ExportRow) -> str:
     """`<split>/<class>` of a sample that is not deleted, the class as a safe folder name."""
-    return f"{row.split}/{folder_name(row.label or '')}"
+    return f"{plan.split_folder(row.split)}/{folder_name(row.label or '')}"
 
 
-def file_name(row: ExportRow) -> str:
-    """The file's name, made safe; without a suffix it gets that of its format, which readers need."""
-    name = folder_name(row.path.rpartition("/")[2])
-    return (
-        name
-        if name.casefold().endswith(IMAGE_SUFFIXES)
-        else name + _SUFFIXES.get(row.image_format, f".{row.image_format.lower()}")
-    )
+def missing_member(lost: Iterable[Lost]) -> MemberFile:
+    """`missing.csv`: the samples that were left out, with the reason."""
+    rows = ((each.sample_id, each.path, each.reason) for each in lost)
+    return "missing.csv", DATE, MODE, ZIP_64, csv_chunks(("sample_id", "path", "reason"), rows)
 
 
-def unique_names(files: Iterable[tuple[str, str, str]]) -> list[str]:
-    """`<folder>/<name>` of every (folder, name, sha256), in this order; colliding: `<stem>__<sha8><ext>`.
-
-    Names that differ in case or in the way accents are written collide too: not every disk tells them apart.
-    Copies of one image under one name are numbered.
-    """
-    wanted = [(f"{folder}/{name}", sha256) for folder, name, sha256 in files]
-    counts = Counter(_key(path) for path, _ in wanted)
-    taken = {key for key, count in counts.items() if count == 1}
-    names = []
-    for path, sha256 in wanted:
-        name = path
-        if counts[_key(path)] > 1:
-            dot = path.rfind(".", path.rfind("/") + 2)  # a dot at the start is no suffix
-            stem, suffix = (path[:dot], path[dot:]) if dot > 0 else (path, "")
-            name, number = f"{stem}__{sha256[:8]}{suffix}", 2
-            while _key(name) in taken:
-                name, number = f"{stem}__{sha256[:8]}_{number}{suffix}", number + 1
-            taken.add(_key(name))
-        names.append(name)
-    return names
-
-
-def _key(path: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+def text_member(name: str, text: str) -> MemberFile:
+    """A small file of text."""
+    return name, DATE, MODE, ZIP_64, (text.encode(),)
 
 
 def _members(plan: ExportPlan, names: list[str]) -> Iterator[MemberFile]:
     yield "manifest.csv", DATE, MODE, ZIP_64, csv_chunks(("file", *COLUMNS), _manifest(plan, names))
     folders = class_folders(plan)
-    yield "classes.txt", DATE, MODE, ZIP_64, ("".join(f"{name}\n" for name in folders).encode(),)
-    if words := one_folder_words(folders):
-        yield "notes.txt", DATE, MODE, ZIP_64, (f"{words}\n".encode(),)
-    for split in sorted({name.split("/", 1)[0] for name in names}):
+    yield text_member("classes.txt", "".join(f"{name}\n" for name in folders))
+    by_folder = {folder_name(name): name for name in used_classes(plan)}
+    in_order = {folder: by_folder[folder] for folder in folders}
+    yield text_member("classes.json", json.dumps(in_order, ensure_ascii=False, indent=1) + "\n")
+    splits = sorted({name.split("/", 1)[0] for name in names})
+    if notes := imagefolder_notes(plan):
+        yield text_member("notes.txt", "".join(f"{note}\n" for note in notes))
+    for split in splits:
         for name in folders:
             yield f"{split}/{name}/", DATE, FOLDER, NO_COMPRESSION_64(0, 0), ()
     lost = list(plan.lost)
-    with closing(open_source(plan.source)) as source:
-        for name, row in zip(names, _with_file(plan), strict=True):
-            try:
-                content = read_unchanged(
-                    source, RecordedFile(row.sample_id, row.path, row.image_bytes, row.sha256)
-                )
-            except (NotFound, Unreadable, Changed) as error:  # since the files were checked
-                lost.append(Lost(row.sample_id, row.path, reason_of(error)))
-                continue
-            yield name, DATE, MODE, NO_COMPRESSION_64(len(content), zlib.crc32(content)), (content,)
+    named = {row.sample_id: name for name, row in zip(names, with_file(plan), strict=True)}
+    for row, content in read_images(plan, with_file(plan), lost):
+        kind = NO_COMPRESSION_64(len(content), zlib.crc32(content))
+        yield named[row.sample_id], DATE, MODE, kind, (content,)
     if lost:
-        rows = ((each.sample_id, each.path, each.reason) for each in lost)
-        yield "missing.csv", DATE, MODE, ZIP_64, csv_chunks(("sample_id", "path", "reason"), rows)
+        yield missing_member(lost)
 
 
 def _manifest(plan: ExportPlan, names: list[str]) -> Iterator[tuple[object, ...]]:
@@ -151,8 +145,3 @@ def _manifest(plan: ExportPlan, names: list[str]) -> Iterator[tuple[object, ...]
     for row in export_rows(plan):
         has_file = row.label is not None and row.sample_id not in lost
         yield (next(following) if has_file else "", *row[: len(COLUMNS)])
-
-
-def _with_file(plan: ExportPlan) -> Iterator[ExportRow]:
-    lost = by_sample(plan.lost)
-    return (row for row in export_rows(plan) if row.label is not None and row.sample_id not in lost)

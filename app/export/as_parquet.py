@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_A_GROUP = 50_000
-_WHOLE = {"sample_id", "reviews", "rank", "run", "version"}
-_FRACTIONS = {"self_confidence", "confidence", "loss", "error_probability"}
+WHOLE = {"sample_id", "reviews", "rank", "run", "version"}
+FRACTIONS = {"self_confidence", "confidence", "loss", "error_probability"}
 
 
 class Sink(io.RawIOBase):
@@ -74,7 +74,7 @@ def _schema(columns: Sequence[str]) -> "pa.Schema":
             return pa.float32()
         if name == "decided_at":
             return pa.timestamp("ms", tz="UTC")
-        return pa.int64() if name in _WHOLE else pa.float64() if name in _FRACTIONS else pa.string()
+        return pa.int64() if name in WHOLE else pa.float64() if name in FRACTIONS else pa.string()
 
     return pa.schema([(name, kind(name)) for name in columns])
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.datasets.models import Dataset, DatasetVersion
 from app.datasets.versions import frozen_names, last_member
 from app.errors import Invalid, NotFound
-from app.export.formats import Format, check_format, check_probabilities
+from app.export.formats import VALID_FOLDERS, Format, check_format, check_probabilities, check_valid_folder
 from app.export.rows import ExportPlan
 from app.files import persons_mode, sweep, write_atomically
 from app.ranking.models import Prediction
@@ -40,6 +40,7 @@ def export_version(
     run_id: int | None = None,
     include_deleted: bool = False,
     probabilities: bool = False,
+    valid_folder: str = VALID_FOLDERS[0],
 ) -> Export:
     """The version in one of `FORMATS`.
 
@@ -56,6 +57,7 @@ def export_version(
         raise NotFound(f"There is no version with the id {version_id}.")
     dataset = session.get_one(Dataset, version.dataset_id)
     run_id = _ranking_at(session, version) if run_id is None else _finished(session, version, run_id)
+    check_valid_folder(entry, valid_folder)
     _check(entry, version, run_id, probabilities=probabilities)
     plan = ExportPlan(
         engine=session.get_bind().engine.execution_options(read_only=True, postgresql_readonly=True),
@@ -63,11 +65,13 @@ def export_version(
         classes=tuple(_names(session, version, run_id)),
         version_id=version.id,
         version=version.number,
+        digest=version.digest,
         dataset_id=dataset.id,
         last_sample_id=last_member(session, version),
         run_id=run_id,
         include_deleted=include_deleted,
         probabilities=probabilities,
+        valid_folder=valid_folder,
         predicted_classes=_predicted_classes(session, run_id),
     )
     parts = [
@@ -77,6 +81,7 @@ def export_version(
         f"run{plan.run_id or 0}",
         *(["deleted"] if include_deleted else []),
         *(["probabilities"] if probabilities else []),
+        *([valid_folder] if valid_folder != VALID_FOLDERS[0] else []),
     ]
     etag = f'"{"-".join(parts)}"'
     return Export(

@@ -64,13 +64,19 @@ class ExportPlan:
     classes: tuple[str, ...]  # by position
     version_id: int
     version: int
+    digest: str  # of the version
     dataset_id: int
     last_sample_id: int  # the version has the samples up to this one
     run_id: int | None
     include_deleted: bool
     probabilities: bool = False  # of every class, by the run
     predicted_classes: int = 0  # how many classes the run predicts, the first ones
+    valid_folder: str = "valid"  # the folder of the validation part: valid, val or validation
     lost: tuple[Lost, ...] = ()  # left out of an export with images
+
+    def split_folder(self, split: str) -> str:
+        """The folder of a part."""
+        return self.valid_folder if split == "valid" else split
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -158,7 +164,7 @@ def _fields(plan: ExportPlan, records: Sequence[Any]) -> list[Sequence[Any]]:
         ["unreviewed" if verdict is None else "single" for verdict in verdicts],
         [count or 0 for count in reviews],
         [people or "" for people in reviewers],
-        [_written(moment) if moment else "" for moment in moments],
+        [written(moment) if moment else "" for moment in moments],
         self_confidences,
         [names[position] for position in predicted],
         *(confidences, losses, ranks),
@@ -169,5 +175,6 @@ def _fields(plan: ExportPlan, records: Sequence[Any]) -> list[Sequence[Any]]:
     ]
 
 
-def _written(moment: datetime) -> str:
+def written(moment: datetime) -> str:
+    """A time as ISO 8601 in UTC, with milliseconds."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,6 +1,7 @@
 """A zip of class folders and its manifest; file names are changed only where they collide."""
 
 import io
+import json
 import stat
 import unicodedata
 import zipfile
@@ -12,7 +13,8 @@ from sqlalchemy import select
 
 from app.datasets.models import Sample
 from app.db.engine import Database
-from app.export.as_imagefolder import one_folder_words, unique_names
+from app.export.as_imagefolder import one_folder_words
+from app.export.pictures import unique_names
 from tests.export.pets import COLUMNS, content, table
 
 A, B = "a" * 64, "b" * 64
@@ -89,12 +91,13 @@ def test_an_image_folder_holds_the_cleaned_labels_and_a_manifest_beside_them(
     archive = zipfile.ZipFile(io.BytesIO(content(database, cleaned, "imagefolder")))
     assert archive.testzip() is None
     everything = archive.namelist()
-    assert everything[:2] == ["manifest.csv", "classes.txt"]
+    assert everything[:3] == ["manifest.csv", "classes.txt", "classes.json"]
+    assert json.loads(archive.read("classes.json")) == {"%63on": "con", "=cat": "=cat", "a%2Fb": "a/b"}
     assert archive.read("classes.txt").decode().splitlines() == ["%63on", "=cat", "a%2Fb"]
     folders = [f"{split}/{name}/" for split in ("train", "valid") for name in ("%63on", "=cat", "a%2Fb")]
     assert [name for name in everything if name.endswith("/")] == folders
     rows, names = table(archive.read("manifest.csv")), [name for name in everything if name not in folders]
-    names.remove("classes.txt")
+    names = [name for name in names if name not in ("classes.txt", "classes.json", "notes.txt")]
     assert [row["file"] for row in rows] == names[1:]
     assert list(rows[0])[1:] == COLUMNS
     assert {name.split("/")[1] for name in names[1:]} == {"=cat", "a%2Fb", "%63on"}

@@ -76,7 +76,7 @@ def test_a_tag_carries_the_digest_and_is_different_for_different_bytes(
 
 
 def test_an_unknown_format_version_or_run_is_refused(database: Database, given_labels: int) -> None:
-    with pytest.raises(Invalid, match="choose one of parquet, csv, csv-excel, jsonl, imagefolder"):
+    with pytest.raises(Invalid, match="choose one of parquet, csv, csv-excel, jsonl, fastai, imagefolder"):
         exported(database, given_labels, "xml")
     with pytest.raises(NotFound):
         exported(database, 10**6, "csv")

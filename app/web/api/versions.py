@@ -1,5 +1,6 @@
 """Frozen versions and their export."""
 
+import json
 from datetime import datetime
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from app.datasets.versions import get_version, latest_version, list_versions
 from app.errors import Invalid
 from app.export.checking import checked
 from app.export.exporting import export_version
-from app.export.formats import FORMATS
+from app.export.formats import FORMATS, VALID_FOLDERS
 from app.rounds.retraining import freeze_labels
 from app.web.api.models import Listing, Output
 from app.web.api.routing import Cursor, Limit, api_router, file_answers, following, position
@@ -82,12 +83,18 @@ def export(
     probabilities: Annotated[
         bool, Query(description="Add a column with the run's probability of each class to a table.")
     ] = False,
+    valid_folder: Annotated[
+        str, Query(description="The folder of the validation part: valid, val or validation.")
+    ] = VALID_FOLDERS[0],
     skip_missing: Annotated[
         bool,
         Query(description="Leave out images whose files are missing or changed; missing.csv lists them."),
     ] = False,
 ) -> Response:
-    """The labels of a frozen version, always the same bytes. 409 names missing or changed image files."""
+    """The labels of a frozen version, always the same bytes. 409 names missing or changed image files.
+
+    What has to be known of the file is in the header `x-toploss-notes`, a list of sentences in JSON.
+    """
     with database.read() as session:
         chosen = _version(session, ready_dataset(session, name=name).id, version)
         made = export_version(
@@ -97,6 +104,7 @@ def export(
             run_id=run,
             include_deleted=include_deleted,
             probabilities=probabilities,
+            valid_folder=valid_folder,
         )
     known = request.headers.get("if-none-match", "")
     if made.etag not in known:
@@ -109,6 +117,8 @@ def export(
         "x-toploss-version": str(chosen.number),
         "x-toploss-digest": chosen.digest,
     }
+    if notes := made.entry.notes(made.plan):
+        headers["x-toploss-notes"] = json.dumps(notes)  # ASCII alone, as a header must be
     return StreamingResponse(made.chunks, media_type=made.media_type, headers=headers)
 
 

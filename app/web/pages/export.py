@@ -13,7 +13,15 @@ from app.datasets.naming import folder_name
 from app.datasets.versions import list_versions
 from app.deck.progress import PendingChanges, lacking_words, pending_changes
 from app.export.as_imagefolder import one_folder_words
-from app.export.formats import FORMATS, check_format, check_probabilities
+from app.export.formats import (
+    FORMATS,
+    VALID_FOLDERS,
+    ZIP,
+    check_format,
+    check_probabilities,
+    check_valid_folder,
+)
+from app.export.pictures import converted_words
 from app.review.gold import count_unsettled
 from app.rounds.retraining import freeze_labels
 from app.training.models import Run
@@ -32,6 +40,8 @@ class FormatView:
 
     name: str
     words: str
+    is_zip: bool
+    loading: dict[str, str]  # by reader the lines that load it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +50,9 @@ class ExportPage(Page):
 
     versions: tuple[DatasetVersion, ...]
     formats: tuple[FormatView, ...]
+    converted: str  # what is to be known of images that leave as PNG
+    valid_folders: tuple[str, ...]
+    folders: str  # the formats whose folder of the validation part has a name by choice
     tables: str  # the formats that can have a column for each class
     pending: PendingChanges
     lacking: tuple[str, ...]  # what is to be known of classes without images in a part
@@ -56,7 +69,13 @@ def show(request: Request, name: str, database: Db) -> Response:
         page = ExportPage(
             **page_context(request, name),
             versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
-            formats=tuple(FormatView(each.name, each.description) for each in FORMATS.values()),
+            formats=tuple(
+                FormatView(each.name, each.description, each.media_type == ZIP, each.loading)
+                for each in FORMATS.values()
+            ),
+            converted=converted_words(session, dataset_id=dataset.id),
+            valid_folders=VALID_FOLDERS,
+            folders=", ".join(each.name for each in FORMATS.values() if each.has_folders),
             tables=", ".join(each.name for each in FORMATS.values() if each.has_probabilities),
             pending=pending_changes(session, dataset_id=dataset.id),
             lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
@@ -76,6 +95,7 @@ def freeze_and_download(
     format: Annotated[str, Form()],  # noqa: A002 - the option's name everywhere
     include_deleted: Annotated[bool, Form()] = False,
     probabilities: Annotated[bool, Form()] = False,
+    valid_folder: Annotated[str, Form(max_length=12)] = VALID_FOLDERS[0],
     skip_missing: Annotated[bool, Form()] = False,
     run: Annotated[str, Form(max_length=12)] = "",
 ) -> Response:
@@ -85,12 +105,14 @@ def freeze_and_download(
     """
     chosen = check_format(format)  # before anything is frozen
     check_probabilities(chosen, asked=probabilities)
+    check_valid_folder(chosen, valid_folder)
     if version == NOW:
         with database.write() as session:
             frozen, _ = freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
             version = str(frozen.number)
     asked = {"version": version, "format": format} | ({"include_deleted": "true"} if include_deleted else {})
     asked |= {"probabilities": "true"} if probabilities else {}
+    asked |= {"valid_folder": valid_folder} if valid_folder != VALID_FOLDERS[0] else {}
     asked |= {"skip_missing": "true"} if skip_missing else {}
     asked |= {"run": run} if run else {}
     return RedirectResponse(f"/api/v1/datasets/{name}/export?{urlencode(asked)}", status_code=303)
