@@ -24,6 +24,7 @@ from tests.web.test_security import OPEN, routes
 # role allows.
 # `person` takes somebody who signed in, `admin person` an admin who did.
 ADMINS_PAGES = """
+/d/{name}/class /d/{name}/manage
 /d/{name}/agreement /d/{name}/settings /d/{name}/adjudication /datasets/new /d/{name}/runs/new /jobs /people
 /d/{name}/import/picture /d/{name}/predictions /d/{name}/labels
 """
@@ -52,6 +53,10 @@ CHANGES = {
         POST /api/v1/datasets/{name}/class-changes/{change}/undo
         POST /api/v1/jobs/{job_id}/cancel   POST /api/v1/runs/{run_id}/cancel
         POST /api/v1/runs/{run_id}/resume
+        POST /d/{name}/classes/add  POST /d/{name}/classes/rename  POST /d/{name}/classes/merge
+        POST /d/{name}/classes/retire  POST /d/{name}/classes/undo
+        POST /d/{name}/manage/rename  POST /d/{name}/manage/archive  POST /d/{name}/manage/delete
+        POST /d/{name}/manage/images
         POST /d/{name}/adjudication  POST /d/{name}/audits  POST /d/{name}/gold
         POST /d/{name}/import/cancel  POST /d/{name}/import/repeat
         POST /d/{name}/import/folders

@@ -5,7 +5,7 @@ from starlette.routing import Route
 
 from app.web.pages import docs, export, jobs, photos, remaining
 from app.web.pages.accounts import account, people
-from app.web.pages.datasets import folders, imports, new_dataset, overview
+from app.web.pages.datasets import classes, folders, imports, managing, new_dataset, overview
 from app.web.pages.deck import duplicates, grid, labels, problems, review, samples
 from app.web.pages.measuring import compare
 from app.web.pages.review import gold, opinions
@@ -19,6 +19,8 @@ _AREAS = (
     new_dataset,
     imports,
     folders,
+    classes,
+    managing,
     review,
     grid,
     labels,

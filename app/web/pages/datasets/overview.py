@@ -48,6 +48,7 @@ class DatasetsPage(Page):
     """The list of data sets."""
 
     datasets: tuple[DatasetSummary, ...]
+    archived: tuple[str, ...]  # names of archived ones
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,10 @@ class OverviewPage(ImportPage):
 def index(request: Request, database: Db) -> Response:
     """Every data set."""
     with database.read() as session:
-        page = DatasetsPage(**page_context(request), datasets=tuple(list_datasets(session)))
+        archived = tuple(each.name for each in list_datasets(session, archived=True))
+        page = DatasetsPage(
+            **page_context(request), datasets=tuple(list_datasets(session)), archived=archived
+        )
     return render("datasets/index.html", page)
 
 

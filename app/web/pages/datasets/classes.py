@@ -1,0 +1,199 @@
+"""The classes of a data set: a list with a search, a page for each class, and what people changed."""
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import RedirectResponse, Response
+
+from app.datasets.catalog import classes_of, get_dataset, ready_dataset
+from app.datasets.classes import (
+    LONGEST,
+    PastChange,
+    add_class,
+    get_class,
+    last_change,
+    past_changes,
+    rename_class,
+)
+from app.deck.progress import label_table
+from app.review.merging import Preview, merge_classes, preview, retire_class, undo_change
+from app.spelling import folded
+from app.web.asking import Confirmed, Question, confirm
+from app.web.deps import Admin, Db, SignedIn
+from app.web.rendering import Page, page_context, render
+
+router = APIRouter()
+
+Name = Annotated[str, Form(max_length=4 * LONGEST)]
+CHANGES_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class ClassLine:
+    """A class in the list."""
+
+    name: str
+    given: int
+    cleaned: int
+    state: str
+    into: str  # of a merged class
+    query: str  # of its page
+    grid: str  # query of the grid with its images
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassesPage(Page):
+    """The list of classes."""
+
+    search: str
+    shows_all: bool
+    classes: tuple[ClassLine, ...]
+    count: int  # classes that take answers
+    closed: int  # merged and retired ones
+    changes: tuple[PastChange, ...]
+    undoable: int | None  # the change that can be undone
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassPage(Page):
+    """One class, with the forms that change it."""
+
+    name: str
+    state: str
+    found: Preview
+    others: tuple[str, ...]  # classes that it can be merged into
+
+
+@router.get("/d/{name}/classes")
+def show(
+    request: Request,
+    name: str,
+    database: Db,
+    _user: SignedIn,
+    q: Annotated[str, Query(max_length=LONGEST)] = "",
+    closed: Annotated[bool, Query()] = False,
+) -> Response:
+    """The classes, those whose name has the text of the search."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+        known = classes_of(session, dataset_id=dataset.id)
+        lines = [
+            ClassLine(
+                row.name,
+                sum(row.given.values()),
+                sum(row.cleaned.values()),
+                known.state(position),
+                known.names[known.place_now(position)] if known.state(position) == "merged" else "",
+                urlencode({"of": row.name}),
+                urlencode({"label": row.name}),
+            )
+            for position, row in enumerate(label_table(session, dataset_id=dataset.id))
+        ]
+        last = last_change(session, dataset_id=dataset.id)
+        page = ClassesPage(
+            **page_context(request, dataset.name),
+            search=q,
+            shows_all=closed,
+            classes=tuple(
+                line
+                for line in lines
+                if folded(q) in folded(line.name) and (closed or line.state == "open" or line.cleaned)
+            ),
+            count=len(known.open_names),
+            closed=len(lines) - len(known.open_names),
+            changes=tuple(past_changes(session, dataset_id=dataset.id, limit=CHANGES_SHOWN)),
+            undoable=last.id if last else None,
+        )
+    return render("datasets/classes.html", page)
+
+
+@router.get("/d/{name}/class")
+def show_one(
+    request: Request,
+    name: str,
+    database: Db,
+    _admin: Admin,
+    of: Annotated[str, Query(max_length=4 * LONGEST)],
+) -> Response:
+    """What hangs on a class, and the forms that rename, merge and retire it."""
+    with database.read() as session:
+        dataset = get_dataset(session, name=name)
+        row = get_class(session, dataset_id=dataset.id, name=of)
+        known = classes_of(session, dataset_id=dataset.id)
+        page = ClassPage(
+            **page_context(request, dataset.name),
+            name=row.name,
+            state=known.state(row.position),
+            found=preview(session, dataset_id=dataset.id, row=row),
+            others=tuple(each for each in known.open_names if each != row.name),
+        )
+    return render("datasets/class.html", page)
+
+
+@router.post("/d/{name}/classes/add")
+def add(name: str, database: Db, admin: Admin, class_name: Name = "") -> Response:
+    """Add a class; one that was retired takes answers again."""
+    with database.write() as session:
+        add_class(
+            session,
+            dataset_id=ready_dataset(session, name=name).id,
+            name=class_name,
+            user_id=admin.id,
+        )
+    return _back(name)
+
+
+@router.post("/d/{name}/classes/rename")
+def rename(name: str, database: Db, admin: Admin, class_name: Name, new_name: Name = "") -> Response:
+    """Rename a class."""
+    with database.write() as session:
+        row = get_class(session, dataset_id=ready_dataset(session, name=name).id, name=class_name)
+        rename_class(session, row, name=new_name, user_id=admin.id)
+    return _back(name)
+
+
+@router.post("/d/{name}/classes/merge")
+def merge(
+    name: str, database: Db, admin: Admin, class_name: Name, into: Name = "", confirmed: Confirmed = ""
+) -> Response:
+    """Merge a class into another one, after a question with the counts."""
+    with database.write() as session:
+        dataset_id = ready_dataset(session, name=name).id
+        row, other = (get_class(session, dataset_id=dataset_id, name=each) for each in (class_name, into))
+        found = preview(session, dataset_id=dataset_id, row=row)
+        confirm(_question(name, found, other.name), confirmed)
+        merge_classes(session, row, other, user_id=admin.id)
+    return _back(name)
+
+
+@router.post("/d/{name}/classes/retire")
+def retire(name: str, database: Db, admin: Admin, class_name: Name) -> Response:
+    """Retire a class that no image has."""
+    with database.write() as session:
+        row = get_class(session, dataset_id=ready_dataset(session, name=name).id, name=class_name)
+        retire_class(session, row, user_id=admin.id)
+    return _back(name)
+
+
+@router.post("/d/{name}/classes/undo")
+def undo(name: str, database: Db, admin: Admin, change: Annotated[int, Form()]) -> Response:
+    """Undo the newest change of the classes."""
+    with database.write() as session:
+        dataset_id = ready_dataset(session, name=name).id
+        undo_change(session, dataset_id=dataset_id, change_id=change, user_id=admin.id)
+    return _back(name)
+
+
+def _question(name: str, found: Preview, into: str) -> Question:
+    relabels = (
+        f"All of them get the label “{into}”, as your decisions. One undo on this page undoes the merge."
+    )
+    back = f"/d/{name}/class?{urlencode({'of': found.name})}"
+    title = f"Merge “{found.name}” into “{into}”?"
+    return Question(title, (*found.words, relabels), "Merge the classes", back, danger=False)
+
+
+def _back(name: str) -> Response:
+    return RedirectResponse(f"/d/{name}/classes", status_code=303)
