@@ -94,7 +94,7 @@ def import_(
         raise Invalid("Choose one: --labels takes the classes from a file, the other options from folders.")
     if is_list(path) and labels:
         raise Invalid(f"{path} is the label file; leave --labels out.")
-    if not (labels or is_list(path)) and columns != StatedColumns():
+    if not (labels or is_list(path)) and (path_column or split_column):
         raise Invalid("Name the label file with --labels, too.")
     check_name(name)  # before a large zip is copied
     if server:
@@ -129,9 +129,10 @@ def _import_here(
     from app.datasets.creating import create_dataset
     from app.datasets.importing import import_images
     from app.datasets.layout_choice import StatedLayout
-    from app.datasets.sources import named_labels, resolve_list, resolve_source
+    from app.datasets.sources import named_labels, resolve_images, resolve_list
     from app.datasets.urls import is_list
     from app.deck.progress import pending_changes
+    from app.errors import Invalid
     from app.jobs.requests import live_workers
     from app.rounds.first_look import look_at_new_images
 
@@ -143,9 +144,18 @@ def _import_here(
         stated = named_labels(labels, source=path, uploads_dir=settings.uploads_dir, columns=columns)
         folders = StatedLayout(labels=stated)
     with for_scripts(json) as made, open_database() as database:
-        source = listed or resolve_source(
-            path, uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding, follow_links=links
-        )
+        if listed is None:
+            listed, inside = resolve_images(
+                path,
+                uploads_dir=settings.uploads_dir,
+                zip_encoding=zip_encoding,
+                follow_links=links,
+                label_column=columns.label,
+            )
+            folders = StatedLayout(labels=inside) if inside else folders
+        if columns.label and (folders is None or folders.labels is None):
+            raise Invalid("Name the label file with --labels, too.")
+        source = listed
         with database.write() as session:
             dataset = create_dataset(session, name=name, source=source)
         show = show_progress()

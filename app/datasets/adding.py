@@ -202,7 +202,7 @@ def _placed(session: Session, part: Part, layout: Layout) -> tuple[Layout, dict[
     session.flush()
     positions, notes = positions_of_new(session, dataset_id=part.dataset_id, positions=positions, names=used)
     new = [name for name in used if name not in names]
-    notes = [*unified.notes, *([f"New classes: {', '.join(new)}."] if new else []), *notes]
+    notes = [*unified.notes, *layout.notes, *([f"New classes: {', '.join(new)}."] if new else []), *notes]
     return replace(layout, places=places), positions, notes
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import IMPORT, refuse_archived
 from app.datasets.completing import has_version
 from app.datasets.creating import create_dataset, is_empty
+from app.datasets.embedded import holds_images, unpack, unpack_file
 from app.datasets.kinds import HEAD, image_kind, reason_by_name
 from app.datasets.label_reading import StatedColumns, StatedLabels
 from app.datasets.layout_choice import StatedLayout
@@ -76,6 +77,52 @@ def uploaded_zip(
     stored = store_zip(uploads_dir, file, max_bytes=max_bytes)
     name = printable(filename.replace("\\", "/").rpartition("/")[2])[:MAX_NAME]
     return Origin(str(stored.resolve()), name or "the uploaded zip", zip_encoding)
+
+
+def resolve_images(
+    text: str,
+    *,
+    uploads_dir: Path,
+    zip_encoding: str | None = None,
+    follow_links: bool = False,
+    label_column: str = "",
+) -> tuple[Origin, StatedLabels | None]:
+    """As `resolve_source`; images in Parquet files are unpacked, and their label file is returned too."""
+    if text.casefold().endswith(".parquet") and "://" not in text and holds_images(_path(text)):
+        return unpack_file(
+            _path(text), name=_path(text).name, uploads_dir=uploads_dir, label_column=label_column
+        )
+    origin = resolve_source(
+        text, uploads_dir=uploads_dir, zip_encoding=zip_encoding, follow_links=follow_links
+    )
+    return unpack(origin, uploads_dir=uploads_dir, label_column=label_column) or (origin, None)
+
+
+def uploaded_images(
+    file: BinaryIO,
+    *,
+    filename: str,
+    uploads_dir: Path,
+    max_bytes: int,
+    zip_encoding: str | None = None,
+    label_column: str = "",
+) -> tuple[Origin, StatedLabels | None]:
+    """As `uploaded_zip`, also for a Parquet file with images, alone or in the zip. Raises Invalid."""
+    if filename.casefold().endswith(".parquet"):
+        name = printable(filename.replace("\\", "/").rpartition("/")[2])[:MAX_NAME]
+        sent = store_labels(uploads_dir, file, max_bytes=max_bytes)
+        try:
+            if not holds_images(sent):
+                raise Invalid(
+                    f"{name} has no images in it; send it as the file of labels, beside a zip of images."
+                )
+            return unpack_file(sent, name=name, uploads_dir=uploads_dir, label_column=label_column)
+        finally:
+            sent.unlink(missing_ok=True)
+    origin = uploaded_zip(
+        file, filename=filename, uploads_dir=uploads_dir, max_bytes=max_bytes, zip_encoding=zip_encoding
+    )
+    return unpack(origin, uploads_dir=uploads_dir, label_column=label_column) or (origin, None)
 
 
 def resolve_list(

@@ -34,6 +34,16 @@ def store_zip(uploads_dir: Path, file: BinaryIO, *, max_bytes: int) -> Path:
     return path
 
 
+def keep_zip(uploads_dir: Path, made: Path) -> Path:
+    """Keep a zip that was made in `uploads_dir` under its content's hash."""
+    with made.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    path = uploads_dir / f"{digest}.zip"
+    made.replace(path)
+    deadline.restart()
+    return path
+
+
 def store_labels(uploads_dir: Path, file: BinaryIO, *, max_bytes: int) -> Path:
     """Copy a label file of at most `max_bytes` to `<sha256>.labels` in `uploads_dir`; raises Invalid."""
     uploads_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app.datasets.embedded import holds_images
 from app.datasets.labels.tables import LOOKED_AT, read_table, suffix_of
 from app.datasets.layout import IMAGE_SUFFIXES
 from app.datasets.naming import name_problem
@@ -55,6 +56,8 @@ def _is_link_local(url: str) -> bool:
 
 def is_list(text: str) -> bool:
     """Whether a source is a label file: its images lie behind the URLs, or beside the file."""
+    if "://" not in text and holds_images(Path(text)):
+        return False
     return bool(suffix_of(text.partition("?")[0]))
 
 

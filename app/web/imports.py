@@ -7,7 +7,7 @@ from fastapi import UploadFile
 from app.datasets.label_reading import StatedColumns, StatedLabels
 from app.datasets.layout_choice import StatedLayout
 from app.datasets.naming import printable
-from app.datasets.sources import MAX_NAME, check_allowed, resolve_list, resolve_source
+from app.datasets.sources import MAX_NAME, check_allowed, resolve_images, resolve_list
 from app.datasets.uploads import store_labels
 from app.datasets.urls import check_url, is_list
 from app.errors import Invalid
@@ -25,7 +25,13 @@ def place_named(
     urls = settings.import_urls == "on"
     check_allowed(text, roots=settings.import_roots, urls=urls)
     if not is_list(text):
-        return resolve_source(text, uploads_dir=settings.uploads_dir, zip_encoding=zip_encoding), None
+        source, inside = resolve_images(
+            text,
+            uploads_dir=settings.uploads_dir,
+            zip_encoding=zip_encoding,
+            label_column=columns.label,
+        )
+        return source, StatedLayout(labels=inside) if inside else None
     source, labels = resolve_list(
         text,
         uploads_dir=settings.uploads_dir,

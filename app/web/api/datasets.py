@@ -16,9 +16,8 @@ from app.datasets.layout_reading import Reading
 from app.datasets.missing import count_missing, missing_files
 from app.datasets.models import Dataset
 from app.datasets.proposals import waiting_proposal
-from app.datasets.sources import look, request_import, uploaded_zip
+from app.datasets.sources import look, request_import, uploaded_images
 from app.datasets.surveying import Survey, choice_of
-from app.datasets.urls import is_list
 from app.datasets.versions import list_versions
 from app.deck.filters import count_matching
 from app.deck.progress import pending_changes, review_progress
@@ -138,7 +137,9 @@ def create_dataset(
     settings: Config,
     user: Admin,
     name: Annotated[str, Form()],
-    file: Annotated[UploadFile | None, File(description="A zip of class folders.")] = None,
+    file: Annotated[
+        UploadFile | None, File(description="A zip of class folders, or a Parquet file with images.")
+    ] = None,
     path: Annotated[
         str | None,
         Form(
@@ -179,9 +180,9 @@ def create_dataset(
     """
     columns = StatedColumns(path_column, label_column, split_column)
     folders = parse([split_folders])
-    if not (path and is_list(path)):
-        folders = with_labels(settings, folders, labels, columns)
     source, listed = _source(settings, file, path, zip_encoding, columns)
+    if listed is None:
+        folders = with_labels(settings, folders, labels, columns)
     folders = listed or folders
     found = look(source)
     with database.write() as session:
@@ -274,14 +275,15 @@ def _source(
     if (file is None) == (path is None):
         raise Invalid("Send either a zip as the form field “file”, or a place on the server as “path”.")
     if file is not None:
-        zipped = uploaded_zip(
+        zipped, inside = uploaded_images(
             file.file,
             filename=file.filename or "",
             uploads_dir=settings.uploads_dir,
             max_bytes=settings.max_upload_mb * 1_000_000,
             zip_encoding=zip_encoding,
+            label_column=columns.label,
         )
-        return zipped, None
+        return zipped, StatedLayout(labels=inside) if inside else None
     return place_named(settings, path or "", zip_encoding=zip_encoding, columns=columns)
 
 

@@ -18,7 +18,7 @@ from app.datasets.sources import (
     look,
     propose_import,
     request_import,
-    uploaded_zip,
+    uploaded_images,
 )
 from app.errors import Conflict, Invalid, ToplossError
 from app.settings import Settings
@@ -112,7 +112,7 @@ def begin_import(
             check_encoding(filled.zip_encoding)
         field = "path" if filled.path and not (file and file.filename) else "file"
         source, listed = _source(settings, filled, file)
-        if listed is None and _is_upload(settings, source.source):
+        if _is_upload(settings, source.source) and source.source.endswith(".zip"):
             filled = replace(filled, path="", stored=Path(source.source).stem, stored_name=source.name or "")
         found, field = look(source), "labels"
         folders = (
@@ -187,14 +187,14 @@ def _source(
     """
     encoding = filled.zip_encoding or None
     if file is not None and file.filename:
-        zipped = uploaded_zip(
+        zipped, inside = uploaded_images(
             file.file,
             filename=file.filename,
             uploads_dir=settings.uploads_dir,
             max_bytes=settings.max_upload_mb * 1_000_000,
             zip_encoding=encoding,
         )
-        return zipped, None
+        return zipped, StatedLayout(labels=inside) if inside else None
     if filled.path:
         return place_named(settings, filled.path, zip_encoding=encoding, columns=StatedColumns())
     if not filled.stored:
