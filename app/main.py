@@ -22,6 +22,7 @@ from app.settings import Settings
 from app.web import errors, health, readiness
 from app.web.api import routers as api_routers
 from app.web.deps import signed_in
+from app.web.idempotency import Idempotency
 from app.web.pages.areas import public_routers, quick_routes, routers
 from app.web.rendering import bundled, static_digest
 from app.web.security import MAX_BODY, Security
@@ -84,6 +85,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.attempts = Attempts()
     app.state.token_uses = Uses()
     app.state.health_check, app.state.readiness = check, ready
+    app.add_middleware(Idempotency, database=owned, settings=settings)
     app.add_middleware(Security, max_upload=settings.max_upload_mb * 1_000_000 + MAX_BODY)
     app.add_middleware(Waiting, seconds=settings.wait_seconds)
     app.add_middleware(Transfer)

@@ -1,6 +1,7 @@
 """Tables of who may do what."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -45,3 +46,18 @@ class ApiToken(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]  # to five minutes
+
+
+class KeptAnswer(Base):
+    """What a request with an Idempotency-Key was answered, for a day."""
+
+    __tablename__ = "kept_answer"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    asked: Mapped[str]  # method and address
+    body: Mapped[str | None]  # digest of the request's body; None: it is being answered
+    status: Mapped[int | None]
+    headers: Mapped[dict[str, Any]]
+    content: Mapped[bytes | None]
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)

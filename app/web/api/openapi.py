@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 
 from app.web.api.examples import PATHS, VALUES, example
+from app.web.idempotency import PARAMETER
 
 router = APIRouter(prefix="/api/v1")
 RENAMED = "The data set has another name now; `Location` has its address"
@@ -42,7 +43,9 @@ def described(app: FastAPI) -> dict[str, Any]:
         schema["security"] = [{"bearer": []}]
         _name_operations(schema)
         _name_schemas(schema)
-        for path, _, operation in operations(schema):
+        for path, method, operation in operations(schema):
+            if method == "post":
+                operation.setdefault("parameters", []).append(PARAMETER)
             if "/datasets/{name}" in path:
                 operation["responses"]["308"] = {"description": RENAMED, "headers": {"Location": LOCATION}}
             _add_examples(operation, schema["components"]["schemas"])
@@ -137,7 +140,8 @@ def _add_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
         name, below = parameter["name"], parameter["schema"]
         said = PATHS.get(name, VALUES.get(name)) if parameter["in"] == "path" else None
-        parameter["example"] = said if said is not None else example(below, schemas, name=name)
+        if "example" not in parameter:
+            parameter["example"] = said if said is not None else example(below, schemas, name=name)
     contents = [operation["requestBody"]["content"]] if "requestBody" in operation else []
     for status, answer in operation["responses"].items():
         if status.startswith(("4", "5")):

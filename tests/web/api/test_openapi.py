@@ -1,5 +1,6 @@
 """The description of the API: examples and errors of every operation, and answers that keep to it."""
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -75,8 +76,7 @@ def test_people_read_it_at_docs_and_nobody_else(
     for path, _, operation in operations(schema):
         assert f'id="{operation["operationId"]}"' in page.text
         assert path in page.text
-    assert "http://" not in page.text
-    assert "https://" not in page.text.replace("https://example.org", "")
+    assert not re.findall(r"(?:src|href)=\"(?!/|#)[^\"]*", page.text)
     assert "<script" not in page.text.partition("<main")[2]
     assert visitor.get("/docs").status_code in (303, 401)
 

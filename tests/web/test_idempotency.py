@@ -1,0 +1,74 @@
+"""A POST that is sent again with its key makes nothing twice."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+
+from app.accounts.models import KeptAnswer
+from app.db.engine import Database
+from app.training.models import Run
+from tests.factories import Made, write_images
+
+API = "/api/v1"
+RUN = {"recipe": "quick", "epochs": 1}
+
+
+def count(database: Database, table: type) -> int:
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_a_training_sent_again_is_the_same_training(
+    api: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    runs, headers = f"{API}/datasets/faces/runs", {"idempotency-key": "one"}
+    before = count(database, Run)
+    first = api["ada"].post(runs, json=RUN, headers=headers)
+    again = api["ada"].post(runs, json=RUN, headers=headers)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert (again.content, again.headers["content-type"]) == (first.content, first.headers["content-type"])
+    assert (first.headers.get("idempotent-replayed"), again.headers["idempotent-replayed"]) == (None, "true")
+    assert count(database, Run) == before + 1
+    other = api["ada"].post(runs, json=RUN | {"epochs": 2}, headers=headers)
+    elsewhere = api["ada"].post(f"{API}/datasets/faces/versions", headers=headers)
+    assert (other.status_code, elsewhere.status_code) == (422, 422)
+    assert "Idempotency-Key" in other.json()["message"]
+    assert count(database, Run) == before + 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_zip_sent_again_with_another_boundary_is_the_same_import(
+    api: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        images = write_images(tmp_path / "there", per_class=3)
+        for path in images.rglob("*.png"):
+            archive.write(path, path.relative_to(images))
+    headers = {"idempotency-key": "zip"}
+
+    def send(name: str = "pets") -> object:
+        files = {"file": ("a.zip", packed.getvalue())}
+        return api["ada"].post(f"{API}/datasets", data={"name": name}, files=files, headers=headers)
+
+    first, again, other = send(), send(), send("cats")
+    assert (first.status_code, again.status_code, other.status_code) == (202, 202, 422)
+    assert again.json()["job"] == first.json()["job"]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_was_refused_can_be_sent_again_corrected_and_keys_are_ones_own(
+    api: dict[str, TestClient], visitor: TestClient, database: Database, made: Made
+) -> None:
+    runs, headers = f"{API}/datasets/faces/runs", {"idempotency-key": "one"}
+    assert api["ada"].post(runs, json={"epochs": -1}, headers=headers).status_code == 422
+    assert api["ann"].post(runs, json=RUN, headers=headers).status_code == 403
+    assert visitor.post(runs, json=RUN, headers=headers).status_code == 401
+    assert count(database, KeptAnswer) == 0
+    assert api["ada"].post(runs, json=RUN, headers=headers).status_code == 202
+    for bad in ("a" * 256, "with space", ""):
+        assert api["ada"].post(runs, json=RUN, headers={"idempotency-key": bad}).status_code == 422
