@@ -93,3 +93,32 @@ def delete(
         left = finish_removals(database, settings)
     rest = " What its worker still uses is removed when its jobs have stopped." if left else ""
     typer.echo(f"{stored} is deleted.{rest}")
+
+
+@datasets.command()
+def compare(
+    name: DatasetName,
+    old: Annotated[int, typer.Argument(min=0, max=2**31 - 1, help="The number of a version.")],
+    new: Annotated[int, typer.Argument(min=0, max=2**31 - 1, help="The number of another version.")],
+    *,
+    kind: Annotated[str, typer.Option(help="Only one kind: changed, added or removed.")] = "",
+) -> None:
+    """Compare two versions: a line per image with path, change, label before and after, with tabs between."""
+    from app.datasets.catalog import ready_dataset
+    from app.datasets.comparing import all_changes, check_kind, compare_versions
+    from app.datasets.versions import get_version
+
+    check_kind(kind)
+    with open_database() as database, database.read() as session:
+        dataset_id = ready_dataset(session, name=name).id
+        first, second = (get_version(session, dataset_id=dataset_id, number=each) for each in (old, new))
+        for row in all_changes(session, first, second, kind=kind):
+            typer.echo(f"{row.path}\t{row.kind}\t{row.before or ''}\t{row.after or ''}")
+        counts = compare_versions(session, first, second)
+    for before, after in counts.renamed:
+        typer.echo(f"The class “{before}” is named “{after}” in version {new}.", err=True)
+    typer.echo(
+        f"{counts.changed:,} labels changed, {counts.added:,} images added, {counts.removed:,} removed, "
+        f"{counts.unchanged:,} the same.",
+        err=True,
+    )

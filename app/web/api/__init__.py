@@ -17,6 +17,7 @@ from app.web.api import (
     review,
     runs,
     samples,
+    version_changes,
     versions,
 )
 
@@ -37,6 +38,7 @@ routers = tuple(
         labels,
         gold,
         remaining,
+        version_changes,
         versions,
         jobs,
         openapi,

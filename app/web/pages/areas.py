@@ -5,7 +5,15 @@ from starlette.routing import Route
 
 from app.web.pages import docs, export, jobs, photos, remaining
 from app.web.pages.accounts import account, people
-from app.web.pages.datasets import classes, folders, imports, managing, new_dataset, overview
+from app.web.pages.datasets import (
+    classes,
+    folders,
+    imports,
+    managing,
+    new_dataset,
+    overview,
+    version_changes,
+)
 from app.web.pages.deck import duplicates, grid, labels, problems, review, samples
 from app.web.pages.measuring import compare
 from app.web.pages.review import gold, opinions
@@ -21,6 +29,7 @@ _AREAS = (
     folders,
     classes,
     managing,
+    version_changes,
     review,
     grid,
     labels,
