@@ -267,5 +267,7 @@ class VersionLabel(Base):
     reviews: Mapped[int]
     reviewers: Mapped[str]  # names, sorted, separated by spaces
     decided_at: Mapped[datetime]
+    # single, agreed (by several people) or adjudicated; single in versions from before it was kept
+    status: Mapped[str] = mapped_column(default="single", server_default="single")
 
     __table_args__ = (Index(None, "sample_id"),)

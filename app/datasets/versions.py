@@ -32,6 +32,7 @@ class FrozenLabel:
     reviews: int
     reviewers: str
     decided_at: datetime
+    status: str = "single"  # or agreed, adjudicated
 
 
 @dataclass(frozen=True)
@@ -245,4 +246,5 @@ def _row(version_id: int, sample_id: int, frozen: FrozenLabel) -> dict[str, obje
         "reviews": frozen.reviews,
         "reviewers": frozen.reviewers,
         "decided_at": frozen.decided_at,
+        "status": frozen.status,
     }

@@ -35,7 +35,7 @@ class ExportRow(NamedTuple):
     given_label: str
     label: str | None
     verdict: str
-    status: str  # unreviewed or single
+    status: str  # unreviewed, single, agreed or adjudicated
     reviews: int
     reviewers: str
     decided_at: str  # ISO 8601, UTC, milliseconds; empty: not reviewed
@@ -135,7 +135,13 @@ def _query(plan: ExportPlan) -> Select[*tuple[Any, ...]]:
     )  # ids begin with 1
     columns = (
         *(Sample.id, Sample.path, Sample.sha256, Sample.split, Sample.given_label, label_in_version()),
-        *(VersionLabel.verdict, VersionLabel.reviews, VersionLabel.reviewers, VersionLabel.decided_at),
+        *(
+            VersionLabel.verdict,
+            VersionLabel.reviews,
+            VersionLabel.reviewers,
+            VersionLabel.decided_at,
+            VersionLabel.status,
+        ),
         *(Prediction.self_confidence, Prediction.predicted_label, Prediction.confidence, Prediction.loss),
         *(Prediction.rank, Prediction.error_probability, Sample.format, Sample.bytes),
         *((Prediction.probabilities,) if plan.probabilities else ()),
@@ -152,7 +158,7 @@ def _query(plan: ExportPlan) -> Select[*tuple[Any, ...]]:
 
 def _fields(plan: ExportPlan, records: Sequence[Any]) -> list[Sequence[Any]]:
     ids, paths, digests, splits, given, labels, *more = zip(*records, strict=True)
-    verdicts, reviews, reviewers, moments, *more = more
+    verdicts, reviews, reviewers, moments, statuses, *more = more
     self_confidences, predicted, confidences, losses, ranks, wrong, *more = more
     formats, sizes, *said = more
     names = {None: None} | dict(enumerate(plan.classes))
@@ -161,7 +167,7 @@ def _fields(plan: ExportPlan, records: Sequence[Any]) -> list[Sequence[Any]]:
         [names[position] for position in given],
         [names[position] for position in labels],
         ["" if verdict is None else verdict for verdict in verdicts],
-        ["unreviewed" if verdict is None else "single" for verdict in verdicts],
+        [status or "unreviewed" for status in statuses],
         [count or 0 for count in reviews],
         [people or "" for people in reviewers],
         [written(moment) if moment else "" for moment in moments],

@@ -14,6 +14,7 @@ from app.datasets.models import DatasetVersion
 from app.datasets.versions import FrozenLabel, freeze, get_version
 from app.errors import Conflict, NotNow
 from app.measuring.best import choose_best
+from app.review.how_decided import how_decided
 from app.review.log import not_undone
 from app.review.models import Decision, SampleReview
 from app.training.models import Run
@@ -36,6 +37,7 @@ def freeze_labels(session: Session, *, dataset_id: int) -> tuple[DatasetVersion,
     """Freeze the current labels; the flag is whether the version is new: unchanged labels give no new one."""
     lock_dataset(session, dataset_id=dataset_id)
     reviewers = _reviewers(session, dataset_id)
+    status = how_decided(session, dataset_id=dataset_id)
     states = session.scalars(select(SampleReview).where(SampleReview.dataset_id == dataset_id))
     reviewed = {
         state.sample_id: FrozenLabel(
@@ -44,6 +46,7 @@ def freeze_labels(session: Session, *, dataset_id: int) -> tuple[DatasetVersion,
             reviews=state.reviews,
             reviewers=" ".join(sorted(reviewers[state.sample_id])),
             decided_at=state.decided_at,
+            status=status.get(state.sample_id, "single"),
         )
         for state in states
     }
