@@ -50,10 +50,11 @@ def apply(
     from app.commands.classes import somebody
     from app.datasets.catalog import ready_dataset
     from app.datasets.label_reading import NONE, StatedColumns, StatedLabels
+    from app.datasets.labels.tables import only_label_file
     from app.deck.corrected import apply_labels, plan_labels
 
-    said = StatedLabels(file.name, str(file), StatedColumns(path_column, label_column, NONE))
-    content = file.read_bytes()
+    content, inside = only_label_file(file.read_bytes(), name=file.name)
+    said = StatedLabels(inside, str(file), StatedColumns(path_column, label_column, NONE))
     with open_database() as database:
         if dry_run:
             with database.read() as session:

@@ -21,7 +21,7 @@ from app.datasets.models import Dataset
 from app.datasets.naming import printable
 from app.datasets.proposals import proposal_of, propose, stated_proposal
 from app.datasets.surveying import Survey, decide, fitting, store_reading, stored_reading, survey
-from app.datasets.uploads import no_zip, store_labels, store_zip
+from app.datasets.uploads import no_zip, store_label_file, store_labels, store_zip
 from app.datasets.urls import check_url, download, source_of_list
 from app.decoding import budget
 from app.errors import Forbidden, Invalid, NotFound, NotNow
@@ -156,8 +156,8 @@ def named_labels(text: str, *, source: str, uploads_dir: Path, columns: StatedCo
     if not path.is_file():
         return StatedLabels(text, columns=columns)
     with path.open("rb") as file:
-        stored = store_labels(uploads_dir, file, max_bytes=MAX_FILE_BYTES)
-    return StatedLabels(path.name, str(stored), columns)
+        stored, name = store_label_file(uploads_dir, file, name=path.name, max_bytes=MAX_FILE_BYTES)
+    return StatedLabels(name, str(stored), columns)
 
 
 def check_allowed(text: str, *, roots: str, urls: bool) -> None:

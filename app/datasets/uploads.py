@@ -1,6 +1,7 @@
 """Uploaded zips, each stored once under its content's hash."""
 
 import hashlib
+import io
 import os
 import zipfile
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import BinaryIO
 
 from app import deadline
 from app.datasets.kinds import ARCHIVES, HEAD, image_kind, is_tar, picture_kind
+from app.datasets.labels.tables import only_label_file
 from app.errors import Invalid
 from app.files import temporary_file
 
@@ -42,6 +44,15 @@ def keep_zip(uploads_dir: Path, made: Path) -> Path:
     made.replace(path)
     deadline.restart()
     return path
+
+
+def store_label_file(uploads_dir: Path, file: BinaryIO, *, name: str, max_bytes: int) -> tuple[Path, str]:
+    """As `store_labels`, of a zip the one label file in it; with the name of the file. Raises Invalid."""
+    content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise Invalid(f"The label file is larger than {max_bytes:,} bytes; send it in parts.")
+    content, name = only_label_file(content, name=name)
+    return store_labels(uploads_dir, io.BytesIO(content), max_bytes=max_bytes), name
 
 
 def store_labels(uploads_dir: Path, file: BinaryIO, *, max_bytes: int) -> Path:

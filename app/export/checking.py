@@ -13,7 +13,7 @@ from app.db.engine import Database
 from app.errors import Conflict, NotFound
 from app.export.exporting import Export
 from app.export.rows import ExportPlan, export_rows
-from app.storage import ImageSource, RemoteSource, ZipSource, open_source
+from app.storage import UNKNOWN_SIZE, ImageSource, RemoteSource, ZipSource, open_source
 
 THREADS = 4
 _AT_ONCE = 256  # files
@@ -70,7 +70,7 @@ def _unlisted(plan: ExportPlan, source: ImageSource) -> Iterator[Lost]:
     except NotFound:
         sizes = {}
     for file in _files(plan):
-        if sizes.get(file.path) != file.bytes:
+        if sizes.get(file.path) not in (UNKNOWN_SIZE, file.bytes):
             yield Lost(file.sample_id, file.path, "changed" if file.path in sizes else "missing")
 
 

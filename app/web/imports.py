@@ -8,7 +8,7 @@ from app.datasets.label_reading import StatedColumns, StatedLabels
 from app.datasets.layout_choice import StatedLayout
 from app.datasets.naming import printable
 from app.datasets.sources import MAX_NAME, check_allowed, resolve_images, resolve_list
-from app.datasets.uploads import store_labels
+from app.datasets.uploads import store_label_file
 from app.datasets.urls import check_url, is_list
 from app.errors import Invalid
 from app.settings import Settings
@@ -48,8 +48,8 @@ def with_labels(
     if file is not None and file.filename:
         if folders is not None:
             raise Invalid("Choose one: a file with the labels, or split_folders.")
-        stored = store_labels(settings.uploads_dir, file.file, max_bytes=MAX_FILE_BYTES)
         name = printable(file.filename.replace("\\", "/").rpartition("/")[2])[:MAX_NAME]
+        stored, name = store_label_file(settings.uploads_dir, file.file, name=name, max_bytes=MAX_FILE_BYTES)
         return StatedLayout(labels=StatedLabels(name, str(stored), columns))
     if columns == StatedColumns():
         return folders

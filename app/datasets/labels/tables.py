@@ -8,6 +8,8 @@ import csv
 import io
 import json
 import math
+import re
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -20,7 +22,10 @@ from app.errors import Invalid
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 LOOKED_AT = 1000  # rows that show which columns there are
 CELL = 16 * 1024**2  # characters of one cell of a CSV
+LARGEST = 512 * 1024**2  # bytes of a label file
 BATCH = 4096  # rows of a Parquet file at once
+OWN_COLUMNS = {"sample_id", "path", "sha256", "given_label", "label", "verdict"}  # of our export csv-excel
+_GUARDED = re.compile(r"'+[=+\-@\t\r]")
 Row = tuple[str, ...]
 
 
@@ -52,12 +57,36 @@ def read_table(content: bytes, *, name: str) -> Table:
         if suffix == ".json":
             found = json.loads(text)
             return _records(name, lambda: iter(found if isinstance(found, list) else [None]))
-        return _csv(text, name)
+        return _csv(text, name, marked=content.startswith(b"\xef\xbb\xbf"))
     except Invalid:
         raise
     except (ValueError, csv.Error, OSError, RecursionError) as error:
         said = printable(str(error).splitlines()[0])[:200] if str(error) else type(error).__name__
         raise Invalid(f"{name} cannot be read as a table ({said}); save it again as CSV in UTF-8.") from error
+
+
+def unguarded(text: str) -> str:
+    """The text of a cell that our export for spreadsheets has written, without the apostrophe in front."""
+    return text[1:] if _GUARDED.match(text) else text
+
+
+def only_label_file(content: bytes, *, name: str) -> tuple[bytes, str]:
+    """The content and name of a label file; of a zip with exactly one, such as an export, that one.
+
+    Raises Invalid for a zip with none or several, or one that is too large.
+    """
+    if not content.startswith(b"PK\3\4"):
+        return content, name
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            inside = [entry for entry in archive.infolist() if suffix_of(entry.filename)]
+            if len(inside) != 1:
+                raise Invalid(f"{name} has {len(inside)} label files in it; name one that is not in a zip.")
+            if inside[0].file_size > LARGEST:
+                raise Invalid(f"The label file in {name} is too large; send it in parts.")
+            return archive.read(inside[0]), inside[0].filename.rpartition("/")[2]
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+        raise Invalid(f"{name} cannot be unzipped ({error}); send the label file itself.") from error
 
 
 def suffix_of(name: str) -> str:
@@ -89,7 +118,7 @@ def text_of(value: Any) -> str:
     return str(value) if not isinstance(value, dict | list | bytes) else ""
 
 
-def _csv(text: str, name: str) -> Table:
+def _csv(text: str, name: str, *, marked: bool) -> Table:
     start = text[:65536]
     first = next((line for line in start.splitlines() if line.strip()), "")
     delimiter = max(",;\t|", key=first.count)
@@ -105,10 +134,14 @@ def _csv(text: str, name: str) -> Table:
     has_header = not any(cell.strip().casefold().endswith(IMAGE_SUFFIXES) for cell in head)
     columns = _named([cell.strip() for cell in head]) if has_header else _named([""] * len(head))
     width = len(columns)
+    ours = (
+        marked and {*columns} >= OWN_COLUMNS
+    )  # for spreadsheets: text that would run as a formula is guarded
 
     def rows() -> Iterator[Row]:
         for row in islice(lines(), int(has_header), None):
-            yield tuple(row[:width]) + ("",) * (width - len(row))
+            cells = map(unguarded, row[:width]) if ours else row[:width]
+            yield tuple(cells) + ("",) * (width - len(row))
 
     return Table(name, columns, rows)
 

@@ -6,6 +6,7 @@ from fastapi import File, Form, UploadFile
 
 from app.datasets.catalog import ready_dataset
 from app.datasets.label_reading import NONE, StatedColumns, StatedLabels
+from app.datasets.labels.tables import only_label_file
 from app.deck.corrected import LabelPlan, apply_labels, plan_labels
 from app.errors import Invalid
 from app.storage import MAX_FILE_BYTES
@@ -68,8 +69,8 @@ def apply_label_file(
 
     The same file again changes nothing. `DELETE …/bulk-decisions/{action}` undoes all of it.
     """
-    content = read_whole(file)
-    said = StatedLabels(file.filename or "labels.csv", "sent", StatedColumns(path_column, label_column, NONE))
+    content, inside = only_label_file(read_whole(file), name=file.filename or "labels.csv")
+    said = StatedLabels(inside, "sent", StatedColumns(path_column, label_column, NONE))
     if dry_run:
         with database.read() as session:
             dataset_id = ready_dataset(session, name=name).id

@@ -1,8 +1,11 @@
 """Label files are read as text, whatever program wrote them."""
 
+import io
+import zipfile
+
 import pytest
 
-from app.datasets.labels.tables import read_table, text_of
+from app.datasets.labels.tables import only_label_file, read_table, text_of
 from app.errors import Invalid
 
 
@@ -56,3 +59,30 @@ def test_a_csv_of_any_dialect_is_a_table(
 def test_what_is_no_table_is_refused_in_a_sentence(name: str, content: bytes, words: str) -> None:
     with pytest.raises(Invalid, match=words):
         list(read_table(content, name=name).rows())
+
+
+def test_our_export_for_spreadsheets_is_read_without_its_guards() -> None:
+    head = "sample_id,path,sha256,given_label,label,verdict"
+    row = "1,'-a/1.png,ab,'=1+1,''=q,"
+    ours = read_table(f"\ufeff{head}\n{row}\n".encode(), name="a.csv")
+    assert next(ours.rows()) == ("1", "-a/1.png", "ab", "=1+1", "'=q", "")
+    plain = read_table(f"{head}\n{row}\n".encode(), name="a.csv")
+    assert next(plain.rows())[3] == "'=1+1"
+
+
+def test_of_a_zip_the_only_label_file_counts() -> None:
+    def packed(*names: str) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as made:
+            for name in names:
+                made.writestr(name, "path,label")
+        return out.getvalue()
+
+    assert only_label_file(packed("x/tasks.json", "config.xml"), name="a.zip") == (
+        b"path,label",
+        "tasks.json",
+    )
+    assert only_label_file(b"path", name="a.csv") == (b"path", "a.csv")
+    for content in (packed("a.csv", "b.csv"), packed("x.xml"), packed("a.csv")[:40]):
+        with pytest.raises(Invalid, match=r"a.zip (has|cannot)"):
+            only_label_file(content, name="a.zip")

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from app.datasets.catalog import ready_dataset
 from app.datasets.label_reading import NONE, StatedColumns, StatedLabels
 from app.datasets.naming import printable
-from app.datasets.uploads import store_labels
+from app.datasets.uploads import store_label_file
 from app.db.engine import Database
 from app.deck.bulk import Done
 from app.deck.corrected import LabelPlan, RowPlan, apply_labels, plan_labels
@@ -106,8 +106,10 @@ def _stated(settings: Settings, file: UploadFile | None, stored: str, name: str,
     """The file that was just sent, or the one that was sent before. Raises Invalid."""
     columns = StatedColumns(label=column, split=NONE)
     if file is not None and file.filename:
-        path = store_labels(settings.uploads_dir, file.file, max_bytes=MAX_FILE_BYTES)
         sent_as = printable(file.filename.replace("\\", "/").rpartition("/")[2])
+        path, sent_as = store_label_file(
+            settings.uploads_dir, file.file, name=sent_as, max_bytes=MAX_FILE_BYTES
+        )
         return StatedLabels(sent_as, str(path), columns)
     path = settings.uploads_dir.resolve() / f"{stored}.labels"
     if not re.fullmatch("[0-9a-f]{64}", stored) or not path.is_file():
