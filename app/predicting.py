@@ -60,6 +60,7 @@ def choose_run(
             raise Conflict(
                 f"{dataset} has no finished training yet; train one with `toploss train {dataset}`."
             )
+        finished_run(session, run_id=best.id)  # with its network
         return Chosen(best.id, dataset, chosen.grey_scales), list(arguments)
     first, *files = arguments
     if not (first.isascii() and first.isdecimal() and len(first) <= LONGEST_RUN):

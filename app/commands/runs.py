@@ -57,6 +57,27 @@ def cancel(number: Number, *, json: Json = False, server: Server = None) -> None
         typer.echo(f"Run {number} stops at its next step.")
 
 
+@runs.command("delete-checkpoints")
+def delete_checkpoints(
+    number: Number,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without a question.")] = False,
+    json: Json = False,
+    server: Server = None,
+) -> None:
+    """Delete the checkpoints of a run; its ranking, figures and predictions stay. There is no undo."""
+    if not yes:
+        typer.confirm(f"Delete the checkpoints of run {number} for ever?", abort=True)
+    with open_api(server) as api:
+        gone = api.send("DELETE", f"/runs/{number}/checkpoints")
+    if json:
+        print_json(gone)
+    else:
+        typer.echo(f"The checkpoints of run {number} are deleted: {gone['freed_bytes'] / 1e6:,.1f} MB.")
+        for sentence in gone["no_longer"]:
+            typer.echo(sentence)
+
+
 def top_losses(
     name: DatasetName,
     *,

@@ -28,6 +28,7 @@ from app.training.starts import choose_start, facts_of_start, weights_of
 
 TASK, OWN_TASK = "train", "own model"
 TRAINS = "Training"  # first word of a job's stage while a network trains
+NETWORK_DELETED = "network_deleted"  # in the facts of a run: when its checkpoints were deleted
 RESUMABLE = ("cancelled", "failed")
 SURE = 0.03  # finished share of the training that is enough to estimate the rest
 
@@ -144,6 +145,8 @@ def request_run(
     asked: dict[str, Any] = json.loads(to_json(recipe))  # in the form that the database returns
     stored = "parent" if parent_id else weights
     parent = get_run(session, run_id=parent_id, dataset_id=dataset_id) if parent_id else None
+    if parent:
+        refuse_without_network(parent)
     if parent and recipe.folds and parent.recipe["folds"] != recipe.folds:
         raise Invalid(
             f"Run {parent.id} has {parent.recipe['folds']} folds and the recipe {recipe.name} has "
@@ -235,7 +238,17 @@ def finished_run(session: Session, *, run_id: int, dataset_id: int | None = None
             "wait until it has finished" if run.state in jobs.OPEN_STATES else "use a run that has finished"
         )
         raise unfinished(run)(f"Run {run.id} is {run.state}, so it has no network yet; {wait}.")
+    refuse_without_network(run)
     return run
+
+
+def refuse_without_network(run: Run) -> None:
+    """Raises Conflict for a run whose checkpoints were deleted."""
+    if run.facts.get(NETWORK_DELETED):
+        raise Conflict(
+            f"The checkpoints of run {run.id} were deleted, so its network is gone; use another run, or "
+            "train anew."
+        )
 
 
 def unfinished(run: Run) -> type[Conflict]:
@@ -428,7 +441,8 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
     if not again.rowcount:  # type: ignore[attr-defined]
         raise Conflict(f"Run {run_id} is {run.state}; only a cancelled or failed run can be resumed.")
     session.refresh(run)
-    run.facts = run.facts | {BEFORE: run.facts.get(BEFORE, 0.0) + before}
+    kept = {name: value for name, value in run.facts.items() if name != NETWORK_DELETED}
+    run.facts = kept | {BEFORE: run.facts.get(BEFORE, 0.0) + before}
     run.job_id = jobs.ask(
         session,
         task={FIRST_LOOK: first_looks.TASK, OWN_MODEL: OWN_TASK}.get(run.kind, TASK),

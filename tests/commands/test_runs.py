@@ -4,6 +4,7 @@ import json
 
 from app.db.engine import Database
 from app.errors import Conflict
+from app.settings import Settings
 from app.training.runs import get_run, train_anew
 from tests.commands.conftest import Shell
 from tests.factories import Made
@@ -59,3 +60,13 @@ def test_top_losses_of_no_ranking_or_of_another_data_sets_run_are_refused(
     assert isinstance(refused.exception, Conflict)
     assert "belongs to faces" in str(refused.exception)
     assert "no ranking yet" in str(shell("top-losses", "empty").exception)
+
+
+def test_the_checkpoints_of_a_run_are_deleted(shell: Shell, settings: Settings, made: Made) -> None:
+    network = settings.runs_dir / str(made.run_id) / "main" / "checkpoint.json"
+    network.parent.mkdir(parents=True)
+    network.write_bytes(b"1234")
+    told = shell("runs", "delete-checkpoints", made.run_id, "--yes").stdout
+    assert f"The checkpoints of run {made.run_id} are deleted" in told
+    assert "cannot be trained further" in told
+    assert not network.exists()

@@ -56,7 +56,8 @@ CHANGES = {
         POST /d/{name}/classes/add  POST /d/{name}/classes/rename  POST /d/{name}/classes/merge
         POST /d/{name}/classes/retire  POST /d/{name}/classes/undo
         POST /d/{name}/manage/rename  POST /d/{name}/manage/archive  POST /d/{name}/manage/delete
-        POST /d/{name}/manage/images
+        POST /d/{name}/manage/images  POST /d/{name}/runs/{run_id}/checkpoints
+        DELETE /api/v1/runs/{run_id}/checkpoints
         POST /d/{name}/adjudication  POST /d/{name}/audits  POST /d/{name}/gold
         POST /d/{name}/import/cancel  POST /d/{name}/import/repeat
         POST /d/{name}/import/folders

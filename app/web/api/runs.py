@@ -18,6 +18,7 @@ from app.rounds.retraining import retrain, version_to_train
 from app.training.evaluation import Rate
 from app.training.fields import FIELDS, values_of
 from app.training.models import Run
+from app.training.networks import NO_LONGER, delete_checkpoints, remove_networks
 from app.training.recommending import recommend
 from app.training.repeats import repeated_by
 from app.training.runs import cancel_run, get_run, resume_run, run_progress, train_anew, version_number
@@ -273,6 +274,23 @@ def go_on(run_id: int, database: Db, user: Admin) -> RunDetail:
     """Go on with a cancelled or failed run after its last finished epoch."""
     with database.write() as session:
         return _detail(session, resume_run(session, run_id=run_id, user_id=user.id))
+
+
+class CheckpointsDeleted(Output):
+    """The checkpoints of a run are gone."""
+
+    run: int
+    freed_bytes: int
+    no_longer: list[str]  # what is not possible any more, in sentences
+
+
+@router.delete("/runs/{run_id}/checkpoints")
+def delete_networks(run_id: int, database: Db, settings: Config, _user: Admin) -> CheckpointsDeleted:
+    """Delete the checkpoints of a run; its ranking, figures and predictions stay. There is no undo."""
+    with database.write() as session:
+        delete_checkpoints(session, get_run(session, run_id=run_id))
+    freed = remove_networks(settings.runs_dir, run_id=run_id)
+    return CheckpointsDeleted(run=run_id, freed_bytes=freed, no_longer=list(NO_LONGER))
 
 
 @router.get("/recipes")

@@ -28,6 +28,7 @@ from app.rounds.movement import Movement, movement_of
 from app.training.evaluation import Rate
 from app.training.folds import WHOLE
 from app.training.models import OWN_MODEL, Run
+from app.training.networks import KEPT, NO_LONGER, delete_checkpoints, network_bytes, remove_networks
 from app.training.recipes import ChangedValue, differences
 from app.training.runs import (
     RESUMABLE,
@@ -41,7 +42,7 @@ from app.training.runs import (
 from app.training.starts import stored_words
 from app.training.statistics import Reliability
 from app.web.asking import Confirmed, Question, confirm
-from app.web.deps import Admin, Db
+from app.web.deps import Admin, Config, Db
 from app.web.pages.charts import Chart
 from app.web.pages.training import run_figures
 from app.web.pages.training.recipe_form import words_of
@@ -280,6 +281,21 @@ def calibration_picture(request: Request, name: str, run_id: int, database: Db) 
         raise NotFound(f"Run {run_id} has no predictions of hold-out images, so there is nothing to draw.")
     page = Drawing(**page_context(request, name), run_id=run_id, version=version, calibration=found)
     return draw("training/_reliability.svg", page, filename=f"{name}-run{run_id}-calibration.svg")
+
+
+@router.post("/d/{name}/runs/{run_id}/checkpoints")
+def delete_networks(
+    name: str, run_id: int, database: Db, settings: Config, _admin: Admin, confirmed: Confirmed = ""
+) -> Response:
+    """Delete the checkpoints of a run, after a question that says what is no longer possible."""
+    with database.write() as session:
+        delete_checkpoints(session, _run(session, name, run_id))
+        freed = network_bytes(settings.runs_dir, run_id=run_id) / 1_000_000
+        facts = (f"This frees {freed:,.1f} MB. There is no undo.", *NO_LONGER, KEPT)
+        title, yes = f"Delete the checkpoints of run {run_id}?", "Delete the checkpoints"
+        confirm(Question(title, facts, yes, f"/d/{name}/runs/{run_id}"), confirmed)
+    remove_networks(settings.runs_dir, run_id=run_id)
+    return RedirectResponse(f"/d/{name}/runs/{run_id}", status_code=303)
 
 
 def _stop(name: str, run_id: int) -> Question:
