@@ -22,6 +22,7 @@ from app.datasets.coverage import new_class_words
 from app.datasets.creating import is_empty
 from app.datasets.inspection import Facts, too_flat
 from app.datasets.layout import Layout, PathMeaning
+from app.datasets.layout_outline import empty_words
 from app.datasets.layout_reading import Reading
 from app.datasets.lookalikes import group_samples, mark_lookalikes
 from app.datasets.misplaced import notes_of_classes, notes_of_folders, reasons_of
@@ -130,7 +131,7 @@ class _Import:
         layout, notes = self._one_class_a_name(self._arrange(found))
         misplaced = reasons_of(source, sizes, layout.misplaced, on_file=self._stop_if_asked)
         rejected |= misplaced | layout.reasons
-        notes += layout.notes
+        notes += [*layout.notes, *empty_words(layout.empty)]
         notes += notes_of_folders(misplaced, layout.places)
         with self.database.write() as session:
             session.execute(delete(RejectedFile).where(RejectedFile.dataset_id == self.dataset_id))
@@ -260,7 +261,8 @@ class _Import:
         `known` are the paths of samples. Raises Conflict if one of them would have another class now.
         """
         before = class_names(session, dataset_id=self.dataset_id)
-        positions = add_classes(session, dataset_id=self.dataset_id, names=layout.classes)
+        names = [*layout.classes, *layout.empty]
+        positions = add_classes(session, dataset_id=self.dataset_id, names=names)
         if known:
             self._note(session, new_class_words([name for name in positions if name not in before]))
         classes = {path: place.label for path, place in layout.places.items()}

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from app.datasets.folders import tree_of
 from app.datasets.layout_guess import Guess, guess
 from app.datasets.layout_reading import Reading
-from app.datasets.naming import class_name
+from app.datasets.naming import class_name, is_clutter, name_problem
+from app.datasets.split_words import is_thing, split_word
+from app.spelling import folded
 
 FEWEST_CLASSES = 2
 
@@ -64,6 +66,7 @@ class Layout:
         default_factory=dict
     )  # by labels in a file: why other files are no samples
     notes: tuple[str, ...] = ()  # about labels without images, and the reverse
+    empty: tuple[str, ...] = ()  # classes whose folders are empty
 
     @property
     def classes(self) -> list[str]:
@@ -90,10 +93,11 @@ def images_of(paths: Collection[str]) -> list[str]:
     return [path for path in paths if _looks_like_image(path.rsplit("/", 1)[-1])] or list(paths)
 
 
-def arrange(paths: Collection[str], reading: Reading | None = None) -> Layout:
+def arrange(paths: Collection[str], reading: Reading | None = None, empty: Collection[str] = ()) -> Layout:
     """The layout of relative POSIX paths by a reading of their folders, or by the most likely one.
 
-    A class is a folder with an image in it; a folder of documents alone is no class.
+    A class is a folder with an image in it, or one of the `empty` folders beside others; a folder of
+    documents alone is no class.
     """
     if reading is None:
         reading = understand(paths).readings[0]
@@ -108,7 +112,27 @@ def arrange(paths: Collection[str], reading: Reading | None = None) -> Layout:
         for path, place in found.items()
         if place is not None and place.folder in folders
     }
-    return Layout(places, [path for path in paths if path not in places], reading)
+    misplaced = [path for path in paths if path not in places]
+    return Layout(places, misplaced, reading, empty=_empty_classes(empty, places, reading))
+
+
+def _empty_classes(
+    empty: Collection[str], places: dict[str, PathMeaning], reading: Reading
+) -> tuple[str, ...]:
+    """The names of classes whose folders are empty, wherever one of the names has no images."""
+    if not places:
+        return ()
+    known = {folded(place.label) for place in places.values()}
+    names = {}
+    for folder in empty:
+        found = reading.place(f"{folder}/x.png")
+        if found is None or found.folder != folder:
+            continue
+        name = class_name(found.name)
+        is_other = is_thing(name) or split_word(name) or is_clutter(folder) or name_problem(f"{folder}/x.png")
+        if not is_other and folded(name) not in known:
+            names[folded(name)] = name
+    return tuple(sorted(names.values()))
 
 
 def _looks_like_image(name: str) -> bool:

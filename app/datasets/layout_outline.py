@@ -166,6 +166,14 @@ class Outline:
         )
 
 
+def empty_words(names: Collection[str]) -> list[str]:
+    """A sentence about classes whose folders are empty; empty if there are none."""
+    if not names:
+        return []
+    are = "folder is empty: it is a class" if len(names) == 1 else "folders are empty: they are classes"
+    return [f"{_listed(names)}: the {are} without images yet, which answers can choose."]
+
+
 def outline(paths: Collection[str], reading: Reading, layout: Layout | None = None) -> Outline:
     """The expected result for these relative POSIX paths, counted before anybody has read the files.
 
@@ -195,7 +203,7 @@ def outline(paths: Collection[str], reading: Reading, layout: Layout | None = No
         reading,
         classes,
         dict(left),
-        (*unified.notes, *layout.notes),
+        (*unified.notes, *layout.notes, *empty_words(layout.empty)),
         dict(refused),
         () if reading.labels else _lost(pictures, reading, known=counts),
     )

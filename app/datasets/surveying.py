@@ -38,6 +38,7 @@ class Survey:
     sizes: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
     source: ImageSource | None = None  # where label files are read
+    empty: tuple[str, ...] = ()  # folders without any file
 
     @cached_property
     def _guess(self) -> Guess:
@@ -52,7 +53,7 @@ class Survey:
     def arrange(self, reading: Reading) -> Layout:
         """The layout by a reading. Raises Invalid, NotFound for a label file that cannot be read."""
         if reading.labels is None:
-            return arrange(self.sizes, reading)
+            return arrange(self.sizes, reading, self.empty)
         return by_labels(self.sizes, reading, self.read)
 
     def read(self, labels: LabelFiles, name: str) -> bytes:
@@ -148,7 +149,7 @@ def survey(source: ImageSource, *, on_files: Callable[[int], None] = lambda _: N
             found.rejected[entry.path] = problem
         else:
             found.sizes[entry.path] = entry.size
-    return found
+    return replace(found, empty=tuple(getattr(source, "empty_folders", ())))
 
 
 def decide(found: Survey, *, stored: Reading | None) -> Reading:

@@ -16,7 +16,7 @@ from app.datasets.catalog import classes_of, lock_dataset
 from app.datasets.classes import add_class
 from app.datasets.label_reading import LabelFiles, StatedLabels
 from app.datasets.labels.finding import stated
-from app.datasets.labels.placing import by_labels
+from app.datasets.labels.placing import WITHOUT, by_labels
 from app.datasets.layout_reading import Reading
 from app.datasets.models import Sample
 from app.db.types import now
@@ -83,7 +83,8 @@ class LabelPlan:
         lines = [*self.file.words(), f"{found:,} {'label changes' if found == 1 else 'labels change'}."]
         for state, count in self.counts.items():
             if state not in ("change", "same"):
-                lines.append(f"{count:,} {'row' if count == 1 else 'rows'} change nothing: {WORDS[state]}.")
+                rows = "row changes" if count == 1 else "rows change"
+                lines.append(f"{count:,} {rows} nothing: {WORDS[state]}.")
         if self.counts.get("same"):
             lines.append(f"{self.counts['same']:,} have the label already.")
         if names := self.unknown_classes:
@@ -133,7 +134,8 @@ def plan_labels(
         path: reason for path, reason in layout.reasons.items() if path not in known or "several" in reason
     }
     counts = Counter(row.state for row in rows)
-    return LabelPlan(file, tuple(rows), unmatched, layout.notes, counts)
+    notes = tuple(note for note in layout.notes if WITHOUT not in note)  # the file may have a part of them
+    return LabelPlan(file, tuple(rows), unmatched, notes, counts)
 
 
 def apply_labels(

@@ -36,6 +36,7 @@ class FolderSource:
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
+        self.empty_folders: list[str] = []  # found by the last `walk`
 
     def read(self, path: str) -> bytes:
         """The whole file."""
@@ -88,7 +89,7 @@ class FolderSource:
             raise NotFound(
                 f"There is no folder {self._root}; give the path of a folder or zip of class folders."
             )
-        folders = [self._root]
+        folders, self.empty_folders = [self._root], []
         while folders:  # no recursion: folders may be nested deeper than Python calls
             folder = folders.pop()
             try:
@@ -96,6 +97,8 @@ class FolderSource:
             except OSError as error:
                 yield SourceFile(self._relative(folder), 0, problem_of(error))
                 continue
+            if not found and folder != self._root:
+                self.empty_folders.append(self._relative(folder))
             for name, is_folder in found:
                 if is_folder:
                     folders.append(folder / name)

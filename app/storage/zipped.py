@@ -135,6 +135,14 @@ class ZipSource:
             )
             yield SourceFile(path, entry.file_size, problem)
 
+    @property
+    def empty_folders(self) -> list[str]:
+        """The folders that have an entry of their own, and no other in them."""
+        inside = {path.rpartition("/")[0] for path in self.names.paths if not path.endswith("/")}
+        folders = [path.rstrip("/") for path in self.names.paths if path.endswith("/")]
+        above = {folder.rpartition("/")[0] for folder in folders}
+        return [folder for folder in folders if folder not in inside and folder not in above]
+
     def close(self) -> None:
         """Nothing stays open."""
 

@@ -538,3 +538,38 @@ def test_classes_that_a_repeated_import_adds_are_named_and_folders_named_like_pa
         note.startswith("“train” became a class, because the folders are read as before.") for note in notes
     )
     assert not any("New since" in note for note in imported(database, root).notes)
+
+
+# --- class folders without files ---
+
+
+def test_an_empty_folder_beside_class_folders_is_a_class_without_images(
+    database: Database, tmp_path: Path
+) -> None:
+    root = write(tmp_path / "pets", pets(above="train/") | pets(2, above="valid/", first=50))
+    for folder in ("train/other", "valid/other", "train/images", "logs", "train/cat/.cache"):
+        (root / folder).mkdir(parents=True)
+    report = imported(database, root)
+    assert classes(database) == ["cat", "dog", "other"]
+    assert report.notes[0] == (
+        "other: the folder is empty: it is a class without images yet, which answers can choose."
+    )
+    write(root, {"train/other/1.png": png(99)})
+    assert imported(database, root).added == 1
+    assert classes(database) == ["cat", "dog", "other"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "names"), [("bird/", ["bird", "cat", "dog"]), ("__MACOSX/", ["cat", "dog"])]
+)
+def test_an_empty_folder_of_a_zip_is_one_too(
+    database: Database, tmp_path: Path, folder: str, names: list[str]
+) -> None:
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as made:
+        made.writestr("pets/", b"")
+        made.writestr(f"pets/{folder}", b"")
+        made.writestr("pets/cat/", b"")
+        for path, content in pets().items():
+            made.writestr(f"pets/{path}", content)
+    imported(database, tmp_path / "pets.zip")
+    assert sorted(classes(database)) == names

@@ -16,6 +16,7 @@ from app.datasets.split_words import settle, split_word
 
 SHOWN = 3  # examples in a note
 SEVERAL = "several labels"
+WITHOUT = "no label and stay out"
 
 
 def by_labels(paths: Collection[str], reading: Reading, read: Callable[[LabelFiles, str], bytes]) -> Layout:
@@ -133,7 +134,7 @@ class _Placing:
             notes.append(f"{len(self.unclear):,} {have} may mean several images: {_shown(self.unclear)}.")
         if without:
             have = "image has" if len(without) == 1 else "images have"
-            notes.append(f"{len(without):,} {have} no label and stay out: {_shown(without)}.")
+            notes.append(f"{len(without):,} {have} {WITHOUT}: {_shown(without)}.")
         if several:
             have = "image has" if len(several) == 1 else "images have"
             notes.append(

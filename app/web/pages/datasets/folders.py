@@ -79,6 +79,7 @@ class FoldersPage(Page):
     """What was found, to confirm or to choose from."""
 
     doubt: str
+    by_labels: bool  # all choices are label files
     choices: tuple[ChoiceView, ...]
     chosen: int | None  # the choice that is marked
     problem: str
@@ -191,6 +192,7 @@ def folders_page(
     return FoldersPage(
         **page_context(request, dataset.name),
         doubt=proposal.doubt,
+        by_labels=all(made.reading.labels is not None for made in proposal.choices),
         choices=tuple(views),
         chosen=chosen,
         problem=problem,
