@@ -135,6 +135,12 @@ class Settings(BaseSettings):
         "The command line may import from anywhere.",
     )
 
+    webhook_private: Literal["on", "off"] = Field(
+        "off",
+        description="Whether webhooks may call addresses of this machine and of private networks: `on` or "
+        "`off`.",
+    )
+
     @computed_field  # type: ignore[prop-decorator]
     @cached_property
     def database(self) -> str:

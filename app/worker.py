@@ -13,7 +13,7 @@ from app.data_folder import sweep_data_folder
 from app.datasets.removing import keep_removing
 from app.db.engine import Database
 from app.errors import Conflict
-from app.jobs import requests
+from app.jobs import requests, webhooks
 from app.jobs.engine import Engine
 from app.settings import Settings
 from app.tasks import PROGRESS, TASKS
@@ -47,6 +47,7 @@ def run_worker(settings: Settings) -> None:
         while not stop.wait(TICK_SECONDS):
             try:
                 engine.tick()
+                _queue_deliveries(database)
             except Exception:
                 log.exception("the worker's housekeeping failed; trying again")
             if os.environ.get("TOPLOSS_SUPERVISED") and os.getppid() != parent:
@@ -58,6 +59,15 @@ def run_worker(settings: Settings) -> None:
         log.info("worker %s stops; unfinished jobs resume when it starts again", settings.worker_id)
         # Threads may be in a training step. The worker is crash-only, so nothing is lost by exiting at once.
         os._exit(0)
+
+
+def _queue_deliveries(database: Database) -> None:
+    """Request jobs for the deliveries to webhooks whose time has come."""
+    with database.read() as session:
+        is_due = webhooks.has_due(session)
+    if is_due:
+        with database.write() as session:
+            webhooks.queue_due(session)
 
 
 @contextmanager

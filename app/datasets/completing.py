@@ -15,6 +15,7 @@ from app.datasets.refusals import reasons_in_words
 from app.datasets.splitting import choose_valid, falls_in_valid
 from app.datasets.versions import freeze, latest_version
 from app.errors import Cancelled, Invalid
+from app.jobs.webhooks import announce
 
 IDS_AT_ONCE = 1000
 
@@ -105,6 +106,8 @@ def complete(session: Session, *, dataset_id: int, seed: int, added: int, known:
     )
     dataset = session.get_one(Dataset, dataset_id)
     dataset.notes = [*dataset.notes, *coverage_words(_class_counts(session, dataset_id))]
+    counts = {"samples": sum(splits.values()), "added": added}
+    announce(session, "import.finished", dataset=dataset.name, data=counts)
     return ImportReport(
         samples=sum(splits.values()),
         added=added,

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import class_names, lock_out_decisions
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, Sample, VersionLabel
 from app.errors import Invalid, NotFound
+from app.jobs.webhooks import announce
 from app.spelling import places_of
 
 DELETED = -1  # instead of the class position of a deleted sample, so that labels can be compared
@@ -117,6 +118,9 @@ def freeze(
             insert(VersionLabel),
             [_row(version.id, sample_id, frozen) for sample_id, frozen in sorted(reviewed.items())],
         )
+    counts = {"version": version.number, "samples": version.samples, "digest": digest}
+    name = session.get_one(Dataset, dataset_id).name
+    announce(session, "version.frozen", dataset=name, data=counts)
     return version, True
 
 

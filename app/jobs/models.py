@@ -1,4 +1,4 @@
-"""The tables of jobs and workers; a job is one durable request to run a task.
+"""The tables of jobs, workers and webhooks; a job is one durable request to run a task.
 
 A job is written in the same transaction as its run or import, so neither exists without the other. The worker
 passes queued jobs to the engine under the job's own id, so passing a job twice has the same effect as once.
@@ -7,7 +7,7 @@ passes queued jobs to the engine under the job's own id, so passing a job twice 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import JSON, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.types import Base, now
@@ -51,3 +51,35 @@ class Worker(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+
+
+class Webhook(Base):
+    """An address that is called when something has happened."""
+
+    __tablename__ = "webhook"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    secret: Mapped[str]  # signs what is sent, so it is kept as it is
+    events: Mapped[list[str]] = mapped_column(JSON)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Delivery(Base):
+    """One event for one webhook, sent until it arrives; each attempt is a job."""
+
+    __tablename__ = "webhook_delivery"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhook.id", ondelete="CASCADE"), index=True)
+    event: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(default="waiting", index=True)  # waiting, queued, delivered, failed
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime] = mapped_column(default=now)  # of the next attempt
+    job_id: Mapped[str | None]  # of the newest attempt
+    status: Mapped[int | None]  # that the address answered last
+    problem: Mapped[str] = mapped_column(default="")  # why the last attempt failed
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    delivered_at: Mapped[datetime | None]

@@ -30,7 +30,7 @@ from app.review.issues import publish
 from app.rounds.retraining import version_to_train
 from app.training.models import OWN_MODEL, Run
 from app.training.runs import OWN_TASK as TASK
-from app.training.runs import get_run, version_number
+from app.training.runs import announce_run, get_run, version_number
 
 _KEPT, _IDS = "predictions.f32", "predictions.npy"  # of a run that a job ranks
 FEWEST = 2  # classes: labels of a single class cannot be compared
@@ -300,6 +300,7 @@ def _rank(
             .values(state="finished", note=" ".join(notes), facts=facts, finished_at=now())
         )
         session.refresh(run)
+        announce_run(session, run_id=run_id, state="finished")
         return Imported(
             run_id, version_number(session, run), len(samples.paths), run.label_issues or 0, notes
         )

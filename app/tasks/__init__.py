@@ -38,4 +38,5 @@ TASKS: dict[str, Task] = {
     "train": _task("train"),
     "predict": _task("predict"),
     "own model": _task("own_model"),
+    "webhook": _task("webhook"),
 }

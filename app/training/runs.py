@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import IMPORT, class_names, lock_dataset, refuse_archived
 from app.datasets.gold import get_gold_part
-from app.datasets.models import DatasetVersion
+from app.datasets.models import Dataset, DatasetVersion
 from app.datasets.sources import cancel_import
 from app.db.compiled import Prepared
 from app.db.memory import remember
@@ -19,6 +19,7 @@ from app.db.types import now
 from app.errors import Conflict, Invalid, NotFound, NotNow
 from app.jobs import requests as jobs
 from app.jobs.models import Job
+from app.jobs.webhooks import announce
 from app.ml.recipes import Recipe, recipe_from_json, to_json
 from app.training import first_looks
 from app.training.models import FIRST_LOOK, OWN_MODEL, TRAINING, Epoch, Run
@@ -410,7 +411,18 @@ def end_run(session: Session, *, run_id: int, state: str, note: str = "") -> Non
     values: dict[str, Any] = {"state": state, "finished_at": now()}
     if note:
         values["note"] = note
-    session.execute(update(Run).where(Run.id == run_id, Run.state.in_(jobs.OPEN_STATES)).values(**values))
+    ended = session.execute(
+        update(Run).where(Run.id == run_id, Run.state.in_(jobs.OPEN_STATES)).values(**values)
+    )
+    if ended.rowcount:  # type: ignore[attr-defined]
+        announce_run(session, run_id=run_id, state=state)
+
+
+def announce_run(session: Session, *, run_id: int, state: str) -> None:
+    """Tell webhooks that a run has ended."""
+    run = session.get_one(Run, run_id)
+    name = session.get_one(Dataset, run.dataset_id).name
+    announce(session, "run.finished", dataset=name, data={"run": run_id, "kind": run.kind, "state": state})
 
 
 def cancel_run(session: Session, *, run_id: int) -> Run:

@@ -79,7 +79,7 @@ def token(server: Server) -> str:
 def test_the_script_of_the_documentation_imports_trains_and_exports(
     server: Server, token: str, folder: Path
 ) -> None:
-    [script] = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
+    script, _ = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
     env = os.environ | {"TOPLOSS_SERVER": server.url, "TOPLOSS_TOKEN": token}
     subprocess.run([sys.executable, "-c", script], cwd=folder, env=env, check=True, timeout=600)
     lines = (folder / "labels.csv").read_text().splitlines()

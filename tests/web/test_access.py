@@ -26,7 +26,8 @@ from tests.web.test_security import OPEN, routes
 ADMINS_PAGES = """
 /d/{name}/class /d/{name}/manage
 /d/{name}/agreement /d/{name}/settings /d/{name}/adjudication /datasets/new /d/{name}/runs/new /jobs /people
-/d/{name}/import/picture /d/{name}/predictions /d/{name}/labels
+/d/{name}/import/picture /d/{name}/predictions
+/api/v1/webhooks /api/v1/webhooks/{webhook_id}/deliveries /d/{name}/labels
 """
 CHANGES = {
     "annotate": """
@@ -45,6 +46,7 @@ CHANGES = {
     "admin": """
         POST /api/v1/datasets               POST /api/v1/datasets/{name}/audits
         POST /api/v1/datasets/{name}/gold   POST /api/v1/datasets/{name}/runs
+        POST /api/v1/webhooks  DELETE /api/v1/webhooks/{webhook_id}
         PUT /api/v1/datasets/{name}/stopping-rule  POST /api/v1/datasets/{name}/versions
         POST /api/v1/datasets/{name}/classes  PATCH /api/v1/datasets/{name}/classes/{class_name:path}
         DELETE /api/v1/datasets/{name}/classes/{class_name:path}

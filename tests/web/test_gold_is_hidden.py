@@ -67,6 +67,7 @@ QUERIES = {
     "change": sorted(CHANGES),
     "limit": ["1000"],
 }
+BY_RANK = ("/api/v1/datasets/{name}/samples",)  # whose only other order is that of the ids
 NO_SAMPLES = ("{photo_id}", "/jobs", "/readyz")  # photos from outside, jobs, whether a worker is there
 
 
@@ -162,12 +163,12 @@ def watch(database: Database, made: Made, people: People) -> Watch:
 
 def requests(address: Address, made: Made, old: int, new: int) -> Iterator[tuple[str, dict[str, object]]]:
     """The requests of an annotator to a URL: each parameter alone, one sample outside the gold part."""
-    known = {"name": "faces", "run_id": new, "sample_id": made.ranked[0], "number": 1}
+    known = {"class_name": "cat", "name": "faces", "run_id": new, "sample_id": made.ranked[0], "number": 1}
     runs = {name: run for name, run in (("old", old), ("new", new)) if name in address.query}
     for what in TABLES if "{what}" in address.path else ("",):
         yield address.at(**known, what=what), runs
     for name in address.query & QUERIES.keys():
-        for value in QUERIES[name]:
+        for value in ["rank"] if name == "order" and address.path in BY_RANK else QUERIES[name]:
             yield address.at(**known), runs | {name: value}
 
 

@@ -19,6 +19,7 @@ from app.web.api import (
     samples,
     version_changes,
     versions,
+    webhooks,
 )
 
 routers = tuple(
@@ -41,6 +42,7 @@ routers = tuple(
         version_changes,
         versions,
         jobs,
+        webhooks,
         openapi,
     )
 )

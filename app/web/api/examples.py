@@ -43,6 +43,7 @@ VALUES: dict[str, Any] = {
     "run": 1,
     "sample": 1,
     "samples": 1500,
+    "secret": "9b1c0f6e2d4a8f7350c1",
     "seed": 0,
     "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "split": "train",

@@ -1,0 +1,131 @@
+"""Events arrive signed, and again after a failure, by real requests."""
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.db.engine import Database
+from app.jobs.engine import JobContext
+from app.jobs.models import Delivery
+from app.jobs.requests import get_job
+from app.jobs.webhooks import queue_due
+from app.settings import Settings
+from app.tasks import TASKS
+from tests.conftest import People
+from tests.factories import Made
+
+API = "/api/v1"
+
+
+class Receiver(HTTPServer):
+    """Keeps what it is sent; answers with `status`."""
+
+    status = 204
+    got: list[tuple[dict[str, str], bytes]]
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(self.server.status)
+        self.send_header("location", "/elsewhere")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    server = Receiver(("127.0.0.1", 0), Handler)
+    server.got = []
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"webhook_private": "on"})
+
+
+def work(database: Database, settings: Settings) -> int:
+    """Do the jobs of all deliveries that are due, as a worker does."""
+    with database.write() as session:
+        due = queue_due(session)
+        jobs = [each.job_id for each in session.query(Delivery).filter_by(state="queued")]
+    for job_id in jobs:
+        with database.read() as session:
+            job = get_job(session, job_id=job_id)
+        TASKS["webhook"](JobContext(job, database, settings))
+    return due
+
+
+def test_a_frozen_version_is_told_signed_once_and_again_after_a_failure(
+    api: dict[str, TestClient],
+    database: Database,
+    settings: Settings,
+    made: Made,
+    people: People,
+    receiver: Receiver,
+) -> None:
+    url = f"http://127.0.0.1:{receiver.server_port}/hook?a=1"
+    asked = {"url": url, "events": ["version.frozen"]}
+    hook = api["ada"].post(f"{API}/webhooks", json=asked).json()
+    decided = {"sample": made.ranked[0], "verdict": "relabel", "label": "owl", "client_id": "a"}
+    assert api["ann"].post(f"{API}/datasets/faces/decisions", json=decided).status_code == 201
+    receiver.status = 500
+    assert api["ada"].post(f"{API}/datasets/faces/versions").status_code == 201
+    assert work(database, settings) == 1
+    deliveries = f"{API}/webhooks/{hook['id']}/deliveries"
+    [delivery] = api["ada"].get(deliveries).json()["items"]
+    assert (delivery["state"], delivery["attempts"], delivery["status"]) == ("waiting", 1, 500)
+    with database.write() as session:
+        session.query(Delivery).update({"next_at": Delivery.created_at})
+    receiver.status = 204
+    assert work(database, settings) == 1
+    assert work(database, settings) == 0
+    [delivery] = api["ada"].get(deliveries).json()["items"]
+    assert (delivery["state"], delivery["attempts"], delivery["problem"]) == ("delivered", 2, "")
+    assert len(receiver.got) == 2
+    for headers, body in receiver.got:
+        said = json.loads(body)
+        assert (said["event"], said["dataset"], said["id"]) == ("version.frozen", "faces", delivery["id"])
+        assert said["data"]["version"] == 1
+        assert headers["host"] == f"127.0.0.1:{receiver.server_port}"
+        signed = f"{headers['x-toploss-timestamp']}.".encode() + body
+        expected = hmac.new(hook["secret"].encode(), signed, hashlib.sha256).hexdigest()
+        assert headers["x-toploss-signature"] == f"sha256={expected}"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_redirect_is_not_followed_and_a_private_address_not_called_once_it_is_forbidden(
+    api: dict[str, TestClient], database: Database, settings: Settings, made: Made, receiver: Receiver
+) -> None:
+    url = f"http://localhost:{receiver.server_port}/"
+    hook = api["ada"].post(f"{API}/webhooks", json={"url": url, "events": ["run.finished"]}).json()
+    run = api["ada"].post(f"{API}/datasets/faces/runs", json={"recipe": "quick"}).json()
+    assert api["ada"].post(f"{API}/runs/{run['id']}/cancel").status_code == 200
+    receiver.status = 302
+    work(database, settings)
+    [delivery] = api["ada"].get(f"{API}/webhooks/{hook['id']}/deliveries").json()["items"]
+    assert (delivery["state"], delivery["status"], len(receiver.got)) == ("waiting", 302, 1)
+    with database.write() as session:
+        session.query(Delivery).update({"next_at": Delivery.created_at})
+    work(database, settings.model_copy(update={"webhook_private": "off"}))
+    assert len(receiver.got) == 1
+    [delivery] = api["ada"].get(f"{API}/webhooks/{hook['id']}/deliveries").json()["items"]
+    assert "TOPLOSS_WEBHOOK_PRIVATE" in delivery["problem"]
+    assert "secret" not in api["ada"].get(f"{API}/webhooks").json()["items"][0]
+    assert api["ada"].delete(f"{API}/webhooks/{hook['id']}").status_code == 204
+    assert api["ada"].get(f"{API}/webhooks/{hook['id']}/deliveries").status_code == 404
