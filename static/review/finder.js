@@ -1,5 +1,5 @@
 // The dialog that finds a class by typing a part of its name. This module owns the dialog; it exports openFinder.
-// To choose a class is to click its button on the card.
+// To choose a class is to click its button on the card. An admin can add a class that is not there.
 
 import { currentCard } from "./deck.js";
 
@@ -7,6 +7,7 @@ const MAX_OPTIONS = 8;
 const dialog = document.getElementById("find");
 const input = document.getElementById("find-text");
 const list = document.getElementById("find-list");
+const problem = document.getElementById("find-problem");
 
 // Names are compared whatever their case, spaces, Unicode form and signs that are not shown, as on the server
 // (app/spelling.py).
@@ -33,8 +34,38 @@ function showMatches() {  // names that begin with the words come before those t
     if (at >= 0) matches.push({ button, name, isInside: at > 0 });
   }
   matches.sort((a, b) => a.isInside - b.isInside);
-  list.replaceChildren(...matches.slice(0, MAX_OPTIONS).map(makeOption));
+  const options = matches.slice(0, MAX_OPTIONS).map(makeOption);
+  if (dialog.dataset.add && words && !matches.length) options.push(makeOffer(input.value.trim()));
+  list.replaceChildren(...options);
+  problem.textContent = "";
   select(0);
+}
+
+function makeOffer(name) {
+  const offer = document.createElement("li");
+  offer.id = "find-0";
+  offer.textContent = `Add the class “${name}” and choose it`;
+  offer.setAttribute("role", "option");
+  offer.onclick = () => addClass(name);
+  return offer;
+}
+
+async function addClass(name) {  // then the card has a button for it, as the next cards have from the server
+  const headers = { "content-type": "application/json" };
+  const sent = { method: "POST", headers, body: JSON.stringify({ name }) };
+  const answer = await fetch(dialog.dataset.add, sent).catch(() => null);
+  const told = await answer?.json().catch(() => null);
+  if (!answer?.ok) {
+    problem.textContent = told?.message ?? "The class could not be added. Try again.";
+    return;
+  }
+  const button = currentCard().querySelector(".class").cloneNode(true);
+  button.value = `relabel:${told.name}`;
+  delete button.dataset.key;
+  button.hidden = true;
+  currentCard().querySelector(".classes").append(button);
+  dialog.close();
+  button.click();
 }
 
 function makeOption({ button, name }, place) {

@@ -158,6 +158,26 @@ def test_a_class_is_found_by_typing(page: Page, live: tuple[Database, Made]) -> 
     expect_shown(page, made.ranked[2])
 
 
+def test_an_admin_adds_a_class_that_is_not_there_and_chooses_it(
+    page: Page, live: tuple[Database, Made]
+) -> None:
+    database, made = live
+    with database.write() as session:
+        session.execute(update(User).values(role="admin"))
+    page.reload()
+    expect_shown(page, made.ranked[0])
+    page.keyboard.press("/")
+    page.keyboard.type("emu")
+    offer = page.locator("#find-list").get_by_role("option", selected=True)
+    expect(offer).to_have_text("Add the class “emu” and choose it")
+    page.keyboard.press("Enter")
+    expect_shown(page, made.ranked[1])
+    settle(page)
+    assert states(live)[made.ranked[0]] == ("relabel", 3)
+    with database.read() as session:
+        assert session.get_one(LabelClass, (made.dataset_id, 3)).name == "emu"
+
+
 def test_a_class_is_found_however_it_is_typed(page: Page, live: tuple[Database, Made]) -> None:
     database, made = live
     with database.write() as session:
