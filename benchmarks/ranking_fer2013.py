@@ -93,6 +93,7 @@ def memorising(recipe: Recipe) -> Recipe:
         shift=0.0,
         lighting=0.0,
         mirror_judging=False,
+        shifted_judging=0.0,
     )
 
 

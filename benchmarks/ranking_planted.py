@@ -48,7 +48,7 @@ def digits() -> Data:
     return (
         images,
         loaded.target.astype(np.int64),
-        replace(RECIPES["quick"], image_size=32, flip=False, mirror_judging=False),
+        replace(RECIPES["quick"], image_size=32, flip=False, mirror_judging=False, shifted_judging=0.0),
     )
 
 

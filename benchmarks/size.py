@@ -141,7 +141,7 @@ def one_size(count: int) -> dict[str, tuple[float, float]]:
         )
         stored = Checkpoint(
             class_names=tuple("abcdef"),
-            recipe=replace(RECIPES["default"], mirror_judging=False),
+            recipe=replace(RECIPES["default"], mirror_judging=False, shifted_judging=0.0),
             normalisation=IMAGENET,
             seed=0,
             fingerprint="",

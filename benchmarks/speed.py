@@ -153,7 +153,7 @@ def main() -> None:
                 )
 
         def scoring() -> None:
-            predict_log_probs(folder / "run", images, rows, mirror=False)
+            predict_log_probs(folder / "run", images, rows, plain=True)
 
         bare()
         times = [

@@ -6,8 +6,8 @@ PHOTOS has images/{train,val}/CLASS/* and truth.csv (path, given, true). SMALL_I
 train/CLASS/* of other small images; a network with torchvision's stem is trained on them first by the recipe
 `default`, and its weights are the file. `--weights` names the file, which is made if it is not there.
 Prints the hold-out error by the true labels, and the average precision (AP) of the loss at finding the wrong
-labels of all photographs. Random weights train with the recipe `default` for as many epochs, at the same size
-and batch size, and with the recipe `photos`.
+labels of all photographs, with the recipes `photos` and `default`, both of the same size, batch size and
+number of epochs, each from the file and from random weights; from the file `default` has torchvision's stem.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from app.ml.recipes import RECIPES, Recipe, StartFrom, with_epochs
 from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
 
-STARTS = ("photos-file", "default-random", "photos-random")
+STARTS = ("photos-file", "photos-random", "default-file", "default-random")
 
 
 def small_images(folder: Path, count: int, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -119,8 +119,9 @@ def main() -> None:
             pretrain(options, Path(folder, "first"))
         tried = {
             "photos-file": (photos, StartFrom("file", options.weights)),
-            "default-random": (default, StartFrom("none")),
             "photos-random": (photos, StartFrom("none")),
+            "default-file": (replace(default, stem="plain"), StartFrom("file", options.weights)),
+            "default-random": (default, StartFrom("none")),
         }
         for seed in options.seeds:
             for name in options.starts:

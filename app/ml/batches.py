@@ -102,6 +102,23 @@ def resize(x: torch.Tensor, size: int) -> torch.Tensor:
     return F.interpolate(x, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
 
 
+def views(x: torch.Tensor, recipe: Recipe) -> list[torch.Tensor]:
+    """The forms of each image whose predictions are averaged. `x`: (batch, 3, height, width).
+
+    The image and its mirror image, or four images that are moved towards the corners, two of them mirrored.
+    Moved by part of a pixel an image is as smooth as augmented images are, which is what the network knows.
+    """
+    if not recipe.shifted_judging:
+        return [x, x.flip(-1)] if recipe.mirror_judging else [x]
+    by = 2 * recipe.shifted_judging  # grid coordinates run from -1 to 1
+    moved = []
+    for right, down in ((-by, -by), (by, by), (-by, by), (by, -by)):
+        mirror = -1.0 if recipe.mirror_judging and right != down else 1.0
+        theta = torch.tensor([[mirror, 0, right], [0, 1, down]]).expand(len(x), 2, 3)
+        moved.append(_sample(x, send(theta.contiguous(), x.device)))
+    return moved
+
+
 def augment(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torch.Tensor:
     """Mirrored, turned, scaled, moved and relit at random, each image of the batch by itself. `x`: 0 to 1."""
     n = len(x)
@@ -118,7 +135,12 @@ def augment(x: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> torc
     theta = torch.stack([cos * mirror, -sin, right, sin * mirror, cos, down], dim=1).view(n, 2, 3)
     contrast, brightness = 1 + draw(recipe.lighting), draw(recipe.lighting / 2)
     theta, contrast, brightness = (send(t, x.device) for t in (theta, contrast, brightness))
-    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
-    x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+    x = _sample(x, theta)
     middle = x.mean(dim=(1, 2, 3), keepdim=True)
     return ((x - middle) * contrast.view(n, 1, 1, 1) + middle + brightness.view(n, 1, 1, 1)).clamp_(0, 1)
+
+
+def _sample(x: torch.Tensor, theta: torch.Tensor) -> torch.Tensor:
+    """The images under affine maps (batch, 2, 3); what lies outside is reflected."""
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)

@@ -11,7 +11,7 @@ import torch
 
 from app.errors import Cancelled
 from app.ml import checkpoints
-from app.ml.batches import pixels, resize
+from app.ml.batches import pixels, resize, views
 from app.ml.decoding import decode_square
 from app.ml.device import choose_device, thread_limit
 from app.ml.embedding import Embedder
@@ -40,12 +40,12 @@ def judge(
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     batch_size: int | None = None,
-    mirror: bool | None = None,
+    plain: bool = False,
 ) -> Judgement:
     """Predict `images[index]`, and in the same pass compute their embedding with so many `dimensions`.
 
-    `images`: uint8 (n, size, size, 3) of the size the network was trained on. With `mirror` (default: as in
-    the recipe) probabilities and features are means for the image and its mirror image.
+    `images`: uint8 (n, size, size, 3) of the size the network was trained on. Probabilities and features are
+    means over the views of an image that the recipe asks for; with `plain` those of the image itself.
     `on_progress(done, total)` is called after every batch. Raises CheckpointError, or Cancelled when
     `should_stop` says so.
     """
@@ -57,7 +57,6 @@ def judge(
     device = choose_device()
     batch_size = batch_size or (_BATCH if device.type == "cpu" else _GPU_BATCH)
     network = load_judge(folder, checkpoint, device)
-    mirrored = checkpoint.recipe.mirror_judging if mirror is None else mirror
     index, n = np.asarray(index, np.int64), len(index)
     result = np.empty((n, len(checkpoint.class_names)), np.float32)
     embedder = Embedder(n, dimensions) if dimensions else None
@@ -69,10 +68,9 @@ def judge(
             x = checkpoint.normalisation.apply(
                 resize(pixels(images, index[rows], device), checkpoint.size or images.shape[1])
             )
-            features, log_probs = network.see(x)
-            if mirrored:
-                more, others = network.see(x.flip(-1))
-                features, log_probs = (features + more) / 2, torch.logaddexp(log_probs, others) - math.log(2)
+            seen = [network.see(view) for view in ([x] if plain else views(x, checkpoint.recipe))]
+            features = torch.stack([each for each, _ in seen]).mean(0)
+            log_probs = torch.stack([each for _, each in seen]).logsumexp(0) - math.log(len(seen))
         result[rows] = log_probs.cpu().numpy()
         if embedder is not None:
             embedder.add(rows, features.cpu().numpy())

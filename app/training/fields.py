@@ -256,6 +256,14 @@ FIELDS = (
         "Ranking and stopping",
         "switch",
     ),
+    Field(
+        "shifted_judging",
+        "Judge moved",
+        "Average the predictions for four views, each moved towards a corner by this share of the side. "
+        "Predicting takes four times as long, also if two of them are mirrored.",
+        "Ranking and stopping",
+        high=0.1,
+    ),
 )
 BY_NAME = {field.name: field for field in FIELDS}
 OF_PHASES = ("frozen_epochs", "frozen_lr", "epochs", "lr", "early_layers", "warm_up")
