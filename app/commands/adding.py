@@ -2,11 +2,17 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.commands.shared import DatasetName, end_line, open_database, read_settings, show_progress
+
+if TYPE_CHECKING:
+    from app.datasets.layout_choice import StatedLayout
+    from app.db.engine import Database
+    from app.settings import Settings
+    from app.storage import Origin
 
 
 def add(
@@ -23,13 +29,11 @@ def add(
     ] = None,
 ) -> None:
     """Add images to a data set; they are in no version until the next training or freeze."""
-    from app.datasets.adding import add_part, look_at_part, pack_files, read_part
+    from app.datasets.adding import pack_files
     from app.datasets.catalog import ready_dataset
     from app.datasets.layout_choice import StatedLayout, parse
     from app.datasets.sources import resolve_source
-    from app.deck.progress import pending_changes
     from app.errors import Invalid
-    from app.rounds.first_look import look_at_new_images
 
     settings = read_settings()
     folders = parse(split_folders or [])
@@ -49,16 +53,34 @@ def add(
             folders = StatedLayout()
         else:
             origin = resolve_source(paths[0], uploads_dir=settings.uploads_dir)
-        found, reading = look_at_part(origin, folders=folders)
+        add_origin(database, settings, name=name, origin=origin, folders=folders)
+
+
+def add_origin(
+    database: "Database",
+    settings: "Settings",
+    *,
+    name: str,
+    origin: "Origin",
+    folders: "StatedLayout | None",
+) -> dict[str, object]:
+    """Add the images of a source and print what came of it; the answer is for scripts."""
+    from app.datasets.adding import add_part, look_at_part, read_part
+    from app.datasets.catalog import count_samples, ready_dataset
+    from app.deck.progress import pending_changes
+    from app.rounds.first_look import look_at_new_images
+
+    found, reading = look_at_part(origin, folders=folders)
+    with database.write() as session:
+        part = add_part(session, ready_dataset(session, name=name), origin, found, reading)
+    added = read_part(database, part, max_pixels=settings.max_image_pixels, on_progress=show_progress())
+    end_line()
+    if settings.looks_first and added.samples:
         with database.write() as session:
-            part = add_part(session, ready_dataset(session, name=name), origin, found, reading)
-        added = read_part(database, part, max_pixels=settings.max_image_pixels, on_progress=show_progress())
-        end_line()
-        if settings.looks_first and added.samples:
-            with database.write() as session:
-                look_at_new_images(session, dataset_id=part.dataset_id)
-        with database.read() as session:
-            pending = pending_changes(session, dataset_id=part.dataset_id).words
+            look_at_new_images(session, dataset_id=part.dataset_id)
+    with database.read() as session:
+        pending = pending_changes(session, dataset_id=part.dataset_id).words
+        samples = count_samples(session, dataset_id=part.dataset_id)
     typer.echo(added.words)
     for note in added.notes:
         typer.echo(f"Note: {note}")
@@ -66,3 +88,4 @@ def add(
         typer.echo(f"  not added {path}: {why}")
     if pending:
         typer.echo(f"{pending}; the next training or freeze takes in what is new.")
+    return {"dataset": name, "samples": samples, "added": added.samples}

@@ -18,6 +18,10 @@ from app.commands.shared import (
 if TYPE_CHECKING:
     from app.datasets.label_reading import StatedColumns
     from app.datasets.layout_choice import StatedLayout
+    from app.datasets.models import Dataset
+    from app.db.engine import Database
+    from app.settings import Settings
+    from app.storage import Origin
 
 
 def import_(
@@ -124,38 +128,22 @@ def _import_here(
     json: bool,
     links: bool,
 ) -> None:
+    from app.commands.adding import add_origin
     from app.commands.folders import chooser
     from app.datasets.catalog import count_rejected, count_samples, rejected_files
     from app.datasets.creating import create_dataset
     from app.datasets.importing import import_images
-    from app.datasets.layout_choice import StatedLayout
-    from app.datasets.sources import named_labels, resolve_images, resolve_list
-    from app.datasets.urls import is_list
     from app.deck.progress import pending_changes
-    from app.errors import Invalid
     from app.jobs.requests import live_workers
     from app.rounds.first_look import look_at_new_images
 
-    settings, listed = read_settings(), None
-    if is_list(path):
-        listed, stated = resolve_list(path, uploads_dir=settings.uploads_dir, columns=columns)
-        folders = StatedLayout(labels=stated)
-    elif labels:
-        stated = named_labels(labels, source=path, uploads_dir=settings.uploads_dir, columns=columns)
-        folders = StatedLayout(labels=stated)
+    settings = read_settings()
     with for_scripts(json) as made, open_database() as database:
-        if listed is None:
-            listed, inside = resolve_images(
-                path,
-                uploads_dir=settings.uploads_dir,
-                zip_encoding=zip_encoding,
-                follow_links=links,
-                label_column=columns.label,
-            )
-            folders = StatedLayout(labels=inside) if inside else folders
-        if columns.label and (folders is None or folders.labels is None):
-            raise Invalid("Name the label file with --labels, too.")
-        source = listed
+        source, folders = _source(path, settings, folders, labels, columns, zip_encoding, links=links)
+        if known := _known(database, name, source):
+            typer.echo(f"{known.name} exists, from {known.origin}: the images of {source} are added to it.")
+            made.update(add_origin(database, settings, name=known.name, origin=source, folders=folders))
+            return
         with database.write() as session:
             dataset = create_dataset(session, name=name, source=source)
         show = show_progress()
@@ -196,3 +184,51 @@ def _import_here(
                 typer.echo(f"  rejected {file.path}: {file.reason}")
         if count > 20:  # noqa: PLR2004
             typer.echo(f"  … and {count - 20} more, listed on the data set's page.")
+
+
+def _source(
+    path: str,
+    settings: "Settings",
+    folders: "StatedLayout | None",
+    labels: str | None,
+    columns: "StatedColumns",
+    zip_encoding: str | None,
+    *,
+    links: bool,
+) -> "tuple[Origin, StatedLayout | None]":
+    """The origin of what is imported, and how it is read, if this is said. Raises Invalid."""
+    from app.datasets.layout_choice import StatedLayout
+    from app.datasets.sources import named_labels, resolve_images, resolve_list
+    from app.datasets.urls import is_list
+    from app.errors import Invalid
+
+    uploads_dir = settings.uploads_dir
+    if is_list(path):
+        source, stated = resolve_list(path, uploads_dir=uploads_dir, columns=columns)
+        return source, StatedLayout(labels=stated)
+    if labels:
+        stated = named_labels(labels, source=path, uploads_dir=uploads_dir, columns=columns)
+        folders = StatedLayout(labels=stated)
+    source, inside = resolve_images(
+        path,
+        uploads_dir=uploads_dir,
+        zip_encoding=zip_encoding,
+        follow_links=links,
+        label_column=columns.label,
+    )
+    folders = StatedLayout(labels=inside) if inside else folders
+    if columns.label and (folders is None or folders.labels is None):
+        raise Invalid("Name the label file with --labels, too.")
+    return source, folders
+
+
+def _known(database: "Database", name: str, source: "Origin") -> "Dataset | None":
+    """The data set of this name that a zip is a further delivery for; None: it is none."""
+    from app.datasets.catalog import known_dataset
+    from app.datasets.completing import has_version
+
+    with database.read() as session:
+        known = known_dataset(session, name=name)
+        if known is None or known.source == source.source or not source.source.endswith(".zip"):
+            return None
+        return known if has_version(session, dataset_id=known.id) else None
