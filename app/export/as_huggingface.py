@@ -18,7 +18,7 @@ from stream_zip import ZIP_64, MemberFile, stream_zip
 from app.datasets.missing import Lost
 from app.export.as_imagefolder import DATE, MODE, missing_member, used_classes
 from app.export.as_parquet import Sink
-from app.export.pictures import file_name, read_images, with_file
+from app.export.pictures import read_images, with_file, with_known_suffix
 from app.export.rows import ExportPlan, ExportRow
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _parquet(
         while some := list(islice(images, IMAGES_A_GROUP)):
             records: list[dict[str, Any]] = [
                 {
-                    "image": {"bytes": content, "path": file_name(row)},
+                    "image": {"bytes": content, "path": with_known_suffix(row.path, row)},
                     "label": positions[row.label or ""],
                     "sample_id": row.sample_id,
                     "path": row.path,

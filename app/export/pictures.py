@@ -37,7 +37,13 @@ def with_file(plan: ExportPlan) -> Iterator[ExportRow]:
 
 def file_name(row: ExportRow) -> str:
     """The file's name, made safe, with a suffix of its format that every reader knows."""
-    name, kept = folder_name(row.path.rpartition("/")[2]), row.image_format in KEPT
+    name = folder_name(row.path.rpartition("/")[2])
+    return with_known_suffix(name.replace("%25", "%"), row)  # a % is safe, and no reader takes it back
+
+
+def with_known_suffix(name: str, row: ExportRow) -> str:
+    """The name or path with a suffix of the file's format that every reader knows."""
+    kept = row.image_format in KEPT
     if name.casefold().endswith(KNOWN_SUFFIXES if kept else ".png"):
         return name
     return name + (_SUFFIXES.get(row.image_format, f".{row.image_format.lower()}") if kept else ".png")

@@ -35,6 +35,7 @@ def row(path: str, image_format: str) -> ExportRow:
         ("cat/a.jpg", "HEIF", "a.jpg.png"),
         ("cat/a.png", "GIF", "a.png"),
         ("cat/a.", "PNG", "a%2E.png"),
+        ("cat/50%.png", "PNG", "50%.png"),
     ],
 )
 def test_a_file_has_a_suffix_that_torchvision_reads(path: str, image_format: str, name: str) -> None:
