@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, delete, exists, func, select, tuple_
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app.datasets.catalog import DELETING, lock_out_decisions
 from app.datasets.models import Dataset, Sample
-from app.datasets.pictures import forget_pictures
 from app.db.engine import Database
 from app.db.types import Base
 from app.jobs import requests as jobs
@@ -136,20 +135,18 @@ def _remove_files(database: Database, settings: Settings, dataset_id: int) -> No
             for folder in (settings.runs_dir, settings.photos_dir)
         ]
         files = [*_own_uploads(session, settings, dataset), *settings.cache_dir.glob(f"{dataset_id}-*")]
-        other = aliased(Sample)
-        shared = exists().where(other.sha256 == Sample.sha256, other.dataset_id != dataset_id)
-        pictures = session.scalars(
-            select(Sample.sha256).where(Sample.dataset_id == dataset_id, ~shared).distinct()
-        ).all()
-        sent = session.scalars(_photos(dataset_id)).all()
+        mine = select(Sample.sha256).where(Sample.dataset_id == dataset_id)
+        others = select(Sample.sha256).where(Sample.dataset_id != dataset_id)
+        pictures = set(session.scalars(mine.except_(others)))
+        pictures.update(session.scalars(_photos(dataset_id)))
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
     for file in files:
         with suppress(OSError):
             file.unlink(missing_ok=True)
-    if settings.pictures_dir.is_dir():
-        for sha256 in {*pictures, *sent}:
-            forget_pictures(sha256, cache=settings.pictures_dir)
+    for picture in settings.pictures_dir.glob("*/*-*"):  # once through, however many images there were
+        if picture.name.partition("-")[0] in pictures:
+            picture.unlink(missing_ok=True)
 
 
 def _remove_rows(database: Database, dataset_id: int) -> None:

@@ -15,7 +15,7 @@ from app.datasets import removing
 from app.datasets.catalog import get_dataset, list_datasets
 from app.datasets.creating import create_dataset
 from app.datasets.importing import import_images
-from app.datasets.models import Dataset
+from app.datasets.models import Dataset, Sample
 from app.datasets.removing import begin_removal, disk_use, finish_removals
 from app.datasets.sources import resolve_source
 from app.db.engine import Database
@@ -92,6 +92,25 @@ def test_nothing_is_left_and_other_data_sets_are_whole(
     with database.read() as session:
         assert session.scalars(select(Dataset.id)).all() == [other]
     import_folder(database, tmp_path / "images", name="faces")  # the name and the folder are free
+
+
+def test_cached_pictures_go_unless_another_data_set_has_the_image(
+    database: Database, settings: Settings, made: Made, tmp_path: Path
+) -> None:
+    copy = tmp_path / "others" / "train" / "cat" / "same.png"
+    write_images(tmp_path / "others", seed=3)
+    shutil.copy(tmp_path / "images" / made.paths[0], copy)
+    import_folder(database, tmp_path / "others", name="pets")
+    with database.read() as session:
+        query = select(Sample.sha256).where(Sample.dataset_id == made.dataset_id).order_by(Sample.id)
+        shared, own, *_ = session.scalars(query).all()
+    pictures = [settings.pictures_dir / sha[:2] / f"{sha}-display.png" for sha in (shared, own)]
+    for picture in pictures:
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        picture.write_bytes(b"1234")
+    begin(database)
+    finish_removals(database, settings)
+    assert [picture.exists() for picture in pictures] == [True, False]
 
 
 def test_a_stored_zip_goes_with_the_last_data_set_that_reads_it(
