@@ -3,8 +3,9 @@
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import UploadFile
+from fastapi import File, Form, UploadFile
 
 from app import deadline
 from app.datasets.catalog import ready_dataset
@@ -14,6 +15,17 @@ from app.files import temporary_file
 from app.rounds.own_models import Imported, PredictionFile, import_predictions
 from app.settings import Settings
 
+# What is sent beside the file, by the form as by REST.
+Ids = Annotated[
+    UploadFile | None, File(description="Of an array without ids: the path or sample id of each row.")
+]
+Classes = Annotated[
+    UploadFile | None, File(description="Of an array without class names: the class of each column.")
+]
+OutOfSample = Annotated[
+    bool, Form(description="The model had not learnt the label of any image that it predicts.")
+]
+AllowMissing = Annotated[bool, Form(description="Images may have no row; they are left out of the ranking.")]
 MOST_AT_ONCE = 100_000  # images that are ranked while the request waits, in some ten seconds
 
 

@@ -164,11 +164,18 @@ def watch(database: Database, made: Made, people: People) -> Watch:
 def requests(address: Address, made: Made, old: int, new: int) -> Iterator[tuple[str, dict[str, object]]]:
     """The requests of an annotator to a URL: each parameter alone, one sample outside the gold part."""
     known = {"class_name": "cat", "name": "faces", "run_id": new, "sample_id": made.ranked[0], "number": 1}
-    runs = {name: run for name, run in (("old", old), ("new", new)) if name in address.query}
+    of_versions = "/versions" in address.path
+    pair = (("old", 0), ("new", 0)) if of_versions else (("old", old), ("new", new))
+    runs = {name: number for name, number in pair if name in address.query}
     for what in TABLES if "{what}" in address.path else ("",):
         yield address.at(**known, what=what), runs
     for name in address.query & QUERIES.keys():
-        for value in ["rank"] if name == "order" and address.path in BY_RANK else QUERIES[name]:
+        values = QUERIES[name]
+        if name == "order" and address.path in BY_RANK:
+            values = ["rank"]
+        elif name == "kind" and of_versions:
+            values = ["changed"]
+        for value in values:
             yield address.at(**known), runs | {name: value}
 
 

@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import File, Form, Response, UploadFile
+from fastapi import File, Response, UploadFile
 
 from app.web.api.models import Output
 from app.web.api.routing import api_router
 from app.web.deps import Admin, Config, Db
-from app.web.predictions import take_predictions
+from app.web.predictions import AllowMissing, Classes, Ids, OutOfSample, take_predictions
 from app.web.uploading import PredictionsRoute
 
 router = api_router("runs")
@@ -37,18 +37,10 @@ def import_own_model(
             "and classes, .npy with `ids`, the zip of the export cleanlab, CSV or Parquet."
         ),
     ],
-    ids: Annotated[
-        UploadFile | None, File(description="Of an array without ids: the path or sample id of each row.")
-    ] = None,
-    classes: Annotated[
-        UploadFile | None, File(description="Of an array without class names: the class of each column.")
-    ] = None,
-    out_of_sample: Annotated[
-        bool, Form(description="The model had not learnt the label of any image that it predicts.")
-    ] = False,
-    allow_missing: Annotated[
-        bool, Form(description="Images may have no row; they are left out of the ranking.")
-    ] = False,
+    ids: Ids = None,
+    classes: Classes = None,
+    out_of_sample: OutOfSample = False,
+    allow_missing: AllowMissing = False,
 ) -> PredictionsOut:
     """Rank the labels as they stand by the predictions of your own model; 422 says what is wrong."""
     made = take_predictions(

@@ -31,7 +31,7 @@ def api_router(tag: str) -> APIRouter:
     return APIRouter(prefix="/api/v1", tags=[tag], responses=_PROBLEMS)
 
 
-def file_answers(*kinds: str, ranges: bool = False) -> dict[int | str, dict[str, Any]]:
+def file_answers(*kinds: str, ranges: bool = False, tagged: bool = True) -> dict[int | str, dict[str, Any]]:
     """What a download is answered with, by its content types."""
     text, file = {"type": "string"}, {"type": "string", "format": "binary"}
     content = {kind: {"schema": text if kind.startswith("text/") else file} for kind in kinds}
@@ -40,6 +40,8 @@ def file_answers(*kinds: str, ranges: bool = False) -> dict[int | str, dict[str,
         200: {"description": "The file", "content": content, "headers": tag},
         304: {"description": "Not modified: the client has it already"},
     }
+    if not tagged:
+        return {200: {"description": "The file", "content": content}}
     if ranges:
         answers[206] = {"description": "The part that `Range` names", "content": content}
         answers[416] = {"model": Problem, "description": "The range begins behind the end"}

@@ -12,7 +12,7 @@ from app.datasets.catalog import ready_dataset
 from app.datasets.comparing import RowChange, all_changes, check_kind, compare_versions, list_changes
 from app.datasets.versions import get_version
 from app.web.api.models import Listing, Output
-from app.web.api.routing import Cursor, Limit, api_router, following, position
+from app.web.api.routing import Cursor, Limit, api_router, file_answers, following, position
 from app.web.deps import Db
 
 router = api_router("versions")
@@ -65,7 +65,11 @@ def show(
     )
 
 
-@router.get("/datasets/{name}/versions/changes.csv", response_class=StreamingResponse)
+@router.get(
+    "/datasets/{name}/versions/changes.csv",
+    response_class=StreamingResponse,
+    responses=file_answers("text/csv", tagged=False),
+)
 def download(name: str, database: Db, old: Old, new: New, kind: Kind = "") -> Response:
     """The same as a CSV with every row."""
     check_kind(kind)

@@ -98,3 +98,15 @@ def test_those_of_many_images_wait_for_the_worker(
     job = api["ada"].get(f"/api/v1/jobs/{answer.json()['job']}").json()
     assert (job["task"], job["state"]) == ("own model", "queued")
     assert api["ada"].get(f"/api/v1/runs/{answer.json()['id']}").json()["state"] == "queued"
+
+
+def test_the_form_and_rest_take_the_same_fields_beside_the_file() -> None:
+    from inspect import signature
+
+    from app.web.api.predictions import import_own_model
+    from app.web.pages.training.own_model import send
+
+    by_rest, by_form = signature(import_own_model).parameters, signature(send).parameters
+    for field in ("ids", "classes", "out_of_sample", "allow_missing"):
+        assert by_rest[field].annotation is by_form[field].annotation
+        assert by_rest[field].default == by_form[field].default

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, File, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
 from app.datasets.catalog import class_names, ready_dataset
@@ -13,7 +13,7 @@ from app.errors import ToplossError
 from app.settings import Settings
 from app.web.deps import Admin, Config, Db
 from app.web.errors import status_of
-from app.web.predictions import take_predictions
+from app.web.predictions import AllowMissing, Classes, Ids, OutOfSample, take_predictions
 from app.web.rendering import Page, page_context, render
 from app.web.uploading import PredictionsRoute
 
@@ -44,10 +44,10 @@ def send(
     settings: Config,
     admin: Admin,
     file: Annotated[UploadFile | None, File()] = None,
-    ids: Annotated[UploadFile | None, File()] = None,
-    classes: Annotated[UploadFile | None, File()] = None,
-    out_of_sample: Annotated[bool, Form()] = False,
-    allow_missing: Annotated[bool, Form()] = False,
+    ids: Ids = None,
+    classes: Classes = None,
+    out_of_sample: OutOfSample = False,
+    allow_missing: AllowMissing = False,
 ) -> Response:
     """Import the file, and show the run; the form again, with what is wrong, for a refused file."""
     try:
