@@ -43,7 +43,10 @@ WORDS = {
 
 @dataclass(frozen=True)
 class RowPlan:
-    """What a row does: `state` is a key of WORDS; `now` is None for a deleted image."""
+    """What a row does.
+
+    `state` is a key of WORDS; `now` is None for a deleted image, empty for one of the gold part.
+    """
 
     sample_id: int
     path: str
@@ -129,7 +132,8 @@ def plan_labels(
         target = place_now(found[0]) if found else None
         target = target if target is None or classes.takes_answers[target] else None
         state = _state(label, target, why[sample_id], mine.get(sample_id, -1))
-        rows.append(RowPlan(sample_id, path, None if label is None else names[label], new, state))
+        shown = "" if state == "gold" else None if label is None else names[label]
+        rows.append(RowPlan(sample_id, path, shown, new, state))
     unmatched = {
         path: reason for path, reason in layout.reasons.items() if path not in known or "several" in reason
     }
@@ -222,6 +226,8 @@ def newest_action(session: Session, *, dataset_id: int, user_id: int) -> int | N
 
 def _state(label: int | None, target: int | None, why: str, mine: int) -> str:
     """The state of a row, from the label now, the new one, what speaks against it, and one's own answer."""
+    if why == "gold":
+        return why  # whatever its label is: nobody sees it before the blind answers
     if target is None:
         return "no class"
     if label is None:

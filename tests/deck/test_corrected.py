@@ -1,6 +1,7 @@
 """Labels that were corrected elsewhere become decisions of who imports them, once, and can be undone."""
 
 import json
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -8,16 +9,18 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
 from app.datasets.label_reading import StatedColumns, StatedLabels
+from app.datasets.models import GoldMember
 from app.db.engine import Database
 from app.deck.bulk import undo_many
 from app.deck.corrected import LabelPlan, apply_labels, newest_action, plan_labels
 from app.errors import Invalid
 from app.review.checks import Answer
 from app.review.decisions import decide
+from app.review.drawing import draw_counted
 from app.review.models import Decision
 from app.rounds.retraining import freeze_labels
 from tests.conftest import People
-from tests.factories import Made
+from tests.factories import Made, make_dataset
 
 SAID = StatedLabels("mine.csv", "sent", StatedColumns())
 
@@ -122,3 +125,14 @@ def test_a_file_that_fits_nothing_is_refused(database: Database, made: Made, peo
         Invalid, match=r"a label for no image of this data set. mine.csv: 1 label has no image"
     ):
         applied(database, made, table(("x/9.png", "cat")), people.annotator.id)
+
+
+def test_of_the_gold_part_no_label_is_told(database: Database, people: People, tmp_path: Path) -> None:
+    made = make_dataset(database, tmp_path / "images", per_class=24)
+    with database.write() as session:
+        draw_counted(session, dataset_id=made.dataset_id, size=20, user_id=people.admin.id)
+        gold = set(session.scalars(select(GoldMember.sample_id)))
+    plan = planned(database, made, table(*((path, "dog") for path in made.paths)), people.annotator.id)
+    hidden = [row for row in plan.rows if row.sample_id in gold]
+    assert len(hidden) == len(gold) > 0
+    assert {(row.now, row.state) for row in hidden} == {("", "gold")}
