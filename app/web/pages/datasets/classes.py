@@ -87,7 +87,7 @@ def show(
                 known.state(position),
                 known.names[known.place_now(position)] if known.state(position) == "merged" else "",
                 urlencode({"of": row.name}),
-                urlencode({"label": row.name}),
+                urlencode({"class": row.name}),
             )
             for position, row in enumerate(label_table(session, dataset_id=dataset.id))
         ]

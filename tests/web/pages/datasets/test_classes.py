@@ -66,3 +66,10 @@ def test_a_search_without_a_class_offers_to_add_it(browser_of: dict[str, TestCli
     page = browser_of["ada"].get(f"{HOME}?q=wombat").text
     assert "No class has “wombat” in its name." in page
     assert re.search(r'name="class_name"\s+value="wombat"', page)
+
+
+def test_each_class_leads_to_its_images(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann = browser_of["ann"]
+    links = re.findall(r'href="(/d/faces/grid\?[^"]+)"', ann.get(HOME).text)
+    assert links == [f"/d/faces/grid?class={name}" for name in ("cat", "dog", "owl")]
+    assert [ann.get(link).status_code for link in links] == [200, 200, 200]
