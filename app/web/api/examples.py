@@ -47,6 +47,7 @@ VALUES: dict[str, Any] = {
     "seed": 0,
     "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "split": "train",
+    "start": "auto",
     "state": "finished",
     "status": "single",
     "task": "train",
@@ -100,5 +101,6 @@ def _plain(schema: Schema, schemas: Schema, name: str) -> Any:
     if fitting is not None and isinstance(usual, fitting) and isinstance(usual, bool) == (kind == "boolean"):
         return usual
     if kind in ("integer", "number"):
-        return max(schema.get("minimum", 0), min(BY_TYPE[kind], schema.get("maximum", BY_TYPE[kind])))
+        number = max(schema.get("minimum", 0), min(BY_TYPE[kind], schema.get("maximum", BY_TYPE[kind])))
+        return int(number) if kind == "integer" else number
     return BY_TYPE.get(kind)

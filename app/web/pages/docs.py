@@ -88,7 +88,7 @@ def _view(path: str, method: str, operation: dict[str, Any], schemas: dict[str, 
         anchor=operation["operationId"],
         method=method.upper(),
         path=path,
-        words=operation.get("description") or operation.get("summary", ""),
+        words=_plain(operation),
         fields=(
             *(_parameter(each) for each in operation.get("parameters", ())),
             *_fields(sent.get("schema", {}), schemas),
@@ -104,7 +104,7 @@ def _parameter(said: dict[str, Any]) -> FieldView:
         said["name"],
         said["in"],
         _kind(said["schema"]),
-        said.get("description", ""),
+        _plain(said),
         bool(said.get("required")),
     )
 
@@ -117,7 +117,7 @@ def _fields(schema: dict[str, Any], schemas: dict[str, Any]) -> list[FieldView]:
         schema = schemas[schema["$ref"].rpartition("/")[2]]
     needed = schema.get("required", ())
     return [
-        FieldView(name, "body", _kind(below), below.get("description", ""), name in needed)
+        FieldView(name, "body", _kind(below), _plain(below), name in needed)
         for name, below in schema.get("properties", {}).items()
     ]
 
@@ -132,6 +132,11 @@ def _kind(schema: dict[str, Any]) -> str:
     if schema.get("format") == "binary" or "contentMediaType" in schema:
         return "file"
     return str(schema.get("type", "object"))
+
+
+def _plain(said: dict[str, Any]) -> str:
+    """The description without the marks of code."""
+    return str(said.get("description", "")).replace("`", "")
 
 
 def _shown(value: object) -> str:
