@@ -105,7 +105,7 @@ def alternate(loader: batches.BatchLoader, *, plain, side: np.ndarray) -> Iterat
         loader.recipe = recipe
 
 
-def changed(variant: str, recipe: Recipe, images: Images, stack: ExitStack) -> Recipe:
+def changed(variant: str, recipe: Recipe, images: Images, rows: np.ndarray, stack: ExitStack) -> Recipe:
     """The recipe of the variant; what no recipe says is changed until the stack ends."""
     if variant in ("muon", "adamw-256"):
         recipe = replace(recipe, batch_size=256)
@@ -117,7 +117,7 @@ def changed(variant: str, recipe: Recipe, images: Images, stack: ExitStack) -> R
             patch.object(learner, "_optimiser", lambda _device: partial(OptimWrapper, opt=Muon))
         )
     if variant == "whitened":
-        filters, plain = whitening(images), learner.zero_init
+        filters, plain = whitening(images[rows]), learner.zero_init
 
         def begin(model: torch.nn.Module) -> None:
             plain(model)
@@ -164,7 +164,7 @@ def main() -> None:
         for seed in options.seeds:
             for variant in options.variants:
                 with ExitStack() as stack:
-                    recipe = changed(variant, usual, images[rows], stack)
+                    recipe = changed(variant, usual, images, rows, stack)
                     begun = time.process_time()
                     outcome = train(
                         images,

@@ -48,8 +48,9 @@ def export_version(
     have, NotFound, and Conflict for an unfinished run.
 
     The ranking columns are those of `run_id`; left out, of the newest run that had finished when the version
-    was frozen, so later runs change nothing. The chunks read the committed state in short transactions of
-    their own: they may be used after `session` is closed, but not before a version that it made is committed.
+    was frozen, so later runs change nothing. If none had and probabilities are asked for, they are those of
+    the first run that finished afterwards. The chunks read the committed state in short transactions of their
+    own: they may be used after `session` is closed, but not before a version that it made is committed.
     """
     entry = check_format(format)
     version = session.get(DatasetVersion, version_id)
@@ -58,7 +59,9 @@ def export_version(
     dataset = session.get_one(Dataset, version.dataset_id)
     run_id = _ranking_at(session, version) if run_id is None else _finished(session, version, run_id)
     check_valid_folder(entry, valid_folder)
-    _check(entry, version, run_id, probabilities=probabilities)
+    check_probabilities(entry, asked=probabilities)
+    if run_id is None and (entry.needs_run or probabilities):
+        run_id = _first_run_since(session, version, entry)
     plan = ExportPlan(
         engine=session.get_bind().engine.execution_options(read_only=True, postgresql_readonly=True),
         source=dataset.origin,
@@ -112,16 +115,6 @@ def write_export(export: Export, output: Path) -> None:
         ) from error
 
 
-def _check(entry: Format, version: DatasetVersion, run_id: int | None, *, probabilities: bool) -> None:
-    check_probabilities(entry, asked=probabilities)
-    if run_id is None and (entry.needs_run or probabilities):
-        what = f"The format {entry.name} has" if entry.needs_run else "The columns are"
-        raise Invalid(
-            f"{what} the probabilities of a run, and none had finished when version {version.number} was "
-            "frozen; choose a run (--run N, run=N)."
-        )
-
-
 def _predicted_classes(session: Session, run_id: int | None) -> int:
     """How many classes the run predicts."""
     query = select(Prediction.probabilities).where(Prediction.run_id == (run_id or 0)).limit(1)
@@ -145,6 +138,16 @@ def _ranking_at(session: Session, version: DatasetVersion) -> int | None:
     return session.scalar(
         select(Run.id).where(*mine).order_by(Run.finished_at.desc(), Run.id.desc()).limit(1)
     )
+
+
+def _first_run_since(session: Session, version: DatasetVersion, entry: Format) -> int:
+    """The first run that finished after a version was frozen; later ones change nothing. Raises Invalid."""
+    mine = (Run.dataset_id == version.dataset_id, Run.state == "finished")
+    found = session.scalar(select(Run.id).where(*mine).order_by(Run.finished_at, Run.id).limit(1))
+    if found is None:
+        what = f"The format {entry.name} has" if entry.needs_run else "The columns are"
+        raise Invalid(f"{what} the probabilities of a run, and none has finished yet; train first.")
+    return found
 
 
 def _finished(session: Session, version: DatasetVersion, run_id: int) -> int:

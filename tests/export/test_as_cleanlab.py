@@ -108,5 +108,15 @@ def test_a_class_that_is_newer_than_the_run_is_a_column_of_zeros_once_a_label_is
 
 
 def test_without_a_run_it_says_that_one_is_needed(database: Database, given_labels: int) -> None:
-    with pytest.raises(Invalid, match="none had finished when version 0 was frozen; choose a run"):
+    with pytest.raises(Invalid, match="the probabilities of a run, and none has finished yet; train first"):
         content(database, given_labels, "cleanlab")
+
+
+def test_a_version_that_is_older_than_all_runs_goes_with_the_first_of_them(
+    database: Database, given_labels: int
+) -> None:
+    first = rank(database, given_labels, finished_ago=-10)
+    before = content(database, given_labels, "cleanlab")
+    assert before == content(database, given_labels, "cleanlab", run_id=first)
+    rank(database, given_labels, finished_ago=-20)
+    assert content(database, given_labels, "cleanlab") == before

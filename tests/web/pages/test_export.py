@@ -6,7 +6,7 @@ from zipfile import ZipFile
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from app.datasets.models import LabelClass
+from app.datasets.models import DatasetVersion, LabelClass
 from app.db.engine import Database
 from tests.factories import Made
 from tests.web.html import flat
@@ -84,6 +84,7 @@ def test_classes_that_are_one_folder_on_windows_and_macos_are_named_on_the_page_
     assert "notes.txt" not in ZipFile(BytesIO(ann.get(url).content)).namelist()
     with database.write() as session:
         session.execute(update(LabelClass).where(LabelClass.name == "dog").values(name="Cat"))
+        session.execute(update(DatasetVersion).values(classes=["cat", "Cat", "owl"]))
     words = (
         "in how accents are written: “Cat” and “cat”. There take the class of each image from manifest.csv"
     )
