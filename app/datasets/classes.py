@@ -16,7 +16,7 @@ from app.accounts.models import User
 from app.datasets.catalog import answer_position, class_position, classes_of, lock_out_decisions
 from app.datasets.coverage import listed
 from app.datasets.models import ClassChange, LabelClass
-from app.datasets.naming import is_blank, printable
+from app.datasets.naming import is_blank, leads_away, printable
 from app.db.types import now
 from app.errors import Conflict, Invalid, NotFound
 from app.spelling import places_of, tidy
@@ -56,6 +56,11 @@ def check_class_name(name: str) -> str:
     stored = tidy(name)
     if not stored or is_blank(stored):
         raise Invalid("A class needs a name with characters that can be seen.")
+    if leads_away(stored):
+        raise Invalid(
+            f"“{stored}” cannot be the name of a class: in an address dots alone mean the folder above; use "
+            "letters or digits too."
+        )
     if len(stored) > LONGEST:
         raise Invalid(f"A class name has at most {LONGEST} characters; this one has {len(stored)}.")
     return stored

@@ -50,6 +50,11 @@ def is_blank(name: str) -> bool:
     return not any(map(_is_seen, name))
 
 
+def leads_away(name: str) -> bool:
+    """Whether a part of a class name is only dots: clients shorten `classes/..` to another address."""
+    return any(part.strip() and not part.strip(". ") for part in re.split(r"[/\\]", name))
+
+
 def _is_seen(character: str) -> bool:
     return unicodedata.category(character) not in ("Cc", "Cf", "Zs", "Zl", "Zp") and character not in _UNSEEN
 

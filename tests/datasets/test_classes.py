@@ -27,6 +27,20 @@ def test_names_are_stored_composed_with_single_spaces() -> None:
             check_class_name(name)
 
 
+@pytest.mark.parametrize("name", [".", "..", "...", " .. ", "../..", "a/../b", "./cat", "a\\..", ". ."])
+def test_a_name_that_means_another_folder_in_an_address_is_refused(
+    database: Database, made: Made, name: str
+) -> None:
+    with database.write() as session:
+        with pytest.raises(Invalid, match="dots alone"):
+            add_class(session, dataset_id=made.dataset_id, name=name, user_id=None)
+        row = get_class(session, dataset_id=made.dataset_id, name="cat")
+        with pytest.raises(Invalid, match="dots alone"):
+            rename_class(session, row, name=name, user_id=None)
+    for fine in ("a.b", ".NET", "e.g.", "AC/DC", "...and more", "n/a"):
+        assert check_class_name(fine) == fine
+
+
 def test_a_position_is_never_used_again(database: Database, made: Made) -> None:
     with database.write() as session:
         emu = add_class(session, dataset_id=made.dataset_id, name="emu", user_id=None)

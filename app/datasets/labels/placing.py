@@ -11,7 +11,7 @@ from app.datasets.labels.rows import LabelRow, fiftyone_rows, kind_of, label_stu
 from app.datasets.labels.tables import read_table
 from app.datasets.layout import IMAGE_SUFFIXES, Layout, PathMeaning
 from app.datasets.layout_reading import Reading
-from app.datasets.naming import is_blank, printable
+from app.datasets.naming import is_blank, leads_away, printable
 from app.datasets.split_words import settle, split_word
 
 SHOWN = 3  # examples in a note
@@ -79,7 +79,9 @@ class _Placing:
             return
         labels = self.labels[found.file]
         self.repeated += found.file in self.parts and labels.keys() == {*row.labels}
-        labels |= dict.fromkeys(label for label in row.labels if not is_blank(label))
+        labels |= dict.fromkeys(
+            label for label in row.labels if not is_blank(label) and not leads_away(label)
+        )
         self.parts[found.file] = row.split or self.parts.get(found.file)
 
     def layout(self, paths: Collection[str], reading: Reading) -> Layout:

@@ -225,6 +225,14 @@ def test_what_does_not_fit_is_told_with_count_and_example(database: Database, tm
     }
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_label_of_only_dots_is_no_class(database: Database, tmp_path: Path) -> None:
+    rows = [*ROWS[:-3], ("13.png", ".."), ("14.png", "../.."), ("15.png", "..")]
+    bring(database, write(tmp_path / "pets", PLAIN | {"l.csv": csv_of(rows, "path", "label")}))
+    assert set(labels_of(database).values()) == {label for _, label in ROWS[:-3]}
+    assert rejected(database) == dict.fromkeys(("13.png", "14.png", "15.png"), "no label in l.csv")
+
+
 def test_of_equal_names_the_folder_of_the_label_file_is_meant(database: Database, tmp_path: Path) -> None:
     rows = [(p[:2], label) for p, label in ROWS]
     both = pictures(folder="train/") | {f"test/{i:02}.png": png(3 * i) for i in range(30)}
