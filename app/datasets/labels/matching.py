@@ -11,14 +11,19 @@ from app.datasets.layout import IMAGE_SUFFIXES
 
 TRIED = 200  # paths that show how many of their folders are those of another computer
 _UPLOAD = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts in front of an uploaded file's name
+_UPLOADS = "/data/upload/"  # in front of the paths of such files in every export of it
 
 
 @dataclass(frozen=True)
 class Found:
-    """The file of a path; `several` if more than one may be meant."""
+    """The file of a path; `several` if more than one may be meant.
+
+    `by_upload`: only without what Label Studio puts in front of the name of an uploaded file.
+    """
 
     file: str = ""
     several: bool = False
+    by_upload: bool = False
 
 
 NOTHING = Found()
@@ -28,12 +33,14 @@ NOTHING = Found()
 class Way:
     """How a label file writes paths: from its folder `base`, with `strip` folders of another computer.
 
-    The images are `likely` in a folder, where several files fit.
+    The images are `likely` in a folder, where several files fit. Only with `uploads`, in an export of Label
+    Studio, the names may have its prefix in front.
     """
 
     base: str = ""
     strip: int = 0
     likely: tuple[str, ...] = ()
+    uploads: bool = False
 
 
 WAY = Way()
@@ -48,62 +55,69 @@ class Files:
     """
 
     def __init__(self, paths: Collection[str]) -> None:
-        self._paths = {_nfc(path): path for path in paths}
+        self._files = frozenset(paths)
+        self._paths: dict[str, list[str]] = defaultdict(list)  # files by their path in the form NFC
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
-        for path in self._paths:
-            name = path.rpartition("/")[2]
+        for path in paths:
+            self._paths[_nfc(path)].append(path)
+            name = _nfc(path.rpartition("/")[2])
             self._by_name[name].append(path)
             stem, dot, ending = name.rpartition(".")
             if dot and f".{ending}".casefold() in IMAGE_SUFFIXES:
                 self._by_stem[stem].append(path)
 
     def find(self, path: str, way: Way = WAY) -> Found:
-        """The file of a path."""
-        wanted = _tail(clean(path), way.strip)
+        """The file of a path; the same characters count more than another Unicode form of them."""
+        wanted = _tail(_plain(path), way.strip)
         if not wanted:
             return NOTHING
         found = self._look(wanted, way)
-        if found == NOTHING:
-            shorter = "/".join([*wanted.split("/")[:-1], _UPLOAD.sub("", wanted.rpartition("/")[2])])
-            return self._look(shorter, way) if shorter != wanted else found
+        if found == NOTHING and (way.uploads or path.strip().startswith(_UPLOADS)):
+            folder, slash, name = wanted.rpartition("/")
+            shorter = _UPLOAD.sub("", name)
+            if shorter and shorter != name:
+                found = self._look(f"{folder}{slash}{shorter}", way)
+                return replace(found, by_upload=True) if found.file else found
         return found
 
     def _look(self, wanted: str, way: Way) -> Found:
         exact = [f"{folder}/{wanted}" for folder in (way.base, *way.likely) if folder]
         exact.insert(1 if way.base else 0, wanted)
         for path in exact:
-            if path in self._paths:
-                return Found(self._paths[path])
-        name = wanted.rpartition("/")[2]
+            if path in self._files:
+                return Found(path)
+            if same := self._paths.get(_nfc(path)):
+                return _only(same)
+        name = _nfc(wanted.rpartition("/")[2])
         if found := self._ending_with(wanted, self._by_name.get(name, ())):
             return found
         stems = self._by_stem.get(name, ())
         for path in exact:
-            here = [each for each in stems if each.rpartition(".")[0] == path]
+            here = [each for each in stems if _stem(each) == path]
+            here = here or [each for each in stems if _nfc(_stem(each)) == _nfc(path)]
             if here:
-                return Found(self._paths[here[0]]) if len(here) == 1 else Found(several=True)
+                return _only(here)
         return self._ending_with(wanted, stems, without_suffix=True) or NOTHING
 
     def _ending_with(
-        self, wanted: str, files: Iterable[str], *, without_suffix: bool = False
+        self, wanted: str, files: Collection[str], *, without_suffix: bool = False
     ) -> Found | None:
-        end = f"/{wanted}"
-        found = [
-            path for path in files if f"/{path.rpartition('.')[0] if without_suffix else path}".endswith(end)
-        ]
-        if not found:
-            return None
-        return Found(self._paths[found[0]]) if len(found) == 1 else Found(several=True)
+        ends = {path: f"/{_stem(path) if without_suffix else path}" for path in files}
+        found = [path for path, end in ends.items() if end.endswith(f"/{wanted}")]
+        found = found or [path for path, end in ends.items() if _nfc(end).endswith(f"/{_nfc(wanted)}")]
+        return _only(found) if found else None
 
-    def way(self, paths: Collection[str], *, base: str = "", word: str = "") -> Way:
+    def way(self, paths: Collection[str], *, base: str = "", word: str = "", uploads: bool = False) -> Way:
         """How a label file in the folder `base` writes its paths; `word` is its name, such as `train`."""
-        tried = [clean(path) for path in list(paths)[:TRIED]]
-        way = Way(base, self._strip(tried, base))
+        some = list(paths)[:TRIED]
+        uploads = uploads or any(path.strip().startswith(_UPLOADS) for path in some)
+        tried = [clean(path) for path in some]
+        way = Way(base, self._strip(tried, Way(base, uploads=uploads)), uploads=uploads)
         folders = Counter[str]()
         for path in tried:
             wanted = _tail(path, way.strip)
-            name = wanted.rpartition("/")[2]
+            name = _nfc(wanted.rpartition("/")[2])
             near = {*self._by_name.get(name, ()), *self._by_stem.get(name, ())}
             folders.update({each for file in near if (each := _before(file, wanted)) is not None})
         named = [each for each in folders if word and word in each.casefold().split("/")]
@@ -111,14 +125,14 @@ class Files:
         likely = [each for each in named if 2 * folders[each] >= len(tried)]
         return replace(way, likely=tuple(likely[:1] or (most if len(most) == 1 else ())))
 
-    def _strip(self, tried: Sequence[str], base: str) -> int:
+    def _strip(self, tried: Sequence[str], way: Way) -> int:
         """How many first folders of these paths do not count: as few as find the most files."""
         shared = _shared([path.split("/")[:-1] for path in tried])
         deep = min((path.count("/") for path in tried), default=0)
-        counts = {strip: self._count(tried, Way(base, strip)) for strip in range(shared + 1)}
+        counts = {strip: self._count(tried, replace(way, strip=strip)) for strip in range(shared + 1)}
         for strip in range(shared + 1, deep + 1):  # folders differ: only their ends may be the same
             if not any(counts.values()):
-                counts[strip] = self._count(tried, Way(base, strip))
+                counts[strip] = self._count(tried, replace(way, strip=strip))
         return max(counts, key=lambda strip: (counts[strip], -strip))
 
     def _count(self, tried: Sequence[str], way: Way) -> int:
@@ -127,21 +141,33 @@ class Files:
 
 def _before(file: str, wanted: str) -> str | None:
     """The folder of a file in front of a wanted path, with or without suffix; None: another file."""
-    for end in (f"/{wanted}", f"/{wanted}.{file.rpartition('.')[2]}"):
-        if f"/{file}".endswith(end):
-            return f"/{file}"[: -len(end)].removeprefix("/")
+    composed, ending = _nfc(f"/{file}"), file.rpartition(".")[2]
+    if composed.endswith((f"/{wanted}", f"/{wanted}.{ending}")):
+        return "/".join(file.split("/")[: -1 - wanted.count("/")])
     return None
 
 
+def _only(files: Sequence[str]) -> Found:
+    return Found(files[0]) if len(files) == 1 else Found(several=True)
+
+
+def _stem(path: str) -> str:
+    return path.rpartition(".")[0]
+
+
 def clean(path: str) -> str:
-    """A path of a label file as a relative POSIX path: without drive, server and `./`."""
+    """A path of a label file as a relative POSIX path in the form NFC: without drive, server and `./`."""
+    return _nfc(_plain(path))
+
+
+def _plain(path: str) -> str:
     text = path.strip()
-    if "://" in text or text.startswith(("/data/local-files/?", "/data/upload/")):
+    if "://" in text or text.startswith(("/data/local-files/?", _UPLOADS)):
         parts = urlsplit(text)
         inside = parse_qs(parts.query).get("d")
         text = inside[0] if inside else unquote(parts.path)
     text = re.sub(r"^[A-Za-z]:", "", text.replace("\\", "/"))
-    return _nfc("/".join(part for part in text.split("/") if part not in ("", ".")))
+    return "/".join(part for part in text.split("/") if part not in ("", "."))
 
 
 def _tail(path: str, strip: int) -> str:

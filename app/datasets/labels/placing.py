@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
 from app.datasets.kinds import reason_by_name
 from app.datasets.label_reading import Columns, LabelFiles, folder_of, stem_of
 from app.datasets.labels.matching import Files, Found, clean
 from app.datasets.labels.rows import LabelRow, fiftyone_rows, kind_of, label_studio_rows, table_rows
-from app.datasets.labels.tables import read_table
+from app.datasets.labels.tables import LOOKED_AT, read_table
 from app.datasets.layout import IMAGE_SUFFIXES, Layout, PathMeaning
 from app.datasets.layout_reading import Reading
 from app.datasets.naming import is_blank, leads_away, printable
@@ -27,10 +28,16 @@ def by_labels(paths: Collection[str], reading: Reading, read: Callable[[LabelFil
     labels = reading.files
     files, made = Files(paths), _Placing(labels.name)
     for name, part in parts_of_files(labels.files).items():
-        rows = list(rows_of(labels, name, read(labels, name), part=part))
+        rows = rows_of(labels, name, read(labels, name), part=part)
+        first = list(islice(rows, LOOKED_AT))
         base = "" if labels.stored else folder_of(name)
-        way = files.way([row.path for row in rows[:1000]], base=base, word=stem_of(name).casefold())
-        for row in rows:
+        way = files.way(
+            [row.path for row in first],
+            base=base,
+            word=stem_of(name).casefold(),
+            uploads=labels.kind == "label-studio",
+        )
+        for row in chain(first, rows):
             made.add(row, files.find(row.path, way))
     return made.layout(paths, reading)
 
@@ -70,6 +77,7 @@ class _Placing:
     parts: dict[str, str | None] = field(default_factory=dict)
     missing: dict[str, None] = field(default_factory=dict)  # paths of rows
     unclear: dict[str, None] = field(default_factory=dict)
+    by_upload: dict[str, None] = field(default_factory=dict)
     repeated: int = 0
 
     def add(self, row: LabelRow, found: Found) -> None:
@@ -77,6 +85,8 @@ class _Placing:
             if row.path.strip() or row.labels:
                 (self.unclear if found.several else self.missing)[clean(row.path) or "(no path)"] = None
             return
+        if found.by_upload:
+            self.by_upload[clean(row.path)] = None
         labels = self.labels[found.file]
         self.repeated += found.file in self.parts and labels.keys() == {*row.labels}
         labels |= dict.fromkeys(
@@ -142,6 +152,12 @@ class _Placing:
             notes.append(
                 f"{len(several):,} {have} several labels and stay out, because here an image has one class: "
                 f"{_shown(several)}."
+            )
+        if self.by_upload:
+            names = "name is" if len(self.by_upload) == 1 else "names are"
+            notes.append(
+                f"{len(self.by_upload):,} {names} matched without the 8 digits that Label Studio puts in "
+                f"front: {_shown(self.by_upload)}."
             )
         if self.repeated:
             rows = "row repeats" if self.repeated == 1 else "rows repeat"
