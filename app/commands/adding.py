@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shared import DatasetName, end_line, open_database, read_settings, show_progress
+from app.commands.shared import DatasetName, end_line, open_own_database, read_settings, show_progress
 
 if TYPE_CHECKING:
     from app.datasets.layout_choice import StatedLayout
@@ -37,9 +37,10 @@ def add(
 
     settings = read_settings()
     folders = parse(split_folders or [])
-    if not class_name and len(paths) > 1:
+    is_file = Path(paths[0]).is_file() and not paths[0].lower().endswith((".zip", ".parquet"))
+    if not class_name and (len(paths) > 1 or is_file):
         raise Invalid("Name the class of these files with --class, or one folder or zip of class folders.")
-    with open_database() as database:
+    with open_own_database() as database:
         with database.read() as session:
             ready_dataset(session, name=name)  # before anything is copied
         if class_name:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shared import DatasetName, open_database
+from app.commands.shared import DatasetName, open_own_database
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -29,7 +29,7 @@ def list_(
     from app.datasets.catalog import classes_of, get_dataset
     from app.deck.progress import label_table
 
-    with open_database() as database, database.read() as session:
+    with open_own_database() as database, database.read() as session:
         dataset_id = get_dataset(session, name=name).id
         known = classes_of(session, dataset_id=dataset_id)
         for position, row in enumerate(label_table(session, dataset_id=dataset_id)):
@@ -46,7 +46,7 @@ def add(name: DatasetName, class_name: ClassName, *, user: User = None) -> None:
     from app.datasets.catalog import ready_dataset
     from app.datasets.classes import add_class
 
-    with open_database() as database, database.write() as session:
+    with open_own_database() as database, database.write() as session:
         dataset_id = ready_dataset(session, name=name).id
         row = add_class(session, dataset_id=dataset_id, name=class_name, user_id=_person(session, user))
         stored = row.name
@@ -65,7 +65,7 @@ def rename(
     from app.datasets.catalog import ready_dataset
     from app.datasets.classes import get_class, rename_class
 
-    with open_database() as database, database.write() as session:
+    with open_own_database() as database, database.write() as session:
         dataset_id = ready_dataset(session, name=name).id
         row = get_class(session, dataset_id=dataset_id, name=class_name)
         before = row.name
@@ -88,7 +88,7 @@ def merge(
     from app.datasets.classes import get_class
     from app.review.merging import merge_classes, preview
 
-    with open_database() as database:
+    with open_own_database() as database:
         with database.read() as session:
             dataset_id = ready_dataset(session, name=name).id
             row = get_class(session, dataset_id=dataset_id, name=class_name)
@@ -113,7 +113,7 @@ def retire(name: DatasetName, class_name: ClassName, *, user: User = None) -> No
     from app.datasets.classes import get_class
     from app.review.merging import retire_class
 
-    with open_database() as database, database.write() as session:
+    with open_own_database() as database, database.write() as session:
         dataset_id = ready_dataset(session, name=name).id
         row = get_class(session, dataset_id=dataset_id, name=class_name)
         retire_class(session, row, user_id=_person(session, user))
@@ -129,7 +129,7 @@ def undo(name: DatasetName, *, user: User = None) -> None:
     from app.errors import NotFound
     from app.review.merging import undo_change
 
-    with open_database() as database, database.write() as session:
+    with open_own_database() as database, database.write() as session:
         dataset_id = ready_dataset(session, name=name).id
         last = last_change(session, dataset_id=dataset_id)
         if last is None:

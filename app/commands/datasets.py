@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from app.commands.adding import add
-from app.commands.shared import DatasetName, open_database, read_settings
+from app.commands.shared import DatasetName, open_own_database, read_settings
 
 datasets = typer.Typer(help="List, add to, rename, archive and delete data sets.", no_args_is_help=True)
 
@@ -25,7 +25,7 @@ def list_(
     from app.datasets.removing import disk_use
 
     settings = read_settings()
-    with open_database() as database, database.read() as session:
+    with open_own_database() as database, database.read() as session:
         for each in list_datasets(session, archived=None if all_ else False):
             state = "archived" if each.archived else each.state
             line = f"{each.name}\t{each.samples}\t{each.classes}\t{state}"
@@ -41,7 +41,7 @@ def rename(name: DatasetName, new_name: Annotated[str, typer.Argument(metavar="N
     from app.datasets.catalog import get_dataset
     from app.datasets.renaming import rename_dataset
 
-    with open_database() as database, database.write() as session:
+    with open_own_database() as database, database.write() as session:
         dataset = get_dataset(session, name=name)
         before = dataset.name
         rename_dataset(session, dataset, name=new_name)
@@ -58,7 +58,7 @@ def archive(
     from app.datasets.catalog import get_dataset
     from app.datasets.renaming import archive_dataset
 
-    with open_database() as database, database.write() as session:
+    with open_own_database() as database, database.write() as session:
         dataset = get_dataset(session, name=name)
         archive_dataset(dataset, archived=not back)
         stored = dataset.name
@@ -79,7 +79,7 @@ def delete(
     from app.errors import Invalid
 
     settings = read_settings()
-    with open_database() as database:
+    with open_own_database() as database:
         with database.read() as session:
             dataset = get_dataset(session, name=name)
             stored = dataset.name
@@ -109,7 +109,7 @@ def compare(
     from app.datasets.versions import get_version
 
     check_kind(kind)
-    with open_database() as database, database.read() as session:
+    with open_own_database() as database, database.read() as session:
         dataset_id = ready_dataset(session, name=name).id
         first, second = (get_version(session, dataset_id=dataset_id, number=each) for each in (old, new))
         for row in all_changes(session, first, second, kind=kind):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.commands.classes import User
-from app.commands.shared import DatasetName, open_database
+from app.commands.shared import DatasetName, open_own_database
 
 if TYPE_CHECKING:
     from app.deck.corrected import LabelPlan
@@ -55,7 +55,7 @@ def apply(
 
     content, inside = only_label_file(file.read_bytes(), name=file.name)
     said = StatedLabels(inside, str(file), StatedColumns(path_column, label_column, NONE))
-    with open_database() as database:
+    with open_own_database() as database:
         if dry_run:
             with database.read() as session:
                 dataset_id = ready_dataset(session, name=name).id
@@ -92,7 +92,7 @@ def undo(name: DatasetName, *, user: User = None) -> None:
     from app.deck.corrected import newest_action
     from app.errors import NotFound
 
-    with open_database() as database, database.write() as session:
+    with open_own_database() as database, database.write() as session:
         dataset_id, person = ready_dataset(session, name=name).id, somebody(session, user)
         action = newest_action(session, dataset_id=dataset_id, user_id=person)
         if action is None:

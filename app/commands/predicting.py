@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.shared import open_database, read_settings
+from app.commands.shared import open_own_database, read_settings
 
 
 def predict(
@@ -24,7 +24,7 @@ def predict(
     from app.predicting import as_json, as_table, choose_run, predict_files
 
     settings = read_settings()
-    with open_database() as database, database.read() as session:
+    with open_own_database() as database, database.read() as session:
         run, files = choose_run(session, arguments, dataset=dataset)
     said = predict_files(
         run, files, settings=settings, on_problem=lambda sentence: typer.echo(sentence, err=True)

@@ -1,6 +1,7 @@
 """Shared by commands: settings, the migrated database, the password prompt, progress and refusals."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -58,7 +59,8 @@ def read_settings() -> "Settings":
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for library in ("alembic", "httpx"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     open_data_folder(settings)
     return settings
 
@@ -77,6 +79,23 @@ def open_database() -> "Iterator[Database]":
         yield database
     finally:
         database.close()
+
+
+@contextmanager
+def open_own_database() -> "Iterator[Database]":
+    """The database, for a command that no server can be asked for.
+
+    Raises Invalid while TOPLOSS_SERVER names a server: its data sets are meant, not those of this machine.
+    """
+    from app.errors import Invalid
+
+    if server := os.environ.get("TOPLOSS_SERVER", "").strip():
+        raise Invalid(
+            f"TOPLOSS_SERVER is {server}, but this command knows the data folder of this machine only. Do it "
+            "in the browser or by REST there, or unset TOPLOSS_SERVER to do it here."
+        )
+    with open_database() as database:
+        yield database
 
 
 def ask_password(*, from_stdin: bool) -> str:

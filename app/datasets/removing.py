@@ -71,7 +71,7 @@ def finish_removals(database: Database, settings: Settings) -> int:
             continue
         _remove_files(database, settings, dataset_id)
         _remove_rows(database, dataset_id)
-        log.info("data set %s is removed", dataset_id)
+        log.debug("data set %s is removed", dataset_id)
     return left
 
 

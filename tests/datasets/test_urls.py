@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 from starlette.testclient import TestClient
@@ -47,10 +48,15 @@ def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, bytes]], None]]:
     """A bucket named toploss-pets of an S3 server on this machine; the function puts files into it."""
     import boto3
+    import s3fs
 
+    s3fs.S3FileSystem.clear_instance_cache()  # they keep the address of an earlier test's server
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    httpx.post(
+        f"http://{host}:{port}/moto-api/reset"
+    ).raise_for_status()  # servers of a process share buckets
     keys = {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",

@@ -70,7 +70,7 @@ def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, 
     sign_in(page)
     page.goto("/datasets/new")
     page.get_by_role("textbox", name=re.compile("^Name")).fill("faces")
-    page.locator("input[type=file]").set_input_files(archive)
+    page.locator("input[name=file]").set_input_files(archive)
     page.get_by_role("button", name=re.compile("Import")).click()
     page.wait_for_url("**/d/faces")
     page.get_by_role("button", name="Import these images").click()
