@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
 
@@ -25,9 +25,10 @@ from app.web.deps import signed_in
 from app.web.idempotency import Idempotency
 from app.web.pages.areas import public_routers, quick_routes, routers
 from app.web.rendering import bundled, static_digest
-from app.web.security import MAX_BODY, Security
+from app.web.security import Security, Upload
 from app.web.strict import only_declared
 from app.web.transfer import Transfer
+from app.web.uploading import UploadRoute
 from app.web.waiting import Waiting
 
 DIGEST = re.compile("[0-9a-f]{12}")
@@ -86,13 +87,26 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.token_uses = Uses()
     app.state.health_check, app.state.readiness = check, ready
     app.add_middleware(Idempotency, database=owned, settings=settings)
-    app.add_middleware(Security, max_upload=settings.max_upload_mb * 1_000_000 + MAX_BODY)
+    app.add_middleware(Security, max_upload=settings.max_upload_mb * 1_000_000, uploads=_uploads())
     app.add_middleware(Waiting, seconds=settings.wait_seconds)
     app.add_middleware(Transfer)
     errors.register(app)
     app.router.routes.extend(_routes())
     app.mount("/static", Static(directory=bundled("static")), name="static")
     return app
+
+
+@cache
+def _uploads() -> tuple[Upload, ...]:
+    """The routes that take files."""
+    uploads = (route for route in all_routes() if isinstance(route, UploadRoute))
+    return tuple(Upload(route.path_regex, route.most_bytes) for route in uploads)
+
+
+def all_routes() -> Iterator[BaseRoute]:
+    """The routes of pages and REST, one by one."""
+    for router in (health.router, readiness.router, *public_routers, *routers, *api_routers):
+        yield from router.routes
 
 
 @cache

@@ -1,6 +1,8 @@
 """Security of all requests and answers: headers, size limits, no changes from other sites."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from python_multipart.multipart import parse_options_header
@@ -14,12 +16,9 @@ from app.photos import photos
 from app.web.refusals import answer
 
 MAX_BODY = 1_000_000  # bytes; a decision has 200
-UPLOADS = {"/datasets/new", "/api/v1/datasets"}
-PHOTOS = re.compile(r"(?:/d/[^/]+|/api/v1)/runs/[0-9]+/photos")
-MAX_PHOTOS = photos.AT_ONCE * photos.MAX_BYTES + MAX_BODY
 FILES = "multipart/form-data"
 TOO_LARGE = (
-    "This is larger than what can be sent here; zips are uploaded by signed-in admins, up to "
+    "This is larger than what can be sent here; files are uploaded by signed-in admins, up to "
     f"TOPLOSS_MAX_UPLOAD_MB, photos {photos.AT_ONCE} at a time of {photos.MAX_BYTES // 1_000_000} MB each."
 )
 ELSEWHERE = "This request came from another site and was refused; use Toploss's own page."
@@ -98,12 +97,21 @@ def _end_of_form(content_type: str) -> bytes:
     return b"--" + options[b"boundary"] + b"--" if kind == FILES.encode() and b"boundary" in options else b""
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A route that takes files: its path, and the bytes of all its files; None: TOPLOSS_MAX_UPLOAD_MB."""
+
+    path: re.Pattern[str]
+    most_bytes: int | None = None
+
+
 class Security:
     """Refuses cross-site changes and adds the security headers."""
 
-    def __init__(self, app: ASGIApp, *, max_upload: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_upload: int, uploads: Sequence[Upload]) -> None:
         self.app = app
-        self.max_upload = max_upload
+        self.max_upload = max_upload + MAX_BODY
+        self.uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -139,6 +147,8 @@ class Security:
             return MAX_BODY
         if method != "POST" or not headers.get("content-type", "").lower().startswith(FILES):
             return MAX_BODY
-        if PHOTOS.fullmatch(path):
-            return min(self.max_upload, MAX_PHOTOS)
-        return self.max_upload if path in UPLOADS else MAX_BODY
+        for upload in self.uploads:
+            if upload.path.match(path):
+                most = upload.most_bytes
+                return self.max_upload if most is None else min(self.max_upload, most + MAX_BODY)
+        return MAX_BODY

@@ -18,7 +18,7 @@ from app.accounts.tokens import Person
 from app.datasets.adding import AT_ONCE as FILES_AT_ONCE
 from app.datasets.creating import check_name
 from app.errors import Invalid, ToplossError
-from app.photos.photos import AT_ONCE, TOO_MANY
+from app.photos.photos import AT_ONCE, MAX_BYTES, TOO_MANY
 from app.storage.zip_names import check_encoding
 from app.web.deps import admin, get_database, get_settings, signed_in
 from app.web.errors import status_of
@@ -33,8 +33,12 @@ MOST_IN_A_FIELD = 64 * 1024  # bytes
 
 
 class UploadRoute(APIRoute):
-    """A route that takes files. Fields before a file in the form are checked when the file begins."""
+    """A route that takes files. Fields before a file in the form are checked when the file begins.
 
+    By its class `Security` knows that its forms may be large.
+    """
+
+    most_bytes: int | None = None  # of all files; None: TOPLOSS_MAX_UPLOAD_MB
     most_files = 1
     too_many = "Send one zip at a time."
 
@@ -102,6 +106,7 @@ class ImagesRoute(UploadRoute):
 class PhotosRoute(UploadRoute):
     """A route that takes photos, from everybody who may change something."""
 
+    most_bytes = AT_ONCE * MAX_BYTES
     most_files = AT_ONCE
     too_many = TOO_MANY
 
