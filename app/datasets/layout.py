@@ -67,6 +67,7 @@ class Layout:
     )  # by labels in a file: why other files are no samples
     notes: tuple[str, ...] = ()  # about labels without images, and the reverse
     empty: tuple[str, ...] = ()  # classes whose folders are empty
+    unlabelled: tuple[str, ...] = ()  # by labels in a file: images whose rows have no label
 
     @property
     def classes(self) -> list[str]:

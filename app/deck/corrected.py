@@ -16,7 +16,7 @@ from app.datasets.catalog import classes_of, lock_dataset
 from app.datasets.classes import add_class
 from app.datasets.label_reading import LabelFiles, StatedLabels
 from app.datasets.labels.finding import stated
-from app.datasets.labels.placing import WITHOUT, by_labels
+from app.datasets.labels.placing import BROKEN, WITHOUT, by_labels
 from app.datasets.layout_reading import Reading
 from app.datasets.models import Sample
 from app.db.types import now
@@ -38,6 +38,7 @@ WORDS = {
     "lost": "its file is missing or changed",
     "deleted": "was deleted here",
     "no class": "this is no class of the data set",
+    "empty": "its label is empty",
 }
 
 
@@ -116,26 +117,32 @@ def plan_labels(
     mine = _mine(session, dataset_id, user_id)
     classes = classes_of(session, dataset_id=dataset_id)
     names, place_now = classes.names, classes.place_now
-    ids = [known[path][0] for path in layout.places]
+    new_labels = {path: place.label for path, place in layout.places.items()}
+    new_labels |= dict.fromkeys(layout.unlabelled, "")
+    ids = [known[path][0] for path in new_labels]
     why = {
         row.id: reason(row, accept=False, delete=False)
         for part in parts_of(sorted(ids))
         for row in session.execute(candidates(session, dataset_id, part, locked=False))
     }
     rows = []
-    for path in sorted(layout.places):
+    for path in sorted(new_labels):
         sample_id, given = known[path]
-        new = layout.places[path].label
+        new = new_labels[path]
         stands = standing.get(sample_id, given)
         label = None if stands is None else place_now(stands)
-        found = places_of(new, names)
+        found = places_of(new, names) if new else []
         target = place_now(found[0]) if found else None
         target = target if target is None or classes.takes_answers[target] else None
-        state = _state(label, target, why[sample_id], mine.get(sample_id, -1))
+        state = _state(label, target, why[sample_id], mine.get(sample_id, -1)) if new else "empty"
+        if why[sample_id] == "gold":
+            state = "gold"  # whatever its label is: nobody sees it before the blind answers
         shown = "" if state == "gold" else None if label is None else names[label]
         rows.append(RowPlan(sample_id, path, shown, new, state))
     unmatched = {
-        path: reason for path, reason in layout.reasons.items() if path not in known or "several" in reason
+        path: reason
+        for path, reason in layout.reasons.items()
+        if path not in known or "several" in reason or reason.endswith(BROKEN)
     }
     counts = Counter(row.state for row in rows)
     notes = tuple(note for note in layout.notes if WITHOUT not in note)  # the file may have a part of them
@@ -226,8 +233,6 @@ def newest_action(session: Session, *, dataset_id: int, user_id: int) -> int | N
 
 def _state(label: int | None, target: int | None, why: str, mine: int) -> str:
     """The state of a row, from the label now, the new one, what speaks against it, and one's own answer."""
-    if why == "gold":
-        return why  # whatever its label is: nobody sees it before the blind answers
     if target is None:
         return "no class"
     if label is None:

@@ -136,3 +136,20 @@ def test_of_the_gold_part_no_label_is_told(database: Database, people: People, t
     hidden = [row for row in plan.rows if row.sample_id in gold]
     assert len(hidden) == len(gold) > 0
     assert {(row.now, row.state) for row in hidden} == {("", "gold")}
+
+
+def test_rows_without_a_label_and_rows_with_too_many_cells_are_counted(
+    database: Database, made: Made, people: People
+) -> None:
+    a, b, c = made.paths[:3]
+    plan = planned(database, made, table((a, "dog"), (b, " "), (c, "a,b")), people.annotator.id)
+    assert [(row.path, row.now, row.new, row.state) for row in plan.rows] == [
+        (a, "cat", "dog", "change"),
+        (b, "cat", "", "empty"),
+    ]
+    assert plan.counts == {"change": 1, "empty": 1}
+    assert plan.unmatched == {c: "mine.csv: its row has more cells than the header"}
+    assert plan.unknown_classes == []
+    assert "1 row changes nothing: its label is empty." in plan.words()
+    assert any("1 row has more cells than the header" in line for line in plan.words())
+    assert applied(database, made, table((a, "dog"), (b, ""), (c, "a,b")), people.annotator.id) == 1

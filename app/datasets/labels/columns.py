@@ -1,7 +1,6 @@
 """Which columns of a label file name the image, its class and its part: by their names and values (pure)."""
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 
 from app.datasets.label_reading import NONE, Columns, StatedColumns
 from app.datasets.labels.tables import LOOKED_AT, Row, Table
@@ -39,7 +38,7 @@ def guess_columns(table: Table, *, names_files: Sequence[float], said: StatedCol
     for name in (said.path, said.label, said.split):
         if name not in ("", NONE):
             table.column(name)
-    sample = list(islice(table.rows(), LOOKED_AT))
+    sample = list(table.whole(LOOKED_AT))
     path = said.path or _path(table, sample, names_files)
     split = said.split or _split(table, sample, without=(path, said.label))
     rest = [name for name in table.columns if name not in (path, split)]

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from itertools import islice
 
 from app.datasets.label_reading import LabelFiles, StatedColumns, StatedLabels, folder_of, stem_of
 from app.datasets.labels.columns import guess_columns
@@ -80,7 +79,7 @@ def _understood(path: str, content: bytes, files: Files, said: StatedColumns, *,
 
 def _shares(table: Table, files: Files, *, base: str) -> list[float]:
     """The share of values that name a file of the source, by column."""
-    rows = list(islice(table.rows(), TRIED))
+    rows = list(table.whole(TRIED))
     shares = []
     for place in range(len(table.columns)):
         values = [row[place] for row in rows]

@@ -18,6 +18,7 @@ from app.datasets.split_words import settle, split_word
 SHOWN = 3  # examples in a note
 SEVERAL = "several labels"
 WITHOUT = "no label and stay out"
+BROKEN = "its row has more cells than the header"
 
 
 def by_labels(paths: Collection[str], reading: Reading, read: Callable[[LabelFiles, str], bytes]) -> Layout:
@@ -78,9 +79,15 @@ class _Placing:
     missing: dict[str, None] = field(default_factory=dict)  # paths of rows
     unclear: dict[str, None] = field(default_factory=dict)
     by_upload: dict[str, None] = field(default_factory=dict)
+    broken: dict[str, None] = field(default_factory=dict)  # files and paths
+    broken_rows: list[str] = field(default_factory=list)
     repeated: int = 0
 
     def add(self, row: LabelRow, found: Found) -> None:
+        if row.broken:
+            self.broken[found.file or clean(row.path) or "(no path)"] = None
+            self.broken_rows.append(f"“{row.broken}”")
+            return
         if not found.file:
             if row.path.strip() or row.labels:
                 (self.unclear if found.several else self.missing)[clean(row.path) or "(no path)"] = None
@@ -103,7 +110,8 @@ class _Placing:
         }
         reasons = self._reasons(paths, places, reading)
         notes = self._notes(reasons, places)
-        return Layout(places, [], reading, reasons, tuple(notes))
+        unlabelled = tuple(path for path, labels in self.labels.items() if not labels)
+        return Layout(places, [], reading, reasons, tuple(notes), unlabelled=unlabelled)
 
     def _parts(self) -> Mapping[str, str | None]:
         """The part of each file by the label file, else by a folder above it."""
@@ -127,8 +135,9 @@ class _Placing:
             labels = self.labels.get(path)
             if labels:
                 reasons[path] = f"{SEVERAL} in {self.name}: {', '.join(map(printable, labels))}"
-            else:
+            elif path not in self.broken:
                 reasons[path] = reason_by_name(path) or f"no label in {self.name}"
+        reasons |= {path: f"{self.name}: {BROKEN}" for path in self.broken if path not in places}
         reasons |= dict.fromkeys(self.missing, f"{self.name} has a label for it, but there is no such image")
         return reasons | dict.fromkeys(self.unclear, f"{self.name} may mean several images by it")
 
@@ -152,6 +161,12 @@ class _Placing:
             notes.append(
                 f"{len(several):,} {have} several labels and stay out, because here an image has one class: "
                 f"{_shown(several)}."
+            )
+        if self.broken_rows:
+            have = "row has" if len(self.broken_rows) == 1 else "rows have"
+            notes.append(
+                f"{len(self.broken_rows):,} {have} more cells than the header and cannot be read; put cells "
+                f"with a delimiter in quotes: {_shown(self.broken_rows)}."
             )
         if self.by_upload:
             names = "name is" if len(self.by_upload) == 1 else "names are"

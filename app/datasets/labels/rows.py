@@ -13,11 +13,15 @@ from app.errors import Invalid
 
 @dataclass(frozen=True, slots=True)
 class LabelRow:
-    """An image and its labels: none, one, or several, which no data set of classes can have."""
+    """An image and its labels: none, one, or several, which no data set of classes can have.
+
+    `broken` is a row with more cells than the header, as text: which of them is the class is unknown.
+    """
 
     path: str
     labels: tuple[str, ...]
     split: str | None = None
+    broken: str = ""
 
 
 def kind_of(content: bytes, *, name: str) -> tuple[Kind, Any]:
@@ -48,7 +52,7 @@ def table_rows(table: Table, columns: Columns, *, part: str | None) -> Iterator[
     classes = [(name, table.column(name)) for name in columns.one_hot]
     parts: dict[str, str | None] = {}
     if split >= 0:
-        values = {row[split] for row in table.rows()}
+        values = {row[split] for row in table.whole()}
         found = parts_of(values, column=columns.split)
         if found is None:
             listed = ", ".join(f"“{value}”" for value in sorted(values)[:10])
@@ -59,6 +63,9 @@ def table_rows(table: Table, columns: Columns, *, part: str | None) -> Iterator[
         parts = found
     for row in table.rows():
         labels: tuple[str, ...]
+        if len(row) > len(table.columns):
+            yield LabelRow(row[path], (), broken=", ".join(row))
+            continue
         if label >= 0:
             labels = (row[label].strip(),) if row[label].strip() else ()
         else:

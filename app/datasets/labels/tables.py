@@ -35,7 +35,11 @@ class Table:
 
     name: str
     columns: tuple[str, ...]
-    rows: Callable[[], Iterator[Row]]
+    rows: Callable[[], Iterator[Row]]  # one with more cells than columns is broken: some cell has a delimiter
+
+    def whole(self, most: int | None = None) -> Iterator[Row]:
+        """The rows that have no more cells than there are columns, of the first `most` rows."""
+        return (row for row in islice(self.rows(), most) if len(row) <= len(self.columns))
 
     def column(self, name: str) -> int:
         """The place of a column. Raises Invalid, naming the columns."""
@@ -140,7 +144,8 @@ def _csv(text: str, name: str, *, marked: bool) -> Table:
 
     def rows() -> Iterator[Row]:
         for row in islice(lines(), int(has_header), None):
-            cells = map(unguarded, row[:width]) if ours else row[:width]
+            kept = row if any(map(str.strip, row[width:])) else row[:width]
+            cells = map(unguarded, kept) if ours else kept
             yield tuple(cells) + ("",) * (width - len(row))
 
     return Table(name, columns, rows)

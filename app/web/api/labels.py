@@ -27,7 +27,7 @@ class LabelRowOut(Output):
     path: str
     label: str | None  # as it stands; none: deleted
     new: str
-    effect: str  # change, same, waits, looked_at, gold, lost, deleted, no class
+    effect: str  # change, same, waits, looked_at, gold, lost, deleted, no class, empty
     words: str
 
 

@@ -29,3 +29,22 @@ def test_names_matched_without_the_prefix_of_label_studio_are_told() -> None:
     layout = placed([f"{i:02}.png" for i in range(16)], tasks(lambda i: [name(i)]), file="export.json")
     assert len(layout.places) == 16
     assert any("16 names are matched without the 8 digits" in note for note in layout.notes)
+
+
+def test_no_class_is_taken_from_a_row_with_more_cells_than_the_header_and_the_row_is_told() -> None:
+    layout = placed(
+        ["1.png", "2.png", "3.png"],
+        "filename,class\n1.png,cat,,\n2.png,a,b\n3.png,dog\n4.png,a,b\n",
+    )
+    assert {path: place.label for path, place in layout.places.items()} == {"1.png": "cat", "3.png": "dog"}
+    broken = "labels.csv: its row has more cells than the header"
+    assert layout.reasons == {"2.png": broken, "4.png": broken}
+    note = "2 rows have more cells than the header and cannot be read; put cells with a delimiter in quotes"
+    assert layout.notes == (f"labels.csv: {note}: “2.png, a, b”, “4.png, a, b”.",)
+
+
+def test_a_row_with_an_empty_label_is_told() -> None:
+    layout = placed(["1.png", "2.png", "3.png"], "filename,class\n1.png,cat\n2.png,\n3.png,dog\n")
+    assert layout.reasons == {"2.png": "no label in labels.csv"}
+    assert layout.unlabelled == ("2.png",)
+    assert layout.notes == ("labels.csv: 1 image has no label and stay out: 2.png.",)
