@@ -28,7 +28,7 @@ def add(
         typer.Option(metavar="PART=FOLDER,…", help="How folders are read, as for toploss import."),
     ] = None,
 ) -> None:
-    """Add images to a data set; they are in no version until the next training or freeze."""
+    """Add images to a data set; they are in no version until the next first look, training or freeze."""
     from app.datasets.adding import pack_files
     from app.datasets.catalog import ready_dataset
     from app.datasets.layout_choice import StatedLayout, parse

@@ -14,7 +14,9 @@ classes = typer.Typer(help="List, add, rename, merge and retire classes.", no_ar
 ClassName = Annotated[str, typer.Argument(metavar="CLASS", help="The name of the class, in any spelling.")]
 User = Annotated[
     str | None,
-    typer.Option("--user", help="Whose decisions these are; the only admin, if it is not said."),
+    typer.Option(
+        "--as", metavar="PERSON", help="Whose decisions these are; the only admin, if it is not said."
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without a question.")]
 

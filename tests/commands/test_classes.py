@@ -59,7 +59,7 @@ def test_a_merge_asks_first_and_asks_whose_decisions_it_writes(imported: CliRunn
     add_user(imported, "ben")
     asked = ["classes", "merge", "pets", "cat", "dog", "--yes"]
     assert isinstance(imported.invoke(cli, asked).exception, Invalid)
-    assert imported.invoke(cli, [*asked, "--user", "ben"]).exit_code == 0
+    assert imported.invoke(cli, [*asked, "--as", "ben"]).exit_code == 0
 
 
 def test_a_repeated_import_knows_the_classes_of_now(imported: CliRunner, tmp_path: Path) -> None:

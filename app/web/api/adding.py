@@ -46,7 +46,8 @@ def add_images(
 ) -> ImagesAdded:
     """Add images at any time: 201 with what was added, or 202 with a job for more than 100 images.
 
-    Nothing that was there is changed. The new images are in no version until the next training or freeze.
+    Nothing that was there is changed. The new images are in no version until the next first
+    look, training or freeze.
     """
     added, job = add_files(
         database,
