@@ -120,7 +120,7 @@ def test_the_lock_file_records_no_address() -> None:
             },
         ),
         (r"\bDELETED = -1|label, -1\)", {"app/datasets/versions.py"}),
-        (r"SampleReview\.sample_id\.is_\(None\), Sample\.given_label", {"app/review/standing.py"}),
+        (r"SampleReview\.sample_id\.is_\(None\), Sample\.given_now", {"app/review/standing.py"}),
         (r"VersionLabel\.sample_id\.is_\(None\), Sample\.given_label", {"app/datasets/versions.py"}),
         (r"\bHOLD_OUT = ", {"app/datasets/gold.py"}),
         # nothing but these rules leaves the gold part out

@@ -414,5 +414,6 @@ def row_of(dataset_id: int, path: str, facts: Facts, *, split: str, given_label:
         "format": facts.format,
         "split": split,
         "given_label": given_label,
+        "given_now": given_label,
         "perceptual_hash": facts.looks,
     }

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Index,
     UniqueConstraint,
 )
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.types import Base, now
@@ -102,10 +103,16 @@ def draw_key() -> int:
     return secrets.randbits(62)
 
 
+def _as_given(context: DefaultExecutionContext) -> int:
+    values: dict[str, int] = context.get_current_parameters()  # type: ignore[no-untyped-call]
+    return values["given_label"]
+
+
 class Sample(Base):
     """An image and its given label.
 
-    After the import only `random_key` changes, when an audit draws the sample.
+    After the import only two columns change: `random_key`, when an audit draws the sample, and `given_now`,
+    when classes are merged.
     """
 
     __tablename__ = "sample"
@@ -121,7 +128,10 @@ class Sample(Base):
     mode: Mapped[str]  # Pillow's: L, RGB, …
     format: Mapped[str]  # Pillow's: PNG, JPEG, …
     split: Mapped[str]  # train, valid or test
-    given_label: Mapped[int]
+    given_label: Mapped[int]  # that came with the image; versions go by it
+    # The given label in the classes of now: that of the class into which the other one was merged. Everything
+    # that is about now goes by it.
+    given_now: Mapped[int] = mapped_column(default=_as_given, server_default="0")
     perceptual_hash: Mapped[
         str | None
     ]  # the perceptual hash; empty: a single colour; None: imported by a version without these hashes
@@ -254,7 +264,10 @@ class DatasetVersion(Base):
 
 
 class VersionLabel(Base):
-    """One reviewed sample in a version; samples without a row had no decision and keep their given label."""
+    """One reviewed sample in a version; samples without a row had no decision and keep their given label.
+
+    A sample without a decision has a row too if its given class was merged: its verdict and status are empty.
+    """
 
     __tablename__ = "version_label"
 
@@ -263,10 +276,10 @@ class VersionLabel(Base):
     )
     sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
     label: Mapped[int | None]  # class position; None: deleted
-    verdict: Mapped[str]
+    verdict: Mapped[str]  # empty: nobody decided
     reviews: Mapped[int]
     reviewers: Mapped[str]  # names, sorted, separated by spaces
-    decided_at: Mapped[datetime]
+    decided_at: Mapped[datetime]  # without a decision: of the freeze
     # single, agreed (by several people) or adjudicated; single in versions from before it was kept
     status: Mapped[str] = mapped_column(default="single", server_default="single")
 

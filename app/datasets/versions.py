@@ -12,15 +12,17 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, case, func, insert, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, insert, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, lock_out_decisions
 from app.datasets.models import Dataset, DatasetVersion, LabelClass, Sample, VersionLabel
+from app.db.types import now
 from app.errors import Invalid, NotFound
 from app.jobs.webhooks import announce
 from app.spelling import places_of
 
+UNREVIEWED = ""  # the verdict of a frozen label that nobody has looked at: classes were merged
 DELETED = -1  # instead of the class position of a deleted sample, so that labels can be compared
 
 
@@ -67,7 +69,9 @@ def freeze(
 ) -> tuple[DatasetVersion, bool]:
     """The version with these labels, and whether it is new: unchanged labels give the existing version.
 
-    `reviewed` has the state of each sample with a decision, by id; all other samples keep their given label.
+    `reviewed` has the state of each sample with a decision, by id; all other samples keep their given label,
+    in the classes of now.
+
     Raises NotFound for an unknown data set, Invalid for samples or classes of another data set.
     """
     lock_out_decisions(session, dataset_id=dataset_id)  # also makes two people freeze one after another
@@ -84,6 +88,7 @@ def freeze(
     samples = session.execute(_samples(dataset_id)).all()
     labels = {sample_id: given for sample_id, _, _, _, given in samples}
     _check(reviewed, given=labels, names=names)
+    reviewed = _merged(session, dataset_id) | dict(reviewed)
     current: dict[int, int | None] = {
         **labels,
         **{sample_id: frozen.label for sample_id, frozen in reviewed.items()},
@@ -106,7 +111,8 @@ def freeze(
         digest=digest,
         samples=len(samples) - deleted,
         relabelled=sum(
-            frozen.label not in (None, labels[sample_id]) for sample_id, frozen in reviewed.items()
+            frozen.verdict == "relabel" and frozen.label not in (None, labels[sample_id])
+            for sample_id, frozen in reviewed.items()
         ),
         deleted=deleted,
         classes=[name for name in names.values() if name is not None],
@@ -218,6 +224,28 @@ def label_in_version() -> ColumnElement[int | None]:
     Without a row it is the given label; null means deleted.
     """
     return case((VersionLabel.sample_id.is_(None), Sample.given_label), else_=VersionLabel.label)
+
+
+def given_in_version() -> ColumnElement[int]:
+    """A sample's given label in the classes of a version, in a query that outer-joins `VersionLabel`.
+
+    Who keeps a label, or has not decided, leaves the given one; its class may have been merged before the
+    freeze.
+    """
+    is_given = and_(VersionLabel.verdict.in_((UNREVIEWED, "keep", "unsure")), VersionLabel.label.is_not(None))
+    return case((is_given, VersionLabel.label), else_=Sample.given_label)
+
+
+def _merged(session: Session, dataset_id: int) -> dict[int, FrozenLabel]:
+    """The labels of samples whose given class was merged, by id."""
+    query = select(Sample.id, Sample.given_now).where(
+        Sample.dataset_id == dataset_id, Sample.given_now != Sample.given_label
+    )
+    moment = now()
+    return {
+        sample_id: FrozenLabel(label, UNREVIEWED, reviews=0, reviewers="", decided_at=moment, status="")
+        for sample_id, label in session.execute(query)
+    }
 
 
 def members(version: DatasetVersion) -> Select[int, str, str, str, int]:

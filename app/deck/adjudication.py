@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
-from app.datasets.catalog import class_names
+from app.datasets.catalog import names_now
 from app.datasets.gold import is_gold
 from app.datasets.models import Sample
 from app.ranking.models import Prediction
@@ -55,7 +55,7 @@ def count_disagreements(session: Session, *, dataset_id: int) -> int:
 def disagreements(session: Session, *, dataset_id: int, limit: int) -> list[Disagreement]:
     """The samples that wait for adjudication, the longest waiting first."""
     names, ranking = (
-        class_names(session, dataset_id=dataset_id),
+        names_now(session, dataset_id=dataset_id),
         current_ranking(session, dataset_id=dataset_id),
     )
     query = (
@@ -71,7 +71,7 @@ def disagreements(session: Session, *, dataset_id: int, limit: int) -> list[Disa
         .limit(limit)
     )
     rows = session.execute(query).all()
-    given = {sample.id: sample.given_label for sample, *_ in rows}
+    given = {sample.id: sample.given_now for sample, *_ in rows}
     said = _opinions(session, given, names)
     return [
         Disagreement(
@@ -80,7 +80,7 @@ def disagreements(session: Session, *, dataset_id: int, limit: int) -> list[Disa
             width=sample.width,
             height=sample.height,
             gold=gold,
-            given_label="" if gold else names[sample.given_label],
+            given_label="" if gold else names[sample.given_now],
             predicted_label=names[prediction.predicted_label] if prediction and not gold else None,
             confidence=prediction.confidence if prediction and not gold else None,
             opinions=tuple(each for each in said[sample.id].values() if each.blind or not gold),

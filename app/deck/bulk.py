@@ -296,7 +296,7 @@ def candidates(
     query = (
         select(
             Sample.id,
-            Sample.given_label,
+            Sample.given_now.label("given_label"),
             Prediction.run_id,
             Prediction.rank,
             Prediction.predicted_label.label("predicted"),

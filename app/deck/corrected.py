@@ -101,7 +101,7 @@ def plan_labels(
     session: Session, *, dataset_id: int, user_id: int | None, said: StatedLabels, content: bytes
 ) -> LabelPlan:
     """What the label file would change if this person applied it. Raises Invalid without any label."""
-    query = select(Sample.path, Sample.id, Sample.given_label).where(Sample.dataset_id == dataset_id)
+    query = select(Sample.path, Sample.id, Sample.given_now).where(Sample.dataset_id == dataset_id)
     known = {path: (sample_id, given) for path, sample_id, given in session.execute(query)}
 
     def read(_labels: LabelFiles, _name: str) -> bytes:

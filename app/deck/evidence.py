@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
-from app.datasets.catalog import class_names, get_sample
+from app.datasets.catalog import get_sample, names_now
 from app.datasets.gold import visible_samples
 from app.datasets.models import Sample
 from app.deck.reasons import Copy, Known, Predicted, further_reasons
@@ -77,8 +77,8 @@ def gather_evidence(session: Session, *, dataset_id: int, sample_id: int, runs_d
     Raises NotFound.
     """
     sample = get_sample(session, sample_id=sample_id, dataset_id=dataset_id)
-    names = class_names(session, dataset_id=dataset_id)
-    given = names[sample.given_label]
+    names = names_now(session, dataset_id=dataset_id)
+    given = names[sample.given_now]
     ranking = current_ranking(session, dataset_id=dataset_id)
     copies = _copies(session, sample, names)
     embedding = read_embedding(runs_dir / str(ranking.run_id)) if ranking else None
@@ -97,9 +97,7 @@ def gather_evidence(session: Session, *, dataset_id: int, sample_id: int, runs_d
         nearest=[each.label for each in others if each.label],
         runs=[Predicted(opinion.kind, names[opinion.predicted_label]) for opinion in finished],
         class_noise=_class_noise(session, ranking.run_id, given) if ranking else 0.0,
-        doubted_unseen=bool(
-            now_said and now_said.out_of_sample and now_said.predicted_label != sample.given_label
-        ),
+        doubted_unseen=bool(now_said and now_said.out_of_sample and names[now_said.predicted_label] != given),
     )
     return Evidence(further_reasons(known), copies[:COPIES_SHOWN], verified, others)
 
@@ -112,7 +110,7 @@ def _copies(session: Session, sample: Sample, names: list[str]) -> tuple[Similar
         Sample.id
     )
     found = [_similar(row, names, like=sample) for row in session.execute(query.limit(_MOST_COPIES))]
-    return tuple(sorted(found, key=lambda copy: copy.label in (None, names[sample.given_label])))
+    return tuple(sorted(found, key=lambda copy: copy.label in (None, names[sample.given_now])))
 
 
 def _neighbours(
@@ -164,14 +162,14 @@ def _nearest(
 
 def _similar(row: Any, names: list[str], *, like: Sample) -> Similar:
     sample, review, by = row
-    label = sample.given_label if review is None else review.label
+    label = sample.given_now if review is None else review.label
     return Similar(
         sample_id=sample.id,
         path=sample.path,
         sha256=sample.sha256,
         width=sample.width,
         height=sample.height,
-        given_label=names[sample.given_label],
+        given_label=names[sample.given_now],
         label=None if label is None else names[label],
         verdict=review.verdict if review else None,
         by=by,

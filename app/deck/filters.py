@@ -14,7 +14,7 @@ from app.datasets.problems import KINDS
 from app.errors import Invalid
 from app.ranking.models import IS_ISSUE, Prediction
 from app.review.fold import VERDICTS
-from app.review.log import not_undone
+from app.review.log import is_answer
 from app.review.models import Decision, SampleReview
 from app.review.policy import is_visible_or_settled
 from app.review.standing import label_now
@@ -139,7 +139,7 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
 
     classes = (
         (_LABEL, which.label),
-        (Sample.given_label, which.given),
+        (Sample.given_now, which.given),
         (Prediction.predicted_label, which.predicted),
     )
     plain = ((Sample.split, which.split), (SampleReview.verdict, which.verdict))
@@ -209,7 +209,7 @@ def _check(session: Session, which: Filter) -> None:
 def _decided_by(name: str) -> ColumnElement[bool]:
     return exists().where(
         Decision.sample_id == Sample.id,
-        not_undone(),
+        is_answer(),
         Decision.user_id.in_(select(User.id).where(User.name == name)),
     )
 
@@ -267,13 +267,13 @@ def tile_of(
     rank: int | None,
 ) -> Tile:
     """A sample with its state and prediction as the grid shows it."""
-    label = sample.given_label if review is None else review.label
+    label = sample.given_now if review is None else review.label
     return Tile(
         sample_id=sample.id,
         path=sample.path,
         width=sample.width,
         height=sample.height,
-        given_label=names[sample.given_label],
+        given_label=names[sample.given_now],
         label=None if label is None else names[label],
         verdict=review.verdict if review else None,
         in_bulk=bool(review and review.in_bulk),

@@ -18,16 +18,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, and_, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, select
 from sqlalchemy.orm import Session
 
 from app.datasets.gold import is_visible
 from app.datasets.missing import is_lost
 from app.datasets.models import GoldMember, Sample
-from app.deck.filters import ORDERS, STATES, Filter, Order, matching
+from app.deck.filters import ORDERS, Filter, Order, matching
 from app.ranking.models import Prediction
-from app.review.models import SampleReview
+from app.review.models import OpenIssue, SampleReview
 from app.review.policy import GOLD_FOR_ME
+from app.training.runs import current_ranking
 
 BY_CHANCE = 0.2  # share of the cards of a mixed order that are drawn at random
 T = TypeVar("T")
@@ -86,7 +87,7 @@ def offered(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple
             SampleReview.sample_id.is_(None),
             is_visible(Sample.id),
             ~is_lost(Sample.id),
-            *(() if everything else (STATES["issues"],)),
+            *(() if everything else (_is_open_issue(session, dataset_id),)),
         )
         .order_by(*ORDERS[queue.order], Sample.id)
     )
@@ -94,12 +95,19 @@ def offered(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple
 
 def offered_by_chance(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple[Any, ...]]:
     """The query of the samples that a mixed order draws from, in random order. Raises Invalid."""
-    ordinary = or_(Prediction.sample_id.is_(None), not_(STATES["issues"]))
+    ordinary = ~_is_open_issue(session, dataset_id)
     return (
         matching(session, dataset_id, queue.which)
         .where(SampleReview.sample_id.is_(None), is_visible(Sample.id), ~is_lost(Sample.id), ordinary)
         .order_by(*ORDERS["random"], Sample.id)
     )
+
+
+def _is_open_issue(session: Session, dataset_id: int) -> ColumnElement[bool]:
+    """Whether a sample is an open label issue of the current ranking."""
+    ranking = current_ranking(session, dataset_id=dataset_id)
+    run_id = ranking.run_id if ranking else None
+    return exists().where(OpenIssue.sample_id == Sample.id, OpenIssue.run_id == run_id)
 
 
 def mixed(ranked: Sequence[T], by_chance: Sequence[T], *, key: Callable[[T], int]) -> list[T]:

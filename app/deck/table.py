@@ -11,7 +11,7 @@ from app.accounts.models import User
 from app.datasets.models import Sample
 from app.deck.filters import Filter, matching
 from app.ranking.models import Prediction
-from app.review.log import not_undone
+from app.review.log import is_answer
 from app.review.models import Decision, SampleReview
 
 UNREVIEWED, SINGLE, AGREED, ADJUDICATED = "unreviewed", "single", "agreed", "adjudicated"
@@ -56,7 +56,7 @@ def rows(
     return [
         SampleRow(
             sample=sample,
-            label=review.label if review else sample.given_label,
+            label=review.label if review else sample.given_now,
             verdict=review.verdict if review else None,
             status=status_of(review, origin),
             waits=review.waits if review else "",
@@ -85,7 +85,7 @@ def _reviewers(session: Session, sample_ids: Sequence[int]) -> dict[int, list[st
     named = (
         select(Decision.sample_id, User.name)
         .join(User, User.id == Decision.user_id)
-        .where(Decision.sample_id.in_(sample_ids), not_undone())
+        .where(Decision.sample_id.in_(sample_ids), is_answer())
         .distinct()
         .order_by(Decision.sample_id, User.name)
     )

@@ -66,7 +66,7 @@ _CARD = Prepared(
         Sample.width,
         Sample.height,
         Sample.sha256,
-        Sample.given_label,
+        Sample.given_now.label("given_label"),
         Prediction.run_id,
         Prediction.rank,
         Prediction.predicted_label,

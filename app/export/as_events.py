@@ -14,6 +14,7 @@ from sqlalchemy import and_, exists, or_, select
 from app.accounts.models import User
 from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion, GoldPart, Sample, VersionLabel
+from app.datasets.versions import UNREVIEWED
 from app.export.as_csv import csv_chunks
 from app.export.rows import ExportPlan, written
 from app.review.models import Decision
@@ -61,7 +62,7 @@ def _records(plan: ExportPlan, after: int) -> list[tuple[Any, str, str, int]]:
     settled = exists().where(
         VersionLabel.version_id == plan.version_id,
         VersionLabel.sample_id == Decision.sample_id,
-        VersionLabel.verdict != "unsure",
+        VersionLabel.verdict.not_in((UNREVIEWED, "unsure")),
     )
     drawn = exists().where(GoldPart.dataset_id == plan.dataset_id, GoldPart.drawn_at <= frozen)
     in_gold = and_(drawn, is_gold(Decision.sample_id))

@@ -170,7 +170,10 @@ def _fields(plan: ExportPlan, records: Sequence[Any]) -> list[Sequence[Any]]:
         [status or "unreviewed" for status in statuses],
         [count or 0 for count in reviews],
         [people or "" for people in reviewers],
-        [written(moment) if moment else "" for moment in moments],
+        [
+            written(moment) if moment and verdict else ""
+            for moment, verdict in zip(moments, verdicts, strict=True)
+        ],
         self_confidences,
         [names[position] for position in predicted],
         *(confidences, losses, ranks),

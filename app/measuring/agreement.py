@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
-from app.datasets.catalog import class_names
+from app.datasets.catalog import class_names, classes_of
 from app.datasets.models import Sample
 from app.datasets.versions import DELETED
 from app.ranking.models import Prediction
@@ -86,13 +86,15 @@ class Agreement:
 def agreement_of(session: Session, *, dataset_id: int, most: int = 20) -> Agreement:
     """The agreement of the annotators of a data set; `most`: the number of doubtful samples to return."""
     names = class_names(session, dataset_id=dataset_id)
+    place_now = classes_of(session, dataset_id=dataset_id).place_now
     looks = _looks(session, dataset_id)
     people: dict[int, str] = {look.user_id: look.name for look in looks}
     answers: defaultdict[int, dict[int, int]] = defaultdict(dict)
     for look in looks:  # of each annotator the last one
-        position = {"keep": look.given_label, "relabel": look.label, "delete": DELETED}.get(look.verdict)
+        position = {"keep": look.given_now, "relabel": look.label, "delete": DELETED}.get(look.verdict)
         if position is not None:
-            answers[look.sample_id][look.user_id] = position
+            label = position if position == DELETED else place_now(position)
+            answers[look.sample_id][look.user_id] = label
     shared = {sample: said for sample, said in answers.items() if len(said) > 1}
     final = _final(session, dataset_id)
     quality, doubtful = _crowdlab(session, dataset_id, shared, names)
@@ -229,7 +231,7 @@ def _looks(session: Session, dataset_id: int) -> list[Any]:
             Decision.label,
             Decision.blind,
             Decision.milliseconds,
-            Sample.given_label,
+            Sample.given_now,
         )
         .join(User, User.id == Decision.user_id)
         .join(Sample, Sample.id == Decision.sample_id)

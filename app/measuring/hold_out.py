@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.gold import HOLD_OUT
 from app.datasets.models import Sample, VersionLabel
-from app.datasets.versions import DELETED, label_in_version
+from app.datasets.versions import DELETED, given_in_version, label_in_version
 from app.db.memory import remember
 from app.ranking.models import Prediction
 
@@ -35,7 +35,7 @@ def hold_out(session: Session, *, dataset_id: int, version_id: int) -> HoldOut:
 
     def ask() -> HoldOut:
         rows = session.execute(
-            select(Sample.id, Sample.given_label, func.coalesce(label_in_version(), DELETED))
+            select(Sample.id, given_in_version(), func.coalesce(label_in_version(), DELETED))
             .outerjoin(
                 VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id)
             )

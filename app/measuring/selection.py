@@ -11,7 +11,7 @@ from app.datasets.gold import HOLD_OUT
 from app.datasets.models import DatasetVersion, Sample
 from app.datasets.versions import DELETED
 from app.measuring.hold_out import UNKNOWN, HoldOut
-from app.review.log import not_undone
+from app.review.log import is_answer
 from app.review.models import Decision
 from app.training.evaluation import Rate, rate
 
@@ -77,7 +77,7 @@ def _looks(session: Session, version: DatasetVersion) -> list[tuple[int, str]]:
             Decision.dataset_id == version.dataset_id,
             Decision.created_at <= version.created_at,
             Sample.split == HOLD_OUT,
-            not_undone(at=version.created_at),
+            is_answer(at=version.created_at),
         )
         .distinct()
     )

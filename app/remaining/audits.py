@@ -22,7 +22,7 @@ from app.deck.queues import Queue, offered
 from app.errors import Conflict, Invalid
 from app.remaining.estimate import Audited, Between, errors_in, errors_left, spent
 from app.review.corrections import IS_CORRECTION
-from app.review.log import not_undone
+from app.review.log import is_answer
 from app.review.models import Audit, AuditSample, Decision, SampleReview
 
 USUAL_SIZE = 300
@@ -167,7 +167,7 @@ def _found_since(session: Session, audit: Audit) -> int:
 def _was_decided(sample_id: InstrumentedAttribute[int], after: int) -> ColumnElement[bool]:
     """Whether a decision stood on a sample when `after` was the newest entry of the log."""
     return exists().where(
-        Decision.sample_id == sample_id, Decision.id <= after, not_undone(after_decision=after)
+        Decision.sample_id == sample_id, Decision.id <= after, is_answer(after_decision=after)
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
-from app.datasets.catalog import count_samples, lock_out_decisions
+from app.datasets.catalog import classes_of, count_samples, lock_out_decisions
 from app.datasets.gold import is_gold
 from app.datasets.models import Sample
 from app.ranking.models import Prediction
@@ -215,9 +215,9 @@ def _cross_check(session: Session, dataset_id: int, run_id: int) -> CrossCheck |
     undecided = ~select(SampleReview.sample_id).where(SampleReview.sample_id == Sample.id).exists()
     by_class = dict(
         session.execute(
-            select(Sample.given_label, func.count())
+            select(Sample.given_now, func.count())
             .where(Sample.dataset_id == dataset_id, undecided)
-            .group_by(Sample.given_label)
+            .group_by(Sample.given_now)
         ).all()
     )
     unseen = (Prediction.fold >= 0) | (Sample.split != "train")
@@ -229,9 +229,12 @@ def _cross_check(session: Session, dataset_id: int, run_id: int) -> CrossCheck |
     said = session.connection().execute(query).all()
     if not said:
         return None
-    table = np.log(
-        np.maximum(np.stack([probabilities for _, probabilities in said]), np.finfo(np.float32).tiny)
-    )
-    noise = class_noise(table, np.array([label for label, _ in said], np.int64))
+    known = np.stack([probabilities for _, probabilities in said])
+    place_now = classes_of(session, dataset_id=dataset_id).place_now
+    places = np.array([place_now(position) for position in range(known.shape[1])])
+    merged = np.zeros((len(said), 1 + places.max()), known.dtype)  # in the classes of now
+    np.add.at(merged.T, places, known.T)
+    table = np.log(np.maximum(merged, np.finfo(np.float32).tiny))
+    noise = class_noise(table, places[[label for label, _ in said]])
     errors = sum(count * float(noise[label]) for label, count in by_class.items() if label < len(noise))
     return CrossCheck(errors=errors, undecided=sum(by_class.values()), judged=len(said), run_id=run_id)

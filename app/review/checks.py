@@ -29,6 +29,7 @@ _LOCK = Prepared(  # and what the run says of the sample
         Sample.dataset_id,
         Sample.path,
         Sample.given_label,
+        Sample.given_now,
         Sample.sha256,
         Prediction.rank,
         IS_ISSUE.label("is_issue"),
@@ -219,7 +220,7 @@ def _checked(session: Session, sample: Any, *, verdict: str, label: str | None) 
     if not label:
         raise Invalid("A relabel needs the label that the sample should have.")
     position = answer_position(session, dataset_id=sample.dataset_id, name=label)
-    return ("keep", None) if position == sample.given_label else ("relabel", position)
+    return ("keep", None) if position == sample.given_now else ("relabel", position)
 
 
 def _check_file(session: Session, sample: Any, user_id: int, client_id: str, *, verdict: str) -> None:

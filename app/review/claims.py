@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Executable, and_, bindparam, case, delete, exists, not_, null, or_, select
+from sqlalchemy import Executable, and_, bindparam, case, delete, exists, null, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,6 @@ from app.datasets.models import Sample
 from app.db.compiled import Prepared, PreparedOf
 from app.db.memory import is_remembering
 from app.db.types import UtcDateTime
-from app.ranking.models import IS_ISSUE, Prediction
 from app.review import desk
 from app.review.desk import Change, Claimant, Free, Held, Place, Stream, Taken
 from app.review.models import Claim, OpenIssue, SampleReview
@@ -62,13 +61,13 @@ _FREE = Prepared(
     .limit(bindparam("most"))
 )
 _IS_HELD = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
-_FREE_BY_CHANCE = Prepared(  # undecided and no label issue: issues are offered by rank
+_FREE_BY_CHANCE = Prepared(  # undecided and no open issue: issues are offered by rank
     select(Sample.id, null().label("rank"), Sample.random_key)
-    .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
+    .outerjoin(OpenIssue, and_(OpenIssue.sample_id == Sample.id, OpenIssue.run_id == bindparam("run")))
     .where(
         Sample.dataset_id == bindparam("dataset"),
         _UNDECIDED,
-        or_(Prediction.sample_id.is_(None), not_(IS_ISSUE)),
+        OpenIssue.sample_id.is_(None),
         ~_IS_HELD,
     )
     .order_by(Sample.random_key, Sample.id)

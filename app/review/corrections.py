@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.gold import is_visible
 from app.review.fold import CHANGES
-from app.review.log import not_undone
+from app.review.log import is_answer
 from app.review.models import Decision, SampleReview
 from app.review.policy import WAITS
 
@@ -114,5 +114,5 @@ def _standing(name: str) -> Any:
     """The columns of the decisions that count on samples that wait: in the gold part only blind looks."""
     is_blind_look = and_(Decision.blind, Decision.origin != "adjudication")
     columns = (Decision.id, Decision.sample_id, Decision.user_id, Decision.verdict, Decision.bulk_id)
-    counted = select(*columns).where(not_undone(), or_(is_blind_look, is_visible(Decision.sample_id)))
+    counted = select(*columns).where(is_answer(), or_(is_blind_look, is_visible(Decision.sample_id)))
     return counted.subquery(name).c

@@ -116,11 +116,12 @@ def decide(
         sample.path,
         verdict,
         position,
-        sample.given_label,
+        sample.given_now,
         given.blind,
         given.gold,
     )
-    desk.apply(session, refold_after(session, logged) + Change(decided=(logged, shown_as)))
+    change = refold_after(session, logged, is_merged=sample.given_now != sample.given_label)
+    desk.apply(session, change + Change(decided=(logged, shown_as)))
     return (
         RecordedDecision(
             inserted, dataset_id, sample.id, verdict, position, answer.client_id, moment, given.blind

@@ -89,12 +89,13 @@ def is_drawn(sha256: str, *, share: float) -> bool:
 def fold(
     entries: Iterable[LogEntry], *, given_label: int, policy: Policy = ONE_LOOK, drawn: bool = False
 ) -> State | None:
-    """The state by the decisions that were not undone; None without any: the given label holds.
+    """The state by the decisions that were not undone; None without an answer: the given label holds.
 
     An adjudication is final. A decision on this single sample outweighs all bulk verdicts. Only the last
     answer of each annotator counts. If the policy asks for more looks, an answer holds when enough annotators
     have answered and more than half of them agree; until then the sample is `unsure` and keeps its given
-    label. A merge of classes changes the class in the given label and in all answers before it.
+    label. A merge of classes is no answer: it changes the class in the given label and in all answers
+    before it.
     """
     log = sorted(entries, key=lambda entry: entry.id)
     undone = {entry.undoes for entry in log if entry.verdict == UNDO}
@@ -141,19 +142,23 @@ def _fold_merged(
     standing: list[LogEntry], merges: list[LogEntry], *, given_label: int, policy: Policy, drawn: bool
 ) -> State | None:
     """The state of a sample after merges of classes: by its other decisions, with the classes of now."""
-    label, by = given_label, None  # the given label now, and the merge that changed it last
+    label, by = given_after(merges, given_label=given_label)
+    answers = [_moved(entry, merges, given=label) for entry in standing if entry.moved_from is None]
+    state = _fold_standing(answers, given_label=label, policy=policy, drawn=drawn)
+    if state is None or by is None or label == given_label:
+        return state
+    if state.verdict == "keep" and state.decision < by.id:  # of the class that was another one then
+        return replace(state, decision=by.id, verdict="relabel")
+    return state
+
+
+def given_after(merges: Iterable[LogEntry], *, given_label: int) -> tuple[int, LogEntry | None]:
+    """The given label after merges of classes, in their order, and the merge that changed it last."""
+    label, by = given_label, None
     for merge in merges:
         if merge.moved_from == label and merge.label is not None:
             label, by = merge.label, merge
-    answers = [_moved(entry, merges, given=label) for entry in standing if entry.moved_from is None]
-    state = _fold_standing(answers, given_label=label, policy=policy, drawn=drawn)
-    if by is None or label == given_label:
-        return state
-    if state is None:
-        return State(by.id, "relabel", label, reviews=1, in_bulk=True)
-    if state.verdict == "keep":  # of another label than the one that came with the image
-        return replace(state, decision=by.id, verdict="relabel")
-    return state
+    return label, by
 
 
 def _moved(entry: LogEntry, merges: list[LogEntry], *, given: int) -> LogEntry:

@@ -231,7 +231,7 @@ def gold_labels(session: Session, *, dataset_id: int) -> GoldLabels | None:
     if part is None:
         return None
     rows = session.execute(
-        select(Sample.id, func.coalesce(SampleReview.label, DELETED), Sample.given_label)
+        select(Sample.id, func.coalesce(SampleReview.label, DELETED), Sample.given_now)
         .join(GoldMember, GoldMember.sample_id == Sample.id)
         .join(SampleReview, SampleReview.sample_id == Sample.id)
         .where(GoldMember.dataset_id == dataset_id, SETTLED)

@@ -90,6 +90,11 @@ def not_undone(*, at: datetime | None = None, after_decision: int | None = None)
     return and_(Decision.verdict != UNDO, ~undone)
 
 
+def is_answer(*, at: datetime | None = None, after_decision: int | None = None) -> ColumnElement[bool]:
+    """As `not_undone`, without merges of classes: nobody has looked at their images."""
+    return and_(not_undone(at=at, after_decision=after_decision), Decision.moved_from.is_(None))
+
+
 def one_by_one() -> ColumnElement[bool]:
     """Whether a row is a single decision of `user` in `dataset`; bulk decisions are undone on the grid."""
     return and_(

@@ -2,7 +2,8 @@
 
 A merge writes a decision of the person for every sample that the class is in: as the given label, or in an
 answer, also an undone one. The fold (`fold.py`) then takes the class for the other one in all that was said
-before, so answers of people keep their weight, and undoing an answer never leads back to the merged class.
+before, so answers of people keep their weight, and undoing an answer never leads back to the merged class. A
+merge says nothing about an image: one that nobody reviewed stays unreviewed, and its given label moves along.
 """
 
 import uuid
@@ -27,7 +28,7 @@ from app.review import claims, desk, issues
 from app.review.log import not_undone
 from app.review.models import BulkAction, Decision, SampleReview
 from app.review.policy import WAITS
-from app.review.standing import label_now, refold
+from app.review.standing import label_now, move_given_labels, refold
 from app.training.models import Run
 
 MERGE, ORIGIN = "merge", "classes"
@@ -145,8 +146,11 @@ def merge_classes(session: Session, row: LabelClass, into: LabelClass, *, user_i
         session.connection().execute(insert(Decision), rows)
         claims.release_cards(session, part)
     retire_row(session, row, into=into, action_id=action.id, user_id=user_id)
-    desk.apply(session, refold(session, ids))
-    issues.close_between(session, dataset_id=dataset_id, position=row.position, into=into.position)
+    session.flush()
+    desk.clear(session)  # the classes of before are remembered too
+    move_given_labels(session, ids)
+    refold(session, ids)
+    issues.close_merged(session, dataset_id=dataset_id)
     desk.clear(session)
     return len(ids)
 
@@ -199,12 +203,12 @@ def undo_change(session: Session, *, dataset_id: int, change_id: int, user_id: i
                 f"“{row.name}” is used by now, by {_plural(found.samples, 'image', 'images')} and "
                 f"{_plural(found.answers, 'answer', 'answers')}; merge it into another class instead."
             )
+    restore_row(session, change)
+    session.flush()
+    desk.clear(session)  # the classes of before are remembered too
     if change.action_id is not None:
         _undo_merge(session, change, user_id=user_id)
-        into = row.merged_into
-        if into is not None:
-            issues.open_between(session, dataset_id=dataset_id, position=row.position, into=into)
-    restore_row(session, change)
+        issues.open_unmerged(session, dataset_id=dataset_id)
     log_change(
         session,
         row,
@@ -256,7 +260,9 @@ def _undo_merge(session: Session, change: ClassChange, *, user_id: int) -> None:
     ]
     if decisions:
         session.connection().execute(insert(Decision), decisions)
-    desk.apply(session, refold(session, [row.sample_id for row in rows]))
+    ids = [row.sample_id for row in rows]
+    move_given_labels(session, ids)
+    refold(session, ids)
 
 
 def _touched(session: Session, dataset_id: int, position: int) -> list[int]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import lock_out_decisions
+from app.datasets.catalog import classes_of, lock_out_decisions
 from app.datasets.gold import is_visible
 from app.datasets.models import Sample
 from app.ranking.models import Prediction
@@ -50,7 +50,7 @@ def answers_to_learn(session: Session, *, run_id: int) -> list[tuple[int, float]
             Decision.verdict,
             Decision.label,
             Prediction.label.label("ranked"),
-            Sample.given_label,
+            Sample.given_now,
         )
         .join(Prediction, Prediction.sample_id == Decision.sample_id)
         .join(Sample, Sample.id == Decision.sample_id)
@@ -64,11 +64,13 @@ def answers_to_learn(session: Session, *, run_id: int) -> list[tuple[int, float]
         )
         .order_by(Decision.id)
     ).all()
+    place_now = classes_of(session, dataset_id=run.dataset_id).place_now
     by_sample: dict[int, dict[int, float | None]] = defaultdict(dict)
     final: dict[int, float | None] = {}
     for row in rows:
-        label = {"keep": row.given_label, "relabel": row.label}.get(row.verdict)
-        wrong = float(label != row.ranked) if row.verdict in TEACHING else None
+        label = {"keep": row.given_now, "relabel": row.label}.get(row.verdict)
+        said = None if label is None else place_now(label)
+        wrong = float(said != place_now(row.ranked)) if row.verdict in TEACHING else None
         by_sample[row.sample_id][row.user_id] = wrong
         if row.origin == "adjudication":
             final[row.sample_id] = wrong

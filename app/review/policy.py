@@ -102,6 +102,7 @@ def was_in_view(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> C
         Decision.sample_id == sample_id,
         Decision.user_id == bindparam("user"),
         Decision.verdict != UNDO,
+        Decision.moved_from.is_(None),  # who merges classes sees no image
         ~Decision.blind,
     )
 

@@ -22,7 +22,7 @@ _SHOWN = select(
     Sample.path,
     Decision.verdict,
     Decision.label,
-    Sample.given_label,
+    Sample.given_now,
     Decision.blind,
     is_gold(Sample.id).label("gold"),
 ).join(Sample, Sample.id == Decision.sample_id)

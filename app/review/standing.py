@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, bindparam, case, delete, select
+from sqlalchemy import ColumnElement, Executable, bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -26,11 +26,12 @@ from app.review.fold import (
     Policy,
     State,
     fold,
+    given_after,
     gold_fold,
     is_drawn,
 )
-from app.review.log import Logged, entry_of, log_of
-from app.review.models import ReviewPolicy, SampleReview
+from app.review.log import Logged, entry_of, log_of, not_undone
+from app.review.models import Decision, ReviewPolicy, SampleReview
 from app.review.policy import get_policy
 
 _MOST = 5_000  # samples per statement
@@ -88,14 +89,16 @@ def refold(session: Session, sample_ids: Sequence[int]) -> Change:
     return change
 
 
-def refold_after(session: Session, decision: Logged) -> Change:
-    """Fold again after one new decision; its annotator no longer holds the card."""
+def refold_after(session: Session, decision: Logged, *, is_merged: bool = False) -> Change:
+    """Fold again after one new decision; its annotator no longer holds the card.
+
+    `is_merged`: whether the class of the given label was merged, so that the log has these merges.
+    """
     before = _BEFORE.rows(session, [decision.sample_id])
     # Without a state no earlier decision counts, so this is the only one; the gold part may have uncounted
     # ones.
-    change = _refold(
-        session, [decision.sample_id], before=before, logged=None if before or decision.gold else [decision]
-    )
+    is_first = not (before or decision.gold or is_merged)
+    change = _refold(session, [decision.sample_id], before=before, logged=[decision] if is_first else None)
     if decision.sample_id in change.released:
         return change
     return change + claims.give_back(session, sample_id=decision.sample_id, user_id=decision.user_id)
@@ -146,9 +149,32 @@ def _counted(log: Iterable[Any], part: GoldPart) -> list[LogEntry]:
 def label_now() -> ColumnElement[int | None]:
     """A sample's current label in a query that outer-joins `SampleReview`.
 
-    Without a row it is the given label; null means deleted.
+    Without a row it is the given label, in the classes of now; null means deleted.
     """
-    return case((SampleReview.sample_id.is_(None), Sample.given_label), else_=SampleReview.label)
+    return case((SampleReview.sample_id.is_(None), Sample.given_now), else_=SampleReview.label)
+
+
+def move_given_labels(session: Session, sample_ids: Sequence[int]) -> None:
+    """Set `Sample.given_now` of these samples by the merges that stand. The caller holds the lock."""
+    for start in range(0, len(sample_ids), _MOST):
+        part = sample_ids[start : start + _MOST]
+        rows = session.execute(
+            select(Sample.id, Sample.given_label, Sample.given_now).where(Sample.id.in_(part))
+        )
+        merges: defaultdict[int, list[LogEntry]] = defaultdict(list)
+        for row in session.execute(
+            select(Decision.id, Decision.sample_id, Decision.verdict, Decision.label, Decision.moved_from)
+            .where(Decision.sample_id.in_(part), Decision.moved_from.is_not(None), not_undone())
+            .order_by(Decision.id)
+        ):
+            merges[row.sample_id].append(LogEntry(row.id, row.verdict, row.label, moved_from=row.moved_from))
+        moved: defaultdict[int, list[int]] = defaultdict(list)
+        for sample_id, given, known in rows.all():
+            label, _ = given_after(merges[sample_id], given_label=given)
+            if label != known:
+                moved[label].append(sample_id)
+        for label, ids in moved.items():
+            session.execute(update(Sample).where(Sample.id.in_(ids)).values(given_now=label))
 
 
 def set_policy(session: Session, *, dataset_id: int, policy: Policy) -> PolicyEffect:

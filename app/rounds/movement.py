@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.datasets.models import Sample, VersionLabel
 from app.ranking.models import IS_ISSUE, Prediction
-from app.review.log import not_undone
+from app.review.log import is_answer
 from app.review.models import Decision
 from app.training.models import Run
 from app.training.runs import newest_finished
@@ -101,7 +101,7 @@ def _issues(session: Session, run: Run, before: Run) -> dict[str, int]:
     decided = select(Decision.sample_id).where(
         Decision.dataset_id == run.dataset_id,
         Decision.created_at <= run.created_at,
-        not_undone(at=run.created_at),
+        is_answer(at=run.created_at),
     )
     flagged: dict[int, set[int]] = {run.id: set(), before.id: set()}
     issues = select(Prediction.run_id, Prediction.sample_id).where(Prediction.run_id.in_(flagged), IS_ISSUE)
@@ -124,7 +124,11 @@ def _agreements(session: Session, run: Run, before: Run) -> tuple[RelabelledAgre
         .join(Sample, Sample.id == VersionLabel.sample_id)
         .join(new, and_(new.run_id == run.id, new.sample_id == VersionLabel.sample_id))
         .outerjoin(old, and_(old.run_id == before.id, old.sample_id == VersionLabel.sample_id))
-        .where(VersionLabel.version_id == run.version_id, VersionLabel.label != Sample.given_label)
+        .where(
+            VersionLabel.version_id == run.version_id,
+            VersionLabel.verdict == "relabel",
+            VersionLabel.label != Sample.given_label,
+        )
         .group_by(trains)
     )
     found = {is_train: RelabelledAgreement(n, by_new, by_old) for is_train, n, by_new, by_old in rows}

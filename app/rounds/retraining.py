@@ -15,7 +15,7 @@ from app.datasets.versions import FrozenLabel, freeze, get_version
 from app.errors import Conflict, NotNow
 from app.measuring.best import choose_best
 from app.review.how_decided import how_decided
-from app.review.log import not_undone
+from app.review.log import is_answer
 from app.review.models import Decision, SampleReview
 from app.training.models import Run
 from app.training.recipes import choose_recipe, edit, recipe_of
@@ -130,7 +130,7 @@ def _reviewers(session: Session, dataset_id: int) -> dict[int, set[str]]:
         .where(
             Decision.dataset_id == dataset_id,
             counts,
-            not_undone(),
+            is_answer(),
         )
     )
     names: dict[int, set[str]] = defaultdict(set)

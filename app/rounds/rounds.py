@@ -13,7 +13,7 @@ from app.measuring.best import gold_rates
 from app.measuring.evaluations import hold_out_rates
 from app.remaining.audits import AuditState, audit_states
 from app.review.corrections import Corrections, corrections_by_period
-from app.review.log import not_undone
+from app.review.log import is_answer
 from app.review.models import Decision
 from app.training.evaluation import Rate
 from app.training.models import Run
@@ -146,7 +146,7 @@ def _counts(session: Session, dataset_id: int, ends: list[datetime]) -> defaultd
         )
         .where(
             Decision.dataset_id == dataset_id,
-            not_undone(),
+            is_answer(),
         )
         .subquery()
     )

@@ -211,7 +211,7 @@ def _warnings(session: Session, dataset_id: int, shape: Shape) -> list[str]:
         .outerjoin(
             Sample,
             (Sample.dataset_id == LabelClass.dataset_id)
-            & (Sample.given_label == LabelClass.position)
+            & (Sample.given_now == LabelClass.position)
             & (Sample.split == "train"),
         )
         .where(LabelClass.dataset_id == dataset_id)

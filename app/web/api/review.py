@@ -280,7 +280,7 @@ def _out(session: Session, decision: RecordedDecision) -> DecisionOut:
     label = None if decision.label is None else names[decision.label]
     verdict = decision.verdict
     if decision.blind and verdict == "keep":  # would tell the given label
-        verdict, label = "relabel", names[get_sample(session, sample_id=decision.sample_id).given_label]
+        verdict, label = "relabel", names[get_sample(session, sample_id=decision.sample_id).given_now]
     return DecisionOut(
         id=decision.id,
         sample=decision.sample_id,

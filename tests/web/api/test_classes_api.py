@@ -1,5 +1,7 @@
 """The classes of a data set by REST: added, renamed, merged, retired and restored."""
 
+from csv import DictReader
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -158,3 +160,24 @@ def test_a_prediction_of_a_merged_class_is_one_of_the_other(
     now = {each["sample"]: each for each in samples(ada)}
     assert classes(ada) == {"cat": 7, "owl": 17}
     assert now[cat]["given_label"] == "cat"
+
+
+def test_a_merge_leaves_images_unreviewed_in_every_answer_and_export(
+    api: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = api["ada"]
+    first = ada.get(f"{API}/export?format=csv&version=0").content
+    cats = {each["sample"] for each in samples(ada) if each["given_label"] == "cat"}
+    assert ada.patch(f"{API}/classes/cat", json={"merge_into": "dog"}).status_code == 200
+    now = [each for each in samples(ada) if each["sample"] in cats]
+    assert {(each["label"], each["verdict"], each["status"]) for each in now} == {("dog", None, "unreviewed")}
+    with database.write() as session:
+        freeze_labels(session, dataset_id=made.dataset_id)
+    exported = list(DictReader(StringIO(ada.get(f"{API}/export?format=csv").text.lstrip("\ufeff"))))
+    rows = [each for each in exported if int(each["sample_id"]) in cats]
+    said = {
+        tuple(each[name] for name in ("label", "verdict", "status", "reviews", "decided_at")) for each in rows
+    }
+    assert said == {("dog", "", "unreviewed", "0", "")}
+    assert decide(ada, min(cats), "keep").json()["verdict"] == "keep"
+    assert ada.get(f"{API}/export?format=csv&version=0").content == first

@@ -188,7 +188,8 @@ def undo(name: str, database: Db, admin: Admin, change: Annotated[int, Form()]) 
 
 def _question(name: str, found: Preview, into: str) -> Question:
     relabels = (
-        f"All of them get the label “{into}”, as your decisions. One undo on this page undoes the merge."
+        f"All of them get the label “{into}”. What nobody has reviewed stays unreviewed. One undo on this "
+        "page undoes the merge."
     )
     back = f"/d/{name}/class?{urlencode({'of': found.name})}"
     title = f"Merge “{found.name}” into “{into}”?"
