@@ -23,6 +23,10 @@ _CLASSES = Prepared(
     .where(LabelClass.dataset_id == bindparam("dataset_id"))
     .order_by(LabelClass.position)
 )
+ARCHIVED = (
+    "This data set is archived, so nobody reviews, changes, trains or imports it; an admin can bring it back "
+    "on the page “Manage the data set” or by `toploss datasets archive NAME --back`."
+)
 _NAMED = 20  # classes that a sentence lists
 
 
@@ -114,9 +118,7 @@ def refuse_archived(session: Session, *, dataset_id: int) -> None:
         return session.scalar(select(Dataset.archived_at).where(Dataset.id == dataset_id)) is not None
 
     if remember(session, (refuse_archived, dataset_id), ask):
-        raise Conflict(
-            "This data set is archived, so nobody reviews, trains or imports it; an admin can bring it back."
-        )
+        raise Conflict(ARCHIVED)
 
 
 def find_dataset(session: Session, *, name: str) -> int:
@@ -156,8 +158,10 @@ def lock_dataset(session: Session, *, dataset_id: int) -> None:
         session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update(key_share=True))
 
 
-def lock_out_decisions(session: Session, *, dataset_id: int) -> None:
+def lock_out_decisions(session: Session, *, dataset_id: int, also_archived: bool = False) -> None:
     """Wait for the decisions in progress, and block new ones until the transaction ends.
+
+    Raises Conflict if the data set is archived, unless `also_archived`: a job that has begun then ends well.
 
     Call it before a change of the rules by which decisions are folded, and before undecided samples are
     counted: then no decision is made between the old state and the new one. SQLite has only one writer
@@ -165,6 +169,8 @@ def lock_out_decisions(session: Session, *, dataset_id: int) -> None:
     """
     if session.get_bind().dialect.name != "sqlite":
         session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update())
+    if not also_archived:
+        refuse_archived(session, dataset_id=dataset_id)
 
 
 def count_samples(session: Session, *, dataset_id: int) -> int:

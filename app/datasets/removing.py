@@ -48,7 +48,7 @@ class DiskUse:
 
 def begin_removal(session: Session, dataset: Dataset) -> None:
     """Take the data set away from people and cancel its jobs; `finish_removals` does the rest."""
-    lock_out_decisions(session, dataset_id=dataset.id)
+    lock_out_decisions(session, dataset_id=dataset.id, also_archived=True)
     dataset.state = DELETING
     dataset.name = f"~{dataset.id}"  # no name can be like this, so the old one is free
     dataset.archived_at = None

@@ -74,7 +74,8 @@ def freeze(
 
     Raises NotFound for an unknown data set, Invalid for samples or classes of another data set.
     """
-    lock_out_decisions(session, dataset_id=dataset_id)  # also makes two people freeze one after another
+    # also makes two people freeze one after another; an import freezes what was archived meanwhile
+    lock_out_decisions(session, dataset_id=dataset_id, also_archived=True)
     if session.get(Dataset, dataset_id) is None:
         raise NotFound(f"There is no data set {dataset_id}.")
     names: dict[int | None, str | None] = {None: None}

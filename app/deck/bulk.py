@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Select, and_, insert, select
 from sqlalchemy.orm import Session, aliased
 
-from app.datasets.catalog import answer_position, class_names, classes_of, lock_dataset
+from app.datasets.catalog import answer_position, class_names, classes_of, lock_dataset, refuse_archived
 from app.datasets.gold import is_gold
 from app.datasets.missing import is_lost
 from app.datasets.models import Sample
@@ -85,6 +85,7 @@ def decide_many(
     target = _checked(session, dataset_id, verdict=verdict, label=label, client_id=client_id)
     own_name = None if target is None else class_names(session, dataset_id=dataset_id)[target]
     lock_dataset(session, dataset_id=dataset_id)
+    refuse_archived(session, dataset_id=dataset_id)
     before = session.scalar(
         select(BulkAction).where(BulkAction.user_id == user_id, BulkAction.client_id == client_id)
     )
@@ -152,6 +153,7 @@ def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str)
     if action.verdict == MERGE:
         raise Conflict("This merged two classes; undo it on the page of the classes.")
     lock_dataset(session, dataset_id=action.dataset_id)
+    refuse_archived(session, dataset_id=action.dataset_id)
     label = None if action.label is None else class_names(session, dataset_id=action.dataset_id)[action.label]
     before = session.scalar(select(BulkAction).where(BulkAction.undoes_id == action_id))
     if before is not None:

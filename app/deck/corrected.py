@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import classes_of, lock_dataset
+from app.datasets.catalog import classes_of, lock_dataset, refuse_archived
 from app.datasets.classes import add_class
 from app.datasets.label_reading import LabelFiles, StatedLabels
 from app.datasets.labels.finding import stated
@@ -163,6 +163,7 @@ def apply_labels(
     `add_classes` first makes the classes that do not exist. Raises Invalid.
     """
     lock_dataset(session, dataset_id=dataset_id)
+    refuse_archived(session, dataset_id=dataset_id)
     plan = plan_labels(session, dataset_id=dataset_id, user_id=user_id, said=said, content=content)
     if add_classes and plan.unknown_classes:
         for name in plan.unknown_classes:

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Integer, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import answer_position
+from app.datasets.catalog import ARCHIVED, answer_position
 from app.datasets.gold import get_gold_part, is_gold
 from app.datasets.missing import SAID, lost_for
-from app.datasets.models import Sample
+from app.datasets.models import Dataset, Sample
 from app.db.compiled import Prepared
 from app.errors import Conflict, Invalid, NotFound
 from app.ranking.models import IS_ISSUE, Prediction
@@ -34,6 +34,7 @@ _LOCK = Prepared(  # and what the run says of the sample
         Prediction.rank,
         IS_ISSUE.label("is_issue"),
         lost_for(Sample.id).label("lost"),
+        exists().where(Dataset.id == Sample.dataset_id, Dataset.archived_at.is_not(None)).label("archived"),
     )
     .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
     .where(Sample.id == bindparam("sample"))
@@ -100,11 +101,16 @@ class Given:
 
 
 def lock_sample(session: Session, *, sample_id: int, dataset_id: int, run_id: int | None = None) -> Any:
-    """Lock a sample; return its facts and the run's prediction for it. Raises NotFound."""
+    """Lock a sample; return its facts and the run's prediction for it.
+
+    Raises NotFound, and Conflict if the data set is archived.
+    """
     # Two decisions on one sample are folded one after the other (SQLite has one writer anyway).
     sample = _LOCK.one(session, sample=sample_id, run=run_id)
     if sample is None or sample.dataset_id != dataset_id:
         raise NotFound(f"There is no sample {sample_id} here.")
+    if sample.archived:
+        raise Conflict(ARCHIVED)
     return sample
 
 

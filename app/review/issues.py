@@ -29,7 +29,7 @@ def publish(session: Session, *, run_id: int, epochs: int) -> None:
     """Publish the staged ranking of a run and open its label issues."""
     # no decision may come between the ranking and its issues
     dataset_id = session.scalars(select(Run.dataset_id).where(Run.id == run_id)).one()
-    lock_out_decisions(session, dataset_id=dataset_id)
+    lock_out_decisions(session, dataset_id=dataset_id, also_archived=True)
     publish_ranking(session, run_id=run_id, epochs=epochs)
     session.execute(delete(OpenIssue).where(OpenIssue.run_id == run_id))
     _fill(session, Prediction.run_id == run_id, dataset_id=dataset_id)

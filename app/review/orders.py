@@ -94,7 +94,8 @@ def publish_order(
 
     `probabilities` are by sample; `decision_id` is the newest decision that they know.
     """
-    lock_out_decisions(session, dataset_id=session.get_one(Run, run_id).dataset_id)
+    dataset_id = session.get_one(Run, run_id).dataset_id
+    lock_out_decisions(session, dataset_id=dataset_id, also_archived=True)
     query = select(OpenIssue.sample_id, OpenIssue.rank).where(OpenIssue.run_id == run_id)
     issues: dict[int, int] = dict(session.execute(query).all())
     known = [sample_id for sample_id in issues if sample_id in probabilities]

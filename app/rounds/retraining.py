@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
-from app.datasets.catalog import class_names, lock_dataset
+from app.datasets.catalog import class_names, lock_dataset, refuse_archived
 from app.datasets.gold import is_visible
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import FrozenLabel, freeze, get_version
@@ -34,8 +34,12 @@ class Retrain:
 
 
 def freeze_labels(session: Session, *, dataset_id: int) -> tuple[DatasetVersion, bool]:
-    """Freeze the current labels; the flag is whether the version is new: unchanged labels give no new one."""
+    """Freeze the current labels; the flag is whether the version is new: unchanged labels give no new one.
+
+    Raises Conflict if the data set is archived.
+    """
     lock_dataset(session, dataset_id=dataset_id)
+    refuse_archived(session, dataset_id=dataset_id)
     reviewers = _reviewers(session, dataset_id)
     status = how_decided(session, dataset_id=dataset_id)
     states = session.scalars(select(SampleReview).where(SampleReview.dataset_id == dataset_id))

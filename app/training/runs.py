@@ -439,9 +439,10 @@ def cancel_run(session: Session, *, run_id: int) -> Run:
 def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
     """Queue a cancelled or failed run again, with a new job; it resumes after its last finished epoch.
 
-    Raises Conflict when it is running, queued or finished.
+    Raises Conflict when it is running, queued or finished, or its data set is archived.
     """
     run = get_run(session, run_id=run_id)
+    refuse_archived(session, dataset_id=run.dataset_id)
     if run.kind == OWN_MODEL and run.job_id is None:
         raise Conflict(f"Run {run_id} is an own model; import its file of predictions again.")
     before = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0

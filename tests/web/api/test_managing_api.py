@@ -1,5 +1,6 @@
 """Data sets are renamed, archived and deleted by REST."""
 
+import pytest
 from fastapi.testclient import TestClient
 
 from app.db.engine import Database
@@ -49,6 +50,56 @@ def test_an_archived_data_set_is_hidden_from_lists_and_the_deck(
     assert ada.patch(f"{API}/faces", json={"archived": False}).status_code == 200
     assert names(ada) == ["faces"]
     assert api["ann"].post(f"{API}/faces/worklist/claims", json={}).status_code == 200
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_nothing_of_an_archived_data_set_changes_until_it_is_back(
+    api: dict[str, TestClient], browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ada, faces = api["ada"], f"{API}/faces"
+    sample, other = made.ranked[:2]
+    first = ada.post(
+        f"{faces}/decisions", json={"sample": sample, "verdict": "delete", "client_id": "a"}
+    ).json()
+    many = {"samples": [other], "verdict": "keep", "expected": 1, "client_id": "m"}
+    action = ada.post(f"{faces}/bulk-decisions", json=many).json()
+    assert ada.post(f"{faces}/classes", json={"name": "emu"}).status_code == 201
+    change = ada.get(f"{faces}/class-changes").json()["items"][0]["id"]
+    ada.patch(faces, json={"archived": True})
+
+    def state() -> list[object]:
+        kept = ("samples?limit=1000", "classes?all=true", "versions", "decisions", "class-changes", "audits")
+        return [ada.get(f"{faces}/{part}").json() for part in kept]
+
+    before = state()
+    labels = {"file": ("l.csv", f"path,label\n{made.paths[0]},dog\n{made.paths[1]},dog\n")}
+    answers = {
+        "decide": ada.post(
+            f"{faces}/decisions", json={"sample": sample, "verdict": "keep", "client_id": "b"}
+        ),
+        "undo": ada.delete(f"/api/v1/decisions/{first['id']}"),
+        "many": ada.post(f"{faces}/bulk-decisions", json=many | {"client_id": "n"}),
+        "undo many": ada.delete(f"/api/v1/bulk-decisions/{action['id']}"),
+        "labels": ada.post(f"{faces}/labels", files=labels),
+        "new class": ada.post(f"{faces}/classes", json={"name": "gnu"}),
+        "rename": ada.patch(f"{faces}/classes/cat", json={"name": "puss"}),
+        "merge": ada.patch(f"{faces}/classes/cat", json={"merge_into": "dog"}),
+        "retire": ada.delete(f"{faces}/classes/emu"),
+        "undo class": ada.post(f"{faces}/class-changes/{change}/undo"),
+        "freeze": ada.post(f"{faces}/versions"),
+        "audit": ada.post(f"{faces}/audits", json={"size": 20}),
+        "rule": ada.put(f"{faces}/stopping-rule", json={"kind": "left", "amount": 0.1}),
+        "gold": ada.post(f"{faces}/gold", json={"size": 2}),
+        "page": browser_of["ada"].post("/d/faces/versions"),
+    }
+    for what, answer in answers.items():
+        assert (what, answer.status_code) == (what, 409), answer.text
+        assert "bring it back" in answer.text, what
+    assert state() == before
+    assert ada.get(f"{faces}/export?format=csv&version=0").status_code == 200
+    ada.patch(faces, json={"archived": False})
+    assert ada.post(f"{faces}/versions").status_code == 201
+    assert ada.delete(f"/api/v1/decisions/{first['id']}").status_code in (200, 204)
 
 
 def test_a_data_set_is_deleted_also_while_a_training_waits(
