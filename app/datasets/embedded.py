@@ -14,7 +14,7 @@ from typing import Any
 from app.datasets.kinds import HEAD, image_kind
 from app.datasets.label_reading import StatedColumns, StatedLabels, stem_of
 from app.datasets.labels.columns import LABELS, PARTS, parts_of
-from app.datasets.labels.tables import class_names_of, text_of
+from app.datasets.labels.tables import class_names_of, text_of, text_of_class, undamaged
 from app.datasets.layout import IMAGE_SUFFIXES
 from app.datasets.naming import name_problem
 from app.datasets.split_words import letters, settle, split_word
@@ -82,10 +82,8 @@ def _opened(file: Path | bytes) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with undamaged(file.name if isinstance(file, Path) else "A file in it"):
         return pq.ParquetFile(file if isinstance(file, Path) else pa.BufferReader(file))
-    except pa.ArrowInvalid as error:
-        raise Invalid(f"This is no Parquet file, or it is damaged ({error}).") from error
 
 
 def _image_column(file: Any) -> str:
@@ -97,6 +95,19 @@ def _image_column(file: Any) -> str:
         if "bytes" in inside:
             return str(field.name)
     return ""
+
+
+def _check_bytes(file: Any, image: str, table: str) -> None:
+    """Raises Invalid if the images of a column are not stored as bytes."""
+    import pyarrow as pa
+
+    kind = file.schema_arrow.field(image).type.field("bytes").type
+    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_null)
+    if not any(fits(kind) for fits in binary):
+        raise Invalid(
+            f"The images in column “{image}” of {table} are stored as {kind}, not as bytes; write the file "
+            "again with the content of each image file as binary."
+        )
 
 
 def _unpack(
@@ -123,23 +134,28 @@ def _unpack(
 def _rows(file: Any, table: str, label_column: str) -> Iterator[dict[str, Any]]:
     """The rows with an image: path, content, label and split (empty: unknown)."""
     image = _image_column(file)
+    _check_bytes(file, image, table)
     names = class_names_of(file.schema_arrow.metadata)
     columns = [str(field.name) for field in file.schema_arrow if field.name != image]
     label = _label_column(columns, names, table, label_column)
     split = next((column for column in columns if letters(column) in PARTS), "")
     wanted = [image, label, *([split] if split and split != label else [])]
-    for batch in file.iter_batches(batch_size=ROWS, columns=wanted):
-        for record in batch.to_pylist():
+    batches = file.iter_batches(batch_size=ROWS, columns=wanted)
+    while True:
+        with undamaged(table):
+            batch = next(batches, None)
+            records = [] if batch is None else batch.to_pylist()
+        if batch is None:
+            return
+        for record in records:
             picture = record[image] or {}
             value, classes = record[label], names.get(label)
-            if classes is not None:
-                value = classes[value] if value in range(len(classes)) else None
             part = text_of(record.get(split)) if split else ""
             known = parts_of([part], column=split) if part else None
             yield {
                 "path": picture.get("path") or "",
                 "content": picture.get("bytes") or b"",
-                "label": text_of(value),
+                "label": text_of(value) if classes is None else text_of_class(value, classes),
                 "split": (known or {}).get(part) or "",
             }
 

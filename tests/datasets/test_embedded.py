@@ -130,3 +130,32 @@ def test_by_rest_and_in_the_form_a_parquet_file_is_a_source(
         "/api/v1/datasets", data={"name": "c"}, files={"file": ("l.parquet", out.getvalue())}
     )
     assert (refused.status_code, "has no images in it" in refused.text) == (422, True)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.list_(pa.int16())], ids=["text", "numbers"])
+def test_images_that_are_not_stored_as_bytes_are_refused_in_a_sentence(
+    tmp_path: Path, kind: pa.DataType
+) -> None:
+    content = "x" if kind == pa.string() else list(png(1))
+    image = pa.array([{"bytes": content}] * 2, pa.struct([("bytes", kind)]))
+    pq.write_table(pa.table({"image": image, "label": ["a", "b"]}), tmp_path / "a.parquet")
+    with pytest.raises(Invalid, match=r"in column “image” of .*a.parquet are stored as .*, not as bytes"):
+        resolve_images(str(tmp_path / "a.parquet"), uploads_dir=tmp_path / "uploads")
+
+
+def test_damaged_pages_of_images_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    content = bytearray(parquet(range(16)))
+    content[100:400] = b"\xff" * 300
+    (tmp_path / "a.parquet").write_bytes(content)
+    with pytest.raises(Invalid, match="damaged"):
+        resolve_images(str(tmp_path / "a.parquet"), uploads_dir=tmp_path / "uploads")
+
+
+def test_numbers_of_classes_that_became_floats_are_classes(database: Database, tmp_path: Path) -> None:
+    made = pq.read_table(io.BytesIO(parquet(range(16))))
+    floats = pa.array([None, *(float(i % len(AWKWARD)) for i in range(1, 16))])
+    table = made.set_column(made.schema.get_field_index("label"), "label", floats)
+    pq.write_table(table.replace_schema_metadata(made.schema.metadata), tmp_path / "a.parquet")
+    origin, labels = resolve_images(str(tmp_path / "a.parquet"), uploads_dir=tmp_path / "uploads")
+    bring(database, Path(origin.source), labels=labels)
+    assert labels_of(database) == {path: label for path, label in expected().items() if path != "00.png"}

@@ -74,19 +74,31 @@ def table_rows(table: Table, columns: Columns, *, part: str | None) -> Iterator[
 
 
 def label_studio_rows(tasks: list[dict[str, Any]]) -> Iterator[LabelRow]:
-    """One row per task; annotations that were skipped do not count."""
-    for task in tasks:
+    """One row per task; annotations that were skipped do not count. Raises Invalid."""
+    for number, task in enumerate(tasks, start=1):
         labels: dict[str, None] = {}
-        for annotation in task.get("annotations") or task.get("completions") or ():
+        field = "completions" if task.get("annotations") is None else "annotations"
+        for annotation in _listed(task, field, number):
             if not isinstance(annotation, dict) or annotation.get("was_cancelled"):
                 continue
-            for result in annotation.get("result") or ():
+            for result in _listed(annotation, "result", number):
                 value = result.get("value", {}) if isinstance(result, dict) else {}
                 chosen = value.get("choices") if isinstance(value, dict) else None
                 labels |= dict.fromkeys(map(text_of, chosen if isinstance(chosen, list) else ()))
         data = task["data"] if isinstance(task["data"], dict) else {}
         split = data.get("split")
         yield LabelRow(_image_of(data), tuple(labels), split if split in ("train", "valid", "test") else None)
+
+
+def _listed(record: dict[str, Any], field: str, number: int) -> list[Any]:
+    """A list in a task of Label Studio; without the field an empty one. Raises Invalid for something else."""
+    found = record.get(field)
+    if found is None or isinstance(found, list):
+        return found or []
+    raise Invalid(
+        f"Task {number:,} of the export of Label Studio is damaged: its “{field}” is no list. Export it "
+        "again as JSON."
+    )
 
 
 def _image_of(data: dict[str, Any]) -> str:

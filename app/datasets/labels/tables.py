@@ -11,7 +11,8 @@ import math
 import re
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -51,22 +52,39 @@ class Table:
 
 def read_table(content: bytes, *, name: str) -> Table:
     """The table in a file, by the suffix of its name. Raises Invalid if it is none."""
-    suffix = suffix_of(name)
+    with _told(name):
+        table = _table(content, name)
+
+    def rows() -> Iterator[Row]:
+        with _told(name):
+            yield from table.rows()
+
+    return replace(table, rows=rows)
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Says in a sentence that a file is damaged, also where this shows only in a late row."""
     try:
-        if suffix == ".parquet":
-            return _parquet(content, name)
-        text = decoded(content)
-        if suffix in (".jsonl", ".ndjson"):
-            return _records(name, lambda: map(json.loads, filter(str.strip, text.splitlines())))
-        if suffix == ".json":
-            found = json.loads(text)
-            return _records(name, lambda: iter(found if isinstance(found, list) else [None]))
-        return _csv(text, name, marked=content.startswith(b"\xef\xbb\xbf"))
+        yield
     except Invalid:
         raise
-    except (ValueError, csv.Error, OSError, RecursionError) as error:
+    except (ValueError, csv.Error, OSError, RecursionError, ArithmeticError) as error:
         said = printable(str(error).splitlines()[0])[:200] if str(error) else type(error).__name__
         raise Invalid(f"{name} cannot be read as a table ({said}); save it again as CSV in UTF-8.") from error
+
+
+def _table(content: bytes, name: str) -> Table:
+    suffix = suffix_of(name)
+    if suffix == ".parquet":
+        return _parquet(content, name)
+    text = decoded(content)
+    if suffix in (".jsonl", ".ndjson"):
+        return _records(name, lambda: map(json.loads, filter(str.strip, io.StringIO(text, newline=None))))
+    if suffix == ".json":
+        found = json.loads(text)
+        return _records(name, lambda: iter(found if isinstance(found, list) else [None]))
+    return _csv(text, name, marked=content.startswith(b"\xef\xbb\xbf"))
 
 
 def unguarded(text: str) -> str:
@@ -161,16 +179,22 @@ def _named(cells: list[str]) -> tuple[str, ...]:
 
 def _records(name: str, records: Callable[[], Iterator[Any]]) -> Table:
     found: dict[str, None] = {}
-    for record in islice(records(), LOOKED_AT):
-        if not isinstance(record, dict):
-            raise Invalid(f"{name} has a row that is no object; each row must be one, with the same fields.")
+
+    def objects() -> Iterator[dict[str, Any]]:
+        for record in records():
+            if not isinstance(record, dict):
+                raise Invalid(
+                    f"{name} has a row that is no object; each row must be one, with the same fields."
+                )
+            yield record
+
+    for record in islice(objects(), LOOKED_AT):
         found |= dict.fromkeys(record)
     columns = tuple(found)
 
     def rows() -> Iterator[Row]:
-        for record in records():
-            fields = record if isinstance(record, dict) else {}
-            yield tuple(text_of(fields.get(column)) for column in columns)
+        for record in objects():
+            yield tuple(text_of(record.get(column)) for column in columns)
 
     return Table(name, columns, rows)
 
@@ -179,24 +203,35 @@ def _parquet(content: bytes, name: str) -> Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with undamaged(name):
         file = pq.ParquetFile(pa.BufferReader(content))
-    except pa.ArrowInvalid as error:
-        raise Invalid(f"{name} is no Parquet file, or it is damaged ({error}).") from error
     names = class_names_of(file.schema_arrow.metadata)
     columns = tuple(
         field.name for field in file.schema_arrow if not pa.types.is_nested(field.type) or _is_texts(field)
     )
 
     def rows() -> Iterator[Row]:
-        for batch in file.iter_batches(batch_size=BATCH, columns=list(columns)):
-            found = [
-                _texts(column.to_pylist(), names.get(column_name))
-                for column_name, column in zip(batch.schema.names, batch.columns, strict=True)
-            ]
-            yield from zip(*found, strict=True)
+        with undamaged(name):
+            for batch in file.iter_batches(batch_size=BATCH, columns=list(columns)):
+                found = [
+                    _texts(column.to_pylist(), names.get(column_name))
+                    for column_name, column in zip(batch.schema.names, batch.columns, strict=True)
+                ]
+                yield from zip(*found, strict=True)
 
     return Table(name, columns, rows)
+
+
+@contextmanager
+def undamaged(name: str) -> Iterator[None]:
+    """Says in a sentence that a Parquet file is damaged, also where this shows only in a late row."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, ArithmeticError) as error:
+        said = printable(str(error).splitlines()[0])[:200] if str(error) else type(error).__name__
+        raise Invalid(f"{name} is no Parquet file, or it is damaged ({said}).") from error
 
 
 def _is_texts(field: Any) -> bool:
@@ -208,8 +243,16 @@ def _is_texts(field: Any) -> bool:
 def _texts(values: list[Any], names: tuple[str, ...] | None) -> list[str]:
     if names is None:
         return list(map(text_of, values))
-    inside = range(len(names))
-    return [names[value] if value in inside else "" for value in values]
+    return [text_of_class(value, names) for value in values]
+
+
+def text_of_class(value: Any, names: tuple[str, ...]) -> str:
+    """The name of a class by its number, which is 1.0 where pandas had rows without one; empty: no class."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int):
+        return names[value] if value in range(len(names)) else ""
+    return value if isinstance(value, str) and value in names else ""
 
 
 def class_names_of(metadata: dict[bytes, bytes] | None) -> dict[str, tuple[str, ...]]:

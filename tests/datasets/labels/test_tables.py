@@ -1,8 +1,11 @@
 """Label files are read as text, whatever program wrote them."""
 
 import io
+import json
 import zipfile
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from app.datasets.labels.tables import only_label_file, read_table, text_of
@@ -86,3 +89,32 @@ def test_of_a_zip_the_only_label_file_counts() -> None:
     for content in (packed("a.csv", "b.csv"), packed("x.xml"), packed("a.csv")[:40]):
         with pytest.raises(Invalid, match=r"a.zip (has|cannot)"):
             only_label_file(content, name="a.zip")
+
+
+@pytest.mark.parametrize("late", ['{"path": broken', "[1, 2]", '{"path": ' + "9" * 5000 + "}"])
+def test_a_late_row_that_cannot_be_read_is_refused_in_a_sentence(late: str) -> None:
+    good = json.dumps({"path": "a.png", "label": "cat\u2028"}, ensure_ascii=False)
+    table = read_table("\n".join([*[good] * 1200, late]).encode(), name="a.jsonl")
+    assert next(table.rows()) == ("a.png", "cat\u2028")
+    with pytest.raises(Invalid, match=r"a\.jsonl (has a row that is no object|cannot be read as a table)"):
+        list(table.rows())
+
+
+def test_a_parquet_file_with_damaged_pages_is_refused_in_a_sentence() -> None:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"path": [f"{i}.png" for i in range(8000)], "label": ["cat"] * 8000}), out)
+    damaged = bytearray(out.getvalue())
+    damaged[100:300] = b"\xff" * 200
+    table = read_table(bytes(damaged), name="a.parquet")
+    with pytest.raises(Invalid, match=r"a\.parquet is no Parquet file, or it is damaged"):
+        list(table.rows())
+
+
+def test_numbers_of_classes_that_became_floats_are_classes_and_missing_ones_are_none() -> None:
+    out = io.BytesIO()
+    features = {"label": {"_type": "ClassLabel", "names": ["cat", "dog"]}}
+    made = pa.table({"label": [1.0, None, float("nan"), 0.5, 0.0, 7.0]})
+    meta = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(made.replace_schema_metadata(meta), out)
+    rows = read_table(out.getvalue(), name="a.parquet").rows()
+    assert [label for (label,) in rows] == ["dog", "", "", "", "cat", ""]
