@@ -33,6 +33,7 @@ def add(
     from app.datasets.catalog import ready_dataset
     from app.datasets.layout_choice import StatedLayout, parse
     from app.datasets.sources import resolve_source
+    from app.datasets.upload_use import names_in, storing
     from app.errors import Invalid
 
     settings = read_settings()
@@ -40,7 +41,7 @@ def add(
     is_file = Path(paths[0]).is_file() and not paths[0].lower().endswith((".zip", ".parquet"))
     if not class_name and (len(paths) > 1 or is_file):
         raise Invalid("Name the class of these files with --class, or one folder or zip of class folders.")
-    with open_own_database() as database:
+    with open_own_database() as database, storing(database, settings) as stored:
         with database.read() as session:
             ready_dataset(session, name=name)  # before anything is copied
         if class_name:
@@ -54,6 +55,7 @@ def add(
             folders = StatedLayout()
         else:
             origin = resolve_source(paths[0], uploads_dir=settings.uploads_dir)
+        stored.update(names_in(origin.source))
         add_origin(database, settings, name=name, origin=origin, folders=folders)
 
 

@@ -133,19 +133,25 @@ def _import_here(
     from app.datasets.catalog import count_rejected, count_samples, rejected_files
     from app.datasets.creating import create_dataset
     from app.datasets.importing import import_images
+    from app.datasets.upload_use import names_in, storing
     from app.deck.progress import pending_changes
     from app.jobs.requests import live_workers
     from app.rounds.first_look import look_at_new_images
 
     settings = read_settings()
     with for_scripts(json) as made, open_database() as database:
-        source, folders = _source(path, settings, folders, labels, columns, zip_encoding, links=links)
-        if known := _known(database, name, source):
-            typer.echo(f"{known.name} exists, from {known.origin}: the images of {source} are added to it.")
-            made.update(add_origin(database, settings, name=known.name, origin=source, folders=folders))
-            return
-        with database.write() as session:
-            dataset = create_dataset(session, name=name, source=source)
+        with storing(database, settings) as stored:
+            source, folders = _source(path, settings, folders, labels, columns, zip_encoding, links=links)
+            known = _known(database, name, source)
+            stored.update(names_in(source.source))
+            if known is not None:
+                typer.echo(
+                    f"{known.name} exists, from {known.origin}: the images of {source} are added to it."
+                )
+                made.update(add_origin(database, settings, name=known.name, origin=source, folders=folders))
+                return
+            with database.write() as session:
+                dataset = create_dataset(session, name=name, source=source)
         show = show_progress()
         report = import_images(
             database,

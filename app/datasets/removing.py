@@ -8,7 +8,6 @@ it. Whoever is killed in between leaves a row in the state `deleting`, and the n
 import logging
 import shutil
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import DELETING, lock_out_decisions
 from app.datasets.models import Dataset, Sample
+from app.datasets.upload_use import own_uploads, remove_unused, uploads_of
 from app.db.engine import Database
 from app.db.types import Base
 from app.jobs import requests as jobs
@@ -69,7 +69,9 @@ def finish_removals(database: Database, settings: Settings) -> int:
         if is_used:
             left += 1
             continue
-        _remove_files(database, settings, dataset_id)
+        if not _remove_files(database, settings, dataset_id):
+            left += 1
+            continue
         _remove_rows(database, dataset_id)
         log.debug("data set %s is removed", dataset_id)
     return left
@@ -106,7 +108,7 @@ def try_removing(database: Database, settings: Settings) -> None:
 def disk_use(session: Session, settings: Settings, *, dataset: Dataset) -> DiskUse:
     """How much of the disk a data set uses."""
     runs = _runs(session, dataset.id)
-    uploads = sum(map(_bytes, _own_uploads(session, settings, dataset)))
+    uploads = sum(map(_bytes, own_uploads(session, settings, dataset_id=dataset.id)))
     images = session.scalar(select(func.sum(Sample.bytes)).where(Sample.dataset_id == dataset.id)) or 0
     is_inside = _is_upload(settings, dataset.source)
     return DiskUse(
@@ -124,29 +126,33 @@ def _is_worked_on(session: Session, dataset_id: int) -> bool:
     return bool(session.scalar(select(is_open))) and bool(jobs.live_workers(session))
 
 
-def _remove_files(database: Database, settings: Settings, dataset_id: int) -> None:
+def _remove_files(database: Database, settings: Settings, dataset_id: int) -> bool:
+    """Whether all could be removed; not while an upload is being stored for longer than a moment."""
     with database.read() as session:
         dataset = session.get(Dataset, dataset_id)
         if dataset is None:  # another process has removed it
-            return
+            return True
         folders = [
             folder / str(run)
             for run in _runs(session, dataset_id)
             for folder in (settings.runs_dir, settings.photos_dir)
         ]
-        files = [*_own_uploads(session, settings, dataset), *settings.cache_dir.glob(f"{dataset_id}-*")]
+        uploads = uploads_of(session, dataset_id=dataset_id)
         mine = select(Sample.sha256).where(Sample.dataset_id == dataset_id)
         others = select(Sample.sha256).where(Sample.dataset_id != dataset_id)
         pictures = set(session.scalars(mine.except_(others)))
         pictures.update(session.scalars(_photos(dataset_id)))
+    if not remove_unused(database, settings, names=uploads, but_by=dataset_id):
+        return False
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
-    for file in files:
+    for file in settings.cache_dir.glob(f"{dataset_id}-*"):
         with suppress(OSError):
             file.unlink(missing_ok=True)
     for picture in settings.pictures_dir.glob("*/*-*"):  # once through, however many images there were
         if picture.name.partition("-")[0] in pictures:
             picture.unlink(missing_ok=True)
+    return True
 
 
 def _remove_rows(database: Database, dataset_id: int) -> None:
@@ -186,15 +192,6 @@ def _runs(session: Session, dataset_id: int) -> list[int]:
 def _photos(dataset_id: int) -> Any:
     photo, run = Base.metadata.tables["photo"], Base.metadata.tables["run"]
     return select(photo.c.sha256).join(run, run.c.id == photo.c.run_id).where(run.c.dataset_id == dataset_id)
-
-
-def _own_uploads(session: Session, settings: Settings, dataset: Dataset) -> Iterator[Path]:
-    """The stored zips that no other data set reads."""
-    rest = session.execute(select(Dataset.source, Dataset.parts).where(Dataset.id != dataset.id)).all()
-    used = {source for source, _ in rest} | {part["source"] for _, parts in rest for part in parts}
-    for source in sorted({dataset.source, *(part["source"] for part in dataset.parts)} - used):
-        if _is_upload(settings, source):
-            yield Path(source)
 
 
 def _is_upload(settings: Settings, source: str) -> bool:

@@ -18,6 +18,7 @@ from app.datasets.models import Dataset
 from app.datasets.proposals import waiting_proposal
 from app.datasets.sources import look, request_import, uploaded_images
 from app.datasets.surveying import Survey, choice_of
+from app.datasets.upload_use import names_in, storing
 from app.datasets.versions import list_versions
 from app.deck.filters import count_matching
 from app.deck.progress import pending_changes, review_progress
@@ -180,16 +181,19 @@ def create_dataset(
     """
     columns = StatedColumns(path_column, label_column, split_column)
     folders = parse([split_folders])
-    source, listed = _source(settings, file, path, zip_encoding, columns)
-    if listed is None:
-        folders = with_labels(settings, folders, labels, columns)
-    folders = listed or folders
-    found = look(source)
-    with database.write() as session:
-        dataset, job = request_import(
-            session, name=name, source=source, user_id=user.id, found=found, folders=folders
-        )
-        return ImportAccepted(dataset=dataset.name, job=job.id, layout=_layout(dataset, found))
+    with storing(database, settings) as stored:
+        source, listed = _source(settings, file, path, zip_encoding, columns)
+        stored.update(names_in(source.source))
+        if listed is None:
+            folders = with_labels(settings, folders, labels, columns)
+        folders = listed or folders
+        stored.update(names_in(folders.labels.stored if folders and folders.labels else ""))
+        found = look(source)
+        with database.write() as session:
+            dataset, job = request_import(
+                session, name=name, source=source, user_id=user.id, found=found, folders=folders
+            )
+            return ImportAccepted(dataset=dataset.name, job=job.id, layout=_layout(dataset, found))
 
 
 # By this route a name that cannot be is refused before the zip behind it is read.

@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from app.datasets.surveying import Survey
 from app.db.engine import Database
 from app.settings import Settings
+from app.storage import Origin
+from app.web.api import datasets
+from tests.conftest import People
 from tests.factories import Made, photo
 
 API = "/api/v1/datasets/faces"
@@ -139,6 +143,30 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_kept(
     assert post(api["ann"], sent, **fields).status_code == 403
 
 
-def test_nothing_is_added_to_an_archived_data_set(api: dict[str, TestClient], made: Made) -> None:
+def test_nothing_is_added_to_an_archived_data_set_and_no_file_stays(
+    api: dict[str, TestClient], made: Made, settings: Settings
+) -> None:
     assert api["ada"].patch(API, json={"archived": True}).status_code == 200
     assert post(api["ada"], files([("a.png", noise(1))]), **{"class": "owl"}).status_code == 409
+    assert list(settings.uploads_dir.glob("*")) == []
+    sent = zipped({"a.png": noise(1)})
+    assert post(api["ada"], sent).status_code in (409, 422)
+    assert api["ada"].post("/api/v1/datasets", files=sent, data={"name": "x"}).status_code == 422
+    assert list(settings.uploads_dir.glob("*")) == []
+
+
+def test_a_zip_that_is_sent_while_its_data_set_is_deleted_is_kept(
+    api: dict[str, TestClient], settings: Settings, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = zipped({f"{name}/{i}.png": noise(i) for i in range(3) for name in ("cat", "dog")})
+    first = api["ada"].post("/api/v1/datasets", files=sent, data={"name": "one"})
+    assert first.status_code == 202
+    true_look = datasets.look
+
+    def look(source: Origin) -> Survey | None:
+        assert api["ada"].delete("/api/v1/datasets/one").status_code in (202, 204)
+        return true_look(source)
+
+    monkeypatch.setattr(datasets, "look", look)
+    assert api["ada"].post("/api/v1/datasets", files=sent, data={"name": "two"}).status_code == 202
+    assert len(list(settings.uploads_dir.glob("*.zip"))) == 1

@@ -20,6 +20,7 @@ from app.datasets.sources import (
     request_import,
     uploaded_images,
 )
+from app.datasets.upload_use import storing
 from app.errors import Conflict, Invalid, ToplossError
 from app.settings import Settings
 from app.storage import Origin
@@ -111,24 +112,34 @@ def begin_import(
         if filled.zip_encoding:
             check_encoding(filled.zip_encoding)
         field = "path" if filled.path and not (file and file.filename) else "file"
-        source, listed = _source(settings, filled, file)
-        if _is_upload(settings, source.source) and source.source.endswith(".zip"):
-            filled = replace(filled, path="", stored=Path(source.source).stem, stored_name=source.name or "")
-        found, field = look(source), "labels"
-        folders = (
-            listed or with_labels(settings, None, labels, StatedColumns()) or _labels_sent(settings, filled)
-        )
-        if listed is None and folders is not None and folders.labels is not None:
-            stored_as = Path(folders.labels.stored).stem
-            filled = replace(filled, stored_labels=stored_as, stored_labels_name=folders.labels.file)
-        elif found is not None and listed is None:
-            field = "path" if filled.path else "file"
-            found.refuse()
-        with database.write() as session:
-            if not propose_import(session, name=filled.name, source=source, found=found, folders=folders):
-                request_import(
-                    session, name=filled.name, source=source, user_id=user.id, found=found, folders=folders
+        with storing(database, settings):  # what is refused stays for the next try
+            source, listed = _source(settings, filled, file)
+            if _is_upload(settings, source.source) and source.source.endswith(".zip"):
+                filled = replace(
+                    filled, path="", stored=Path(source.source).stem, stored_name=source.name or ""
                 )
+            found, field = look(source), "labels"
+            folders = (
+                listed
+                or with_labels(settings, None, labels, StatedColumns())
+                or _labels_sent(settings, filled)
+            )
+            if listed is None and folders is not None and folders.labels is not None:
+                stored_as = Path(folders.labels.stored).stem
+                filled = replace(filled, stored_labels=stored_as, stored_labels_name=folders.labels.file)
+            elif found is not None and listed is None:
+                field = "path" if filled.path else "file"
+                found.refuse()
+            with database.write() as session:
+                if not propose_import(session, name=filled.name, source=source, found=found, folders=folders):
+                    request_import(
+                        session,
+                        name=filled.name,
+                        source=source,
+                        user_id=user.id,
+                        found=found,
+                        folders=folders,
+                    )
     except ToplossError as error:
         if isinstance(error, Conflict):
             field = "name"
