@@ -16,7 +16,7 @@ from stream_zip import ZIP_64, MemberFile, stream_zip
 from app.datasets.models import Dataset, DatasetVersion
 from app.export.as_imagefolder import DATE, MODE, text_member, used_classes
 from app.export.as_parquet import FRACTIONS, WHOLE, write_parquet
-from app.export.rows import ExportPlan
+from app.export.rows import ExportPlan, check_whole
 
 CLEANING = (
     "A network ranked the labels by how wrong they look. People looked at the images in this order and kept, "
@@ -110,6 +110,7 @@ def _metadata(plan: ExportPlan, digest: str, size: int) -> dict[str, Any]:
         .where(DatasetVersion.id == plan.version_id)
     )
     with plan.engine.connect() as connection:
+        check_whole(connection, plan)
         name, frozen_at, samples, version_digest = connection.execute(query).one()
     moment: datetime = frozen_at
     classes = used_classes(plan)

@@ -16,7 +16,7 @@ from app.datasets.gold import is_gold
 from app.datasets.models import DatasetVersion, GoldPart, Sample, VersionLabel
 from app.datasets.versions import UNREVIEWED
 from app.export.as_csv import csv_chunks
-from app.export.rows import ExportPlan, written
+from app.export.rows import ExportPlan, check_whole, written
 from app.review.models import Decision
 
 COLUMNS = (
@@ -77,4 +77,5 @@ def _records(plan: ExportPlan, after: int) -> list[tuple[Any, str, str, int]]:
     )
     with plan.engine.connect() as connection:
         found = connection.execute(query).mappings().all()
+        check_whole(connection, plan)
     return [(each, each["annotator"], each["path"], each["given_label"]) for each in found]

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import JSON, BigInteger, Select, String, and_, bindparam, cast, collate, func, select
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
+from app.datasets.catalog import DELETING
 from app.datasets.missing import Lost
-from app.datasets.models import Sample, VersionLabel
+from app.datasets.models import Dataset, Sample, VersionLabel
 from app.datasets.versions import label_in_version
+from app.errors import NotFound
 from app.ranking.models import Prediction
 from app.storage import Origin
 
@@ -109,8 +111,19 @@ def _pages(plan: ExportPlan) -> Iterator[list[Sequence[Any]]]:
     for start in range(0, len(ids), PAGE):
         with plan.engine.connect() as connection:  # a session would make each row an object twice
             records = connection.execute(query, {"ids": json.dumps(ids[start : start + PAGE].tolist())}).all()
+            check_whole(connection, plan)
         if records:
             yield _fields(plan, sorted(records, key=itemgetter(1)))
+
+
+def check_whole(connection: Connection, plan: ExportPlan) -> None:
+    """After rows were read: raises NotFound if they may not be all, because the data set is being deleted.
+
+    Rows go only after the state was changed. An error breaks a download off; its client sees no whole file.
+    """
+    state = connection.scalar(select(Dataset.state).where(Dataset.id == plan.dataset_id))
+    if state in (None, DELETING):
+        raise NotFound("The data set was deleted while it was exported, so the file is not complete.")
 
 
 def _ids_by_path(plan: ExportPlan) -> NDArray[np.int64]:
@@ -118,7 +131,9 @@ def _ids_by_path(plan: ExportPlan) -> NDArray[np.int64]:
     members = (Sample.dataset_id == plan.dataset_id, Sample.id <= plan.last_sample_id)
     query = select(Sample.id).where(*members).order_by(order).execution_options(yield_per=PAGE)
     with plan.engine.connect() as connection:
-        return np.fromiter(connection.execute(query).scalars(), np.int64)
+        found = np.fromiter(connection.execute(query).scalars(), np.int64)
+        check_whole(connection, plan)
+    return found
 
 
 def _query(plan: ExportPlan) -> Select[*tuple[Any, ...]]:

@@ -2,8 +2,13 @@
 
 import pytest
 
+from app.datasets.catalog import get_dataset
+from app.datasets.removing import begin_removal, finish_removals
 from app.db.engine import Database
+from app.errors import NotFound
 from app.export import rows as export_rows_module
+from app.export.formats import FORMATS
+from app.settings import Settings
 from tests.export.pets import COLUMNS, content, exported, table
 
 
@@ -62,3 +67,27 @@ def test_pages_of_any_size_make_the_same_file(
     before = content(database, cleaned, "csv")
     monkeypatch.setattr(export_rows_module, "PAGE", 3)
     assert content(database, cleaned, "csv") == before
+
+
+@pytest.mark.parametrize("format", sorted(FORMATS))
+def test_an_export_whose_data_set_is_deleted_meanwhile_breaks_off(
+    database: Database,
+    settings: Settings,
+    cleaned: int,
+    format: str,  # noqa: A002
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(export_rows_module, "PAGE", 3)
+    export = exported(database, cleaned, format)
+    pages = iter(export_rows_module.export_rows(export.plan))
+    first = next(pages)
+    assert first.path == "%63on/0.png"
+    with database.write() as session:
+        begin_removal(session, get_dataset(session, name="pets"))
+    with pytest.raises(NotFound, match="not complete"):
+        list(pages)
+    with pytest.raises(NotFound, match="not complete"):
+        b"".join(export.chunks)
+    finish_removals(database, settings)
+    with pytest.raises(NotFound, match="not complete"):
+        list(export_rows_module.export_rows(export.plan))

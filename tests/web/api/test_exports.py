@@ -1,13 +1,22 @@
 """Every export format by REST, and what has to be known of a file in its header."""
 
+import asyncio
 import json
 
 import pytest
 from sqlalchemy import update
+from starlette.types import Message
 
+from app.datasets.catalog import get_dataset
 from app.datasets.models import Sample
+from app.datasets.removing import begin_removal
 from app.db.engine import Database
+from app.errors import NotFound
+from app.export import rows
 from app.export.formats import FORMATS
+from app.main import create_app
+from app.settings import Settings
+from tests.conftest import People
 from tests.factories import Made
 from tests.web.api.test_rest import API, Scripts
 
@@ -44,3 +53,47 @@ def test_an_option_that_a_format_does_not_have_is_refused(
     answer = api["ann"].get(URL, params=query)
     assert answer.status_code == 422
     assert "choose" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_a_download_breaks_off_when_its_data_set_is_deleted_and_does_not_end_like_a_whole_one(
+    settings: Settings,
+    database: Database,
+    people: People,
+    made: Made,
+    monkeypatch: pytest.MonkeyPatch,
+    encoding: str,
+) -> None:
+    monkeypatch.setattr(rows, "PAGE", 4)
+    sent = list[Message]()
+
+    async def receive() -> Message:
+        await asyncio.sleep(0 if not sent else 3600)
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if message["type"] == "http.response.start":
+            with database.write() as session:
+                begin_removal(session, get_dataset(session, name="faces"))
+
+    said = {
+        "host": "toploss",
+        "accept-encoding": encoding,
+        "authorization": f"Bearer {people.tokens['ann']}",
+    }
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": URL,
+        "query_string": b"format=csv",
+        "headers": [(name.encode(), value.encode()) for name, value in said.items()],
+        "client": ("127.0.0.1", 1),
+    }
+    with pytest.raises(RuntimeError) as broken:  # the server then closes the connection
+        asyncio.run(create_app(settings, database)(scope, receive, send))
+    assert isinstance(broken.value.__cause__, NotFound)
+    assert sent[0]["status"] == 200
+    assert all(message.get("more_body") for message in sent[1:])
