@@ -4,14 +4,14 @@ import sys
 
 PROGRAM = """
 import sys, types
-from app import cli
+from app.commands import running
 assert "numpy" not in sys.modules, "it reads how many threads it may use when it is loaded"
 def report(_):
     import numpy, threadpoolctl
     pools = threadpoolctl.threadpool_info()
     print({pool["num_threads"] for pool in pools if pool["internal_api"] == "openblas"})
 sys.modules["app.worker"] = types.SimpleNamespace(run_worker=report)
-cli.worker()
+running.worker()
 """
 
 

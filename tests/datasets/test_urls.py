@@ -54,9 +54,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, byte
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    httpx.post(
-        f"http://{host}:{port}/moto-api/reset"
-    ).raise_for_status()  # servers of a process share buckets
+    # servers of a process share their buckets
+    httpx.post(f"http://{host}:{port}/moto-api/reset", timeout=60).raise_for_status()
     keys = {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",

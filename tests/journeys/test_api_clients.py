@@ -92,7 +92,8 @@ def test_the_script_of_the_documentation_imports_trains_and_exports(
 
 def test_a_generated_client_imports_trains_and_exports(server: Server, token: str, folder: Path) -> None:
     python = _generator(folder / "generator")
-    described = httpx.get(f"{server.url}/api/v1/openapi.json", headers={"authorization": f"Bearer {token}"})
+    headers = {"authorization": f"Bearer {token}"}
+    described = httpx.get(f"{server.url}/api/v1/openapi.json", headers=headers, timeout=60)
     (folder / "openapi.json").write_bytes(described.content)
     generate = [
         "generate",
