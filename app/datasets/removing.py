@@ -24,10 +24,22 @@ from app.db.types import Base
 from app.jobs import requests as jobs
 from app.jobs.models import Job
 from app.settings import Settings
+from app.storage import folder_of
 
 log = logging.getLogger(__name__)
 TICK_SECONDS, PATIENCE = 2.0, 5.0
 AT_ONCE = 5_000  # rows per transaction, so that nobody waits long
+
+
+@dataclass(frozen=True)
+class ImagePlace:
+    """Where some images of a data set lie, and what a deletion of it does to them."""
+
+    where: str  # the source, for people
+    images: int
+    bytes: int
+    is_stored: bool  # in the data folder, as a zip
+    is_lost: bool  # it is, and no other data set uses the zip
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,12 @@ class DiskUse:
     runs: int  # checkpoints, descriptions of images
     photos: int
     cache: int  # can be made again
-    outside: int  # images that lie elsewhere and are never touched
+    places: tuple[ImagePlace, ...]
+
+    @property
+    def outside(self) -> int:
+        """Images that lie elsewhere and are never touched."""
+        return sum(place.bytes for place in self.places if not place.is_stored)
 
     @property
     def inside(self) -> int:
@@ -108,16 +125,38 @@ def try_removing(database: Database, settings: Settings) -> None:
 def disk_use(session: Session, settings: Settings, *, dataset: Dataset) -> DiskUse:
     """How much of the disk a data set uses."""
     runs = _runs(session, dataset.id)
-    uploads = sum(map(_bytes, own_uploads(session, settings, dataset_id=dataset.id)))
-    images = session.scalar(select(func.sum(Sample.bytes)).where(Sample.dataset_id == dataset.id)) or 0
-    is_inside = _is_upload(settings, dataset.source)
+    own = own_uploads(session, settings, dataset_id=dataset.id)
     return DiskUse(
-        uploads=uploads,
+        uploads=sum(map(_bytes, own)),
         runs=sum(_bytes(settings.runs_dir / str(run)) for run in runs),
         photos=sum(_bytes(settings.photos_dir / str(run)) for run in runs),
         cache=sum(map(_bytes, settings.cache_dir.glob(f"{dataset.id}-*"))),
-        outside=0 if is_inside else images,
+        places=_places(session, settings, dataset, own={path.name for path in own}),
     )
+
+
+def _places(
+    session: Session, settings: Settings, dataset: Dataset, *, own: set[str]
+) -> tuple[ImagePlace, ...]:
+    """The main source and the parts that were added, those with images."""
+
+    def count(*which: ColumnElement[bool]) -> tuple[int, int]:
+        query = select(func.count(), func.coalesce(func.sum(Sample.bytes), 0))
+        images, size = session.execute(query.where(Sample.dataset_id == dataset.id, *which)).one()
+        return images, int(size)
+
+    parts = dataset.origin.parts
+    prefixes = [f"{folder_of(number)}/" for number in range(1, len(parts) + 1)]
+    added = [count(Sample.path.startswith(prefix, autoescape=True)) for prefix in prefixes]
+    all_images, all_bytes = count()
+    main = all_images - sum(images for images, _ in added), all_bytes - sum(size for _, size in added)
+    places = []
+    for origin, (images, size) in zip((dataset.origin, *parts), (main, *added), strict=True):
+        is_stored = _is_upload(settings, origin.source) and origin.source.endswith(".zip")
+        is_lost = is_stored and Path(origin.source).name in own
+        if images:
+            places.append(ImagePlace(str(origin), images, size, is_stored, is_lost))
+    return tuple(places)
 
 
 def _is_worked_on(session: Session, dataset_id: int) -> bool:

@@ -1,5 +1,7 @@
 """What is lost with a data set: sentences for the question before it is deleted."""
 
+from collections import Counter
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -26,13 +28,41 @@ def lost_with(session: Session, *, dataset: Dataset, disk: DiskUse) -> list[str]
         f"This deletes for ever the labels of {what} and {_plural(runs, 'run')} with their checkpoints.",
         f"It frees {disk.inside / MB:,.1f} MB of the data folder.",
     ]
-    if disk.outside:
-        said.append(f"The images themselves lie in {dataset.source} and are not touched.")
+    said += _images(disk)
     if (running := open_run(session, dataset_id=dataset.id)) is not None:
         said.append(f"Run {running.id} is {running.state}; it is cancelled first.")
     if dataset.state == "importing":
         said.append("Its import is cancelled first.")
     return said
+
+
+def _images(disk: DiskUse) -> list[str]:
+    """Which images are lost with the data set, and which stay where they are."""
+    said = []
+    lost = sum(place.images for place in disk.places if place.is_lost)
+    shared = sum(place.images for place in disk.places if place.is_stored and not place.is_lost)
+    if lost:
+        said.append(
+            f"{_plural(lost, 'image')} {_lie(lost)} in zips in the data folder, which are deleted: "
+            f"{'it is' if lost == 1 else 'they are'} lost for ever, unless you have a copy."
+        )
+    if shared:
+        said.append(
+            f"{_plural(shared, 'image')} {_lie(shared)} in a zip in the data folder that another data set "
+            f"uses, and {'is' if shared == 1 else 'are'} kept."
+        )
+    outside = Counter[str]()
+    for place in disk.places:
+        if not place.is_stored:
+            outside[place.where] += place.images
+    for where, images in outside.items():
+        verb = "is" if images == 1 else "are"
+        said.append(f"{_plural(images, 'image')} {_lie(images)} in {where} and {verb} not touched.")
+    return said
+
+
+def _lie(count: int) -> str:
+    return "lies" if count == 1 else "lie"
 
 
 def _plural(count: int, one: str) -> str:
