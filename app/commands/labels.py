@@ -36,6 +36,10 @@ def apply(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what each row would change, and change nothing.")
     ] = False,
+    all_rows: Annotated[
+        bool,
+        typer.Option("--all", help="In a dry run print also the rows whose image has this label already."),
+    ] = False,
     add_classes: Annotated[
         bool, typer.Option("--add-classes", help="Add the classes that the data set does not have.")
     ] = False,
@@ -45,23 +49,28 @@ def apply(
 ) -> None:
     """Record the labels of a file that differ as decisions of one person; again, nothing changes.
 
-    A dry run prints a line per row: what happens, the path, the label now and the new one, with tabs.
+    A dry run prints a line per row: what happens, the path, the label now and the new one, with tabs. Of rows
+    whose image has this label already it prints the number; `--all` prints them too.
     """
     from app.commands.classes import somebody
     from app.datasets.catalog import ready_dataset
     from app.datasets.label_reading import NONE, StatedColumns, StatedLabels
+    from app.datasets.labels.reading import paths_of, read_labels
     from app.datasets.labels.tables import only_label_file
     from app.deck.corrected import apply_labels, plan_labels
 
     content, inside = only_label_file(file.read_bytes(), name=file.name)
     said = StatedLabels(inside, str(file), StatedColumns(path_column, label_column, NONE))
     with open_own_database() as database:
+        with database.read() as session:
+            paths = paths_of(session, dataset_id=ready_dataset(session, name=name).id)
+        read = read_labels(paths, said=said, content=content)
         if dry_run:
             with database.read() as session:
                 dataset_id = ready_dataset(session, name=name).id
                 person = somebody(session, user)
-                plan = plan_labels(session, dataset_id=dataset_id, user_id=person, said=said, content=content)
-            _print_rows(plan)
+                plan = plan_labels(session, dataset_id=dataset_id, user_id=person, labels=read)
+            _print_rows(plan, all_rows=all_rows)
             _print_words(plan)
             typer.echo("Nothing was changed; leave out --dry-run to record these decisions.", err=True)
             return
@@ -71,8 +80,7 @@ def apply(
                 session,
                 dataset_id=dataset_id,
                 user_id=somebody(session, user),
-                said=said,
-                content=content,
+                labels=read,
                 add_classes=add_classes,
             )
     _print_words(plan)
@@ -101,8 +109,10 @@ def undo(name: DatasetName, *, user: User = None) -> None:
     typer.echo(f"{done.samples:,} {'decision' if done.samples == 1 else 'decisions'} undone.")
 
 
-def _print_rows(plan: "LabelPlan") -> None:
+def _print_rows(plan: "LabelPlan", *, all_rows: bool) -> None:
     for row in plan.rows:
+        if row.state == "same" and not all_rows:
+            continue
         typer.echo(f"{row.words}\t{row.path}\t{row.now or ''}\t{row.new}")
     for path, reason in plan.unmatched.items():
         typer.echo(f"{reason}\t{path}\t\t")

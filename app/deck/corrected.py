@@ -4,30 +4,27 @@ The decisions are those of the person who imports the file, one per sample whose
 action, so that one undo reverts all. They never outweigh an answer that a person gave to the single image.
 """
 
-import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import classes_of, lock_dataset, refuse_archived
 from app.datasets.classes import add_class
-from app.datasets.label_reading import LabelFiles, StatedLabels
-from app.datasets.labels.finding import stated
-from app.datasets.labels.placing import BROKEN, WITHOUT, by_labels
-from app.datasets.layout_reading import Reading
+from app.datasets.label_reading import LabelFiles
+from app.datasets.labels.placing import BROKEN, WITHOUT
+from app.datasets.labels.reading import ReadLabels
 from app.datasets.models import Sample
 from app.db.types import now
 from app.deck.bulk import FROM_A_FILE, Done, candidates, parts_of, verdict_for
 from app.deck.left_alone import reason
-from app.errors import Invalid
 from app.review import claims, desk
 from app.review.log import not_undone
 from app.review.models import BulkAction, Decision, SampleReview
 from app.review.standing import refold
-from app.spelling import places_of
+from app.spelling import folded, places_of
 
 WORDS = {
     "change": "changes",
@@ -78,8 +75,25 @@ class LabelPlan:
 
     @property
     def unknown_classes(self) -> list[str]:
-        """Labels that are no class of the data set."""
-        return sorted({row.new for row in self.rows if row.state == "no class"})
+        """Labels that are no class of the data set, each in the form that most rows have."""
+        return sorted(forms.most_common(1)[0][0] for forms in self._unknown())
+
+    def _unknown(self) -> list[Counter[str]]:
+        """The rows by form, of each name that is no class: `Emu` and `emu` are one."""
+        forms: dict[str, Counter[str]] = defaultdict(Counter)
+        for new in sorted(row.new for row in self.rows if row.state == "no class"):
+            forms[folded(new)][new] += 1
+        return list(forms.values())
+
+    @property
+    def forms(self) -> list[str]:
+        """In sentences, which labels with several forms are one new class."""
+        several = [forms for forms in self._unknown() if len(forms) > 1]
+        return [
+            f"{', '.join(f'“{form}”' for form in sorted(forms))} are one new class, "
+            f"“{forms.most_common(1)[0][0]}”."
+            for forms in several
+        ]
 
     def words(self) -> list[str]:
         """The whole in sentences."""
@@ -94,31 +108,21 @@ class LabelPlan:
         if names := self.unknown_classes:
             shown = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")  # noqa: PLR2004
             lines.append(f"Not classes of this data set: {shown}.")
-        return [*lines, *self.notes]
+        return [*lines, *self.forms, *self.notes]
 
 
-def plan_labels(
-    session: Session, *, dataset_id: int, user_id: int | None, said: StatedLabels, content: bytes
-) -> LabelPlan:
-    """What the label file would change if this person applied it. Raises Invalid without any label."""
+def plan_labels(session: Session, *, dataset_id: int, user_id: int | None, labels: ReadLabels) -> LabelPlan:
+    """What the label file would change if this person applied it."""
+    file, layout = labels.file, labels.layout
     query = select(Sample.path, Sample.id, Sample.given_now).where(Sample.dataset_id == dataset_id)
     known = {path: (sample_id, given) for path, sample_id, given in session.execute(query)}
-
-    def read(_labels: LabelFiles, _name: str) -> bytes:
-        return content
-
-    file = stated(dict.fromkeys(known, 0), said, read)
-    layout = by_labels(known, Reading("labels", labels=file), read)
-    if not layout.places:
-        raise Invalid(
-            f"{file.name} has a label for no image of this data set. {' '.join(layout.notes)}".strip()
-        )
     standing = _standing(session, dataset_id)
     mine = _mine(session, dataset_id, user_id)
     classes = classes_of(session, dataset_id=dataset_id)
     names, place_now = classes.names, classes.place_now
     new_labels = {path: place.label for path, place in layout.places.items()}
     new_labels |= dict.fromkeys(layout.unlabelled, "")
+    new_labels = {path: new for path, new in new_labels.items() if path in known}
     ids = [known[path][0] for path in new_labels]
     why = {
         row.id: reason(row, accept=False, delete=False)
@@ -154,8 +158,7 @@ def apply_labels(
     *,
     dataset_id: int,
     user_id: int,
-    said: StatedLabels,
-    content: bytes,
+    labels: ReadLabels,
     add_classes: bool = False,
 ) -> tuple[LabelPlan, Done | None]:
     """Record the decisions of a label file; None: it changes nothing, for instance the second time.
@@ -164,17 +167,19 @@ def apply_labels(
     """
     lock_dataset(session, dataset_id=dataset_id)
     refuse_archived(session, dataset_id=dataset_id)
-    plan = plan_labels(session, dataset_id=dataset_id, user_id=user_id, said=said, content=content)
+    plan = plan_labels(session, dataset_id=dataset_id, user_id=user_id, labels=labels)
     if add_classes and plan.unknown_classes:
         for name in plan.unknown_classes:
             add_class(session, dataset_id=dataset_id, name=name, user_id=user_id)
         session.flush()
-        plan = plan_labels(session, dataset_id=dataset_id, user_id=user_id, said=said, content=content)
+        told = plan.forms
+        plan = plan_labels(session, dataset_id=dataset_id, user_id=user_id, labels=labels)
+        plan = replace(plan, notes=(*told, *plan.notes))
     changes = {row.sample_id: row for row in plan.changes}
     if not changes:
         return plan, None
     newest = session.scalar(select(BulkAction.id).order_by(BulkAction.id.desc()).limit(1)) or 0
-    digest = hashlib.sha256(content).hexdigest()
+    digest = labels.sha256
     client_id = f"labels-{digest[:16]}-{newest + 1}"
     action = BulkAction(
         dataset_id=dataset_id,

@@ -15,13 +15,16 @@ def test_labels_are_shown_applied_once_and_undone(imported: CliRunner, tmp_path:
     rows = [("train/cat/000.png", "dog"), ("train/cat/001.png", "cat"), ("none.png", "cat")]
     file.write_text("image,truth\n" + "".join(f"{path},{label}\n" for path, label in rows))
     options = ["labels", "apply", "pets", str(file), "--label-column", "truth"]
-    shown = imported.invoke(cli, [*options, "--dry-run"])
+    short = imported.invoke(cli, [*options, "--dry-run"])
+    shown = imported.invoke(cli, [*options, "--dry-run", "--all"])
     assert shown.exit_code == 0, shown.output
     assert shown.stdout.splitlines() == [
         "changes\ttrain/cat/000.png\tcat\tdog",
         "has this label already\ttrain/cat/001.png\tcat\tcat",
         "mine.csv has a label for it, but there is no such image\tnone.png\t\t",
     ]
+    assert short.stdout.splitlines() == [line for line in shown.stdout.splitlines() if "already" not in line]
+    assert "1 have the label already." in short.stderr
     assert "1 label changes." in shown.stderr
     assert "1 decision recorded" in imported.invoke(cli, options).stdout
     assert "Nothing was changed." in imported.invoke(cli, options).stdout

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
 from app.datasets.label_reading import StatedColumns, StatedLabels
+from app.datasets.labels.reading import ReadLabels, paths_of, read_labels
 from app.datasets.models import GoldMember
 from app.db.engine import Database
 from app.deck.bulk import undo_many
@@ -29,18 +30,26 @@ def table(*rows: tuple[str, str]) -> bytes:
     return ("path,label\n" + "".join(f"{path},{label}\n" for path, label in rows)).encode()
 
 
-def planned(database: Database, made: Made, content: bytes, user: int) -> LabelPlan:
+def read(database: Database, made: Made, content: bytes, said: StatedLabels = SAID) -> ReadLabels:
     with database.read() as session:
-        return plan_labels(session, dataset_id=made.dataset_id, user_id=user, said=SAID, content=content)
+        paths = paths_of(session, dataset_id=made.dataset_id)
+    return read_labels(paths, said=said, content=content)
+
+
+def planned(database: Database, made: Made, content: bytes, user: int) -> LabelPlan:
+    labels = read(database, made, content)
+    with database.read() as session:
+        return plan_labels(session, dataset_id=made.dataset_id, user_id=user, labels=labels)
 
 
 def applied(
     database: Database, made: Made, content: bytes, user: int, *, add: bool = False, said: StatedLabels = SAID
 ) -> int:
     """How many decisions it wrote."""
+    labels = read(database, made, content, said)
     with database.write() as session:
         _, done = apply_labels(
-            session, dataset_id=made.dataset_id, user_id=user, said=said, content=content, add_classes=add
+            session, dataset_id=made.dataset_id, user_id=user, labels=labels, add_classes=add
         )
     return done.samples if done else 0
 
@@ -153,3 +162,22 @@ def test_rows_without_a_label_and_rows_with_too_many_cells_are_counted(
     assert "1 row changes nothing: its label is empty." in plan.words()
     assert any("1 row has more cells than the header" in line for line in plan.words())
     assert applied(database, made, table((a, "dog"), (b, ""), (c, "a,b")), people.annotator.id) == 1
+
+
+def test_new_classes_that_differ_only_in_case_are_one_which_is_told(
+    database: Database, made: Made, people: People
+) -> None:
+    a, b, c = made.paths[:3]
+    content = table((a, "emu"), (b, "Emu"), (c, "Emu"))
+    plan = planned(database, made, content, people.annotator.id)
+    assert plan.unknown_classes == ["Emu"]
+    assert "“Emu”, “emu” are one new class, “Emu”." in plan.words()
+    labels = read(database, made, content)
+    with database.write() as session:
+        plan, done = apply_labels(
+            session, dataset_id=made.dataset_id, user_id=people.annotator.id, labels=labels, add_classes=True
+        )
+        assert done is not None
+        assert done.samples == 3
+        assert class_names(session, dataset_id=made.dataset_id) == ["cat", "dog", "owl", "Emu"]
+    assert "“Emu”, “emu” are one new class, “Emu”." in plan.words()

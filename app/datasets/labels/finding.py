@@ -9,13 +9,12 @@ from app.datasets.labels.columns import guess_columns
 from app.datasets.labels.matching import TRIED, Files
 from app.datasets.labels.placing import by_labels
 from app.datasets.labels.rows import kind_of
-from app.datasets.labels.tables import Table, read_table, suffix_of
+from app.datasets.labels.tables import LARGEST, Table, read_table, suffix_of
 from app.datasets.layout_reading import Reading
 from app.datasets.split_words import split_word
 from app.errors import Invalid, NotFound
 
 MOST_TABLES = 20  # of more files the ones with known names are read: each may describe one image
-LARGEST = 512 * 1024**2  # bytes
 KNOWN = ("metadata", "labels", "annotations", "train", "valid", "val", "test", "manifest")
 NO_LABELS = ("submission", "readme", "license", "package", "requirements", "classes")
 

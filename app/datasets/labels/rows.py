@@ -7,7 +7,7 @@ from typing import Any
 
 from app.datasets.label_reading import Columns, Kind
 from app.datasets.labels.columns import is_yes, parts_of
-from app.datasets.labels.tables import Table, decoded, suffix_of, text_of
+from app.datasets.labels.tables import Table, check_rows, decoded, suffix_of, text_of
 from app.errors import Invalid
 
 
@@ -28,6 +28,7 @@ def kind_of(content: bytes, *, name: str) -> tuple[Kind, Any]:
     """The kind of a label file, and its content if it is JSON of a known form."""
     if suffix_of(name) != ".json":
         return "table", None
+    check_rows(content.count(b"{"), name)  # objects, which take far more memory than their text
     try:
         found = json.loads(decoded(content))
     except (ValueError, RecursionError):

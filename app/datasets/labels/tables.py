@@ -23,7 +23,8 @@ from app.errors import Invalid
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 LOOKED_AT = 1000  # rows that show which columns there are
 CELL = 16 * 1024**2  # characters of one cell of a CSV
-LARGEST = 512 * 1024**2  # bytes of a label file
+LARGEST = 256 * 1024**2  # bytes of a label file
+MOST_ROWS = 5_000_000
 BATCH = 4096  # rows of a Parquet file at once
 OWN_COLUMNS = {"sample_id", "path", "sha256", "given_label", "label", "verdict"}  # of our export csv-excel
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
@@ -57,9 +58,17 @@ def read_table(content: bytes, *, name: str) -> Table:
 
     def rows() -> Iterator[Row]:
         with _told(name):
-            yield from table.rows()
+            for number, row in enumerate(table.rows()):
+                check_rows(number + 1, name)
+                yield row
 
     return replace(table, rows=rows)
+
+
+def check_rows(count: int, name: str) -> None:
+    """Raises Invalid if these are more rows than a label file may have."""
+    if count > MOST_ROWS:
+        raise Invalid(f"{name} has more than {MOST_ROWS:,} rows; send it in parts.")
 
 
 @contextmanager
@@ -82,6 +91,7 @@ def _table(content: bytes, name: str) -> Table:
     if suffix in (".jsonl", ".ndjson"):
         return _records(name, lambda: map(json.loads, filter(str.strip, io.StringIO(text, newline=None))))
     if suffix == ".json":
+        check_rows(text.count("{"), name)
         found = json.loads(text)
         return _records(name, lambda: iter(found if isinstance(found, list) else [None]))
     return _csv(text, name, marked=content.startswith(b"\xef\xbb\xbf"))
@@ -105,7 +115,10 @@ def only_label_file(content: bytes, *, name: str) -> tuple[bytes, str]:
             if len(inside) != 1:
                 raise Invalid(f"{name} has {len(inside)} label files in it; name one that is not in a zip.")
             if inside[0].file_size > LARGEST:
-                raise Invalid(f"The label file in {name} is too large; send it in parts.")
+                raise Invalid(
+                    f"The label file in {name} has more than {LARGEST // 1024**2} MB when it is unzipped; "
+                    "send it in parts."
+                )
             return archive.read(inside[0]), inside[0].filename.rpartition("/")[2]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
         raise Invalid(f"{name} cannot be unzipped ({error}); send the label file itself.") from error
@@ -205,6 +218,7 @@ def _parquet(content: bytes, name: str) -> Table:
 
     with undamaged(name):
         file = pq.ParquetFile(pa.BufferReader(content))
+    check_rows(file.metadata.num_rows, name)
     names = class_names_of(file.schema_arrow.metadata)
     columns = tuple(
         field.name for field in file.schema_arrow if not pa.types.is_nested(field.type) or _is_texts(field)

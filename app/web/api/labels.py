@@ -6,6 +6,7 @@ from fastapi import File, Form, UploadFile
 
 from app.datasets.catalog import ready_dataset
 from app.datasets.label_reading import NONE, StatedColumns, StatedLabels
+from app.datasets.labels.reading import paths_of, read_labels
 from app.datasets.labels.tables import only_label_file
 from app.deck.corrected import LabelPlan, apply_labels, plan_labels
 from app.errors import Invalid
@@ -71,18 +72,20 @@ def apply_label_file(
     """
     content, inside = only_label_file(read_whole(file), name=file.filename or "labels.csv")
     said = StatedLabels(inside, "sent", StatedColumns(path_column, label_column, NONE))
+    with database.read() as session:
+        paths = paths_of(session, dataset_id=ready_dataset(session, name=name).id)
+    labels = read_labels(paths, said=said, content=content)
     if dry_run:
         with database.read() as session:
             dataset_id = ready_dataset(session, name=name).id
-            plan = plan_labels(session, dataset_id=dataset_id, user_id=user.id, said=said, content=content)
+            plan = plan_labels(session, dataset_id=dataset_id, user_id=user.id, labels=labels)
         return _out(plan, None)
     with database.write() as session:
         plan, done = apply_labels(
             session,
             dataset_id=ready_dataset(session, name=name).id,
             user_id=user.id,
-            said=said,
-            content=content,
+            labels=labels,
             add_classes=add_classes,
         )
     return _out(plan, done.action_id if done else None)

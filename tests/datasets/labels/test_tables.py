@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from app.datasets.labels import tables
 from app.datasets.labels.tables import only_label_file, read_table, text_of
 from app.errors import Invalid
 
@@ -118,3 +119,28 @@ def test_numbers_of_classes_that_became_floats_are_classes_and_missing_ones_are_
     pq.write_table(made.replace_schema_metadata(meta), out)
     rows = read_table(out.getvalue(), name="a.parquet").rows()
     assert [label for (label,) in rows] == ["dog", "", "", "", "cat", ""]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json", "a.parquet"])
+def test_more_rows_than_a_label_file_may_have_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MOST_ROWS", 3)
+    out = io.BytesIO()
+    pq.write_table(pa.table({"path": ["a.png"] * 4, "label": ["cat"] * 4}), out)
+    row = json.dumps({"path": "a.png", "label": "cat"})
+    contents = {
+        "a.csv": b"path,label\n" + b"a.png,cat\n" * 4,
+        "a.jsonl": f"{row}\n".encode() * 4,
+        "a.json": f"[{', '.join([row] * 4)}]".encode(),
+        "a.parquet": out.getvalue(),
+    }
+    with pytest.raises(Invalid, match=f"{name} has more than 3 rows; send it in parts"):
+        list(read_table(contents[name], name=name).rows())
+
+
+def test_a_zip_whose_label_file_is_too_large_unpacked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "LARGEST", 1024**2)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", b"path,label\n" + b"x,y\n" * 500_000)
+    with pytest.raises(Invalid, match="has more than 1 MB when it is unzipped; send it in parts"):
+        only_label_file(out.getvalue(), name="a.zip")

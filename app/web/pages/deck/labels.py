@@ -11,6 +11,7 @@ from fastapi.responses import Response
 
 from app.datasets.catalog import ready_dataset
 from app.datasets.label_reading import NONE, StatedColumns, StatedLabels
+from app.datasets.labels.reading import paths_of, read_labels
 from app.datasets.naming import printable
 from app.datasets.uploads import store_label_file
 from app.db.engine import Database
@@ -71,7 +72,9 @@ def send(
     """Show what the file changes; with `act=apply` record it, if that is what was shown."""
     try:
         said = _stated(settings, file, stored.strip(), stored_name, label_column)
-        content = Path(said.stored).read_bytes()
+        with database.read() as session:
+            paths = paths_of(session, dataset_id=ready_dataset(session, name=name).id)
+        labels = read_labels(paths, said=said, content=Path(said.stored).read_bytes())
         if act == "apply" and label_column == shown_column:
             with database.write() as session:
                 dataset_id = ready_dataset(session, name=name).id
@@ -79,14 +82,13 @@ def send(
                     session,
                     dataset_id=dataset_id,
                     user_id=admin.id,
-                    said=said,
-                    content=content,
+                    labels=labels,
                     add_classes=add_classes,
                 )
             return _page(request, database, name, plan=plan, said=said, done=done, applied=True)
         with database.read() as session:
             dataset_id = ready_dataset(session, name=name).id
-            plan = plan_labels(session, dataset_id=dataset_id, user_id=admin.id, said=said, content=content)
+            plan = plan_labels(session, dataset_id=dataset_id, user_id=admin.id, labels=labels)
     except ToplossError as error:
         return _page(request, database, name, error=error)
     return _page(request, database, name, plan=plan, said=said, add_classes=add_classes)
