@@ -115,9 +115,11 @@ def show_one(
     name: str,
     database: Db,
     _admin: Admin,
-    of: Annotated[str, Query(max_length=4 * LONGEST)],
+    of: Annotated[str, Query(max_length=4 * LONGEST)] = "",
 ) -> Response:
-    """What hangs on a class, and the forms that rename, merge and retire it."""
+    """What hangs on a class, and the forms that change it; without a class the list of all."""
+    if not of:
+        return RedirectResponse(f"/d/{name}/classes", status_code=303)
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         row = get_class(session, dataset_id=dataset.id, name=of)
