@@ -16,7 +16,7 @@ from typing import BinaryIO
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names, lock_dataset, refuse_archived
+from app.datasets.catalog import DELETING, class_names, lock_dataset, refuse_archived
 from app.datasets.classes import check_class_name, former_names, positions_of_new
 from app.datasets.completing import complete, has_version, split_rule
 from app.datasets.importing import BATCH_ROWS, BATCH_SECONDS, Progress, add_classes, row_of
@@ -37,7 +37,7 @@ from app.datasets.surveying import Survey, decide, survey
 from app.datasets.uploads import store_zip
 from app.db.engine import Database
 from app.decoding.appearance import Appearance
-from app.errors import Cancelled, Conflict, Invalid
+from app.errors import Cancelled, Conflict, Invalid, NotFound
 from app.storage import Origin, folder_of, open_source
 
 AT_ONCE = 100  # files that a request reads itself; more are read by a job
@@ -145,13 +145,35 @@ def read_part(
     on_progress: Progress = lambda *_: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Added:
-    """Read the images of a part that are no samples yet. Raises Cancelled, and the errors of the source."""
+    """Read the images of a part that are no samples yet.
+
+    Raises Cancelled, NotFound if the data set is deleted meanwhile, and the errors of the source.
+    """
+    try:
+        return _read_part(
+            database, part, max_pixels=max_pixels, on_progress=on_progress, should_stop=should_stop
+        )
+    except Exception:
+        with database.read() as session:
+            _check_there(session, part)
+        raise
+
+
+def _read_part(
+    database: Database,
+    part: Part,
+    *,
+    max_pixels: int,
+    on_progress: Progress,
+    should_stop: Callable[[], bool],
+) -> Added:
     with closing(open_source(part.origin)) as source:
         found = survey(source)
         layout = found.arrange(part.reading)
         rejected = found.rejected | layout.reasons
         rejected |= reasons_of(source, found.sizes, layout.misplaced, on_file=lambda: None)
         with database.write() as session:
+            _hold(session, part)
             layout, positions, notes = _placed(session, part, layout)
             scales = scales_of(session, dataset_id=part.dataset_id)
             side = split_rule(session, layout, dataset_id=part.dataset_id, seed=0)
@@ -180,8 +202,8 @@ def read_part(
                         )
                         for path, facts in batch
                     ]
-                    _store(database, part, rows, {prefix + path: facts.appearance for path, facts in batch})
-                    added, batch = added + len(rows), []
+                    seen = {prefix + path: facts.appearance for path, facts in batch}
+                    added, batch = added + _store(database, part, rows, seen), []
                     on_progress("Reading images", done, len(new))
                     since = time.monotonic()
                 if stopping:
@@ -206,13 +228,32 @@ def _placed(session: Session, part: Part, layout: Layout) -> tuple[Layout, dict[
     return replace(layout, places=places), positions, notes
 
 
-def _store(
-    database: Database, part: Part, rows: list[dict[str, object]], seen: dict[str, Appearance]
-) -> None:
-    if rows:
-        with database.write() as session:
-            session.execute(insert(Sample), rows)
+def _store(database: Database, part: Part, rows: list[dict[str, object]], seen: dict[str, Appearance]) -> int:
+    """How many are new: another request may have stored some of the same part meanwhile."""
+    if not rows:
+        return 0
+    with database.write() as session:
+        _hold(session, part)
+        mine = (Sample.dataset_id == part.dataset_id, Sample.path.in_([row["path"] for row in rows]))
+        known = set(session.scalars(select(Sample.path).where(*mine)))
+        new = [row for row in rows if row["path"] not in known]
+        if new:
+            session.execute(insert(Sample), new)
+            seen = {path: each for path, each in seen.items() if path not in known}
             store_appearances(session, dataset_id=part.dataset_id, seen=seen)
+        return len(new)
+
+
+def _hold(session: Session, part: Part) -> None:
+    """Until the transaction ends nobody else adds to the data set or deletes it. Raises NotFound."""
+    lock_dataset(session, dataset_id=part.dataset_id)
+    _check_there(session, part)
+
+
+def _check_there(session: Session, part: Part) -> None:
+    state = session.scalar(select(Dataset.state).where(Dataset.id == part.dataset_id))
+    if state in (None, DELETING):
+        raise NotFound("The data set was deleted while images were added to it.")
 
 
 def _finish(database: Database, part: Part, rejected: dict[str, str], notes: list[str], added: int) -> None:
@@ -224,10 +265,11 @@ def _finish(database: Database, part: Part, rejected: dict[str, str], notes: lis
     with database.read() as session:
         alike = group_samples(session, dataset_id=part.dataset_id)
         problems = find_problems(session, dataset_id=part.dataset_id)
+    with database.write() as session:
+        _hold(session, part)
         listed = set(
             session.scalars(select(RejectedFile.path).where(RejectedFile.dataset_id == part.dataset_id))
         )
-    with database.write() as session:
         mark_lookalikes(session, dataset_id=part.dataset_id, groups=alike)
         store_problems(session, dataset_id=part.dataset_id, found=problems, kinds=MEASURED)
         session.get_one(Dataset, part.dataset_id).notes = notes

@@ -2,11 +2,13 @@
 
 import io
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.datasets import adding
 from app.datasets.surveying import Survey
 from app.db.engine import Database
 from app.settings import Settings
@@ -170,3 +172,30 @@ def test_a_zip_that_is_sent_while_its_data_set_is_deleted_is_kept(
     monkeypatch.setattr(datasets, "look", look)
     assert api["ada"].post("/api/v1/datasets", files=sent, data={"name": "two"}).status_code == 202
     assert len(list(settings.uploads_dir.glob("*.zip"))) == 1
+
+
+def test_images_that_are_added_while_the_data_set_is_deleted_are_refused_in_a_sentence(
+    api: dict[str, TestClient], made: Made, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true_store = adding._store
+
+    def store(*arguments: Any) -> int:
+        assert api["ada"].delete(API).status_code in (202, 204)
+        return true_store(*arguments)
+
+    monkeypatch.setattr(adding, "_store", store)
+    answer = post(api["ada"], files([("a.png", noise(1))]), **{"class": "owl"})
+    assert answer.status_code == 404, answer.text
+    assert "deleted" in answer.json()["message"]
+    assert list(settings.uploads_dir.glob("*")) == []
+
+
+def test_the_same_zip_sent_several_times_at_once_is_added_once(
+    api: dict[str, TestClient], made: Made
+) -> None:
+    sent = zipped({f"emu/{i}.png": noise(i) for i in range(20)} | {"emu/x.txt": b"hello"})
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: post(api["ada"], sent), range(3)))
+    assert [answer.status_code for answer in answers] == [201] * 3, [each.text for each in answers]
+    assert sum(answer.json()["added"] for answer in answers) == 20
+    assert api["ada"].get(API).json()["samples"] == 44
