@@ -1,13 +1,13 @@
 """Which URLs may be imported from in a browser or by REST, and label files that are lists of URLs."""
 
 import hashlib
-import ipaddress
 import socket
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app.addresses import is_link_local
 from app.datasets.embedded import holds_images
 from app.datasets.labels.tables import LOOKED_AT, read_table, suffix_of
 from app.datasets.layout import IMAGE_SUFFIXES
@@ -40,18 +40,17 @@ def check_url(url: str, *, urls: bool) -> None:
             "URLs that begin with s3://, gs://, https:// or http:// can be imported here; use the command "
             "line for others."
         )
-    if scheme in WEB and _is_link_local(url):
+    if scheme in WEB and _leads_to_link_local(url):
         raise Forbidden(NO_FOLDER)
 
 
-def _is_link_local(url: str) -> bool:
+def _leads_to_link_local(url: str) -> bool:
+    """Whether its server is link-local now; `app.storage.remote` looks at each connection again."""
     try:
-        host = urlsplit(url).hostname or ""
-        found = socket.getaddrinfo(host, None)
-    except (OSError, ValueError, UnicodeError):
+        found = socket.getaddrinfo(urlsplit(url).hostname or "", None)
+    except (OSError, ValueError):
         return False  # it cannot be opened either
-    addresses = [ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in found]
-    return any(address.is_link_local for address in addresses)
+    return any(is_link_local(str(each[4][0])) for each in found)
 
 
 def is_list(text: str) -> bool:

@@ -1,18 +1,45 @@
 """A folder behind a URL: a bucket, or the index pages of a web server."""
 
+import errno
 import os
+import socket
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import fsspec
 
+from app.addresses import is_link_local
 from app.errors import Invalid, NotFound
 from app.storage import entries
 from app.storage.entries import UNKNOWN_SIZE, SourceFile, Unreadable, too_large, unreadable, why
 
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "http": "http", "https": "http"}
 WEB = ("http", "https")
+
+
+async def _client(*, named: str, **options: Any) -> Any:
+    """A client that connects to no link-local address, wherever a redirect or the name of a server leads.
+
+    Such an address may be reached only if it is `named` in the URL itself, which a browser or script may not.
+    """
+    import aiohttp
+
+    def checked(info: Any) -> socket.socket:
+        family, kind, protocol, _, target = info
+        if is_link_local(str(target[0])) and target[0] != named:
+            said = f"{target[0]} answers only on this machine or its network segment"
+            raise PermissionError(errno.EACCES, said)
+        return socket.socket(family=family, type=kind, proto=protocol)
+
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=checked), **options)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 class RemoteSource:
@@ -29,7 +56,9 @@ class RemoteSource:
 
     def _open(self) -> tuple[Any, str]:
         try:
-            files, root = fsspec.core.url_to_fs(self._url)
+            is_web = self._scheme in WEB and "::" not in self._url.partition("://")[0]
+            options = {"get_client": _client, "client_kwargs": {"named": _host(self._url)}} if is_web else {}
+            files, root = fsspec.core.url_to_fs(self._url, **options)
         except ImportError as error:
             extra = EXTRAS.get(self._scheme)
             what = f": pip install 'toploss[{extra}]'" if extra else f" ({error})"

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from app.datasets.urls import check_url, is_list
 from app.db.engine import Database
 from app.errors import Forbidden, Invalid, NotFound
 from app.settings import Settings
-from app.storage import open_source
+from app.storage import Unreadable, open_source
 from tests.datasets.labels.test_placing import bring
 from tests.datasets.test_importing import imported, pets, samples, write
 
@@ -173,11 +174,40 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatc
             "local:///etc",
         ),
         *("http://169.254.169.254/latest/", "http://[fe80::1]/x", "simplecache::s3://a/b"),
+        *("http://[0:0:0:0:0:ffff:a9fe:a9fe]/", "http://[::ffff:169.254.169.254]/", "http://2852039166/"),
+        *("http://[fd00:ec2::254]/", "http://[64:ff9b::a9fe:a9fe]/", "http://[2002:a9fe:a9fe::]/x"),
+        *("http://[::a9fe:a9fe]/", "http://100.100.100.200/latest/"),
     ],
 )
 def test_of_urls_only_buckets_and_web_servers_are_open_to_a_browser(url: str) -> None:
     with pytest.raises(Forbidden):
         check_url(url, urls=True)
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "[::ffff:a9fe:a9fe]", "[fd00:ec2::254]"])
+def test_a_redirect_to_a_link_local_address_is_not_followed(host: str) -> None:
+    class Redirects(Quiet):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("location", f"http://{host}:9/latest/")
+            self.end_headers()
+
+        do_HEAD = do_GET  # noqa: N815
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Redirects) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            with pytest.raises(Unreadable, match="network segment"):
+                open_source(f"http://127.0.0.1:{server.server_port}/a").read("1.png")
+        finally:
+            server.shutdown()
+
+
+def test_a_name_of_a_link_local_address_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 9))]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: there)
+    with pytest.raises(Unreadable, match="network segment"):
+        open_source("http://later.example.org/a").read("1.png")
 
 
 def test_an_admin_may_name_a_url_where_the_operator_permits_it(
