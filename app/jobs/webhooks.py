@@ -1,6 +1,5 @@
 """Webhooks: which address hears of which event, and what is still to be sent."""
 
-import ipaddress
 import secrets
 import socket
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
+from app.addresses import is_public
 from app.db.types import now
 from app.errors import Invalid, NotFound
 from app.jobs.models import Delivery, Job, Webhook
@@ -21,6 +21,7 @@ EVENTS = ("run.finished", "version.frozen", "import.finished")
 MOST_ATTEMPTS = 8
 FIRST_PAUSE, TIMES = timedelta(seconds=30), 4  # 30 s, 2 min, 8 min, 32 min, 2 h, 9 h, 34 h
 MOST_AT_ONCE = 100
+LONGEST_LABEL = 63  # characters between two dots of a name of a server
 LOCAL = "TOPLOSS_WEBHOOK_PRIVATE=on allows it"
 
 
@@ -120,8 +121,13 @@ def parts_of(url: str) -> tuple[str, int]:
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         raise Invalid(f"“{url}” is no address of a webhook.") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii() or " " in url:
+    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii():
         raise Invalid("The address of a webhook begins with http:// or https://.")
+    if not url.isprintable() or " " in url:
+        raise Invalid("The address of a webhook has no spaces and no control characters; write them as %20.")
+    labels = parts.hostname.removesuffix(".").split(".")
+    if not all(0 < len(label) <= LONGEST_LABEL for label in labels):
+        raise Invalid(f"“{parts.hostname}” is no name of a server; check the address of the webhook.")
     if parts.username or parts.password:
         raise Invalid("Leave name and password out of the address; what is sent is signed with the secret.")
     return parts.hostname, port
@@ -129,10 +135,12 @@ def parts_of(url: str) -> tuple[str, int]:
 
 def addresses_of(host: str, port: int, *, allow_private: bool) -> list[str]:
     """The IP addresses of a host. Raises Invalid for one of this machine or network; OSError for none."""
-    found = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    try:
+        found = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    except UnicodeError:
+        raise Invalid(f"“{host}” is no name of a server; check the address of the webhook.") from None
     for address in found:
-        known = ipaddress.ip_address(address.partition("%")[0])
-        if not allow_private and (known.is_multicast or not known.is_global):
+        if not allow_private and not is_public(address):
             raise Invalid(f"{host} is an address of this machine or of a private network; {LOCAL}.")
     return found
 

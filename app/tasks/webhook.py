@@ -1,5 +1,6 @@
 """The job that sends one event to one webhook, once; what fails is tried again later by another job."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -8,12 +9,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from app.errors import Invalid
 from app.jobs.engine import JobContext
 from app.jobs.models import Delivery, Webhook
 from app.jobs.webhooks import addresses_of, parts_of, record_attempt
 
-SECONDS = 10.0  # for an address to answer
+SECONDS = 20.0  # for an address to answer, in all
 
 
 def run(context: JobContext) -> None:
@@ -56,9 +56,21 @@ def _send(hook: Webhook, delivery: Delivery, *, allow_private: bool) -> tuple[in
         address = addresses_of(host, port, allow_private=allow_private)[0]
         there = f"[{address}]" if ":" in address else address
         url = parts._replace(netloc=f"{there}:{port}").geturl()
-        with httpx.Client(timeout=SECONDS, trust_env=False) as client:
-            answer = client.post(url, content=body, headers=headers, extensions={"sni_hostname": host})
-    except (Invalid, OSError, httpx.HTTPError) as error:
+        status = asyncio.run(_post(url, body, headers, host))
+    except TimeoutError:
+        return None, f"The address did not answer within {SECONDS:.0f} seconds."
+    except Exception as error:  # noqa: BLE001 - whatever it is, the attempt counts, or it is made for ever
         return None, str(error) or type(error).__name__
-    problem = "" if answer.is_success else f"The address answered {answer.status_code}."
-    return answer.status_code, problem
+    return status, "" if httpx.codes.is_success(status) else f"The address answered {status}."
+
+
+async def _post(url: str, body: bytes, headers: dict[str, str], host: str) -> int:
+    """The status of the answer, of which nothing else is read. Raises TimeoutError after SECONDS in all."""
+    async with (
+        asyncio.timeout(SECONDS),
+        httpx.AsyncClient(timeout=SECONDS, trust_env=False) as client,
+        client.stream(
+            "POST", url, content=body, headers=headers, extensions={"sni_hostname": host}
+        ) as answer,
+    ):
+        return answer.status_code

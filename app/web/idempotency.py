@@ -1,6 +1,7 @@
 """`Idempotency-Key`: a POST that is sent again with its key makes nothing twice; it gets the same answer."""
 
 import hashlib
+import json
 import re
 
 from python_multipart.multipart import parse_options_header
@@ -22,6 +23,7 @@ from app.web.refusals import answer
 HEADER = "idempotency-key"
 PATTERN = "^[!-~]{1,255}$"
 _KEY = re.compile(PATTERN)
+NO_STORE = "no-store"
 KEPT_HEADERS = ("content-type", "location")
 
 
@@ -129,6 +131,8 @@ def _kept(messages: list[Message], body: str) -> Kept | None:
         return None
     given = {name.decode().lower(): value.decode("latin-1") for name, value in messages[0]["headers"]}
     content = b"".join(message.get("body", b"") for message in messages[1:])
+    if given.get("cache-control") == NO_STORE:  # it holds a secret, which is shown once
+        content = json.dumps(json.loads(content) | {"secret": None}).encode()
     headers = {name: given[name] for name in KEPT_HEADERS if name in given}
     return Kept(body, messages[0]["status"], headers, content)
 

@@ -99,6 +99,11 @@ def test_pauses_between_attempts_grow_until_it_is_given_up(database: Database) -
         "http://[::ffff:127.0.0.1]/",
         "http://[fd00::1]/",
         "http://2130706433/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://[2002:7f00:1::]/",
+        "http://[::7f00:1]/",
+        "http://[fec0::1]/",
+        "http://[fd00:ec2::254]/",
     ],
 )
 def test_addresses_of_this_machine_and_of_private_networks_are_refused(database: Database, url: str) -> None:
@@ -109,7 +114,18 @@ def test_addresses_of_this_machine_and_of_private_networks_are_refused(database:
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://example.org", "example.org", "http://", "http://a:b@example.org", "http://[x", "http://a b/"],
+    [
+        *(
+            "ftp://example.org",
+            "example.org",
+            "http://",
+            "http://a:b@example.org",
+            "http://[x",
+            "http://a b/",
+        ),
+        *("http://8.8.8.8/\x01", "http://8.8.8.8/\x7f", "http://8.8.8.8/\n", "http://8.8.8.8\t/"),
+        *("http://a..b/", "http://./", f"http://{'a' * 70}.com/", "http://.a.com/"),
+    ],
 )
 def test_what_is_no_address_or_no_event_is_refused(database: Database, url: str) -> None:
     with pytest.raises(Invalid):

@@ -3,8 +3,10 @@
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -14,7 +16,7 @@ from app.db.engine import Database
 from app.jobs.engine import JobContext
 from app.jobs.models import Delivery
 from app.jobs.requests import get_job
-from app.jobs.webhooks import queue_due
+from app.jobs.webhooks import add_webhook, announce, queue_due
 from app.settings import Settings
 from app.tasks import TASKS
 from tests.conftest import People
@@ -57,6 +59,60 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"webhook_private": "on"})
+
+
+@pytest.fixture
+def endless() -> Iterator[str]:
+    """The address of a server whose answer has no end: the first bytes of each connection are its status."""
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                with connection, suppress(OSError):
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n")
+                    while True:
+                        connection.sendall(b"x" * 2**16)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+def delivered(database: Database, settings: Settings, url: str) -> Delivery:
+    """The delivery of an event to an address, after an attempt."""
+    with database.write() as session:
+        add_webhook(session, url=url, events=["run.finished"], secret=None, user_id=None)
+        announce(session, "run.finished", dataset="faces", data={})
+    work(database, settings)
+    with database.read() as session:
+        return session.query(Delivery).one()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_of_an_answer_without_end_only_the_status_is_read(
+    database: Database, settings: Settings, endless: str
+) -> None:
+    found = delivered(database, settings, endless)
+    assert (found.state, found.status, found.attempts) == ("delivered", 200, 1)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_address_that_never_ends_its_headers_is_left_at_the_deadline(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.tasks.webhook.SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        found = delivered(database, settings, f"http://127.0.0.1:{silent.getsockname()[1]}/")
+    assert (found.state, found.attempts) == ("waiting", 1)
+    assert "did not answer" in found.problem
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_attempt_counts_whatever_fails(database: Database, settings: Settings) -> None:
+    found = delivered(database, settings, "http://127.0.0.1:9/\x01")  # registered before it was refused
+    assert (found.state, found.attempts) == ("waiting", 1)
 
 
 def work(database: Database, settings: Settings) -> int:

@@ -72,3 +72,19 @@ def test_what_was_refused_can_be_sent_again_corrected_and_keys_are_ones_own(
     assert api["ada"].post(runs, json=RUN, headers=headers).status_code == 202
     for bad in ("a" * 256, "with space", ""):
         assert api["ada"].post(runs, json=RUN, headers={"idempotency-key": bad}).status_code == 422
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_secret_of_a_webhook_is_shown_once_and_not_kept(
+    api: dict[str, TestClient], database: Database
+) -> None:
+    asked = {"url": "http://8.8.8.8/", "events": ["run.finished"]}
+    first, again = (
+        api["ada"].post(f"{API}/webhooks", json=asked, headers={"idempotency-key": "one"}) for _ in range(2)
+    )
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json() | {"secret": None}
+    assert len(first.json()["secret"]) > 30
+    assert len(api["ada"].get(f"{API}/webhooks").json()["items"]) == 1
+    with database.read() as session:
+        assert first.json()["secret"].encode() not in session.query(KeptAnswer).one().content

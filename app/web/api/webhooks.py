@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
+from fastapi import Response
 from pydantic import Field
 
 from app.jobs import webhooks
@@ -10,6 +11,7 @@ from app.jobs.models import Webhook
 from app.web.api.models import Listing, Output
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Admin, Config, Db
+from app.web.idempotency import NO_STORE
 from app.web.strict import StrictBody
 
 router = api_router("webhooks")
@@ -28,7 +30,7 @@ class WebhookOut(Output):
 class WebhookMade(WebhookOut):
     """A new webhook with its secret, which is not shown again."""
 
-    secret: str
+    secret: str | None  # none in the answer to a request that is sent again with its Idempotency-Key
 
 
 class DeliveryOut(Output):
@@ -63,12 +65,15 @@ def list_webhooks(database: Db, _user: Admin) -> Listing[WebhookOut]:
 
 
 @router.post("/webhooks", status_code=201)
-def create_webhook(body: WebhookRequest, database: Db, settings: Config, user: Admin) -> WebhookMade:
+def create_webhook(
+    body: WebhookRequest, database: Db, settings: Config, user: Admin, response: Response
+) -> WebhookMade:
     """Have an address called after each of these events, until it answers with 2xx, eight times at most.
 
     The header `X-Toploss-Signature` is `sha256=` and the HMAC-SHA256, by the secret, of the header
     `X-Toploss-Timestamp`, a dot and the body.
     """
+    response.headers["cache-control"] = NO_STORE
     webhooks.check_url(body.url, allow_private=settings.webhook_private == "on")
     with database.write() as session:
         made = webhooks.add_webhook(
