@@ -179,9 +179,17 @@ def log_change(
 
 
 def restore_row(session: Session, change: ClassChange) -> LabelClass:
-    """Give a class the columns that it had before a change."""
+    """Give a class the columns that it had before a change.
+
+    A class that was added under its old name since then, and is retired again by an undo, makes room for it.
+    """
     row = session.get_one(LabelClass, (change.dataset_id, change.position))
     was = change.was
+    same = (LabelClass.dataset_id == row.dataset_id, LabelClass.name == was["name"])
+    holder = session.scalar(select(LabelClass).where(*same, LabelClass.position != row.position))
+    if holder is not None:
+        holder.name = f"{holder.name} (class {holder.position}, retired)"
+        session.flush()
     retired_at = was["retired_at"]
     row.name, row.former_names, row.merged_into = was["name"], was["former_names"], was["merged_into"]
     row.retired_at = datetime.fromisoformat(retired_at) if retired_at else None

@@ -181,3 +181,18 @@ def test_a_merge_leaves_images_unreviewed_in_every_answer_and_export(
     assert said == {("dog", "", "unreviewed", "0", "")}
     assert decide(ada, min(cats), "keep").json()["verdict"] == "keep"
     assert ada.get(f"{API}/export?format=csv&version=0").content == first
+
+
+def test_a_rename_is_undone_although_a_class_had_the_old_name_since(
+    api: dict[str, TestClient], made: Made
+) -> None:
+    ada = api["ada"]
+    before = classes(ada)
+    assert ada.patch(f"{API}/classes/cat", json={"name": "kitty"}).status_code == 200
+    for _ in range(2):  # a second class makes room as well
+        assert ada.post(f"{API}/classes", json={"name": "cat"}).status_code == 201
+        assert undo(ada).status_code == 200
+    assert undo(ada).status_code == 200
+    now = classes(ada)
+    assert {name: now[name] for name in before} == before
+    assert ada.patch(f"{API}/classes/cat", json={"name": "kitty"}).status_code == 200
