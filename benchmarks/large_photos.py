@@ -58,7 +58,7 @@ class Memory(threading.Thread):
         self.folder, self.most, self.peaks = str(folder), 0.0, {}
 
     def run(self) -> None:
-        """Look ten times a second."""
+        """Read the memory of these processes ten times per second, until the program ends."""
         while True:
             now = 0.0
             for process in Path("/proc").iterdir():

@@ -85,7 +85,7 @@ def merge(
     user: User = None,
     yes: Yes = False,
 ) -> None:
-    """Merge a class into another one: all its images are relabelled; `toploss classes undo` undoes it."""
+    """Merge a class into another one, which gets its images; `toploss classes undo` undoes it."""
     from app.datasets.catalog import ready_dataset
     from app.datasets.classes import get_class
     from app.review.merging import merge_classes, preview
@@ -105,7 +105,7 @@ def merge(
                 get_class(session, dataset_id=dataset_id, name=each) for each in (class_name, into)
             )
             count = merge_classes(session, row, target, user_id=somebody(session, user))
-    typer.echo(f"“{found.name}” is merged into “{other}”: {count:,} images got a decision.")
+    typer.echo(f"“{found.name}” is merged into “{other}”, with {count:,} images.")
 
 
 @classes.command()
@@ -158,5 +158,5 @@ def somebody(session: "Session", user: str | None) -> int:
 
     person = _person(session, user)
     if person is None:
-        raise Invalid("Say whose decisions these are: --user NAME, an admin.")
+        raise Invalid("Say whose decisions these are: --as PERSON, an admin.")
     return person

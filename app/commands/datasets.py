@@ -45,7 +45,8 @@ def rename(name: DatasetName, new_name: Annotated[str, typer.Argument(metavar="N
         dataset = get_dataset(session, name=name)
         before = dataset.name
         rename_dataset(session, dataset, name=new_name)
-    typer.echo(f"{before} is named {new_name} now.")
+        after = dataset.name
+    typer.echo(f"{before} is named {after} now.")
 
 
 @datasets.command()

@@ -120,7 +120,7 @@ def parts_of(url: str) -> tuple[str, int]:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
-        raise Invalid(f"“{url}” is no address of a webhook.") from None
+        raise Invalid(f"“{url}” is no address; it begins with http:// or https:// and has a host.") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii():
         raise Invalid("The address of a webhook begins with http:// or https://.")
     if not url.isprintable() or " " in url:

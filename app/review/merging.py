@@ -37,7 +37,7 @@ _AT_ONCE = 5_000  # samples per statement
 
 @dataclass(frozen=True)
 class Preview:
-    """What hangs on a class."""
+    """What uses a class."""
 
     name: str
     given: int  # samples that came with it
@@ -62,7 +62,7 @@ class Preview:
 
 
 def preview(session: Session, *, dataset_id: int, row: LabelClass) -> Preview:
-    """Count what hangs on a class."""
+    """Count what uses a class."""
     mine = (Sample.dataset_id == dataset_id,)
     given = select(func.count()).select_from(Sample).where(*mine, Sample.given_label == row.position)
     now_has = (

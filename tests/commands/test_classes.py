@@ -58,7 +58,9 @@ def test_a_merge_asks_first_and_asks_whose_decisions_it_writes(imported: CliRunn
     assert listed(imported)[0] == ["cat", "8", "8", "open"]
     add_user(imported, "ben")
     asked = ["classes", "merge", "pets", "cat", "dog", "--yes"]
-    assert isinstance(imported.invoke(cli, asked).exception, Invalid)
+    refused = imported.invoke(cli, asked).exception
+    assert isinstance(refused, Invalid)
+    assert "--as PERSON" in str(refused)
     assert imported.invoke(cli, [*asked, "--as", "ben"]).exit_code == 0
 
 

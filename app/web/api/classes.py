@@ -35,7 +35,7 @@ class ClassOut(Output):
 
 
 class ClassDetail(ClassOut):
-    """A class with what hangs on it."""
+    """A class and what uses it."""
 
     samples: int  # that have it now
     answers: int  # that name it and were not undone
@@ -95,7 +95,7 @@ def create_class(name: str, database: Db, user: Admin, body: ClassBody) -> Class
 
 @router.get(OF_A_CLASS)
 def show_class(name: str, class_name: ClassName, database: Db) -> ClassDetail:
-    """A class with the counts of what hangs on it: look at it before you merge or retire the class."""
+    """A class and how much uses it: look at this before you merge or retire the class."""
     with database.read() as session:
         dataset_id = get_dataset(session, name=name).id
         return _detail(session, get_class(session, dataset_id=dataset_id, name=class_name))

@@ -117,7 +117,7 @@ def show_one(
     _admin: Admin,
     of: Annotated[str, Query(max_length=4 * LONGEST)] = "",
 ) -> Response:
-    """What hangs on a class, and the forms that change it; without a class the list of all."""
+    """What uses a class, and the forms that change it; without a class the list of all."""
     if not of:
         return RedirectResponse(f"/d/{name}/classes", status_code=303)
     with database.read() as session:

@@ -135,7 +135,7 @@ def _columns(
     labels: Sequence[str],
     splits: Sequence[str],
 ) -> StatedColumns | None:
-    """The columns chosen for a table of labels, if they are others than those that are shown; else None."""
+    """The columns that the person chose for a label file; None where they are the shown ones."""
     tables = [
         number
         for number, made in enumerate(proposal.choices if proposal else ())
