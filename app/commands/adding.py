@@ -40,7 +40,9 @@ def add(
     folders = parse(split_folders or [])
     is_file = Path(paths[0]).is_file() and not paths[0].lower().endswith((".zip", ".parquet"))
     if not class_name and (len(paths) > 1 or is_file):
-        raise Invalid("Name the class of these files with --class, or one folder or zip of class folders.")
+        raise Invalid(
+            "Name the class of these files with --class, or give one folder or zip of class folders."
+        )
     with open_own_database() as database, storing(database, settings) as stored:
         with database.read() as session:
             ready_dataset(session, name=name)  # before anything is copied

@@ -127,7 +127,8 @@ def _data_folder(settings: "Settings") -> str:
         )
     if folder.stat().st_mode & OTHERS:
         raise Problem(f"Other users can read {folder.resolve()}; make it private with `chmod go= {folder}`.")
-    settings.secret() if not settings.has_no_key else None
+    if not settings.has_no_key:
+        settings.secret()  # raises if its file is damaged
     return f"{folder.resolve()} is private and can be written to."
 
 

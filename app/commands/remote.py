@@ -29,7 +29,9 @@ def import_there(server: str, path: str, *, name: str, fields: Mapping[str, str 
     form = {"name": name} | {field: value for field, value in fields.items() if value}
     with open_api(server) as api, _as_zip(source) as file:
         typer.echo(f"Sending {source} to {server}.", err=True)
-        asked = api.send("POST", "/datasets", form=form, files={"file": (f"{source.stem}.zip", file)})
+        # a Parquet file is known by its name
+        sent = source.name if source.is_file() else f"{source.resolve().name}.zip"
+        asked = api.send("POST", "/datasets", form=form, files={"file": (sent, file)})
         _follow(api, asked["job"])
         dataset = api.get(f"/datasets/{asked['dataset']}")
     if json:
@@ -151,7 +153,7 @@ def _as_zip(source: Path) -> Iterator[IO[bytes]]:
             yield file
         return
     with tempfile.TemporaryFile() as packed:
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(packed, "w", strict_timestamps=False) as archive:
             for path in sorted(source.rglob("*")):
                 if path.is_file():
                     archive.write(path, path.relative_to(source).as_posix())

@@ -45,7 +45,12 @@ def list_(
             if json:
                 print_json(each)
                 continue
-            words = (each["label"] or "deleted", each["predicted_label"], each["verdict"] or "", each["path"])
+            words = (
+                each["label"] or "deleted",
+                each["predicted_label"] or "",
+                each["verdict"] or "",
+                each["path"],
+            )
             typer.echo("\t".join((str(each["sample"]), *words)))
 
 

@@ -120,7 +120,10 @@ def add_part(session: Session, dataset: Dataset, origin: Origin, found: Survey, 
     refuse_archived(session, dataset_id=dataset.id)
     refuse_second(session, dataset)
     if not has_version(session, dataset_id=dataset.id):
-        raise Conflict(f"The import of {dataset.name} has to finish before images are added.")
+        raise Conflict(
+            f"The import of {dataset.name} has to finish before images are added; wait for it, or import "
+            "again if it failed."
+        )
     files = len(found.arrange(reading).places)
     if dataset.source == origin.source:
         raise Conflict(

@@ -106,10 +106,8 @@ def import_images(
     except BaseException:
         with database.write() as session:
             state = "ready" if has_version(session, dataset_id=dataset_id) else "failed"
-            asks = (
-                Dataset.id == dataset_id,
-                Dataset.state.not_in(("waiting", DELETING)),
-            )  # these stay as they are
+            # a question about the folders and a deletion stay as they are
+            asks = (Dataset.id == dataset_id, Dataset.state.not_in(("waiting", DELETING)))
             session.execute(update(Dataset).where(*asks).values(state=state))
         raise
 

@@ -62,9 +62,8 @@ class Layout:
     places: dict[str, PathMeaning]
     misplaced: list[str]
     reading: Reading
-    reasons: dict[str, str] = field(
-        default_factory=dict
-    )  # by labels in a file: why other files are no samples
+    # by labels in a file: why other files are no samples
+    reasons: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # about labels without images, and the reverse
     empty: tuple[str, ...] = ()  # classes whose folders are empty
     unlabelled: tuple[str, ...] = ()  # by labels in a file: images whose rows have no label

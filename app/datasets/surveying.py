@@ -64,7 +64,7 @@ class Survey:
             except OSError as error:
                 raise NotFound(f"The label file {name} is no longer stored here; send it again.") from error
         if self.source is None:
-            raise NotFound(f"There is no label file {name}.")
+            raise NotFound(f"There is no label file {name}; check its name.")
         return self.source.read(name)
 
     def _with_labels(self, guessed: Guess) -> Guess:

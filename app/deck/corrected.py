@@ -104,7 +104,8 @@ class LabelPlan:
                 rows = "row changes" if count == 1 else "rows change"
                 lines.append(f"{count:,} {rows} nothing: {WORDS[state]}.")
         if self.counts.get("same"):
-            lines.append(f"{self.counts['same']:,} have the label already.")
+            same = self.counts["same"]
+            lines.append(f"{same:,} {'row has' if same == 1 else 'rows have'} the label already.")
         if names := self.unknown_classes:
             shown = ", ".join(names[:12]) + (" …" if len(names) > 12 else "")  # noqa: PLR2004
             lines.append(f"Not classes of this data set: {shown}.")

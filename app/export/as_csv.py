@@ -43,11 +43,6 @@ def guard(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def unguard(text: str) -> str:
-    """The text that `guard` was given."""
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
-
-
 def repeats(column: Sequence[Any]) -> bool:
     """Whether the values of a column are so few that each is worth converting once only."""
     return len(set(column[:100])) <= 25 <= len(column)  # noqa: PLR2004 - by its first values

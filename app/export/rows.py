@@ -145,9 +145,8 @@ def _query(plan: ExportPlan) -> Select[*tuple[Any, ...]]:
         else cast(func.json_array_elements_text(cast(sent, JSON)).column_valued(), BigInteger)
     )
     reviewed = and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == plan.version_id)
-    predicted = and_(
-        Prediction.sample_id == Sample.id, Prediction.run_id == (plan.run_id or 0)
-    )  # ids begin with 1
+    run_id = plan.run_id or 0  # ids begin with 1
+    predicted = and_(Prediction.sample_id == Sample.id, Prediction.run_id == run_id)
     columns = (
         *(Sample.id, Sample.path, Sample.sha256, Sample.split, Sample.given_label, label_in_version()),
         *(

@@ -165,15 +165,13 @@ def retire_class(session: Session, row: LabelClass, *, user_id: int | None) -> N
     answer_position(session, dataset_id=row.dataset_id, name=row.name)
     found = preview(session, dataset_id=row.dataset_id, row=row)
     if found.samples or found.waiting:
-        what = (
-            _plural(found.samples, "image has", "images have") + " this label"
-            if found.samples
-            else _plural(found.waiting, "answer", "answers") + " that wait for another look name it"
-        )
-        raise Conflict(
-            f"“{row.name}” cannot be retired: {what}. Merge it into another class, or relabel these images "
-            "first."
-        )
+        if found.samples:
+            what = _plural(found.samples, "image has", "images have") + " this label"
+            first = "relabel these images first"
+        else:
+            what = f"answers that wait for another look name it ({found.waiting:,})"
+            first = "settle these answers first"
+        raise Conflict(f"“{row.name}” cannot be retired: {what}. Merge it into another class, or {first}.")
     retire_row(session, row, into=None, action_id=None, user_id=user_id)
     desk.clear(session)
 
@@ -186,7 +184,7 @@ def undo_change(session: Session, *, dataset_id: int, change_id: int, user_id: i
     lock_out_decisions(session, dataset_id=dataset_id)
     change = session.get(ClassChange, change_id)
     if change is None or change.dataset_id != dataset_id or change.kind == UNDO:
-        raise NotFound(f"There is no change {change_id} of the classes here.")
+        raise NotFound(f"There is no change {change_id} of these classes; the list of changes shows all.")
     last = last_change(session, dataset_id=dataset_id)
     if last is None or last.id != change.id:
         undone = session.scalar(select(ClassChange.id).where(ClassChange.undoes_id == change.id))

@@ -87,7 +87,8 @@ def _http_error(request: Request, error: Exception) -> Response:
         query = request.scope["query_string"].decode("latin-1")
         # Only the path: an absolute address would use the client's Host header, and “//name” is another host.
         return RedirectResponse(f"/{path.strip('/')}{'?' if query else ''}{query}", status_code=307)
-    if error.status_code == 405 and request.method == "GET" and (page := _page_above(request)):  # noqa: PLR2004
+    is_opened = error.status_code == 405 and request.method == "GET"  # noqa: PLR2004
+    if is_opened and (page := _page_above(request)):
         return RedirectResponse(page, status_code=303)
     _find_viewer(request)
     messages = {

@@ -24,7 +24,7 @@ def test_labels_are_shown_applied_once_and_undone(imported: CliRunner, tmp_path:
         "mine.csv has a label for it, but there is no such image\tnone.png\t\t",
     ]
     assert short.stdout.splitlines() == [line for line in shown.stdout.splitlines() if "already" not in line]
-    assert "1 have the label already." in short.stderr
+    assert "1 row has the label already." in short.stderr
     assert "1 label changes." in shown.stderr
     assert "1 decision recorded" in imported.invoke(cli, options).stdout
     assert "Nothing was changed." in imported.invoke(cli, options).stdout

@@ -169,9 +169,8 @@ def _csv(text: str, name: str, *, marked: bool) -> Table:
     has_header = not any(cell.strip().casefold().endswith(IMAGE_SUFFIXES) for cell in head)
     columns = _named([cell.strip() for cell in head]) if has_header else _named([""] * len(head))
     width = len(columns)
-    ours = (
-        marked and {*columns} >= OWN_COLUMNS
-    )  # for spreadsheets: text that would run as a formula is guarded
+    # for spreadsheets: text that would run as a formula is guarded
+    ours = marked and {*columns} >= OWN_COLUMNS
 
     def rows() -> Iterator[Row]:
         for row in islice(lines(), int(has_header), None):

@@ -165,7 +165,10 @@ def _merge(session: Session, row: LabelClass, into: str, *, expected: int | None
     if expected is not None:
         there = preview(session, dataset_id=row.dataset_id, row=row).samples
         if there != expected:
-            raise Conflict(f"{there:,} samples have “{row.name}” now, not {expected:,}; nothing was changed.")
+            raise Conflict(
+                f"{there:,} samples have “{row.name}” now, not {expected:,}, so nothing was changed; look at "
+                "the class, then send the new number."
+            )
     merge_classes(session, row, other, user_id=user_id)
 
 
