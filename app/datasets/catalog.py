@@ -121,6 +121,12 @@ def refuse_archived(session: Session, *, dataset_id: int) -> None:
         raise Conflict(ARCHIVED)
 
 
+def refuse_deleted(session: Session, *, dataset_id: int) -> None:
+    """Raises NotFound if the data set was deleted and its rows are still being removed."""
+    if session.scalar(select(Dataset.state).where(Dataset.id == dataset_id)) == DELETING:
+        raise NotFound("The data set was deleted, with its images and runs.")
+
+
 def find_dataset(session: Session, *, name: str) -> int:
     """The id of the data set with this name. Raises NotFound."""
     return remember(

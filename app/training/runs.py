@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import IMPORT, class_names, lock_dataset, refuse_archived
+from app.datasets.catalog import IMPORT, class_names, lock_dataset, refuse_archived, refuse_deleted
 from app.datasets.gold import get_gold_part
 from app.datasets.models import Dataset, DatasetVersion
 from app.datasets.sources import cancel_import
@@ -222,6 +222,13 @@ def get_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> 
     run = session.get(Run, run_id)
     if run is None or (dataset_id is not None and run.dataset_id != dataset_id):
         raise NotFound(f"There is no run {run_id} here; the runs page lists all runs.")
+    return run
+
+
+def visible_run(session: Session, *, run_id: int) -> Run:
+    """The run, for people. Raises NotFound also while a run of a deleted data set still stops."""
+    run = get_run(session, run_id=run_id)
+    refuse_deleted(session, dataset_id=run.dataset_id)
     return run
 
 

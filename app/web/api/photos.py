@@ -13,7 +13,7 @@ from app.errors import NotFound
 from app.photos.photos import AT_ONCE, Seen, get_photo, list_photos, photo_path, remove_photo, see_photo
 from app.settings import Settings
 from app.training.models import Photo
-from app.training.runs import get_run
+from app.training.runs import visible_run
 from app.web.api.models import Listing, Output
 from app.web.api.routing import IMAGE_ANSWERS, Cursor, Limit, api_router, following, position
 from app.web.deps import Config, Db, SignedIn
@@ -76,6 +76,7 @@ def index(run_id: int, database: Db, limit: Limit = 100, cursor: Cursor = None) 
     """The run's photos with the probability of each class, the one sent last first."""
     start = position(cursor)
     with database.read() as session:
+        visible_run(session, run_id=run_id)
         found = list_photos(session, run_id=run_id, after=start, limit=limit)
     return Listing(items=[_out(each) for each in found], next=following(found, limit, start + limit))
 
@@ -84,7 +85,9 @@ def index(run_id: int, database: Db, limit: Limit = 100, cursor: Cursor = None) 
 def show_photo(photo_id: int, database: Db) -> PhotoOut:
     """One photo with the probability of each class."""
     with database.read() as session:
-        return _out(see_photo(session, photo_id=photo_id))
+        seen = see_photo(session, photo_id=photo_id)
+        visible_run(session, run_id=seen.photo.run_id)
+        return _out(seen)
 
 
 @router.delete("/photos/{photo_id}", status_code=204)
@@ -109,7 +112,7 @@ def show_image(
     """The image."""
     with database.read() as session:
         photo = get_photo(session, photo_id=photo_id)
-        scales = scales_of(session, dataset_id=get_run(session, run_id=photo.run_id).dataset_id)
+        scales = scales_of(session, dataset_id=visible_run(session, run_id=photo.run_id).dataset_id)
     # A removed photo is to be seen no more, and its number may become another's: browsers ask each time.
     headers = {
         "cache-control": "private, no-cache",

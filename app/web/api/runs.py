@@ -21,7 +21,14 @@ from app.training.models import Run
 from app.training.networks import NO_LONGER, delete_checkpoints, remove_networks
 from app.training.recommending import recommend
 from app.training.repeats import repeated_by
-from app.training.runs import cancel_run, get_run, resume_run, run_progress, train_anew, version_number
+from app.training.runs import (
+    cancel_run,
+    resume_run,
+    run_progress,
+    train_anew,
+    version_number,
+    visible_run,
+)
 from app.training.starts import requested_start, weights_now
 from app.web.api.cards import CardOut, ranked_out
 from app.web.api.models import Listing, Output, RateOut
@@ -259,13 +266,14 @@ def list_runs(name: str, database: Db, limit: Limit = 100, cursor: Cursor = None
 def show_run(run_id: int, database: Db) -> RunDetail:
     """One run: how far it is, and what it reached."""
     with database.read() as session:
-        return _detail(session, get_run(session, run_id=run_id))
+        return _detail(session, visible_run(session, run_id=run_id))
 
 
 @router.post("/runs/{run_id}/cancel")
 def stop_run(run_id: int, database: Db, _user: Admin) -> RunDetail:
     """Ask a run to stop; its last checkpoint is kept."""
     with database.write() as session:
+        visible_run(session, run_id=run_id)
         return _detail(session, cancel_run(session, run_id=run_id))
 
 
@@ -273,6 +281,7 @@ def stop_run(run_id: int, database: Db, _user: Admin) -> RunDetail:
 def go_on(run_id: int, database: Db, user: Admin) -> RunDetail:
     """Go on with a cancelled or failed run after its last finished epoch."""
     with database.write() as session:
+        visible_run(session, run_id=run_id)
         return _detail(session, resume_run(session, run_id=run_id, user_id=user.id))
 
 
@@ -288,7 +297,7 @@ class CheckpointsDeleted(Output):
 def delete_networks(run_id: int, database: Db, settings: Config, _user: Admin) -> CheckpointsDeleted:
     """Delete the checkpoints of a run; its ranking, figures and predictions stay. There is no undo."""
     with database.write() as session:
-        delete_checkpoints(session, get_run(session, run_id=run_id))
+        delete_checkpoints(session, visible_run(session, run_id=run_id))
     freed = remove_networks(settings.runs_dir, run_id=run_id)
     return CheckpointsDeleted(run=run_id, freed_bytes=freed, no_longer=list(NO_LONGER))
 
@@ -312,7 +321,7 @@ def list_top_losses(
 ) -> Listing[CardOut]:
     """The run's samples, the most suspicious label first."""
     with database.read() as session:
-        run = get_run(session, run_id=run_id)
+        run = visible_run(session, run_id=run_id)
         names = names_of(session, version_id=run.version_id)
         wanted = position_in(session, version_id=run.version_id, name=label) if label is not None else None
         found = (

@@ -9,7 +9,7 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 from sqlalchemy.exc import OperationalError
 
-from app.datasets.catalog import get_sample
+from app.datasets.catalog import get_sample, refuse_deleted
 from app.datasets.missing import WORDS, Changed, Lost, RecordedFile, mark, read_unchanged, reason_of
 from app.datasets.models import Dataset, MissingFile, Sample
 from app.datasets.pictures import Size, picture_of
@@ -122,6 +122,7 @@ def show_image(
     """The image. A browser keeps it for a quarter of an hour and for its log-in alone; then it asks again."""
     with database.read() as session:
         sample = get_sample(session, sample_id=sample_id)
+        refuse_deleted(session, dataset_id=sample.dataset_id)
         dataset = session.get_one(Dataset, sample.dataset_id)
         source, scales = dataset.origin, dataset.grey_scales
         was_lost = session.get(MissingFile, sample_id) is not None

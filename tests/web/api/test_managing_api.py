@@ -4,6 +4,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.db.engine import Database
+from app.db.types import now
+from app.jobs import requests as jobs
+from app.training.models import Run
 from app.training.runs import train_anew
 from tests.factories import Made
 
@@ -121,3 +124,29 @@ def test_what_makes_no_sense_is_refused(api: dict[str, TestClient], made: Made) 
     for body in ({}, {"name": "a b"}, {"name": 3}, {"archived": "yes"}, {"other": 1}):
         assert api["ada"].patch(f"{API}/faces", json=body).status_code == 422, body
     assert api["ann"].patch(f"{API}/faces", json={"name": "mine"}).status_code == 403
+
+
+def test_runs_and_images_of_a_deleted_data_set_are_gone_while_its_worker_still_stops(
+    api: dict[str, TestClient], database: Database, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.datasets.removing.PATIENCE", 0.0)
+    with database.write() as session:
+        run = train_anew(session, dataset_id=made.dataset_id, version_id=made.version_id, weights="none")
+        assert jobs.start(session, job_id=str(run.job_id))
+        jobs.beat(session, worker_id="w", started_at=now())
+    ada = api["ada"]
+    addresses = [
+        ("GET", f"/runs/{run.id}"),
+        ("POST", f"/runs/{run.id}/cancel"),
+        ("GET", f"/runs/{made.run_id}"),
+        ("GET", f"/runs/{made.run_id}/top-losses"),
+        ("GET", f"/runs/{made.run_id}/photos"),
+        ("GET", f"/samples/{made.ranked[0]}/image"),
+    ]
+    assert ada.get(f"/api/v1/runs/{run.id}").status_code == 200
+    answer = ada.delete(f"{API}/faces")
+    assert (answer.status_code, answer.json()) == (202, {"dataset": "faces", "is_done": False})
+    with database.read() as session:
+        assert session.get(Run, run.id) is not None  # it still stops
+    for method, path in addresses:
+        assert ada.request(method, f"/api/v1{path}").status_code == 404, path
