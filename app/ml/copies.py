@@ -50,7 +50,7 @@ def are_copies(
     report = on_progress or (lambda *_: None)
     result = np.zeros(len(pairs), bool)
     with ThreadPoolExecutor(threads, "compare") as pool:
-        tries = _likely(pictures, pairs, pool, report)
+        tries = _likely(pictures, pairs, pool, lambda done, total: report(done, 2 * total))
 
         def compare(first: int) -> Ints:
             some = tries.only(np.arange(first, min(first + _AT_ONCE, len(tries.pair))))
@@ -58,7 +58,13 @@ def are_copies(
             some, boxes = some.only(plausible), boxes[plausible]
             return some.pair[_agree(*some.pictures(pictures), boxes)]
 
-        _in_turn(pool, compare, len(tries.pair), report, lambda _, same: result.put(same, True))
+        _in_turn(
+            pool,
+            compare,
+            len(tries.pair),
+            lambda done, total: report(total + done, 2 * total),
+            lambda _, same: result.put(same, True),
+        )
     return result
 
 

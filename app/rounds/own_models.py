@@ -29,6 +29,7 @@ from app.ranking.scoring import Floats, Ints
 from app.review.issues import publish
 from app.rounds.retraining import version_to_train
 from app.training.models import OWN_MODEL, Run
+from app.training.phases import COMPARES, STORES
 from app.training.runs import OWN_TASK as TASK
 from app.training.runs import announce_run, get_run, version_number
 
@@ -115,7 +116,7 @@ def import_predictions(
                 return Imported(run_id, number, len(samples.paths), 0, notes, run.job_id)
         given = np.searchsorted(sample_ids, samples.sample_ids)
         rows_of = table if len(given) == len(table) else _chosen(stack, folder, table, given)
-        on_progress("Comparing the labels", 0, 1)
+        on_progress(COMPARES, 0, 1)
         return _rank(database, run_id, samples, rows_of, names, out_of_sample=file.out_of_sample, notes=notes)
 
 
@@ -253,7 +254,7 @@ def _watched(
 ) -> Iterator[dict[str, Any]]:
     for done, row in enumerate(rows):
         if done % 2000 == 0:
-            on_progress("Storing the ranking", done, total)
+            on_progress(STORES, done, total)
             if should_stop():
                 raise Cancelled("The ranking was cancelled.")
         yield row

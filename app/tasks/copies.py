@@ -25,8 +25,8 @@ from app.ml.alike import likely_copies
 from app.ml.copies import LEAST_SIDE, SIDE, are_copies
 from app.ml.device import thread_limit
 from app.storage import ImageSource, open_source
+from app.training.phases import FINDS_COPIES
 
-FINDING = "Finding copies"  # first words of the job's stage
 MOST_READ = 50_000  # images that are read and compared, 200 MB; the pairs that lie nearest come first
 _AT_ONCE = 256
 _THREADS = 4
@@ -52,7 +52,7 @@ def group_copies(
 
     Small images and files that cannot be read are left out. Raises Cancelled when the job is to stop.
     """
-    context.report(FINDING, 0, 1, force=True)
+    context.report(FINDS_COPIES, 0, 1, force=True)
     large = _large(context, dataset_id)
     rows = np.flatnonzero(np.isin(sample_ids, list(large)))
     sample_ids, features = sample_ids[rows], features[rows]
@@ -76,7 +76,7 @@ def group_copies(
         pictures,
         places,
         threads=thread_limit(),
-        on_progress=lambda done, total: _go_on(context, done, total),
+        on_progress=lambda done, total: _go_on(context, 1 + done / max(1, total)),
     )
     found = [(int(one), int(other)) for one, other in pairs[same]]
     with context.database.write() as session:
@@ -118,12 +118,13 @@ def _read(
 
     with ThreadPoolExecutor(_THREADS, "copies") as pool:
         for first in range(0, len(files), _AT_ONCE):
-            _go_on(context, first, len(files))
+            _go_on(context, first / len(files))
             list(pool.map(read, range(first, min(first + _AT_ONCE, len(files)))))
     return pictures, known
 
 
-def _go_on(context: JobContext, done: int, total: int) -> None:
-    context.report(FINDING, done, total)
+def _go_on(context: JobContext, halves: float) -> None:
+    """`halves`: 1 once every picture is read, 2 once all are compared."""
+    context.report(FINDS_COPIES, round(500 * halves), 1000)
     if context.should_stop():
         raise Cancelled("Looking at the images was stopped.")

@@ -59,9 +59,10 @@ from app.tasks.machine import machine_facts
 from app.tasks.off_topic import store_off_topic
 from app.tasks.opinions import LOOK
 from app.tasks.patches import BACKBONE, BOTH, LARGEST, Facts, SmallImages, with_patches
-from app.training.first_looks import LOOKING, newest_first_look
+from app.training.first_looks import newest_first_look
 from app.training.models import Run
 from app.training.pace import FIRST_LOOK_PACE
+from app.training.phases import COMPARES, LOOKS
 from app.training.runs import get_run, start_run
 
 log = logging.getLogger(__name__)
@@ -152,7 +153,7 @@ def _describe(context: JobContext, look: _Look, embedder: Embedder) -> tuple[np.
             embedder=embedder.at(look.size, mirrored=look.mirrored),
             problems=problems,
             known=known,
-            on_progress=lambda done, total: context.report(LOOKING, done, total),
+            on_progress=lambda done, total: context.report(LOOKS, done, total),
             should_stop=context.should_stop,
         )
     is_lost = np.isnan(features[:, 0])
@@ -229,7 +230,7 @@ def _rank(context: JobContext, look: _Look, features: np.ndarray) -> None:
     rows = np.flatnonzero(~np.isnan(features[:, 0]))
     if not len(rows):
         raise Invalid("No image of this version can be read; put the files back and resume this run.")
-    context.report("Comparing the labels", 0, 1, force=True)
+    context.report(COMPARES, 0, 1, force=True)
     vectors, samples = features[rows].astype(np.float32), look.samples.only(rows)
     known = np.where(look.gold[rows], -1, samples.labels)  # the labels of the gold part teach nothing
     groups = np.unique(samples.sha256, return_inverse=True)[1]

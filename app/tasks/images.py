@@ -34,6 +34,7 @@ from app.ml.images import Images, StreamedImages, prepare_images
 from app.review.claims import release_cards
 from app.storage import UNKNOWN_SIZE, ImageSource, RemoteSource, open_source
 from app.tasks.plan import Plan
+from app.training.phases import CHECKS, READS
 from app.training.runs import get_run
 
 _LEFT_OUT = "left-out.json"  # in the run's folder
@@ -102,7 +103,7 @@ def _look_for(
     n = len(plan.samples.paths)
     for place, sample_id in enumerate(map(int, plan.samples.sample_ids)):
         if place % _REPORT == 0:
-            context.report("Looking for the image files", place, n)
+            context.report(CHECKS, place, n)
             if context.should_stop():
                 raise Cancelled("Looking for the image files was stopped.")
         file = recorded[sample_id]
@@ -188,7 +189,7 @@ def _decode(
         len(plan.samples.paths),
         out,
         size=plan.recipe.image_size,
-        on_progress=lambda done, total: context.report("Reading images", done, total),
+        on_progress=lambda done, total: context.report(READS, done, total),
         should_stop=context.should_stop,
         scales=scales,
         file_bytes=[recorded[int(i)].bytes for i in plan.samples.sample_ids],

@@ -16,10 +16,11 @@ from app.ml.patches import SIDE, Filters, PatchEmbedder
 from app.ranking.combining import combine, sample_of
 from app.ranking.out_of_fold import OutOfFold, judge
 from app.ranking.scoring import Ints
+from app.training.phases import LOOKS_AT_PATCHES
 
 LARGEST = 128  # pixels of the median short side up to which patches are tried
 TRIED = 2000  # images that they are tried on first
-STAGE = "Looking at patches of every image"
+STAGE = f"{LOOKS_AT_PATCHES} of every image"
 BACKBONE, BOTH = "backbone", "backbone and patches"  # what `Run.recipe` calls the descriptions
 
 Facts = dict[str, object]

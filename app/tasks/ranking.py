@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from app.tasks.opinions import PARENT, own_opinion, read_opinion, sources_beside
 from app.tasks.plan import Plan
 from app.training.evaluation import calibrate
 from app.training.folds import WHOLE
+from app.training.phases import PREDICTS, RANKS_EARLY
 from app.training.runs import get_run
 
 log = logging.getLogger(__name__)
@@ -40,13 +42,14 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
     n = len(plan.samples.paths)
     main = plan.folder_of(WHOLE)
     history = load_checkpoint(main).history
-    seen = _judge(context, plan, images, WHOLE, np.arange(n), dimensions=DIMENSIONS)
+    folds = {} if early else {fold: plan.fold_index(fold) for fold in range(plan.recipe.folds)}
+    progress = _Progress(context, n + sum(map(len, folds.values())), RANKS_EARLY if early else PREDICTS)
+    seen = _judge(progress, plan, images, WHOLE, np.arange(n), dimensions=DIMENSIONS)
     said = seen.log_probs
     outside = np.full_like(said, np.nan)
-    for fold in () if early else range(plan.recipe.folds):
-        index = plan.fold_index(fold)
+    for fold, index in folds.items():
         if len(index):
-            outside[index] = _judge(context, plan, images, fold, index).log_probs
+            outside[index] = _judge(progress, plan, images, fold, index).log_probs
     others = _others(context, plan)
     heard = hear(
         said,
@@ -139,20 +142,33 @@ def _others(context: JobContext, plan: Plan) -> list[Opinion]:
         ]
 
 
-def _judge(
-    context: JobContext, plan: Plan, images: Images, fold: int, index: np.ndarray, *, dimensions: int = 0
-) -> Judgement:
-    def on_progress(done: int, total: int) -> None:
-        context.report("Predicting every image", done, total)
+@dataclass
+class _Progress:
+    """Reports one phase over the predictions of all networks."""
 
-    return judge(
+    context: JobContext
+    total: int  # images, each counted for every network that predicts it
+    stage: str
+    before: int = 0  # images of the networks that have finished
+
+    def report(self, done: int, _total: int) -> None:
+        """The present network has predicted so many."""
+        self.context.report(self.stage, self.before + done, self.total)
+
+
+def _judge(
+    progress: _Progress, plan: Plan, images: Images, fold: int, index: np.ndarray, *, dimensions: int = 0
+) -> Judgement:
+    found = judge(
         plan.folder_of(fold),
         images,
         index,
         dimensions=dimensions,
-        should_stop=context.should_stop,
-        on_progress=on_progress,
+        should_stop=progress.context.should_stop,
+        on_progress=progress.report,
     )
+    progress.before += len(index)
+    return found
 
 
 def is_early(epoch: int, epochs: int) -> bool:

@@ -6,10 +6,11 @@ from app.ml.imagenet import MEGABYTES
 from app.ml.recipes import StartFrom
 from app.ml.weights import ADVICE, obtain_imagenet
 from app.training.models import Run
+from app.training.phases import DOWNLOADS
 from app.training.runs import get_run
 from app.training.starts import FROM_AUTO, WHY
 
-DOWNLOADING = f"Downloading the ImageNet weights, {MEGABYTES} MB"
+DOWNLOADING = f"{DOWNLOADS}, {MEGABYTES} MB"
 
 
 def settle_start(context: JobContext, started: Run, *, has_begun: bool) -> StartFrom:

@@ -11,7 +11,6 @@ from app.training.models import FIRST_LOOK, Run
 
 TASK = "look"
 BACKBONE = "efficientnet-lite0"  # the network, trained on ImageNet, that describes images
-LOOKING = "Looking at every image"  # first words of a job's stage while images are embedded
 FEWEST = 2  # classes: labels of a single class cannot be compared
 
 

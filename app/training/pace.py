@@ -65,6 +65,13 @@ def network_shares(recipe: Recipe) -> dict[int, float]:
     return {WHOLE: 1.0} | dict.fromkeys(range(recipe.folds), 1 - 1 / max(1, recipe.folds))
 
 
+def epochs_share(recipe: Recipe, *, start: str, done: Iterable[tuple[int, int]]) -> float:
+    """The finished share of all networks' epochs, counted in images; `done` are (fold, epoch)."""
+    epochs, shares = len(epoch_sizes(recipe, start=start)), network_shares(recipe)
+    finished = sum(shares[fold] for fold, epoch in done if fold in shares and epoch < epochs)
+    return finished / (epochs * sum(shares.values())) if epochs else 0.0
+
+
 def seconds_left(
     recipe: Recipe, *, start: str, done: Iterable[tuple[int, int, float]], fraction: float
 ) -> float | None:

@@ -23,12 +23,12 @@ from app.jobs.webhooks import announce
 from app.ml.recipes import Recipe, recipe_from_json, to_json
 from app.training import first_looks
 from app.training.models import FIRST_LOOK, OWN_MODEL, TRAINING, Epoch, Run
-from app.training.pace import BEFORE, expect_run, seconds_left
+from app.training.pace import BEFORE, epochs_share, expect_run, seconds_left
+from app.training.phases import LOOKS, TRAINS, share_done
 from app.training.recipes import choose_recipe, edit
 from app.training.starts import choose_start, facts_of_start, weights_of
 
 TASK, OWN_TASK = "train", "own model"
-TRAINS = "Training"  # first word of a job's stage while a network trains
 NETWORK_DELETED = "network_deleted"  # in the facts of a run: when its checkpoints were deleted
 RESUMABLE = ("cancelled", "failed")
 SURE = 0.03  # finished share of the training that is enough to estimate the rest
@@ -96,6 +96,7 @@ class RunProgress:
     stage: str
     done: int
     total: int
+    share: float  # of the whole job, over all its phases; it never falls
     seconds_left: float | None  # once it has begun
     queue_position: int
     drawing: tuple[int, ...]  # finished runs before it in the queue, whose learning-rate curve is being drawn
@@ -347,6 +348,7 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
         stage=job.stage if job else "",
         done=job.done if job else 0,
         total=job.total if job else 0,
+        share=_share(run, job, epochs) if job else 0.0,
         seconds_left=_left(session, run, job, epochs) if job else None,
         queue_position=jobs.queue_position(session, job) if job else 0,
         drawing=_drawing_before(session, job) if job and job.state == "queued" else (),
@@ -356,6 +358,14 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
         ranked_epochs=run.ranked_epochs,
         epochs=tuple(epochs),
     )
+
+
+def _share(run: Run, job: Job, epochs: Sequence[Epoch]) -> float:
+    finished = 0.0
+    if run.is_training:
+        done = [(epoch.fold, epoch.epoch) for epoch in epochs]
+        finished = epochs_share(recipe_from_json(run.recipe), start=run.weights, done=done)
+    return share_done(job.stage, job.done, job.total, epochs=finished)
 
 
 def _drawing_before(session: Session, job: Job) -> tuple[int, ...]:
@@ -392,7 +402,7 @@ def _left(session: Session, run: Run, job: Job, epochs: Sequence[Epoch]) -> floa
 
 def _left_of_look(job: Job) -> float | None:
     """Remaining seconds of a first look: from the share of the images that it has seen."""
-    if not job.stage.startswith(first_looks.LOOKING) or not job.started_at or not job.total:
+    if not job.stage.startswith(LOOKS) or not job.started_at or not job.total:
         return None
     fraction = job.done / job.total
     return (now() - job.started_at).total_seconds() * (1 - fraction) / fraction if fraction > SURE else None
