@@ -54,7 +54,7 @@ def main() -> None:
             context = browser.new_context()
             context.add_cookies([{"name": SESSION_COOKIE, "value": cookie, "url": server.url}])
             page = context.new_page()
-            page.goto(f"{server.url}/d/faces/grid?given=happy", wait_until="domcontentloaded")
+            page.goto(f"{server.url}/d/faces/images?given=happy", wait_until="domcontentloaded")
             done, undone = [], []
             for _ in range(options.rounds):
                 page.check("#everything")

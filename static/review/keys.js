@@ -30,7 +30,7 @@ const ACTIONS = {
   arrowright: () => step(1),
   arrowleft: () => step(-1),
   b: () => document.body.classList.add("blind"),
-  g: () => document.querySelector(".tabs a[href$='/grid']").click(),
+  g: () => document.querySelector(".tabs a[href$='/images']").click(),
   y: () => { if (!isBlind()) click("[data-why]")(); },
   "?": () => document.getElementById("keys").togglePopover(),
 };

@@ -32,34 +32,34 @@ PAGES = (
     "/d/faces",
     "/d/faces/review",
     "/d/faces/review?order=random",
-    "/d/faces/grid",
-    "/d/faces/grid?text=nothing",
-    "/d/faces/duplicates",
-    "/d/faces/problems",
+    "/d/faces/images",
+    "/d/faces/images?text=nothing",
+    "/d/faces/images/duplicates",
+    "/d/faces/images/problems",
     "/d/faces/settings",
-    "/d/faces/adjudication",
-    "/d/faces/agreement",
-    "/d/faces/samples/{sample}",
-    "/d/faces/runs",
-    "/d/faces/runs/{run}",
-    "/d/faces/runs/{run}?matrix=columns",
-    "/d/faces/runs/{run}/images",
-    "/d/faces/runs/{child}",
-    "/d/faces/runs/{run}/photos",
-    "/d/faces/runs/new?epochs=40",
-    "/d/faces/retrain",
-    "/d/faces/retrain?recipe=paper&start=none&lr=7",
-    "/d/faces/compare",
-    "/d/faces/compare/images?old={run}&new={child}",
-    "/d/faces/stop",
-    "/d/faces/rounds",
+    "/d/faces/images/disputed",
+    "/d/faces/results/team",
+    "/d/faces/images/{sample}",
+    "/d/faces/models",
+    "/d/faces/models/{run}",
+    "/d/faces/models/{run}?matrix=columns",
+    "/d/faces/models/{run}/images",
+    "/d/faces/models/{child}",
+    "/d/faces/models/{run}/photos",
+    "/d/faces/models/train?epochs=40",
+    "/d/faces/models/retrain",
+    "/d/faces/models/retrain?recipe=paper&start=none&lr=7",
+    "/d/faces/results",
+    "/d/faces/results/images?old={run}&new={child}",
+    "/d/faces/results/errors-left",
+    "/d/faces/results/history",
     "/d/faces/export",
     "/d/faces/none",
-    "/d/faces/gold",
-    "/d/plain/gold",
-    "/d/gilded/gold",
+    "/d/faces/results/test-set",
+    "/d/plain/results/test-set",
+    "/d/gilded/results/test-set",
     "/d/gilded/review?order=gold",
-    "/d/gilded/samples/{gold}",
+    "/d/gilded/images/{gold}",
     "/d/gilded",
 )
 
@@ -97,9 +97,12 @@ def admin(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ser
         policy = {"annotators": "2", "which": "changes", "share": "10", "who": "anyone"}
         assert sure(client, "/d/faces/settings", policy).status_code == 303
         marks = {"samples": made.ranked[3:6], "answer": "delete", "client_id": "many"}
-        assert client.post("/d/faces/grid/verdicts", data=marks).status_code == 303
-        assert sure(client, "/d/faces/audits", {"size": "20"}).status_code == 303
-        assert client.post("/d/faces/stop", data={"kind": "keeps", "amount": "9"}).status_code == 303
+        assert client.post("/d/faces/images/verdicts", data=marks).status_code == 303
+        assert sure(client, "/d/faces/results/audits", {"size": "20"}).status_code == 303
+        assert (
+            client.post("/d/faces/results/errors-left", data={"kind": "keeps", "amount": "9"}).status_code
+            == 303
+        )
         form = {"sample": gold[0], "answer": "delete", "client_id": "gold", "alone": "true"}
         assert client.post("/d/gilded/review/decisions", data=form).status_code == 303
         photos = [

@@ -149,7 +149,7 @@ def test_the_reasons_are_asked_for_by_a_key_and_stay_out_of_the_way(
 def test_the_grid_by_keyboard(page: Page, live: tuple[Database, Made]) -> None:
     _, made = live
     page.keyboard.press("g")
-    ready(page, re.compile("/grid$"))
+    ready(page, re.compile("/images$"))
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Space")
     page.keyboard.press("Shift+ArrowRight")
@@ -171,7 +171,7 @@ def test_the_grid_by_keyboard(page: Page, live: tuple[Database, Made]) -> None:
 
 def test_an_answer_of_the_grid_is_whole_at_once(page: Page, live: tuple[Database, Made]) -> None:
     """What comes with an answer works as soon as it is there, so that no moment needs to be waited for."""
-    page.goto(page.url.replace("/review", "/grid"))
+    page.goto(page.url.replace("/review", "/images"))
     page.get_by_role("checkbox").first.check()
     page.evaluate("""() => {
         window.isSamePage = true;
@@ -190,7 +190,7 @@ def test_a_key_of_the_grid_never_undoes_what_came_before_an_answer_that_is_on_it
     page: Page, live: tuple[Database, Made]
 ) -> None:
     _, made = live
-    page.goto(page.url.replace("/review", "/grid"))
+    page.goto(page.url.replace("/review", "/images"))
     page.get_by_role("checkbox").first.check()
     page.keyboard.press("e")
     expect(page.locator(".past")).to_contain_text("1 deleted")
@@ -199,7 +199,7 @@ def test_a_key_of_the_grid_never_undoes_what_came_before_an_answer_that_is_on_it
     def hold_back(route: Route) -> None:
         waiting.append(route)
 
-    page.route(re.compile("/grid/verdicts$"), hold_back)
+    page.route(re.compile("/images/verdicts$"), hold_back)
     page.get_by_role("checkbox").nth(1).check()
     page.keyboard.press("e")
     for key in ("z", "Control+z", "q"):
@@ -218,9 +218,9 @@ def test_a_range_is_marked_with_shift_and_a_filter_is_the_address(
     page: Page, live: tuple[Database, Made]
 ) -> None:
     page.keyboard.press("g")
-    ready(page, re.compile("/grid$"))
+    ready(page, re.compile("/images$"))
     page.select_option("[name=state]", "issues")
-    expect(page).to_have_url(re.compile(r"/grid\?state=issues$"))
+    expect(page).to_have_url(re.compile(r"/images\?state=issues$"))
     expect(page.locator("h1")).to_have_text("10 samples")
     page.locator(".tile label").nth(1).click()
     page.locator(".tile label").nth(4).click(modifiers=["Shift"])
@@ -232,11 +232,11 @@ def test_a_range_is_marked_with_shift_and_a_filter_is_the_address(
 def test_from_the_grid_to_one_card_after_another_of_a_file_size(
     page: Page, live: tuple[Database, Made]
 ) -> None:
-    page.goto(page.url.replace("/review", "/grid"))
+    page.goto(page.url.replace("/review", "/images"))
     page.get_by_text("More filters").click()
     page.get_by_label("File size to (kB)").fill("1")
     page.get_by_role("button", name="Show").click()
-    expect(page).to_have_url(re.compile(r"/grid\?max_kb=1$"))  # the address has no empty fields
+    expect(page).to_have_url(re.compile(r"/images\?max_kb=1$"))  # the address has no empty fields
     page.get_by_role("link", name="One by one").click()
     ready(page, re.compile(r"/review\?max_kb=1$"))
     expect(card(page)).to_have_count(1)
@@ -248,11 +248,11 @@ def test_from_the_grid_to_one_card_after_another_of_a_file_size(
 
 
 def test_the_grid_opens_other_pages_whole(page: Page, live: tuple[Database, Made]) -> None:
-    grid = page.url.replace("/review", "/grid")
+    grid = page.url.replace("/review", "/images")
     for query, link in (("", "Open "), ("?duplicates=true", "Side by side")):
         page.goto(f"{grid}{query}")
         page.get_by_role("link", name=link).first.click()
-        expect(page).not_to_have_url(re.compile("/grid"))
+        expect(page).not_to_have_url(re.compile("/images"))
         expect(page.locator("body")).not_to_have_class(re.compile("gridding"))
 
 
@@ -281,7 +281,7 @@ def test_a_blind_second_look_and_the_last_word(
     assert shown(second) == made.ranked[0]
     second.keyboard.press("2")
     settle(second)
-    admin.goto(f"{server.url}/d/{made.name}/adjudication")
+    admin.goto(f"{server.url}/d/{made.name}/images/disputed")
     expect(admin.locator(".answers")).to_contain_text("owl")
     admin.get_by_role("button", name="dog", exact=True).click()
     admin.get_by_role("button", name="It is dog").click()
@@ -298,7 +298,7 @@ def test_the_gold_part_is_drawn_and_labelled_by_keyboard_with_undo(
     ada = f"gilda{made.dataset_id}"
     add_person(server, ada, role="admin")
     admin = sign_in(browser, server, ada)
-    admin.goto(f"{server.url}/d/{made.name}/gold")
+    admin.goto(f"{server.url}/d/{made.name}/results/test-set")
     admin.fill("[name=size]", "20")
     admin.fill("[name=looks]", "1")
     admin.click("main .primary")

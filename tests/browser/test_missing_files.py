@@ -20,7 +20,7 @@ def test_a_lost_image_is_told_in_its_place_on_the_overview_and_in_the_review(
     lost = made.paths[-1]  # no card has shown it yet, so no browser keeps it
     (tmp_path / "images" / lost).unlink()
     with page.expect_response(lambda answer: f"/samples/{made.sample_ids[-1]}/image" in answer.url) as seen:
-        page.goto(f"{server.url}/d/{made.name}/samples/{made.sample_ids[-1]}")
+        page.goto(f"{server.url}/d/{made.name}/images/{made.sample_ids[-1]}")
     assert seen.value.status == 404
     image = page.locator(".frame img")
     expect(image).to_be_visible()

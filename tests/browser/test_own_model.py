@@ -21,7 +21,7 @@ def test_a_wrong_file_is_named_and_a_right_one_is_reviewed(
     context = browser.new_context()
     context.add_cookies([{"name": SESSION_COOKIE, "value": cookie_of(server, "olga"), "url": server.url}])
     page = context.new_page()
-    page.goto(f"{server.url}/d/{made.name}/runs")
+    page.goto(f"{server.url}/d/{made.name}/models")
     page.get_by_role("link", name="Import predictions").click()
     given = np.array([CLASSES.index(path.split("/")[1]) for path in made.paths])
     values = np.eye(3)[given] * 4 - 2

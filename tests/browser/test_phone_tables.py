@@ -41,7 +41,7 @@ NAMELESS = """() => [...document.querySelectorAll("table.phone-cards td")]
 CUT_OFF = """() => [...document.querySelectorAll(".scroll:has(.phone-cards)")]
   .filter((e) => e.scrollWidth > e.clientWidth).length"""
 OWNER = "maximiliane.oberhuber-dietrichstein@example.org"
-PAGES = ("/", "/people", "/account", "/jobs", "{home}/runs", "{home}/export")
+PAGES = ("/", "/people", "/account", "/jobs", "{home}/models", "{home}/export")
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_the_legend_of_a_chart_stays_in_its_sheet(
     database, made = live
     make_run(database, made.dataset_id, correct(database, made), parent_id=made.run_id)
     screen.set_viewport_size({"width": 390, "height": 844})
-    screen.goto(f"{server.url}/d/{made.name}/rounds")
+    screen.goto(f"{server.url}/d/{made.name}/results/history")
     legend = screen.locator(".chart .u-legend").first
     expect(legend).to_contain_text("the newest version")
     ends = legend.evaluate(
@@ -120,7 +120,7 @@ def test_the_paper_table_shows_each_run_below_its_heading_and_beside_its_labels(
     screen: Page, server: Server, live: tuple[Database, Made]
 ) -> None:
     database, made = live
-    screen.goto(f"{server.url}/d/{made.name}/compare")
+    screen.goto(f"{server.url}/d/{made.name}/results")
     table = screen.locator("#four-cells table")
     first, beside = (table.locator("thead th").nth(i).inner_text() for i in (1, 2))
     assert (first, beside) == ("First run on these labels", "The run beside it, trained further")
@@ -132,4 +132,4 @@ def test_the_paper_table_shows_each_run_below_its_heading_and_beside_its_labels(
     for row, runs in (("Original labels", (made.run_id, further)), ("Cleaned labels", (cleaned, last))):
         cells = table.locator("tbody tr", has=screen.get_by_role("rowheader", name=row)).locator("td")
         shown = [cells.nth(i).get_by_role("link").get_attribute("href") for i in range(2)]
-        assert shown == [f"/d/{made.name}/runs/{run}" for run in runs]
+        assert shown == [f"/d/{made.name}/models/{run}" for run in runs]

@@ -40,7 +40,7 @@ def picture(page: Page, name: str) -> None:
 
 def test_all_that_match_are_judged_by_keys_after_a_question(page: Page, live: tuple[Database, Made]) -> None:
     database, made = live
-    page.goto(page.url.replace("/review", "/grid"))
+    page.goto(page.url.replace("/review", "/images"))
     page.keyboard.press("Control+a")
     page.keyboard.press("e")
     expect(page.get_by_role("heading", name="Remove 120 images?")).to_be_visible()
@@ -66,7 +66,7 @@ def test_all_that_match_are_judged_by_keys_after_a_question(page: Page, live: tu
 
 def test_a_few_marked_images_are_judged_at_once(page: Page, live: tuple[Database, Made]) -> None:
     database, made = live
-    page.goto(page.url.replace("/review", "/grid"))
+    page.goto(page.url.replace("/review", "/images"))
     page.get_by_role("checkbox").nth(2).check()
     page.keyboard.press("e")
     expect(page.get_by_text("1 deleted")).to_be_visible()
@@ -80,7 +80,7 @@ def test_the_question_works_without_scripts(
     context = browser.new_context(java_script_enabled=False)
     context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": server.url}])
     page = context.new_page()
-    page.goto(f"{server.url}/d/{made.name}/grid")
+    page.goto(f"{server.url}/d/{made.name}/images")
     page.locator("#everything").check()
     page.get_by_role("button", name="E Delete").click()
     page.get_by_role("link", name="No, go back").click()

@@ -60,7 +60,7 @@ def test_the_curves_grow_while_the_run_learns_and_can_be_saved(
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
-    page.goto(f"{server.url}/d/{made.name}/runs/{run}")
+    page.goto(f"{server.url}/d/{made.name}/models/{run}")
     expect(page.get_by_text("They begin with the first finished epoch")).to_be_visible()
     loss = page.locator("#curves section", has=page.get_by_role("heading", name="Loss by epoch"))
     for epoch in range(2):
@@ -91,7 +91,7 @@ def test_a_part_that_is_fetched_again_keeps_what_is_pressed_focused_or_open(
     cookie = cookie_of(server, f"ida{run}")
     context.add_cookies([{"name": SESSION_COOKIE, "value": cookie, "url": server.url}])
     page = context.new_page()
-    page.goto(f"{server.url}/d/{made.name}/runs/{run}")
+    page.goto(f"{server.url}/d/{made.name}/models/{run}")
     again = """id => { window.swaps = 0; document.addEventListener("htmx:afterSwap", ({ target }) => {
         window.swaps += target.id === id;
     }); }"""
@@ -112,9 +112,9 @@ def test_a_part_that_is_fetched_again_keeps_what_is_pressed_focused_or_open(
     expect(cancel).to_be_focused()
     cancel.hover()
     page.mouse.down()
-    with page.expect_response(re.compile(f"/runs/{run}/progress$")) as seen:
+    with page.expect_response(re.compile(f"/models/{run}/progress$")) as seen:
         pass
     seen.value.finished()
-    with page.expect_request(re.compile(f"/runs/{run}/cancel$")):
+    with page.expect_request(re.compile(f"/models/{run}/cancel$")):
         page.mouse.up()
     context.close()

@@ -64,7 +64,7 @@ def test_no_label_of_a_card_is_cut_off(page: Page, live: tuple[Database, Made], 
         page.keyboard.press("w")
     settle(page)
     assert page.evaluate(CUT) == []  # nor of the last decisions
-    page.goto(f"{page.url.split('/review')[0]}/samples/{live[1].ranked[7]}")
+    page.goto(f"{page.url.split('/review')[0]}/images/{live[1].ranked[7]}")
     assert page.evaluate(CUT) == []
 
 
@@ -79,7 +79,7 @@ def test_no_label_is_cut_off_where_duplicates_and_many_images_are_judged(
         session.execute(update(Sample).where(Sample.id.in_(twins)).values(lookalikes=twins[0]))
     page.set_viewport_size({"width": width, "height": 800})
     home = page.url.split("/review")[0]
-    for place in ("duplicates", "grid"):
+    for place in ("images/duplicates", "images"):
         page.goto(f"{home}/{place}")
         expect(page.locator("button", has_text=NAMES[1]).first).to_be_visible()
         assert page.evaluate(CUT) == [], place
@@ -91,7 +91,7 @@ def test_a_filtered_grid_with_all_its_buttons_is_no_wider_than_the_page(
     page: Page, live: tuple[Database, Made], width: int
 ) -> None:
     page.set_viewport_size({"width": width, "height": 800})
-    page.goto(f"{page.url.split('/review')[0]}/grid?duplicates=true&min_kb=1")
+    page.goto(f"{page.url.split('/review')[0]}/images?duplicates=true&min_kb=1")
     expect(page.get_by_role("link", name="Side by side")).to_be_visible()
     assert not page.evaluate(WIDER_THAN_THE_PAGE)
 
@@ -193,10 +193,10 @@ def test_every_sheet_has_the_same_ground_and_a_table_on_it_fades_into_what_it_li
     for path in (
         "/",
         home,
-        f"{home}/runs",
-        f"{home}/runs/{live[1].run_id}",
+        f"{home}/models",
+        f"{home}/models/{live[1].run_id}",
         f"{home}/export",
-        f"{home}/rounds",
+        f"{home}/results/history",
     ):
         page.goto(path if path.startswith("http") else page.url.split("/d/")[0] + path)
         found.update(page.evaluate(sheets))

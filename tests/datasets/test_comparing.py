@@ -66,13 +66,13 @@ def test_rest_has_counts_a_filter_pages_and_a_csv(api: dict[str, TestClient], ch
 def test_the_page_shows_the_newest_changes_and_filters(
     browser_of: dict[str, TestClient], changed: Made
 ) -> None:
-    page = browser_of["ann"].get("/d/faces/versions").text
+    page = browser_of["ann"].get("/d/faces/export/versions").text
     assert "label changed" in page
     assert "“dog” is named “hound” in version 1" in page
-    only = browser_of["ann"].get("/d/faces/versions?old=0&new=1&kind=added").text
+    only = browser_of["ann"].get("/d/faces/export/versions?old=0&new=1&kind=added").text
     assert "added-1/dog/a.png" in only
     assert changed.paths[0] not in only
-    assert "/d/faces/versions" in browser_of["ann"].get("/d/faces/export").text
+    assert "/d/faces/export/versions" in browser_of["ann"].get("/d/faces/export").text
 
 
 def test_the_shell_prints_a_line_per_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,10 @@ def many(database: Database, made: Made, user: int, samples: tuple[int, ...]) ->
 
 def shown(browser: TestClient) -> list[tuple[int, str]]:
     """The errors found and what waits, by each page and each answer of REST."""
-    pages = {name: " ".join(browser.get(f"/d/faces{name}").text.split()) for name in ("", "/rounds", "/stop")}
+    pages = {
+        name: " ".join(browser.get(f"/d/faces{name}").text.split())
+        for name in ("", "/results/history", "/results/errors-left")
+    }
     wait = re.compile(r"(\d+) more corrections? waits? for another look")
     words = {name: (wait.search(page) or re.search("(0)", "0"))[1] for name, page in pages.items()}  # type: ignore[index]
     overview = re.search(
@@ -80,8 +83,14 @@ def shown(browser: TestClient) -> list[tuple[int, str]]:
     waiting = [str(answer["corrections_waiting"]) for answer in (rest, left)]
     return [
         (int(overview[1]), words[""]),
-        (int(re.findall(r"(\d+) errors? found so far", pages["/rounds"])[0]), words["/rounds"]),
-        (int(re.findall(r"(\d+) errors? found in", pages["/stop"])[0]), words["/stop"]),
+        (
+            int(re.findall(r"(\d+) errors? found so far", pages["/results/history"])[0]),
+            words["/results/history"],
+        ),
+        (
+            int(re.findall(r"(\d+) errors? found in", pages["/results/errors-left"])[0]),
+            words["/results/errors-left"],
+        ),
         (rest["errors_found"], waiting[0]),
         (left["errors_found"], waiting[1]),
         (left["budget_curve"][-1]["errors"], waiting[1]),

@@ -76,7 +76,7 @@ def test_the_page_asks_first_and_says_it_afterwards(
     browser_of: dict[str, TestClient], settings: Settings, made: Made
 ) -> None:
     network, _ = fill(settings, made.run_id)
-    ada, page = browser_of["ada"], f"/d/faces/runs/{made.run_id}"
+    ada, page = browser_of["ada"], f"/d/faces/models/{made.run_id}"
     question = ada.post(f"{page}/checkpoints").text
     assert "cannot be trained further" in question
     assert network.exists()

@@ -28,7 +28,7 @@ class Address:
 
     def at(self, **values: object) -> str:
         """The address with values in it; a number where none is given."""
-        return re.sub(r"\{(\w+)(?::path)?\}", lambda name: str(values.get(name[1], 1)), self.path)
+        return re.sub(r"\{(\w+)(?::\w+)?\}", lambda name: str(values.get(name[1], 1)), self.path)
 
     def takes(self, name: str) -> bool:
         """Whether a form may have a field of this name."""

@@ -25,9 +25,10 @@ from tests.web.test_security import OPEN, routes
 # `person` takes somebody who signed in, `admin person` an admin who did.
 ADMINS_PAGES = """
 /d/{name}/class /d/{name}/manage
-/d/{name}/agreement /d/{name}/settings /d/{name}/adjudication /datasets/new /d/{name}/runs/new /jobs /people
-/d/{name}/import/picture /d/{name}/predictions
-/api/v1/webhooks /api/v1/webhooks/{webhook_id}/deliveries /d/{name}/labels
+/d/{name}/results/team /d/{name}/settings /d/{name}/images/disputed
+/datasets/new /d/{name}/models/train /jobs /people
+/d/{name}/import/picture /d/{name}/models/import
+/api/v1/webhooks /api/v1/webhooks/{webhook_id}/deliveries /d/{name}/images/labels
 """
 CHANGES = {
     "annotate": """
@@ -35,12 +36,12 @@ CHANGES = {
         DELETE /api/v1/photos/{photo_id}           POST /api/v1/runs/{run_id}/photos
         POST /api/v1/datasets/{name}/bulk-decisions
         POST /api/v1/datasets/{name}/decisions     POST /api/v1/datasets/{name}/worklist/claims
-        POST /d/{name}/missing     POST /d/{name}/duplicates  POST /d/{name}/duplicates/undo
-        POST /d/{name}/grid/undo   POST /d/{name}/grid/verdicts
-        POST /d/{name}/problems/undo  POST /d/{name}/problems/verdicts
+        POST /d/{name}/missing     POST /d/{name}/images/duplicates  POST /d/{name}/images/duplicates/undo
+        POST /d/{name}/images/undo   POST /d/{name}/images/verdicts
+        POST /d/{name}/images/problems/undo  POST /d/{name}/images/problems/verdicts
         POST /d/{name}/review/claims  POST /d/{name}/review/decisions
         POST /d/{name}/review/redo    POST /d/{name}/review/undo
-        POST /d/{name}/runs/{run_id}/photos  POST /d/{name}/runs/{run_id}/photos/{photo_id}/remove
+        POST /d/{name}/models/{run_id:int}/photos  POST /d/{name}/models/{run_id:int}/photos/{photo_id}/remove
         POST /logout
     """,
     "admin": """
@@ -58,16 +59,16 @@ CHANGES = {
         POST /d/{name}/classes/add  POST /d/{name}/classes/rename  POST /d/{name}/classes/merge
         POST /d/{name}/classes/retire  POST /d/{name}/classes/undo
         POST /d/{name}/manage/rename  POST /d/{name}/manage/archive  POST /d/{name}/manage/delete
-        POST /d/{name}/manage/images  POST /d/{name}/runs/{run_id}/checkpoints
+        POST /d/{name}/manage/images  POST /d/{name}/models/{run_id:int}/checkpoints
         DELETE /api/v1/runs/{run_id}/checkpoints
-        POST /d/{name}/adjudication  POST /d/{name}/audits  POST /d/{name}/gold
+        POST /d/{name}/images/disputed  POST /d/{name}/results/audits  POST /d/{name}/results/test-set
         POST /d/{name}/import/cancel  POST /d/{name}/import/repeat
         POST /d/{name}/import/folders
-        POST /d/{name}/retrain  POST /d/{name}/runs  POST /d/{name}/runs/{run_id}/cancel
-        POST /d/{name}/runs/{run_id}/resume  POST /d/{name}/settings  POST /d/{name}/stop
-        POST /d/{name}/versions  POST /d/{name}/export  POST /datasets/new
-        POST /d/{name}/labels  POST /api/v1/datasets/{name}/labels
-        POST /d/{name}/predictions  POST /api/v1/datasets/{name}/predictions
+        POST /d/{name}/models/retrain  POST /d/{name}/models  POST /d/{name}/models/{run_id:int}/cancel
+        POST /d/{name}/models/{run_id:int}/resume  POST /d/{name}/settings  POST /d/{name}/results/errors-left
+        POST /d/{name}/export/versions  POST /d/{name}/export  POST /datasets/new
+        POST /d/{name}/images/labels  POST /api/v1/datasets/{name}/labels
+        POST /d/{name}/models/import  POST /api/v1/datasets/{name}/predictions
     """,
     "person": "POST /account/password  POST /account/tokens  POST /account/tokens/{token_id}/revoke",
     "admin person": """
@@ -110,7 +111,7 @@ def client(settings: Settings, database: Database, who: str) -> TestClient:
 def address(path: str) -> str:
     """The path with what is not there, so that nothing is changed where one may."""
     filled = path.replace("{name}", "nothing").replace("{job_id}", "nothing").replace("{what}", "curves")
-    return re.sub(r"\{\w+(:path)?\}", "999", filled)
+    return re.sub(r"\{\w+(:\w+)?\}", "999", filled)
 
 
 def test_every_route_is_in_the_table_and_the_table_has_no_other(

@@ -70,8 +70,8 @@ def test_a_page_refuses_a_run_that_has_not_finished_and_shows_whether_waiting_he
     run_id = queue_run(database, made, state=state)
     sent = {"files": ("a.png", photo(), "image/png")}
     ada = browser_of["ada"]
-    assert heading(ada.get(f"/d/faces/compare/images?old={made.run_id}&new={run_id}")) == title
-    assert heading(ada.post(f"/d/faces/runs/{run_id}/photos", files=sent)) == title
+    assert heading(ada.get(f"/d/faces/results/images?old={made.run_id}&new={run_id}")) == title
+    assert heading(ada.post(f"/d/faces/models/{run_id}/photos", files=sent)) == title
     for answer in (
         api["ada"].get(f"{API}/datasets/faces/compare?old={made.run_id}&new={run_id}"),
         api["ada"].get(f"{API}/datasets/faces/export?run={run_id}"),
@@ -102,12 +102,12 @@ def test_while_the_first_run_works_a_retrain_and_the_same_run_again_are_refused_
     browser_of: dict[str, TestClient], database: Database, tmp_path: Path
 ) -> None:
     dataset_id = import_folder(database, write_images(tmp_path / "images"))
-    assert heading(browser_of["ada"].post("/d/faces/retrain")) == "Not possible"
+    assert heading(browser_of["ada"].post("/d/faces/models/retrain")) == "Not possible"
     with database.read() as session:
         version_id = latest_version(session, dataset_id=dataset_id).id
     made = Made("faces", dataset_id, version_id, 0, (), (), ())
     queue_run(database, made)
-    assert heading(browser_of["ada"].post("/d/faces/retrain")) == "Not now"
+    assert heading(browser_of["ada"].post("/d/faces/models/retrain")) == "Not now"
     with pytest.raises(NotNow, match="wait for it"), database.write() as session:
         request_run(session, **recipe_of(made))
 
@@ -131,7 +131,7 @@ def test_a_data_set_without_a_version_is_refused_with_what_to_do(
     words: str,
 ) -> None:
     without_version(database, tmp_path / "pets", state)
-    page = browser_of["ada"].post("/d/pets/versions")
+    page = browser_of["ada"].post("/d/pets/export/versions")
     assert heading(page) == title
     assert words in page.text
     answer = api["ada"].post(f"{API}/datasets/pets/versions")

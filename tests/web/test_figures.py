@@ -30,8 +30,8 @@ def wrong_hold_out(database: Database, made: Made) -> list[int]:
 def figures(client: TestClient, made: Made, run_id: int) -> dict[str, str]:
     pages = {
         "overview": flat(client.get("/d/faces").text),
-        "runs": flat(client.get("/d/faces/runs").text).split(f"Run {run_id}</a>")[-1],
-        "run": flat(client.get(f"/d/faces/runs/{run_id}").text),
+        "runs": flat(client.get("/d/faces/models").text).split(f"Run {run_id}</a>")[-1],
+        "run": flat(client.get(f"/d/faces/models/{run_id}").text),
     }
     return {
         "overview": re.findall(r"best run’s hold-out error.*?<dd>(.*?)</dd>", pages["overview"])[0],
@@ -57,9 +57,9 @@ def test_a_runs_error_stays_as_it_is_while_labels_get_cleaner_and_the_other_figu
     for number, sample_id in enumerate(wrong[:2]):
         data = {"sample": str(sample_id), "client_id": str(number), "answer": "relabel:cat"}
         assert ada.post("/d/faces/review/decisions", data=data).status_code in (200, 303)
-    ada.post("/d/faces/versions")
+    ada.post("/d/faces/export/versions")
     assert figures(ada, made, run_id) == before
-    for page in ("", "/runs", f"/runs/{run_id}"):
+    for page in ("", "/models", f"/models/{run_id}"):
         text = ada.get(f"/d/faces{page}").text
         assert "same model, cleaner labels (version 1)" in text, page
         assert "33.3 %" in text, page
@@ -86,7 +86,7 @@ def test_no_number_of_errors_is_promised_for_cards_that_nobody_has_seen(
     for number, sample_id in enumerate(made.ranked[:4]):
         data = {"sample": str(sample_id), "client_id": str(number), "answer": "delete"}
         ada.post("/d/faces/review/decisions", data=data)
-    for page in ("/d/faces", "/d/faces/stop"):
+    for page in ("/d/faces", "/d/faces/results/errors-left"):
         text = ada.get(page).text
         assert not re.search(r"about [\d,]+ errors?|≈|errors in the next|one further error", text), page
     told = ada.get("/api/v1/datasets/faces/remaining").json()["next_cards"]

@@ -16,7 +16,7 @@ STARTS = (
     "/",
     "/d/faces",
     "/d/faces/review?order=random",
-    "/d/faces/grid?state=issues&size=12&page=2&order=loss",
+    "/d/faces/images?state=issues&size=12&page=2&order=loss",
 )
 
 

@@ -33,13 +33,13 @@ def grown(database: Database, made: Made, tmp_path: Path) -> Made:
 
 def test_every_page_that_speaks_of_versions_says_so(browser_of: dict[str, TestClient], grown: Made) -> None:
     ada = browser_of["ada"]
-    for place in ("", "/runs", "/runs/new", "/retrain", "/export"):
+    for place in ("", "/models", "/models/train", "/models/retrain", "/export"):
         page = ada.get(f"/d/faces{place}").text
         assert TOLD in page or "6 new images</option>" in page, place
         assert "All of it is in version" not in page, place
         assert "nothing new to freeze" not in page, place
-    ada.post("/d/faces/versions")
-    for place in ("", "/runs", "/runs/new", "/export"):
+    ada.post("/d/faces/export/versions")
+    for place in ("", "/models", "/models/train", "/export"):
         assert "new image" not in ada.get(f"/d/faces{place}").text, place
 
 
@@ -47,9 +47,9 @@ def test_a_training_from_the_form_has_them_unless_a_version_is_chosen(
     browser_of: dict[str, TestClient], database: Database, grown: Made
 ) -> None:
     ada = browser_of["ada"]
-    assert ada.post("/d/faces/runs", data={"recipe": "quick", "version": "0"}).status_code == 303
+    assert ada.post("/d/faces/models", data={"recipe": "quick", "version": "0"}).status_code == 303
     assert [each["version"] for each in runs(ada)] == [0, 0]
-    assert ada.post("/d/faces/runs", data={"recipe": "quick", "version": ""}).status_code == 303
+    assert ada.post("/d/faces/models", data={"recipe": "quick", "version": ""}).status_code == 303
     assert [each["version"] for each in runs(ada)] == [1, 0, 0]
     assert {each["images_since"] for each in ada.get(f"{API}/versions").json()["items"]} == {0, 6}
     with database.write() as session:

@@ -46,8 +46,8 @@ BROKEN = b'--x\r\ncontent-disposition: form-data; name="name"\r\n\r\nhalf'
             {"content-type": "multipart/form-data; boundary=x; charset=none"},
         ),
         ("/d/faces/review/decisions", b"&".join([b"a=1"] * 2000), FORM),
-        ("/d/faces/retrain", BROKEN, PARTS),
-        ("/d/faces/grid/verdicts", b"&".join([b"samples=1"] * 2000), FORM),
+        ("/d/faces/models/retrain", BROKEN, PARTS),
+        ("/d/faces/images/verdicts", b"&".join([b"samples=1"] * 2000), FORM),
         ("/people/ann", BROKEN, PARTS),
     ],
 )
@@ -137,10 +137,10 @@ def test_a_person_gets_a_page_at_every_address(
     "path",
     [
         "/d/x/import",
-        "/d/x/compare/images",
-        "/d/faces/compare/images",
-        "/d/faces/compare/images?old=x",
-        "/d/faces/runs/9/progress",
+        "/d/x/results/images",
+        "/d/faces/results/images",
+        "/d/faces/results/images?old=x",
+        "/d/faces/models/9/progress",
     ],
 )
 def test_a_refusal_for_a_person_is_a_page_that_speaks_to_people(
@@ -155,7 +155,11 @@ def test_a_refusal_for_a_person_is_a_page_that_speaks_to_people(
 
 
 def test_a_part_of_a_page_is_still_answered_to_htmx(browser_of: dict[str, TestClient], made: Made) -> None:
-    for path in ("/d/faces/import", f"/d/faces/samples/{made.sample_ids[0]}/why", "/d/faces/stop/notice"):
+    for path in (
+        "/d/faces/import",
+        f"/d/faces/images/{made.sample_ids[0]}/why",
+        "/d/faces/results/errors-left/notice",
+    ):
         answer = browser_of["ada"].get(path, headers={"hx-request": "true"})
         assert (answer.status_code, "<!doctype" in answer.text) == (200, False), path
 

@@ -103,7 +103,7 @@ def test_a_misspelt_filter_deletes_nothing(
         "answer": "delete",
         "client_id": "b",
     }
-    page = browser_of["ann"].post("/d/faces/grid/verdicts", data=form)
+    page = browser_of["ann"].post("/d/faces/images/verdicts", data=form)
     assert (page.status_code, "did you mean “class”?" in page.text) == (422, True)
     queue = {"queue": "clas=cat"}
     assert browser_of["ann"].post("/d/faces/review/claims", data=queue).status_code == 422
@@ -156,9 +156,9 @@ def test_an_empty_filter_means_all_for_who_says_how_many_all_are(
     ("method", "path", "sent", "said"),
     [
         ("GET", f"{API}/datasets/faces/samples?class=cat&class=dog", {}, "“class” is sent more than once"),
-        ("GET", "/d/faces/grid?class=cat&class=dog", {}, "“class” is sent more than once"),
-        ("GET", "/d/faces/compare?old=1&old=2", {}, "“old” is sent more than once"),
-        ("GET", "/d/faces/retrain?recipe=quick&recipe=paper", {}, "“recipe” is sent more than once"),
+        ("GET", "/d/faces/images?class=cat&class=dog", {}, "“class” is sent more than once"),
+        ("GET", "/d/faces/results?old=1&old=2", {}, "“old” is sent more than once"),
+        ("GET", "/d/faces/models/retrain?recipe=quick&recipe=paper", {}, "“recipe” is sent more than once"),
         ("POST", "/d/faces/review/claims", {"content": "hold=1&hold=2"}, "“hold” is sent more than once"),
         (
             "POST",
@@ -167,7 +167,7 @@ def test_an_empty_filter_means_all_for_who_says_how_many_all_are(
             "“class” is sent more than once",
         ),
         ("POST", "/people/ann", {"content": "role=admin&role=annotator"}, "“role” is sent more than once"),
-        ("POST", "/d/faces/retrain", {"content": "seed=1&seed=2"}, "“seed” is sent more than once"),
+        ("POST", "/d/faces/models/retrain", {"content": "seed=1&seed=2"}, "“seed” is sent more than once"),
         (
             "POST",
             f"{API}/datasets/faces/bulk-decisions",
@@ -188,7 +188,9 @@ def test_what_is_sent_twice_is_refused_where_one_is_asked_for(
 
 def test_a_form_may_carry_a_list(browser_of: dict[str, TestClient], made: Made) -> None:
     fields = "samples=1&samples=2&shown=1&shown=2&answer=keep&client_id=a"
-    answer = browser_of["ann"].post("/d/faces/grid/verdicts", content=fields, headers={"content-type": FORM})
+    answer = browser_of["ann"].post(
+        "/d/faces/images/verdicts", content=fields, headers={"content-type": FORM}
+    )
     assert answer.status_code == 303
 
 

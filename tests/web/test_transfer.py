@@ -91,7 +91,7 @@ def test_a_browser_that_opens_an_address_of_a_form_lands_on_a_page(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:
     browser = browser_of["ada"]
-    assert browser.get("/d/faces/audits").headers["location"] == "/d/faces/stop"
+    assert browser.get("/d/faces/results/audits").headers["location"] == "/d/faces/results/errors-left"
     forms = {
         path for method, path in routes(browser.app) if method == "POST" and not path.startswith("/api/")
     }

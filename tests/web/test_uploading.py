@@ -16,7 +16,7 @@ from app.web.uploading import UploadRoute
 from tests.conftest import People
 from tests.factories import Made
 
-PHOTOS = ["/api/v1/runs/1/photos", "/d/faces/runs/1/photos"]
+PHOTOS = ["/api/v1/runs/1/photos", "/d/faces/models/1/photos"]
 TAKE_FILES = [
     route
     for route in all_routes()

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.routing import Route
 
-from app.web.pages import docs, export, jobs, photos, remaining
+from app.web.pages import docs, export, jobs, moved, photos, remaining
 from app.web.pages.accounts import account, people
 from app.web.pages.datasets import (
     classes,
@@ -49,6 +49,7 @@ _AREAS = (
     export,
     jobs,
     docs,
+    moved,
 )
 
 quick_routes: tuple[Route, ...] = review.quick  # these check the log-in themselves

@@ -118,7 +118,7 @@ def freeze_and_download(
     return RedirectResponse(f"/api/v1/datasets/{name}/export?{urlencode(asked)}", status_code=303)
 
 
-@router.post("/d/{name}/versions")
+@router.post("/d/{name}/export/versions")
 def freeze(name: str, database: Db, _admin: Admin) -> Response:
     """Freeze the current labels; unchanged labels give the existing version."""
     with database.write() as session:

@@ -43,7 +43,7 @@ def index(request: Request, database: Db, _admin: Admin) -> Response:
 
 def _view(job: Job, dataset: str | None) -> JobView:
     is_open = job.state in OPEN_STATES and dataset is not None
-    where = {"train": f"runs/{job.arguments.get('run')}", "import": "import"}.get(
+    where = {"train": f"models/{job.arguments.get('run')}", "import": "import"}.get(
         job.task
     )  # a look at photos is over in seconds
     return JobView(job, dataset, f"/d/{dataset}/{where}/cancel" if is_open and where else None)

@@ -84,7 +84,7 @@ class PhotosPage(Page):
         return f"{self.waiting}.{int(self.has_worker)}"
 
 
-@router.get("/d/{name}/runs/{run_id}/photos")
+@router.get("/d/{name}/models/{run_id:int}/photos")
 def index(request: Request, name: str, run_id: int, database: Db, number: PageNumber = 1) -> Response:
     """The form, and the predictions so far."""
     with database.read() as session:
@@ -108,7 +108,7 @@ def send(
         take_photos(database, settings, run_id=run_id, files=files or [], user_id=user.id)
     except Invalid as refusal:
         return _refused(request, database, name, run_id, problem=str(refusal))
-    return RedirectResponse(f"/d/{name}/runs/{run_id}/photos", status_code=303)
+    return RedirectResponse(f"/d/{name}/models/{run_id}/photos", status_code=303)
 
 
 class _FormRoute(PhotosRoute):
@@ -116,18 +116,18 @@ class _FormRoute(PhotosRoute):
         """The form with the reason."""
         del fields
         name, run_id = request.path_params["name"], request.path_params["run_id"]
-        if not isinstance(error, Invalid) or not run_id.isascii() or not run_id.isdecimal():
+        if not isinstance(error, Invalid):
             return await super().refused(request, {}, error)
         database = await get_database(request)
-        return await run_in_threadpool(_refused, request, database, name, int(run_id), problem=str(error))
+        return await run_in_threadpool(_refused, request, database, name, run_id, problem=str(error))
 
 
 router.add_api_route(
-    "/d/{name}/runs/{run_id}/photos", send, methods=["POST"], route_class_override=_FormRoute
+    "/d/{name}/models/{run_id:int}/photos", send, methods=["POST"], route_class_override=_FormRoute
 )
 
 
-@router.get("/d/{name}/runs/{run_id}/photos/seen")
+@router.get("/d/{name}/models/{run_id:int}/photos/seen")
 def seen(
     request: Request, name: str, run_id: int, database: Db, number: PageNumber = 1, moment: str = ""
 ) -> Response:
@@ -141,7 +141,7 @@ def seen(
     )
 
 
-@router.post("/d/{name}/runs/{run_id}/photos/{photo_id}/remove")
+@router.post("/d/{name}/models/{run_id:int}/photos/{photo_id}/remove")
 def remove(
     name: str,
     run_id: int,
@@ -156,7 +156,7 @@ def remove(
         get_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
         photo = get_photo(session, photo_id=photo_id, run_id=run_id)
         if may_remove(photo, by=user):  # else the removal says why not
-            confirm(_removal(photo.name, back=f"/d/{name}/runs/{run_id}/photos"), confirmed)
+            confirm(_removal(photo.name, back=f"/d/{name}/models/{run_id}/photos"), confirmed)
         remove_photo(
             session,
             photo_id=photo_id,
@@ -165,7 +165,7 @@ def remove(
             folder=settings.photos_dir,
             cache=settings.pictures_dir,
         )
-    return RedirectResponse(f"/d/{name}/runs/{run_id}/photos", status_code=303)
+    return RedirectResponse(f"/d/{name}/models/{run_id}/photos", status_code=303)
 
 
 def _removal(photo: str, *, back: str) -> Question:

@@ -94,7 +94,7 @@ class NoticePage(Page):
     words: str
 
 
-@router.get("/d/{name}/stop")
+@router.get("/d/{name}/results/errors-left")
 def show(request: Request, name: str, database: Db) -> Response:
     """How much is left."""
     return render("remaining/page.html", _page(request, name, database))
@@ -135,7 +135,7 @@ def _form(chosen: ChosenRule | None) -> tuple[str, str]:
     return chosen.rule.kind, f"{chosen.rule.amount * (100 if chosen.rule.kind in SHARES else 1):.10g}"
 
 
-@router.get("/d/{name}/stop/notice")
+@router.get("/d/{name}/results/errors-left/notice")
 def notice(request: Request, name: str, database: Db, order: str = "") -> Response:
     """A short note about the audit and the stopping rule for the review page."""
     with database.read() as session:
@@ -150,7 +150,7 @@ def notice(request: Request, name: str, database: Db, order: str = "") -> Respon
     )
 
 
-@router.post("/d/{name}/stop")
+@router.post("/d/{name}/results/errors-left")
 def change_rule(
     request: Request, name: str, database: Db, user: Admin, form: Annotated[RuleForm, Form()]
 ) -> Response:
@@ -165,16 +165,16 @@ def change_rule(
             _page(request, name, database, sent=form, problem=str(refusal)),
             status=422,
         )
-    return RedirectResponse(f"/d/{name}/stop#rule", status_code=303)
+    return RedirectResponse(f"/d/{name}/results/errors-left#rule", status_code=303)
 
 
-@router.get("/d/{name}/audits")
+@router.get("/d/{name}/results/audits")
 def show_audits(name: str) -> Response:
     """Lead to the page that has them."""
-    return RedirectResponse(f"/d/{name}/stop", status_code=303)
+    return RedirectResponse(f"/d/{name}/results/errors-left", status_code=303)
 
 
-@router.post("/d/{name}/audits")
+@router.post("/d/{name}/results/audits")
 def begin_audit(
     name: str,
     database: Db,
@@ -200,7 +200,7 @@ def _draw(name: str, audit: Audit) -> Question:
         f"Draw {count(audit.size)} images for audit {audit.number}?",
         (drawn, until),
         f"Draw {count(audit.size)} images",
-        f"/d/{name}/stop",
+        f"/d/{name}/results/errors-left",
         danger=False,
     )
 

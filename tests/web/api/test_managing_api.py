@@ -28,8 +28,8 @@ def test_old_addresses_of_a_renamed_data_set_redirect(
     assert len(ada.get(f"{API}/faces/samples?limit=2").json()["items"]) == 2
     body = {"sample": made.sample_ids[0], "verdict": "delete", "client_id": "a"}
     assert ada.post(f"{API}/faces/decisions", json=body).status_code == 201  # with its body
-    page = browser_of["ann"].get("/d/faces/grid?page=1")
-    assert (page.status_code, page.headers["location"]) == (308, "/d/people/grid?page=1")
+    page = browser_of["ann"].get("/d/faces/images?page=1")
+    assert (page.status_code, page.headers["location"]) == (308, "/d/people/images?page=1")
     assert browser_of["ann"].post("/d/faces/review/undo").headers["location"] == "/d/people/review/undo"
     assert browser_of["ann"].get("/d/people/review").status_code == 200
 
@@ -93,7 +93,7 @@ def test_nothing_of_an_archived_data_set_changes_until_it_is_back(
         "audit": ada.post(f"{faces}/audits", json={"size": 20}),
         "rule": ada.put(f"{faces}/stopping-rule", json={"kind": "left", "amount": 0.1}),
         "gold": ada.post(f"{faces}/gold", json={"size": 2}),
-        "page": browser_of["ada"].post("/d/faces/versions"),
+        "page": browser_of["ada"].post("/d/faces/export/versions"),
     }
     for what, answer in answers.items():
         assert (what, answer.status_code) == (what, 409), answer.text

@@ -50,10 +50,10 @@ def test_the_grid_refuses_a_client_id_of_another_action(
     browser_of: Scripts, database: Database, made: Made
 ) -> None:
     ann, form = browser_of["ann"], {"answer": "delete", "client_id": "one"}
-    assert ann.post("/d/faces/grid/verdicts", data=form | {"samples": made.ranked[:1]}).status_code == 303
-    assert ann.post("/d/faces/grid/verdicts", data=form | {"samples": made.ranked[1:4]}).status_code == 409
+    assert ann.post("/d/faces/images/verdicts", data=form | {"samples": made.ranked[:1]}).status_code == 303
+    assert ann.post("/d/faces/images/verdicts", data=form | {"samples": made.ranked[1:4]}).status_code == 409
     undo = {"action": "1", "client_id": "one"}
-    assert ann.post("/d/faces/grid/undo", data=undo).status_code == 409
+    assert ann.post("/d/faces/images/undo", data=undo).status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_filter_value_that_there_is_not_is_refused(
     answer = api["ann"].get(f"{SAMPLES}?{query}")
     assert answer.status_code == 422
     assert f"there are {there_are}" in answer.json()["message"]
-    page = browser_of["ann"].get(f"/d/faces/grid?{query}")
+    page = browser_of["ann"].get(f"/d/faces/images?{query}")
     assert page.status_code == 422
     assert there_are in page.text
     field, _, value = query.partition("=")
@@ -114,7 +114,7 @@ def test_a_file_size_that_is_no_number_of_kilobytes_is_refused(
     words = f"“{field}” is not as expected: give a whole number of kilobytes from 0 to 2,000,000."
     listed = api["ann"].get(SAMPLES, params={field: value})
     assert (listed.status_code, listed.json()["message"]) == (422, f"{words} See /api/v1/openapi.json.")
-    for page in ("grid", "review"):
+    for page in ("images", "review"):
         shown = browser_of["ann"].get(f"/d/faces/{page}", params={field: value})
         assert shown.status_code == 422
         assert words in shown.text

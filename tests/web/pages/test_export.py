@@ -30,15 +30,15 @@ def test_an_admin_freezes_what_has_changed(browser_of: dict[str, TestClient], ma
         data={"sample": str(made.ranked[0]), "client_id": "1", "answer": "delete"},
     )
     assert "1 changed label is in no version" in flat(ada.get("/d/faces/export").text)
-    assert ada.post("/d/faces/versions").headers["location"] == "/d/faces/export"
+    assert ada.post("/d/faces/export/versions").headers["location"] == "/d/faces/export"
     page = flat(ada.get("/d/faces/export").text)
     assert '<option value="1">' in page
     assert "nothing new to freeze" in page
 
 
 def test_an_annotator_cannot_freeze(browser_of: dict[str, TestClient], made: Made) -> None:
-    assert browser_of["ann"].post("/d/faces/versions").status_code == 403
-    assert "/d/faces/versions" not in flat(browser_of["ann"].get("/d/faces/export").text)
+    assert browser_of["ann"].post("/d/faces/export/versions").status_code == 403
+    assert "/d/faces/export/versions" not in flat(browser_of["ann"].get("/d/faces/export").text)
 
 
 def test_the_current_labels_are_frozen_and_downloaded_in_one_act(

@@ -15,7 +15,7 @@ def test_a_waiting_job_is_listed_and_can_be_cancelled_where_it_belongs(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:
     ada = browser_of["ada"]
-    where = ada.post("/d/faces/runs", data={"recipe": "quick", "version": "0", "seed": "1"}).headers[
+    where = ada.post("/d/faces/models", data={"recipe": "quick", "version": "0", "seed": "1"}).headers[
         "location"
     ]
     page = ada.get("/jobs").text

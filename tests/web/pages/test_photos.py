@@ -18,7 +18,7 @@ from tests.factories import Kept, Made, import_folder, photo, show_photo, write_
 from tests.web.asking import sure
 
 FRAGMENT = {"hx-request": "true"}
-HERE = "/d/faces/runs/1/photos"
+HERE = "/d/faces/models/1/photos"
 
 
 def png(content: bytes, name: str = "me.png") -> tuple[str, tuple[str, bytes, str]]:
@@ -34,11 +34,11 @@ def test_a_run_leads_to_its_photos_once_it_has_finished(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
     ann = browser_of["ann"]
-    assert f'href="{HERE}">Try it on a photo' in ann.get("/d/faces/runs/1").text
+    assert f'href="{HERE}">Try it on a photo' in ann.get("/d/faces/models/1").text
     assert "No photo yet" in ann.get(HERE).text
     with database.write() as session:
         session.get_one(Run, made.run_id).state = "failed"
-    assert "Try it on a photo" not in ann.get("/d/faces/runs/1").text
+    assert "Try it on a photo" not in ann.get("/d/faces/models/1").text
     assert ann.get(HERE).status_code == 409
     assert ann.post(HERE, files=[png(photo())]).status_code == 409
 
@@ -159,9 +159,9 @@ def test_photos_of_another_data_sets_run_are_not_here(
     kept = show_photo(database, settings, made.run_id, photo())
     ann = browser_of["ann"]
     for path in ("", "/seen"):
-        assert ann.get(f"/d/cats/runs/1/photos{path}").status_code == 404
-    assert ann.post("/d/cats/runs/1/photos", files=[png(photo())]).status_code == 404
-    assert ann.post(f"/d/cats/runs/1/photos/{kept.ids[0]}/remove").status_code == 404
+        assert ann.get(f"/d/cats/models/1/photos{path}").status_code == 404
+    assert ann.post("/d/cats/models/1/photos", files=[png(photo())]).status_code == 404
+    assert ann.post(f"/d/cats/models/1/photos/{kept.ids[0]}/remove").status_code == 404
     assert ann.post(f"{HERE}/{2**70}/remove").status_code in (404, 422)
 
 
@@ -187,7 +187,7 @@ def test_photos_may_be_larger_than_other_requests_up_to_the_limit_of_uploads(
 
 @pytest.mark.parametrize(
     "path",
-    ["/d/faces/runs/1/photos/2/remove", "/d/faces/runs/1/photos/", "/d/faces/runs/x/photos", "/photos"],
+    ["/d/faces/models/1/photos/2/remove", "/d/faces/models/1/photos/", "/d/faces/models/x/photos", "/photos"],
 )
 def test_only_sending_photos_may_be_that_large(
     browser_of: dict[str, TestClient], made: Made, path: str

@@ -70,7 +70,7 @@ def test_tokens_and_photos_go_after_a_question(
     tokens = count(database, ApiToken)
     [revoke] = re.findall(r'action="(/account/tokens/\d+/revoke)"', ada.get("/account").text)
     show_photo(database, settings, made.run_id, photo())
-    remove = f"/d/faces/runs/{made.run_id}/photos/1/remove"
+    remove = f"/d/faces/models/{made.run_id}/photos/1/remove"
     for path, kind, left in ((revoke, ApiToken, tokens - 1), (remove, Photo, 0)):
         before = count(database, kind)
         assert asked(ada.post(path))[0] == path
@@ -83,19 +83,19 @@ def test_a_run_is_cancelled_and_an_audit_drawn_after_a_question(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
     ada = browser_of["ada"]
-    run = ada.post("/d/faces/runs", data={"recipe": "quick"}).headers["location"]
+    run = ada.post("/d/faces/models", data={"recipe": "quick"}).headers["location"]
     assert "Cancel run 2?" in flat(ada.post(f"{run}/cancel").text)
     with database.read() as session:
         assert session.get_one(Run, 2).state == "queued"
     assert sure(ada, f"{run}/cancel").headers["location"] == run
-    question = ada.post("/d/faces/audits", data={"size": "20"})
+    question = ada.post("/d/faces/results/audits", data={"size": "20"})
     assert "20 of the 24 undecided images" in flat(question.text)
     assert count(database, Audit) == 0
     action, fields = asked(question)
     ada.post("/d/faces/review/decisions", data={"sample": "1", "answer": "keep", "client_id": "a"})
     assert "20 of the 23 undecided images" in ada.post(action, data=fields).text
     assert count(database, Audit) == 0
-    assert sure(ada, "/d/faces/audits", {"size": "20"}).status_code == 303
+    assert sure(ada, "/d/faces/results/audits", {"size": "20"}).status_code == 303
 
 
 def test_the_gold_part_is_drawn_after_all_that_it_takes_back_was_said(
@@ -106,7 +106,7 @@ def test_the_gold_part_is_drawn_after_all_that_it_takes_back_was_said(
     for number, answer in enumerate(("delete", "relabel:owl", "keep")):
         said = {"sample": held_out[number], "answer": answer, "client_id": str(number), "alone": "true"}
         assert ada.post("/d/faces/review/decisions", data=said).status_code == 303
-    question = ada.post("/d/faces/gold", data=form)
+    question = ada.post("/d/faces/results/test-set", data=form)
     for words in (
         "30 images of the hold-out are drawn at random. This is final",
         "The decisions on 3 of them no longer count.",
@@ -125,7 +125,7 @@ def test_the_gold_part_is_drawn_after_all_that_it_takes_back_was_said(
     assert (unsaid.status_code, "reverts 3 corrections, not 0" in unsaid.json()["message"]) == (409, True)
     assert count(database, GoldPart) == 0
     action, fields = asked(again)
-    assert ada.post(action, data=fields).headers["location"] == "/d/faces/gold?taken_back=3"
+    assert ada.post(action, data=fields).headers["location"] == "/d/faces/results/test-set?taken_back=3"
 
 
 def test_a_script_draws_the_gold_part_with_the_corrections_that_it_expects(
@@ -142,20 +142,20 @@ def test_a_verdict_for_a_hundred_images_is_asked_about_and_the_undo_of_it(
     browser_of: dict[str, TestClient], database: Database, many: Made
 ) -> None:
     ann, form = browser_of["ann"], {"everything": "true", "answer": "delete", "client_id": "a"}
-    question = ann.post("/d/faces/grid/verdicts", data={**form, "matching": "120", "selection": "size=12"})
+    question = ann.post("/d/faces/images/verdicts", data={**form, "matching": "120", "selection": "size=12"})
     assert "Remove 120 images?" in flat(question.text)
-    assert '<a class="button" href="/d/faces/grid?size=12"' in flat(question.text)
+    assert '<a class="button" href="/d/faces/images?size=12"' in flat(question.text)
     assert count(database, Decision) == 0
     action, fields = asked(question)
     other = {"samples": [many.ranked[0]], "answer": "keep", "client_id": "b"}
-    browser_of["bob"].post("/d/faces/grid/verdicts", data=other)
+    browser_of["bob"].post("/d/faces/images/verdicts", data=other)
     assert ann.post(action, data=fields).status_code == 303  # as many match: bob kept one among others
     assert count(database, Decision) == 121
     with database.read() as session:
         undo = {"action": str(session.scalar(select(func.max(BulkAction.id)))), "client_id": "u"}
-    assert "Take back what was said of 120 images?" in ann.post("/d/faces/grid/undo", data=undo).text
+    assert "Take back what was said of 120 images?" in ann.post("/d/faces/images/undo", data=undo).text
     assert count(database, Decision) == 121
-    assert sure(ann, "/d/faces/grid/undo", undo).status_code == 303
+    assert sure(ann, "/d/faces/images/undo", undo).status_code == 303
     assert count(database, Decision) == 241
 
 
@@ -165,19 +165,19 @@ def test_fewer_than_a_hundred_are_judged_at_once_and_a_hundred_marked_ones_are_n
     ann = browser_of["ann"]
     for number in (ASK_FROM - 1, ASK_FROM):
         form = {"samples": many.ranked[:number], "answer": "keep", "client_id": str(number)}
-        answer = ann.post("/d/faces/grid/verdicts", data=form)
+        answer = ann.post("/d/faces/images/verdicts", data=form)
         assert answer.status_code == (303 if number < ASK_FROM else 200)
     assert count(database, Decision) == ASK_FROM - 1
-    assert sure(ann, "/d/faces/grid/verdicts", form).status_code == 303
+    assert sure(ann, "/d/faces/images/verdicts", form).status_code == 303
     shown = {"shown": many.ranked[:100], "answer": "rest", "client_id": "r"}
-    assert "Keep the labels of 100 images?" in ann.post("/d/faces/grid/verdicts", data=shown).text
+    assert "Keep the labels of 100 images?" in ann.post("/d/faces/images/verdicts", data=shown).text
 
 
 def test_marks_that_a_script_counted_otherwise_are_refused(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
     form = {"samples": made.ranked[:3], "expected": "2", "answer": "delete", "client_id": "a"}
-    answer = browser_of["ann"].post("/d/faces/grid/verdicts", data=form)
+    answer = browser_of["ann"].post("/d/faces/images/verdicts", data=form)
     assert (answer.status_code, "3 samples are named, not 2" in answer.text) == (409, True)
     assert count(database, Decision) == 0
 
@@ -185,10 +185,10 @@ def test_marks_that_a_script_counted_otherwise_are_refused(
 def test_what_cannot_be_is_refused_without_a_question(browser_of: dict[str, TestClient], many: Made) -> None:
     ada = browser_of["ada"]
     everything = {"everything": "true", "matching": "119", "answer": "delete", "client_id": "a"}
-    assert ada.post("/d/faces/grid/verdicts", data=everything).status_code == 409
+    assert ada.post("/d/faces/images/verdicts", data=everything).status_code == 409
     assert ada.post("/people/ada", data={"active": "false"}).status_code == 409
-    assert ada.post("/d/faces/gold", data={"size": "5"}).status_code == 422
-    assert browser_of["ann"].post("/d/faces/gold", data={"size": "30"}).status_code == 403
+    assert ada.post("/d/faces/results/test-set", data={"size": "5"}).status_code == 422
+    assert browser_of["ann"].post("/d/faces/results/test-set", data={"size": "30"}).status_code == 403
 
 
 def test_a_verdict_for_many_asks_with_the_images_that_change_and_why_others_are_left_alone(
@@ -208,7 +208,7 @@ def test_a_verdict_for_many_asks_with_the_images_that_change_and_why_others_are_
         "label": " OWL ",
         "client_id": "a",
     }
-    question = ann.post("/d/faces/grid/verdicts", data=form)
+    question = ann.post("/d/faces/images/verdicts", data=form)
     for words in (
         "Relabel 116 images to owl?",
         "116 of the 120 images that you chose get this verdict.",
@@ -224,7 +224,7 @@ def test_a_verdict_for_many_asks_with_the_images_that_change_and_why_others_are_
     assert count(database, Decision) == 4
     action, fields = asked(again)
     for why in ("left_lost=1", "left_untold=true"):  # sent twice, it is done once
-        assert ann.post(action, data=fields).headers["location"] == f"/d/faces/grid?left=5&{why}"
+        assert ann.post(action, data=fields).headers["location"] == f"/d/faces/images?left=5&{why}"
     assert count(database, Decision) == 4 + 115
 
 
@@ -241,7 +241,7 @@ def test_a_class_with_braces_in_its_name_is_asked_about_as_any_other(
         "label": "owl {0} {x}",
         "client_id": "a",
     }
-    page = browser_of["ann"].post("/d/faces/grid/verdicts", data=form)
+    page = browser_of["ann"].post("/d/faces/images/verdicts", data=form)
     assert (page.status_code, "Relabel 120 images to owl {0} {x}?" in page.text) == (200, True)
 
 

@@ -18,7 +18,7 @@ from tests.factories import Made, make_dataset, make_run
 from tests.web.asking import sure
 from tests.web.html import flat
 
-REMAINING = "/d/faces/stop"
+REMAINING = "/d/faces/results/errors-left"
 Browsers = dict[str, TestClient]
 
 
@@ -49,10 +49,10 @@ def test_before_the_first_card_the_page_says_what_to_do(browser_of: Browsers, ma
 
 def test_an_audit_is_begun_gone_on_with_and_says_how_much_is_left(browser_of: Browsers, made: Made) -> None:
     ada, ann = browser_of["ada"], browser_of["ann"]
-    begun = sure(ada, "/d/faces/audits", {"size": "20"})
+    begun = sure(ada, "/d/faces/results/audits", {"size": "20"})
     assert (begun.status_code, begun.headers["location"]) == (303, "/d/faces/review?order=random")
     assert "Audit 1: 0 of 20 images are decided" in text(ann)
-    again = ada.post("/d/faces/audits", data={"size": "20"})
+    again = ada.post("/d/faces/results/audits", data={"size": "20"})
     assert (again.status_code, "Audit 1 is not done: 20 of its images are left" in again.text) == (409, True)
     for number in range(20):
         ann.post("/d/faces/review/claims", data={"queue": "order=random"})
@@ -105,10 +105,10 @@ def test_a_worklist_that_has_learnt_forecasts_the_next_cards_and_the_rest(
 
 
 def test_an_audit_is_an_admins_to_start(browser_of: Browsers, made: Made) -> None:
-    assert browser_of["ann"].post("/d/faces/audits", data={"size": "20"}).status_code == 403
-    assert "/d/faces/audits" not in flat(browser_of["ann"].get(REMAINING).text)
+    assert browser_of["ann"].post("/d/faces/results/audits", data={"size": "20"}).status_code == 403
+    assert "/d/faces/results/audits" not in flat(browser_of["ann"].get(REMAINING).text)
     assert "An admin can start one." in text(browser_of["ann"])
-    assert "/d/faces/audits" in flat(browser_of["ada"].get(REMAINING).text)
+    assert "/d/faces/results/audits" in flat(browser_of["ada"].get(REMAINING).text)
 
 
 def test_cards_of_the_gold_part_say_nothing_of_the_worklist(
@@ -126,10 +126,10 @@ def test_cards_of_the_gold_part_say_nothing_of_the_worklist(
 
 def test_the_size_of_an_audit_is_refused_in_words(browser_of: Browsers, made: Made) -> None:
     for size in ("3", "1000000", "x"):
-        assert browser_of["ada"].post("/d/faces/audits", data={"size": size}).status_code == 422
+        assert browser_of["ada"].post("/d/faces/results/audits", data={"size": size}).status_code == 422
     assert (
         "An audit draws 20 to 5,000 images."
-        in browser_of["ada"].post("/d/faces/audits", data={"size": "3"}).text
+        in browser_of["ada"].post("/d/faces/results/audits", data={"size": "3"}).text
     )
 
 
@@ -140,7 +140,7 @@ def test_the_stopping_rule_is_an_admins_and_the_overview_announces_it(
     rule = {"kind": "cards", "amount": "3"}
     assert ann.post(REMAINING, data=rule).status_code == 403
     answer(ann, made.ranked[0], "delete")
-    assert ada.post(REMAINING, data=rule).headers["location"] == "/d/faces/stop#rule"
+    assert ada.post(REMAINING, data=rule).headers["location"] == "/d/faces/results/errors-left#rule"
     page = text(ann)
     assert "Stop after 3 cards: 0 so far." in page
     assert "with 1 label reviewed by then (entry 1 of the log)" in page
@@ -152,8 +152,8 @@ def test_the_stopping_rule_is_an_admins_and_the_overview_announces_it(
     assert "Stop after 3 cards: reached." in text(ann)
     page = text(ada, "/d/faces")
     assert "The stopping rule is reached" in page
-    assert 'href="/d/faces/retrain"' in page
-    assert 'href="/d/faces/stop">How much is left' in page
+    assert 'href="/d/faces/models/retrain"' in page
+    assert 'href="/d/faces/results/errors-left">How much is left' in page
     ada.post(REMAINING, data={"kind": "none"})
     assert "The stopping rule is reached" not in text(ann, "/d/faces")
     assert "Nobody has chosen a rule" in text(ann)
@@ -223,11 +223,11 @@ def test_the_curve_has_its_numbers_as_a_table(browser_of: Browsers, made: Made) 
 
 
 def test_the_rounds_are_told_apart(browser_of: Browsers, database: Database, made: Made) -> None:
-    page = text(browser_of["ann"], "/d/faces/rounds")
+    page = text(browser_of["ann"], "/d/faces/results/history")
     assert "data-chart" not in page
     make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id)
     answer(browser_of["ann"], made.ranked[0], "delete")
-    page = text(browser_of["ann"], "/d/faces/rounds")
+    page = text(browser_of["ann"], "/d/faces/results/history")
     assert "Error, given labels" in page
     assert "data-chart" in page
     assert f"from run {made.run_id}" in page
@@ -277,15 +277,15 @@ def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(
     browser_of: Browsers, made: Made
 ) -> None:
     ada, ann = browser_of["ada"], browser_of["ann"]
-    notice = "/d/faces/stop/notice?order="
+    notice = "/d/faces/results/errors-left/notice?order="
     assert f'hx-get="{notice}random"' in text(ann, "/d/faces/review?order=random")
     assert "No audit has begun" in text(ann, notice + "random")
     assert ann.get(notice + "rank", headers={"hx-request": "true"}).text.strip() == ""
-    sure(ada, "/d/faces/audits", {"size": "20"})
+    sure(ada, "/d/faces/results/audits", {"size": "20"})
     ada.post(REMAINING, data={"kind": "cards", "amount": "1"})
     assert "Audit 1: 0 of 20" in text(ann, notice + "random")
     answer(ann, made.ranked[0])
-    assert '<a href="/d/faces/stop">Stopping rule reached</a>' in text(ann, notice + "rank")
+    assert '<a href="/d/faces/results/errors-left">Stopping rule reached</a>' in text(ann, notice + "rank")
     for sample in made.sample_ids:
         answer(ann, sample)
     assert "Audit 1 is done" in text(ann, notice + "random")
@@ -297,7 +297,7 @@ def test_a_mixed_order_says_what_it_is_and_its_answers_where_they_came_from(
     ann, queue = browser_of["ann"], "order=mixed"
     assert "with images drawn at random in between" in text(ann, f"/d/faces/review?{queue}")
     assert "Label issues, and some images by chance" in text(ann, f"/d/faces/review?class=cat&{queue}")
-    assert ann.get(f"/d/faces/grid?{queue}").status_code == 200
+    assert ann.get(f"/d/faces/images?{queue}").status_code == 200
     answer(ann, made.ranked[0], queue=queue)
     answer(ann, made.ranked[-1], queue=queue)
     with database.read() as session:

@@ -137,7 +137,7 @@ def _first_run(at: Situation, home: str) -> NextStep:
         f"It learns {plural(at.samples, 'label')}, then ranks which of them look wrong. "
         "The form recommends a recipe and says how long it takes."
     )
-    return NextStep("Train a network", words, (Action("Train", f"{home}/runs"),))
+    return NextStep("Train a network", words, (Action("Train", f"{home}/models"),))
 
 
 def _first_look_review(at: Situation, home: str) -> NextStep:
@@ -148,7 +148,7 @@ def _first_look_review(at: Situation, home: str) -> NextStep:
         else "after a training both rank together"
     )
     who = "Your own model" if at.has_own else "A first look"
-    train = (Action("Train", f"{home}/runs"),) if at.is_admin and not at.running else ()
+    train = (Action("Train", f"{home}/models"),) if at.is_admin and not at.running else ()
     return NextStep(step.title, f"{step.words} {who} ranked the labels; {more}.", (*step.actions, *train))
 
 
@@ -179,7 +179,7 @@ def _after_review(at: Situation, home: str) -> NextStep:
     if changed and at.is_admin:
         words = f"{since}. A network that learns the cleaned labels finds what this one missed."
         return NextStep(
-            "Retrain on the cleaned labels", words, (Action("Retrain", f"{home}/retrain"), *review)
+            "Retrain on the cleaned labels", words, (Action("Retrain", f"{home}/models/retrain"), *review)
         )
     if changed:
         return NextStep("Time to retrain", f"{since}; an admin can retrain now.", review)
@@ -198,16 +198,20 @@ def _after_review(at: Situation, home: str) -> NextStep:
     return NextStep(
         title,
         words,
-        (Action("Export the labels", f"{home}/export"), Action("How much is left", f"{home}/stop"), *review),
+        (
+            Action("Export the labels", f"{home}/export"),
+            Action("How much is left", f"{home}/results/errors-left"),
+            *review,
+        ),
     )
 
 
 def _rule_reached(at: Situation, home: str) -> NextStep:
-    look = Action("How much is left", f"{home}/stop")
+    look = Action("How much is left", f"{home}/results/errors-left")
     go_on = (Action("Continue reviewing", f"{home}/review"),) if at.progress.remaining else ()
     words = f"It was chosen beforehand. {at.rule_reached}"
     first = (
-        Action("Retrain", f"{home}/retrain")
+        Action("Retrain", f"{home}/models/retrain")
         if at.to_learn and at.is_admin
         else Action("Export the labels", f"{home}/export")
     )

@@ -45,7 +45,7 @@ class ChangesPage(Page):
     query: str  # without the page
 
 
-@router.get("/d/{name}/versions")
+@router.get("/d/{name}/export/versions")
 def show(
     request: Request,
     name: str,

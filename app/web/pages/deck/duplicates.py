@@ -52,7 +52,7 @@ class DuplicatesPage(Page):
     done: str  # the client id of the answer just given
 
 
-@router.get("/d/{name}/duplicates")
+@router.get("/d/{name}/images/duplicates")
 def show(
     request: Request,
     name: str,
@@ -84,7 +84,7 @@ def show(
     return render("deck/duplicates.html", view)
 
 
-@router.post("/d/{name}/duplicates")
+@router.post("/d/{name}/images/duplicates")
 def decide(name: str, database: Db, user: SignedIn, form: Annotated[GroupForm, Form()]) -> Response:
     """Give all images of a group one answer."""
     verdict, _, label = form.answer.partition(":")
@@ -101,16 +101,16 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[GroupForm, F
         )
         if len(form.samples) >= ASK_FROM:
             confirm(_question(name, len(form.samples)), form.confirmed)
-    return RedirectResponse(f"/d/{name}/duplicates?done={form.client_id}", status_code=303)
+    return RedirectResponse(f"/d/{name}/images/duplicates?done={form.client_id}", status_code=303)
 
 
 def _question(name: str, many: int) -> Question:
     words = f"Say this of {count(many)} images"
     undo = "One undo takes all of it back."
-    return Question(f"{words}?", (undo,), words, f"/d/{name}/duplicates", danger=False)
+    return Question(f"{words}?", (undo,), words, f"/d/{name}/images/duplicates", danger=False)
 
 
-@router.post("/d/{name}/duplicates/undo")
+@router.post("/d/{name}/images/duplicates/undo")
 def undo(
     name: str, database: Db, user: SignedIn, client_id: Annotated[str, Form(min_length=1, max_length=40)]
 ) -> Response:
@@ -119,4 +119,4 @@ def undo(
         undo_resolve(
             session, dataset_id=get_dataset(session, name=name).id, user_id=user.id, client_id=client_id
         )
-    return RedirectResponse(f"/d/{name}/duplicates", status_code=303)
+    return RedirectResponse(f"/d/{name}/images/duplicates", status_code=303)

@@ -150,7 +150,7 @@ class GridPage(Page):
     most_buttons = MOST_BUTTONS
 
 
-@router.get("/d/{name}/grid")
+@router.get("/d/{name}/images")
 def show(
     request: Request, name: str, database: Db, user: SignedIn, view: Annotated[View, Query()]
 ) -> Response:
@@ -179,7 +179,7 @@ def show(
     return render("deck/grid.html", page)
 
 
-@router.post("/d/{name}/grid/verdicts")
+@router.post("/d/{name}/images/verdicts")
 def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, Form()]) -> Response:
     """Give everything that is marked one verdict."""
     view = View.parse(form.selection)
@@ -205,7 +205,7 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, 
     return _back(name, view, done)
 
 
-@router.post("/d/{name}/grid/undo")
+@router.post("/d/{name}/images/undo")
 def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form()]) -> Response:
     """Undo all of an action."""
     view = View.parse(form.selection)
@@ -307,7 +307,7 @@ def undoing(many: int, back: str) -> Question:
 
 def _address(name: str, view: View, *more: str) -> str:
     query = "&".join(part for part in (view.query(), *more) if part)
-    return f"/d/{name}/grid{'?' if query else ''}{query}"
+    return f"/d/{name}/images{'?' if query else ''}{query}"
 
 
 def _back(name: str, view: View, done: Done | None = None) -> Response:

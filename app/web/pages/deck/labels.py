@@ -49,7 +49,7 @@ class LabelsPage(Page):
     done: Done | None
 
 
-@router.get("/d/{name}/labels")
+@router.get("/d/{name}/images/labels")
 def show(request: Request, name: str, database: Db, _admin: Admin) -> Response:
     """The form."""
     return _page(request, database, name)
@@ -101,7 +101,7 @@ class _FormRoute(LabelsRoute):
         return _page(request, request.app.state.database, request.path_params["name"], error=error)
 
 
-router.add_api_route("/d/{name}/labels", send, methods=["POST"], route_class_override=_FormRoute)
+router.add_api_route("/d/{name}/images/labels", send, methods=["POST"], route_class_override=_FormRoute)
 
 
 def _stated(settings: Settings, file: UploadFile | None, stored: str, name: str, column: str) -> StatedLabels:

@@ -111,7 +111,7 @@ class ProblemsPage(Page):
     advice: str
 
 
-@router.get("/d/{name}/problems")
+@router.get("/d/{name}/images/problems")
 def show(
     request: Request, name: str, database: Db, user: SignedIn, view: Annotated[View, Query()]
 ) -> Response:
@@ -156,7 +156,7 @@ def show(
     return render("deck/problems.html", page)
 
 
-@router.post("/d/{name}/problems/verdicts")
+@router.post("/d/{name}/images/problems/verdicts")
 def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, Form()]) -> Response:
     """Give everything that is marked one verdict."""
     view = View.parse(form.selection)
@@ -188,7 +188,7 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, 
     return RedirectResponse(_address(name, view) + left, status_code=303)
 
 
-@router.post("/d/{name}/problems/undo")
+@router.post("/d/{name}/images/problems/undo")
 def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form()]) -> Response:
     """Undo all of an action."""
     view = View.parse(form.selection)
@@ -237,4 +237,4 @@ def _advice(kind: Kind, *, is_measured: bool) -> str:
 
 
 def _address(name: str, view: View) -> str:
-    return f"/d/{name}/problems?{view.query(kind=view.kind)}"
+    return f"/d/{name}/images/problems?{view.query(kind=view.kind)}"

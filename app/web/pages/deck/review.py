@@ -308,7 +308,7 @@ async def _answer(
         else form.ordered.query(asked=True if outcome.asked else None)
     )
     target = (
-        f"/d/{name}/samples/{outcome.back_to}"
+        f"/d/{name}/images/{outcome.back_to}"
         if outcome.back_to
         else f"/d/{name}/review{'?' if query else ''}{query}"
     )

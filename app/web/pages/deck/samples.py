@@ -97,7 +97,7 @@ class SamplePage(WhyPage):
     history: tuple[AnswerView, ...]
 
 
-@router.get("/d/{name}/samples/{sample_id}")
+@router.get("/d/{name}/images/{sample_id:int}")
 def show(request: Request, name: str, sample_id: int, database: Db, settings: Config) -> Response:
     """One sample, with all predictions and decisions."""
     with database.read() as session:
@@ -105,7 +105,7 @@ def show(request: Request, name: str, sample_id: int, database: Db, settings: Co
     return render("deck/sample.html", page)
 
 
-@router.get("/d/{name}/samples/{sample_id}/why")
+@router.get("/d/{name}/images/{sample_id:int}/why")
 def why(request: Request, name: str, sample_id: int, database: Db, settings: Config) -> Response:
     """The evidence about its label, for the card in the review."""
     with database.read() as session:

@@ -112,7 +112,7 @@ class ChangesQuery(Strict):
         )
 
 
-@router.get("/d/{name}/compare")
+@router.get("/d/{name}/results")
 def show(
     request: Request,
     name: str,
@@ -148,7 +148,7 @@ def show(
     return render("measuring/compare.html", page, status=status)
 
 
-@router.get("/d/{name}/compare/images")
+@router.get("/d/{name}/results/images")
 def images(request: Request, name: str, database: Db, query: Annotated[ChangesQuery, Query()]) -> Response:
     """The samples whose prediction changed, by what the reviewed labels say of it."""
     with database.read() as session:
@@ -169,7 +169,7 @@ def images(request: Request, name: str, database: Db, query: Annotated[ChangesQu
             limit=TILES,
             offset=(query.page - 1) * TILES,
         )
-    here = f"/d/{name}/compare"
+    here = f"/d/{name}/results"
     page = ChangesPage(
         **page_context(request, name),
         old=old,

@@ -65,7 +65,7 @@ class GoldPage(Page):
     most_looks = MOST_LOOKS
 
 
-@router.get("/d/{name}/gold")
+@router.get("/d/{name}/results/test-set")
 def show(
     request: Request,
     name: str,
@@ -79,7 +79,7 @@ def show(
     return render("review/gold.html", page)
 
 
-@router.post("/d/{name}/gold")
+@router.post("/d/{name}/results/test-set")
 def draw(name: str, database: Db, admin: Admin, form: Annotated[DrawForm, Form()]) -> Response:
     """Draw the gold part, which is final."""
     with database.write() as session:
@@ -90,7 +90,7 @@ def draw(name: str, database: Db, admin: Admin, form: Annotated[DrawForm, Form()
         confirm(_question(name, drawn), form.confirmed)
         taken_back = drawn.corrections
     return RedirectResponse(
-        f"/d/{name}/gold{f'?taken_back={taken_back}' if taken_back > 0 else ''}", status_code=303
+        f"/d/{name}/results/test-set{f'?taken_back={taken_back}' if taken_back > 0 else ''}", status_code=303
     )
 
 
@@ -119,7 +119,10 @@ def _question(name: str, drawn: Drawn) -> Question:
         + (" These are too few: nothing would be settled. Add people first." if people < looks else "")
     )
     return Question(
-        f"Draw {count(size)} images for good?", tuple(facts), f"Draw {count(size)} images", f"/d/{name}/gold"
+        f"Draw {count(size)} images for good?",
+        tuple(facts),
+        f"Draw {count(size)} images",
+        f"/d/{name}/results/test-set",
     )
 
 

@@ -88,7 +88,7 @@ class AgreementPage(Page):
     few: int  # samples; figures of fewer say little
 
 
-@router.get("/d/{name}/agreement")
+@router.get("/d/{name}/results/team")
 def show_agreement(request: Request, name: str, database: Db, _admin: Admin) -> Response:
     """How far the annotators agree, and what each of them did."""
     with database.read() as session:
@@ -171,7 +171,7 @@ def _fact(number: int, one: str, more: str) -> str:
     return "" if not number else one if number == 1 else more.format(count(number))
 
 
-@router.get("/d/{name}/adjudication")
+@router.get("/d/{name}/images/disputed")
 def show_draws(request: Request, name: str, database: Db, _admin: Admin) -> Response:
     """The samples whose annotators disagree."""
     with database.read() as session:
@@ -188,7 +188,7 @@ def show_draws(request: Request, name: str, database: Db, _admin: Admin) -> Resp
     return render("deck/adjudication.html", page)
 
 
-@router.post("/d/{name}/adjudication")
+@router.post("/d/{name}/images/disputed")
 def adjudicate(name: str, database: Db, admin: Admin, form: Annotated[LastWord, Form()]) -> Response:
     """Adjudicate a sample: the admin's decision is final."""
     verdict, _, label = form.answer.partition(":")
@@ -211,7 +211,7 @@ def adjudicate(name: str, database: Db, admin: Admin, form: Annotated[LastWord, 
             names = class_names(session, dataset_id=dataset.id)
             label = names[class_position(session, dataset_id=dataset.id, name=label)]
         confirm(_last_word(name, label), form.confirmed)
-    return RedirectResponse(f"/d/{name}/adjudication", status_code=303)
+    return RedirectResponse(f"/d/{name}/images/disputed", status_code=303)
 
 
 def _last_word(name: str, label: str) -> Question:
@@ -220,5 +220,5 @@ def _last_word(name: str, label: str) -> Question:
         f"Say that it is {label}?" if label else "Delete this image from the labels?",
         (settles, "This page cannot take it back."),
         f"It is {label}" if label else "Delete it",
-        f"/d/{name}/adjudication",
+        f"/d/{name}/images/disputed",
     )

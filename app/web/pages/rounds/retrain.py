@@ -94,7 +94,7 @@ class _Asked:
     problem: str
 
 
-@router.get("/d/{name}/retrain")
+@router.get("/d/{name}/models/retrain")
 def before_retrain(
     request: Request, name: str, database: Db, settings: Config, shown: ShownRetrain
 ) -> Response:
@@ -105,7 +105,7 @@ def before_retrain(
     return render("rounds/retrain.html", page, status=422 if page.problem else 200)
 
 
-@router.post("/d/{name}/retrain")
+@router.post("/d/{name}/models/retrain")
 def ask_retrain(
     request: Request, name: str, database: Db, settings: Config, user: Admin, sent: SentRetrain
 ) -> Response:
@@ -130,10 +130,10 @@ def ask_retrain(
         with database.read() as session:
             page = _retrain_page(request, session, name, starting=starting, sent=sent, problem=str(refusal))
         return render("rounds/retrain.html", page, status=422)
-    return RedirectResponse(f"/d/{name}/runs/{answer.run.id}", status_code=303)
+    return RedirectResponse(f"/d/{name}/models/{answer.run.id}", status_code=303)
 
 
-@router.get("/d/{name}/runs/new")
+@router.get("/d/{name}/models/train")
 def before_training(
     request: Request, name: str, database: Db, settings: Config, _admin: Admin, shown: ShownTrain
 ) -> Response:
@@ -144,7 +144,7 @@ def before_training(
     return render("training/new.html", page, status=422 if page.problem else 200)
 
 
-@router.post("/d/{name}/runs")
+@router.post("/d/{name}/models")
 def ask_training(
     request: Request, name: str, database: Db, settings: Config, user: Admin, sent: SentTrain
 ) -> Response:
@@ -181,7 +181,7 @@ def ask_training(
         with database.read() as session:
             page = _train_page(request, session, name, starting=starting, sent=sent, problem=str(refusal))
         return render("training/new.html", page, status=422)
-    return RedirectResponse(f"/d/{name}/runs/{run.id}", status_code=303)
+    return RedirectResponse(f"/d/{name}/models/{run.id}", status_code=303)
 
 
 def _recommended(

@@ -24,7 +24,7 @@ class RoundsPage(Page):
     chart: Chart | None  # none: a line needs two points
 
 
-@router.get("/d/{name}/rounds")
+@router.get("/d/{name}/results/history")
 def index(request: Request, name: str, database: Db) -> Response:
     """Every round, the first one first."""
     with database.read() as session:

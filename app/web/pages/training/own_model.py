@@ -31,7 +31,7 @@ class OwnModelPage(Page):
     message: str
 
 
-@router.get("/d/{name}/predictions")
+@router.get("/d/{name}/models/import")
 def show(request: Request, name: str, database: Db, settings: Config, _admin: Admin) -> Response:
     """The form."""
     return _form(request, database, settings, name)
@@ -72,7 +72,7 @@ def send(
             allow_missing=allow_missing,
             error=error,
         )
-    return RedirectResponse(f"/d/{name}/runs/{made.run_id}", status_code=303)
+    return RedirectResponse(f"/d/{name}/models/{made.run_id}", status_code=303)
 
 
 class _FormRoute(PredictionsRoute):
@@ -85,7 +85,7 @@ class _FormRoute(PredictionsRoute):
         )
 
 
-router.add_api_route("/d/{name}/predictions", send, methods=["POST"], route_class_override=_FormRoute)
+router.add_api_route("/d/{name}/models/import", send, methods=["POST"], route_class_override=_FormRoute)
 
 
 def _form(

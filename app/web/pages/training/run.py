@@ -155,7 +155,7 @@ class CellQuery(Strict):
         )
 
 
-@router.get("/d/{name}/runs/{run_id}")
+@router.get("/d/{name}/models/{run_id:int}")
 def show(request: Request, name: str, run_id: int, database: Db, matrix: By = "counts") -> Response:
     """A run: its progress while it lives, then what it reached."""
     with database.read() as session:
@@ -163,7 +163,7 @@ def show(request: Request, name: str, run_id: int, database: Db, matrix: By = "c
     return render("training/run.html", page)
 
 
-@router.get("/d/{name}/runs/{run_id}/progress")
+@router.get("/d/{name}/models/{run_id:int}/progress")
 def progress(request: Request, name: str, run_id: int, database: Db) -> Response:
     """How far a run is; when it has ended, the whole page is loaded anew and the polling is over."""
     with database.read() as session:
@@ -174,7 +174,7 @@ def progress(request: Request, name: str, run_id: int, database: Db) -> Response
     )
 
 
-@router.get("/d/{name}/runs/{run_id}/curves")
+@router.get("/d/{name}/models/{run_id:int}/curves")
 def curves(request: Request, name: str, run_id: int, database: Db, epochs: int = -1) -> Response:
     """The charts as they are by now; nothing where they still show as many epochs."""
     with database.read() as session:
@@ -193,24 +193,24 @@ def curves(request: Request, name: str, run_id: int, database: Db, epochs: int =
     return render_part(request, "training/_curves.html", page)
 
 
-@router.post("/d/{name}/runs/{run_id}/resume")
+@router.post("/d/{name}/models/{run_id:int}/resume")
 def go_on(name: str, run_id: int, database: Db, user: Admin) -> Response:
     """Go on with a cancelled or failed run after its last finished epoch."""
     with database.write() as session:
         resume_run(session, run_id=_run(session, name, run_id).id, user_id=user.id)
-    return RedirectResponse(f"/d/{name}/runs/{run_id}", status_code=303)
+    return RedirectResponse(f"/d/{name}/models/{run_id}", status_code=303)
 
 
-@router.post("/d/{name}/runs/{run_id}/cancel")
+@router.post("/d/{name}/models/{run_id:int}/cancel")
 def cancel(name: str, run_id: int, database: Db, _admin: Admin, confirmed: Confirmed = "") -> Response:
     """Ask a run to stop; its last checkpoint is kept."""
     with database.write() as session:
         cancel_run(session, run_id=_run(session, name, run_id).id)
         confirm(_stop(name, run_id), confirmed)
-    return RedirectResponse(f"/d/{name}/runs/{run_id}", status_code=303)
+    return RedirectResponse(f"/d/{name}/models/{run_id}", status_code=303)
 
 
-@router.get("/d/{name}/runs/{run_id}/images")
+@router.get("/d/{name}/models/{run_id:int}/images")
 def images(
     request: Request, name: str, run_id: int, database: Db, query: Annotated[CellQuery, Query()]
 ) -> Response:
@@ -244,7 +244,7 @@ def images(
     return render("training/images.html", page)
 
 
-@router.get("/d/{name}/runs/{run_id}/{what}.csv")
+@router.get("/d/{name}/models/{run_id:int}/{what}.csv")
 def table(name: str, run_id: int, what: str, database: Db) -> Response:
     """The numbers of a chart or table as a file."""
     if what not in TABLES:
@@ -257,7 +257,7 @@ def table(name: str, run_id: int, what: str, database: Db) -> Response:
     )
 
 
-@router.get("/d/{name}/runs/{run_id}/confusion.svg")
+@router.get("/d/{name}/models/{run_id:int}/confusion.svg")
 def confusion_picture(
     request: Request, name: str, run_id: int, database: Db, matrix: By = "counts"
 ) -> Response:
@@ -270,7 +270,7 @@ def confusion_picture(
     return draw("training/confusion.svg", page, filename=f"{name}-run{run_id}-confusion.svg")
 
 
-@router.get("/d/{name}/runs/{run_id}/calibration.svg")
+@router.get("/d/{name}/models/{run_id:int}/calibration.svg")
 def calibration_picture(request: Request, name: str, run_id: int, database: Db) -> Response:
     """The reliability chart as a picture. NotFound where there are no predictions of a hold-out."""
     with database.read() as session:
@@ -283,7 +283,7 @@ def calibration_picture(request: Request, name: str, run_id: int, database: Db) 
     return draw("training/_reliability.svg", page, filename=f"{name}-run{run_id}-calibration.svg")
 
 
-@router.post("/d/{name}/runs/{run_id}/checkpoints")
+@router.post("/d/{name}/models/{run_id:int}/checkpoints")
 def delete_networks(
     name: str, run_id: int, database: Db, settings: Config, _admin: Admin, confirmed: Confirmed = ""
 ) -> Response:
@@ -293,9 +293,9 @@ def delete_networks(
         freed = network_bytes(settings.runs_dir, run_id=run_id) / 1_000_000
         facts = (f"This frees {freed:,.1f} MB. There is no undo.", *NO_LONGER, KEPT)
         title, yes = f"Delete the checkpoints of run {run_id}?", "Delete the checkpoints"
-        confirm(Question(title, facts, yes, f"/d/{name}/runs/{run_id}"), confirmed)
+        confirm(Question(title, facts, yes, f"/d/{name}/models/{run_id}"), confirmed)
     remove_networks(settings.runs_dir, run_id=run_id)
-    return RedirectResponse(f"/d/{name}/runs/{run_id}", status_code=303)
+    return RedirectResponse(f"/d/{name}/models/{run_id}", status_code=303)
 
 
 def _stop(name: str, run_id: int) -> Question:
@@ -303,7 +303,7 @@ def _stop(name: str, run_id: int) -> Question:
         f"Cancel run {run_id}?",
         ("Its last finished epoch is kept, and you can resume it from there.",),
         "Cancel the run",
-        f"/d/{name}/runs/{run_id}",
+        f"/d/{name}/models/{run_id}",
         danger=False,
     )
 
@@ -351,7 +351,7 @@ def _run_page(request: Request, session: Session, name: str, run: Run, by: By) -
         gold=evaluate_on_gold(session, run_id=run.id),
         gold_digest=run.facts.get("gold", ""),
         by=by,
-        cells=f"{home}/grid?split=valid" if is_current else f"{home}/runs/{run.id}/images?split=valid",
+        cells=f"{home}/images?split=valid" if is_current else f"{home}/models/{run.id}/images?split=valid",
         calibration=calibration_of(session, run_id=run.id) if finished else None,
         temperature=run.facts.get("temperature"),
         error_after=run.facts.get("calibration_error_after"),

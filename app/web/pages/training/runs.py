@@ -45,7 +45,7 @@ class RunsPage(Page):
     lacking: tuple[str, ...]  # what is to be known of classes without images in a part
 
 
-@router.get("/d/{name}/runs")
+@router.get("/d/{name}/models")
 def index(request: Request, name: str, database: Db, settings: Config) -> Response:
     """Every run, and the form for one more."""
     starting = weights_now(settings)

@@ -70,6 +70,6 @@ def test_a_search_without_a_class_offers_to_add_it(browser_of: dict[str, TestCli
 
 def test_each_class_leads_to_its_images(browser_of: dict[str, TestClient], made: Made) -> None:
     ann = browser_of["ann"]
-    links = re.findall(r'href="(/d/faces/grid\?[^"]+)"', ann.get(HOME).text)
-    assert links == [f"/d/faces/grid?class={name}" for name in ("cat", "dog", "owl")]
+    links = re.findall(r'href="(/d/faces/images\?[^"]+)"', ann.get(HOME).text)
+    assert links == [f"/d/faces/images?class={name}" for name in ("cat", "dog", "owl")]
     assert [ann.get(link).status_code for link in links] == [200, 200, 200]

@@ -197,7 +197,7 @@ def test_a_class_without_training_images_is_told_of_before_training_and_at_the_e
         (tmp_path / "pets" / folder).mkdir(parents=True)
         (tmp_path / "pets" / folder / "1.png").write_bytes(photo((40 * number, 9, 9), size=(6, 6)))
     import_folder(database, tmp_path / "pets", name="pets")
-    for page in ("/d/pets", "/d/pets/runs", "/d/pets/runs/new", "/d/pets/export"):
+    for page in ("/d/pets", "/d/pets/models", "/d/pets/models/train", "/d/pets/export"):
         assert "“bird”: no training images" in browser_of["ada"].get(page).text, page
 
 

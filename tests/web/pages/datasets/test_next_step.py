@@ -50,7 +50,7 @@ def test_without_a_pace_nothing_is_promised() -> None:
 def test_many_changed_labels_call_for_a_retrain_that_only_an_admin_can_start() -> None:
     changed = replace(AT, to_learn=200)
     assert [(action.url, action.posts) for action in next_step(changed).actions] == [
-        ("/d/faces/retrain", False),
+        ("/d/faces/models/retrain", False),
         ("/d/faces/review", False),
     ]
     assert [action.url for action in next_step(replace(changed, is_admin=False)).actions] == [
@@ -65,7 +65,10 @@ def test_few_changed_labels_do_not() -> None:
 def test_a_finished_worklist_leads_to_the_retrain_then_to_the_export() -> None:
     done = replace(AT, progress=replace(PROGRESS, remaining=0))
     assert next_step(replace(done, to_learn=1)).title == "Retrain on the cleaned labels"
-    assert [action.url for action in next_step(done).actions] == ["/d/faces/export", "/d/faces/stop"]
+    assert [action.url for action in next_step(done).actions] == [
+        "/d/faces/export",
+        "/d/faces/results/errors-left",
+    ]
 
 
 def test_labels_that_no_network_learns_call_for_no_retrain() -> None:
@@ -98,7 +101,7 @@ def test_while_a_retrain_runs_the_review_goes_on() -> None:
 
 
 def test_before_the_first_run_the_step_is_to_train_or_to_wait() -> None:
-    assert next_step(replace(AT, has_run=False)).actions[0].url == "/d/faces/runs"
+    assert next_step(replace(AT, has_run=False)).actions[0].url == "/d/faces/models"
     assert next_step(replace(AT, has_run=False, running=True)).actions == ()
     assert next_step(replace(AT, has_run=False, running=True)).title == "The network learns"
     assert next_step(replace(AT, has_run=False, running=True, queued=True)).title == "The training waits"
@@ -125,10 +128,14 @@ def test_a_reached_stopping_rule_comes_before_more_cards_and_leaves_the_choice()
     reached = replace(AT, rule_reached="Stop after 80 cards: 80 so far.")
     step = next_step(reached)
     assert (step.title, "80 so far" in step.words) == ("The stopping rule is reached", True)
-    assert [action.url for action in step.actions] == ["/d/faces/export", "/d/faces/stop", "/d/faces/review"]
+    assert [action.url for action in step.actions] == [
+        "/d/faces/export",
+        "/d/faces/results/errors-left",
+        "/d/faces/review",
+    ]
     changed = replace(reached, to_learn=5)
     assert (next_step(changed).actions[0].url, next_step(changed).actions[0].posts) == (
-        "/d/faces/retrain",
+        "/d/faces/models/retrain",
         False,
     )
     assert next_step(replace(changed, is_admin=False)).actions[0].url == "/d/faces/export"
@@ -148,7 +155,7 @@ def test_a_first_look_leads_to_the_review_and_offers_a_training() -> None:
     step = next_step(looked)
     assert step.title == "Review the next 200 top losses"
     assert step.words.endswith("A first look ranked the labels; after a training both rank together.")
-    assert [action.url for action in step.actions] == ["/d/faces/review", "/d/faces/runs"]
+    assert [action.url for action in step.actions] == ["/d/faces/review", "/d/faces/models"]
     assert [action.words for action in next_step(replace(looked, is_admin=False)).actions] == ["Review"]
     assert next_step(replace(looked, running=True)).words.endswith(
         "a training runs, then both rank them together."

@@ -149,7 +149,7 @@ def test_the_figure_and_the_sentence_of_the_best_run_say_by_which_labels(
     assert browser_of["ada"].post("/d/faces/review/decisions", data=sent).status_code == 303
     page = flat(browser_of["ada"].get("/d/faces").text)
     assert "images by the labels of version 0, the newest version" in page
-    browser_of["ada"].post("/d/faces/versions")
+    browser_of["ada"].post("/d/faces/export/versions")
     page = flat(browser_of["ada"].get("/d/faces").text)
     learnt = f"the newest version (run {made.run_id} learnt those of version 0)"
     assert f"images by the labels of version 1, {learnt}" in page
@@ -168,7 +168,7 @@ def test_overview_and_remaining_give_the_same_time_for_the_same_cards(
         sent = {"sample": str(sample), "client_id": str(sample), "answer": "keep", "milliseconds": "700"}
         assert ann.post("/d/faces/review/decisions", data=sent).status_code == 303
     assert "About 6 s. Of" in flat(ann.get("/d/faces").text)
-    remaining = flat(ann.get("/d/faces/stop").text)
+    remaining = flat(ann.get("/d/faces/results/errors-left").text)
     assert "<dt>for the next 8 cards</dt><dd>6 s</dd>" in remaining
 
 

@@ -12,7 +12,7 @@ from app.review.models import Decision, SampleReview
 from tests.factories import Made
 from tests.web.html import flat
 
-URL = "/d/faces/duplicates"
+URL = "/d/faces/images/duplicates"
 
 
 @pytest.fixture
@@ -35,7 +35,9 @@ def standing(database: Database) -> dict[int, tuple[str, int | None]]:
 
 def answer(browser: TestClient, said: str, **more: str) -> str:
     form = re.findall(
-        r'<form method="post" action="/d/faces/duplicates">.*?</form>', browser.get(URL).text, flags=re.DOTALL
+        r'<form method="post" action="/d/faces/images/duplicates">.*?</form>',
+        browser.get(URL).text,
+        flags=re.DOTALL,
     )[0]
     fields = {
         "samples": re.findall(r'name="samples" value="(\d+)"', form),
@@ -110,7 +112,7 @@ def test_nonsense_is_refused_and_changes_nothing(
     assert standing(database) == {}
     assert ann.post(f"{URL}/undo", data={"client_id": "%"}).status_code == 409
     assert ann.get(f"{URL}?page=99").status_code == 200
-    assert ann.get("/d/none/duplicates").status_code == 404
+    assert ann.get("/d/none/images/duplicates").status_code == 404
 
 
 def test_a_lost_file_does_not_keep_the_others_of_its_group_from_being_judged(

@@ -10,7 +10,7 @@ from app.db.engine import Database
 from app.review.models import BulkAction, Decision, SampleReview
 from tests.factories import Made
 
-URL = "/d/faces/grid"
+URL = "/d/faces/images"
 
 
 def tiles(html: str) -> list[int]:
@@ -81,7 +81,7 @@ def test_pages_follow_one_another_and_one_too_far_is_the_last(
     ann = browser_of["ann"]
     assert tiles(ann.get(f"{URL}?size=12&page=2").text) == list(made.ranked[12:])
     assert tiles(ann.get(f"{URL}?size=12&page=9").text) == list(made.ranked[12:])
-    assert 'rel="next" href="/d/faces/grid?size=12&amp;page=2"' in ann.get(f"{URL}?size=12").text
+    assert 'rel="next" href="/d/faces/images?size=12&amp;page=2"' in ann.get(f"{URL}?size=12").text
 
 
 def test_one_verdict_for_what_is_marked_and_one_undo(
@@ -195,7 +195,7 @@ def test_nonsense_is_refused_in_a_sentence(
         assert ann.get(f"{URL}?{query}").status_code in (200, 422), query
     assert verdicts(database) == {}
     assert ann.post(f"{URL}/undo", data={"action": "77", "client_id": "u"}).status_code == 404
-    assert ann.get("/d/none/grid").status_code == 404
+    assert ann.get("/d/none/images").status_code == 404
 
 
 def test_a_data_set_without_a_ranking_has_a_grid_too(
@@ -204,7 +204,7 @@ def test_a_data_set_without_a_ranking_has_a_grid_too(
     from tests.factories import import_folder
 
     import_folder(database, database_folder(made, database), name="bare")
-    page = browser_of["ann"].get("/d/bare/grid").text
+    page = browser_of["ann"].get("/d/bare/images").text
     assert len(tiles(page)) == 24
     assert "no ranking yet" in page
 

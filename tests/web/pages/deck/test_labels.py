@@ -19,7 +19,7 @@ def hidden(page: str) -> dict[str, str]:
 
 
 def test_what_would_change_is_shown_then_recorded_once(made: Made, browser_of: dict[str, TestClient]) -> None:
-    ada, address = browser_of["ada"], "/d/faces/labels"
+    ada, address = browser_of["ada"], "/d/faces/images/labels"
     assert "Show what would change" in ada.get(address).text
     sent = ada.post(address, files={"file": ("mine.csv", table(made), "text/csv")})
     page = flat(sent.text)
@@ -33,12 +33,12 @@ def test_what_would_change_is_shown_then_recorded_once(made: Made, browser_of: d
     assert "1 label changed" in flat(done.text)
     again = ada.post(address, data=form | {"label_column": "label"})
     assert "0 labels of mine.csv would change" in flat(again.text)
-    assert "labelled by a file" in ada.get("/d/faces/grid").text
-    assert "label file" in ada.get(f"/d/faces/samples/{made.sample_ids[0]}").text
+    assert "labelled by a file" in ada.get("/d/faces/images").text
+    assert "label file" in ada.get(f"/d/faces/images/{made.sample_ids[0]}").text
 
 
 def test_a_file_that_is_none_is_refused_on_the_page(made: Made, browser_of: dict[str, TestClient]) -> None:
-    ada, address = browser_of["ada"], "/d/faces/labels"
+    ada, address = browser_of["ada"], "/d/faces/images/labels"
     for files in ({"file": ("a.csv", b"a,b\n1,2\n")}, {"file": ("a.png", b"x")}, {"file": ("a.json", b"{")}):
         refused = ada.post(address, files=files)
         assert refused.status_code == 422

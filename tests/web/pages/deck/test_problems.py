@@ -12,7 +12,7 @@ from app.review.models import SampleReview
 from tests.factories import Made
 from tests.web.html import flat
 
-URL = "/d/faces/problems"
+URL = "/d/faces/images/problems"
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_deleted_images_are_gone_and_undo_brings_them_back(
     page = browser.get(f"{URL}?kind=dark").text
     assert shown(page) == dark[2:]
     assert shown(browser.get(f"{URL}?kind=dark&decided=true").text) == dark
-    form = re.findall(r'action="/d/faces/problems/undo">.*?</form>', page, flags=re.DOTALL)[0]
+    form = re.findall(r'action="/d/faces/images/problems/undo">.*?</form>', page, flags=re.DOTALL)[0]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
     assert browser.post(f"{URL}/undo", data=fields).status_code == 303
     assert shown(browser.get(f"{URL}?kind=dark").text) == dark
@@ -158,5 +158,5 @@ def test_rest_lists_kind_after_kind_in_pages(
 
 
 def test_the_grid_filters_by_problem(browser_of: dict[str, TestClient], dark: list[int]) -> None:
-    page = browser_of["ann"].get("/d/faces/grid?problem=dark").text
+    page = browser_of["ann"].get("/d/faces/images?problem=dark").text
     assert sorted(shown(page)) == sorted(dark)

@@ -346,7 +346,7 @@ def test_a_data_set_without_a_ranking_teaches(
 
 
 def test_a_sample_can_be_looked_at_and_answered_alone(browser_of: dict[str, TestClient], made: Made) -> None:
-    ann, url = browser_of["ann"], f"/d/faces/samples/{made.ranked[3]}"
+    ann, url = browser_of["ann"], f"/d/faces/images/{made.ranked[3]}"
     page = flat(ann.get(url).text)
     assert "Nobody has looked at this image yet" in page, page[-1500:]
     answer = ann.post(f"{URL}/decisions", data={**first_form(page), "answer": "delete"})
@@ -358,7 +358,7 @@ def test_a_sample_can_be_looked_at_and_answered_alone(browser_of: dict[str, Test
 
 
 def test_a_sample_of_another_data_set_is_not_found(browser_of: dict[str, TestClient], made: Made) -> None:
-    assert browser_of["ann"].get("/d/faces/samples/999999").status_code == 404
+    assert browser_of["ann"].get("/d/faces/images/999999").status_code == 404
     assert browser_of["ann"].get(f"{URL}?card=999999").status_code == 404
 
 

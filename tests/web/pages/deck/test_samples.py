@@ -27,7 +27,7 @@ def embed(settings: Settings, made: Made) -> None:
 def test_without_an_embedding_only_what_is_known_is_said(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:
-    page = browser_of["ann"].get(f"/d/faces/samples/{made.ranked[0]}/why")
+    page = browser_of["ann"].get(f"/d/faces/images/{made.ranked[0]}/why")
     assert page.status_code == 200
     assert "Nearest" not in page.text
 
@@ -36,7 +36,7 @@ def test_the_nearest_samples_are_shown_with_their_labels(
     browser_of: dict[str, TestClient], settings: Settings, made: Made
 ) -> None:
     embed(settings, made)
-    page = browser_of["ann"].get(f"/d/faces/samples/{made.sample_ids[0]}/why").text
+    page = browser_of["ann"].get(f"/d/faces/images/{made.sample_ids[0]}/why").text
     assert "<h3>Nearest</h3>" in page
     assert "of the 10 nearest images are labelled cat too." in page
     assert "verified images" not in page  # nobody has verified any
@@ -48,7 +48,7 @@ def test_a_copy_with_another_label_is_a_reason(
     cat, dog = (made.sample_ids[made.paths.index(f"train/{name}/000.png")] for name in ("cat", "dog"))
     with database.write() as session:
         session.execute(update(Sample).where(Sample.id.in_((cat, dog))).values(sha256="a" * 64))
-    assert "An identical image is labelled dog." in browser_of["ann"].get(f"/d/faces/samples/{cat}/why").text
+    assert "An identical image is labelled dog." in browser_of["ann"].get(f"/d/faces/images/{cat}/why").text
 
 
 def test_the_page_tells_every_answer_where_it_was_given_and_what_was_undone(
@@ -61,7 +61,7 @@ def test_the_page_tells_every_answer_where_it_was_given_and_what_was_undone(
         "/d/faces/review/decisions",
         data={"sample": sample, "answer": "relabel:owl", "client_id": "b", "alone": "true"},
     )
-    page = " ".join(ann.get(f"/d/faces/samples/{sample}").text.split())
+    page = " ".join(ann.get(f"/d/faces/images/{sample}").text.split())
     assert "<s>deleted</s>" in page
     assert "→ owl" in page
     assert "review, rank 1 of run" in page
@@ -71,9 +71,9 @@ def test_the_page_tells_every_answer_where_it_was_given_and_what_was_undone(
 
 
 def test_the_ranks_beside_it_are_a_step_away(browser_of: dict[str, TestClient], made: Made) -> None:
-    page = browser_of["ann"].get(f"/d/faces/samples/{made.ranked[1]}").text
-    assert f'href="/d/faces/samples/{made.ranked[0]}" rel="prev"' in page
-    assert f'href="/d/faces/samples/{made.ranked[2]}" rel="next"' in page
+    page = browser_of["ann"].get(f"/d/faces/images/{made.ranked[1]}").text
+    assert f'href="/d/faces/images/{made.ranked[0]}" rel="prev"' in page
+    assert f'href="/d/faces/images/{made.ranked[2]}" rel="next"' in page
 
 
 def test_a_sample_of_another_data_set_has_no_page_here(
@@ -81,8 +81,8 @@ def test_a_sample_of_another_data_set_has_no_page_here(
 ) -> None:
     import_folder(database, write_images(tmp_path / "others"), name="others")
     for path in (
-        f"/d/others/samples/{made.ranked[0]}",
-        f"/d/others/samples/{made.ranked[0]}/why",
-        "/d/faces/samples/0/why",
+        f"/d/others/images/{made.ranked[0]}",
+        f"/d/others/images/{made.ranked[0]}/why",
+        "/d/faces/images/0/why",
     ):
         assert browser_of["ann"].get(path).status_code == 404, path

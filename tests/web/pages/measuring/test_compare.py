@@ -39,7 +39,7 @@ def test_the_page_warns_where_a_model_chose_what_was_reviewed(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
     old, new = unchanged_twins(database, made, browser_of["ann"])
-    page = flat(browser_of["ann"].get(f"/d/faces/compare?old={old}&new={new}").text)
+    page = flat(browser_of["ann"].get(f"/d/faces/results?old={old}&new={new}").text)
     warning = page.split("Reviewing only what a model flags lowers the measured error by itself")[1].split(
         "</section>"
     )[0]
@@ -57,11 +57,11 @@ def test_a_single_image_is_told_in_the_singular(
     form = {"sample": deleted, "answer": "delete", "client_id": str(uuid.uuid4())}
     assert ann.post("/d/faces/review/decisions", data=form).status_code == 303
     old, new = unchanged_twins(database, made, ann)
-    page = flat(ann.get(f"/d/faces/compare?old={old}&new={new}").text)
+    page = flat(ann.get(f"/d/faces/results?old={old}&new={new}").text)
     assert "1 deleted hold-out image is left out" in page
     assert "3 relabels and 1 deletion of these" in page
     relabel(ann, hold_out(made)[3], "cat")
-    page = flat(ann.get(f"/d/faces/compare?old={old}&new={new}").text)
+    page = flat(ann.get(f"/d/faces/results?old={old}&new={new}").text)
     assert "1 label has changed since the newest version; it counts here once <a" in page
 
 
@@ -69,7 +69,7 @@ def test_the_page_does_not_warn_where_chance_chose(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
     old, new = unchanged_twins(database, made, browser_of["ann"], queue="order=random")
-    page = flat(browser_of["ann"].get(f"/d/faces/compare?old={old}&new={new}").text)
+    page = flat(browser_of["ann"].get(f"/d/faces/results?old={old}&new={new}").text)
     assert "Error on 6 hold-out images" in page
     assert "lowers the measured error by itself" not in page
 
@@ -78,7 +78,7 @@ def test_a_comparison_has_its_cells_intervals_and_honest_words(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
     new = make_run(database, made.dataset_id, made.version_id, wrong=1, parent_id=made.run_id, seed=1)
-    page = flat(browser_of["ann"].get("/d/faces/compare").text)
+    page = flat(browser_of["ann"].get("/d/faces/results").text)
     for text in (
         f"Old: run {made.run_id}",
         f"New: run {new}",
@@ -92,11 +92,11 @@ def test_a_comparison_has_its_cells_intervals_and_honest_words(
     ):
         assert text in page, text
     assert page.count('<table class="matrix">') == 4
-    assert f"Old: run {new}" in browser_of["ann"].get(f"/d/faces/compare?old={new}&new={made.run_id}").text
+    assert f"Old: run {new}" in browser_of["ann"].get(f"/d/faces/results?old={new}&new={made.run_id}").text
 
 
 def test_one_run_fills_one_cell_and_the_others_say_how(browser_of: dict[str, TestClient], made: Made) -> None:
-    page = flat(browser_of["ann"].get("/d/faces/compare").text)
+    page = flat(browser_of["ann"].get("/d/faces/results").text)
     assert "Two finished runs are needed" in page
     assert page.count("No run yet.") == 3
 
@@ -113,7 +113,7 @@ def test_what_cannot_be_compared_is_said_on_the_page(
     browser_of: dict[str, TestClient], made: Made, database: Database, query: str, status: int, words: str
 ) -> None:
     make_run(database, made.dataset_id, made.version_id, wrong=1, seed=1)
-    answer = browser_of["ann"].get(f"/d/faces/compare?{query}")
+    answer = browser_of["ann"].get(f"/d/faces/results?{query}")
     assert answer.status_code == status
     assert words in flat(answer.text)
     assert "<select" in answer.text  # and another pair can be chosen
@@ -125,10 +125,10 @@ def test_the_changed_images_are_a_click_away_and_as_many_as_said(
     valid = hold_out(made)
     new = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1, valid[2]: 2}, seed=1)
     ann = browser_of["ann"]
-    page = flat(ann.get(f"/d/faces/compare?old={made.run_id}&new={new}").text)
+    page = flat(ann.get(f"/d/faces/results?old={made.run_id}&new={new}").text)
     links = dict(
         re.findall(
-            r'href="(/d/faces/compare/images\?[^"]*change=(?:broken|all))">.*?<td class="num">(\d+)</td>',
+            r'href="(/d/faces/results/images\?[^"]*change=(?:broken|all))">.*?<td class="num">(\d+)</td>',
             page,
         )
     )
@@ -136,17 +136,17 @@ def test_the_changed_images_are_a_click_away_and_as_many_as_said(
     for link, number in links.items():
         found = flat(ann.get(link.replace("&amp;", "&")).text)
         assert found.count("<li>") == int(number)
-        assert f'href="/d/faces/samples/{valid[0]}"' in found
+        assert f'href="/d/faces/images/{valid[0]}"' in found
         assert "cat → <b>dog</b>" in found
     assert (
         "No prediction changed in this way"
-        in ann.get(f"/d/faces/compare/images?old={made.run_id}&new={new}&change=repaired").text
+        in ann.get(f"/d/faces/results/images?old={made.run_id}&new={new}&change=repaired").text
     )
     assert (
-        "There is no such page" in ann.get(f"/d/faces/compare/images?old={made.run_id}&new={new}&page=7").text
+        "There is no such page" in ann.get(f"/d/faces/results/images?old={made.run_id}&new={new}&page=7").text
     )
-    assert ann.get(f"/d/faces/compare/images?old={made.run_id}&new={new}&change=magic").status_code == 422
-    assert ann.get(f"/d/faces/compare/images?old={made.run_id}&new=77").status_code == 404
+    assert ann.get(f"/d/faces/results/images?old={made.run_id}&new={new}&change=magic").status_code == 422
+    assert ann.get(f"/d/faces/results/images?old={made.run_id}&new=77").status_code == 404
 
 
 def test_scripts_get_all_the_numbers_of_a_comparison(

@@ -28,7 +28,9 @@ def made(database: Database, tmp_path: Path) -> Made:
 
 
 def draw(browser: TestClient, **changed: str) -> int:
-    answer = browser.post("/d/faces/gold", data={"size": "20", "looks": "2", "seed": "3"} | changed)
+    answer = browser.post(
+        "/d/faces/results/test-set", data={"size": "20", "looks": "2", "seed": "3"} | changed
+    )
     if answer.status_code == 200:  # nothing speaks against it, so it is asked about
         action, fields = asked(answer)
         answer = browser.post(action, data=fields)
@@ -57,13 +59,13 @@ def settle(database: Database, made: Made, people: People, sample: int, label: s
 
 
 def test_the_page_proposes_a_size_and_an_admin_draws_it(browser_of: Browsers, made: Made) -> None:
-    page = flat(browser_of["ada"].get("/d/faces/gold").text)
+    page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
     assert (
         "With 30 images, an error rate of 37 % is known to ± 17.3 points" in page
     )  # the run gets all wrong, so the usual rate is reckoned with
     assert "± 17.3 points" in page
     assert draw(browser_of["ada"]) == 303
-    page = flat(browser_of["ada"].get("/d/faces/gold").text)
+    page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
     assert "0 of 20 images are settled" in page
     assert "with the seed 3" in page
     assert f"after run {made.run_id} was requested" in page
@@ -72,10 +74,10 @@ def test_the_page_proposes_a_size_and_an_admin_draws_it(browser_of: Browsers, ma
 
 
 def test_annotators_see_the_gold_part_and_do_not_draw_it(browser_of: Browsers, made: Made) -> None:
-    assert "Ask an admin to draw" in flat(browser_of["ann"].get("/d/faces/gold").text)
+    assert "Ask an admin to draw" in flat(browser_of["ann"].get("/d/faces/results/test-set").text)
     assert draw(browser_of["ann"]) == 403
     draw(browser_of["ada"])
-    assert "Label 20 images" in flat(browser_of["ann"].get("/d/faces/gold").text)
+    assert "Label 20 images" in flat(browser_of["ann"].get("/d/faces/results/test-set").text)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_without_a_hold_out_the_page_says_what_to_do(
 ) -> None:
     with database.write() as session:
         session.execute(update(Sample).where(Sample.split == "valid").values(split="train"))
-    page = flat(browser_of["ada"].get("/d/faces/gold").text)
+    page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
     assert "put some into a folder named valid" in page
     assert "<form class=" not in page
 
@@ -115,15 +117,15 @@ def test_a_gold_card_tells_nothing_but_the_image_and_the_classes(
         for address in (
             f"/d/faces/review?order=gold&card={sample}",
             f"/d/faces/review?card={sample}",
-            f"/d/faces/samples/{sample}",
+            f"/d/faces/images/{sample}",
         ):
             told = flat(ann.get(address).text)
             assert paths[sample] not in told
             assert "Given label" not in told
             assert 'value="keep"' not in told
             assert "The model says" not in told.split('id="keys"')[0]
-        assert "nothing else is shown" in flat(ann.get(f"/d/faces/samples/{sample}/why").text)
-        assert f"/samples/{sample}/" not in ann.get("/d/faces/grid?size=100&page=1").text
+        assert "nothing else is shown" in flat(ann.get(f"/d/faces/images/{sample}/why").text)
+        assert f"/samples/{sample}/" not in ann.get("/d/faces/images?size=100&page=1").text
 
 
 def test_answers_go_through_the_same_deck_with_undo(
@@ -161,7 +163,8 @@ def test_when_nothing_is_left_for_me_the_deck_says_who_is_asked(
             )
     assert "20 images wait for somebody else" in browser_of["ann"].get("/d/faces/review?order=gold").text
     assert (
-        "Nothing waits for you: 20 images need somebody else" in browser_of["ann"].get("/d/faces/gold").text
+        "Nothing waits for you: 20 images need somebody else"
+        in browser_of["ann"].get("/d/faces/results/test-set").text
     )
 
 
@@ -179,24 +182,24 @@ def test_the_figures_stand_where_the_best_run_is_named(
     chosen = members(database, made)
     for sample, label in zip(chosen[:5], ("cat", "cat", "cat", "cat", None), strict=True):
         settle(database, made, people, sample, label)
-    for address in ("/d/faces", "/d/faces/runs", "/d/faces/gold"):
+    for address in ("/d/faces", "/d/faces/models", "/d/faces/results/test-set"):
         assert (
             "By the gold part once all its images are settled: 15 of 20 are not."
             in browser_of["ada"].get(address).text
         )
     newer = make_run(database, made.dataset_id, made.version_id, wrong=0, seed=2)
     for address in (
-        "/d/faces/gold",
-        f"/d/faces/runs/{made.run_id}",
-        f"/d/faces/compare?old={made.run_id}&new={newer}",
-        "/d/faces/rounds",
+        "/d/faces/results/test-set",
+        f"/d/faces/models/{made.run_id}",
+        f"/d/faces/results?old={made.run_id}&new={newer}",
+        "/d/faces/results/history",
     ):
         assert "15 images not settled, the hard ones: the error is " in flat(
             browser_of["ada"].get(address).text
         )
     assert (
         "once all images are settled"
-        in browser_of["ada"].get(f"/d/faces/compare?old={made.run_id}&new={newer}").text
+        in browser_of["ada"].get(f"/d/faces/results?old={made.run_id}&new={newer}").text
     )
     with database.read() as session:  # the first run is right
         said = {
@@ -205,18 +208,18 @@ def test_the_figures_stand_where_the_best_run_is_named(
         }
     for sample, label in said.items():
         settle(database, made, people, sample, label)
-    for address in ("/d/faces", "/d/faces/runs", "/d/faces/gold"):
+    for address in ("/d/faces", "/d/faces/models", "/d/faces/results/test-set"):
         assert "Best by the gold part" in flat(browser_of["ada"].get(address).text)
-    page = flat(browser_of["ada"].get("/d/faces/gold").text)
+    page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
     assert "20 of 20 images are settled" in page
     assert "not settled" not in page
     assert "deleted ones counted as wrong" in page
     assert "before this part was drawn" in page
-    assert "error on the gold part" in flat(browser_of["ada"].get(f"/d/faces/runs/{made.run_id}").text)
+    assert "error on the gold part" in flat(browser_of["ada"].get(f"/d/faces/models/{made.run_id}").text)
     run_id = make_run(database, made.dataset_id, made.version_id, wrong=0, seed=1)
     with database.read() as session:
         digest = session.get_one(Run, run_id).facts["gold"]
-    assert digest in flat(browser_of["ada"].get(f"/d/faces/runs/{run_id}").text)
+    assert digest in flat(browser_of["ada"].get(f"/d/faces/models/{run_id}").text)
 
 
 def test_a_settled_image_is_shown_with_all_that_is_known(
@@ -225,7 +228,7 @@ def test_a_settled_image_is_shown_with_all_that_is_known(
     draw(browser_of["ada"])
     sample = members(database, made)[0]
     settle(database, made, people, sample, "owl")
-    page = flat(browser_of["ann"].get(f"/d/faces/samples/{sample}").text)
+    page = flat(browser_of["ann"].get(f"/d/faces/images/{sample}").text)
     assert "as it stands <b>owl</b>" in page
     assert "gold part, blind" in page
 
@@ -243,18 +246,18 @@ def test_who_disagrees_about_a_gold_image_is_judged_without_the_models_opinion(
                 dataset_id=made.dataset_id,
                 user_id=user.id,
             )
-    page = flat(browser_of["ada"].get("/d/faces/adjudication").text)
-    assert 'Of the <a href="/d/faces/gold">gold part</a>' in page
+    page = flat(browser_of["ada"].get("/d/faces/images/disputed").text)
+    assert 'Of the <a href="/d/faces/results/test-set">gold part</a>' in page
     assert "Given label" not in page
     form = {"sample": sample, "answer": "relabel:owl", "client_id": "last"}
-    assert sure(browser_of["ada"], "/d/faces/adjudication", form).status_code == 303
-    assert "1 of 20 images are settled" in flat(browser_of["ada"].get("/d/faces/gold").text)
+    assert sure(browser_of["ada"], "/d/faces/images/disputed", form).status_code == 303
+    assert "1 of 20 images are settled" in flat(browser_of["ada"].get("/d/faces/results/test-set").text)
 
 
 def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leave(
     browser_of: Browsers, made: Made, database: Database, people: People
 ) -> None:
-    ada, addresses = browser_of["ada"], ("/d/faces/export", "/d/faces/retrain")
+    ada, addresses = browser_of["ada"], ("/d/faces/export", "/d/faces/models/retrain")
     held = [
         sample for sample, path in zip(made.sample_ids, made.paths, strict=True) if path.startswith("valid/")
     ]
@@ -270,20 +273,20 @@ def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leav
                 dataset_id=made.dataset_id,
                 user_id=people.annotator.id,
             )
-    page = flat(ada.get("/d/faces/gold").text)
+    page = flat(ada.get("/d/faces/results/test-set").text)
     assert (
         "9 images of the hold-out have their label corrected. Up to 9 of these corrections, about 9, go "
         "back to the given label" in page
     )
     assert not any("given label until" in ada.get(address).text for address in addresses)
-    drawn = sure(ada, "/d/faces/gold", {"size": "20", "looks": "2", "seed": "3"})
+    drawn = sure(ada, "/d/faces/results/test-set", {"size": "20", "looks": "2", "seed": "3"})
     chosen = members(database, made)
     hit = len(set(held[:9]) & set(chosen))
     assert 0 < hit < 9
     assert f"The draw reverted {hit} correction" in flat(ada.get(drawn.headers["location"]).text)
-    assert "The draw reverted" not in flat(ada.get("/d/faces/gold").text)
+    assert "The draw reverted" not in flat(ada.get("/d/faces/results/test-set").text)
     for address in addresses:
-        link = '20 images of the <a href="/d/faces/gold">gold part</a>'
+        link = '20 images of the <a href="/d/faces/results/test-set">gold part</a>'
         assert f"{link} carry their given label until they are settled" in flat(ada.get(address).text)
     for sample in chosen:
         for user in (people.admin, people.other):

@@ -70,18 +70,18 @@ def test_the_last_word_is_an_admins(
             f"{REVIEW}/decisions", data={"sample": sample, "answer": said, "client_id": name}
         )
     assert "1 of them for" in flat(ada.get("/d/faces/settings").text)
-    page = flat(ada.get("/d/faces/adjudication").text)
+    page = flat(ada.get("/d/faces/images/disputed").text)
     assert "1 image whose annotators disagree" in page
     assert "<b>owl</b>" in page
     assert "<b>delete</b>" in page
-    assert browser_of["ann"].get("/d/faces/adjudication").status_code == 403
+    assert browser_of["ann"].get("/d/faces/images/disputed").status_code == 403
     form = {"sample": sample, "answer": "relabel:dog", "client_id": "last"}
-    assert browser_of["ann"].post("/d/faces/adjudication", data=form).status_code == 403
-    assert sure(ada, "/d/faces/adjudication", form).status_code == 303
+    assert browser_of["ann"].post("/d/faces/images/disputed", data=form).status_code == 403
+    assert sure(ada, "/d/faces/images/disputed", form).status_code == 303
     with database.read() as session:
         review = session.get_one(SampleReview, sample)
         assert (review.verdict, review.label, review.waits) == ("relabel", 1, "")
-    assert "Nobody disagrees" in flat(ada.get("/d/faces/adjudication").text)
+    assert "Nobody disagrees" in flat(ada.get("/d/faces/images/disputed").text)
 
 
 def test_the_settings_are_an_admins_and_refuse_nonsense(
@@ -108,7 +108,7 @@ def test_the_settings_are_an_admins_and_refuse_nonsense(
 
 
 def test_agreement_is_told_to_admins_only(browser_of: dict[str, TestClient], made: Made) -> None:
-    empty = flat(browser_of["ada"].get("/d/faces/agreement").text)
+    empty = flat(browser_of["ada"].get("/d/faces/results/team").text)
     assert "No image has two answers yet" in empty
     assert "Nobody has decided anything yet" in empty
     for name, said in (("ann", "relabel:owl"), ("bob", "relabel:dog")):
@@ -116,8 +116,8 @@ def test_agreement_is_told_to_admins_only(browser_of: dict[str, TestClient], mad
             browser_of[name].post(
                 f"{REVIEW}/decisions", data={"sample": sample, "answer": said, "client_id": f"{name}{sample}"}
             )
-    page = flat(browser_of["ada"].get("/d/faces/agreement").text)
+    page = flat(browser_of["ada"].get("/d/faces/results/team").text)
     assert "2 images with answers of two annotators or more" in page
     assert "So few images say little" in page
     assert "ann, bob" in page
-    assert browser_of["ann"].get("/d/faces/agreement").status_code == 403
+    assert browser_of["ann"].get("/d/faces/results/team").status_code == 403

@@ -27,7 +27,9 @@ def newest(database: Database) -> Run:
 
 def form_of(page: str) -> dict[str, str]:
     """What a browser sends with the form that starts the run."""
-    form = re.search(r'<form method="post" action="[^"]*/(?:retrain|runs)".*?</form>', flat(page), re.DOTALL)
+    form = re.search(
+        r'<form method="post" action="[^"]*/models(?:/retrain)?".*?</form>', flat(page), re.DOTALL
+    )
     assert form, page
     sent = dict(re.findall(r'<input [^>]*?name="([^"]+)"[^>]*?value="([^"]*)"', form[0]))
     for name, options in re.findall(r'<select name="([^"]+)">(.*?)</select>', form[0], re.DOTALL):
@@ -49,7 +51,7 @@ def test_the_page_shows_what_moved_as_a_picture_and_as_numbers(
     decide(ada, made.ranked[0], "relabel:owl")
     decide(ada, made.ranked[1], "delete")
     decide(ada, made.ranked[2], "unsure")
-    page = flat(ada.get("/d/faces/retrain").text)
+    page = flat(ada.get("/d/faces/models/retrain").text)
     assert "labels differ from version 0" in page
     assert "1 relabelled, 1 deleted" in page
     assert page.count("<path d=") == 2
@@ -63,7 +65,7 @@ def test_the_page_shows_what_moved_as_a_picture_and_as_numbers(
 
 
 def test_that_nothing_has_changed_is_said_plainly(browser_of: dict[str, TestClient], made: Made) -> None:
-    page = flat(browser_of["ada"].get("/d/faces/retrain").text)
+    page = flat(browser_of["ada"].get("/d/faces/models/retrain").text)
     assert "<b>Nothing has changed</b> since version 0" in page
     assert "<path d=" not in page.split("<main")[1]
 
@@ -73,35 +75,35 @@ def test_a_run_that_repeats_another_is_named_before_it_is_asked_for(
 ) -> None:
     ada = browser_of["ada"]
     said = "</a> did exactly this: the same labels, start, recipe and seed. Another seed, such as "
-    assert said not in flat(ada.get("/d/faces/retrain").text)
+    assert said not in flat(ada.get("/d/faces/models/retrain").text)
     worse = {made.sample_ids[-1]: 0}  # in the hold-out, so that its parent stays the best run
     child = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id, says=worse)
     make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id, says=worse, seed=1)
-    page = flat(ada.get("/d/faces/retrain").text)
-    assert f'<a href="/d/faces/runs/{child}">Run {child}{said}2,' in page
+    page = flat(ada.get("/d/faces/models/retrain").text)
+    assert f'<a href="/d/faces/models/{child}">Run {child}{said}2,' in page
     for other in ("seed=5", "epochs=9", "start=none&seed=3", "recipe=default"):
-        assert said not in flat(ada.get(f"/d/faces/retrain?{other}").text), other
-    assert f"Run {made.run_id}{said}1," in flat(ada.get("/d/faces/runs/new?recipe=quick&start=none").text)
+        assert said not in flat(ada.get(f"/d/faces/models/retrain?{other}").text), other
+    assert f"Run {made.run_id}{said}1," in flat(ada.get("/d/faces/models/train?recipe=quick&start=none").text)
     decide(ada, made.ranked[0], "delete")
-    assert said not in flat(ada.get("/d/faces/retrain").text)
+    assert said not in flat(ada.get("/d/faces/models/retrain").text)
 
 
 def test_without_a_finished_run_the_page_leads_to_the_first(
     browser_of: dict[str, TestClient], database: Database, tmp_path
 ) -> None:
     import_folder(database, write_images(tmp_path / "images"))
-    page = flat(browser_of["ada"].get("/d/faces/retrain").text)
+    page = flat(browser_of["ada"].get("/d/faces/models/retrain").text)
     assert "No training has finished yet" in page
-    assert browser_of["ada"].post("/d/faces/retrain").status_code == 409
+    assert browser_of["ada"].post("/d/faces/models/retrain").status_code == 409
 
 
 def test_an_annotator_sees_what_a_retrain_would_do_and_starts_none(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:
-    page = flat(browser_of["ann"].get("/d/faces/retrain").text)
+    page = flat(browser_of["ann"].get("/d/faces/models/retrain").text)
     assert "Continues from run" in page
     assert "<form" not in page.split("<main")[1]
-    assert browser_of["ann"].get("/d/faces/runs/new").status_code == 403
+    assert browser_of["ann"].get("/d/faces/models/train").status_code == 403
 
 
 def test_the_form_sent_back_as_it_came_is_the_recipe_as_it_is(
@@ -109,12 +111,12 @@ def test_the_form_sent_back_as_it_came_is_the_recipe_as_it_is(
 ) -> None:
     ada = browser_of["ada"]
     for recipe in RECIPES:
-        page = flat(ada.get(f"/d/faces/runs/new?recipe={recipe}").text)
-        assert ada.post("/d/faces/runs", data=form_of(page)).status_code == 303
+        page = flat(ada.get(f"/d/faces/models/train?recipe={recipe}").text)
+        assert ada.post("/d/faces/models", data=form_of(page)).status_code == 303
         assert recipe_from_json(newest(database).recipe) == RECIPES[recipe]
-    sent = form_of(ada.get("/d/faces/retrain").text)
+    sent = form_of(ada.get("/d/faces/models/retrain").text)
     assert {field.name for field in FIELDS if not field.from_nothing} <= set(sent)
-    assert ada.post("/d/faces/retrain", data=sent).status_code == 303
+    assert ada.post("/d/faces/models/retrain", data=sent).status_code == 303
     assert recipe_from_json(newest(database).recipe) == RECIPES["quick"]
 
 
@@ -122,7 +124,7 @@ def test_a_changed_number_is_what_the_run_uses_and_its_page_says_so(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
     ada = browser_of["ada"]
-    sent = form_of(ada.get("/d/faces/retrain?recipe=default").text)
+    sent = form_of(ada.get("/d/faces/models/retrain?recipe=default").text)
     changed = {
         "epochs": "5",
         "flip": "no",
@@ -132,7 +134,7 @@ def test_a_changed_number_is_what_the_run_uses_and_its_page_says_so(
         "seed": "9",
         "dropout": "",
     }
-    where = ada.post("/d/faces/retrain", data=sent | changed).headers["location"]
+    where = ada.post("/d/faces/models/retrain", data=sent | changed).headers["location"]
     run = newest(database)
     recipe = recipe_from_json(run.recipe)
     assert (recipe.name, recipe.fine_tune_phases[-1].epochs, recipe.flip, run.seed) == (
@@ -153,9 +155,9 @@ def test_a_retrain_may_start_anew_on_the_cleaned_labels(
 ) -> None:
     ada = browser_of["ada"]
     decide(ada, made.ranked[0], "delete")
-    page = flat(ada.get("/d/faces/retrain?start=none").text)
+    page = flat(ada.get("/d/faces/models/retrain?start=none").text)
     assert "Starts anew" in page
-    assert ada.post("/d/faces/retrain", data=form_of(page)).status_code == 303
+    assert ada.post("/d/faces/models/retrain", data=form_of(page)).status_code == 303
     run = newest(database)
     assert (run.parent_id, run.weights) == (None, "none")
     assert run.version_id != made.version_id
@@ -165,7 +167,7 @@ def test_what_cannot_be_is_refused_and_what_was_typed_stays(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
     ada = browser_of["ada"]
-    for where, start in (("retrain", "/d/faces/retrain"), ("runs", "/d/faces/runs/new")):
+    for where, start in (("models/retrain", "/d/faces/models/retrain"), ("models", "/d/faces/models/train")):
         sent = form_of(ada.get(start).text) | {"batch_size": "1", "epochs": "7"}
         answer = ada.post(f"/d/faces/{where}", data=sent)
         assert answer.status_code == 422
@@ -177,7 +179,9 @@ def test_what_cannot_be_is_refused_and_what_was_typed_stays(
     assert newest(database).id == made.run_id
 
 
-@pytest.mark.parametrize(("page", "action"), [("retrain", "retrain"), ("runs/new", "runs")])
+@pytest.mark.parametrize(
+    ("page", "action"), [("models/retrain", "models/retrain"), ("models/train", "models")]
+)
 def test_the_recipe_that_is_chosen_in_the_form_is_the_one_that_trains(
     browser_of: dict[str, TestClient], database: Database, made: Made, page: str, action: str
 ) -> None:
@@ -198,7 +202,8 @@ def test_a_start_that_is_chosen_in_the_form_is_the_one_that_trains(
     ada = browser_of["ada"]
     assert (
         ada.post(
-            "/d/faces/retrain", data=form_of(ada.get("/d/faces/retrain").text) | {"start": "none"}
+            "/d/faces/models/retrain",
+            data=form_of(ada.get("/d/faces/models/retrain").text) | {"start": "none"},
         ).status_code
         == 303
     )
@@ -206,7 +211,9 @@ def test_a_start_that_is_chosen_in_the_form_is_the_one_that_trains(
     assert (run.parent_id, recipe_from_json(run.recipe)) == (None, RECIPES["quick"])
 
 
-@pytest.mark.parametrize(("page", "action"), [("retrain", "retrain"), ("runs/new", "runs")])
+@pytest.mark.parametrize(
+    ("page", "action"), [("models/retrain", "models/retrain"), ("models/train", "models")]
+)
 def test_numbers_that_were_changed_for_another_recipe_start_nothing(
     browser_of: dict[str, TestClient], database: Database, made: Made, page: str, action: str
 ) -> None:
@@ -245,8 +252,8 @@ def test_an_impossible_retrain_is_a_sentence(
     browser_of: dict[str, TestClient], database: Database, made: Made, change: dict[str, str]
 ) -> None:
     for answer in (
-        browser_of["ada"].post("/d/faces/retrain", data=change),
-        browser_of["ada"].get("/d/faces/retrain", params=change),
+        browser_of["ada"].post("/d/faces/models/retrain", data=change),
+        browser_of["ada"].get("/d/faces/models/retrain", params=change),
     ):
         assert answer.status_code == 422
         assert '<p class="message" role="alert">' in flat(answer.text)
@@ -257,8 +264,8 @@ def test_the_numbers_can_be_checked_before_anything_starts(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
     ada = browser_of["ada"]
-    sent = form_of(ada.get("/d/faces/retrain").text) | {"epochs": "40"}
-    page = ada.get("/d/faces/retrain", params=sent)
+    sent = form_of(ada.get("/d/faces/models/retrain").text) | {"epochs": "40"}
+    page = ada.get("/d/faces/models/retrain", params=sent)
     assert page.status_code == 200
     assert "80 s to 2 min, at the pace of run" in flat(page.text)
     assert "The recipe says 2." in flat(page.text)
@@ -269,14 +276,14 @@ def test_after_an_edited_run_the_retrain_offers_its_recipe_again(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
     ada = browser_of["ada"]
-    ada.post("/d/faces/retrain", data={"dropout": "0.25"})
+    ada.post("/d/faces/models/retrain", data={"dropout": "0.25"})
     edited = newest(database)
     with database.write() as session:
         end_run(session, run_id=edited.id, state="finished")
         session.get_one(Run, made.run_id).state = "failed"
-    page = flat(ada.get("/d/faces/retrain").text)
+    page = flat(ada.get("/d/faces/models/retrain").text)
     assert f"as run {edited.id} (quick, edited)" in page
-    ada.post("/d/faces/retrain", data=form_of(page) | {"seed": "1"})
+    ada.post("/d/faces/models/retrain", data=form_of(page) | {"seed": "1"})
     assert newest(database).recipe["dropout"] == 0.25
 
 
@@ -284,8 +291,8 @@ def test_a_run_that_goes_on_says_what_the_next_one_waits_behind(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:
     ada = browser_of["ada"]
-    where = ada.post("/d/faces/retrain").headers["location"]
-    page = flat(ada.get("/d/faces/retrain").text)
+    where = ada.post("/d/faces/models/retrain").headers["location"]
+    page = flat(ada.get("/d/faces/models/retrain").text)
     assert f'<a href="{where}">' in page
     assert "A new run waits behind it; you can review meanwhile." in page
     assert "No worker is there to begin" in flat(ada.get(where).text)
@@ -295,7 +302,7 @@ def test_a_cancelled_run_can_be_gone_on_with_and_a_finished_one_not(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
     ada = browser_of["ada"]
-    where = ada.post("/d/faces/retrain").headers["location"]
+    where = ada.post("/d/faces/models/retrain").headers["location"]
     assert ada.post(f"{where}/resume").status_code == 409
     sure(ada, f"{where}/cancel")
     job = newest(database).job_id
@@ -306,7 +313,7 @@ def test_a_cancelled_run_can_be_gone_on_with_and_a_finished_one_not(
     run = newest(database)
     assert (run.state, run.note, run.finished_at) == ("queued", "", None)
     assert run.job_id != job
-    assert ada.post(f"/d/faces/runs/{made.run_id}/resume").status_code == 409
+    assert ada.post(f"/d/faces/models/{made.run_id}/resume").status_code == 409
 
 
 def test_the_overview_says_what_a_new_ranking_moved(
@@ -317,13 +324,13 @@ def test_the_overview_says_what_a_new_ranking_moved(
     ada = browser_of["ada"]
     assert "What moved" not in flat(ada.get("/d/faces").text)
     child = make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id, seed=1)
-    for page in (ada.get("/d/faces").text, ada.get(f"/d/faces/runs/{child}").text):
+    for page in (ada.get("/d/faces").text, ada.get(f"/d/faces/models/{child}").text):
         assert "0 new label issues, 6 of the 10 old ones are settled" in flat(page)
         assert f"4 label issues stay open from the ranking of run {made.run_id}" in flat(page)
-    assert "What moved" not in flat(ada.get(f"/d/faces/runs/{made.run_id}").text)
+    assert "What moved" not in flat(ada.get(f"/d/faces/models/{made.run_id}").text)
 
 
-@pytest.mark.parametrize("address", ["/d/faces/retrain", "/d/faces/runs"])
+@pytest.mark.parametrize("address", ["/d/faces/models/retrain", "/d/faces/models"])
 @pytest.mark.parametrize("wrong", [{"epochs": "many"}, {"seed": "-1"}, {"start": "nowhere"}])
 def test_a_refused_form_waits_for_nobody_who_writes(
     browser_of: dict[str, TestClient], database: Database, made: Made, address: str, wrong: dict[str, str]
@@ -334,7 +341,7 @@ def test_a_refused_form_waits_for_nobody_who_writes(
         assert ada.post(address, data={"recipe": "quick"} | wrong).status_code == 422
 
 
-@pytest.mark.parametrize("address", ["/d/faces", "/d/faces/retrain", "/d/faces/runs"])
+@pytest.mark.parametrize("address", ["/d/faces", "/d/faces/models/retrain", "/d/faces/models"])
 def test_a_page_reads_the_error_rates_of_the_runs_once(
     browser_of: dict[str, TestClient], database: Database, made: Made, address: str
 ) -> None:

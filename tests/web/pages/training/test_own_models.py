@@ -38,14 +38,14 @@ def own(database: Database, made: Made, tmp_path: Path) -> int:
 def test_its_page_says_what_it_is_and_that_it_is_in_sample(
     browser_of: dict[str, TestClient], own: int
 ) -> None:
-    page = flat(browser_of["ada"].get(f"/d/faces/runs/{own}").text)
+    page = flat(browser_of["ada"].get(f"/d/faces/models/{own}").text)
     assert "Your own model: the predictions in mine.npz, in sample, rank the labels of version 0" in page
     assert "In sample: the model may have learnt these labels" in page
     assert "hold-out error, by the labels of its version" in page
     assert "Top losses" in page
     assert "Try it on a photo" not in page
     assert "Resume" not in page
-    runs = flat(browser_of["ada"].get("/d/faces/runs").text)
+    runs = flat(browser_of["ada"].get("/d/faces/models").text)
     assert "mine.npz, trained elsewhere" in runs
 
 
@@ -54,24 +54,24 @@ def test_every_page_about_runs_answers(browser_of: dict[str, TestClient], made: 
     for where in (
         "",
         "/review",
-        "/rounds",
-        "/retrain",
+        "/results/history",
+        "/models/retrain",
         "/export",
-        "/stop",
-        "/grid",
-        f"/compare?old={made.run_id}&new={own}",
-        f"/compare/images?old={made.run_id}&new={own}",
-        f"/samples/{made.sample_ids[0]}",
-        f"/runs/{own}/images?split=valid",
-        f"/runs/{own}/predictions.csv",
-        f"/runs/{own}/top-losses.csv",
-        f"/runs/{own}/confusion.svg",
-        f"/runs/{own}/calibration.svg",
-        f"/runs/{own}/epochs.csv",
-        f"/runs/{own}/learning-rate.csv",
+        "/results/errors-left",
+        "/images",
+        f"/results?old={made.run_id}&new={own}",
+        f"/results/images?old={made.run_id}&new={own}",
+        f"/images/{made.sample_ids[0]}",
+        f"/models/{own}/images?split=valid",
+        f"/models/{own}/predictions.csv",
+        f"/models/{own}/top-losses.csv",
+        f"/models/{own}/confusion.svg",
+        f"/models/{own}/calibration.svg",
+        f"/models/{own}/epochs.csv",
+        f"/models/{own}/learning-rate.csv",
     ):
         assert ada.get(f"/d/faces{where}").status_code == 200, where
-    compared = flat(ada.get(f"/d/faces/compare?old={made.run_id}&new={own}").text)
+    compared = flat(ada.get(f"/d/faces/results?old={made.run_id}&new={own}").text)
     assert f"New: run {own}" in compared
     assert f"Why: run {own} is an own model, trained elsewhere" in compared
     assert f"That run {own} makes so few errors: its predictions are in sample" in compared
@@ -83,7 +83,7 @@ def test_it_predicts_no_photo_and_is_no_parent(
     browser_of: dict[str, TestClient], api: dict[str, TestClient], made: Made, own: int
 ) -> None:
     ada = browser_of["ada"]
-    assert ada.get(f"/d/faces/runs/{own}/photos").status_code == 409
+    assert ada.get(f"/d/faces/models/{own}/photos").status_code == 409
     asked = {"retrain": True, "parent": own}
     refused = api["ada"].post("/api/v1/datasets/faces/runs", json=asked)
     assert refused.status_code == 409
@@ -114,8 +114,8 @@ def test_before_any_training_overview_proposes_to_review_its_ranking(
 def test_the_form_imports_a_file_and_shows_the_run_or_what_is_wrong(
     browser_of: dict[str, TestClient], made: Made, tmp_path: Path
 ) -> None:
-    ada, where = browser_of["ada"], "/d/faces/predictions"
-    assert f'href="{where}"' in ada.get("/d/faces/runs").text
+    ada, where = browser_of["ada"], "/d/faces/models/import"
+    assert f'href="{where}"' in ada.get("/d/faces/models").text
     assert "path,cat,dog,owl" in ada.get(where).text
     path = as_npz(tmp_path / "p.npz", np.full((24, 3), 0.4), ids=made.paths, classes=CLASSES)
     wrong = {"file": ("p.npz", path.read_bytes()), "ids": ("", b""), "classes": ("", b"")}
@@ -127,9 +127,9 @@ def test_the_form_imports_a_file_and_shows_the_run_or_what_is_wrong(
     assert "Choose a file of predictions" in ada.post(where, files={"file": ("", b"")}).text
     path = as_npz(tmp_path / "p.npz", np.full((24, 3), 1 / 3), ids=made.paths, classes=CLASSES)
     taken = ada.post(where, files={"file": ("p.npz", path.read_bytes())}, data={"out_of_sample": "true"})
-    assert (taken.status_code, taken.headers["location"]) == (303, f"/d/faces/runs/{made.run_id + 1}")
+    assert (taken.status_code, taken.headers["location"]) == (303, f"/d/faces/models/{made.run_id + 1}")
     assert browser_of["ann"].get(where).status_code == 403
-    assert where not in browser_of["ann"].get("/d/faces/runs").text
+    assert where not in browser_of["ann"].get("/d/faces/models").text
 
 
 def test_the_export_form_offers_the_runs_whose_scores_can_be_added(

@@ -23,7 +23,7 @@ FRAGMENT = {"hx-request": "true"}
 
 
 def rows(browser: TestClient, made: Made, run: int, what: str) -> list[dict[str, str]]:
-    answer = browser.get(f"/d/faces/runs/{run}/{what}.csv")
+    answer = browser.get(f"/d/faces/models/{run}/{what}.csv")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/csv")
     assert f"faces-run{run}-{what}.csv" in answer.headers["content-disposition"]
@@ -45,7 +45,7 @@ def matrix(page: str) -> list[str]:
 def test_the_matrix_shows_counts_or_shares_of_the_row_or_the_column(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
-    where = f"/d/faces/runs/{mixed_up(database, made)}"
+    where = f"/d/faces/models/{mixed_up(database, made)}"
     ann = browser_of["ann"]
     assert matrix(ann.get(where).text) == ["1", "1", "0", "0", "2", "0", "2", "0", "0"]
     assert matrix(ann.get(f"{where}?matrix=rows").text) == [
@@ -81,20 +81,22 @@ def test_a_cell_of_a_run_that_is_not_reviewed_shows_its_own_images(
     make_run(
         database, made.dataset_id, made.version_id, seed=2
     )  # its ranking is the one that is reviewed now
-    page = flat(ann.get(f"/d/faces/runs/{run}").text)
-    cells = re.findall(rf'<a href="(/d/faces/runs/{run}/images\?[^"]*)">(\d+)</a>', page.split("By class")[0])
+    page = flat(ann.get(f"/d/faces/models/{run}").text)
+    cells = re.findall(
+        rf'<a href="(/d/faces/models/{run}/images\?[^"]*)">(\d+)</a>', page.split("By class")[0]
+    )
     assert [number for _, number in cells] == ["1", "1", "2", "2"]
     for link, number in cells:
         assert ann.get(link.replace("&amp;", "&")).text.count("<li>") == int(number)
-    shown = flat(ann.get(f"/d/faces/runs/{run}/images?class=owl&predicted=cat").text)
+    shown = flat(ann.get(f"/d/faces/models/{run}/images?class=owl&predicted=cat").text)
     assert all(f"/samples/{sample}/image" in shown for sample in hold_out(made)[4:])
     assert (
         "The run predicted no such image"
-        in ann.get(f"/d/faces/runs/{run}/images?class=dog&predicted=cat").text
+        in ann.get(f"/d/faces/models/{run}/images?class=dog&predicted=cat").text
     )
-    assert "There is no such page" in ann.get(f"/d/faces/runs/{run}/images?page=9").text
-    assert ann.get(f"/d/faces/runs/{run}/images?class=cow").status_code == 422
-    assert ann.get("/d/faces/runs/999/images").status_code == 404
+    assert "There is no such page" in ann.get(f"/d/faces/models/{run}/images?page=9").text
+    assert ann.get(f"/d/faces/models/{run}/images?class=cow").status_code == 422
+    assert ann.get("/d/faces/models/999/images").status_code == 404
 
 
 def test_the_files_hold_the_numbers_of_the_page(
@@ -124,11 +126,11 @@ def test_the_files_hold_the_numbers_of_the_page(
     assert losses == every[:20]
     assert [(row["epoch"], row["train_loss"]) for row in rows(ann, made, run, "epochs")] == [("1", "1.0")]
     assert rows(ann, made, run, "learning-rate") == []
-    page = flat(ann.get(f"/d/faces/runs/{run}").text)
+    page = flat(ann.get(f"/d/faces/models/{run}").text)
     for what in ("epochs", "confusion", "classes", "calibration", "top-losses", "predictions"):
-        assert f'href="/d/faces/runs/{run}/{what}.csv"' in page, what
-    assert ann.get(f"/d/faces/runs/{run}/magic.csv").status_code == 404
-    assert ann.get("/d/faces/runs/999/epochs.csv").status_code == 404
+        assert f'href="/d/faces/models/{run}/{what}.csv"' in page, what
+    assert ann.get(f"/d/faces/models/{run}/magic.csv").status_code == 404
+    assert ann.get("/d/faces/models/999/epochs.csv").status_code == 404
 
 
 def test_the_pictures_are_svg_with_the_numbers_in_them(
@@ -139,18 +141,18 @@ def test_the_pictures_are_svg_with_the_numbers_in_them(
         ("confusion.svg?matrix=rows", {"50.0 %", "owl"}),
         ("calibration.svg", {"confidence, in %"}),
     ):
-        answer = ann.get(f"/d/faces/runs/{run}/{what}")
+        answer = ann.get(f"/d/faces/models/{run}/{what}")
         assert answer.headers["content-type"] == "image/svg+xml"
         drawn = ET.fromstring(answer.text)  # noqa: S314 - our own
         assert words <= {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
-    assert ann.get("/d/faces/runs/999/confusion.svg").status_code == 404
+    assert ann.get("/d/faces/models/999/confusion.svg").status_code == 404
 
 
 def test_the_page_knows_how_sure_the_network_is_and_how_right(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
     run = mixed_up(database, made)
-    page = flat(browser_of["ann"].get(f"/d/faces/runs/{run}").text)
+    page = flat(browser_of["ann"].get(f"/d/faces/models/{run}").text)
     assert "expected calibration error" in page
     assert "temperature" not in page
     with database.write() as session:
@@ -160,7 +162,7 @@ def test_the_page_knows_how_sure_the_network_is_and_how_right(
             "code": "abc123",
             "toploss": "0.1.0",
         }
-    page = flat(browser_of["ann"].get(f"/d/faces/runs/{run}").text)
+    page = flat(browser_of["ann"].get(f"/d/faces/models/{run}").text)
     assert "At the temperature 1.40, which fits the hold-out best, it is 2.1 %" in page
     assert "abc123" in page
 
@@ -169,7 +171,7 @@ def test_the_facts_say_what_made_the_run(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
     child = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id, seed=41)
-    facts = flat(browser_of["ann"].get(f"/d/faces/runs/{child}").text).split("<h2>Facts</h2>")[1]
+    facts = flat(browser_of["ann"].get(f"/d/faces/models/{child}").text).split("<h2>Facts</h2>")[1]
     told = dict(re.findall(r'<th scope="row">([^<]+)</th><td>([^<]+)</td>', facts))
     assert told["Seed"] == "41"
     assert told["Starts from"] == f"run {made.run_id}"
@@ -194,7 +196,7 @@ def test_the_curves_of_a_run_that_learns_come_when_there_is_something_new(
             user_id=None,
         ).id
         start_run(session, run_id=run)
-    where = f"/d/faces/runs/{run}"
+    where = f"/d/faces/models/{run}"
     page = flat(ann.get(where).text)
     assert "They begin with the first finished epoch" in page
     assert "vendor/uplot.min.js" in page
@@ -231,7 +233,7 @@ def test_a_run_without_a_hold_out_has_no_calibration_to_draw(
             seed=9,
             user_id=None,
         ).id
-    answer = browser_of["ann"].get(f"/d/faces/runs/{run}/calibration.svg")
+    answer = browser_of["ann"].get(f"/d/faces/models/{run}/calibration.svg")
     assert answer.status_code == 404
     assert "nothing to draw" in flat(answer.text)
     assert rows(browser_of["ann"], made, run, "calibration") == []
@@ -240,7 +242,7 @@ def test_a_run_without_a_hold_out_has_no_calibration_to_draw(
 def test_a_run_from_before_deep_greys_had_a_scale_says_so(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
-    url = f"/d/faces/runs/{made.run_id}"
+    url = f"/d/faces/models/{made.run_id}"
     assert "before deep greys" not in flat(browser_of["ann"].get(url).text)
     with database.write() as session:
         session.get_one(Dataset, made.dataset_id).grey_scales = {"I": [0, 4000]}
@@ -255,7 +257,7 @@ def test_a_finished_run_says_that_only_its_learning_rate_curve_is_missing(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
     words = "Only the learning-rate curve is still being drawn"
-    where = f"/d/faces/runs/{made.run_id}"
+    where = f"/d/faces/models/{made.run_id}"
     assert words not in flat(browser_of["ann"].get(where).text)
     with database.write() as session:
         job = jobs.ask(session, task="train", dataset_id=made.dataset_id, arguments={}, user_id=None)

@@ -25,7 +25,7 @@ def test_an_admin_asks_for_a_run_and_follows_it(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
     ada = browser_of["ada"]
-    where = ada.post("/d/faces/runs", data={**ASKED, "epochs": "3"}).headers["location"]
+    where = ada.post("/d/faces/models", data={**ASKED, "epochs": "3"}).headers["location"]
     page = flat(ada.get(where).text)
     assert "Waiting" in page
     assert f'hx-get="{where}/progress"' in page
@@ -44,14 +44,14 @@ def test_the_recommended_recipe_is_chosen_already_and_says_why(
     ada = browser_of["ada"]
     with database.write() as session:
         session.execute(update(Sample).values(width=640, height=480))
-    page, form = (flat(ada.get(f"/d/faces/{path}").text) for path in ("runs", "runs/new"))
+    page, form = (flat(ada.get(f"/d/faces/{path}").text) for path in ("models", "models/train"))
     for told in (page, form):
         assert "images of about 640 x 480, random start, " in told
         assert "fewer than 10 training images each" in told
     assert 'name="recipe" value="" checked' in page
     size = re.search(r'name="image_size"[^>]* value="(\d+)"', form)
     assert size is not None
-    ada.post("/d/faces/runs", data={**ASKED, "recipe": "", "epochs": "3"})
+    ada.post("/d/faces/models", data={**ASKED, "recipe": "", "epochs": "3"})
     with database.read() as session:
         run = session.scalars(select(Run).order_by(Run.id.desc())).first()
         assert run is not None
@@ -60,10 +60,10 @@ def test_the_recommended_recipe_is_chosen_already_and_says_why(
 
 
 def test_an_annotator_sees_runs_but_starts_none(browser_of: dict[str, TestClient], made: Made) -> None:
-    page = flat(browser_of["ann"].get("/d/faces/runs").text)
+    page = flat(browser_of["ann"].get("/d/faces/models").text)
     assert f"Run {made.run_id}" in page
     assert "<form" not in page.split("<main")[1]
-    for path in ("runs", "retrain", f"runs/{made.run_id}/cancel"):
+    for path in ("models", "models/retrain", f"models/{made.run_id}/cancel"):
         assert browser_of["ann"].post(f"/d/faces/{path}", data=ASKED).status_code == 403
 
 
@@ -71,7 +71,7 @@ def test_a_run_that_waits_can_be_cancelled_and_its_polling_ends(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:
     ada = browser_of["ada"]
-    where = ada.post("/d/faces/runs", data=ASKED).headers["location"]
+    where = ada.post("/d/faces/models", data=ASKED).headers["location"]
     assert sure(ada, f"{where}/cancel").headers["location"] == where
     assert "cancelled" in flat(ada.get(where).text)
     assert ada.get(f"{where}/progress", headers=FRAGMENT).headers["hx-refresh"] == "true"
@@ -81,12 +81,12 @@ def test_a_run_that_waits_can_be_cancelled_and_its_polling_ends(
 def test_an_impossible_run_is_refused(browser_of: dict[str, TestClient], made: Made) -> None:
     ada = browser_of["ada"]
     for change in ({"recipe": "magic"}, {"epochs": "0"}, {"epochs": "x"}, {"seed": "-1"}):
-        assert ada.post("/d/faces/runs", data={**ASKED, **change}).status_code == 422, change
-    assert ada.post("/d/faces/runs", data={**ASKED, "version": "7"}).status_code == 404
+        assert ada.post("/d/faces/models", data={**ASKED, **change}).status_code == 422, change
+    assert ada.post("/d/faces/models", data={**ASKED, "version": "7"}).status_code == 404
 
 
 def test_a_finished_run_shows_what_it_reached(browser_of: dict[str, TestClient], made: Made) -> None:
-    page = flat(browser_of["ann"].get(f"/d/faces/runs/{made.run_id}").text)
+    page = flat(browser_of["ann"].get(f"/d/faces/models/{made.run_id}").text)
     for text in (
         "hold-out error",
         "Confusion matrix",
@@ -102,7 +102,7 @@ def test_a_finished_run_shows_what_it_reached(browser_of: dict[str, TestClient],
 
 
 def test_only_a_run_page_loads_the_charts(browser_of: dict[str, TestClient], made: Made) -> None:
-    for path in ("", "/review", "/runs", "/export"):
+    for path in ("", "/review", "/models", "/export"):
         assert "uplot" not in flat(browser_of["ann"].get(f"/d/faces{path}").text)
 
 
@@ -110,7 +110,7 @@ def test_a_run_of_another_data_set_is_not_found(
     browser_of: dict[str, TestClient], made: Made, database: Database, tmp_path: Path
 ) -> None:
     import_folder(database, write_images(tmp_path / "pictures"), name="cats")
-    for path in (f"runs/{made.run_id}", f"runs/{made.run_id}/progress"):
+    for path in (f"models/{made.run_id}", f"models/{made.run_id}/progress"):
         assert browser_of["ann"].get(f"/d/cats/{path}").status_code == 404
 
 
@@ -120,17 +120,17 @@ def test_retraining_freezes_and_goes_on_from_the_best_run(
     ada = browser_of["ada"]
     sample = {"sample": str(made.ranked[0]), "client_id": "1", "answer": "delete"}
     ada.post("/d/faces/review/decisions", data=sample)
-    page = flat(ada.get(ada.post("/d/faces/retrain").headers["location"]).text)
+    page = flat(ada.get(ada.post("/d/faces/models/retrain").headers["location"]).text)
     assert "version 1" in page
-    assert f'from <a href="/d/faces/runs/{made.run_id}">' in page
+    assert f'from <a href="/d/faces/models/{made.run_id}">' in page
 
 
 def test_a_number_of_the_confusion_matrix_shows_its_images(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:
     ann = browser_of["ann"]
-    page = flat(ann.get(f"/d/faces/runs/{made.run_id}").text)
-    [cell, *_] = re.findall(r'<a href="(/d/faces/grid\?split=valid[^"]*)">(\d+)</a>', flat(page))
+    page = flat(ann.get(f"/d/faces/models/{made.run_id}").text)
+    [cell, *_] = re.findall(r'<a href="(/d/faces/images\?split=valid[^"]*)">(\d+)</a>', flat(page))
     found = flat(ann.get(cell[0].replace("&amp;", "&")).text)
     assert found.count('name="samples"') == int(cell[1])
 
@@ -139,7 +139,7 @@ def test_the_review_says_of_a_queued_first_run_that_there_is_no_ranking_yet(
     browser_of: dict[str, TestClient], database: Database, tmp_path: Path
 ) -> None:
     import_folder(database, write_images(tmp_path / "images"))
-    assert browser_of["ada"].post("/d/faces/runs", data={"recipe": "quick"}).status_code == 303
+    assert browser_of["ada"].post("/d/faces/models", data={"recipe": "quick"}).status_code == 303
     page = flat(browser_of["ada"].get("/d/faces/review").text)
     assert "There is no ranking yet" in page
     assert "A first look or a training runs or waits." in page
@@ -164,15 +164,19 @@ def test_a_first_look_is_reviewed_exported_and_listed_like_a_run(
     assert '"error_probability":0.9' in exported[0].replace(" ", "")
     ada = browser_of["ada"]
     assert "Review the 3 remaining label issues" in flat(ada.get("/d/pets").text)
-    assert "efficientnet-lite0, no training" in flat(ada.get("/d/pets/runs").text)
-    page = flat(ada.get(f"/d/pets/runs/{run_id}").text)
+    assert "efficientnet-lite0, no training" in flat(ada.get("/d/pets/models").text)
+    page = flat(ada.get(f"/d/pets/models/{run_id}").text)
     assert "First look at version 0, without any training" in page
     assert "Top losses" in page
     assert "Try it on a photo" not in page
-    for path in ("compare", "rounds", "stop", "grid", "review", "export", "gold", "duplicates", "retrain"):
+    pages = (
+        "results results/history results/errors-left results/test-set images images/duplicates review export "
+        "models/retrain"
+    )
+    for path in pages.split():
         assert ada.get(f"/d/pets/{path}").status_code == 200, path
     for format_ in ("predictions", "confusion", "classes", "calibration", "top-losses"):
-        assert ada.get(f"/d/pets/runs/{run_id}/{format_}.csv").status_code == 200, format_
+        assert ada.get(f"/d/pets/models/{run_id}/{format_}.csv").status_code == 200, format_
 
 
 def test_a_running_first_look_shows_its_progress(
