@@ -1,4 +1,4 @@
-"""Before and after: two runs on the same hold-out samples."""
+"""Did it help? Two runs on the same hold-out samples: an answer, its picture, and how it is computed."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,12 +14,13 @@ from app.datasets.models import DatasetVersion
 from app.datasets.versions import list_versions
 from app.deck.progress import pending_changes
 from app.errors import NotFound, ToplossError
-from app.measuring.comparison import Change, ChangedSample, Comparison, changed_samples, compare
+from app.measuring.comparison import Change, ChangedSample, Column, Comparison, changed_samples, compare
 from app.measuring.evaluations import RunSummary, run_summaries
 from app.measuring.paper_table import PaperTable, paper_table
 from app.review.gold import gold_labels
 from app.web.deps import Db
 from app.web.errors import status_of
+from app.web.pages.intervals import Given, IntervalChart, interval_chart
 from app.web.pages.measuring.conclusions import (
     LABELS,
     Conclusions,
@@ -28,17 +29,20 @@ from app.web.pages.measuring.conclusions import (
     difference_shown,
     signed,
 )
-from app.web.rendering import Page, page_context, render
+from app.web.pages.measuring.headline import Headline, headline
+from app.web.rendering import Page, page_context, percent, plural, render
 from app.web.strict import Strict
 
 router = APIRouter()
 
 TILES = 48  # a page
-CHANGES: dict[Change, str] = {
-    "all": "All that changed",
-    "repaired": "Repaired: wrong before, right now",
-    "broken": "Broken: right before, wrong now",
-    "other": "Wrong before and now, in different ways",
+FEW_TILES = 10  # of one kind of change, beside the answer
+STRIPS: dict[Change, str] = {"repaired": "repaired", "broken": "broken"}
+CHANGES: dict[Change, tuple[str, str]] = {  # in short, and what it means
+    "all": ("All", "Every image that the two models predict differently"),
+    "repaired": ("Repaired", "Wrong before, right now"),
+    "broken": ("Broken", "Right before, wrong now"),
+    "other": ("Wrong in both", "Wrong before and now, in different ways"),
 }
 
 
@@ -53,6 +57,16 @@ class Shown:
     chance: str
 
 
+@dataclass(frozen=True)
+class Strip:
+    """The first images that the newer model made right, or wrong."""
+
+    change: Change
+    words: str
+    total: int
+    samples: tuple[ChangedSample, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ComparePage(Page):
     """Before and after; without a comparison, why there is none."""
@@ -63,6 +77,9 @@ class ComparePage(Page):
     new: int | None
     labels: int | None
     comparison: Comparison | None
+    headline: Headline
+    chart: IntervalChart | None
+    strips: tuple[Strip, ...]
     columns: tuple[Shown, ...]
     conclusions: Conclusions | None
     table: PaperTable | None
@@ -76,6 +93,7 @@ class ChangeTab:
     """A kind of change as a link."""
 
     words: str
+    meaning: str
     url: str
     is_here: bool
 
@@ -87,7 +105,6 @@ class ChangesPage(Page):
     old: int
     new: int
     tabs: tuple[ChangeTab, ...]
-    title: str
     total: int
     first: int
     samples: tuple[ChangedSample, ...]
@@ -121,12 +138,13 @@ def show(
     new: int | None = None,
     labels: int | None = None,
 ) -> Response:
-    """Two runs on the same hold-out samples, by default the newest one and its parent."""
+    """Whether the newer of two runs is better; by default the newest one and its parent."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         runs = _finished(session, dataset.id)
         old, new = _pair(runs, old, new)
         found, problem, status = _compared(session, dataset.id, old, new, labels)
+        strips = _strips(session, dataset.id, found) if found else ()
         versions = tuple(reversed(list_versions(session, dataset_id=dataset.id)))
         table = paper_table(session, dataset_id=dataset.id) if runs else None
         pending = pending_changes(session, dataset_id=dataset.id).since_version
@@ -138,6 +156,9 @@ def show(
         new=new,
         labels=found.version if found else labels,
         comparison=found,
+        headline=headline(found) if found else Headline(""),
+        chart=_chart(found, home=f"/d/{name}") if found else None,
+        strips=strips,
         columns=_shown(found) if found else (),
         conclusions=conclude(found) if found else None,
         table=table,
@@ -156,7 +177,7 @@ def images(request: Request, name: str, database: Db, query: Annotated[ChangesQu
         old, new = _pair(_finished(session, dataset.id), query.old, query.new)
         if old is None or new is None:
             raise NotFound(
-                "Two finished runs are needed to see what changed; review some labels, then retrain."
+                "Two trained models are needed to see what changed; review some labels, then retrain."
             )
         query = query.model_copy(update={"old": old, "new": new})
         total, samples = changed_samples(
@@ -174,13 +195,12 @@ def images(request: Request, name: str, database: Db, query: Annotated[ChangesQu
         **page_context(request, name),
         old=old,
         new=new,
-        title=CHANGES[query.change],
         total=total,
         samples=samples,
         first=(query.page - 1) * TILES + 1,
         back=f"{here}?{urlencode({'old': old, 'new': new})}",
         tabs=tuple(
-            ChangeTab(words, f"{here}/images?{query.address(change=change, page=1)}", change == query.change)
+            ChangeTab(*words, f"{here}/images?{query.address(change=change, page=1)}", change == query.change)
             for change, words in CHANGES.items()
         ),
         before=f"{here}/images?{query.address(page=query.page - 1)}" if query.page > 1 else None,
@@ -220,6 +240,62 @@ def _compared(
         )
     except ToplossError as error:
         return None, str(error), status_of(error)
+
+
+def _strips(session: Session, dataset_id: int, comparison: Comparison) -> tuple[Strip, ...]:
+    """The first images of each kind of change that there is."""
+    strips = []
+    for change, words in STRIPS.items():
+        total, samples = changed_samples(
+            session,
+            dataset_id=dataset_id,
+            old_id=comparison.old.id,
+            new_id=comparison.new.id,
+            number=comparison.version,
+            change=change,
+            limit=FEW_TILES,
+        )
+        if total:
+            strips.append(Strip(change, words, total, samples))
+    return tuple(strips)
+
+
+def _chart(comparison: Comparison, *, home: str) -> IntervalChart:
+    """Both models by each kind of labels, the column that the answer goes by first."""
+    rows = []
+    for column in _in_order(comparison):
+        facts = ((column.old, comparison.old.id, "old"), (column.new, comparison.new.id, "new"))
+        for evaluation, run_id, kind in facts:
+            if found := evaluation.error_rate:
+                rows.append(
+                    Given(
+                        f"Model {run_id}",
+                        found.low,
+                        found.high,
+                        percent(found.value),
+                        f"{percent(found.low)} to {percent(found.high)}",
+                        value=found.value,
+                        kind=kind,
+                        link=f"{home}/models/{run_id}",
+                        heading=_labels(column) if kind == "old" else "",
+                    )
+                )
+    return interval_chart("Error of both models, with 95 % intervals", rows)
+
+
+def _in_order(comparison: Comparison) -> list[Column]:
+    """The columns that differ: without a cleaned version the reviewed labels are the given ones."""
+    shown = [column for column in comparison.columns if comparison.version or column.kind != "reviewed"]
+    return sorted(shown, key=lambda column: (column is not comparison.chief, column.kind == "given"))
+
+
+def _labels(column: Column) -> str:
+    """Which labels the errors are counted by."""
+    if column.kind == "gold":
+        waiting = f", {plural(column.open, 'image')} not agreed" if column.open else ""
+        return f"Error on the checked test set ({plural(column.samples, 'image')}{waiting})"
+    words = "given labels" if column.kind == "given" else f"labels of version {column.version}"
+    return f"Error by the {words} ({plural(column.samples, 'image')})"
 
 
 def _shown(comparison: Comparison) -> tuple[Shown, ...]:

@@ -8,8 +8,8 @@ from app.web.rendering import count
 
 LABELS: dict[Kind, str] = {
     "given": "the given labels",
-    "reviewed": "the reviewed labels",
-    "gold": "the gold part",
+    "reviewed": "the cleaned labels",
+    "gold": "the checked test set",
 }
 SMALL = 0.001  # a p below it is not written out
 
@@ -27,12 +27,13 @@ def conclude(comparison: Comparison) -> Conclusions:
     differences = [(column, column.difference) for column in comparison.columns if column.difference]
     if not differences:
         return Conclusions(
-            (), ("That one of the runs is better: there are no hold-out images that both runs predicted.",)
+            (),
+            ("That one of the models is better: there are no hold-out images that both models predicted.",),
         )
     said = [_beyond_chance(comparison, column, found) for column, found in differences if found.beyond_chance]
     not_said = [_chance(column, found) for column, found in differences if not found.beyond_chance]
     not_said += [
-        f"Anything by the gold part: {count(column.open)} of its images "
+        f"Anything by the checked test set: {count(column.open)} of its images "
         f"{'is' if column.open == 1 else 'are'} not settled, the hard ones. It decides once all are."
         for column in comparison.columns
         if column.open
@@ -41,12 +42,12 @@ def conclude(comparison: Comparison) -> Conclusions:
     own = [run for run in (comparison.old, comparison.new) if run.is_own]
     if chief and chief.value and not own:
         said_of_seeds = _seeds(comparison)
-        (said if _outdoes_seeds(comparison) else not_said).append(said_of_seeds)
+        (said if is_larger_than_seeds(comparison) else not_said).append(said_of_seeds)
     not_said += _of_own_models(own) if own else _other_causes(comparison)
     if comparison.selection.flatters and comparison.chief.kind == "reviewed":
         not_said.append(
-            "How many errors either run really makes: reviewed labels were changed where a model pointed, "
-            "which lowers the measured error by itself. Both runs gain from it, so their difference says "
+            "How many errors either model really makes: labels were changed where a model pointed, "
+            "which lowers the measured error by itself. Both models gain from it, so their difference says "
             "more than their errors."
         )
     return Conclusions(tuple(said), tuple(not_said))
@@ -96,27 +97,27 @@ def _direction(column: Column, found: Difference) -> str:
 
 def _beyond_chance(comparison: Comparison, column: Column, found: Difference) -> str:
     return (
-        f"Against {LABELS[column.kind]}, run {comparison.new.id} makes {_direction(column, found)} than run "
-        f"{comparison.old.id} on the same {count(found.n)} images ({_interval(found)}): more than chance "
-        f"makes ({chance(found.p)})."
+        f"Against {LABELS[column.kind]}, model {comparison.new.id} makes {_direction(column, found)} than "
+        f"model {comparison.old.id} on the same {count(found.n)} images ({_interval(found)}): more than "
+        f"chance makes ({chance(found.p)})."
     )
 
 
 def _chance(column: Column, found: Difference) -> str:
     if found.value == 0:
         return (
-            f"That one of the runs is better against {LABELS[column.kind]}: "
+            f"That one of the models is better against {LABELS[column.kind]}: "
             f"both make the same number of errors on {count(found.n)} images."
         )
     return (
-        f"That one of the runs is better against {LABELS[column.kind]}: {_direction(column, found)} "
+        f"That one of the models is better against {LABELS[column.kind]}: {_direction(column, found)} "
         f"({_interval(found)}) are no more than chance makes on {count(found.n)} images "
         f"({chance(found.p)})."
     )
 
 
-def _outdoes_seeds(comparison: Comparison) -> bool:
-    """As they are shown: figures that look the same are no larger."""
+def is_larger_than_seeds(comparison: Comparison) -> bool:
+    """Whether the difference is larger than that of seed twins, both as shown: equal figures are not."""
     chief, spread = comparison.chief, spread_shown(comparison)
     if spread is None or chief.difference is None:
         return False
@@ -127,11 +128,11 @@ def _seeds(comparison: Comparison) -> str:
     spread, runs = spread_shown(comparison), comparison.seeds.runs
     if spread is None:
         return (
-            "That another seed would not make as much: no run here differs from these by its seed alone, "
-            "so the seed’s part is not known. Train once more with another seed to know it."
+            "That another seed would not make as much: no training here differs from these by its seed "
+            "alone, so the seed’s part is not known. Train once more with another seed to know it."
         )
-    apart = f"runs that differ by their seed alone lie up to {points(spread)} apart ({runs} runs)"
-    if _outdoes_seeds(comparison):
+    apart = f"trainings that differ by their seed alone lie up to {points(spread)} apart ({runs} models)"
+    if is_larger_than_seeds(comparison):
         return f"{apart[0].upper()}{apart[1:]}: the difference is larger than that."
     return f"That another seed would not make as much: {apart}, and this difference is no larger."
 
@@ -139,12 +140,12 @@ def _seeds(comparison: Comparison) -> str:
 def _of_own_models(own: list[RunFacts]) -> list[str]:
     """What is not known of models that were trained elsewhere."""
     unknown = [
-        f"Why: run {run.id} is an own model, trained elsewhere on labels and with seeds not known here."
+        f"Why: model {run.id} is an own model, trained elsewhere on labels and with seeds not known here."
         for run in own
     ]
     flattered = [
-        f"That run {run.id} makes so few errors: its predictions are in sample, so it may have learnt these "
-        "images."
+        f"That model {run.id} makes so few errors: its predictions are in sample, so it may have learnt "
+        "these images."
         for run in own
         if run.in_sample
     ]
@@ -155,12 +156,12 @@ def _other_causes(comparison: Comparison) -> list[str]:
     old, new = comparison.old, comparison.new
     if old.version == new.version:
         same = f"the same labels, those of version {old.version}"
-        return [f"That cleaning helped or harmed: both runs trained on {same}."]
+        return [f"That cleaning helped or harmed: both models trained on {same}."]
     causes = []
     if new.parent_id == old.id:
         causes.append(
-            f"That it was the labels alone: run {new.id} continues run {old.id}, so it has also trained "
-            f"longer. A run that continues run {old.id} on version {old.version} shows the difference."
+            f"That it was the labels alone: model {new.id} continues model {old.id}, so it has also trained "
+            f"longer. A training that continues model {old.id} on version {old.version} shows the difference."
         )
     elif (old.recipe, old.epochs, old.weights, old.parent_id) != (
         new.recipe,
@@ -168,5 +169,7 @@ def _other_causes(comparison: Comparison) -> list[str]:
         new.weights,
         new.parent_id,
     ):
-        causes.append("That it was the labels alone: the runs differ in recipe, length or start as well.")
+        causes.append(
+            "That it was the labels alone: the trainings differ in recipe, length or start as well."
+        )
     return causes

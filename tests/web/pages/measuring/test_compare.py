@@ -70,35 +70,87 @@ def test_the_page_does_not_warn_where_chance_chose(
 ) -> None:
     old, new = unchanged_twins(database, made, browser_of["ann"], queue="order=random")
     page = flat(browser_of["ann"].get(f"/d/faces/results?old={old}&new={new}").text)
-    assert "Error on 6 hold-out images" in page
+    assert "Error by the given labels (6 images)" in page
     assert "lowers the measured error by itself" not in page
 
 
-def test_a_comparison_has_its_cells_intervals_and_honest_words(
+def test_the_answer_comes_first_then_its_picture_and_the_computation_is_closed(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
     new = make_run(database, made.dataset_id, made.version_id, wrong=1, parent_id=made.run_id, seed=1)
     page = flat(browser_of["ann"].get("/d/faces/results").text)
+    answer, _, rest = page.partition('<details class="computed">')
+    main = answer.partition("<h1>Did it help?</h1>")[2]
+    assert '<p class="answer">' in main
+    assert "this says nothing of cleaning" in main
+    assert main.index("answer") < main.index('<table class="intervals">')
+    links = [f'<a href="/d/faces/models/{run}">Model {run}</a>' for run in (made.run_id, new)]
+    assert main.index(links[0]) < main.index(links[1])
     for text in (
-        f"Old: run {made.run_id}",
-        f"New: run {new}",
+        f"Before: model {made.run_id}",
+        f"After: model {new}",
         "Read down a column, not across",
         "McNemar’s exact test",
         "What they do not say",
-        "both runs trained on the same labels",
+        "both models trained on the same labels",
         "By class",
-        "Trained and fine-tuned, on original and cleaned labels",
-        "First run on these labels",
     ):
-        assert text in page, text
-    assert page.count('<table class="matrix">') == 4
-    assert f"Old: run {new}" in browser_of["ann"].get(f"/d/faces/results?old={new}&new={made.run_id}").text
+        assert text in rest, text
+        assert text not in main, text
+    assert rest.count('<table class="matrix">') == 4
+    other = browser_of["ann"].get(f"/d/faces/results?old={new}&new={made.run_id}").text
+    assert f"Before: model {new}" in flat(other)
 
 
-def test_one_run_fills_one_cell_and_the_others_say_how(browser_of: dict[str, TestClient], made: Made) -> None:
+def words_shown(page: str) -> int:
+    """The words of a page's main part that are visible: closed details have a summary only."""
+    main = page.partition('<main id="main">')[2].partition("</main>")[0]
+    main = re.sub(r"<details[^>]*>\s*<summary>(.*?)</summary>.*?</details>", r"\1", main, flags=re.DOTALL)
+    return len(re.sub(r"<[^>]+>", " ", main).split())
+
+
+def test_the_answer_takes_few_words(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    old, new = unchanged_twins(database, made, browser_of["ann"])
+    page = browser_of["ann"].get(f"/d/faces/results?old={old}&new={new}").text
+    assert 20 < words_shown(page) <= 250
+
+
+def test_the_images_that_changed_are_shown_beside_the_answer(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    valid = hold_out(made)
+    old = make_run(database, made.dataset_id, made.version_id, says={valid[0]: 1, valid[1]: 2}, seed=1)
+    new = make_run(database, made.dataset_id, made.version_id, says={valid[2]: 0}, seed=2)
+    page = flat(browser_of["ann"].get(f"/d/faces/results?old={old}&new={new}").text)
+    strips = page.partition('<div class="strips">')[2].partition("<details")[0]
+    repaired, _, broken = strips.partition("1 broken")
+    assert "2 repaired" in repaired
+    shown = r'href="/d/faces/images/(\d+)"'
+    assert [int(sample) for sample in re.findall(shown, repaired)] == valid[:2]
+    assert [int(sample) for sample in re.findall(shown, broken)] == [valid[2]]
+    assert "dog → <b>cat</b>" in repaired
+
+
+def test_four_cells_are_a_table_once_three_have_a_model(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    ann, heading = browser_of["ann"], "Trained and trained further, by labels"
+    make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id)
+    assert heading not in ann.get("/d/faces/results").text
+    relabel(ann, made.ranked[0], "dog")
+    make_run(database, made.dataset_id, frozen(database, made))
+    page = flat(ann.get("/d/faces/results").text)
+    assert heading in page
+    assert page.count(">Train it</a>") == 1
+
+
+def test_one_model_leads_to_the_review(browser_of: dict[str, TestClient], made: Made) -> None:
     page = flat(browser_of["ann"].get("/d/faces/results").text)
-    assert "Two finished runs are needed" in page
-    assert page.count("No run yet.") == 3
+    assert "Review some labels, then train again." in page
+    assert 'class="button primary" href="/d/faces/review"' in page
+    assert "<table" not in page
 
 
 @pytest.mark.parametrize(
@@ -129,7 +181,7 @@ def test_the_changed_images_are_a_click_away_and_as_many_as_said(
     links = dict(
         re.findall(
             r'href="(/d/faces/results/images\?[^"]*change=(?:broken|all))">.*?<td class="num">(\d+)</td>',
-            page,
+            page.partition('<details class="computed">')[2],
         )
     )
     assert sorted(links.values()) == ["2", "2"]

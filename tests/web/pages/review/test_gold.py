@@ -198,7 +198,7 @@ def test_the_figures_stand_where_the_best_run_is_named(
             browser_of["ada"].get(address).text
         )
     assert (
-        "once all images are settled"
+        "once all images are agreed"
         in browser_of["ada"].get(f"/d/faces/results?old={made.run_id}&new={newer}").text
     )
     with database.read() as session:  # the first run is right
