@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import classes_of
 from app.datasets.gold import get_gold_part
 from app.deck.progress import ReviewProgress, review_progress
-from app.deck.queues import Queue
+from app.deck.queues import Queue, RandomLook, newest_look
 from app.deck.worklist import DEFAULT, Card, get_card, my_cards
 from app.review.gold import GoldStanding, gold_standing
 from app.review.log import RecentDecision
@@ -30,6 +30,7 @@ class Deck:
     will_rank: bool  # a run, which ends with a ranking, waits or works
     has_gold: bool  # a gold part is drawn
     gold: GoldStanding | None  # where the queue is the gold part
+    random_look: RandomLook | None  # the newest audit, where the queue is its images
 
 
 def look(
@@ -67,4 +68,7 @@ def look(
         will_rank=has_open_run(session, dataset_id=dataset_id),
         has_gold=get_gold_part(session, dataset_id=dataset_id) is not None,
         gold=gold_standing(session, dataset_id=dataset_id, user_id=user_id) if queue.is_gold else None,
+        random_look=newest_look(session, dataset_id=dataset_id)
+        if queue.is_audit and queue.is_plain and not cards
+        else None,
     )

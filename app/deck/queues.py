@@ -1,8 +1,9 @@
 """The queues of the worklist besides its default: any filter of the grid, in any order.
 
 In random order everything that nobody has decided is offered, not only label issues: an audit, from which
-follows how many errors remain. In every other order it is the label issues that nobody has decided, or with
-the state `unreviewed` everything.
+follows how many errors remain. Once an audit has begun, the queue without a filter is its images alone, so
+that it ends with the last of them. In every other order it is the label issues that nobody has decided, or
+with the state `unreviewed` everything.
 
 In mixed order every card is, with a fixed chance, one drawn at random from the undecided samples that are no
 label issue (those come anyway), else the next of the ranking. So a network that is retrained sees corrected
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, exists, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.gold import is_visible
@@ -26,7 +27,7 @@ from app.datasets.missing import is_lost
 from app.datasets.models import GoldMember, Sample
 from app.deck.filters import ORDERS, Filter, Order, matching
 from app.ranking.models import Prediction
-from app.review.models import OpenIssue, SampleReview
+from app.review.models import Audit, AuditSample, OpenIssue, SampleReview
 from app.review.policy import GOLD_FOR_ME
 from app.training.runs import current_ranking
 
@@ -91,6 +92,36 @@ def offered(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple
         )
         .order_by(*ORDERS[queue.order], Sample.id)
     )
+
+
+@dataclass(frozen=True)
+class RandomLook:
+    """The newest audit: how many images were drawn, and how many of them are decided."""
+
+    size: int
+    decided: int
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every drawn image is decided."""
+        return self.decided == self.size
+
+
+def newest_look(session: Session, *, dataset_id: int) -> RandomLook | None:
+    """The newest audit of a data set; None before the first."""
+    newest = select(func.max(Audit.id)).where(Audit.dataset_id == dataset_id).scalar_subquery()
+    size, decided = session.execute(
+        select(func.count(), func.count(SampleReview.sample_id))
+        .select_from(AuditSample)
+        .outerjoin(SampleReview, SampleReview.sample_id == AuditSample.sample_id)
+        .where(AuditSample.audit_id == newest)
+    ).one()
+    return RandomLook(size, decided) if size else None
+
+
+def has_look(session: Session, *, dataset_id: int) -> bool:
+    """Whether an audit has begun, so that images are drawn (their random key is below 0)."""
+    return session.scalar(select(Audit.id).where(Audit.dataset_id == dataset_id).limit(1)) is not None
 
 
 def offered_by_chance(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple[Any, ...]]:

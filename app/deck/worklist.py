@@ -23,7 +23,7 @@ from app.datasets.missing import is_lost
 from app.datasets.models import Sample
 from app.db.compiled import Prepared
 from app.db.types import now
-from app.deck.queues import Queue, mixed, offered, offered_by_chance
+from app.deck.queues import Queue, has_look, mixed, offered, offered_by_chance
 from app.errors import Invalid, NotFound
 from app.ranking.models import Prediction
 from app.review import claims, counters
@@ -202,6 +202,8 @@ def _next_ones(
     if queue.is_audit:
         places = {card.sample_id: card.place for card in _in_order(held, queue)}
         places |= claims.next_free(session, who, "random", most=most)
+        if has_look(session, dataset_id=who.dataset):
+            places = {sample_id: place for sample_id, place in places.items() if _is_drawn(place.random_key)}
         return dict(sorted(places.items(), key=lambda each: (each[1].random_key or 0, each[0]))[:most])
     ranked = {card.sample_id: card.place for card in held if card.rank is not None}
     ranked |= claims.next_free(session, who, "ranked", most=most - len(ranked))
@@ -240,9 +242,8 @@ def my_cards(
     held = claims.held_cards(session, who)
     if queue.is_plain:
         cards = _in_order(held, queue)
-        if queue.is_audit and _is_drawn_free(session, who):
-            # The images drawn for an audit come first.
-            cards = [card for card in cards if card.random_key is not None and card.random_key < 0]
+        if queue.is_audit and has_look(session, dataset_id=dataset_id):
+            cards = [card for card in cards if _is_drawn(card.random_key)]
         mine = [(card.sample_id, card.lease_until) for card in cards]
         policy = get_policy(session, dataset_id=dataset_id)
         if (
@@ -269,10 +270,9 @@ def my_cards(
     return Claimed(run_id, min((until for _, until in shown), default=None), found, name, tuple(sorted(gone)))
 
 
-def _is_drawn_free(session: Session, who: Claimant) -> bool:
-    """Whether an image of an audit (its random key is below 0) is free."""
-    first = claims.next_free(session, who, "random", most=1)
-    return any(place.random_key is not None and place.random_key < 0 for place in first.values())
+def _is_drawn(random_key: int | None) -> bool:
+    """Whether an image was drawn for an audit."""
+    return random_key is not None and random_key < 0
 
 
 def _in_order(held: Collection[Held], queue: Queue) -> list[Held]:

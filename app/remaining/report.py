@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from statistics import median
 
 import numpy as np
 from sqlalchemy import func, select
@@ -15,6 +16,7 @@ from app.ranking.models import Prediction
 from app.ranking.scoring import class_noise
 from app.remaining.audits import AuditState, audit_states, last_decision, left_by_audits
 from app.remaining.estimate import (
+    PACE,
     Between,
     Point,
     Projection,
@@ -107,6 +109,22 @@ def report(session: Session, *, dataset_id: int) -> Report:
         next_cards=expected_errors(order),
         open_issues=expected_errors(order, of="left"),
     )
+
+
+def seconds_of(session: Session, *, dataset_id: int, user_id: int) -> float | None:
+    """Median seconds of a person's last decisions on single images; None before the first timed one."""
+    times = session.scalars(
+        select(Decision.milliseconds)
+        .where(
+            Decision.dataset_id == dataset_id,
+            Decision.user_id == user_id,
+            Decision.bulk_id.is_(None),
+            Decision.milliseconds > 0,
+        )
+        .order_by(Decision.id.desc())
+        .limit(PACE)
+    ).all()
+    return median(time for time in times if time) / 1000 if times else None
 
 
 def chosen_rule(session: Session, *, dataset_id: int) -> ChosenRule | None:

@@ -1,4 +1,4 @@
-"""The page Remaining: the time for more review, the remaining errors by audits, and the stopping rule."""
+"""The page Errors left: the estimate by looks at random images (audits), and the stopping rule."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -7,29 +7,33 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import Field
 
+from app.accounts.tokens import Person
 from app.datasets.catalog import get_dataset, ready_dataset
 from app.db.engine import Database
 from app.errors import Invalid
 from app.remaining.audits import LEAST, MOST, USUAL_SIZE, AuditState, audit_states, start_audit
 from app.remaining.estimate import WINDOW
-from app.remaining.report import ChosenRule, Report, choose_rule, chosen_rule, report
+from app.remaining.report import ChosenRule, Report, choose_rule, chosen_rule, report, seconds_of
 from app.remaining.stopping import NONE, SHARES
 from app.review.models import Audit
 from app.web.asking import Confirmed, Question, confirm
-from app.web.deps import Admin, Db
+from app.web.deps import Admin, Db, SignedIn
 from app.web.pages.charts import Chart, line_chart
+from app.web.pages.estimates import Look, answer_in_words, errors_chart, look_in_words, time_in_words
+from app.web.pages.intervals import IntervalChart
 from app.web.rendering import Page, count, page_context, percent, render, render_part
 from app.web.strict import Strict
 
 router = APIRouter()
 
-RULES = {
-    "cards": "so many cards are looked at",
-    "minutes": "so many minutes are spent on cards",
-    "keeps": "so many cards of the worklist in a row are no error",
-    "hit_rate": f"fewer than so many % of the worklist's last {WINDOW} cards are errors",
-    "left": "at most so many % of all labels are wrong, with 95 % confidence",
-    NONE: "never: no rule",
+COUNTED = {  # kinds of rules that go by a number: what is counted
+    "cards": "images",
+    "minutes": "minutes",
+    "keeps": "images in a row without an error",
+}
+SHARED = {  # kinds that go by a share: of what
+    "hit_rate": f"of the last {WINDOW} suspicious images are errors",
+    "left": "of all labels are wrong",
 }
 USUAL = {
     "cards": "500",
@@ -38,7 +42,6 @@ USUAL = {
     "hit_rate": "5",
     "left": "2",
 }  # amounts, shares in percent
-UNITS = {"cards": "cards", "minutes": "minutes", "keeps": "cards in a row", "hit_rate": "%", "left": "%"}
 
 
 class RuleForm(Strict):
@@ -67,22 +70,34 @@ class RuleForm(Strict):
         return number / 100 if self.kind in SHARES else number
 
 
+@dataclass(frozen=True)
+class RuleInputs:
+    """One sentence of the form: the amount and the kinds that it may be of."""
+
+    kinds: dict[str, str]
+    kind: str
+    amount: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class StopPage(Page):
-    """How much is left, and when to stop."""
+    """How many errors are left, and when to stop."""
 
     at: Report
     undecided: int
     audit: AuditState | None  # the newest one
-    left: str  # how many errors are left
-    chart: Chart | None
+    answer: str
+    errors: IntervalChart | None
+    look: Look | None  # none: nothing to look at
+    go_on: str  # of the button that leads to the rest of a look
+    curve: Chart | None
     rule: ChosenRule | None
     rule_words: str
-    rules: dict[str, str]
-    kind: str  # in the form
-    amount: str
+    rule_share: float | None  # how much of it is reached, 0…1; none where that is not known
+    counted: RuleInputs
+    shared: RuleInputs
     problem: str  # why the rule that was sent cannot be
-    proposed: int  # images for the next audit
+    sent: str  # the kind of the rule that was sent and refused
     least: int = LEAST
     most: int = MOST
 
@@ -95,37 +110,61 @@ class NoticePage(Page):
 
 
 @router.get("/d/{name}/results/errors-left")
-def show(request: Request, name: str, database: Db) -> Response:
-    """How much is left."""
-    return render("remaining/page.html", _page(request, name, database))
+def show(request: Request, name: str, database: Db, user: SignedIn) -> Response:
+    """How many errors are left."""
+    return render("remaining/page.html", _page(request, name, database, user))
 
 
 def _page(
-    request: Request, name: str, database: Database, *, sent: RuleForm | None = None, problem: str = ""
+    request: Request,
+    name: str,
+    database: Database,
+    user: Person,
+    *,
+    sent: RuleForm | None = None,
+    problem: str = "",
 ) -> StopPage:
     """The page, with a rule that was sent and refused in its form."""
     with database.read() as session:
-        at = report(session, dataset_id=get_dataset(session, name=name).id)
+        dataset_id = get_dataset(session, name=name).id
+        at = report(session, dataset_id=dataset_id)
+        seconds = seconds_of(session, dataset_id=dataset_id, user_id=user.id) or at.seconds_per_decision
     kind, amount = _form(at.rule) if sent is None else (sent.kind, sent.asked)
+    audit = at.audits[-1] if at.audits else None
+    rest = audit.size - audit.decided if audit else 0
     return StopPage(
         **page_context(request, name),
         at=at,
         undecided=at.samples - at.reviewed,
-        audit=at.audits[-1] if at.audits else None,
-        left=left_in_words(at),
-        chart=_chart(at) if at.looked_at else None,
+        audit=audit,
+        answer=answer_in_words(at, audit),
+        errors=errors_chart(at),
+        look=look_in_words(at, seconds=seconds, is_first=audit is None),
+        go_on=f"Look at the last {count(rest)}{time_in_words(rest, seconds)}" if rest else "",
+        curve=_chart(at) if at.looked_at else None,
         rule=at.rule,
         rule_words=rule_in_words(at.rule) if at.rule else "",
-        rules={kind: f"{words}{_usual(kind)}" for kind, words in RULES.items()},
-        kind=kind,
-        amount=amount,
+        rule_share=_share(at.rule) if at.rule else None,
+        counted=_inputs(COUNTED, kind, amount),
+        shared=_inputs(SHARED, kind, amount),
         problem=problem,
-        proposed=max(LEAST, min(USUAL_SIZE, at.samples - at.reviewed)),
+        sent=sent.kind if sent else "",
     )
 
 
-def _usual(kind: str) -> str:
-    return f" (usually {USUAL[kind]} {UNITS[kind]})" if kind in USUAL else ""
+def _inputs(kinds: dict[str, str], kind: str, amount: str) -> RuleInputs:
+    """The sentence with the chosen rule in it, or with the first of its kinds and its usual amount."""
+    if kind in kinds:
+        return RuleInputs(kinds, kind, amount)
+    first = next(iter(kinds))
+    return RuleInputs(kinds, first, USUAL[first])
+
+
+def _share(chosen: ChosenRule) -> float | None:
+    """How much of a rule that counts is reached."""
+    if chosen.rule.kind not in COUNTED:
+        return None
+    return 1.0 if chosen.reached.is_reached else min(1.0, (chosen.reached.so_far or 0) / chosen.rule.amount)
 
 
 def _form(chosen: ChosenRule | None) -> tuple[str, str]:
@@ -162,7 +201,7 @@ def change_rule(
     except Invalid as refusal:
         return render(
             "remaining/page.html",
-            _page(request, name, database, sent=form, problem=str(refusal)),
+            _page(request, name, database, user, sent=form, problem=str(refusal)),
             status=422,
         )
     return RedirectResponse(f"/d/{name}/results/errors-left#rule", status_code=303)
@@ -193,36 +232,16 @@ def begin_audit(
 def _draw(name: str, audit: Audit) -> Question:
     drawn = f"{count(audit.size)} of the {count(audit.population)} undecided images are drawn at random."
     until = (
-        "The audit gives an estimate when all of them are decided. It cannot be cancelled, and until then no "
-        "other audit can begin."
+        "The estimate comes when all of them are decided. The look cannot be cancelled, and until then no "
+        "other one can begin."
     )
     return Question(
-        f"Draw {count(audit.size)} images for audit {audit.number}?",
+        f"Look at {count(audit.size)} random images?",
         (drawn, until),
-        f"Draw {count(audit.size)} images",
+        f"Look at {count(audit.size)} images",
         f"/d/{name}/results/errors-left",
         danger=False,
     )
-
-
-def left_in_words(at: Report) -> str:
-    """How many errors remain, by the finished audits."""
-    if at.left is None:
-        return ""
-    if at.left.high == 0:
-        return "No error is left among the labels that the audits speak for."
-    number = (
-        count(at.left.low)
-        if at.left.low == at.left.high
-        else f"{count(at.left.low)} to {count(at.left.high)}"
-    )
-    errors = (
-        "error that nobody has found is"
-        if at.left.low == at.left.high == 1
-        else "errors that nobody has found are"
-    )
-    most = percent(at.left.high / at.samples)
-    return f"{number} {errors} left, with 95 % confidence: at most {most} of all labels."
 
 
 def rule_in_words(chosen: ChosenRule) -> str:
@@ -230,10 +249,10 @@ def rule_in_words(chosen: ChosenRule) -> str:
     rule, so_far, after = chosen.rule, chosen.reached.so_far, chosen.reached.after_cards
     amount = f"{100 * rule.amount:g} %" if rule.kind in SHARES else f"{rule.amount:,.10g}"
     words = {
-        "cards": f"Stop after {amount} cards",
+        "cards": f"Stop after {amount} images",
         "minutes": f"Stop after {amount} minutes",
-        "keeps": f"Stop after {amount} cards of the worklist in a row without an error",
-        "hit_rate": f"Stop when fewer than {amount} of the worklist’s last {WINDOW} cards are errors",
+        "keeps": f"Stop after {amount} suspicious images in a row without an error",
+        "hit_rate": f"Stop when under {amount} of the last {WINDOW} suspicious images are errors",
         "left": f"Stop when at most {amount} of all labels are wrong, with 95 % confidence",
     }[rule.kind]
     if after is not None:
@@ -241,22 +260,22 @@ def rule_in_words(chosen: ChosenRule) -> str:
     if rule.kind == "left":
         state = "reached" if chosen.reached.is_reached else "not reached yet"
         if so_far is None:
-            return f"{words}: no audit is done yet."
-        return f"{words}: {state}, at most {percent(so_far)} by the audits."
+            return f"{words}: no random look is done yet."
+        return f"{words}: {state}, at most {percent(so_far)} by random looks."
     if rule.kind == "hit_rate":
-        return f"{words}: {f'not {WINDOW} cards yet' if so_far is None else f'{percent(so_far)} now'}."
+        return f"{words}: {f'not {WINDOW} yet' if so_far is None else f'{percent(so_far)} now'}."
     return f"{words}: {so_far or 0:,.0f} {'now' if rule.kind == 'keeps' else 'so far'}."
 
 
 def notice_in_words(rule: ChosenRule | None, audit: AuditState | None, *, by_chance: bool) -> str:
     """For the review page: the progress of the audit for random cards, else the stopping rule's state."""
     if by_chance and audit is None:
-        return "No audit has begun"
+        return "No random look has begun"
     if by_chance and audit:
         return (
-            f"Audit {audit.number} is done"
+            "The random look is done"
             if audit.is_done
-            else f"Audit {audit.number}: {count(audit.decided)} of {count(audit.size)}"
+            else f"Random look: {count(audit.decided)} of {count(audit.size)}"
         )
     return "Stopping rule reached" if rule and rule.reached.is_reached else ""
 
@@ -265,4 +284,6 @@ def _chart(at: Report) -> Chart:
     """The budget curve."""
     x: list[float] = [point.cards for point in at.curve]
     found: list[float | None] = [float(point.errors) for point in at.curve]
-    return line_chart("Errors found by cards looked at", "cards", x, {"errors found": found}, digits=0, low=0)
+    return line_chart(
+        "Errors found by images looked at", "images", x, {"errors found": found}, digits=0, low=0
+    )

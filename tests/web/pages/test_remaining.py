@@ -1,5 +1,6 @@
 """How much is left, without JavaScript: the audit, the stopping rule, the rounds."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.web.asking import sure
 from tests.web.html import flat
 
 REMAINING = "/d/faces/results/errors-left"
+LOOK = "/d/faces/results/audits"
 Browsers = dict[str, TestClient]
 
 
@@ -39,30 +41,81 @@ def answer(browser: TestClient, sample: int, said: str = "keep", queue: str = ""
     assert browser.post("/d/faces/review/decisions", data=form).status_code == 303
 
 
+def words_shown(page: str) -> int:
+    """The words of a page's main part that are visible: closed details have a summary only."""
+    main = page.partition('<main id="main">')[2].partition("</main>")[0]
+    while "<details" in main:  # the innermost first
+        inner = r"<details[^>]*>\s*<summary>([^<]*)</summary>(?:(?!<details).)*?</details>"
+        main = re.sub(inner, r"\1", main, flags=re.DOTALL)
+    return len(re.sub(r"<[^>]+>", " ", main).split())
+
+
 def test_before_the_first_card_the_page_says_what_to_do(browser_of: Browsers, made: Made) -> None:
-    page = text(browser_of["ann"])
+    page = text(browser_of["ada"])
     assert "0 errors found in 0 of 24 labels" in page
-    assert "An audit does: its images are drawn at random from the 24 that nobody has decided" in page
-    assert "The curve begins with the first card" in page
+    assert '<p class="answer">How many errors are left is not known yet.</p>' in page
+    assert '<button class="primary">Look at 24 random images</button>' in page
     assert "data-chart" not in page
+    assert words_shown(page) <= 120
 
 
-def test_an_audit_is_begun_gone_on_with_and_says_how_much_is_left(browser_of: Browsers, made: Made) -> None:
+def test_the_button_says_how_long_a_look_takes_at_the_persons_own_pace(
+    browser_of: Browsers, database: Database, tmp_path: Path
+) -> None:
+    made = make_dataset(database, tmp_path / "images", per_class=60)
+    for browser, sample, seconds in (("ann", 0, 30), ("ada", 1, 2), ("ada", 2, 3), ("ada", 3, 4)):
+        form = {
+            "sample": made.ranked[sample],
+            "answer": "keep",
+            "client_id": f"{sample}",
+            "milliseconds": f"{seconds}000",
+        }
+        assert browser_of[browser].post("/d/faces/review/decisions", data=form).status_code == 303
+    page = text(browser_of["ada"])
+    assert ">Look at 100 random images, about 5 min</button>" in page
+    assert words_shown(page) <= 120
+
+
+def test_an_audit_is_begun_gone_on_with_and_leads_back_to_how_much_is_left(
+    browser_of: Browsers, made: Made
+) -> None:
     ada, ann = browser_of["ada"], browser_of["ann"]
-    begun = sure(ada, "/d/faces/results/audits", {"size": "20"})
+    begun = sure(ada, LOOK, {"size": "20"})
     assert (begun.status_code, begun.headers["location"]) == (303, "/d/faces/review?order=random")
-    assert "Audit 1: 0 of 20 images are decided" in text(ann)
-    again = ada.post("/d/faces/results/audits", data={"size": "20"})
+    page = text(ann)
+    assert '<p class="answer">0 of 20 random images are looked at.</p>' in page
+    assert 'href="/d/faces/review?order=random">Look at the last 20</a>' in page
+    again = ada.post(LOOK, data={"size": "20"})
     assert (again.status_code, "Audit 1 is not done: 20 of its images are left" in again.text) == (409, True)
     for number in range(20):
         ann.post("/d/faces/review/claims", data={"queue": "order=random"})
         page = flat(ann.get("/d/faces/review?order=random").text)
         sample = int(page.split('<article class="card" data-sample="')[1].split('"')[0])
         answer(ann, sample, "delete" if number < 2 else "keep", queue="order=random")
+    ann.post("/d/faces/review/claims", data={"queue": "order=random"})
+    rest = text(ann, "/d/faces/review?order=random&asked=true")
+    assert '<article class="card"' not in rest  # four images are undecided, but the look has ended
+    assert "All 20 random images are looked at" in rest
+    assert 'href="/d/faces/results/errors-left"> See how many errors are left </a>' in rest
     page = text(ann)
-    assert "errors that nobody has found are left, with 95 % confidence: at most" in page
-    assert "Start an audit" in text(ada)
+    assert "errors are left, with 95 % confidence.</p>" in page
+    assert '<table class="intervals">' in page
+    assert "Look at 4 more random images, about 12 s" in text(ada)
     assert '<td class="num">20</td><td class="num">2</td>' in page
+    assert words_shown(text(ada)) <= 120
+
+
+def test_a_person_for_whom_no_random_image_is_free_is_told_who_has_them(
+    browser_of: Browsers, made: Made
+) -> None:
+    ada, ann = browser_of["ada"], browser_of["ann"]
+    sure(ada, LOOK, {"size": "20"})
+    for _ in range(4):
+        ann.post("/d/faces/review/claims", data={"queue": "order=random", "hold": "60"})
+    ada.post("/d/faces/review/claims", data={"queue": "order=random"})
+    rest = text(ada, "/d/faces/review?order=random&asked=true")
+    assert "0 of 20 random images are looked at" in rest
+    assert "Somebody else holds the others" in rest
 
 
 def test_an_audit_has_cards_when_no_label_issue_is_open(browser_of: Browsers, made: Made) -> None:
@@ -97,17 +150,18 @@ def test_a_worklist_that_has_learnt_forecasts_the_next_cards_and_the_rest(
             },
         )
     page = flat(text(browser_of["ann"]))
-    assert "<dt>wrong labels in the next 5 cards</dt><dd>2 to 5</dd>" in page
-    assert (
-        "Among the 8 label issues that were open at the last answers, about <b>4 wrong labels are</b>" in page
-    )
-    assert "expected (2 to 7)" in page
+    rows = re.findall(r'<tr><th scope="row">(.*?)</th>.*?<b>(.*?)</b> ?<span[^>]*>(.*?)</span>', page)
+    assert rows == [
+        ("In 8 suspicious labels", "2 to 7", "expected"),
+        ("In the next 5", "2 to 5", "expected"),
+    ]
+    assert "How many errors are left is not known yet." in page  # a forecast is no measurement
 
 
 def test_an_audit_is_an_admins_to_start(browser_of: Browsers, made: Made) -> None:
     assert browser_of["ann"].post("/d/faces/results/audits", data={"size": "20"}).status_code == 403
     assert "/d/faces/results/audits" not in flat(browser_of["ann"].get(REMAINING).text)
-    assert "An admin can start one." in text(browser_of["ann"])
+    assert "An admin can start a look at random images." in text(browser_of["ann"])
     assert "/d/faces/results/audits" in flat(browser_of["ada"].get(REMAINING).text)
 
 
@@ -142,21 +196,21 @@ def test_the_stopping_rule_is_an_admins_and_the_overview_announces_it(
     answer(ann, made.ranked[0], "delete")
     assert ada.post(REMAINING, data=rule).headers["location"] == "/d/faces/results/errors-left#rule"
     page = text(ann)
-    assert "Stop after 3 cards: 0 so far." in page
+    assert "Stop after 3 images: 0 so far." in page
     assert "with 1 label reviewed by then (entry 1 of the log)" in page
-    assert "Choose anew" not in page
+    assert "Change the rule" not in page
     for sample in made.ranked[1:4]:
         assert "The stopping rule is reached" not in text(ann, "/d/faces")
         answer(ann, sample)
     assert "Time to stop" in text(ann)
-    assert "Stop after 3 cards: reached." in text(ann)
+    assert "Stop after 3 images: reached." in text(ann)
     page = text(ada, "/d/faces")
     assert "The stopping rule is reached" in page
     assert 'href="/d/faces/models/retrain"' in page
     assert 'href="/d/faces/results/errors-left">How much is left' in page
     ada.post(REMAINING, data={"kind": "none"})
     assert "The stopping rule is reached" not in text(ann, "/d/faces")
-    assert "Nobody has chosen a rule" in text(ann)
+    assert "An admin can set a rule." in text(ann)
 
 
 def test_a_share_is_given_in_percent_and_shown_so(browser_of: Browsers, made: Made) -> None:
@@ -164,7 +218,8 @@ def test_a_share_is_given_in_percent_and_shown_so(browser_of: Browsers, made: Ma
     ada.post(REMAINING, data={"kind": "left", "amount": "2.5"})
     page = text(ada)
     assert (
-        "Stop when at most 2.5 % of all labels are wrong, with 95 % confidence: no audit is done yet." in page
+        "Stop when at most 2.5 % of all labels are wrong, with 95 % confidence: no random look is done yet."
+        in page
     )
     assert 'value="2.5"' in page
     for wrong in (
@@ -186,10 +241,10 @@ def test_a_number_left_as_it_was_for_another_kind_of_rule_is_that_kinds_usual_on
     page = text(ada)
     assert "Stop when at most 2 % of all labels are wrong" in page
     assert 'name="shown_kind" value="left"' in page
-    assert "(usually 5 %)" in page
+    assert '<option value="left" selected>' in page
     for sent, words in (
         ({"kind": "minutes"}, "Stop after 60 minutes"),
-        ({"kind": "cards"}, "Stop after 500 cards"),
+        ({"kind": "cards"}, "Stop after 500 images"),
         ({"kind": "left", "amount": "3"}, "Stop when at most 3 %"),
         ({"kind": "minutes", "shown_kind": "minutes"}, "Stop after 500 minutes"),
     ):
@@ -201,12 +256,12 @@ def test_a_refused_rule_comes_back_on_its_page_with_the_reason(browser_of: Brows
     refused = browser_of["ada"].post(REMAINING, data={"kind": "hit_rate", "amount": "500"})
     assert refused.status_code == 422
     assert (
-        '<p class="message" role="alert">Choose a share of more than 0 % and less than 100 %.</p>'
-        in refused.text
+        '<p class="problem" id="rule-problem" role="alert">'
+        "Choose a share of more than 0 % and less than 100 %.</p>" in refused.text
     )
     assert 'aria-label="Data set faces"' in flat(refused.text)
     assert '<option value="hit_rate" selected>' in flat(refused.text)
-    assert 'name="amount" min="0" step="any" value="500"' in flat(refused.text)
+    assert 'value="500" required aria-invalid="true" aria-describedby="rule-problem"' in flat(refused.text)
     assert (
         "The amount must be a number, not “x”."
         in browser_of["ada"].post(REMAINING, data={"kind": "cards", "amount": "x"}).text
@@ -217,9 +272,9 @@ def test_the_curve_has_its_numbers_as_a_table(browser_of: Browsers, made: Made) 
     for i, sample in enumerate(made.ranked[:3]):
         answer(browser_of["ann"], sample, "delete" if i < 2 else "keep")
     page = text(browser_of["ann"])
-    assert "Errors found by cards looked at" in page
+    assert "Errors found by images looked at" in page
     assert '<tr><td class="num">3</td><td class="num">2</td></tr>' in page.replace("> <", "><")
-    assert "for the next 7 cards</dt><dd>21 s</dd>" in page
+    assert "for the next 7 suspicious images</dt><dd>21 s</dd>" in page
 
 
 def test_the_rounds_are_told_apart(browser_of: Browsers, database: Database, made: Made) -> None:
@@ -236,20 +291,20 @@ def test_the_rounds_are_told_apart(browser_of: Browsers, database: Database, mad
 @pytest.mark.parametrize(
     ("kind", "amount", "so_far", "words"),
     [
-        ("cards", 1500, 20.0, "Stop after 1,500 cards: 20 so far."),
+        ("cards", 1500, 20.0, "Stop after 1,500 images: 20 so far."),
         ("minutes", 90, 12.4, "Stop after 90 minutes: 12 so far."),
-        ("keeps", 50, 0.0, "Stop after 50 cards of the worklist in a row without an error: 0 now."),
+        ("keeps", 50, 0.0, "Stop after 50 suspicious images in a row without an error: 0 now."),
         (
             "hit_rate",
             0.05,
             None,
-            "Stop when fewer than 5 % of the worklist’s last 200 cards are errors: not 200 cards yet.",
+            "Stop when under 5 % of the last 200 suspicious images are errors: not 200 yet.",
         ),
         (
             "hit_rate",
             0.05,
             0.125,
-            "Stop when fewer than 5 % of the worklist’s last 200 cards are errors: 12.5 % now.",
+            "Stop when under 5 % of the last 200 suspicious images are errors: 12.5 % now.",
         ),
         (
             "left",
@@ -257,7 +312,7 @@ def test_the_rounds_are_told_apart(browser_of: Browsers, database: Database, mad
             0.0312,
             (
                 "Stop when at most 2 % of all labels are wrong, with 95 % confidence: not reached yet, at "
-                "most 3.1 % by the audits."
+                "most 3.1 % by random looks."
             ),
         ),
     ],
@@ -270,7 +325,7 @@ def test_a_rule_in_words(kind: str, amount: float, so_far: float | None, words: 
 def test_a_reached_rule_in_words_says_when() -> None:
     reached = Reached(is_reached=True, so_far=0, after_cards=142)
     words = rule_in_words(ChosenRule(Rule("keeps", 20), "ada", now(), 0, 0, reached))
-    assert words == "Stop after 20 cards of the worklist in a row without an error: reached after 142."
+    assert words == "Stop after 20 suspicious images in a row without an error: reached after 142."
 
 
 def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(
@@ -279,16 +334,16 @@ def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(
     ada, ann = browser_of["ada"], browser_of["ann"]
     notice = "/d/faces/results/errors-left/notice?order="
     assert f'hx-get="{notice}random"' in text(ann, "/d/faces/review?order=random")
-    assert "No audit has begun" in text(ann, notice + "random")
+    assert "No random look has begun" in text(ann, notice + "random")
     assert ann.get(notice + "rank", headers={"hx-request": "true"}).text.strip() == ""
     sure(ada, "/d/faces/results/audits", {"size": "20"})
     ada.post(REMAINING, data={"kind": "cards", "amount": "1"})
-    assert "Audit 1: 0 of 20" in text(ann, notice + "random")
+    assert "Random look: 0 of 20" in text(ann, notice + "random")
     answer(ann, made.ranked[0])
     assert '<a href="/d/faces/results/errors-left">Stopping rule reached</a>' in text(ann, notice + "rank")
     for sample in made.sample_ids:
         answer(ann, sample)
-    assert "Audit 1 is done" in text(ann, notice + "random")
+    assert "The random look is done" in text(ann, notice + "random")
 
 
 def test_a_mixed_order_says_what_it_is_and_its_answers_where_they_came_from(

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from app.deck.answer import Deck
 from app.deck.filters import Order
 from app.deck.progress import ReviewProgress
+from app.deck.queues import RandomLook
 from app.review.gold import GoldStanding
 from app.review.log import RecentDecision
 from app.web.fast_path import placeholder, render_fragment
@@ -49,6 +50,7 @@ class DeckPage(Page):
     queue: Ordered  # which cards, in which order
     orders: dict[Order, str]
     gold: GoldStanding | None  # where the queue is the gold part
+    random_look: RandomLook | None  # the newest audit, where nothing of its queue is left for this person
     progress: ReviewProgress
     line: ProgressLine
     recent: Markup
@@ -82,6 +84,7 @@ def deck_page(
         queue=queue,
         orders=ORDERS | GOLD if deck.has_gold else ORDERS,
         gold=deck.gold,
+        random_look=deck.random_look,
         progress=deck.progress,
         line=_line(deck.progress),
         recent=_joined("", [recent_html(each, place.dataset, place.query) for each in deck.recent]),
