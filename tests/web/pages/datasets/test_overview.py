@@ -169,7 +169,7 @@ def test_overview_and_remaining_give_the_same_time_for_the_same_cards(
         assert ann.post("/d/faces/review/decisions", data=sent).status_code == 303
     assert "About 6 s. Of" in flat(ann.get("/d/faces").text)
     remaining = flat(ann.get("/d/faces/results/errors-left").text)
-    assert "<dt>for the next 8 cards</dt><dd>6 s</dd>" in remaining
+    assert "<dt>for the next 8 suspicious images</dt><dd>6 s</dd>" in remaining
 
 
 def test_the_figure_of_the_best_run_leaves_out_the_same_images_as_its_sentence(
