@@ -30,7 +30,7 @@ from app.datasets.sources import resolve_source
 from app.db.engine import Database
 from app.db.migrating import migrate
 from app.deck.problems import Problem, count_problems, list_problems
-from app.demo.faces.folder import write_demo_folder
+from app.faces.folder import write_demo_folder
 from app.jobs.engine import JobContext
 from app.jobs.requests import get_job
 from app.rounds.first_look import look_at_new_images

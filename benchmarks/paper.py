@@ -23,7 +23,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from app.demo.faces.folder import write_demo_folder
+from app.faces.folder import write_demo_folder
 from app.training.evaluation import rate
 from benchmarks.cleaning_fer2013 import NAME, Product, product, wrong
 from benchmarks.ranking_fer2013 import CLASSES, crowd_answers

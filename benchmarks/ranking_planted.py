@@ -19,8 +19,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score
 
-from app.demo.faces.folder import write_demo_folder
 from app.demo.prepare import planted_errors
+from app.faces.folder import write_demo_folder
 from app.ml.device import keep_freed_memory, use_threads
 from app.ml.dynamics import read_epochs
 from app.ml.images import decode_square

@@ -160,9 +160,9 @@ WITHOUT_A_TEST_FILE = {
     "another name for a function of app/decoding": """
             ml/decoding.py
     """,
-    "parts of a drawn face, which tests/demo/faces/test_folder.py looks at as a whole": """
-            demo/faces/accessories.py demo/faces/canvas.py demo/faces/drawing.py demo/faces/face.py
-            demo/faces/features.py demo/faces/hair.py demo/faces/objects.py demo/faces/palette.py
+    "parts of a drawn face, which tests/faces/test_folder.py looks at as a whole": """
+            faces/accessories.py faces/canvas.py faces/drawing.py faces/face.py
+            faces/features.py faces/hair.py faces/objects.py faces/palette.py
     """,
     "started as a whole by tests/web and tests/journeys": """
             cli.py commands/exporting.py commands/importing.py commands/predicting.py commands/running.py

@@ -15,20 +15,16 @@ from app.accounts.models import User
 from app.accounts.passwords import hash_password
 from app.accounts.users import add_user
 from app.datasets.catalog import get_dataset
-from app.datasets.creating import create_dataset
 from app.datasets.importing import import_images
-from app.datasets.versions import latest_version
 from app.db.engine import Database
-from app.demo.faces.folder import write_demo_folder
+from app.faces.folder import DRAWING, write_demo_folder
 from app.ranking.rankings import top_losses
+from app.rounds.demo import NAME, create_demo, folder_of, train_demo
 from app.rounds.first_look import look_at_new_images
 from app.settings import Settings
 from app.training.models import Run
-from app.training.recipes import choose_recipe
-from app.training.runs import list_trainings, newest_ranked, request_run
-from app.training.starts import choose_start, facts_of_start, weights_of
+from app.training.runs import newest_ranked
 
-NAME = "demo"
 POLL_SECONDS = 2.0
 PEOPLE = (("admin", "admin"), ("annotator", "annotator"))
 
@@ -37,12 +33,13 @@ def prepare(
     database: Database, settings: Settings, *, images: int, on_progress: Callable[[str, int, int], None]
 ) -> str:
     """Draw, import and queue, each unless it is done already; the answer is the log-ins to show."""
-    folder = settings.data_dir / "demo"
     write_demo_folder(
-        folder, images=images, on_progress=lambda done, total: on_progress("Drawing faces", done, total)
+        folder_of(settings),
+        images=images,
+        on_progress=lambda done, total: on_progress(DRAWING, done, total),
     )
     with database.write() as session:
-        dataset = create_dataset(session, name=NAME, source=str((folder / "images").resolve()))
+        dataset = create_demo(session, settings=settings)
         ready = dataset.state == "ready"
     if not ready:
         import_images(
@@ -55,21 +52,7 @@ def prepare(
     with database.write() as session:
         if settings.looks_first:
             look_at_new_images(session, dataset_id=dataset.id)
-        if not list_trainings(session, dataset_id=dataset.id):
-            recipe = choose_recipe("quick")
-            start = choose_start(None, setting=settings.weights, parent=False)
-            version = latest_version(session, dataset_id=dataset.id)
-            request_run(
-                session,
-                dataset_id=dataset.id,
-                version_id=version.id,
-                recipe=recipe,
-                weights=weights_of(start, setting=settings.weights, recipe=recipe),
-                parent_id=None,
-                seed=0,
-                user_id=None,
-                facts=facts_of_start(start, recipe),
-            )
+        train_demo(session, dataset_id=dataset.id, settings=settings)
     return _logins(database, settings.data_dir / "demo-logins.txt")
 
 
@@ -105,7 +88,7 @@ def tell_when_ranked(database: Database, settings: Settings, say: Callable[[str]
                 run = newest_ranked(session, dataset_id=dataset.id)
                 if run and run.state == "finished" and (said is None or said.id != run.id):
                     said = run
-                    say(found_errors(session, run, settings.data_dir / "demo"))
+                    say(found_errors(session, run, folder_of(settings)))
             time.sleep(POLL_SECONDS)
 
     threading.Thread(target=wait, name="demo-ranking", daemon=True).start()

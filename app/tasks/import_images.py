@@ -4,13 +4,18 @@ from app.datasets.adding import Part, read_part
 from app.datasets.importing import import_images
 from app.datasets.layout_reading import Reading
 from app.datasets.models import Dataset
+from app.errors import Cancelled
+from app.faces.folder import DRAWING, write_demo_folder
 from app.jobs.engine import JobContext
+from app.rounds.demo import DRAWN, folder_of, train_demo
 from app.rounds.first_look import look_at_new_images
 
 
 def run(context: JobContext) -> None:
     """Import the files that are not imported yet, so a restart resumes; then request a first look at them."""
     dataset_id = int(context.job.arguments["dataset"])
+    if DRAWN in context.job.arguments:
+        _draw(context, dataset_id)
     if "part" in context.job.arguments:
         context.note = _add(context, dataset_id)
     else:
@@ -24,6 +29,27 @@ def run(context: JobContext) -> None:
     if context.settings.looks_first:
         with context.database.write() as session:
             look_at_new_images(session, dataset_id=dataset_id, user_id=context.job.user_id)
+    if DRAWN in context.job.arguments:
+        with context.database.write() as session:
+            train_demo(session, dataset_id=dataset_id, settings=context.settings, user_id=context.job.user_id)
+
+
+def _draw(context: JobContext, dataset_id: int) -> None:
+    """Draw the faces of the demo, if they are not there yet. Raises Cancelled, Conflict."""
+
+    def tell(done: int, total: int) -> None:
+        context.report(DRAWING, done, total)
+        if context.should_stop():
+            raise Cancelled("The demo was cancelled.")
+
+    try:
+        write_demo_folder(
+            folder_of(context.settings), images=int(context.job.arguments[DRAWN]), on_progress=tell
+        )
+    except BaseException:
+        with context.database.write() as session:
+            session.get_one(Dataset, dataset_id).state = "failed"  # so that it can be requested again
+        raise
 
 
 def _add(context: JobContext, dataset_id: int) -> str:

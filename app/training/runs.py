@@ -35,6 +35,14 @@ SURE = 0.03  # finished share of the training that is enough to estimate the res
 
 IS_TRAINING = Run.kind == TRAINING
 
+# Which run's ranking people review: of those with one, the first in this order.
+HAS_RANKING = or_(Run.state == "finished", Run.ranked_epochs.is_not(None))
+REVIEWED_FIRST = (
+    case((and_(Run.state == "finished", Run.kind != FIRST_LOOK), 0), (Run.state == "finished", 1), else_=2),
+    case((Run.state == "finished", Run.finished_at)).desc(),
+    Run.id.desc(),
+)
+
 # Every decision runs this several times, so it is built once: building takes longer than running.
 _CURRENT = Prepared(
     select(
@@ -45,17 +53,8 @@ _CURRENT = Prepared(
         Run.orders,
     )
     .join(DatasetVersion, DatasetVersion.id == Run.version_id)
-    .where(
-        Run.dataset_id == bindparam("dataset_id"),
-        or_(Run.state == "finished", Run.ranked_epochs.is_not(None)),
-    )
-    .order_by(
-        case(
-            (and_(Run.state == "finished", Run.kind != FIRST_LOOK), 0), (Run.state == "finished", 1), else_=2
-        ),
-        case((Run.state == "finished", Run.finished_at)).desc(),
-        Run.id.desc(),
-    )
+    .where(Run.dataset_id == bindparam("dataset_id"), HAS_RANKING)
+    .order_by(*REVIEWED_FIRST)
     .limit(1)
 )
 _OPEN = (

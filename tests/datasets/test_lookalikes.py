@@ -20,7 +20,7 @@ from app.datasets.lookalikes import (
 )
 from app.datasets.models import Sample
 from app.db.engine import Database
-from app.demo.faces.folder import write_demo_folder
+from app.faces.folder import write_demo_folder
 from tests.factories import import_folder, write_images
 from tests.pictures import scene
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from app.demo.faces.folder import write_demo_folder
+from app.faces.folder import write_demo_folder
 from tests.conftest import PASSWORD
 from tests.servers import Server, start_server
 from tests.small_worker import start_small_worker

@@ -66,7 +66,7 @@ CHANGES = {
         POST /d/{name}/import/folders
         POST /d/{name}/models/retrain  POST /d/{name}/models  POST /d/{name}/models/{run_id:int}/cancel
         POST /d/{name}/models/{run_id:int}/resume  POST /d/{name}/settings  POST /d/{name}/results/errors-left
-        POST /d/{name}/export/versions  POST /d/{name}/export  POST /datasets/new
+        POST /d/{name}/export/versions  POST /d/{name}/export  POST /datasets/new  POST /demo
         POST /d/{name}/images/labels  POST /api/v1/datasets/{name}/labels
         POST /d/{name}/models/import  POST /api/v1/datasets/{name}/predictions
     """,

@@ -8,6 +8,7 @@ from app.web.pages.accounts import account, people
 from app.web.pages.datasets import (
     classes,
     folders,
+    home,
     imports,
     managing,
     new_dataset,
@@ -23,6 +24,7 @@ from app.web.pages.training import own_model, run, runs
 _AREAS = (
     account,
     people,
+    home,
     overview,
     new_dataset,
     imports,

@@ -13,8 +13,9 @@ from app.datasets.sources import cancel_import as cancel_import_job
 from app.datasets.sources import request_import
 from app.jobs import requests as jobs
 from app.jobs.models import Job
+from app.rounds.demo import is_demo, request_demo
 from app.web.asking import Confirmed, Question, confirm
-from app.web.deps import Admin, Db
+from app.web.deps import Admin, Config, Db
 from app.web.rendering import Page, page_context, render_part
 
 router = APIRouter()
@@ -61,10 +62,13 @@ def _stop(name: str) -> Question:
 
 
 @router.post("/d/{name}/import/repeat")
-def repeat_import(name: str, database: Db, user: Admin) -> Response:
+def repeat_import(name: str, database: Db, settings: Config, user: Admin) -> Response:
     """Import again from the same source; nothing is doubled."""
     with database.write() as session:
         dataset = get_dataset(session, name=name)
+        if is_demo(dataset, settings=settings) and dataset.state != "ready":
+            request_demo(session, settings=settings, user_id=user.id)
+            return RedirectResponse(f"/d/{name}", status_code=303)
         request_import(session, name=name, source=dataset.origin, user_id=user.id)
     return RedirectResponse(f"/d/{name}", status_code=303)
 

@@ -21,6 +21,7 @@ from app.datasets.sources import (
     uploaded_images,
 )
 from app.datasets.upload_use import storing
+from app.datasets.uploads import check_upload
 from app.errors import Conflict, Invalid, ToplossError
 from app.settings import Settings
 from app.storage import Origin
@@ -32,6 +33,8 @@ from app.web.rendering import Page, page_context, render
 from app.web.uploading import ImportRoute
 
 router = APIRouter()
+
+STARTS = 512  # first bytes of a file that tell what it is
 
 
 @dataclass(frozen=True)
@@ -51,38 +54,64 @@ class Filled:
 class NewDatasetPage(Page):
     """The form of an import."""
 
-    max_megabytes: int
+    limits: str  # what can be uploaded
     roots: tuple[str, ...]
     urls: bool  # whether a URL may be named
     code_pages: tuple[tuple[str, str], ...]  # (as Python writes it, in words)
     filled: Filled
-    field: str  # the one that the message is about
-    message: str
+    problems: dict[str, str]  # by field what is wrong
+
+    @property
+    def opens_more(self) -> bool:
+        """Whether a field that is usually closed has a value or a problem."""
+        told = self.problems.keys() & {"labels", "zip_encoding"}
+        return bool(told or self.filled.stored_labels or self.filled.zip_encoding)
 
 
 @router.get("/datasets/new")
 def import_form(
-    request: Request, database: Db, settings: Config, _admin: Admin, name: Annotated[str, Query()] = ""
+    request: Request,
+    database: Db,
+    settings: Config,
+    _admin: Admin,
+    name: Annotated[str, Query()] = "",
+    file: Annotated[str, Query(max_length=1000)] = "",
+    size: Annotated[int, Query(ge=0, le=1 << 60)] = 0,
+    start: Annotated[str, Query(max_length=2 * STARTS, pattern="^([0-9a-f]{2})*$")] = "",
 ) -> Response:
     """The form of an import, for a known name of a repeated one.
 
-    It shows problems of the name before a large zip is sent.
+    It says what stands against a name, and against a `file` of `size` bytes that begins with `start`, in
+    hexadecimal digits, before anything is sent.
     """
-    if not name:
-        return _form(request, settings, Filled())
-    problem = None
+    problems = {}
+    if name and (problem := _problem_of(database, settings, name.strip())):
+        problems["name"] = problem
+    if file:
+        try:
+            check_upload(
+                settings.uploads_dir,
+                name=printable(file),
+                size=size,
+                start=bytes.fromhex(start),
+                max_bytes=settings.max_upload_mb * 1_000_000,
+            )
+        except Invalid as error:
+            problems["file"] = str(error)
+    return _form(request, settings, Filled(name), problems=problems)
+
+
+def _problem_of(database: Db, settings: Settings, name: str) -> str:
+    """What stands against a name; empty: nothing."""
     try:
-        check_name(name.strip())
-        with database.read() as session:
-            dataset = known_dataset(session, name=name.strip())
-            if dataset is not None and dataset.state == "ready" and not _is_upload(settings, dataset.source):
-                problem = (
-                    f"The name {dataset.name} is taken by the data set from {dataset.origin}; choose "
-                    "another name."
-                )
+        check_name(name)
     except Invalid as error:
-        problem = str(error)
-    return _form(request, settings, Filled(name), field="name", message=problem or "")
+        return str(error)
+    with database.read() as session:
+        dataset = known_dataset(session, name=name)
+        if dataset is None or dataset.state != "ready" or _is_upload(settings, dataset.source):
+            return ""
+        return f"The name {dataset.name} is taken by the data set from {dataset.origin}; choose another name."
 
 
 def begin_import(
@@ -143,7 +172,7 @@ def begin_import(
     except ToplossError as error:
         if isinstance(error, Conflict):
             field = "name"
-        return _form(request, settings, filled, field=field, message=str(error), status=status_of(error))
+        return _form(request, settings, filled, problems={field: str(error)}, status=status_of(error))
     return RedirectResponse(f"/d/{filled.name}", status_code=303)
 
 
@@ -158,11 +187,16 @@ class _FormRoute(ImportRoute):
             field = "name"
         settings: Settings = request.app.state.settings
         return _form(
-            request, settings, Filled(**known), field=field, message=str(error), status=status_of(error)
+            request, settings, Filled(**known), problems={field: str(error)}, status=status_of(error)
         )
 
 
 router.add_api_route("/datasets/new", begin_import, methods=["POST"], route_class_override=_FormRoute)
+
+
+def limits_of(settings: Settings) -> str:
+    """What can be uploaded, in a few words."""
+    return f"up to {settings.max_upload_mb:,} MB"
 
 
 def _form(
@@ -170,21 +204,22 @@ def _form(
     settings: Settings,
     filled: Filled,
     *,
-    field: str = "",
-    message: str = "",
+    problems: Mapping[str, str],
     status: int = 200,
 ) -> Response:
     roots = tuple(root for root in settings.import_roots.split(":") if root)
     urls = settings.import_urls == "on"
     page = NewDatasetPage(
         **page_context(request),
-        max_megabytes=settings.max_upload_mb,
+        limits=limits_of(settings),
         roots=roots,
         urls=urls,
         code_pages=tuple((page, words) for page, words in CODE_PAGES.items() if page != PLAIN),
         filled=filled,
-        field="file" if field == "path" and not (roots or urls) else field,
-        message=message,
+        problems={
+            "file" if field == "path" and not (roots or urls) else field: message
+            for field, message in problems.items()
+        },
     )
     return render("datasets/new.html", page, status=status)
 

@@ -1,4 +1,4 @@
-"""The data sets: the list, and the overview that says what to do next."""
+"""The overview of a data set, which says what to do next."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,6 @@ from app.datasets.catalog import (
     DatasetSummary,
     count_rejected,
     get_dataset,
-    list_datasets,
     rejected_files,
     summarise,
 )
@@ -35,20 +34,12 @@ from app.web.pages.datasets.folders import folders_page
 from app.web.pages.datasets.imports import ImportPage, import_facts
 from app.web.pages.datasets.next_step import NextStep, Situation, next_step
 from app.web.pages.remaining import rule_in_words
-from app.web.rendering import Page, page_context, render
+from app.web.rendering import page_context, render
 
 router = APIRouter()
 
 SPLITS = ("train", "valid", "test")
 REJECTED_SHOWN = 200
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetsPage(Page):
-    """The list of data sets."""
-
-    datasets: tuple[DatasetSummary, ...]
-    archived: tuple[str, ...]  # names of archived ones
 
 
 @dataclass(frozen=True)
@@ -97,17 +88,6 @@ class OverviewPage(ImportPage):
     rejected_count: int
     missing: tuple[MissingView, ...]
     missing_count: int
-
-
-@router.get("/")
-def index(request: Request, database: Db) -> Response:
-    """Every data set."""
-    with database.read() as session:
-        archived = tuple(each.name for each in list_datasets(session, archived=True))
-        page = DatasetsPage(
-            **page_context(request), datasets=tuple(list_datasets(session)), archived=archived
-        )
-    return render("datasets/index.html", page)
 
 
 @router.get("/d/{name}")

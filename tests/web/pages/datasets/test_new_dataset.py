@@ -50,7 +50,7 @@ def test_a_name_that_cannot_be_is_told_at_its_field_and_the_rest_is_kept(
     assert "cannot be the name" in problems(page)["name"]
     assert list(problems(page)) == ["name"]
     assert 'name="name" value="my pets"' in flat(page)
-    assert '<option value="cp932" selected>' in page
+    assert '<option value="cp932" selected>' in flat(page)
     assert not list(settings.uploads_dir.glob("*"))  # the file was not even stored
 
 
@@ -161,3 +161,27 @@ def test_the_form_says_what_stands_against_a_name(
     assert "cannot be" in problems(ada.get("/datasets/new?name=my pets").text)["name"]
     for name in ("", "failed", "new"):
         assert problems(ada.get(f"/datasets/new?name={name}").text) == {}
+
+
+def test_a_file_is_checked_by_its_beginning_and_size_before_it_is_sent(
+    browser_of: dict[str, TestClient], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(**about: str | int) -> dict[str, str]:
+        return problems(browser_of["ada"].get("/datasets/new", params=about).text)
+
+    zipped = pets()[:512].hex()
+    assert told(file="pets.zip", size=900, start=zipped) == {}
+    assert told(file="pets", size=900, start=zipped) == {}  # the content decides, not the name
+    assert told(file="pets.parquet", size=900, start=b"PAR1".hex()) == {}
+    assert "is empty" in told(file="pets.zip", size=0)["file"]
+    assert "archive of the kind RAR" in told(file="a.rar", size=9, start=b"Rar!\x1a\x07\x00".hex())["file"]
+    assert "is a single image (PNG)" in told(file="1.zip", size=9, start=photo((1, 2, 3))[:99].hex())["file"]
+    assert "is no zip" in told(file="notes.txt", size=9, start=b"notes".hex())["file"]
+    most = settings.max_upload_mb * 1_000_000
+    assert "can be sent" in told(file="pets.zip", size=most + 1, start=zipped)["file"]
+    both = told(name="my pets", file="notes.txt", size=9, start=b"notes".hex())
+    assert set(both) == {"name", "file"}
+    free = type("Usage", (), {"free": 500})
+    monkeypatch.setattr("app.datasets.uploads.shutil.disk_usage", lambda _place: free)
+    assert "the server has room for" in told(file="pets.zip", size=900, start=zipped)["file"]
+    assert browser_of["ada"].get("/datasets/new", params={"file": "a", "start": "xy"}).status_code == 422

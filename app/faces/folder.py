@@ -11,10 +11,10 @@ from typing import Literal, cast
 import numpy as np
 from PIL import Image
 
-from app.demo.faces.drawing import render_face
-from app.demo.faces.face import EXPRESSIONS, draw_face, pick
-from app.demo.faces.objects import render_object
 from app.errors import Conflict, Invalid
+from app.faces.drawing import render_face
+from app.faces.face import EXPRESSIONS, draw_face, pick
+from app.faces.objects import render_object
 
 Kind = Literal["right", "flipped", "duplicate", "not_a_face"]
 
@@ -24,6 +24,7 @@ PAIR_SHARE = 12 / 1500
 VALID_EVERY = 5
 MIN_IMAGES = 30  # with fewer, some class would have no validation image
 MIN_SIZE = 16
+DRAWING = "Drawing faces"  # what people are told meanwhile
 
 CLASS_SHARES = {"angry": 0.16, "fear": 0.15, "happy": 0.19, "neutral": 0.18, "sad": 0.17, "surprise": 0.15}
 

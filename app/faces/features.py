@@ -6,8 +6,8 @@ They are drawn large, to be read at 48 pixels too.
 import numpy as np
 from PIL import Image
 
-from app.demo.faces.canvas import Canvas, Colour, Points, mix, moved, oval, smooth
-from app.demo.faces.face import Face
+from app.faces.canvas import Canvas, Colour, Points, mix, moved, oval, smooth
+from app.faces.face import Face
 
 EYE_HEIGHT = -0.06
 BROW_HEIGHT = -0.47

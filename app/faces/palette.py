@@ -1,6 +1,6 @@
 """The colours and the choices that demo faces are put together from."""
 
-from app.demo.faces.canvas import Colour
+from app.faces.canvas import Colour
 
 SKINS: tuple[Colour, ...] = (
     (255, 226, 205),

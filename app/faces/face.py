@@ -6,8 +6,8 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from app.demo.faces import palette
-from app.demo.faces.canvas import Colour, mix
+from app.faces import palette
+from app.faces.canvas import Colour, mix
 
 EXPRESSIONS = ("angry", "fear", "happy", "neutral", "sad", "surprise")
 

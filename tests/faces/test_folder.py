@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.demo.faces import folder as demo
-from app.demo.faces.drawing import render_face
-from app.demo.faces.face import EXPRESSIONS, draw_face
-from app.demo.faces.folder import CONFUSED_WITH, DemoTruth, write_demo_folder
 from app.errors import Conflict, Invalid
+from app.faces import folder as demo
+from app.faces.drawing import render_face
+from app.faces.face import EXPRESSIONS, draw_face
+from app.faces.folder import CONFUSED_WITH, DemoTruth, write_demo_folder
 
 IMAGES = 100
 

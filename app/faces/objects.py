@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from app.demo.faces import palette
-from app.demo.faces.canvas import Canvas, Colour, Points, Soft, mirrored, mix, oval, smooth
-from app.demo.faces.drawing import NIGHT, draw_background, photograph
-from app.demo.faces.face import draw_picture, pick
-from app.demo.faces.features import WHITE
+from app.faces import palette
+from app.faces.canvas import Canvas, Colour, Points, Soft, mirrored, mix, oval, smooth
+from app.faces.drawing import NIGHT, draw_background, photograph
+from app.faces.face import draw_picture, pick
+from app.faces.features import WHITE
 
 Artist = Callable[[Canvas, np.random.Generator, Colour], None]
 

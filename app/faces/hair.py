@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from app.demo.faces.canvas import Canvas, Colour, Points, Soft, mirrored, mix, moved, oval, smooth
-from app.demo.faces.face import Face
+from app.faces.canvas import Canvas, Colour, Points, Soft, mirrored, mix, moved, oval, smooth
+from app.faces.face import Face
 
 LIGHT: Colour = (255, 240, 220)
 DARK: Colour = (24, 14, 26)

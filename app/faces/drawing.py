@@ -3,10 +3,10 @@
 import numpy as np
 from PIL import Image
 
-from app.demo.faces.accessories import draw_earrings, draw_glasses, draw_hat, draw_scarf, scarf_opening
-from app.demo.faces.canvas import Canvas, Colour, Points, Soft, mirrored, mix, moved, oval, smooth
-from app.demo.faces.face import Face, Scene
-from app.demo.faces.features import (
+from app.faces.accessories import draw_earrings, draw_glasses, draw_hat, draw_scarf, scarf_opening
+from app.faces.canvas import Canvas, Colour, Points, Soft, mirrored, mix, moved, oval, smooth
+from app.faces.face import Face, Scene
+from app.faces.features import (
     EYE_HEIGHT,
     INK,
     WHITE,
@@ -17,7 +17,7 @@ from app.demo.faces.features import (
     draw_nose,
     shade_of,
 )
-from app.demo.faces.hair import beard_shadow, draw_beard, draw_hair_behind, draw_hair_front
+from app.faces.hair import beard_shadow, draw_beard, draw_hair_behind, draw_hair_front
 
 NIGHT: Colour = (20, 16, 40)
 

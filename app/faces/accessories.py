@@ -3,9 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from app.demo.faces.canvas import Canvas, Colour, Points, Soft, mirrored, mix, moved, oval, smooth
-from app.demo.faces.face import Face
-from app.demo.faces.features import EYE_HEIGHT, INK, WHITE
+from app.faces.canvas import Canvas, Colour, Points, Soft, mirrored, mix, moved, oval, smooth
+from app.faces.face import Face
+from app.faces.features import EYE_HEIGHT, INK, WHITE
 
 SHADOW: Colour = (24, 14, 34)
 

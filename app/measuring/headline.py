@@ -1,0 +1,127 @@
+"""The one figure of a data set's models that pages repeat: the error on the given labels.
+
+It is counted on the hold-out against the labels that came with the images, so cleaning labels never moves it.
+What the same predictions are worth on cleaned labels is a figure of its own.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import and_, case, func, select
+from sqlalchemy.orm import Session
+
+from app.datasets.gold import HOLD_OUT
+from app.datasets.models import DatasetVersion, Sample, VersionLabel
+from app.datasets.versions import label_in_version
+from app.ranking.models import Prediction
+from app.training.evaluation import Rate, rate
+from app.training.models import Run
+from app.training.runs import IS_TRAINING
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The error of the best training of a data set, without classes that it had no training images of."""
+
+    run_id: int
+    learnt: int  # number of the version that it learnt
+    newest: int  # number of the newest version
+    given: Rate | None  # by the given labels; None without hold-out images
+    cleaned: Rate | None  # the same predictions by the labels of the newest version
+
+    @property
+    def cleaner(self) -> Rate | None:
+        """The rate by cleaned labels, once a version has some."""
+        return self.cleaned if self.newest else None
+
+    @property
+    def is_same_model(self) -> bool:
+        """Whether labels were frozen since it was trained: then it has not learnt the cleanest ones."""
+        return self.learnt != self.newest
+
+
+@dataclass
+class _Counts:
+    n: int = 0
+    wrong: int = 0
+    kept: int = 0  # with a label in the newest version
+    still_wrong: int = 0  # of these
+
+
+def headlines(session: Session, *, dataset_ids: Collection[int]) -> dict[int, Headline]:
+    """By data set, in three statements whatever their number; none for one without a finished training.
+
+    The best is the one with the lowest error by the newest version's labels; of equals the newer.
+    """
+    newest = {
+        row.dataset_id: row.number
+        for row in session.execute(
+            select(DatasetVersion.dataset_id, func.max(DatasetVersion.number).label("number"))
+            .where(DatasetVersion.dataset_id.in_(dataset_ids))
+            .group_by(DatasetVersion.dataset_id)
+        )
+    }
+    runs = session.execute(
+        select(Run.id, Run.dataset_id, Run.facts, DatasetVersion.number)
+        .join(DatasetVersion, DatasetVersion.id == Run.version_id)
+        .where(Run.dataset_id.in_(dataset_ids), IS_TRAINING, Run.state == "finished")
+    ).all()
+    if not runs:
+        return {}
+    untrained = {run.id: frozenset(run.facts.get("untrained", ())) for run in runs}
+    counts = _counts(session, untrained)
+    best: dict[int, tuple[tuple[float, int], Headline]] = {}
+    for run in runs:
+        of = counts[run.id]
+        cleaned = rate(of.still_wrong, of.kept)
+        found = Headline(run.id, run.number, newest[run.dataset_id], rate(of.wrong, of.n), cleaned)
+        place = (cleaned.value if cleaned else 1.0, -run.id)
+        if run.dataset_id not in best or place < best[run.dataset_id][0]:
+            best[run.dataset_id] = place, found
+    return {dataset_id: found for dataset_id, (_, found) in best.items()}
+
+
+def headline(session: Session, *, dataset_id: int) -> Headline | None:
+    """That of one data set."""
+    return headlines(session, dataset_ids=[dataset_id]).get(dataset_id)
+
+
+def _counts(session: Session, untrained: dict[int, frozenset[int]]) -> defaultdict[int, _Counts]:
+    """By run the hold-out images and the wrong ones, by the given labels and by the newest version's."""
+    newer = (
+        select(func.max(DatasetVersion.id))
+        .where(DatasetVersion.dataset_id == Run.dataset_id)
+        .correlate(Run)
+        .scalar_subquery()
+    )
+    versions = select(Run.id, newer.label("version_id")).where(Run.id.in_(untrained)).subquery()
+    label = label_in_version()
+    rows = session.execute(
+        select(
+            Prediction.run_id,
+            Sample.given_label.label("given"),
+            label.label("label"),
+            func.count().label("n"),
+            func.sum(case((Prediction.predicted_label != Sample.given_label, 1), else_=0)).label("wrong"),
+            func.sum(case((Prediction.predicted_label != label, 1), else_=0)).label("still_wrong"),
+        )
+        .join(versions, versions.c.id == Prediction.run_id)
+        .join(Sample, Sample.id == Prediction.sample_id)
+        .outerjoin(
+            VersionLabel,
+            and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == versions.c.version_id),
+        )
+        .where(Sample.split == HOLD_OUT)
+        .group_by(Prediction.run_id, Sample.given_label, label)
+    )
+    counts: defaultdict[int, _Counts] = defaultdict(_Counts)
+    for row in rows:
+        of, left_out = counts[row.run_id], untrained[row.run_id]
+        if row.given not in left_out:
+            of.n += row.n
+            of.wrong += row.wrong
+        if row.label is not None and row.label not in left_out:
+            of.kept += row.n
+            of.still_wrong += row.still_wrong
+    return counts

@@ -1,0 +1,90 @@
+"""The home page: a card for each data set, the first steps where there is none, and the demo."""
+
+import re
+from pathlib import Path
+
+from sqlalchemy import select
+from starlette.testclient import TestClient
+
+from app.db.engine import Database
+from app.jobs.models import Job
+from app.jobs.requests import ask, finish, report, start
+from app.measuring.headline import headline
+from app.rounds.home import SHOWN
+from tests.factories import Made, import_folder, write_images
+from tests.web.html import flat
+
+ANSWERS = "/d/faces/review/decisions"
+
+
+def shown(page: str) -> list[int]:
+    return [int(each) for each in re.findall(r'src="/api/v1/samples/(\d+)/image\?size=thumbnail"', page)]
+
+
+def test_a_card_says_how_far_the_review_is_and_shows_the_most_suspicious_open_images(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    ann = browser_of["ann"]
+    page = flat(ann.get("/").text)
+    assert "<b>0 of 10</b> suspicious labels reviewed" in page
+    assert shown(page) == list(made.ranked[:SHOWN])
+    for number, sample in enumerate(made.ranked[:4]):
+        answer = {"sample": str(sample), "client_id": str(number), "answer": "keep"}
+        assert ann.post(ANSWERS, data=answer).status_code == 303
+    page = flat(ann.get("/").text)
+    assert "<b>4 of 10</b> suspicious labels reviewed" in page
+    assert 'aria-label="Suspicious labels reviewed" value="4" max="10"' in page
+    assert shown(page)[:6] == list(made.ranked[4:10])
+    assert 'href="/d/faces/review"' in page
+    with database.read() as session:
+        best = headline(session, dataset_id=made.dataset_id)
+    assert best
+    assert best.given
+    assert f"best error {100 * best.given.value:.1f} %" in page
+
+
+def test_a_data_set_that_nothing_has_ranked_shows_some_of_its_images(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    import_folder(database, write_images(tmp_path / "pictures"), name="cats")
+    page = flat(browser_of["ann"].get("/").text)
+    assert len(set(shown(page))) == SHOWN
+    assert "suspicious" not in page
+
+
+def test_what_runs_is_shown_with_its_bar_and_the_page_asks_again(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    with database.write() as session:
+        for open_job in session.scalars(select(Job)):  # of the run that was made by hand
+            finish(session, job_id=open_job.id, state="finished")
+    assert "hx-get" not in browser_of["ann"].get("/").text
+    with database.write() as session:
+        arguments = {"dataset": made.dataset_id}
+        job = ask(session, task="import", dataset_id=made.dataset_id, arguments=arguments, user_id=None)
+    page = flat(browser_of["ann"].get("/").text)
+    assert "Import: waits" in page
+    assert 'hx-select="#shelf"' in page
+    with database.write() as session:
+        start(session, job_id=job.id)
+        report(session, job_id=job.id, stage="Reading images", done=3, total=12)
+    page = flat(browser_of["ann"].get("/").text)
+    assert "Import: Reading images" in page
+    assert 'value="3" max="12"' in page
+    with database.write() as session:
+        finish(session, job_id=job.id, state="finished")
+    assert "hx-get" not in browser_of["ann"].get("/").text
+
+
+def test_without_a_data_set_the_page_shows_the_steps_and_two_ways_to_begin(
+    browser_of: dict[str, TestClient], people: object
+) -> None:
+    page = flat(browser_of["ada"].get("/").text)
+    assert 'class="drop" href="/datasets/new"' in page
+    assert 'action="/demo"' in page
+    assert "toploss demo" not in page
+    assert page.count("<svg") >= 3
+    annotators = browser_of["ann"].get("/").text
+    assert "Ask an admin" in annotators
+    assert "/demo" not in annotators
+    assert browser_of["ann"].post("/demo").status_code == 403
