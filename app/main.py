@@ -23,6 +23,7 @@ from app.web import errors, health, readiness
 from app.web.api import routers as api_routers
 from app.web.deps import signed_in
 from app.web.idempotency import Idempotency
+from app.web.navigation import SlowCounts
 from app.web.pages.areas import public_routers, quick_routes, routers
 from app.web.rendering import bundled, static_digest
 from app.web.security import Security, Upload
@@ -85,6 +86,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.database = owned
     app.state.attempts = Attempts()
     app.state.token_uses = Uses()
+    app.state.slow_counts = SlowCounts()
     app.state.health_check, app.state.readiness = check, ready
     app.add_middleware(Idempotency, database=owned, settings=settings)
     app.add_middleware(Security, max_upload=settings.max_upload_mb * 1_000_000, uploads=_uploads())

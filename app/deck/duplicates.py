@@ -3,16 +3,17 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import String, and_, case, cast, func, select
 from sqlalchemy.orm import Session
 
-from app.datasets.gold import gold_ids
+from app.datasets.gold import gold_ids, visible_samples
 from app.datasets.models import MissingFile, Sample
 from app.deck.filters import Filter, Tile, look
 from app.errors import Conflict, Invalid
 from app.review.checks import Answer
 from app.review.decisions import decide
 from app.review.models import Decision, SampleReview
+from app.review.standing import label_now
 from app.review.undoing import undo
 
 MOST = 5_000  # samples looked at; more are shown when these are resolved
@@ -58,6 +59,22 @@ def torn_groups(session: Session, *, dataset_id: int) -> list[Twins]:
         (twins for twins in found if len(twins.labels) > 1),
         key=lambda twins: (twins.looked_at, twins.tiles[0].sample_id),
     )
+
+
+def count_torn(session: Session, *, dataset_id: int) -> int:
+    """How many groups have different labels and were not looked at yet; without the gold part."""
+    label = label_now()
+    key = func.coalesce(cast(Sample.lookalikes, String), Sample.sha256)
+    alone = and_(SampleReview.in_bulk.is_(False), SampleReview.verdict != "unsure")
+    groups = (
+        visible_samples(key.label("key"))
+        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+        .where(Sample.dataset_id == dataset_id, label.is_not(None))
+        .group_by(key)
+        .having(func.count(label.distinct()) > 1, func.sum(case((alone, 1), else_=0)) < func.count())
+        .subquery()
+    )
+    return session.scalar(select(func.count()).select_from(groups)) or 0
 
 
 def resolve(

@@ -113,6 +113,14 @@ def review_progress(session: Session, *, dataset_id: int, user_id: int | None = 
     )
 
 
+def count_remaining(session: Session, *, dataset_id: int, user_id: int) -> int:
+    """The cards that remain for the annotator: flagged and not decided, and the second looks."""
+    ranking = current_ranking(session, dataset_id=dataset_id)
+    remaining = counters.open_issues(session, run_id=ranking.run_id) if ranking else 0
+    counts = counters.counts(session, dataset_id=dataset_id)
+    return remaining + (_second_looks(session, dataset_id, user_id) if counts.unsure else 0)
+
+
 def label_table(session: Session, *, dataset_id: int) -> list[ClassCounts]:
     """Every class, by position."""
     names = class_names(session, dataset_id=dataset_id)

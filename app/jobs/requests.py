@@ -64,6 +64,18 @@ def open_job(session: Session, *, dataset_id: int, task: str) -> Job | None:
     )
 
 
+def open_jobs(session: Session, *, tasks: Collection[str]) -> list[Job]:
+    """The queued and running jobs of these kinds, the oldest first."""
+    query = select(Job).where(Job.state.in_(OPEN_STATES), Job.task.in_(tasks))
+    return list(session.scalars(query.order_by(Job.created_at, Job.id)))
+
+
+def ended_jobs(session: Session, *, tasks: Collection[str], job_ids: Collection[str]) -> list[Job]:
+    """Those of these jobs that have ended."""
+    query = select(Job).where(Job.id.in_(job_ids), Job.task.in_(tasks), ~Job.state.in_(OPEN_STATES))
+    return list(session.scalars(query.order_by(Job.id)))
+
+
 def queue_position(session: Session, job: Job) -> int:
     """How many jobs of its kind run or wait before this one; 0: it is next, or runs.
 

@@ -274,6 +274,11 @@ def list_trainings(session: Session, *, dataset_id: int) -> list[Run]:
     return [run for run in list_runs(session, dataset_id=dataset_id) if run.is_training]
 
 
+def count_runs(session: Session, *, dataset_id: int) -> int:
+    """How many runs of all kinds a data set has."""
+    return session.scalar(select(func.count()).select_from(Run).where(Run.dataset_id == dataset_id)) or 0
+
+
 def open_run(session: Session, *, dataset_id: int) -> Run | None:
     """The oldest run that is queued or running."""
     return session.scalar(

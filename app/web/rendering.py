@@ -3,9 +3,9 @@
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,11 +13,19 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
 from markupsafe import Markup
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from app.db.trouble import as_trouble
 from app.db.types import now
+from app.errors import ToplossError
+from app.web.navigation import NOTHING, Surroundings, surroundings
+from app.web.toasts import TOAST_COOKIE, Toast, waiting_toast
 
+THEME_COOKIE = "toploss_theme"
+SYSTEM = "system"
+THEMES = (SYSTEM, "light", "dark")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -42,6 +50,9 @@ class Page:
     viewer: Viewer | None
     url: str  # path and query of the request, for links back
     dataset: str | None = None  # the data set whose navigation is shown
+    theme: str = SYSTEM
+    toast: Toast | None = None  # the answer to the act before, shown once
+    around: Callable[[], Surroundings] = lambda: NOTHING  # read when a whole page is drawn, not for a part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +68,37 @@ def page_context(request: Request, dataset: str | None = None) -> dict[str, Any]
     user = getattr(request.state, "user", None)
     query = request.scope["query_string"].decode("latin-1")
     url = request.scope["path"] + (f"?{query}" if query else "")
+    theme = request.cookies.get(THEME_COOKIE, SYSTEM)
     return {
         "viewer": Viewer(user.name, user.role == "admin") if user else None,
         "url": url,
         "dataset": dataset,
+        "theme": theme if theme in THEMES else SYSTEM,
+        "toast": None if is_fragment(request) else waiting_toast(request),
+        "around": partial(_around, request, dataset),
     }
+
+
+def _around(request: Request, dataset: str | None) -> Surroundings:
+    """What surrounds the page; nothing for who is not signed in, or where the database has trouble."""
+    user, state = getattr(request.state, "user", None), request.app.state
+    if user is None:
+        return NOTHING
+    try:
+        return surroundings(
+            state.database,
+            state.slow_counts,
+            path=request.scope["path"],
+            dataset=dataset,
+            user_id=user.id,
+            is_admin=user.role == "admin",
+        )
+    except ToplossError:
+        return NOTHING
+    except SQLAlchemyError as error:
+        if as_trouble(error) is None:
+            raise
+        return NOTHING
 
 
 def is_fragment(request: Request) -> bool:
@@ -77,19 +114,32 @@ def render(
 ) -> HTMLResponse:
     """The template filled with the page."""
     html = environment().get_template(template).render(page=page)
-    return HTMLResponse(html, status_code=status, headers=headers)
+    response = HTMLResponse(html, status_code=status, headers=headers)
+    if page.toast:
+        response.delete_cookie(TOAST_COOKIE, httponly=True, samesite="lax")
+    return response
 
 
 def render_part(
-    request: Request, template: str, page: Page, *, headers: dict[str, str] | None = None
+    request: Request,
+    template: str,
+    page: Page,
+    *,
+    headers: dict[str, str] | None = None,
+    whole: str = "",
 ) -> HTMLResponse:
-    """A part of a page for htmx; for a person who opens its address the same with a page around it."""
+    """A part of a page for htmx; for a person who opens its address the same with a page around it.
+
+    `whole`: the template of that page, where there is one.
+    """
     if is_fragment(request):
         return render(template, page, headers=headers)
+    if whole:
+        return render(whole, page, headers=headers)
     inside = Markup(environment().get_template(template).render(page=page))  # noqa: S704 - a template's
-    whole = page.url.partition("?")[0].rpartition("/")[0]
-    around = PartPage(viewer=page.viewer, url=page.url, dataset=page.dataset, inside=inside, whole=whole)
-    return render("part.html", around)
+    above = page.url.partition("?")[0].rpartition("/")[0]
+    shared = {each.name: getattr(page, each.name) for each in fields(Page)}
+    return render("part.html", PartPage(**shared, inside=inside, whole=above))
 
 
 def draw(template: str, page: Page, *, filename: str) -> Response:

@@ -34,6 +34,7 @@ def test_images_are_kept_for_the_log_in_and_shown_to_nobody_after_it(
     image = f"{server.url}/api/v1/samples/{live[1].ranked[0]}/image?size=thumbnail"
     assert page.evaluate(FROM_THE_NETWORK, image) > 0
     assert page.evaluate(FROM_THE_NETWORK, image) == 0  # the deck shows what was loaded ahead without asking
+    page.locator(".account > summary").click()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(f"{server.url}/login")
     answer = page.goto(image)

@@ -1,6 +1,7 @@
 """The HTML of a page as a browser takes it: how a template breaks its lines makes no difference."""
 
 import re
+from html import unescape
 
 BLOCKS = (
     "article|aside|body|br|button|caption|dd|details|div|dl|dt|fieldset|figcaption|figure|form|h[1-6]|head|header"
@@ -13,3 +14,8 @@ def flat(html: str) -> str:
     """One space for each run of white space, and none beside a block or before the end of a tag."""
     one_line = re.sub(r"\s+(/?>)", r"\1", " ".join(html.split()))
     return re.sub(rf" ?(</?(?:{BLOCKS})\b[^>]*>) ?", r"\1", one_line)
+
+
+def words_of(html: str) -> str:
+    """The words that a piece of HTML shows, with one space between them."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())

@@ -43,6 +43,7 @@ CHANGES = {
         POST /d/{name}/review/redo    POST /d/{name}/review/undo
         POST /d/{name}/models/{run_id:int}/photos  POST /d/{name}/models/{run_id:int}/photos/{photo_id}/remove
         POST /logout
+        POST /theme
     """,
     "admin": """
         POST /api/v1/datasets               POST /api/v1/datasets/{name}/audits

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 from starlette.routing import Route
 
-from app.web.pages import docs, export, jobs, moved, photos, remaining
-from app.web.pages.accounts import account, people
+from app.web.pages import docs, export, going, jobs, moved, photos, remaining
+from app.web.pages.accounts import account, people, theme
 from app.web.pages.datasets import (
     classes,
     folders,
@@ -24,6 +24,7 @@ from app.web.pages.training import own_model, run, runs
 _AREAS = (
     account,
     people,
+    theme,
     home,
     overview,
     new_dataset,
@@ -50,6 +51,7 @@ _AREAS = (
     remaining,
     export,
     jobs,
+    going,
     docs,
     moved,
 )

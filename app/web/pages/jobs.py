@@ -1,17 +1,21 @@
 """The list of jobs and workers."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from app.datasets.catalog import list_datasets
+from app.datasets.catalog import dataset_names, list_datasets
 from app.jobs.models import Job, Worker
-from app.jobs.requests import OPEN_STATES, list_jobs, live_workers
-from app.web.deps import Admin, Db
-from app.web.rendering import Page, is_fragment, page_context, render
+from app.jobs.requests import OPEN_STATES, ended_jobs, list_jobs, live_workers
+from app.web.deps import Admin, Db, SignedIn
+from app.web.navigation import JOBS, RunningJob, running_job, running_jobs
+from app.web.rendering import Page, is_fragment, page_context, render, render_part
 
 router = APIRouter()
+
+NONE: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,14 @@ class JobsPage(Page):
     workers: tuple[Worker, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class JobsNowPage(Page):
+    """The jobs that run or wait, and those of a page that have ended."""
+
+    jobs: tuple[RunningJob, ...]
+    ended: tuple[RunningJob, ...]
+
+
 @router.get("/jobs")
 def index(request: Request, database: Db, _admin: Admin) -> Response:
     """The newest jobs first."""
@@ -39,6 +51,21 @@ def index(request: Request, database: Db, _admin: Admin) -> Response:
         views = tuple(_view(job, names.get(job.dataset_id or 0)) for job in list_jobs(session))
         page = JobsPage(**page_context(request), jobs=views, workers=tuple(live_workers(session)))
     return render("jobs/_list.html" if is_fragment(request) else "jobs/page.html", page)
+
+
+@router.get("/jobs/now")
+def now(
+    request: Request, database: Db, _user: SignedIn, known: Annotated[list[str], Query(max_length=20)] = NONE
+) -> Response:
+    """What runs, for the header of every page, and which of the jobs that a page knew has ended."""
+    with database.read() as session:
+        names = dataset_names(session)
+        ended = tuple(
+            running_job(job, names.get(job.dataset_id or 0))
+            for job in ended_jobs(session, tasks=JOBS, job_ids=known)
+        )
+        page = JobsNowPage(**page_context(request), jobs=running_jobs(session), ended=ended)
+    return render_part(request, "jobs/_now.html", page)
 
 
 def _view(job: Job, dataset: str | None) -> JobView:

@@ -29,6 +29,7 @@ from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import SESSION_COOKIE, Config, Db, InPerson, SignedIn
 from app.web.errors import headers_of, status_of
 from app.web.rendering import Page, page_context, render
+from app.web.toasts import say
 
 public = APIRouter()
 router = APIRouter()
@@ -53,7 +54,6 @@ class AccountPage(Page):
     scopes: dict[str, str]
     longest_days: int = LONGEST_DAYS
     secret: str = ""
-    done: str = ""
 
 
 @public.get("/login")
@@ -94,17 +94,9 @@ def log_out(request: Request, database: Db, settings: Config, user: SignedIn) ->
 
 
 @router.get("/account")
-def account(request: Request, database: Db, user: SignedIn, done: str = "") -> Response:
+def account(request: Request, database: Db, user: SignedIn) -> Response:
     """My tokens and my password."""
-    return _account(
-        request,
-        database,
-        user,
-        done="Your password is changed. Every other log-in of yours has ended, and your API tokens are "
-        "revoked."
-        if done
-        else "",
-    )
+    return _account(request, database, user)
 
 
 @router.post("/account/password")
@@ -126,9 +118,11 @@ def change_password(
                 "Your password was changed at this moment; nothing was changed here. Sign in again."
             )
         set_password(session, user=changed, password_hash=password_hash)
-    return with_session(
-        request, RedirectResponse("/account?done=password", status_code=303), database, settings, changed
+    words = (
+        "Your password is changed. Every other log-in of yours has ended, and your API tokens are revoked."
     )
+    back = say(request, RedirectResponse("/account", status_code=303), words)
+    return with_session(request, back, database, settings, changed)
 
 
 @router.post("/account/tokens")
@@ -151,12 +145,15 @@ def make_token(
 
 
 @router.post("/account/tokens/{token_id}/revoke")
-def end_token(database: Db, user: InPerson, token_id: int, confirmed: Confirmed = "") -> Response:
+def end_token(
+    request: Request, database: Db, user: InPerson, token_id: int, confirmed: Confirmed = ""
+) -> Response:
     """End a token."""
     with database.write() as session:
         gone = revoke_token(session, token_id=token_id, user_id=user.id)
         confirm(revocation(gone, back="/account"), confirmed)
-    return RedirectResponse("/account", status_code=303)
+    words = f"The token “{gone.name}” is revoked"
+    return say(request, RedirectResponse("/account", status_code=303), words)
 
 
 def revocation(token: ListedToken, *, back: str) -> Question:
@@ -214,9 +211,7 @@ def _by_password(request: Request, database: Database, name: str, password: str)
         return check_password(user, password=password)
 
 
-def _account(
-    request: Request, database: Database, user: Person, *, secret: str = "", done: str = ""
-) -> Response:
+def _account(request: Request, database: Database, user: Person, *, secret: str = "") -> Response:
     with database.read() as session:
         page = AccountPage(
             **page_context(request),
@@ -225,6 +220,5 @@ def _account(
                 scope: words for scope, words in SCOPES.items() if scope != "admin" or user.role == "admin"
             },
             secret=secret,
-            done=done,
         )
     return render("accounts/account.html", page)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -10,11 +9,12 @@ from fastapi.responses import RedirectResponse, Response
 from app.accounts.models import User
 from app.accounts.passwords import hash_password
 from app.accounts.tokens import Access, ListedToken, access_of, list_tokens, revoke_token
-from app.accounts.users import ROLES, add_user, change_user, find_user, get_user, list_users, set_password
+from app.accounts.users import ROLES, add_user, change_user, get_user, list_users, set_password
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, AdminInPerson, Db
 from app.web.pages.accounts.account import revocation
 from app.web.rendering import Page, count, page_context, render
+from app.web.toasts import say
 
 router = APIRouter()
 
@@ -27,36 +27,35 @@ class PeoplePage(Page):
 
     people: tuple[User, ...]
     tokens: tuple[ListedToken, ...]
-    done: str
     roles: tuple[str, ...] = ROLES
 
 
 @router.get("/people")
-def people(request: Request, database: Db, _admin: Admin, reset: str = "") -> Response:
+def people(request: Request, database: Db, _admin: Admin) -> Response:
     """Everybody with their API tokens, and a form for one more."""
     with database.read() as session:
         page = PeoplePage(
             **page_context(request),
             people=tuple(list_users(session)),
             tokens=tuple(list_tokens(session)),
-            done=f"{reset} has a new password. Their log-ins have ended, and their API tokens are revoked."
-            if reset and find_user(session, name=reset)
-            else "",
         )
     return render("accounts/people.html", page)
 
 
 @router.post("/people")
-def add_person(database: Db, _admin: AdminInPerson, name: Text, role: Text, password: Text) -> Response:
+def add_person(
+    request: Request, database: Db, _admin: AdminInPerson, name: Text, role: Text, password: Text
+) -> Response:
     """Add a person."""
     password_hash = hash_password(password)
     with database.write() as session:
-        add_user(session, name=name.strip(), role=role, password_hash=password_hash)
-    return RedirectResponse("/people", status_code=303)
+        user = add_user(session, name=name.strip(), role=role, password_hash=password_hash)
+    return _back(request, f"{user.name} can sign in now")
 
 
 @router.post("/people/{name}")
 def change_person(
+    request: Request,
     database: Db,
     _admin: AdminInPerson,
     name: str,
@@ -73,7 +72,9 @@ def change_person(
             confirm(_deactivation(name, access), confirmed)
         elif user.role != was:
             confirm(_new_role(name, user.role, access), confirmed)
-    return RedirectResponse("/people", status_code=303)
+    if active is not None:
+        return _back(request, f"{name} can sign in again" if active else f"{name} is deactivated")
+    return _back(request, f"{name} is an {user.role} now" if user.role != was else "Nothing was changed")
 
 
 def _deactivation(name: str, access: Access) -> Question:
@@ -103,17 +104,27 @@ def _new_role(name: str, role: str, access: Access) -> Question:
 
 
 @router.post("/people/{name}/password")
-def reset_password(database: Db, _admin: AdminInPerson, name: str, password: Text) -> Response:
+def reset_password(
+    request: Request, database: Db, _admin: AdminInPerson, name: str, password: Text
+) -> Response:
     """Set a new password for a person; their log-ins end and their API tokens are revoked."""
     password_hash = hash_password(password)
     with database.write() as session:
         set_password(session, user=get_user(session, name=name), password_hash=password_hash)
-    return RedirectResponse(f"/people?reset={quote(name)}", status_code=303)
+    words = f"{name} has a new password. Their log-ins have ended, and their API tokens are revoked."
+    return _back(request, words)
 
 
 @router.post("/people/tokens/{token_id}/revoke")
-def end_token(database: Db, _admin: AdminInPerson, token_id: int, confirmed: Confirmed = "") -> Response:
+def end_token(
+    request: Request, database: Db, _admin: AdminInPerson, token_id: int, confirmed: Confirmed = ""
+) -> Response:
     """End anybody's API token."""
     with database.write() as session:
-        confirm(revocation(revoke_token(session, token_id=token_id), back="/people#tokens"), confirmed)
-    return RedirectResponse("/people#tokens", status_code=303)
+        gone = revoke_token(session, token_id=token_id)
+        confirm(revocation(gone, back="/people#tokens"), confirmed)
+    return _back(request, f"The token “{gone.name}” of {gone.owner} is revoked", "/people#tokens")
+
+
+def _back(request: Request, words: str, address: str = "/people") -> Response:
+    return say(request, RedirectResponse(address, status_code=303), words)

@@ -20,6 +20,7 @@ from app.web.asking import Question, confirm
 from app.web.deps import Admin, Db
 from app.web.rendering import Page, count, page_context, render
 from app.web.strict import Strict
+from app.web.toasts import Undo, say
 
 router = APIRouter()
 
@@ -116,14 +117,32 @@ def show_settings(request: Request, name: str, database: Db, _admin: Admin) -> R
 
 
 @router.post("/d/{name}/settings")
-def change_settings(name: str, database: Db, _admin: Admin, form: Annotated[PolicyForm, Form()]) -> Response:
+def change_settings(
+    request: Request, name: str, database: Db, _admin: Admin, form: Annotated[PolicyForm, Form()]
+) -> Response:
     """Set the policy of second opinions; a change of current labels needs a confirmation."""
     with database.write() as session:
+        dataset_id = get_dataset(session, name=name).id
+        before = get_policy(session, dataset_id=dataset_id)
         policy = Policy(form.annotators, form.which, form.share / 100, form.who)
-        effect = set_policy(session, dataset_id=get_dataset(session, name=name).id, policy=policy)
+        effect = set_policy(session, dataset_id=dataset_id, policy=policy)
         if not effect.is_none:
             confirm(_policy_question(name, effect), form.confirmed)
-    return RedirectResponse(f"/d/{name}/settings", status_code=303)
+    address = f"/d/{name}/settings"
+    back = RedirectResponse(address, status_code=303)
+    if policy == before:
+        return say(request, back, "Nothing was changed")
+    return say(request, back, "Saved", undo=Undo(address, _fields(before)))
+
+
+def _fields(policy: Policy) -> tuple[tuple[str, str], ...]:
+    """The policy as its form sends it."""
+    return (
+        ("annotators", str(policy.annotators)),
+        ("which", policy.which),
+        ("share", f"{100 * policy.share:g}"),
+        ("who", policy.who),
+    )
 
 
 def _policy_question(name: str, effect: PolicyEffect) -> Question:

@@ -2,10 +2,12 @@
 
 import re
 
+import httpx
 from fastapi.testclient import TestClient
 
 from tests.conftest import PASSWORD
 from tests.web.asking import sure
+from tests.web.html import words_of
 
 
 def test_an_annotator_is_told_to_ask_an_admin(browser_of: dict[str, TestClient]) -> None:
@@ -101,3 +103,34 @@ def test_a_password_given_by_an_admin_revokes_tokens_and_the_page_says_so(
     page = browser_of["ada"].get(done.headers["location"]).text
     assert "bob has a new password. Their log-ins have ended, and their API tokens are revoked." in page
     assert not opens(browser_of["bob"], secret)
+
+
+def said(client: TestClient, answer: httpx.Response) -> str:
+    """The toast of the page that an answer leads to."""
+    assert answer.status_code == 303
+    found = re.search(
+        r'<div class="toast">(.*?)</div>', client.get(answer.headers["location"]).text, re.DOTALL
+    )
+    return words_of(found[1]) if found else ""
+
+
+def test_every_act_about_a_person_says_what_was_done(browser_of: dict[str, TestClient]) -> None:
+    ada = browser_of["ada"]
+    added = ada.post("/people", data={"name": "eve", "role": "annotator", "password": PASSWORD})
+    assert said(ada, added) == "eve can sign in now"
+    assert said(ada, sure(ada, "/people/eve", {"role": "admin"})) == "eve is an admin now"
+    assert said(ada, ada.post("/people/eve", data={"role": "admin"})) == "Nothing was changed"
+    assert said(ada, sure(ada, "/people/eve", {"active": "false"})) == "eve is deactivated"
+    assert said(ada, ada.post("/people/eve", data={"active": "true"})) == "eve can sign in again"
+
+
+def test_what_ends_or_changes_access_is_behind_a_persons_menu(browser_of: dict[str, TestClient]) -> None:
+    page = browser_of["ada"].get("/people").text
+    menus = re.findall(r'<details class="menu">.*?</details>', page, re.DOTALL)
+    assert [words_of(menu).split()[:2] for menu in menus] == [
+        ["Change", name] for name in ("ada", "ann", "bob")
+    ]
+    outside = re.sub(r"<details.*?</details>", "", page, flags=re.DOTALL)
+    assert "Deactivate" in page
+    assert "Deactivate" not in outside
+    assert 'action="/people/ann' not in outside

@@ -103,7 +103,7 @@ def test_the_settings_are_an_admins_and_refuse_nonsense(
     page = flat(ada.get("/d/faces/settings").text)
     assert 'value="12.5"' in page
     assert '<option value="share" selected>' in page
-    assert ">Settings</a>" in page
+    assert ' aria-current="page">' in page.partition('href="/d/faces/settings"')[2][:60]
     assert ">Settings</a>" not in flat(browser_of["ann"].get("/d/faces").text)
 
 
@@ -121,3 +121,20 @@ def test_agreement_is_told_to_admins_only(browser_of: dict[str, TestClient], mad
     assert "So few images say little" in page
     assert "ann, bob" in page
     assert browser_of["ann"].get("/d/faces/results/team").status_code == 403
+
+
+def test_saved_settings_say_so_and_can_be_undone(browser_of: dict[str, TestClient], made: Made) -> None:
+    ada = browser_of["ada"]
+    address = "/d/faces/settings"
+    before = flat(ada.get(address).text).partition("<form")[2]
+    ada.post(address, data=POLICY)
+    page = flat(ada.get(address).text)
+    assert "<p>Saved</p>" in page
+    undo = re.search(r'<div class="toast">.*?<form method="post" action="([^"]+)">(.*?)</form>', page)
+    assert undo
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', undo[2]))
+    ada.post(undo[1], data=fields)
+    ada.get("/people")  # shows that toast
+    assert flat(ada.get(address).text).partition("<form")[2] == before
+    ada.post(address, data=fields)
+    assert "<p>Nothing was changed</p>" in ada.get(address).text

@@ -1,0 +1,213 @@
+"""What surrounds every page, in a browser: menus, the palette, keys, themes, toasts and running jobs."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import update
+
+from app.db.engine import Database
+from app.jobs.models import Job
+from app.jobs.requests import ask, finish, report, start
+from app.web.deps import SESSION_COOKIE
+from tests.browser.conftest import add_person, cookie_of
+from tests.browser.deck import ready
+from tests.factories import Made
+from tests.servers import Server
+
+SHELL = "html.shell"  # its scripts have run
+
+
+@pytest.fixture(scope="module")
+def admin(server: Server) -> str:
+    """An admin's log-in cookie."""
+    add_person(server, "eve", role="admin")
+    return cookie_of(server, "eve")
+
+
+@pytest.fixture
+def screen(browser: Browser, server: Server, admin: str) -> Iterator[Page]:
+    """An admin's page; nothing may fail in its console."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
+    context.add_cookies([{"name": SESSION_COOKIE, "value": admin, "url": server.url}])
+    opened, problems = context.new_page(), []
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    yield opened
+    context.close()
+    assert problems == []
+
+
+def open_page(screen: Page, server: Server, path: str) -> None:
+    screen.goto(server.url + path)
+    expect(screen.locator(SHELL)).to_have_count(1)
+
+
+def test_the_palette_goes_to_a_page_and_gives_the_focus_back(
+    screen: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    home = f"/d/{live[1].name}"
+    open_page(screen, server, f"{home}/export")
+    link = screen.locator(".tabs a").nth(1)
+    link.focus()
+    screen.keyboard.press("Control+k")
+    dialog = screen.get_by_role("dialog", name="Go to")
+    expect(dialog.get_by_role("option", name="Images: Duplicates")).to_be_visible()
+    screen.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(link).to_be_focused()
+    screen.keyboard.press("Control+k")
+    screen.keyboard.type("dupl")
+    expect(dialog.get_by_role("option", selected=True)).to_contain_text("Images: Duplicates")
+    screen.keyboard.press("Enter")
+    screen.wait_for_url(f"{server.url}{home}/images/duplicates")
+
+
+def test_the_palette_finds_an_image_by_its_name_and_arrows_choose(
+    screen: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    made = live[1]
+    open_page(screen, server, f"/d/{made.name}")
+    screen.keyboard.press("Control+k")
+    screen.keyboard.type("owl/00")
+    options = screen.locator("[role=option]")
+    expect(options.nth(1)).to_contain_text("owl/00")
+    screen.keyboard.press("ArrowDown")
+    expect(options.nth(1)).to_have_attribute("aria-selected", "true")
+    name = (options.nth(1).inner_text()).split()[0]
+    screen.keyboard.press("Enter")
+    number = made.sample_ids[made.paths.index(name)]
+    screen.wait_for_url(f"{server.url}/d/{made.name}/images/{number}")
+
+
+def test_the_palette_chooses_a_theme_that_stays(screen: Page, server: Server) -> None:
+    open_page(screen, server, "/account")
+    ground = "() => getComputedStyle(document.body).backgroundColor"
+    light = screen.evaluate(ground)
+    screen.keyboard.press("Control+k")
+    screen.keyboard.type("dark")
+    expect(screen.locator("#palette-list [aria-selected=true]")).to_contain_text("Theme: dark")
+    screen.keyboard.press("Enter")
+    expect(screen.locator("meta[name=color-scheme]")).to_have_attribute("content", "dark")
+    assert screen.evaluate(ground) != light
+    screen.goto(f"{server.url}/people")
+    assert screen.evaluate(ground) != light
+
+
+def test_a_question_mark_lists_the_keys_unless_keys_are_off(screen: Page, server: Server) -> None:
+    open_page(screen, server, "/account")
+    screen.keyboard.press("?")
+    keys = screen.locator("#keys")
+    expect(keys).to_contain_text("Go to a page")
+    keys.get_by_role("checkbox").uncheck()
+    screen.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+    screen.keyboard.press("?")
+    screen.keyboard.press("Control+k")  # with Control it is no key of a single character: it stays
+    expect(screen.get_by_role("dialog", name="Go to")).to_be_visible()
+    expect(keys).to_be_hidden()
+
+
+def test_the_review_keeps_its_own_list_of_keys_and_opens_the_palette(
+    screen: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    screen.goto(f"{server.url}/d/{live[1].name}/review")
+    ready(screen)
+    screen.keyboard.press("?")
+    expect(screen.locator("#keys")).to_contain_text("Keep the given label")
+    screen.keyboard.press("?")
+    expect(screen.locator("#keys")).to_be_hidden()
+    screen.keyboard.press("Control+k")
+    screen.keyboard.type("q")  # reaches the palette, not the card
+    expect(screen.get_by_role("dialog", name="Go to")).to_be_visible()
+    expect(screen.locator("body")).to_have_attribute("data-unsaved", "0")
+
+
+def test_a_menu_closes_with_escape_and_with_a_click_elsewhere(
+    screen: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    open_page(screen, server, f"/d/{live[1].name}")
+    switcher, account = screen.locator(".switcher > summary"), screen.locator(".account > summary")
+    switcher.click()
+    expect(screen.locator(".switcher").get_by_role("link", name=live[1].name)).to_be_visible()
+    screen.keyboard.press("Escape")
+    expect(screen.locator("details.menu[open]")).to_have_count(0)
+    expect(switcher).to_be_focused()
+    switcher.click()
+    account.click()
+    expect(screen.locator("details.menu[open]")).to_have_count(1)
+    screen.mouse.click(640, 600)
+    expect(screen.locator("details.menu[open]")).to_have_count(0)
+
+
+def test_without_scripts_menus_themes_and_the_palettes_page_work(
+    browser: Browser, server: Server, admin: str, live: tuple[Database, Made]
+) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 844})
+    context.add_cookies([{"name": SESSION_COOKIE, "value": admin, "url": server.url}])
+    page = context.new_page()
+    page.goto(f"{server.url}/d/{live[1].name}")
+    page.locator(".account > summary").click()
+    page.get_by_role("button", name="Dark").click()
+    expect(page.locator("meta[name=color-scheme]")).to_have_attribute("content", "dark")
+    assert page.url == f"{server.url}/d/{live[1].name}"
+    page.get_by_role("link", name="Go to").click()
+    page.get_by_label("A page, a model or an image").fill("duplic")
+    page.get_by_role("button", name="Find").click()
+    page.get_by_role("link", name="Images: Duplicates").click()
+    expect(page.locator(".subs [aria-current]")).to_have_text("Duplicates")
+    context.close()
+
+
+def test_a_toast_says_what_was_saved_and_its_undo_undoes_it(
+    screen: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    open_page(screen, server, f"/d/{live[1].name}/settings")
+    field = screen.locator("main [name=annotators]")
+    field.fill("3")
+    screen.get_by_role("button", name="Save").click()
+    toast = screen.locator("#toasts .toast")
+    expect(toast).to_contain_text("Saved")
+    box = toast.bounding_box()
+    assert box is not None
+    assert box["y"] > 600  # over the page, so that nothing moves
+    toast.get_by_role("button", name="Undo").click()
+    expect(field).to_have_value("1")
+
+
+def test_the_tab_that_is_open_is_in_view_on_a_phone(
+    screen: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    screen.set_viewport_size({"width": 390, "height": 844})
+    for path in ("", "/review", "/export", "/settings", "/results/team", "/images/problems"):
+        open_page(screen, server, f"/d/{live[1].name}{path}")
+        for row in screen.locator(".tabs, .subs").all():
+            box = row.locator("[aria-current]").bounding_box()
+            assert box is not None
+            assert box["x"] >= 0, path
+            assert box["x"] + box["width"] <= 390, path
+        assert not screen.evaluate("() => document.documentElement.scrollWidth > innerWidth"), path
+
+
+def test_a_page_that_saw_a_training_run_says_that_it_has_ended(
+    screen: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    database, made = live
+    with database.write() as session:
+        session.execute(update(Job).values(state="finished"))
+        job_id = ask(
+            session, task="train", dataset_id=made.dataset_id, arguments={"run": made.run_id}, user_id=None
+        ).id
+    with database.write() as session:
+        start(session, job_id=job_id)
+        report(session, job_id=job_id, stage="Epoch 3", done=43, total=100)
+    open_page(screen, server, "/account")
+    expect(screen.locator(".jobs > summary")).to_have_text(re.compile(r"Training\s+43 %"))
+    with database.write() as session:
+        report(session, job_id=job_id, stage="Epoch 3", done=44, total=100)
+    expect(screen.locator(".jobs > summary")).to_contain_text("44 %")
+    with database.write() as session:
+        finish(session, job_id=job_id, state="finished")
+    expect(screen).to_have_title(re.compile(rf"^Training of {made.name}: finished · Account"))
+    expect(screen.locator("#toasts")).to_contain_text("finished")
+    expect(screen.locator(".jobs")).to_have_count(0)
