@@ -11,6 +11,7 @@ from app.datasets.catalog import class_names, class_position
 from app.datasets.gold import get_gold_part, is_visible
 from app.datasets.models import ImageProblem, Sample
 from app.datasets.problems import KINDS
+from app.deck.lasso import is_within
 from app.errors import Invalid
 from app.ranking.models import IS_ISSUE, Prediction
 from app.review.fold import VERDICTS
@@ -48,6 +49,7 @@ class Filter:
     text: str = ""  # in the path
     min_kb: int | None = None  # size of the file
     max_kb: int | None = None
+    within: str = ""  # an area of the map (`lasso.py`)
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ def matching(session: Session, dataset_id: int, which: Filter) -> Select[*tuple[
     if which.text:
         searched = func.coalesce(Sample.folded_path, func.lower(Sample.path))
         wanted.append(searched.contains(folded_path(which.text), autoescape=True))
+    if which.within:
+        wanted.append(is_within(session, dataset_id, which.within))
     if which.min_kb is not None:
         wanted.append(Sample.bytes >= which.min_kb * KB)
     if which.max_kb is not None:

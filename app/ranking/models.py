@@ -1,11 +1,13 @@
-"""Tables of which labels look wrong."""
+"""Tables of which labels look wrong, and of which images are alike."""
+
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ForeignKey, Index, and_, func, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.types import Base, FloatVector
+from app.db.types import Base, FloatVector, now
 
 
 class _Judgement:
@@ -51,3 +53,31 @@ class StagedPrediction(_Judgement, Base):
     """A ranking that is being written, until it replaces the run's present one in one step."""
 
     __tablename__ = "staged_prediction"
+
+
+class ImageMap(Base):
+    """A picture of a data set in which images that are alike lie near each other."""
+
+    __tablename__ = "image_map"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"), index=True)
+    samples: Mapped[int]  # with a place, also those of the gold part
+    is_ready: Mapped[bool] = mapped_column(default=False)  # all its places are stored
+    made_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (Index(None, "dataset_id", "id"),)
+
+
+class MapPlace(Base):
+    """Where a sample lies on a map: whole numbers from 0 to 9,999 across and down."""
+
+    __tablename__ = "map_place"
+
+    map_id: Mapped[int] = mapped_column(ForeignKey("image_map.id", ondelete="CASCADE"), primary_key=True)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("sample.id", ondelete="CASCADE"), primary_key=True)
+    x: Mapped[int]
+    y: Mapped[int]
+
+    __table_args__ = (Index(None, "sample_id"),)

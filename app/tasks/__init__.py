@@ -38,5 +38,6 @@ TASKS: dict[str, Task] = {
     "train": _task("train"),
     "predict": _task("predict"),
     "own model": _task("own_model"),
+    "map": _task("image_map"),
     "webhook": _task("webhook"),
 }

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 from app.errors import Cancelled, ToplossError
 from app.jobs.engine import JobContext
-from app.training.runs import end_run
+from app.ranking.maps import request_if_outdated
+from app.training.runs import end_run, get_run
 
 
 @contextmanager
@@ -25,6 +26,9 @@ def ending_badly(context: JobContext, run_id: int, *, kept: str) -> Iterator[Non
 
 
 def end(context: JobContext, run_id: int, state: str, note: str) -> None:
-    """Record the end of a run."""
+    """Record the end of a run. After a good one the map of the data set is drawn anew."""
     with context.database.write() as session:
         end_run(session, run_id=run_id, state=state, note=note)
+        if state == "finished":
+            dataset_id = get_run(session, run_id=run_id).dataset_id
+            request_if_outdated(session, dataset_id=dataset_id, runs_dir=context.settings.runs_dir)

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
 from app.deck.filters import Filter, Order, StateFilter
+from app.deck.lasso import MOST_CHARACTERS
 from app.deck.queues import Queue
 from app.errors import Invalid
 from app.web.strict import Strict, StrictBody, names_of
@@ -45,6 +46,13 @@ class SampleFilter(Strict):
     )
     max_kb: int | None = Field(
         None, ge=0, le=MOST_KB, description="The file has at most so many kilobytes (1,000 bytes each)."
+    )
+
+    within: str = Field(
+        "",
+        max_length=MOST_CHARACTERS,
+        description="An area of the map: the map’s number and the corners, such as "
+        "`3_100.200_900.200_500.800`; the lasso of the page Map makes it.",
     )
 
     @field_validator("min_kb", "max_kb", mode="wrap")

@@ -15,7 +15,7 @@ from app.web.pages.datasets import (
     overview,
     version_changes,
 )
-from app.web.pages.deck import duplicates, grid, labels, problems, review, samples
+from app.web.pages.deck import duplicates, grid, image_map, labels, problems, review, samples
 from app.web.pages.measuring import compare
 from app.web.pages.review import gold, opinions
 from app.web.pages.rounds import retrain, rounds
@@ -35,6 +35,7 @@ _AREAS = (
     version_changes,
     review,
     grid,
+    image_map,
     labels,
     duplicates,
     problems,

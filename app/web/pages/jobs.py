@@ -70,7 +70,6 @@ def now(
 
 def _view(job: Job, dataset: str | None) -> JobView:
     is_open = job.state in OPEN_STATES and dataset is not None
-    where = {"train": f"models/{job.arguments.get('run')}", "import": "import"}.get(
-        job.task
-    )  # a look at photos is over in seconds
+    places = {"train": f"models/{job.arguments.get('run')}", "import": "import", "map": "images/map"}
+    where = places.get(job.task)  # a look at photos is over in seconds
     return JobView(job, dataset, f"/d/{dataset}/{where}/cancel" if is_open and where else None)
