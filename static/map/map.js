@@ -46,7 +46,7 @@ function readPalette() {
   const classes = Array.from({ length: 10 }, (_, i) => named(`--class-${i}`));
   palette = {
     ground: named("--surface"), ink: style.getPropertyValue("--ink").trim(), deleted: named("--strong-line"),
-    class: classes, standing: [named("--line"), named("--class-1"), named("--class-0"), named("--strong-line")],
+    class: classes, standing: [named("--soft"), named("--class-1"), named("--class-0"), named("--strong-line")],
     accent: style.getPropertyValue("--accent").trim(),
   };
 }
