@@ -1,5 +1,7 @@
 """The job that draws the map of a data set. It may be killed: the next start draws it from the beginning."""
 
+import logging
+
 import numpy as np
 
 from app.errors import Cancelled
@@ -9,6 +11,7 @@ from app.ml.projection import lay_out
 from app.ranking.maps import find_embedding, store_map
 
 DRAWING = "Drawing the map"
+logging.getLogger("openTSNE").setLevel(logging.WARNING)
 
 
 def run(context: JobContext) -> None:
