@@ -73,7 +73,7 @@ def count_labels(session: Session, *, dataset_id: int) -> list[ClassCount]:
     """How many of the images have each label, in the order of the classes; deleted images are not counted."""
     label = label_now()
     query = matching(session, dataset_id, Filter()).with_only_columns(label, func.count()).group_by(label)
-    counts: dict[int | None, int] = dict(session.execute(query).tuples().all())
+    counts: dict[int | None, int] = {at: images for at, images in session.execute(query)}  # noqa: C416
     names = class_names(session, dataset_id=dataset_id)
     return [ClassCount(at, name, counts[at]) for at, name in enumerate(names) if at in counts]
 

@@ -49,7 +49,7 @@ def test_a_button_draws_it_and_the_page_shows_how_far_it_is(
         start(session, job_id=job.id)
         report(session, job_id=job.id, stage="Drawing the map", done=100, total=400)
     live = ann.get(f"{URL}/progress", headers={"hx-request": "true"})
-    assert "Drawing the map 25 %" in flat(live.text)
+    assert '<progress aria-label="Drawing the map" value="100" max="400">' in flat(live.text)
     assert "hx-refresh" not in live.headers
     assert f'action="{URL}/cancel"' in ada.get("/jobs").text
     assert ann.post(f"{URL}/cancel").status_code == 403
@@ -65,7 +65,7 @@ def test_the_classes_of_the_map_lead_to_their_images_without_a_script(
 ) -> None:
     draw(database, made)
     page = browser_of["ann"].get(URL).text
-    assert "<noscript>" in page
+    assert "switched off here" in page
     legend = page.partition('id="legend"')[2].partition("</ul>")[0]
     links = [html.unescape(link) for link in re.findall(r'href="([^"]+)"', legend)]
     counts = [int(number) for number in re.findall(r'class="num muted">(\d+)<', legend)]
