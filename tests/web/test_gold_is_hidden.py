@@ -35,6 +35,7 @@ from app.web.pages.measuring.compare import CHANGES
 from app.web.pages.training.run import TABLES
 from tests.conftest import People
 from tests.factories import Made, import_folder, make_dataset, make_run, write_images
+from tests.ranking.test_maps import draw
 from tests.web.addresses import Address, addresses
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,6 +61,7 @@ QUERIES = {
     "problem": sorted(KINDS),
     "kind": sorted(KINDS),
     "text": ["valid"],
+    "within": ["1_0.0_10000.0_10000.10000_0.10000"],
     "given": ["cat"],
     "label": ["cat"],
     "predicted": ["dog"],
@@ -137,6 +139,7 @@ def made(database: Database, tmp_path: Path) -> Made:
 def watch(database: Database, made: Made, people: People) -> Watch:
     """A gold part with one answer to one image and a disagreement about another; other reviewed images."""
     annotators = (people.annotator.id, people.other.id)
+    draw(database, made)
     with database.write() as session:
         set_policy(session, dataset_id=made.dataset_id, policy=Policy(2, "all", 1, "anyone"))
         draw_gold(session, dataset_id=made.dataset_id, size=20)
