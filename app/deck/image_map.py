@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import class_names
 from app.datasets.gold import get_gold_part
 from app.datasets.models import Sample
+from app.datasets.versions import DELETED
 from app.deck.filters import STATES, Filter, matching
 from app.ranking.maps import newest_map
 from app.ranking.models import MapPlace, Prediction
@@ -18,7 +19,6 @@ from app.training.runs import current_ranking
 
 AGREES, SUSPICIOUS, REVIEWED, UNKNOWN = range(4)
 STANDINGS = ("agrees", "suspicious", "reviewed", "not ranked")  # their words, by number
-DELETED = -1  # in place of a class
 
 
 @dataclass(frozen=True)

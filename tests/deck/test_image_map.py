@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.datasets.versions import DELETED
 from app.db.engine import Database
 from app.deck.bulk import decide_many
 from app.deck.filters import Filter, matching_ids
 from app.deck.image_map import (
     AGREES,
-    DELETED,
     REVIEWED,
     STANDINGS,
     SUSPICIOUS,
