@@ -64,6 +64,7 @@ TABS = (
             Tab("/images/duplicates", "Duplicates", "duplicates"),
             Tab("/images/disputed", "Disputed", "disputed", is_admins=True),
             Tab("/images/problems", "Image problems", "problems"),
+            Tab("/images/map", "Map"),
         ),
     ),
     Tab(

@@ -74,7 +74,7 @@ def test_an_annotator_sees_no_link_to_what_only_admins_open(
 ) -> None:
     page = browser_of["ann"].get("/d/faces/images").text
     assert "Settings" not in tabs_of(page)
-    assert set(tabs_of(page, "subs")) == {"All", "Duplicates", "Image problems"}
+    assert set(tabs_of(page, "subs")) == {"All", "Duplicates", "Image problems", "Map"}
     admins = browser_of["ada"].get("/d/faces/images").text
     assert "Disputed" in tabs_of(admins, "subs")
     assert 'href="/people"' in admins
@@ -127,6 +127,7 @@ def test_an_address_belongs_to_the_longest_place_that_it_begins_with() -> None:
     assert words("") == ("Overview", "")
     assert words("/images/12") == ("Images", "All")
     assert words("/images/problems") == ("Images", "Image problems")
+    assert words("/images/map") == ("Images", "Map")
     assert words("/imagesque") == ("", "")
     assert words("/models/3/photos") == ("Models", "All models")
     assert words("/class") == ("Settings", "Classes")
