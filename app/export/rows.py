@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -109,11 +110,30 @@ def _pages(plan: ExportPlan) -> Iterator[list[Sequence[Any]]]:
     """For each field of `ExportRow` its values, for some samples at a time."""
     ids, query = _ids_by_path(plan), _query(plan)
     for start in range(0, len(ids), PAGE):
-        with plan.engine.connect() as connection:  # a session would make each row an object twice
-            records = connection.execute(query, {"ids": json.dumps(ids[start : start + PAGE].tolist())}).all()
+        with plan.engine.connect() as connection:
+            columns = _read(connection, query, ids[start : start + PAGE].tolist())
             check_whole(connection, plan)
-        if records:
-            yield _fields(plan, sorted(records, key=itemgetter(1)))
+        if columns:
+            yield _fields(plan, columns)
+
+
+def _read(connection: Connection, query: Select[*tuple[Any, ...]], ids: list[int]) -> list[Sequence[Any]]:
+    """The query's columns for these samples, by path; no column if there are none of them.
+
+    The driver's tuples are converted column by column: SQLAlchemy makes an object of each row, and that takes
+    a sixth of the processor time of an export.
+    """
+    with closing(connection.execute(query, {"ids": json.dumps(ids)})) as result:
+        records = sorted(result.cursor.fetchall(), key=itemgetter(1))
+        kinds = [described[1] for described in result.cursor.description]
+    if not records:
+        return []
+    dialect = connection.dialect
+    columns: list[Sequence[Any]] = []
+    for column, kind, values in zip(query.selected_columns, kinds, zip(*records, strict=True), strict=True):
+        convert = column.type.dialect_impl(dialect).result_processor(dialect, kind)
+        columns.append(values if convert is None else list(map(convert, values)))
+    return columns
 
 
 def check_whole(connection: Connection, plan: ExportPlan) -> None:
@@ -170,8 +190,8 @@ def _query(plan: ExportPlan) -> Select[*tuple[Any, ...]]:
     return query if plan.include_deleted else query.where(label_in_version().is_not(None))
 
 
-def _fields(plan: ExportPlan, records: Sequence[Any]) -> list[Sequence[Any]]:
-    ids, paths, digests, splits, given, labels, *more = zip(*records, strict=True)
+def _fields(plan: ExportPlan, columns: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    ids, paths, digests, splits, given, labels, *more = columns
     verdicts, reviews, reviewers, moments, statuses, *more = more
     self_confidences, predicted, confidences, losses, ranks, wrong, *more = more
     formats, sizes, *said = more
