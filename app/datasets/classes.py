@@ -248,25 +248,22 @@ def positions_of_new(
 ) -> tuple[dict[str, int], list[str]]:
     """Where new images of these classes go, by name, and notes for people.
 
-    Images of a class that was merged go to the class that has its samples; a retired class is back.
+    Images of a class that was merged go to the class that has its samples; a retired class is back, also one
+    that another class was merged into.
     """
     classes = classes_of(session, dataset_id=dataset_id)
-    found = dict(positions)
-    back: list[str] = []
-    moved: list[str] = []
-    for name in sorted(names):
-        position = positions[name]
-        if classes.takes_answers[position]:
-            continue
-        now_at = found[name] = classes.place_now(position)
-        (moved if now_at != position else back).append(name)
+    found = {**positions, **{name: classes.place_now(positions[name]) for name in names}}
+    moved = [name for name in sorted(names) if found[name] != positions[name]]
+    places = sorted({found[name] for name in names})
+    back = [position for position in places if not classes.takes_answers[position]]
     if back:
         session.execute(
             update(LabelClass)
-            .where(LabelClass.dataset_id == dataset_id, LabelClass.name.in_(back))
+            .where(LabelClass.dataset_id == dataset_id, LabelClass.position.in_(back))
             .values(retired_at=None)
         )
-    notes = [f"{listed(back)} had been retired; new images brought it back."] if back else []
+    named = [classes.names[position] for position in back]
+    notes = [f"{listed(named)} had been retired; new images brought it back."] if back else []
     notes += [
         f"New images of “{name}” were put into “{classes.names[found[name]]}”, into which it was merged."
         for name in moved

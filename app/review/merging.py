@@ -9,6 +9,7 @@ merge says nothing about an image: one that nobody reviewed stays unreviewed, an
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import exists, func, insert, select, union
 from sqlalchemy.orm import Session
@@ -61,8 +62,8 @@ class Preview:
         )
 
 
-def preview(session: Session, *, dataset_id: int, row: LabelClass) -> Preview:
-    """Count what uses a class."""
+def preview(session: Session, *, dataset_id: int, row: LabelClass, since: datetime | None = None) -> Preview:
+    """Count what uses a class; of the answers those from a moment on."""
     mine = (Sample.dataset_id == dataset_id,)
     given = select(func.count()).select_from(Sample).where(*mine, Sample.given_label == row.position)
     now_has = (
@@ -79,6 +80,7 @@ def preview(session: Session, *, dataset_id: int, row: LabelClass) -> Preview:
             Decision.label == row.position,
             Decision.moved_from.is_(None),
             not_undone(),
+            *(() if since is None else (Decision.created_at >= since,)),
         )
     )
     waiting = answers.where(exists().where(SampleReview.sample_id == Decision.sample_id, WAITS))
@@ -195,7 +197,8 @@ def undo_change(session: Session, *, dataset_id: int, change_id: int, user_id: i
         )
     row = session.get_one(LabelClass, (dataset_id, change.position))
     if change.kind == "add":
-        found = preview(session, dataset_id=dataset_id, row=row)
+        # A class that was there before has answers of then: what took it away went over them.
+        found = preview(session, dataset_id=dataset_id, row=row, since=change.created_at)
         if found.samples or found.answers:
             raise Conflict(
                 f"“{row.name}” is used by now, by {_plural(found.samples, 'image', 'images')} and "
@@ -259,6 +262,8 @@ def _undo_merge(session: Session, change: ClassChange, *, user_id: int) -> None:
     if decisions:
         session.connection().execute(insert(Decision), decisions)
     ids = [row.sample_id for row in rows]
+    for part in _parts(ids):
+        claims.release_cards(session, part)  # they show the class of before
     move_given_labels(session, ids)
     refold(session, ids)
 

@@ -85,3 +85,25 @@ def test_new_images_of_a_retired_class_bring_it_back(database: Database, made: M
         assert found == positions
         assert notes == ["“cat” had been retired; new images brought it back."]
         assert classes_of(session, dataset_id=made.dataset_id).takes_answers == (True, True, True)
+
+
+def test_new_images_of_a_class_that_was_merged_bring_the_class_back_that_was_retired_since(
+    database: Database, made: Made
+) -> None:
+    with database.write() as session:
+        cat, dog, owl = (
+            get_class(session, dataset_id=made.dataset_id, name=name) for name in ("cat", "dog", "owl")
+        )
+        retire_row(session, cat, into=dog, action_id=None, user_id=None)
+        retire_row(session, dog, into=owl, action_id=None, user_id=None)
+        retire_row(session, owl, into=None, action_id=None, user_id=None)
+        positions = {"cat": 0, "dog": 1, "owl": 2}
+        found, notes = positions_of_new(
+            session, dataset_id=made.dataset_id, positions=positions, names=["cat"]
+        )
+        assert found == {"cat": 2, "dog": 1, "owl": 2}
+        assert notes == [
+            "“owl” had been retired; new images brought it back.",
+            "New images of “cat” were put into “owl”, into which it was merged.",
+        ]
+        assert classes_of(session, dataset_id=made.dataset_id).takes_answers == (False, False, True)

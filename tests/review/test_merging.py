@@ -1,17 +1,23 @@
 """Merges of classes beside second opinions, issues and the desk."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import func, select
 
 from app.datasets.classes import get_class, last_change
+from app.datasets.models import LabelClass
 from app.db.engine import Database
 from app.deck.bulk import past_actions, undo_many
+from app.deck.filters import Filter
+from app.deck.queues import Queue
+from app.deck.worklist import take
 from app.errors import Conflict
 from app.review.checks import Answer
 from app.review.decisions import decide
 from app.review.fold import Policy
 from app.review.merging import merge_classes, preview, retire_class, undo_change
-from app.review.models import BulkAction, Decision, OpenIssue, SampleReview
+from app.review.models import BulkAction, Claim, Decision, OpenIssue, SampleReview
 from app.review.standing import set_policy
 from app.review.undoing import undo
 from tests.conftest import People
@@ -82,6 +88,63 @@ def test_images_that_wait_for_a_second_look_wait_on_with_the_class_of_now(
         assert (state.waits, state.label) == ("second", 0)
         reviewed = select(func.count()).select_from(SampleReview)
         assert session.scalar(reviewed) == 1
+
+
+def test_an_undo_of_a_merge_releases_the_cards_that_show_the_class_of_before(
+    database: Database, made: Made, people: People
+) -> None:
+    merge(database, made, people)
+    me = {"dataset_id": made.dataset_id, "user_id": people.annotator.id}
+    with database.write() as session:
+        take(session, **me, count=24, lease=timedelta(minutes=5), queue=Queue(Filter(state="unreviewed")))
+
+    def held() -> set[int]:
+        with database.read() as session:
+            return set(session.scalars(select(Claim.sample_id)))
+
+    cats = {i for i, path in zip(made.sample_ids, made.paths, strict=True) if "/cat/" in path}
+    before = held()
+    assert before & cats
+    assert before - cats
+    undo_merge(database, made, people)
+    assert held() == before - cats
+
+
+@pytest.mark.parametrize("gone", ["merged", "retired"])
+def test_the_return_of_a_class_is_undone_until_it_is_used_again(
+    database: Database, made: Made, people: People, gone: str
+) -> None:
+    from app.datasets.classes import add_class
+
+    first, other = made.sample_ids[:2]
+
+    def answer(sample: int, label: str, name: str) -> None:
+        with database.write() as session:
+            said = Answer(sample_id=sample, verdict="relabel", label=label, client_id=name)
+            decide(session, said, dataset_id=made.dataset_id, user_id=people.annotator.id)
+
+    with database.write() as session:
+        emu = add_class(session, dataset_id=made.dataset_id, name="emu", user_id=None)
+    answer(first, "emu", "a")
+    if gone == "retired":
+        answer(first, "dog", "b")
+        with database.write() as session:
+            row = get_class(session, dataset_id=made.dataset_id, name="emu")
+            retire_class(session, row, user_id=people.admin.id)
+    else:
+        merge(database, made, people, "emu", "dog")
+    for label in ("", "emu"):
+        with database.write() as session:
+            add_class(session, dataset_id=made.dataset_id, name="emu", user_id=people.admin.id)
+        if label:
+            answer(other, label, "c")
+            with pytest.raises(Conflict, match="1 image and 1 answer; merge it"):
+                undo_merge(database, made, people)
+        else:
+            undo_merge(database, made, people)
+            with database.read() as session:
+                assert session.get_one(LabelClass, (made.dataset_id, emu.position)).retired_at is not None
+                assert session.get_one(SampleReview, first).label == 1
 
 
 def test_a_class_that_only_waiting_answers_name_is_not_retired(
