@@ -9,16 +9,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, CompoundSelect, Select, exists, func, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.datasets.catalog import DatasetSummary, list_datasets
+from app.datasets.catalog import DatasetSummary, list_datasets, names_now
 from app.datasets.gold import visible_samples
 from app.datasets.models import Dataset, MissingFile, Sample
 from app.jobs.models import Job
 from app.jobs.requests import OPEN_STATES
 from app.measuring.headline import Headline, headlines
 from app.ranking.models import Prediction
-from app.review.models import Decision, OpenIssue
+from app.review.models import Decision, OpenIssue, SampleReview
+from app.review.standing import label_now
 from app.training.models import Run
-from app.training.runs import HAS_RANKING, REVIEWED_FIRST
+from app.training.runs import HAS_RANKING, REVIEWED_FIRST, current_ranking
 
 SHOWN = 8  # images of a data set
 LOOKED_AT = 6 * SHOWN  # of the first ones, since those of the gold part and missing ones are not shown
@@ -70,10 +71,33 @@ def dataset_cards(session: Session) -> list[DatasetCard]:
     return cards
 
 
-def suspicious_images(session: Session, *, dataset_id: int, run_id: int | None, limit: int) -> list[int]:
-    """The most suspicious images of a data set that people may see, by sample id; open ones come first."""
-    ranked = {} if run_id is None else {run_id: dataset_id}
-    return _images(session, [dataset_id], ranked, limit=limit)[dataset_id]
+@dataclass(frozen=True)
+class Suspect:
+    """An image whose label looks wrong, with the label now and what the ranking predicts."""
+
+    sample_id: int
+    label: str
+    predicted: str
+
+
+def suspects(session: Session, *, dataset_id: int, limit: int) -> tuple[Suspect, ...]:
+    """The most suspicious images that people may see; those that nobody has decided on come first."""
+    ranking = current_ranking(session, dataset_id=dataset_id)
+    if ranking is None:
+        return ()
+    ids = _images(session, [dataset_id], {ranking.run_id: dataset_id}, limit=limit)[dataset_id]
+    names = names_now(session, dataset_id=dataset_id)
+    rows = session.execute(
+        visible_samples(Sample.id, label_now(), Prediction.predicted_label)
+        .join(Prediction, Prediction.sample_id == Sample.id)
+        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
+        .where(Sample.id.in_(ids), Prediction.run_id == ranking.run_id)
+    )
+    found = {
+        sample_id: Suspect(sample_id, "deleted" if label is None else names[label], names[predicted])
+        for sample_id, label, predicted in rows
+    }
+    return tuple(found[sample_id] for sample_id in ids if sample_id in found)
 
 
 def _rankings(session: Session, ids: Collection[int]) -> dict[int, _Ranked]:

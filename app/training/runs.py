@@ -289,6 +289,13 @@ def open_run(session: Session, *, dataset_id: int) -> Run | None:
     )
 
 
+def ended_last(session: Session, *, dataset_id: int) -> Run | None:
+    """The newest run, if it was cancelled or has failed, so that it can be resumed."""
+    query = select(Run).where(Run.dataset_id == dataset_id).order_by(Run.id.desc()).limit(1)
+    run = session.scalar(query)
+    return run if run is not None and run.state in RESUMABLE else None
+
+
 def count_open(session: Session) -> int:
     """The number of queued and running trainings of all data sets; a new one waits for these."""
     waiting = select(func.count()).select_from(Run).where(IS_TRAINING, Run.state.in_(jobs.OPEN_STATES))

@@ -74,7 +74,7 @@ def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, 
     page.get_by_role("button", name=re.compile("Import")).click()
     page.wait_for_url("**/d/faces")
     page.get_by_role("button", name="Import these images").click()
-    expect(page.get_by_role("heading", name="Train a network")).to_be_visible(timeout=MINUTES)
+    expect(page.get_by_role("heading", name="Train a model")).to_be_visible(timeout=MINUTES)
 
     page.get_by_role("link", name="Train", exact=True).click()
     page.get_by_role("radio", name=re.compile("^quick")).check()

@@ -11,7 +11,7 @@ from app.db.engine import Database
 from app.ranking.models import Prediction
 from app.review.gold import draw_gold
 from app.review.models import OpenIssue
-from app.rounds.home import SHOWN
+from app.rounds.home import SHOWN, suspects
 from app.training.models import Run
 from tests.factories import Made, import_folder, make_dataset, write_images
 
@@ -36,6 +36,9 @@ def test_images_of_the_checked_test_set_are_never_shown(
     def images() -> list[int]:
         page = browser_of["ann"].get("/").text
         assert len(set(shown(page))) == SHOWN
+        with database.read() as session:
+            strip = suspects(session, dataset_id=made.dataset_id, limit=10)
+        assert not hidden & {each.sample_id for each in strip}
         return shown(page)
 
     assert not hidden & set(images())

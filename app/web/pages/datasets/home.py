@@ -10,18 +10,11 @@ from app.rounds.demo import request_demo
 from app.rounds.home import DatasetCard, dataset_cards
 from app.web.api.samples import image_url
 from app.web.deps import Admin, Config, Db
+from app.web.navigation import JOBS
 from app.web.pages.datasets.new_dataset import limits_of
 from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
-
-WORK = {
-    "import": "Import",
-    "look": "First look",
-    "train": "Training",
-    "own model": "Own model",
-    "predict": "Photos",
-}
 
 
 @dataclass(frozen=True)
@@ -73,6 +66,6 @@ def _view(card: DatasetCard) -> CardView:
     return CardView(
         card=card,
         images=tuple(f"{image_url(sample_id)}?size=thumbnail" for sample_id in card.images),
-        work=WORK.get(job.task, job.task.capitalize()) if job else "",
+        work=JOBS.get(job.task, job.task.capitalize()) if job else "",
         waits=job is not None and job.state == "queued",
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -17,41 +18,65 @@ from app.datasets.catalog import (
 from app.datasets.missing import WORDS, count_missing, look_again, missing_files
 from app.datasets.models import Dataset, RejectedFile
 from app.datasets.proposals import waiting_proposal
+from app.deck.adjudication import count_disagreements
+from app.deck.duplicates import count_torn
 from app.deck.progress import PendingChanges, ReviewProgress, label_table, pending_changes, review_progress
-from app.measuring.best import BestRun, choose_best
-from app.remaining.audits import audit_states
+from app.measuring.headline import Headline, headline
+from app.remaining.audits import audit_states, left_by_audits
+from app.remaining.estimate import Between
 from app.remaining.report import chosen_rule
 from app.review.corrections import Corrections, count_corrections
-from app.review.gold import gold_standing
+from app.review.counters import open_issues
+from app.review.gold import GoldStanding, gold_standing
 from app.review.orders import expected_errors, newest_order
 from app.rounds.changes import changes_since
+from app.rounds.home import Suspect, suspects
 from app.rounds.movement import Movement, movement_of
-from app.training.models import FIRST_LOOK, OWN_MODEL
-from app.training.runs import RunProgress, newest_ranked, open_run, run_progress
+from app.training.models import FIRST_LOOK, OWN_MODEL, Run
+from app.training.runs import RunProgress, ended_last, newest_ranked, open_run, run_progress
 from app.web.api.samples import shared_source
 from app.web.deps import Db, SignedIn
 from app.web.pages.datasets.folders import folders_page
 from app.web.pages.datasets.imports import ImportPage, import_facts
-from app.web.pages.datasets.next_step import NextStep, Situation, next_step
+from app.web.pages.datasets.next_step import STAGES, NextStep, Situation, next_step
 from app.web.pages.remaining import rule_in_words
 from app.web.rendering import page_context, render
 
 router = APIRouter()
 
-SPLITS = ("train", "valid", "test")
 REJECTED_SHOWN = 200
+STRIP = 10  # images
+CLASSES_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class StepView:
+    """A step of the way from images to clean labels."""
+
+    words: str
+    url: str
+    state: str  # done, present, or empty
+
+
+@dataclass(frozen=True)
+class CardView:
+    """A card that leads to a page, with the number that matters there."""
+
+    words: str
+    number: str
+    more: str
+    url: str
 
 
 @dataclass(frozen=True)
 class ClassView:
-    """A class in the overview's table; widths are shares of the largest class."""
+    """A class in the overview's table; the bar goes left or right from the middle of its column."""
 
     name: str
     given: int
     cleaned: int
-    splits: tuple[tuple[int, int], ...]  # (given, cleaned) for each of `Overview.splits`
-    given_width: float
-    segments: tuple[tuple[str, float, float], ...]  # (split, from, width) of the cleaned labels
+    start: float  # of the bar, as a share of the column
+    width: float
 
     @property
     def change(self) -> int:
@@ -74,15 +99,21 @@ class OverviewPage(ImportPage):
     """How the labels are, and what to do next."""
 
     summary: DatasetSummary
+    steps: tuple[StepView, ...]
     step: NextStep
+    images: tuple[Suspect, ...]  # the most suspicious ones
     progress: ReviewProgress
+    suspicious: int | None  # labels that the ranking flags; None: nothing is ranked
+    checked: int  # of these
     pending: PendingChanges
     corrections: Corrections
-    best: BestRun | None
+    error: Headline | None
+    cards: tuple[CardView, ...]
     running: RunProgress | None
+    ended: Run | None  # the newest run, if it was cancelled or has failed
     movement: Movement | None  # what the current ranking changed
-    splits: tuple[str, ...]
     classes: tuple[ClassView, ...]
+    class_count: int
     notes: tuple[str, ...]  # of the newest import
     rejected: tuple[RejectedFile, ...]
     rejected_count: int
@@ -114,57 +145,63 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
     summary, importing = summarise(session, dataset), import_facts(session, dataset)
     running = open_run(session, dataset_id=dataset.id)
     ranked = newest_ranked(session, dataset_id=dataset.id)
-    best, progress = (
-        choose_best(session, dataset_id=dataset.id),
-        review_progress(session, dataset_id=dataset.id, user_id=user_id),
-    )
+    error = headline(session, dataset_id=dataset.id)
+    progress = review_progress(session, dataset_id=dataset.id, user_id=user_id)
     pending = pending_changes(session, dataset_id=dataset.id)
-    splits, classes = _class_views(session, dataset.id)
     rule = chosen_rule(session, dataset_id=dataset.id)
-    gold, audits = (
-        gold_standing(session, dataset_id=dataset.id, user_id=user_id),
-        audit_states(session, dataset_id=dataset.id),
-    )
+    gold = gold_standing(session, dataset_id=dataset.id, user_id=user_id)
+    audits = audit_states(session, dataset_id=dataset.id)
     page = page_context(request, dataset.name)
-    situation = Situation(
-        dataset=dataset.name,
-        state=dataset.state,
-        samples=summary.samples,
-        importing=importing["is_open"],
-        import_failed=importing["job"].message
-        if importing["job"] and importing["job"].state == "failed"
-        else "",
-        has_run=best is not None,
-        early_epochs=ranked.ranked_epochs if ranked and best is None else None,
-        has_look=ranked is not None and not ranked.is_training,
-        has_own=ranked is not None and ranked.kind == OWN_MODEL,
-        expected=expected_errors(newest_order(session, run_id=ranked.id)) if ranked else None,
-        running=running is not None,
-        looking=running is not None and running.kind == FIRST_LOOK,
-        queued=running is not None and running.state == "queued",
-        progress=progress,
-        pending=pending,
-        is_admin=page["viewer"].is_admin,
-        to_learn=changes_since(session, dataset_id=dataset.id, version_id=ranked.version_id).to_learn
-        if ranked
-        else 0,
-        audit_left=audits[-1].size - audits[-1].decided if audits else 0,
-        gold_for_me=gold.for_me if gold else 0,
-        rule_reached=rule_in_words(rule) if rule and rule.reached.is_reached else "",
+    step = next_step(
+        Situation(
+            dataset=dataset.name,
+            state=dataset.state,
+            samples=summary.samples,
+            importing=importing["is_open"],
+            import_failed=importing["job"].message
+            if importing["job"] and importing["job"].state == "failed"
+            else "",
+            has_run=error is not None,
+            early_epochs=ranked.ranked_epochs if ranked and error is None else None,
+            has_look=ranked is not None and not ranked.is_training,
+            has_own=ranked is not None and ranked.kind == OWN_MODEL,
+            expected=expected_errors(newest_order(session, run_id=ranked.id)) if ranked else None,
+            running=running is not None,
+            looking=running is not None and running.kind == FIRST_LOOK,
+            queued=running is not None and running.state == "queued",
+            progress=progress,
+            pending=pending,
+            is_admin=page["viewer"].is_admin,
+            to_learn=changes_since(session, dataset_id=dataset.id, version_id=ranked.version_id).to_learn
+            if ranked
+            else 0,
+            audit_left=audits[-1].size - audits[-1].decided if audits else 0,
+            gold_for_me=gold.for_me if gold else 0,
+            rule_reached=rule_in_words(rule) if rule and rule.reached.is_reached else "",
+        )
     )
+    classes = _class_views(session, dataset.id)
+    left = open_issues(session, run_id=ranked.id) if ranked else 0
+    suspicious = (ranked.label_issues or 0) if ranked else None
     return OverviewPage(
         **page,
         **importing,
         summary=summary,
-        step=next_step(situation),
+        steps=_steps(page, step.stage, is_ready=dataset.state == "ready", error=error),
+        step=step,
+        images=suspects(session, dataset_id=dataset.id, limit=STRIP) if ranked else (),
         progress=progress,
+        suspicious=suspicious,
+        checked=max(0, (suspicious or 0) - left),
         pending=pending,
         corrections=count_corrections(session, dataset_id=dataset.id),
-        best=best,
+        error=error,
+        cards=_cards(session, dataset, gold, is_admin=page["viewer"].is_admin) if classes else (),
         running=run_progress(session, run_id=running.id) if running else None,
+        ended=None if running else ended_last(session, dataset_id=dataset.id),
         movement=movement_of(session, run=ranked) if ranked and ranked.is_training else None,
-        splits=splits,
-        classes=classes,
+        classes=classes[:CLASSES_SHOWN],
+        class_count=len(classes),
         notes=tuple(dataset.notes),
         rejected=tuple(rejected_files(session, dataset_id=dataset.id, limit=REJECTED_SHOWN)),
         rejected_count=count_rejected(session, dataset_id=dataset.id),
@@ -176,15 +213,69 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
     )
 
 
-def _class_views(session: Session, dataset_id: int) -> tuple[tuple[str, ...], tuple[ClassView, ...]]:
-    table = label_table(session, dataset_id=dataset_id)
-    splits = tuple(split for split in SPLITS if any(row.given.get(split) for row in table))
-    largest = max((max(sum(row.given.values()), sum(row.cleaned.values())) for row in table), default=0) or 1
+def _steps(
+    page: dict[str, Any], present: str, *, is_ready: bool, error: Headline | None
+) -> tuple[StepView, ...]:
+    """The way, with what is done and where the data set is; who cannot train is led to the models."""
+    home, is_admin = f"/d/{page['dataset']}", page["viewer"].is_admin
+    models = f"{home}/models"
+    done = {
+        "import": is_ready,
+        "train": error is not None,
+        "review": present in ("retrain", "export"),
+        "retrain": error is not None and error.learnt > 0 and present != "retrain",
+    }
+    places = {
+        "import": ("Import", home),
+        "train": ("Train", f"{models}/train" if is_admin else models),
+        "review": ("Review", f"{home}/review"),
+        "retrain": ("Retrain", f"{models}/retrain" if is_admin else models),
+        "export": ("Export", f"{home}/export"),
+    }
+    return tuple(
+        StepView(*places[stage], "present" if stage == present else "done" if done.get(stage) else "")
+        for stage in STAGES
+    )
+
+
+def _cards(
+    session: Session, dataset: Dataset, gold: GoldStanding | None, *, is_admin: bool
+) -> tuple[CardView, ...]:
+    """What is to be looked at beside the worklist, each with its number; admins settle what is disputed."""
+    home = f"/d/{dataset.name}"
+    torn = count_torn(session, dataset_id=dataset.id)
+    disputed = count_disagreements(session, dataset_id=dataset.id)
+    states = audit_states(session, dataset_id=dataset.id)
+    left = left_by_audits(session, states, dataset_id=dataset.id)
+    unknown = ("not measured", "look at random images")
+    errors = (_between(left), "with 95 % confidence") if left else unknown
+    checked = ("none yet", "measures how good a model is")
+    if gold:
+        checked = (f"{gold.settled:,} of {gold.size:,}", "images checked")
+    cards = [
+        CardView("Duplicates", f"{torn:,}", "groups with different labels", f"{home}/images/duplicates"),
+        CardView("Disputed", f"{disputed:,}", "images people disagree on", f"{home}/images/disputed"),
+        CardView("Errors left", *errors, f"{home}/results/errors-left"),
+        CardView("Checked test set", *checked, f"{home}/results/test-set"),
+    ]
+    return tuple(card for card in cards if is_admin or card.words != "Disputed")
+
+
+def _between(left: Between) -> str:
+    return f"{left.low:,}" if left.low == left.high else f"{left.low:,} to {left.high:,}"
+
+
+def _class_views(session: Session, dataset_id: int) -> tuple[ClassView, ...]:
+    """The classes; where not all are shown, those that changed most come first."""
+    table = [
+        (row.name, sum(row.given.values()), sum(row.cleaned.values()))
+        for row in label_table(session, dataset_id=dataset_id)
+    ]
+    largest = max((abs(cleaned - given) for _, given, cleaned in table), default=0) or 1
+    if len(table) > CLASSES_SHOWN:
+        table.sort(key=lambda row: (-abs(row[2] - row[1]), -row[1]))
     views = []
-    for row in table:
-        counts = [row.cleaned.get(split, 0) / largest for split in splits]
-        segments = tuple((split, sum(counts[:i]), counts[i]) for i, split in enumerate(splits))
-        given = sum(row.given.values())
-        pairs = tuple((row.given.get(split, 0), row.cleaned.get(split, 0)) for split in splits)
-        views.append(ClassView(row.name, given, sum(row.cleaned.values()), pairs, given / largest, segments))
-    return splits, tuple(views)
+    for name, given, cleaned in table:
+        change = (cleaned - given) / largest / 2
+        views.append(ClassView(name, given, cleaned, 0.5 + min(0.0, change), abs(change)))
+    return tuple(views)

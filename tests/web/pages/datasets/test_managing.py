@@ -38,7 +38,7 @@ def test_a_deletion_names_what_is_lost_and_asks_for_the_name(
         assert "nothing was deleted" in answer.text
     assert ada.post(f"{HOME}/delete", data={"typed": "faces"}).headers["location"] == "/"
     assert ada.get("/d/faces").status_code == 404
-    assert "There is no data set yet" in ada.get("/").text
+    assert "Find the labels that look wrong" in ada.get("/").text
 
 
 def test_images_are_added_with_a_form(browser_of: dict[str, TestClient], made: Made) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from app.deck.progress import PendingChanges, ReviewProgress
 from app.review.orders import ExpectedErrors
-from app.web.pages.datasets.next_step import Situation, next_step
+from app.web.pages.datasets.next_step import STAGES, Situation, next_step
 
 PROGRESS = ReviewProgress(
     label_issues=1480,
@@ -34,8 +34,8 @@ AT = Situation(
 
 def test_a_review_says_what_it_costs_and_what_it_finds() -> None:
     step = next_step(AT)
-    assert step.title == "Review the next 200 top losses"
-    assert step.words == "About 12 min. Of the last cards 45 % had a wrong label; it gets less as you go."
+    assert step.title == "Review the next 200 suspicious labels"
+    assert step.words == "About 12 min."  # no number of errors before the answers let expect one
     assert step.actions[0].url == "/d/faces/review"
 
 
@@ -43,8 +43,8 @@ def test_without_a_pace_nothing_is_promised() -> None:
     step = next_step(
         replace(AT, progress=replace(PROGRESS, reviewed=0, hit_rate=None, seconds_per_decision=None))
     )
-    assert step.title == "Review the first 200 top losses"
-    assert step.words == "About 13 min; how many errors there are shows after the first ones."
+    assert step.title == "Review the first 200 suspicious labels"
+    assert step.words == "About 13 min."
 
 
 def test_many_changed_labels_call_for_a_retrain_that_only_an_admin_can_start() -> None:
@@ -75,7 +75,8 @@ def test_labels_that_no_network_learns_call_for_no_retrain() -> None:
     of_gold = replace(AT, pending=replace(PENDING, since_version=500))
     assert next_step(of_gold).title.startswith("Review")
     assert (
-        next_step(replace(of_gold, progress=replace(PROGRESS, remaining=0))).title == "The worklist is done"
+        next_step(replace(of_gold, progress=replace(PROGRESS, remaining=0))).title
+        == "No suspicious label is left"
     )
     assert (
         next_step(replace(of_gold, rule_reached="Stop after 80 cards: reached.")).actions[0].url
@@ -92,7 +93,7 @@ def test_an_audit_that_is_begun_is_finished_first_and_the_gold_part_after_the_wo
 
 def test_a_worklist_that_yields_nothing_is_not_pressed_on() -> None:
     step = next_step(replace(AT, progress=replace(PROGRESS, hit_rate=0.02)))
-    assert step.title == "The last cards had few errors"
+    assert step.title == "The last labels had few errors"
 
 
 def test_while_a_retrain_runs_the_review_goes_on() -> None:
@@ -101,9 +102,9 @@ def test_while_a_retrain_runs_the_review_goes_on() -> None:
 
 
 def test_before_the_first_run_the_step_is_to_train_or_to_wait() -> None:
-    assert next_step(replace(AT, has_run=False)).actions[0].url == "/d/faces/models"
+    assert next_step(replace(AT, has_run=False)).actions[0].url == "/d/faces/models/train"
     assert next_step(replace(AT, has_run=False, running=True)).actions == ()
-    assert next_step(replace(AT, has_run=False, running=True)).title == "The network learns"
+    assert next_step(replace(AT, has_run=False, running=True)).title == "A model learns the labels"
     assert next_step(replace(AT, has_run=False, running=True, queued=True)).title == "The training waits"
     assert next_step(replace(AT, has_run=False, is_admin=False)).actions == ()
 
@@ -117,10 +118,8 @@ def test_an_early_ranking_can_be_reviewed_and_is_called_early() -> None:
     early = replace(AT, has_run=False, running=True, early_epochs=2)
     step = next_step(early)
     assert step.actions[0].url == "/d/faces/review"
-    assert step.words.endswith(
-        "This is an early ranking, made after 2 epochs; it gets better while the network learns on."
-    )
-    assert "will not get better" in next_step(replace(early, running=False)).words
+    assert step.words.endswith("This ranking is of 2 epochs; it gets better meanwhile.")
+    assert "its training did not finish" in next_step(replace(early, running=False)).words
     assert next_step(replace(early, progress=replace(PROGRESS, remaining=0))).actions == ()
 
 
@@ -146,22 +145,21 @@ def test_a_reached_stopping_rule_comes_before_more_cards_and_leaves_the_choice()
 def test_a_failed_import_says_why_and_offers_another_zip() -> None:
     step = next_step(replace(AT, state="failed", import_failed="There is no image in a class folder."))
     assert step.title == "The import failed"
-    assert step.words.startswith("There is no image in a class folder. Upload another zip, or ")
+    assert step.words == "There is no image in a class folder."
+    assert [action.words for action in step.actions] == ["Upload another zip", "Import again"]
     assert step.actions[0].url == "/datasets/new?name=faces"
 
 
 def test_a_first_look_leads_to_the_review_and_offers_a_training() -> None:
     looked = replace(AT, has_run=False, has_look=True)
     step = next_step(looked)
-    assert step.title == "Review the next 200 top losses"
-    assert step.words.endswith("A first look ranked the labels; after a training both rank together.")
-    assert [action.url for action in step.actions] == ["/d/faces/review", "/d/faces/models"]
+    assert step.title == "Review the next 200 suspicious labels"
+    assert step.words.endswith("A first look ranked the labels; after a training both rank them.")
+    assert [action.url for action in step.actions] == ["/d/faces/review", "/d/faces/models/train"]
     assert [action.words for action in next_step(replace(looked, is_admin=False)).actions] == ["Review"]
-    assert next_step(replace(looked, running=True)).words.endswith(
-        "a training runs, then both rank them together."
-    )
+    assert next_step(replace(looked, running=True)).words.endswith("a training runs, then both rank them.")
     done = replace(looked, progress=replace(PROGRESS, remaining=0))
-    assert next_step(done).title == "Train a network"
+    assert next_step(done).title == "Train a model"
 
 
 def test_while_the_images_are_looked_at_nobody_is_told_to_train() -> None:
@@ -173,6 +171,19 @@ def test_while_the_images_are_looked_at_nobody_is_told_to_train() -> None:
 def test_once_the_worklist_learns_the_step_says_how_many_errors_are_expected() -> None:
     step = next_step(replace(AT, expected=ExpectedErrors(cards=100, wrong=63.2, low=52, high=71)))
     assert step.words == (
-        "About 12 min. Of the next 100 cards about 63 have a wrong label (52 to 71), as far as your answers "
-        "show."
+        "About 12 min. 52 to 71 of the next 100 labels are wrong, as far as your answers show."
     )
+
+
+def test_each_step_says_at_which_stage_the_data_set_is() -> None:
+    done = replace(AT, progress=replace(PROGRESS, remaining=0))
+    stages = {
+        "import": replace(AT, importing=True),
+        "train": replace(AT, has_run=False, progress=replace(PROGRESS, remaining=0)),
+        "review": AT,
+        "retrain": replace(done, to_learn=1),
+        "export": done,
+    }
+    assert tuple(stages) == STAGES
+    assert {stage: next_step(at).stage for stage, at in stages.items()} == {each: each for each in STAGES}
+    assert next_step(replace(AT, state="failed", import_failed="No.")).stage == "import"

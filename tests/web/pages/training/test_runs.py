@@ -163,7 +163,7 @@ def test_a_first_look_is_reviewed_exported_and_listed_like_a_run(
     exported = api["ann"].get(f"/api/v1/datasets/pets/export?format=jsonl&run={run_id}").text.splitlines()
     assert '"error_probability":0.9' in exported[0].replace(" ", "")
     ada = browser_of["ada"]
-    assert "Review the 3 remaining label issues" in flat(ada.get("/d/pets").text)
+    assert "Review the 3 remaining suspicious labels" in flat(ada.get("/d/pets").text)
     assert "efficientnet-lite0, no training" in flat(ada.get("/d/pets/models").text)
     page = flat(ada.get(f"/d/pets/models/{run_id}").text)
     assert "First look at version 0, without any training" in page
