@@ -30,7 +30,7 @@ class Deck:
     will_rank: bool  # a run, which ends with a ranking, waits or works
     has_gold: bool  # a gold part is drawn
     gold: GoldStanding | None  # where the queue is the gold part
-    random_look: RandomLook | None  # the newest audit, where the queue is its images
+    random_look: RandomLook | None = None  # the newest audit, where nothing of its queue is left
 
 
 def look(

@@ -18,7 +18,7 @@ from app.web.pages.datasets import (
 from app.web.pages.deck import duplicates, grid, image_map, labels, problems, review, samples
 from app.web.pages.measuring import compare
 from app.web.pages.review import gold, opinions
-from app.web.pages.rounds import retrain, rounds
+from app.web.pages.rounds import card, retrain, rounds
 from app.web.pages.training import own_model, run, runs
 
 _AREAS = (
@@ -49,6 +49,7 @@ _AREAS = (
     photos,
     compare,
     rounds,
+    card,
     remaining,
     export,
     jobs,

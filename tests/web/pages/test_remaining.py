@@ -15,7 +15,7 @@ from app.review.gold import draw_gold
 from app.review.models import Decision
 from app.review.orders import publish_order
 from app.web.pages.remaining import rule_in_words
-from tests.factories import Made, make_dataset, make_run
+from tests.factories import Made, make_dataset
 from tests.web.asking import sure
 from tests.web.html import flat
 
@@ -275,17 +275,6 @@ def test_the_curve_has_its_numbers_as_a_table(browser_of: Browsers, made: Made) 
     assert "Errors found by images looked at" in page
     assert '<tr><td class="num">3</td><td class="num">2</td></tr>' in page.replace("> <", "><")
     assert "for the next 7 suspicious images</dt><dd>21 s</dd>" in page
-
-
-def test_the_rounds_are_told_apart(browser_of: Browsers, database: Database, made: Made) -> None:
-    page = text(browser_of["ann"], "/d/faces/results/history")
-    assert "data-chart" not in page
-    make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id)
-    answer(browser_of["ann"], made.ranked[0], "delete")
-    page = text(browser_of["ann"], "/d/faces/results/history")
-    assert "Error, given labels" in page
-    assert "data-chart" in page
-    assert f"from run {made.run_id}" in page
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rounds of review and retraining: what each changed."""
+"""History: what each round of review and retraining found, as a picture and in numbers."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from app.datasets.catalog import get_dataset
 from app.review.corrections import Corrections, count_corrections
 from app.rounds.rounds import Round, list_rounds
 from app.web.deps import Db
-from app.web.pages.charts import Chart, line_chart
+from app.web.pages.trend import Trend, trend
 from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
@@ -20,8 +20,9 @@ class RoundsPage(Page):
     """Every round."""
 
     rounds: tuple[Round, ...]
+    measures: tuple[str, ...]  # what each error rate of a round is counted by, for people
     corrections: Corrections  # of the whole data set: the sum over the rounds
-    chart: Chart | None  # none: a line needs two points
+    chart: Trend | None  # none: there is nothing to draw
 
 
 @router.get("/d/{name}/results/history")
@@ -32,21 +33,33 @@ def index(request: Request, name: str, database: Db) -> Response:
         rounds = tuple(list_rounds(session, dataset_id=dataset_id))
         corrections = count_corrections(session, dataset_id=dataset_id)
     page = RoundsPage(
-        **page_context(request, name), rounds=rounds, corrections=corrections, chart=_chart(rounds)
+        **page_context(request, name),
+        rounds=rounds,
+        measures=_measures(rounds),
+        corrections=corrections,
+        chart=_chart(rounds),
     )
     return render("rounds/page.html", page)
 
 
-def _chart(rounds: tuple[Round, ...]) -> Chart | None:
-    """Each set of labels as a line over the rounds; None if there is nothing to compare."""
+def _measures(rounds: tuple[Round, ...]) -> tuple[str, ...]:
+    """The sets of labels that the error rates of the rounds are counted by."""
+    return tuple(
+        measure.against.removeprefix("same model, ")
+        .replace(", the newest version", " (newest)")
+        .replace("gold part", "checked test set")
+        .replace("settled", "agreed")
+        for measure in (rounds[0].measures if rounds else ())
+    )
+
+
+def _chart(rounds: tuple[Round, ...]) -> Trend | None:
+    """Each set of labels as a line over the rounds, and the errors that each round found as bars."""
     lines = {
-        measure.against: [
-            None if (rate := each.measures[i].error_rate) is None else 100 * rate.value for each in rounds
-        ]
-        for i, measure in enumerate(rounds[0].measures if rounds else ())
+        words: [each.measures[i].error_rate for each in rounds]
+        for i, words in enumerate(_measures(rounds))
+        if not words.startswith("labels of version 0")  # these are the given ones
     }
-    if len(rounds) < 2 or all(value is None for line in lines.values() for value in line):  # noqa: PLR2004
-        return None
-    return line_chart(
-        "Hold-out error by round, in %", "round", [each.number for each in rounds], lines, digits=1
+    return trend(
+        [f"Round {each.number}" for each in rounds], lines, [each.corrections.found for each in rounds]
     )

@@ -1,0 +1,150 @@
+"""History: the rounds as a picture, and the picture of what was fixed."""
+
+import io
+import uuid
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from app.datasets.gold import gold_ids
+from app.db.engine import Database
+from app.review.checks import Answer
+from app.review.decisions import decide
+from app.review.gold import draw_gold
+from app.rounds.fixed import fixed_labels, take_turns
+from tests.conftest import People
+from tests.factories import Made, make_dataset, make_run
+from tests.web.html import flat
+
+Browsers = dict[str, TestClient]
+HISTORY, CARD = "/d/faces/results/history", "/d/faces/results/card.png"
+
+
+def say(browser: TestClient, sample: int, said: str) -> None:
+    form = {"sample": sample, "answer": said, "client_id": str(uuid.uuid4())}
+    assert browser.post("/d/faces/review/decisions", data=form).status_code == 303
+
+
+def test_before_the_first_model_the_page_says_what_to_do(
+    browser_of: Browsers, database: Database, tmp_path: Path
+) -> None:
+    from tests.factories import import_folder, write_images
+
+    import_folder(database, write_images(tmp_path / "images"))
+    page = flat(browser_of["ann"].get(HISTORY).text)
+    assert "The first round begins with the first model." in page
+    assert '<svg class="trend' not in page
+
+
+def test_the_rounds_are_a_picture_and_in_numbers(
+    browser_of: Browsers, database: Database, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    say(ann, made.ranked[0], "delete")
+    make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id)
+    page = flat(ann.get(HISTORY).text)
+    assert "1 error found in 2 rounds" in page
+    chart, _, numbers = page.partition("<summary>The numbers</summary>")
+    assert chart.count("<circle") == 3  # two models and the key of their line
+    assert "given labels: " in chart  # each dot tells its figure and interval
+    assert "labels of version 0" not in chart
+    assert [chart.count(f">Round {number}</text>") for number in (1, 2, 3)] == [1, 1, 0]
+    assert "Error, given labels" in numbers
+    assert f"from model {made.run_id}" in numbers
+    assert "card.png?round=1" in numbers
+    assert "card.png?round=2" not in numbers  # nothing was found in it
+
+
+def opened(browser: TestClient, address: str = CARD) -> Image.Image:
+    answer = browser.get(address)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png"), answer.text
+    return Image.open(io.BytesIO(answer.content)).convert("RGB")
+
+
+def test_the_picture_of_what_was_fixed_can_be_saved_and_is_always_the_same(
+    browser_of: Browsers, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    nothing = ann.get(CARD)
+    assert (nothing.status_code, "No error is fixed yet" in nothing.text) == (404, True)
+    assert "card.png" not in ann.get(HISTORY).text
+    say(ann, made.ranked[0], "delete")
+    say(ann, made.ranked[1], "relabel:owl")
+    page = flat(ann.get(HISTORY).text)
+    assert f'href="{CARD}" download="faces-errors-fixed.png"' in page
+    assert 'alt="2 errors fixed: images with their old and their new label"' in page
+    light, dark = opened(ann), opened(ann, f"{CARD}?theme=dark")
+    assert light.size == dark.size == (1200, 630)
+    assert light.getpixel((2, 2)) > (200, 200, 200)
+    assert dark.getpixel((2, 2)) < (60, 60, 60)
+    assert ann.get(CARD).content == ann.get(CARD).content
+    before = ann.get(CARD).content
+    say(ann, made.ranked[2], "delete")
+    assert ann.get(CARD).content != before
+
+
+def test_the_picture_of_one_round_has_what_was_found_in_it(
+    browser_of: Browsers, database: Database, made: Made
+) -> None:
+    ann = browser_of["ann"]
+    say(ann, made.ranked[0], "delete")
+    make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id)
+    assert opened(ann, f"{CARD}?round=1").size == (1200, 630)
+    refused = {number: ann.get(f"{CARD}?round={number}") for number in (2, 3)}
+    assert "No error is fixed yet" in refused[2].text
+    assert "There is no round 3 yet" in refused[3].text
+    assert {each.status_code for each in refused.values()} == {404}
+    assert ann.get(f"{CARD}?round=0").status_code == 422
+    assert ann.get(f"{CARD}?theme=pink").status_code == 422
+
+
+def test_an_image_whose_file_is_missing_is_left_out_of_the_picture(
+    browser_of: Browsers, made: Made, tmp_path: Path
+) -> None:
+    ann = browser_of["ann"]
+    for sample in made.ranked[:2]:
+        say(ann, sample, "delete")
+    whole = ann.get(CARD).content
+    path = dict(zip(made.sample_ids, made.paths, strict=True))[made.ranked[0]]
+    (file,) = tmp_path.rglob(path)
+    file.unlink()
+    assert ann.get(CARD).status_code == 200
+    assert ann.get(CARD).content != whole
+
+
+@pytest.fixture
+def many(database: Database, tmp_path: Path) -> Made:
+    """A data set of 120 images, 30 of them in the hold-out."""
+    return make_dataset(database, tmp_path / "images", per_class=30, wrong=120)
+
+
+def test_no_image_of_the_checked_test_set_is_in_the_picture(
+    database: Database, many: Made, people: People
+) -> None:
+    with database.write() as session:
+        draw_gold(session, dataset_id=many.dataset_id, size=20, looks=1)
+        gold = [int(sample) for sample in gold_ids(session, dataset_id=many.dataset_id)]
+    ordinary = next(sample for sample in many.ranked if sample not in gold)
+    for sample in (*gold, ordinary):
+        with database.write() as session:
+            answer = Answer(sample_id=sample, verdict="delete", client_id=f"{sample}")
+            decide(session, answer, dataset_id=many.dataset_id, user_id=people.annotator.id)
+    with database.read() as session:
+        fixed = fixed_labels(session, dataset_id=many.dataset_id, most=12)
+        assert [each.sample.id for each in fixed] == [ordinary]
+
+
+def test_a_few_of_every_kind_of_change_are_chosen() -> None:
+    assert take_turns([[1, 2, 3], [4], [5, 6]], most=5) == [1, 4, 5, 2, 6]
+    assert take_turns([], most=5) == []
+
+
+def test_the_end_of_the_review_shows_the_picture(browser_of: Browsers, made: Made) -> None:
+    ann = browser_of["ann"]
+    for sample in made.ranked[:10]:
+        say(ann, sample, "delete")
+    page = flat(ann.get("/d/faces/review").text)
+    assert f'<img src="{CARD}"' in page
+    assert 'alt="10 errors fixed' in page
