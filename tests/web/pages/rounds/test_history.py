@@ -4,18 +4,11 @@ import io
 import uuid
 from pathlib import Path
 
-import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from app.datasets.gold import gold_ids
 from app.db.engine import Database
-from app.review.checks import Answer
-from app.review.decisions import decide
-from app.review.gold import draw_gold
-from app.rounds.fixed import fixed_labels, take_turns
-from tests.conftest import People
-from tests.factories import Made, make_dataset, make_run
+from tests.factories import Made, import_folder, make_run, write_images
 from tests.web.html import flat
 
 Browsers = dict[str, TestClient]
@@ -30,8 +23,6 @@ def say(browser: TestClient, sample: int, said: str) -> None:
 def test_before_the_first_model_the_page_says_what_to_do(
     browser_of: Browsers, database: Database, tmp_path: Path
 ) -> None:
-    from tests.factories import import_folder, write_images
-
     import_folder(database, write_images(tmp_path / "images"))
     page = flat(browser_of["ann"].get(HISTORY).text)
     assert "The first round begins with the first model." in page
@@ -112,33 +103,6 @@ def test_an_image_whose_file_is_missing_is_left_out_of_the_picture(
     file.unlink()
     assert ann.get(CARD).status_code == 200
     assert ann.get(CARD).content != whole
-
-
-@pytest.fixture
-def many(database: Database, tmp_path: Path) -> Made:
-    """A data set of 120 images, 30 of them in the hold-out."""
-    return make_dataset(database, tmp_path / "images", per_class=30, wrong=120)
-
-
-def test_no_image_of_the_checked_test_set_is_in_the_picture(
-    database: Database, many: Made, people: People
-) -> None:
-    with database.write() as session:
-        draw_gold(session, dataset_id=many.dataset_id, size=20, looks=1)
-        gold = [int(sample) for sample in gold_ids(session, dataset_id=many.dataset_id)]
-    ordinary = next(sample for sample in many.ranked if sample not in gold)
-    for sample in (*gold, ordinary):
-        with database.write() as session:
-            answer = Answer(sample_id=sample, verdict="delete", client_id=f"{sample}")
-            decide(session, answer, dataset_id=many.dataset_id, user_id=people.annotator.id)
-    with database.read() as session:
-        fixed = fixed_labels(session, dataset_id=many.dataset_id, most=12)
-        assert [each.sample.id for each in fixed] == [ordinary]
-
-
-def test_a_few_of_every_kind_of_change_are_chosen() -> None:
-    assert take_turns([[1, 2, 3], [4], [5, 6]], most=5) == [1, 4, 5, 2, 6]
-    assert take_turns([], most=5) == []
 
 
 def test_the_end_of_the_review_shows_the_picture(browser_of: Browsers, made: Made) -> None:
