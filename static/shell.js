@@ -16,6 +16,7 @@ document.addEventListener("focusin", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
+  document.activeElement?.closest(".term")?.blur();
   for (const menu of openMenus()) {
     menu.open = false;
     menu.querySelector("summary").focus();

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from sqlalchemy import String, and_, case, cast, func, select
+from sqlalchemy import String, and_, case, cast, func, select, union
 from sqlalchemy.orm import Session
 
 from app.datasets.gold import gold_ids, visible_samples
@@ -66,10 +66,17 @@ def count_torn(session: Session, *, dataset_id: int) -> int:
     label = label_now()
     key = func.coalesce(cast(Sample.lookalikes, String), Sample.sha256)
     alone = and_(SampleReview.in_bulk.is_(False), SampleReview.verdict != "unsure")
+    # Few images have a twin: these are found in indexes, and only they are looked at.
+    mine = Sample.dataset_id == dataset_id
+    copied = select(Sample.sha256).where(mine).group_by(Sample.sha256).having(func.count() > 1)
+    twins = union(
+        select(Sample.id).where(mine, Sample.lookalikes.is_not(None)),
+        select(Sample.id).where(mine, Sample.sha256.in_(copied.correlate(None))),
+    )
     groups = (
         visible_samples(key.label("key"))
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
-        .where(Sample.dataset_id == dataset_id, label.is_not(None))
+        .where(Sample.id.in_(twins), label.is_not(None))
         .group_by(key)
         .having(func.count(label.distinct()) > 1, func.sum(case((alone, 1), else_=0)) < func.count())
         .subquery()

@@ -6,14 +6,14 @@ They have nothing to do with the ranking of the labels. A decision about the ima
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import and_, exists, func, select, union
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names
 from app.datasets.gold import visible_samples
 from app.datasets.models import ImageAppearance, ImageProblem, Sample
 from app.datasets.problems import KINDS, Kind
-from app.deck.filters import Filter, StateFilter, Tile, count_matching, has_problem, matching, tile_of
+from app.deck.filters import Filter, StateFilter, Tile, count_matching, matching, tile_of
 from app.ranking.models import Prediction
 from app.review.models import SampleReview
 from app.review.standing import label_now
@@ -65,15 +65,12 @@ def count_problems(session: Session, *, dataset_id: int) -> tuple[Count, ...]:
 def count_problem_images(session: Session, *, dataset_id: int) -> int:
     """How many images have a problem of any kind and no decision."""
     measured = select(ImageProblem.sample_id).where(ImageProblem.dataset_id == dataset_id)
+    leaks = matching(session, dataset_id, Filter(problem="leak"))
     query = (
         visible_samples(func.count())
         .select_from(Sample)
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
-        .where(
-            Sample.dataset_id == dataset_id,
-            SampleReview.sample_id.is_(None),
-            or_(Sample.id.in_(measured), has_problem(dataset_id, "leak")),
-        )
+        .where(SampleReview.sample_id.is_(None), Sample.id.in_(union(measured, leaks)))
     )
     return session.scalar(query) or 0
 

@@ -43,7 +43,7 @@ let palette = null;
 function readPalette() {
   const style = getComputedStyle(document.documentElement);
   const named = (name) => pack(style.getPropertyValue(name).trim());
-  const classes = Array.from({ length: 10 }, (_, i) => named(`--class-${i}`));
+  const classes = Array.from({ length: 12 }, (_, i) => named(`--class-${i}`));
   palette = {
     ground: named("--surface"), ink: style.getPropertyValue("--ink").trim(), deleted: named("--strong-line"),
     class: classes, standing: [named("--soft"), named("--class-1"), named("--class-0"), named("--strong-line")],
@@ -56,7 +56,7 @@ const groupOf = (i) => (by === "class" ? points.label[i] : points.standing[i]);
 function colourOf(i) {
   const group = groupOf(i);
   if (hidden[by].has(group)) return 0;
-  const own = by === "standing" ? palette.standing[group] : group === DELETED ? palette.deleted : palette.class[group % 10];
+  const own = by === "standing" ? palette.standing[group] : group === DELETED ? palette.deleted : palette.class[group % 12];
   const far = (lit !== null && lit !== group) || (area !== null && !points.inside[i]);
   return far ? faded(own, palette.ground) : own;
 }
@@ -381,7 +381,7 @@ function legend() {
 function entry(group, n) {
   const item = document.createElement("li"), button = document.createElement("button"), number = document.createElement("span");
   button.type = "button";
-  const swatch = by === "standing" ? `standing-${group}` : group === DELETED ? "deleted" : `class-${group % 10}`;
+  const swatch = by === "standing" ? `standing-${group}` : group === DELETED ? "deleted" : `class-${group % 12}`;
   button.innerHTML = `<svg class="swatch ${swatch}" aria-hidden="true"><rect/></svg>`;
   button.append(by === "standing" ? STANDINGS[group] : group === DELETED ? "deleted" : points.classes[group]);
   number.className = "num muted";

@@ -11,6 +11,7 @@ from app.db.engine import Database
 from app.jobs.models import Job
 from app.jobs.requests import ask, finish, report, start
 from app.web.deps import SESSION_COOKIE
+from app.web.rendering import environment
 from tests.browser.conftest import add_person, cookie_of
 from tests.browser.deck import ready
 from tests.factories import Made
@@ -211,3 +212,43 @@ def test_a_page_that_saw_a_training_run_says_that_it_has_ended(
     expect(screen).to_have_title(re.compile(rf"^Training of {made.name}: finished · Account"))
     expect(screen.locator("#toasts")).to_contain_text("finished")
     expect(screen.locator(".jobs")).to_have_count(0)
+
+
+def test_the_explanation_of_a_word_shows_by_hover_keyboard_and_touch_and_escape_closes_it(
+    screen: Page, server: Server
+) -> None:
+    open_page(screen, server, "/account")
+    macro = environment().from_string(
+        '{% from "_macros.html" import term %}{{ term("run", "One training") }}'
+    )
+    screen.evaluate(
+        "html => document.querySelector('main').insertAdjacentHTML('afterbegin', `<p>${html}</p>`)",
+        macro.render(),
+    )
+    word, tip = screen.locator(".term"), screen.locator(".tip")
+    expect(tip).to_be_hidden()
+    word.hover()
+    expect(tip).to_be_visible()
+    screen.mouse.move(0, 700)
+    expect(tip).to_be_hidden()
+    word.focus()
+    expect(tip).to_be_visible()
+    screen.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    screen.set_viewport_size({"width": 390, "height": 844})
+    word.focus()
+    box = tip.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+
+
+def test_every_button_and_field_of_a_form_is_40_pixels_high(screen: Page, server: Server) -> None:
+    open_page(screen, server, "/people")
+    screen.locator(".people .menu > summary").first.click()
+    heights = screen.evaluate(
+        """() => [...document.querySelectorAll("button, .button, select, input:not([type=hidden])")]
+          .filter((each) => each.checkVisibility()).map((each) => each.getBoundingClientRect().height)"""
+    )
+    assert len(heights) > 6
+    assert {round(each) for each in heights} == {40}
