@@ -42,7 +42,8 @@ def answer(
             if fragment
             else RedirectResponse(target, status_code=303)
         )
-    page = ErrorPage(**page_context(request), status=status, message=message, can_wait=can_wait)
+    dataset = request.path_params.get("name") if request.scope["path"].startswith("/d/") else None
+    page = ErrorPage(**page_context(request, dataset), status=status, message=message, can_wait=can_wait)
     return render("errors/_message.html" if fragment else "errors/page.html", page, status=status)
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -12,10 +12,9 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
-from markupsafe import Markup
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.db.trouble import as_trouble
 from app.db.types import now
@@ -53,14 +52,6 @@ class Page:
     theme: str = SYSTEM
     toast: Toast | None = None  # the answer to the act before, shown once
     around: Callable[[], Surroundings] = lambda: NOTHING  # read when a whole page is drawn, not for a part
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartPage(Page):
-    """A part of a page that was opened by its own address."""
-
-    inside: Markup
-    whole: str  # the address that has all of it
 
 
 def page_context(request: Request, dataset: str | None = None) -> dict[str, Any]:
@@ -127,19 +118,18 @@ def render_part(
     *,
     headers: dict[str, str] | None = None,
     whole: str = "",
-) -> HTMLResponse:
-    """A part of a page for htmx; for a person who opens its address the same with a page around it.
+    above: str = "",
+) -> Response:
+    """A part of a page for htmx; who opens its address gets the whole page.
 
-    `whole`: the template of that page, where there is one.
+    That is the template `whole`, else the address `above`, else the one that this address lies below.
     """
     if is_fragment(request):
         return render(template, page, headers=headers)
     if whole:
         return render(whole, page, headers=headers)
-    inside = Markup(environment().get_template(template).render(page=page))  # noqa: S704 - a template's
-    above = page.url.partition("?")[0].rpartition("/")[0]
-    shared = {each.name: getattr(page, each.name) for each in fields(Page)}
-    return render("part.html", PartPage(**shared, inside=inside, whole=above))
+    path: str = request.scope["path"]
+    return RedirectResponse(quote(above or path.rpartition("/")[0]), status_code=303)
 
 
 def draw(template: str, page: Page, *, filename: str) -> Response:

@@ -65,7 +65,7 @@ def now(
             for job in ended_jobs(session, tasks=JOBS, job_ids=known)
         )
         page = JobsNowPage(**page_context(request), jobs=running_jobs(session), ended=ended)
-    return render_part(request, "jobs/_now.html", page)
+    return render_part(request, "jobs/_now.html", page, above="/")
 
 
 def _view(job: Job, dataset: str | None) -> JobView:
