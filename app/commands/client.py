@@ -5,7 +5,7 @@ A command that uses `open_api` is written once and runs in both places.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -38,6 +38,7 @@ As = Annotated[
 ]
 
 
+File = tuple[str, IO[bytes]]  # a name and the content
 _KINDS = (NotFound, Conflict, Invalid, NotSignedIn, Forbidden)
 
 
@@ -78,7 +79,7 @@ class Api:
         *,
         json: object = None,
         form: Mapping[str, str] | None = None,
-        files: Mapping[str, tuple[str, IO[bytes]]] | None = None,
+        files: Mapping[str, File] | Sequence[tuple[str, File]] | None = None,
     ) -> Any:
         """The JSON that a changing request is answered with; None where the answer is empty."""
         answer = _checked(self._client.request(method, API + path, json=json, data=form, files=files))

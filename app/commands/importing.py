@@ -102,11 +102,21 @@ def import_(
         raise Invalid("Name the label file with --labels, too.")
     check_name(name)  # before a large zip is copied
     if server:
-        if labels:
-            raise Invalid("Leave --labels out: put the file with the labels into the zip or folder.")
-        parts = "none" if no_split_folders else ",".join(split_folders or [])
-        fields = {"zip_encoding": zip_encoding, "split_folders": parts}
-        import_there(server, path, name=name, fields=fields, json=json)
+        if yes:
+            raise Invalid(
+                "Leave --yes out with a server: where folders are not clear it answers with the choices, for "
+                "--split-folders or --no-split-folders."
+            )
+        if seed:
+            raise Invalid("Leave --seed out: a server draws the validation part with seed 0.")
+        fields = {
+            "zip_encoding": zip_encoding,
+            "split_folders": "none" if no_split_folders else ",".join(split_folders or []),
+            "path_column": path_column,
+            "label_column": label_column,
+            "split_column": split_column,
+        }
+        import_there(server, path, name=name, fields=fields, labels=labels, links=follow_links, json=json)
         return
     if no_split_folders:
         folders = StatedLayout()

@@ -1,7 +1,7 @@
 """Commands that do their work on a server: what they do here by themselves, `--server` has done there."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from json import loads as parse
 from pathlib import Path
@@ -16,22 +16,49 @@ POLL_SECONDS = 1.0
 OPEN = ("queued", "running")
 
 
-def import_there(server: str, path: str, *, name: str, fields: Mapping[str, str | None], json: bool) -> None:
-    """Send a zip, or a folder as a zip, to a server, and follow its import to the end.
+def import_there(
+    server: str,
+    path: str,
+    *,
+    name: str,
+    fields: Mapping[str, str | None],
+    labels: str | None,
+    links: bool,
+    json: bool,
+) -> None:
+    """Send a zip, a folder as a zip, or a URL to a server, and follow its import to the end.
 
-    Raises NotFound for a path that is not there.
+    Raises NotFound for a path that is not there, Invalid for what a server cannot be sent.
     """
-    from app.errors import NotFound
+    from app.datasets.urls import is_list
+    from app.errors import Invalid, NotFound
 
     source = Path(path)
-    if not source.exists():
+    is_url = "://" in path
+    if not is_url and not source.exists():
         raise NotFound(f"There is no file or folder {path}; check the path.")
+    if not is_url and is_list(path):
+        raise Invalid(
+            f"{path} is a list of URLs; a server takes the URL of such a file, or a zip of images with it."
+        )
+    if links and not source.is_dir():
+        raise Invalid(f"{path} is no folder, so there are no links to follow; leave --follow-links out.")
     form = {"name": name} | {field: value for field, value in fields.items() if value}
-    with open_api(server) as api, _as_zip(source) as file:
-        typer.echo(f"Sending {source} to {server}.", err=True)
-        # a Parquet file is known by its name
-        sent = source.name if source.is_file() else f"{source.resolve().name}.zip"
-        asked = api.send("POST", "/datasets", form=form, files={"file": (sent, file)})
+    with open_api(server) as api, ExitStack() as stack:
+        files: dict[str, tuple[str, IO[bytes]]] = {}
+        if is_url:
+            form["path"] = path
+        else:
+            # a Parquet file is known by its name
+            sent = source.name if source.is_file() else f"{source.resolve().name}.zip"
+            files["file"] = (sent, stack.enter_context(_as_zip(source, links=links)))
+        if labels is not None:
+            if (inside := _inside(source, labels)) is None:
+                files["labels"] = (Path(labels).name, stack.enter_context(Path(labels).open("rb")))
+            else:
+                form["split_folders"] = f"labels={inside}"
+        typer.echo(f"Sending {path} to {server}.", err=True)
+        asked = api.send("POST", "/datasets", form=form, files=files)
         _follow(api, asked["job"])
         dataset = api.get(f"/datasets/{asked['dataset']}")
     if json:
@@ -42,6 +69,14 @@ def import_there(server: str, path: str, *, name: str, fields: Mapping[str, str 
         f"rejected files: {dataset['rejected_files']:,}."
     )
     tell(dataset["notes"])
+
+
+def _inside(source: Path, labels: str) -> str | None:
+    """Where a label file is in the source; None: it lies elsewhere on this machine."""
+    file = Path(labels).resolve()
+    if source.is_dir() and file.is_relative_to(source.resolve()):
+        return file.relative_to(source.resolve()).as_posix()
+    return None if file.is_file() else labels
 
 
 def export_from(
@@ -118,6 +153,39 @@ def predictions_there(
     typer.echo(f"Run {made['id']} of {name}, your own model: {made['rows']:,} images are ranked.")
 
 
+def predict_there(
+    server: str, arguments: Sequence[str], *, dataset: str | None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Show image files to a run's network on a server; the run, and a photo for each file in their order.
+
+    The server keeps what it is sent as photos of the run. Raises Invalid where no run or no file is named,
+    NotFound for a file that is not there.
+    """
+    from app.errors import Invalid, NotFound
+    from app.photos.photos import AT_ONCE
+
+    if dataset is not None:
+        raise Invalid(f"Name the run in place of --dataset: `toploss runs list {dataset}` shows the numbers.")
+    first, *names = arguments
+    if not (first.isascii() and first.isdecimal()) or not names:
+        raise Invalid("Name a run's number, then the images; `toploss runs list NAME` shows the numbers.")
+    for name in names:
+        if not Path(name).is_file():
+            raise NotFound(f"There is no file {name}; check the path.")
+    photos: list[dict[str, Any]] = []
+    with open_api(server) as api:
+        run = api.get(f"/runs/{first}")
+        for start in range(0, len(names), AT_ONCE):
+            with ExitStack() as stack:
+                part = [Path(name) for name in names[start : start + AT_ONCE]]
+                files = [("files", (path.name, stack.enter_context(path.open("rb")))) for path in part]
+                made = api.send("POST", f"/runs/{first}/photos", files=files)
+            if made["job"]:
+                _follow(api, made["job"])
+            photos += [api.get(f"/photos/{photo}") for photo in made["photos"]]
+    return run, photos
+
+
 def _follow(api: Api, job_id: str) -> None:
     """Show the progress of a job until it ends; exit code 1 where it does not finish."""
     show = show_progress()
@@ -143,19 +211,31 @@ def _end_of_run(api: Api, number: int, *, json: bool) -> None:
 
 
 @contextmanager
-def _as_zip(source: Path) -> Iterator[IO[bytes]]:
-    """The zip itself, or the files of a folder in one that is removed afterwards."""
+def _as_zip(source: Path, *, links: bool) -> Iterator[IO[bytes]]:
+    """The zip itself, or the files of a folder in one that is removed afterwards.
+
+    Of a folder only those files are sent that an import from it would read: links that leave it are followed
+    only if `links` says so.
+    """
     import tempfile
     import zipfile
+
+    from app.storage.folder import FolderSource
+    from app.storage.linked import LinkedFolderSource
 
     if source.is_file():
         with source.open("rb") as file:
             yield file
         return
+    folder = LinkedFolderSource(source) if links else FolderSource(source)
     with tempfile.TemporaryFile() as packed:
         with zipfile.ZipFile(packed, "w", strict_timestamps=False) as archive:
-            for path in sorted(source.rglob("*")):
-                if path.is_file():
-                    archive.write(path, path.relative_to(source).as_posix())
+            for entry in sorted(folder.walk(), key=lambda entry: entry.path):
+                if entry.problem:
+                    typer.echo(f"{entry.path} is not sent: {entry.problem}.", err=True)
+                else:
+                    archive.writestr(entry.path, folder.read(entry.path))
+            for empty in folder.empty_folders:
+                archive.writestr(f"{empty}/", b"")
         packed.seek(0)
         yield packed

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from app.commands.client import Api, As, Server, open_api
-from app.commands.shared import DatasetName, Json, print_json
+from app.commands.shared import DatasetName, Json, print_json, print_list
 
 review = typer.Typer(help="List label issues, and decide about samples.", no_args_is_help=True)
 
@@ -38,20 +38,19 @@ def list_(
     A line is the sample, its label, the predicted label, the verdict and the path, separated by tabs.
     """
     with open_api(server) as api:
-        found = api.pages(f"/datasets/{name}/samples", limit=limit, state=state, order="rank")
-        if not json:
-            typer.echo("sample\tlabel\tpredicted\tverdict\tpath")
-        for each in found:
-            if json:
-                print_json(each)
-                continue
-            words = (
+        print_list(
+            api.pages(f"/datasets/{name}/samples", limit=limit, state=state, order="rank"),
+            header="sample\tlabel\tpredicted\tverdict\tpath",
+            line=lambda each: [
+                each["sample"],
                 each["label"] or "deleted",
                 each["predicted_label"] or "",
                 each["verdict"] or "",
                 each["path"],
-            )
-            typer.echo("\t".join((str(each["sample"]), *words)))
+            ],
+            json=json,
+            nothing=lambda: _no_samples(api, name, state),
+        )
 
 
 @review.command("keep")
@@ -148,6 +147,13 @@ def _number(api: Api, name: str, said: str) -> int:
     raise NotFound(
         f"There is no sample {said} in {name}; `toploss review list {name}` shows paths and numbers."
     )
+
+
+def _no_samples(api: Api, name: str, state: str) -> str:
+    """Why there is no sample to list."""
+    if api.get(f"/datasets/{name}")["run"] is None:
+        return f"{name} has no ranking yet; a first look or `toploss train {name}` makes one."
+    return f"No ranked sample of {name} is in the state {state}; --state chooses another one."
 
 
 @contextmanager

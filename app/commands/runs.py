@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app.commands.client import Server, open_api
-from app.commands.shared import DatasetName, Json, print_json
+from app.commands.client import Api, Server, open_api
+from app.commands.shared import DatasetName, Json, print_json, print_list
 
 runs = typer.Typer(help="List, show and cancel runs.", no_args_is_help=True)
 
@@ -22,15 +22,16 @@ def _group() -> None:
 def list_(name: DatasetName, *, json: Json = False, server: Server = None) -> None:
     """List the runs of a data set, the newest first: one a line, with its hold-out error."""
     with open_api(server) as api:
-        found = api.pages(f"/datasets/{name}/runs")
-        if not json:
-            typer.echo("run\tkind\tstate\trecipe\tversion\thold-out error")
-        for run in found:
-            if json:
-                print_json(run)
-            else:
-                words = (run["id"], run["kind"], run["state"], run["recipe"], run["version"], _error(run))
-                typer.echo("\t".join(map(str, words)))
+        print_list(
+            api.pages(f"/datasets/{name}/runs"),
+            header="run\tkind\tstate\trecipe\tversion\thold-out error",
+            line=lambda run: [
+                *(run[key] for key in ("id", "kind", "state", "recipe", "version")),
+                _error(run),
+            ],
+            json=json,
+            nothing=lambda: f"{name} has no runs yet; `toploss train {name}` makes one.",
+        )
 
 
 @runs.command("show")
@@ -103,20 +104,25 @@ def top_losses(
             raise Conflict(
                 f"Run {run} belongs to {of}, not to {name}; `toploss runs list {name}` lists its runs."
             )
-        if not json:
-            typer.echo("rank\tsample\tlabel\tpredicted\tloss\tpath")
-        for each in api.pages(f"/runs/{chosen}/top-losses", limit=limit, label=label):
-            if json:
-                print_json(each)
-                continue
-            words = (
-                each["rank"],
-                each["sample"],
-                each["label"],
-                each["predicted_label"],
+        print_list(
+            api.pages(f"/runs/{chosen}/top-losses", limit=limit, label=label),
+            header="rank\tsample\tlabel\tpredicted\tloss\tpath",
+            line=lambda each: [
+                *(each[key] for key in ("rank", "sample", "label", "predicted_label")),
                 f"{each['loss']:.3f}",
-            )
-            typer.echo("\t".join(map(str, (*words, each["path"]))))
+                each["path"],
+            ],
+            json=json,
+            nothing=lambda: _no_losses(api, chosen, label),
+        )
+
+
+def _no_losses(api: Api, run: int, label: str | None) -> str:
+    """Why a run has no top losses to list."""
+    state = api.get(f"/runs/{run}")["state"]
+    if state != "finished":
+        return f"Run {run} has no ranking that can be listed: it is {state}."
+    return f"Run {run} ranked no sample{f' labelled {label}' if label is not None else ''}."
 
 
 def _error(run: dict[str, Any]) -> str:

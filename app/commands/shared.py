@@ -3,10 +3,11 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -31,6 +32,31 @@ def print_json(value: object) -> None:
 
 def _as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def print_list(
+    items: Iterator[dict[str, Any]],
+    *,
+    header: str,
+    line: Callable[[dict[str, Any]], Iterable[object]],
+    json: bool,
+    nothing: Callable[[], str],
+) -> None:
+    """Print a header and a line per item, with tabs between; or JSON Lines.
+
+    The first item is fetched before anything is printed, so a refusal stands alone. Where there is no item,
+    the sentence of `nothing` is on standard error.
+    """
+    first = list(islice(items, 1))
+    if not first:
+        typer.echo(nothing(), err=True)
+    if not json:
+        typer.echo(header)
+    for item in chain(first, items):
+        if json:
+            print_json(item)
+        else:
+            typer.echo("\t".join(map(str, line(item))))
 
 
 @contextmanager

@@ -61,8 +61,12 @@ class RemoteSource:
             files, root = fsspec.core.url_to_fs(self._url, **options)
         except ImportError as error:
             extra = EXTRAS.get(self._scheme)
-            what = f": pip install 'toploss[{extra}]'" if extra else f" ({error})"
-            raise Invalid(f"{self._scheme}:// needs a package that is not installed{what}.") from error
+            how = (
+                f": pip install 'toploss[{extra}]', or in a clone .venv/bin/uv pip install '.[{extra}]'"
+                if extra
+                else f" ({error})"
+            )
+            raise Invalid(f"{self._scheme}:// needs a package that is not installed{how}.") from error
         except Exception as error:
             raise Invalid(
                 f"{self._url} cannot be opened ({why(error)}); check the address, or import from a folder."

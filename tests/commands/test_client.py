@@ -44,6 +44,10 @@ def test_the_same_commands_ask_a_server_with_a_token(
         assert [each["name"] for each in found] == ["server", "database", "disk", "worker"]
         monkeypatch.setenv("TOPLOSS_TOKEN", "tl_wrong")
         assert shell("doctor", "--server", server.url).exit_code == 1
+        for words in (("runs", "list", "faces"), ("review", "list", "faces"), ("top-losses", "faces")):
+            refused = shell(*words, "--server", server.url)
+            assert isinstance(refused.exception, NotSignedIn)
+            assert refused.stdout == ""  # no header either
 
 
 @pytest.mark.parametrize(

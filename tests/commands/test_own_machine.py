@@ -17,14 +17,12 @@ from tests.web.html import flat
         ["datasets", "add", "faces", "more.zip"],
         ["classes", "retire", "faces", "cat"],
         ["labels", "undo", "faces"],
-        ["predict", "1", "a.png"],
     ],
     ids=lambda words: words[0] + " " + words[1],
 )
 def test_a_command_that_no_server_can_be_asked_for_does_nothing_while_one_is_named(
     words: list[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "a.png").write_bytes(b"")
     env = environment(tmp_path / "data") | {"TOPLOSS_SERVER": "http://127.0.0.1:1", "TOPLOSS_TOKEN": "no"}
     said = toploss(*words, env=env, check=False)
     assert (said.returncode, "unset TOPLOSS_SERVER to do it here" in flat(said.stderr)) == (1, True)

@@ -7,7 +7,7 @@ import pytest
 
 from app.cli import Commands
 from app.db.engine import Database
-from app.errors import Invalid
+from app.errors import Conflict, Invalid, NotFound
 from app.settings import Settings
 from tests.commands.conftest import Shell
 from tests.conftest import People
@@ -37,7 +37,18 @@ def test_a_server_imports_trains_and_exports_for_somebody_elsewhere(
         assert trained.exit_code == 0, trained.output
         run = json.loads(trained.stdout)
         assert (run["state"], run["dataset"]) == ("finished", "pets")
-        assert isinstance(shell("resume", run["id"]).exception, Exception)
+        with pytest.raises(Conflict, match="only a cancelled or failed run"):
+            raise shell("resume", run["id"]).exception
+        image = folder / "valid" / "owl" / "000.png"
+        predicted = json.loads(shell("predict", run["id"], image, "--json").stdout)
+        assert (predicted["run"], predicted["dataset"]) == (run["id"], "pets")
+        [photo] = predicted["images"]
+        assert (photo["image"], set(photo["probabilities"])) == (str(image), {"cat", "dog", "owl"})
+        assert shell("predict", run["id"], image, image).stdout.count(str(image)) == 2
+        assert isinstance(shell("predict", run["id"], tmp_path / "none.png").exception, NotFound)
+        bad = tmp_path / "bad.png"
+        bad.write_text("no image")
+        assert isinstance(shell("predict", run["id"], image, bad).exception, Invalid)
         file = tmp_path / "labels.csv"
         said = shell("export", "pets", "-o", file, "--freeze", "--run", run["id"], "--json")
         assert json.loads(said.stdout)["version"] == 0
@@ -46,6 +57,60 @@ def test_a_server_imports_trains_and_exports_for_somebody_elsewhere(
         assert "Without a decision" in shell("problems", "pets").stderr
         refused = shell("export", "pets", "-o", file, "--version", 7)
         assert "version" in str(refused.exception)
+        import_with_labels(shell, folder, image, tmp_path)
+
+
+def import_with_labels(shell: Shell, folder: Path, image: Path, tmp_path: Path) -> None:
+    """Labels in a file elsewhere, in columns that are named; a link that leaves the folder is not sent."""
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    rows = []
+    for number, path in enumerate(sorted((folder / "train").rglob("*.png"))):
+        (flat / f"{number}.png").write_bytes(path.read_bytes())
+        rows.append(f"{number}.png,{path.parent.name},{'xy'[number % 2]}")
+    (tmp_path / "labels.csv").write_text("\n".join(["which,what,other", *rows]))
+    (flat / "out.png").symlink_to(image)
+    named = ("--labels", tmp_path / "labels.csv", "--path-column", "which", "--label-column", "other")
+    made = shell("import", flat, "--name", "flat", *named, "--json")
+    assert made.exit_code == 0, made.exception
+    assert "out.png is not sent: a link that leaves the folder." in made.stderr
+    assert (json.loads(made.stdout)["samples"], json.loads(made.stdout)["classes"]) == (24, 2)
+    (flat / "labels.csv").write_text("\n".join(["which,what,other", *rows, "out.png,owl,x"]))
+    inside = ("--labels", flat / "labels.csv", "--path-column", "which", "--label-column", "what")
+    made = shell("import", flat, "--name", "linked", *inside, "--follow-links", "--json")
+    assert made.exit_code == 0, made.exception
+    assert (json.loads(made.stdout)["samples"], json.loads(made.stdout)["classes"]) == (25, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--yes",), "Leave --yes out"),
+        (("--seed", 3), "Leave --seed out"),
+        (("--follow-links",), "no links to follow"),
+    ],
+)
+def test_options_of_an_import_that_no_server_is_sent_are_refused(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[object, ...], words: str
+) -> None:
+    monkeypatch.setenv("TOPLOSS_TOKEN", "tl_x")
+    file = tmp_path / "images.zip"
+    file.write_bytes(b"")
+    refused = shell("import", file, "--name", "pets", "--server", "http://127.0.0.1:1", *options)
+    assert isinstance(refused.exception, Invalid)
+    assert words in str(refused.exception)
+
+
+def test_a_list_of_urls_and_a_best_run_are_not_asked_of_a_server(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOPLOSS_TOKEN", "tl_x")
+    file = tmp_path / "list.csv"
+    file.write_text("url,label\nhttps://example.org/1.png,x\n")
+    server = ("--server", "http://127.0.0.1:1")
+    assert "list of URLs" in str(shell("import", file, "--name", "pets", *server).exception)
+    for words in (("a.png", "--dataset", "pets"), ("a.png",), ("1",)):
+        assert "`toploss runs list" in str(shell("predict", *words, *server).exception)
 
 
 def test_every_command_with_json_prints_only_json(

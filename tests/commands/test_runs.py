@@ -62,6 +62,28 @@ def test_top_losses_of_no_ranking_or_of_another_data_sets_run_are_refused(
     assert "no ranking yet" in str(shell("top-losses", "empty").exception)
 
 
+def test_a_list_without_a_line_says_why_on_standard_error(
+    shell: Shell, database: Database, made: Made
+) -> None:
+    from app.datasets.creating import create_dataset
+    from app.storage import Origin
+
+    with database.write() as session:
+        create_dataset(session, name="empty", source=Origin("folder", "/nowhere"))
+        waiting = train_anew(
+            session, dataset_id=made.dataset_id, version_id=made.version_id, weights="none", recipe="quick"
+        ).id
+    for words, why in (
+        (("runs", "list", "empty"), "empty has no runs yet"),
+        (("review", "list", "empty"), "empty has no ranking yet"),
+        (("review", "list", "faces", "--state", "reviewed"), "is in the state reviewed"),
+        (("top-losses", "faces", "--run", waiting), f"Run {waiting} has no ranking that can be listed"),
+    ):
+        told = shell(*words)
+        assert (told.exit_code, len(told.stdout.splitlines()), why in told.stderr) == (0, 1, True), words
+        assert shell(*words, "--json").stdout == ""
+
+
 def test_the_checkpoints_of_a_run_are_deleted(shell: Shell, settings: Settings, made: Made) -> None:
     network = settings.runs_dir / str(made.run_id) / "main" / "checkpoint.json"
     network.parent.mkdir(parents=True)

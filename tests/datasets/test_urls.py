@@ -157,7 +157,8 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("fsspec.core.url_to_fs", missing)
     with pytest.raises(
-        Invalid, match=r"gs:// needs a package that is not installed: pip install 'toploss\[gcs\]'"
+        Invalid,
+        match=r"gs:// needs a package .*: pip install 'toploss\[gcs\]', or in a clone .* '\.\[gcs\]'\.",
     ):
         open_source("gs://bucket/images")
 
