@@ -22,16 +22,21 @@ from app.export.formats import (
     check_valid_folder,
 )
 from app.export.pictures import converted_words
+from app.export.preview import FirstRow, estimated_sizes, first_rows
 from app.review.gold import count_unsettled
 from app.rounds.retraining import freeze_labels
 from app.training.models import Run
 from app.training.runs import list_runs
 from app.web.deps import Admin, Db
 from app.web.rendering import Page, page_context, render
+from app.web.toasts import say
 
 router = APIRouter()
 
 NOW = "now"  # as a version: the current labels
+KB = 1000
+ROUND = 10  # from so many units on without a decimal
+USUAL = ("parquet", "csv", "imagefolder", "huggingface")  # for pandas, torchvision and datasets
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,9 @@ class FormatView:
 
     name: str
     words: str
+    size: str  # of the file, about
     is_zip: bool
+    has_images: bool
     loading: dict[str, str]  # by reader the lines that load it
 
 
@@ -49,7 +56,9 @@ class ExportPage(Page):
     """The versions, newest first, and the export formats."""
 
     versions: tuple[DatasetVersion, ...]
-    formats: tuple[FormatView, ...]
+    formats: tuple[FormatView, ...]  # those that most people want
+    more_formats: tuple[FormatView, ...]
+    rows: tuple[FirstRow, ...]
     converted: str  # what is to be known of images that leave as PNG
     valid_folders: tuple[str, ...]
     folders: str  # the formats whose folder of the validation part has a name by choice
@@ -66,13 +75,24 @@ def show(request: Request, name: str, database: Db) -> Response:
     """Choose a version and a format."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
+        sizes = estimated_sizes(session, dataset_id=dataset.id)
+        formats = [
+            FormatView(
+                each.name,
+                each.description,
+                in_bytes(sizes[each.name]),
+                each.media_type == ZIP,
+                each.has_images,
+                each.loading,
+            )
+            for each in FORMATS.values()
+        ]
         page = ExportPage(
             **page_context(request, name),
             versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
-            formats=tuple(
-                FormatView(each.name, each.description, each.media_type == ZIP, each.loading)
-                for each in FORMATS.values()
-            ),
+            formats=tuple(each for each in formats if each.name in USUAL),
+            more_formats=tuple(each for each in formats if each.name not in USUAL),
+            rows=tuple(first_rows(session, dataset_id=dataset.id)),
             converted=converted_words(session, dataset_id=dataset.id),
             valid_folders=VALID_FOLDERS,
             folders=", ".join(each.name for each in FORMATS.values() if each.has_folders),
@@ -119,8 +139,19 @@ def freeze_and_download(
 
 
 @router.post("/d/{name}/export/versions")
-def freeze(name: str, database: Db, _admin: Admin) -> Response:
+def freeze(request: Request, name: str, database: Db, _admin: Admin) -> Response:
     """Freeze the current labels; unchanged labels give the existing version."""
     with database.write() as session:
-        freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
-    return RedirectResponse(f"/d/{name}/export", status_code=303)
+        version, is_new = freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
+        words = f"Frozen as version {version.number}" if is_new else f"Version {version.number} has them all"
+    return say(request, RedirectResponse(f"/d/{name}/export", status_code=303), words)
+
+
+def in_bytes(size: int) -> str:
+    """A size for people: 900 bytes, 210 KB, 27 MB, 1.2 GB."""
+    if size < KB:
+        return f"{size} bytes"
+    for unit, words in ((KB**3, "GB"), (KB**2, "MB"), (KB, "KB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {words}" if size < ROUND * unit else f"{size / unit:,.0f} {words}"
+    return ""

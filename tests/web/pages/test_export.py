@@ -1,5 +1,6 @@
 """Freezing and exporting in the browser."""
 
+import re
 from io import BytesIO
 from zipfile import ZipFile
 
@@ -8,6 +9,8 @@ from sqlalchemy import update
 
 from app.datasets.models import DatasetVersion, LabelClass
 from app.db.engine import Database
+from app.export.formats import FORMATS
+from app.web.pages.export import in_bytes
 from tests.factories import Made
 from tests.web.html import flat
 
@@ -24,16 +27,17 @@ def test_the_form_downloads_with_the_cookie(browser_of: dict[str, TestClient], m
 
 def test_an_admin_freezes_what_has_changed(browser_of: dict[str, TestClient], made: Made) -> None:
     ada = browser_of["ada"]
-    assert "nothing new to freeze" in flat(ada.get("/d/faces/export").text)
+    freeze = "Freeze as version 1"
+    assert freeze not in ada.get("/d/faces/export").text
     ada.post(
         "/d/faces/review/decisions",
         data={"sample": str(made.ranked[0]), "client_id": "1", "answer": "delete"},
     )
-    assert "1 changed label is in no version" in flat(ada.get("/d/faces/export").text)
+    assert freeze in ada.get("/d/faces/export").text
     assert ada.post("/d/faces/export/versions").headers["location"] == "/d/faces/export"
     page = flat(ada.get("/d/faces/export").text)
     assert '<option value="1">' in page
-    assert "nothing new to freeze" in page
+    assert "Freeze as version" not in page
 
 
 def test_an_annotator_cannot_freeze(browser_of: dict[str, TestClient], made: Made) -> None:
@@ -50,7 +54,10 @@ def test_the_current_labels_are_frozen_and_downloaded_in_one_act(
         data={"sample": str(made.ranked[0]), "client_id": "1", "answer": "delete"},
     )
     page = flat(ada.get(url).text)
-    assert '<option value="now" selected>the current labels, with 1 changed label</option>' in page
+    assert (
+        '<option value="now" selected>current labels, with 1 changed label: becomes version 1</option>'
+        in page
+    )
     wrong = ada.post(url, data={"version": "now", "format": "xml"})
     assert wrong.status_code == 422
     assert '<option value="now"' in ada.get(url).text  # nothing was frozen for it
@@ -59,7 +66,7 @@ def test_the_current_labels_are_frozen_and_downloaded_in_one_act(
     answer = ada.get(leads_to)
     assert (answer.status_code, answer.headers["x-toploss-version"]) == (200, "1")
     assert ",delete," in flat(answer.text)
-    assert 'value="now"' not in flat(ada.get(url).text)
+    assert '<option value="now" selected>current labels: version 1</option>' in flat(ada.get(url).text)
     old = ada.post(url, data={"version": "0", "format": "csv"}).headers["location"]
     assert ada.get(old).headers["x-toploss-version"] == "0"
 
@@ -90,3 +97,38 @@ def test_classes_that_are_one_folder_on_windows_and_macos_are_named_on_the_page_
     )
     assert words in flat(ann.get("/d/faces/export").text)
     assert words in ZipFile(BytesIO(ann.get(url).content)).read("notes.txt").decode()
+
+
+def test_the_page_shows_rows_sizes_and_lines_of_code_for_each_format(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ann, url = browser_of["ann"], "/d/faces/export"
+    page = flat(ann.get(url).text)
+    assert "<h2>First rows</h2>" in page
+    assert page.count('<th scope="row" class="path"') == 5
+    assert "train/cat/000.png" in page
+    for reader in ("pandas", "torchvision", "datasets"):
+        assert f'<p class="reader">{reader}</p>' in page
+    for name in FORMATS:
+        assert re.search(
+            rf"<b>{name}</b> ?<small class=\"muted\">about [\d,.]+ (bytes|KB|MB)</small>", page
+        ), name
+    sent = {"sample": str(made.sample_ids[-1]), "client_id": "1", "answer": "relabel:cat"}
+    ann.post("/d/faces/review/decisions", data=sent)
+    page = flat(ann.get(url).text)
+    assert "changed ones first" in page
+    first = page.split('<th scope="row" class="path"')[1]
+    assert f'title="{made.paths[-1]}"' in first
+    assert '<td class="was">owl</td><td><b>cat</b></td>' in first
+
+
+def test_a_size_is_short() -> None:
+    sizes = {
+        0: "0 bytes",
+        999: "999 bytes",
+        1000: "1.0 KB",
+        123_456: "123 KB",
+        27_400_000: "27 MB",
+        10**9: "1.0 GB",
+    }
+    assert {size: in_bytes(size) for size in sizes} == sizes
