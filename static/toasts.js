@@ -19,6 +19,8 @@ export function showToast(words, { undo, href } = {}) {
   return toast;
 }
 
+export const endToasts = () => place().replaceChildren();
+
 function button(words) {
   return Object.assign(document.createElement("button"), { textContent: words });
 }

@@ -20,6 +20,7 @@ class User(Base):
     password_hash: Mapped[str]  # argon2id
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    hints_seen_at: Mapped[datetime | None]  # of the deck; None: they are shown
 
 
 class LoginSession(Base):

@@ -199,6 +199,11 @@ class Classes:
         """The names of the classes that take answers."""
         return [name for name, is_open in zip(self.names, self.takes_answers, strict=True) if is_open]
 
+    @property
+    def open_positions(self) -> tuple[int, ...]:
+        """The positions of the classes that take answers."""
+        return tuple(position for position, is_open in enumerate(self.takes_answers) if is_open)
+
     def state(self, position: int) -> str:
         """Open, merged or retired."""
         if self.takes_answers[position]:

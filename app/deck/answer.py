@@ -9,11 +9,12 @@ from app.datasets.catalog import classes_of
 from app.datasets.gold import get_gold_part
 from app.deck.progress import ReviewProgress, review_progress
 from app.deck.queues import Queue, RandomLook, newest_look
+from app.deck.selection import SelectionProgress, selection_progress
 from app.deck.worklist import DEFAULT, Card, get_card, my_cards
 from app.review.gold import GoldStanding, gold_standing
 from app.review.log import RecentDecision
 from app.review.recent import recent
-from app.training.runs import has_open_run
+from app.training.runs import RunProgress, current_ranking, has_open_run, open_run, run_progress
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,13 @@ class Deck:
     run_id: int | None  # whose ranking is the current one
     ranking: str  # which of that run's
     class_names: tuple[str, ...]  # that take answers, by position
+    class_positions: tuple[int, ...]  # theirs among all classes
     progress: ReviewProgress
+    selection: SelectionProgress | None  # where the queue is not the whole review
     recent: tuple[RecentDecision, ...]
     will_rank: bool  # a run, which ends with a ranking, waits or works
+    training: RunProgress | None  # that run, where the annotator has no card
+    ranked: int  # samples in the current ranking
     has_gold: bool  # a gold part is drawn
     gold: GoldStanding | None  # where the queue is the gold part
     random_look: RandomLook | None = None  # the newest audit, where nothing of its queue is left
@@ -57,15 +62,23 @@ def look(
             get_card(session, dataset_id=dataset_id, sample_id=front, blind_for=user_id),
             *(card for card in cards if card.sample_id != front),
         )
+    classes = classes_of(session, dataset_id=dataset_id)
+    ranking = current_ranking(session, dataset_id=dataset_id)
+    will_rank = has_open_run(session, dataset_id=dataset_id)
+    training = open_run(session, dataset_id=dataset_id) if will_rank and not cards and not known else None
     return Deck(
         cards=cards,
         gone=claimed.gone,
         run_id=claimed.run_id,
         ranking=claimed.ranking,
-        class_names=tuple(classes_of(session, dataset_id=dataset_id).open_names),
+        class_names=tuple(classes.open_names),
+        class_positions=classes.open_positions,
         progress=review_progress(session, dataset_id=dataset_id, user_id=user_id),
+        selection=selection_progress(session, dataset_id=dataset_id, queue=queue),
         recent=recent(session, dataset_id=dataset_id, user_id=user_id),
-        will_rank=has_open_run(session, dataset_id=dataset_id),
+        will_rank=will_rank,
+        training=run_progress(session, run_id=training.id) if training else None,
+        ranked=ranking.samples if ranking else 0,
         has_gold=get_gold_part(session, dataset_id=dataset_id) is not None,
         gold=gold_standing(session, dataset_id=dataset_id, user_id=user_id) if queue.is_gold else None,
         random_look=newest_look(session, dataset_id=dataset_id)

@@ -81,7 +81,7 @@ def offered(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple
     """
     if queue.is_gold:
         return _gold(dataset_id)
-    everything = queue.is_audit or (queue.which.state == "unreviewed" and not queue.is_mixed)
+    everything = is_offered_whole(queue)
     return (
         matching(session, dataset_id, queue.which)
         .where(
@@ -122,6 +122,11 @@ def newest_look(session: Session, *, dataset_id: int) -> RandomLook | None:
 def has_look(session: Session, *, dataset_id: int) -> bool:
     """Whether an audit has begun, so that images are drawn (their random key is below 0)."""
     return session.scalar(select(Audit.id).where(Audit.dataset_id == dataset_id).limit(1)) is not None
+
+
+def is_offered_whole(queue: Queue) -> bool:
+    """Whether a queue offers all undecided samples that match, not only label issues."""
+    return queue.is_audit or (queue.which.state == "unreviewed" and not queue.is_mixed)
 
 
 def offered_by_chance(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple[Any, ...]]:

@@ -1,11 +1,21 @@
 // What a person does with the cards: decide, skip, undo, redo. The deck shows the result at once, the outbox tells the server.
 
+import { endToasts, showToast } from "../toasts.js";
 import {
   CARDS_HELD, answered, cardAfter, cards, millisecondsShown, newId, placeholder, putBack, removeAndShowNext, sampleOf, show, skipped,
 } from "./deck.js";
 import { askForCards, post, withdraw } from "./outbox.js";
 
 const toRedo = [];                                 // { card, answer } that never left this page, or null: the server knows it
+
+function inWords(answer, given) {  // `given`: undefined where it is not shown
+  const [verdict, ...rest] = answer.split(":");
+  const label = rest.join(":");
+  if (verdict === "keep" || label === given) return `Kept ${given}`;
+  if (verdict === "relabel") return given === undefined ? label : `${given} → ${label}`;
+  const what = verdict === "delete" ? "Deleted" : "Unsure";
+  return given === undefined ? what : `${what}: ${given}`;
+}
 
 export function decide(card, answer) {
   const form = card.querySelector("form");
@@ -16,6 +26,7 @@ export function decide(card, answer) {
   document.querySelector("#messages .note")?.remove();  // read by now; refusals stay until they are closed
   removeAndShowNext(card);
   answered.push(card);
+  showToast(inWords(answer, card.dataset.given), { undo });
   post({ url: form.action, body, card });
 }
 
@@ -29,6 +40,7 @@ export function skip(card) {  // to the end of the deck
 }
 
 export function undo() {
+  endToasts();
   const card = answered.pop();
   if (card) putBack(card);
   const unsent = withdraw(card);

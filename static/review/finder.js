@@ -1,4 +1,5 @@
-// The dialog that finds a class by typing a part of its name. This module owns the dialog; it exports openFinder.
+// The dialog that finds a class by typing a part of its name. This module owns the dialog once it is open, and is loaded then
+// (openFinder of keys.js); it exports showMatches.
 // To choose a class is to click its button on the card. An admin can add a class that is not there.
 
 import { currentCard } from "./deck.js";
@@ -18,14 +19,7 @@ const folded = (name) => {
   return small.replace(/i\u0307+|\u0131/g, "i").normalize("NFC").trim().replace(/\s+/g, " ");
 };
 
-export function openFinder() {
-  if (!currentCard()) return;
-  input.value = "";
-  dialog.showModal();
-  showMatches();
-}
-
-function showMatches() {  // names that begin with the words come before those that contain them
+export function showMatches() {  // names that begin with the words come before those that contain them
   const words = folded(input.value);
   const matches = [];
   for (const button of currentCard().querySelectorAll(".class")) {

@@ -1,15 +1,26 @@
 // The keys of the review. This module owns which key does what; the answers themselves are buttons of the card, which a key clicks.
-// It exports nothing.
+// It exports openFinder.
 
 import { isForPage, openPopover } from "../keyboard.js";
 import { redo, undo } from "./answers.js";
-import { currentCard, step } from "./deck.js";
-import { openFinder } from "./finder.js";
+import { currentCard, showMessage, step } from "./deck.js";
 import { zoomBy } from "./zoom.js";
 
 const click = (selector) => () => currentCard()?.querySelector(selector)?.click();
 const isBlind = () => document.body.classList.contains("blind");
 const endBlind = () => document.body.classList.remove("blind");
+
+// Opens the field at once, so that what is typed goes there and presses no key of the deck; what finds a class is loaded behind it.
+export function openFinder() {
+  if (!currentCard()) return;
+  const dialog = document.getElementById("find");
+  document.getElementById("find-text").value = "";
+  dialog.showModal();
+  import("./finder.js").then(({ showMatches }) => showMatches()).catch(() => {
+    dialog.close();
+    showMessage("The list of classes could not be loaded; try again.");
+  });
+}
 
 const ACTIONS = {
   q: click("[value=keep]"),
@@ -32,7 +43,6 @@ const ACTIONS = {
   b: () => document.body.classList.add("blind"),
   g: () => document.querySelector(".tabs a[href$='/images']").click(),
   y: () => { if (!isBlind()) click("[data-why]")(); },
-  "?": () => document.getElementById("keys").togglePopover(),
 };
 
 // The name in ACTIONS. A keyboard of another script has its Latin letters by place only.

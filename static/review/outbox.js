@@ -3,6 +3,7 @@
 // It exports post, askForCards, withdraw and unsaved; an item is { url, body, card?, undone? }: `card` was answered with it,
 // `undone` was put back for it.
 
+import { endToasts } from "../toasts.js";
 import {
   CARDS_HELD, addBeforeSkipped, answered, cards, currentCard, nameInAddress, placeholder, putBack, removeAndShowNext, removeMessage,
   review, sampleOf, show, showMessage, skipped,
@@ -13,6 +14,7 @@ const MAX_CARDS = 60;                              // the server gives no more
 const PAUSES = [500, 1000, 2000, 4000, 8000, 8000, 8000, 8000, 8000, 8000, 8000];
 const TIMEOUT = 15_000;                            // ms for one attempt
 const items = [];
+const NEWS = 10_000;                               // ms that news stay
 let sending = false;
 let signedOut = false;
 
@@ -69,6 +71,7 @@ const notSaved = (many) => (many === 1
 
 function giveUp(lost) {  // the cards are shown again as they were before these items
   if (lost[0].undone?.isConnected) removeAndShowNext(lost[0].undone);
+  endToasts();
   for (const { card } of lost.toReversed()) {
     if (!card) continue;
     const place = answered.indexOf(card);
@@ -158,9 +161,8 @@ function merge(html, item) {
     removeWaiting(() => true);
   }
   if (ranking && trained(answer.dataset.ranking) !== trained(ranking)) {
-    const kind = answer.dataset.run === run ? "better" : "new";
-    const words = `A ${kind} ranking has arrived; the cards after this one come from run ${answer.dataset.run}.`;
-    showMessage(words, "note");
+    const why = answer.dataset.run === run ? "has learnt more" : "is ready";
+    showNews(`New order: model ${answer.dataset.run} ${why}.`);
   }
   for (const name of ["run", "ranking"]) review().dataset[name] = answer.dataset[name];
 
@@ -191,6 +193,13 @@ function merge(html, item) {
   window.htmx?.process(placeholder());
 
   if (!currentCard() && !answer.classList.contains("idle") && items.length < 2) askForCards();  // 8
+}
+
+function showNews(words) {
+  const line = document.getElementById("news");
+  line.textContent = words;
+  line.hidden = false;
+  setTimeout(() => { line.hidden = true; }, NEWS);
 }
 
 function removeWaiting(isRemoved) {

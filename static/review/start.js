@@ -4,9 +4,8 @@
 
 import { keysAreOn, switchKeys } from "../keyboard.js";
 import { decide, forgetRedo, redo, skip, undo, undoDecision } from "./answers.js";
-import { announce, currentCard, review, show } from "./deck.js";
-import { openFinder } from "./finder.js";
-import "./keys.js";
+import { announce, currentCard, placeholder, review, show } from "./deck.js";
+import { openFinder } from "./keys.js";
 import { askForCards, showUnsaved, unsaved } from "./outbox.js";
 import { zoomBy } from "./zoom.js";
 
@@ -14,7 +13,10 @@ import { zoomBy } from "./zoom.js";
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.id === "undo" || form.id === "redo") {
+  if (form.id === "hints") {
+    event.preventDefault();
+    putHintsAway();
+  } else if (form.id === "undo" || form.id === "redo") {
     event.preventDefault();
     if (form.id === "redo") redo();
     else if (event.submitter?.value) undoDecision(event.submitter.value);
@@ -30,6 +32,8 @@ function answerWith(form, button) {
   const place = [...form.querySelectorAll("button")].indexOf(button);
   forgetRedo();
   if (button?.value) decide(form.closest(".card"), button.value);
+  answersLeft -= 1;
+  if (!answersLeft) putHintsAway();
   if (byKeyboard) currentCard()?.querySelectorAll(".panel button")[place]?.focus({ preventScroll: true });
 }
 
@@ -51,6 +55,17 @@ document.addEventListener("click", (event) => {
 document.querySelector(".order").addEventListener("change", (event) => event.currentTarget.requestSubmit());
 
 addEventListener("beforeunload", (event) => { if (unsaved()) event.preventDefault(); });
+
+// ---- the hints of the first visit: a person who has answered three times knows the way
+
+let answersLeft = 3;
+
+function putHintsAway() {
+  const form = document.getElementById("hints");
+  if (!form) return;
+  fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual", keepalive: true }).catch(() => {});
+  form.parentElement.remove();
+}
 
 // ---- why this image: the reasons are loaded when a person asks for them
 
@@ -91,6 +106,11 @@ setInterval(() => {
   if (isHere && currentCard() && !unsaved()) askForCards();
 }, RENEW_AFTER);
 
+const LOOK_AFTER = 10_000;                         // ms: whether the training that is waited for has found something
+setInterval(() => {
+  if (!document.hidden && !currentCard() && placeholder()?.matches("[data-waits]") && !unsaved()) askForCards();
+}, LOOK_AFTER);
+
 // ---- choices that this browser remembers
 
 const sharpButton = document.getElementById("sharp");
@@ -123,6 +143,10 @@ keysBox.addEventListener("change", () => {
   showKeys();
 });
 showKeys();
+
+// ---- swipes, where there are fingers
+
+if (matchMedia("(any-pointer: coarse)").matches) import("./swipe.js");
 
 // ---- the first card
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from app.accounts.hints import put_hints_away
 from app.accounts.passwords import hash_password
 from app.accounts.users import add_user
 from app.db.engine import Database
@@ -17,11 +18,13 @@ from tests.factories import Made, make_dataset
 from tests.servers import Server, start_server
 
 
-def add_person(server: Server, name: str, *, role: str = "annotator") -> None:
+def add_person(server: Server, name: str, *, role: str = "annotator", knows_the_deck: bool = False) -> None:
     """As `toploss user add` does, without the second that a command takes to start."""
     database = Database(f"sqlite:///{server.data_dir / 'toploss.db'}")
     with database.write() as session:
-        add_user(session, name=name, role=role, password_hash=hash_password(PASSWORD))
+        user = add_user(session, name=name, role=role, password_hash=hash_password(PASSWORD))
+        if knows_the_deck:
+            put_hints_away(session, user_id=user.id)
     database.close()
 
 
@@ -45,7 +48,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all, with ann; each test has a data set of its own."""
     with start_server(tmp_path_factory.mktemp("live")) as running:
-        add_person(running, "ann")
+        add_person(running, "ann", knows_the_deck=True)
         yield running
 
 

@@ -319,7 +319,7 @@ def test_the_gold_part_is_drawn_and_labelled_by_keyboard_with_undo(
         settle(admin)
         admin.keyboard.press("2")
     settle(admin)
-    expect(admin.locator("#rest h2")).to_have_text("Nothing of the gold part waits for you")
+    expect(admin.locator("#rest h2")).to_have_text("Nothing of the checked test set waits for you")
     with database.read() as session:
         found = gold_labels(session, dataset_id=made.dataset_id)
         looks = session.scalars(

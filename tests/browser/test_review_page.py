@@ -248,7 +248,7 @@ def test_space_skips_and_the_card_comes_again_at_the_end(page: Page, live: tuple
         settle(page)
     expect_shown(page, made.ranked[0])
     page.keyboard.press("q")
-    expect(page.locator("#rest")).to_contain_text("Every label issue is reviewed")
+    expect(page.locator("#rest")).to_contain_text("Every suspicious label is reviewed")
     assert len(states(live)) == 10
 
 
@@ -393,7 +393,7 @@ def test_without_javascript_every_step_works(
     expect_shown(page, made.ranked[0])
     page.get_by_role("button", name="Delete").click()
     expect_shown(page, made.ranked[1])
-    page.get_by_role("link", name="Space Skip").click()
+    page.get_by_role("link", name="Skip", exact=True).click()
     expect_shown(page, made.ranked[2])
     page.get_by_role("button", name="Undo").click()
     expect_shown(page, made.ranked[0])

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from itertools import product
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -163,9 +164,7 @@ def test_a_new_ranking_swaps_in_between_cards_and_says_so(page: Page, live: tupl
     database, made = live
     run_id = make_run(database, made.dataset_id, made.version_id, wrong=10, seed=1)
     page.keyboard.press("q")
-    expect(page.locator("#messages")).to_contain_text(
-        f"A new ranking has arrived; the cards after this one come from run {run_id}"
-    )
+    expect(page.locator("#news")).to_have_text(f"New order: model {run_id} is ready.")
     expect_shown(page, made.ranked[1])
 
 
@@ -177,7 +176,7 @@ def test_a_better_ranking_of_the_same_run_replaces_the_cards_that_wait(
     assert held == list(made.ranked[:6])
     rerank(database, made, gone=held[2:4])
     page.keyboard.press("q")
-    expect(page.locator("#messages")).to_contain_text("A better ranking has arrived")
+    expect(page.locator("#news")).to_contain_text(f"New order: model {made.run_id} has learnt more.")
     expect_shown(page, held[1])  # the card that I look at stays
     page.keyboard.press("q")
     settle(page)
@@ -210,27 +209,24 @@ def test_an_order_that_is_learnt_replaces_the_cards_that_wait_without_a_word(
     page.keyboard.press("q")
     expect_shown(page, last)
     expect(page.locator("#messages")).to_be_empty()
+    expect(page.locator("#news")).to_be_hidden()
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_new_ranking_is_told_beside_what_is_needed_and_until_the_next_decision(
+def test_a_new_ranking_and_an_answer_are_told_beside_what_is_needed(
     page: Page, live: tuple[Database, Made], width: int
 ) -> None:
     database, made = live
     page.set_viewport_size({"width": width, "height": 844})
     rerank(database, made, gone=[])
     page.keyboard.press("q")
-    note = page.locator("#messages .note")
-    expect(note).to_be_visible()
-    said = note.bounding_box()
-    assert said
+    expect(page.locator("#news")).to_be_visible()
     shown = ".card:not([hidden])"
-    for needed in ("#status", ".order select", f"{shown} .frame", f"{shown} .decide"):
-        box = page.locator(needed).bounding_box()
+    needs = ("#status", ".order select", f"{shown} .frame", f"{shown} .decide")
+    for line, needed in product(("#news", ".toast"), needs):
+        said, box = page.locator(line).bounding_box(), page.locator(needed).bounding_box()
+        assert said, line
         assert box, needed
         beside = said["x"] + said["width"] <= box["x"] or box["x"] + box["width"] <= said["x"]
-        assert beside or said["y"] + said["height"] <= box["y"] or box["y"] + box["height"] <= said["y"], (
-            needed
-        )
-    page.keyboard.press("q")
-    expect(note).to_have_count(0)
+        above = said["y"] + said["height"] <= box["y"]
+        assert beside or above or box["y"] + box["height"] <= said["y"], (line, needed)

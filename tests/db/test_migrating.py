@@ -130,7 +130,10 @@ def test_an_upgrade_after_which_rows_would_refer_to_nothing_is_refused(
     path = tmp_path / "old.db"
     url = database_at(path, migrating.all_revisions()[-1])
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("INSERT INTO user_account VALUES (1, 'ada', 'admin', 'x', 1, '2026-01-01')")
+        connection.execute(
+            "INSERT INTO user_account (id, name, role, password_hash, active, created_at) "
+            "VALUES (1, 'ada', 'admin', 'x', 1, '2026-01-01')"
+        )
         connection.execute("INSERT INTO login_session VALUES ('t', 1, '2026-01-01', '2026-01-01')")
         connection.commit()
     before = in_it(path)

@@ -123,10 +123,10 @@ def test_an_audit_has_cards_when_no_label_issue_is_open(browser_of: Browsers, ma
     for sample in made.ranked[:10]:
         ann.post("/d/faces/review/claims", data={"queue": ""})
         answer(ann, sample)
-    assert "Every label issue is reviewed" in ann.get("/d/faces/review").text
+    assert "Every suspicious label is reviewed" in ann.get("/d/faces/review").text
     page = ann.get("/d/faces/review?order=random").text
     assert "A random audit" in page
-    assert "Every label issue is reviewed" not in page
+    assert "Every suspicious label is reviewed" not in page
     assert 'hx-trigger="load, submit"' in page  # the page fetches its cards by itself
     ann.post("/d/faces/review/claims", data={"queue": "order=random"})
     assert '<article class="card"' in flat(ann.get("/d/faces/review?order=random").text)
@@ -340,7 +340,7 @@ def test_a_mixed_order_says_what_it_is_and_its_answers_where_they_came_from(
 ) -> None:
     ann, queue = browser_of["ann"], "order=mixed"
     assert "with images drawn at random in between" in text(ann, f"/d/faces/review?{queue}")
-    assert "Label issues, and some images by chance" in text(ann, f"/d/faces/review?class=cat&{queue}")
+    assert "with images drawn at random in between" in text(ann, f"/d/faces/review?class=cat&{queue}")
     assert ann.get(f"/d/faces/images?{queue}").status_code == 200
     answer(ann, made.ranked[0], queue=queue)
     answer(ann, made.ranked[-1], queue=queue)

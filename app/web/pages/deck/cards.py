@@ -29,6 +29,7 @@ class AnswerButton:
     percent: str
     is_given: bool
     is_predicted: bool
+    position: int  # of the class in the data set: its colour
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class CardView:
     label: str | None
     skip: str  # the query that Skip leads to without JavaScript
     mine: int | None = None  # the viewer's own decision that stands
+    given_position: int | None = None  # of the class in the data set; None: it takes no answers, or is hidden
+    predicted_position: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class CardsPlace:
     dataset: str
     viewer: Viewer
     query: str  # the queue, as an address's query says it
+    positions: tuple[int, ...]  # of the classes that take answers, in the data set
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ def card_html(card: Card, *, names: tuple[str, ...], place: CardsPlace, skip: st
         place.query,
         hidden,
         names,
+        place.positions,
         card.given_label,
         card.predicted_label,
         card.split,
@@ -136,7 +141,7 @@ def card_html(card: Card, *, names: tuple[str, ...], place: CardsPlace, skip: st
     )
 
     def make_page() -> CardPart:
-        view = card_view(card, names=names)
+        view = card_view(card, names=names, positions=place.positions)
         choices = tuple(
             replace(choice, share=placeholder(f"share{number}"), percent=placeholder(f"percent{number}"))
             for number, choice in enumerate(view.choices)
@@ -145,17 +150,17 @@ def card_html(card: Card, *, names: tuple[str, ...], place: CardsPlace, skip: st
             name: placeholder(name) for name in values | safe if name in CardView.__dataclass_fields__
         }
         viewer = replace(place.viewer, name=placeholder("viewer"))
-        return CardPart(
-            place.dataset, viewer, place.query, replace(view, choices=choices, **placeholders), hidden
-        )
+        view = replace(view, choices=choices, **placeholders)
+        return CardPart(place.dataset, viewer, place.query, place.positions, view, hidden)
 
     return render_fragment("deck/_card.html", shape, make_page, values, safe=safe)
 
 
-def card_view(card: Card, *, names: tuple[str, ...]) -> CardView:
-    """One card for a page."""
+def card_view(card: Card, *, names: tuple[str, ...], positions: tuple[int, ...]) -> CardView:
+    """One card for a page; `names` are the classes that take answers, `positions` theirs in the data set."""
     if card.blind:
         return _blind_view(card, names)
+    place_of = dict(zip(names, positions, strict=True))
     return CardView(
         sample_id=card.sample_id,
         path=card.path,
@@ -171,22 +176,24 @@ def card_view(card: Card, *, names: tuple[str, ...]) -> CardView:
         confidence=percent(card.confidence, 0),
         reason=first_reason(card),
         said=_said(card),
-        choices=_choices(card, names),
+        choices=_choices(card, place_of),
         run_id=card.run_id,
         client_id=str(uuid.uuid4()),
         verdict=card.verdict,
         label=card.label,
         skip="",
         mine=card.mine,
+        given_position=place_of.get(card.given_label),
+        predicted_position=place_of.get(card.predicted_label or ""),
     )
 
 
 def _blind_view(card: Card, names: tuple[str, ...]) -> CardView:
     choices = tuple(
-        AnswerButton(name, *_key(place), "", "", is_given=False, is_predicted=False)
+        AnswerButton(name, *_key(place), "", "", is_given=False, is_predicted=False, position=place)
         for place, name in enumerate(names)
     )
-    said = "Gold part: which class is it?" if card.gold else "A second look: which class is it?"
+    said = "Checked test set: which class is it?" if card.gold else "A second look: which class is it?"
     return CardView(
         sample_id=card.sample_id,
         path="",
@@ -233,7 +240,8 @@ def _probabilities(card: Card, names: tuple[str, ...]) -> list[float | None]:
     return [known.get(name) for name in names]
 
 
-def _choices(card: Card, names: tuple[str, ...]) -> tuple[AnswerButton, ...]:
+def _choices(card: Card, place_of: dict[str, int]) -> tuple[AnswerButton, ...]:
+    shares = _probabilities(card, tuple(place_of))
     return tuple(
         AnswerButton(
             name,
@@ -242,8 +250,9 @@ def _choices(card: Card, names: tuple[str, ...]) -> tuple[AnswerButton, ...]:
             percent(p, 0),
             name == card.given_label,
             name == card.predicted_label,
+            place_of[name],
         )
-        for place, (name, p) in enumerate(zip(names, _probabilities(card, names), strict=True))
+        for place, (name, p) in enumerate(zip(place_of, shares, strict=True))
     )
 
 
@@ -275,7 +284,7 @@ def recent_part(decision: RecentDecision, dataset: str, query: str) -> RecentPar
     if decision.blind:
         label = decision.given_label if decision.verdict == "keep" else decision.label
         path, words = (
-            "Of the gold part" if decision.gold else "A second look",
+            "Of the checked test set" if decision.gold else "A second look",
             verdict_words("relabel" if label else decision.verdict, label),
         )
     return RecentPart(dataset, with_card(query, decision.sample_id), str(decision.sample_id), path, words)

@@ -9,8 +9,10 @@ from app.deck.answer import Deck
 from app.deck.filters import Order
 from app.deck.progress import ReviewProgress
 from app.deck.queues import RandomLook
+from app.deck.selection import SelectionProgress
 from app.review.gold import GoldStanding
 from app.review.log import RecentDecision
+from app.training.runs import RunProgress
 from app.web.fast_path import placeholder, render_fragment
 from app.web.filters import Ordered
 from app.web.pages.deck.cards import CardsPlace, RecentPart, cards_html, recent_html, recent_part
@@ -25,14 +27,14 @@ ORDERS: dict[Order, str] = {
     "random": "random: an audit",
     "mixed": "mixed: a fifth random",
 }
-GOLD: dict[Order, str] = {"gold": "gold part, blind"}
+GOLD: dict[Order, str] = {"gold": "checked test set, blind"}
 
 
 @dataclass(frozen=True)
 class ProgressLine:
     """The progress of the review, formatted for the page."""
 
-    decided: str  # of the label issues
+    decided: str  # of the suspicious labels, or of what the queue selects
     issues: str  # at least 1: the end of a meter
     reviewed: str
     left: str
@@ -51,17 +53,21 @@ class DeckPage(Page):
     orders: dict[Order, str]
     gold: GoldStanding | None  # where the queue is the gold part
     random_look: RandomLook | None  # the newest audit, where nothing of its queue is left for this person
+    is_selection: bool  # the line counts what the queue selects, not the whole review
+    ranked: int  # images with a place in the current ranking
     progress: ReviewProgress
     line: ProgressLine
     recent: Markup
     run_id: int | None  # whose ranking is the current one
     ranking: str  # which of that run's
-    training: bool  # a run is queued or running
+    will_rank: bool  # a run is queued or running
     asked: bool  # cards were just claimed, so an empty deck means that none is free
     undone: RecentPart | None  # the decision that was just undone
     gone: tuple[int, ...]  # cards that the script has and that are not mine any more
     redone: int | None  # the sample whose undone decision was just made again
     missing: int  # images that no card is made of, because their files are missing or changed
+    has_hints: bool  # the person sees the deck for the first time
+    training: RunProgress | None  # what runs or waits, where the person has no card
 
 
 def deck_page(
@@ -74,9 +80,10 @@ def deck_page(
     undone: RecentDecision | None,
     redone: int | None,
     missing: int = 0,
+    has_hints: bool = False,
 ) -> DeckPage:
     """What is shown of a deck; the context is that of every page."""
-    place = CardsPlace(context["dataset"], context["viewer"], queue.query())
+    place = CardsPlace(context["dataset"], context["viewer"], queue.query(), deck.class_positions)
     return DeckPage(
         **context,
         cards=cards_html(deck.cards, names=deck.class_names, place=place),
@@ -85,13 +92,17 @@ def deck_page(
         orders=ORDERS | GOLD if deck.has_gold else ORDERS,
         gold=deck.gold,
         random_look=deck.random_look,
+        is_selection=deck.selection is not None,
+        ranked=deck.ranked,
         progress=deck.progress,
-        line=_line(deck.progress),
+        line=_line(deck.progress, deck.selection),
         recent=_joined("", [recent_html(each, place.dataset, place.query) for each in deck.recent]),
         run_id=deck.run_id,
         ranking=deck.ranking,
         gone=deck.gone,
-        training=deck.will_rank,
+        will_rank=deck.will_rank,
+        training=deck.training,
+        has_hints=has_hints and not queue.queue.is_gold,
         asked=asked,
         undone=_undone_part(undone, place) if undone else None,
         redone=redone,
@@ -123,7 +134,8 @@ def deck_html(page: DeckPage) -> Markup:
         }
         return replace(page, **placeholders)
 
-    shape = (page.dataset, page.queue.query(), bool(page.cards), bool(page.gone), bool(page.recent))
+    parts = (bool(page.cards), bool(page.gone), bool(page.recent), page.is_selection)
+    shape = (page.dataset, page.queue.query(), *parts)
     return render_fragment(TEMPLATE, shape, make_page, values, safe=safe)
 
 
@@ -134,13 +146,15 @@ def _undone_part(undone: RecentDecision, place: CardsPlace) -> RecentPart:
     return replace(part, words=f"kept as {undone.given_label}") if undone.verdict == "keep" else part
 
 
-def _line(progress: ReviewProgress) -> ProgressLine:
+def _line(progress: ReviewProgress, selection: SelectionProgress | None) -> ProgressLine:
+    counted = selection or SelectionProgress(progress.reviewed, progress.remaining, progress.found)
+    every = selection.reviewed + selection.left if selection else progress.label_issues
     return ProgressLine(
-        decided=str(progress.label_issues - progress.remaining),
-        issues=str(max(progress.label_issues, 1)),
-        reviewed=count(progress.reviewed),
-        left=count(progress.remaining),
-        found=count(progress.found),
+        decided=str(max(0, every - counted.left)),
+        issues=str(max(every, 1)),
+        reviewed=count(counted.reviewed),
+        left=count(counted.left),
+        found=count(counted.found),
         hit_rate=percent(progress.hit_rate, 0),
         pace="–" if progress.seconds_per_decision is None else f"{progress.seconds_per_decision:.1f} s",
     )

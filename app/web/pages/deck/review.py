@@ -13,8 +13,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
+from app.accounts.hints import put_hints_away, sees_hints
 from app.accounts.tokens import Person
-from app.datasets.catalog import find_dataset, lock_dataset, ready_dataset
+from app.datasets.catalog import find_dataset, get_dataset, lock_dataset, ready_dataset
 from app.datasets.missing import Lost, count_missing, mark
 from app.datasets.models import Dataset
 from app.db.engine import Database
@@ -134,13 +135,29 @@ def show(
             deck = _look(session, user, form, outcome)
             lost = _lost_cards(session, deck, outcome)
             page = _page(
-                request, name, form, outcome, deck, count_missing(session, dataset_id=outcome.dataset_id)
+                request,
+                name,
+                form,
+                outcome,
+                deck,
+                missing=count_missing(session, dataset_id=outcome.dataset_id),
+                has_hints=sees_hints(session, user_id=user.id),
             )
         if not lost:
             break
         with database.write() as session:  # no card is shown without its image
             _drop(session, lost, outcome)
     return HTMLResponse(deck_html(page)) if is_fragment(request) else render("deck/page.html", page)
+
+
+@router.post("/d/{name}/review/hints")
+def put_away(name: str, database: Db, user: SignedIn, form: SentDeck) -> Response:
+    """Never show the hints to this person again."""
+    with database.write() as session:
+        get_dataset(session, name=name)
+        put_hints_away(session, user_id=user.id)
+    query = form.ordered.query()
+    return RedirectResponse(f"/d/{name}/review{'?' if query else ''}{query}", status_code=303)
 
 
 @router.post("/d/{name}/review/claims")
@@ -359,7 +376,14 @@ def _drop(session: Session, lost: list[Lost], outcome: Outcome) -> None:
 
 
 def _page(
-    request: Request, name: str, form: DeckForm, outcome: Outcome, deck: Deck, missing: int = 0
+    request: Request,
+    name: str,
+    form: DeckForm,
+    outcome: Outcome,
+    deck: Deck,
+    *,
+    missing: int = 0,
+    has_hints: bool = False,
 ) -> DeckPage:
     return deck_page(
         page_context(request, name),
@@ -370,4 +394,5 @@ def _page(
         undone=outcome.undone,
         redone=outcome.redone,
         missing=missing,
+        has_hints=has_hints,
     )

@@ -133,11 +133,12 @@ def _sample_page(
 ) -> SamplePage:
     dataset_id = get_dataset(session, name=name).id
     card = worklist.get_card(session, dataset_id=dataset_id, sample_id=sample_id)
-    names = tuple(classes_of(session, dataset_id=dataset_id).open_names)
+    classes = classes_of(session, dataset_id=dataset_id)
+    names, positions = tuple(classes.open_names), classes.open_positions
     if card.gold:
         return SamplePage(
             **page_context(request, name),
-            card=card_view(card, names=names),
+            card=card_view(card, names=names, positions=positions),
             sha256="",
             standing="",
             before=None,
@@ -157,7 +158,7 @@ def _sample_page(
     )
     return SamplePage(
         **page_context(request, name),
-        card=card_view(card, names=names),
+        card=card_view(card, names=names, positions=positions),
         sha256=card.sha256,
         standing=(card.label or "deleted") if card.verdict else card.given_label,
         before=before,

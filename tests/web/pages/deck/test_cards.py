@@ -13,7 +13,7 @@ from app.web.pages.deck.cards import CardPart, CardsPlace, card_html, card_view,
 from app.web.rendering import Viewer, environment
 
 NAMES = ("50 % cat", "<dog>", "owl & \ue000viewer\ue001")
-PLACE = CardsPlace("faces", Viewer("ann", is_admin=False), "class=a&order=loss")
+PLACE = CardsPlace("faces", Viewer("ann", is_admin=False), "class=a&order=loss", positions=(0, 2, 13))
 shares = st.floats(0, 1) | st.none()
 cards = st.builds(
     Card,
@@ -60,8 +60,8 @@ def without_ids(html: str) -> str:
 
 @given(card=cards, hidden=st.booleans())
 def test_a_filled_in_card_is_the_one_that_the_template_makes(card: Card, hidden: bool) -> None:
-    view = replace(card_view(card, names=NAMES), skip="class=a&order=loss&card=7")
-    page = CardPart(PLACE.dataset, PLACE.viewer, PLACE.query, view, hidden)
+    view = replace(card_view(card, names=NAMES, positions=PLACE.positions), skip="class=a&order=loss&card=7")
+    page = CardPart(PLACE.dataset, PLACE.viewer, PLACE.query, PLACE.positions, view, hidden)
     made = environment().get_template("deck/_card.html").render(page=page)
     assert without_ids(
         card_html(card, names=NAMES, place=PLACE, skip="class=a&order=loss&card=7", hidden=hidden)
@@ -73,8 +73,8 @@ def test_awkward_characters_are_escaped_as_the_template_escapes_them() -> None:
     card = Card(
         7, path, "train", 48, 48, "0" * 64, "owl", 1, 3, 9, "cat", 0.8, 0.1, 0.1, 4.2, 0.9, (), None, None
     )
-    view = card_view(card, names=NAMES)
-    page = CardPart(PLACE.dataset, PLACE.viewer, PLACE.query, replace(view, skip=""), False)
+    view = card_view(card, names=NAMES, positions=PLACE.positions)
+    page = CardPart(PLACE.dataset, PLACE.viewer, PLACE.query, PLACE.positions, replace(view, skip=""), False)
     made = environment().get_template("deck/_card.html").render(page=page)
     assert "a&#34;b&#39;c&lt;d&gt;e&amp;f%s %(path)s.png" in made
     filled = card_html(card, names=NAMES, place=PLACE, skip="", hidden=False)
@@ -163,7 +163,8 @@ def test_a_shape_is_rendered_once() -> None:
             "faces",
             PLACE.viewer,
             "",
-            replace(card_view(card, names=("cat",)), path=placeholder("path")),
+            (0,),
+            replace(card_view(card, names=("cat",), positions=(0,)), path=placeholder("path")),
             False,
         )
 
@@ -205,7 +206,7 @@ def test_the_shapes_that_came_first_go_when_there_are_too_many(monkeypatch: pyte
         card_html(
             replace(card, given_label=f"class {width}"),
             names=tuple(f"class {i}" for i in range(20)),
-            place=PLACE,
+            place=replace(PLACE, positions=tuple(range(20))),
             skip="",
             hidden=False,
         )

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from app.deck.answer import Deck
 from app.deck.progress import ReviewProgress
+from app.deck.selection import SelectionProgress
 from app.web.filters import Ordered
 from app.web.pages.deck.deck import TEMPLATE, deck_html, deck_page
 from app.web.rendering import Viewer, environment
@@ -31,11 +32,16 @@ decks = st.builds(
     run_id=st.none() | numbers,
     ranking=st.sampled_from(["", "3.10"]),
     class_names=st.just(NAMES),
+    class_positions=st.just((0, 2, 13)),
     progress=progress,
+    selection=st.none() | st.builds(SelectionProgress, reviewed=numbers, left=numbers, found=numbers),
     recent=st.lists(decisions, max_size=2).map(tuple),
     will_rank=st.booleans(),
+    training=st.none(),
+    ranked=numbers,
     has_gold=st.booleans(),
     gold=st.none(),
+    random_look=st.none(),
 )
 
 
@@ -59,7 +65,23 @@ def test_a_filled_in_deck_is_the_one_that_the_template_makes(
 def test_markup_is_kept_and_everything_else_escaped() -> None:
     context = {"viewer": Viewer("<b>", is_admin=False), "url": "/", "dataset": "faces"}
     empty = ReviewProgress(9, 3, 0, 6, 0, 2, 0.5, 1.2, 6)
-    deck = Deck((), (), 1, "1.1", NAMES, empty, (), will_rank=False, has_gold=False, gold=None)
+    deck = Deck(
+        (),
+        (),
+        1,
+        "1.1",
+        NAMES,
+        (0, 1, 2),
+        empty,
+        None,
+        (),
+        will_rank=False,
+        training=None,
+        ranked=9,
+        has_gold=False,
+        gold=None,
+        random_look=None,
+    )
     page = deck_page(
         context, deck, queue=Ordered.parse(""), is_idle=False, asked=True, undone=None, redone=None
     )

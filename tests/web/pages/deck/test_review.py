@@ -1,15 +1,18 @@
 """The review without JavaScript, as fragments, and as the overview of one sample."""
 
 import re
+from pathlib import Path
 
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
 from app.datasets.models import Sample
 from app.db.engine import Database
+from app.ml.recipes import RECIPES
 from app.review.models import Claim, Decision, SampleReview
+from app.training.runs import request_run
 from tests.browser.deck import rerank
-from tests.factories import Made
+from tests.factories import Made, make_dataset
 from tests.web.html import flat
 
 FRAGMENT = {"hx-request": "true"}
@@ -149,7 +152,7 @@ def test_a_script_is_sent_the_cards_that_it_does_not_have(
     }
     answer = flat(ann.post(f"{URL}/decisions", data=form, headers=FRAGMENT).text)
     assert cards(answer) == [made.ranked[3]]
-    assert "Loading the next cards" in answer  # it has cards, whatever comes in this answer
+    assert "Loading the next images" in answer  # it has cards, whatever comes in this answer
     assert ann.post(f"{URL}/decisions", data=form | {"have": "1 or 1"}, headers=FRAGMENT).status_code == 422
 
 
@@ -322,7 +325,7 @@ def test_a_finished_worklist_says_so(browser_of: dict[str, TestClient], made: Ma
         page = ann.post(
             f"{URL}/decisions", data={**first_form(page), "answer": "keep"}, headers=FRAGMENT
         ).text
-    assert "Every label issue is reviewed" in page
+    assert "Every suspicious label is reviewed" in page
     assert "hx-trigger" not in page
 
 
@@ -331,7 +334,7 @@ def test_cards_in_other_hands_are_waited_for_without_hammering(
 ) -> None:
     browser_of["bob"].post(f"{URL}/claims", data={"hold": "60"})
     page = claimed(browser_of["ann"])
-    assert "No card is free right now" in page
+    assert "No image is free right now" in page
     assert "load," not in page
 
 
@@ -342,7 +345,7 @@ def test_a_data_set_without_a_ranking_teaches(
 
     with database.write() as session:
         session.query(Run).update({"state": "failed", "ranked_epochs": None})
-    assert "Nothing is ranked yet" in flat(browser_of["ada"].get(URL).text)
+    assert "No label is checked yet" in flat(browser_of["ada"].get(URL).text)
 
 
 def test_a_sample_can_be_looked_at_and_answered_alone(browser_of: dict[str, TestClient], made: Made) -> None:
@@ -435,3 +438,74 @@ def test_who_is_not_signed_in_is_told_so_before_the_form_is_looked_at(
     visitor: TestClient, made: Made
 ) -> None:
     assert visitor.post("/d/faces/review/decisions", data={"sample": "no number"}).status_code == 401
+
+
+def end_of(browser: TestClient, made: Made) -> str:
+    """The review after every suspicious label was kept."""
+    page = claimed(browser)
+    while cards(page):
+        page = browser.post(
+            f"{URL}/decisions", data={**first_form(page), "answer": "keep"}, headers=FRAGMENT
+        ).text
+    return flat(page)
+
+
+def test_the_end_knows_the_training_that_runs_and_waits_for_it(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    with database.write() as session:
+        request_run(
+            session,
+            dataset_id=made.dataset_id,
+            version_id=made.version_id,
+            recipe=RECIPES["quick"],
+            weights="none",
+            parent_id=None,
+            seed=0,
+            user_id=None,
+        )
+    page = end_of(browser_of["ann"], made)
+    assert "0 errors found in 10 reviewed labels." in page
+    assert "A training waits for a worker" in page
+    assert re.search(r'id="rest" class="rest" +data-waits', page)
+    assert "may find more" not in page  # it runs already
+
+
+def test_where_no_label_looks_wrong_nothing_is_said_to_be_reviewed(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    made = make_dataset(database, tmp_path / "clean", name="clean", wrong=0)
+    page = flat(browser_of["ann"].get("/d/clean/review").text)
+    assert "No label looks wrong" in page
+    assert f"The model agrees with the labels of all {len(made.sample_ids)} images." in page
+    assert "0 errors" not in page
+    assert "is reviewed" not in page
+
+
+def test_the_counters_are_those_of_the_selection(browser_of: dict[str, TestClient], made: Made) -> None:
+    ann = browser_of["ann"]
+    of_cats = "class=cat"
+    page = flat(ann.post(f"{URL}/claims", data={"queue": of_cats}, headers=FRAGMENT).text)
+    many = len(cards(page))
+    assert 0 < many < 10
+    figures = r"<dd>(\d+)</dd>"
+    assert re.findall(figures, page)[:3] == ["0", str(many), "0"]
+    assert "Suspicious labels of this selection reviewed" in page
+    answer = {**first_form(page), "answer": "relabel:owl"}
+    page = flat(ann.post(f"{URL}/decisions", data=answer, headers=FRAGMENT).text)
+    assert re.findall(figures, page)[:3] == ["1", str(many - 1), "1"]
+    assert re.findall(figures, flat(ann.get(URL).text))[:3] == ["1", "9", "1"]
+
+
+def test_three_hints_are_shown_until_they_are_put_away_and_never_again(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ann, bob = browser_of["ann"], browser_of["bob"]
+    hints = r'<section class="hints"[^>]*>.*?</section>'
+    shown = re.search(hints, flat(ann.get(f"{URL}?class=cat").text))
+    assert shown
+    assert shown[0].count("<li>") == 3
+    answer = ann.post(f"{URL}/hints", data={"queue": "class=cat"})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{URL}?class=cat")
+    assert not re.search(hints, flat(ann.get(URL).text))
+    assert re.search(hints, flat(bob.get(URL).text))

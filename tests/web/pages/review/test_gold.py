@@ -104,7 +104,7 @@ def test_a_gold_card_tells_nothing_but_the_image_and_the_classes(
 ) -> None:
     draw(browser_of["ada"])
     ann, paths = browser_of["ann"], dict(zip(made.sample_ids, made.paths, strict=True))
-    assert "20 images of the gold part to label" in ann.get("/d/faces/review?order=gold").text
+    assert "20 images of the checked test set to label" in ann.get("/d/faces/review?order=gold").text
     assert (
         ann.post("/d/faces/review/claims", data={"queue": "order=gold"}).headers["location"]
         == "/d/faces/review?order=gold&asked=true"
@@ -140,7 +140,7 @@ def test_answers_go_through_the_same_deck_with_undo(
     )
     assert browser_of["ann"].post("/d/faces/review/decisions", data=answer).status_code == 303
     page = flat(browser_of["ann"].get("/d/faces/review?order=gold").text)
-    assert "Of the gold part: → owl" in page
+    assert "Of the checked test set: → owl" in page
     assert f'data-sample="{sample}"' not in page
     browser_of["ann"].post("/d/faces/review/undo", data={"client_id": "two", "queue": "order=gold"})
     assert (
@@ -170,7 +170,7 @@ def test_when_nothing_is_left_for_me_the_deck_says_who_is_asked(
 
 def test_the_queue_of_a_gold_part_that_was_not_drawn_leads_to_it(browser_of: Browsers, made: Made) -> None:
     page = flat(browser_of["ann"].get("/d/faces/review?order=gold").text)
-    assert "No gold part yet" in page
+    assert "No checked test set yet" in page
     assert 'value="gold"' not in page
 
 

@@ -135,14 +135,14 @@ def test_a_number_of_the_confusion_matrix_shows_its_images(
     assert found.count('name="samples"') == int(cell[1])
 
 
-def test_the_review_says_of_a_queued_first_run_that_there_is_no_ranking_yet(
+def test_the_review_says_of_a_queued_first_run_that_the_labels_are_being_checked(
     browser_of: dict[str, TestClient], database: Database, tmp_path: Path
 ) -> None:
     import_folder(database, write_images(tmp_path / "images"))
     assert browser_of["ada"].post("/d/faces/models", data={"recipe": "quick"}).status_code == 303
     page = flat(browser_of["ada"].get("/d/faces/review").text)
-    assert "There is no ranking yet" in page
-    assert "A first look or a training runs or waits." in page
+    assert "The labels are being checked" in page
+    assert "A training waits for a worker" in page
 
 
 def test_a_first_look_is_reviewed_exported_and_listed_like_a_run(
@@ -192,4 +192,4 @@ def test_a_running_first_look_shows_its_progress(
     assert "A first look at the images" in page
     assert "Looking at every image" in page
     assert "What it has seen is kept; you can resume from there." in page
-    assert "A first look or a training runs or waits" in flat(browser_of["ann"].get("/d/pets/review").text)
+    assert "The first look is running" in flat(browser_of["ann"].get("/d/pets/review").text)
