@@ -44,8 +44,6 @@ def show(name: str, database: Db, settings: Config, query: Annotated[CardQuery, 
         dataset = get_dataset(session, name=name)
         which = _round(session, dataset.id, query.round) if query.round else None
         corrections = which.corrections if which else count_corrections(session, dataset_id=dataset.id)
-        if not corrections.found:
-            raise NotFound("No error is fixed yet, so there is nothing to show; review some labels first.")
         fixed = fixed_labels(
             session,
             dataset_id=dataset.id,
@@ -57,7 +55,7 @@ def show(name: str, database: Db, settings: Config, query: Annotated[CardQuery, 
         session.expunge_all()
     of_round = f", round {which.number}" if which else ""
     content = draw_card(
-        f"{plural(corrections.found, 'error')} fixed",
+        f"{plural(corrections.found, 'error')} fixed" if corrections.found else "No error fixed yet",
         f"{dataset.name}{of_round} · {plural(samples, 'image')}",
         _tiles(dataset, fixed, settings),
         colours=DARK if query.theme == "dark" else LIGHT,
