@@ -70,9 +70,9 @@ def choose_best(
     measured = [(found, run) for run in finished if (found := rates.get(run.id)) and found.n >= ENOUGH]
     if measured and standing and standing.settled == standing.size:
         found, run = min(measured, key=lambda each: (each[0].value, -each[1].id))
-        words = f"Best by the gold part: {_said(found)} settled images{_chosen_among(len(measured))}."
+        words = f"Best by the checked test set: {_said(found)} agreed images{_chosen_among(len(measured))}."
         if run.untrained and (of_gold := evaluate_on_gold(session, run_id=run.id)) and of_gold.untrained:
-            words += _left_out(run, of_gold.untrained, "settled")
+            words += _left_out(run, of_gold.untrained, "agreed")
         return BestRun(run, "gold", found, words)
     best = best_of(finished)
     if best is None:
@@ -173,11 +173,10 @@ def _why_not_gold(standing: GoldStanding | None) -> str:
     if standing is None:
         return ""
     if (of_a_class := standing.size - standing.deleted) < ENOUGH:
-        return f" The gold part has {of_a_class:,} images; from {ENOUGH} on it decides."
+        return f" The checked test set has {of_a_class:,} images; from {ENOUGH} on it decides."
     if open_ones := standing.size - standing.settled:
-        return (
-            f" By the gold part once all its images are settled: {open_ones:,} of {standing.size:,} are not."
-        )
+        of_all = f"{open_ones:,} of {standing.size:,}"
+        return f" By the checked test set once all its images are agreed: {of_all} are not."
     return ""
 
 

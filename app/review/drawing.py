@@ -49,8 +49,12 @@ def draw_counted(
             f"This draw reverts {taken_back:,} correction{'' if taken_back == 1 else 's'}, not {expected:,}; "
             "nothing was drawn. A draw is final: state the right number to continue."
         )
-    people = session.scalar(select(func.count()).select_from(User).where(User.active)) or 0
-    return Drawn(part, decided - _decided(session, dataset_id), taken_back, people)
+    return Drawn(part, decided - _decided(session, dataset_id), taken_back, count_people(session))
+
+
+def count_people(session: Session) -> int:
+    """How many people can sign in, and so look at images."""
+    return session.scalar(select(func.count()).select_from(User).where(User.active)) or 0
 
 
 def _decided(session: Session, dataset_id: int) -> int:

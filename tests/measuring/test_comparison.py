@@ -167,12 +167,12 @@ def test_a_small_difference_is_called_chance_and_a_large_one_is_not(database: Da
     many = make_run(database, made.dataset_id, made.version_id, says=all_wrong, seed=2)
     small, large = (conclude(compared(database, made, made.run_id, other)) for other in (few, many))
     assert any("no more than chance" in sentence for sentence in small.not_said)
-    assert not any("Against the reviewed labels" in sentence for sentence in small.said)
+    assert not any("Against the cleaned labels" in sentence for sentence in small.said)
     assert any(
-        "Against the reviewed labels" in sentence and "100.0 points more errors" in sentence
+        "Against the cleaned labels" in sentence and "100.0 points more errors" in sentence
         for sentence in large.said
     )
-    assert any("both runs trained on the same labels" in sentence for sentence in large.not_said)
+    assert any("both models trained on the same labels" in sentence for sentence in large.not_said)
 
 
 def test_the_gold_part_stands_beside_the_rest_and_decides(database: Database, made: Made) -> None:
@@ -206,7 +206,8 @@ def test_the_gold_part_stands_beside_the_rest_and_decides(database: Database, ma
         1,
     )
     assert any(
-        "gold part: 1 of its images is not settled" in sentence for sentence in conclude(unready).not_said
+        "checked test set: 1 of its images is not agreed" in sentence
+        for sentence in conclude(unready).not_said
     )
 
 

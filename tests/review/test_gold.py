@@ -648,8 +648,8 @@ def test_the_gold_part_chooses_the_best_run_once_all_of_it_is_settled(
         assert (best.run.id, best.by) == (as_given, "hold-out")
         assert best.words == (
             "Best by the hold-out: 0.0 % wrong of 30 images by the labels of version 0, the newest version; "
-            "chosen among 2 runs on the same images that the figure is counted on. The gold part has 20 "
-            "images; from 100 on it decides."
+            "chosen among 2 runs on the same images that the figure is counted on. The checked test "
+            "set has 20 images; from 100 on it decides."
         )
     monkeypatch.setattr("app.measuring.best.ENOUGH", 5)
     with database.read() as session:
@@ -657,7 +657,9 @@ def test_the_gold_part_chooses_the_best_run_once_all_of_it_is_settled(
         rates = gold_rates(session, made.dataset_id)
         assert best is not None
         assert (best.run.id, best.by) == (as_given, "hold-out")  # those that are open are the hard ones
-        assert best.words.endswith("By the gold part once all its images are settled: 15 of 20 are not.")
+        assert best.words.endswith(
+            "By the checked test set once all its images are agreed: 15 of 20 are not."
+        )
         assert [
             (each.wrong, each.n, each.open) for each in (rates[made.run_id], rates[as_given]) if each
         ] == [(0, 5, 15), (5, 5, 15)]
@@ -666,7 +668,7 @@ def test_the_gold_part_chooses_the_best_run_once_all_of_it_is_settled(
         best = choose_best(session, dataset_id=made.dataset_id)
         assert best is not None
         assert (best.run.id, best.by) == (made.run_id, "gold")
-        assert best.words.startswith("Best by the gold part: 0.0 % wrong of 20 settled images")
+        assert best.words.startswith("Best by the checked test set: 0.0 % wrong of 20 agreed images")
     with database.write() as session:
         assert (
             retrain(session, dataset_id=made.dataset_id, user_id=None, weights="none").parent_id

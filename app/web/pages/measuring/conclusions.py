@@ -34,7 +34,7 @@ def conclude(comparison: Comparison) -> Conclusions:
     not_said = [_chance(column, found) for column, found in differences if not found.beyond_chance]
     not_said += [
         f"Anything by the checked test set: {count(column.open)} of its images "
-        f"{'is' if column.open == 1 else 'are'} not settled, the hard ones. It decides once all are."
+        f"{'is' if column.open == 1 else 'are'} not agreed, the hard ones. It decides once all are."
         for column in comparison.columns
         if column.open
     ]

@@ -1,4 +1,4 @@
-"""The gold part: drawn by an admin, labelled blind by everybody, and the best run's error on it."""
+"""Checked test set (the gold part): drawn by an admin, labelled blind by all, the best run's error on it."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import get_dataset, ready_dataset
 from app.measuring.best import BestRun, GoldEvaluation, choose_best, evaluate_on_gold
-from app.review.drawing import Drawn, draw_counted
+from app.review.drawing import Drawn, count_people, draw_counted
 from app.review.gold import (
     FEWEST,
     LOOKS,
@@ -28,7 +28,8 @@ from app.review.gold import (
 )
 from app.web.asking import Question, confirm
 from app.web.deps import Admin, Db, SignedIn
-from app.web.rendering import Page, count, page_context, render
+from app.web.pages.intervals import Given, IntervalChart, interval_chart
+from app.web.rendering import Page, count, page_context, percent, plural, render
 from app.web.strict import Strict
 
 router = APIRouter()
@@ -50,6 +51,8 @@ class GoldPage(Page):
     standing: GoldStanding | None
     best: BestRun | None
     evaluation: GoldEvaluation | None  # of the best run
+    chart: IntervalChart | None  # of that evaluation
+    people: int  # who can sign in
     corrections: int  # current corrections of hold-out images, which a draw can revert
     taken_back: int  # of these, by the draw that led here
     copies: int  # images of it that look like one that the networks learn from
@@ -99,29 +102,27 @@ def _question(name: str, drawn: Drawn) -> Question:
     size, looks, people = drawn.part.size, drawn.part.looks, drawn.people
     facts = [
         f"{count(size)} images of the hold-out are drawn at random. This is final and cannot be repeated.",
-        f"The decisions on {count(drawn.decided)} of them no longer count."
+        f"The answers to {count(drawn.decided)} of them no longer count."
         if drawn.decided
         else "Nobody has decided about any of them, so no decision is lost.",
     ]
     if drawn.corrections == 1:
-        facts.append(
-            "1 correction is reverted: its image has its given label again until blind looks decide."
-        )
+        facts.append("1 correction is taken back: its image has its given label again until people agree.")
     elif drawn.corrections:
         facts.append(
-            f"{count(drawn.corrections)} corrections are reverted: "
-            "their images have their given labels again until blind looks decide."
+            f"{count(drawn.corrections)} corrections are taken back: "
+            "their images have their given labels again until people agree."
         )
     who = "1 person can sign in" if people == 1 else f"{count(people)} people can sign in"
     each = "1 person looks" if looks == 1 else f"{looks} people look"
     facts.append(
         f"{each} at each image, and {who}."
-        + (" These are too few: nothing would be settled. Add people first." if people < looks else "")
+        + (" These are too few: nothing would be agreed. Add people first." if people < looks else "")
     )
     return Question(
-        f"Draw {count(size)} images for good?",
+        f"Create a test set of {count(size)} images, for good?",
         tuple(facts),
-        f"Draw {count(size)} images",
+        "Create test set",
         f"/d/{name}/results/test-set",
     )
 
@@ -138,6 +139,7 @@ def _page(request: Request, session: Session, name: str, user_id: int, *, taken_
     )  # of none or all the interval tells nothing
     error = measured or USUAL_ERROR
     proposed = min(PROPOSED, hold_out)
+    evaluation = evaluate_on_gold(session, run_id=best.run.id) if best else None
     return GoldPage(
         **page_context(request, name),
         standing=standing,
@@ -145,7 +147,9 @@ def _page(request: Request, session: Session, name: str, user_id: int, *, taken_
         hold_out=hold_out,
         error=error,
         is_measured=measured is not None,
-        evaluation=evaluate_on_gold(session, run_id=best.run.id) if best else None,
+        evaluation=evaluation,
+        chart=_chart(evaluation) if evaluation else None,
+        people=count_people(session),
         corrections=count_corrected_hold_out(session, dataset_id=dataset_id),
         taken_back=taken_back if standing else 0,
         copies=count_copies(session, dataset_id=dataset_id) if standing else 0,
@@ -153,3 +157,26 @@ def _page(request: Request, session: Session, name: str, user_id: int, *, taken_
         proposed=Precision(proposed, half_width(proposed, error=error)) if hold_out >= FEWEST else None,
         width=half_width(standing.size if standing else max(1, proposed), error=error),
     )
+
+
+def _chart(found: GoldEvaluation) -> IntervalChart | None:
+    """The model's error by the blind labels, and by others on the same images; None before the first one."""
+    counted = [
+        ("By the agreed labels", found.error_rate, "new"),
+        ("Deleted ones counted as wrong", found.with_deleted if found.deleted else None, ""),
+        ("By the given labels", found.given, "old"),
+    ]
+    rows = [
+        Given(
+            name,
+            rate.low,
+            rate.high,
+            percent(rate.value),
+            f"{percent(rate.low)} to {percent(rate.high)}, {plural(rate.n, 'image')}",
+            value=rate.value,
+            kind=kind,
+        )
+        for name, rate, kind in counted
+        if rate
+    ]
+    return interval_chart("Error on the checked test set", rows) if rows else None

@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
+from app.accounts.models import User
 from app.datasets.gold import gold_ids
 from app.datasets.models import Sample
 from app.db.engine import Database
@@ -42,6 +43,12 @@ def members(database: Database, made: Made) -> list[int]:
         return [int(sample) for sample in gold_ids(session, dataset_id=made.dataset_id)]
 
 
+def settle_by(database: Database, made: Made, user_id: int, sample: int, label: str) -> None:
+    answer = Answer(sample_id=sample, verdict="relabel", label=label, client_id=f"{sample}")
+    with database.write() as session:
+        decide(session, answer, dataset_id=made.dataset_id, user_id=user_id)
+
+
 def settle(database: Database, made: Made, people: People, sample: int, label: str | None) -> None:
     for user in (people.annotator, people.other):
         with database.write() as session:
@@ -61,20 +68,20 @@ def settle(database: Database, made: Made, people: People, sample: int, label: s
 def test_the_page_proposes_a_size_and_an_admin_draws_it(browser_of: Browsers, made: Made) -> None:
     page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
     assert (
-        "With 30 images, an error rate of 37 % is known to ± 17.3 points" in page
+        "With 30 images, an error of 37 % is known to ± 17.3 points." in page
     )  # the run gets all wrong, so the usual rate is reckoned with
     assert "± 17.3 points" in page
     assert draw(browser_of["ada"]) == 303
     page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
-    assert "0 of 20 images are settled" in page
+    assert "0 of 20 images are agreed" in page
     assert "with the seed 3" in page
-    assert f"after run {made.run_id} was requested" in page
+    assert f"after model {made.run_id} was requested" in page
     assert 'href="/d/faces/review?order=gold"' in page
     assert draw(browser_of["ada"]) == 409
 
 
 def test_annotators_see_the_gold_part_and_do_not_draw_it(browser_of: Browsers, made: Made) -> None:
-    assert "Ask an admin to draw" in flat(browser_of["ann"].get("/d/faces/results/test-set").text)
+    assert "Ask an admin to create it" in flat(browser_of["ann"].get("/d/faces/results/test-set").text)
     assert draw(browser_of["ann"]) == 403
     draw(browser_of["ada"])
     assert "Label 20 images" in flat(browser_of["ann"].get("/d/faces/results/test-set").text)
@@ -96,7 +103,7 @@ def test_without_a_hold_out_the_page_says_what_to_do(
         session.execute(update(Sample).where(Sample.split == "valid").values(split="train"))
     page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
     assert "put some into a folder named valid" in page
-    assert "<form class=" not in page
+    assert '<form class="flow"' not in page
 
 
 def test_a_gold_card_tells_nothing_but_the_image_and_the_classes(
@@ -182,9 +189,9 @@ def test_the_figures_stand_where_the_best_run_is_named(
     chosen = members(database, made)
     for sample, label in zip(chosen[:5], ("cat", "cat", "cat", "cat", None), strict=True):
         settle(database, made, people, sample, label)
-    for address in ("/d/faces", "/d/faces/models", "/d/faces/results/test-set"):
+    for address in ("/d/faces/models", "/d/faces/results/test-set"):
         assert (
-            "By the gold part once all its images are settled: 15 of 20 are not."
+            "By the checked test set once all its images are agreed: 15 of 20 are not."
             in browser_of["ada"].get(address).text
         )
     newer = make_run(database, made.dataset_id, made.version_id, wrong=0, seed=2)
@@ -208,13 +215,13 @@ def test_the_figures_stand_where_the_best_run_is_named(
         }
     for sample, label in said.items():
         settle(database, made, people, sample, label)
-    for address in ("/d/faces", "/d/faces/models", "/d/faces/results/test-set"):
-        assert "Best by the gold part" in flat(browser_of["ada"].get(address).text)
+    for address in ("/d/faces/models", "/d/faces/results/test-set"):
+        assert "Best by the checked test set" in flat(browser_of["ada"].get(address).text)
     page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
-    assert "20 of 20 images are settled" in page
+    assert "20 of 20 images are agreed" in page
     assert "not settled" not in page
-    assert "deleted ones counted as wrong" in page
-    assert "before this part was drawn" in page
+    assert "Deleted ones counted as wrong" in page
+    assert "before this set was created" in page
     assert "error on the gold part" in flat(browser_of["ada"].get(f"/d/faces/models/{made.run_id}").text)
     run_id = make_run(database, made.dataset_id, made.version_id, wrong=0, seed=1)
     with database.read() as session:
@@ -251,7 +258,7 @@ def test_who_disagrees_about_a_gold_image_is_judged_without_the_models_opinion(
     assert "Given label" not in page
     form = {"sample": sample, "answer": "relabel:owl", "client_id": "last"}
     assert sure(browser_of["ada"], "/d/faces/images/disputed", form).status_code == 303
-    assert "1 of 20 images are settled" in flat(browser_of["ada"].get("/d/faces/results/test-set").text)
+    assert "1 of 20 images are agreed" in flat(browser_of["ada"].get("/d/faces/results/test-set").text)
 
 
 def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leave(
@@ -275,16 +282,16 @@ def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leav
             )
     page = flat(ada.get("/d/faces/results/test-set").text)
     assert (
-        "9 images of the hold-out have their label corrected. Up to 9 of these corrections, about 9, go "
-        "back to the given label" in page
+        "9 images of the hold-out have their label corrected. About 9 of these corrections are taken back; "
+        "you see the number before anything is done." in page
     )
     assert not any("given label until" in ada.get(address).text for address in addresses)
     drawn = sure(ada, "/d/faces/results/test-set", {"size": "20", "looks": "2", "seed": "3"})
     chosen = members(database, made)
     hit = len(set(held[:9]) & set(chosen))
     assert 0 < hit < 9
-    assert f"The draw reverted {hit} correction" in flat(ada.get(drawn.headers["location"]).text)
-    assert "The draw reverted" not in flat(ada.get("/d/faces/results/test-set").text)
+    assert f"{hit} correction" in flat(ada.get(drawn.headers["location"]).text)
+    assert "taken back" not in flat(ada.get("/d/faces/results/test-set").text)
     for address in addresses:
         link = '20 images of the <a href="/d/faces/results/test-set">gold part</a>'
         assert f"{link} carry their given label until they are settled" in flat(ada.get(address).text)
@@ -298,3 +305,35 @@ def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leav
                     user_id=user.id,
                 )
     assert not any("given label until" in ada.get(address).text for address in addresses)
+
+
+def test_who_is_too_few_to_agree_is_said_before_and_after(
+    browser_of: Browsers, made: Made, database: Database
+) -> None:
+    ada, page = browser_of["ada"], "/d/faces/results/test-set"
+    assert "can sign in" not in flat(ada.get(page).text)
+    with database.write() as session:
+        session.execute(update(User).where(User.name != "ada").values(active=False))
+    assert "Only 1 person can sign in. With 2 who look at each image, nothing is ever agreed" in flat(
+        ada.get(page).text
+    )
+    asking = ada.post(page, data={"size": "20", "looks": "2", "seed": "3"})
+    assert "Create a test set of 20 images, for good?" in asking.text
+    assert "These are too few: nothing would be agreed. Add people first." in asking.text
+    assert draw(ada) == 303
+    assert "1 person can sign in, and 2 must look at each image" in flat(ada.get(page).text)
+
+
+def test_agreed_and_disputed_images_are_counted_apart(
+    browser_of: Browsers, made: Made, database: Database, people: People
+) -> None:
+    draw(browser_of["ada"], looks="1")
+    chosen = members(database, made)
+    for sample, label in ((chosen[0], "cat"), (chosen[1], "owl")):
+        settle_by(database, made, people.annotator.id, sample, label)
+    page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
+    assert '<p class="answer">2 of 20 images are agreed.</p>' in page
+    assert "2 agreed </span>" in page
+    assert "disputed </span>" not in page
+    assert "18 waiting, 18 for you" in page
+    assert page.count('<tr><th scope="row">By the') == 2  # the chart, by the agreed and the given labels
