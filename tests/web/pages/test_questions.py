@@ -109,8 +109,8 @@ def test_the_gold_part_is_drawn_after_all_that_it_takes_back_was_said(
     question = ada.post("/d/faces/results/test-set", data=form)
     for words in (
         "30 images of the hold-out are drawn at random. This is final",
-        "The decisions on 3 of them no longer count.",
-        "2 corrections are reverted",
+        "The answers to 3 of them no longer count.",
+        "2 corrections are taken back",
         "2 people look at each image, and 3 people can sign in.",
     ):
         assert words in question.text, words
@@ -119,7 +119,7 @@ def test_the_gold_part_is_drawn_after_all_that_it_takes_back_was_said(
     ada.post("/d/faces/review/decisions", data=last)
     action, fields = asked(question)
     again = ada.post(action, data=fields)
-    assert (again.status_code, "3 corrections are reverted" in again.text) == (409, True)
+    assert (again.status_code, "3 corrections are taken back" in again.text) == (409, True)
     assert count(database, GoldPart) == 0
     unsaid = api["ada"].post("/api/v1/datasets/faces/gold", json={"size": 30, "seed": 3})
     assert (unsaid.status_code, "reverts 3 corrections, not 0" in unsaid.json()["message"]) == (409, True)

@@ -72,11 +72,12 @@ def test_every_page_about_runs_answers(browser_of: dict[str, TestClient], made: 
     ):
         assert ada.get(f"/d/faces{where}").status_code == 200, where
     compared = flat(ada.get(f"/d/faces/results?old={made.run_id}&new={own}").text)
-    assert f"New: run {own}" in compared
-    assert f"Why: run {own} is an own model, trained elsewhere" in compared
-    assert f"That run {own} makes so few errors: its predictions are in sample" in compared
-    assert "both runs trained on" not in compared
-    assert "by its seed alone" not in compared
+    assert f"After: model {own}" in compared
+    assert f"It cannot be told: model {own} may have learnt these images." in compared
+    assert f"Why: model {own} is an own model, trained elsewhere" in compared
+    assert f"That model {own} makes so few errors: its predictions are in sample" in compared
+    assert "both models trained on" not in compared
+    assert "by its seed" not in compared
 
 
 def test_it_predicts_no_photo_and_is_no_parent(
