@@ -8,6 +8,7 @@ it. Whoever is killed in between leaves a row in the state `deleting`, and the n
 import logging
 import shutil
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import DELETING, lock_out_decisions
 from app.datasets.models import Dataset, Sample
-from app.datasets.upload_use import own_uploads, remove_unused, uploads_of
+from app.datasets.upload_use import own_uploads, remove_stale, remove_unused, uploads_of
 from app.db.engine import Database
 from app.db.types import Base
 from app.jobs import requests as jobs
@@ -27,7 +28,7 @@ from app.settings import Settings
 from app.storage import folder_of
 
 log = logging.getLogger(__name__)
-TICK_SECONDS, PATIENCE = 2.0, 5.0
+TICK_SECONDS, PATIENCE, SWEEP_SECONDS = 2.0, 5.0, 3600.0
 AT_ONCE = 5_000  # rows per transaction, so that nobody waits long
 
 
@@ -95,10 +96,14 @@ def finish_removals(database: Database, settings: Settings) -> int:
 
 
 def keep_removing(database: Database, settings: Settings, stop: threading.Event) -> None:
-    """Finish deletions until `stop` is set; a failure is logged and tried again."""
+    """Finish deletions until `stop` is set, and sweep the uploads; a failure is logged and tried again."""
+    swept = float("-inf")
     while True:
         try:
             finish_removals(database, settings)
+            if time.monotonic() - swept >= SWEEP_SECONDS:
+                remove_stale(database, settings)
+                swept = time.monotonic()
         except Exception:
             log.exception("a deleted data set could not be removed completely; trying again")
         if stop.wait(TICK_SECONDS):

@@ -27,6 +27,7 @@ from app.settings import Settings
 UPLOAD = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}\.(?:zip|labels|urls)\b")
 PATIENCE = 2.0  # seconds that a removal waits for those who are storing
 PAUSE = 0.05
+STALE_SECONDS = 24 * 3600.0  # so long a form that was refused can be sent again without its file
 
 
 def names_in(value: Any) -> set[str]:
@@ -69,6 +70,20 @@ def remove_unused(
             if time.monotonic() > until:
                 return False
         time.sleep(PAUSE)
+
+
+def remove_stale(database: Database, settings: Settings) -> None:
+    """Remove the uploads of a day ago and older that no data set uses: those of refused imports."""
+    until = time.time() - STALE_SECONDS
+    if not settings.uploads_dir.is_dir():
+        return
+    old = set[str]()
+    for file in settings.uploads_dir.iterdir():
+        with suppress(OSError):  # it is removed meanwhile
+            if UPLOAD.fullmatch(file.name) and file.lstat().st_mtime < until:
+                old.add(file.name)
+    if old:
+        remove_unused(database, settings, names=old)
 
 
 def uploads_of(session: Session, *, dataset_id: int) -> set[str]:

@@ -4,13 +4,17 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
+import time
 from pathlib import Path
+
+from fastapi.testclient import TestClient
 
 from app.datasets.creating import create_dataset
 from app.datasets.models import Dataset
-from app.datasets.removing import finish_removals
+from app.datasets.removing import finish_removals, keep_removing
 from app.datasets.sources import resolve_source
-from app.datasets.upload_use import storing
+from app.datasets.upload_use import STALE_SECONDS, remove_stale, storing
 from app.db.engine import Database
 from app.settings import Settings
 from tests.datasets.test_removing import begin
@@ -84,3 +88,26 @@ def test_label_files_and_lists_go_with_the_last_data_set_that_names_them(
     begin(database, "two")
     finish_removals(database, settings)
     assert list(settings.uploads_dir.iterdir()) == []
+
+
+def test_uploads_of_refused_imports_go_after_a_day_and_those_in_use_stay(
+    browser_of: dict[str, TestClient], database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    used = imported(database, settings, zipped(tmp_path), name="one")
+    labels = ("l.csv", b"nothing,useful\n1,2\n")
+    form = {"name": "two"}
+    files = {"file": ("a.zip", zipped(tmp_path, seed=1).read_bytes()), "labels": labels}
+    refused = browser_of["ada"].post("/datasets/new", data=form, files=files)
+    assert refused.status_code == 422, refused.text
+    left = set(settings.uploads_dir.iterdir()) - {used}
+    assert sorted(file.suffix for file in left) == [".labels", ".zip"]  # for the next try
+    (settings.uploads_dir / "note.txt").write_text("not ours")
+    remove_stale(database, settings)
+    assert left < set(settings.uploads_dir.iterdir())
+    ago = time.time() - STALE_SECONDS - 60
+    for file in settings.uploads_dir.iterdir():
+        os.utime(file, (ago, ago))
+    stop = threading.Event()
+    stop.set()
+    keep_removing(database, settings, stop)  # a worker that starts
+    assert {file.name for file in settings.uploads_dir.iterdir()} == {used.name, "note.txt"}
