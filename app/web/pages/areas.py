@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.routing import Route
 
-from app.web.pages import docs, export, going, jobs, moved, photos, remaining
+from app.web.pages import docs, export, going, helping, jobs, moved, photos, remaining
 from app.web.pages.accounts import account, people, theme
 from app.web.pages.datasets import (
     classes,
@@ -55,6 +55,7 @@ _AREAS = (
     jobs,
     going,
     docs,
+    helping,
     moved,
 )
 

@@ -17,9 +17,18 @@ from app.ranking.models import ImageMap
 from app.settings import Settings
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Config, Db, SignedIn
+from app.web.keys import Key
 from app.web.rendering import Page, page_context, render, render_part
 
 router = APIRouter()
+KEYS = (
+    Key("Move", ("←", "→", "↑", "↓")),
+    Key("Zoom", ("+", "−")),
+    Key("Show all of it", ("0",)),
+    Key("Select with a line", ("L", "Shift drag")),
+    Key("End the selection", ("Esc",)),
+    Key("Open the image in the middle", ("Enter",)),
+)
 _SECONDS = 5.0  # that a map of few images takes
 _PER_IMAGE = 0.0017  # seconds for each further one, on two cores
 
@@ -43,6 +52,8 @@ class MapPage(MapProgressPage):
     can_be_drawn: bool
     is_outdated: bool
     seconds: float  # that drawing it takes
+
+    keys = KEYS
 
 
 @router.get("/d/{name}/images/map")
