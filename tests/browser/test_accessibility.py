@@ -160,7 +160,7 @@ def test_axe_finds_nothing_on_any_page(context: BrowserContext, admin: tuple[Ser
         )
         if re.search(r"/review", address):
             page.locator(".card:not([hidden])").wait_for()
-        if page.locator("#map").count():
+        if page.locator("#picture").count():
             page.locator("#map[data-ready]").wait_for()
         violations = Axe().run(page, options=OPTIONS).response["violations"]
         found += [(address, each["id"], each["help"], each["nodes"][0]["html"][:200]) for each in violations]
