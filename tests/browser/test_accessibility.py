@@ -164,7 +164,7 @@ def test_axe_finds_nothing_on_any_page(context: BrowserContext, admin: tuple[Ser
             page.locator("#map[data-ready]").wait_for()
         violations = Axe().run(page, options=OPTIONS).response["violations"]
         found += [(address, each["id"], each["help"], each["nodes"][0]["html"][:200]) for each in violations]
-    assert found == []
+    assert found == [], "\n".join(map(str, found))
 
 
 def test_axe_finds_nothing_on_the_way_in(browser: Browser, admin: tuple[Server, Made, str, int]) -> None:
