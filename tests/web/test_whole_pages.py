@@ -80,7 +80,6 @@ def test_a_part_of_a_page_leads_to_its_page(browser_of: dict[str, TestClient], m
     for part, whole in (
         ("/d/faces/import", "/d/faces"),
         (f"/d/faces/models/{made.run_id}/progress", f"/d/faces/models/{made.run_id}"),
-        (f"/d/faces/images/{made.ranked[0]}/why", f"/d/faces/images/{made.ranked[0]}"),
         ("/d/faces/results/errors-left/notice", "/d/faces/results/errors-left"),
         ("/jobs/now", "/"),
     ):
@@ -89,3 +88,13 @@ def test_a_part_of_a_page_leads_to_its_page(browser_of: dict[str, TestClient], m
         fragment = browser_of["ann"].get(part, headers={"hx-request": "true"})
         assert fragment.status_code == 200
         assert "<html" not in fragment.text
+
+
+def test_the_reasons_of_a_card_are_a_page_where_scripts_are_off(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    address = f"/d/faces/images/{made.ranked[0]}"
+    page = browser_of["ann"].get(f"{address}/why")
+    assert page.status_code == 200
+    assert "<h1>Why this image?</h1>" in page.text
+    assert f'href="{address}"' in page.text

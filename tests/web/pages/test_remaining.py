@@ -25,7 +25,8 @@ Browsers = dict[str, TestClient]
 
 
 def text(browser: TestClient, url: str = REMAINING) -> str:
-    answer = browser.get(url)
+    is_part = "/notice" in url
+    answer = browser.get(url, headers={"hx-request": "true"} if is_part else {})
     assert answer.status_code == 200, answer.text
     return flat(answer.text)
 

@@ -116,6 +116,7 @@ def why(request: Request, name: str, sample_id: int, database: Db, settings: Con
                 request,
                 "deck/_why.html",
                 WhyPage(**page_context(request, name), reasons=(HIDDEN,), groups=()),
+                whole="deck/why.html",
             )
         evidence = gather_evidence(
             session, dataset_id=dataset.id, sample_id=sample_id, runs_dir=settings.runs_dir
@@ -125,7 +126,7 @@ def why(request: Request, name: str, sample_id: int, database: Db, settings: Con
             reasons=evidence.reasons,
             groups=_groups(evidence, card.given_label),
         )
-    return render_part(request, "deck/_why.html", page)
+    return render_part(request, "deck/_why.html", page, whole="deck/why.html")
 
 
 def _sample_page(
