@@ -90,15 +90,17 @@ function go(target) {
   else location.href = target.url;
 }
 
-export async function openPalette() {
+// `text`: what was typed before it was there.
+export async function openPalette(text = "") {
   if (!dialog) build();
   if (dialog.open) return;
-  input.value = "";
+  input.value = text;
   images = [];
   filter();
   dialog.showModal();
   places = [...await targets(""), { kind: "Action", words: "Keys of this page", act: showKeys }];
   filter();
+  if (text) lookForImages();
 }
 
 // ---- the keys of this page

@@ -26,19 +26,35 @@ document.addEventListener("keydown", (event) => {
 // ---- keys: Ctrl+K goes anywhere, ? lists the keys of this page; what they open is loaded when it is asked for
 
 const palette = () => import("./palette.js");
+let typed = null;                                  // while the palette is on its way: what is meant for it
+
+async function openPalette() {
+  typed = "";
+  try {
+    (await palette()).openPalette(typed);
+  } finally {
+    typed = null;
+  }
+}
+document.addEventListener("keydown", (event) => {
+  if (typed === null || event.key.length > 1 || event.ctrlKey || event.metaKey) return;
+  typed += event.key;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, { capture: true });
 const isTyping = (target) => target.matches("input, textarea, select, [contenteditable]");
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest(".go");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  palette().then(({ openPalette }) => openPalette());
+  openPalette();
 });
 document.addEventListener("keydown", (event) => {
   const withControl = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
   if (withControl && event.key.toLowerCase() === "k" && document.querySelector(".go")) {
     event.preventDefault();
-    if (!document.querySelector("dialog[open]")) palette().then(({ openPalette }) => openPalette());
+    if (!document.querySelector("dialog[open]")) openPalette();
     return;
   }
   const isSheet = event.key === "?" && isForPage(event) && !event.ctrlKey && !event.metaKey && !isTyping(event.target);
@@ -78,8 +94,21 @@ function show(html) {
   const menu = slot.querySelector("details");
   if (menu && isOpen) menu.open = true;
   if (menu && hadFocus) menu.querySelector("summary").focus();
+  offerNotices();
   for (const each of slot.querySelectorAll("[data-ended]")) sayEnded(each.textContent, each.dataset.url);
 }
+
+// Whether a browser shows notifications is the person's choice, who is asked only after pressing the button for it.
+function offerNotices() {
+  const offer = slot.querySelector("[data-notify]");
+  if (offer) offer.hidden = !window.isSecureContext || window.Notification?.permission !== "default";
+}
+slot?.addEventListener("click", async (event) => {
+  if (!event.target.closest("[data-notify]")) return;
+  const answer = await Notification.requestPermission();
+  showToast(answer === "granted" ? "You are told when a job ends, while Toploss is open in a tab" : "Your browser shows no notifications of Toploss");
+  offerNotices();
+});
 
 function sayEnded(words, href) {
   document.title = `${words} · ${title}`;
@@ -92,5 +121,8 @@ function later() {
 }
 
 document.addEventListener("visibilitychange", () => { if (!document.hidden) document.title = title; });
-if (slot) later();
+if (slot) {
+  offerNotices();
+  later();
+}
 document.documentElement.classList.add("shell");   // at the end: from now on menus and keys are heard

@@ -190,18 +190,24 @@ def test_the_tab_that_is_open_is_in_view_on_a_phone(
         assert not screen.evaluate("() => document.documentElement.scrollWidth > innerWidth"), path
 
 
+def run_job(database: Database, made: Made) -> str:
+    """A training that is alone and has done 43 % of its work; the answer is its job."""
+    with database.write() as session:
+        session.execute(update(Job).values(state="finished"))
+        arguments = {"run": made.run_id}
+        job = ask(session, task="train", dataset_id=made.dataset_id, arguments=arguments, user_id=None)
+        job_id = job.id
+    with database.write() as session:
+        start(session, job_id=job_id)
+        report(session, job_id=job_id, stage="Epoch 3", done=43, total=100)
+    return job_id
+
+
 def test_a_page_that_saw_a_training_run_says_that_it_has_ended(
     screen: Page, server: Server, live: tuple[Database, Made]
 ) -> None:
     database, made = live
-    with database.write() as session:
-        session.execute(update(Job).values(state="finished"))
-        job_id = ask(
-            session, task="train", dataset_id=made.dataset_id, arguments={"run": made.run_id}, user_id=None
-        ).id
-    with database.write() as session:
-        start(session, job_id=job_id)
-        report(session, job_id=job_id, stage="Epoch 3", done=43, total=100)
+    job_id = run_job(database, made)
     open_page(screen, server, "/account")
     expect(screen.locator(".jobs > summary")).to_have_text(re.compile(r"Training\s+43 %"))
     with database.write() as session:
@@ -252,3 +258,44 @@ def test_every_button_and_field_of_a_form_is_40_pixels_high(screen: Page, server
     )
     assert len(heights) > 6
     assert {round(each) for each in heights} == {40}
+
+
+NOTICES = """() => {
+  window.shown = [];
+  window.Notification = class {
+    static permission = "default";
+    static requestPermission = async () => (Notification.permission = "granted");
+    constructor(words) { window.shown.push(words); }
+  };
+  Object.defineProperty(document, "hidden", { get: () => window.away === true });
+}"""
+
+
+def test_who_allowed_it_is_notified_of_a_trainings_end_in_another_tab(
+    screen: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    database, made = live
+    job_id = run_job(database, made)
+    screen.add_init_script(f"({NOTICES})()")
+    open_page(screen, server, "/account")
+    screen.locator(".jobs > summary").click()
+    offer = screen.get_by_role("button", name="Notify me when a job ends")
+    offer.click()
+    expect(screen.locator("#toasts")).to_contain_text("You are told when a job ends")
+    expect(offer).to_be_hidden()
+    screen.evaluate("window.away = true")
+    with database.write() as session:
+        finish(session, job_id=job_id, state="failed")
+    expect(screen).to_have_title(re.compile(r"^Training of .*: failed · Account"))
+    assert screen.evaluate("window.shown") == [f"Training of {made.name}: failed"]
+
+
+def test_nobody_is_asked_for_notifications_that_a_browser_refuses(
+    screen: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    run_job(*live)
+    screen.add_init_script(f"({NOTICES})(); Notification.permission = 'denied';")
+    open_page(screen, server, "/account")
+    screen.locator(".jobs > summary").click()
+    expect(screen.locator(".jobs")).to_contain_text(f"Training of {live[1].name}")
+    expect(screen.get_by_role("button", name="Notify me when a job ends")).to_be_hidden()

@@ -23,6 +23,7 @@ class JobView:
     """A job, and the name of the data set that it is about."""
 
     job: Job
+    words: str  # what it does
     dataset: str | None
     cancel_url: str | None
 
@@ -72,4 +73,5 @@ def _view(job: Job, dataset: str | None) -> JobView:
     is_open = job.state in OPEN_STATES and dataset is not None
     places = {"train": f"models/{job.arguments.get('run')}", "import": "import", "map": "images/map"}
     where = places.get(job.task)  # a look at photos is over in seconds
-    return JobView(job, dataset, f"/d/{dataset}/{where}/cancel" if is_open and where else None)
+    words = JOBS.get(job.task, job.task.capitalize())
+    return JobView(job, words, dataset, f"/d/{dataset}/{where}/cancel" if is_open and where else None)

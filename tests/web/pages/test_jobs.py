@@ -32,10 +32,10 @@ def test_a_look_at_a_photo_is_listed_without_a_way_to_cancel_the_run_that_it_ask
     before = browser_of["ada"].get("/jobs").text.count("/cancel")
     show_photo(database, settings, made.run_id, photo())
     page = browser_of["ada"].get("/jobs").text
-    assert '<th scope="row">predict</th>' in page
+    assert '<th scope="row">Photos</th>' in page
     assert page.count("/cancel") == before
 
 
 def test_the_page_says_what_runs_beside_what(browser_of: dict[str, TestClient]) -> None:
     page = browser_of["ada"].get("/jobs").text
-    assert "at most one import and one training at the same time" in page
+    assert "One import and one training at a time" in page
