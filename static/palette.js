@@ -15,6 +15,8 @@ function build() {
   dialog.innerHTML = `<input type="text" role="combobox" aria-label="A page, a model, an image or an action" aria-controls="palette-list"
     aria-expanded="true" aria-autocomplete="list" autocomplete="off" maxlength="200"
     placeholder="Type a part of its name, then Enter"><ul id="palette-list" role="listbox" aria-label="Found"></ul>`;
+  const styles = { rel: "stylesheet", href: new URL("palette.css", import.meta.url).href };
+  document.head.append(Object.assign(document.createElement("link"), styles));
   document.body.append(dialog);
   [input, list] = dialog.children;
   input.addEventListener("input", () => {

@@ -1,8 +1,8 @@
-// What surrounds every page: the menus of the header, the keys that work everywhere, and the jobs that run. Everything here also
-// works without it, as links and forms. It exports nothing.
+// What surrounds every page: the menus of the header and the keys that work everywhere. Everything here also works without it, as
+// links and forms. It exports nothing.
 
 import { isForPage, openPopover } from "./keyboard.js";
-import { showToast } from "./toasts.js";
+import "./toasts.js";
 
 // ---- menus: one is open at a time, and Escape or a click elsewhere closes it
 
@@ -70,59 +70,9 @@ for (const here of document.querySelectorAll(".tabs [aria-current], .subs [aria-
   row.scrollLeft = Math.max(0, here.offsetLeft - row.offsetLeft - (row.clientWidth - here.offsetWidth) / 2);
 }
 
-// ---- jobs: what runs is asked for again, and a page that saw it run says when it has ended
+// ---- jobs: they are watched by a module of their own, at once where one runs, else in a while
 
-const BUSY = 4000, IDLE = 30_000;                  // ms between two questions, while something runs and while nothing does
-const slot = document.getElementById("jobs-now");
-const title = document.title;
-const running = () => [...slot.querySelectorAll("[data-job]")].map((each) => each.dataset.job);
+const jobs = document.getElementById("jobs-now");
+if (jobs) setTimeout(() => import("./jobs.js"), jobs.querySelector("[data-job]") ? 0 : 30_000);
 
-async function askForJobs() {
-  const query = new URLSearchParams(running().map((id) => ["known", id]));
-  try {
-    const answer = await fetch(`/jobs/now?${query}`, { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(15_000) });
-    if (answer.ok && !answer.headers.has("HX-Redirect")) show(await answer.text());
-  } catch { /* the next answer comes in a moment */ }
-  later();
-}
-
-function show(html) {
-  if (slot.querySelector(":active")) return;       // the click would be lost
-  const isOpen = slot.querySelector("details")?.open;
-  const hadFocus = slot.contains(document.activeElement);
-  slot.innerHTML = html;
-  const menu = slot.querySelector("details");
-  if (menu && isOpen) menu.open = true;
-  if (menu && hadFocus) menu.querySelector("summary").focus();
-  offerNotices();
-  for (const each of slot.querySelectorAll("[data-ended]")) sayEnded(each.textContent, each.dataset.url);
-}
-
-// Whether a browser shows notifications is the person's choice, who is asked only after pressing the button for it.
-function offerNotices() {
-  const offer = slot.querySelector("[data-notify]");
-  if (offer) offer.hidden = !window.isSecureContext || window.Notification?.permission !== "default";
-}
-slot?.addEventListener("click", async (event) => {
-  if (!event.target.closest("[data-notify]")) return;
-  const answer = await Notification.requestPermission();
-  showToast(answer === "granted" ? "You are told when a job ends, while Toploss is open in a tab" : "Your browser shows no notifications of Toploss");
-  offerNotices();
-});
-
-function sayEnded(words, href) {
-  document.title = `${words} · ${title}`;
-  showToast(words, { href });
-  if (document.hidden && window.Notification?.permission === "granted") new Notification(words, { tag: words });
-}
-
-function later() {
-  setTimeout(() => (document.hidden && !running().length ? later() : askForJobs()), running().length ? BUSY : IDLE);
-}
-
-document.addEventListener("visibilitychange", () => { if (!document.hidden) document.title = title; });
-if (slot) {
-  offerNotices();
-  later();
-}
 document.documentElement.classList.add("shell");   // at the end: from now on menus and keys are heard
