@@ -7,8 +7,10 @@ What the same predictions are worth on cleaned labels is a figure of its own.
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import Engine, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.gold import HOLD_OUT
@@ -41,6 +43,16 @@ class Headline:
         return self.learnt != self.newest
 
 
+@dataclass(frozen=True)
+class _Counted:
+    """What counts are of: a finished training, and the version whose labels it is held against."""
+
+    run_id: int
+    finished_at: datetime | None  # a run of another data set may have had the id
+    version_id: int
+    untrained: frozenset[int]
+
+
 @dataclass
 class _Counts:
     n: int = 0
@@ -49,33 +61,47 @@ class _Counts:
     still_wrong: int = 0  # of these
 
 
+_KNOWN: WeakKeyDictionary[Engine, dict[_Counted, _Counts]] = WeakKeyDictionary()
+MOST_KNOWN = 10_000
+
+
 def headlines(session: Session, *, dataset_ids: Collection[int]) -> dict[int, Headline]:
     """By data set, in three statements whatever their number; none for one without a finished training.
 
     The best is the one with the lowest error by the newest version's labels; of equals the newer.
     """
     newest = {
-        row.dataset_id: row.number
+        row.dataset_id: row
         for row in session.execute(
-            select(DatasetVersion.dataset_id, func.max(DatasetVersion.number).label("number"))
+            select(
+                DatasetVersion.dataset_id,
+                func.max(DatasetVersion.number).label("number"),
+                func.max(DatasetVersion.id).label("id"),
+            )
             .where(DatasetVersion.dataset_id.in_(dataset_ids))
             .group_by(DatasetVersion.dataset_id)
         )
     }
     runs = session.execute(
-        select(Run.id, Run.dataset_id, Run.facts, DatasetVersion.number)
+        select(Run.id, Run.dataset_id, Run.facts, Run.finished_at, DatasetVersion.number)
         .join(DatasetVersion, DatasetVersion.id == Run.version_id)
         .where(Run.dataset_id.in_(dataset_ids), IS_TRAINING, Run.state == "finished")
     ).all()
-    if not runs:
-        return {}
-    untrained = {run.id: frozenset(run.facts.get("untrained", ())) for run in runs}
-    counts = _counts(session, untrained)
+    counted = {
+        run.id: _Counted(
+            run.id,
+            run.finished_at,
+            newest[run.dataset_id].id,
+            frozenset(run.facts.get("untrained", ())),
+        )
+        for run in runs
+    }
+    counts = _known_counts(session, counted.values())
     best: dict[int, tuple[tuple[float, int], Headline]] = {}
     for run in runs:
-        of = counts[run.id]
+        of = counts[counted[run.id]]
         cleaned = rate(of.still_wrong, of.kept)
-        found = Headline(run.id, run.number, newest[run.dataset_id], rate(of.wrong, of.n), cleaned)
+        found = Headline(run.id, run.number, newest[run.dataset_id].number, rate(of.wrong, of.n), cleaned)
         place = (cleaned.value if cleaned else 1.0, -run.id)
         if run.dataset_id not in best or place < best[run.dataset_id][0]:
             best[run.dataset_id] = place, found
@@ -87,15 +113,20 @@ def headline(session: Session, *, dataset_id: int) -> Headline | None:
     return headlines(session, dataset_ids=[dataset_id]).get(dataset_id)
 
 
-def _counts(session: Session, untrained: dict[int, frozenset[int]]) -> defaultdict[int, _Counts]:
-    """By run the hold-out images and the wrong ones, by the given labels and by the newest version's."""
-    newer = (
-        select(func.max(DatasetVersion.id))
-        .where(DatasetVersion.dataset_id == Run.dataset_id)
-        .correlate(Run)
-        .scalar_subquery()
-    )
-    versions = select(Run.id, newer.label("version_id")).where(Run.id.in_(untrained)).subquery()
+def _known_counts(session: Session, wanted: Collection[_Counted]) -> dict[_Counted, _Counts]:
+    """The counts, which this process remembers: neither a finished training nor a version ever changes."""
+    known = _KNOWN.setdefault(session.get_bind().engine, {})
+    if new := [each for each in wanted if each not in known]:
+        if len(known) > MOST_KNOWN:
+            known.clear()
+        known |= _counts(session, new)
+    return {each: known[each] for each in wanted}
+
+
+def _counts(session: Session, wanted: Collection[_Counted]) -> dict[_Counted, _Counts]:
+    """The hold-out images and the wrong ones, by the given labels and by the version's."""
+    by_run = {each.run_id: each for each in wanted}
+    version = case({each.run_id: each.version_id for each in wanted}, value=Prediction.run_id)
     label = label_in_version()
     rows = session.execute(
         select(
@@ -106,22 +137,22 @@ def _counts(session: Session, untrained: dict[int, frozenset[int]]) -> defaultdi
             func.sum(case((Prediction.predicted_label != Sample.given_label, 1), else_=0)).label("wrong"),
             func.sum(case((Prediction.predicted_label != label, 1), else_=0)).label("still_wrong"),
         )
-        .join(versions, versions.c.id == Prediction.run_id)
         .join(Sample, Sample.id == Prediction.sample_id)
         .outerjoin(
-            VersionLabel,
-            and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == versions.c.version_id),
+            VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version)
         )
-        .where(Sample.split == HOLD_OUT)
+        .where(Prediction.run_id.in_(by_run), Sample.split == HOLD_OUT)
         .group_by(Prediction.run_id, Sample.given_label, label)
     )
-    counts: defaultdict[int, _Counts] = defaultdict(_Counts)
+    counts: defaultdict[_Counted, _Counts] = defaultdict(_Counts)
+    for each in wanted:
+        counts[each] = _Counts()
     for row in rows:
-        of, left_out = counts[row.run_id], untrained[row.run_id]
+        of, left_out = counts[by_run[row.run_id]], by_run[row.run_id].untrained
         if row.given not in left_out:
             of.n += row.n
             of.wrong += row.wrong
         if row.label is not None and row.label not in left_out:
             of.kept += row.n
             of.still_wrong += row.still_wrong
-    return counts
+    return dict(counts)

@@ -109,7 +109,7 @@ def test_the_upload_shows_its_progress_and_a_cancel_leaves_the_form_as_it_was(
     slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 200_000}
     form.context.new_cdp_session(form).send("Network.emulateNetworkConditions", slow)
     form.get_by_role("button", name="Import").click()
-    expect(form.get_by_role("status")).to_contain_text(
+    expect(form.locator("[data-said]")).to_contain_text(
         re.compile("[0-9] MB of 4 MB sent, about [0-9]+ s left")
     )
     assert 0 < float(form.get_by_label("Upload").get_attribute("value") or 0) < 1

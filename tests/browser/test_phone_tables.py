@@ -87,7 +87,7 @@ def test_on_a_phone_each_value_of_a_row_has_a_name_and_no_column_is_out_of_sight
     screen: Page, server: Server, live: tuple[Database, Made]
 ) -> None:
     screen.set_viewport_size({"width": 390, "height": 844})
-    for path in PAGES:
+    for path in PAGES[1:]:  # the home page has no table
         screen.goto(server.url + path.format(home=f"/d/{live[1].name}"))
         assert screen.locator("table.phone-cards tbody tr").count() > 0, path
         assert screen.evaluate(NAMELESS) == [], path

@@ -76,7 +76,7 @@ def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, 
     page.get_by_role("button", name="Import these images").click()
     expect(page.get_by_role("heading", name="Train a model")).to_be_visible(timeout=MINUTES)
 
-    page.get_by_role("link", name="Train", exact=True).click()
+    page.get_by_label("Next step").locator("a.button", has_text="Train").click()
     page.get_by_role("radio", name=re.compile("^quick")).check()
     page.get_by_role("spinbutton", name="Epochs").fill("2")
     page.get_by_role("button", name="Train", exact=True).click()
@@ -111,7 +111,7 @@ def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, 
     assert "given" in page.inner_text("main").lower()
 
     page.goto("/d/faces/export")
-    page.get_by_role("radio", name=re.compile("^csv table")).check()
+    page.get_by_role("radio", name=re.compile("^csv about")).check()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").click()
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))

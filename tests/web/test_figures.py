@@ -34,7 +34,7 @@ def figures(client: TestClient, made: Made, run_id: int) -> dict[str, str]:
         "run": flat(client.get(f"/d/faces/models/{run_id}").text),
     }
     return {
-        "overview": re.findall(r"error on the given labels</dt><dd>(.*?)</dd>", pages["overview"])[0],
+        "overview": re.findall(r"error on the given labels<.*?<dd>(.*?)</dd>", pages["overview"])[0],
         "runs": re.findall(r"<b>([\d.]+ %)</b>", pages["runs"])[0],
         "run": re.findall(r"hold-out error, by the labels it learnt</dt><dd>(.*?)</dd>", pages["run"])[0],
     }
