@@ -16,7 +16,7 @@ from app.web.pages.datasets import (
     version_changes,
 )
 from app.web.pages.deck import duplicates, grid, image_map, labels, problems, review, samples
-from app.web.pages.measuring import compare
+from app.web.pages.measuring import compare, team
 from app.web.pages.review import gold, opinions
 from app.web.pages.rounds import card, retrain, rounds
 from app.web.pages.training import own_model, run, runs
@@ -48,6 +48,7 @@ _AREAS = (
     run,
     photos,
     compare,
+    team,
     rounds,
     card,
     remaining,

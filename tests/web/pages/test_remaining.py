@@ -208,7 +208,7 @@ def test_the_stopping_rule_is_an_admins_and_the_overview_announces_it(
     page = text(ada, "/d/faces")
     assert "The stopping rule is reached" in page
     assert 'href="/d/faces/models/retrain"' in page
-    assert 'href="/d/faces/results/errors-left">How much is left' in page
+    assert 'href="/d/faces/results/errors-left">Errors left' in page
     ada.post(REMAINING, data={"kind": "none"})
     assert "The stopping rule is reached" not in text(ann, "/d/faces")
     assert "An admin can set a rule." in text(ann)
@@ -323,17 +323,21 @@ def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(
 ) -> None:
     ada, ann = browser_of["ada"], browser_of["ann"]
     notice = "/d/faces/results/errors-left/notice?order="
+
+    def said(order: str) -> str:
+        return flat(ann.get(notice + order, headers={"hx-request": "true"}).text)
+
     assert f'hx-get="{notice}random"' in text(ann, "/d/faces/review?order=random")
-    assert "No random look has begun" in text(ann, notice + "random")
-    assert ann.get(notice + "rank", headers={"hx-request": "true"}).text.strip() == ""
+    assert "No random look has begun" in said("random")
+    assert said("rank").strip() == ""
     sure(ada, "/d/faces/results/audits", {"size": "20"})
     ada.post(REMAINING, data={"kind": "cards", "amount": "1"})
-    assert "Random look: 0 of 20" in text(ann, notice + "random")
+    assert "Random look: 0 of 20" in said("random")
     answer(ann, made.ranked[0])
-    assert '<a href="/d/faces/results/errors-left">Stopping rule reached</a>' in text(ann, notice + "rank")
+    assert '<a href="/d/faces/results/errors-left">Stopping rule reached</a>' in said("rank")
     for sample in made.sample_ids:
         answer(ann, sample)
-    assert "The random look is done" in text(ann, notice + "random")
+    assert "The random look is done" in said("random")
 
 
 def test_a_mixed_order_says_what_it_is_and_its_answers_where_they_came_from(

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from app.datasets.catalog import class_names, class_position, classes_of, get_dataset, ready_dataset
 from app.deck.adjudication import Disagreement, count_disagreements, disagreements
-from app.measuring.agreement import FEW, Agreement, agreement_of
 from app.review.checks import Answer
 from app.review.decisions import decide
 from app.review.fold import Policy
@@ -79,25 +78,6 @@ class AdjudicationPage(Page):
     draws: tuple[Draw, ...]
     count: int
     classes: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class AgreementPage(Page):
-    """The agreement of annotators."""
-
-    agreement: Agreement
-    few: int  # samples; figures of fewer say little
-
-
-@router.get("/d/{name}/results/team")
-def show_agreement(request: Request, name: str, database: Db, _admin: Admin) -> Response:
-    """How far the annotators agree, and what each of them did."""
-    with database.read() as session:
-        found = agreement_of(session, dataset_id=get_dataset(session, name=name).id)
-    return render(
-        "measuring/agreement.html",
-        AgreementPage(**page_context(request, name), agreement=found, few=FEW),
-    )
 
 
 @router.get("/d/{name}/settings")

@@ -109,17 +109,19 @@ def test_the_settings_are_an_admins_and_refuse_nonsense(
 
 def test_agreement_is_told_to_admins_only(browser_of: dict[str, TestClient], made: Made) -> None:
     empty = flat(browser_of["ada"].get("/d/faces/results/team").text)
-    assert "No image has two answers yet" in empty
-    assert "Nobody has decided anything yet" in empty
+    assert '<p class="answer">Nobody has decided anything yet.</p>' in empty
     for name, said in (("ann", "relabel:owl"), ("bob", "relabel:dog")):
         for sample in made.ranked[:2]:
             browser_of[name].post(
                 f"{REVIEW}/decisions", data={"sample": sample, "answer": said, "client_id": f"{name}{sample}"}
             )
     page = flat(browser_of["ada"].get("/d/faces/results/team").text)
-    assert "2 images with answers of two annotators or more" in page
-    assert "So few images say little" in page
-    assert "ann, bob" in page
+    assert "Only 2 images have two answers: too few to tell how far people agree." in page
+    assert "2 people, 2 shared images" in page
+    assert re.findall(r'<th scope="row">([^<]*)</th><td class="plot">', page) == ["ann and bob", "dog", "owl"]
+    cards = page.partition('<ul class="team"')[2].partition("</ul>")[0]
+    assert [name in cards for name in ("</span> ann</h2>", "</span> bob</h2>")] == [True, True]
+    assert cards.count("<dt>Decisions</dt><dd>2</dd>") == 2
     assert browser_of["ann"].get("/d/faces/results/team").status_code == 403
 
 
