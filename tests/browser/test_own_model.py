@@ -36,7 +36,7 @@ def test_a_wrong_file_is_named_and_a_right_one_is_reviewed(
     as_npz(path, odds / odds.sum(axis=1, keepdims=True), ids=made.paths, classes=CLASSES)
     page.get_by_label("Predictions").set_input_files(path)
     page.get_by_role("button", name="Import the predictions").click()
-    expect(page.get_by_text("Your own model: the predictions in mine.npz, out of sample")).to_be_visible()
+    expect(page.get_by_text("mine.npz, out of sample, your own model")).to_be_visible()
     page.get_by_role("link", name="Review", exact=True).first.click()
     expect(page.locator(f'img[src*="/samples/{made.sample_ids[3]}/"]').first).to_be_attached()
     context.close()

@@ -108,12 +108,10 @@ def test_the_legend_of_a_chart_stays_in_its_sheet(
     make_run(database, made.dataset_id, correct(database, made), parent_id=made.run_id)
     screen.set_viewport_size({"width": 390, "height": 844})
     screen.goto(f"{server.url}/d/{made.name}/results/history")
-    legend = screen.locator(".chart .u-legend").first
+    legend = screen.locator("main .legend").first
     expect(legend).to_contain_text("the newest version")
-    ends = legend.evaluate(
-        "e => [...e.querySelectorAll('.u-label')].map((label) => label.getBoundingClientRect().right)"
-    )
-    assert max(ends) <= legend.evaluate("e => e.closest('.chart').getBoundingClientRect().right")
+    ends = legend.evaluate("e => [...e.children].map((label) => label.getBoundingClientRect().right)")
+    assert max(ends) <= legend.evaluate("e => e.closest('.sheet').getBoundingClientRect().right")
 
 
 def test_the_paper_table_shows_each_run_below_its_heading_and_beside_its_labels(

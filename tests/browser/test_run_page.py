@@ -105,7 +105,7 @@ def test_a_part_that_is_fetched_again_keeps_what_is_pressed_focused_or_open(
     expect(numbers.locator("summary")).to_be_focused()
     expect(page.locator("#curves details[open]")).to_have_count(1)
 
-    cancel = page.get_by_role("button", name="Cancel the run")
+    cancel = page.get_by_role("button", name="Cancel the training")
     cancel.focus()
     page.evaluate(again, "live")
     page.wait_for_function("() => window.swaps >= 1")
@@ -117,4 +117,51 @@ def test_a_part_that_is_fetched_again_keeps_what_is_pressed_focused_or_open(
     seen.value.finished()
     with page.expect_request(re.compile(f"/models/{run}/cancel$")):
         page.mouse.up()
+    context.close()
+
+
+def test_a_model_is_short_and_its_tabs_open_one_another_also_without_scripts(
+    browser: Browser, server: Server, session: str, live: tuple[Database, Made]
+) -> None:
+    _, made = live
+    for scripts in (True, False):
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, java_script_enabled=scripts)
+        context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": server.url}])
+        page = context.new_page()
+        page.goto(f"{server.url}/d/{made.name}/models/{made.run_id}")
+        box = page.locator("main").bounding_box()
+        assert box is not None
+        assert box["height"] < 2400
+        assert len(page.locator("main").inner_text().split()) <= 300
+        curves, facts = page.get_by_text("Loss by epoch"), page.get_by_role("rowheader", name="Seed")
+        expect(curves).to_be_visible()
+        expect(facts).to_be_hidden()
+        page.get_by_text("Facts", exact=True).focus()
+        page.keyboard.press("Enter")
+        expect(facts).to_be_visible()
+        expect(curves).to_be_hidden()
+        context.close()
+
+
+def test_a_chart_says_its_values_at_the_pointer_and_draws_an_error_from_zero(
+    browser: Browser, server: Server, session: str, live: tuple[Database, Made]
+) -> None:
+    database, made = live
+    for epoch in (1, 2):
+        record(database, made.run_id, epoch)
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": server.url}])
+    page = context.new_page()
+    page.goto(f"{server.url}/d/{made.name}/models/{made.run_id}")
+    error = page.locator("#curves section", has=page.get_by_role("heading", name="Error by epoch"))
+    plot = error.locator(".u-over")
+    box = plot.bounding_box()
+    assert box is not None
+    plot.hover(position={"x": box["width"] - 4, "y": box["height"] / 2})
+    tip = error.locator(".tip")
+    expect(tip).to_be_visible()
+    assert re.fullmatch(r"epoch 3\nerror 50 % \([\d.]+ to [\d.]+\)", tip.inner_text())
+    assert page.locator(".u-legend").count() == 0
+    lowest = "e => JSON.parse(e.dataset.chart).low"
+    assert error.locator("[data-chart]").evaluate(lowest) == 0
     context.close()

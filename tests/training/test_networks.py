@@ -84,4 +84,4 @@ def test_the_page_asks_first_and_says_it_afterwards(
     assert mark
     assert ada.post(f"{page}/checkpoints", data={"confirmed": mark[1]}).status_code == 303
     assert not network.exists()
-    assert "The checkpoints of this run were deleted" in ada.get(page).text
+    assert "Its checkpoints were deleted" in ada.get(page).text

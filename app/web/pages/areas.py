@@ -19,7 +19,7 @@ from app.web.pages.deck import duplicates, grid, image_map, labels, problems, re
 from app.web.pages.measuring import compare, team
 from app.web.pages.review import gold, opinions
 from app.web.pages.rounds import card, retrain, rounds
-from app.web.pages.training import own_model, run, runs
+from app.web.pages.training import own_model, run, run_files, run_images, runs
 
 _AREAS = (
     account,
@@ -46,6 +46,8 @@ _AREAS = (
     runs,
     own_model,
     run,
+    run_images,
+    run_files,
     photos,
     compare,
     team,

@@ -1,13 +1,15 @@
 """A run's numbers as charts and tables: what a page shows and what a CSV file holds. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app.measuring.evaluations import Evaluation
 from app.ranking.rankings import RankedSample
+from app.training.evaluation import rate
 from app.training.folds import WHOLE
 from app.training.models import OWN_MODEL, Epoch, Run
-from app.training.starts import stored_words
+from app.training.starts import WHY, stored_words
 from app.training.statistics import Reliability
 from app.web.pages.charts import Chart, line_chart
 from app.web.rendering import count, duration, moment, percent, plural
@@ -15,8 +17,10 @@ from app.web.rendering import count, duration, moment, percent, plural
 Row = Sequence[object]
 Table = tuple[Sequence[str], Iterable[Row]]  # header and rows
 
+_STARTS = r"The network(?:'s body)? starts from (?:its parent run|ImageNet weights \([^)]*\))\."
+
 FACTS = {
-    "start_why": "Why random weights",
+    WHY: "Why random weights",
     "device": "Device",
     "precision": "Precision",
     "threads": "Threads",
@@ -28,8 +32,11 @@ FACTS = {
 }
 
 
-def charts_of(run: Run, epochs: Iterable[Epoch]) -> tuple[Chart, ...]:
-    """Losses and error by epoch of the main network, and the learning-rate finder's curve."""
+def charts_of(run: Run, epochs: Iterable[Epoch], *, held_out: int) -> tuple[Chart, ...]:
+    """Losses and error by epoch of the main network, and the learning-rate finder's curve.
+
+    `held_out` is the number of images that the errors were counted on.
+    """
     main = [epoch for epoch in epochs if epoch.fold == WHOLE]
     charts = []
     if main:
@@ -41,7 +48,7 @@ def charts_of(run: Run, epochs: Iterable[Epoch]) -> tuple[Chart, ...]:
                 numbers,
                 {
                     "training": [epoch.train_loss for epoch in main],
-                    "hold-out": [epoch.valid_loss for epoch in main],
+                    "held-out images": [epoch.valid_loss for epoch in main],
                 },
                 csv="epochs",
             )
@@ -50,7 +57,14 @@ def charts_of(run: Run, epochs: Iterable[Epoch]) -> tuple[Chart, ...]:
             rates = [None if epoch.error_rate is None else 100 * epoch.error_rate for epoch in main]
             charts.append(
                 line_chart(
-                    "Hold-out error by epoch, in %", "epoch", numbers, {"error": rates}, low=0, csv="epochs"
+                    "Error by epoch, in %",
+                    "epoch",
+                    numbers,
+                    {"error": rates},
+                    bands={"error": [_range_of(epoch.error_rate, held_out) for epoch in main]},
+                    low=0,
+                    unit=" %",
+                    csv="epochs",
                 )
             )
     curve = run.lr_curve
@@ -67,6 +81,12 @@ def charts_of(run: Run, epochs: Iterable[Epoch]) -> tuple[Chart, ...]:
             )
         )
     return tuple(charts)
+
+
+def _range_of(share: float | None, n: int) -> tuple[float, float] | None:
+    """The 95 % interval, in per cent, of an error that was counted on so many images."""
+    found = None if share is None else rate(round(share * n), n)
+    return (100 * found.low, 100 * found.high) if found else None
 
 
 def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], ...]:
@@ -94,11 +114,18 @@ def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], .
     return tuple((words, value) for words, value in known if value not in ("", "–"))
 
 
+def note_of(run: Run) -> str:
+    """What a person should know of a run, without where its network starts, which is one of its facts."""
+    because = f": {run.facts[WHY]}" if run.facts.get(WHY) else ""
+    left = run.note.replace(f"The network starts from random weights{because}.", "")
+    return re.sub(_STARTS, "", left).strip()
+
+
 def _origin(run: Run) -> tuple[tuple[str, str], ...]:
     if run.kind == OWN_MODEL:
         said = "out of sample" if run.is_out_of_sample else "in sample"
         return ("File", f"{run.weights}, sha256 {run.recipe['sha256']}"), ("Predictions", said)
-    start = f"run {run.parent_id}" if run.parent_id else stored_words(run.weights)
+    start = f"model {run.parent_id}" if run.parent_id else stored_words(run.weights)
     return ("Starts from", start), ("Seed", str(run.seed))
 
 

@@ -39,10 +39,10 @@ def test_its_page_says_what_it_is_and_that_it_is_in_sample(
     browser_of: dict[str, TestClient], own: int
 ) -> None:
     page = flat(browser_of["ada"].get(f"/d/faces/models/{own}").text)
-    assert "Your own model: the predictions in mine.npz, in sample, rank the labels of version 0" in page
+    assert "mine.npz, in sample, your own model" in page
     assert "In sample: the model may have learnt these labels" in page
-    assert "hold-out error, by the labels of its version" in page
-    assert "Top losses" in page
+    assert '<span class="words">given labels</span>' in page
+    assert "Most suspicious labels" in page
     assert "Try it on a photo" not in page
     assert "Resume" not in page
     runs = flat(browser_of["ada"].get("/d/faces/models").text)

@@ -83,7 +83,8 @@ def test_a_cell_of_a_run_that_is_not_reviewed_shows_its_own_images(
     )  # its ranking is the one that is reviewed now
     page = flat(ann.get(f"/d/faces/models/{run}").text)
     cells = re.findall(
-        rf'<a href="(/d/faces/models/{run}/images\?[^"]*)">(\d+)</a>', page.split("By class")[0]
+        rf'<a href="(/d/faces/models/{run}/images\?[^"]*)">(\d+)</a>',
+        page.split("% of a label")[1].split("Save as")[0],
     )
     assert [number for _, number in cells] == ["1", "1", "2", "2"]
     for link, number in cells:
@@ -91,7 +92,7 @@ def test_a_cell_of_a_run_that_is_not_reviewed_shows_its_own_images(
     shown = flat(ann.get(f"/d/faces/models/{run}/images?class=owl&predicted=cat").text)
     assert all(f"/samples/{sample}/image" in shown for sample in hold_out(made)[4:])
     assert (
-        "The run predicted no such image"
+        "The model predicted no such image"
         in ann.get(f"/d/faces/models/{run}/images?class=dog&predicted=cat").text
     )
     assert "There is no such page" in ann.get(f"/d/faces/models/{run}/images?page=9").text
@@ -163,7 +164,7 @@ def test_the_page_knows_how_sure_the_network_is_and_how_right(
             "toploss": "0.1.0",
         }
     page = flat(browser_of["ann"].get(f"/d/faces/models/{run}").text)
-    assert "At the temperature 1.40, which fits the hold-out best, it is 2.1 %" in page
+    assert re.search(r">temperature 1.40</abbr>: ?2.1 %", page)
     assert "abc123" in page
 
 
@@ -171,13 +172,13 @@ def test_the_facts_say_what_made_the_run(
     browser_of: dict[str, TestClient], made: Made, database: Database
 ) -> None:
     child = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id, seed=41)
-    facts = flat(browser_of["ann"].get(f"/d/faces/models/{child}").text).split("<h2>Facts</h2>")[1]
+    facts = flat(browser_of["ann"].get(f"/d/faces/models/{child}").text).split("<summary>Facts</summary>")[1]
     told = dict(re.findall(r'<th scope="row">([^<]+)</th><td>([^<]+)</td>', facts))
     assert told["Seed"] == "41"
-    assert told["Starts from"] == f"run {made.run_id}"
+    assert told["Starts from"] == f"model {made.run_id}"
     assert re.fullmatch(r"version 0, sha256 [0-9a-f]{64}", told["Labels"])
     assert {"Requested", "Started", "Ended", "Took"} <= told.keys()
-    assert "24 stored predictions" in facts
+    assert "24 predictions, CSV" in facts
 
 
 def test_the_curves_of_a_run_that_learns_come_when_there_is_something_new(
@@ -267,3 +268,52 @@ def test_a_finished_run_says_that_only_its_learning_rate_curve_is_missing(
     with database.write() as session:
         jobs.finish(session, job_id=job.id, state="finished", message="")
     assert words not in flat(browser_of["ann"].get(where).text)
+
+
+def test_where_the_network_starts_is_a_fact_and_what_else_is_to_be_known_a_note(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    started = "The network starts from random weights: the recipe quick is made for these."
+    with database.write() as session:
+        run = session.get_one(Run, made.run_id)
+        run.note = f"{started} 2 images are missing."
+        run.facts = run.facts | {"start_why": "the recipe quick is made for these"}
+    page = flat(browser_of["ann"].get(f"/d/faces/models/{made.run_id}").text)
+    assert '<p class="note">2 images are missing.</p>' in page
+    assert page.count("the recipe quick is made for these") == 1
+    assert '<th scope="row">Why random weights</th><td>the recipe quick is made for these</td>' in page
+
+
+def test_an_error_is_drawn_with_its_interval_over_an_axis_from_zero(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    page = flat(browser_of["ann"].get(f"/d/faces/models/{mixed_up(database, made)}").text)
+    assert "<b>50.0 % error</b>" in page
+    assert 'aria-label="given labels: 50.0 %, 95 % interval 18.8 % to 81.2 %"' in page
+    [low, wide] = re.findall(r'class="range" x="([\d.]+)%" y="6" width="([\d.]+)%"', page)[0]
+    assert (float(low), float(low) + float(wide)) == pytest.approx((18.76, 81.24), abs=0.02)
+    assert re.findall(r'text-anchor="\w+">([^<]*)</text>', page.split("ticks")[1])[:3] == ["0", "50", "100 %"]
+
+
+def test_a_suspicious_image_says_its_label_what_it_looks_like_and_how_sure_that_is(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    page = flat(browser_of["ann"].get(f"/d/faces/models/{made.run_id}").text)
+    first = page.split('<ol class="losses">')[1].split("</li>")[0]
+    assert f"/d/faces/images/{made.ranked[0]}" in first
+    assert "labelled <b>cat</b>" in first
+    assert re.search(r"looks <b>dog</b> \d+ %", first)
+
+
+def test_a_legend_names_every_line_and_the_interval_by_its_swatch(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    page = flat(browser_of["ann"].get(f"/d/faces/models/{made.run_id}").text)
+    legends = [
+        re.findall(r'<rect class="(\w+)"/></svg>([^<]+)</span>', legend)
+        for legend in re.findall(r'<p class="legend">(.*?)</p>', page)
+    ]
+    assert legends == [
+        [("first", "training"), ("second", "held-out images")],
+        [("only", "error"), ("band", "95 % interval")],
+    ]
