@@ -6,6 +6,8 @@ The web layer turns the class into a status code (`app.web.errors`), the command
 import errno
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _HANDLES, _MEMORY = (errno.EMFILE, errno.ENFILE), (errno.ENOMEM, errno.ENOBUFS)
 
@@ -44,6 +46,17 @@ class Invalid(ToplossError):
     """The request itself is wrong; repeating it does not help."""
 
     code = "invalid"
+    field = ""  # of the request that is wrong, where a form can show that
+
+
+@contextmanager
+def about(field: str) -> Iterator[None]:
+    """What is refused in the block as Invalid is the fault of this field."""
+    try:
+        yield
+    except Invalid as error:
+        error.field = error.field or field
+        raise
 
 
 class AmbiguousLayout(Invalid):

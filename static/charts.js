@@ -15,7 +15,7 @@ function words({ across, x, lines, bands, log, unit = "" }, at) {
 }
 
 function tooltip(chart) {
-  const tip = Object.assign(document.createElement("div"), { className: "tip", hidden: true });
+  const tip = Object.assign(document.createElement("div"), { className: "chart-tip", hidden: true });
   return { hooks: {
     init: (plot) => plot.over.append(tip),
     setCursor: (plot) => {

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from app.errors import Invalid
+from app.errors import Invalid, about
 from app.files import temporary_file
 from app.ranking.prediction_parts import (
     ID_NAMES,
@@ -63,31 +63,41 @@ def open_arrays(
         array = _probabilities(members, most=most, classes=len(names))
         notes: tuple[str, ...] = ()
         order = list(range(len(names)))
-        if written := _class_names(members, classes):
-            if len(written) != array.shape[1]:
-                raise Invalid(
-                    f"There are {len(written):,} class names for {array.shape[1]:,} columns; give one each."
-                )
-            order = columns_of(written, names, what="class name")
-        else:
-            notes = (f"Its columns were read in the order of the data set’s classes: {listed(names)}.",)
-        known, by_sample = _ids(stack, members, ids, rows=len(array))
+        with about("file" if classes is None else "classes"):
+            if written := _class_names(members, classes):
+                if len(written) != array.shape[1]:
+                    columns = f"{array.shape[1]:,} columns"
+                    raise Invalid(f"There are {len(written):,} class names for {columns}; give one each.")
+                order = columns_of(written, names, what="class name")
+            else:
+                notes = (f"Its columns were read in the order of the data set’s classes: {listed(names)}.",)
+        of_ids = "file" if ids is None and members.zip is not None else "ids"
+        with about(of_ids):
+            known, by_sample = _ids(stack, members, ids, rows=len(array))
         rounding = 0.02 if array.dtype == np.float16 else 0.01
-        yield Predictions(lambda: _parts(array, known, order), by_sample, rounding, notes)
+        yield Predictions(
+            lambda: _parts(array, _watched(known, of_ids), order, of_ids), by_sample, rounding, notes
+        )
 
 
-def _parts(array: NDArray[Any], ids: Iterator[str], order: list[int]) -> Iterator[Part]:
+def _watched(ids: Iterator[str], field: str) -> Iterator[str]:
+    with about(field):
+        yield from ids
+
+
+def _parts(array: NDArray[Any], ids: Iterator[str], order: list[int], of_ids: str) -> Iterator[Part]:
     for first in range(0, len(array), ROWS):
         rows = np.asarray(array[first : first + ROWS])[:, order]
         values = rows if np.issubdtype(rows.dtype, np.floating) else rows.astype(np.float64)
         written = _next(ids, len(rows))
-        if len(written) < len(rows):
-            raise Invalid(
-                f"There are {first + len(written):,} ids for {len(array):,} rows; give one id for each row."
-            )
+        with about(of_ids):
+            if len(written) < len(rows):
+                many = f"{first + len(written):,} ids for {len(array):,} rows"
+                raise Invalid(f"There are {many}; give one id for each row.")
         yield Part(written, values)
-    if _next(ids, 1):
-        raise Invalid(f"There are more ids than the {len(array):,} rows; give one id for each row.")
+    with about(of_ids):
+        if _next(ids, 1):
+            raise Invalid(f"There are more ids than the {len(array):,} rows; give one id for each row.")
 
 
 def _next(ids: Iterator[str], count: int) -> list[str]:

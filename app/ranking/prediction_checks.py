@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import Invalid
+from app.errors import Invalid, about
 from app.ranking.prediction_arrays import MAGIC, ZIP, open_arrays
 from app.ranking.prediction_parts import SHOWN, Part, Predictions, listed
 from app.ranking.prediction_tables import PARQUET, open_csv, open_parquet
@@ -40,7 +40,10 @@ def open_predictions(
     if head.startswith((MAGIC, ZIP)):
         return open_arrays(path, names=names, most=most, folder=folder, ids=ids, classes=classes)
     if ids is not None or classes is not None:
-        raise Invalid("Only an array has its ids or classes in a file of their own; a table has them itself.")
+        with about("classes" if ids is None else "ids"):
+            raise Invalid(
+                "Only an array has its ids or classes in a file of their own; a table has them itself."
+            )
     if not head:
         raise Invalid("The file is empty; save the predictions again.")
     if head.startswith(PARQUET):

@@ -18,7 +18,7 @@ from app.datasets.models import Sample
 from app.datasets.versions import VersionSamples, labels_of, names_of
 from app.db.engine import Database
 from app.db.types import now
-from app.errors import Cancelled, Invalid
+from app.errors import Cancelled, Invalid, about
 from app.files import temporary_file, write_atomically
 from app.jobs import requests as jobs
 from app.ranking.own_model import order, own_rows
@@ -97,7 +97,7 @@ def import_predictions(
         opened = open_predictions(
             file.path, names=names, most=len(rows), folder=folder, ids=file.ids, classes=file.classes
         )
-        with opened as found:
+        with about("file"), opened as found:
             gathered = gather(found, sample_ids=sample_ids, paths=paths, names=names, out=table)
         digest = _digest(file.path)
         deadline.restart()  # reading a large file takes time, but no lock is held
@@ -210,10 +210,11 @@ def _request(
         are = "image has" if missing == 1 else "images have"
         said = f"{missing:,} of {len(has_row):,} {are} no row, such as {lacking}"
         if not file.allow_missing or not has_row.any():
-            raise Invalid(
-                f"{said}. Predict them too, or say that rows may be missing (--allow-missing): these images "
-                "are then left out of the ranking."
-            )
+            with about("allow_missing"):
+                raise Invalid(
+                    f"{said}. Predict them too, or say that rows may be missing (--allow-missing): these "
+                    "images are then left out of the ranking."
+                )
         notes.append(f"{said}; they are not in the ranking.")
     if deleted := int(gathered.seen.sum()) - int(has_row.sum()):
         notes.append(f"{deleted:,} row{' is' if deleted == 1 else 's are'} of deleted images; left out.")

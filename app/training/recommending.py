@@ -174,7 +174,7 @@ def _shape(session: Session, dataset_id: int) -> Shape:
 
 def _words(edited: Recipe, name: str, shape: Shape, start: str, estimate: Estimate | None) -> str:
     epochs = sum(phase.epochs for phase in edited.phases)
-    time = _span(estimate) if estimate else "the time is not known yet"
+    time = likely_time(estimate) if estimate else "the time is not known yet"
     images = "1 image" if shape.images == 1 else f"{shape.images:,} images"
     return (
         f"{name}: {images} of about {shape.width} x {shape.height}, {start}, {edited.image_size} pixels, "
@@ -191,7 +191,7 @@ def _start_words(start: Start, edited: Recipe, starting: Weights, *, has_weights
     return "ImageNet start" if here else f"ImageNet start (a download of {MEGABYTES} MB)"
 
 
-def _span(estimate: Estimate) -> str:
+def likely_time(estimate: Estimate) -> str:
     """The likely time; both ends where it may well be another one."""
     if estimate.high <= _LIKELY * estimate.low:
         return f"about {_duration(estimate.seconds)}"

@@ -158,7 +158,7 @@ def test_a_chart_says_its_values_at_the_pointer_and_draws_an_error_from_zero(
     box = plot.bounding_box()
     assert box is not None
     plot.hover(position={"x": box["width"] - 4, "y": box["height"] / 2})
-    tip = error.locator(".tip")
+    tip = error.locator(".chart-tip")
     expect(tip).to_be_visible()
     assert re.fullmatch(r"epoch 3\nerror 50 % \([\d.]+ to [\d.]+\)", tip.inner_text())
     assert page.locator(".u-legend").count() == 0

@@ -30,7 +30,7 @@ def wrong_hold_out(database: Database, made: Made) -> list[int]:
 def figures(client: TestClient, made: Made, run_id: int) -> dict[str, str]:
     pages = {
         "overview": flat(client.get("/d/faces").text),
-        "runs": flat(client.get("/d/faces/models").text).split(f"Run {run_id}</a>")[-1],
+        "runs": flat(client.get("/d/faces/models").text).split(f"Model {run_id}</a>")[-1],
         "run": flat(client.get(f"/d/faces/models/{run_id}").text),
     }
     return {

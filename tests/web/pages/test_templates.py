@@ -71,7 +71,7 @@ def test_scripts_and_styles_of_the_pages_are_light() -> None:
     # With the dialog that it is for; where there are fingers.
     on_demand = {static / "review" / name for name in ("finder.js", "swipe.js")}
     review = [static / "review.css", *({*(static / "review").glob("*.js")} - on_demand)]
-    charts = ["pages.css", "models.css", "charts.js", "vendor/uplot.min.js", "vendor/uplot.min.css"]
+    charts = ["pages.css", "models.css", "charts.js", "vendor/uplot.min.js"]
     assert weight(shared) + weight(review) <= 120_000
     assert weight(shared) + weight(charts) <= 165_000  # a model with its charts
 

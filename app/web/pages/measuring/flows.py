@@ -29,6 +29,7 @@ class Node:
     count: int
     y: float
     height: float
+    place: int | None  # of the class, for its colour; None for what is no class, such as deleted
 
     @property
     def middle(self) -> float:
@@ -42,6 +43,7 @@ class Band:
 
     flow: ClassFlow
     path: str
+    place: int | None  # of the class that it comes from
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,11 @@ class FlowChart:
     bands: tuple[Band, ...]
 
 
-def draw(flows: Sequence[ClassFlow], order: Sequence[str]) -> FlowChart | None:
-    """The largest flows, classes in this order from the top; none without flows."""
+def draw(flows: Sequence[ClassFlow], order: Sequence[str], *, classes: int | None = None) -> FlowChart | None:
+    """The largest flows, classes in this order from the top; none without flows.
+
+    The first `classes` of the order are classes, all of them if it is not given.
+    """
     shown = sorted(flows, key=lambda flow: -flow.count)[:SHOWN]
     if not shown:
         return None
@@ -63,20 +68,24 @@ def draw(flows: Sequence[ClassFlow], order: Sequence[str]) -> FlowChart | None:
     shown.sort(key=lambda flow: (place[flow.source], place[flow.target]))
     a_sample = AREA / sum(flow.count for flow in shown)
     thick = [max(THINNEST, flow.count * a_sample) for flow in shown]
-    left = _column([(flow.source, flow.count, size) for flow, size in zip(shown, thick, strict=True)], place)
-    right = _column([(flow.target, flow.count, size) for flow, size in zip(shown, thick, strict=True)], place)
+    known = {name: at for name, at in place.items() if classes is None or at < classes}
+    ends = list(zip(shown, thick, strict=True))
+    left = _column([(flow.source, flow.count, size) for flow, size in ends], place, known)
+    right = _column([(flow.target, flow.count, size) for flow, size in ends], place, known)
     at_left, at_right = {node.name: node.y for node in left}, {node.name: node.y for node in right}
     bands = []
     for flow, size in zip(shown, thick, strict=True):
         a, b = at_left[flow.source], at_right[flow.target]
-        bands.append(Band(flow, _path(a, b, size)))
+        bands.append(Band(flow, _path(a, b, size), known.get(flow.source)))
         at_left[flow.source] += size
         at_right[flow.target] += size
     height = max(side[-1].y + max(SLOT, side[-1].height) for side in (left, right))
     return FlowChart(round(height + SLOT / 2), left, right, tuple(bands))
 
 
-def _column(ends: Sequence[tuple[str, int, float]], place: dict[str, int]) -> tuple[Node, ...]:
+def _column(
+    ends: Sequence[tuple[str, int, float]], place: dict[str, int], known: dict[str, int]
+) -> tuple[Node, ...]:
     nodes, y = [], float(GAP)
     for name in sorted({name for name, *_ in ends}, key=place.__getitem__):
         height = sum(size for other, _, size in ends if other == name)
@@ -89,6 +98,7 @@ def _column(ends: Sequence[tuple[str, int, float]], place: dict[str, int]) -> tu
                 sum(count for other, count, _ in ends if other == name),
                 y + (slot - height) / 2,
                 height,
+                known.get(name),
             )
         )
         y += slot + GAP

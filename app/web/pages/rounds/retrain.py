@@ -1,7 +1,7 @@
 """The page before a retrain: the changes, the expected time, the recipe and the request."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from app.review.gold import count_unsettled
 from app.review.policy import count_waiting
 from app.rounds.changes import LabelChanges, changes_since
 from app.rounds.retraining import freeze_labels, retrain
-from app.training.pace import Estimate, expect
+from app.training.pace import Estimate, measure_paces
 from app.training.recipes import choose_recipe, edit, recipe_of
 from app.training.recommending import Recommendation, recommend
 from app.training.repeats import Repeat, repeat_of
@@ -28,6 +28,7 @@ from app.training.runs import RunProgress, count_open, get_run, open_run, run_pr
 from app.training.starts import Start, Weights, begins, choose_start, starts, weights_now, weights_of
 from app.web.deps import Admin, Config, Db
 from app.web.pages.measuring.flows import ClassFlow, FlowChart, draw
+from app.web.pages.training.recipe_cards import FITTED, Offered, recipe_cards
 from app.web.pages.training.recipe_form import (
     RecipeForm,
     SentRetrain,
@@ -35,6 +36,7 @@ from app.web.pages.training.recipe_form import (
     ShownRetrain,
     ShownTrain,
     changes_of,
+    check_unedited,
     checked_changes,
     recipe_form,
     seed_of,
@@ -81,6 +83,7 @@ class TrainPage(AskPage):
     version: int | None  # none: the labels as they stand
     pending: PendingChanges
     recommended: Recommendation
+    why_no_weights: str  # why ImageNet weights cannot be had, where nothing else on the page says so
 
 
 @dataclass(frozen=True)
@@ -154,16 +157,21 @@ def ask_training(
         with database.read() as session:
             dataset_id = ready_dataset(session, name=name).id
             chosen = _version(session, dataset_id, sent)
+            names = class_names(session, dataset_id=dataset_id)
+            usual = _fitted(session, dataset_id, starting, sent.get("shown_start", sent.get("start", "")))
+            check_unedited(
+                sent, usual=usual.edited, setting=settings.weights, parent=False, class_names=names
+            )
             if not sent.get("recipe"):
-                sent = _recommended(session, dataset_id, starting, sent).sent | _filled(sent)
+                sent = _fitted(session, dataset_id, starting, sent.get("start", "")).sent | _numbers(sent)
             recipe = choose_recipe(sent["recipe"])
             changes = checked_changes(
                 sent,
                 recipe=recipe,
-                usual=recipe,
+                usual=usual.edited,
                 setting=settings.weights,
                 parent=False,
-                class_names=class_names(session, dataset_id=dataset_id),
+                class_names=names,
             )
         with database.write() as session:
             run = train_anew(
@@ -184,17 +192,16 @@ def ask_training(
     return RedirectResponse(f"/d/{name}/models/{run.id}", status_code=303)
 
 
-def _recommended(
-    session: Session, dataset_id: int, starting: Weights, sent: Mapping[str, str]
-) -> Recommendation:
-    """For the sent start, if no recipe was sent with it."""
-    start = "" if sent.get("recipe") else sent.get("start", "")
+def _fitted(session: Session, dataset_id: int, starting: Weights, start: str) -> Recommendation:
+    """What is recommended for a start; for an impossible one, and none, that of the usual start."""
     known = start in starts(setting=starting.setting, parent=False)
     return recommend(session, dataset_id=dataset_id, starting=starting, start=start if known else None)
 
 
-def _filled(sent: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in sent.items() if value.strip()}
+def _numbers(sent: Mapping[str, str]) -> dict[str, str]:
+    """What was filled in and belongs to the chosen recipe and start, which are chosen once and for all."""
+    kept = {name: value for name, value in with_own_numbers(sent).items() if value.strip()}
+    return {name: value for name, value in kept.items() if name not in ("shown_recipe", "shown_start")}
 
 
 def _retrain_changes(
@@ -306,6 +313,7 @@ def _retrain_page(
         pending_changes(session, dataset_id=dataset_id),
         latest_version(session, dataset_id=dataset_id),
     )
+    expected = _expectation(session, asked.start, images)
     return RetrainPage(
         **common,
         problem=asked.problem,
@@ -315,26 +323,35 @@ def _retrain_page(
         parent=parent,
         changes=changes,
         flows=flows,
-        picture=draw(flows, [*names, GONE]),
+        picture=draw(flows, [*names, GONE], classes=len(names)),
         waiting=count_waiting(session, dataset_id=dataset_id),
         unsettled=count_unsettled(session, dataset_id=dataset_id),
         pending=pending,
         form=recipe_form(
             asked.recipe,
-            own=None if own.name in RECIPES else own,
+            cards=recipe_cards(
+                [
+                    Offered(
+                        own.name if own.name in RECIPES else FITTED,
+                        own,
+                        f"As model {run.id}",
+                        f"Model {run.id} learnt by it.",
+                    ),
+                    *(Offered(name, each) for name, each in RECIPES.items() if name != own.name),
+                ],
+                chosen=asked.recipe.name if asked.recipe.name in RECIPES else FITTED,
+                start=asked.start,
+                starting=starting,
+                parent=run.id,
+                expect=expected,
+            ),
             start=asked.start,
             starting=starting,
             class_names=names,
             parent=run.id,
             sent=sent,
         ),
-        estimate=expect(
-            session,
-            recipe=asked.edited,
-            start=begins(asked.start, asked.recipe),
-            images=images.get("train", 0),
-            samples=sum(images.values()),
-        ),
+        estimate=expected(asked.edited),
     )
 
 
@@ -351,14 +368,22 @@ def _train_page(
     names, chosen = class_names(session, dataset_id=dataset_id), _version(session, dataset_id, sent)
     pending = pending_changes(session, dataset_id=dataset_id)
     version = chosen or latest_version(session, dataset_id=dataset_id)
-    recommended = _recommended(session, dataset_id, starting, sent)
-    if not sent.get("recipe"):
-        sent = recommended.sent | _filled(sent)
-    sent = with_own_numbers(sent)
+    fitted = _fitted(session, dataset_id, starting, "" if sent.get("recipe") else sent.get("start", ""))
+    is_fitted = not sent.get("recipe") and bool(fitted.changes)
+    sent = with_own_numbers(sent) if sent.get("recipe") else fitted.sent | _numbers(sent)
     asked = _asked(
         sent, usual=RECIPES["default"], setting=starting.setting, parent=False, names=names, problem=problem
     )
     images = _images_now(session, version) if chosen is None else _images_in(session, version)
+    expected = _expectation(session, asked.start, images)
+    shown = fitted.edited if is_fitted and not asked.problem else asked.recipe
+    cards = recipe_cards(
+        _offered(fitted, chosen=asked.recipe.name, is_fitted=is_fitted),
+        chosen=FITTED if is_fitted else asked.recipe.name,
+        start=asked.start,
+        starting=starting,
+        expect=expected,
+    )
     return TrainPage(
         **page_context(request, name),
         **_queue(session, dataset_id),
@@ -369,21 +394,47 @@ def _train_page(
         versions=tuple(reversed(list_versions(session, dataset_id=dataset_id))),
         version=None if chosen is None and pending.wait else version.number,
         pending=pending,
-        recommended=recommended,
+        recommended=fitted,
+        why_no_weights=_why_no_weights(starting, told=fitted.reason),
         form=recipe_form(
-            asked.recipe,
+            shown,
+            cards=cards,
             start=asked.start,
             starting=starting,
             class_names=names,
             sent=sent,
         ),
-        estimate=expect(
-            session,
-            recipe=asked.edited,
-            start=begins(asked.start, asked.recipe),
-            images=images.get("train", 0),
-            samples=sum(images.values()),
-        ),
+        estimate=expected(asked.edited),
+    )
+
+
+def _offered(fitted: Recommendation, *, chosen: str, is_fitted: bool) -> list[Offered]:
+    """The recommended recipe, fitted to the images where that changes it, and the others.
+
+    The plain recipe of that name is offered only to who has asked for it.
+    """
+    value = FITTED if fitted.changes else fitted.recipe
+    plain = [
+        Offered(name, each)
+        for name, each in RECIPES.items()
+        if name != fitted.recipe or (fitted.changes and name == chosen and not is_fitted)
+    ]
+    return [Offered(value, fitted.edited, why=fitted.reason), *plain]
+
+
+def _why_no_weights(starting: Weights, *, told: str) -> str:
+    """Said once: not where the reason for the recommended recipe says it."""
+    why = starting.offer.why
+    return f"ImageNet weights cannot be used: {why}." if why and why not in told else ""
+
+
+def _expectation(
+    session: Session, start: Start, images: Mapping[str, int]
+) -> Callable[[Recipe], Estimate | None]:
+    """How long a training on these images, by split, takes by a recipe."""
+    paces = measure_paces(session)
+    return lambda recipe: paces.expect(
+        recipe, start=begins(start, recipe), images=images.get("train", 0), samples=sum(images.values())
     )
 
 

@@ -6,10 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import select
 
 from app.datasets.catalog import class_names, ready_dataset
+from app.datasets.models import Sample
 from app.db.engine import Database
-from app.errors import ToplossError
+from app.errors import Invalid, ToplossError
 from app.settings import Settings
 from app.web.deps import Admin, Config, Db
 from app.web.errors import status_of
@@ -18,6 +20,8 @@ from app.web.rendering import Page, page_context, render
 from app.web.uploading import PredictionsRoute
 
 router = APIRouter()
+
+_SOME_PATHS = select(Sample.path).order_by(Sample.id).limit(3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +32,9 @@ class OwnModelPage(Page):
     out_of_sample: bool
     allow_missing: bool
     max_megabytes: int
+    paths: tuple[str, ...]  # of some images, as an example
     message: str
+    field: str  # that the message is about; empty: none of them
 
 
 @router.get("/d/{name}/models/import")
@@ -88,6 +94,11 @@ class _FormRoute(PredictionsRoute):
 router.add_api_route("/d/{name}/models/import", send, methods=["POST"], route_class_override=_FormRoute)
 
 
+def _field_of(error: ToplossError) -> str:
+    """The file, where a refusal does not say which field it is about."""
+    return (error.field or "file") if isinstance(error, Invalid) else ""
+
+
 def _form(
     request: Request,
     database: Database,
@@ -106,6 +117,8 @@ def _form(
             out_of_sample=out_of_sample,
             allow_missing=allow_missing,
             max_megabytes=settings.max_upload_mb,
+            paths=tuple(session.scalars(_SOME_PATHS.where(Sample.dataset_id == dataset.id))),
             message=str(error) if error else "",
+            field=_field_of(error) if error else "",
         )
     return render("training/own_model.html", page, status=status_of(error) if error else 200)

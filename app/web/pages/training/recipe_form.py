@@ -22,8 +22,9 @@ from app.training.fields import (
     values_of,
 )
 from app.training.recipes import choose_recipe, edit, fields_for, weight_words
-from app.training.starts import Start, Weights, choose_start, start_words, starts
+from app.training.starts import Start, Weights, choose_start, starts
 from app.web.forms import form_pairs
+from app.web.pages.training.recipe_cards import RecipeCard, start_option
 from app.web.rendering import plural
 from app.web.strict import Names, ReadsItself
 
@@ -80,8 +81,8 @@ class FieldGroup:
 class RecipeForm:
     """A recipe to look at and to change."""
 
-    recipe: str  # what was chosen; nothing: the parent's own
-    recipes: tuple[RecipeOption, ...]
+    recipe: str  # what was chosen; nothing: the one fitted to the images, or the parent's own
+    cards: tuple[RecipeCard, ...]
     start: str
     starts: tuple[RecipeOption, ...]
     seed: str
@@ -213,14 +214,13 @@ def recipe_form(
     start: Start,
     starting: Weights,
     class_names: Sequence[str],
+    cards: tuple[RecipeCard, ...],
     parent: int | None = None,
-    own: Recipe | None = None,
     sent: Mapping[str, str] | None = None,
 ) -> RecipeForm:
     """The form with a recipe's numbers in it, or with what was sent in their place.
 
-    `parent` is the run that is gone on from, `own` its recipe where it is none of those that can be chosen by
-    name.
+    `parent` is the run that is gone on from.
     """
     given = sent or {}
     usual = {name: as_text(value) for name, value in values_of(recipe, tunes=start == "parent").items()}
@@ -230,15 +230,12 @@ def recipe_form(
         for field in fields_for(start, recipe)
     ]
     weights = _weight_views(recipe, class_names, given)
-    recipes = [RecipeOption(name, f"{name}: {words_of(each, start=start)}") for name, each in RECIPES.items()]
-    if own:
-        recipes.insert(0, RecipeOption(BLANK, f"as run {parent} ({own.name}): {words_of(own, start=start)}"))
     return RecipeForm(
         recipe=recipe.name if recipe.name in RECIPES else BLANK,
-        recipes=tuple(recipes),
+        cards=cards,
         start=start,
         starts=tuple(
-            RecipeOption(each, _start_option(each, starting, recipe, parent))
+            RecipeOption(each, start_option(each, recipe=recipe, starting=starting, parent=parent))
             for each in starts(setting=starting.setting, parent=parent is not None)
         ),
         seed=given.get("seed", "0"),
@@ -250,11 +247,6 @@ def recipe_form(
         is_changed=any(view.is_changed for view in views)
         or weights != _weight_views(recipe, class_names, {}),
     )
-
-
-def _start_option(start: str, starting: Weights, recipe: Recipe, parent: int | None) -> str:
-    words = start_words(start, weights=starting, recipe=recipe, parent=parent)
-    return f"automatic: {words}" if start == "auto" else words
 
 
 def _by_hand(recipe: Recipe) -> bool:

@@ -12,7 +12,7 @@ from app.datasets.scales import scales_of
 from app.datasets.versions import latest_version, names_of
 from app.jobs.models import Job
 from app.measuring.best import GoldEvaluation, evaluate_on_gold
-from app.measuring.evaluations import Evaluation, calibration_of, evaluate_run
+from app.measuring.evaluations import Evaluation, RunSummary, calibration_of, evaluate_run
 from app.ml.recipes import recipe_from_json
 from app.ranking.rankings import top_losses
 from app.review.models import WorklistOrder
@@ -146,7 +146,7 @@ def finished_epochs(at: RunProgress) -> int:
     return sum(epoch.fold == WHOLE for epoch in at.epochs)
 
 
-def title_of(run: Run) -> str:
+def title_of(run: Run | RunSummary) -> str:
     """What a run's model is called on every page."""
     return "First look, no training" if run.kind == FIRST_LOOK else f"Model {run.id}"
 

@@ -1,4 +1,4 @@
-"""Runs: the list, and the short form that asks for one."""
+"""Models: the list."""
 
 from dataclasses import dataclass
 
@@ -6,73 +6,75 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.datasets.catalog import get_dataset
-from app.datasets.models import DatasetVersion
-from app.datasets.versions import list_versions
 from app.deck.progress import PendingChanges, lacking_words, pending_changes
 from app.measuring.best import BestRun, choose_best
 from app.measuring.evaluations import RunSummary, run_summaries
-from app.ml.recipes import RECIPES, Recipe
-from app.training.recommending import Recommendation, recommend
+from app.training.models import FIRST_LOOK, OWN_MODEL
 from app.training.runs import RunProgress, open_run, run_progress
-from app.training.starts import Weights, choose_start, start_words, weights_now
-from app.web.deps import Config, Db
-from app.web.pages.training.recipe_form import words_of
+from app.training.starts import stored_words
+from app.web.deps import Db
+from app.web.pages.charts import Interval, Intervals, intervals
+from app.web.pages.training.run_page import labels_words, title_of
 from app.web.rendering import Page, page_context, render
 
 router = APIRouter()
 
 
 @dataclass(frozen=True)
-class RecipeView:
-    """A recipe as a choice."""
+class ModelRow:
+    """A model in the list."""
 
-    name: str
-    words: str
-    start: str  # where it starts from if nothing else is chosen
+    run: RunSummary
+    title: str
+    about: str
+    start: str  # of one without a parent
+    took: float | None  # seconds
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunsPage(Page):
-    """Every run, and the form for one more."""
+class ModelsPage(Page):
+    """Every model, the newest first."""
 
-    runs: tuple[RunSummary, ...]
+    rows: tuple[ModelRow, ...]
+    older: tuple[ModelRow, ...]  # first looks before the newest one
+    comparable: tuple[ModelRow, ...]
+    axis: Intervals | None  # of all errors
     running: RunProgress | None
-    recipes: tuple[RecipeView, ...]
-    recommended: Recommendation | None  # for who may train
-    versions: tuple[DatasetVersion, ...]
     best: BestRun | None
     pending: PendingChanges
     lacking: tuple[str, ...]  # what is to be known of classes without images in a part
+    is_ready: bool  # the import has finished
 
 
 @router.get("/d/{name}/models")
-def index(request: Request, name: str, database: Db, settings: Config) -> Response:
-    """Every run, and the form for one more."""
-    starting = weights_now(settings)
+def index(request: Request, name: str, database: Db) -> Response:
+    """Every model."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         running = open_run(session, dataset_id=dataset.id)
         runs = run_summaries(session, dataset_id=dataset.id)
-        common = page_context(request, name)
-        page = RunsPage(
-            **common,
-            runs=tuple(runs),
+        rows = [_row(run) for run in runs]
+        looks = [row for row in rows if row.run.kind == FIRST_LOOK]
+        page = ModelsPage(
+            **page_context(request, name),
+            rows=tuple(row for row in rows if row not in looks[1:]),
+            older=tuple(looks[1:]),
+            comparable=tuple(row for row in rows if row.run.is_comparable),
+            axis=intervals([Interval("", run.error_rate) for run in runs if run.error_rate]),
             running=run_progress(session, run_id=running.id) if running else None,
-            recommended=recommend(session, dataset_id=dataset.id, starting=starting)
-            if common["viewer"].is_admin and dataset.state == "ready"
-            else None,
-            recipes=tuple(
-                RecipeView(each.name, words_of(each, start="none"), _start(each, starting))
-                for each in RECIPES.values()
-            ),
-            versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
             best=choose_best(session, dataset_id=dataset.id, runs=runs),
             pending=pending_changes(session, dataset_id=dataset.id),
             lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
+            is_ready=dataset.state == "ready",
         )
     return render("training/index.html", page)
 
 
-def _start(recipe: Recipe, starting: Weights) -> str:
-    start = choose_start(None, setting=starting.setting, parent=False)
-    return start_words(start, weights=starting, recipe=recipe)
+def _row(run: RunSummary) -> ModelRow:
+    took = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else None
+    start = stored_words(run.weights)
+    if run.kind == FIRST_LOOK:
+        return ModelRow(run, title_of(run), labels_words(run.version), run.weights, took)
+    if run.kind == OWN_MODEL:
+        return ModelRow(run, title_of(run), f"your own, {labels_words(run.version)}", run.weights, None)
+    return ModelRow(run, title_of(run), f"{run.recipe}, {labels_words(run.version)}", start, took)

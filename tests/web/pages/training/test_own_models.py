@@ -1,5 +1,6 @@
 """An own model in the pages: shown like a run, and never offered where a network is needed."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_its_page_says_what_it_is_and_that_it_is_in_sample(
     assert "Try it on a photo" not in page
     assert "Resume" not in page
     runs = flat(browser_of["ada"].get("/d/faces/models").text)
-    assert "mine.npz, trained elsewhere" in runs
+    assert "your own, given labels" in runs
 
 
 def test_every_page_about_runs_answers(browser_of: dict[str, TestClient], made: Made, own: int) -> None:
@@ -109,7 +110,7 @@ def test_before_any_training_overview_proposes_to_review_its_ranking(
     paths = tuple(sorted(str(each.relative_to(folder)) for each in folder.glob("*/*/*.png")))
     bring(database, tmp_path, paths, dataset_id=dataset_id)
     page = flat(browser_of["ada"].get("/d/faces").text)
-    assert "Your own model ranked the labels; after a training both rank together." in page
+    assert "Your own model ranked the labels; after a training both rank them." in page
 
 
 def test_the_form_imports_a_file_and_shows_the_run_or_what_is_wrong(
@@ -117,7 +118,9 @@ def test_the_form_imports_a_file_and_shows_the_run_or_what_is_wrong(
 ) -> None:
     ada, where = browser_of["ada"], "/d/faces/models/import"
     assert f'href="{where}"' in ada.get("/d/faces/models").text
-    assert "path,cat,dog,owl" in ada.get(where).text
+    shown = flat(ada.get(where).text)
+    assert '<th scope="col">path</th><th scope="col" class="num">cat</th>' in shown
+    assert f"<code>{made.paths[0]}</code>" in shown
     path = as_npz(tmp_path / "p.npz", np.full((24, 3), 0.4), ids=made.paths, classes=CLASSES)
     wrong = {"file": ("p.npz", path.read_bytes()), "ids": ("", b""), "classes": ("", b"")}
     refused = ada.post(where, files=wrong, data={"out_of_sample": "true"})
@@ -141,3 +144,31 @@ def test_the_export_form_offers_the_runs_whose_scores_can_be_added(
     url = "/api/v1/datasets/faces/export?version=0&format={}&run={}"
     assert browser_of["ann"].get(url.format("csv", "")).status_code == 200
     assert browser_of["ann"].get(url.format("cleanlab", own)).status_code == 200
+
+
+def test_each_refusal_stands_at_its_field(
+    browser_of: dict[str, TestClient], made: Made, tmp_path: Path
+) -> None:
+    ada, where = browser_of["ada"], "/d/faces/models/import"
+    plain = tmp_path / "p.npy"
+    np.save(plain, np.full((24, 3), 1 / 3, np.float32))
+    array = ("p.npy", plain.read_bytes())
+    ids = ("ids.csv", ("path\n" + "\n".join(made.paths)).encode())
+    few = as_npz(tmp_path / "few.npz", np.full((9, 3), 1 / 3), ids=made.paths[:9], classes=CLASSES)
+    for field, files in (
+        ("file", {"file": ("p.csv", b"nothing,here\n1,2\n")}),
+        ("file", {}),
+        ("ids", {"file": array}),
+        ("ids", {"file": array, "ids": ("ids.csv", b"path\ntrain/cat/000.png\n")}),
+        ("ids", {"file": array, "ids": ("ids.csv", b"\xff\xfe\xff\n")}),
+        ("classes", {"file": array, "ids": ids, "classes": ("classes.txt", b"cat\ndog\n")}),
+        ("classes", {"file": array, "ids": ids, "classes": ("classes.txt", b"cat\ndog\nhen\n")}),
+        ("allow_missing", {"file": ("few.npz", few.read_bytes())}),
+    ):
+        answer = ada.post(where, files=files or {"file": ("", b"")})
+        assert answer.status_code == 422
+        page = flat(answer.text)
+        assert re.findall(r'class="problem" id="problem-(\w+)" role="alert">[^<]+', page) == [field]
+        [tag] = re.findall(r"<input[^>]*aria-invalid[^>]*>", page)
+        assert f'name="{field}"' in tag
+        assert f'aria-describedby="problem-{field}"' in tag

@@ -10,10 +10,11 @@ from sqlalchemy import select, update
 from app.datasets.models import Sample
 from app.db.engine import Database
 from app.jobs.requests import report
+from app.ml.imagenet import Offer
 from app.training.first_looks import request_first_look
 from app.training.models import Run
 from app.training.runs import start_run
-from tests.factories import Made, import_folder, make_first_look, write_images
+from tests.factories import Made, import_folder, make_first_look, make_run, write_images
 from tests.web.asking import sure
 from tests.web.html import flat
 
@@ -44,13 +45,17 @@ def test_the_recommended_recipe_is_chosen_already_and_says_why(
     ada = browser_of["ada"]
     with database.write() as session:
         session.execute(update(Sample).values(width=640, height=480))
-    page, form = (flat(ada.get(f"/d/faces/{path}").text) for path in ("models", "models/train"))
-    for told in (page, form):
-        assert "images of about 640 x 480, random start, " in told
-        assert "fewer than 10 training images each" in told
-    assert 'name="recipe" value="" checked' in page
+    form = flat(ada.get("/d/faces/models/train").text)
+    assert "24 images of about 640 × 480 pixels" in form
+    assert "fewer than 10 training images each" in form
+    [(card, words)] = re.findall(
+        r'<label class="recipe"><input([^>]*)>(?:(?!</label>).)*recommended(.*?)</label>', form
+    )
+    assert 'value="" checked' in card
+    assert "from random ones a network learns little from photographs" in words
     size = re.search(r'name="image_size"[^>]* value="(\d+)"', form)
     assert size is not None
+    assert f"{size[1]} pixels · " in words
     ada.post("/d/faces/models", data={**ASKED, "recipe": "", "epochs": "3"})
     with database.read() as session:
         run = session.scalars(select(Run).order_by(Run.id.desc())).first()
@@ -61,7 +66,7 @@ def test_the_recommended_recipe_is_chosen_already_and_says_why(
 
 def test_an_annotator_sees_runs_but_starts_none(browser_of: dict[str, TestClient], made: Made) -> None:
     page = flat(browser_of["ann"].get("/d/faces/models").text)
-    assert f"Run {made.run_id}" in page
+    assert f"Model {made.run_id}</a>" in page
     assert "<form" not in page.split("<main")[1]
     for path in ("models", "models/retrain", f"models/{made.run_id}/cancel"):
         assert browser_of["ann"].post(f"/d/faces/{path}", data=ASKED).status_code == 403
@@ -165,7 +170,9 @@ def test_a_first_look_is_reviewed_exported_and_listed_like_a_run(
     assert '"error_probability":0.9' in exported[0].replace(" ", "")
     ada = browser_of["ada"]
     assert "Review the 3 remaining suspicious labels" in flat(ada.get("/d/pets").text)
-    assert "efficientnet-lite0, no training" in flat(ada.get("/d/pets/models").text)
+    listed = flat(ada.get("/d/pets/models").text)
+    assert "First look, no training</a>" in listed
+    assert "efficientnet-lite0</span>" in listed
     page = flat(ada.get(f"/d/pets/models/{run_id}").text)
     assert "First look, no training" in page
     assert "efficientnet-lite0 and the given labels" in page
@@ -195,3 +202,75 @@ def test_a_running_first_look_shows_its_progress(
     assert "Looking at every image" in page
     assert "What it has seen is kept; you can resume from there." in page
     assert "The first look is running" in flat(browser_of["ann"].get("/d/pets/review").text)
+
+
+def test_a_recipe_card_says_pixels_epochs_start_and_time_and_one_is_recommended(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    form = flat(browser_of["ada"].get("/d/faces/models/train").text)
+    cards = re.findall(r'<label class="recipe">.*?</label>', form)
+    assert len(cards) == 4
+    words = [" ".join(re.sub(r"<[^>]*>", " ", card).split()) for card in cards]
+    assert words[0].startswith("default recommended Small images, thorough")
+    assert [each.count("recommended") for each in words] == [1, 0, 0, 0]
+    for each in words:
+        assert re.search(r"\d+ (s|min|h)\b", each), each
+        assert re.search(r"\d+ pixels · \d+ epochs · random weights", each), each
+    assert form.count("checked") == 1
+    assert "<summary>Advanced</summary>" in form
+    assert "<details><summary>Advanced" in form  # closed: nothing in it is changed
+
+
+def test_a_changed_recipe_is_trained_even_if_the_recommended_one_was_shown(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    with database.write() as session:
+        session.execute(update(Sample).values(width=640, height=480))
+    shown = {"shown_recipe": "", "shown_start": "none", "start": "none", "version": "0"}
+    assert ada.post("/d/faces/models", data=shown | {"recipe": "quick", "epochs": "99"}).status_code == 422
+    page = flat(ada.get("/d/faces/models/train?recipe=&start=none").text)
+    epochs = re.search(r'name="epochs"[^>]* value="(\d+)"', page)
+    assert epochs
+    fitted = shown | {"epochs": epochs[1]}
+    assert ada.post("/d/faces/models", data=fitted | {"recipe": "quick"}).status_code == 303
+    with database.read() as session:
+        run = session.scalars(select(Run).order_by(Run.id.desc())).first()
+        assert run is not None
+        assert run.recipe["name"] == "quick"
+    plain = {"shown_recipe": "quick", "shown_start": "none", "start": "none", "epochs": "3", "version": "0"}
+    assert ada.post("/d/faces/models", data=plain | {"recipe": ""}).status_code == 303
+    with database.read() as session:
+        run = session.scalars(select(Run).order_by(Run.id.desc())).first()
+        assert run is not None
+        assert (run.recipe["name"], run.recipe["phases"][-1]["epochs"]) == ("default, edited", int(epochs[1]))
+
+
+def test_older_first_looks_are_folded_and_two_models_can_be_compared(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    looks = [make_first_look(database, made.dataset_id, made.version_id) for _ in range(2)]
+    ann = browser_of["ann"]
+    page = flat(ann.get("/d/faces/models").text)
+    shown, folded = page.split("<summary>1 older first look</summary>")
+    assert f'/models/{looks[1]}">First look, no training' in shown
+    assert f'/models/{looks[0]}">First look, no training' in folded
+    assert "<select" not in page.split("<main")[1]
+    child = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id)
+    page = flat(ann.get("/d/faces/models").text)
+    chosen = re.findall(r'<select name="(\w+)">.*?<option value="(\d+)" selected>', page)
+    assert chosen == [("old", str(made.run_id)), ("new", str(child))]
+    assert ann.get("/d/faces/results", params=dict(chosen)).status_code == 200
+    assert page.count('class="whisker"') == 4
+
+
+def test_why_there_are_no_imagenet_weights_is_said_once(
+    browser_of: dict[str, TestClient], database: Database, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "no network was found"
+    monkeypatch.setattr("app.training.starts.offer", lambda _: Offer("absent", why))
+    ada = browser_of["ada"]
+    assert flat(ada.get("/d/faces/models/train?start=auto").text).count(why) == 1
+    with database.write() as session:
+        session.execute(update(Sample).values(width=640, height=480))
+    assert flat(ada.get("/d/faces/models/train?start=auto").text).count(why) == 1
