@@ -85,7 +85,7 @@ FIELDS = (
     Field(
         "lr",
         "Learning rate",
-        "Peak rate of the head; a run’s page shows a learning-rate finder’s curve.",
+        "Peak rate of the head; a model’s page shows a learning-rate finder’s curve.",
         "Schedule",
         low=1e-7,
         high=1,

@@ -14,7 +14,7 @@ from app.training.models import Run
 from app.training.runs import NETWORK_DELETED, TASK
 
 NO_LONGER = (
-    "It cannot be trained further, so a retrain has to start from another run or anew.",
+    "It cannot be trained further, so a retrain has to start from another model or anew.",
     "It cannot predict photos and files from outside.",
 )
 KEPT = "Its ranking, its figures, its curves and its predictions stay, and so do labels and decisions."

@@ -43,7 +43,7 @@ def try_photos(page: Page, photos: list[Path]) -> None:
     """From a finished run's page."""
     page.get_by_role("link", name="Try it on a photo").click()
     page.locator("input[type=file]").set_input_files(photos)
-    page.get_by_role("button", name="Show them to the network").click()
+    page.get_by_role("button", name="Predict").click()
     tables = page.locator(".photos").get_by_role("table")
     expect(tables).to_have_count(2, timeout=MINUTES)  # comes without the page being loaded anew
     assert sum(

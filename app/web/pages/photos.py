@@ -32,6 +32,7 @@ from app.web.deps import Config, Db, SignedIn, get_database
 from app.web.pages.deck.cards import TINY
 from app.web.photos import image_url, take_photos
 from app.web.rendering import Page, page_context, render, render_part
+from app.web.toasts import say
 from app.web.uploading import PhotosRoute
 
 router = APIRouter()
@@ -143,6 +144,7 @@ def seen(
 
 @router.post("/d/{name}/models/{run_id:int}/photos/{photo_id}/remove")
 def remove(
+    request: Request,
     name: str,
     run_id: int,
     photo_id: int,
@@ -165,7 +167,8 @@ def remove(
             folder=settings.photos_dir,
             cache=settings.pictures_dir,
         )
-    return RedirectResponse(f"/d/{name}/models/{run_id}/photos", status_code=303)
+    answer = RedirectResponse(f"/d/{name}/models/{run_id}/photos", status_code=303)
+    return say(request, answer, "Photo removed")
 
 
 def _removal(photo: str, *, back: str) -> Question:

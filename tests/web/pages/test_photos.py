@@ -128,7 +128,8 @@ def test_what_is_no_photo_is_refused_on_the_form_and_nothing_is_kept(
     answer = ann.post(HERE, files=[png(photo(), "a.png"), png(b"hello", "notes<b>.txt")])
     assert answer.status_code == 422
     assert "notes&lt;b&gt;.txt is not an image. Nothing was kept" in answer.text
-    assert '<input type="file"' in answer.text
+    assert 'name="files"' in answer.text
+    assert 'id="problem-files" role="alert">notes&lt;b&gt;.txt' in answer.text
     for files in ([png(b"", "")], [png(photo())] * 21):  # an empty field of the form; too many
         assert ann.post(HERE, files=files).status_code == 422
     assert ann.post(HERE, data={"files": "no file"}).status_code == 422

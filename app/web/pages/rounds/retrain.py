@@ -43,6 +43,7 @@ from app.web.pages.training.recipe_form import (
     with_own_numbers,
 )
 from app.web.rendering import Page, page_context, render
+from app.web.toasts import say
 
 router = APIRouter()
 
@@ -133,7 +134,7 @@ def ask_retrain(
         with database.read() as session:
             page = _retrain_page(request, session, name, starting=starting, sent=sent, problem=str(refusal))
         return render("rounds/retrain.html", page, status=422)
-    return RedirectResponse(f"/d/{name}/models/{answer.run.id}", status_code=303)
+    return _requested(request, name, answer.run.id)
 
 
 @router.get("/d/{name}/models/train")
@@ -189,7 +190,12 @@ def ask_training(
         with database.read() as session:
             page = _train_page(request, session, name, starting=starting, sent=sent, problem=str(refusal))
         return render("training/new.html", page, status=422)
-    return RedirectResponse(f"/d/{name}/models/{run.id}", status_code=303)
+    return _requested(request, name, run.id)
+
+
+def _requested(request: Request, name: str, run_id: int) -> Response:
+    answer = RedirectResponse(f"/d/{name}/models/{run_id}", status_code=303)
+    return say(request, answer, f"Training of model {run_id} requested")
 
 
 def _fitted(session: Session, dataset_id: int, starting: Weights, start: str) -> Recommendation:

@@ -17,6 +17,7 @@ from app.web.deps import Admin, Config, Db
 from app.web.errors import status_of
 from app.web.predictions import AllowMissing, Classes, Ids, OutOfSample, take_predictions
 from app.web.rendering import Page, page_context, render
+from app.web.toasts import say
 from app.web.uploading import PredictionsRoute
 
 router = APIRouter()
@@ -78,7 +79,8 @@ def send(
             allow_missing=allow_missing,
             error=error,
         )
-    return RedirectResponse(f"/d/{name}/models/{made.run_id}", status_code=303)
+    answer = RedirectResponse(f"/d/{name}/models/{made.run_id}", status_code=303)
+    return say(request, answer, f"Predictions imported as model {made.run_id}")
 
 
 class _FormRoute(PredictionsRoute):

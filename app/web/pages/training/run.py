@@ -14,6 +14,7 @@ from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Config, Db
 from app.web.pages.training.run_page import CurvesPage, LivePage, curves_of, finished_epochs, run_page
 from app.web.rendering import page_context, render, render_part
+from app.web.toasts import say
 
 router = APIRouter()
 
@@ -61,25 +62,33 @@ def curves(request: Request, name: str, run_id: int, database: Db, epochs: int =
 
 
 @router.post("/d/{name}/models/{run_id:int}/resume")
-def go_on(name: str, run_id: int, database: Db, user: Admin) -> Response:
+def go_on(request: Request, name: str, run_id: int, database: Db, user: Admin) -> Response:
     """Go on with a cancelled or failed run after its last finished epoch."""
     with database.write() as session:
         resume_run(session, run_id=run_here(session, name, run_id).id, user_id=user.id)
-    return RedirectResponse(f"/d/{name}/models/{run_id}", status_code=303)
+    return _back(request, name, run_id, f"Training of model {run_id} resumes")
 
 
 @router.post("/d/{name}/models/{run_id:int}/cancel")
-def cancel(name: str, run_id: int, database: Db, _admin: Admin, confirmed: Confirmed = "") -> Response:
+def cancel(
+    request: Request, name: str, run_id: int, database: Db, _admin: Admin, confirmed: Confirmed = ""
+) -> Response:
     """Ask a run to stop; its last checkpoint is kept."""
     with database.write() as session:
         cancel_run(session, run_id=run_here(session, name, run_id).id)
         confirm(_stop(name, run_id), confirmed)
-    return RedirectResponse(f"/d/{name}/models/{run_id}", status_code=303)
+    return _back(request, name, run_id, f"Training of model {run_id} is being cancelled")
 
 
 @router.post("/d/{name}/models/{run_id:int}/checkpoints")
 def delete_networks(
-    name: str, run_id: int, database: Db, settings: Config, _admin: Admin, confirmed: Confirmed = ""
+    request: Request,
+    name: str,
+    run_id: int,
+    database: Db,
+    settings: Config,
+    _admin: Admin,
+    confirmed: Confirmed = "",
 ) -> Response:
     """Delete the checkpoints of a run, after a question that says what is no longer possible."""
     with database.write() as session:
@@ -89,7 +98,11 @@ def delete_networks(
         title, yes = f"Delete the checkpoints of model {run_id}?", "Delete the checkpoints"
         confirm(Question(title, facts, yes, f"/d/{name}/models/{run_id}"), confirmed)
     remove_networks(settings.runs_dir, run_id=run_id)
-    return RedirectResponse(f"/d/{name}/models/{run_id}", status_code=303)
+    return _back(request, name, run_id, f"Checkpoints of model {run_id} deleted")
+
+
+def _back(request: Request, name: str, run_id: int, words: str) -> Response:
+    return say(request, RedirectResponse(f"/d/{name}/models/{run_id}", status_code=303), words)
 
 
 def run_here(session: Session, name: str, run_id: int) -> Run:

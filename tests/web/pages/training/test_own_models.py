@@ -140,7 +140,7 @@ def test_the_export_form_offers_the_runs_whose_scores_can_be_added(
     browser_of: dict[str, TestClient], made: Made, own: int
 ) -> None:
     page = flat(browser_of["ann"].get("/d/faces/export").text)
-    assert f'<option value="{own}">of run {own}: own model</option>' in page
+    assert f'<option value="{own}">of model {own}: own model</option>' in page
     url = "/api/v1/datasets/faces/export?version=0&format={}&run={}"
     assert browser_of["ann"].get(url.format("csv", "")).status_code == 200
     assert browser_of["ann"].get(url.format("cleanlab", own)).status_code == 200

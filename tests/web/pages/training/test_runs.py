@@ -274,3 +274,19 @@ def test_why_there_are_no_imagenet_weights_is_said_once(
     with database.write() as session:
         session.execute(update(Sample).values(width=640, height=480))
     assert flat(ada.get("/d/faces/models/train?start=auto").text).count(why) == 1
+
+
+def test_every_act_on_a_model_answers_with_a_toast(browser_of: dict[str, TestClient], made: Made) -> None:
+    ada = browser_of["ada"]
+
+    def toast(where: str) -> str:
+        found = re.search(r'<div class="toast">.*?<p>(.*?)</p>', flat(ada.get(where).text))
+        return found[1] if found else ""
+
+    where = ada.post("/d/faces/models", data=ASKED).headers["location"]
+    assert toast(where) == "Training of model 2 requested"
+    sure(ada, f"{where}/cancel")
+    assert toast(where) == "Training of model 2 is being cancelled"
+    ada.post(f"{where}/resume")
+    assert toast(where) == "Training of model 2 resumes"
+    assert toast(where) == ""
