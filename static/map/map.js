@@ -78,7 +78,11 @@ function scales() {
   return { scale, left: canvas.width / 2 - view.x * scale, top: canvas.height / 2 - view.y * scale };
 }
 
-const radius = () => ratio() * Math.min((points.x.length > 8000 ? 1.6 : points.x.length > 2000 ? 2.4 : 3.5) * view.zoom ** 0.35, 8);
+// As large as the points can be without hiding each other while all are shown; then they grow with the zoom.
+function radius() {
+  const apart = 0.45 * Math.min(canvas.clientWidth, canvas.clientHeight) / Math.sqrt(points.x.length);
+  return ratio() * Math.min(Math.min(Math.max(apart, 1), 3.5) * view.zoom ** 0.35, 8);
+}
 
 function redraw() {
   if (waiting) return;
@@ -94,12 +98,55 @@ function drawNow() {
   const now = scales();
   paint(new Uint32Array(pixels.data.buffer), canvas.width, canvas.height, palette.ground, points, now, radius());
   pen.putImageData(pixels, 0, 0);
+  if (view.zoom < LEAST_ZOOM) thumbnails = [];
+  for (const i of thumbnails) thumbnail(i, now);
   const drawn = line ?? area;
   if (drawn?.length > 1) outline(drawn, now);
   if (byKeys) cross();
   if (under >= 0) ring(now);
   map.dataset.frame = (performance.now() - started).toFixed(1);  // milliseconds, for benchmarks/image_map.py
 }
+
+// ---- few images in view are shown themselves
+
+const LEAST_ZOOM = 3, MOST_THUMBNAILS = 60, SIZE = 56;
+const pictures = new Map();                        // loaded or on their way, by the sample's id
+let thumbnails = [];                               // the points that are shown as images
+
+function findThumbnails() {
+  const { scale, left, top } = scales();
+  const found = [];
+  for (let i = 0; view.zoom >= LEAST_ZOOM && i < points.x.length && found.length <= MOST_THUMBNAILS; i += 1) {
+    const x = points.x[i] * scale + left, y = points.y[i] * scale + top;
+    if (points.colour[i] !== 0 && x > 0 && y > 0 && x < canvas.width && y < canvas.height) found.push(i);
+  }
+  thumbnails = found.length > MOST_THUMBNAILS ? [] : found;
+  if (pictures.size > 1000) pictures.clear();
+  for (const i of thumbnails) {
+    const id = points.samples[i];
+    if (pictures.has(id)) continue;
+    const picture = Object.assign(new Image(), { onload: redraw, src: `/api/v1/samples/${id}/image?size=thumbnail` });
+    pictures.set(id, picture);
+  }
+  map.dataset.thumbnails = thumbnails.length;
+  redraw();
+}
+
+function thumbnail(i, { scale, left, top }) {
+  const picture = pictures.get(points.samples[i]);
+  if (!picture?.naturalWidth) return;
+  const size = SIZE * ratio(), edge = 3 * ratio();
+  const share = size / Math.max(picture.naturalWidth, picture.naturalHeight);
+  const [width, height] = [picture.naturalWidth * share, picture.naturalHeight * share];
+  const x = points.x[i] * scale + left - width / 2, y = points.y[i] * scale + top - height / 2;
+  const colour = points.colour[i];
+  pen.fillStyle = `rgb(${colour & 255} ${(colour >>> 8) & 255} ${(colour >>> 16) & 255})`;
+  pen.fillRect(x - edge, y - edge, width + 2 * edge, height + 2 * edge);
+  pen.imageSmoothingEnabled = share < 1;
+  pen.drawImage(picture, x, y, width, height);
+}
+
+const reach = () => (thumbnails.length ? SIZE / 2 : 10) * ratio();
 
 function outline(drawn, { scale, left, top }) {
   pen.beginPath();
@@ -148,7 +195,7 @@ let timer = null;
 
 function later() {  // once the view rests
   clearTimeout(timer);
-  timer = setTimeout(() => { if (byKeys) point(atMiddle()); tell(); remember(); }, 120);
+  timer = setTimeout(() => { if (!points) return; findThumbnails(); if (byKeys) point(atMiddle()); tell(); remember(); }, 120);
 }
 
 // ---- what is selected, and where it leads
@@ -175,7 +222,7 @@ function tell() {
   let leads = all;
   if (by === "class" && only.length === 1 && only[0] !== DELETED && hidden.class.size) { query.set("class", points.classes[only[0]]); leads = visible; }
   if (by === "standing" && only.length === 1 && only[0] === 1 && hidden.standing.size) { query.set("state", "open"); leads = visible; }
-  if (area || leads < n || view.zoom > 1.01) query.set("within", address(points.map, shown));
+  if (area || leads < n || view.zoom > 1.01 || map.dataset.missing > 0) query.set("within", address(points.map, shown));
   show.href = `${map.dataset.images}${query.size ? "?" : ""}${query}`;
   show.textContent = `Show ${images(leads)}${area ? "" : " in view"}`;
   show.hidden = leads === 0;
@@ -251,7 +298,7 @@ function describe(id, i) {
   const model = item?.predicted_label ? `model: ${Math.round(100 * item.confidence)} % ${item.predicted_label}` : STANDINGS[points.standing[i]];
   preview.querySelector("small").textContent = item ? `${model} · ${item.path}` : STANDINGS[points.standing[i]];
   preview.firstElementChild.classList.toggle("tiny", Boolean(item) && Math.max(item.width, item.height) <= 64);
-  if (byKeys) document.getElementById("chosen").value = `${preview.querySelector("b").textContent}, ${preview.querySelector("small").textContent}`;
+  if (byKeys) document.getElementById("map-told").textContent = `${preview.querySelector("b").textContent}, ${preview.querySelector("small").textContent}`;
 }
 
 const atMiddle = () => nearest(points, scales(), canvas.width / 2, canvas.height / 2, 60 * ratio());
@@ -286,7 +333,7 @@ canvas.addEventListener("pointermove", (event) => {
   if (!before) {
     byKeys = false;
     preview.classList.remove("tapped");
-    if (event.pointerType === "mouse") point(nearest(points, scales(), ...here, 10 * ratio()));
+    if (event.pointerType === "mouse") point(nearest(points, scales(), ...here, reach()));
     return;
   }
   const way = Math.hypot(here[0] - before[0], here[1] - before[1]);
@@ -315,7 +362,7 @@ function up(event) {
     if (moved) { select(drawn); mode(false); return; }
   }
   if (moved || event.type === "pointercancel") return;
-  const found = nearest(points, scales(), ...place(event), (event.pointerType === "mouse" ? 10 : 24) * ratio());
+  const found = nearest(points, scales(), ...place(event), event.pointerType === "mouse" ? reach() : 24 * ratio());
   if (event.pointerType === "mouse") open(found);
   else { point(found); preview.classList.toggle("tapped", found >= 0); }  // a second tap, on the preview, opens it
 }

@@ -137,8 +137,23 @@ def test_keys_zoom_move_and_open_the_image_in_the_middle(seen: Map) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#preview")).to_be_visible()
+    expect(page.locator("#map-told")).to_have_text(re.compile(r"^(cat|dog|owl), .+\.png$"))  # read out
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/images/\d+$"))
+
+
+def test_few_images_in_view_are_shown_themselves(seen: Map) -> None:
+    page, made = seen
+    shown = page.locator("#map")
+    expect(shown).to_have_attribute("data-thumbnails", "0")
+    with page.expect_response(re.compile(r"/image\?size=thumbnail")):
+        page.locator("#picture").focus()
+        for _ in range(5):
+            page.keyboard.press("+")
+    expect(shown).to_have_attribute("data-thumbnails", re.compile(r"^[1-9]\d?$"))
+    assert int(shown.get_attribute("data-thumbnails") or 0) < len(made.sample_ids)
+    page.locator("[data-zoom=all]").click()
+    expect(shown).to_have_attribute("data-thumbnails", "0")
 
 
 def test_an_entry_of_the_legend_hides_its_class(seen: Map) -> None:
