@@ -55,7 +55,7 @@ class Preview:
         came = _plural(self.given, "image came", "images came")
         answers = _plural(self.answers, "answer names", "answers name")
         versions = _plural(self.versions, "version", "versions")
-        runs = _plural(self.runs, "run", "runs")
+        runs = _plural(self.runs, "model", "models")
         return (
             f"{images} the label “{self.name}” now; {came} with it; {answers} it.",
             f"{versions} and {runs} know the class; they keep its name and stay as they are.",

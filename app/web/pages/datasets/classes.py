@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
 
 from app.datasets.catalog import classes_of, get_dataset, ready_dataset
 from app.datasets.classes import (
@@ -23,6 +24,7 @@ from app.spelling import folded
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Db, SignedIn
 from app.web.rendering import Page, page_context, render
+from app.web.toasts import Undo, say
 
 router = APIRouter()
 
@@ -135,30 +137,35 @@ def show_one(
 
 
 @router.post("/d/{name}/classes/add")
-def add(name: str, database: Db, admin: Admin, class_name: Name = "") -> Response:
+def add(request: Request, name: str, database: Db, admin: Admin, class_name: Name = "") -> Response:
     """Add a class; one that was retired takes answers again."""
     with database.write() as session:
-        add_class(
-            session,
-            dataset_id=ready_dataset(session, name=name).id,
-            name=class_name,
-            user_id=admin.id,
-        )
-    return _back(name)
+        dataset_id = ready_dataset(session, name=name).id
+        row = add_class(session, dataset_id=dataset_id, name=class_name, user_id=admin.id)
+        return _done(request, session, name, dataset_id, f"Added “{row.name}”")
 
 
 @router.post("/d/{name}/classes/rename")
-def rename(name: str, database: Db, admin: Admin, class_name: Name, new_name: Name = "") -> Response:
+def rename(
+    request: Request, name: str, database: Db, admin: Admin, class_name: Name, new_name: Name = ""
+) -> Response:
     """Rename a class."""
     with database.write() as session:
         row = get_class(session, dataset_id=ready_dataset(session, name=name).id, name=class_name)
+        before = row.name
         rename_class(session, row, name=new_name, user_id=admin.id)
-    return _back(name)
+        return _done(request, session, name, row.dataset_id, f"Renamed “{before}” to “{row.name}”")
 
 
 @router.post("/d/{name}/classes/merge")
 def merge(
-    name: str, database: Db, admin: Admin, class_name: Name, into: Name = "", confirmed: Confirmed = ""
+    request: Request,
+    name: str,
+    database: Db,
+    admin: Admin,
+    class_name: Name,
+    into: Name = "",
+    confirmed: Confirmed = "",
 ) -> Response:
     """Merge a class into another one, after a question with the counts."""
     with database.write() as session:
@@ -167,25 +174,25 @@ def merge(
         found = preview(session, dataset_id=dataset_id, row=row)
         confirm(_question(name, found, other.name), confirmed)
         merge_classes(session, row, other, user_id=admin.id)
-    return _back(name)
+        return _done(request, session, name, dataset_id, f"Merged “{row.name}” into “{other.name}”")
 
 
 @router.post("/d/{name}/classes/retire")
-def retire(name: str, database: Db, admin: Admin, class_name: Name) -> Response:
+def retire(request: Request, name: str, database: Db, admin: Admin, class_name: Name) -> Response:
     """Retire a class that no image has."""
     with database.write() as session:
         row = get_class(session, dataset_id=ready_dataset(session, name=name).id, name=class_name)
         retire_class(session, row, user_id=admin.id)
-    return _back(name)
+        return _done(request, session, name, row.dataset_id, f"Retired “{row.name}”")
 
 
 @router.post("/d/{name}/classes/undo")
-def undo(name: str, database: Db, admin: Admin, change: Annotated[int, Form()]) -> Response:
+def undo(request: Request, name: str, database: Db, admin: Admin, change: Annotated[int, Form()]) -> Response:
     """Undo the newest change of the classes."""
     with database.write() as session:
         dataset_id = ready_dataset(session, name=name).id
         undo_change(session, dataset_id=dataset_id, change_id=change, user_id=admin.id)
-    return _back(name)
+    return say(request, _back(name), "Undone")
 
 
 def _question(name: str, found: Preview, into: str) -> Question:
@@ -196,6 +203,13 @@ def _question(name: str, found: Preview, into: str) -> Question:
     back = f"/d/{name}/class?{urlencode({'of': found.name})}"
     title = f"Merge “{found.name}” into “{into}”?"
     return Question(title, (*found.words, relabels), "Merge the classes", back, danger=False)
+
+
+def _done(request: Request, session: Session, name: str, dataset_id: int, words: str) -> Response:
+    """Back to the list, which says what was done and can undo it."""
+    change = last_change(session, dataset_id=dataset_id)
+    undo = Undo(f"/d/{name}/classes/undo", (("change", str(change.id)),)) if change else None
+    return say(request, _back(name), words, undo=undo)
 
 
 def _back(name: str) -> Response:

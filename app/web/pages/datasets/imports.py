@@ -17,6 +17,7 @@ from app.rounds.demo import is_demo, request_demo
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Config, Db
 from app.web.rendering import Page, page_context, render_part
+from app.web.toasts import say
 
 router = APIRouter()
 
@@ -42,7 +43,9 @@ def import_progress(request: Request, name: str, database: Db) -> Response:
 
 
 @router.post("/d/{name}/import/cancel")
-def cancel_import(name: str, database: Db, _admin: Admin, confirmed: Confirmed = "") -> Response:
+def cancel_import(
+    request: Request, name: str, database: Db, _admin: Admin, confirmed: Confirmed = ""
+) -> Response:
     """Cancel the import; its samples are kept, and it can be repeated."""
     with database.write() as session:
         dataset = get_dataset(session, name=name)
@@ -50,7 +53,7 @@ def cancel_import(name: str, database: Db, _admin: Admin, confirmed: Confirmed =
         if job:
             confirm(_stop(name), confirmed)
             cancel_import_job(session, job_id=job.id)
-    return RedirectResponse(f"/d/{name}", status_code=303)
+    return say(request, RedirectResponse(f"/d/{name}", status_code=303), "The import is cancelled")
 
 
 def _stop(name: str) -> Question:

@@ -20,6 +20,7 @@ from app.web.adding import add_files
 from app.web.deps import Admin, Config, Db
 from app.web.errors import status_of
 from app.web.rendering import Page, page_context, render
+from app.web.toasts import Undo, say
 from app.web.uploading import ImagesRoute
 
 router = APIRouter()
@@ -74,15 +75,20 @@ def rename(
             rename_dataset(session, get_dataset(session, name=name), name=new_name.strip())
     except ToplossError as error:
         return _refused(request, database, settings, name, "name", error)
-    return RedirectResponse(f"/d/{new_name.strip()}/manage", status_code=303)
+    back = RedirectResponse(f"/d/{new_name.strip()}/manage", status_code=303)
+    return say(request, back, f"Renamed {name} to {new_name.strip()}")
 
 
 @router.post("/d/{name}/manage/archive")
-def archive(name: str, database: Db, _admin: Admin, archived: Annotated[bool, Form()]) -> Response:
+def archive(
+    request: Request, name: str, database: Db, _admin: Admin, archived: Annotated[bool, Form()]
+) -> Response:
     """Hide the data set from lists and the deck, or bring it back."""
     with database.write() as session:
         archive_dataset(get_dataset(session, name=name), archived=archived)
-    return RedirectResponse(f"/d/{name}/manage", status_code=303)
+    words = f"{name} is archived" if archived else f"{name} is back"
+    undo = Undo(f"/d/{name}/manage/archive", (("archived", str(not archived).lower()),))
+    return say(request, RedirectResponse(f"/d/{name}/manage", status_code=303), words, undo=undo)
 
 
 @router.post("/d/{name}/manage/delete")
@@ -104,7 +110,7 @@ def delete(
         wrong = Invalid(f"Type {name}, the name of the data set; nothing was deleted.")
         return _refused(request, database, settings, name, "typed", wrong)
     remove_in_time(database, settings)
-    return RedirectResponse("/", status_code=303)
+    return say(request, RedirectResponse("/", status_code=303), f"{name} is deleted")
 
 
 def add_images(
@@ -185,7 +191,7 @@ def _lines(disk: DiskUse) -> tuple[DiskLine, ...]:
         DiskLine(words, f"{size / MB:,.1f} MB")
         for words, size in (
             ("uploaded zips of its own", disk.uploads),
-            ("runs: checkpoints and descriptions of images", disk.runs),
+            ("models: checkpoints and descriptions of images", disk.runs),
             ("photos sent to runs", disk.photos),
             ("decoded images, which can be made again", disk.cache),
             ("images elsewhere, which are never touched", disk.outside),

@@ -5,6 +5,7 @@ import re
 from fastapi.testclient import TestClient
 
 from tests.factories import Made
+from tests.web.html import flat
 
 HOME = "/d/faces/classes"
 
@@ -73,3 +74,20 @@ def test_each_class_leads_to_its_images(browser_of: dict[str, TestClient], made:
     links = re.findall(r'href="(/d/faces/images\?[^"]+)"', ann.get(HOME).text)
     assert links == [f"/d/faces/images?class={name}" for name in ("cat", "dog", "owl")]
     assert [ann.get(link).status_code for link in links] == [200, 200, 200]
+
+
+def test_each_change_is_said_on_the_next_page_with_its_undo(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ada = browser_of["ada"]
+    for what, fields, words in (
+        ("add", {"class_name": "emu"}, "Added “emu”"),
+        ("rename", {"class_name": "emu", "new_name": "bird"}, "Renamed “emu” to “bird”"),
+        ("retire", {"class_name": "bird"}, "Retired “bird”"),
+    ):
+        toast = flat(post(ada, what, **fields)).split('class="toast"')[1]
+        assert f"<p>{words}</p>" in toast
+        assert f'action="{HOME}/undo"' in toast
+    change = re.search(r'name="change" value="(\d+)"', toast)
+    assert change
+    assert "<p>Undone</p>" in flat(post(ada, "undo", change=change[1]))

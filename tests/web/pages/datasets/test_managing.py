@@ -4,6 +4,7 @@ from fastapi.testclient import TestClient
 
 from tests.factories import Made
 from tests.web.api.test_adding_api import noise
+from tests.web.html import flat
 
 HOME = "/d/faces/manage"
 
@@ -52,3 +53,19 @@ def test_images_are_added_with_a_form(browser_of: dict[str, TestClient], made: M
     assert refused.status_code == 422
     assert "Name the class of these images" in refused.text
     assert browser_of["ann"].get(HOME).status_code == 403
+
+
+def test_what_was_done_is_said_and_an_archive_can_be_undone(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ada = browser_of["ada"]
+    ada.post(f"{HOME}/archive", data={"archived": "true"})
+    toast = flat(ada.get(HOME).text).split('class="toast"')[1]
+    assert "<p>faces is archived</p>" in toast
+    assert '<input type="hidden" name="archived" value="false">' in toast
+    ada.post(f"{HOME}/archive", data={"archived": "false"})
+    assert "<p>faces is back</p>" in flat(ada.get(HOME).text)
+    ada.post(f"{HOME}/rename", data={"new_name": "people"})
+    assert "<p>Renamed faces to people</p>" in flat(ada.get("/d/people/manage").text)
+    ada.post("/d/people/manage/delete", data={"typed": "people"})
+    assert "<p>people is deleted</p>" in flat(ada.get("/").text)
