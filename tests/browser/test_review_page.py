@@ -409,7 +409,7 @@ def test_a_notice_of_the_audit_comes_without_beginning_the_look_anew(
         user = session.scalars(select(User).where(User.name == "ann")).one()
         start_audit(session, dataset_id=made.dataset_id, user_id=user.id, size=20)
     page.goto(page.url + "?order=random")
-    expect(page.locator("#notice")).to_have_text("Audit 1: 0 of 20")
+    expect(page.locator("#notice")).to_have_text("Random look: 0 of 20")
     expect(card(page)).to_have_count(1)
     client_id = card(page).locator("[name=client_id]").input_value()
     page.evaluate("""() => new Promise((done) => {
@@ -418,7 +418,7 @@ def test_a_notice_of_the_audit_comes_without_beginning_the_look_anew(
     })""")
     assert card(page).locator("[name=client_id]").input_value() == client_id
     page.keyboard.press("e")
-    expect(page.locator("#notice")).to_have_text("Audit 1: 1 of 20")
+    expect(page.locator("#notice")).to_have_text("Random look: 1 of 20")
 
 
 def test_the_verdicts_are_alike_in_width_and_on_the_screen_when_the_model_agrees(page: Page) -> None:
