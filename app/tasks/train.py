@@ -28,14 +28,14 @@ from app.tasks.plan import Plan, make_plan, network_name
 from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
 from app.training.models import Epoch, Run
-from app.training.phases import TRAINS
+from app.training.phases import DRAWS, TRAINS
 from app.training.recipes import misses_classes, weight_words
 from app.training.runs import get_run, record_epoch, start_run
 
 log = logging.getLogger(__name__)
 CURVE_TRIES = 1  # restarts during it
 
-DRAWING = "The ranking is ready; drawing the learning-rate curve"
+DRAWING = f"{DRAWS}; drawing the learning-rate curve"
 CURVE_BATCHES = 60  # of the curve of loss against learning rate
 
 

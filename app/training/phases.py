@@ -14,6 +14,7 @@ READS = "Reading images"
 TRAINS = "Training"
 RANKS_EARLY = "Ranking what it has learnt so far"  # between two epochs
 PREDICTS = "Predicting every image"
+DRAWS = "The ranking is ready"  # the curve of learning rates, after the end of the run
 LOOKS = "Looking at every image"
 COMPARES = "Comparing the labels"
 LOOKS_AT_PATCHES = "Looking at patches"
@@ -40,6 +41,7 @@ _SPANS: Mapping[str, Span] = {
     READS: Span(0.05, EPOCHS.begins),
     TRAINS: EPOCHS,
     PREDICTS: Span(EPOCHS.ends, 1.0),
+    DRAWS: Span(1.0, 1.0),
     LOOKS: Span(0.0, 0.8),
     COMPARES: Span(0.8, 0.82),
     LOOKS_AT_PATCHES: Span(0.82, 0.9),

@@ -371,6 +371,18 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
     )
 
 
+def job_share(session: Session, job: Job) -> float | None:
+    """How much of a running job is done, over all its phases; None before it has reported anything."""
+    if job.state != "running" or not job.total:
+        return None
+    run = (
+        session.get(Run, job.arguments.get("run")) if job.task in (TASK, OWN_TASK, first_looks.TASK) else None
+    )
+    if run is None:
+        return min(1.0, job.done / job.total)
+    return _share(run, job, session.scalars(select(Epoch).where(Epoch.run_id == run.id)).all())
+
+
 def _share(run: Run, job: Job, epochs: Sequence[Epoch]) -> float:
     finished = 0.0
     if run.is_training:

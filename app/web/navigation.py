@@ -27,7 +27,7 @@ from app.jobs.requests import open_jobs
 from app.photos import photos
 from app.review.models import Decision
 from app.training import first_looks, runs
-from app.training.runs import count_runs
+from app.training.runs import count_runs, job_share
 
 MOST_DATASETS = 20  # in the switcher
 LONGEST = 60.0  # seconds that a slow count is kept
@@ -228,18 +228,20 @@ def running_jobs(session: Session) -> tuple[RunningJob, ...]:
     """What runs or waits of all data sets, the oldest first."""
     jobs = open_jobs(session, tasks=JOBS)
     names = dataset_names(session) if jobs else {}
-    return tuple(running_job(job, names.get(job.dataset_id or 0)) for job in jobs)
+    return tuple(
+        running_job(job, names.get(job.dataset_id or 0), share=job_share(session, job)) for job in jobs
+    )
 
 
-def running_job(job: Job, dataset: str | None) -> RunningJob:
-    """The job in words."""
+def running_job(job: Job, dataset: str | None, *, share: float | None = None) -> RunningJob:
+    """The job in words; `share` is how much of it is done."""
     home, run = quote(f"/d/{dataset}") if dataset else "/", job.arguments.get("run")
     return RunningJob(
         job.id,
         f"{JOBS[job.task]} of {dataset}" if dataset else JOBS[job.task],
         f"{home}/models/{run}" if dataset and run and job.task in (runs.TASK, runs.OWN_TASK) else home,
         job.state,
-        min(1.0, job.done / job.total) if job.state == "running" and job.total else None,
+        share,
     )
 
 

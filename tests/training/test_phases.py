@@ -5,6 +5,7 @@ from app.training.phases import (
     CHECKS,
     COMPARES,
     DOWNLOADS,
+    DRAWS,
     FINDS_COPIES,
     LOOKS,
     LOOKS_AT_PATCHES,
@@ -38,3 +39,7 @@ def test_finished_epochs_are_never_lost_whatever_is_reported(epochs: float, done
 def test_nothing_is_done_before_anything_is_reported() -> None:
     assert share_done("", 0, 0) == 0
     assert share_done(TRAINS, 0, 0) == share_done(READS, 1, 1)
+
+
+def test_what_is_drawn_after_the_end_takes_nothing_back() -> None:
+    assert share_done(DRAWS, 0, 60, epochs=1.0) == 1.0

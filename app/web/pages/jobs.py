@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from app.datasets.catalog import dataset_names, list_datasets
 from app.jobs.models import Job, Worker
 from app.jobs.requests import OPEN_STATES, ended_jobs, list_jobs, live_workers
+from app.training.runs import job_share
 from app.web.deps import Admin, Db, SignedIn
 from app.web.navigation import JOBS, RunningJob, running_job, running_jobs
 from app.web.rendering import Page, is_fragment, page_context, render, render_part
@@ -26,6 +27,7 @@ class JobView:
     words: str  # what it does
     dataset: str | None
     cancel_url: str | None
+    share: float | None  # of its work, over all phases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,10 @@ def index(request: Request, database: Db, _admin: Admin) -> Response:
     """The newest jobs first."""
     with database.read() as session:
         names = {dataset.id: dataset.name for dataset in list_datasets(session, archived=None)}
-        views = tuple(_view(job, names.get(job.dataset_id or 0)) for job in list_jobs(session))
+        views = tuple(
+            _view(job, names.get(job.dataset_id or 0), share=job_share(session, job))
+            for job in list_jobs(session)
+        )
         page = JobsPage(**page_context(request), jobs=views, workers=tuple(live_workers(session)))
     return render("jobs/_list.html" if is_fragment(request) else "jobs/page.html", page)
 
@@ -69,9 +74,10 @@ def now(
     return render_part(request, "jobs/_now.html", page, above="/")
 
 
-def _view(job: Job, dataset: str | None) -> JobView:
+def _view(job: Job, dataset: str | None, *, share: float | None) -> JobView:
     is_open = job.state in OPEN_STATES and dataset is not None
     places = {"train": f"models/{job.arguments.get('run')}", "import": "import", "map": "images/map"}
     where = places.get(job.task)  # a look at photos is over in seconds
     words = JOBS.get(job.task, job.task.capitalize())
-    return JobView(job, words, dataset, f"/d/{dataset}/{where}/cancel" if is_open and where else None)
+    cancel = f"/d/{dataset}/{where}/cancel" if is_open and where else None
+    return JobView(job, words, dataset, cancel, share)

@@ -7,6 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import get_dataset
+from app.errors import NotFound
 from app.training.models import Run
 from app.training.networks import KEPT, NO_LONGER, delete_checkpoints, network_bytes, remove_networks
 from app.training.runs import cancel_run, get_run, resume_run, run_progress
@@ -106,8 +107,12 @@ def _back(request: Request, name: str, run_id: int, words: str) -> Response:
 
 
 def run_here(session: Session, name: str, run_id: int) -> Run:
-    """The run, which must belong to the data set of this name. Raises NotFound."""
-    return get_run(session, run_id=run_id, dataset_id=get_dataset(session, name=name).id)
+    """The run, which must belong to the data set of this name. Raises NotFound, in the words of the pages."""
+    dataset = get_dataset(session, name=name)
+    try:
+        return get_run(session, run_id=run_id, dataset_id=dataset.id)
+    except NotFound as error:
+        raise NotFound(f"There is no model {run_id} here; the page Models lists all of them.") from error
 
 
 def _stop(name: str, run_id: int) -> Question:

@@ -317,3 +317,11 @@ def test_a_legend_names_every_line_and_the_interval_by_its_swatch(
         [("first", "training"), ("second", "held-out images")],
         [("only", "error"), ("band", "95 % interval")],
     ]
+
+
+def test_a_model_that_is_not_there_is_said_in_the_words_of_the_pages(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    answer = browser_of["ann"].get("/d/faces/models/999")
+    assert answer.status_code == 404
+    assert "There is no model 999 here; the page Models lists all of them." in flat(answer.text)
