@@ -41,7 +41,7 @@ NAMELESS = """() => [...document.querySelectorAll("table.phone-cards td")]
 CUT_OFF = """() => [...document.querySelectorAll(".scroll:has(.phone-cards)")]
   .filter((e) => e.scrollWidth > e.clientWidth).length"""
 OWNER = "maximiliane.oberhuber-dietrichstein@example.org"
-PAGES = ("/", "/people", "/account", "/jobs", "{home}/models", "{home}/export")
+PAGES = ("/people", "/account", "/jobs", "{home}/models", "{home}/export")
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +131,25 @@ def test_the_paper_table_shows_each_run_below_its_heading_and_beside_its_labels(
         cells = table.locator("tbody tr", has=screen.get_by_role("rowheader", name=row)).locator("td")
         shown = [cells.nth(i).get_by_role("link").get_attribute("href") for i in range(2)]
         assert shown == [f"/d/{made.name}/models/{run}" for run in runs]
+
+
+LINES_AT_ENDS = """() => [...document.querySelectorAll("table")].flatMap((table) => {
+  const end = table.getBoundingClientRect().bottom;
+  return [...table.querySelectorAll("th, td")].filter((cell) => cell.checkVisibility()
+    && Math.abs(cell.getBoundingClientRect().bottom - end) < 1.5
+    && parseFloat(getComputedStyle(cell).borderBottomWidth) > 0).map((cell) => cell.innerText);
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_table_ends_with_a_scrap_of_line(
+    screen: Page, server: Server, live: tuple[Database, Made], width: int
+) -> None:
+    screen.set_viewport_size({"width": width, "height": 800})
+    tables = 0
+    places = ("", "/classes", "/models/{run}", "/results", "/results/history", "/results/team", "/manage")
+    for path in (*PAGES, *(f"{{home}}{place}" for place in places)):
+        screen.goto(server.url + path.format(home=f"/d/{live[1].name}", run=live[1].run_id))
+        tables += screen.locator("table").count()
+        assert screen.evaluate(LINES_AT_ENDS) == [], path
+    assert tables > 8

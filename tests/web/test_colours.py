@@ -15,7 +15,7 @@ from app.web.rendering import bundled
 
 Array = NDArray[np.float64]
 CLASSES = 12
-APART, APART_IF_BLIND = 17.0, 8.0  # the least distance of two classes
+APART, APART_IF_BLIND = 15.0, 6.5  # the least distance of two classes
 CONTRAST = 3.0  # with the surface, as WCAG 2.2 (1.4.11) wants of graphics
 BLINDNESS = {
     "protanopia": [
