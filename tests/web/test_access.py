@@ -41,6 +41,7 @@ CHANGES = {
         POST /d/{name}/images/problems/undo  POST /d/{name}/images/problems/verdicts
         POST /d/{name}/review/claims  POST /d/{name}/review/decisions
         POST /d/{name}/review/redo    POST /d/{name}/review/undo
+        POST /d/{name}/review/hints   POST /d/{name}/images/map/draw
         POST /d/{name}/models/{run_id:int}/photos  POST /d/{name}/models/{run_id:int}/photos/{photo_id}/remove
         POST /logout
         POST /theme
@@ -64,7 +65,7 @@ CHANGES = {
         DELETE /api/v1/runs/{run_id}/checkpoints
         POST /d/{name}/images/disputed  POST /d/{name}/results/audits  POST /d/{name}/results/test-set
         POST /d/{name}/import/cancel  POST /d/{name}/import/repeat
-        POST /d/{name}/import/folders
+        POST /d/{name}/import/folders  POST /d/{name}/images/map/cancel
         POST /d/{name}/models/retrain  POST /d/{name}/models  POST /d/{name}/models/{run_id:int}/cancel
         POST /d/{name}/models/{run_id:int}/resume  POST /d/{name}/settings  POST /d/{name}/results/errors-left
         POST /d/{name}/export/versions  POST /d/{name}/export  POST /datasets/new  POST /demo
