@@ -1,5 +1,6 @@
-// Forms that only ask need no button: a choice is sent at once, what is typed after a moment. The answer of a form with the selector
-// of a part in data-asks replaces that part, so that the typing goes on; else it is the next page.
+// Forms that only ask need no button: a choice is sent at once, what is typed after a moment. Where data-asks
+// has the selector of a part, the answer replaces that part, so that the typing goes on; else it is the next
+// page.
 const PAUSE = 250;  // ms without a key
 
 async function ask(form) {

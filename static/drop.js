@@ -1,5 +1,5 @@
-// Home: what is dropped anywhere on the page goes into the form of an import, which is loaded into the page, since a file does not
-// survive a change of the address.
+// Home: what is dropped anywhere on the page goes into the form of an import, which is loaded into the page,
+// since a file does not survive a change of the address.
 import { begin, droppedIn } from "./import.js";
 
 const FORM = "/datasets/new";

@@ -1,16 +1,20 @@
-// The form of an import. Name and file are checked before anything is sent; then the upload shows its progress and can be cancelled.
-// A folder is packed to a zip here, without compression. Whatever is refused, the form and the chosen file stay. Without this script
-// the form is sent as it is, and the server says the same after it.
+// The form of an import. Name and file are checked before anything is sent; then the upload shows its
+// progress and can be cancelled. A folder is packed to a zip here, without compression. Whatever is refused,
+// the form and the chosen file stay. Without this script the form is sent as it is, and the server says the
+// same after it.
 import { pack } from "./pack.js";
 
 const STARTS = 512;  // bytes that tell what a file is
 const MB = 1e6;
 
-const size = (bytes) => bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.max(1, Math.round(bytes / MB)).toLocaleString("en")} MB`;
+const count = (number) => number.toLocaleString("en");
+const megabytes = (bytes) => `${count(Math.max(1, Math.round(bytes / MB)))} MB`;
+const size = (bytes) => bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : megabytes(bytes);
 const span = (seconds) => seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.round(seconds / 60)} min`;
 
 // The name of a data set that a file's name proposes: letters, digits, dots, hyphens and underscores.
-export const proposed = (filename) => filename.replace(/\.(zip|parquet)$/i, "").normalize("NFKD").replace(/[^\w.-]+/g, "-")
+export const proposed = (filename) => filename.replace(/\.(zip|parquet)$/i, "")
+  .normalize("NFKD").replace(/[^\w.-]+/g, "-")
   .replace(/-{2,}/g, "-").replace(/^[^a-z0-9]+|[-.]+$/gi, "").slice(0, 64);
 
 async function inFolder(entry, path = "") {  // every file of a dropped folder as { path, file }
@@ -24,7 +28,8 @@ async function inFolder(entry, path = "") {  // every file of a dropped folder a
   }
 }
 
-// Calls `use` with what a person drops on `place`: { file } for one file, { name, files } for a folder or several things.
+// Calls `use` with what a person drops on `place`: { file } for one file, { name, files } for a folder or
+// several things.
 export function droppedIn(place, use) {
   const carriesFiles = (event) => [...event.dataTransfer?.types ?? []].includes("Files");
   const show = (isOver) => document.body.classList.toggle("dropping", isOver);
@@ -63,7 +68,8 @@ export function begin(form, dropped = null) {
     for (const paragraph of form.querySelectorAll(".problem")) {
       const name = paragraph.id.replace("problem-", ""), words = problems[name] ?? "";
       paragraph.textContent = words;
-      if (words) field(name)?.setAttribute("aria-invalid", "true"); else field(name)?.removeAttribute("aria-invalid");
+      if (words) field(name)?.setAttribute("aria-invalid", "true");
+      else field(name)?.removeAttribute("aria-invalid");
     }
     const first = Object.keys(problems).find((name) => problems[name]);
     if (!first) return true;
@@ -105,7 +111,9 @@ export function begin(form, dropped = null) {
       stop = () => packing.abort();
       working(true);
       try {
-        const zip = await pack(what.files, packing.signal, (done, all) => tell(`Packing the folder: ${size(done)} of ${size(all)}`, done / all));
+        const zip = await pack(what.files, packing.signal, (done, all) => {
+          tell(`Packing the folder: ${size(done)} of ${size(all)}`, all ? done / all : null);
+        });
         chosen = new File([zip], `${what.name}.zip`, { type: "application/zip" });
       } catch (error) {
         if (error.name !== "AbortError") show({ file: error.message });
@@ -125,7 +133,7 @@ export function begin(form, dropped = null) {
     if (what.files) {
       const words = document.createElement("p");
       words.dataset.chosen = "";
-      words.textContent = `${what.name}: ${what.files.length.toLocaleString("en")} files, ${size(chosen.size)}`;
+      words.textContent = `${what.name}: ${count(what.files.length)} files, ${size(chosen.size)}`;
       drop.append(words);
     }
     if (namedByFile) field("name").value = proposed(file().name);
@@ -142,7 +150,8 @@ export function begin(form, dropped = null) {
     tell("Sending …", 0);
     request.upload.addEventListener("progress", ({ loaded, total }) => {
       const left = (performance.now() - began) / 1000 / loaded * (total - loaded);
-      const more = loaded === total ? ": the server reads the zip" : left > 1 ? `, about ${span(left)} left` : "";
+      const pace = left > 1 ? `, about ${span(left)} left` : "";
+      const more = loaded === total ? ": the server reads the zip" : pace;
       tell(`${size(loaded)} of ${size(total)} sent${more}`, loaded === total ? null : loaded / total);
     });
     request.addEventListener("load", () => {
@@ -151,8 +160,9 @@ export function begin(form, dropped = null) {
       const page = new DOMParser().parseFromString(request.responseText, "text/html");
       keep(page);
       const problems = problemsIn(page);
-      if (!Object.keys(problems).length) problems.file = page.querySelector(".message, h1 + p, main p")?.textContent.trim()
-        || "The server could not take this; try again.";
+      const message = page.querySelector(".message, h1 + p, main p")?.textContent.trim();
+      const isTold = Object.keys(problems).length > 0;
+      if (!isTold) problems.file = message || "The server could not take this; try again.";
       show(problems);
     });
     request.addEventListener("error", () => {
@@ -170,7 +180,11 @@ export function begin(form, dropped = null) {
       const arrived = theirs[place]?.querySelector("input");
       if (!arrived) return;
       mine.replaceWith(theirs[place]);
-      if (arrived.name === "stored") { chosen = null; field("file").value = ""; drop.querySelector("[data-chosen]")?.remove(); }
+      if (arrived.name === "stored") {
+        chosen = null;
+        field("file").value = "";
+        drop.querySelector("[data-chosen]")?.remove();
+      }
       if (arrived.name === "stored_labels") field("labels").value = "";
     });
   }

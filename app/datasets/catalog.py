@@ -25,7 +25,7 @@ _CLASSES = Prepared(
 )
 ARCHIVED = (
     "This data set is archived, so nobody reviews, changes, trains or imports it; an admin can bring it back "
-    "on the page “Manage the data set” or by `toploss datasets archive NAME --back`."
+    "on its page “Manage” or by `toploss datasets archive NAME --back`."
 )
 _NAMED = 20  # classes that a sentence lists
 

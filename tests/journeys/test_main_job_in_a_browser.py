@@ -60,7 +60,7 @@ def sign_in(page: Page) -> None:
     page.get_by_label("Name").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    expect(page.get_by_text("ada")).to_be_visible()
+    expect(page.get_by_role("heading", name="Data sets")).to_be_visible()
 
 
 def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, tmp_path: Path) -> None:
