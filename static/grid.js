@@ -13,6 +13,7 @@ function tell(words) {
   const marked = boxes().filter((box) => box.checked).length;
   const all = everything().checked && `All ${everything().dataset.count} that match`;
   form().classList.toggle("everything", everything().checked);
+  form().classList.toggle("some", Boolean(words || all || marked));  // the bar of verdicts is there
   document.getElementById("count").textContent = words || all || (marked ? `${marked} marked` : "None marked");
 }
 
@@ -37,6 +38,7 @@ document.addEventListener("change", (event) => {
   if (event.target.name === "samples") everything().checked = false;
   tell();
 });
+document.addEventListener("click", (event) => { if (event.target.closest("#unmark")) mark(false); });
 let rest = false;                                  // the answer is about what is not marked
 document.addEventListener("formdata", (event) => {  // how many this page means, so that no other number is judged
   if (event.target !== form()) return;
@@ -96,7 +98,7 @@ document.addEventListener("change", (event) => {
 });
 document.addEventListener("formdata", (event) => {  // the address says only what matters
   if (!event.target.matches(".filters")) return;
-  const plain = { order: "rank", size: "48" };
+  const plain = { order: "rank", size: "48", pictures: "medium" };
   for (const [field, value] of [...event.formData]) if (!value || plain[field] === value) event.formData.delete(field);
 });
 document.addEventListener("htmx:afterSwap", () => tell());  // at once: a later one would wipe words said since

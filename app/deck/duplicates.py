@@ -1,6 +1,7 @@
 """Groups of images that are or look the same but have different labels: at least one label is wrong."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import String, and_, case, cast, func, select, union
@@ -82,6 +83,16 @@ def count_torn(session: Session, *, dataset_id: int) -> int:
         .subquery()
     )
     return session.scalar(select(func.count()).select_from(groups)) or 0
+
+
+def recommended(tiles: Collection[Tile]) -> str | None:
+    """The label of the group that the model gives most to, over all its images; None if it gives none any."""
+    shares: defaultdict[str, float] = defaultdict(float)
+    for tile in tiles:
+        if tile.predicted_label is not None and tile.confidence is not None:
+            shares[tile.predicted_label] += tile.confidence
+    labels = {tile.label for tile in tiles if tile.label}
+    return max(labels & shares.keys(), key=lambda label: (shares[label], label), default=None)
 
 
 def resolve(

@@ -5,7 +5,8 @@ from sqlalchemy import update
 
 from app.datasets.models import Sample
 from app.db.engine import Database
-from app.deck.duplicates import Twins, resolve, torn_groups, undo_resolve
+from app.deck.duplicates import Twins, recommended, resolve, torn_groups, undo_resolve
+from app.deck.filters import Tile
 from app.errors import Conflict, Invalid
 from app.review.models import SampleReview
 from tests.conftest import People
@@ -95,3 +96,13 @@ def test_an_answer_that_a_group_cannot_get_is_refused(database: Database, made: 
     ):
         with pytest.raises(Invalid, match=words):
             answer(database, made, people.annotator.id, list(range(1, number + 1)), verdict)
+
+
+def test_the_label_that_the_model_gives_most_to_over_all_images_is_recommended() -> None:
+    def tile(label: str | None, predicted: str | None, confidence: float | None) -> Tile:
+        return Tile(1, "a.png", 8, 8, "cat", label, None, False, predicted, confidence, 1)
+
+    two = (tile("cat", "dog", 0.5), tile("dog", "cat", 0.9), tile("owl", "dog", 0.6))
+    assert recommended(two) == "dog"
+    assert recommended((tile("cat", "owl", 0.9), tile("dog", None, None))) is None
+    assert recommended((tile(None, "cat", 0.9), tile("dog", "dog", 0.2))) == "dog"

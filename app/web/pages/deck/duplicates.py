@@ -9,15 +9,18 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import Field
 
 from app.datasets.catalog import classes_of, get_dataset, ready_dataset
-from app.deck.duplicates import Twins, resolve, torn_groups, undo_resolve
+from app.deck.duplicates import Twins, recommended, resolve, torn_groups, undo_resolve
+from app.deck.filters import Tile
 from app.web.asking import ASK_FROM, Question, confirm
 from app.web.deps import Db, SignedIn
+from app.web.pages.deck.cards import KEYS
 from app.web.rendering import Page, count, page_context, render
 from app.web.strict import Strict
 
 router = APIRouter()
 
 A_PAGE = 20
+PARTS = {"test": "test", "train": "training", "valid": "validation"}
 
 
 class GroupForm(Strict):
@@ -31,11 +34,24 @@ class GroupForm(Strict):
 
 
 @dataclass(frozen=True)
+class Side:
+    """The images of a group that have one label, with its button."""
+
+    label: str  # empty: deleted ones, without a button
+    key: str
+    position: int | None  # of the class in the data set: its colour
+    is_recommended: bool  # by the model
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True)
 class GroupView:
     """A group with an id for the answer."""
 
     twins: Twins
     client_id: str
+    sides: tuple[Side, ...]
+    leak: str  # the parts that it is in, in words; empty if it is in one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +80,9 @@ def show(
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         groups = torn_groups(session, dataset_id=dataset.id)
-        names = tuple(classes_of(session, dataset_id=dataset.id).open_names)
+        classes = classes_of(session, dataset_id=dataset.id)
+        names = tuple(classes.open_names)
+        places = {each: position for position, each in enumerate(classes.names)}
     pages = max(1, -(-len(groups) // A_PAGE))
     page = min(page, pages)
     open_groups = [twins for twins in groups if not twins.looked_at]
@@ -72,9 +90,7 @@ def show(
         **page_context(request, name),
         open=len(open_groups),
         looked_at=len(groups) - len(open_groups),
-        groups=tuple(
-            GroupView(twins, str(uuid.uuid4())) for twins in groups[(page - 1) * A_PAGE : page * A_PAGE]
-        ),
+        groups=tuple(_group_view(twins, places) for twins in groups[(page - 1) * A_PAGE : page * A_PAGE]),
         images=sum(len(twins.tiles) for twins in open_groups),
         classes=names,
         number=page,
@@ -102,6 +118,25 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[GroupForm, F
         if len(form.samples) >= ASK_FROM:
             confirm(_question(name, len(form.samples)), form.confirmed)
     return RedirectResponse(f"/d/{name}/images/duplicates?done={form.client_id}", status_code=303)
+
+
+def _group_view(twins: Twins, places: dict[str, int]) -> GroupView:
+    best = recommended(twins.tiles)
+    sides = [
+        Side(
+            label,
+            KEYS[number] if number < len(KEYS) else "",
+            places.get(label),
+            label == best,
+            tuple(tile for tile in twins.tiles if tile.label == label),
+        )
+        for number, label in enumerate(twins.labels)
+    ]
+    deleted = tuple(tile for tile in twins.tiles if tile.label is None)
+    if deleted:
+        sides.append(Side("", "", None, is_recommended=False, tiles=deleted))
+    leak = " and ".join(PARTS[split] for split in twins.splits) if len(twins.splits) > 1 else ""
+    return GroupView(twins, str(uuid.uuid4()), tuple(sides), leak)
 
 
 def _question(name: str, many: int) -> Question:

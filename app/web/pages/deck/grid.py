@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.accounts.users import list_users
-from app.datasets.catalog import class_names, class_position, classes_of, get_dataset, ready_dataset
+from app.datasets.catalog import Classes, class_names, class_position, classes_of, get_dataset, ready_dataset
 from app.datasets.problems import Kind
 from app.deck.bulk import Done, PastAction, decide_many, past_actions, undo_many
 from app.deck.filters import SPLITS, Filter, Grid, Order, StateFilter, look
@@ -29,8 +29,8 @@ MOST_SHOWN = 100
 MOST_BUTTONS = 10  # classes; more of them are picked from a list
 STATES: dict[StateFilter, str] = {
     "": "any",
-    "issues": "label issues",
-    "open": "open label issues",
+    "issues": "suspicious labels",
+    "open": "suspicious, not reviewed",
     "unreviewed": "not reviewed",
     "reviewed": "reviewed",
     "waiting": "waiting for a second opinion",
@@ -46,6 +46,20 @@ PROBLEMS: dict[Kind, str] = {
     "off_topic": "off-topic",
     "leak": "in training and held out",
 }
+FILTERS: dict[str, tuple[str, object]] = {  # fields of a view: their names for people, and what sets none
+    "label": ("Class now", ""),
+    "given": ("Given label", ""),
+    "predicted": ("The model says", ""),
+    "state": ("State", ""),
+    "verdict": ("Verdict", ""),
+    "annotator": ("Decided by", ""),
+    "split": ("Split", ""),
+    "problem": ("Image problem", ""),
+    "text": ("Path has", ""),
+    "duplicates": ("Duplicates with different labels", False),
+    "min_kb": ("kB, at least", None),
+    "max_kb": ("kB, at most", None),
+}
 VERDICTS = {"": "any", "keep": "kept", "relabel": "relabelled", "delete": "deleted", "unsure": "unsure"}
 ORDERS: dict[Order, str] = {
     "rank": "label quality",
@@ -57,9 +71,14 @@ ORDERS: dict[Order, str] = {
 }
 
 
+PICTURES = ("small", "medium", "large")
+LETTERS_IN_A_ROW = 60  # of class names whose buttons fit into the bar beside the other verdicts
+
+
 class View(Ordered):
     """The samples that the grid shows, from the URL's query. Missing fields do not restrict them."""
 
+    pictures: Literal["small", "medium", "large"] = "medium"
     size: int = Field(48, ge=12, le=MOST_SHOWN)
     page: int = Field(1, ge=1, le=1_000_000)
     left: int = Field(0, exclude=True)  # samples that the action just done has left alone
@@ -120,6 +139,16 @@ class ClassButton:
 
     name: str
     key: str
+    position: int  # of the class in the data set: its colour
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A filter that is set, and the query of the page without it."""
+
+    words: str
+    value: str
+    without: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,12 +157,14 @@ class GridPage(Page):
 
     view: View
     grid: Grid
+    number: int  # of the page, from 1
     pages: int
-    first: int  # number of the first one shown, from 1
     selection: str
     queue: str  # the same without what is the grid's own
     before: str | None  # queries of the pages around
     after: str | None
+    chips: tuple[Chip, ...]
+    places: dict[str, int]  # positions of the classes: their colours
     classes: tuple[ClassButton, ...]
     annotators: tuple[str, ...]
     past: tuple[PastAction, ...]
@@ -148,6 +179,13 @@ class GridPage(Page):
     sizes = SIZES
     most_kb = MOST_KB
     most_buttons = MOST_BUTTONS
+    pictures = PICTURES
+
+    @property
+    def has_buttons(self) -> bool:
+        """Whether the bar has a button per class; else a list of classes."""
+        letters = sum(len(each.name) + 3 for each in self.classes)
+        return len(self.classes) <= MOST_BUTTONS and letters <= LETTERS_IN_A_ROW
 
 
 @router.get("/d/{name}/images")
@@ -165,12 +203,14 @@ def show(
             view=view,
             grid=grid,
             pages=_pages(grid, view),
-            first=(view.page - 1) * view.size + 1,
+            number=view.page,
             selection=view.query(),
             queue=view.queue_query(),
             before=view.query(page=view.page - 1) if view.page > 1 else None,
             after=view.query(page=view.page + 1) if view.page < _pages(grid, view) else None,
-            classes=_choices(classes_of(session, dataset_id=dataset.id).open_names),
+            chips=_chips(view),
+            places={each: i for i, each in enumerate(class_names(session, dataset_id=dataset.id))},
+            classes=_choices(classes_of(session, dataset_id=dataset.id)),
             annotators=tuple(each.name for each in list_users(session)),
             past=past,
             undoable=next((action.action_id for action in past if not action.undone), None),
@@ -320,7 +360,25 @@ def _back(name: str, view: View, done: Done | None = None) -> Response:
     return RedirectResponse(_address(name, view, *left), status_code=303)
 
 
-def _choices(names: list[str]) -> tuple[ClassButton, ...]:
+def _choices(classes: Classes) -> tuple[ClassButton, ...]:
+    pairs = enumerate(zip(classes.open_names, classes.open_positions, strict=True))
     return tuple(
-        ClassButton(name, KEYS[place] if place < len(KEYS) else "") for place, name in enumerate(names)
+        ClassButton(name, KEYS[place] if place < len(KEYS) else "", position)
+        for place, (name, position) in pairs
     )
+
+
+def _chips(view: View) -> tuple[Chip, ...]:
+    """The filters of a view, each with the query that shows the images without it."""
+    texts: dict[str, dict[str, str]] = {
+        "state": {str(state): words for state, words in STATES.items()},
+        "verdict": VERDICTS,
+        "problem": {str(kind): words for kind, words in PROBLEMS.items()},
+    }
+    chips = []
+    for field, (words, blank) in FILTERS.items():
+        value = getattr(view, field)
+        if value != blank:
+            shown = "" if value is True else texts.get(field, {}).get(value, str(value))
+            chips.append(Chip(words, shown, view.query(**{field: blank, "page": 1})))
+    return tuple(chips)

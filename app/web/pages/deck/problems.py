@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import Field, ValidationError
 
-from app.datasets.catalog import get_dataset, ready_dataset
+from app.datasets.catalog import class_names, get_dataset, ready_dataset
 from app.datasets.problems import Kind
 from app.deck.bulk import PastAction, decide_many, past_actions, undo_many
 from app.deck.filters import Filter
@@ -100,7 +100,9 @@ class ProblemsPage(Page):
     other: str  # the query with or without them
     problems: tuple[Problem, ...]
     matching: int
-    first: int  # number of the first one shown, from 1
+    number: int  # of the page, from 1
+    pages: int
+    places: dict[str, int]  # positions of the classes: their colours
     before: str | None
     after: str | None
     selection: str
@@ -133,6 +135,7 @@ def show(
             offset=first,
         )
         past = tuple(past_actions(session, dataset_id=dataset.id, user_id=user.id, limit=3))
+        places = {each: i for i, each in enumerate(class_names(session, dataset_id=dataset.id))}
         measured = is_measured(session, dataset_id=dataset.id)
     page = ProblemsPage(
         **page_context(request, name),
@@ -143,7 +146,9 @@ def show(
         other=view.query(decided=not view.decided, page=1),
         problems=problems,
         matching=matching,
-        first=first + 1,
+        number=view.page,
+        pages=pages,
+        places=places,
         before=view.query(page=view.page - 1) if view.page > 1 else None,
         after=view.query(page=view.page + 1) if view.page < pages else None,
         selection=view.query(),

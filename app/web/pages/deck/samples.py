@@ -22,17 +22,17 @@ PLACES = {
     "deck": "review",
     "audit": "random audit",
     "sample": "this page",
-    "grid": "grid",
+    "grid": "images",
     "duplicates": "duplicates",
-    "adjudication": "adjudication",
-    "gold": "gold part",
+    "adjudication": "disputed",
+    "gold": "checked test set",
     "api": "script",
     "file": "label file",
 }
 
 
 HIDDEN = (
-    "This image belongs to the gold part: nothing else is shown until blind answers have settled its label."
+    "This image belongs to the checked test set: nothing else is shown until blind answers settle its label."
 )
 
 
@@ -213,5 +213,5 @@ def _answer_view(answer: PastDecision) -> AnswerView:
     if answer.one_of is not None:
         how.append(f"as one of {answer.one_of:,}")
     elif answer.rank is not None:
-        how.append(f"rank {answer.rank:,} of run {answer.run_id}")
+        how.append(f"rank {answer.rank:,} of model {answer.run_id}")
     return AnswerView(answer, verdict_words(answer.verdict, answer.label), ", ".join(how))

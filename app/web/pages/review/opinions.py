@@ -78,6 +78,7 @@ class AdjudicationPage(Page):
     draws: tuple[Draw, ...]
     count: int
     classes: tuple[str, ...]
+    places: dict[str, int]  # positions of the classes: their colours
 
 
 @router.get("/d/{name}/settings")
@@ -183,6 +184,7 @@ def show_draws(request: Request, name: str, database: Db, _admin: Admin) -> Resp
                 for each in disagreements(session, dataset_id=dataset_id, limit=A_PAGE)
             ),
             classes=tuple(classes_of(session, dataset_id=dataset_id).open_names),
+            places={each: i for i, each in enumerate(class_names(session, dataset_id=dataset_id))},
         )
     return render("deck/adjudication.html", page)
 

@@ -54,8 +54,12 @@ def test_a_group_is_shown_with_its_labels_and_its_leak(
     page = flat(browser_of["ann"].get(URL).text)
     assert "1 group to look at, 3 images" in page
     assert "They look the same" in page
-    assert "in train and valid" in page
-    assert all(f">All are {name}<" in page for name in ("cat", "dog", "owl"))
+    assert "in training and validation" in page
+    sides = re.findall(r'<div class="side">.*?</div>', page)
+    for side, name in zip(sides, ("cat", "dog", "owl"), strict=True):
+        assert side.count("<img") == 1
+        assert f"All are {name}<" in side  # its button is below its picture
+    assert sum("the model’s choice" in side for side in sides) == 1
 
 
 def test_one_click_gives_all_of_them_one_label_and_one_takes_it_back(

@@ -9,6 +9,7 @@ from app.datasets.models import Sample
 from app.db.engine import Database
 from app.review.models import BulkAction, Decision, SampleReview
 from tests.factories import Made
+from tests.web.html import flat
 
 URL = "/d/faces/images"
 
@@ -34,7 +35,7 @@ def test_the_most_suspicious_samples_come_first(browser_of: dict[str, TestClient
     page = browser_of["ann"].get(URL)
     assert page.status_code == 200
     assert tiles(page.text) == list(made.ranked)
-    assert "<h1>24 samples</h1>" in page.text
+    assert "24 images" in page.text
 
 
 def test_a_filter_is_an_address(browser_of: dict[str, TestClient], made: Made) -> None:
@@ -216,3 +217,23 @@ def database_folder(made: Made, database: Database):
 
     with database.read() as session:
         return Path(session.get_one(Dataset, made.dataset_id).source)
+
+
+def test_each_filter_that_is_set_is_a_chip_that_removes_it(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    page = flat(browser_of["ann"].get(f"{URL}?state=issues&class=cat&size=12&page=1").text)
+    chips = dict(re.findall(r'<a href="([^"]*)" title="Remove this filter">\s*(.*?)\s*<span', page))
+    assert {words: href.replace("&amp;", "&") for href, words in chips.items()} == {
+        "Class now: <b>cat</b>": f"{URL}?state=issues&size=12",
+        "State: <b>suspicious labels</b>": f"{URL}?class=cat&size=12",
+    }
+    assert "Remove this filter" not in browser_of["ann"].get(URL).text
+
+
+def test_the_page_has_a_number_and_pictures_a_size(browser_of: dict[str, TestClient], made: Made) -> None:
+    page = flat(browser_of["ann"].get(f"{URL}?size=12&page=2&pictures=large").text)
+    assert "Page 2 of 2" in page
+    assert '<ul class="tiles large">' in page
+    assert f'{URL}?pictures=large&amp;size=12"' in page.replace("&page=1", "")
+    assert "Page 1 of" not in flat(browser_of["ann"].get(URL).text)

@@ -27,7 +27,7 @@ def test_what_would_change_is_shown_then_recorded_once(made: Made, browser_of: d
     assert "there is no such image" in page
     form = hidden(sent.text)
     other = ada.post(address, data=form | {"label_column": "other", "act": "apply"})  # not what was shown
-    assert "<td>owl</td>" in other.text
+    assert '<td data-label="In the file">owl</td>' in other.text
     assert "Record these decisions" in other.text
     done = ada.post(address, data=form | {"label_column": "label", "act": "apply"})
     assert "1 label changed" in flat(done.text)
