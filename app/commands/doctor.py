@@ -90,7 +90,8 @@ def _checked(name: str, check: Callable[[], str]) -> Finding:
         return Finding(name, ok=True, message=check())
     except Exception as error:  # noqa: BLE001 - whatever it is, the other checks are made too
         known = as_trouble(error) if not isinstance(error, Problem) else None
-        return Finding(name, ok=False, message=str(known or error).split("\n", maxsplit=1)[0])
+        words = f"{known} TOPLOSS_DATABASE_URL says where it is." if known else str(error)
+        return Finding(name, ok=False, message=words.split("\n", maxsplit=1)[0])
 
 
 def _versions() -> str:

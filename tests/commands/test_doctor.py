@@ -7,6 +7,7 @@ import pytest
 
 from app.db.engine import Database
 from app.jobs.requests import beat
+from app.settings import Settings
 from tests.commands.conftest import Shell
 
 
@@ -18,8 +19,10 @@ def findings(shell: Shell, *words: str) -> dict[str, dict[str, object]]:
 
 
 def test_it_says_what_is_missing_and_nothing_else_once_a_worker_runs(
-    shell: Shell, database: Database
+    shell: Shell, database: Database, settings: Settings
 ) -> None:
+    settings.data_dir.mkdir(exist_ok=True)
+    settings.data_dir.chmod(0o700)  # as a first start makes it
     found = findings(shell)
     assert list(found) == ["versions", "data folder", "disk", "database", "worker", "weights", "device"]
     assert [name for name, each in found.items() if not each["ok"]] == ["worker"]
@@ -35,7 +38,7 @@ def test_each_kind_of_trouble_is_a_sentence_that_says_what_to_do(
     shell: Shell, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     for name, value, check, hint in (
-        ("DATABASE_URL", "postgresql+psycopg://127.0.0.1:1/none", "database", ""),
+        ("DATABASE_URL", "postgresql+psycopg://127.0.0.1:1/none", "database", "TOPLOSS_DATABASE_URL"),
         ("WEIGHTS", "/nowhere/weights.pth", "weights", "TOPLOSS_WEIGHTS"),
         ("DATA_DIR", "/dev/null", "data folder", "TOPLOSS_DATA_DIR"),
         ("PORT", "99999999", "settings", "docs/settings.md"),

@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from app.cli import Commands, cli
@@ -30,7 +29,16 @@ def test_a_list_of_commands_has_a_line_for_each_and_an_unknown_one_is_refused_wi
 def test_a_command_runs_from_a_group_or_alone() -> None:
     assert CliRunner().invoke(cli, ["recipes"]).output.startswith("field")
     assert "Show who there is." in CliRunner().invoke(cli, ["user", "list", "--help"]).output
-    typer.main.get_command(cli)
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom app.cli import cli\n"
+        "assert CliRunner().invoke(cli, ['--help']).exit_code == 0\n"
+        "print(*sorted(name for name in sys.modules if name.startswith(('app.', 'sqlalchemy', 'fastapi'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["app.cli", "app.commands", "app.commands.lazy", "app.errors"]
 
 
 @pytest.mark.parametrize(

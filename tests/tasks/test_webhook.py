@@ -5,8 +5,9 @@ import hmac
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -61,9 +62,9 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"webhook_private": "on"})
 
 
-@pytest.fixture
-def endless() -> Iterator[str]:
-    """The address of a server whose answer has no end: the first bytes of each connection are its status."""
+@contextmanager
+def answering(begin: bytes, then: bytes, *, pause: float = 0.0) -> Iterator[str]:
+    """The address of a server whose answer has no end: after `begin` it sends `then` again and again."""
 
     def serve() -> None:
         with suppress(OSError):
@@ -71,9 +72,10 @@ def endless() -> Iterator[str]:
                 connection, _ = server.accept()
                 with connection, suppress(OSError):
                     connection.recv(65536)
-                    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n")
+                    connection.sendall(begin)
                     while True:
-                        connection.sendall(b"x" * 2**16)
+                        connection.sendall(then)
+                        time.sleep(pause)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=serve, daemon=True).start()
@@ -91,15 +93,27 @@ def delivered(database: Database, settings: Settings, url: str) -> Delivery:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_of_an_answer_without_end_only_the_status_is_read(
-    database: Database, settings: Settings, endless: str
-) -> None:
-    found = delivered(database, settings, endless)
+def test_of_an_answer_without_end_only_the_status_is_read(database: Database, settings: Settings) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n"
+    with answering(head, b"x" * 2**16) as url:
+        found = delivered(database, settings, url)
     assert (found.state, found.status, found.attempts) == ("delivered", 200, 1)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_an_address_that_never_ends_its_headers_is_left_at_the_deadline(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.tasks.webhook.SECONDS", 1.0)
+    # Something comes all the time, so no single read is too long.
+    with answering(b"HTTP/1.1 200 OK\r\n", b"x-more: 1\r\n", pause=0.05) as url:
+        found = delivered(database, settings, url)
+    assert (found.state, found.status, found.attempts) == ("waiting", None, 1)
+    assert "did not answer" in found.problem
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_address_that_says_nothing_is_left_at_the_deadline(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.tasks.webhook.SECONDS", 0.2)

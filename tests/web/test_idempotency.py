@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from app.accounts.models import KeptAnswer
 from app.db.engine import Database
+from app.review.models import Decision
 from app.training.models import Run
 from tests.factories import Made, write_images
 
@@ -61,7 +62,27 @@ def test_a_zip_sent_again_with_another_boundary_is_the_same_import(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_was_refused_can_be_sent_again_corrected_and_keys_are_ones_own(
+def test_a_key_of_somebody_else_is_another_key(
+    api: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    headers = {"idempotency-key": "one"}
+    decisions = f"{API}/datasets/faces/decisions"
+    said = {
+        name: {"sample": sample, "verdict": "keep", "client_id": "a"}
+        for name, sample in zip(("ann", "bob"), made.ranked, strict=False)
+    }
+    answers = {name: api[name].post(decisions, json=said[name], headers=headers) for name in said}
+    assert [answer.status_code for answer in answers.values()] == [201, 201]
+    assert [answer.json()["sample"] for answer in answers.values()] == list(made.ranked[:2])
+    assert [answer.headers.get("idempotent-replayed") for answer in answers.values()] == [None, None]
+    for name, first in answers.items():
+        again = api[name].post(decisions, json=said[name], headers=headers)
+        assert (again.content, again.headers["idempotent-replayed"]) == (first.content, "true")
+    assert count(database, Decision) == 2
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_was_refused_can_be_sent_again_corrected(
     api: dict[str, TestClient], visitor: TestClient, database: Database, made: Made
 ) -> None:
     runs, headers = f"{API}/datasets/faces/runs", {"idempotency-key": "one"}

@@ -16,6 +16,7 @@ from app.datasets.naming import is_blank, leads_away, printable
 from app.datasets.split_words import settle, split_word
 
 SHOWN = 3  # examples in a note
+MOST_LISTED = 1_000  # rows without an image that are listed; a note counts all, which may be a million
 SEVERAL = "several labels"
 WITHOUT = "no label and stay out"
 BROKEN = "its row has more cells than the header"
@@ -138,8 +139,13 @@ class _Placing:
             elif path not in self.broken:
                 reasons[path] = reason_by_name(path) or f"no label in {self.name}"
         reasons |= {path: f"{self.name}: {BROKEN}" for path in self.broken if path not in places}
-        reasons |= dict.fromkeys(self.missing, f"{self.name} has a label for it, but there is no such image")
-        return reasons | dict.fromkeys(self.unclear, f"{self.name} may mean several images by it")
+        rows = {
+            f"{self.name} has a label for it, but there is no such image": self.missing,
+            f"{self.name} may mean several images by it": self.unclear,
+        }
+        for reason, of_rows in rows.items():
+            reasons |= dict.fromkeys(islice(of_rows, MOST_LISTED), reason)
+        return reasons
 
     def _notes(self, reasons: Mapping[str, str], places: Mapping[str, PathMeaning]) -> list[str]:
         bare = any("." not in path.rpartition("/")[2] for path in places)
@@ -149,10 +155,15 @@ class _Placing:
         notes = []
         if self.missing:
             have = "label has" if len(self.missing) == 1 else "labels have"
-            notes.append(f"{len(self.missing):,} {have} no image: {_shown(self.missing)}.")
+            notes.append(
+                f"{len(self.missing):,} {have} no image{_listed(self.missing)}: {_shown(self.missing)}."
+            )
         if self.unclear:
             have = "path of a label" if len(self.unclear) == 1 else "paths of labels"
-            notes.append(f"{len(self.unclear):,} {have} may mean several images: {_shown(self.unclear)}.")
+            listed = _listed(self.unclear)
+            notes.append(
+                f"{len(self.unclear):,} {have} may mean several images{listed}: {_shown(self.unclear)}."
+            )
         if without:
             have = "image has" if len(without) == 1 else "images have"
             notes.append(f"{len(without):,} {have} {WITHOUT}: {_shown(without)}.")
@@ -189,6 +200,10 @@ def _folder_word(path: str) -> str | None:
 def _is_image(path: str, *, bare: bool) -> bool:
     name = path.rpartition("/")[2]
     return name.casefold().endswith(IMAGE_SUFFIXES) or (bare and "." not in name)
+
+
+def _listed(rows: Collection[str]) -> str:
+    return f" ({MOST_LISTED:,} are listed)" if len(rows) > MOST_LISTED else ""
 
 
 def _shown(paths: Collection[str]) -> str:

@@ -14,6 +14,7 @@ from app.datasets.catalog import class_names, get_dataset
 from app.datasets.creating import create_dataset
 from app.datasets.importing import ImportReport, import_images
 from app.datasets.label_reading import StatedColumns, StatedLabels
+from app.datasets.labels.placing import MOST_LISTED
 from app.datasets.layout_choice import StatedLayout
 from app.datasets.sources import named_labels
 from app.db.engine import Database
@@ -223,6 +224,17 @@ def test_what_does_not_fit_is_told_with_count_and_example(database: Database, tm
         "l.csv: 1 image has several labels and stay out, because here an image has one class: 13.png.",
         "l.csv: 1 row repeats the label of an image, which counts once.",
     }
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_of_very_many_rows_without_an_image_all_are_counted_and_some_are_listed(
+    database: Database, tmp_path: Path
+) -> None:
+    rows = [*ROWS, *((f"none-{i}.png", "NA") for i in range(MOST_LISTED + 5))]
+    report = bring(database, write(tmp_path / "pets", PLAIN | {"l.csv": csv_of(rows, "path", "label")}))
+    assert (report.samples, len(rejected(database))) == (16, MOST_LISTED)
+    [note] = [note for note in report.notes if "no image" in note]
+    assert note.startswith("l.csv: 1,005 labels have no image (1,000 are listed): none-0.png, ")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
