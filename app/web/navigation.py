@@ -25,6 +25,7 @@ from app.deck.progress import count_remaining
 from app.jobs.models import Job
 from app.jobs.requests import open_jobs
 from app.photos import photos
+from app.ranking import maps
 from app.review.models import Decision
 from app.training import first_looks, runs
 from app.training.runs import count_runs, job_share
@@ -37,6 +38,7 @@ JOBS = {
     runs.TASK: "Training",
     runs.OWN_TASK: "Predictions of an own model",
     photos.TASK: "Photos",
+    maps.TASK: "Map",
 }
 
 
@@ -235,11 +237,15 @@ def running_jobs(session: Session) -> tuple[RunningJob, ...]:
 
 def running_job(job: Job, dataset: str | None, *, share: float | None = None) -> RunningJob:
     """The job in words; `share` is how much of it is done."""
-    home, run = quote(f"/d/{dataset}") if dataset else "/", job.arguments.get("run")
+    run, own = job.arguments.get("run"), ""
+    if run and job.task in (runs.TASK, runs.OWN_TASK):
+        own = f"/models/{run}"
+    elif job.task == maps.TASK:
+        own = "/images/map"
     return RunningJob(
         job.id,
         f"{JOBS[job.task]} of {dataset}" if dataset else JOBS[job.task],
-        f"{home}/models/{run}" if dataset and run and job.task in (runs.TASK, runs.OWN_TASK) else home,
+        quote(f"/d/{dataset}{own}") if dataset else "/",
         job.state,
         share,
     )

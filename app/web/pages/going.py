@@ -91,6 +91,7 @@ def _everywhere(*, is_admin: bool) -> Iterator[Target]:
         yield Target("Page", "People", "/people")
         yield Target("Page", "Jobs", "/jobs")
     yield Target("Page", "Account", "/account")
+    yield Target("Page", "Help", "/help")
     yield Target("Page", "REST API", "/docs")
     for theme in THEMES:
         yield Target("Theme", f"Theme: {theme}", "/account", theme)

@@ -52,5 +52,8 @@ def test_the_keys_of_the_review_are_those_that_its_script_hears(page: str) -> No
     assert all(f"<kbd>{name}</kbd>" in page for name in listed)
 
 
-def test_it_is_in_the_menu_of_every_page(browser_of: dict[str, TestClient], page: str) -> None:
-    assert 'href="/help"' in browser_of["ann"].get("/account").text
+def test_it_is_in_the_menu_of_every_page_and_in_the_palette(
+    browser_of: dict[str, TestClient], page: str
+) -> None:
+    links = [browser_of["ann"].get(path).text.count('href="/help"') for path in ("/account", "/go")]
+    assert links == [1, 2]  # the palette lists what /go does

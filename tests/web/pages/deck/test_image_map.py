@@ -52,6 +52,8 @@ def test_a_button_draws_it_and_the_page_shows_how_far_it_is(
     assert '<progress aria-label="Drawing the map" value="100" max="400">' in flat(live.text)
     assert "hx-refresh" not in live.headers
     assert f'action="{URL}/cancel"' in ada.get("/jobs").text
+    header = re.findall(r'<a href="([^"]+)" data-job="[^"]+">([^<]+)', ann.get("/account").text)
+    assert (URL, "Map of faces") in [(address, words.strip()) for address, words in header]
     assert ann.post(f"{URL}/cancel").status_code == 403
     assert sure(ada, f"{URL}/cancel", {}).status_code == 303
     with database.write() as session:
