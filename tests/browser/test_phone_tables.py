@@ -109,7 +109,7 @@ def test_the_legend_of_a_chart_stays_in_its_sheet(
     screen.set_viewport_size({"width": 390, "height": 844})
     screen.goto(f"{server.url}/d/{made.name}/results/history")
     legend = screen.locator("main .legend").first
-    expect(legend).to_contain_text("the newest version")
+    expect(legend).to_contain_text("labels of version 1 (newest)")
     ends = legend.evaluate("e => [...e.children].map((label) => label.getBoundingClientRect().right)")
     assert max(ends) <= legend.evaluate("e => e.closest('.sheet').getBoundingClientRect().right")
 
@@ -118,16 +118,15 @@ def test_the_paper_table_shows_each_run_below_its_heading_and_beside_its_labels(
     screen: Page, server: Server, live: tuple[Database, Made]
 ) -> None:
     database, made = live
-    screen.goto(f"{server.url}/d/{made.name}/results")
-    table = screen.locator("#four-cells table")
-    first, beside = (table.locator("thead th").nth(i).inner_text() for i in (1, 2))
-    assert (first, beside) == ("First run on these labels", "The run beside it, trained further")
     further = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id)
     cleaned_version = correct(database, made)
     cleaned = make_run(database, made.dataset_id, cleaned_version, parent_id=made.run_id)
     last = make_run(database, made.dataset_id, cleaned_version, parent_id=cleaned)
-    screen.reload()
-    for row, runs in (("Original labels", (made.run_id, further)), ("Cleaned labels", (cleaned, last))):
+    screen.goto(f"{server.url}/d/{made.name}/results")
+    table = screen.locator("#four-cells table")
+    first, beside = (table.locator("thead th").nth(i).inner_text() for i in (1, 2))
+    assert (first, beside) == ("First model on these labels", "The model beside it, trained further")
+    for row, runs in (("Given labels", (made.run_id, further)), ("Cleaned labels", (cleaned, last))):
         cells = table.locator("tbody tr", has=screen.get_by_role("rowheader", name=row)).locator("td")
         shown = [cells.nth(i).get_by_role("link").get_attribute("href") for i in range(2)]
         assert shown == [f"/d/{made.name}/models/{run}" for run in runs]
