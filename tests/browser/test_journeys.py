@@ -302,7 +302,7 @@ def test_the_gold_part_is_drawn_and_labelled_by_keyboard_with_undo(
     admin.fill("[name=size]", "20")
     admin.fill("[name=looks]", "1")
     admin.click("main .primary")
-    admin.get_by_role("button", name="Draw 20 images").click()
+    admin.get_by_role("button", name="Create test set").click()
     admin.get_by_role("link", name="Label 20 images").click()
     ready(admin, re.compile("/review"))
     expect(card(admin)).to_contain_text("Which class do you see?")
