@@ -59,13 +59,17 @@ def page_context(request: Request, dataset: str | None = None) -> dict[str, Any]
     user = getattr(request.state, "user", None)
     query = request.scope["query_string"].decode("latin-1")
     url = request.scope["path"] + (f"?{query}" if query else "")
-    theme = request.cookies.get(THEME_COOKIE, SYSTEM)
-    return {
+    shared = {
         "viewer": Viewer(user.name, user.role == "admin") if user else None,
         "url": url,
         "dataset": dataset,
+    }
+    if is_fragment(request):  # it shows nothing of the rest, and an answer of the deck has no time for it
+        return shared
+    theme = request.cookies.get(THEME_COOKIE, SYSTEM)
+    return shared | {
         "theme": theme if theme in THEMES else SYSTEM,
-        "toast": None if is_fragment(request) else waiting_toast(request),
+        "toast": waiting_toast(request),
         "around": partial(_around, request, dataset),
     }
 

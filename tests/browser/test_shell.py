@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import update
 
@@ -17,6 +18,10 @@ from tests.browser.deck import ready
 from tests.factories import Made
 from tests.servers import Server
 
+AXE = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "resultTypes": ["violations"],
+}
 SHELL = "html.shell"  # its scripts have run
 
 
@@ -199,7 +204,7 @@ def run_job(database: Database, made: Made) -> str:
         job_id = job.id
     with database.write() as session:
         start(session, job_id=job_id)
-        report(session, job_id=job_id, stage="Epoch 3", done=43, total=100)
+        report(session, job_id=job_id, stage="Training: epoch 3", done=43, total=100)
     return job_id
 
 
@@ -209,10 +214,13 @@ def test_a_page_that_saw_a_training_run_says_that_it_has_ended(
     database, made = live
     job_id = run_job(database, made)
     open_page(screen, server, "/account")
-    expect(screen.locator(".jobs > summary")).to_have_text(re.compile(r"Training\s+43 %"))
+    share = screen.locator(".jobs > summary")
+    expect(share).to_have_text(re.compile(r"Training\s+[1-9]\d? %"))
+    before = share.inner_text()
     with database.write() as session:
-        report(session, job_id=job_id, stage="Epoch 3", done=44, total=100)
-    expect(screen.locator(".jobs > summary")).to_contain_text("44 %")
+        report(session, job_id=job_id, stage="Training: epoch 3", done=95, total=100)
+    expect(share).not_to_have_text(before, use_inner_text=True)
+    expect(share).to_have_text(re.compile(r"Training\s+[1-9]\d? %"))
     with database.write() as session:
         finish(session, job_id=job_id, state="finished")
     expect(screen).to_have_title(re.compile(rf"^Training of {made.name}: finished · Account"))
@@ -299,3 +307,41 @@ def test_nobody_is_asked_for_notifications_that_a_browser_refuses(
     screen.locator(".jobs > summary").click()
     expect(screen.locator(".jobs")).to_contain_text(f"Training of {live[1].name}")
     expect(screen.get_by_role("button", name="Notify me when a job ends")).to_be_hidden()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_open_menus_the_palette_the_keys_and_a_toast(
+    browser: Browser, server: Server, admin: str, live: tuple[Database, Made], theme: str
+) -> None:
+    run_job(*live)
+    context = browser.new_context(color_scheme=theme, bypass_csp=True, reduced_motion="reduce")  # type: ignore[arg-type]
+    context.add_cookies([{"name": SESSION_COOKIE, "value": admin, "url": server.url}])
+    page = context.new_page()
+    found = []
+
+    def look(where: str) -> None:
+        violations = Axe().run(page, options=AXE).response["violations"]
+        found.extend((where, each["id"], each["nodes"][0]["html"][:200]) for each in violations)
+
+    open_page(page, server, f"/d/{live[1].name}/settings")
+    page.locator("main [name=annotators]").fill("2")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#toasts .toast")).to_be_visible()
+    look("toast")
+    for menu in (".switcher", ".account", ".jobs"):
+        page.locator(f"{menu} > summary").click()
+        look(menu)
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    look("keys")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("option", name="Images: Duplicates")).to_be_visible()
+    look("palette")
+    page.keyboard.press("Escape")
+    page.goto(f"{server.url}/people")
+    page.locator(".people .menu > summary").first.click()
+    look("person")
+    context.close()
+    assert found == []

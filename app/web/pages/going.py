@@ -93,6 +93,7 @@ def _everywhere(*, is_admin: bool) -> Iterator[Target]:
     yield Target("Page", "Account", "/account")
     yield Target("Page", "Help", "/help")
     yield Target("Page", "REST API", "/docs")
+    yield Target("Page", "Help", "/help")
     for theme in THEMES:
         yield Target("Theme", f"Theme: {theme}", "/account", theme)
 
