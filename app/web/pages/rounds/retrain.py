@@ -28,7 +28,7 @@ from app.training.runs import RunProgress, count_open, get_run, open_run, run_pr
 from app.training.starts import Start, Weights, begins, choose_start, starts, weights_now, weights_of
 from app.web.deps import Admin, Config, Db
 from app.web.pages.measuring.flows import ClassFlow, FlowChart, draw
-from app.web.pages.training.recipe_cards import FITTED, Offered, recipe_cards
+from app.web.pages.training.recipe_cards import FITTED, Offered, recipe_cards, time_words
 from app.web.pages.training.recipe_form import (
     RecipeForm,
     SentRetrain,
@@ -56,6 +56,7 @@ class AskPage(Page):
 
     form: RecipeForm | None  # none where there is nothing to ask for
     estimate: Estimate | None
+    time: str  # that it says, in the words of the cards
     waits_behind: int  # trainings that come first
     running: RunProgress | None  # of this data set
     lacking: tuple[str, ...]  # what is to be known of classes without images in a part
@@ -298,6 +299,7 @@ def _retrain_page(
             problem="",
             form=None,
             estimate=None,
+            time="",
             parent=None,
             changes=nothing,
             flows=(),
@@ -320,6 +322,7 @@ def _retrain_page(
         latest_version(session, dataset_id=dataset_id),
     )
     expected = _expectation(session, asked.start, images)
+    estimate = expected(asked.edited)
     return RetrainPage(
         **common,
         problem=asked.problem,
@@ -357,7 +360,8 @@ def _retrain_page(
             parent=run.id,
             sent=sent,
         ),
-        estimate=expected(asked.edited),
+        estimate=estimate,
+        time=time_words(estimate),
     )
 
 
@@ -382,6 +386,7 @@ def _train_page(
     )
     images = _images_now(session, version) if chosen is None else _images_in(session, version)
     expected = _expectation(session, asked.start, images)
+    estimate = expected(asked.edited)
     shown = fitted.edited if is_fitted and not asked.problem else asked.recipe
     cards = recipe_cards(
         _offered(fitted, chosen=asked.recipe.name, is_fitted=is_fitted),
@@ -410,7 +415,8 @@ def _train_page(
             class_names=names,
             sent=sent,
         ),
-        estimate=expected(asked.edited),
+        estimate=estimate,
+        time=time_words(estimate),
     )
 
 

@@ -68,7 +68,7 @@ def recipe_cards(
             pixels=each.recipe.image_size,
             epochs=sum(phase.epochs for phase in phases_of(each.recipe, tunes=start == "parent")),
             start=start_in_short(start, recipe=each.recipe, starting=starting, parent=parent),
-            time=_time(expect(each.recipe)),
+            time=time_words(expect(each.recipe)),
             why=each.why,
             is_chosen=each.value == chosen,
         )
@@ -106,5 +106,6 @@ def _how(starting: Weights) -> str:
     }[starting.offer.state]
 
 
-def _time(estimate: Estimate | None) -> str:
+def time_words(estimate: Estimate | None) -> str:
+    """How long a training takes."""
     return likely_time(estimate) if estimate else "time not known yet"
