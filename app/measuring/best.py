@@ -78,7 +78,7 @@ def choose_best(
     if best is None:
         return None
     if best.newest_error_rate is None:
-        return BestRun(best, "age", None, "The newest run: there is no hold-out to tell which is the best.")
+        return BestRun(best, "age", None, "The newest model: no images are held out to tell the best.")
     own = best.error_rate
     learnt = best.rate_to_choose_by
     if best.untrained:
@@ -88,7 +88,7 @@ def choose_best(
         return BestRun(best, "hold-out", None, f"Best by the hold-out, without a figure. {said}")
     by = f"{_said(learnt)} images by the labels of version {best.newest_version}, the newest version"
     if best.version != best.newest_version:
-        by += f" (run {best.id} learnt those of version {best.version})"
+        by += f" (model {best.id} learnt those of version {best.version})"
     words = f"Best by the hold-out: {by}{_chosen_among(len(finished))}.{_why_not_gold(standing)}"
     if left_out := best.newest_error_rate.n - learnt.n:
         words += _left_out(best, left_out, "hold-out")
@@ -186,4 +186,5 @@ def _said(found: Rate) -> str:
 
 def _chosen_among(runs: int) -> str:
     """A note that the error of the best of several runs is measured slightly too low."""
-    return f"; chosen among {runs} runs on the same images that the figure is counted on" if runs > 1 else ""
+    said = f"; chosen among {runs} models on the same images that the figure is counted on"
+    return said if runs > 1 else ""

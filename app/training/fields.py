@@ -234,7 +234,7 @@ FIELDS = (
     Field(
         "patience",
         "Early stop",
-        "End a phase after this many epochs without a lower hold-out loss; 0 never does.",
+        "End a phase after this many epochs without a lower loss on held-out images; 0 never does.",
         "Ranking and stopping",
         "whole",
         0,
@@ -244,7 +244,7 @@ FIELDS = (
     Field(
         "keep",
         "Which epoch judges",
-        "last: the network of the last epoch; best: that of the lowest hold-out loss.",
+        "last: the network of the last epoch; best: that of the lowest loss on held-out images.",
         "Ranking and stopping",
         "choice",
         choices=("last", "best"),

@@ -69,7 +69,7 @@ def test_by_the_gold_part_too(
     assert found
     assert found.error_rate == best.rate == rates[without_cats]
     assert (found.untrained, best.rate.n if best.rate else 0) == (cats, 20 - cats)
-    assert f"“cat”: no training images, so {cats} settled images are left out of it." in best.words
+    assert f"“cat”: no training images, so {cats} agreed images are left out of it." in best.words
 
 
 def test_the_best_error_leaves_out_classes_without_training_images_and_says_so(

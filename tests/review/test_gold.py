@@ -648,7 +648,7 @@ def test_the_gold_part_chooses_the_best_run_once_all_of_it_is_settled(
         assert (best.run.id, best.by) == (as_given, "hold-out")
         assert best.words == (
             "Best by the hold-out: 0.0 % wrong of 30 images by the labels of version 0, the newest version; "
-            "chosen among 2 runs on the same images that the figure is counted on. The checked test "
+            "chosen among 2 models on the same images that the figure is counted on. The checked test "
             "set has 20 images; from 100 on it decides."
         )
     monkeypatch.setattr("app.measuring.best.ENOUGH", 5)
