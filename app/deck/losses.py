@@ -25,7 +25,7 @@ def lost_with(session: Session, *, dataset: Dataset, disk: DiskUse) -> list[str]
     runs = len(list_runs(session, dataset_id=dataset.id))
     what = f"{_plural(images, 'image')}, {_plural(decisions, 'decision')}, {_plural(versions, 'version')}"
     said = [
-        f"This deletes for ever the labels of {what} and {_plural(runs, 'run')} with their checkpoints.",
+        f"This deletes for ever the labels of {what} and {_plural(runs, 'model')} with their checkpoints.",
         f"It frees {disk.inside / MB:,.1f} MB of the data folder.",
     ]
     said += _images(disk)

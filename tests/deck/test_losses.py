@@ -25,7 +25,7 @@ def test_it_names_what_is_lost_what_is_stopped_and_what_stays(
         dataset = get_dataset(session, name="faces")
         said = lost_with(session, dataset=dataset, disk=disk_use(session, settings, dataset=dataset))
     assert said[0] == (
-        "This deletes for ever the labels of 24 images, 0 decisions, 1 version and 2 runs with their "
+        "This deletes for ever the labels of 24 images, 0 decisions, 1 version and 2 models with their "
         "checkpoints."
     )
     assert said[2].startswith("24 images lie in ")

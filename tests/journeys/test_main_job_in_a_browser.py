@@ -78,6 +78,7 @@ def test_from_a_zip_of_noisy_labels_to_a_better_model_and_an_export(page: Page, 
 
     page.get_by_label("Next step").locator("a.button", has_text="Train").click()
     page.get_by_role("radio", name=re.compile("^quick")).check()
+    page.get_by_text("Advanced", exact=True).click()
     page.get_by_role("spinbutton", name="Epochs").fill("2")
     page.get_by_role("button", name="Train", exact=True).click()
     page.wait_for_url(re.compile(r"/d/faces/models(/1)?$"))

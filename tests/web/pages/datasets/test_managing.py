@@ -32,7 +32,7 @@ def test_a_deletion_names_what_is_lost_and_asks_for_the_name(
     ada = browser_of["ada"]
     page = ada.get(HOME).text
     assert "24 images" in page
-    assert "1 version and 1 run" in page
+    assert "1 version and 1 model" in page
     for typed in ("", "FACES", "face"):
         answer = ada.post(f"{HOME}/delete", data={"typed": typed})
         assert answer.status_code == 422
