@@ -110,3 +110,9 @@ def test_the_words_of_two_lines_of_a_template_are_not_joined() -> None:
     """
     made = environment().from_string(source).render()
     assert " ".join(made.split()) == "<input checked required > Zip of class folders"
+
+
+@pytest.mark.parametrize("name", WITH_DRAWINGS)
+def test_lines_that_may_be_wider_than_the_screen_are_scrolled_with_keys(name: str) -> None:
+    text = (bundled("templates") / name).read_text()
+    assert [tag for tag in re.findall(r"<pre\b[^>]*>", text) if 'tabindex="0"' not in tag] == []
