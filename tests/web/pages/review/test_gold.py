@@ -201,7 +201,7 @@ def test_the_figures_stand_where_the_best_run_is_named(
         f"/d/faces/results?old={made.run_id}&new={newer}",
         "/d/faces/results/history",
     ):
-        assert "15 images not settled, the hard ones: the error is " in flat(
+        assert "15 images not agreed, the hard ones: the error is " in flat(
             browser_of["ada"].get(address).text
         )
     assert (
@@ -222,7 +222,7 @@ def test_the_figures_stand_where_the_best_run_is_named(
     assert "not settled" not in page
     assert "Deleted ones counted as wrong" in page
     assert "before this set was created" in page
-    assert "error on the gold part" in flat(browser_of["ada"].get(f"/d/faces/models/{made.run_id}").text)
+    assert "checked test set" in flat(browser_of["ada"].get(f"/d/faces/models/{made.run_id}").text)
     run_id = make_run(database, made.dataset_id, made.version_id, wrong=0, seed=1)
     with database.read() as session:
         digest = session.get_one(Run, run_id).facts["gold"]
@@ -254,7 +254,7 @@ def test_who_disagrees_about_a_gold_image_is_judged_without_the_models_opinion(
                 user_id=user.id,
             )
     page = flat(browser_of["ada"].get("/d/faces/images/disputed").text)
-    assert 'Of the <a href="/d/faces/results/test-set">gold part</a>' in page
+    assert 'Of the <a href="/d/faces/results/test-set">checked test set</a>' in page
     assert "Given label" not in page
     form = {"sample": sample, "answer": "relabel:owl", "client_id": "last"}
     assert sure(browser_of["ada"], "/d/faces/images/disputed", form).status_code == 303
@@ -293,8 +293,8 @@ def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leav
     assert f"{hit} correction" in flat(ada.get(drawn.headers["location"]).text)
     assert "taken back" not in flat(ada.get("/d/faces/results/test-set").text)
     for address in addresses:
-        link = '20 images of the <a href="/d/faces/results/test-set">gold part</a>'
-        assert f"{link} carry their given label until they are settled" in flat(ada.get(address).text)
+        link = '20 images of the <a href="/d/faces/results/test-set">checked test set</a>'
+        assert f"{link} carry their given label until they are agreed" in flat(ada.get(address).text)
     for sample in chosen:
         for user in (people.admin, people.other):
             with database.write() as session:
