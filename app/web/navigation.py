@@ -63,10 +63,10 @@ TABS = (
         "images",
         subs=(
             Tab("/images", "All"),
+            Tab("/images/map", "Map"),
             Tab("/images/duplicates", "Duplicates", "duplicates"),
             Tab("/images/disputed", "Disputed", "disputed", is_admins=True),
             Tab("/images/problems", "Image problems", "problems"),
-            Tab("/images/map", "Map"),
         ),
     ),
     Tab(

@@ -69,6 +69,23 @@ def test_every_link_of_the_navigation_opens_for_who_sees_it_and_marks_its_place(
                 assert (current(page.text), current(page.text, "subs")) == (words, sub)
 
 
+def test_a_pages_title_is_the_word_of_its_tab(browser_of: dict[str, TestClient], made: Made) -> None:
+    ada = browser_of["ada"]
+    for tab in TABS:
+        for sub in (tab, *tab.subs):
+            page = ada.get(f"/d/faces{sub.path}").text
+            title = re.search(r"<title>(.*?) · faces · Toploss</title>", page)
+            heading = re.search(r"<h1[^>]*>(.*?)</h1>", page, re.DOTALL)
+            assert title, sub.path
+            assert heading, sub.path
+            # A tab with pages below it is the first of them, and the overview is headed by its data set.
+            allowed = {sub.words, tab.words, *([tab.subs[0].words] if tab.subs else [])}
+            if sub is not tab and sub is not tab.subs[0]:
+                allowed = {sub.words}
+            assert title[1] in allowed, sub.path
+            assert words_of(heading[1]) in {*allowed, *(["faces", "Review faces"] if not tab.subs else [])}
+
+
 def test_an_annotator_comes_to_the_classes_from_the_overview(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:

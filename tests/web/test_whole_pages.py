@@ -12,7 +12,14 @@ from tests.factories import Made, make_run
 from tests.web.addresses import Address, addresses
 from tests.web.html import words_of
 
-FILES = ("text/csv", "image/svg+xml", "application/zip", "application/json", "application/octet-stream")
+FILES = (
+    "text/csv",
+    "image/svg+xml",
+    "image/png",
+    "application/zip",
+    "application/json",
+    "application/octet-stream",
+)
 OTHERS = ("/healthz", "/readyz", "/login")  # for machines, and for who is not signed in
 
 
