@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from app.ml.dynamics import read_epochs
 from app.ml.errors import TrainingFailed
 from app.ml.images import Images
 from app.ml.scorer import Judgement, judge
+from app.ranking.behind import compare_with_first_look
 from app.ranking.embeddings import write_embedding
 from app.ranking.networks import hear
 from app.ranking.opinions import Opinion
@@ -21,12 +22,12 @@ from app.ranking.rankings import ranking_rows, stage_ranking
 from app.ranking.starting import start
 from app.review.issues import publish
 from app.rounds.movement import count_movement, to_keep
-from app.tasks.opinions import PARENT, own_opinion, read_opinion, sources_beside
+from app.tasks.opinions import LOOK, PARENT, own_opinion, read_opinion, sources_beside
 from app.tasks.plan import Plan
 from app.training.evaluation import calibrate
 from app.training.folds import WHOLE
 from app.training.phases import PREDICTS, RANKS_EARLY
-from app.training.runs import get_run
+from app.training.runs import BESIDE_FIRST_LOOK, get_run
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -81,13 +82,23 @@ def rank(context: JobContext, plan: Plan, images: Images, *, early: bool = False
     temperature = (
         {} if early else _unless_it_fails(plan, "temperature", lambda: _temperature(plan, said)) or {}
     )
+    looks = [each.log_probs for each in others if each.kind == LOOK]
+    behind = (
+        compare_with_first_look(
+            heard.log_probs, looks[0], plan.samples.labels, hold_out=plan.held_out & ~plan.gold
+        )
+        if looks
+        else None
+    )
     stage_ranking(context.database, run_id=plan.run_id, rows=rows)
     _keep_embedding(plan, seen)
     with context.database.write() as session:
         publish(session, run_id=plan.run_id, epochs=len(history))
         run = get_run(session, run_id=plan.run_id)
+        run.is_behind = behind is not None and behind.is_behind
         run.facts = (
             run.facts
+            | ({BESIDE_FIRST_LOOK: asdict(behind)} if behind else {})
             | {"class_noise": dict(zip(plan.names, map(float, first.noise.round(4)), strict=True))}
             | temperature
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.types import Base, FloatVector, now
@@ -43,6 +43,8 @@ class Run(Base):
     ranked_epochs: Mapped[int | None]  # epochs of the main network in its ranking; None: not ranked yet
     orders: Mapped[int] = mapped_column(default=0, server_default="0")  # that its worklist has learnt so far
     label_issues: Mapped[int | None]  # samples of its ranking whose label looks wrong
+    # clearly more errors on the hold-out than the first look, whose ranking people review then
+    is_behind: Mapped[bool] = mapped_column(default=False, server_default=false())
     lr_curve: Mapped[dict[str, Any] | None]  # {"lrs", "losses", "suggestion"}
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]

@@ -29,6 +29,7 @@ from app.training.recipes import choose_recipe, edit
 from app.training.starts import choose_start, facts_of_start, weights_of
 
 TASK, OWN_TASK = "train", "own model"
+BESIDE_FIRST_LOOK = "beside_first_look"  # in the facts of a run: its errors and those of the first look
 NETWORK_DELETED = "network_deleted"  # in the facts of a run: when its checkpoints were deleted
 RESUMABLE = ("cancelled", "failed")
 SURE = 0.03  # finished share of the training that is enough to estimate the rest
@@ -38,6 +39,7 @@ IS_TRAINING = Run.kind == TRAINING
 # Which run's ranking people review: of those with one, the first in this order.
 HAS_RANKING = or_(Run.state == "finished", Run.ranked_epochs.is_not(None))
 REVIEWED_FIRST = (
+    case((Run.is_behind, 1), else_=0),
     case((and_(Run.state == "finished", Run.kind != FIRST_LOOK), 0), (Run.state == "finished", 1), else_=2),
     case((Run.state == "finished", Run.finished_at)).desc(),
     Run.id.desc(),
@@ -323,7 +325,10 @@ def newest_finished(session: Session, *, dataset_id: int, before: datetime | Non
 
 
 def newest_ranked(session: Session, *, dataset_id: int) -> Run | None:
-    """The run that is reviewed: the newest finished training or own model, else a first look or early one."""
+    """The run that is reviewed: the newest finished training or own model, else a first look or early one.
+
+    A training that is behind the first look is not.
+    """
     current = current_ranking(session, dataset_id=dataset_id)
     return session.get(Run, current.run_id) if current else None
 

@@ -35,7 +35,7 @@ from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
 from app.training.models import Run
 from app.training.pace import seconds_of
-from app.training.runs import get_run, newest_ranked, request_run, resume_run
+from app.training.runs import current_ranking, get_run, newest_ranked, request_run, resume_run
 from tests.factories import import_folder, make_first_look, write_images
 
 TINY = replace(
@@ -329,6 +329,26 @@ def test_what_the_first_look_doubts_comes_first_while_the_network_knows_little(
     with database.read() as session:
         issues = set(session.scalars(select(OpenIssue.sample_id).where(OpenIssue.run_id == run_id)))
     assert doubted <= issues  # also those whose given label the network predicts
+
+
+@pytest.mark.parametrize(("wrong", "errors"), [(0, 0), (96, 24)])
+def test_a_network_that_errs_clearly_more_than_the_first_look_is_not_reviewed(
+    database: Database, settings: Settings, tmp_path: Path, wrong: int, errors: int
+) -> None:
+    dataset_id = import_folder(database, write_images(tmp_path / "images", per_class=24), name="many")
+    with database.read() as session:
+        version_id = latest_version(session, dataset_id=dataset_id).id
+    look_id = make_first_look(database, dataset_id, version_id, wrong=wrong)
+    learns_nothing = replace(TINY, phases=(Phase(epochs=1, frozen=False, lr_min=1e-9, lr_max=1e-9),))
+    run_id = ask(database, dataset_id, learns_nothing)
+    train.run(context_of(database, settings, run_id))
+    with database.read() as session:
+        current = current_ranking(session, dataset_id=dataset_id)
+        run = get_run(session, run_id=run_id)
+    beside = run.facts["beside_first_look"]
+    assert (beside["first_look"], beside["images"]) == (errors, 24)
+    assert current is not None
+    assert (run.is_behind, current.run_id) == ((False, run_id) if wrong else (True, look_id))
 
 
 def test_probabilities_of_every_image_add_up(database: Database, settings: Settings, dataset: int) -> None:

@@ -33,13 +33,21 @@ from app.rounds.changes import changes_since
 from app.rounds.home import Suspect, suspects
 from app.rounds.movement import Movement, movement_of
 from app.training.models import FIRST_LOOK, OWN_MODEL, Run
-from app.training.runs import RunProgress, ended_last, newest_ranked, open_run, run_progress
+from app.training.runs import (
+    RunProgress,
+    ended_last,
+    newest_finished,
+    newest_ranked,
+    open_run,
+    run_progress,
+)
 from app.web.api.samples import shared_source
 from app.web.deps import Db, SignedIn
 from app.web.pages.datasets.folders import folders_page
 from app.web.pages.datasets.imports import ImportPage, import_facts
 from app.web.pages.datasets.next_step import STAGES, NextStep, Situation, next_step
 from app.web.pages.remaining import rule_in_words
+from app.web.pages.training.run_figures import behind_of
 from app.web.rendering import page_context, render
 
 router = APIRouter()
@@ -112,6 +120,7 @@ class OverviewPage(ImportPage):
     running: RunProgress | None
     ended: Run | None  # the newest run, if it was cancelled or has failed
     movement: Movement | None  # what the current ranking changed
+    behind: str  # why the newest training is not reviewed
     classes: tuple[ClassView, ...]
     class_count: int
     notes: tuple[str, ...]  # of the newest import
@@ -200,6 +209,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         running=run_progress(session, run_id=running.id) if running else None,
         ended=None if running else ended_last(session, dataset_id=dataset.id),
         movement=movement_of(session, run=ranked) if ranked and ranked.is_training else None,
+        behind=behind_of(newest_finished(session, dataset_id=dataset.id)),
         classes=classes[:CLASSES_SHOWN],
         class_count=len(classes),
         notes=tuple(dataset.notes),

@@ -9,6 +9,7 @@ from app.ranking.rankings import RankedSample
 from app.training.evaluation import rate
 from app.training.folds import WHOLE
 from app.training.models import OWN_MODEL, Epoch, Run
+from app.training.runs import BESIDE_FIRST_LOOK
 from app.training.starts import WHY, stored_words
 from app.training.statistics import Reliability
 from app.web.pages.charts import Chart, line_chart
@@ -112,6 +113,18 @@ def facts_of(run: Run, *, version: int, digest: str) -> tuple[tuple[str, str], .
         ),
     ]
     return tuple((words, value) for words, value in known if value not in ("", "–"))
+
+
+def behind_of(run: Run | None) -> str:
+    """Why the review does not go by a training's ranking; nothing where it may."""
+    if run is None or not run.is_behind:
+        return ""
+    found = run.facts[BESIDE_FIRST_LOOK]
+    own, look = (percent(found[which] / found["images"]) for which in ("network", "first_look"))
+    return (
+        f"Model {run.id} errs more than the first look, {own} against {look} of the labels of the hold-out. "
+        "So the review keeps the order and the opinions of the first look."
+    )
 
 
 def note_of(run: Run) -> str:

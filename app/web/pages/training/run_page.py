@@ -27,7 +27,7 @@ from app.training.starts import stored_words
 from app.training.statistics import Reliability
 from app.web.pages.charts import Chart, Interval, Intervals, intervals
 from app.web.pages.training.recipe_form import words_of
-from app.web.pages.training.run_figures import charts_of, facts_of, note_of
+from app.web.pages.training.run_figures import behind_of, charts_of, facts_of, note_of
 from app.web.pages.training.tiles import Tile, tile_of
 from app.web.rendering import Page
 
@@ -66,6 +66,7 @@ class RunPage(CurvesPage):
     older_greys: bool  # it was trained before deep greys had a scale of the data set
     is_drawing_curve: bool  # the run is finished, and its job draws the learning-rate curve
     is_current: bool  # its ranking is the one that is reviewed
+    behind: str  # why it is not, if it errs more than the first look
     evaluation: Evaluation | None
     rates: Intervals | None  # its errors, by one set of labels each
     gold: GoldEvaluation | None
@@ -108,9 +109,10 @@ def run_page(common: Mapping[str, Any], session: Session, run: Run, *, by: str) 
         and "grey_scales" not in run.facts,
         is_drawing_curve=finished and run.is_training and _is_working(session, run),
         is_current=is_current,
+        behind=behind_of(run),
         differences=differences(run.recipe, start=run.weights),
         can_go_on=run.state in RESUMABLE and (run.kind != OWN_MODEL or run.job_id is not None),
-        movement=movement_of(session, run=run) if run.is_training else None,
+        movement=movement_of(session, run=run) if run.is_training and not run.is_behind else None,
         evaluation=evaluation,
         rates=_rates(session, run, evaluation, version, gold),
         gold=gold,

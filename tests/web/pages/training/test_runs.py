@@ -188,6 +188,26 @@ def test_a_first_look_is_reviewed_exported_and_listed_like_a_run(
         assert ada.get(f"/d/pets/models/{run_id}/{format_}.csv").status_code == 200, format_
 
 
+def test_a_training_behind_the_first_look_says_so_and_the_review_keeps_the_first_look(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    dataset_id = import_folder(database, write_images(tmp_path / "images"), name="pets")
+    look_id = make_first_look(database, dataset_id, 1, wrong=3)
+    run_id = make_run(database, dataset_id, 1, wrong=20)
+    with database.write() as session:
+        run = session.get_one(Run, run_id)
+        run.is_behind = True
+        run.facts = run.facts | {"beside_first_look": {"network": 9, "first_look": 1, "images": 18}}
+    ada = browser_of["ada"]
+    words = (
+        f"Model {run_id} errs more than the first look, 50.0 % against 5.6 % of the labels of the hold-out"
+    )
+    for page in ("/d/pets", f"/d/pets/models/{run_id}"):
+        assert words in flat(ada.get(page).text), page
+    assert words not in flat(ada.get(f"/d/pets/models/{look_id}").text)
+    assert "Review the 3 remaining suspicious labels" in flat(ada.get("/d/pets").text)
+
+
 def test_a_running_first_look_shows_its_progress(
     browser_of: dict[str, TestClient], database: Database, tmp_path: Path
 ) -> None:
