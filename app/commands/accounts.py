@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.shared import Json, ask_password, open_database, print_json, read_settings
+from app.commands.shared import Json, ask_password, open_own_database, print_json, read_settings
 
 users = typer.Typer(help="Annotators and admins.", no_args_is_help=True)
 tokens = typer.Typer(help="API tokens for scripts.", no_args_is_help=True)
@@ -26,7 +26,7 @@ def user_add(
     from app.accounts.users import add_user, check_role
 
     check_role(role)
-    with open_database() as database:
+    with open_own_database() as database:
         password_hash = hash_password(ask_password(from_stdin=password_stdin))
         with database.write() as session:
             add_user(session, name=name, role=role, password_hash=password_hash)
@@ -39,7 +39,7 @@ def user_password(name: str, *, password_stdin: FromStdin = False) -> None:
     from app.accounts.passwords import hash_password
     from app.accounts.users import get_user, set_password
 
-    with open_database() as database:
+    with open_own_database() as database:
         with database.read() as session:
             get_user(session, name=name)  # before a password is asked for
         password_hash = hash_password(ask_password(from_stdin=password_stdin))
@@ -55,7 +55,7 @@ def user_list(*, json: Json = False) -> None:
     """Show who there is."""
     from app.accounts.users import list_users
 
-    with open_database() as database, database.read() as session:
+    with open_own_database() as database, database.read() as session:
         for user in list_users(session):
             if json:
                 print_json({"name": user.name, "role": user.role, "active": user.active})
@@ -82,7 +82,7 @@ def token_create(
     from app.accounts.users import get_user
 
     settings = read_settings()
-    with open_database() as database, database.write() as session:
+    with open_own_database() as database, database.write() as session:
         key = open_key(session, settings=settings)
         owner = get_user(session, name=user)
         token = create_token(session, user=owner, name=name, key=key, scope=scope, expires_days=expires_days)
@@ -99,7 +99,7 @@ def token_list(
     from app.accounts.tokens import list_tokens
     from app.accounts.users import get_user
 
-    with open_database() as database, database.read() as session:
+    with open_own_database() as database, database.read() as session:
         user_id = None if user is None else get_user(session, name=user).id
         found = list_tokens(session, user_id=user_id)
     if json:
@@ -128,7 +128,7 @@ def token_revoke(
     """End an API token for good."""
     from app.accounts.tokens import revoke_token
 
-    with open_database() as database, database.write() as session:
+    with open_own_database() as database, database.write() as session:
         gone = revoke_token(session, token_id=number)
     typer.echo(f"The token {number}, “{gone.name}” of {gone.owner}, is revoked.")
 

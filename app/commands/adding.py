@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shared import DatasetName, end_line, open_own_database, read_settings, show_progress
+from app.commands.client import Server
+from app.commands.shared import (
+    DatasetName,
+    Json,
+    end_line,
+    for_scripts,
+    open_database,
+    read_settings,
+    show_progress,
+)
 
 if TYPE_CHECKING:
     from app.datasets.layout_choice import StatedLayout
@@ -27,8 +36,32 @@ def add(
         list[str] | None,
         typer.Option(metavar="PART=FOLDER,…", help="How folders are read, as for toploss import."),
     ] = None,
+    json: Json = False,
+    server: Server = None,
 ) -> None:
     """Add images to a data set; they are in no version until the next first look, training or freeze."""
+    from app.errors import Invalid
+
+    is_file = Path(paths[0]).is_file() and not paths[0].lower().endswith((".zip", ".parquet"))
+    if not class_name and (len(paths) > 1 or is_file):
+        raise Invalid(
+            "Name the class of these files with --class, or give one folder or zip of class folders."
+        )
+    if class_name and split_folders:
+        raise Invalid("Leave --split-folders out: with --class all files are of one class.")
+    with for_scripts(json) as made:
+        if server:
+            from app.commands.remote_changes import add_there
+
+            split = split_folders or []
+            made.update(add_there(server, name, paths, class_name=class_name, split_folders=split))
+        else:
+            made.update(_add_here(name, paths, class_name, split_folders))
+
+
+def _add_here(
+    name: str, paths: list[str], class_name: str, split_folders: list[str] | None
+) -> dict[str, object]:
     from app.datasets.adding import pack_files
     from app.datasets.catalog import ready_dataset
     from app.datasets.layout_choice import StatedLayout, parse
@@ -38,12 +71,7 @@ def add(
 
     settings = read_settings()
     folders = parse(split_folders or [])
-    is_file = Path(paths[0]).is_file() and not paths[0].lower().endswith((".zip", ".parquet"))
-    if not class_name and (len(paths) > 1 or is_file):
-        raise Invalid(
-            "Name the class of these files with --class, or give one folder or zip of class folders."
-        )
-    with open_own_database() as database, storing(database, settings) as stored:
+    with open_database() as database, storing(database, settings) as stored:
         with database.read() as session:
             ready_dataset(session, name=name)  # before anything is copied
         if class_name:
@@ -58,7 +86,7 @@ def add(
         else:
             origin = resolve_source(paths[0], uploads_dir=settings.uploads_dir)
         stored.update(names_in(origin.source))
-        add_origin(database, settings, name=name, origin=origin, folders=folders)
+        return add_origin(database, settings, name=name, origin=origin, folders=folders)
 
 
 def add_origin(

@@ -51,7 +51,7 @@ def import_there(
         else:
             # a Parquet file is known by its name
             sent = source.name if source.is_file() else f"{source.resolve().name}.zip"
-            files["file"] = (sent, stack.enter_context(_as_zip(source, links=links)))
+            files["file"] = (sent, stack.enter_context(as_zip(source, links=links)))
         if labels is not None:
             if (inside := _inside(source, labels)) is None:
                 files["labels"] = (Path(labels).name, stack.enter_context(Path(labels).open("rb")))
@@ -59,7 +59,7 @@ def import_there(
                 form["split_folders"] = f"labels={inside}"
         typer.echo(f"Sending {path} to {server}.", err=True)
         asked = api.send("POST", "/datasets", form=form, files=files)
-        _follow(api, asked["job"])
+        follow(api, asked["job"])
         dataset = api.get(f"/datasets/{asked['dataset']}")
     if json:
         print_json(dataset)
@@ -145,7 +145,7 @@ def predictions_there(
         form = {field: str(value).lower() for field, value in fields.items()}
         made = api.send("POST", f"/datasets/{name}/predictions", form=form, files=opened)
         if made["job"]:
-            _follow(api, made["job"])
+            follow(api, made["job"])
     if json:
         print_json(made)
         return
@@ -181,12 +181,12 @@ def predict_there(
                 files = [("files", (path.name, stack.enter_context(path.open("rb")))) for path in part]
                 made = api.send("POST", f"/runs/{first}/photos", files=files)
             if made["job"]:
-                _follow(api, made["job"])
+                follow(api, made["job"])
             photos += [api.get(f"/photos/{photo}") for photo in made["photos"]]
     return run, photos
 
 
-def _follow(api: Api, job_id: str) -> None:
+def follow(api: Api, job_id: str) -> None:
     """Show the progress of a job until it ends; exit code 1 where it does not finish."""
     show = show_progress()
     while (job := api.get(f"/jobs/{job_id}"))["state"] in OPEN:
@@ -200,7 +200,7 @@ def _follow(api: Api, job_id: str) -> None:
 def _end_of_run(api: Api, number: int, *, json: bool) -> None:
     run: dict[str, Any] = api.get(f"/runs/{number}")
     if run["job"]:
-        _follow(api, run["job"])
+        follow(api, run["job"])
         run = api.get(f"/runs/{number}")
     if json:
         print_json(run)
@@ -211,7 +211,7 @@ def _end_of_run(api: Api, number: int, *, json: bool) -> None:
 
 
 @contextmanager
-def _as_zip(source: Path, *, links: bool) -> Iterator[IO[bytes]]:
+def as_zip(source: Path, *, links: bool) -> Iterator[IO[bytes]]:
     """The zip itself, or the files of a folder in one that is removed afterwards.
 
     Of a folder only those files are sent that an import from it would read: links that leave it are followed
@@ -234,8 +234,9 @@ def _as_zip(source: Path, *, links: bool) -> Iterator[IO[bytes]]:
                 if entry.problem:
                     typer.echo(f"{entry.path} is not sent: {entry.problem}.", err=True)
                 else:
-                    archive.writestr(entry.path, folder.read(entry.path))
+                    # without a date: the same files make the same zip, whose images are known the second time
+                    archive.writestr(zipfile.ZipInfo(entry.path), folder.read(entry.path))
             for empty in folder.empty_folders:
-                archive.writestr(f"{empty}/", b"")
+                archive.writestr(zipfile.ZipInfo(f"{empty}/"), b"")
         packed.seek(0)
         yield packed

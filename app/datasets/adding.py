@@ -65,11 +65,15 @@ class Added:
     @property
     def words(self) -> str:
         """For the person who added."""
-        images = "1 image was" if self.samples == 1 else f"{self.samples:,} images were"
-        if not self.rejected:
-            return f"{images} added."
-        files = "1 file was" if len(self.rejected) == 1 else f"{len(self.rejected):,} files were"
-        return f"{images} added; {files} not."
+        return added_words(self.samples, len(self.rejected))
+
+
+def added_words(samples: int, rejected: int) -> str:
+    """How many images were added and how many files were not, for the person who added."""
+    images = "1 image was" if samples == 1 else f"{samples:,} images were"
+    if not rejected:
+        return f"{images} added."
+    return f"{images} added; {'1 file was' if rejected == 1 else f'{rejected:,} files were'} not."
 
 
 def pack_files(files: Sequence[tuple[str, BinaryIO]], *, class_name: str, uploads_dir: Path) -> Origin:

@@ -12,11 +12,10 @@ from tests.web.html import flat
 @pytest.mark.parametrize(
     "words",
     [
-        ["datasets", "list"],
-        ["datasets", "delete", "faces", "--yes"],
-        ["datasets", "add", "faces", "more.zip"],
-        ["classes", "retire", "faces", "cat"],
-        ["labels", "undo", "faces"],
+        ["user", "list"],
+        ["user", "add", "eve", "--password-stdin"],
+        ["token", "list"],
+        ["token", "revoke", "1"],
     ],
     ids=lambda words: words[0] + " " + words[1],
 )

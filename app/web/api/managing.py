@@ -6,6 +6,7 @@ from pydantic import Field
 from app.datasets.catalog import get_dataset
 from app.datasets.removing import begin_removal, disk_use, remove_in_time
 from app.datasets.renaming import archive_dataset, rename_dataset
+from app.deck.losses import lost_with
 from app.errors import Invalid
 from app.web.api.datasets import DatasetDetail, detail
 from app.web.api.models import Output
@@ -32,6 +33,7 @@ class DiskOut(Output):
     cache: int
     inside: int  # all of these: what a deletion frees
     outside: int  # images that lie elsewhere and are never touched
+    lost: list[str]  # for admins: what a deletion removes and what it does not touch, in sentences
 
 
 class Deleted(Output):
@@ -80,10 +82,12 @@ def delete_dataset(name: str, database: Db, settings: Config, _user: Admin) -> R
 
 
 @router.get("/datasets/{name}/disk")
-def show_disk(name: str, database: Db, settings: Config, _user: SignedIn) -> DiskOut:
-    """How much of the disk the data set uses."""
+def show_disk(name: str, database: Db, settings: Config, user: SignedIn) -> DiskOut:
+    """How much of the disk the data set uses: look at this before you delete it."""
     with database.read() as session:
-        found = disk_use(session, settings, dataset=get_dataset(session, name=name))
+        dataset = get_dataset(session, name=name)
+        found = disk_use(session, settings, dataset=dataset)
+        lost = lost_with(session, dataset=dataset, disk=found) if user.role == "admin" else []
     return DiskOut(
         uploads=found.uploads,
         runs=found.runs,
@@ -91,4 +95,5 @@ def show_disk(name: str, database: Db, settings: Config, _user: SignedIn) -> Dis
         cache=found.cache,
         inside=found.inside,
         outside=found.outside,
+        lost=lost,
     )
