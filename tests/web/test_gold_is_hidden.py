@@ -32,7 +32,7 @@ from app.review.standing import set_policy
 from app.rounds.retraining import freeze_labels
 from app.settings import Settings
 from app.web.pages.measuring.compare import CHANGES
-from app.web.pages.training.run import TABLES
+from app.web.pages.training.run_files import TABLES
 from tests.conftest import People
 from tests.factories import Made, import_folder, make_dataset, make_run, write_images
 from tests.ranking.test_maps import draw
@@ -45,7 +45,7 @@ READS_GOLD = {  # who reads images of the gold part, and why that is right
     "app/datasets/gold.py:gold_ids": "ids alone: REST lists the part, the duplicates leave it out",
     "app/datasets/versions.py:last_member": "the greatest id, up to which a version counts",
     "app/export/rows.py:_ids_by_path": "an export is a whole version (decision 0011)",
-    "app/export/rows.py:_pages": "an export is a whole version (decision 0011)",
+    "app/export/rows.py:_read": "an export is a whole version (decision 0011)",
     "app/measuring/comparison.py:changed_samples": "lists of runs are not hidden (decision 0011)",
     "app/measuring/hold_out.py:ask": "arrays that error rates are counted on",
     "app/ranking/rankings.py:confused": "lists of runs are not hidden (decision 0011)",

@@ -121,7 +121,8 @@ def test_an_upload_that_has_arrived_need_not_be_sent_again(
     assert "taken by the data set from my pets.zip" in problems(page)["name"]
     assert str(settings.uploads_dir) not in page
     assert "my pets.zip has arrived and is kept" in page
-    kept = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', flat(page)))
+    form = flat(page).split('id="import-form"')[1]
+    kept = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
     assert send(ada, None, name="others", **kept)[0] == 303
     with database.read() as session:
         found = {each.name: each.source_name for each in session.query(Dataset)}
