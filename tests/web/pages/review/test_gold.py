@@ -237,7 +237,7 @@ def test_a_settled_image_is_shown_with_all_that_is_known(
     settle(database, made, people, sample, "owl")
     page = flat(browser_of["ann"].get(f"/d/faces/images/{sample}").text)
     assert "as it stands <b>owl</b>" in page
-    assert "gold part, blind" in page
+    assert "checked test set, blind" in page
 
 
 def test_who_disagrees_about_a_gold_image_is_judged_without_the_models_opinion(
