@@ -4,7 +4,7 @@
 
 import { keysAreOn, switchKeys } from "../keyboard.js";
 import { decide, forgetRedo, redo, skip, undo, undoDecision } from "./answers.js";
-import { announce, currentCard, placeholder, review, show } from "./deck.js";
+import { currentCard, placeholder, review, show } from "./deck.js";
 import { openFinder } from "./keys.js";
 import { askForCards, showUnsaved, unsaved } from "./outbox.js";
 import { zoomBy } from "./zoom.js";
@@ -44,7 +44,8 @@ document.addEventListener("click", (event) => {
   const opensElsewhere = event.ctrlKey || event.metaKey || event.shiftKey;  // as with every link
   if (clicked("[data-why]") && !opensElsewhere) {
     event.preventDefault();
-    toggleReasons(clicked("[data-why]"));
+    const link = clicked("[data-why]");
+    import("./why.js").then(({ toggleReasons }) => toggleReasons(link)).catch(() => { location.href = link.href; });
   }
   if (clicked("[data-skip]") && currentCard()) {
     event.preventDefault();
@@ -65,32 +66,6 @@ function putHintsAway() {
   if (!form) return;
   fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual", keepalive: true }).catch(() => {});
   form.parentElement.remove();
-}
-
-// ---- why this image: the reasons are loaded when a person asks for them
-
-async function toggleReasons(link) {
-  const card = link.closest(".card");
-  const shown = card.querySelector(".why");
-  link.setAttribute("aria-expanded", String(!shown));
-  if (shown) {
-    shown.remove();
-    return;
-  }
-  const panel = document.createElement("section");
-  panel.className = "why opinion";
-  panel.setAttribute("aria-label", "Why this image");
-  panel.textContent = "Loading…";
-  card.querySelector(".stage").after(panel);
-  try {
-    const options = { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(15_000) };
-    const response = await fetch(`${link.pathname}/why`, options);
-    if (!response.ok || response.headers.has("HX-Redirect")) throw new Error("refused, or signed out");
-    panel.innerHTML = await response.text();
-    if (card === currentCard()) announce(panel.querySelector(".reasons")?.textContent ?? panel.textContent);
-  } catch {
-    panel.textContent = "This cannot be shown now; try again in a moment.";
-  }
 }
 
 // ---- the lease: cards stay with a person who looks at them

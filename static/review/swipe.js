@@ -1,29 +1,23 @@
-// Swipes on a touch screen: right keeps the given label, left accepts the model's, up skips. This module owns the finger on an image
-// that is not zoomed. A finger that comes back before it is lifted does nothing; who switches keys off switches swipes off.
-// Every swipe clicks a button of the card. It exports nothing.
+// Swipes on an image that is not zoomed: right keeps, left accepts, up skips, by a click on the button. A finger that comes back does
+// nothing; keys that are off switch swipes off. It exports nothing.
 
 import { keysAreOn } from "../keyboard.js";
 import { currentCard, review } from "./deck.js";
 
 const FAR = 0.22;                                  // of the frame's width: a shorter way does nothing
-const MIN_WAY = 60;                                // px
-const WAYS = {
-  right: { button: "[value=keep]", sign: "→" },
-  left: { button: "[data-accept]", sign: "←" },
-  up: { button: "[data-skip]", sign: "↑" },
-};
+const BUTTONS = { right: "[value=keep]", left: "[data-accept]", up: "[data-skip]" };
 let finger = null;                                 // { id, x, y, frame, card, way }: where it began, and what it means now
 
 const usable = (event) => event.pointerType === "touch" && event.isPrimary && keysAreOn()
   && !review()?.classList.contains("zoomed") && !document.querySelector(":popover-open, dialog[open]");
 
 function wayOf(dx, dy, width) {
-  const far = Math.max(MIN_WAY, width * FAR);
+  const far = width * FAR;
   if (Math.abs(dx) >= far && Math.abs(dx) > 1.5 * Math.abs(dy)) return dx > 0 ? "right" : "left";
   return -dy >= far && -dy > 1.5 * Math.abs(dx) ? "up" : null;
 }
 
-const buttonOf = (card, way) => card.querySelector(WAYS[way].button);
+const buttonOf = (card, way) => card.querySelector(BUTTONS[way]);
 
 function showWay(dx, dy) {
   const { frame, card, way } = finger;
@@ -31,7 +25,7 @@ function showWay(dx, dy) {
   frame.style.setProperty("--swipe-x", `${dx}px`);
   frame.style.setProperty("--swipe-y", `${Math.min(dy, 0)}px`);
   const words = button?.querySelector(":scope > span").textContent.trim().replace(/\s+/g, " ");
-  if (words) frame.dataset.swipe = `${WAYS[way].sign} ${words}`;
+  if (words) frame.dataset.swipe = words;
   else delete frame.dataset.swipe;
 }
 

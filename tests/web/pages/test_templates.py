@@ -68,8 +68,8 @@ def test_scripts_and_styles_of_the_pages_are_light() -> None:
     static = bundled("static")
     shell = ["shell.js", "toasts.js", "keyboard.js"]  # the palette is loaded when somebody asks for it
     shared = ["app.css", "dark.css", "vendor/htmx.min.js", *shell]
-    # With the dialog that it is for; where there are fingers.
-    on_demand = {static / "review" / name for name in ("finder.js", "swipe.js")}
+    # Loaded with the dialog and the panel that they are for; swipe.js only where there are fingers.
+    on_demand = {static / "review" / name for name in ("finder.js", "why.js")}
     review = [static / "review.css", *({*(static / "review").glob("*.js")} - on_demand)]
     charts = ["pages.css", "models.css", "charts.js", "vendor/uplot.min.js"]
     assert weight(shared) + weight(review) <= 120_000
