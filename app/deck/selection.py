@@ -72,9 +72,14 @@ def selection_progress(session: Session, *, dataset_id: int, queue: Queue) -> Se
 
 def _newest_audit(session: Session, dataset_id: int) -> SelectionProgress | None:
     """The images that were drawn last; None before the first audit."""
-    drawn = _OF_AUDIT.one(session, dataset=dataset_id)
-    if drawn is None or not drawn.size:
+
+    def ask() -> bool:
+        drawn = _OF_AUDIT.one(session, dataset=dataset_id)
+        return bool(drawn and drawn.size)
+
+    if not remember(session, (_newest_audit, dataset_id), ask):
         return None
+    drawn = _OF_AUDIT.one(session, dataset=dataset_id)
     return SelectionProgress(drawn.decided, drawn.size - drawn.decided, drawn.found)
 
 

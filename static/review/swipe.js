@@ -4,9 +4,9 @@
 import { keysAreOn } from "../keyboard.js";
 import { currentCard, review } from "./deck.js";
 
-const FAR = 0.22;                                  // of the frame's width: a shorter way does nothing
+const FAR = 0.22;  // of the width of the frame: a shorter way does nothing
 const BUTTONS = { right: "[value=keep]", left: "[data-accept]", up: "[data-skip]" };
-let finger = null;                                 // { id, x, y, frame, card, way }: where it began, and what it means now
+let finger = null;  // { id, x, y, frame, card, way }: where it began, and what it means now
 
 const usable = (event) => event.pointerType === "touch" && event.isPrimary && keysAreOn()
   && !review()?.classList.contains("zoomed") && !document.querySelector(":popover-open, dialog[open]");
