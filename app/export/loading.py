@@ -75,9 +75,11 @@ loaders = ImageDataLoaders.from_df(
     },
     "imagefolder": {
         "torchvision": """from torchvision.datasets import ImageFolder
+from torchvision.transforms import Compose, Resize, ToTensor
 
-train = ImageFolder("labels/train", allow_empty=True)
-valid = ImageFolder("labels/valid", allow_empty=True)
+size = Compose([Resize((224, 224)), ToTensor()])
+train = ImageFolder("labels/train", transform=size, allow_empty=True)
+valid = ImageFolder("labels/valid", transform=size, allow_empty=True)
 """,
         "fastai": """from pathlib import Path
 from fastai.vision.all import ImageDataLoaders, Resize

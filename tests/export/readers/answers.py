@@ -41,7 +41,7 @@ for part in (loaders.train_ds, loaders.valid_ds):
 assert train.classes == valid.classes == list(names)
 for part in (train, valid):
     for number, (file, label) in enumerate(part.samples):
-        assert min(part[number][0].size) > 0
+        assert part[number][0].shape == (3, 224, 224)
         path, name = found(file, part.classes[label])
         answer[path] = name
 """,
