@@ -18,6 +18,7 @@ from app.measuring.comparison import Change, ChangedSample, Column, Comparison, 
 from app.measuring.evaluations import RunSummary, run_summaries
 from app.measuring.paper_table import PaperTable, paper_table
 from app.review.gold import gold_labels
+from app.training.runs import open_run
 from app.web.deps import Db
 from app.web.errors import status_of
 from app.web.pages.intervals import Given, IntervalChart, interval_chart
@@ -72,6 +73,7 @@ class ComparePage(Page):
     """Before and after; without a comparison, why there is none."""
 
     runs: tuple[RunSummary, ...]
+    waits_for: int | None  # the model that is being trained
     versions: tuple[DatasetVersion, ...]
     old: int | None
     new: int | None
@@ -148,9 +150,11 @@ def show(
         versions = tuple(reversed(list_versions(session, dataset_id=dataset.id)))
         table = paper_table(session, dataset_id=dataset.id) if runs else None
         pending = pending_changes(session, dataset_id=dataset.id).since_version
+        training = open_run(session, dataset_id=dataset.id)
     page = ComparePage(
         **page_context(request, name),
         runs=runs,
+        waits_for=training.id if training and training.is_training else None,
         versions=versions,
         old=old,
         new=new,

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.db.engine import Database
+from app.training.models import Run
 from tests.factories import CLASSES, Made, make_run
 from tests.measuring.reviewed import frozen
 from tests.web.html import flat
@@ -148,9 +149,27 @@ def test_four_cells_are_a_table_once_three_have_a_model(
 
 def test_one_model_leads_to_the_review(browser_of: dict[str, TestClient], made: Made) -> None:
     page = flat(browser_of["ann"].get("/d/faces/results").text)
-    assert "Review some labels, then train again." in page
+    assert "Review some labels, then retrain." in page
     assert 'class="button primary" href="/d/faces/review"' in page
     assert "<table" not in page
+
+
+def test_a_model_of_cleaned_labels_alone_needs_one_of_the_given_labels(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    relabel(browser_of["ann"], made.ranked[0], "dog")
+    version_id = frozen(database, made)
+    with database.write() as session:
+        session.get_one(Run, made.run_id).version_id = version_id
+    page = flat(browser_of["ada"].get("/d/faces/results").text)
+    assert "No model has learnt the labels as they were given." in page
+    assert 'href="/d/faces/models/train?version=0">Train on the given labels' in page
+    assert "models/train" not in flat(browser_of["ann"].get("/d/faces/results").text)
+    started = browser_of["ada"].post("/d/faces/models", data={"recipe": "quick", "version": "0"})
+    assert f"Model {made.run_id + 1} is being trained." in flat(
+        browser_of["ann"].get("/d/faces/results").text
+    )
+    assert started.headers["location"] == f"/d/faces/models/{made.run_id + 1}"
 
 
 @pytest.mark.parametrize(
