@@ -16,7 +16,7 @@ from app.review.corrections import Corrections, corrections_by_period
 from app.review.log import is_answer
 from app.review.models import Decision
 from app.training.evaluation import Rate
-from app.training.models import Run
+from app.training.models import FIRST_LOOK, Run
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Round:
     run_id: int
     parent_id: int | None
     version: int  # that the run learnt
+    is_trained: bool  # False for a first look, whose errors are those of another kind of model
     begun: datetime  # when the run was asked for; the first round has all that was decided before it too
     ended: datetime | None  # none: it goes on
     single: int  # decisions on one sample
@@ -88,6 +89,7 @@ def list_rounds(session: Session, *, dataset_id: int) -> list[Round]:
                 run_id=run.id,
                 parent_id=run.parent_id,
                 version=version,
+                is_trained=run.kind != FIRST_LOOK,
                 begun=run.created_at,
                 ended=ends[place] if place < len(ends) else None,
                 single=made.get("single", 0),

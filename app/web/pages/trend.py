@@ -3,7 +3,7 @@
 Places across are in percent of the width, places down in pixels; both axes of numbers begin at 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -64,9 +64,16 @@ class Trend:
 
 
 def trend(
-    names: Sequence[str], lines: Mapping[str, Sequence[Rate | None]], bars: Sequence[int]
+    names: Sequence[str],
+    lines: Mapping[str, Sequence[Rate | None]],
+    bars: Sequence[int],
+    *,
+    apart: Collection[int] = (),
 ) -> Trend | None:
-    """A chart of error rates and of counts, one of each per name; None without a figure."""
+    """A chart of error rates and of counts, one of each per name; None without a figure.
+
+    No line leads to or from the places `apart`, whose figures are of another kind.
+    """
     known = [rate for line in lines.values() for rate in line if rate]
     if not names or not (known or any(bars)):
         return None
@@ -74,7 +81,7 @@ def trend(
     top = ticks[-1][0]
     places = [100 * (i + 0.5) / len(names) for i in range(len(names))]
     drawn = tuple(
-        _line(name, KINDS[i % len(KINDS)], (2 * i - len(lines) + 1) * APART // 2, places, rates, top)
+        _line(name, KINDS[i % len(KINDS)], (2 * i - len(lines) + 1) * APART // 2, places, rates, top, apart)
         for i, (name, rates) in enumerate(lines.items())
         if any(rates)
     )
@@ -87,7 +94,13 @@ def trend(
 
 
 def _line(
-    name: str, kind: str, shift: int, places: Sequence[float], rates: Sequence[Rate | None], top: float
+    name: str,
+    kind: str,
+    shift: int,
+    places: Sequence[float],
+    rates: Sequence[Rate | None],
+    top: float,
+    apart: Collection[int],
 ) -> Line:
     def down(share: float) -> float:
         return HEIGHT * (1 - share / top)
@@ -103,7 +116,9 @@ def _line(
         for x, rate in zip(places, rates, strict=True)
         if rate
     )
-    return Line(name, kind, shift, dots, tuple((a.x, a.y, b.x, b.y) for a, b in pairwise(dots)))
+    alone = {places[place] for place in apart}
+    joined = tuple((a.x, a.y, b.x, b.y) for a, b in pairwise(dots) if not {a.x, b.x} & alone)
+    return Line(name, kind, shift, dots, joined)
 
 
 def _bar(number: int, place: float, most: int, bars: int) -> Bar:

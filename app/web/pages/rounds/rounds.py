@@ -60,6 +60,10 @@ def _chart(rounds: tuple[Round, ...]) -> Trend | None:
         for i, words in enumerate(_measures(rounds))
         if not words.startswith("labels of version 0")  # these are the given ones
     }
+    looks = [place for place, each in enumerate(rounds) if not each.is_trained]
     return trend(
-        [f"Round {each.number}" for each in rounds], lines, [each.corrections.found for each in rounds]
+        [f"Round {each.number}" if each.is_trained else "First look" for each in rounds],
+        lines,
+        [each.corrections.found for each in rounds],
+        apart=looks,
     )

@@ -1,6 +1,7 @@
 """History: the rounds as a picture, and the picture of what was fixed."""
 
 import io
+import re
 import uuid
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.db.engine import Database
-from tests.factories import Made, import_folder, make_run, write_images
+from tests.factories import Made, import_folder, make_first_look, make_run, write_images
 from tests.web.html import flat
 
 Browsers = dict[str, TestClient]
@@ -46,6 +47,20 @@ def test_the_rounds_are_a_picture_and_in_numbers(
     assert f"from model {made.run_id}" in numbers
     assert "card.png?round=1" in numbers
     assert "card.png?round=2" not in numbers  # nothing was found in it
+
+
+def test_a_first_look_stands_apart_and_no_line_leads_from_it(
+    browser_of: Browsers, database: Database, tmp_path: Path
+) -> None:
+    dataset_id = import_folder(database, write_images(tmp_path / "images"))
+    make_first_look(database, dataset_id, 1, wrong=3)
+    for seed in (1, 2):
+        make_run(database, dataset_id, 1, wrong=6, seed=seed)
+    chart = flat(browser_of["ann"].get(HISTORY).text).partition('<div class="trend-grid">')[2]
+    dots = chart.partition("Errors found")[0]
+    assert [dots.count("<circle"), chart.count(">First look</text>")] == [3, 1]
+    joins = re.findall(r'<line x1="([\d.]+)%" y1="[\d.]+" x2="([\d.]+)%"', dots)
+    assert joins == [("50.00", "83.33")]
 
 
 def opened(browser: TestClient, address: str = CARD) -> Image.Image:
