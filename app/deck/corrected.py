@@ -20,6 +20,7 @@ from app.datasets.models import Sample
 from app.db.types import now
 from app.deck.bulk import FROM_A_FILE, Done, candidates, parts_of, verdict_for
 from app.deck.left_alone import reason
+from app.errors import NotFound
 from app.review import claims, desk
 from app.review.log import not_undone
 from app.review.models import BulkAction, Decision, SampleReview
@@ -236,6 +237,11 @@ def newest_action(session: Session, *, dataset_id: int, user_id: int) -> int | N
         .order_by(BulkAction.id.desc())
         .limit(1)
     )
+
+
+def nothing_stands(name: str) -> NotFound:
+    """The refusal to undo where nobody's labels from a file stand."""
+    return NotFound(f"No labels from a file stand in {name}, so there is nothing to undo.")
 
 
 def _state(label: int | None, target: int | None, why: str, mine: int) -> str:

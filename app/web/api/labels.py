@@ -8,12 +8,12 @@ from app.datasets.catalog import ready_dataset
 from app.datasets.label_reading import NONE, StatedColumns, StatedLabels
 from app.datasets.labels.reading import paths_of, read_labels
 from app.datasets.labels.tables import only_label_file
-from app.deck.corrected import LabelPlan, apply_labels, plan_labels
+from app.deck.corrected import LabelPlan, apply_labels, newest_action, plan_labels
 from app.errors import Invalid
 from app.storage import MAX_FILE_BYTES
 from app.web.api.models import Output
 from app.web.api.routing import api_router
-from app.web.deps import Admin, Db
+from app.web.deps import Admin, Db, SignedIn
 from app.web.uploading import LabelsRoute
 
 router = api_router("review")
@@ -49,6 +49,20 @@ class LabelsOut(Output):
     rows: list[LabelRowOut]  # the first thousand, those that change first
     unmatched_count: int
     unmatched: list[UnmatchedOut]  # the first thousand
+
+
+class NewestLabels(Output):
+    """The newest labels of a person that came from a file and stand."""
+
+    action: int | None  # the bulk action; none: nothing stands
+
+
+@router.get("/datasets/{name}/labels")
+def show_newest(name: str, database: Db, user: SignedIn) -> NewestLabels:
+    """Which bulk action has the newest labels from a file that you applied and did not undo."""
+    with database.read() as session:
+        dataset_id = ready_dataset(session, name=name).id
+        return NewestLabels(action=newest_action(session, dataset_id=dataset_id, user_id=user.id))
 
 
 def apply_label_file(
