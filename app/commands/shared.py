@@ -111,14 +111,14 @@ def open_database() -> "Iterator[Database]":
 def open_own_database() -> "Iterator[Database]":
     """The database, for a command that no server can be asked for.
 
-    Raises Invalid while TOPLOSS_SERVER names a server: its data sets are meant, not those of this machine.
+    Raises Invalid while TOPLOSS_SERVER names a server: what it has is meant, not what this machine has.
     """
     from app.errors import Invalid
 
     if server := os.environ.get("TOPLOSS_SERVER", "").strip():
         raise Invalid(
             f"TOPLOSS_SERVER is {server}, but this command knows the data folder of this machine only. Do it "
-            "in the browser or by REST there, or unset TOPLOSS_SERVER to do it here."
+            "in the browser there, or unset TOPLOSS_SERVER to do it here."
         )
     with open_database() as database:
         yield database

@@ -113,6 +113,10 @@ def test_a_data_set_is_deleted_also_while_a_training_waits(
     assert api["ann"].delete(f"{API}/faces").status_code == 403
     disk = api["ann"].get(f"{API}/faces/disk").json()
     assert disk["outside"] > 0 == disk["inside"]
+    assert disk["lost"] == []  # it names folders of the server
+    lost = " ".join(api["ada"].get(f"{API}/faces/disk").json()["lost"])
+    assert "This deletes for ever the labels of" in lost
+    assert "it is cancelled first" in lost
     assert api["ada"].delete(f"{API}/faces").status_code == 204
     assert api["ada"].get(f"{API}/faces").status_code == 404
     assert api["ada"].delete(f"{API}/faces").status_code == 404
