@@ -32,7 +32,7 @@ WORDS = {
     "same": "has this label already",
     "waits": "was answered so before and waits for another look",
     "looked_at": "somebody decided this image alone, which counts more",
-    "gold": "belongs to the gold part, which is labelled blind",
+    "gold": "belongs to the checked test set, which is labelled blind",
     "lost": "its file is missing or changed",
     "deleted": "was deleted here",
     "no class": "this is no class of the data set",

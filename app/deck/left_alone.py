@@ -8,7 +8,8 @@ from typing import Any
 from app.errors import Conflict
 
 _GOLD = (
-    "These images belong to the gold part, which people look at one by one and blind; nothing was changed."
+    "These images belong to the checked test set, which people look at one by one and blind; "
+    "nothing was changed."
 )
 _LOOKED_AT = (
     "Somebody looked at every one of these alone, which counts more than a verdict for many; "
@@ -39,7 +40,7 @@ class LeftAlone:
                 "somebody looked at 1 of them alone",
                 "somebody looked at {} of them one by one",
             ),
-            (self.gold, "1 belongs to the gold part", "{} belong to the gold part"),
+            (self.gold, "1 belongs to the checked test set", "{} belong to the checked test set"),
             (self.lost, "the file of 1 is missing or changed", "the files of {} are missing or changed"),
             (self.unpredicted, "1 has no prediction to accept", "{} have no prediction to accept"),
         )

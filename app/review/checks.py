@@ -186,28 +186,28 @@ def _gold_look(session: Session, answer: Answer, *, sample: Any, user_id: int) -
         return how  # it was the one that settled the image, perhaps
     if origin == "duplicates":
         raise Conflict(
-            "An image of this group belongs to the gold part, which people look at one by one and blind; "
-            "nothing was changed."
+            "An image of this group belongs to the checked test set, which people look at one by one and "
+            "blind; nothing was changed."
         )
     if origin == "adjudication":
         if not found.drawn:
             raise Conflict(
-                "Nobody disagrees about this image of the gold part; only blind looks say what it is."
+                "Nobody disagrees about this image of the checked test set; only blind looks say what it is."
             )
     elif found.settled:
         raise Conflict(
-            "This image of the gold part is settled: blind answers agree on it. Undo your own answer to "
-            "give another."
+            "This image of the checked test set is settled: blind answers agree on it. Undo your own answer "
+            "to give another."
         )
     elif answer.names_ranking:
         raise Conflict(
-            "This image became part of the gold part after its label was shown to you; another person has "
+            "This image came into the checked test set after its label was shown to you; another person has "
             "to label it blind. Skip it."
         )
     elif found.in_view:
         raise Conflict(
-            "You have answered about this image of the gold part with its label in view; another person "
-            "has to label it blind."
+            "You have answered about this image of the checked test set with its label in view; another "
+            "person has to label it blind."
         )
     return how
 

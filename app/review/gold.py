@@ -135,8 +135,8 @@ def draw_gold(
     lock_out_decisions(session, dataset_id=dataset_id)
     if (before := get_gold_part(session, dataset_id=dataset_id)) is not None:
         raise Conflict(
-            f"The gold part was drawn already, {before.size:,} images, and cannot be drawn again: a repeated "
-            "draw could be chosen for its result."
+            f"The checked test set was drawn already, {before.size:,} images, and cannot be drawn again: a "
+            "repeated draw could be chosen for its result."
         )
     columns = (Sample.id, Sample.path, Sample.sha256)
     rows = session.execute(
@@ -252,21 +252,22 @@ def gold_labels(session: Session, *, dataset_id: int) -> GoldLabels | None:
 def need_gold(standing: GoldStanding | None) -> GoldStanding:
     """The gold part itself. Raises NotFound without one."""
     if standing is None:
-        raise NotFound("This data set has no gold part yet; an admin can draw one.")
+        raise NotFound("This data set has no checked test set yet; an admin can create one.")
     return standing
 
 
 def _check(*, size: int, looks: int, hold_out: int) -> None:
     if not hold_out:
         raise Invalid(
-            "This data set has no hold-out to draw a gold part from; put images into a folder named valid "
-            "and import again."
+            "This data set has no hold-out to draw a checked test set from; put images into a folder "
+            "named valid and import again."
         )
     if hold_out < FEWEST:
         raise Invalid(
-            f"The hold-out has {hold_out:,} images; a gold part needs at least {FEWEST} for useful figures."
+            f"The hold-out has {hold_out:,} images; a checked test set needs at least {FEWEST} for useful "
+            "figures."
         )
     if not FEWEST <= size <= hold_out:
         raise Invalid(f"Draw {FEWEST} to {hold_out:,} images: that many are in the hold-out.")
     if not 1 <= looks <= MOST_LOOKS:
-        raise Invalid(f"1 to {MOST_LOOKS} people can look at one image of the gold part.")
+        raise Invalid(f"1 to {MOST_LOOKS} people can look at one image of the checked test set.")

@@ -44,7 +44,7 @@ def test_the_words_name_each_reason_with_its_number_and_nothing_else() -> None:
     assert LeftAlone().words == ""
     assert LeftAlone(lost=1).words == "the file of 1 is missing or changed"
     assert LeftAlone(looked_at=2, gold=1).words == (
-        "somebody looked at 2 of them one by one and 1 belongs to the gold part"
+        "somebody looked at 2 of them one by one and 1 belongs to the checked test set"
     )
     assert LeftAlone(looked_at=1, lost=3, unpredicted=12_345).words == (
         "somebody looked at 1 of them alone, the files of 3 are missing or changed "
@@ -61,7 +61,7 @@ def test_each_number_is_in_the_words_exactly_where_it_is_not_zero(counts: tuple[
 @pytest.mark.parametrize(
     ("reasons", "any_gold", "words"),
     [
-        (["lost", "looked_at"], True, "gold part"),
+        (["lost", "looked_at"], True, "checked test set"),
         (["lost", "looked_at"], False, "looked at every one"),
         (["unpredicted", "lost"], False, "missing or have changed"),
         (["unpredicted"], False, "no prediction to accept"),

@@ -170,7 +170,7 @@ def test_a_hold_out_that_is_missing_or_small_is_refused_in_words(database: Datab
     small = import_folder(database, write_images(tmp_path / "small"), name="small")
     with database.write() as session:
         assert hold_out_size(session, dataset_id=small) == 6 < FEWEST
-        with pytest.raises(Invalid, match="has 6 images; a gold part needs at least 20"):
+        with pytest.raises(Invalid, match="has 6 images; a checked test set needs at least 20"):
             draw_gold(session, dataset_id=small, size=6)
         session.execute(update(Sample).where(Sample.dataset_id == small).values(split="train"))
         with pytest.raises(Invalid, match="no hold-out"):
@@ -227,7 +227,7 @@ def test_a_verdict_for_many_leaves_the_gold_part_alone(
             client_id="all",
         )
         assert (done.samples, done.left_alone) == (100, 20)
-        with pytest.raises(Conflict, match="gold part"):
+        with pytest.raises(Conflict, match="checked test set"):
             decide_many(
                 session,
                 dataset_id=made.dataset_id,

@@ -94,7 +94,7 @@ def _deactivation(name: str, access: Access) -> Question:
 
 def _new_role(name: str, role: str, access: Access) -> Question:
     if role == "admin":
-        can = f"{name} may then import, train, draw the gold part, adjudicate and manage people."
+        can = f"{name} may then import, train, create the checked test set, adjudicate and manage people."
         return Question(f"Make {name} an admin?", (can,), f"Make {name} an admin", "/people", danger=False)
     facts = [f"{name} may then decide only: not import, train, adjudicate or manage people."]
     if access.admin_tokens:

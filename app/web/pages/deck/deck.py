@@ -23,7 +23,7 @@ ORDERS: dict[Order, str] = {
     "rank": "label quality",
     "loss": "loss",
     "margin": "margin",
-    "disagreement": "disagreement of networks",
+    "disagreement": "disagreement of models",
     "random": "random: an audit",
     "mixed": "mixed: a fifth random",
 }

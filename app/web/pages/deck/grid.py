@@ -65,7 +65,7 @@ ORDERS: dict[Order, str] = {
     "rank": "label quality",
     "loss": "loss",
     "margin": "margin",
-    "disagreement": "disagreement of networks",
+    "disagreement": "disagreement of models",
     "random": "random",
     "path": "path",
 }
