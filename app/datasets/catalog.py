@@ -69,9 +69,12 @@ def list_datasets(session: Session, *, archived: bool | None = False) -> list[Da
     return [DatasetSummary(*row) for row in rows]
 
 
-def dataset_names(session: Session) -> dict[int, str]:
-    """The name of each data set by its id."""
-    return {row.id: row.name for row in session.execute(select(Dataset.id, Dataset.name))}
+def dataset_names(session: Session, *, archived: bool = True) -> dict[int, str]:
+    """The name of each data set by its id, with `archived` ones or without."""
+    query = select(Dataset.id, Dataset.name)
+    if not archived:
+        query = query.where(Dataset.archived_at.is_(None))
+    return {row.id: row.name for row in session.execute(query)}
 
 
 def summarise(session: Session, dataset: Dataset) -> DatasetSummary:

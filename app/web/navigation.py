@@ -227,11 +227,13 @@ def surroundings(
 
 
 def running_jobs(session: Session) -> tuple[RunningJob, ...]:
-    """What runs or waits of all data sets, the oldest first."""
+    """What runs or waits of all data sets but archived ones, the oldest first."""
     jobs = open_jobs(session, tasks=JOBS)
-    names = dataset_names(session) if jobs else {}
+    names = dataset_names(session, archived=False) if jobs else {}
     return tuple(
-        running_job(job, names.get(job.dataset_id or 0), share=job_share(session, job)) for job in jobs
+        running_job(job, names.get(job.dataset_id or 0), share=job_share(session, job))
+        for job in jobs
+        if job.dataset_id is None or job.dataset_id in names
     )
 
 
