@@ -82,11 +82,11 @@ def test_the_question_works_without_scripts(
     page = context.new_page()
     page.goto(f"{server.url}/d/{made.name}/images")
     page.locator("#everything").check()
-    page.get_by_role("button", name="E Delete").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("link", name="No, go back").click()
     assert decided(database, made) == 0
     page.locator("#everything").check()
-    page.get_by_role("button", name="E Delete").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Remove 120 images").click()
     expect(page.get_by_text("120 deleted")).to_be_visible()
     assert decided(database, made) == 120
