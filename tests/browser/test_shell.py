@@ -28,8 +28,8 @@ SHELL = "html.shell"  # its scripts have run
 @pytest.fixture(scope="module")
 def admin(server: Server) -> str:
     """An admin's log-in cookie."""
-    add_person(server, "eve", role="admin")
-    return cookie_of(server, "eve")
+    add_person(server, "sven", role="admin")
+    return cookie_of(server, "sven")
 
 
 @pytest.fixture
