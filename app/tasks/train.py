@@ -133,10 +133,13 @@ def _train(context: JobContext, plan: Plan, images: Images, fold: int) -> list[s
     stored = 0
 
     def on_progress(progress: TrainingProgress) -> None:
-        nonlocal stored
+        if stored < len(progress.history):
+            take_in(progress)
+        # last, so that a ranking after a resume is not reported behind the batch that comes after it
         _report(context, *_position(plan, fold, progress))
-        if stored == len(progress.history):
-            return
+
+    def take_in(progress: TrainingProgress) -> None:
+        nonlocal stored
         try:
             while stored < len(progress.history):
                 _record(context, plan, fold, stored, progress.history[stored])

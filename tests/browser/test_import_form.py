@@ -138,7 +138,6 @@ def test_what_the_server_refuses_after_the_upload_stands_at_its_field_and_is_not
 
 def test_a_zip_that_is_dropped_on_the_home_page_opens_the_form_with_it(form: Page, server: Server) -> None:
     form.goto(server.url)
-    form.wait_for_load_state("networkidle")
     form.evaluate(DROP, [["owls.zip", list(pets(first=120))]])
     expect(form.get_by_role("heading", name="Import images")).to_be_visible()
     expect(name_of(form)).to_have_value("owls")

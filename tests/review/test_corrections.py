@@ -70,9 +70,10 @@ def shown(browser: TestClient) -> list[tuple[int, str]]:
         for name in ("", "/results/history", "/results/errors-left")
     }
     wait = re.compile(r"(\d+) more corrections? waits? for another look")
-    words = {name: (wait.search(page) or re.search("(0)", "0"))[1] for name, page in pages.items()}  # type: ignore[index]
+    words = {name: found[1] if (found := wait.search(page)) else "0" for name, page in pages.items()}
     overview = re.search(
-        r"<dt>errors found</dt>\s*<dd>\s*(\d+)\s*</dd>\s*<dd class=.more.>\s*(\d+) relabelled, (\d+) deleted",
+        r"<dt>[^/]*errors found<.*?</dt>\s*<dd>\s*(\d+)\s*</dd>\s*<dd class=.more.>"
+        r"\s*(\d+) relabelled, (\d+) deleted(?:, (\d+) waits? for another look)?",
         pages[""],
     )
     assert overview, pages[""]
@@ -82,9 +83,9 @@ def shown(browser: TestClient) -> list[tuple[int, str]]:
     rounds = browser.get("/api/v1/datasets/faces/rounds").json()["items"]
     waiting = [str(answer["corrections_waiting"]) for answer in (rest, left)]
     return [
-        (int(overview[1]), words[""]),
+        (int(overview[1]), overview[4] or "0"),
         (
-            int(re.findall(r"(\d+) errors? found so far", pages["/results/history"])[0]),
+            int(re.findall(r"(\d+) errors? found in", pages["/results/history"])[0]),
             words["/results/history"],
         ),
         (

@@ -164,7 +164,7 @@ def test_the_overview_and_the_run_say_what_was_learnt(
     say(database, made, people, mixed(made)[:20])
     Learner(database).look()
     overview = flat(browser_of["ann"].get("/d/faces").text)
-    assert re.search(r"Of the next 40 cards about \d+ have a wrong label \(\d+ to \d+\)", overview)
+    assert re.search(r"\d+ to \d+ of the next 40 labels are wrong", overview)
     page = flat(browser_of["ann"].get(f"/d/faces/models/{made.run_id}").text)
     assert "learnt from 20 answered images, of which 10 had a wrong label" in page
 

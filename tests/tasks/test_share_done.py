@@ -91,7 +91,7 @@ def test_the_bar_of_a_resumed_training_begins_where_its_finished_epochs_end(
     second, seen = watched(database, settings, run_id)
     train.run(second)
     assert seen[0][1] >= trained
-    assert never_falls(seen)
+    assert never_falls(seen), seen
 
 
 def test_the_bar_of_a_first_look_that_compares_copies_never_goes_back(

@@ -91,7 +91,6 @@ def _everywhere(*, is_admin: bool) -> Iterator[Target]:
         yield Target("Page", "People", "/people")
         yield Target("Page", "Jobs", "/jobs")
     yield Target("Page", "Account", "/account")
-    yield Target("Page", "Help", "/help")
     yield Target("Page", "REST API", "/docs")
     yield Target("Page", "Help", "/help")
     for theme in THEMES:
