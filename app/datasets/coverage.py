@@ -19,7 +19,7 @@ def coverage_words(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     if untrained:
         images = sum(sum(counts[name].values()) for name in untrained)
         said.append(
-            f"{listed(untrained)}: no training images, only {images:,} in the other parts. No network can "
+            f"{listed(untrained)}: no training images, only {images:,} in the other parts. No model can "
             f"learn {_it(untrained)}, so these images always count as errors; figures are also given "
             "without them, and their labels are not ranked as suspicious. Add training images and import "
             "again, or give these images another label."

@@ -71,7 +71,7 @@ def further_reasons(known: Known) -> tuple[str, ...]:
             )
         )
     if known.doubted_unseen:
-        found.append((0.1, "The network that predicts this did not train on this image."))
+        found.append((0.1, "The model that predicts this did not train on this image."))
     return tuple(sentence for _, sentence in sorted(found, key=lambda each: -each[0])[:MOST])
 
 
@@ -125,12 +125,12 @@ def _runs(known: Known) -> list[tuple[float, str]]:
     if n < _SEVERAL or not others:
         return []
     if len(others) < n:
-        return [(0.15, f"{len(others)} of {n} runs predict another class.")]
+        return [(0.15, f"{len(others)} of {n} models predict another class.")]
     what = others[0] if len(set(others)) == 1 else "another class"
     both, kinds = "Both" if n == _SEVERAL else f"All {n}", {run.kind: None for run in known.runs}
     if len(kinds) > 1:
         return [(0.6, f"{both} opinions ({', '.join(_KINDS[kind] for kind in kinds)}) predict {what}.")]
-    return [(0.45, f"{both} runs predict {what}.")]
+    return [(0.45, f"{both} models predict {what}.")]
 
 
 def _percent(share: float, digits: int = 0) -> str:

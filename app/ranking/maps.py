@@ -24,7 +24,7 @@ SIDE = 10_000  # places are whole numbers from 0 to SIDE - 1
 KEPT = 2  # maps of a data set: addresses and worklists may still name a selection on the one before
 _BATCH = 5_000  # rows per transaction, so that decisions do not wait
 _FORGOTTEN = timedelta(hours=1)  # after which a map that was not finished is that of a worker that was killed
-_NOTHING_YET = "A map needs a first look or a training, whose network says which images are alike."
+_NOTHING_YET = "A map needs a first look or a training: only a model says which images are alike."
 
 
 def newest_map(session: Session, *, dataset_id: int) -> ImageMap | None:

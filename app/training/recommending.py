@@ -108,7 +108,7 @@ def _choose(
         return (
             "photos",
             changes,
-            "A network that knows other photographs learns the classes from few of these.",
+            "A model that knows other photographs learns the classes from few of these.",
         )
     epochs = min(60, max(18, -(-_STEPS * 32 // max(1, shape.train))))
     changes = _affordable(
@@ -117,7 +117,7 @@ def _choose(
     why = f" ({starting.offer.why})" if starting.offer.why else ""
     lead = "It starts from random weights" if start == "none" else f"There are no ImageNet weights{why}"
     reason = (
-        f"{lead}, and from random ones a network learns little from photographs unless there are many; the "
+        f"{lead}, and from random ones a model learns little from photographs unless there are many; the "
         "first look may be enough."
     )
     return "default", changes, reason
@@ -228,12 +228,12 @@ def _warnings(session: Session, dataset_id: int, shape: Shape) -> list[str]:
         select(exists().where(Sample.dataset_id == dataset_id, Sample.split == "valid"))
     ):
         said.append(
-            "No image is held out from the training, so the error of a network cannot be measured. Put some "
+            "No image is held out from the training, so the error of a model cannot be measured. Put some "
             "images of each class into a folder named valid, and import again."
         )
     if shape.side and max(shape.width, shape.height) >= LONG * shape.side:
         said.append(
-            f"The images are about {shape.width} x {shape.height}: a network sees the middle square only, "
+            f"The images are about {shape.width} x {shape.height}: a model sees the middle square only, "
             "which leaves out much of each."
         )
     return said

@@ -137,7 +137,7 @@ def test_the_reasons_are_asked_for_by_a_key_and_stay_out_of_the_way(
     expect(card(page).locator(".why")).to_have_count(0)
     page.keyboard.press("y")
     expect(card(page).locator(".why")).to_contain_text(
-        "The network that predicts this did not train on this image."
+        "The model that predicts this did not train on this image."
     )
     assert asked == [asked[0]]
     page.keyboard.press("q")

@@ -78,6 +78,6 @@ def test_runs_that_disagree_with_the_label_are_counted() -> None:
     def said(*labels: str) -> tuple[str, ...]:
         return further_reasons(Known("cat", runs=[Predicted("training", label) for label in labels]))
 
-    assert said("dog", "dog") == ("Both runs predict dog.",)
-    assert said("dog", "cat", "owl") == ("2 of 3 runs predict another class.",)
+    assert said("dog", "dog") == ("Both models predict dog.",)
+    assert said("dog", "cat", "owl") == ("2 of 3 models predict another class.",)
     assert said("dog") == ()

@@ -192,7 +192,7 @@ def _lines(disk: DiskUse) -> tuple[DiskLine, ...]:
         for words, size in (
             ("uploaded zips of its own", disk.uploads),
             ("models: checkpoints and descriptions of images", disk.runs),
-            ("photos sent to runs", disk.photos),
+            ("photos sent to models", disk.photos),
             ("decoded images, which can be made again", disk.cache),
             ("images elsewhere, which are never touched", disk.outside),
         )

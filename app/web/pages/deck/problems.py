@@ -28,11 +28,11 @@ HINTS: dict[Kind, str] = {
     "dark": "Nearly black, compared with the other images. The darkest come first.",
     "bright": "Nearly white, compared with the other images. The brightest come first.",
     "blank": "Nearly one colour: there is nothing to see.",
-    "blurry": "Softer than the other images, in the size that networks see. The softest come first.",
+    "blurry": "Softer than the other images, in the size that models see. The softest come first.",
     "odd_shape": "Much longer or much shorter than the other images.",
     "odd_size": "Much larger or much smaller than the other images.",
-    "off_topic": "Unlike all other images, by the first look’s network: perhaps of none of the classes.",
-    "leak": "Networks learn from one copy and are tested on the other: delete one of each pair.",
+    "off_topic": "Unlike all other images, by the first look: perhaps of none of the classes.",
+    "leak": "Models learn from one copy and are tested on the other: delete one of each pair.",
 }
 
 

@@ -75,9 +75,18 @@ def images(
         run_id=run_id,
         total=total,
         samples=tuple(tile_of(sample, names) for sample in found),
-        title=f"Labelled {query.label or 'as anything'}, looks {query.predicted or 'like anything'}",
+        title=_title(query),
         first=(query.page - 1) * TILES + 1,
         before=query.address(page=query.page - 1) if query.page > 1 else None,
         after=query.address(page=query.page + 1) if query.page * TILES < total else None,
     )
     return render("training/images.html", page)
+
+
+def _title(query: CellQuery) -> str:
+    """Which images these are: of a part, of a row, of a column or of one cell."""
+    parts = {"train": "Training images", "valid": "Held-out images", "test": "Test images"}
+    said = ", ".join(
+        f"{word} {name}" for word, name in (("labelled", query.label), ("looks", query.predicted)) if name
+    )
+    return f"{parts[query.split]} {said}".rstrip()

@@ -52,7 +52,7 @@ def test_the_recommended_recipe_is_chosen_already_and_says_why(
         r'<label class="recipe"><input([^>]*)>(?:(?!</label>).)*recommended(.*?)</label>', form
     )
     assert 'value="" checked' in card
-    assert "from random ones a network learns little from photographs" in words
+    assert "from random ones a model learns little from photographs" in words
     size = re.search(r'name="image_size"[^>]* value="(\d+)"', form)
     assert size is not None
     assert f"{size[1]} pixels · " in words
