@@ -1,5 +1,7 @@
 """Engines for SQLite and PostgreSQL, and how long a connection waits for a lock."""
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ USUAL_WAIT = 30.0  # seconds, for a worker or a command: another process may hol
 READ_WAIT = 1.0  # seconds that a read may wait at least; usually it does not wait
 CONNECTIONS = 40
 PROBE_WAIT = 2.0  # seconds that a health check waits
+BUSY_PAUSE = 0.01  # seconds between two attempts at what SQLite refuses without waiting
 
 
 def probing_engine(url: str) -> Engine:
@@ -31,6 +34,27 @@ def postgres_engine(url: str) -> Engine:
     return create_engine(
         url, pool_pre_ping=True, pool_size=10, max_overflow=CONNECTIONS - 10, pool_timeout=USUAL_WAIT
     )
+
+
+def _write_ahead(cursor: sqlite3.Cursor, wait: float) -> None:
+    """Give the file its write-ahead log, which it keeps.
+
+    A new file and a restored copy do not have it yet. SQLite refuses the change at once, whatever the
+    busy timeout, while another connection makes it (wal.html, "Sometimes Queries Return SQLITE_BUSY").
+
+    Raises:
+        sqlite3.OperationalError: the file stayed locked for `wait` seconds, or it is no database.
+    """
+    given_up = time.monotonic() + wait
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > given_up:
+                raise
+            time.sleep(BUSY_PAUSE)
+        else:
+            return
 
 
 def sqlite_engine(url: str, *, begin: str = "", read_only: bool = False, wait: float = USUAL_WAIT) -> Engine:
@@ -52,8 +76,9 @@ def sqlite_engine(url: str, *, begin: str = "", read_only: bool = False, wait: f
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the begin event below chooses the kind of BEGIN
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {round(1000 * min(wait, deadline.current(wait).left))}")
-        cursor.execute("PRAGMA journal_mode = WAL")
+        opening = min(wait, deadline.current(wait).left)
+        cursor.execute(f"PRAGMA busy_timeout = {round(1000 * opening)}")
+        _write_ahead(cursor, opening)
         cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged decision survives a power cut
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")
