@@ -36,7 +36,7 @@ def postgres_engine(url: str) -> Engine:
     )
 
 
-def _write_ahead(cursor: sqlite3.Cursor, wait: float) -> None:
+def write_ahead(connection: sqlite3.Connection, wait: float) -> None:
     """Give the file its write-ahead log, which it keeps.
 
     A new file and a restored copy do not have it yet. SQLite refuses the change at once, whatever the
@@ -48,7 +48,7 @@ def _write_ahead(cursor: sqlite3.Cursor, wait: float) -> None:
     given_up = time.monotonic() + wait
     while True:
         try:
-            cursor.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > given_up:
                 raise
@@ -78,7 +78,7 @@ def sqlite_engine(url: str, *, begin: str = "", read_only: bool = False, wait: f
         cursor = connection.cursor()
         opening = min(wait, deadline.current(wait).left)
         cursor.execute(f"PRAGMA busy_timeout = {round(1000 * opening)}")
-        _write_ahead(cursor, opening)
+        write_ahead(connection, opening)
         cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged decision survives a power cut
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute(f"PRAGMA query_only = {'ON' if read_only else 'OFF'}")

@@ -152,15 +152,20 @@ class GroupCommit:
             else:
                 job.future.set_result(answer)
 
+    def _open(self) -> Session:
+        session = Session(self._engine, expire_on_commit=False, info={REMEMBERED: {}})
+        # Decisions read and write the same pages many times: keep these in memory and checkpoint rarely.
+        run(session, f"PRAGMA cache_size = -{CACHE_KB}")
+        run(session, f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        # A savepoint's undo data is just too large for SQLite's buffer and would go to a temporary file.
+        run(session, "PRAGMA temp_store = MEMORY")
+        return session
+
     def _begin(self, wait: float) -> Session:
         """A session in a transaction with the write lock; waits at most `wait` seconds for the lock."""
         if self._session is None:
-            self._session = Session(self._engine, expire_on_commit=False, info={REMEMBERED: {}})
-            # Decisions read and write the same pages many times: keep these in memory and checkpoint rarely.
-            run(self._session, f"PRAGMA cache_size = -{CACHE_KB}")
-            run(self._session, f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            # A savepoint's undo data is just too large for SQLite's buffer and would go to a temporary file.
-            run(self._session, "PRAGMA temp_store = MEMORY")
+            with deadline.within(wait):
+                self._session = self._open()
         session = self._session
         run(session, f"PRAGMA busy_timeout = {round(1000 * wait)}")
         run(session, "BEGIN IMMEDIATE")

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
 
+from app.db.connections import write_ahead
 from app.db.copies import keep_copy, newest_copy, remove_old_copies
 from app.errors import Conflict
 
@@ -40,31 +41,35 @@ def bundled_migrations() -> Path:
 
 
 def migrate(url: str) -> None:
-    """Upgrade to the newest revision in one transaction; does nothing if the database has that revision.
+    """Upgrade to the newest revision in one transaction; changes no table if the database has that revision.
 
     A killed process leaves the database unchanged. If several processes start at once, one upgrades and the
     rest wait. Raises Conflict for a database of a newer version, for one that an earlier version has upgraded
     only partly, and when the upgrade fails.
     """
-    newest = all_revisions()[-1]
     with _alone(url):
-        if revision_of(url) == newest:
-            return
-        engine = migrating_engine(url)
-        with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE is a lock already
-                connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": ADVISORY_LOCK})
-            current = _revision(connection)  # another process may have upgraded it while we waited
-            if current == newest:
-                return
-            if current is not None and current not in all_revisions():
-                raise Conflict(
-                    f"The database belongs to a newer version of Toploss (revision {current}); start that "
-                    "version, or restore an older copy."
-                )
-            _upgrade_with_copy(connection, url, current, newest)
+        if revision_of(url) != all_revisions()[-1]:
+            _upgrade_to(all_revisions()[-1], url)
         if path := _sqlite_path(url):
-            remove_old_copies(path)
+            with closing(sqlite3.connect(path)) as connection:  # before several connections want to do it
+                write_ahead(connection, BUSY_SECONDS)
+
+
+def _upgrade_to(newest: str, url: str) -> None:
+    with migrating_engine(url).begin() as connection:
+        if connection.dialect.name == "postgresql":  # SQLite's BEGIN IMMEDIATE is a lock already
+            connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": ADVISORY_LOCK})
+        current = _revision(connection)  # another process may have upgraded it while we waited
+        if current == newest:
+            return
+        if current is not None and current not in all_revisions():
+            raise Conflict(
+                f"The database belongs to a newer version of Toploss (revision {current}); start that "
+                "version, or restore an older copy."
+            )
+        _upgrade_with_copy(connection, url, current, newest)
+    if path := _sqlite_path(url):
+        remove_old_copies(path)
 
 
 def all_revisions() -> list[str]:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from threading import Barrier
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from app.db.connections import sqlite_engine
+from app.db.migrating import migrate
 
 OPENERS = 4
 
@@ -49,3 +51,12 @@ def test_a_file_that_stays_locked_is_given_up_after_the_wait(tmp_path: Path) -> 
     engine.connect().close()
     engine.dispose()
     holder.close()
+
+
+def test_an_upgraded_file_has_its_write_ahead_log_before_anybody_opens_it(tmp_path: Path) -> None:
+    path = tmp_path / "toploss.db"
+    for _start in range(2):
+        migrate(f"sqlite:///{path}")
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            connection.execute("PRAGMA journal_mode = DELETE")  # as in a restored copy
