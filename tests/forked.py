@@ -84,6 +84,11 @@ def _main(*arguments: str) -> None:
     main()
 
 
+def fork_command(*arguments: str, env: dict[str, str], output: tuple[Path, Path]) -> BaseProcess:
+    """Start a command and do not wait for its end."""
+    return fork(_main, *arguments, env=env, output=output)
+
+
 def toploss(
     *arguments: str, env: dict[str, str], stdin: str = "", check: bool = True, timeout: float = 600
 ) -> subprocess.CompletedProcess[str]:

@@ -99,6 +99,8 @@ def _save(settings: Settings, target: Path, *, files_only: bool) -> Saved:
 
 
 def _refuse(settings: Settings, target: Path, *, files_only: bool) -> None:
+    if target.is_dir():
+        raise Conflict(f"{target} is a folder; name a file in it, or add --keep 10 to have it named.")
     if target.exists() or target.is_symlink():
         raise Conflict(f"{target} is there already; choose another name, or move it away.")
     if not target.parent.is_dir():

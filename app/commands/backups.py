@@ -1,18 +1,37 @@
 """`toploss backup` and `toploss restore`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from app.backup.saving import Saved
+    from app.backup.schedule import Made
+    from app.settings import Settings
 
 FEW = 20  # data sets that are named
 
 
 def backup(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The file to write; it must not be there yet.")
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="The file to write; it must not be there yet. With --every or --keep: the folder for them.",
+        ),
     ],
     *,
+    every: Annotated[
+        str | None,
+        typer.Option(metavar="30m|6h|1d", help="Keep running and make a backup this often in the folder."),
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(min=1, help="Make a backup in the folder, then remove all but so many of them."),
+    ] = None,
     files_only: Annotated[
         bool, typer.Option(help="With PostgreSQL: leave the database out, which was dumped before.")
     ] = False,
@@ -21,14 +40,76 @@ def backup(
 
     Toploss may run meanwhile.
     """
-    from app.backup.postgres import load_command
     from app.backup.saving import save
+    from app.backup.schedule import interval, save_in
     from app.files import keep_private
     from app.settings import Settings
 
     settings = Settings()
     keep_private()
-    saved = save(settings, file, files_only=files_only)
+    if every is not None:
+        _keep_saving(settings, target, interval(every), keep or 0, files_only=files_only)
+    elif keep is not None:
+        made = save_in(settings, target, keep=keep, files_only=files_only)
+        _print_saved(settings, made.path, made.saved, files_only=files_only)
+        _print_removed(made)
+    else:
+        saved = save(settings, target, files_only=files_only)
+        _print_saved(settings, target, saved, files_only=files_only)
+
+
+def _keep_saving(
+    settings: "Settings", folder: Path, every: "timedelta", keep: int, *, files_only: bool
+) -> None:
+    """Until SIGTERM or SIGINT. One line per backup, on standard error where there was none."""
+    import signal
+    from threading import Event
+
+    from app.backup.schedule import keep_saving
+
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+    def on_made(made: "Made") -> None:
+        typer.echo(f"{made.path}: {made.saved.bytes:,} bytes.")
+        _print_removed(made)
+
+    def on_failed(error: Exception, again: "datetime") -> None:
+        reason = str(error).splitlines()[0]
+        typer.echo(f"No backup was made: {reason} It is tried again at {again:%H:%M} UTC.", err=True)
+
+    kept = f"the newest {keep:,} are kept" if keep else "all are kept"
+    typer.echo(f"A backup every {words_of(every)} in {folder}; {kept}. Ctrl+C stops.")
+    keep_saving(
+        settings,
+        folder,
+        every=every,
+        keep=keep,
+        stop=stop,
+        on_made=on_made,
+        on_failed=on_failed,
+        files_only=files_only,
+    )
+
+
+def words_of(every: "timedelta") -> str:
+    """An interval in its largest whole unit: 6 hours, 90 minutes."""
+    minutes = round(every.total_seconds() / 60)
+    units = ((24 * 60, "day"), (60, "hour"), (1, "minute"))
+    size, name = next(each for each in units if minutes % each[0] == 0)
+    count = minutes // size
+    return name if count == 1 else f"{count:,} {name}s"
+
+
+def _print_removed(made: "Made") -> None:
+    for path in made.removed:
+        typer.echo(f"{path} is removed: it was the oldest.")
+
+
+def _print_saved(settings: "Settings", file: Path, saved: "Saved", *, files_only: bool) -> None:
+    from app.backup.postgres import load_command
+
     files = ", ".join(f"{count:,} in {name}" for name, count in sorted(saved.files.items()))
     database = "no database" if files_only else f"the database (revision {saved.revision})"
     typer.echo(f"{file}: {saved.bytes:,} bytes. In it: {database}; files: {files or 'none'}.")

@@ -24,8 +24,8 @@ def _file(path: Path) -> Path:
 
 def test_a_file_without_its_write_ahead_log_can_be_opened_by_many_at_once(tmp_path: Path) -> None:
     def open_and_read(path: Path, together: Barrier) -> str:
-        engine = sqlite_engine(f"sqlite:///{path}", wait=10)
-        together.wait(10)
+        engine = sqlite_engine(f"sqlite:///{path}", wait=60)
+        together.wait(60)
         try:
             with engine.connect() as connection:
                 connection.exec_driver_sql("SELECT * FROM images")
