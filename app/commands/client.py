@@ -4,15 +4,15 @@ A command that uses `open_api` is written once and runs in both places.
 """
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
-from app.errors import Conflict, Forbidden, Invalid, NotFound, NotSignedIn, ToplossError
+from app.errors import Conflict, Forbidden, Invalid, Moved, NotFound, NotSignedIn, ToplossError
 
 if TYPE_CHECKING:
     import httpx
@@ -87,19 +87,15 @@ class Api:
 
     def download(self, path: str, file: Path, **query: object) -> Mapping[str, str]:
         """Write what is at a path to a file, whole or not at all; `-` is standard output. The headers."""
-        from app.files import persons_mode, write_atomically
+        from app.export.output import open_output
 
         asked: Any = {name: value for name, value in query.items() if value is not None}
         with self._client.stream("GET", API + path, params=asked) as answer:
             if answer.is_error:
                 answer.read()
             _checked(answer)
-            if str(file) == "-":
-                sys.stdout.buffer.writelines(answer.iter_bytes())
-                sys.stdout.buffer.flush()
-            else:
-                with write_atomically(file, mode=persons_mode()) as partial, partial.open("wb") as out:
-                    out.writelines(answer.iter_bytes())
+            with open_output(file) as out:
+                out.writelines(answer.iter_bytes())
             return answer.headers
 
 
@@ -115,6 +111,11 @@ def open_api(server: str | None, *, person: str | None = None) -> Iterator[Api]:
 
         try:
             yield Api(client)
+        except NotFound as error:
+            if not server or not client.base_url.path.strip("/") or isinstance(error, Moved):
+                raise
+            hint = f"Is {client.base_url.copy_with(raw_path=b'/')} the address of the server?"
+            raise NotFound(f"{error} {hint}") from error
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             raise Refused(f"{server} cannot be reached: {reason}. Check --server and the network.") from error
@@ -126,20 +127,39 @@ def _remote(server: str, *, person: str | None) -> "Iterator[httpx.Client]":
 
     if person is not None:
         raise Invalid("Leave --as out: a server knows who asks by TOPLOSS_TOKEN.")
-    address = server.rstrip("/").removesuffix(API)
-    if not address.startswith(("http://", "https://")):
-        raise Invalid(f"“{server}” is no address of a server; it begins with http:// or https://.")
+    address = _address(server)
     token = os.environ.get("TOPLOSS_TOKEN", "").strip()
     if not token:
         raise NotSignedIn(
             "Set TOPLOSS_TOKEN to an API token of this server; a person makes one on the page Account there, "
             "or `toploss token create` on its machine."
         )
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise NotSignedIn("TOPLOSS_TOKEN is no API token; copy it again, it begins with tl_.")
     headers = {"authorization": f"Bearer {token}"}
     with httpx.Client(
         base_url=address, headers=headers, follow_redirects=True, timeout=httpx.Timeout(PATIENCE, connect=20)
     ) as client:
         yield client
+
+
+def _address(server: str) -> str:
+    """The address below which the API of a server is. Raises Invalid."""
+    wrong = f"“{server}” is no address of a server"
+    try:
+        parts = urlsplit(server.strip())
+        is_named = bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise Invalid(f"{wrong}: {error}.") from None
+    if parts.scheme not in ("http", "https") or not is_named:
+        raise Invalid(f"{wrong}; it begins with http:// or https://, then the name of the server.")
+    if parts.username is not None or parts.password is not None:
+        raise Invalid(
+            "Leave name and password out of the address of the server; TOPLOSS_TOKEN says who asks."
+        )
+    if parts.query or parts.fragment:
+        raise Invalid(f"{wrong}; leave out what follows ? or #.")
+    return server.strip().rstrip("/").removesuffix(API)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Exports a version of a data set: streamed, with the same bytes every time."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,8 @@ from app.datasets.models import Dataset, DatasetVersion
 from app.datasets.versions import frozen_names, last_member
 from app.errors import Invalid, NotFound
 from app.export.formats import VALID_FOLDERS, Format, check_format, check_probabilities, check_valid_folder
+from app.export.output import open_output
 from app.export.rows import ExportPlan
-from app.files import persons_mode, sweep, write_atomically
 from app.ranking.models import Prediction
 from app.training.models import Run
 from app.training.runs import unfinished
@@ -100,19 +99,8 @@ def export_version(
 
 def write_export(export: Export, output: Path) -> None:
     """Write it to a file, which is created or replaced only when complete; `-` is standard output."""
-    if str(output) == "-":
-        for chunk in export.chunks:
-            sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
-        return
-    try:
-        sweep(output.parent, name=output.name, older_than=0)  # temporary files of killed exports
-        with write_atomically(output, mode=persons_mode()) as partial, partial.open("wb") as file:
-            file.writelines(export.chunks)
-    except OSError as error:
-        raise Invalid(
-            f"{output} cannot be written ({error.strerror}); choose a file in an existing folder."
-        ) from error
+    with open_output(output) as file:
+        file.writelines(export.chunks)
 
 
 def _predicted_classes(session: Session, run_id: int | None) -> int:

@@ -23,6 +23,7 @@ from app.web.refusals import answer
 from app.web.strict import UNKNOWN, unknown_name
 
 log = logging.getLogger(__name__)
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _KINDS = {"query": "parameter", "path": "part of the address", "header": "header"}
 
 STATUS: dict[type[errors.ToplossError], int] = {
@@ -91,11 +92,16 @@ def _http_error(request: Request, error: Exception) -> Response:
     if is_opened and (page := _page_above(request)):
         return RedirectResponse(page, status_code=303)
     _find_viewer(request)
+    taken = _methods_of(request) if error.status_code == 405 else []  # noqa: PLR2004
     messages = {
         404: "There is nothing at this address; go back, or start from the list of data sets.",
         400: "The body of this request cannot be read, so nothing was changed; send it again, complete.",
-        405: "This address does not take that kind of request.",
+        405: f"This address does not take {request.method}, but {' and '.join(taken)}.",
     }
+    if path.startswith("/api/"):
+        messages[404] = (
+            "There is no such address in the REST API; /api/v1/openapi.json lists those there are."
+        )
     codes = {400: "invalid", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
     response = answer(
         request,
@@ -104,7 +110,19 @@ def _http_error(request: Request, error: Exception) -> Response:
         message=messages.get(error.status_code, str(error.detail)),
     )
     response.headers.update(error.headers or {})
+    if taken:
+        response.headers["allow"] = ", ".join(taken)
     return response
+
+
+def _methods_of(request: Request) -> list[str]:
+    """The methods that the address of a request takes, over all routes of it."""
+
+    def is_taken(method: str) -> bool:
+        scope = {"type": "http", "method": method, "path": request.scope["path"], "root_path": ""}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    return [method for method in _METHODS if is_taken(method)]
 
 
 def _page_above(request: Request) -> str:

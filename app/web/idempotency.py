@@ -40,11 +40,14 @@ class Idempotency:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        key = request.headers.get(HEADER)
-        if key is None:
+        keys = request.headers.getlist(HEADER)
+        if not keys:
             await self.app(scope, receive, send)
             return
+        key = keys[0]
         try:
+            if len(keys) > 1:
+                raise Invalid("The header Idempotency-Key is sent more than once; send one key.")
             if not _KEY.fullmatch(key):
                 raise Invalid("An Idempotency-Key is 1 to 255 visible characters of ASCII, such as a UUID.")
             person = await signed_in(request, self.database, self.settings)

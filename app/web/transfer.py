@@ -19,6 +19,7 @@ AS_THEY_ARE = (  # compressed already, or pages, whose parts may be secrets
     "image/*",
     "text/html",
 )
+_REFUSED = re.compile(r"q\s*=\s*0(\.0*)?")
 _ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -40,8 +41,9 @@ class Transfer:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_read = scope["path"].startswith("/api/")
-        app = self.compressing if is_read and "range" not in Headers(scope=scope) else self.app
+        is_read, asked = scope["path"].startswith("/api/"), Headers(scope=scope)
+        is_packed = is_read and "range" not in asked and _takes_gzip(asked.get("accept-encoding", ""))
+        app = self.compressing if is_packed else self.app
         if scope["method"] != "HEAD":
             await app(scope, receive, _with_weak_tag(send) if is_read else send)
             return
@@ -57,6 +59,21 @@ class Transfer:
             await app({**scope, "method": "GET"}, receive, _with_weak_tag(send_headers))
         except _Enough:
             return
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether a client accepts gzip: it names it, and not with a weight of 0, which refuses it."""
+    for each in accepted.casefold().split(","):
+        name, *options = map(str.strip, each.split(";"))
+        if name == "gzip":
+            return not any(_REFUSED.fullmatch(option) for option in options)
+    return False
+
+
+def has_already(request: Request, tag: str) -> bool:
+    """Whether the client has the content with this tag (quoted), or any content (`*`): `If-None-Match`."""
+    known = request.headers.get("if-none-match", "")
+    return tag in known or known.strip() == "*"
 
 
 def _with_weak_tag(send: Send) -> Send:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app.db.engine import Database
-from app.errors import Invalid, NotSignedIn, ToplossError
+from app.errors import Invalid, NotFound, NotSignedIn, ToplossError
 from app.settings import Settings
 from tests.commands.conftest import Shell
 from tests.conftest import People
@@ -42,6 +42,9 @@ def test_the_same_commands_ask_a_server_with_a_token(
         assert "admin" in str(forbidden.exception)
         found = json.loads(shell("doctor", "--json", "--server", server.url).stdout)["checks"]
         assert [each["name"] for each in found] == ["server", "database", "disk", "worker"]
+        lost = shell("runs", "list", "faces", "--server", f"{server.url}/d/faces").exception
+        assert isinstance(lost, NotFound)
+        assert f"Is {server.url}/ the address of the server?" in str(lost)
         monkeypatch.setenv("TOPLOSS_TOKEN", "tl_wrong")
         assert shell("doctor", "--server", server.url).exit_code == 1
         for words in (("runs", "list", "faces"), ("review", "list", "faces"), ("top-losses", "faces")):
@@ -56,6 +59,12 @@ def test_the_same_commands_ask_a_server_with_a_token(
         ("http://127.0.0.1:1", "tl_x", ToplossError, "cannot be reached"),
         ("http://127.0.0.1:1", "", NotSignedIn, "TOPLOSS_TOKEN"),
         ("127.0.0.1:8000", "tl_x", Invalid, "http://"),
+        ("http://", "tl_x", Invalid, "then the name of the server"),
+        ("http://127.0.0.1:99999", "tl_x", Invalid, "Port out of range"),
+        ("http://ada:secret@127.0.0.1:1", "tl_x", Invalid, "Leave name and password out"),
+        ("http://127.0.0.1:1/?all=1", "tl_x", Invalid, "leave out what follows ?"),
+        ("http://127.0.0.1:1", "tl_ä", NotSignedIn, "is no API token; copy it again"),
+        ("http://127.0.0.1:1", "tl_a\nb", NotSignedIn, "is no API token; copy it again"),
     ],
 )
 def test_what_keeps_a_command_from_a_server_is_said(

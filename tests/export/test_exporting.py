@@ -175,11 +175,6 @@ def test_a_file_appears_only_when_it_is_complete(database: Database, cleaned: in
     assert sorted(path.name for path in tmp_path.iterdir() if "labels" in path.name) == ["labels.zip"]
 
 
-def test_a_folder_that_is_not_there_is_told(database: Database, cleaned: int, tmp_path: Path) -> None:
-    with pytest.raises(Invalid, match="cannot be written"):
-        write_export(exported(database, cleaned, "csv"), tmp_path / "nowhere" / "labels.csv")
-
-
 def test_a_dash_is_standard_output(
     database: Database, cleaned: int, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:

@@ -109,3 +109,14 @@ def test_the_secret_of_a_webhook_is_shown_once_and_not_kept(
     assert len(api["ada"].get(f"{API}/webhooks").json()["items"]) == 1
     with database.read() as session:
         assert first.json()["secret"].encode() not in session.query(KeptAnswer).one().content
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_two_keys_of_one_request_are_refused_and_nothing_is_made(
+    api: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    before = count(database, Run)
+    headers = [("idempotency-key", "one"), ("idempotency-key", "two")]
+    refused = api["ada"].post(f"{API}/datasets/faces/runs", json=RUN, headers=headers)
+    assert (refused.status_code, count(database, Run)) == (422, before)
+    assert "more than once" in refused.json()["message"]

@@ -115,3 +115,31 @@ def test_a_browser_that_opens_an_address_of_a_form_lands_on_a_page(
         answer = browser.get(filled)
         assert answer.status_code == 303, filled
         assert browser.get(answer.headers["location"]).status_code != 405, filled
+
+
+@pytest.mark.parametrize("accepted", ["gzip;q=0", "deflate, GZIP; q=0.0", "br", "*;q=0", ""])
+def test_who_refuses_gzip_gets_the_bytes_as_they_are(
+    api: dict[str, TestClient], made: Made, accepted: str
+) -> None:
+    path = f"{API}/datasets/faces/export?format=csv"
+    plain = api["ann"].get(path, headers={"accept-encoding": accepted})
+    assert "content-encoding" not in plain.headers
+    packed = api["ann"].get(path, headers={"accept-encoding": "br;q=1, gzip;q=0.5"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content
+
+
+def test_a_star_says_that_any_content_is_known(api: dict[str, TestClient], made: Made) -> None:
+    for path in ("/datasets/faces/export?format=csv", f"/samples/{made.sample_ids[0]}/image"):
+        assert api["ann"].get(API + path, headers={"if-none-match": "*"}).status_code == 304, path
+
+
+def test_a_script_that_asks_the_wrong_way_is_told_the_right_one(
+    api: dict[str, TestClient], made: Made
+) -> None:
+    lost = api["ada"].get(f"{API}/datsets")
+    assert lost.status_code == 404
+    assert "/api/v1/openapi.json lists" in lost.json()["message"]
+    wrong = api["ada"].put(f"{API}/datasets", json={})
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, POST")
+    assert wrong.json()["message"] == "This address does not take PUT, but GET and POST."

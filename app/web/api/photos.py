@@ -18,7 +18,7 @@ from app.web.api.models import Listing, Output
 from app.web.api.routing import IMAGE_ANSWERS, Cursor, Limit, api_router, following, position
 from app.web.deps import Config, Db, SignedIn
 from app.web.photos import image_url, take_photos
-from app.web.transfer import whole_or_part
+from app.web.transfer import has_already, whole_or_part
 from app.web.uploading import PhotosRoute
 
 router = api_router("photos")
@@ -119,7 +119,7 @@ def show_image(
         "vary": "Cookie, Authorization",
         "etag": f'"{photo.sha256}-{size}{tag(photo.mode, scales)}"',
     }
-    if headers["etag"] in request.headers.get("if-none-match", ""):
+    if has_already(request, headers["etag"]):
         return Response(status_code=304, headers=headers)
     picture = picture_of(
         photo, size=size, read=lambda: _read(settings, photo), cache=settings.pictures_dir, scales=scales

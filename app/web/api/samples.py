@@ -24,7 +24,7 @@ from app.web.api.models import Output
 from app.web.api.routing import IMAGE_ANSWERS, api_router
 from app.web.deps import Config, Db
 from app.web.errors import status_of
-from app.web.transfer import whole_or_part
+from app.web.transfer import has_already, whole_or_part
 
 router = api_router("samples")
 
@@ -129,7 +129,7 @@ def show_image(
     kind = "" if size == "original" else f"-{size}"
     etag = f'"{sample.sha256}{kind}{tag(sample.mode, scales)}"'
     headers = {"cache-control": KEPT, "vary": "Cookie, Authorization", "etag": etag}
-    if etag in request.headers.get("if-none-match", ""):
+    if has_already(request, etag):
         return Response(status_code=304, headers=headers)
     file = RecordedFile(sample.id, sample.path, sample.bytes, sample.sha256)
     try:

@@ -20,6 +20,7 @@ from app.rounds.retraining import freeze_labels
 from app.web.api.models import Listing, Output
 from app.web.api.routing import Cursor, Limit, api_router, file_answers, following, position
 from app.web.deps import Admin, Db
+from app.web.transfer import has_already
 
 router = api_router("versions")
 
@@ -106,10 +107,9 @@ def export(
             probabilities=probabilities,
             valid_folder=valid_folder,
         )
-    known = request.headers.get("if-none-match", "")
-    if made.etag not in known:
+    if not has_already(request, made.etag):
         made = checked(database, made, skip_missing=skip_missing)
-    if made.etag in known:
+    if has_already(request, made.etag):
         return Response(status_code=304, headers={"etag": made.etag})
     headers = {
         "etag": made.etag,
