@@ -8,7 +8,7 @@ EPOCHS ?= 18
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .venv/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Toploss needs Python 3.11 or newer; set PYTHON=python3.12 or so."; exit 1; }
@@ -53,8 +53,14 @@ format: setup ## Let ruff format and mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: setup ## Build the documentation into site/, which opens without a server: links, anchors and pages are checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+screenshots: setup ## Draw the pictures of the documentation anew, from the demo (minutes)
+	$(BIN)/python benchmarks/screenshots.py
+
 lock: setup ## Resolve the newest versions again
-	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-header --no-annotate --group dev -c constraints.txt pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-header --no-annotate --group dev --group docs -c constraints.txt pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-header --no-annotate --group readers -o requirements-readers.lock
 
 paper: setup ## The paper's tables and figures: make paper IMAGES=fer2013 [VOTES=votes.csv] [WORK=data/paper] [EPOCHS=18]
@@ -65,7 +71,7 @@ paper: setup ## The paper's tables and figures: make paper IMAGES=fer2013 [VOTES
 kills: setup ## Kill 200 starts while they upgrade the database, on SQLite and PostgreSQL: make kills [KILLS=200] [SEED=1]
 	$(BIN)/python benchmarks/kills.py --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
 
-.PHONY: help setup readers demo test check explore lint format lock paper kills
+.PHONY: help setup readers demo test check explore lint format docs screenshots lock paper kills
 
 migration: setup ## Write a migration from the models: make migration m="add a column"
 	@$(BIN)/python -m app.db.migrating "$(m)"
