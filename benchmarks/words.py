@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Page, sync_playwright
 
 SUBTITLE = 8  # words of the line beside a title
-DECK = 120_000  # bytes of its scripts and styles, unpacked
+DECK = 80_000  # bytes of its scripts and styles, unpacked
 BUDGETS = {"Did it help?": 250, "Errors left": 120, "Run": 300}
 VITALS = ("Home", "Overview", "Images")
 WATCH = """

@@ -6,7 +6,7 @@ export const CARDS_HELD = 6;                       // cards in the page, their i
 export const answered = [];                        // cards that were answered in this page, the newest last
 export const skipped = new Set();                  // ids of the samples that were skipped in this page
 
-export const review = () => document.getElementById("review");  // another element after each swap by htmx
+export const review = () => document.getElementById("review");
 export const cards = () => [...review().querySelectorAll(".card")];
 export const currentCard = () => review()?.querySelector(".card:not([hidden])");
 export const sampleOf = (card) => card.dataset.sample;

@@ -1,11 +1,11 @@
 // The outbox owns what still has to reach the server. It sends the items one after another in their order, tries again when the
 // network fails, and merges each answer of the server into the deck.
-// It exports post, askForCards, withdraw and unsaved; an item is { url, body, card?, undone? }: `card` was answered with it,
-// `undone` was put back for it.
+// It exports post, askForCards, withdraw and unsaved; an item is { url, body, card?, undone?, sent? }: `card` was answered with it,
+// `undone` was put back for it, `sent` is an answer that is on its way already.
 
 import { endToasts } from "../toasts.js";
 import {
-  CARDS_HELD, addBeforeSkipped, answered, cards, currentCard, nameInAddress, placeholder, putBack, removeAndShowNext, removeMessage,
+  CARDS_HELD, addBeforeSkipped, announce, answered, cards, currentCard, nameInAddress, placeholder, putBack, removeAndShowNext, removeMessage,
   review, sampleOf, show, showMessage, skipped,
 } from "./deck.js";
 
@@ -28,8 +28,10 @@ export function post(item) {
   if (!sending && !signedOut) send();
 }
 
-export function askForCards() {
-  post({ url: `/d/${review().dataset.name}/review/claims`, body: new URLSearchParams() });
+export const asksAtOnce = () => Boolean(placeholder().querySelector("[data-at-once]"));
+
+export function askForCards(sent = undefined) {
+  post({ url: `/d/${review().dataset.name}/review/claims`, body: new URLSearchParams(), sent });
 }
 
 // Removes the newest item if it answers this card and no request carries it. Returns the item, or undefined.
@@ -97,7 +99,7 @@ async function attempt(item) {
   item.body.set("viewer", review().dataset.viewer);
   for (let tried = 0; ; tried += 1) {
     try {
-      const response = await fetch(item.url, {
+      const response = (!tried && await item.sent) || await fetch(item.url, {
         method: "POST", body: item.body, headers: { "HX-Request": "true" },
         keepalive: true, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT),
       });
@@ -142,7 +144,7 @@ const parse = (html) => new DOMParser().parseFromString(html, "text/html");
 //   5. Remove the cards that are no longer this person's: the lease has ended, or somebody has decided them.
 //   6. Add the new cards in front of the skipped ones, and show the one that an undo has brought back: a message and the address say so.
 //   7. Replace the words that stand where no card is; show the first card if none is shown.
-//   8. Ask again if no card is left although the server counts some as here.
+//   8. Ask again if no card is left although the server has some or counts some as here.
 function merge(html, item) {
   const answer = parse(html).getElementById("review");
   if (!answer) return;
@@ -187,12 +189,13 @@ function merge(html, item) {
   }
 
   placeholder().replaceWith(answer.querySelector("#rest"));  // 7
-  if (review().dataset.queue.includes("order=random")) htmx.trigger("#notice", "counted");  // the notice of the audit
   if (!currentCard()) show(cards()[0]);
   placeholder().hidden = Boolean(currentCard());
-  window.htmx?.process(placeholder());
+  if (!currentCard()) announce(placeholder().querySelector("h2")?.textContent ?? "");
 
-  if (!currentCard() && !answer.classList.contains("idle") && items.length < 2) askForCards();  // 8
+  const isMore = !answer.classList.contains("idle") || asksAtOnce();  // 8
+  if (!currentCard() && isMore && items.length < 2) askForCards();
+  document.dispatchEvent(new Event("merged"));
 }
 
 function showNews(words) {

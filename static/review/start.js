@@ -6,7 +6,7 @@ import { keysAreOn, switchKeys } from "../keyboard.js";
 import { decide, forgetRedo, redo, skip, undo, undoDecision } from "./answers.js";
 import { currentCard, placeholder, review, show } from "./deck.js";
 import { openFinder } from "./keys.js";
-import { askForCards, showUnsaved, unsaved } from "./outbox.js";
+import { askForCards, asksAtOnce, showUnsaved, unsaved } from "./outbox.js";
 import { zoomBy } from "./zoom.js";
 
 // ---- forms and buttons
@@ -24,6 +24,9 @@ document.addEventListener("submit", (event) => {
   } else if (form.matches(".card .panel") && currentCard()) {
     event.preventDefault();
     answerWith(form, event.submitter);
+  } else if (form.closest("#rest")) {
+    event.preventDefault();
+    askForCards();
   }
 });
 
@@ -86,6 +89,20 @@ setInterval(() => {
   if (!document.hidden && !currentCard() && placeholder()?.matches("[data-waits]") && !unsaved()) askForCards();
 }, LOOK_AFTER);
 
+// ---- the notice of a look at random images and of the rule for stopping
+
+const notice = document.getElementById("notice");
+
+async function askForNotice() {
+  const options = { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(15_000) };
+  const answer = await fetch(notice.dataset.from, options).catch(() => null);
+  if (answer?.ok && !answer.headers.has("HX-Redirect")) notice.innerHTML = await answer.text().catch(() => "");
+}
+
+const isRandom = review().dataset.queue.includes("order=random");
+document.addEventListener("merged", askForNotice, { once: !isRandom });  // a random look counts each answer
+setInterval(() => { if (!document.hidden) askForNotice(); }, 60_000);
+
 // ---- choices that this browser remembers
 
 const sharpButton = document.getElementById("sharp");
@@ -125,9 +142,11 @@ if (matchMedia("(any-pointer: coarse)").matches) import("./swipe.js");
 
 // ---- the first card
 
-document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.target.id !== "notice" && currentCard()) show(currentCard());  // a notice begins no new look
-});
-if (currentCard()) show(currentCard());
+if (!currentCard() && asksAtOnce()) {
+  askForCards(window.firstCards);
+} else {
+  show(currentCard());
+  askForNotice();
+}
 showUnsaved();
 document.documentElement.classList.add("scripting");  // at the end: from now on every key is heard

@@ -1,6 +1,9 @@
-"""The hints of the first visit, and what a card says after its answer."""
+"""The first card of a visit, its hints, and what a card says after its answer."""
 
-from playwright.sync_api import Browser, Page, expect
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
 
 from app.db.engine import Database
 from app.web.deps import SESSION_COOKIE
@@ -20,6 +23,46 @@ def newcomer(browser: Browser, server: Server, live: tuple[Database, Made], name
     ready(page)
     expect(card(page)).to_have_count(1)
     return page
+
+
+def opened(browser: Browser, server: Server, session: str) -> Page:
+    """An empty page of Ann's."""
+    context = browser.new_context()
+    context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": server.url}])
+    return context.new_page()
+
+
+def test_the_first_cards_are_asked_for_once_and_before_the_scripts_of_the_review_are_there(
+    browser: Browser, server: Server, session: str, live: tuple[Database, Made]
+) -> None:
+    page = opened(browser, server, session)
+    held: list[Route] = []
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/claims" in request.url else None)
+    page.route("**/review/start.js", lambda route: held.append(route))  # noqa: PLW0108 - a builtin is refused
+    address = f"{server.url}/d/{live[1].name}/review"
+    with page.expect_response(re.compile(r"/image\?size=display")):  # the picture of the first one too
+        page.goto(address, wait_until="commit")
+    for route in held:
+        route.continue_()
+    expect_shown(page, live[1].ranked[0])
+    page.keyboard.press("q")
+    expect_shown(page, live[1].ranked[1])
+    settle(page)
+    assert len(asked) == 1
+    assert page.locator("script[src*=htmx]").count() == 0  # which they would wait for
+    page.context.close()
+
+
+@pytest.mark.parametrize("broken", ["first.js", "claims"])
+def test_the_first_cards_come_where_asking_early_has_failed(
+    browser: Browser, server: Server, session: str, live: tuple[Database, Made], broken: str
+) -> None:
+    page = opened(browser, server, session)
+    page.route(f"**/review/{broken}", lambda route: route.abort(), times=1)
+    page.goto(f"{server.url}/d/{live[1].name}/review")
+    expect_shown(page, live[1].ranked[0])
+    page.context.close()
 
 
 def test_hints_are_put_away_by_their_button_in_every_browser_of_the_person(

@@ -412,10 +412,8 @@ def test_a_notice_of_the_audit_comes_without_beginning_the_look_anew(
     expect(page.locator("#notice")).to_have_text("Random look: 0 of 20")
     expect(card(page)).to_have_count(1)
     client_id = card(page).locator("[name=client_id]").input_value()
-    page.evaluate("""() => new Promise((done) => {
-        document.addEventListener("htmx:afterSettle", done, { once: true });
-        htmx.ajax("GET", document.getElementById("notice").getAttribute("hx-get"), "#notice");
-    })""")
+    with page.expect_response(re.compile("/notice")):
+        page.evaluate("document.dispatchEvent(new Event('merged'))")
     assert card(page).locator("[name=client_id]").input_value() == client_id
     page.keyboard.press("e")
     expect(page.locator("#notice")).to_have_text("Random look: 1 of 20")

@@ -128,7 +128,7 @@ def test_an_audit_has_cards_when_no_label_issue_is_open(browser_of: Browsers, ma
     page = ann.get("/d/faces/review?order=random").text
     assert "A random audit" in page
     assert "Every suspicious label is reviewed" not in page
-    assert 'hx-trigger="load, submit"' in page  # the page fetches its cards by itself
+    assert "data-at-once" in page  # the page fetches its cards by itself
     ann.post("/d/faces/review/claims", data={"queue": "order=random"})
     assert '<article class="card"' in flat(ann.get("/d/faces/review?order=random").text)
 
@@ -327,7 +327,7 @@ def test_the_review_is_told_of_the_audit_and_of_the_rule_by_a_fragment(
     def said(order: str) -> str:
         return flat(ann.get(notice + order, headers={"hx-request": "true"}).text)
 
-    assert f'hx-get="{notice}random"' in text(ann, "/d/faces/review?order=random")
+    assert f'data-from="{notice}random"' in text(ann, "/d/faces/review?order=random")
     assert "No random look has begun" in said("random")
     assert said("rank").strip() == ""
     sure(ada, "/d/faces/results/audits", {"size": "20"})

@@ -67,12 +67,12 @@ def test_a_line_of_a_template_is_narrow_and_opens_one_block_at_most(name: str) -
 def test_scripts_and_styles_of_the_pages_are_light() -> None:
     static = bundled("static")
     shell = ["shell.js", "toasts.js", "keyboard.js"]  # the palette is loaded when somebody asks for it
-    shared = ["app.css", "dark.css", "vendor/htmx.min.js", *shell]
+    shared = ["app.css", "dark.css", *shell]
     # Loaded with the dialog and the panel that they are for; swipe.js only where there are fingers.
     on_demand = {static / "review" / name for name in ("finder.js", "why.js")}
     review = [static / "review.css", *({*(static / "review").glob("*.js")} - on_demand)]
-    charts = ["pages.css", "models.css", "charts.js", "vendor/uplot.min.js"]
-    assert weight(shared) + weight(review) <= 120_000
+    charts = ["pages.css", "models.css", "charts.js", "vendor/uplot.min.js", "vendor/htmx.min.js"]
+    assert weight(shared) + weight(review) <= 80_000  # the review needs no htmx
     assert weight(shared) + weight(charts) <= 165_000  # a model with its charts
 
 

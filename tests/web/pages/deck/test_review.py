@@ -41,8 +41,7 @@ def test_looking_at_the_review_writes_nothing(
     page = browser_of["ann"].get(URL)
     assert page.status_code == 200
     assert cards(page.text) == []
-    assert f'hx-post="{URL}/claims"' in flat(page.text)
-    assert 'hx-trigger="load, submit"' in flat(page.text)
+    assert f'action="{URL}/claims" data-at-once' in flat(page.text)
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Claim)) == 0
 
