@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.commands.client import Server, open_api
-from app.commands.shared import DatasetName, Json, open_database, print_json
+from app.commands.shared import DatasetName, Json, asked_first, for_scripts, open_database, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,14 @@ def list_(
 
 
 @classes.command()
-def add(name: DatasetName, class_name: ClassName, *, user: User = None, server: Server = None) -> None:
+def add(
+    name: DatasetName,
+    class_name: ClassName,
+    *,
+    user: User = None,
+    json: Json = False,
+    server: Server = None,
+) -> None:
     """Add a class; one that was retired takes answers again."""
     from app.commands.remote_classes import add_there
     from app.datasets.catalog import ready_dataset
@@ -62,7 +69,10 @@ def add(name: DatasetName, class_name: ClassName, *, user: User = None, server: 
             dataset_id = ready_dataset(session, name=name).id
             row = add_class(session, dataset_id=dataset_id, name=class_name, user_id=_person(session, user))
             stored = row.name
-    typer.echo(f"{name} has the class “{stored}” now; images get it by answers or by an import.")
+    if json:
+        print_json({"dataset": name, "class": stored})
+    else:
+        typer.echo(f"{name} has the class “{stored}” now; images get it by answers or by an import.")
 
 
 @classes.command()
@@ -72,6 +82,7 @@ def rename(
     new_name: Annotated[str, typer.Argument(metavar="NEW_NAME")],
     *,
     user: User = None,
+    json: Json = False,
     server: Server = None,
 ) -> None:
     """Rename a class; frozen versions and finished runs keep the old name."""
@@ -88,7 +99,10 @@ def rename(
             before = row.name
             rename_class(session, row, name=new_name, user_id=_person(session, user))
             after = row.name
-    typer.echo(f"“{before}” is named “{after}” now.")
+    if json:
+        print_json({"dataset": name, "class": after, "before": before})
+    else:
+        typer.echo(f"“{before}” is named “{after}” now.")
 
 
 @classes.command()
@@ -99,6 +113,7 @@ def merge(
     *,
     user: User = None,
     yes: Yes = False,
+    json: Json = False,
     server: Server = None,
 ) -> None:
     """Merge a class into another one, which gets its images; `toploss classes undo` undoes it."""
@@ -108,13 +123,18 @@ def merge(
         for sentence in found.words:
             typer.echo(sentence)
         if not yes:
-            typer.confirm(f"Merge “{found.name}” into “{other}”?", abort=True)
+            with asked_first():
+                typer.confirm(f"Merge “{found.name}” into “{other}”?", abort=True)
 
-    if server:
-        merged, other, count = merge_there(server, name, class_name, into, person=user, ask=ask)
-    else:
-        merged, other, count = _merge_here(name, class_name, into, user=user, ask=ask)
-    typer.echo(f"“{merged}” is merged into “{other}”, with {count:,} images.")
+    with for_scripts(json) as made:
+        if server:
+            merged, other, count = merge_there(server, name, class_name, into, person=user, ask=ask)
+        else:
+            merged, other, count = _merge_here(name, class_name, into, user=user, ask=ask)
+        made.update(dataset=name, merged_into=other, images=count)
+        made["class"] = merged
+        images = "image" if count == 1 else "images"
+        typer.echo(f"“{merged}” is merged into “{other}”, with {count:,} {images}.")
 
 
 def _merge_here(
@@ -139,7 +159,14 @@ def _merge_here(
 
 
 @classes.command()
-def retire(name: DatasetName, class_name: ClassName, *, user: User = None, server: Server = None) -> None:
+def retire(
+    name: DatasetName,
+    class_name: ClassName,
+    *,
+    user: User = None,
+    json: Json = False,
+    server: Server = None,
+) -> None:
     """Retire a class that no image has: it takes no answers any more."""
     from app.commands.remote_classes import retire_there
     from app.datasets.catalog import ready_dataset
@@ -154,16 +181,22 @@ def retire(name: DatasetName, class_name: ClassName, *, user: User = None, serve
             row = get_class(session, dataset_id=dataset_id, name=class_name)
             retire_class(session, row, user_id=_person(session, user))
             stored = row.name
-    typer.echo(f"“{stored}” is retired; `toploss classes add` brings it back.")
+    if json:
+        print_json({"dataset": name, "class": stored})
+    else:
+        typer.echo(f"“{stored}” is retired; `toploss classes add` brings it back.")
 
 
 @classes.command()
-def undo(name: DatasetName, *, user: User = None, server: Server = None) -> None:
+def undo(name: DatasetName, *, user: User = None, json: Json = False, server: Server = None) -> None:
     """Undo the newest change of the classes."""
     from app.commands.remote_classes import undo_there
 
     words = undo_there(server, name, person=user) if server else _undo_here(name, user=user)
-    typer.echo(f"Undone: {words}.")
+    if json:
+        print_json({"dataset": name, "undone": words})
+    else:
+        typer.echo(f"Undone: {words}.")
 
 
 def _undo_here(name: str, *, user: str | None) -> str:

@@ -6,7 +6,15 @@ import typer
 
 from app.commands.adding import add
 from app.commands.client import Server, open_api
-from app.commands.shared import DatasetName, Json, open_database, print_json, read_settings
+from app.commands.shared import (
+    DatasetName,
+    Json,
+    asked_first,
+    for_scripts,
+    open_database,
+    print_json,
+    read_settings,
+)
 
 datasets = typer.Typer(help="List, add to, rename, archive and delete data sets.", no_args_is_help=True)
 
@@ -86,26 +94,29 @@ def delete(
     name: DatasetName,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the name.")] = False,
+    json: Json = False,
     server: Server = None,
 ) -> None:
-    """Delete a data set for ever, with its labels, decisions, versions and runs; there is no undo."""
-    if server:
-        _delete_there(server, name, yes=yes)
-    else:
-        _delete_here(name, yes=yes)
+    """Delete a data set for ever, with its labels, decisions, versions and models; there is no undo."""
+    with for_scripts(json) as made:
+        stored, is_left = _delete_there(server, name, yes=yes) if server else _delete_here(name, yes=yes)
+        made.update(dataset=stored, waits_for_jobs=is_left)
+        rest = " What its worker still uses is removed when its jobs have stopped." if is_left else ""
+        typer.echo(f"{stored} is deleted.{rest}")
 
 
-def _delete_there(server: str, name: str, *, yes: bool) -> None:
+def _delete_there(server: str, name: str, *, yes: bool) -> tuple[str, bool]:
+    """Its name as it was stored, and whether something of it is removed later."""
     from app.commands.remote_changes import stored_name
 
     with open_api(server) as api:
         stored = stored_name(api, name)
         _ask(stored, api.get(f"/datasets/{stored}/disk")["lost"], yes=yes)
         left = api.send("DELETE", f"/datasets/{stored}")
-    _tell_deleted(stored, is_left=left is not None)
+    return stored, left is not None
 
 
-def _delete_here(name: str, *, yes: bool) -> None:
+def _delete_here(name: str, *, yes: bool) -> tuple[str, bool]:
     from app.datasets.catalog import get_dataset
     from app.datasets.removing import begin_removal, disk_use, finish_removals
     from app.deck.losses import lost_with
@@ -120,7 +131,7 @@ def _delete_here(name: str, *, yes: bool) -> None:
         with database.write() as session:
             begin_removal(session, get_dataset(session, name=name))
         left = finish_removals(database, settings)
-    _tell_deleted(stored, is_left=left > 0)
+    return stored, left > 0
 
 
 def _ask(stored: str, lost: list[str], *, yes: bool) -> None:
@@ -129,13 +140,11 @@ def _ask(stored: str, lost: list[str], *, yes: bool) -> None:
 
     for sentence in lost:
         typer.echo(sentence)
-    if not yes and typer.prompt(f"Type {stored} to delete it for ever") != stored:
-        raise Invalid("This is not its name; nothing was deleted.")
-
-
-def _tell_deleted(stored: str, *, is_left: bool) -> None:
-    rest = " What its worker still uses is removed when its jobs have stopped." if is_left else ""
-    typer.echo(f"{stored} is deleted.{rest}")
+    if yes:
+        return
+    with asked_first():
+        if typer.prompt(f"Type {stored} to delete it for ever") != stored:
+            raise Invalid("This is not its name; nothing was deleted.")
 
 
 @datasets.command()
@@ -160,7 +169,12 @@ def compare(
     for before, after in counts["renamed"].items():
         typer.echo(f"The class “{before}” is named “{after}” in version {new}.", err=True)
     typer.echo(
-        f"{counts['changed']:,} labels changed, {counts['added']:,} images added, "
+        f"{counts['changed']:,} {_of(counts['changed'], 'label')} changed, "
+        f"{counts['added']:,} {_of(counts['added'], 'image')} added, "
         f"{counts['removed']:,} removed, {counts['unchanged']:,} the same.",
         err=True,
     )
+
+
+def _of(count: int, word: str) -> str:
+    return word if count == 1 else f"{word}s"

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from app.commands.client import Api, Server, open_api
-from app.commands.shared import DatasetName, Json, print_json, print_list
+from app.commands.shared import DatasetName, Json, asked_first, for_scripts, print_json, print_list
 
 runs = typer.Typer(help="List, show and cancel runs.", no_args_is_help=True)
 
@@ -67,13 +67,13 @@ def delete_checkpoints(
     server: Server = None,
 ) -> None:
     """Delete the checkpoints of a run; its ranking, figures and predictions stay. There is no undo."""
-    if not yes:
-        typer.confirm(f"Delete the checkpoints of run {number} for ever?", abort=True)
-    with open_api(server) as api:
-        gone = api.send("DELETE", f"/runs/{number}/checkpoints")
-    if json:
-        print_json(gone)
-    else:
+    with for_scripts(json) as made:
+        if not yes:
+            with asked_first():
+                typer.confirm(f"Delete the checkpoints of run {number} for ever?", abort=True)
+        with open_api(server) as api:
+            gone = api.send("DELETE", f"/runs/{number}/checkpoints")
+        made.update(gone)
         typer.echo(f"The checkpoints of run {number} are deleted: {gone['freed_bytes'] / 1e6:,.1f} MB.")
         for sentence in gone["no_longer"]:
             typer.echo(sentence)

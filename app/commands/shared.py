@@ -132,6 +132,19 @@ def ask_password(*, from_stdin: bool) -> str:
     return answer
 
 
+@contextmanager
+def asked_first() -> "Iterator[None]":
+    """For a question before something final. Raises Invalid, naming --yes, where nobody answers."""
+    from app.errors import Invalid
+
+    try:
+        yield
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise Invalid("Nothing was changed: nobody said yes. --yes does it without a question.") from None
+
+
 def tell(notes: list[str]) -> None:
     """Print notes, one per line."""
     for note in notes:

@@ -38,7 +38,9 @@ def test_data_sets_of_a_server_are_listed_renamed_archived_and_deleted(
     monkeypatch.setenv("TOPLOSS_TOKEN", people.tokens["ann"])
     assert isinstance(there("datasets", "delete", "heads", "--yes").exception, Forbidden)
     monkeypatch.setenv("TOPLOSS_TOKEN", people.tokens["ada"])
-    assert said(there, "datasets", "delete", "heads", "--yes").endswith("heads is deleted.\n")
+    deleted = there("datasets", "delete", "heads", "--yes", "--json")
+    assert json.loads(deleted.stdout) == {"dataset": "heads", "waits_for_jobs": False}
+    assert deleted.stderr.endswith("heads is deleted.\n")
     assert said(there, "datasets", "list", "--all") == ""
 
 

@@ -1,5 +1,8 @@
 """Classes of a server are changed from the shell of another machine."""
 
+import json
+from typing import Any
+
 import pytest
 
 from app.errors import Conflict, Invalid, NotFound
@@ -34,6 +37,52 @@ def test_classes_of_a_server_are_added_renamed_merged_retired_and_restored(
         assert words in said(there, "classes", "undo", "faces")
     assert isinstance(there("classes", "undo", "faces").exception, NotFound)
     assert said(there, "classes", "list", "faces") == before
+
+
+def test_scripts_read_one_json_value_of_each_change_and_the_sentences_apart(
+    shell: Shell, there: Shell, made: Made
+) -> None:
+    for each in (shell, there):
+        did: list[Any] = []
+        for words in (
+            ("add", "faces", "emu"),
+            ("rename", "faces", "emu", "rhea"),
+            ("retire", "faces", "RHEA"),
+            ("merge", "faces", "cat", "dog", "--yes"),
+            ("undo", "faces"),
+            *[("undo", "faces")] * 3,
+        ):
+            got = each("classes", *words, "--json")
+            assert got.exit_code == 0, got.output
+            did.append(json.loads(got.stdout))
+        images = did[3].pop("images")
+        assert images > 0
+        assert f"with {images} images" in each("classes", "merge", "faces", "cat", "dog", "--yes").stdout
+        assert each("classes", "undo", "faces").exit_code == 0
+        assert did == [
+            {"dataset": "faces", "class": "emu"},
+            {"dataset": "faces", "class": "rhea", "before": "emu"},
+            {"dataset": "faces", "class": "rhea"},
+            {"dataset": "faces", "class": "cat", "merged_into": "dog"},
+            {"dataset": "faces", "undone": "merged “cat” into “dog”"},
+            {"dataset": "faces", "undone": "retired “rhea”"},
+            {"dataset": "faces", "undone": "renamed “emu” to “rhea”"},
+            {"dataset": "faces", "undone": "added “emu”"},
+        ]
+
+
+def test_a_final_question_that_nobody_can_answer_names_the_option(shell: Shell, made: Made) -> None:
+    for words in (
+        ("classes", "merge", "faces", "cat", "dog"),
+        ("datasets", "delete", "faces"),
+        ("runs", "delete-checkpoints", made.run_id),
+    ):
+        for options in ((), ("--json",)):
+            refused = shell(*words, *options)
+            assert isinstance(refused.exception, Invalid), words
+            assert "--yes" in str(refused.exception)
+            assert not (options and refused.stdout)
+    assert "faces" in said(shell, "datasets", "list")
 
 
 @pytest.mark.parametrize(
