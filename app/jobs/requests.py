@@ -161,6 +161,12 @@ def queued_jobs(session: Session) -> list[Job]:
     return list(session.scalars(select(Job).where(Job.state == "queued").order_by(Job.created_at, Job.id)))
 
 
+def is_next_waiting(session: Session, job: Job) -> bool:
+    """Whether another job of its kind waits."""
+    others = select(Job.id).where(Job.state == "queued", Job.task == job.task, Job.id != job.id)
+    return session.scalar(others.limit(1)) is not None
+
+
 def beat(session: Session, *, worker_id: str, started_at: datetime) -> None:
     """Record a heartbeat of a worker."""
     worker = session.get(Worker, worker_id) or Worker(id=worker_id, started_at=started_at)

@@ -58,6 +58,7 @@ class RunSummary:
         str, ...
     ] = ()  # classes that it had no training images of: theirs count as errors in the rates
     newest_without_untrained: Rate | None = None  # by the newest labels, without the images of these
+    is_behind: bool = False  # it errs clearly more than the first look
 
     @property
     def is_finished_training(self) -> bool:
@@ -164,6 +165,7 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
             error_rate=own.get(run.id) if run.state == "finished" else None,
             newest_error_rate=cleaner.get(run.id) if run.state == "finished" else None,
             newest_version=numbers[newest],
+            is_behind=run.is_behind,
             untrained=tuple(names[position] for position in run.facts.get("untrained", ())),
             newest_without_untrained=evaluate_run(session, run_id=run.id, cleaned_by=newest).without_untrained
             if run.state == "finished" and run.facts.get("untrained")

@@ -31,6 +31,7 @@ class Headline:
     newest: int  # number of the newest version
     given: Rate | None  # by the given labels; None without hold-out images
     cleaned: Rate | None  # the same predictions by the labels of the newest version
+    is_behind: bool = False  # it errs clearly more than the first look
 
     @property
     def cleaner(self) -> Rate | None:
@@ -83,7 +84,7 @@ def headlines(session: Session, *, dataset_ids: Collection[int]) -> dict[int, He
         )
     }
     runs = session.execute(
-        select(Run.id, Run.dataset_id, Run.facts, Run.finished_at, DatasetVersion.number)
+        select(Run.id, Run.dataset_id, Run.facts, Run.finished_at, Run.is_behind, DatasetVersion.number)
         .join(DatasetVersion, DatasetVersion.id == Run.version_id)
         .where(Run.dataset_id.in_(dataset_ids), IS_TRAINING, Run.state == "finished")
     ).all()
@@ -101,7 +102,8 @@ def headlines(session: Session, *, dataset_ids: Collection[int]) -> dict[int, He
     for run in runs:
         of = counts[counted[run.id]]
         cleaned = rate(of.still_wrong, of.kept)
-        found = Headline(run.id, run.number, newest[run.dataset_id].number, rate(of.wrong, of.n), cleaned)
+        number = newest[run.dataset_id].number
+        found = Headline(run.id, run.number, number, rate(of.wrong, of.n), cleaned, run.is_behind)
         place = (cleaned.value if cleaned else 1.0, -run.id)
         if run.dataset_id not in best or place < best[run.dataset_id][0]:
             best[run.dataset_id] = place, found

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.errors import Cancelled, Invalid
 from app.jobs.engine import JobContext
+from app.jobs.requests import is_next_waiting
 from app.measuring.evaluations import evaluate_run
 from app.ml.checkpoints import EpochMetrics
 from app.ml.device import keep_freed_memory, usable_cores, use_threads
@@ -67,7 +68,10 @@ def run(context: JobContext) -> None:
 
 
 def _draw_curve(context: JobContext, prepared: TrainingImages) -> None:
-    """Draw the learning-rate curve, which is only shown; the run is finished and reviewed without it."""
+    """Draw the learning-rate curve, which is only shown; the run is finished and reviewed without it.
+
+    A training that waits comes first: then the curve is left out.
+    """
     plan = prepared.plan
     if context.job.fruitless_starts > CURVE_TRIES:
         log.warning("run %s: its learning-rate curve took the worker down; it is left out", plan.run_id)
@@ -75,7 +79,9 @@ def _draw_curve(context: JobContext, prepared: TrainingImages) -> None:
     try:
         context.step("learning rate", lambda: _find_learning_rate(context, prepared.plan, prepared.images))
     except Cancelled:
-        raise
+        if context.should_stop():
+            raise
+        log.info("run %s: its learning-rate curve is left out, because a training waits", plan.run_id)
     except Exception:
         log.exception("run %s: its learning-rate curve could not be drawn; it is left out", plan.run_id)
 
@@ -108,6 +114,10 @@ def _store_facts(context: JobContext, run_id: int, threads: int, untrained: list
 
 
 def _find_learning_rate(context: JobContext, plan: Plan, images: Images) -> None:
+    def should_stop() -> bool:
+        with context.database.read() as session:
+            return context.should_stop() or is_next_waiting(session, context.job)
+
     found = find_learning_rate(
         images,
         plan.samples.labels,
@@ -117,7 +127,7 @@ def _find_learning_rate(context: JobContext, plan: Plan, images: Images) -> None
         start=plan.start,
         seed=plan.seed,
         batches=CURVE_BATCHES,
-        should_stop=context.should_stop,
+        should_stop=should_stop,
         on_progress=lambda done, total: context.report(DRAWING, done, total),
     )
     with context.database.write() as session:

@@ -114,8 +114,8 @@ class RunProgress:
         if trainings:
             return f"Waiting behind {trainings:,} other training{'' if trainings == 1 else 's'}"
         if self.drawing:
-            of = " and ".join(f"run {run_id}" for run_id in self.drawing)
-            return f"Waiting until the learning-rate curve of {of} is drawn"
+            of = " and ".join(f"model {run_id}" for run_id in self.drawing)
+            return f"Waiting until the training of {of} ends"
         return ""
 
     @property

@@ -271,6 +271,18 @@ def test_a_run_that_was_cut_off_before_its_learning_rate_curve_gets_it(
         assert after.finished_at == before.finished_at
 
 
+def test_a_training_that_waits_comes_before_the_learning_rate_curve_of_another(
+    database: Database, settings: Settings, dataset: int
+) -> None:
+    run_id = ask(database, dataset, TINY)
+    waits = ask(database, dataset, RECIPES["quick"])
+    train.run(context_of(database, settings, run_id))
+    with database.read() as session:
+        run = get_run(session, run_id=run_id)
+        assert (run.state, run.lr_curve) == ("finished", None)
+        assert get_run(session, run_id=waits).state == "queued"
+
+
 def test_a_class_that_is_added_during_a_training_waits_for_the_next_one(
     database: Database, settings: Settings, dataset: int
 ) -> None:

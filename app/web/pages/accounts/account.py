@@ -54,6 +54,7 @@ class AccountPage(Page):
     scopes: dict[str, str]
     longest_days: int = LONGEST_DAYS
     secret: str = ""
+    here: str = ""  # the address of this server, as the browser asked for it
 
 
 @public.get("/login")
@@ -220,5 +221,6 @@ def _account(request: Request, database: Database, user: Person, *, secret: str 
                 scope: words for scope, words in SCOPES.items() if scope != "admin" or user.role == "admin"
             },
             secret=secret,
+            here=str(request.base_url).rstrip("/"),
         )
     return render("accounts/account.html", page)

@@ -33,7 +33,6 @@ class Situation:
     audit_left: int = 0  # images of an audit that is begun and not done
     import_failed: str = ""  # why; empty: it did not
     gold_for_me: int = 0  # images of the gold part that wait for the one who asks
-    queued: bool = False  # a run waits, none is running
     rule_reached: str = ""  # the stopping rule in words, once it is reached
     has_look: bool = False  # a first look or an own model ranks the labels
     has_own: bool = False  # it is an own model
@@ -103,7 +102,8 @@ def review_step(progress: ReviewProgress, home: str, *, expected: ExpectedErrors
         )
     what = f"the {'next' if progress.reviewed else 'first'} {cards} suspicious labels"
     if cards == progress.remaining:
-        what = f"the {cards} remaining suspicious labels" if cards > 1 else "the remaining suspicious label"
+        left = "remaining suspicious label" if progress.reviewed else "suspicious label"
+        what = f"the {cards} {left}s" if cards > 1 else f"the {left}"
     return NextStep(f"Review {what}", words, (Action("Review", f"{home}/review"),))
 
 
@@ -121,11 +121,11 @@ def _before_training(at: Situation, home: str) -> NextStep:
 
 def _first_run(at: Situation, home: str) -> NextStep:
     if at.looking:
-        title = "A first look at the images waits" if at.queued else "A first look at the images"
-        return NextStep(title, "Then suspicious labels come first in the review.", stage="train")
+        return NextStep(
+            "A first look at the images", "Then suspicious labels come first in the review.", stage="train"
+        )
     if at.running:
-        title = "The training waits" if at.queued else "A model learns the labels"
-        return NextStep(title, "Then suspicious labels come first in the review.", stage="train")
+        return NextStep("A first training", "Then suspicious labels come first in the review.", stage="train")
     if not at.is_admin:
         return NextStep("No label is ranked yet", "Ask an admin to train a model.", stage="train")
     words = f"It learns {plural(at.samples, 'label')}, then shows which look wrong."

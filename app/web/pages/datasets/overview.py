@@ -154,6 +154,8 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
     summary, importing = summarise(session, dataset), import_facts(session, dataset)
     running = open_run(session, dataset_id=dataset.id)
     ranked = newest_ranked(session, dataset_id=dataset.id)
+    newest = newest_finished(session, dataset_id=dataset.id)
+    learnt = newest or ranked  # the newest training, also where it is behind the first look and not reviewed
     error = headline(session, dataset_id=dataset.id)
     progress = review_progress(session, dataset_id=dataset.id, user_id=user_id)
     pending = pending_changes(session, dataset_id=dataset.id)
@@ -177,12 +179,11 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
             expected=expected_errors(newest_order(session, run_id=ranked.id)) if ranked else None,
             running=running is not None,
             looking=running is not None and running.kind == FIRST_LOOK,
-            queued=running is not None and running.state == "queued",
             progress=progress,
             pending=pending,
             is_admin=page["viewer"].is_admin,
-            to_learn=changes_since(session, dataset_id=dataset.id, version_id=ranked.version_id).to_learn
-            if ranked
+            to_learn=changes_since(session, dataset_id=dataset.id, version_id=learnt.version_id).to_learn
+            if learnt
             else 0,
             audit_left=audits[-1].size - audits[-1].decided if audits else 0,
             gold_for_me=gold.for_me if gold else 0,
@@ -209,7 +210,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         running=run_progress(session, run_id=running.id) if running else None,
         ended=None if running else ended_last(session, dataset_id=dataset.id),
         movement=movement_of(session, run=ranked) if ranked and ranked.is_training else None,
-        behind=behind_of(newest_finished(session, dataset_id=dataset.id)),
+        behind=behind_of(newest),
         classes=classes[:CLASSES_SHOWN],
         class_count=len(classes),
         notes=tuple(dataset.notes),

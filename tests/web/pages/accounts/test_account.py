@@ -1,5 +1,6 @@
 """One's own tokens and password."""
 
+import html
 import re
 
 from fastapi.testclient import TestClient
@@ -13,6 +14,8 @@ def test_a_token_is_shown_once_and_opens_the_api(browser_of: dict[str, TestClien
     made = ann.post("/account/tokens", data={"name": "nightly"})
     secret = re.search(r"tl_[\w-]+", made.text)
     assert secret
+    line = f'curl -H "Authorization: Bearer {secret[0]}" http://testserver/api/v1/datasets</code>'
+    assert line in html.unescape(made.text)
     again = ann.get("/account").text
     assert "nightly" in again
     assert secret[0] not in again
@@ -63,7 +66,10 @@ def test_scope_and_end_of_a_token_are_chosen_on_the_form(browser_of: dict[str, T
     ann = browser_of["ann"]
     page = ann.get("/account").text
     assert ('<option value="read"' in page, '<option value="admin"' in page) == (True, False)
-    assert '<option value="admin"' in browser_of["ada"].get("/account").text
+    shown = browser_of["ada"].get("/account").text
+    assert '<option value="admin"' in shown
+    assert shown.index('<option value="read">') < shown.index('<option value="admin"')  # the first is chosen
+    assert " selected>" not in shown
     ann.post("/account/tokens", data={"name": "nightly", "scope": "read", "expires_days": "7"})
     shown = " ".join(ann.get("/account").text.split())
     assert '<th scope="row">nightly</th> <td data-label="Scope">read</td>' in shown

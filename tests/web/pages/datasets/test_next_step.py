@@ -104,8 +104,7 @@ def test_while_a_retrain_runs_the_review_goes_on() -> None:
 def test_before_the_first_run_the_step_is_to_train_or_to_wait() -> None:
     assert next_step(replace(AT, has_run=False)).actions[0].url == "/d/faces/models/train"
     assert next_step(replace(AT, has_run=False, running=True)).actions == ()
-    assert next_step(replace(AT, has_run=False, running=True)).title == "A model learns the labels"
-    assert next_step(replace(AT, has_run=False, running=True, queued=True)).title == "The training waits"
+    assert next_step(replace(AT, has_run=False, running=True)).title == "A first training"
     assert next_step(replace(AT, has_run=False, is_admin=False)).actions == ()
 
 
@@ -165,7 +164,6 @@ def test_a_first_look_leads_to_the_review_and_offers_a_training() -> None:
 def test_while_the_images_are_looked_at_nobody_is_told_to_train() -> None:
     looking = replace(AT, has_run=False, running=True, looking=True, progress=replace(PROGRESS, remaining=0))
     assert next_step(looking).title == "A first look at the images"
-    assert next_step(replace(looking, queued=True)).title == "A first look at the images waits"
 
 
 def test_once_the_worklist_learns_the_step_says_how_many_errors_are_expected() -> None:

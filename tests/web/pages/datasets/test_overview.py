@@ -6,13 +6,14 @@ import zipfile
 from pathlib import Path
 
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
-from app.datasets.models import RejectedFile
+from app.datasets.models import RejectedFile, Sample
 from app.db.engine import Database
 from app.jobs import requests as jobs
 from app.measuring.evaluations import evaluate_run
 from app.training.models import Run
-from tests.factories import Made, import_folder, write_images
+from tests.factories import Made, import_folder, make_first_look, make_run, write_images
 from tests.web.asking import sure
 from tests.web.html import flat
 
@@ -96,7 +97,7 @@ def test_an_import_can_be_cancelled_and_repeated(
 
 def test_the_overview_proposes_one_step_with_its_cost(browser_of: dict[str, TestClient], made: Made) -> None:
     page = browser_of["ann"].get("/d/faces").text
-    assert "Review the 10 remaining suspicious labels" in page
+    assert "Review the 10 suspicious labels" in page
     assert "About 40 s" in page
     assert 'href="/d/faces/review"' in page
 
@@ -245,3 +246,27 @@ def test_a_change_of_a_class_is_a_bar_to_the_left_or_right(
     assert 'class="less" x="0.00%" y="25%" width="50.00%"' in page  # cat
     assert 'class="more" x="50.00%" y="25%" width="50.00%"' in page  # owl
     assert "cat</th><td>owl</td>" in page
+
+
+def test_labels_that_a_training_behind_the_first_look_has_learnt_do_not_wait_for_another(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    dataset_id = import_folder(database, write_images(tmp_path / "pets"), name="pets")
+    make_first_look(database, dataset_id, 1)
+    ada = browser_of["ada"]
+    with database.read() as session:
+        training = Sample.dataset_id == dataset_id, Sample.split == "train"
+        sample = session.scalar(select(Sample).where(*training).order_by(Sample.id))
+        assert sample is not None
+    sent = {"sample": str(sample.id), "client_id": "one", "answer": "delete"}
+    assert ada.post("/d/pets/review/decisions", data=sent).status_code == 303
+    assert ada.post("/d/pets/export/versions").status_code == 303
+    learnt = make_run(database, dataset_id, 2)
+    with database.write() as session:
+        run = session.get_one(Run, learnt)
+        run.is_behind = True
+        run.facts = run.facts | {"beside_first_look": {"network": 9, "first_look": 1, "images": 18}}
+    page = flat(ada.get("/d/pets").text)
+    assert "errs more than the first look" in page
+    assert "since the newest model" not in page
+    assert "Export the labels" in page

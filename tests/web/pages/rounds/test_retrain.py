@@ -1,6 +1,7 @@
 """Before a run: what changes, what it costs, and a recipe whose numbers can be changed without JavaScript."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -367,3 +368,11 @@ def test_a_page_reads_the_error_rates_of_the_runs_once(
         event.remove(Engine, "before_cursor_execute", read)
     rates = [each for each in statements if "GROUP BY prediction.run_id" in each and "version_label" in each]
     assert len(rates) == 1
+
+
+def test_without_a_model_to_continue_from_the_page_leads_to_a_training(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    import_folder(database, write_images(tmp_path / "pets"), name="pets")
+    page = flat(browser_of["ada"].get("/d/pets/models/retrain").text)
+    assert '<a class="button primary" href="/d/pets/models/train">Train a model</a>' in page

@@ -169,7 +169,7 @@ def test_a_first_look_is_reviewed_exported_and_listed_like_a_run(
     exported = api["ann"].get(f"/api/v1/datasets/pets/export?format=jsonl&run={run_id}").text.splitlines()
     assert '"error_probability":0.9' in exported[0].replace(" ", "")
     ada = browser_of["ada"]
-    assert "Review the 3 remaining suspicious labels" in flat(ada.get("/d/pets").text)
+    assert "Review the 3 suspicious labels" in flat(ada.get("/d/pets").text)
     listed = flat(ada.get("/d/pets/models").text)
     assert "First look, no training</a>" in listed
     assert "efficientnet-lite0</span>" in listed
@@ -205,7 +205,9 @@ def test_a_training_behind_the_first_look_says_so_and_the_review_keeps_the_first
     for page in ("/d/pets", f"/d/pets/models/{run_id}"):
         assert words in flat(ada.get(page).text), page
     assert words not in flat(ada.get(f"/d/pets/models/{look_id}").text)
-    assert "Review the 3 remaining suspicious labels" in flat(ada.get("/d/pets").text)
+    assert ">best</span>" not in ada.get("/d/pets/models").text
+    assert "best error" not in flat(ada.get("/").text)
+    assert "Review the 3 suspicious labels" in flat(ada.get("/d/pets").text)
 
 
 def test_a_running_first_look_shows_its_progress(
