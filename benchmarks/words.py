@@ -4,8 +4,9 @@
 
 Against a running server with a trained data set (`make demo`), signed in as an admin. Counted are the words
 that are visible in the content of a page of 1,280 pixels as it opens: no header, nothing that is folded. The
-words of a list are its data: `words` is without the bodies of tables and lists of images, `all` with them.
-The exit code is 1 when a budget is exceeded.
+sentence that is a page's answer may stand above its figures. The words of a list are its data: `words` is
+without the bodies of tables and lists of images, `all` with them. The exit code is 1 when a budget is
+exceeded.
 """
 
 import argparse
@@ -40,7 +41,8 @@ COUNT = r"""() => {
   const above = [...main.querySelectorAll("table")].filter(seen).map((table) => {
     const box = table.closest(".scroll") ?? table;
     return box.previousElementSibling;
-  }).filter((each) => each?.matches("p:not(.actions, .eyebrow)") && seen(each) && words(each.innerText) > 8);
+  }).filter((each) => each?.matches("p:not(.actions, .eyebrow, .answer)") && seen(each))
+    .filter((each) => words(each.innerText) > 8);
   return { all, words: all - inData, subtitle: Math.max(0, ...subtitles), paragraphs: above.length };
 }"""
 WEIGHT = """() => performance.getEntriesByType("resource")

@@ -28,6 +28,7 @@ from app.photos import photos
 from app.ranking import maps
 from app.review.models import Decision
 from app.training import first_looks, runs
+from app.training.phases import DRAWS
 from app.training.runs import count_runs, job_share
 
 MOST_DATASETS = 20  # in the switcher
@@ -121,6 +122,7 @@ class RunningJob:
 
     job_id: str
     words: str  # Training of faces
+    phase: str  # what it does now
     url: str  # where its progress is shown
     state: str
     share: float | None  # of its work, 0 to 1; None: not known yet
@@ -247,6 +249,7 @@ def running_job(job: Job, dataset: str | None, *, share: float | None = None) ->
     return RunningJob(
         job.id,
         f"{JOBS[job.task]} of {dataset}" if dataset else JOBS[job.task],
+        "Drawing the curve" if job.stage.startswith(DRAWS) else JOBS[job.task],
         quote(f"/d/{dataset}{own}") if dataset else "/",
         job.state,
         share,

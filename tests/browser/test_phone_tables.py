@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from app.accounts.models import User
+from app.datasets.classes import get_class, rename_class
 from app.db.engine import Database
 from app.review.checks import Answer
 from app.review.decisions import decide
@@ -41,6 +42,15 @@ NAMELESS = """() => [...document.querySelectorAll("table.phone-cards td")]
 CUT_OFF = """() => [...document.querySelectorAll(".scroll:has(.phone-cards)")]
   .filter((e) => e.scrollWidth > e.clientWidth).length"""
 OWNER = "maximiliane.oberhuber-dietrichstein@example.org"
+# Cells of more than three lines in tables whose rows stay rows, but for matrices, which can be scrolled.
+NARROW_COLUMNS = """() => [...document.querySelectorAll("table:not(.matrix) :is(td, th)")].filter((cell) => {
+  if (!cell.checkVisibility() || getComputedStyle(cell).display !== "table-cell") return false;
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  const words = cell.innerText.trim().split(/\\s+/).length;
+  const tops = [...range.getClientRects()].filter((r) => r.width > 1).map((r) => Math.round(r.top / 12));
+  return words > 2 && new Set(tops).size > 3;
+}).map((cell) => cell.innerText)"""
 PAGES = ("/people", "/account", "/jobs", "{home}/models", "{home}/export")
 
 
@@ -99,6 +109,28 @@ def test_on_a_phone_each_value_of_a_row_has_a_name_and_no_column_is_out_of_sight
     screen.set_viewport_size({"width": 1280, "height": 800})
     assert screen.locator("#tokens thead th").nth(4).inner_text() == "Last used"
     assert screen.locator("#tokens tbody tr").first.evaluate(names)[0] == "none"
+
+
+def test_on_a_phone_no_table_is_columns_of_three_words(
+    screen: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    """Also those that are folded at first, and with long names of classes."""
+    database, made = live
+    make_run(database, made.dataset_id, correct(database, made), parent_id=made.run_id)
+    with database.write() as session:
+        named = "adipose tissue with inflammatory infiltrate, resected"
+        rename_class(
+            session, get_class(session, dataset_id=made.dataset_id, name="cat"), name=named, user_id=None
+        )
+    screen.set_viewport_size({"width": 390, "height": 844})
+    models = f"/models/{made.run_id + 1}"
+    results = ("/results", "/results/history", "/results/errors-left", "/results/team", "/results/test-set")
+    for path in ("", "/classes", "/manage", "/models", "/models/import", "/models/retrain", models, *results):
+        screen.goto(f"{server.url}/d/{made.name}{path}")
+        screen.evaluate("() => document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        assert screen.evaluate(NARROW_COLUMNS) == [], path
+        assert screen.evaluate(CUT_OFF) == 0, path
+        assert not screen.evaluate("() => document.documentElement.scrollWidth > innerWidth"), path
 
 
 def test_the_legend_of_a_chart_stays_in_its_sheet(

@@ -20,7 +20,7 @@ shares = st.floats(0, 1)
 
 def test_phases_follow_one_another_without_a_gap_to_go_back_over() -> None:
     for phases in (
-        (DOWNLOADS, CHECKS, READS, TRAINS, PREDICTS),
+        (DOWNLOADS, CHECKS, READS, TRAINS, PREDICTS, DRAWS),
         (LOOKS, COMPARES, LOOKS_AT_PATCHES, FINDS_COPIES),
     ):
         ends = [share_done(phase, 5, 5) for phase in phases]
@@ -41,5 +41,6 @@ def test_nothing_is_done_before_anything_is_reported() -> None:
     assert share_done(TRAINS, 0, 0) == share_done(READS, 1, 1)
 
 
-def test_what_is_drawn_after_the_end_takes_nothing_back() -> None:
-    assert share_done(DRAWS, 0, 60, epochs=1.0) == 1.0
+def test_a_job_is_not_done_while_its_curve_is_drawn() -> None:
+    assert share_done(PREDICTS, 5, 5, epochs=1.0) == share_done(DRAWS, 0, 60, epochs=1.0) < 1
+    assert share_done(DRAWS, 59, 60, epochs=1.0) < share_done(DRAWS, 60, 60, epochs=1.0) == 1.0

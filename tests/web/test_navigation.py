@@ -12,10 +12,11 @@ from app.jobs.models import Job
 from app.jobs.requests import ask, finish, report, start
 from app.review.checks import Answer
 from app.review.decisions import decide
+from app.training.phases import DRAWS
 from app.web.navigation import TABS, SlowCounts, place_of
 from tests.conftest import People
 from tests.factories import Made
-from tests.web.html import words_of
+from tests.web.html import flat, words_of
 
 
 def tabs_of(page: str, kind: str = "tabs") -> dict[str, str]:
@@ -190,6 +191,23 @@ def test_what_runs_stands_in_the_header_of_every_page_with_its_share(
     jobs = words_of(menu[0]) if menu else ""
     assert jobs.startswith("Training 44 % Training of faces 44 %")  # of all phases; the epochs are one
     assert f'href="/d/faces/models/{made.run_id}"' in page
+
+
+def test_header_home_and_list_of_jobs_say_the_same_share_also_while_the_curve_is_drawn(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    ada = browser_of["ada"]
+    end_all(database)
+    job_id = job_of(database, made)
+    with database.write() as session:
+        start(session, job_id=job_id)
+        report(session, job_id=job_id, stage=f"{DRAWS}; drawing", done=20, total=60)
+    page = flat(ada.get("/").text)
+    assert "<span>Drawing the curve</span> 98 %" in page
+    assert f"{DRAWS}; drawing 98 %" in words_of(page)
+    assert re.search(
+        r'<progress aria-label="The ranking is ready[^>]*value="0.980"', flat(ada.get("/jobs").text)
+    )
 
 
 def test_a_page_that_saw_a_job_run_is_told_when_it_has_ended(

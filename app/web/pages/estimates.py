@@ -55,20 +55,21 @@ def errors_chart(at: Report) -> IntervalChart | None:
     """The ranges that are known: by random images, and what the answers let expect of suspicious labels."""
     rows = []
     if at.left:
-        share = percent(at.left.high / at.samples)
+        low, high = (percent(end / at.samples) for end in (at.left.low, at.left.high))
+        share = high if low == high else f"{low.removesuffix(' %')} to {high}"
         rows.append(
             Given(
                 "In all labels",
                 at.left.low,
                 at.left.high,
                 span_in_words(at.left),
-                f"at most {share}",
+                f"{share} of all labels",
                 kind="new",
             )
         )
     if (rest := at.open_issues) and rest.cards:
         rows.append(_forecast(f"In {plural(rest.cards, 'suspicious label')}", rest))
-    if (ahead := at.next_cards) and ahead.cards:
+    if (ahead := at.next_cards) and ahead.cards and (not rest or ahead.cards < rest.cards):
         rows.append(_forecast(f"In the next {count(ahead.cards)}", ahead))
     return interval_chart("Errors left", rows, share=False, most=at.samples) if rows else None
 

@@ -261,7 +261,7 @@ def rule_in_words(chosen: ChosenRule) -> str:
         state = "reached" if chosen.reached.is_reached else "not reached yet"
         if so_far is None:
             return f"{words}: no random look is done yet."
-        return f"{words}: {state}, at most {percent(so_far)} by random looks."
+        return f"{words}: {state}, up to {percent(so_far)} may be wrong by the random looks."
     if rule.kind == "hit_rate":
         return f"{words}: {f'not {WINDOW} yet' if so_far is None else f'{percent(so_far)} now'}."
     return f"{words}: {so_far or 0:,.0f} {'now' if rule.kind == 'keeps' else 'so far'}."

@@ -119,7 +119,7 @@ def test_the_page_shows_rows_sizes_and_lines_of_code_for_each_format(
     assert "changed ones first" in page
     first = page.split('<th scope="row" class="path"')[1]
     assert f'title="{made.paths[-1]}"' in first
-    assert '<td class="was">owl</td><td><b>cat</b></td>' in first
+    assert '<td class="was" data-label="Given">owl</td><td data-label="Label"><b>cat</b></td>' in first
 
 
 def test_a_size_is_short() -> None:

@@ -301,8 +301,8 @@ def test_the_curve_has_its_numbers_as_a_table(browser_of: Browsers, made: Made) 
             0.02,
             0.0312,
             (
-                "Stop when at most 2 % of all labels are wrong, with 95 % confidence: not reached yet, at "
-                "most 3.1 % by random looks."
+                "Stop when at most 2 % of all labels are wrong, with 95 % confidence: not reached yet, up to "
+                "3.1 % may be wrong by the random looks."
             ),
         ),
     ],

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from app.datasets.catalog import list_datasets
 from app.rounds.demo import request_demo
 from app.rounds.home import DatasetCard, dataset_cards
+from app.training.runs import job_share
 from app.web.api.samples import image_url
 from app.web.deps import Admin, Config, Db
 from app.web.navigation import JOBS
@@ -25,6 +26,7 @@ class CardView:
     images: tuple[str, ...]
     work: str  # what its job does; empty: it has none
     waits: bool  # its job has not begun
+    share: float | None  # of its job, over all phases; None: not known yet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,10 @@ class HomePage(Page):
 def show(request: Request, database: Db, settings: Config) -> Response:
     """Every data set."""
     with database.read() as session:
-        cards = tuple(map(_view, dataset_cards(session)))
+        cards = tuple(
+            _view(card, share=job_share(session, card.job) if card.job else None)
+            for card in dataset_cards(session)
+        )
         archived = tuple(each.name for each in list_datasets(session, archived=True))
     page = HomePage(
         **page_context(request),
@@ -61,11 +66,12 @@ def try_the_demo(database: Db, settings: Config, user: Admin) -> Response:
     return RedirectResponse(f"/d/{dataset.name}", status_code=303)
 
 
-def _view(card: DatasetCard) -> CardView:
+def _view(card: DatasetCard, *, share: float | None) -> CardView:
     job = card.job
     return CardView(
         card=card,
         images=tuple(f"{image_url(sample_id)}?size=thumbnail" for sample_id in card.images),
         work=JOBS.get(job.task, job.task.capitalize()) if job else "",
         waits=job is not None and job.state == "queued",
+        share=share,
     )

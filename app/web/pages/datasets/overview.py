@@ -112,6 +112,7 @@ class OverviewPage(ImportPage):
     images: tuple[Suspect, ...]  # the most suspicious ones
     progress: ReviewProgress
     suspicious: int | None  # labels that the ranking flags; None: nothing is ranked
+    doubted_by: str  # whose ranking that is
     checked: int  # of these
     pending: PendingChanges
     corrections: Corrections
@@ -202,6 +203,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         images=suspects(session, dataset_id=dataset.id, limit=STRIP) if ranked else (),
         progress=progress,
         suspicious=suspicious,
+        doubted_by=_who(ranked) if ranked else "",
         checked=max(0, (suspicious or 0) - left),
         pending=pending,
         corrections=count_corrections(session, dataset_id=dataset.id),
@@ -222,6 +224,11 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         ),
         missing_count=count_missing(session, dataset_id=dataset.id),
     )
+
+
+def _who(ranked: Run) -> str:
+    """Whose ranking people review, in words."""
+    return "the first look" if ranked.kind == FIRST_LOOK else f"model {ranked.id}"
 
 
 def _steps(

@@ -12,7 +12,7 @@ from app.jobs.requests import ask, finish, report, start
 from app.measuring.headline import headline
 from app.rounds.home import SHOWN
 from tests.factories import Made, import_folder, write_images
-from tests.web.html import flat
+from tests.web.html import flat, words_of
 
 ANSWERS = "/d/faces/review/decisions"
 
@@ -69,8 +69,8 @@ def test_what_runs_is_shown_with_its_bar_and_the_page_asks_again(
         start(session, job_id=job.id)
         report(session, job_id=job.id, stage="Reading images", done=3, total=12)
     page = flat(browser_of["ann"].get("/").text)
-    assert "Import: Reading images" in page
-    assert 'value="3" max="12"' in page
+    assert "Reading images 25 %" in words_of(page)
+    assert 'value="0.25" max="1"' in page
     with database.write() as session:
         finish(session, job_id=job.id, state="finished")
     assert "hx-get" not in browser_of["ann"].get("/").text

@@ -245,7 +245,7 @@ def test_a_change_of_a_class_is_a_bar_to_the_left_or_right(
     page = flat(ada.get("/d/faces").text)
     assert 'class="less" x="0.00%" y="25%" width="50.00%"' in page  # cat
     assert 'class="more" x="50.00%" y="25%" width="50.00%"' in page  # owl
-    assert "cat</th><td>owl</td>" in page
+    assert "cat → owl</th>" in page
 
 
 def test_labels_that_a_training_behind_the_first_look_has_learnt_do_not_wait_for_another(

@@ -60,8 +60,8 @@ def test_the_page_shows_what_moved_as_a_picture_and_as_numbers(
     assert "<b>2 labels</b> changed since version 0" in page
     assert "1 relabelled, 1 deleted" in page
     assert page.split("<main")[1].count('<path class="class-') == 2
-    assert '<th scope="row">cat</th><td>owl</td><td class="num">1</td>' in page
-    assert '<td>deleted</td><td class="num">1</td>' in page
+    assert '<th scope="row">cat → owl</th><td class="num">1</td>' in page
+    assert '→ deleted</th><td class="num">1</td>' in page
     assert "1 image waits for a second opinion and keeps its given label" in page
     assert re.search(rf"Continues from <span class=.term.[^>]*>model {made.run_id}<", page)
     assert "Best by the hold-out: " in page  # the same words as on the page of the models
@@ -154,7 +154,7 @@ def test_a_changed_number_is_what_the_run_uses_and_its_page_says_so(
     assert (recipe.phases, recipe.dropout) == (RECIPES["default"].phases, RECIPES["default"].dropout)
     page = flat(ada.get(where).text)
     assert "The recipe was edited: 3 numbers" in page
-    assert '<th scope="row">Epochs</th><td class="num">5</td><td class="num">3</td>' in page
+    assert '<th scope="row">Epochs</th><td class="num" data-label="This model">5</td>' in page
 
 
 def test_a_retrain_may_start_anew_on_the_cleaned_labels(
@@ -331,12 +331,12 @@ def test_the_overview_says_what_a_new_ranking_moved(
     ada = browser_of["ada"]
     assert "What moved" not in flat(ada.get("/d/faces").text)
     child = make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id, seed=1)
-    moved = "0 new suspicious labels, 6 of 10 old ones are settled"
+    moved = "0 new suspicious labels, 6 of 10 open ones are no longer suspicious"
     assert moved in flat(ada.get("/d/faces").text)
     page = re.sub(r'<span class="tip".*?</span>', "", flat(ada.get(f"/d/faces/models/{child}").text))
     words = re.sub(r"<[^>]*>", "", page)
-    assert "0 new suspicious labels, 6 of 10 old ones settled" in " ".join(words.split())
-    assert "settled" not in flat(ada.get(f"/d/faces/models/{made.run_id}").text)
+    assert "0 new suspicious labels, 6 of 10 open ones no longer suspicious" in " ".join(words.split())
+    assert "no longer suspicious" not in flat(ada.get(f"/d/faces/models/{made.run_id}").text)
 
 
 @pytest.mark.parametrize("address", ["/d/faces/models/retrain", "/d/faces/models"])

@@ -207,7 +207,9 @@ def test_a_training_behind_the_first_look_says_so_and_the_review_keeps_the_first
     assert words not in flat(ada.get(f"/d/pets/models/{look_id}").text)
     assert ">best</span>" not in ada.get("/d/pets/models").text
     assert "best error" not in flat(ada.get("/").text)
-    assert "Review the 3 suspicious labels" in flat(ada.get("/d/pets").text)
+    overview = flat(ada.get("/d/pets").text)
+    assert "Review the 3 suspicious labels" in overview
+    assert "Labels that the first look doubts." in overview
 
 
 def test_a_running_first_look_shows_its_progress(
