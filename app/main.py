@@ -19,7 +19,7 @@ from app.datasets.removing import PATIENCE, try_removing
 from app.db.engine import Database
 from app.decoding import budget
 from app.settings import Settings
-from app.web import errors, health, readiness
+from app.web import errors, health, metrics, readiness
 from app.web.api import routers as api_routers
 from app.web.deps import signed_in
 from app.web.idempotency import Idempotency
@@ -88,10 +88,12 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     app.state.token_uses = Uses()
     app.state.slow_counts = SlowCounts()
     app.state.health_check, app.state.readiness = check, ready
+    app.state.metrics = metrics.Metrics(settings, owned)
     app.add_middleware(Idempotency, database=owned, settings=settings)
     app.add_middleware(Security, max_upload=settings.max_upload_mb * 1_000_000, uploads=_uploads())
     app.add_middleware(Waiting, seconds=settings.wait_seconds)
     app.add_middleware(Transfer)
+    app.add_middleware(metrics.Measure, metrics=app.state.metrics)
     errors.register(app)
     app.router.routes.extend(_routes())
     app.mount("/static", Static(directory=bundled("static")), name="static")
@@ -107,7 +109,7 @@ def _uploads() -> tuple[Upload, ...]:
 
 def all_routes() -> Iterator[BaseRoute]:
     """The routes of pages and REST, one by one."""
-    for router in (health.router, readiness.router, *public_routers, *routers, *api_routers):
+    for router in (health.router, readiness.router, metrics.router, *public_routers, *routers, *api_routers):
         yield from router.routes
 
 
@@ -122,6 +124,6 @@ def _routes() -> tuple[BaseRoute, ...]:
     members = APIRouter(dependencies=[Depends(signed_in), strict])
     for router in (health.router, readiness.router, *public_routers):
         public.include_router(router)
-    for router in (*routers, *api_routers):
+    for router in (metrics.router, *routers, *api_routers):
         members.include_router(router)
     return (*quick_routes, *public.routes, *members.routes)

@@ -8,6 +8,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from app.web.rendering import Page, environment, is_fragment, page_context, render
 
+FOR_PROGRAMS = ("/api/", "/metrics")  # addresses whose refusals are JSON, also without a token
+
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorPage(Page):
@@ -30,7 +32,7 @@ def answer(
     """The error in the client's format; `more` is for scripts. `can_wait`: the request may succeed later."""
     message = message.encode("utf-8", "replace").decode()  # what was sent may be no text to send back
     by_token = request.headers.get("authorization", "").lower().startswith("bearer ")
-    if request.scope["path"].startswith("/api/") or by_token:
+    if request.scope["path"].startswith(FOR_PROGRAMS) or by_token:
         headers = {"www-authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004
         content = {"error": code, "message": message, "status": status, **(more or {})}
         return JSONResponse(content, status_code=status, headers=headers)

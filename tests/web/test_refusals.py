@@ -119,7 +119,7 @@ def test_a_person_gets_a_page_at_every_address(
     make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id)
     seen = 0
     for address in addresses(create_app(settings, database)):
-        if address.method != "GET" or address.path.startswith(("/api/", "/healthz", "/readyz")):
+        if address.method != "GET" or address.path.startswith(("/api/", "/healthz", "/readyz", "/metrics")):
             continue
         url = address.at(name="faces", run_id=made.run_id, sample_id=made.sample_ids[0], what="epochs")
         answer = browser_of["ada"].get(url)
