@@ -20,3 +20,14 @@ for (const code of document.querySelectorAll("pre[data-copy]")) {
   const place = code.parentElement.previousElementSibling;
   place.append(button);
 }
+
+// The lines name the file of the version that is chosen.
+const version = document.querySelector("select[data-file]");
+version?.addEventListener("change", () => {
+  const { file, number } = version.dataset, before = file + (version.dataset.shown ?? number);
+  version.dataset.shown = version.value === "now" ? number : version.value;
+  const after = file + version.dataset.shown;
+  for (const lines of document.querySelectorAll("[data-file]:not(select)")) {
+    lines.textContent = lines.textContent.replaceAll(before, after);
+  }
+});

@@ -53,6 +53,7 @@ export function droppedIn(place, use) {
 
 export function begin(form, dropped = null) {
   const field = (name) => form.elements.namedItem(name);
+  field("name").removeAttribute("pattern");  // a sentence at the field says more
   const told = (name) => document.getElementById(`problem-${name}`);
   const fields = form.querySelector("[data-fields]"), sending = form.querySelector("[data-sending]");
   const said = form.querySelector("[data-said]"), bar = sending.querySelector("progress");

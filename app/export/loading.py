@@ -69,7 +69,7 @@ loaders = ImageDataLoaders.from_df(
     label_col="label",
     valid_col="is_valid",
     y_block=CategoryBlock(vocab=sorted(frame["label"].unique())),
-    item_tfms=Resize(48),
+    item_tfms=Resize(224),
 )
 """,
     },
@@ -85,7 +85,7 @@ valid = ImageFolder("labels/valid", transform=size, allow_empty=True)
 from fastai.vision.all import ImageDataLoaders, Resize
 
 classes = Path("labels/classes.txt").read_text(encoding="utf-8").splitlines()
-loaders = ImageDataLoaders.from_folder("labels", valid="valid", vocab=classes, item_tfms=Resize(48))
+loaders = ImageDataLoaders.from_folder("labels", valid="valid", vocab=classes, item_tfms=Resize(224))
 """,
         "datasets": """from datasets import load_dataset
 

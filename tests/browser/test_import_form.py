@@ -163,7 +163,7 @@ def test_a_folder_is_packed_in_the_browser_and_read_as_a_zip_of_it(form: Page, t
     expect(form.locator(".examples img")).to_have_count(9)
 
 
-def test_without_javascript_the_plain_form_keeps_what_was_typed(
+def test_without_javascript_a_name_that_cannot_be_is_not_sent_so_the_file_stays_chosen(
     browser: Browser, server: Server, eve: str, tmp_path: Path
 ) -> None:
     context = browser.new_context(java_script_enabled=False)
@@ -175,6 +175,9 @@ def test_without_javascript_the_plain_form_keeps_what_was_typed(
     name_of(page).fill("not a name")
     page.get_by_label("class folders").set_input_files(tmp_path / "plain.zip")
     page.get_by_role("button", name="Import").click()
-    expect(page.locator("#problem-name")).to_contain_text("cannot be the name")
+    expect(page.locator("input:invalid")).to_have_attribute("name", "name")
     expect(name_of(page)).to_have_value("not a name")
+    assert page.get_by_label("class folders").input_value().endswith("plain.zip")
+    name_of(page).fill("a-name.of_mine")
+    expect(page.locator("input:invalid")).to_have_count(0)
     context.close()

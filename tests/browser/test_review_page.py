@@ -109,6 +109,22 @@ def test_an_undo_on_an_opened_card_says_what_is_undone_and_the_address_follows(
     }
 
 
+def test_the_button_undo_on_an_opened_card_undoes_its_own_answer(
+    page: Page, live: tuple[Database, Made]
+) -> None:
+    _, made = live
+    first, second = made.ranked[:2]
+    page.keyboard.press("e")
+    page.keyboard.press("q")
+    settle(page)
+    page.goto(f"{page.url}?card={first}")
+    expect(card(page)).to_contain_text("Standing answer")
+    card(page).locator(".lesser button", has_text="Undo").click()
+    settle(page)
+    expect_shown(page, first)
+    assert [*states(live)] == [second]
+
+
 def test_a_key_undoes_the_answer_of_the_opened_card(page: Page, live: tuple[Database, Made]) -> None:
     _, made = live
     first, second = made.ranked[:2]

@@ -48,13 +48,15 @@ class FormatView:
     size: str  # of the file, about
     is_zip: bool
     has_images: bool
-    loading: dict[str, str]  # by reader the lines that load it
+    folder: str  # a zip unpacks into it
+    loading: dict[str, str]  # by reader the lines that load it, with the name of the file
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportPage(Page):
     """The versions, newest first, and the export formats."""
 
+    number: int  # of the version that is preselected: the lines that load a file name its file
     versions: tuple[DatasetVersion, ...]
     formats: tuple[FormatView, ...]  # those that most people want
     more_formats: tuple[FormatView, ...]
@@ -76,6 +78,11 @@ def show(request: Request, name: str, database: Db) -> Response:
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         sizes = estimated_sizes(session, dataset_id=dataset.id)
+        context, versions = page_context(request, name), list_versions(session, dataset_id=dataset.id)
+        pending = pending_changes(session, dataset_id=dataset.id)
+        becomes_new = context["viewer"].is_admin and pending.wait
+        number = versions[-1].number + becomes_new if versions else 0
+        file = f"{dataset.name}-v{number}"
         formats = [
             FormatView(
                 each.name,
@@ -83,13 +90,20 @@ def show(request: Request, name: str, database: Db) -> Response:
                 in_bytes(sizes[each.name]),
                 each.media_type == ZIP,
                 each.has_images,
-                each.loading,
+                f"{file}{each.suffix}".removesuffix(".zip"),
+                {
+                    reader: _with_name(
+                        lines, file + each.suffix.removesuffix(".zip") * (each.media_type == ZIP)
+                    )
+                    for reader, lines in each.loading.items()
+                },
             )
             for each in FORMATS.values()
         ]
         page = ExportPage(
-            **page_context(request, name),
-            versions=tuple(reversed(list_versions(session, dataset_id=dataset.id))),
+            **context,
+            number=number,
+            versions=tuple(reversed(versions)),
             formats=tuple(each for each in formats if each.name in USUAL),
             more_formats=tuple(each for each in formats if each.name not in USUAL),
             rows=tuple(first_rows(session, dataset_id=dataset.id)),
@@ -97,13 +111,18 @@ def show(request: Request, name: str, database: Db) -> Response:
             valid_folders=VALID_FOLDERS,
             folders=", ".join(each.name for each in FORMATS.values() if each.has_folders),
             tables=", ".join(each.name for each in FORMATS.values() if each.has_probabilities),
-            pending=pending_changes(session, dataset_id=dataset.id),
+            pending=pending,
             lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
             one_folder=one_folder_words(map(folder_name, class_names(session, dataset_id=dataset.id))),
             runs=tuple(run for run in list_runs(session, dataset_id=dataset.id) if run.state == "finished"),
             unsettled=count_unsettled(session, dataset_id=dataset.id),
         )
     return render("export/page.html", page)
+
+
+def _with_name(lines: str, name: str) -> str:
+    """The lines that load `labels…`, for a file or folder whose name begins otherwise."""
+    return lines.replace('"labels', f'"{name}')
 
 
 @router.post("/d/{name}/export")

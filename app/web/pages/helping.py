@@ -73,6 +73,19 @@ WORDS = (
         "First look",
         "A ranking after the import, by a network that knows everyday photographs.",
     ),
+    Entry("recipe", "Recipe", "The numbers of a training: image size, epochs, learning rate and more."),
+    Entry("epoch", "Epoch", "One pass of a training over all its images."),
+    Entry(
+        "start-weights",
+        "Start weights",
+        "What a network knows before a training: nothing (random weights), everyday photographs (ImageNet), "
+        "or what a model of yours has learnt.",
+    ),
+    Entry(
+        "seed",
+        "Seed",
+        "The number that fixes what is random. Two models that differ in it alone show how much is chance.",
+    ),
     Entry(
         "version",
         "Version",

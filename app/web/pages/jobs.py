@@ -26,6 +26,7 @@ class JobView:
     job: Job
     words: str  # what it does
     dataset: str | None
+    url: str | None  # of the page that shows it
     cancel_url: str | None
     share: float | None  # of its work, over all phases
 
@@ -79,5 +80,8 @@ def _view(job: Job, dataset: str | None, *, share: float | None) -> JobView:
     places = {"train": f"models/{job.arguments.get('run')}", "import": "import", "map": "images/map"}
     where = places.get(job.task)  # a look at photos is over in seconds
     words = JOBS.get(job.task, job.task.capitalize())
+    if job.task == "train":
+        words += f" of model {job.arguments.get('run')}"
     cancel = f"/d/{dataset}/{where}/cancel" if is_open and where else None
-    return JobView(job, words, dataset, cancel, share)
+    url = running_job(job, dataset).url if dataset and job.task in JOBS else None
+    return JobView(job, words, dataset, url, cancel, share)

@@ -1,5 +1,6 @@
 """Freezing and exporting in the browser."""
 
+import html
 import re
 from io import BytesIO
 from zipfile import ZipFile
@@ -120,6 +121,22 @@ def test_the_page_shows_rows_sizes_and_lines_of_code_for_each_format(
     first = page.split('<th scope="row" class="path"')[1]
     assert f'title="{made.paths[-1]}"' in first
     assert '<td class="was" data-label="Given">owl</td><td data-label="Label"><b>cat</b></td>' in first
+
+
+def test_the_lines_of_code_name_the_file_that_is_downloaded(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ada, ann = browser_of["ada"], browser_of["ann"]
+    sent = {"sample": str(made.ranked[0]), "client_id": "1", "answer": "delete"}
+    ada.post("/d/faces/review/decisions", data=sent)
+    for person, number in ((ann, 0), (ada, 1)):  # what is new becomes a version with an admin's download
+        page = html.unescape(person.get("/d/faces/export").text)
+        assert f'pd.read_parquet("faces-v{number}.parquet")' in page
+        assert f'ImageFolder("faces-v{number}/train"' in page
+        assert f"into the folder <code data-file>faces-v{number}-cleanlab</code> first" in page
+    sent = {"version": "now", "format": "parquet"}
+    named = ada.post("/d/faces/export", data=sent, follow_redirects=True).headers["content-disposition"]
+    assert 'filename="faces-v1.parquet"' in named
 
 
 def test_a_size_is_short() -> None:

@@ -20,6 +20,7 @@ def test_a_waiting_job_is_listed_and_can_be_cancelled_where_it_belongs(
     ]
     page = ada.get("/jobs").text
     assert f'action="{where}/cancel"' in page
+    assert f'<a href="{where}">Training of model {where.rpartition("/")[2]}</a>' in page
     assert "No worker runs" in page
     fragment = ada.get("/jobs", headers={"hx-request": "true"}).text
     assert "<html" not in fragment
@@ -32,7 +33,7 @@ def test_a_look_at_a_photo_is_listed_without_a_way_to_cancel_the_run_that_it_ask
     before = browser_of["ada"].get("/jobs").text.count("/cancel")
     show_photo(database, settings, made.run_id, photo())
     page = browser_of["ada"].get("/jobs").text
-    assert '<th scope="row">Photos</th>' in page
+    assert ">Photos</a>" in page
     assert page.count("/cancel") == before
 
 

@@ -113,7 +113,7 @@ def _between(low: int, high: int) -> str:
 
 def _before_training(at: Situation, home: str) -> NextStep:
     if not at.progress.remaining:
-        return _first_run(at, home)
+        return _after_first_look(at, home) if at.has_look and not at.running else _first_run(at, home)
     if at.early_epochs:
         return _early_review(at, home)
     return _first_look_review(at, home) if at.has_look else _first_run(at, home)
@@ -130,6 +130,18 @@ def _first_run(at: Situation, home: str) -> NextStep:
         return NextStep("No label is ranked yet", "Ask an admin to train a model.", stage="train")
     words = f"It learns {plural(at.samples, 'label')}, then shows which look wrong."
     return NextStep("Train a model", words, (Action("Train", f"{home}/models/train"),), "train")
+
+
+def _after_first_look(at: Situation, home: str) -> NextStep:
+    """Nothing that looks wrong is left, and no model has learnt the labels."""
+    found = plural(at.progress.found, "error")
+    words = "A training may find more."
+    if at.progress.reviewed:
+        words = f"{found} found in {plural(at.progress.reviewed, 'reviewed label')}. {words}"
+    export = Action("Export the labels", f"{home}/export")
+    left = Action("Errors left", f"{home}/results/errors-left")
+    train = (Action("Train a model", f"{home}/models/train"),) if at.is_admin else ()
+    return NextStep("No suspicious label is left", words, (export, *train, left), "export")
 
 
 def _first_look_review(at: Situation, home: str) -> NextStep:

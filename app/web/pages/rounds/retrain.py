@@ -42,6 +42,7 @@ from app.web.pages.training.recipe_form import (
     seed_of,
     with_own_numbers,
 )
+from app.web.pages.training.run_figures import behind_of
 from app.web.rendering import Page, page_context, render
 from app.web.toasts import say
 
@@ -324,7 +325,7 @@ def _retrain_page(
     expected = _expectation(session, asked.start, images)
     estimate = expected(asked.edited)
     return RetrainPage(
-        **common,
+        **common | {"lacking": (*common["lacking"], *filter(None, [behind_of(run)]))},
         problem=asked.problem,
         repeat=None
         if pending.wait
@@ -431,7 +432,8 @@ def _offered(fitted: Recommendation, *, chosen: str, is_fitted: bool) -> list[Of
         for name, each in RECIPES.items()
         if name != fitted.recipe or (fitted.changes and name == chosen and not is_fitted)
     ]
-    return [Offered(value, fitted.edited, why=fitted.reason), *plain]
+    purpose = "Fitted to these images" if fitted.changes else ""
+    return [Offered(value, fitted.edited, purpose, why=fitted.reason), *plain]
 
 
 def _why_no_weights(starting: Weights, *, told: str) -> str:

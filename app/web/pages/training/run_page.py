@@ -126,7 +126,8 @@ def run_page(common: Mapping[str, Any], session: Session, run: Run, *, by: str) 
         charts=curves_of(session, run, at),
         epochs=finished_epochs(at),
         suspicious=tuple(
-            tile_of(sample, names) for sample in top_losses(session, run_id=run.id, limit=SUSPICIOUS)
+            tile_of(sample, names)
+            for sample in top_losses(session, run_id=run.id, limit=SUSPICIOUS, by_loss=run.is_behind)
         )
         if ranked
         else (),

@@ -158,7 +158,15 @@ def test_a_first_look_leads_to_the_review_and_offers_a_training() -> None:
     assert [action.words for action in next_step(replace(looked, is_admin=False)).actions] == ["Review"]
     assert next_step(replace(looked, running=True)).words.endswith("a training runs, then both rank them.")
     done = replace(looked, progress=replace(PROGRESS, remaining=0))
-    assert next_step(done).title == "Train a model"
+    assert (next_step(done).title, next_step(done).stage) == ("No suspicious label is left", "export")
+    assert next_step(done).words == "36 errors found in 80 reviewed labels. A training may find more."
+    words = ["Export the labels", "Train a model", "Errors left"]
+    assert [action.words for action in next_step(done).actions] == words
+    assert [action.words for action in next_step(replace(done, is_admin=False)).actions] == [
+        words[0],
+        words[2],
+    ]
+    assert next_step(replace(done, running=True)).title == "A first training"
 
 
 def test_while_the_images_are_looked_at_nobody_is_told_to_train() -> None:

@@ -206,6 +206,7 @@ def test_a_training_behind_the_first_look_says_so_and_the_review_keeps_the_first
         assert words in flat(ada.get(page).text), page
     assert words not in flat(ada.get(f"/d/pets/models/{look_id}").text)
     assert ">best</span>" not in ada.get("/d/pets/models").text
+    assert words in flat(ada.get("/d/pets/models/retrain").text)
     assert "best error" not in flat(ada.get("/").text)
     overview = flat(ada.get("/d/pets").text)
     assert "Review the 3 suspicious labels" in overview
