@@ -83,6 +83,12 @@ def wait_for_training(client: httpx.Client) -> int:
         time.sleep(1)
 
 
+def wait_for_jobs(client: httpx.Client) -> None:
+    """Until the worker has nothing to do: after a training it draws the learning-rate curve, then the map."""
+    while any(job["state"] in ("queued", "running") for job in client.get("/api/v1/jobs").json()["items"]):
+        time.sleep(1)
+
+
 def review(client: httpx.Client, truth: dict[str, str], *, cards: int, order: str = "rank") -> None:
     """Answer so many cards as the truth says."""
     while cards > 0:

@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from benchmarks.demo import AT, ROOT, Demo, review, serve_demo, wait_for_training
+from benchmarks.demo import AT, ROOT, Demo, review, serve_demo, wait_for_jobs, wait_for_training
 
 WIDTH, HEIGHT = 1280, 800
 SHARPNESS = 1.5  # pixels of the picture per pixel of the page
@@ -99,14 +99,16 @@ def take_all(camera: Camera, demo: Demo) -> None:
     """One session with the demo, from the first look to the export."""
     truth, admin, annotator = demo.truth(), demo.client("admin"), demo.client("annotator")
     wait_for_training(admin)
-    admin.post(f"{AT}/map")  # drawn after the training as well; a second request is refused
+    wait_for_jobs(admin)
     camera.take("suspicious", camera.page("/d/demo"), part="section:has(.strip)")
     review(annotator, truth, cards=FIRST)
     for theme in ("light", "dark"):
         page = camera.page("/d/demo/review", theme=theme)
         expect(page.locator("html.scripting")).to_have_count(1)
-        page.get_by_role("button", name="Got it").click()  # the hints of a first visit
-        expect(page.get_by_role("button", name="Got it")).to_be_hidden()
+        hints = page.get_by_role("button", name="Got it")
+        if theme == "light":  # of this person's first visit
+            hints.click()
+        expect(hints).to_be_hidden()
         camera.take("deck" if theme == "light" else "deck-dark", page)
     camera.page("/")  # the cards of the review are released
     camera.page("/", theme="dark")
@@ -115,21 +117,18 @@ def take_all(camera: Camera, demo: Demo) -> None:
     camera.take("home", camera.page("/"))
     camera.take("retrain", camera.page("/d/demo/models/retrain"), height=1000)
     demo.toploss("retrain", "demo", "--wait")
+    wait_for_jobs(admin)
     camera.take("did-it-help", camera.page("/d/demo/results"), height=1000)
     admin.post(f"{AT}/audits", json={"size": LOOKS}).raise_for_status()
     review(annotator, truth, cards=LOOKS, order="random")
+    review(admin, truth, cards=LOOKS, order="random")  # those that the browser held
     camera.take("errors-left", camera.page("/d/demo/results/errors-left"), height=1000)
-    wait_for_map(camera)
+    page = camera.page("/d/demo/images/map")
+    expect(page.locator("canvas").first).to_be_visible()
+    camera.take("map", page)
     camera.take("export", camera.page("/d/demo/export"), height=1000)
     camera.save("round", camera.signed_in["light"].request.get(f"{demo.url}/d/demo/results/card.png").body())
     take_import(camera, demo.folder)
-
-
-def wait_for_map(camera: Camera) -> None:
-    """The map, once it is drawn for the newest model."""
-    page = camera.page("/d/demo/images/map")
-    page.wait_for_function("() => document.querySelector('canvas')")
-    camera.take("map", page)
 
 
 def main() -> None:

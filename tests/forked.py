@@ -3,12 +3,16 @@
 Loading them takes most of the time of a short command.
 """
 
+import json
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -107,3 +111,59 @@ def toploss(
     if check:
         done.check_returncode()
     return done
+
+
+def _main_there(folder: str, *arguments: str) -> None:
+    os.chdir(folder)
+    _main(*arguments)
+
+
+CALL = """#!{python} -SE
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as line:
+    line.connect({address!r})
+    line.sendall(json.dumps([os.getpid(), os.getcwd(), dict(os.environ), sys.argv[1:]]).encode())
+    line.shutdown(socket.SHUT_WR)
+    code = line.recv(16)
+sys.exit(int(code))
+"""
+
+
+@contextmanager
+def toploss_on_the_path(folder: Path) -> Iterator[Path]:
+    """A folder with a program `toploss` for scripts, which is forked, not started, until the block ends.
+
+    It has the working folder, the environment and the open files of its caller.
+    """
+    with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX) as listening:
+        address = f"{short}/toploss"  # an address has 107 characters at most
+        listening.bind(address)
+        listening.listen()
+
+        def answer() -> None:
+            while True:
+                try:
+                    line, _ = listening.accept()
+                except OSError:  # the block has ended
+                    return
+                with line, line.makefile("rb") as said:
+                    if not (asked := said.read()):
+                        return
+                    pid, there, env, arguments = json.loads(asked)
+                    stdin, out, err = (Path(f"/proc/{pid}/fd/{number}") for number in range(3))
+                    process = fork(_main_there, there, *arguments, env=env, output=(out, err), stdin=stdin)
+                    process.join()
+                    line.sendall(str(process.exitcode).encode())
+                    process.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        program = folder / "toploss"
+        program.write_text(CALL.format(python=sys.executable, address=address))
+        program.chmod(0o755)
+        try:
+            yield folder
+        finally:
+            with socket.socket(socket.AF_UNIX) as line:  # an empty call ends the thread
+                line.connect(address)
+            thread.join()

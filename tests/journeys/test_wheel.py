@@ -1,0 +1,106 @@
+"""The package as pip installs it: in an environment of its own, away from the sources, to the first card."""
+
+import re
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import missing
+from tests.servers import environment
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT = 600
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the source distribution and the wheel that was built from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    uv = Path(sys.executable).with_name("uv")
+    if not uv.exists():
+        missing("uv", "pip install uv")
+    command = [uv, "build", "--quiet", "--out-dir", folder, ROOT]
+    if subprocess.run(command, check=False, timeout=TIMEOUT).returncode:
+        missing("hatchling, which builds the wheel", "this machine cannot reach the package index")
+    return folder
+
+
+def test_the_wheel_has_all_that_the_program_reads_and_nothing_else(built: Path) -> None:
+    [wheel] = built.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for folder in ("templates", "static", "migrations"):
+        files = [path for path in (ROOT / folder).rglob("*") if path.is_file()]
+        for path in files:
+            if "__pycache__" not in path.parts:
+                assert f"app/_{folder}/{path.relative_to(ROOT / folder).as_posix()}" in names
+    assert {re.sub(r"-[\d.]+\d", "", name.split("/")[0]) for name in names} == {"app", "toploss.dist-info"}
+
+
+def test_the_source_distribution_has_the_documentation_and_no_data(built: Path) -> None:
+    [source] = built.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"README.md", "LICENSE", "CHANGELOG.md", "docs/index.md", "mkdocs.yml"} <= names
+    assert not [name for name in names if re.match(r"(data|site|dist|\.venv)/", name)]
+
+
+def test_a_demo_from_the_wheel_reaches_its_first_card(built: Path, tmp_path: Path) -> None:
+    """The libraries are those of this environment; the program is that of the wheel."""
+    [wheel] = built.glob("*.whl")
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    install = [uv, "pip", "install", "--quiet", "--no-deps", "--python", python, wheel]
+    subprocess.run(install, check=True, timeout=TIMEOUT)
+    [packages] = (tmp_path / "venv" / "lib").glob("*/site-packages")
+    (packages / "libraries.pth").write_text(sysconfig.get_path("purelib"))
+    toploss = python.with_name("toploss")
+    env = environment(tmp_path / "data", TOPLOSS_FIRST_LOOK="on")
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        command = [toploss, "demo", "--images", "60"]
+        demo = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        url = _wait_for(demo, log)
+        token = subprocess.run(
+            [toploss, "token", "create", "--user", "annotator"],
+            env=env,
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        with httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}, timeout=60) as client:
+            style = re.search(r'href="(/static/[^"]+\.css)', client.get("/login").text)
+            assert style
+            assert client.get(style[1]).status_code == 200
+            card = _first_card(client, demo)
+            assert client.get(card["image_url"]).headers["content-type"].startswith("image/")
+    finally:
+        demo.terminate()
+        demo.wait(120)
+
+
+def _wait_for(demo: subprocess.Popen[bytes], log: Path) -> str:
+    while not (found := re.search(r"Toploss is at (http://\S+)", log.read_text())):
+        assert demo.poll() is None, log.read_text()
+        time.sleep(0.1)
+    return found[1]
+
+
+def _first_card(client: httpx.Client, demo: subprocess.Popen[bytes]) -> dict[str, str]:
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline:
+        asked = client.post("/api/v1/datasets/demo/worklist/claims", json={"count": 1})
+        if asked.status_code == 200 and (items := asked.json()["items"]):
+            return dict(items[0])
+        assert demo.poll() is None
+        time.sleep(0.5)
+    raise AssertionError("no card")
