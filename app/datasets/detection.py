@@ -14,6 +14,7 @@ TO_DO = (
 _LABELS = (".txt", ".xml", ".json")
 _BOXES, _ANNOTATIONS = (".xml", ".json"), ("annotation", "annotations")
 _TABLES = (".csv", ".tsv", ".json", ".jsonl", ".txt", ".parquet", ".yaml", ".yml")
+_READ = (".csv", ".tsv", ".jsonl", ".parquet")  # where it cannot be used, the reason follows
 _NO_TABLE = ("readme", "license", "licence", "requirements", "classes")
 
 
@@ -28,7 +29,8 @@ def refusal_of(paths: Collection[str], guessed: Guess) -> str:
             f" It looks like a data set for object detection: its labels are in files such as {beside[0]}."
         )
     elif tables := [path for path in sorted(paths) if _is_table(path)]:
-        said += f" Their labels may be in {tables[0]}, which Toploss does not read."
+        rest = "" if tables[0].casefold().endswith(_READ) else ", which Toploss does not read"
+        said += f" Their labels may be in {tables[0]}{rest}."
     return f"{said} {TO_DO}."
 
 

@@ -33,7 +33,6 @@ from app.datasets.proposals import proposal_of, propose
 from app.datasets.reading import Result, inspect_all
 from app.datasets.rechecking import in_words as lost_in_words
 from app.datasets.rechecking import recheck
-from app.datasets.refusals import check_layout
 from app.datasets.scales import in_words as scales_in_words
 from app.datasets.scales import measure_scales, narrow_words, scales_of
 from app.datasets.spellings import unify
@@ -139,7 +138,7 @@ class _Import:
             if isinstance(source, ZipSource) and source.names.encoding:
                 dataset.zip_encoding = source.names.encoding
                 dataset.notes = [*notes, *zip_notes(source.names)]
-        check_layout(layout, rejected, where=where)
+        found.check_layout(layout, rejected, where=where)
         with self.database.write() as session:
             query = select(Sample.path, Sample.bytes).where(Sample.dataset_id == self.dataset_id)
             stored = dict(session.execute(query).all())

@@ -12,7 +12,7 @@ from app.datasets.detection import refusal_of
 from app.datasets.folders import tree_of
 from app.datasets.kinds import reason_by_name
 from app.datasets.label_reading import LabelFiles
-from app.datasets.labels.finding import find_label_files, stated
+from app.datasets.labels.finding import find_label_files, stated, unused_tables
 from app.datasets.labels.placing import by_labels
 from app.datasets.layout import FEWEST_CLASSES, NOT_IN_A_CLASS, Layout, arrange, images_of
 from app.datasets.layout_choice import HOW, StatedLayout, as_text, check_parts, reading_of
@@ -94,7 +94,11 @@ class Survey:
     def refuse(self) -> None:
         """Raises Invalid if no reading has class folders."""
         if refusal := self.guess().refusal:
-            raise Invalid(refusal)
+            raise Invalid(" ".join([refusal, *self._unused()]))
+
+    def _unused(self) -> list[str]:
+        """Why tables in the source are not its label files."""
+        return unused_tables(self.sizes, self.read) if self.source is not None else []
 
     def check(self, reading: Reading | None = None, *, where: Origin | str) -> None:
         """Raises Invalid, with the reasons of most files, if an import would refuse the whole source.
@@ -107,11 +111,20 @@ class Survey:
             layout = self.arrange(each)
             misplaced = {path: reason_by_name(path) or NOT_IN_A_CLASS for path in layout.misplaced}
             try:
-                check_layout(layout, self.rejected | misplaced, where=str(where))
+                self.check_layout(layout, self.rejected | misplaced, where=str(where))
             except Invalid as error:
                 problems.append(error)
         if len(problems) == len(readings):
             raise problems[0]
+
+    def check_layout(self, layout: Layout, rejected: Mapping[str, str], *, where: str) -> None:
+        """Raises Invalid if a source cannot be imported so, with why its tables are no label files."""
+        try:
+            check_layout(layout, rejected, where=where)
+        except Invalid as error:
+            if layout.reading.labels is not None:
+                raise
+            raise Invalid(" ".join([str(error), *self._unused()])) from None
 
     def is_clear(self, reading: Reading) -> bool:
         """Whether this reading is certain, so that no question is needed."""

@@ -22,7 +22,11 @@ from app.datasets.surveying import Survey
         ("train/images/1.jpg test/images/2.jpg", "train are only named images, which are no class folders"),
         (
             "train/images/1.jpg test/images/2.jpg train.csv",
-            "may be in train.csv, which Toploss does not read",
+            "Their labels may be in train.csv.",
+        ),
+        (
+            "train/images/1.jpg test/images/2.jpg data.yaml",
+            "may be in data.yaml, which Toploss does not read",
         ),
         (
             "train/images/1.png train/labels/1.png val/images/1.png val/labels/1.png",

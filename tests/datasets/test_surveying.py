@@ -183,3 +183,19 @@ def test_a_part_nobody_has_named_cannot_be_stored(database: Database, tmp_path: 
         dataset_id = create_dataset(session, name="pets", source=str(root)).id
         with pytest.raises(Invalid, match="Choose a part for A and B"):
             store_reading(session, dataset_id=dataset_id, reading=likely)
+
+
+def test_a_source_without_classes_says_why_its_table_is_not_read_as_labels(
+    database: Database, tmp_path: Path
+) -> None:
+    source = write(tmp_path / "source", "beasts")
+    (source / "table.csv").write_text("path,animal,colour\n0.png,cat,x\n1.png,dog,x\n2.png,cat,y\n")
+    why = "table.csv does not show which column is the class: its columns are “path”, “animal”, “colour”"
+    with pytest.raises(Invalid, match=why):
+        imported(database, source)
+    with pytest.raises(Invalid, match=why):
+        survey(open_source(str(source))).check(where=str(source))
+    both = write(tmp_path / "parts", "train/images", "test/images")
+    (both / "table.csv").write_text("")
+    with pytest.raises(Invalid, match=r"may be in table\.csv\. .* table\.csv is empty"):
+        survey(open_source(str(both))).refuse()

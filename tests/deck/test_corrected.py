@@ -131,7 +131,7 @@ def test_an_export_of_label_studio_is_taken_too(database: Database, made: Made, 
 
 def test_a_file_that_fits_nothing_is_refused(database: Database, made: Made, people: People) -> None:
     with pytest.raises(
-        Invalid, match=r"a label for no image of this data set. mine.csv: 1 label has no image"
+        Invalid, match=r"for an image of this data set. mine.csv: 1 label has no image: x/9.png\.$"
     ):
         applied(database, made, table(("x/9.png", "cat")), people.annotator.id)
 

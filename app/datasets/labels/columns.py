@@ -42,6 +42,9 @@ def guess_columns(table: Table, *, names_files: Sequence[float], said: StatedCol
     path = said.path or _path(table, sample, names_files)
     split = said.split or _split(table, sample, without=(path, said.label))
     rest = [name for name in table.columns if name not in (path, split)]
+    if path in (said.label, said.split) or (said.label and said.label == said.split):
+        twice = path if path in (said.label, said.split) else said.label
+        raise Invalid(f"The column “{twice}” of {table.name} is named twice; name another for one of them.")
     label = said.label or next((name for name in _by_name(rest, LABELS)), "")
     one_hot = () if label else _one_hot(table, sample, rest)
     if not label and not one_hot:

@@ -9,12 +9,21 @@ from app.datasets.labels.columns import guess_columns
 from app.datasets.labels.matching import TRIED, Files
 from app.datasets.labels.placing import by_labels
 from app.datasets.labels.rows import kind_of
-from app.datasets.labels.tables import LARGEST, Table, read_table, suffix_of
+from app.datasets.labels.tables import (
+    LARGEST,
+    Table,
+    is_spreadsheet,
+    no_label_file,
+    read_table,
+    suffix_of,
+)
 from app.datasets.layout_reading import Reading
+from app.datasets.refusals import check_labels
 from app.datasets.split_words import split_word
 from app.errors import Invalid, NotFound
 
 MOST_TABLES = 20  # of more files the ones with known names are read: each may describe one image
+MOST_TOLD = 3
 KNOWN = ("metadata", "labels", "annotations", "train", "valid", "val", "test", "manifest")
 NO_LABELS = ("submission", "readme", "license", "package", "requirements", "classes")
 
@@ -23,14 +32,11 @@ Read = Callable[[LabelFiles, str], bytes]
 
 def find_label_files(sizes: Mapping[str, int], read: Read) -> list[LabelFiles]:
     """Every set of files in a source that gives two or more classes to its images."""
-    tables = [path for path, size in sizes.items() if suffix_of(path) and size <= LARGEST]
-    tables = [path for path in tables if not any(word in stem_of(path).casefold() for word in NO_LABELS)]
-    if len(tables) > MOST_TABLES:
-        tables = [path for path in tables if stem_of(path).casefold() in KNOWN]
-    if not tables or len(tables) > MOST_TABLES:
+    tables = _tables(sizes)
+    if not tables:
         return []
     files, groups = Files(sizes), defaultdict[object, list[LabelFiles]](list)
-    for path in sorted(tables):
+    for path in tables:
         try:
             found = _understood(
                 path, read(LabelFiles((path,)), path), files, StatedColumns(), base=folder_of(path)
@@ -40,6 +46,31 @@ def find_label_files(sizes: Mapping[str, int], read: Read) -> list[LabelFiles]:
         groups[_group(path, found)].append(found)
     joined = [replace(group[0], files=tuple(each.files[0] for each in group)) for group in groups.values()]
     return [each for each in joined if _is_use(sizes, each, read)]
+
+
+def unused_tables(sizes: Mapping[str, int], read: Read) -> list[str]:
+    """Why files that a person may take for label files are none, in sentences."""
+    said = [str(no_label_file(path)) for path in sorted(sizes) if is_spreadsheet(path)]
+    files = Files(sizes)
+    for path in _tables(sizes):
+        try:
+            content = read(LabelFiles((path,)), path)
+            if suffix_of(path) == ".json" and kind_of(content, name=path)[0] == "table":
+                continue  # of anything
+            found = _understood(path, content, files, StatedColumns(), base=folder_of(path))
+            check_labels(by_labels(sizes, Reading("labels", labels=found), read), where="this source")
+        except (Invalid, NotFound) as error:
+            said.append(str(error))
+    return said[:MOST_TOLD]
+
+
+def _tables(sizes: Mapping[str, int]) -> list[str]:
+    """The files that may have labels, by their names; none if there are too many to look at."""
+    tables = [path for path, size in sizes.items() if suffix_of(path) and size <= LARGEST]
+    tables = [path for path in tables if not any(word in stem_of(path).casefold() for word in NO_LABELS)]
+    if len(tables) > MOST_TABLES:
+        tables = [path for path in tables if stem_of(path).casefold() in KNOWN]
+    return sorted(tables) if len(tables) <= MOST_TABLES else []
 
 
 def stated(sizes: Mapping[str, int], said: StatedLabels, read: Read) -> LabelFiles:
@@ -66,7 +97,7 @@ def stated(sizes: Mapping[str, int], said: StatedLabels, read: Read) -> LabelFil
 
 def _understood(path: str, content: bytes, files: Files, said: StatedColumns, *, base: str) -> LabelFiles:
     if not suffix_of(path):
-        raise Invalid(f"{path} is no label file: use CSV, TSV, JSON Lines, JSON or Parquet.")
+        raise no_label_file(path)
     kind, _ = kind_of(content, name=path)
     if kind != "table":
         return LabelFiles((path,), kind)

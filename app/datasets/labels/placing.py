@@ -18,7 +18,7 @@ from app.datasets.split_words import settle, split_word
 SHOWN = 3  # examples in a note
 MOST_LISTED = 1_000  # rows without an image that are listed; a note counts all, which may be a million
 SEVERAL = "several labels"
-WITHOUT = "no label and stay out"
+WITHOUT = "no label, so"
 BROKEN = "its row has more cells than the header"
 
 
@@ -166,12 +166,12 @@ class _Placing:
             )
         if without:
             have = "image has" if len(without) == 1 else "images have"
-            notes.append(f"{len(without):,} {have} {WITHOUT}: {_shown(without)}.")
+            notes.append(f"{len(without):,} {have} {WITHOUT} {_left_out(without)}: {_shown(without)}.")
         if several:
             have = "image has" if len(several) == 1 else "images have"
             notes.append(
-                f"{len(several):,} {have} several labels and stay out, because here an image has one class: "
-                f"{_shown(several)}."
+                f"{len(several):,} {have} several labels, but here an image has one class, so "
+                f"{_left_out(several)}: {_shown(several)}."
             )
         if self.broken_rows:
             have = "row has" if len(self.broken_rows) == 1 else "rows have"
@@ -200,6 +200,10 @@ def _folder_word(path: str) -> str | None:
 def _is_image(path: str, *, bare: bool) -> bool:
     name = path.rpartition("/")[2]
     return name.casefold().endswith(IMAGE_SUFFIXES) or (bare and "." not in name)
+
+
+def _left_out(images: Collection[str]) -> str:
+    return "it is left out" if len(images) == 1 else "they are left out"
 
 
 def _listed(rows: Collection[str]) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.label_reading import LabelFiles, StatedLabels
 from app.datasets.labels.finding import stated
-from app.datasets.labels.placing import by_labels
+from app.datasets.labels.placing import WITHOUT, by_labels
 from app.datasets.layout import Layout
 from app.datasets.layout_reading import Reading
 from app.datasets.models import Sample
@@ -42,7 +42,8 @@ def read_labels(paths: Collection[str], *, said: StatedLabels, content: bytes) -
     file = stated(dict.fromkeys(paths, 0), said, read)
     layout = by_labels(paths, Reading("labels", labels=file), read)
     if not layout.places:
+        notes = " ".join(note for note in layout.notes if WITHOUT not in note)
         raise Invalid(
-            f"{file.name} has a label for no image of this data set. {' '.join(layout.notes)}".strip()
+            f"{file.name} has no label that can be used for an image of this data set. {notes}".strip()
         )
     return ReadLabels(file, layout, hashlib.sha256(content).hexdigest())

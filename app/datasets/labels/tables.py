@@ -13,13 +13,14 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from app.datasets.layout import IMAGE_SUFFIXES
 from app.datasets.naming import printable
 from app.errors import Invalid
 
+SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
 LOOKED_AT = 1000  # rows that show which columns there are
 CELL = 16 * 1024**2  # characters of one cell of a CSV
@@ -27,6 +28,7 @@ LARGEST = 256 * 1024**2  # bytes of a label file
 MOST_ROWS = 5_000_000
 BATCH = 4096  # rows of a Parquet file at once
 OWN_COLUMNS = {"sample_id", "path", "sha256", "given_label", "label", "verdict"}  # of our export csv-excel
+_SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n?')  # the first line of a CSV that tells Excel its delimiter
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 Row = tuple[str, ...]
 
@@ -89,7 +91,7 @@ def _table(content: bytes, name: str) -> Table:
         return _parquet(content, name)
     text = decoded(content)
     if suffix in (".jsonl", ".ndjson"):
-        return _records(name, lambda: map(json.loads, filter(str.strip, io.StringIO(text, newline=None))))
+        return _records(name, lambda: _lines_of_json(text, name))
     if suffix == ".json":
         check_rows(text.count("{"), name)
         found = json.loads(text)
@@ -109,6 +111,8 @@ def only_label_file(content: bytes, *, name: str) -> tuple[bytes, str]:
     """
     if not content.startswith(b"PK\3\4"):
         return content, name
+    if is_spreadsheet(name):
+        raise no_label_file(name)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             inside = [entry for entry in archive.infolist() if suffix_of(entry.filename)]
@@ -122,6 +126,18 @@ def only_label_file(content: bytes, *, name: str) -> tuple[bytes, str]:
             return archive.read(inside[0]), inside[0].filename.rpartition("/")[2]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as error:
         raise Invalid(f"{name} cannot be unzipped ({error}); send the label file itself.") from error
+
+
+def is_spreadsheet(name: str) -> bool:
+    """Whether a file is one of Excel, LibreOffice or Numbers, by its name."""
+    return name.casefold().endswith(SPREADSHEETS)
+
+
+def no_label_file(name: str) -> Invalid:
+    """What to do with a file that is read as no label file, by its name."""
+    if is_spreadsheet(name):
+        return Invalid(f"{name} is a spreadsheet; save it as CSV in UTF-8, and use that file.")
+    return Invalid(f"{name} is no label file: use CSV, TSV, JSON Lines, JSON or Parquet.")
 
 
 def suffix_of(name: str) -> str:
@@ -155,8 +171,10 @@ def text_of(value: Any) -> str:
 
 def _csv(text: str, name: str, *, marked: bool) -> Table:
     start = text[:65536]
+    if told := _SEPARATOR.match(start):
+        text, start = text[told.end() :], start[told.end() :]
     first = next((line for line in start.splitlines() if line.strip()), "")
-    delimiter = max(",;\t|", key=first.count)
+    delimiter = told[1] if told else max(",;\t|", key=first.count)
     csv.field_size_limit(CELL)
 
     def lines() -> Iterator[list[str]]:
@@ -189,6 +207,28 @@ def _named(cells: list[str]) -> tuple[str, ...]:
     return tuple(named)
 
 
+def _lines_of_json(text: str, name: str) -> Iterator[Any]:
+    """The value of each line. Raises Invalid with the number of a line that is no JSON."""
+    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise Invalid(
+                    f"Line {number:,} of {name} is no JSON ({error.msg}); mend or remove it."
+                ) from error
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """A record with each field of an object in it as one of its own, as `image.path`."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        flat |= (
+            {f"{name}.{each}": of for each, of in value.items()} if isinstance(value, dict) else {name: value}
+        )
+    return flat
+
+
 def _records(name: str, records: Callable[[], Iterator[Any]]) -> Table:
     found: dict[str, None] = {}
 
@@ -198,7 +238,7 @@ def _records(name: str, records: Callable[[], Iterator[Any]]) -> Table:
                 raise Invalid(
                     f"{name} has a row that is no object; each row must be one, with the same fields."
                 )
-            yield record
+            yield _flat(record) if any(isinstance(value, dict) for value in record.values()) else record
 
     for record in islice(objects(), LOOKED_AT):
         found |= dict.fromkeys(record)
@@ -219,16 +259,15 @@ def _parquet(content: bytes, name: str) -> Table:
         file = pq.ParquetFile(pa.BufferReader(content))
     check_rows(file.metadata.num_rows, name)
     names = class_names_of(file.schema_arrow.metadata)
-    columns = tuple(
-        field.name for field in file.schema_arrow if not pa.types.is_nested(field.type) or _is_texts(field)
-    )
+    columns = tuple(chain.from_iterable(map(_columns_of, file.schema_arrow)))
 
     def rows() -> Iterator[Row]:
         with undamaged(name):
             for batch in file.iter_batches(batch_size=BATCH, columns=list(columns)):
+                flat = pa.Table.from_batches([batch]).flatten()
                 found = [
                     _texts(column.to_pylist(), names.get(column_name))
-                    for column_name, column in zip(batch.schema.names, batch.columns, strict=True)
+                    for column_name, column in zip(flat.schema.names, flat.columns, strict=True)
                 ]
                 yield from zip(*found, strict=True)
 
@@ -245,6 +284,22 @@ def undamaged(name: str) -> Iterator[None]:
     except (pa.ArrowException, OSError, ValueError, ArithmeticError) as error:
         said = printable(str(error).splitlines()[0])[:200] if str(error) else type(error).__name__
         raise Invalid(f"{name} is no Parquet file, or it is damaged ({said}).") from error
+
+
+def _columns_of(field: Any) -> list[str]:
+    """The columns of a field that have texts and numbers: itself, or the fields in it, as `image.path`."""
+    import pyarrow as pa
+
+    if pa.types.is_struct(field.type):
+        inside = [each for each in field.type if not (pa.types.is_nested(each.type) or _is_binary(each.type))]
+        return [f"{field.name}.{each.name}" for each in inside]
+    return [field.name] if not pa.types.is_nested(field.type) or _is_texts(field) else []
+
+
+def _is_binary(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def _is_texts(field: Any) -> bool:

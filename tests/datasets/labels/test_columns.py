@@ -41,3 +41,12 @@ def test_values_of_parts() -> None:
     assert parts_of(["train", "eval", ""], column="split") == {"train": "train", "eval": "valid", "": None}
     assert parts_of(["train", "red"], column="split") is None
     assert parts_of(["True", "false"], column="is_test") == {"True": "test", "false": "train"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [StatedColumns(label="path"), StatedColumns("label", "label"), StatedColumns(label="x", split="x")],
+)
+def test_one_column_is_not_two_things(said: StatedColumns) -> None:
+    with pytest.raises(Invalid, match="is named twice; name another"):
+        guessed("path,label,x\na,cat,train\nb,dog,test\n", [1, 0, 0], said)

@@ -220,8 +220,8 @@ def test_what_does_not_fit_is_told_with_count_and_example(database: Database, tm
     }
     assert {note for note in report.notes if note.startswith("l.csv: ")} == {
         "l.csv: 1 label has no image: 99.png.",
-        "l.csv: 2 images have no label and stay out: 14.png, 15.png.",
-        "l.csv: 1 image has several labels and stay out, because here an image has one class: 13.png.",
+        "l.csv: 2 images have no label, so they are left out: 14.png, 15.png.",
+        "l.csv: 1 image has several labels, but here an image has one class, so it is left out: 13.png.",
         "l.csv: 1 row repeats the label of an image, which counts once.",
     }
 

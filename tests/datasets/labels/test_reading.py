@@ -38,5 +38,5 @@ def test_a_file_without_a_label_for_any_image_is_refused(database: Database, mad
     with database.read() as session:
         paths = paths_of(session, dataset_id=made.dataset_id)
     assert sorted(paths) == sorted(made.paths)
-    with pytest.raises(Invalid, match="has a label for no image of this data set"):
+    with pytest.raises(Invalid, match="no label that can be used for an image of this data set"):
         read_labels(paths, said=StatedLabels("a.csv", "sent"), content=b"path,label\nx/none.png,cat\n")

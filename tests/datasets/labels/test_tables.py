@@ -40,6 +40,8 @@ def test_a_value_becomes_text(value: object, text: str) -> None:
         ("größe,b\n1,é\n".encode("cp1252"), ("größe", "b"), ("1", "é")),
         (b"x/1.jpg,cat\n", ("column 1", "column 2"), ("x/1.jpg", "cat")),
         (b'a,b\n"two\nlines",c\n', ("a", "b"), ("two\nlines", "c")),
+        (b"sep=;\r\na;b,c\r\n1;2,3\r\n", ("a", "b,c"), ("1", "2,3")),
+        (b'\xef\xbb\xbf"sep=|"\na|b\n1|2\n', ("a", "b"), ("1", "2")),
     ],
 )
 def test_a_csv_of_any_dialect_is_a_table(
@@ -54,7 +56,7 @@ def test_a_csv_of_any_dialect_is_a_table(
     [
         ("a.json", b'{"a": 1}', "row that is no object"),
         ("a.json", b"[1, 2]", "row that is no object"),
-        ("a.jsonl", b"{", "cannot be read as a table"),
+        ("a.jsonl", b"{", "Line 1 of a.jsonl is no JSON"),
         ("a.json", b"[" * 100_000, "cannot be read as a table"),
         ("a.parquet", b"PAR1", "no Parquet file"),
         ("a.csv", b"\n\n", "is empty"),
@@ -97,7 +99,9 @@ def test_a_late_row_that_cannot_be_read_is_refused_in_a_sentence(late: str) -> N
     good = json.dumps({"path": "a.png", "label": "cat\u2028"}, ensure_ascii=False)
     table = read_table("\n".join([*[good] * 1200, late]).encode(), name="a.jsonl")
     assert next(table.rows()) == ("a.png", "cat\u2028")
-    with pytest.raises(Invalid, match=r"a\.jsonl (has a row that is no object|cannot be read as a table)"):
+    with pytest.raises(
+        Invalid, match=r"a\.jsonl (has a row that is no object|cannot be read as a table|is no JSON)"
+    ):
         list(table.rows())
 
 
@@ -144,3 +148,36 @@ def test_a_zip_whose_label_file_is_too_large_unpacked_is_refused(monkeypatch: py
         archive.writestr("a.csv", b"path,label\n" + b"x,y\n" * 500_000)
     with pytest.raises(Invalid, match="has more than 1 MB when it is unzipped; send it in parts"):
         only_label_file(out.getvalue(), name="a.zip")
+
+
+def test_the_fields_of_an_object_in_a_row_are_columns_in_json_and_parquet() -> None:
+    rows = [
+        {"image": {"path": "a/1.png", "bytes": None}, "label": {"name": "cat"}, "n": 1},
+        {"image": {"path": "a/2.png", "bytes": b"png"}, "label": {"name": "dog"}, "n": 2},
+    ]
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    found = [read_table(file.getvalue(), name="l.parquet")]
+    lines = "\n".join(json.dumps(row, default=str) for row in rows)
+    found.append(read_table(lines.encode(), name="l.jsonl"))
+    for table in found:
+        places = [table.column(name) for name in ("image.path", "label.name", "n")]
+        assert [tuple(row[place] for place in places) for row in table.rows()] == [
+            ("a/1.png", "cat", "1"),
+            ("a/2.png", "dog", "2"),
+        ]
+    assert "image.bytes" not in found[0].columns
+
+
+def test_a_line_that_is_no_json_is_named_by_its_number() -> None:
+    table = read_table(b'{"a": 1}\n\n{"a": 2}\n' * 600 + b"{bad\n", name="l.jsonl")
+    with pytest.raises(Invalid, match=r"Line 1,801 of l\.jsonl is no JSON \(Expecting property name"):
+        list(table.rows())
+
+
+def test_a_spreadsheet_is_to_be_saved_as_csv() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    with pytest.raises(Invalid, match=r"Final\.XLSX is a spreadsheet; save it as CSV"):
+        only_label_file(file.getvalue(), name="Final.XLSX")

@@ -47,4 +47,4 @@ def test_a_row_with_an_empty_label_is_told() -> None:
     layout = placed(["1.png", "2.png", "3.png"], "filename,class\n1.png,cat\n2.png,\n3.png,dog\n")
     assert layout.reasons == {"2.png": "no label in labels.csv"}
     assert layout.unlabelled == ("2.png",)
-    assert layout.notes == ("labels.csv: 1 image has no label and stay out: 2.png.",)
+    assert layout.notes == ("labels.csv: 1 image has no label, so it is left out: 2.png.",)
