@@ -29,9 +29,10 @@ from fastai.optimizer import OptimWrapper
 from ranking_fer2013 import CLASSES, crowd_answers
 from torch.optim._muon import _zeropower_via_newtonschulz as orthogonal
 
-from app.ml import batches, learner
+from app.ml import learner
 from app.ml.device import keep_freed_memory, use_threads
 from app.ml.images import Images, prepare_images
+from app.ml.loader import BatchLoader
 from app.ml.recipes import RECIPES, Phase, Recipe, StartFrom
 from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
@@ -91,7 +92,7 @@ def whitening(images: Images) -> torch.Tensor:
     return torch.cat([filters, -filters]).reshape(18, 1, 3, 3).expand(18, 3, 3, 3) / 6
 
 
-def alternate(loader: batches.BatchLoader, *, plain, side: np.ndarray) -> Iterator:  # noqa: ANN001
+def alternate(loader: BatchLoader, *, plain, side: np.ndarray) -> Iterator:  # noqa: ANN001
     """The batches of a loader, of which each image is mirrored in every second epoch."""
     if loader.recipe is None:
         yield from plain(loader)
@@ -126,9 +127,9 @@ def changed(variant: str, recipe: Recipe, images: Images, rows: np.ndarray, stac
 
         stack.enter_context(patch.object(learner, "zero_init", begin))
     if variant == "alternating":
-        side, loop = np.random.default_rng(0).random(len(images)) < 0.5, batches.BatchLoader.__iter__  # noqa: PLR2004
+        side, loop = np.random.default_rng(0).random(len(images)) < 0.5, BatchLoader.__iter__  # noqa: PLR2004
         stack.enter_context(
-            patch.object(batches.BatchLoader, "__iter__", lambda self: alternate(self, plain=loop, side=side))
+            patch.object(BatchLoader, "__iter__", lambda self: alternate(self, plain=loop, side=side))
         )
     return recipe
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from app.ml.batches import resize
 from app.ml.device import choose_device, low_precision, send, thread_limit
 from app.ml.errors import WeightsUnavailable
-from app.ml.parallel import Workers
+from app.ml.threads import Workers
 
 FEATURES = 1280  # numbers that describe an image
 SIZES = (64, 96, 128, 160, 192, 224)  # pixels of a side; multiples of 32, so that every map halves exactly

@@ -20,9 +20,10 @@ from fastai.vision.learner import vision_learner
 from torchvision.models import resnet34
 
 from app.ml.averaging import AveragedWeights
-from app.ml.batches import BatchLoader, Normalisation, measure_normalisation
+from app.ml.batches import Normalisation, measure_normalisation
 from app.ml.device import choose_device, low_precision
 from app.ml.images import Images
+from app.ml.loader import BatchLoader
 from app.ml.network import DROPOUT, set_dropout, set_stem, stem_of, zero_init
 from app.ml.parallel import ParallelBatches
 from app.ml.recipes import Recipe, StartFrom, Stem, early_epochs_of, weights_by_position

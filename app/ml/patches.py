@@ -20,7 +20,7 @@ from torch import Tensor
 
 from app.ml.device import choose_device, send, thread_limit
 from app.ml.files import write_whole
-from app.ml.parallel import Workers
+from app.ml.threads import Workers
 
 SIDE = 24  # pixels of a side that images are read at; 16 and 32 rank as well, and time grows with its square
 FILTERS = 160  # with both signs and four quarters 1,280 numbers, as many as the backbone's

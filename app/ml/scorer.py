@@ -17,7 +17,7 @@ from app.ml.device import choose_device, thread_limit
 from app.ml.embedding import Embedder
 from app.ml.images import Images
 from app.ml.inference import load_judge
-from app.ml.parallel import Workers
+from app.ml.threads import Workers
 
 _BATCH = 128  # of one thread: throughput is flat from 64 on, and a stop is noticed within a second
 _GPU_BATCH = 512

@@ -9,8 +9,7 @@ from app.datasets.models import Sample
 from app.ranking.models import UNJUDGED, Prediction
 from app.ranking.opinions import Kind, Opinion
 from app.ranking.rankings import log_probs_of
-from app.tasks.plan import NEVER_TRAINED
-from app.training.folds import WHOLE
+from app.training.folds import NEVER_TRAINED, WHOLE
 from app.training.models import FIRST_LOOK, OWN_MODEL, TRAINING, Run
 
 Source = tuple[Kind, int]  # what kind of opinion a run gives, and the run

@@ -18,7 +18,7 @@ from app.ranking.models import UNJUDGED, Prediction
 from app.review.models import Decision, OpenIssue
 from app.review.orders import answers_to_learn, publish_order
 from app.tasks.opinions import Source, read_opinion, source_of, sources_beside
-from app.tasks.plan import NEVER_TRAINED
+from app.training.folds import NEVER_TRAINED
 from app.training.runs import CurrentRanking, get_run
 
 AHEAD = 100  # cards of the forecast

@@ -15,11 +15,9 @@ from app.ml.recipes import Recipe, StartFrom, recipe_from_json
 from app.storage import Origin
 from app.tasks.start import settle_start
 from app.training.first_looks import newest_first_look
-from app.training.folds import WHOLE, assign_folds
+from app.training.folds import NEVER_TRAINED, WHOLE, assign_folds
 from app.training.models import Run
 from app.training.runs import get_run, newest_finished
-
-NEVER_TRAINED = ("valid", "test")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WHOLE = -1  # the network that trained on the whole training part
+NEVER_TRAINED = ("valid", "test")  # the parts that no network trains on
 
 
 def assign_folds(sha256: Sequence[str], *, folds: int) -> NDArray[np.int64]:

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from app.ml import device
-from app.ml.parallel import Dropout, SplitBatches, Workers
+from app.ml.parallel import Dropout, SplitBatches
+from app.ml.threads import Workers
 
 
 @pytest.fixture(autouse=True)

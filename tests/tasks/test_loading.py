@@ -29,6 +29,12 @@ def test_two_jobs_load_what_they_need_at_the_same_time() -> None:
     assert done.stdout.strip() == "2", done.stderr
 
 
+def test_a_first_look_loads_no_fastai_which_would_take_150_megabytes_more() -> None:
+    code = "import sys; from app.tasks import load; load('first_look'); print('fastai' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "False", done.stderr
+
+
 def test_a_job_that_fails_before_its_run_begins_ends_the_run(
     database: Database, settings: Settings, made: Made
 ) -> None:
