@@ -18,6 +18,7 @@ class ErrorPage(Page):
     status: int
     message: str
     can_wait: bool = False  # whether the same request may succeed later
+    plain: str = ""  # the same address without the parameters that it refuses
 
 
 def answer(
@@ -45,7 +46,14 @@ def answer(
             else RedirectResponse(target, status_code=303)
         )
     dataset = request.path_params.get("name") if request.scope["path"].startswith("/d/") else None
-    page = ErrorPage(**page_context(request, dataset), status=status, message=message, can_wait=can_wait)
+    is_asked = status == 422 and request.method == "GET" and request.scope["query_string"]  # noqa: PLR2004
+    page = ErrorPage(
+        **page_context(request, dataset),
+        status=status,
+        message=message,
+        can_wait=can_wait,
+        plain=quote(request.scope["path"]) if is_asked else "",
+    )
     return render("errors/_message.html" if fragment else "errors/page.html", page, status=status)
 
 

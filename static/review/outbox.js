@@ -169,6 +169,8 @@ function merge(html, item) {
   for (const name of ["run", "ranking"]) review().dataset[name] = answer.dataset[name];
 
   for (const id of ["status", "tray"]) document.getElementById(id).replaceWith(answer.querySelector(`#${id}`));  // 4
+  const left = document.querySelector("[data-left]"), tab = document.querySelector(".tabs [aria-current] .count");
+  if (left && tab) tab.textContent = left.textContent;
 
   const gone = (answer.dataset.gone ?? "").split(" ");  // 5
   removeWaiting((card) => gone.includes(sampleOf(card)));

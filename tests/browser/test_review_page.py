@@ -119,10 +119,14 @@ def test_the_button_undo_on_an_opened_card_undoes_its_own_answer(
     settle(page)
     page.goto(f"{page.url}?card={first}")
     expect(card(page)).to_contain_text("Standing answer")
+    before = int(page.locator("[data-left]").inner_text())
+    expect(page.locator(".tabs [aria-current] .count")).to_have_text(str(before))
     card(page).locator(".lesser button", has_text="Undo").click()
     settle(page)
     expect_shown(page, first)
     assert [*states(live)] == [second]
+    expect(page.locator("[data-left]")).to_have_text(str(before + 1))
+    expect(page.locator(".tabs [aria-current] .count")).to_have_text(str(before + 1))
 
 
 def test_a_key_undoes_the_answer_of_the_opened_card(page: Page, live: tuple[Database, Made]) -> None:

@@ -179,3 +179,26 @@ def test_the_page_of_an_unknown_address_has_the_menu_for_who_is_signed_in(
         assert 'aria-label="Site"' not in flat(page.text)
     visitor.cookies.set("toploss_session", "wrong")
     assert "Sign in" in visitor.get("/nothing").text
+
+
+def test_a_page_that_refuses_its_parameters_leads_to_itself_without_them(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ada = browser_of["ada"]
+    for path in ("images?page=-1", "images?zzz=1", "models?page=2", "results?old=99&new=x"):
+        page = flat(ada.get(f"/d/faces/{path}").text)
+        plain = f"/d/faces/{path.partition('?')[0]}"
+        assert f'<a class="button primary" href="{plain}">Open the page without that</a>' in page, path
+        assert ada.get(plain).status_code == 200
+    assert "Open the page without that" not in ada.post("/d/faces/review/decisions?x=1", data={}).text
+
+
+def test_who_is_signed_out_in_the_middle_of_a_form_reads_that_nothing_changed_and_comes_back(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    ada = browser_of["ada"]
+    ada.cookies.clear()
+    answer = ada.post("/d/faces/models", data={"recipe": "quick"})
+    assert answer.status_code == 401
+    assert "Nothing was changed. Sign in, go back to what you filled in" in flat(answer.text)
+    assert 'href="/login?next=/d/faces/models"' in answer.text
