@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 import uvicorn
 
 from app.accounts.keys import open_key
+from app.accounts.users import list_users
 from app.data_folder import sweep_data_folder
 from app.db.engine import Database
 from app.db.migrating import migrate
@@ -23,6 +24,7 @@ from app.web.protocol import LimitedProtocol
 
 log = logging.getLogger(__name__)
 STOP_SECONDS = 10
+NO_ADMIN = "There is no admin yet. In a second shell: toploss user add NAME --role admin"
 RESTART_SECONDS = (1, 2, 5, 15, 30)  # after the first, second, … crash in a row
 HEALTHY_SECONDS = 60
 
@@ -32,6 +34,7 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
     migrate(settings.database)
     with closing(Database(settings.database)) as database, database.read() as session:
         open_key(session, settings=settings)
+        has_no_admin = not any(user.role == "admin" and user.active for user in list_users(session))
     sweep_data_folder(settings)
     listener = _listen(host, port)
     url = f"http://{host}:{listener.getsockname()[1]}"
@@ -49,6 +52,8 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
     if supervisor:
         supervisor.start()
     print(f"Toploss is at {url}  (Ctrl+C stops it; start it again to resume)", flush=True)
+    if has_no_admin:
+        print(NO_ADMIN, flush=True)
     if greeting:
         print(greeting, flush=True)
     try:

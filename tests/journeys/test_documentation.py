@@ -37,6 +37,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     faces = write_demo_folder(folder / "more", images=30, on_progress=lambda _done, _total: None)
     for name, image in zip(("a.png", "b.png"), sorted(faces.folder.rglob("*.png")), strict=False):
         shutil.copy(image, folder / name)
+    (folder / ".curlrc").write_text("fail\nsilent\nshow-error\n")  # a refusal is a failure
     (folder / "bin").mkdir()
     (folder / "bin" / "python").symlink_to(sys.executable)
     with toploss_on_the_path(folder / "bin"):
@@ -67,6 +68,7 @@ def run(block: Block, server: Server, place: Path, tokens: list[str]) -> None:
         else [sys.executable, "-W", "error", "-c"]
     )
     env = server.env | {"PATH": f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}", "SERVER": server.url}
+    env |= {"CURL_HOME": str(place)}
     env |= {"TOKEN": tokens[-1]} if tokens else {}
     done = subprocess.run(
         [*command, block.code], cwd=place, env=env, capture_output=True, text=True, check=False, timeout=600
