@@ -143,6 +143,21 @@ def test_a_model_is_short_and_its_tabs_open_one_another_also_without_scripts(
         context.close()
 
 
+def test_without_scripts_the_numbers_stand_in_place_of_a_chart(
+    browser: Browser, server: Server, session: str, live: tuple[Database, Made]
+) -> None:
+    _, made = live
+    for scripts in (True, False):
+        context = browser.new_context(java_script_enabled=scripts)
+        context.add_cookies([{"name": SESSION_COOKIE, "value": session, "url": server.url}])
+        page = context.new_page()
+        page.goto(f"{server.url}/d/{made.name}/models/{made.run_id}")
+        loss = page.locator("#curves section", has=page.get_by_role("heading", name="Loss by epoch"))
+        expect(loss.locator("[data-chart]")).to_be_visible(visible=scripts)
+        expect(loss.get_by_role("cell", name="1.1")).to_be_visible(visible=not scripts)
+        context.close()
+
+
 def test_a_chart_says_its_values_at_the_pointer_and_draws_an_error_from_zero(
     browser: Browser, server: Server, session: str, live: tuple[Database, Made]
 ) -> None:

@@ -53,11 +53,18 @@ def show(name: str, database: Db, settings: Config, query: Annotated[CardQuery, 
         )
         samples = count_samples(session, dataset_id=dataset.id)
         session.expunge_all()
-    of_round = f", round {which.number}" if which else ""
+    names = {name for each in fixed for name in (each.before, each.after) if name is not None}
+    is_named = all(map(can_write, names))
+    below = [
+        dataset.name if can_write(dataset.name) else "",
+        f"round {which.number}" if which else "",
+        plural(samples, "image"),
+        "" if is_named else f"labels of {plural(len(names), 'class', 'classes')} corrected",
+    ]
     content = draw_card(
         f"{plural(corrections.found, 'error')} fixed" if corrections.found else "No error fixed yet",
-        f"{dataset.name}{of_round} · {plural(samples, 'image')}",
-        _tiles(dataset, fixed, settings),
+        " · ".join(filter(None, below)),
+        _tiles(dataset, fixed, settings, is_named=is_named),
         colours=DARK if query.theme == "dark" else LIGHT,
     )
     return Response(content, media_type="image/png", headers={"cache-control": "private, no-cache"})
@@ -73,8 +80,10 @@ def _round(session: Session, dataset_id: int, number: int) -> Round:
     return found
 
 
-def _tiles(dataset: Dataset, fixed: Sequence[FixedLabel], settings: Settings) -> list[Tile]:
-    """The images that can be read; a class whose letters the font lacks has no name there."""
+def _tiles(
+    dataset: Dataset, fixed: Sequence[FixedLabel], settings: Settings, *, is_named: bool
+) -> list[Tile]:
+    """The images that can be read; without their labels where the font lacks letters of a name."""
     tiles = []
     for each in fixed:
         sample = each.sample
@@ -88,9 +97,5 @@ def _tiles(dataset: Dataset, fixed: Sequence[FixedLabel], settings: Settings) ->
                 scales=dataset.grey_scales,
             )
             after = "deleted" if each.after is None else each.after
-            tiles.append(Tile(picture.content, _written(each.before), _written(after)))
+            tiles.append(Tile(picture.content, *((each.before, after) if is_named else ("", ""))))
     return tiles
-
-
-def _written(name: str) -> str:
-    return name if can_write(name) else "another class"

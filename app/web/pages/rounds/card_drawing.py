@@ -1,6 +1,7 @@
 """Draws the picture at the end of a round: a headline, and images with their old and new labels. Pure."""
 
 import io
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -35,7 +36,7 @@ DARK = Colours("#131416", "#e9e9e6", "#a3a7ae", "#8fb0ff")
 
 @dataclass(frozen=True)
 class Tile:
-    """An image as its encoded bytes, and its label before and after."""
+    """An image as its encoded bytes, and its label before and after; empty where they cannot be written."""
 
     content: bytes
     before: str
@@ -54,10 +55,12 @@ def draw_card(headline: str, below: str, tiles: Sequence[Tile], *, colours: Colo
     per_row = ONE_ROW if len(shown) <= ONE_ROW else PER_ROW
     wide = (WIDTH - 2 * EDGE - (per_row - 1) * GAP) // per_row
     rows = max(1, -(-len(shown) // per_row))
-    high = min(wide, (HEIGHT - TOP - 24) // rows - LINES - 12)
+    lines = LINES if any(tile.before or tile.after for tile in shown) else 0
+    most = wide if lines else round(1.25 * wide)
+    high = min(most, (HEIGHT - TOP - 24) // rows - lines - 12)
     for place, tile in enumerate(shown):
         x = EDGE + place % per_row * (wide + GAP)
-        y = TOP + place // per_row * (high + LINES + 12)
+        y = TOP + place // per_row * (high + lines + 12)
         _tile(card, tile, x, y, wide, high, colours)
     out = io.BytesIO()
     card.save(out, "PNG")
@@ -78,6 +81,8 @@ def _tile(card: Image.Image, tile: Tile, x: int, y: int, wide: int, high: int, c
     mask = Image.new("L", (wide, high), 0)
     ImageDraw.Draw(mask).rounded_rectangle((0, 0, wide - 1, high - 1), 8, fill=255)
     card.paste(covering.crop((left, upper, left + wide, upper + high)), (x, y), mask)
+    if not (tile.before or tile.after):
+        return
     font, strong = _font(18), _font(21, bold=True)
     before = _fitting(tile.before, font, wide)
     pen.text((x, y + high + 22), before, font=font, fill=colours.muted, anchor="ls")
@@ -112,10 +117,19 @@ def _font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont | ImageFon
 
 
 def can_write(words: str) -> bool:
-    """Whether the font has every letter of the words."""
-    font = _font(18)
-    missing = bytes(font.getmask(FAINTEST_NAME))
-    return all(letter.isspace() or bytes(font.getmask(letter)) != missing for letter in words)
+    """Whether the fonts have every letter of the words, and these stand side by side from left to right."""
+    return all(map(_can_write, unicodedata.normalize("NFC", words)))
+
+
+@cache
+def _can_write(letter: str) -> bool:
+    is_joined = unicodedata.category(letter).startswith("M")  # it stands above, below or in another one
+    if is_joined or unicodedata.bidirectional(letter) in ("R", "AL", "AN"):
+        return False
+    fonts = (_font(18), _font(21, bold=True))
+    return letter.isspace() or all(
+        bytes(font.getmask(letter)) != bytes(font.getmask(FAINTEST_NAME)) for font in fonts
+    )
 
 
 def _fitting(words: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, wide: int) -> str:

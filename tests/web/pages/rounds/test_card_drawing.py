@@ -35,4 +35,16 @@ def test_a_long_name_is_cut_at_its_image() -> None:
 
 def test_letters_that_the_font_lacks_are_noticed() -> None:
     assert can_write("Straße, été, кот, γάτα")
-    assert not can_write("猫")
+    for name in ("猫", "普通", "قطة", "חתול", "बिल्ली", "ก่อน", "cat 🐈", "q\u0323\u0307"):
+        assert not can_write(name), name
+
+
+def test_images_without_names_take_the_place_of_the_names() -> None:
+    def last_row(before: str) -> int:
+        with Image.open(
+            io.BytesIO(draw_card("3 errors fixed", "faces", [tile(64, 64, before, before)] * 12))
+        ) as card:
+            dark = np.asarray(card.convert("L")) < 8  # the images are black, the words are not
+        return int(np.flatnonzero(dark.sum(axis=1) > WIDTH // 2)[-1])
+
+    assert last_row("") > last_row("cat")
