@@ -7,7 +7,7 @@ from statistics import median
 from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import class_names, count_samples
+from app.datasets.catalog import class_names, count_samples, each_sample
 from app.datasets.coverage import coverage_words, lost_words
 from app.datasets.gold import visible_samples
 from app.datasets.models import DatasetVersion, MissingFile, Sample, VersionLabel
@@ -18,7 +18,7 @@ from app.review.corrections import IS_CORRECTION
 from app.review.fold import CHANGES
 from app.review.models import SampleReview
 from app.review.policy import WAITS, WAITS_FOR_ME, get_policy, may_look_again
-from app.review.standing import label_now
+from app.review.standing import label_now, may_differ
 from app.training.runs import current_ranking
 
 _STATE = SampleReview.dataset_id == bindparam("dataset")
@@ -125,17 +125,24 @@ def label_table(session: Session, *, dataset_id: int) -> list[ClassCounts]:
     """Every class, by position."""
     names = class_names(session, dataset_id=dataset_id)
     table = [ClassCounts(name, defaultdict(int), defaultdict(int)) for name in names]
-    cleaned = label_now()
+    as_given = (Sample.split, Sample.given_label, Sample.given_now)
     rows = session.execute(
-        select(Sample.split, Sample.given_label, cleaned, func.count())
-        .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
-        .where(Sample.dataset_id == dataset_id)
-        .group_by(Sample.split, Sample.given_label, cleaned)
+        select(*as_given, func.count()).where(each_sample(session, dataset_id=dataset_id)).group_by(*as_given)
     )
-    for split, given, now_label, count in rows:
+    for split, given, given_now, count in rows:
         table[given].given[split] += count
-        if now_label is not None:
-            table[now_label].cleaned[split] += count
+        table[given_now].cleaned[split] += count
+    as_answered = (Sample.split, Sample.given_now, SampleReview.label)
+    moved = session.execute(
+        select(*as_answered, func.count())
+        .join(SampleReview, SampleReview.sample_id == Sample.id)
+        .where(SampleReview.dataset_id == dataset_id)
+        .group_by(*as_answered)
+    )
+    for split, given_now, label, count in moved:
+        table[given_now].cleaned[split] -= count
+        if label is not None:
+            table[label].cleaned[split] += count
     return table
 
 
@@ -203,7 +210,7 @@ def _differing(session: Session, version: DatasetVersion) -> int:
             VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version.id)
         )
         .where(
-            Sample.dataset_id == version.dataset_id,
+            Sample.id.in_(may_differ(session, dataset_id=version.dataset_id, version_id=version.id)),
             Sample.id <= last_member(session, version),
             current != frozen,
         )

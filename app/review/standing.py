@@ -5,13 +5,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, bindparam, case, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Executable,
+    bindparam,
+    case,
+    delete,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.datasets.catalog import lock_out_decisions
+from app.datasets.catalog import each_sample, lock_out_decisions
 from app.datasets.gold import get_gold_part
-from app.datasets.models import GoldPart, Sample
+from app.datasets.models import GoldPart, Sample, VersionLabel
 from app.db.compiled import Prepared, PreparedOf
 from app.errors import Invalid
 from app.review import claims, desk, issues
@@ -152,6 +162,21 @@ def label_now() -> ColumnElement[int | None]:
     Without a row it is the given label, in the classes of now; null means deleted.
     """
     return case((SampleReview.sample_id.is_(None), Sample.given_now), else_=SampleReview.label)
+
+
+def may_differ(session: Session, *, dataset_id: int, version_id: int) -> CompoundSelect[int]:
+    """The ids of the samples whose label now may be another one than the version's.
+
+    All others have neither an answer, now or in the version, nor a given class that was merged: far more
+    samples, of which a query then reads nothing.
+    """
+    return union(
+        select(SampleReview.sample_id).where(SampleReview.dataset_id == dataset_id),
+        select(VersionLabel.sample_id).where(VersionLabel.version_id == version_id),
+        select(Sample.id).where(
+            each_sample(session, dataset_id=dataset_id), Sample.given_now != Sample.given_label
+        ),
+    )
 
 
 def move_given_labels(session: Session, sample_ids: Sequence[int]) -> None:

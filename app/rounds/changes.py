@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
+from app.datasets.catalog import each_sample
 from app.datasets.models import DatasetVersion, Sample, VersionLabel
 from app.datasets.versions import DELETED, label_in_version, last_member
 from app.review.models import SampleReview
-from app.review.standing import label_now
+from app.review.standing import label_now, may_differ
 
 SPLITS = ("train", "valid", "test")
 
@@ -105,17 +107,27 @@ def changes_since(session: Session, *, dataset_id: int, version_id: int) -> Labe
     now = func.coalesce(label_now(), DELETED)
     frozen = func.coalesce(label_in_version(), DELETED)
     columns = (Sample.split, (Sample.id > last).label("is_new"), frozen.label("old"), now.label("new"))
+    candidates = may_differ(session, dataset_id=dataset_id, version_id=version_id)
     samples = (
         select(*columns)
         .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
         .outerjoin(
             VersionLabel, and_(VersionLabel.sample_id == Sample.id, VersionLabel.version_id == version_id)
         )
-        .where(Sample.dataset_id == dataset_id)
+        .where(Sample.id.in_(candidates))
         .subquery()
     )
     fields = (samples.c.split, samples.c.is_new, samples.c.old, samples.c.new)
-    return count_changes(
+    rows = [
         (split, bool(new), old, now_, n)
         for split, new, old, now_, n in session.execute(select(*fields, func.count()).group_by(*fields))
-    )
+    ]
+    parts = select(*columns[:2]).where(each_sample(session, dataset_id=dataset_id)).subquery()
+    part = (parts.c.split, parts.c.is_new)
+    same = {
+        (split, bool(new)): n
+        for split, new, n in session.execute(select(*part, func.count()).group_by(*part))
+    }
+    for split, new, *_, n in rows:
+        same[split, new] -= n
+    return count_changes(chain(rows, ((split, new, 0, 0, n) for (split, new), n in same.items())))

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import String, cast, func, select, update
 
 from app.datasets.catalog import (
     class_position,
     count_samples,
+    each_sample,
     find_dataset,
     get_dataset,
     get_sample,
@@ -16,10 +18,10 @@ from app.datasets.catalog import (
     summarise,
 )
 from app.datasets.creating import create_dataset
-from app.datasets.models import Dataset, LabelClass
+from app.datasets.models import Dataset, LabelClass, Sample
 from app.db.engine import Database
 from app.errors import Conflict, Invalid, NotFound
-from tests.factories import Made
+from tests.factories import Made, import_folder, write_images
 
 
 def test_a_data_set_is_found_by_its_name_in_any_case_unless_two_differ_only_in_it(
@@ -66,3 +68,20 @@ def test_every_data_set_is_listed_with_its_counts_and_one_without_a_version_is_n
             ready_dataset(session, name="empty")
         with pytest.raises(NotFound):
             get_sample(session, sample_id=made.sample_ids[0], dataset_id=empty.id)
+
+
+def test_each_sample_is_of_its_data_set_also_where_the_ids_of_two_are_mixed(
+    database: Database, tmp_path: Path
+) -> None:
+    ids = [import_folder(database, write_images(tmp_path / name), name=name) for name in ("one", "two")]
+    with database.write() as session:
+        session.execute(update(Sample).values(path=cast(Sample.id, String)))
+        session.execute(update(Sample).where(Sample.id % 3 == 0).values(dataset_id=ids[0]))
+        session.execute(update(Sample).where(Sample.id % 3 == 1).values(dataset_id=ids[1]))
+    with database.read() as session:
+        for dataset_id in ids:
+            counted = select(func.count()).select_from(Sample)
+            found = session.scalar(counted.where(each_sample(session, dataset_id=dataset_id)))
+            assert found == count_samples(session, dataset_id=dataset_id) > 0
+        nothing = counted.where(each_sample(session, dataset_id=99))
+        assert session.scalar(nothing) == 0

@@ -30,7 +30,7 @@ def test_it_names_what_is_lost_what_is_stopped_and_what_stays(
     )
     assert said[2].startswith("24 images lie in ")
     assert said[2].endswith(" and are not touched.")
-    assert said[3] == f"Run {run.id} is queued; it is cancelled first."
+    assert said[3] == f"Model {run.id} is queued; it is cancelled first."
 
 
 def test_it_says_how_many_images_are_lost_for_ever_and_how_many_stay(
