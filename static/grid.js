@@ -46,12 +46,19 @@ document.addEventListener("formdata", (event) => {  // how many this page means,
 });
 document.addEventListener("submit", (event) => {  // before htmx sees it
   if (event.target === form()) rest = Boolean(event.submitter?.matches("[data-rest]"));
-  if (event.target !== form() || event.submitter?.matches("[data-rest]")) return;
-  if (everything().checked || boxes().some((box) => box.checked)) return;
+  if (event.target !== form() || rest) return;
+  const isMarked = everything().checked || boxes().some((box) => box.checked);
+  if (isMarked && (event.submitter?.value !== "relabel" || into().value)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  tell("Mark some first");
+  tell(isMarked ? "Choose a class first" : "Mark some first");
 }, { capture: true });
+
+const into = () => document.getElementById("into");
+const isNarrow = matchMedia("(max-width: 900px)");
+document.addEventListener("change", (event) => {  // where the bar has no room for the button, a choice presses it
+  if (event.target === into() && into().value && isNarrow.matches) form().querySelector("[value=relabel]").click();
+});
 
 function walk(event) {  // arrows go from tile to tile
   const all = boxes();

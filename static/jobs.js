@@ -4,9 +4,9 @@
 import { showToast } from "./toasts.js";
 
 const BUSY = 4000, IDLE = 30_000;                  // ms between two questions, while something runs and while nothing does
-const slot = document.getElementById("jobs-now");
+const slot = () => document.getElementById("jobs-now");  // another one after each swap of the page
 const title = document.title;
-const running = () => [...slot.querySelectorAll("[data-job]")].map((each) => each.dataset.job);
+const running = () => [...slot().querySelectorAll("[data-job]")].map((each) => each.dataset.job);
 
 async function ask() {
   const query = new URLSearchParams(running().slice(0, 20).map((id) => ["known", id]));
@@ -18,25 +18,25 @@ async function ask() {
 }
 
 function show(html) {
-  if (slot.querySelector(":active")) return;       // the click would be lost
-  const isOpen = slot.querySelector("details")?.open;
-  const hadFocus = slot.contains(document.activeElement);
-  slot.innerHTML = html;
-  const menu = slot.querySelector("details");
+  if (slot().querySelector(":active")) return;       // the click would be lost
+  const isOpen = slot().querySelector("details")?.open;
+  const hadFocus = slot().contains(document.activeElement);
+  slot().innerHTML = html;
+  const menu = slot().querySelector("details");
   if (menu && isOpen) menu.open = true;
   if (menu && hadFocus) menu.querySelector("summary").focus();
   offerNotices();
-  for (const each of slot.querySelectorAll("[data-ended]")) sayEnded(each.textContent, each.dataset.url);
+  for (const each of slot().querySelectorAll("[data-ended]")) sayEnded(each.textContent, each.dataset.url);
 }
 
 // Whether a browser shows notifications is the person's choice, who is asked only after pressing the button for it.
 function offerNotices() {
-  const offer = slot.querySelector("[data-notify]");
+  const offer = slot().querySelector("[data-notify]");
   if (offer) offer.hidden = !window.isSecureContext || window.Notification?.permission !== "default";
 }
 
-slot.addEventListener("click", async (event) => {
-  if (!event.target.closest("[data-notify]")) return;
+document.addEventListener("click", async (event) => {
+  if (!event.target.closest("#jobs-now [data-notify]")) return;
   const answer = await Notification.requestPermission();
   showToast(answer === "granted" ? "You are told when a job ends, while Toploss is open in a tab" : "Your browser shows no notifications of Toploss");
   offerNotices();

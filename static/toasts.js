@@ -4,6 +4,7 @@
 
 const SHOWN = 8000, WITH_UNDO = 16_000;            // ms
 const place = () => document.getElementById("toasts");
+const known = new WeakSet();                       // toasts that go away by themselves already
 
 // `undo`: a function, or a form as { action, fields: [[name, value], …], words }.
 export function showToast(words, { undo, href } = {}) {
@@ -14,6 +15,7 @@ export function showToast(words, { undo, href } = {}) {
   toast.append(sentence);
   if (undo) toast.append(typeof undo === "function" ? pressed(undo, toast) : sent(undo));
   if (href) sentence.append(" ", Object.assign(document.createElement("a"), { href, textContent: "Look" }));
+  known.add(toast);
   place().replaceChildren(toast);
   stay(toast);
   return toast;
@@ -47,8 +49,14 @@ function stay(toast) {
 }
 
 document.addEventListener("toast", (event) => showToast(event.detail.words, event.detail));
-const drawn = place()?.firstElementChild;
-if (drawn) {                                       // put in again, so that screen readers say it
-  place().replaceChildren();
+
+function adopt() {                                 // the toast that a page was drawn with
+  const drawn = place()?.firstElementChild;
+  if (!drawn || known.has(drawn)) return;
+  known.add(drawn);
+  place().replaceChildren();                       // put in again, so that screen readers say it
   setTimeout(() => { place().append(drawn); stay(drawn); }, 50);
 }
+
+document.addEventListener("htmx:afterSwap", adopt);
+adopt();

@@ -6,12 +6,13 @@ the single sample (`fold.fold`); such samples are left alone (`left_alone`, with
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, insert, select
+from sqlalchemy import Select, and_, func, insert, select
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.catalog import answer_position, class_names, classes_of, lock_dataset, refuse_archived
@@ -48,6 +49,12 @@ class Done:
     samples: int  # decisions written
     left_alone: int  # samples that got none
     why: LeftAlone | None = field(default=None, compare=False)  # none: the action was done before
+    kept: int = 0  # of an accept: where the model agrees with the given label
+
+    @property
+    def words(self) -> str:
+        """What became of the images."""
+        return in_words(self.verdict, self.label, self.samples, self.kept)
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,22 @@ class PastAction:
     selection: str
     created_at: datetime
     undone: bool
+    kept: int = 0  # of an accept: where the model agrees with the given label
+
+    @property
+    def words(self) -> str:
+        """What became of the images."""
+        return in_words(self.verdict, self.label, self.samples, self.kept)
+
+
+def in_words(verdict: str, label: str | None, samples: int, kept: int) -> str:
+    """What a verdict for many has done; of an accept also where the model agreed."""
+    if verdict == "accept":
+        changed = f"{samples - kept:,} relabelled to what the model says"
+        agreed = f"{kept:,} kept, as the model agrees"
+        return ", ".join([changed] * (samples > kept) + [agreed] * (kept > 0))
+    done = {"keep": "kept", "delete": "deleted", FROM_A_FILE: "labelled by a file"}.get(verdict)
+    return f"{samples:,} {done or f'relabelled to {label}'}"
 
 
 def decide_many(
@@ -94,7 +117,8 @@ def decide_many(
         same = (before.dataset_id, before.verdict, before.label) == (dataset_id, verdict, target)
         if not same or before.asked not in (asked, None):
             raise Conflict(_USED)
-        return Done(before.id, verdict, own_name, before.samples, before.left_alone)
+        kept = _kept(session, [before.id])[before.id]
+        return Done(before.id, verdict, own_name, before.samples, before.left_alone, kept=kept)
     chosen, why = _chosen(session, dataset_id, samples, expected=expected, verdict=verdict)
     left_alone = sum(astuple(why))
     action = BulkAction(
@@ -112,10 +136,14 @@ def decide_many(
     session.flush()
     moment = now()
     place_now = classes_of(session, dataset_id=dataset_id).place_now
+    said = [
+        verdict_for(verdict, place_now(row.predicted) if verdict == "accept" else target, row.given_label)
+        for row in chosen
+    ]
     session.connection().execute(
         insert(Decision),
         [
-            verdict_for(verdict, place_now(row.predicted) if verdict == "accept" else target, row.given_label)
+            each
             | {
                 "dataset_id": dataset_id,
                 "sample_id": row.id,
@@ -127,14 +155,15 @@ def decide_many(
                 "origin": "grid",
                 "bulk_id": action.id,
             }
-            for row in chosen
+            for each, row in zip(said, chosen, strict=True)
         ],
     )
     ids = [row.id for row in chosen]
     for part in parts_of(ids):
         claims.release_cards(session, part)
     desk.apply(session, refold(session, ids))
-    return Done(action.id, verdict, own_name, len(ids), left_alone, why)
+    kept = sum(each["verdict"] == "keep" for each in said) if verdict == "accept" else 0
+    return Done(action.id, verdict, own_name, len(ids), left_alone, why, kept)
 
 
 def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str) -> Done:
@@ -219,6 +248,8 @@ def past_actions(session: Session, *, dataset_id: int, user_id: int, limit: int 
         .order_by(BulkAction.id.desc())
         .limit(limit)
     )
+    rows = session.execute(query).all()
+    kept = _kept(session, [each.id for each, _ in rows if each.verdict == "accept"])
     return [
         PastAction(
             each.id,
@@ -228,9 +259,20 @@ def past_actions(session: Session, *, dataset_id: int, user_id: int, limit: int 
             each.selection,
             each.created_at,
             undone is not None,
+            kept[each.id],
         )
-        for each, undone in session.execute(query)
+        for each, undone in rows
     ]
+
+
+def _kept(session: Session, action_ids: list[int]) -> Counter[int]:
+    """How many images of each action were kept."""
+    rows = session.execute(
+        select(Decision.bulk_id, func.count())
+        .where(Decision.bulk_id.in_(action_ids), Decision.verdict == "keep")
+        .group_by(Decision.bulk_id)
+    )
+    return Counter({action: count for action, count in rows if action})
 
 
 def _checked(

@@ -1,6 +1,6 @@
 """One filter for the samples of a data set; it also selects the samples of a bulk verdict."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
@@ -16,7 +16,7 @@ from app.errors import Invalid
 from app.ranking.models import IS_ISSUE, Prediction
 from app.review.fold import VERDICTS
 from app.review.log import is_answer
-from app.review.models import Decision, SampleReview
+from app.review.models import Decision, OpenIssue, SampleReview
 from app.review.policy import is_visible_or_settled
 from app.review.standing import label_now
 from app.spelling import folded_path
@@ -67,6 +67,9 @@ class Tile:
     predicted_label: str | None
     confidence: float | None
     rank: int | None
+    ranked: int = 0  # samples in that ranking
+    self_confidence: float | None = None
+    error_probability: float | None = None  # that the given label is wrong
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,22 @@ def look(
     query = matching(session, dataset_id, which)
     count = count_matching(session, dataset_id=dataset_id, which=which)
     columns = (Sample, SampleReview, Prediction.predicted_label, Prediction.confidence, Prediction.rank)
-    page = query.with_only_columns(*columns).order_by(*ORDERS[order], Sample.id).limit(limit).offset(offset)
-    return Grid(count, tuple(tile_of(names, *row) for row in session.execute(page)))
+    learnt = func.coalesce(_LEARNT, Prediction.error_probability)
+    page = query.with_only_columns(*columns, Prediction.self_confidence, learnt)
+    page = page.order_by(*ORDERS[order], Sample.id).limit(limit).offset(offset)
+    ranking = current_ranking(session, dataset_id=dataset_id)
+    return Grid(
+        count,
+        tuple(
+            replace(
+                tile_of(names, *row),
+                ranked=ranking.samples if ranking else 0,
+                self_confidence=own,
+                error_probability=wrong,
+            )
+            for *row, own, wrong in session.execute(page)
+        ),
+    )
 
 
 def count_matching(session: Session, *, dataset_id: int, which: Filter) -> int:
@@ -105,6 +122,11 @@ def matching_ids(session: Session, *, dataset_id: int, which: Filter) -> list[in
 
 
 _LABEL = label_now()
+_LEARNT = (  # what the worklist has learnt of an open issue
+    select(OpenIssue.error_probability)
+    .where(OpenIssue.sample_id == Sample.id, OpenIssue.run_id == Prediction.run_id)
+    .scalar_subquery()
+)
 STATES: dict[StateFilter, ColumnElement[bool]] = {
     "issues": IS_ISSUE,
     "open": and_(IS_ISSUE, or_(SampleReview.sample_id.is_(None), SampleReview.verdict == "unsure")),

@@ -19,14 +19,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.datasets.gold import is_visible
 from app.datasets.missing import is_lost
 from app.datasets.models import GoldMember, Sample
+from app.db.compiled import Prepared
+from app.db.memory import remember
 from app.deck.filters import ORDERS, Filter, Order, matching
 from app.ranking.models import Prediction
+from app.review.fold import CHANGES
 from app.review.models import Audit, AuditSample, OpenIssue, SampleReview
 from app.review.policy import GOLD_FOR_ME
 from app.training.runs import current_ranking
@@ -36,6 +39,18 @@ T = TypeVar("T")
 
 
 EVERYTHING = Filter()
+_OF_DATASET = Audit.dataset_id == bindparam("dataset")
+_ANY_LOOK = Prepared(select(Audit.id).where(_OF_DATASET).limit(1))
+_NEWEST_LOOK = Prepared(
+    select(
+        func.count(AuditSample.sample_id).label("size"),
+        func.count(SampleReview.sample_id).label("decided"),
+        func.count().filter(or_(*(SampleReview.verdict == verdict for verdict in CHANGES))).label("found"),
+    )
+    .select_from(AuditSample)
+    .outerjoin(SampleReview, SampleReview.sample_id == AuditSample.sample_id)
+    .where(AuditSample.audit_id == select(func.max(Audit.id)).where(_OF_DATASET).scalar_subquery())
+)
 
 
 @dataclass(frozen=True)
@@ -96,10 +111,11 @@ def offered(session: Session, *, dataset_id: int, queue: Queue) -> Select[*tuple
 
 @dataclass(frozen=True)
 class RandomLook:
-    """The newest audit: how many images were drawn, and how many of them are decided."""
+    """The newest audit: how many images were drawn, how many are decided, and of these found to be errors."""
 
     size: int
     decided: int
+    found: int
 
     @property
     def is_done(self) -> bool:
@@ -109,19 +125,19 @@ class RandomLook:
 
 def newest_look(session: Session, *, dataset_id: int) -> RandomLook | None:
     """The newest audit of a data set; None before the first."""
-    newest = select(func.max(Audit.id)).where(Audit.dataset_id == dataset_id).scalar_subquery()
-    size, decided = session.execute(
-        select(func.count(), func.count(SampleReview.sample_id))
-        .select_from(AuditSample)
-        .outerjoin(SampleReview, SampleReview.sample_id == AuditSample.sample_id)
-        .where(AuditSample.audit_id == newest)
-    ).one()
-    return RandomLook(size, decided) if size else None
+    if not has_look(session, dataset_id=dataset_id):
+        return None
+    drawn = _NEWEST_LOOK.one(session, dataset=dataset_id)
+    return RandomLook(drawn.size, drawn.decided, drawn.found)
 
 
 def has_look(session: Session, *, dataset_id: int) -> bool:
     """Whether an audit has begun, so that images are drawn (their random key is below 0)."""
-    return session.scalar(select(Audit.id).where(Audit.dataset_id == dataset_id).limit(1)) is not None
+    return remember(
+        session,
+        (has_look, dataset_id),
+        lambda: _ANY_LOOK.one(session, dataset=dataset_id) is not None,
+    )
 
 
 def is_offered_whole(queue: Queue) -> bool:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.deck.filters import Tile
 from app.deck.worklist import Card
 from app.ranking.models import DOUBTED
 from app.training.models import FIRST_LOOK, OWN_MODEL, TRAINING
@@ -44,7 +45,7 @@ class Known:
     doubted_unseen: bool = False  # the network that predicts another class did not train on this image
 
 
-def first_reason(card: Card) -> str:
+def first_reason(card: Card | Tile) -> str:
     """One sentence: the card's rank, and what the model predicts for it."""
     if card.rank is None or card.confidence is None:
         return "This image has no rank yet."

@@ -2,34 +2,22 @@
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import and_, bindparam, func, or_, select, true
+from sqlalchemy import and_, func, or_, true
 from sqlalchemy.orm import Session
 
 from app.datasets.gold import visible_samples
 from app.datasets.missing import is_lost
 from app.datasets.models import Sample
-from app.db.compiled import Prepared
 from app.db.memory import remember
 from app.deck.filters import matching
-from app.deck.queues import EVERYTHING, Queue, is_offered_whole
+from app.deck.queues import EVERYTHING, Queue, is_offered_whole, newest_look
 from app.ranking.models import IS_ISSUE
 from app.review import counters
 from app.review.fold import CHANGES
-from app.review.models import Audit, AuditSample, SampleReview
+from app.review.models import SampleReview
 
 _DECIDED = SampleReview.sample_id.is_not(None)
 _CHANGED = or_(*(SampleReview.verdict == verdict for verdict in CHANGES))
-_NEWEST = select(func.max(Audit.id)).where(Audit.dataset_id == bindparam("dataset")).scalar_subquery()
-_OF_AUDIT = Prepared(
-    select(
-        func.count(AuditSample.sample_id).label("size"),
-        func.count().filter(_DECIDED).label("decided"),
-        func.count().filter(_CHANGED).label("found"),
-    )
-    .select_from(AuditSample)
-    .outerjoin(SampleReview, SampleReview.sample_id == AuditSample.sample_id)
-    .where(AuditSample.audit_id == _NEWEST)
-)
 
 
 @dataclass(frozen=True)
@@ -49,7 +37,10 @@ def selection_progress(session: Session, *, dataset_id: int, queue: Queue) -> Se
     if queue.is_gold or (queue.which == EVERYTHING and not is_offered_whole(queue)):
         return None
     if queue.is_plain:
-        return _newest_audit(session, dataset_id) or _every_image(session, dataset_id)
+        drawn = newest_look(session, dataset_id=dataset_id)
+        if drawn is None:
+            return _every_image(session, dataset_id)
+        return SelectionProgress(drawn.decided, drawn.size - drawn.decided, drawn.found)
     which = replace(
         queue.which,
         state="",
@@ -68,19 +59,6 @@ def selection_progress(session: Session, *, dataset_id: int, queue: Queue) -> Se
     )
     reviewed, left, found = session.execute(query).one()
     return SelectionProgress(reviewed, left, found)
-
-
-def _newest_audit(session: Session, dataset_id: int) -> SelectionProgress | None:
-    """The images that were drawn last; None before the first audit."""
-
-    def ask() -> bool:
-        drawn = _OF_AUDIT.one(session, dataset=dataset_id)
-        return bool(drawn and drawn.size)
-
-    if not remember(session, (_newest_audit, dataset_id), ask):
-        return None
-    drawn = _OF_AUDIT.one(session, dataset=dataset_id)
-    return SelectionProgress(drawn.decided, drawn.size - drawn.decided, drawn.found)
 
 
 def _every_image(session: Session, dataset_id: int) -> SelectionProgress:

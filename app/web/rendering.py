@@ -97,10 +97,9 @@ def _around(request: Request, dataset: str | None) -> Surroundings:
 
 
 def is_fragment(request: Request) -> bool:
-    """Whether htmx asks for a part of a page, not the browser for a whole one."""
-    return (
-        request.headers.get("hx-request") == "true"
-        and request.headers.get("hx-history-restore-request") != "true"
+    """Whether htmx asks for a part of a page, not the browser or a boosted form for a whole one."""
+    return request.headers.get("hx-request") == "true" and not any(
+        request.headers.get(whole) == "true" for whole in ("hx-history-restore-request", "hx-boosted")
     )
 
 

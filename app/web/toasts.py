@@ -1,9 +1,9 @@
 """The answer to an act: a short sentence on the next page, with a button to undo the act where there is one.
 
 A route says `return say(request, response, "Saved")`, or with `undo=Undo(address, fields)` a form that undoes
-it. A plain form's redirect carries the sentence in a signed cookie to the next page, which shows it once; an
-answer to htmx carries it in its headers, and `static/toasts.js` shows it. Without JavaScript it is a line at
-the top of the page.
+it. The redirect of a form, plain or boosted, carries the sentence in a signed cookie to the next page, which
+shows it once; an answer to htmx carries it in its headers, and `static/toasts.js` shows it. Without
+JavaScript it is a line at the top of the page.
 """
 
 import json
@@ -43,7 +43,7 @@ def say(request: Request, response: AnyResponse, words: str, *, undo: Undo | Non
     content: dict[str, object] = {"words": words[:MOST_WORDS]}
     if undo:
         content["undo"] = {"action": undo.action, "fields": undo.fields, "words": undo.words}
-    if request.headers.get("hx-request") == "true":
+    if request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true":
         response.headers["hx-trigger"] = json.dumps({"toast": content})  # in ASCII, as headers have to be
         return response
     value = _signer(request).dumps(content)

@@ -140,7 +140,7 @@ const parse = (html) => new DOMParser().parseFromString(html, "text/html");
 //   1. Undo: remove the card that was put back if the server has undone another decision.
 //   2. Redo: remove the card that the server has answered again, and remember it for the next undo.
 //   3. New ranking or order: remove the cards that wait, since they come from the one before; say so of a new ranking.
-//   4. Replace the figures and the last decisions.
+//   4. Replace the figures, also that of the tab, and the last decisions.
 //   5. Remove the cards that are no longer this person's: the lease has ended, or somebody has decided them.
 //   6. Add the new cards in front of the skipped ones, and show the one that an undo has brought back: a message and the address say so.
 //   7. Replace the words that stand where no card is; show the first card if none is shown.
@@ -169,8 +169,8 @@ function merge(html, item) {
   for (const name of ["run", "ranking"]) review().dataset[name] = answer.dataset[name];
 
   for (const id of ["status", "tray"]) document.getElementById(id).replaceWith(answer.querySelector(`#${id}`));  // 4
-  const left = document.querySelector("[data-left]"), tab = document.querySelector(".tabs [aria-current] .count");
-  if (left && tab) tab.textContent = left.textContent;
+
+  countInTab(answer.dataset.remaining);
 
   const gone = (answer.dataset.gone ?? "").split(" ");  // 5
   removeWaiting((card) => gone.includes(sampleOf(card)));
@@ -198,6 +198,13 @@ function merge(html, item) {
   const isMore = !answer.classList.contains("idle") || asksAtOnce();  // 8
   if (!currentCard() && isMore && items.length < 2) askForCards();
   document.dispatchEvent(new Event("merged"));
+}
+
+function countInTab(remaining) {  // as every page draws it; an empty one is not drawn
+  const tab = document.querySelector(".tabs [aria-current]");
+  const made = Object.assign(document.createElement("span"), { className: "count", textContent: remaining });
+  tab.querySelector(".count")?.remove();
+  if (remaining) tab.append(made);
 }
 
 function showNews(words) {

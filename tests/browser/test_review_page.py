@@ -119,13 +119,14 @@ def test_the_button_undo_on_an_opened_card_undoes_its_own_answer(
     settle(page)
     page.goto(f"{page.url}?card={first}")
     expect(card(page)).to_contain_text("Standing answer")
-    before = int(page.locator("[data-left]").inner_text())
+    left = page.locator("#status div", has_text="left").locator("dd")
+    before = int(left.inner_text())
     expect(page.locator(".tabs [aria-current] .count")).to_have_text(str(before))
     card(page).locator(".lesser button", has_text="Undo").click()
     settle(page)
     expect_shown(page, first)
     assert [*states(live)] == [second]
-    expect(page.locator("[data-left]")).to_have_text(str(before + 1))
+    expect(left).to_have_text(str(before + 1))
     expect(page.locator(".tabs [aria-current] .count")).to_have_text(str(before + 1))
 
 
@@ -460,3 +461,16 @@ def test_the_verdicts_are_alike_in_width_and_on_the_screen_when_the_model_agrees
         widths = [round(button["width"]) for button in buttons]
         assert widths[0] == widths[1] > widths[2] == widths[3]
         assert max(button["right"] for button in buttons) <= width
+
+
+def test_the_count_in_the_tab_follows_the_answers(page: Page) -> None:
+    count = page.locator(".tabs [aria-current] .count")
+    expect(count).to_have_text("10")
+    page.keyboard.press("q")
+    expect(count).to_have_text("9")
+    page.keyboard.press("z")
+    expect(count).to_have_text("10")
+    for _ in range(10):
+        page.keyboard.press("q")
+        settle(page)
+    expect(count).to_have_count(0)  # as on every page where nothing is left

@@ -83,7 +83,7 @@ def test_no_label_is_cut_off_where_duplicates_and_many_images_are_judged(
         page.goto(f"{home}/{place}")
         if place == "images":
             page.locator(".tile label").first.click()  # the bar of verdicts comes with the first mark
-            expect(page.get_by_role("button", name="Relabel")).to_be_visible()
+            expect(page.get_by_label("Class to relabel to")).to_be_visible()
         else:
             expect(page.locator("button", has_text=NAMES[1]).first).to_be_visible()
         assert page.evaluate(CUT) == [], place
@@ -155,6 +155,18 @@ def test_on_a_phone_every_answer_and_undo_are_in_sight_and_answer(
     expect(card(phone)).to_have_attribute("data-sample", str(first))
     settle(phone)
     assert states(live) == {}
+
+
+def test_on_a_phone_on_its_side_image_and_answers_are_in_sight(phone: Page) -> None:
+    phone.set_viewport_size({"width": 844, "height": 390})
+    shown = [card(phone).locator(".stage img"), *card(phone).locator(".decide :is(button, .button)").all()]
+    assert len(shown) == 8
+    for each in shown:
+        box = each.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 390
+        assert box["x"] + box["width"] <= 844
+        assert each.evaluate("e => e.scrollWidth <= e.clientWidth + 1")
 
 
 def test_nothing_stays_hovered_on_a_screen_without_a_pointer_that_hovers(phone: Page) -> None:

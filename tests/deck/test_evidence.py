@@ -15,8 +15,9 @@ from app.errors import NotFound
 from app.ranking.embeddings import write_embedding
 from app.review.checks import Answer
 from app.review.decisions import decide
+from app.training.models import Run
 from tests.conftest import People
-from tests.factories import Made
+from tests.factories import Made, make_run
 
 
 @pytest.fixture
@@ -85,3 +86,20 @@ def test_without_an_embedding_there_are_no_neighbours_and_a_foreign_sample_is_no
     assert evidence(database, made, made.ranked[0], tmp_path).nearest == ()
     with pytest.raises(NotFound):
         evidence(database, made, 10**6, tmp_path)
+
+
+def test_the_neighbours_are_those_of_the_model_that_the_review_goes_by(
+    database: Database, made: Made, runs: Path
+) -> None:
+    sample = made.sample_ids[0]
+    before = evidence(database, made, sample, runs).nearest
+    weak = make_run(database, made.dataset_id, made.version_id, wrong=3)
+    folder = runs / str(weak)
+    folder.mkdir()
+    angle = np.linspace(0, 1, len(made.sample_ids))[::-1]  # other neighbours
+    vectors = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float16)
+    write_embedding(folder, sample_ids=np.array(made.sample_ids), vectors=vectors)
+    assert evidence(database, made, sample, runs).nearest != before
+    with database.write() as session:
+        session.get_one(Run, weak).is_behind = True
+    assert evidence(database, made, sample, runs).nearest == before

@@ -70,3 +70,12 @@ def test_a_sentence_that_a_cookie_cannot_hold_is_cut_and_never_lost(ada: TestCli
     answer = ada.post("/act", params={"words": "ä" * 2000})
     assert len(answer.headers["set-cookie"]) < MOST_BYTES + 200
     assert f"<p>{'ä' * MOST_WORDS}</p>" in flat(ada.get("/people").text)
+
+
+def test_a_boosted_form_leads_to_a_whole_page_that_says_it(ada: TestClient) -> None:
+    boosted = {"hx-request": "true", "hx-boosted": "true"}
+    answer = ada.post("/act", params={"words": "fear → joy"}, headers=boosted)
+    assert "hx-trigger" not in answer.headers  # which a browser that follows a redirect does not show
+    page = flat(ada.get("/people", headers=boosted).text)
+    assert "<p>fear → joy</p>" in page
+    assert 'class="menu account"' in page

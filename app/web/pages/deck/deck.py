@@ -41,6 +41,7 @@ class ProgressLine:
     found: str
     hit_rate: str
     pace: str
+    remaining: str  # of the whole review, as its tab counts them; empty where none are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +157,7 @@ def _line(progress: ReviewProgress, selection: SelectionProgress | None) -> Prog
         left=count(counted.left),
         found=count(counted.found),
         hit_rate=percent(progress.hit_rate, 0),
+        remaining=count(progress.remaining) if progress.remaining else "",
         pace="–" if progress.seconds_per_decision is None else f"{progress.seconds_per_decision:.1f} s",
     )
 

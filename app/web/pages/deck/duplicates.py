@@ -65,6 +65,8 @@ class DuplicatesPage(Page):
     classes: tuple[str, ...]
     number: int  # of the page, from 1
     pages: int
+    before: str | None  # queries of the pages around
+    after: str | None
     done: str  # the client id of the answer just given
 
 
@@ -95,6 +97,8 @@ def show(
         classes=names,
         number=page,
         pages=pages,
+        before=f"page={page - 1}" if page > 1 else None,
+        after=f"page={page + 1}" if page < pages else None,
         done=done,
     )
     return render("deck/duplicates.html", view)

@@ -15,12 +15,14 @@ from app.datasets.problems import Kind
 from app.deck.bulk import Done, PastAction, decide_many, past_actions, undo_many
 from app.deck.filters import SPLITS, Filter, Grid, Order, StateFilter, look
 from app.deck.left_alone import LeftAlone
+from app.deck.reasons import first_reason
 from app.web.asking import ASK_FROM, Question, confirm
 from app.web.deps import Db, SignedIn
 from app.web.filters import MOST_KB, Ordered
 from app.web.pages.deck.cards import KEYS
 from app.web.rendering import Page, count, page_context, plural, render
 from app.web.strict import Strict
+from app.web.toasts import Undo, say
 
 router = APIRouter()
 
@@ -59,6 +61,7 @@ FILTERS: dict[str, tuple[str, object]] = {  # fields of a view: their names for 
     "duplicates": ("Duplicates with different labels", False),
     "min_kb": ("kB, at least", None),
     "max_kb": ("kB, at most", None),
+    "within": ("Selected on the map", ""),
 }
 VERDICTS = {"": "any", "keep": "kept", "relabel": "relabelled", "delete": "deleted", "unsure": "unsure"}
 ORDERS: dict[Order, str] = {
@@ -164,6 +167,7 @@ class GridPage(Page):
     before: str | None  # queries of the pages around
     after: str | None
     chips: tuple[Chip, ...]
+    reasons: dict[int, str]  # of the samples, as their cards say them
     places: dict[str, int]  # positions of the classes: their colours
     classes: tuple[ClassButton, ...]
     annotators: tuple[str, ...]
@@ -209,6 +213,7 @@ def show(
             before=view.query(page=view.page - 1) if view.page > 1 else None,
             after=view.query(page=view.page + 1) if view.page < _pages(grid, view) else None,
             chips=_chips(view),
+            reasons={tile.sample_id: first_reason(tile) for tile in grid.tiles},
             places={each: i for i, each in enumerate(class_names(session, dataset_id=dataset.id))},
             classes=_choices(classes_of(session, dataset_id=dataset.id)),
             annotators=tuple(each.name for each in list_users(session)),
@@ -220,7 +225,9 @@ def show(
 
 
 @router.post("/d/{name}/images/verdicts")
-def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, Form()]) -> Response:
+def decide(
+    request: Request, name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, Form()]
+) -> Response:
     """Give everything that is marked one verdict."""
     view = View.parse(form.selection)
     said, _, named = form.answer.partition(":")
@@ -242,11 +249,13 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, 
         )
         if many >= ASK_FROM and done.why is not None:  # otherwise it was confirmed before
             confirm(question(done, _address(name, view)), form.confirmed)
-    return _back(name, view, done)
+    return say_done(request, _back(name, view, done), done, f"/d/{name}/images/undo", form.selection)
 
 
 @router.post("/d/{name}/images/undo")
-def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form()]) -> Response:
+def undo(
+    request: Request, name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form()]
+) -> Response:
     """Undo all of an action."""
     view = View.parse(form.selection)
     with database.write() as session:
@@ -254,7 +263,7 @@ def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form
         undone = undo_many(session, user_id=user.id, action_id=form.action, client_id=form.client_id)
         if undone.samples >= ASK_FROM:
             confirm(undoing(undone.samples, _address(name, view)), form.confirmed)
-    return _back(name, view)
+    return say(request, _back(name, view), f"Undone for {plural(undone.samples, 'image')}")
 
 
 def _as_spelt(session: Session, dataset_id: int, view: View) -> View:
@@ -303,6 +312,12 @@ def _expected(form: MarkedForm, marked: list[int] | Filter) -> int:
     if isinstance(marked, Filter):
         return form.matching
     return len(set(marked)) if form.expected is None else form.expected
+
+
+def say_done(request: Request, response: Response, done: Done, address: str, selection: str) -> Response:
+    """The answer, which says what was done and offers to undo it at this address."""
+    fields = {"action": str(done.action_id), "selection": selection, "client_id": str(uuid.uuid4())}
+    return say(request, response, done.words, undo=Undo(address, tuple(fields.items())))
 
 
 def question(done: Done, back: str) -> Question:
@@ -379,6 +394,6 @@ def _chips(view: View) -> tuple[Chip, ...]:
     for field, (words, blank) in FILTERS.items():
         value = getattr(view, field)
         if value != blank:
-            shown = "" if value is True else texts.get(field, {}).get(value, str(value))
+            shown = "" if value is True or field == "within" else texts.get(field, {}).get(value, str(value))
             chips.append(Chip(words, shown, view.query(**{field: blank, "page": 1})))
     return tuple(chips)

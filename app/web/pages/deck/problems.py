@@ -17,9 +17,10 @@ from app.deck.problems import OPEN, Count, Problem, count_problems, is_measured,
 from app.errors import Invalid
 from app.web.asking import ASK_FROM, confirm
 from app.web.deps import Db, SignedIn
-from app.web.pages.deck.grid import PROBLEMS, UndoForm, question, undoing
-from app.web.rendering import Page, page_context, render
+from app.web.pages.deck.grid import PROBLEMS, UndoForm, question, say_done, undoing
+from app.web.rendering import Page, page_context, plural, render
 from app.web.strict import Strict, names_of
+from app.web.toasts import say
 
 router = APIRouter()
 
@@ -162,7 +163,9 @@ def show(
 
 
 @router.post("/d/{name}/images/problems/verdicts")
-def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, Form()]) -> Response:
+def decide(
+    request: Request, name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, Form()]
+) -> Response:
     """Give everything that is marked one verdict."""
     view = View.parse(form.selection)
     is_rest = form.answer == "rest"
@@ -190,11 +193,14 @@ def decide(name: str, database: Db, user: SignedIn, form: Annotated[MarkedForm, 
         if expected >= ASK_FROM and done.why is not None:  # otherwise it was confirmed before
             confirm(question(done, _address(name, view)), form.confirmed)
     left = f"&left={done.left_alone}" if done.left_alone else ""
-    return RedirectResponse(_address(name, view) + left, status_code=303)
+    response = RedirectResponse(_address(name, view) + left, status_code=303)
+    return say_done(request, response, done, f"/d/{name}/images/problems/undo", form.selection)
 
 
 @router.post("/d/{name}/images/problems/undo")
-def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form()]) -> Response:
+def undo(
+    request: Request, name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form()]
+) -> Response:
     """Undo all of an action."""
     view = View.parse(form.selection)
     with database.write() as session:
@@ -202,7 +208,8 @@ def undo(name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form
         undone = undo_many(session, user_id=user.id, action_id=form.action, client_id=form.client_id)
         if undone.samples >= ASK_FROM:
             confirm(undoing(undone.samples, _address(name, view)), form.confirmed)
-    return RedirectResponse(_address(name, view), status_code=303)
+    response = RedirectResponse(_address(name, view), status_code=303)
+    return say(request, response, f"Undone for {plural(undone.samples, 'image')}")
 
 
 def _count_of(view: View, counts: tuple[Count, ...]) -> Count:

@@ -17,6 +17,7 @@ from app.review.policy import count_waiting, get_policy
 from app.review.standing import PolicyEffect, set_policy
 from app.web.asking import Question, confirm
 from app.web.deps import Admin, Db
+from app.web.pages.deck.grid import MOST_BUTTONS
 from app.web.rendering import Page, count, page_context, render
 from app.web.strict import Strict
 from app.web.toasts import Undo, say
@@ -47,7 +48,8 @@ class LastWord(Strict):
     """An adjudication."""
 
     sample: int
-    answer: str  # delete or relabel:CLASS
+    answer: str  # delete, relabel:CLASS, or relabel with `label`
+    label: str = ""
     client_id: str = Field(min_length=1, max_length=64)
     confirmed: str = Field("", max_length=64)
 
@@ -79,6 +81,8 @@ class AdjudicationPage(Page):
     count: int
     classes: tuple[str, ...]
     places: dict[str, int]  # positions of the classes: their colours
+
+    most_buttons = MOST_BUTTONS
 
 
 @router.get("/d/{name}/settings")
@@ -190,9 +194,12 @@ def show_draws(request: Request, name: str, database: Db, _admin: Admin) -> Resp
 
 
 @router.post("/d/{name}/images/disputed")
-def adjudicate(name: str, database: Db, admin: Admin, form: Annotated[LastWord, Form()]) -> Response:
+def adjudicate(
+    request: Request, name: str, database: Db, admin: Admin, form: Annotated[LastWord, Form()]
+) -> Response:
     """Adjudicate a sample: the admin's decision is final."""
     verdict, _, label = form.answer.partition(":")
+    label = (label or form.label) if verdict == "relabel" else ""
     with database.write() as session:
         dataset = ready_dataset(session, name=name)
         decide(
@@ -212,7 +219,8 @@ def adjudicate(name: str, database: Db, admin: Admin, form: Annotated[LastWord, 
             names = class_names(session, dataset_id=dataset.id)
             label = names[class_position(session, dataset_id=dataset.id, name=label)]
         confirm(_last_word(name, label), form.confirmed)
-    return RedirectResponse(f"/d/{name}/images/disputed", status_code=303)
+    response = RedirectResponse(f"/d/{name}/images/disputed", status_code=303)
+    return say(request, response, f"Settled: {label or 'deleted'}")
 
 
 def _last_word(name: str, label: str) -> Question:

@@ -7,8 +7,10 @@ from sqlalchemy import func, select, update
 
 from app.datasets.models import Sample
 from app.db.engine import Database
+from app.ranking.models import Prediction
 from app.review.models import BulkAction, Decision, SampleReview
 from tests.factories import Made
+from tests.ranking.test_maps import draw
 from tests.web.html import flat
 
 URL = "/d/faces/images"
@@ -239,3 +241,64 @@ def test_the_page_has_a_number_and_pictures_a_size(browser_of: dict[str, TestCli
     assert '<ul class="tiles large">' in page
     assert f'{URL}?pictures=large&amp;size=12"' in page.replace("&page=1", "")
     assert "Page 1 of" not in flat(browser_of["ann"].get(URL).text)
+
+
+def test_a_filtered_page_that_a_boosted_form_loads_keeps_its_tabs(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    page = browser_of["ann"].get(f"{URL}?class=cat", headers={"hx-request": "true", "hx-boosted": "true"})
+    assert '<nav class="tabs"' in page.text
+
+
+def test_an_area_of_the_map_is_a_chip_that_can_be_removed(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    area = f"{draw(database, made)}_0.0_1000.0_1000.1000"
+    page = flat(browser_of["ann"].get(f"{URL}?class=cat&within={area}").text)
+    chips = dict(re.findall(r'<a href="([^"]*)" title="Remove this filter">\s*(.*?)\s*<span', page))
+    assert chips == {
+        f"{URL}?within={area}": "Class now: <b>cat</b>",
+        f"{URL}?class=cat": "Selected on the map",
+    }
+
+
+def test_a_tile_gives_the_reason_of_its_card(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    ann, sample = browser_of["ann"], made.ranked[0]
+    card = flat(ann.get(f"/d/faces/review?card={sample}").text)
+    [reason] = re.findall(r'<p class="reason">\s*(Rank 1 of .*?\.)\s*<a', card)
+    assert f'<label title="{reason}">' in flat(ann.get(URL).text)
+
+
+def test_a_label_that_others_doubt_says_so_although_the_model_agrees(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    with database.write() as session:
+        agreed = select(Prediction.sample_id).where(Prediction.predicted_label == Prediction.label).limit(1)
+        doubted = update(Prediction).where(Prediction.sample_id == session.scalar(agreed))
+        session.execute(doubted.values(error_probability=0.47))
+    page = flat(browser_of["ann"].get(URL).text)
+    assert page.count("<small>doubted: wrong 47 %</small>") == 1
+    assert "by all that is known the label is wrong with 47 %." in page
+
+
+def test_a_toast_says_what_became_of_the_images_and_undoes_it(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    ann = browser_of["ann"]
+    with database.read() as session:
+        agreed = select(Prediction.sample_id).where(Prediction.predicted_label == Prediction.label).limit(2)
+        kept = list(session.scalars(agreed))
+    form = hidden(ann.get(URL).text)
+    ann.post(f"{URL}/verdicts", data={**form, "samples": [*made.ranked[:3], *kept], "answer": "accept"})
+    page = ann.get(URL).text
+    words = "3 relabelled to what the model says, 2 kept, as the model agrees"
+    assert flat(page).count(words) == 2  # the toast, and the list of the last actions
+    [toast] = re.findall(r'<div class="toast">.*?</div>', page, flags=re.DOTALL)
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', toast))
+    [address] = re.findall(r'action="([^"]*)"', toast)
+    assert verdicts(database)
+    assert ann.post(address, data=fields).status_code == 303
+    assert verdicts(database) == {}
+    assert "<p>Undone for 5 images</p>" in flat(ann.get(URL).text)
