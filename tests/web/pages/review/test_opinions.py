@@ -4,6 +4,7 @@ import re
 
 from fastapi.testclient import TestClient
 
+from app.datasets.classes import add_class
 from app.db.engine import Database
 from app.review.models import SampleReview
 from tests.factories import Made
@@ -140,3 +141,23 @@ def test_saved_settings_say_so_and_can_be_undone(browser_of: dict[str, TestClien
     assert flat(ada.get(address).text).partition("<form")[2] == before
     ada.post(address, data=fields)
     assert "<p>Nothing was changed</p>" in ada.get(address).text
+
+
+def test_a_dispute_offers_the_given_answers_first_and_many_other_classes_in_a_list(
+    browser_of: dict[str, TestClient], made: Made, database: Database
+) -> None:
+    ada, sample = browser_of["ada"], made.ranked[0]
+    with database.write() as session:
+        for number in range(12):
+            add_class(session, dataset_id=made.dataset_id, name=f"bird {number}", user_id=None)
+    ada.post("/d/faces/settings", data=POLICY)
+    for name, said in (("ann", "delete"), ("bob", "relabel:owl")):
+        answer = {"sample": sample, "answer": said, "client_id": name}
+        browser_of[name].post(f"{REVIEW}/decisions", data=answer)
+    page = flat(ada.get("/d/faces/images/disputed").text)
+    form = page.partition('action="/d/faces/images/disputed"')[2].partition("</form>")[0]
+    assert re.findall(r'value="((?:relabel|delete)[^"]*)"', form) == ["relabel:owl", "delete", "relabel"]
+    assert form.count("<option>") == 14
+    last_word = {"sample": sample, "answer": "relabel", "label": "bird 7", "client_id": "last"}
+    assert sure(ada, "/d/faces/images/disputed", last_word).status_code == 303
+    assert "<p>Settled: bird 7</p>" in ada.get("/d/faces/images/disputed").text
