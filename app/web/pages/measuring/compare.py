@@ -18,7 +18,7 @@ from app.measuring.comparison import Change, ChangedSample, Column, Comparison, 
 from app.measuring.evaluations import RunSummary, run_summaries
 from app.measuring.paper_table import PaperTable, paper_table
 from app.review.gold import gold_labels
-from app.training.runs import open_run
+from app.training.runs import get_run, open_run
 from app.web.deps import Db
 from app.web.errors import status_of
 from app.web.pages.intervals import Given, IntervalChart, interval_chart
@@ -31,6 +31,7 @@ from app.web.pages.measuring.conclusions import (
     signed,
 )
 from app.web.pages.measuring.headline import Headline, headline
+from app.web.pages.training.run_figures import behind_of
 from app.web.rendering import Page, page_context, percent, plural, render
 from app.web.strict import Strict
 
@@ -80,6 +81,7 @@ class ComparePage(Page):
     labels: int | None
     comparison: Comparison | None
     headline: Headline
+    behind: str  # why nobody reviews by the newer model
     chart: IntervalChart | None
     strips: tuple[Strip, ...]
     columns: tuple[Shown, ...]
@@ -151,6 +153,7 @@ def show(
         table = paper_table(session, dataset_id=dataset.id) if runs else None
         pending = pending_changes(session, dataset_id=dataset.id).since_version
         training = open_run(session, dataset_id=dataset.id)
+        behind = behind_of(get_run(session, run_id=found.new.id)) if found else ""
     page = ComparePage(
         **page_context(request, name),
         runs=runs,
@@ -161,6 +164,7 @@ def show(
         labels=found.version if found else labels,
         comparison=found,
         headline=headline(found) if found else Headline(""),
+        behind=behind,
         chart=_chart(found, home=f"/d/{name}") if found else None,
         strips=strips,
         columns=_shown(found) if found else (),

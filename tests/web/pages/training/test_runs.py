@@ -211,6 +211,9 @@ def test_a_training_behind_the_first_look_says_so_and_the_review_keeps_the_first
     overview = flat(ada.get("/d/pets").text)
     assert "Review the 3 suspicious labels" in overview
     assert "Labels that the first look doubts." in overview
+    other = make_run(database, dataset_id, 1, wrong=5, seed=2)
+    assert words in flat(ada.get(f"/d/pets/results?old={other}&new={run_id}").text)
+    assert words not in flat(ada.get(f"/d/pets/results?old={run_id}&new={other}").text)
 
 
 def test_a_running_first_look_shows_its_progress(
