@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import classes_of
 from app.datasets.gold import get_gold_part
+from app.datasets.models import Dataset
 from app.deck.progress import ReviewProgress, review_progress
 from app.deck.queues import Queue, RandomLook, newest_look
 from app.deck.selection import SelectionProgress, selection_progress
@@ -36,6 +37,7 @@ class Deck:
     has_gold: bool  # a gold part is drawn
     gold: GoldStanding | None  # where the queue is the gold part
     random_look: RandomLook | None = None  # the newest audit, where nothing of its queue is left
+    is_imported: bool = True  # where nothing is ranked: whether the import has finished
 
 
 def look(
@@ -84,4 +86,5 @@ def look(
         random_look=newest_look(session, dataset_id=dataset_id)
         if queue.is_audit and queue.is_plain and not cards
         else None,
+        is_imported=ranking is not None or session.get_one(Dataset, dataset_id).state == "ready",
     )

@@ -69,6 +69,7 @@ class DeckPage(Page):
     missing: int  # images that no card is made of, because their files are missing or changed
     has_hints: bool  # the person sees the deck for the first time
     training: RunProgress | None  # what runs or waits, where the person has no card
+    is_imported: bool  # where nothing is ranked: whether the import has finished
 
 
 def deck_page(
@@ -103,6 +104,7 @@ def deck_page(
         gone=deck.gone,
         will_rank=deck.will_rank,
         training=deck.training,
+        is_imported=deck.is_imported,
         has_hints=has_hints and not queue.queue.is_gold,
         asked=asked,
         undone=_undone_part(undone, place) if undone else None,

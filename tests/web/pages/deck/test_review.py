@@ -6,7 +6,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from app.datasets.models import Sample
+from app.datasets.models import Dataset, Sample
 from app.db.engine import Database
 from app.ml.recipes import RECIPES
 from app.review.models import Claim, Decision, SampleReview
@@ -345,6 +345,11 @@ def test_a_data_set_without_a_ranking_teaches(
     with database.write() as session:
         session.query(Run).update({"state": "failed", "ranked_epochs": None})
     assert "No label is checked yet" in flat(browser_of["ada"].get(URL).text)
+    with database.write() as session:
+        session.query(Dataset).update({"state": "waiting"})
+    page = flat(browser_of["ada"].get(URL).text)
+    assert "The images are not imported yet" in page
+    assert "Train a model" not in page
 
 
 def test_a_sample_can_be_looked_at_and_answered_alone(browser_of: dict[str, TestClient], made: Made) -> None:
