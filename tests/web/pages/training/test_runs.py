@@ -11,6 +11,7 @@ from app.datasets.models import Sample
 from app.db.engine import Database
 from app.jobs.requests import report
 from app.ml.imagenet import Offer
+from app.ranking.models import Prediction
 from app.training.first_looks import request_first_look
 from app.training.models import Run
 from app.training.runs import start_run
@@ -214,6 +215,26 @@ def test_a_training_behind_the_first_look_says_so_and_the_review_keeps_the_first
     other = make_run(database, dataset_id, 1, wrong=5, seed=2)
     assert words in flat(ada.get(f"/d/pets/results?old={other}&new={run_id}").text)
     assert words not in flat(ada.get(f"/d/pets/results?old={run_id}&new={other}").text)
+
+
+def test_a_training_behind_the_first_look_shows_the_labels_that_it_doubts_itself(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    with database.write() as session:
+        of_run = Prediction.run_id == made.run_id
+        session.execute(update(Prediction).where(of_run).values(rank=10_000 - Prediction.rank))
+        worst = session.scalar(select(Prediction.sample_id).where(of_run).order_by(Prediction.loss.desc()))
+
+    def first() -> str:
+        page = flat(browser_of["ann"].get(f"/d/faces/models/{made.run_id}").text)
+        return page.split('<ol class="losses">')[1].partition("/images/")[2].partition('"')[0]
+
+    assert first() != str(worst)  # by its ranking, which the first look may have a part in
+    with database.write() as session:
+        run = session.get_one(Run, made.run_id)
+        run.is_behind = True
+        run.facts = run.facts | {"beside_first_look": {"network": 9, "first_look": 1, "images": 18}}
+    assert first() == str(worst)
 
 
 def test_a_running_first_look_shows_its_progress(
