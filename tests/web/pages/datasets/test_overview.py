@@ -168,6 +168,13 @@ def test_the_error_leaves_out_classes_that_the_model_had_no_images_of(
             assert "no hold-out images of classes that it learnt" in page
 
 
+def test_only_who_can_change_classes_is_offered_to(browser_of: dict[str, TestClient], made: Made) -> None:
+    assert "Change classes" in browser_of["ada"].get("/d/faces").text
+    page = flat(browser_of["ann"].get("/d/faces").text)
+    assert "Change classes" not in page
+    assert 'href="/d/faces/classes"' in page
+
+
 def test_the_most_suspicious_images_stand_on_the_overview_with_what_they_look_like(
     browser_of: dict[str, TestClient], made: Made
 ) -> None:
