@@ -143,6 +143,9 @@ def label_table(session: Session, *, dataset_id: int) -> list[ClassCounts]:
         table[given_now].cleaned[split] -= count
         if label is not None:
             table[label].cleaned[split] += count
+    for row in table:
+        for split in [split for split, count in row.cleaned.items() if not count]:
+            del row.cleaned[split]  # all of them have another label now
     return table
 
 

@@ -100,3 +100,14 @@ def test_cards_that_come_by_chance_do_not_count_for_the_hit_rate(
     assert (seen.reviewed, seen.hit_rate) == (4, 0.5)
     with database.read() as session:
         assert review_progress(session, dataset_id=made.dataset_id) == seen
+
+
+def test_a_part_of_a_class_that_lost_every_image_is_not_counted_with_none(
+    database: Database, made: Made, people: People
+) -> None:
+    for sample_id, path in zip(made.sample_ids, made.paths, strict=True):
+        if path.startswith("valid/owl"):
+            answer(database, made, people.annotator.id, sample_id, "delete")
+    with database.read() as session:
+        owl = label_table(session, dataset_id=made.dataset_id)[2]
+    assert (owl.given, owl.cleaned) == ({"train": 6, "valid": 2}, {"train": 6})
