@@ -9,7 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.conftest import PASSWORD
 from tests.factories import CLASSES, write_images
 from tests.servers import Server, environment, start_server
 from tests.small_worker import SMALL, start_small_worker
@@ -24,7 +26,7 @@ def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
     shell = Server(None, "", data, environment(data, database_url=database_url), data / "log")  # type: ignore[arg-type]
     shell.command("import", str(write_images(tmp_path / "pets", per_class=8)), "--name", "pets")
     shell.command("import", str(write_images(tmp_path / "others", seed=1)), "--name", "others")
-    shell.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin="correct horse\n")
+    shell.command("user", "add", "ada", "--role", "admin", "--password-stdin", stdin=f"{PASSWORD}\n")
     with start_server(data, database_url=database_url) as running:
         yield running
 
@@ -35,6 +37,21 @@ def ada(server: Server) -> Iterator[httpx.Client]:
     headers = {"authorization": f"Bearer {token}"}
     with httpx.Client(base_url=f"{server.url}/api/v1", headers=headers, timeout=120) as client:
         yield client
+
+
+@pytest.fixture
+def page(server: Server, chromium: str) -> Iterator[Page]:
+    """A page of ada's browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        opened = browser.new_page(base_url=server.url, viewport={"width": 1280, "height": 800})
+        opened.goto("/login")
+        opened.get_by_label("Name").fill("ada")
+        opened.get_by_label("Password").fill(PASSWORD)
+        opened.keyboard.press("Enter")
+        expect(opened.get_by_role("heading", name="Data sets")).to_be_visible()
+        yield opened
+        browser.close()
 
 
 def until(has_come: Callable[[], bool], server: Server) -> None:
@@ -114,6 +131,51 @@ def test_a_data_set_in_training_grows_gets_another_name_and_loses_a_class(
     assert (moved.status_code, moved.headers["location"]) == (308, "/api/v1/datasets/animals")
     assert [each["name"] for each in sent(ada, "GET", "/datasets", 200)["items"]] == ["animals"]
     assert {path: path.read_bytes() for path in images} == images  # also those of the deleted data set
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_forms_of_the_pages_change_a_data_set_in_training(
+    server: Server, ada: httpx.Client, page: Page, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    gate.touch()
+    server.command("train", "pets", *SMALL, "--epochs", str(EPOCHS))
+    [run] = [each["id"] for each in sent(ada, "GET", "/datasets/pets/runs", 200)["items"]]
+    more = sorted(write_images(tmp_path / "more", per_class=2, splits=("train",), seed=2).rglob("*.png"))
+    with start_small_worker(server.env, server.data_dir / "worker.log", gate=gate):
+        until(lambda: trains(ada, run), server)
+        page.goto("/d/pets/manage")
+        add = page.locator("form#add")
+        add.get_by_label("Class of these images").fill("emu")
+        add.locator("input[type=file]").set_input_files(more)
+        add.get_by_role("button", name="Add the images").click()
+        expect(page.get_by_role("status").filter(has_text="6 images were added")).to_be_visible()
+        rename = page.locator("form#rename")
+        rename.get_by_label("Name").fill("animals")
+        rename.get_by_role("button", name="Rename").click()
+        page.wait_for_url("**/d/animals/manage")
+        page.goto("/d/pets/classes")  # the old address, as in an open tab
+        page.wait_for_url("**/d/animals/classes")
+        page.get_by_role("link", name="Change owl").click()
+        page.get_by_label("Into").select_option("cat")
+        page.get_by_role("button", name="Merge …").click()
+        expect(page.get_by_role("heading", name="Merge “owl” into “cat”?")).to_be_visible()
+        page.get_by_role("button", name="Merge the classes").click()
+        page.wait_for_url("**/d/animals/classes")
+        expect(page.get_by_role("link", name="Change owl")).to_have_count(0)
+        assert trains(ada, run)  # all of it was while the worker trained
+        gate.unlink()
+        until(lambda: ada.get(f"/runs/{run}").json()["state"] != "running", server)
+    told = sent(ada, "GET", f"/runs/{run}", 200)
+    assert (told["state"], told["dataset"], len(told["epochs"])) == ("finished", "animals", EPOCHS)
+    assert sorted({row["label"] for row in exported(ada, "animals", version=0, run=run)}) == list(CLASSES)
+    sent(ada, "POST", "/datasets/animals/versions", 201)
+    labels = [row["label"] for row in exported(ada, "animals")]
+    assert (len(labels), labels.count("cat"), labels.count("emu"), labels.count("owl")) == (36, 20, 6, 0)
+    shown = page.goto(f"/runs/{run}")
+    assert shown is not None
+    assert shown.ok
+    assert "Traceback" not in (server.data_dir / "worker.log").read_text()
 
 
 def test_deleting_the_data_set_in_training_cancels_the_training_and_the_worker_takes_the_next(
