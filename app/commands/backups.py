@@ -176,5 +176,5 @@ def queued_again_words(jobs: int) -> str:
 def left_out_words(folders: int) -> str:
     """How many folders of runs a restore has left out, as a sentence."""
     if folders == 1:
-        return "1 folder of a run that began after the database was saved is left out."
-    return f"{folders:,} folders of runs that began after the database was saved are left out."
+        return "1 folder of a model that began after the database was saved is left out."
+    return f"{folders:,} folders of models that began after the database was saved are left out."

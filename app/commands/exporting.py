@@ -26,7 +26,7 @@ def export(
         int | None, typer.Option(min=0, max=2**31 - 1, help="Instead of the newest version.")
     ] = None,
     freeze: Annotated[bool, typer.Option(help="First freeze the labels as they stand.")] = False,
-    include_deleted: Annotated[bool, typer.Option(help="Keep deleted samples in, without a label.")] = False,
+    include_deleted: Annotated[bool, typer.Option(help="Keep deleted images in, without a label.")] = False,
     run: Annotated[
         int | None,
         typer.Option(
@@ -36,7 +36,7 @@ def export(
         ),
     ] = None,
     probabilities: Annotated[
-        bool, typer.Option(help="Add a column with the run's probability of each class to a table.")
+        bool, typer.Option(help="Add a column with the model's probability of each class to a table.")
     ] = False,
     valid_folder: Annotated[
         str, typer.Option(help="The folder of the validation part: valid, val or validation.")
@@ -139,14 +139,14 @@ def _export_here(
         typer.echo(corrections.waiting_words, err=True)
     if made.run_id is None:
         typer.echo(
-            "No run had finished when this version was frozen, so it carries no scores; add those of run "
+            "No model had finished when this version was frozen, so it carries no scores; add those of model "
             "N with --run N.",
             err=True,
         )
     if json:
         print_json({"file": str(output), "version": chosen.number, "digest": chosen.digest})
     typer.echo(
-        f"Version {chosen.number} of {name} ({chosen.samples:,} samples, digest {chosen.digest[:12]}) → "
+        f"Version {chosen.number} of {name} ({chosen.samples:,} images, digest {chosen.digest[:12]}) → "
         f"{output}{' (replaced)' if replaces else ''}",
         err=True,
     )

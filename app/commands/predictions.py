@@ -106,6 +106,6 @@ def import_(
         return
     tell(list(made.notes))
     typer.echo(
-        f"Run {made.run_id} of {name}, your own model: {made.rows:,} images of version {made.version} are "
+        f"Model {made.run_id} of {name}, your own model: {made.rows:,} images of version {made.version} are "
         f"ranked, {made.label_issues:,} label issue{'' if made.label_issues == 1 else 's'}."
     )

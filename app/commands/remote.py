@@ -65,7 +65,7 @@ def import_there(
         print_json(dataset)
         return
     typer.echo(
-        f"{dataset['name']}: {dataset['samples']:,} samples in {dataset['classes']:,} classes; "
+        f"{dataset['name']}: {dataset['samples']:,} images in {dataset['classes']:,} classes; "
         f"rejected files: {dataset['rejected_files']:,}."
     )
     tell(dataset["notes"])
@@ -113,7 +113,7 @@ def train_there(server: str, name: str, body: Mapping[str, object], *, wait: boo
             return
         for words in (
             made["recommended"],
-            f"Run {made['id']} of {name}, version {made['version']}: queued.",
+            f"Model {made['id']} of {name}, version {made['version']}: queued.",
             f"It starts from {made['start']}." if made["start"] else "",
         ):
             if words:
@@ -129,7 +129,7 @@ def resume_there(server: str, number: int, *, wait: bool, json: bool) -> None:
         if json and not wait:
             print_json(run)
             return
-        typer.echo(f"Run {number}: queued again.", err=json)
+        typer.echo(f"Model {number}: queued again.", err=json)
         if wait:
             _end_of_run(api, number, json=json)
 
@@ -150,7 +150,7 @@ def predictions_there(
         print_json(made)
         return
     tell(made["notes"])
-    typer.echo(f"Run {made['id']} of {name}, your own model: {made['rows']:,} images are ranked.")
+    typer.echo(f"Model {made['id']} of {name}, your own model: {made['rows']:,} images are ranked.")
 
 
 def predict_there(
@@ -165,10 +165,12 @@ def predict_there(
     from app.photos.photos import AT_ONCE
 
     if dataset is not None:
-        raise Invalid(f"Name the run in place of --dataset: `toploss runs list {dataset}` shows the numbers.")
+        raise Invalid(
+            f"Name the model in place of --dataset: `toploss runs list {dataset}` shows the numbers."
+        )
     first, *names = arguments
     if not (first.isascii() and first.isdecimal()) or not names:
-        raise Invalid("Name a run's number, then the images; `toploss runs list NAME` shows the numbers.")
+        raise Invalid("Name a model's number, then the images; `toploss runs list NAME` shows the numbers.")
     for name in names:
         if not Path(name).is_file():
             raise NotFound(f"There is no file {name}; check the path.")
@@ -207,7 +209,7 @@ def _end_of_run(api: Api, number: int, *, json: bool) -> None:
         return
     rate = run["error_rate"]
     found = f" Hold-out error {rate['value']:.2%} by the labels it learnt." if rate else ""
-    typer.echo(f"Run {number} is {run['state']}; its ranking is stored.{found}")
+    typer.echo(f"Model {number} is {run['state']}; its ranking is stored.{found}")
 
 
 @contextmanager

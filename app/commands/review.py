@@ -10,23 +10,23 @@ import typer
 from app.commands.client import Api, As, Server, open_api
 from app.commands.shared import DatasetName, Json, print_json, print_list
 
-review = typer.Typer(help="List label issues, and decide about samples.", no_args_is_help=True)
+review = typer.Typer(help="List label issues, and decide about images.", no_args_is_help=True)
 
 Samples = Annotated[
-    list[str], typer.Argument(metavar="SAMPLE…", help="Numbers of samples, or their paths in the data set.")
+    list[str], typer.Argument(metavar="SAMPLE…", help="Numbers of images, or their paths in the data set.")
 ]
 
 
 @review.callback()
 def _group() -> None:
-    """List label issues, and decide about samples."""
+    """List label issues, and decide about images."""
 
 
 @review.command("list")
 def list_(
     name: DatasetName,
     *,
-    limit: Annotated[int, typer.Option(min=1, help="How many samples.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="How many images.")] = 20,
     state: Annotated[
         str, typer.Option(help="open, issues, unreviewed, reviewed, waiting or bulk, as on the page Samples.")
     ] = "open",
@@ -35,7 +35,7 @@ def list_(
 ) -> None:
     """List the label issues that nobody has decided about, the most suspicious first.
 
-    A line is the sample, its label, the predicted label, the verdict and the path, separated by tabs.
+    A line is the image's number, its label, the predicted label, the verdict and the path, with tabs between.
     """
     with open_api(server) as api:
         print_list(
@@ -57,7 +57,7 @@ def list_(
 def keep(
     name: DatasetName, samples: Samples, *, person: As = None, json: Json = False, server: Server = None
 ) -> None:
-    """Keep the labels of samples: they are right."""
+    """Keep the labels of images: they are right."""
     _decide(name, samples, "keep", None, person=person, json=json, server=server)
 
 
@@ -71,7 +71,7 @@ def relabel(
     json: Json = False,
     server: Server = None,
 ) -> None:
-    """Give samples the right class."""
+    """Give images the right class."""
     _decide(name, samples, "relabel", label, person=person, json=json, server=server)
 
 
@@ -79,7 +79,7 @@ def relabel(
 def delete(
     name: DatasetName, samples: Samples, *, person: As = None, json: Json = False, server: Server = None
 ) -> None:
-    """Take samples out of the data set; their files stay."""
+    """Take images out of the data set; their files stay."""
     _decide(name, samples, "delete", None, person=person, json=json, server=server)
 
 
@@ -87,7 +87,7 @@ def delete(
 def unsure(
     name: DatasetName, samples: Samples, *, person: As = None, json: Json = False, server: Server = None
 ) -> None:
-    """Leave samples to somebody else."""
+    """Leave images to somebody else."""
     _decide(name, samples, "unsure", None, person=person, json=json, server=server)
 
 
@@ -108,7 +108,7 @@ def undo(
             if json:
                 print_json(done)
             else:
-                typer.echo(f"Decision {number} on sample {done['sample']} is undone.")
+                typer.echo(f"Decision {number} on image {done['sample']} is undone.")
 
 
 def _decide(
@@ -130,8 +130,8 @@ def _decide(
             if json:
                 print_json(done)
             else:
-                to = f" as {done['label']}" if verdict == "relabel" else ""
-                typer.echo(f"Decision {done['id']}: {verdict} sample {sample}{to}.")
+                to = f" as {done['label']}" if done["label"] else ""  # a relabel to its own class keeps it
+                typer.echo(f"Decision {done['id']}: {done['verdict']} image {sample}{to}.")
 
 
 def _number(api: Api, name: str, said: str) -> int:
@@ -145,7 +145,7 @@ def _number(api: Api, name: str, said: str) -> int:
         if each["path"] == said:
             return int(each["sample"])
     raise NotFound(
-        f"There is no sample {said} in {name}; `toploss review list {name}` shows paths and numbers."
+        f"There is no image {said} in {name}; `toploss review list {name}` shows paths and numbers."
     )
 
 
@@ -153,7 +153,7 @@ def _no_samples(api: Api, name: str, state: str) -> str:
     """Why there is no sample to list."""
     if api.get(f"/datasets/{name}")["run"] is None:
         return f"{name} has no ranking yet; a first look or `toploss train {name}` makes one."
-    return f"No ranked sample of {name} is in the state {state}; --state chooses another one."
+    return f"No ranked image of {name} is in the state {state}; --state chooses another one."
 
 
 @contextmanager

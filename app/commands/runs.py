@@ -7,20 +7,22 @@ import typer
 from app.commands.client import Api, Server, open_api
 from app.commands.shared import DatasetName, Json, asked_first, for_scripts, print_json, print_list
 
-runs = typer.Typer(help="List, show and cancel runs.", no_args_is_help=True)
+runs = typer.Typer(
+    help="List, show and cancel models (runs): trainings, first looks, own models.", no_args_is_help=True
+)
 
-Number = Annotated[int, typer.Argument(metavar="RUN", min=1, help="The run's number.")]
+Number = Annotated[int, typer.Argument(metavar="RUN", min=1, help="The model's number.")]
 ENDED = ("finished", "failed", "cancelled")
 
 
 @runs.callback()
 def _group() -> None:
-    """List, show and cancel runs."""
+    """List, show and cancel models (runs): trainings, first looks, own models."""
 
 
 @runs.command("list")
 def list_(name: DatasetName, *, json: Json = False, server: Server = None) -> None:
-    """List the runs of a data set, the newest first: one a line, with its hold-out error."""
+    """List the models of a data set, the newest first: one a line, with its hold-out error."""
     with open_api(server) as api:
         print_list(
             api.pages(f"/datasets/{name}/runs"),
@@ -30,13 +32,13 @@ def list_(name: DatasetName, *, json: Json = False, server: Server = None) -> No
                 _error(run),
             ],
             json=json,
-            nothing=lambda: f"{name} has no runs yet; `toploss train {name}` makes one.",
+            nothing=lambda: f"{name} has no models yet; `toploss train {name}` makes one.",
         )
 
 
 @runs.command("show")
 def show(number: Number, *, json: Json = False, server: Server = None) -> None:
-    """Show one run: how far it is, and what it reached."""
+    """Show one model: how far it is, and what it reached."""
     with open_api(server) as api:
         run = api.get(f"/runs/{number}")
     if json:
@@ -47,15 +49,15 @@ def show(number: Number, *, json: Json = False, server: Server = None) -> None:
 
 @runs.command("cancel")
 def cancel(number: Number, *, json: Json = False, server: Server = None) -> None:
-    """Ask a run to stop; its last checkpoint is kept, and `toploss resume` goes on from there."""
+    """Ask a training to stop; its last checkpoint is kept, and `toploss resume` goes on from there."""
     with open_api(server) as api:
         run = api.send("POST", f"/runs/{number}/cancel")
     if json:
         print_json(run)
     elif run["state"] in ENDED:
-        typer.echo(f"Run {number} is {run['state']}.")
+        typer.echo(f"Model {number} is {run['state']}.")
     else:
-        typer.echo(f"Run {number} stops at its next step.")
+        typer.echo(f"Model {number} stops at its next step.")
 
 
 @runs.command("delete-checkpoints")
@@ -66,15 +68,15 @@ def delete_checkpoints(
     json: Json = False,
     server: Server = None,
 ) -> None:
-    """Delete the checkpoints of a run; its ranking, figures and predictions stay. There is no undo."""
+    """Delete the checkpoints of a model; its ranking, figures and predictions stay. There is no undo."""
     with for_scripts(json) as made:
         if not yes:
             with asked_first():
-                typer.confirm(f"Delete the checkpoints of run {number} for ever?", abort=True)
+                typer.confirm(f"Delete the checkpoints of model {number} for ever?", abort=True)
         with open_api(server) as api:
             gone = api.send("DELETE", f"/runs/{number}/checkpoints")
         made.update(gone)
-        typer.echo(f"The checkpoints of run {number} are deleted: {gone['freed_bytes'] / 1e6:,.1f} MB.")
+        typer.echo(f"The checkpoints of model {number} are deleted: {gone['freed_bytes'] / 1e6:,.1f} MB.")
         for sentence in gone["no_longer"]:
             typer.echo(sentence)
 
@@ -82,17 +84,18 @@ def delete_checkpoints(
 def top_losses(
     name: DatasetName,
     *,
-    limit: Annotated[int, typer.Option(min=1, help="How many samples.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="How many images.")] = 20,
     run: Annotated[
-        int | None, typer.Option(min=1, help="This run's ranking, instead of the current one.")
+        int | None, typer.Option(min=1, help="This model's ranking, instead of the current one.")
     ] = None,
-    label: Annotated[str | None, typer.Option(help="Only samples labelled with this class.")] = None,
+    label: Annotated[str | None, typer.Option(help="Only images labelled with this class.")] = None,
     json: Json = False,
     server: Server = None,
 ) -> None:
-    """List the samples whose labels look most wrong.
+    """List the images whose labels look most wrong.
 
-    A line is the rank, the sample, its label, the predicted label, the loss and the path, separated by tabs.
+    A line is the rank, the image's number, its label, the predicted label, the loss and the path, with tabs
+    between.
     """
     from app.errors import Conflict
 
@@ -102,7 +105,7 @@ def top_losses(
             raise Conflict(f"{name} has no ranking yet; a first look or `toploss train {name}` makes one.")
         if run is not None and (of := api.get(f"/runs/{run}")["dataset"]) != name:
             raise Conflict(
-                f"Run {run} belongs to {of}, not to {name}; `toploss runs list {name}` lists its runs."
+                f"Model {run} belongs to {of}, not to {name}; `toploss runs list {name}` lists its models."
             )
         print_list(
             api.pages(f"/runs/{chosen}/top-losses", limit=limit, label=label),
@@ -121,8 +124,8 @@ def _no_losses(api: Api, run: int, label: str | None) -> str:
     """Why a run has no top losses to list."""
     state = api.get(f"/runs/{run}")["state"]
     if state != "finished":
-        return f"Run {run} has no ranking that can be listed: it is {state}."
-    return f"Run {run} ranked no sample{f' labelled {label}' if label is not None else ''}."
+        return f"Model {run} has no ranking that can be listed: it is {state}."
+    return f"Model {run} ranked no image{f' labelled {label}' if label is not None else ''}."
 
 
 def _error(run: dict[str, Any]) -> str:
@@ -133,7 +136,7 @@ def _error(run: dict[str, Any]) -> str:
 def _tell(run: dict[str, Any]) -> None:
     progress = run["progress"]
     typer.echo(
-        f"Run {run['id']} of {run['dataset']}, {run['kind']}, recipe {run['recipe'].get('name', 'none')}, "
+        f"Model {run['id']} of {run['dataset']}, {run['kind']}, recipe {run['recipe'].get('name', 'none')}, "
         f"version {run['version']}: {run['state']}."
     )
     if run["state"] not in ENDED and progress["stage"]:

@@ -108,12 +108,12 @@ def train(
         if not recipe:
             typer.echo(advice.told)
         typer.echo(
-            f"Run {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights "
+            f"Model {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights "
             f"{run.weights}: queued."
         )
         typer.echo(f"It starts from {requested_start(run, settings)}.")
         if repeat:
-            typer.echo(f"Run {repeat.run_id} {repeat.words}")
+            typer.echo(f"Model {repeat.run_id} {repeat.words}")
         if wait:
             _wait_for(database, settings, run.id)
         elif not alive:
@@ -176,16 +176,16 @@ def retrain(
             typer.echo(f"Version {answer.version.number} is frozen: it has {new} that no version had.")
         if answer.nothing_changed:
             typer.echo(
-                f"No label has changed since run {answer.parent_id}; the same version is trained on again."
+                f"No label has changed since model {answer.parent_id}; the same version is trained on again."
             )
         tell(lacking)
         typer.echo(
-            f"Run {answer.run.id} of {name}, version {answer.version.number}, recipe "
+            f"Model {answer.run.id} of {name}, version {answer.version.number}, recipe "
             f"{answer.run.recipe['name']}: queued."
         )
         typer.echo(f"It starts from {requested_start(answer.run, settings)}.")
         if repeat:
-            typer.echo(f"Run {repeat.run_id} {repeat.words}")
+            typer.echo(f"Model {repeat.run_id} {repeat.words}")
         if wait:
             _wait_for(database, settings, answer.run.id)
 
@@ -208,7 +208,7 @@ def resume(
     with for_scripts(json) as made, open_database() as database:
         with database.write() as session:
             made.update(id=number, job=resume_run(session, run_id=number, user_id=None).job_id)
-        typer.echo(f"Run {number}: queued again.")
+        typer.echo(f"Model {number}: queued again.")
         if wait:
             _wait_for(database, settings, number)
 
@@ -282,9 +282,9 @@ def _wait_for(database: "Database", settings: "Settings", run_id: int) -> None:
 
 def _tell_end(progress: "RunProgress", found: str) -> None:
     if progress.state == "cancelled":
-        raise Cancelled(f"Run {progress.run_id} was cancelled.")
+        raise Cancelled(f"Model {progress.run_id} was cancelled.")
     if progress.state != "finished":
-        fail(f"Run {progress.run_id} failed: {progress.message}")
-    typer.echo(f"Run {progress.run_id} is finished; its ranking is stored.{found}")
+        fail(f"Model {progress.run_id} failed: {progress.message}")
+    typer.echo(f"Model {progress.run_id} is finished; its ranking is stored.{found}")
     if progress.message:
         typer.echo(progress.message)

@@ -127,7 +127,7 @@ def refuse_archived(session: Session, *, dataset_id: int) -> None:
 def refuse_deleted(session: Session, *, dataset_id: int) -> None:
     """Raises NotFound if the data set was deleted and its rows are still being removed."""
     if session.scalar(select(Dataset.state).where(Dataset.id == dataset_id)) == DELETING:
-        raise NotFound("The data set was deleted, with its images and runs.")
+        raise NotFound("The data set was deleted, with its images and models.")
 
 
 def find_dataset(session: Session, *, name: str) -> int:
@@ -293,7 +293,7 @@ def get_sample(session: Session, *, sample_id: int, dataset_id: int | None = Non
     """The sample, which must belong to the data set if one is given. Raises NotFound."""
     sample = session.get(Sample, sample_id)
     if sample is None or (dataset_id is not None and sample.dataset_id != dataset_id):
-        raise NotFound(f"There is no sample {sample_id} here.")
+        raise NotFound(f"There is no image {sample_id} here; the page Images shows those there are.")
     return sample
 
 

@@ -378,7 +378,7 @@ def _find_card(
     """The card of a sample with its ranking and state; blind for gold or for that annotator's second look."""
     row = _CARD.one(session, sample=sample_id, dataset=dataset_id, run=ranking.run_id if ranking else None)
     if row is None:
-        raise NotFound(f"There is no sample {sample_id} here.")
+        raise NotFound(f"There is no image {sample_id} here; the page Images shows those there are.")
     names = class_names(session, dataset_id=dataset_id)
     today = names_now(session, dataset_id=dataset_id)  # what is predicted may have been merged since
     again = (

@@ -134,16 +134,16 @@ def _first_run_since(session: Session, version: DatasetVersion, entry: Format) -
     found = session.scalar(select(Run.id).where(*mine).order_by(Run.finished_at, Run.id).limit(1))
     if found is None:
         what = f"The format {entry.name} has" if entry.needs_run else "The columns are"
-        raise Invalid(f"{what} the probabilities of a run, and none has finished yet; train first.")
+        raise Invalid(f"{what} the probabilities of a model, and none has finished yet; train first.")
     return found
 
 
 def _finished(session: Session, version: DatasetVersion, run_id: int) -> int:
     run = session.get(Run, run_id)
     if run is None or run.dataset_id != version.dataset_id:
-        raise NotFound(f"There is no run {run_id} of this data set; its list of runs shows all.")
+        raise NotFound(f"There is no model {run_id} of this data set; its list of models shows all.")
     if run.state != "finished":
         raise unfinished(run)(
-            f"Run {run_id} has no ranking: it is {run.state}. Choose one that has finished."
+            f"Model {run_id} has no ranking: it is {run.state}. Choose one that has finished."
         )
     return run_id

@@ -128,7 +128,7 @@ FORMATS = {
             "cleanlab",
             "-cleanlab.zip",
             ZIP,
-            "arrays for cleanlab: the probabilities of a run, labels, ids and classes",
+            "arrays for cleanlab: the probabilities of a model, labels, ids and classes",
             write_cleanlab,
             needs_run=True,
         ),

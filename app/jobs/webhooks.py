@@ -119,10 +119,16 @@ def parts_of(url: str) -> tuple[str, int]:
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        raise Invalid(f"“{url}” is no address; it begins with http:// or https:// and has a host.") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii():
-        raise Invalid("The address of a webhook begins with http:// or https://.")
+    except ValueError as error:
+        raise Invalid(f"“{ascii(url)[1:-1]}” is no address of a webhook: {error}.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Invalid(
+            "The address of a webhook begins with http:// or https://, then the name of the server."
+        )
+    if not url.isascii():
+        raise Invalid(
+            "The address of a webhook is ASCII alone: write the server as xn--… and the rest as %…."
+        )
     if not url.isprintable() or " " in url:
         raise Invalid("The address of a webhook has no spaces and no control characters; write them as %20.")
     labels = parts.hostname.removesuffix(".").split(".")

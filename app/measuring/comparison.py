@@ -231,11 +231,11 @@ def _asked(
     runs = [get_run(session, run_id=run_id, dataset_id=dataset_id) for run_id in (old_id, new_id)]
     for run in runs:
         if run.kind == FIRST_LOOK:
-            raise Conflict(f"Run {run.id} is a first look; only trainings and own models can be compared.")
+            raise Conflict(f"Model {run.id} is a first look; only trainings and own models can be compared.")
         if run.state != "finished":
-            raise unfinished(run)(f"Run {run.id} has not finished; only finished runs can be compared.")
+            raise unfinished(run)(f"Model {run.id} has not finished; only finished ones can be compared.")
     if old_id == new_id:
-        raise Invalid(f"Run {old_id} cannot be compared with itself; choose another one.")
+        raise Invalid(f"Model {old_id} cannot be compared with itself; choose another one.")
     if number is None:
         return runs[0], runs[1], latest_version(session, dataset_id=dataset_id)
     return runs[0], runs[1], get_version(session, dataset_id=dataset_id, number=number)

@@ -108,7 +108,7 @@ def lock_sample(session: Session, *, sample_id: int, dataset_id: int, run_id: in
     # Two decisions on one sample are folded one after the other (SQLite has one writer anyway).
     sample = _LOCK.one(session, sample=sample_id, run=run_id)
     if sample is None or sample.dataset_id != dataset_id:
-        raise NotFound(f"There is no sample {sample_id} here.")
+        raise NotFound(f"There is no image {sample_id} here; the page Images shows those there are.")
     if sample.archived:
         raise Conflict(ARCHIVED)
     return sample

@@ -37,7 +37,7 @@ def undo(
     """
     decision = session.get(Decision, decision_id)
     if decision is None or dataset_id not in (None, decision.dataset_id):
-        raise NotFound(f"There is no decision {decision_id}.")
+        raise NotFound(f"There is no decision {decision_id}; the log of decisions lists them.")
     if decision.user_id != user_id:
         raise Forbidden(
             "Only the annotator who decided can undo it; decide anew instead, the last decision counts."

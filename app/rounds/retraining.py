@@ -121,7 +121,7 @@ def _parent(session: Session, dataset_id: int, run_id: int | None) -> Run:
     if not run.is_training:
         return finished_run(session, run_id=run_id)  # raises, and says why
     if run.state != "finished":
-        raise unfinished(run)(f"Run {run_id} is {run.state}; only a finished run can be trained further.")
+        raise unfinished(run)(f"Model {run_id} is {run.state}; only a finished one can be trained further.")
     return run
 
 

@@ -61,7 +61,12 @@ def _send(hook: Webhook, delivery: Delivery, *, allow_private: bool) -> tuple[in
         return None, f"The address did not answer within {SECONDS:.0f} seconds."
     except Exception as error:  # noqa: BLE001 - whatever it is, the attempt counts, or it is made for ever
         return None, str(error) or type(error).__name__
-    return status, "" if httpx.codes.is_success(status) else f"The address answered {status}."
+    if httpx.codes.is_success(status):
+        return status, ""
+    rest = (
+        ", and redirects are not followed; register where it leads" if httpx.codes.is_redirect(status) else ""
+    )
+    return status, f"The address answered {status}{rest}."
 
 
 async def _post(url: str, body: bytes, headers: dict[str, str], host: str) -> int:

@@ -152,7 +152,7 @@ def request_run(
         refuse_without_network(parent)
     if parent and recipe.folds and parent.recipe["folds"] != recipe.folds:
         raise Invalid(
-            f"Run {parent.id} has {parent.recipe['folds']} folds and the recipe {recipe.name} has "
+            f"Model {parent.id} has {parent.recipe['folds']} folds and the recipe {recipe.name} has "
             f"{recipe.folds}; retrain with the same number or with none, or choose another start than the "
             "parent."
         )
@@ -162,7 +162,7 @@ def request_run(
         known = (other.version_id, other.recipe, other.parent_id, other.weights, other.seed)
         if known == (version_id, asked, parent_id, stored, seed):
             raise NotNow(
-                f"Run {other.id} is already {other.state} with this recipe, version and seed; wait for it, "
+                f"Model {other.id} is already {other.state} with this recipe, version and seed; wait for it, "
                 "or cancel it."
             )
     gold = get_gold_part(session, dataset_id=dataset_id)
@@ -223,7 +223,7 @@ def get_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> 
     """The run, which must belong to the data set if one is given. Raises NotFound."""
     run = session.get(Run, run_id)
     if run is None or (dataset_id is not None and run.dataset_id != dataset_id):
-        raise NotFound(f"There is no run {run_id} here; the runs page lists all runs.")
+        raise NotFound(f"There is no model {run_id} here; the list of models shows all.")
     return run
 
 
@@ -239,15 +239,15 @@ def finished_run(session: Session, *, run_id: int, dataset_id: int | None = None
     run = get_run(session, run_id=run_id, dataset_id=dataset_id)
     if run.kind == OWN_MODEL:
         raise Conflict(
-            f"Run {run.id} is an own model, whose network is not here, only its predictions; use a training."
+            f"Model {run.id} is an own model: its predictions are here, its network is not; use a training."
         )
     if not run.is_training:
-        raise Conflict(f"Run {run.id} is a first look, which has no network of its own; use a training.")
+        raise Conflict(f"Model {run.id} is a first look, which has no network of its own; use a training.")
     if run.state != "finished":
         wait = (
-            "wait until it has finished" if run.state in jobs.OPEN_STATES else "use a run that has finished"
+            "wait until it has finished" if run.state in jobs.OPEN_STATES else "use a model that has finished"
         )
-        raise unfinished(run)(f"Run {run.id} is {run.state}, so it has no network yet; {wait}.")
+        raise unfinished(run)(f"Model {run.id} is {run.state}, so it has no network yet; {wait}.")
     refuse_without_network(run)
     return run
 
@@ -256,7 +256,7 @@ def refuse_without_network(run: Run) -> None:
     """Raises Conflict for a run whose checkpoints were deleted."""
     if run.facts.get(NETWORK_DELETED):
         raise Conflict(
-            f"The checkpoints of run {run.id} were deleted, so its network is gone; use another run, or "
+            f"The checkpoints of model {run.id} were deleted, so its network is gone; use another one, or "
             "train anew."
         )
 
@@ -474,7 +474,7 @@ def cancel_run(session: Session, *, run_id: int) -> Run:
     """Cancel a run; one that has not begun ends at once. Raises Conflict when it has ended."""
     run = get_run(session, run_id=run_id)
     if run.job_id is None or run.state not in jobs.OPEN_STATES:
-        raise Conflict(f"Run {run_id} has already ended ({run.state}); there is nothing left to cancel.")
+        raise Conflict(f"Model {run_id} has already ended ({run.state}); there is nothing left to cancel.")
     if jobs.cancel(session, job_id=run.job_id).state == "cancelled":
         end_run(session, run_id=run_id, state="cancelled", note="Cancelled before it began.")
     session.refresh(run)
@@ -489,7 +489,7 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
     run = get_run(session, run_id=run_id)
     refuse_archived(session, dataset_id=run.dataset_id)
     if run.kind == OWN_MODEL and run.job_id is None:
-        raise Conflict(f"Run {run_id} is an own model; import its file of predictions again.")
+        raise Conflict(f"Model {run_id} is an own model; import its file of predictions again.")
     before = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
     again = session.execute(
         update(Run)
@@ -497,7 +497,7 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
         .values(state="queued", note="", started_at=None, finished_at=None)
     )
     if not again.rowcount:  # type: ignore[attr-defined]
-        raise Conflict(f"Run {run_id} is {run.state}; only a cancelled or failed run can be resumed.")
+        raise Conflict(f"Model {run_id} is {run.state}; only a cancelled or failed one can be resumed.")
     session.refresh(run)
     kept = {name: value for name, value in run.facts.items() if name != NETWORK_DELETED}
     run.facts = kept | {BEFORE: run.facts.get(BEFORE, 0.0) + before}

@@ -69,7 +69,7 @@ def start_words(start: str, *, weights: Weights, recipe: Recipe, parent: int | N
     found = weights.offer
     match start:
         case "parent":
-            return f"run {parent}"
+            return f"model {parent}"
         case "none":
             return "random weights"
         case "imagenet":
@@ -89,7 +89,7 @@ def requested_start(run: Run, settings: Settings) -> str:
         return (
             _imagenet_or_random(found) if run.weights == "auto" else f"ImageNet weights, {_from_where(found)}"
         )
-    return f"run {run.parent_id}" if run.parent_id else PurePath(run.weights).name
+    return f"model {run.parent_id}" if run.parent_id else PurePath(run.weights).name
 
 
 def stored_words(weights: str) -> str:

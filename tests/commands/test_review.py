@@ -40,6 +40,15 @@ def test_open_issues_are_listed_decided_by_a_named_person_and_undone(
     assert lines[0].split("\t") == ["sample", "label", "predicted", "verdict", "path"]
 
 
+def test_a_relabel_to_the_label_that_an_image_has_is_said_to_keep_it(
+    shell: Shell, people: People, made: Made
+) -> None:
+    [sample, *_] = issues(shell)
+    label = json.loads(shell("review", "list", "faces", "--json", "--limit", "1").stdout)["label"]
+    told = shell("review", "relabel", "faces", label, sample, "--as", "ann").stdout
+    assert told.endswith(f": keep image {sample}.\n")
+
+
 def test_a_decision_needs_a_person_and_samples_that_exist(
     shell: Shell, database: Database, people: People, made: Made
 ) -> None:

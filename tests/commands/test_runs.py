@@ -27,7 +27,7 @@ def test_the_runs_are_listed_shown_and_cancelled(shell: Shell, database: Databas
     assert [each["id"] for each in listed] == [waiting, made.run_id]
     assert "finished" in shell("runs", "show", made.run_id).stdout
     assert json.loads(shell("runs", "show", made.run_id, "--json").stdout)["classes"] == ["cat", "dog", "owl"]
-    assert shell("runs", "cancel", waiting).stdout == f"Run {waiting} is cancelled.\n"
+    assert shell("runs", "cancel", waiting).stdout == f"Model {waiting} is cancelled.\n"
     refused = shell("runs", "cancel", made.run_id)
     assert refused.exit_code == 1
     assert "ended" in str(refused.exception)
@@ -74,10 +74,10 @@ def test_a_list_without_a_line_says_why_on_standard_error(
             session, dataset_id=made.dataset_id, version_id=made.version_id, weights="none", recipe="quick"
         ).id
     for words, why in (
-        (("runs", "list", "empty"), "empty has no runs yet"),
+        (("runs", "list", "empty"), "empty has no models yet"),
         (("review", "list", "empty"), "empty has no ranking yet"),
         (("review", "list", "faces", "--state", "reviewed"), "is in the state reviewed"),
-        (("top-losses", "faces", "--run", waiting), f"Run {waiting} has no ranking that can be listed"),
+        (("top-losses", "faces", "--run", waiting), f"Model {waiting} has no ranking that can be listed"),
     ):
         told = shell(*words)
         assert (told.exit_code, len(told.stdout.splitlines()), why in told.stderr) == (0, 1, True), words
@@ -89,6 +89,6 @@ def test_the_checkpoints_of_a_run_are_deleted(shell: Shell, settings: Settings, 
     network.parent.mkdir(parents=True)
     network.write_bytes(b"1234")
     told = shell("runs", "delete-checkpoints", made.run_id, "--yes").stdout
-    assert f"The checkpoints of run {made.run_id} are deleted" in told
+    assert f"The checkpoints of model {made.run_id} are deleted" in told
     assert "cannot be trained further" in told
     assert not network.exists()

@@ -25,7 +25,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
 def test_train_queues_a_run_and_says_that_no_worker_runs(shell: CliRunner) -> None:
     said = shell.invoke(cli, ["train", "faces", "--recipe", "quick", "--set", "epochs=1"])
     assert said.exit_code == 0
-    assert "Run 1 of faces, version 0" in said.output
+    assert "Model 1 of faces, version 0" in said.output
     assert "No worker runs; start one with `toploss serve`" in said.output
 
 
@@ -34,7 +34,9 @@ def test_train_says_which_finished_run_it_repeats(shell: CliRunner) -> None:
     assert "did exactly this" not in shell.invoke(cli, once).output
     with open_database() as database, database.write() as session:
         end_run(session, run_id=1, state="finished")
-    assert "Run 1 did exactly this: the same labels, start, recipe and seed" in shell.invoke(cli, once).output
+    assert (
+        "Model 1 did exactly this: the same labels, start, recipe and seed" in shell.invoke(cli, once).output
+    )
     assert "did exactly this" not in shell.invoke(cli, [*once, "--seed", "1"]).output
 
 

@@ -112,6 +112,13 @@ def test_addresses_of_this_machine_and_of_private_networks_are_refused(database:
     add(database, url, private=True)
 
 
+def test_a_name_that_is_no_ascii_is_told_from_one_without_http(database: Database) -> None:
+    with pytest.raises(Invalid, match="write the server as xn--"):
+        add(database, "https://bücher.example/")
+    with pytest.raises(Invalid, match="Port out of range"):
+        add(database, "https://example.org:99999/")
+
+
 @pytest.mark.parametrize(
     "url",
     [

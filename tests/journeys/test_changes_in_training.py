@@ -172,7 +172,7 @@ def test_the_forms_of_the_pages_change_a_data_set_in_training(
     sent(ada, "POST", "/datasets/animals/versions", 201)
     labels = [row["label"] for row in exported(ada, "animals")]
     assert (len(labels), labels.count("cat"), labels.count("emu"), labels.count("owl")) == (36, 20, 6, 0)
-    shown = page.goto(f"/runs/{run}")
+    shown = page.goto(f"/d/animals/models/{run}")
     assert shown is not None
     assert shown.ok
     assert "Traceback" not in (server.data_dir / "worker.log").read_text()

@@ -80,7 +80,7 @@ def test_a_recipe_is_changed_with_set_and_a_wrong_change_is_a_sentence(shell: Se
             wrong.stderr
         )
     waits = shell.command("resume", "1", check=False)
-    assert (waits.returncode, "only a cancelled or failed run" in waits.stderr) == (1, True)
+    assert (waits.returncode, "only a cancelled or failed one" in waits.stderr) == (1, True)
 
 
 def test_a_training_without_a_recipe_uses_the_recommended_one_and_says_why(
@@ -118,7 +118,7 @@ def test_training_that_fails_says_why_and_exits_with_1(shell: Server, tmp_path: 
         (("import", "/nowhere", "--name", "x"), "no folder or zip"),
         (("train", "nothing"), "no data set named nothing"),
         (("export", "nothing", "-o", "-"), "no data set named nothing"),
-        (("predict", "7", "a.png"), "There is no run 7"),
+        (("predict", "7", "a.png"), "There is no model 7"),
         (("token", "create", "--user", "nobody"), "no user named nobody"),
     ],
 )

@@ -87,9 +87,9 @@ def test_it_has_no_network_to_train_further_or_to_predict_with(database: Databas
         best = choose_best(session, dataset_id=made.dataset_id)
         assert best is not None
         assert best.run.id == made.run_id
-        with pytest.raises(Conflict, match=f"Run {own} is an own model, whose network is not here"):
+        with pytest.raises(Conflict, match=f"Model {own} is an own model: its predictions are here"):
             finished_run(session, run_id=own)
-        with pytest.raises(Conflict, match=f"Run {own} is an own model, whose network is not here"):
+        with pytest.raises(Conflict, match=f"Model {own} is an own model: its predictions are here"):
             retrain(session, dataset_id=made.dataset_id, user_id=None, weights="none", parent_id=own)
         session.get_one(Run, own).state = "failed"
         session.flush()

@@ -83,10 +83,10 @@ def test_it_has_no_network_to_train_further_to_predict_with_or_to_compare(
         best = choose_best(session, dataset_id=made.dataset_id)
         assert best is not None
         assert best.run.id == made.run_id
-        with pytest.raises(Conflict, match=f"Run {first} is a first look, which has no network of its own"):
+        with pytest.raises(Conflict, match=f"Model {first} is a first look, which has no network of its own"):
             finished_run(session, run_id=first)
         with pytest.raises(
-            Conflict, match=f"Run {first} is a first look; only trainings and own models can be"
+            Conflict, match=f"Model {first} is a first look; only trainings and own models can be"
         ):
             compare(session, dataset_id=made.dataset_id, old_id=first, new_id=made.run_id)
 

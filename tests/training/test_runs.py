@@ -44,7 +44,7 @@ def ask(session: Session, made: Made, *, seed: int = 1) -> Run:
 def test_the_same_run_is_queued_once_and_another_seed_is_another_run(database: Database, made: Made) -> None:
     with database.write() as session:
         first = ask(session, made)
-        with pytest.raises(NotNow, match=f"Run {first.id} is already queued"):
+        with pytest.raises(NotNow, match=f"Model {first.id} is already queued"):
             ask(session, made)
         second = ask(session, made, seed=2)
         assert open_run(session, dataset_id=made.dataset_id) is first
@@ -84,7 +84,7 @@ def test_a_queued_run_is_cancelled_at_once_and_resumed_with_a_new_job(database: 
         resume_run(session, run_id=run.id, user_id=None)
         assert (run.state, run.note, run.finished_at) == ("queued", "", None)
         assert run.job_id != job
-        with pytest.raises(Conflict, match="only a cancelled or failed run"):
+        with pytest.raises(Conflict, match="only a cancelled or failed one"):
             resume_run(session, run_id=run.id, user_id=None)
 
 
@@ -107,7 +107,7 @@ def test_the_newest_finished_run_is_reviewed_and_an_open_one_has_no_network(
         with pytest.raises(NotNow, match="wait until it has finished"):
             finished_run(session, run_id=run.id)
         cancel_run(session, run_id=run.id)
-        with pytest.raises(Conflict, match="use a run that has finished"):
+        with pytest.raises(Conflict, match="use a model that has finished"):
             finished_run(session, run_id=run.id)
         newest = newest_finished(session, dataset_id=made.dataset_id)
         ranking = current_ranking(session, dataset_id=made.dataset_id)

@@ -43,7 +43,7 @@ class Drawing(Page):
 def table(name: str, run_id: int, what: str, database: Db) -> Response:
     """The numbers of a chart or table as a file."""
     if what not in TABLES:
-        raise NotFound(f"There is no file {what}.csv of a run; there are {', '.join(TABLES)}.")
+        raise NotFound(f"There is no file {what}.csv of a model; there are {', '.join(TABLES)}.")
     with database.read() as session:
         run_here(session, name, run_id)
     headers = {"content-disposition": f'attachment; filename="{name}-run{run_id}-{what}.csv"'}
@@ -73,7 +73,7 @@ def calibration_picture(request: Request, name: str, run_id: int, database: Db) 
         version = session.get_one(DatasetVersion, run.version_id).number
         found = calibration_of(session, run_id=run_id)
     if found is None:
-        raise NotFound(f"Run {run_id} has no predictions of hold-out images, so there is nothing to draw.")
+        raise NotFound(f"Model {run_id} has no predictions of hold-out images, so there is nothing to draw.")
     page = Drawing(**page_context(request, name), run_id=run_id, version=version, calibration=found)
     return draw("training/_reliability.svg", page, filename=f"{name}-run{run_id}-calibration.svg")
 

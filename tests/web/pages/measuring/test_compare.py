@@ -175,7 +175,7 @@ def test_a_model_of_cleaned_labels_alone_needs_one_of_the_given_labels(
 @pytest.mark.parametrize(
     ("query", "status", "words"),
     [
-        ("old=999", 404, "There is no run 999"),
+        ("old=999", 404, "There is no model 999"),
         ("old=1&new=1", 422, "with itself"),
         ("old=1&new=2&labels=9", 404, "no version 9"),
     ],

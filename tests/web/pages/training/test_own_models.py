@@ -89,7 +89,7 @@ def test_it_predicts_no_photo_and_is_no_parent(
     asked = {"retrain": True, "parent": own}
     refused = api["ada"].post("/api/v1/datasets/faces/runs", json=asked)
     assert refused.status_code == 409
-    assert f"Run {own} is an own model, whose network is not here" in refused.json()["message"]
+    assert f"Model {own} is an own model: its predictions are here" in refused.json()["message"]
     assert api["ada"].post(f"/api/v1/runs/{own}/resume").status_code == 409
 
 
