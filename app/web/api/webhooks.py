@@ -19,7 +19,7 @@ Event = Literal["run.finished", "version.frozen", "import.finished"]
 
 
 class WebhookOut(Output):
-    """An address and the events that it hears of."""
+    """An address and the events that are sent to it."""
 
     id: int
     url: str
@@ -51,7 +51,7 @@ class WebhookRequest(StrictBody):
     """What to call, and when."""
 
     url: str = Field(max_length=2000, description="http:// or https://.")
-    events: list[Event] = Field(min_length=1, description="What to be told of.")
+    events: list[Event] = Field(min_length=1, description="Which events are sent.")
     secret: str | None = Field(
         None, min_length=16, max_length=200, description="Signs what is sent; without it one is made."
     )
