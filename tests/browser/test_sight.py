@@ -126,6 +126,27 @@ def test_a_blind_look_is_the_same_whatever_the_label_and_the_model_say(
     assert len(words) == 1
 
 
+def test_a_path_in_right_to_left_script_keeps_the_order_of_its_folders(
+    page: Page, live: tuple[Database, Made]
+) -> None:
+    database, made = live
+    with database.write() as session:
+        path = "\u0645\u0631\u062d\u0628\u0627/0.png"
+        session.execute(update(Sample).where(Sample.id == made.ranked[0]).values(path=path))
+    page.goto(f"{page.url}?card={made.ranked[0]}")
+    left, right = page.evaluate("""() => {
+      const text = document.querySelector(".card:not([hidden]) .path bdi").firstChild;
+      const at = (from, to) => {
+        const range = new Range();
+        range.setStart(text, from);
+        range.setEnd(text, to);
+        return range.getBoundingClientRect().x;
+      };
+      return [at(0, 5), at(text.length - 4, text.length)];
+    }""")
+    assert left < right  # the folder before the end of the name
+
+
 def test_a_card_that_comes_while_one_looks_blind_is_not_said_aloud(page: Page) -> None:
     page.keyboard.down("b")
     page.keyboard.press("ArrowRight")
