@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import Dataset, DatasetVersion, FormerName, LabelClass, RejectedFile, Sample
@@ -195,8 +195,12 @@ def each_sample(session: Session, *, dataset_id: int) -> ColumnElement[bool]:
     An index of the data set would lead to one row after another all over the table. Samples are imported
     together, so a range of ids reads them in one go; `+ 0` keeps the index out.
     """
-    ends = select(func.min(Sample.id), func.max(Sample.id)).where(Sample.dataset_id == dataset_id)
-    first, last = remember(session, (each_sample, dataset_id), lambda: session.execute(ends).one())
+
+    def ends() -> Row[int, int]:
+        query = select(func.min(Sample.id), func.max(Sample.id)).where(Sample.dataset_id == dataset_id)
+        return session.execute(query).one()
+
+    first, last = remember(session, (each_sample, dataset_id), ends)
     return and_(Sample.id.between(first or 0, last or 0), Sample.dataset_id + 0 == dataset_id)
 
 

@@ -123,9 +123,7 @@ def matching_ids(session: Session, *, dataset_id: int, which: Filter) -> list[in
 
 _LABEL = label_now()
 _LEARNT = (  # what the worklist has learnt of an open issue
-    select(OpenIssue.error_probability)
-    .where(OpenIssue.sample_id == Sample.id, OpenIssue.run_id == Prediction.run_id)
-    .scalar_subquery()
+    select(OpenIssue.error_probability).where(OpenIssue.of(Sample.id, Prediction.run_id)).scalar_subquery()
 )
 STATES: dict[StateFilter, ColumnElement[bool]] = {
     "issues": IS_ISSUE,

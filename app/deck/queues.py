@@ -159,7 +159,7 @@ def _is_open_issue(session: Session, dataset_id: int) -> ColumnElement[bool]:
     """Whether a sample is an open label issue of the current ranking."""
     ranking = current_ranking(session, dataset_id=dataset_id)
     run_id = ranking.run_id if ranking else None
-    return exists().where(OpenIssue.sample_id == Sample.id, OpenIssue.run_id == run_id)
+    return exists().where(OpenIssue.of(Sample.id, run_id))
 
 
 def mixed(ranked: Sequence[T], by_chance: Sequence[T], *, key: Callable[[T], int]) -> list[T]:

@@ -84,8 +84,7 @@ _CARD = Prepared(
         SampleReview.in_bulk,
     )
     .outerjoin(Prediction, and_(Prediction.sample_id == Sample.id, Prediction.run_id == bindparam("run")))
-    # The sum keeps the planner from walking through all issues of the run in search of one.
-    .outerjoin(OpenIssue, and_(OpenIssue.sample_id == Sample.id, OpenIssue.run_id + 0 == bindparam("run")))
+    .outerjoin(OpenIssue, OpenIssue.of(Sample.id, bindparam("run")))
     .outerjoin(SampleReview, SampleReview.sample_id == Sample.id)
     .where(Sample.id == bindparam("sample"), Sample.dataset_id == bindparam("dataset"))
 )

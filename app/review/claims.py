@@ -43,11 +43,7 @@ _HELD_CARDS = Prepared(  # rows as `Held`
     .join(Sample, Sample.id == Claim.sample_id)
     .outerjoin(
         OpenIssue,
-        and_(
-            OpenIssue.sample_id == Claim.sample_id,
-            OpenIssue.run_id == bindparam("run"),
-            Claim.dataset_id == bindparam("dataset"),
-        ),
+        and_(OpenIssue.of(Claim.sample_id, bindparam("run")), Claim.dataset_id == bindparam("dataset")),
     )
     .where(MINE)
     .order_by(OpenIssue.rank + 0)
@@ -63,7 +59,7 @@ _FREE = Prepared(
 _IS_HELD = exists().where(Claim.sample_id == Sample.id, Claim.lease_until > bindparam("moment"))
 _FREE_BY_CHANCE = Prepared(  # undecided and no open issue: issues are offered by rank
     select(Sample.id, null().label("rank"), Sample.random_key)
-    .outerjoin(OpenIssue, and_(OpenIssue.sample_id == Sample.id, OpenIssue.run_id == bindparam("run")))
+    .outerjoin(OpenIssue, OpenIssue.of(Sample.id, bindparam("run")))
     .where(
         Sample.dataset_id == bindparam("dataset"),
         _UNDECIDED,
@@ -75,7 +71,7 @@ _FREE_BY_CHANCE = Prepared(  # undecided and no open issue: issues are offered b
 )
 _FREE_AT_RANDOM = Prepared(
     select(Sample.id, OpenIssue.rank, Sample.random_key)
-    .outerjoin(OpenIssue, and_(OpenIssue.sample_id == Sample.id, OpenIssue.run_id == bindparam("run")))
+    .outerjoin(OpenIssue, OpenIssue.of(Sample.id, bindparam("run")))
     .where(Sample.dataset_id == bindparam("dataset"), _UNDECIDED, ~_IS_HELD)
     .order_by(Sample.random_key, Sample.id)
     .limit(bindparam("most"))

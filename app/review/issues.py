@@ -78,7 +78,7 @@ def _runs(dataset_id: int) -> Select[int]:
 
 
 def _is_open() -> ColumnElement[bool]:
-    return exists().where(OpenIssue.run_id == Prediction.run_id, OpenIssue.sample_id == Prediction.sample_id)
+    return exists().where(OpenIssue.of(Prediction.sample_id, Prediction.run_id))
 
 
 def open_again(session: Session, sample_ids: Sequence[int]) -> None:

@@ -3,16 +3,17 @@
 import uuid
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from app.datasets.models import Sample
 from app.db.engine import Database
-from app.deck.filters import Filter
+from app.deck.filters import Filter, look
 from app.deck.queues import BY_CHANCE, Queue, mixed
 from app.deck.worklist import claim
 from app.review.checks import Answer
@@ -127,3 +128,45 @@ def test_a_mixed_order_goes_through_a_selection_too(database: Database, made: Ma
         )
     assert {card.given_label for card in held.cards} == {"cat"}
     assert len(held.cards) == 8
+
+
+@pytest.mark.parametrize("order", ["rank", "random", "mixed"])
+@pytest.mark.parametrize("which", [Filter(), Filter(state="issues"), Filter(state="unreviewed")])
+def test_no_query_walks_through_all_issues_in_search_of_one(
+    database: Database, made: Made, people: People, order: str, which: Filter
+) -> None:
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL has statistics of its tables from the start")
+    asked: list[tuple[str, Any]] = []
+
+    def read(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if statement.lstrip().startswith(("SELECT", "WITH")) and "open_issue" in statement:
+            asked.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", read)
+    try:
+        with database.write() as session:
+            queue = Queue(order=order, which=which)
+            claim(
+                session,
+                dataset_id=made.dataset_id,
+                user_id=people.annotator.id,
+                count=6,
+                lease=LEASE,
+                queue=queue,
+            )
+            look(session, dataset_id=made.dataset_id, which=which, limit=20)
+    finally:
+        event.remove(Engine, "before_cursor_execute", read)
+    assert asked
+    with database.read() as session:
+        for statement, parameters in asked:
+            plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            reached = {
+                0: 0
+            }  # by the id of a query: its tables so far; a correlated one is asked for each row
+            for step_id, within, _, step in plan:
+                reached[step_id] = int(step.startswith("CORRELATED"))
+                if step.startswith(("SEARCH", "SCAN")):
+                    assert not (reached[within] and "open_issue USING PRIMARY KEY" in step), statement
+                    reached[within] += 1

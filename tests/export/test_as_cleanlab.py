@@ -108,7 +108,7 @@ def test_a_class_that_is_newer_than_the_run_is_a_column_of_zeros_once_a_label_is
 
 
 def test_without_a_run_it_says_that_one_is_needed(database: Database, given_labels: int) -> None:
-    with pytest.raises(Invalid, match="the probabilities of a run, and none has finished yet; train first"):
+    with pytest.raises(Invalid, match="the probabilities of a model, and none has finished yet; train first"):
         content(database, given_labels, "cleanlab")
 
 

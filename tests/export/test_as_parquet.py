@@ -92,7 +92,7 @@ def test_an_infinite_loss_stays_one_and_what_was_not_predicted_is_null(
 
 
 def test_probabilities_are_refused_where_there_are_none(database: Database, given_labels: int) -> None:
-    with pytest.raises(Invalid, match="the probabilities of a run, and none has finished yet; train first"):
+    with pytest.raises(Invalid, match="the probabilities of a model, and none has finished yet; train first"):
         content(database, given_labels, "csv", probabilities=True)
     run_id = rank(database, given_labels, finished_ago=1)
     with pytest.raises(Invalid, match="imagefolder has no columns of probabilities; choose one of parquet"):

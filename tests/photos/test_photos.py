@@ -99,7 +99,7 @@ def test_a_kept_photo_is_a_file_by_content_for_its_owner_only_and_a_job(
 def test_a_run_that_has_not_finished_is_shown_nothing(
     database: Database, settings: Settings, made: Made
 ) -> None:
-    for state, word in (("running", "wait"), ("failed", "use a run")):
+    for state, word in (("running", "wait"), ("failed", "use a model")):
         with database.write() as session:
             session.get_one(Run, made.run_id).state = state
         with pytest.raises(Conflict, match=f"is {state}.*{word}"):

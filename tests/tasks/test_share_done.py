@@ -67,7 +67,7 @@ def test_the_bar_of_a_training_with_early_rankings_and_folds_never_goes_back(
     stages = " ".join(stage for stage, _ in seen)
     assert all(words in stages for words in (READS, TRAINS, RANKS_EARLY, PREDICTS, DRAWS, "fold 2 of 2"))
     assert never_falls(seen), seen
-    assert seen[-1][1] == 1.0
+    assert 0.99 < seen[-1][1] < 1.0  # it is done when its job has ended
 
 
 def test_the_bar_of_a_resumed_training_begins_where_its_finished_epochs_end(

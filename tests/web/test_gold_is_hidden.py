@@ -42,6 +42,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRST_ID = 7_000_000  # so that the id of a sample is like no other number
 CLAIMS = "/api/v1/datasets/faces/worklist/claims"
 READS_GOLD = {  # who reads images of the gold part, and why that is right
+    "app/datasets/catalog.py:ends": "the least and the greatest id, between which a query looks",
     "app/datasets/gold.py:gold_ids": "ids alone: REST lists the part, the duplicates leave it out",
     "app/datasets/versions.py:last_member": "the greatest id, up to which a version counts",
     "app/export/rows.py:_ids_by_path": "an export is a whole version (decision 0011)",

@@ -67,9 +67,7 @@ def test_clear_folders_are_shown_with_counts_and_images_and_imported_when_confir
     assert "training_set is the training part; test_set is the test part" in page
     assert "There is no validation folder" in page
     assert re.search(r'name="choice" value="0" checked', flat(page))
-    cells = re.findall(
-        r'<th scope="row">(cat|dog)</th>\s*<td class="num">4</td>\s*<td class="num">4</td>', page
-    )
+    cells = re.findall(r'<th scope="row">(cat|dog)</th>(?:\s*<td class="num"[^>]*>4</td>){2}', page)
     assert cells == ["cat", "dog"]
     pictures = re.findall(r'src="(/d/pets/import/picture[^"]+)"', flat(page))
     assert pictures

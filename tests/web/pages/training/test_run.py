@@ -311,7 +311,7 @@ def test_a_legend_names_every_line_and_the_interval_by_its_swatch(
     page = flat(browser_of["ann"].get(f"/d/faces/models/{made.run_id}").text)
     legends = [
         re.findall(r'<rect class="(\w+)"/></svg>([^<]+)</span>', legend)
-        for legend in re.findall(r'<p class="legend">(.*?)</p>', page)
+        for legend in re.findall(r'<p class="legend drawn">(.*?)</p>', page)
     ]
     assert legends == [
         [("first", "training"), ("second", "held-out images")],
