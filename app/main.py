@@ -24,6 +24,7 @@ from app.web.api import routers as api_routers
 from app.web.deps import signed_in
 from app.web.idempotency import Idempotency
 from app.web.navigation import SlowCounts
+from app.web.pages.accounts.first_admin import FirstAdmin
 from app.web.pages.areas import public_routers, quick_routes, routers
 from app.web.rendering import bundled, static_digest
 from app.web.security import Security, Upload
@@ -55,7 +56,9 @@ class Static(StaticFiles):
         return response
 
 
-def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, database: Database | None = None, *, first_admin: FirstAdmin | None = None
+) -> FastAPI:
     """The application; the database must be migrated already."""
     owned = database or Database(settings.database)
     budget.set_limit(settings.decoding_mb)
@@ -84,6 +87,7 @@ def create_app(settings: Settings, database: Database | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = owned
+    app.state.first_admin = first_admin or FirstAdmin()
     app.state.attempts = Attempts()
     app.state.token_uses = Uses()
     app.state.slow_counts = SlowCounts()

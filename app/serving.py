@@ -20,11 +20,14 @@ from app.db.migrating import migrate
 from app.errors import Conflict
 from app.main import create_app
 from app.settings import Settings
+from app.web.pages.accounts.account import FIRST_ADMIN
+from app.web.pages.accounts.first_admin import FirstAdmin, is_loopback
 from app.web.protocol import LimitedProtocol
 
 log = logging.getLogger(__name__)
 STOP_SECONDS = 10
-NO_ADMIN = "There is no admin yet. In a second shell: toploss user add NAME --role admin"
+ADD_ADMIN = "toploss user add NAME --role admin"
+NO_ADMIN = f"There is no admin yet. In a second shell: {ADD_ADMIN}"
 RESTART_SECONDS = (1, 2, 5, 15, 30)  # after the first, second, … crash in a row
 HEALTHY_SECONDS = 60
 
@@ -34,12 +37,13 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
     migrate(settings.database)
     with closing(Database(settings.database)) as database, database.read() as session:
         open_key(session, settings=settings)
-        has_no_admin = not any(user.role == "admin" and user.active for user in list_users(session))
+        users = list_users(session)
     sweep_data_folder(settings)
     listener = _listen(host, port)
-    url = f"http://{host}:{listener.getsockname()[1]}"
+    url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    first_admin = FirstAdmin(only_here=is_loopback(listener.getsockname()[0]))
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, first_admin=first_admin),
         log_level=settings.log_level,
         access_log=settings.log_level == "debug",
         log_config=None,
@@ -52,7 +56,9 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
     if supervisor:
         supervisor.start()
     print(f"Toploss is at {url}  (Ctrl+C stops it; start it again to resume)", flush=True)
-    if has_no_admin:
+    if not users:
+        print(first_steps(first_admin, url), flush=True)
+    elif not any(user.role == "admin" and user.active for user in users):
         print(NO_ADMIN, flush=True)
     if greeting:
         print(greeting, flush=True)
@@ -63,6 +69,17 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
     finally:
         if supervisor:
             supervisor.stop()
+
+
+def first_steps(first_admin: FirstAdmin, url: str) -> str:
+    """Where and with what the first admin is created; the code alone is a whole line, to be copied."""
+    if first_admin.only_here:
+        return f"Nobody can sign in yet. Create the first admin there, or in a second shell: {ADD_ADMIN}"
+    return (
+        f"Nobody can sign in yet. Create the first admin at {url}{FIRST_ADMIN} with the code\n"
+        f"  {first_admin.code}\n"
+        f"or in a second shell: {ADD_ADMIN}"
+    )
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.accounts.attempts import Attempts
+from app.accounts.first_admin import has_users
 from app.accounts.models import User
 from app.accounts.passwords import hash_password
 from app.accounts.tokens import (
@@ -34,6 +35,7 @@ from app.web.toasts import say
 public = APIRouter()
 router = APIRouter()
 
+FIRST_ADMIN = "/first-admin"
 Text = Annotated[str, Form()]
 
 
@@ -58,8 +60,15 @@ class AccountPage(Page):
 
 
 @public.get("/login")
-def login_form(request: Request, next: str = "/") -> Response:  # noqa: A002 - the parameter's public name
-    """The form."""
+def login_form(
+    request: Request,
+    database: Db,
+    next: str = "/",  # noqa: A002 - the parameter's public name
+) -> Response:
+    """The form; that of the first admin while there is nobody who could sign in."""
+    with database.read() as session:
+        if not has_users(session):
+            return RedirectResponse(FIRST_ADMIN, status_code=303)
     return render("accounts/login.html", LoginPage(**page_context(request), next=local_path(next)))
 
 
