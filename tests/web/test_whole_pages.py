@@ -20,7 +20,13 @@ FILES = (
     "application/json",
     "application/octet-stream",
 )
-OTHERS = ("/healthz", "/readyz", "/metrics", "/login")  # for machines, and for who is not signed in
+OTHERS = (
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/login",
+    "/first-admin",
+)  # for machines, and for who is not signed in
 
 
 @pytest.fixture
