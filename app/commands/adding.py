@@ -121,4 +121,4 @@ def add_origin(
         typer.echo(f"  not added {path}: {why}")
     if pending:
         typer.echo(f"{pending}; the next training or freeze takes in what is new.")
-    return {"dataset": name, "samples": samples, "added": added.samples}
+    return {"dataset": name, "samples": samples, "added": added.samples, "already_there": added.known}

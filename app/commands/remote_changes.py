@@ -37,7 +37,7 @@ def add_there(
     _check_paths(paths, class_name=class_name)
     form = {"class": class_name, "split_folders": ",".join(split_folders)}
     form = {field: value for field, value in form.items() if value}
-    added, rejected, refused, notes = 0, dict[str, str](), 0, list[str]()
+    added, known, rejected, refused, notes = 0, 0, dict[str, str](), 0, list[str]()
     with open_api(server) as api:
         name = stored_name(api, name)
         typer.echo(f"Sending {'the images' if class_name else paths[0]} to {server}.", err=True)
@@ -50,9 +50,10 @@ def add_there(
                 made["notes"] = after["notes"]
                 refused += after["rejected_files"] - before["rejected_files"]
             added += made["added"]
+            known += made["already_there"] or 0
             rejected |= made["rejected"]
             notes += made["notes"]
-    typer.echo(added_words(added, len(rejected) + refused))
+    typer.echo(added_words(added, known, len(rejected) + refused))
     tell(list(dict.fromkeys(notes)))
     for path, why in sorted(rejected.items()):
         typer.echo(f"  not added {path}: {why}")
@@ -62,7 +63,7 @@ def add_there(
     pending = PendingChanges(0, 0, since_version=labels, version=0, flows=(), new_images=images)
     if pending.wait:
         typer.echo(f"{pending.words}; the next training or freeze takes in what is new.")
-    return {"dataset": name, "samples": after["samples"], "added": added}
+    return {"dataset": name, "samples": after["samples"], "added": added, "already_there": known}
 
 
 def _check_paths(paths: Sequence[str], *, class_name: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import insert, select
+from sqlalchemy import exists, insert, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import DELETING, class_names, lock_dataset, refuse_archived
@@ -26,7 +26,7 @@ from app.datasets.layout_choice import StatedLayout
 from app.datasets.layout_reading import Reading
 from app.datasets.lookalikes import group_samples, mark_lookalikes
 from app.datasets.misplaced import reasons_of
-from app.datasets.models import Dataset, RejectedFile, Sample
+from app.datasets.models import Dataset, MissingFile, RejectedFile, Sample
 from app.datasets.naming import folder_name, name_problem, printable
 from app.datasets.problems import MEASURED, find_problems, store_appearances, store_problems
 from app.datasets.reading import inspect_all
@@ -59,21 +59,24 @@ class Added:
     """What was added."""
 
     samples: int
+    known: int  # files that are there already, by path or by content and class
     rejected: dict[str, str]  # the reason by path
     notes: tuple[str, ...]
 
     @property
     def words(self) -> str:
         """For the person who added."""
-        return added_words(self.samples, len(self.rejected))
+        return added_words(self.samples, self.known, len(self.rejected))
 
 
-def added_words(samples: int, rejected: int) -> str:
-    """How many images were added and how many files were not, for the person who added."""
-    images = "1 image was" if samples == 1 else f"{samples:,} images were"
-    if not rejected:
-        return f"{images} added."
-    return f"{images} added; {'1 file was' if rejected == 1 else f'{rejected:,} files were'} not."
+def added_words(samples: int, known: int, rejected: int) -> str:
+    """How many images were added, were there already, and how many files were not, for who added."""
+    words = ["1 image was added" if samples == 1 else f"{samples:,} images were added"]
+    if known:
+        words.append("1 was there already" if known == 1 else f"{known:,} were there already")
+    if rejected:
+        words.append("1 file was not" if rejected == 1 else f"{rejected:,} files were not")
+    return "; ".join(words) + "."
 
 
 def pack_files(files: Sequence[tuple[str, BinaryIO]], *, class_name: str, uploads_dir: Path) -> Origin:
@@ -188,12 +191,14 @@ def _read_part(
             mine = (Sample.dataset_id == part.dataset_id, Sample.path.startswith(prefix, autoescape=True))
             known = {path.removeprefix(prefix) for path in session.scalars(select(Sample.path).where(*mine))}
         new = {path: found.sizes[path] for path in sorted(layout.places.keys() - known)}
+        readable = 0
         batch: list[tuple[str, Facts]] = []
         added, since = 0, time.monotonic()
         with closing(inspect_all(source, new, max_pixels=max_pixels, scales=scales)) as results:
             for done, (path, facts) in enumerate(results, start=1):
                 if isinstance(facts, Facts):
                     batch.append((path, facts))
+                    readable += 1
                 else:
                     rejected[path] = facts
                 stopping = should_stop()
@@ -216,7 +221,8 @@ def _read_part(
                 if stopping:
                     raise Cancelled("Adding images was stopped; what is done is kept.")
     _finish(database, part, {prefix + path: why for path, why in rejected.items()}, notes, added)
-    return Added(added, rejected, tuple(notes))
+    there = len(layout.places.keys() & known) + readable - added
+    return Added(added, there, rejected, tuple(notes))
 
 
 def _placed(session: Session, part: Part, layout: Layout) -> tuple[Layout, dict[str, int], list[str]]:
@@ -236,17 +242,36 @@ def _placed(session: Session, part: Part, layout: Layout) -> tuple[Layout, dict[
 
 
 def _store(database: Database, part: Part, rows: list[dict[str, object]], seen: dict[str, Appearance]) -> int:
-    """How many are new: another request may have stored some of the same part meanwhile."""
+    """Store those that are new, and return how many.
+
+    Another request may have stored some of the same part meanwhile. An image that another source of the data
+    set has, with the same label, is not stored twice: people add a zip of a folder that was imported, or a
+    folder that has grown. One whose file is missing does not count, so that its image comes back.
+    """
     if not rows:
         return 0
     with database.write() as session:
         _hold(session, part)
-        mine = (Sample.dataset_id == part.dataset_id, Sample.path.in_([row["path"] for row in rows]))
-        known = set(session.scalars(select(Sample.path).where(*mine)))
-        new = [row for row in rows if row["path"] not in known]
+        mine = Sample.dataset_id == part.dataset_id
+        known = set(
+            session.scalars(select(Sample.path).where(mine, Sample.path.in_([row["path"] for row in rows])))
+        )
+        elsewhere = select(Sample.sha256, Sample.given_now).where(
+            mine,
+            Sample.sha256.in_({row["sha256"] for row in rows}),
+            ~Sample.path.startswith(f"{folder_of(part.number)}/", autoescape=True),
+            ~exists().where(MissingFile.sample_id == Sample.id),
+        )
+        same = {(sha256, label) for sha256, label in session.execute(elsewhere)}
+        new = [
+            row
+            for row in rows
+            if row["path"] not in known and (row["sha256"], row["given_label"]) not in same
+        ]
         if new:
             session.execute(insert(Sample), new)
-            seen = {path: each for path, each in seen.items() if path not in known}
+            stored = {row["path"] for row in new}
+            seen = {path: each for path, each in seen.items() if path in stored}
             store_appearances(session, dataset_id=part.dataset_id, seen=seen)
         return len(new)
 

@@ -20,9 +20,10 @@ def test_images_are_added_from_files_and_folders(imported: CliRunner, tmp_path: 
     told = said(imported, "add", "pets", *files, "--class", "owl")
     assert "2 images were added." in told
     assert "2 new images are in no version" in told
-    assert "6 images were added." in said(imported, "add", "pets", str(more))
-    assert "0 images were added." in said(imported, "add", "pets", str(more))
-    assert said(imported, "list") == "pets\t32\t3\tready\n"
+    told = said(imported, "add", "pets", str(more))
+    assert "4 images were added; 2 were there already." in told
+    assert "0 images were added; 6 were there already." in said(imported, "add", "pets", str(more))
+    assert said(imported, "list") == "pets\t30\t3\tready\n"
     nothing = imported.invoke(cli, ["datasets", "add", "pets", str(tmp_path / "none.png"), "--class", "owl"])
     assert isinstance(nothing.exception, Invalid)
 

@@ -57,9 +57,9 @@ def test_images_are_sent_to_a_data_set_of_a_server_once(
     assert "2 images were added; 1 file was not." in told
     assert "not added owl/bad.png: " in told
     assert "2 new images are in no version" in told
-    assert "6 images were added." in said(there, "datasets", "add", "pets", more)
+    assert "4 images were added; 2 were there already." in said(there, "datasets", "add", "pets", more)
     again = json.loads(said(there, "datasets", "add", "pets", more, "--json"))
-    assert again["added"] == 0
+    assert (again["added"], again["already_there"]) == (0, 6)
     assert said(there, "datasets", "list").split("\t")[1] == str(again["samples"])
     for path, options, kind in (
         ("https://example.org/images", (), Invalid),

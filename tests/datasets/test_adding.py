@@ -1,6 +1,7 @@
 """Images are added to a data set as a part of their own."""
 
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import select
 from app.datasets.adding import add_part, look_at_part, pack_files, read_part
 from app.datasets.catalog import get_dataset
 from app.datasets.layout_choice import StatedLayout
-from app.datasets.models import Sample
+from app.datasets.models import MissingFile, Sample
 from app.datasets.removing import begin_removal, finish_removals
 from app.db.engine import Database
 from app.errors import Cancelled, Conflict
@@ -45,6 +46,30 @@ def test_what_was_stopped_continues_and_nothing_is_doubled(
     assert add(database, origin) == 24 - some
     assert add(database, origin) == 0
     assert sum(path.startswith("added-1/") for path in paths(database)) == 24
+
+
+def test_the_images_of_another_source_are_not_doubled_unless_their_label_differs_or_their_file_is_missing(
+    database: Database, made: Made, tmp_path: Path
+) -> None:
+    with database.read() as session:
+        faces = get_dataset(session, name="faces")
+        given, source = session.scalars(select(Sample).order_by(Sample.id)).first(), Path(faces.source)
+    assert given is not None
+    for folder in ("copy", "renamed/and/deeper"):
+        copy = tmp_path / folder
+        shutil.copytree(source, copy)
+        assert add(database, Origin(str(copy))) == 0
+    other = tmp_path / "other" / "fox"
+    other.mkdir(parents=True)
+    shutil.copy(source / given.path, other / "known.png")
+    shutil.copy(source / given.path, other / "twice.png")
+    assert add(database, Origin(str(other.parent))) == 2  # two of one source are kept, as by an import
+    with database.write() as session:
+        session.add(MissingFile(sample_id=given.id, dataset_id=given.dataset_id, reason="missing"))
+    back = tmp_path / "back"
+    shutil.copytree(source, back)
+    assert add(database, Origin(str(back))) == 1
+    assert paths(database)[-1] == f"added-4/{given.path}"
 
 
 def test_the_main_source_is_imported_again_not_added(database: Database, made: Made) -> None:

@@ -21,6 +21,7 @@ class ImagesAdded(Output):
 
     dataset: str
     added: int | None  # samples; null: a job reads them
+    already_there: int | None  # files of images that the data set has; null: a job reads them
     rejected: dict[str, str]  # the reason of each file that was not added
     notes: list[str]
     job: str | None  # more than 100 images are read by a job
@@ -65,6 +66,7 @@ def add_images(
     return ImagesAdded(
         dataset=dataset.name,
         added=added.samples if added else None,
+        already_there=added.known if added else None,
         rejected=added.rejected if added else {},
         notes=list(added.notes) if added else [],
         job=job,

@@ -58,6 +58,7 @@ def test_single_files_of_a_class_are_added_and_in_no_version_yet(
     assert answer.status_code == 201, answer.text
     told = answer.json()
     assert (told["added"], told["images_in_no_version"], told["job"]) == (3, 3, None)
+    assert told["already_there"] == 0
     assert list(told["rejected"]) == ["cat/x.txt"] or list(told["rejected"]) == ["Cat/x.txt"]
     detail = api["ann"].get(API).json()
     assert (detail["samples"], detail["images_in_no_version"], detail["version"]) == (27, 3, 0)
