@@ -142,14 +142,16 @@ def _merge_here(
 ) -> tuple[str, str, int]:
     from app.datasets.catalog import ready_dataset
     from app.datasets.classes import get_class
-    from app.review.merging import merge_classes, preview
+    from app.review.merging import check_apart, merge_classes, preview
 
     with open_database() as database:
         with database.read() as session:
             dataset_id = ready_dataset(session, name=name).id
-            row = get_class(session, dataset_id=dataset_id, name=class_name)
-            found = preview(session, dataset_id=dataset_id, row=row)
-            other = get_class(session, dataset_id=dataset_id, name=into).name
+            row, target = (
+                get_class(session, dataset_id=dataset_id, name=each) for each in (class_name, into)
+            )
+            check_apart(row, target)
+            found, other = preview(session, dataset_id=dataset_id, row=row), target.name
         ask(found, other)
         with database.write() as session:
             row, target = (

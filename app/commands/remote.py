@@ -87,8 +87,11 @@ def export_from(
         if freeze:
             query = {**query, "version": api.send("POST", f"/datasets/{name}/versions")["number"]}
         headers = api.download(f"/datasets/{name}/export", output, **query)
+        left_out = pending_there(api.get(f"/datasets/{name}")) if query["version"] is None else ""
     for words in parse(headers.get("x-toploss-notes", "[]")):
         typer.echo(f"Note: {words}", err=True)
+    if left_out:
+        typer.echo(f"{left_out}, so not in this file; --freeze takes in what is new.", err=True)
     made = {
         "file": str(output),
         "version": int(headers["x-toploss-version"]),
@@ -100,6 +103,14 @@ def export_from(
         typer.echo(
             f"Version {made['version']} of {name} (digest {str(made['digest'])[:12]}) → {output}", err=True
         )
+
+
+def pending_there(dataset: Mapping[str, Any]) -> str:
+    """What no version of a server's data set has, in words; empty if there is nothing."""
+    from app.deck.progress import PendingChanges
+
+    labels, images = dataset["labels_in_no_version"], dataset["images_in_no_version"]
+    return PendingChanges(0, 0, since_version=labels, version=0, flows=(), new_images=images).words
 
 
 def train_there(server: str, name: str, body: Mapping[str, object], *, wait: bool, json: bool) -> None:

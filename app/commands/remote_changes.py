@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from app.commands.client import Api, File, open_api
-from app.commands.remote import as_zip, follow
+from app.commands.remote import as_zip, follow, pending_there
 from app.commands.shared import tell
 
 
@@ -32,7 +32,6 @@ def add_there(
     cannot be sent, NotFound for a path that is not there.
     """
     from app.datasets.adding import AT_ONCE, added_words
-    from app.deck.progress import PendingChanges
 
     _check_paths(paths, class_name=class_name)
     form = {"class": class_name, "split_folders": ",".join(split_folders)}
@@ -59,10 +58,8 @@ def add_there(
         typer.echo(f"  not added {path}: {why}")
     if refused:
         typer.echo(f"The page of {name} on the server lists the files that were not added.")
-    images, labels = after["images_in_no_version"], after["labels_in_no_version"]
-    pending = PendingChanges(0, 0, since_version=labels, version=0, flows=(), new_images=images)
-    if pending.wait:
-        typer.echo(f"{pending.words}; the next training or freeze takes in what is new.")
+    if pending := pending_there(after):
+        typer.echo(f"{pending}; the next training or freeze takes in what is new.")
     return {"dataset": name, "samples": after["samples"], "added": added, "already_there": known}
 
 

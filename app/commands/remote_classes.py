@@ -39,13 +39,15 @@ def merge_there(
 ) -> tuple[str, str, int]:
     """Merge a class into another one after `ask` was told what uses it; both names and how many images.
 
-    Raises Conflict if another number of images has the class by the time of the answer.
+    Raises Conflict if both are one, or another number of images has the class by the time of the answer.
     """
-    from app.review.merging import Preview
+    from app.review.merging import Preview, merged_into_itself
 
     with open_api(server, person=person) as api:
         path, found = _class(api, name, class_name)
         other = str(_class(api, name, into)[1]["name"])
+        if other == found["name"]:
+            raise merged_into_itself(other)
         counts = {each: found[each] for each in ("samples", "answers", "waiting", "versions", "runs")}
         ask(Preview(found["name"], given=sum(found["given"].values()), **counts), other)
         api.send("PATCH", path, json={"merge_into": other, "expected": found["samples"]})

@@ -104,6 +104,17 @@ def preview(session: Session, *, dataset_id: int, row: LabelClass, since: dateti
     )
 
 
+def check_apart(row: LabelClass, into: LabelClass) -> None:
+    """Raises Conflict if a class would be merged into itself."""
+    if row.position == into.position:
+        raise merged_into_itself(row.name)
+
+
+def merged_into_itself(name: str) -> Conflict:
+    """The refusal of a merge of a class with itself."""
+    return Conflict(f"“{name}” cannot be merged into itself; choose another class.")
+
+
 def merge_classes(session: Session, row: LabelClass, into: LabelClass, *, user_id: int) -> int:
     """Merge a class into another one; return how many samples got a decision.
 
@@ -114,8 +125,7 @@ def merge_classes(session: Session, row: LabelClass, into: LabelClass, *, user_i
     for each in (row, into):
         session.refresh(each)
         answer_position(session, dataset_id=dataset_id, name=each.name)
-    if row.position == into.position:
-        raise Conflict(f"“{row.name}” cannot be merged into itself; choose another class.")
+    check_apart(row, into)
     ids = _touched(session, dataset_id, row.position)
     client_id, moment = str(uuid.uuid4()), now()
     action = BulkAction(

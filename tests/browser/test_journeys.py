@@ -201,7 +201,8 @@ def test_a_key_of_the_grid_never_undoes_what_came_before_an_answer_that_is_on_it
 
     page.route(re.compile("/images/verdicts$"), hold_back)
     page.get_by_role("checkbox").nth(1).check()
-    page.keyboard.press("e")
+    with page.expect_request(re.compile("/images/verdicts$")):
+        page.keyboard.press("e")
     for key in ("z", "Control+z", "q"):
         page.keyboard.press(key)
         expect(page.locator("#count")).to_have_text("Not yet: the answer before is on its way")

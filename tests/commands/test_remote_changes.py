@@ -57,6 +57,9 @@ def test_images_are_sent_to_a_data_set_of_a_server_once(
     assert "2 images were added; 1 file was not." in told
     assert "not added owl/bad.png: " in told
     assert "2 new images are in no version" in told
+    for each in (shell, there):  # the same sentence
+        exported = each("export", "pets", "-o", tmp_path / "labels.csv")
+        assert "2 new images are in no version, so not in this file; --freeze" in exported.stderr
     assert "4 images were added; 2 were there already." in said(there, "datasets", "add", "pets", more)
     again = json.loads(said(there, "datasets", "add", "pets", more, "--json"))
     assert (again["added"], again["already_there"]) == (0, 6)

@@ -22,6 +22,10 @@ def test_classes_of_a_server_are_added_renamed_merged_retired_and_restored(
     assert renamed == "“emu/ostrich?” is named “big bird 100%” now.\n"
     assert "is retired" in said(there, "classes", "retire", "faces", "Big Bird 100%")
     assert isinstance(there("classes", "retire", "faces", "cat").exception, Conflict)
+    for each in (shell, there):
+        itself = each("classes", "merge", "faces", "cat", "Cat")
+        assert isinstance(itself.exception, Conflict)
+        assert itself.stdout == ""  # no preview, no question
     asked = there("classes", "merge", "faces", "cat", "dog")
     assert asked.exit_code == 1
     assert "Merge “cat” into “dog”?" in asked.stdout

@@ -56,6 +56,13 @@ def guess_columns(table: Table, *, names_files: Sequence[float], said: StatedCol
                 "column of the class (--label-column in the shell, label_column by REST)."
             )
         label = named[0]
+    for name in (path, label, split):
+        if name in table.doubled and name not in (said.path, said.label, said.split):
+            listed = ", ".join(f"“{each}”" for each in table.columns[:20])
+            raise Invalid(
+                f"{table.name} has several columns “{name}”. Name the right one: of {listed} the numbered "
+                "ones had the name of a column before them."
+            )
     return Columns(path, label, "" if split == NONE else split, one_hot)
 
 

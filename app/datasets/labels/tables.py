@@ -40,6 +40,7 @@ class Table:
     name: str
     columns: tuple[str, ...]
     rows: Callable[[], Iterator[Row]]  # one with more cells than columns is broken: some cell has a delimiter
+    doubled: frozenset[str] = frozenset()  # names of several columns; all but the first have numbers instead
 
     def whole(self, most: int | None = None) -> Iterator[Row]:
         """The rows that have no more cells than there are columns, of the first `most` rows."""
@@ -185,7 +186,8 @@ def _csv(text: str, name: str, *, marked: bool) -> Table:
     if not head:
         raise Invalid(f"{name} is empty; it needs a column of paths and one of classes.")
     has_header = not any(cell.strip().casefold().endswith(IMAGE_SUFFIXES) for cell in head)
-    columns = _named([cell.strip() for cell in head]) if has_header else _named([""] * len(head))
+    names = [cell.strip() if has_header else "" for cell in head]
+    columns = _named(names)
     width = len(columns)
     # for spreadsheets: text that would run as a formula is guarded
     ours = marked and {*columns} >= OWN_COLUMNS
@@ -196,7 +198,8 @@ def _csv(text: str, name: str, *, marked: bool) -> Table:
             cells = map(unguarded, kept) if ours else kept
             yield tuple(cells) + ("",) * (width - len(row))
 
-    return Table(name, columns, rows)
+    doubled = frozenset(each for each in names if each and names.count(each) > 1)
+    return Table(name, columns, rows, doubled)
 
 
 def _named(cells: list[str]) -> tuple[str, ...]:

@@ -50,3 +50,12 @@ def test_values_of_parts() -> None:
 def test_one_column_is_not_two_things(said: StatedColumns) -> None:
     with pytest.raises(Invalid, match="is named twice; name another"):
         guessed("path,label,x\na,cat,train\nb,dog,test\n", [1, 0, 0], said)
+
+
+def test_of_two_columns_with_the_name_of_the_label_none_is_taken_unless_a_person_says_which() -> None:
+    text = "path,label,label\na.png,cat,dog\nb.png,dog,dog\n"
+    with pytest.raises(Invalid, match=r"several columns “label”\. Name the right one: .*“column 3”"):
+        guessed(text, [1, 0, 0])
+    for name in ("label", "column 3"):
+        assert guessed(text, [1, 0, 0], StatedColumns(label=name)).label == name
+    assert guessed("path,label,note,note\na.png,cat,x,y\nb.png,dog,x,y\n", [1, 0, 0, 0]).label == "label"

@@ -19,7 +19,7 @@ from app.datasets.classes import (
     rename_class,
 )
 from app.deck.progress import label_table
-from app.review.merging import Preview, merge_classes, preview, retire_class, undo_change
+from app.review.merging import Preview, check_apart, merge_classes, preview, retire_class, undo_change
 from app.spelling import folded
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Db, SignedIn
@@ -171,6 +171,7 @@ def merge(
     with database.write() as session:
         dataset_id = ready_dataset(session, name=name).id
         row, other = (get_class(session, dataset_id=dataset_id, name=each) for each in (class_name, into))
+        check_apart(row, other)
         found = preview(session, dataset_id=dataset_id, row=row)
         confirm(_question(name, found, other.name), confirmed)
         merge_classes(session, row, other, user_id=admin.id)

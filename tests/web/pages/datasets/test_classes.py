@@ -57,6 +57,7 @@ def test_what_is_refused_says_why(browser_of: dict[str, TestClient], made: Made)
         ("add", {"class_name": "CAT"}, "There is the class “cat” already"),
         ("add", {"class_name": ""}, "needs a name"),
         ("retire", {"class_name": "cat"}, "cannot be retired"),
+        ("merge", {"class_name": "cat", "into": "Cat"}, "cannot be merged into itself"),
     ):
         answer = ada.post(f"{HOME}/{what}", data=fields)
         assert answer.status_code in (409, 422)
