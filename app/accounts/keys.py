@@ -5,7 +5,7 @@ import logging
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
-from app.accounts.models import ApiToken, LoginSession
+from app.accounts.models import AccountLink, ApiToken, LoginSession
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -17,11 +17,12 @@ def open_key(session: Session, *, settings: Settings) -> bytes:
     Raises Conflict for a file that is no key.
     """
     if settings.has_no_key and session.scalar(
-        select(or_(exists(LoginSession.token_hash), exists(ApiToken.id)))
+        select(or_(exists(LoginSession.token_hash), exists(ApiToken.id), exists(AccountLink.user_id)))
     ):
         log.warning(
-            "there is no secret key in %s, so a new one is created: everybody has to sign in again, and API "
-            "tokens end. If you have the key of before, put it back, or set TOPLOSS_SECRET_KEY to it.",
+            "there is no secret key in %s, so a new one is created: everybody has to sign in again, API "
+            "tokens and invitations end. If you have the key of before, put it back, or set "
+            "TOPLOSS_SECRET_KEY to it.",
             settings.data_dir,
         )
     return settings.secret()

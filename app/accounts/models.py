@@ -17,10 +17,15 @@ class User(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     role: Mapped[str]
-    password_hash: Mapped[str]  # argon2id
+    password_hash: Mapped[str]  # argon2id; empty: invited, no password chosen yet
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     hints_seen_at: Mapped[datetime | None]  # of the deck; None: they are shown
+
+    @property
+    def is_invited(self) -> bool:
+        """Whether they have not chosen a password yet, and so cannot sign in."""
+        return not self.password_hash
 
 
 class LoginSession(Base):
@@ -47,6 +52,17 @@ class ApiToken(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]  # to five minutes
+
+
+class AccountLink(Base):
+    """The open link with which a person chooses a password; one at a time, stored as a keyed hash only."""
+
+    __tablename__ = "account_link"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
 
 
 class KeptAnswer(Base):

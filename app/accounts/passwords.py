@@ -34,14 +34,14 @@ def hash_password(password: str) -> str:
 def is_password(password: str, *, stored: str | None) -> bool:
     """Whether the stored hash is this password's. Raises TooManyAttempts when too many wait.
 
-    Nothing stored costs the same time as something, so that timing does not tell names.
+    Nothing stored (`None` or empty) costs the same time as something, so that timing does not tell names.
     """
     with _turn():
         try:
             _hasher.verify(stored or _decoy_hash(), password[: MAX_PASSWORD + 1])
         except (VerifyMismatchError, InvalidHashError):
             return False
-    return stored is not None
+    return bool(stored)
 
 
 @lru_cache(maxsize=1)

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.accounts.models import ApiToken, LoginSession, User
+from app.accounts.models import AccountLink, ApiToken, LoginSession, User
 from app.db.compiled import Prepared
 from app.db.memory import remember
 from app.db.types import now
-from app.errors import Invalid, NotFound, NotSignedIn
+from app.errors import Conflict, Invalid, NotFound, NotSignedIn
 
 TOKEN_PREFIX = "tl_"  # noqa: S105 - a mark that secret scanners can look for, not a secret
 SCOPES = {"read": "look and export", "annotate": "also decide", "admin": "all that an admin may"}
@@ -133,8 +133,10 @@ def create_token(
 ) -> str:
     """A new API token; shown once, never again. Without a scope it may do what its owner may.
 
-    Raises Invalid.
+    Raises Invalid, Conflict for somebody who is only invited.
     """
+    if isinstance(user, User) and user.is_invited:
+        raise Conflict(f"{user.name} has not accepted their invitation yet, so they cannot have a token.")
     if not name.strip() or len(name) > 64:  # noqa: PLR2004
         raise Invalid("Give the token a name of 1 to 64 characters that tells what uses it.")
     most = "admin" if user.role == "admin" else "annotate"
@@ -230,7 +232,8 @@ def access_of(session: Session, *, user_id: int) -> Access:
 
 
 def end_access(session: Session, *, user_id: int) -> Ended:
-    """End every log-in and revoke every API token of a person, for good."""
+    """End every log-in, API token and link of a person, for good."""
+    session.execute(delete(AccountLink).where(AccountLink.user_id == user_id))
     ended = [
         len(session.scalars(delete(kind).where(kind.user_id == user_id).returning(kind.user_id)).all())
         for kind in (LoginSession, ApiToken)

@@ -50,7 +50,7 @@ def change_user(session: Session, *, name: str, role: str | None = None, active:
     user = get_user(session, name=name)
     session.refresh(user)
     stays_admin = (role or user.role) == "admin" and (user.active if active is None else active)
-    if user.role == "admin" and user.active and not stays_admin and admins == 1:
+    if user.role == "admin" and user.active and not user.is_invited and not stays_admin and admins == 1:
         raise Conflict(f"{name} is the only active admin; make somebody else an admin first.")
     if role is not None:
         check_role(role)
@@ -95,9 +95,15 @@ def list_users(session: Session) -> list[User]:
 
 
 def count_admins(session: Session) -> int:
-    """The number of active admins; locks their rows, so that two admins cannot demote each other at once."""
+    """The number of admins who can sign in.
+
+    Locks their rows, so that two admins cannot demote each other at once.
+    """
     return len(
         session.scalars(
-            select(User.id).where(User.role == "admin", User.active).order_by(User.id).with_for_update()
+            select(User.id)
+            .where(User.role == "admin", User.active, User.password_hash != "")
+            .order_by(User.id)
+            .with_for_update()
         ).all()
     )

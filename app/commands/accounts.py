@@ -50,6 +50,65 @@ def user_password(name: str, *, password_stdin: FromStdin = False) -> None:
     )
 
 
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of the server as browsers open it; without it, TOPLOSS_HOST and TOPLOSS_PORT."
+    ),
+]
+
+
+@users.command("invite")
+def user_invite(
+    name: str,
+    *,
+    role: Annotated[str, typer.Option(help="admin or annotator.")] = "annotator",
+    address: Address = None,
+) -> None:
+    """Print a link behind which somebody new chooses a password. It cannot be shown again."""
+    from app.accounts.keys import open_key
+    from app.accounts.links import invite
+
+    settings = read_settings()
+    with open_own_database() as database, database.write() as session:
+        secret = invite(session, name=name, role=role, key=open_key(session, settings=settings))
+    _print_link(secret, address)
+
+
+@users.command("reset-link")
+def user_reset_link(name: str, *, address: Address = None) -> None:
+    """Print a link behind which somebody chooses a new password; then their log-ins and API tokens end."""
+    from app.accounts.keys import open_key
+    from app.accounts.links import make_link
+    from app.accounts.users import get_user
+
+    settings = read_settings()
+    with open_own_database() as database, database.write() as session:
+        key = open_key(session, settings=settings)
+        secret = make_link(session, user=get_user(session, name=name), key=key)
+    _print_link(secret, address)
+
+
+@users.command("withdraw")
+def user_withdraw(name: str) -> None:
+    """End a link that nobody has used; somebody who was only invited is removed."""
+    from app.accounts.links import withdraw_link
+
+    with open_own_database() as database, database.write() as session:
+        is_removed = withdraw_link(session, name=name)
+    typer.echo(
+        f"The invitation of {name} is withdrawn." if is_removed else f"The link of {name} is withdrawn."
+    )
+
+
+def _print_link(secret: str, address: str | None) -> None:
+    from app.accounts.links import LINK_DAYS, address_of
+
+    settings = read_settings()
+    typer.echo(f"This link works once, for {LINK_DAYS} days:", err=True)
+    typer.echo(address_of(secret, server=address or f"http://{settings.host}:{settings.port}"))
+
+
 @users.command("list")
 def user_list(*, json: Json = False) -> None:
     """Show who there is."""
@@ -58,9 +117,11 @@ def user_list(*, json: Json = False) -> None:
     with open_own_database() as database, database.read() as session:
         for user in list_users(session):
             if json:
-                print_json({"name": user.name, "role": user.role, "active": user.active})
+                facts = {"name": user.name, "role": user.role, "active": user.active}
+                print_json(facts | {"invited": user.is_invited})
             else:
-                typer.echo(f"{user.name}\t{user.role}\t{'active' if user.active else 'deactivated'}")
+                state = "deactivated" if not user.active else "invited" if user.is_invited else "active"
+                typer.echo(f"{user.name}\t{user.role}\t{state}")
 
 
 @tokens.command("create")

@@ -54,7 +54,10 @@ def draw_counted(
 
 def count_people(session: Session) -> int:
     """How many people can sign in, and so look at images."""
-    return session.scalar(select(func.count()).select_from(User).where(User.active)) or 0
+    return (
+        session.scalar(select(func.count()).select_from(User).where(User.active, User.password_hash != ""))
+        or 0
+    )
 
 
 def _decided(session: Session, dataset_id: int) -> int:

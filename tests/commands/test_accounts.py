@@ -1,5 +1,6 @@
-"""`toploss token` and what `toploss user password` says of tokens."""
+"""`toploss token`, the links of `toploss user`, and what `toploss user password` says of tokens."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,18 @@ def test_a_new_password_says_what_has_ended(toploss: CliRunner) -> None:
     said = toploss.invoke(cli, words, input="battery staple\n").stdout
     assert said == "ann has a new password. Log-ins ended: 0; API tokens revoked: 2.\n"
     assert listed(toploss) == []
+
+
+def test_an_invitation_prints_its_link_alone_and_is_withdrawn(toploss: CliRunner) -> None:
+    words = ["user", "invite", "eve", "--role", "admin", "--address", "https://toploss.test"]
+    made = toploss.invoke(cli, words)
+    assert re.fullmatch(r"https://toploss\.test/choose-password#[\w-]{43}\n", made.stdout)
+    assert "eve\tadmin\tinvited" in toploss.invoke(cli, ["user", "list"]).stdout
+    assert toploss.invoke(cli, ["user", "withdraw", "eve"]).stdout == "The invitation of eve is withdrawn.\n"
+    assert "eve" not in toploss.invoke(cli, ["user", "list"]).stdout
+
+
+def test_a_reset_link_is_for_somebody_who_is_there(toploss: CliRunner) -> None:
+    made = toploss.invoke(cli, ["user", "reset-link", "ann"])
+    assert re.fullmatch(r"http://127\.0\.0\.1:8000/choose-password#[\w-]{43}\n", made.stdout)
+    assert isinstance(toploss.invoke(cli, ["user", "reset-link", "eve"]).exception, NotFound)

@@ -74,7 +74,8 @@ CHANGES = {
     """,
     "person": "POST /account/password  POST /account/tokens  POST /account/tokens/{token_id}/revoke",
     "admin person": """
-        POST /people  POST /people/{name}  POST /people/{name}/password
+        POST /people  POST /people/{name}  POST /people/{name}/link
+        POST /people/{name}/link/withdraw
         POST /people/tokens/{token_id}/revoke
     """,
 }
@@ -159,7 +160,7 @@ def test_a_token_makes_no_other_token_and_lets_nobody_in(
     settings: Settings, database: Database, people: People
 ) -> None:
     asks = client(settings, database, "a token of ada, admin")
-    person = {"name": "eve", "role": "admin", "password": "correct horse"}
+    person = {"name": "eve", "role": "admin"}
     for path, form in (("/account/tokens", {"name": "another"}), ("/people", person)):
         answer = asks.post(path, data=form)
         assert (answer.status_code, "sign in with a password" in answer.text) == (403, True)

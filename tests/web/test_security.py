@@ -20,7 +20,7 @@ from app.web.security import is_cross_site
 from tests.conftest import PASSWORD, People
 from tests.servers import start_server
 
-OPEN = {"/login", "/first-admin", "/healthz", "/readyz"}
+OPEN = {"/login", "/choose-password", "/first-admin", "/healthz", "/readyz"}
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:

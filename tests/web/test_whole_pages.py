@@ -25,6 +25,7 @@ OTHERS = (
     "/readyz",
     "/metrics",
     "/login",
+    "/choose-password",
     "/first-admin",
 )  # for machines, and for who is not signed in
 

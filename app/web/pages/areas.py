@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.routing import Route
 
 from app.web.pages import docs, export, going, helping, jobs, moved, photos, remaining
-from app.web.pages.accounts import account, first_admin, people, theme
+from app.web.pages.accounts import account, choosing, first_admin, people, theme
 from app.web.pages.datasets import (
     classes,
     folders,
@@ -63,5 +63,5 @@ _AREAS = (
 )
 
 quick_routes: tuple[Route, ...] = review.quick  # these check the log-in themselves
-public_routers: tuple[APIRouter, ...] = (account.public, first_admin.public)
+public_routers: tuple[APIRouter, ...] = (account.public, choosing.public, first_admin.public)
 routers: tuple[APIRouter, ...] = tuple(area.router for area in _AREAS)

@@ -1,17 +1,19 @@
 """The people who may sign in; an admin's page."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from app.accounts.links import LINK_DAYS, address_of, invite, make_link, open_links, withdraw_link
 from app.accounts.models import User
-from app.accounts.passwords import hash_password
 from app.accounts.tokens import Access, ListedToken, access_of, list_tokens, revoke_token
-from app.accounts.users import ROLES, add_user, change_user, get_user, list_users, set_password
+from app.accounts.users import ROLES, change_user, get_user, list_users
+from app.db.engine import Database
 from app.web.asking import Confirmed, Question, confirm
-from app.web.deps import Admin, AdminInPerson, Db
+from app.web.deps import Admin, AdminInPerson, Config, Db
 from app.web.pages.accounts.account import revocation
 from app.web.rendering import Page, count, page_context, render
 from app.web.toasts import say
@@ -21,36 +23,42 @@ router = APIRouter()
 Text = Annotated[str, Form()]
 
 
+@dataclass(frozen=True)
+class NewLink:
+    """A link just made, shown this once."""
+
+    name: str
+    address: str
+    is_invitation: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class PeoplePage(Page):
     """Who may sign in."""
 
     people: tuple[User, ...]
+    links: dict[int, datetime]  # when each person's open link expires
     tokens: tuple[ListedToken, ...]
+    new_link: NewLink | None = None
+    link_days: int = LINK_DAYS
     roles: tuple[str, ...] = ROLES
 
 
 @router.get("/people")
 def people(request: Request, database: Db, _admin: Admin) -> Response:
-    """Everybody with their API tokens, and a form for one more."""
-    with database.read() as session:
-        page = PeoplePage(
-            **page_context(request),
-            people=tuple(list_users(session)),
-            tokens=tuple(list_tokens(session)),
-        )
-    return render("accounts/people.html", page)
+    """Everybody with their API tokens, and a form that invites one more."""
+    return _people(request, database)
 
 
 @router.post("/people")
-def add_person(
-    request: Request, database: Db, _admin: AdminInPerson, name: Text, role: Text, password: Text
+def invite_person(
+    request: Request, database: Db, settings: Config, _admin: AdminInPerson, name: Text, role: Text
 ) -> Response:
-    """Add a person."""
-    password_hash = hash_password(password)
+    """Invite a person; this answer is the only time their link can be read."""
+    name = name.strip()
     with database.write() as session:
-        user = add_user(session, name=name.strip(), role=role, password_hash=password_hash)
-    return _back(request, f"{user.name} can sign in now")
+        secret = invite(session, name=name, role=role, key=settings.secret())
+    return _people(request, database, _new_link(request, name, secret, is_invitation=True))
 
 
 @router.post("/people/{name}")
@@ -103,16 +111,37 @@ def _new_role(name: str, role: str, access: Access) -> Question:
     return Question(f"Make {name} an annotator?", tuple(facts), f"Make {name} an annotator", "/people")
 
 
-@router.post("/people/{name}/password")
-def reset_password(
-    request: Request, database: Db, _admin: AdminInPerson, name: str, password: Text
+@router.post("/people/{name}/link")
+def make_new_link(
+    request: Request, database: Db, settings: Config, _admin: AdminInPerson, name: str
 ) -> Response:
-    """Set a new password for a person; their log-ins end and their API tokens are revoked."""
-    password_hash = hash_password(password)
+    """A link with which a person chooses a password; this answer is the only time it can be read."""
     with database.write() as session:
-        set_password(session, user=get_user(session, name=name), password_hash=password_hash)
-    words = f"{name} has a new password. Their log-ins have ended, and their API tokens are revoked."
+        user = get_user(session, name=name)
+        secret = make_link(session, user=user, key=settings.secret())
+    return _people(request, database, _new_link(request, name, secret, is_invitation=user.is_invited))
+
+
+@router.post("/people/{name}/link/withdraw")
+def end_link(
+    request: Request, database: Db, _admin: AdminInPerson, name: str, confirmed: Confirmed = ""
+) -> Response:
+    """End a person's link; somebody who was only invited is removed."""
+    with database.write() as session:
+        is_removed = withdraw_link(session, name=name)
+        if is_removed:
+            confirm(_withdrawal(name), confirmed)
+    words = f"The invitation of {name} is withdrawn" if is_removed else f"The link of {name} is withdrawn"
     return _back(request, words)
+
+
+def _withdrawal(name: str) -> Question:
+    return Question(
+        f"Withdraw the invitation of {name}?",
+        ("Their link stops working, and the name is free again.",),
+        "Withdraw the invitation",
+        "/people",
+    )
 
 
 @router.post("/people/tokens/{token_id}/revoke")
@@ -124,6 +153,22 @@ def end_token(
         gone = revoke_token(session, token_id=token_id)
         confirm(revocation(gone, back="/people#tokens"), confirmed)
     return _back(request, f"The token “{gone.name}” of {gone.owner} is revoked", "/people#tokens")
+
+
+def _new_link(request: Request, name: str, secret: str, *, is_invitation: bool) -> NewLink:
+    return NewLink(name, address_of(secret, server=str(request.base_url)), is_invitation)
+
+
+def _people(request: Request, database: Database, new_link: NewLink | None = None) -> Response:
+    with database.read() as session:
+        page = PeoplePage(
+            **page_context(request),
+            people=tuple(list_users(session)),
+            links=open_links(session),
+            tokens=tuple(list_tokens(session)),
+            new_link=new_link,
+        )
+    return render("accounts/people.html", page)
 
 
 def _back(request: Request, words: str, address: str = "/people") -> Response:
