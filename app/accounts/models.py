@@ -35,7 +35,9 @@ class LoginSession(Base):
 
     token_hash: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), index=True)
+    browser: Mapped[str] = mapped_column(default="", server_default="")  # and system, in words
     created_at: Mapped[datetime] = mapped_column(default=now)
+    last_used_at: Mapped[datetime | None]  # to five minutes
     expires_at: Mapped[datetime]
 
 

@@ -65,7 +65,7 @@ class ListedToken:
 
 
 class Uses:
-    """Which tokens this process has seen lately, so that few of their uses are written down."""
+    """Which tokens and log-ins this process has seen lately, so that few of their uses are written down."""
 
     def __init__(self) -> None:
         self._noted: dict[int, float] = {}
@@ -86,7 +86,7 @@ def token_hash(token: str, *, key: bytes) -> str:
     return hmac.digest(key, token.encode(), "sha256").hex()
 
 
-def start_session(session: Session, *, user: User, days: float, key: bytes) -> str:
+def start_session(session: Session, *, user: User, days: float, key: bytes, browser: str = "") -> str:
     """A new log-in; the answer is the cookie's value. Expired ones are swept on the way.
 
     Raises NotSignedIn where the password was changed or the person deactivated since the user was read.
@@ -102,7 +102,11 @@ def start_session(session: Session, *, user: User, days: float, key: bytes) -> s
     token = secrets.token_urlsafe(32)
     session.add(
         LoginSession(
-            token_hash=token_hash(token, key=key), user_id=user.id, expires_at=now() + timedelta(days=days)
+            token_hash=token_hash(token, key=key),
+            user_id=user.id,
+            browser=browser,
+            last_used_at=now(),
+            expires_at=now() + timedelta(days=days),
         )
     )
     return token

@@ -6,6 +6,7 @@ that the lock's holder needs to go on.
 """
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Annotated
@@ -14,7 +15,8 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 
-from app.accounts.tokens import Person, Uses, note_use, user_of_session, user_of_token
+from app.accounts.sessions import note_session_use
+from app.accounts.tokens import Person, Uses, note_use, token_hash, user_of_session, user_of_token
 from app.db.engine import Database
 from app.db.types import now
 from app.errors import Forbidden, NotSignedIn
@@ -70,7 +72,7 @@ def who_asks(session: Session, request: Request, settings: Settings) -> Person:
     if scheme.lower() == "bearer":
         return _by_token(session, request, token.strip(), settings)
     if cookie := request.cookies.get(SESSION_COOKIE):
-        return user_of_session(session, token=cookie, key=settings.secret())
+        return _by_cookie(session, request, cookie, settings)
     raise NotSignedIn("Sign in to continue, or send an API token as “Authorization: Bearer …”.")
 
 
@@ -79,18 +81,29 @@ def _by_token(session: Session, request: Request, token: str, settings: Settings
     person = user_of_token(session, token=token, key=settings.secret())
     if not person.may_change and request.method not in SAFE_METHODS:
         raise Forbidden("This API token may only read; make one with the scope annotate or admin.")
-    uses: Uses = request.app.state.token_uses
-    if uses.is_new(token):
-        # In its own transaction, for which no request waits, so that reads stay fast and read-only.
-        database: Database = request.app.state.database
-        written = database.write_in_group(partial(note_use, token_id=person.token_id, at=now()))
-        written.add_done_callback(_tell_failure)
+    _note(request, token, partial(note_use, token_id=person.token_id, at=now()))
     return person
+
+
+def _by_cookie(session: Session, request: Request, cookie: str, settings: Settings) -> Person:
+    """Raises NotSignedIn."""
+    person = user_of_session(session, token=cookie, key=settings.secret())
+    used = partial(note_session_use, token_hash=token_hash(cookie, key=settings.secret()), at=now())
+    _note(request, cookie, used)
+    return person
+
+
+def _note(request: Request, secret: str, note: Callable[[Session], None]) -> None:
+    """Write a use down, in its own transaction, for which no request waits: reads stay fast and read-only."""
+    uses: Uses = request.app.state.token_uses
+    if uses.is_new(secret):
+        database: Database = request.app.state.database
+        database.write_in_group(note).add_done_callback(_tell_failure)
 
 
 def _tell_failure(written: "Future[None]") -> None:
     if not written.cancelled() and (error := written.exception()):
-        log.warning("the last use of an API token was not written down: %s", error)
+        log.warning("the last use of an API token or log-in was not written down: %s", error)
 
 
 SignedIn = Annotated[Person, Depends(signed_in)]

@@ -134,7 +134,10 @@ def test_an_upgrade_after_which_rows_would_refer_to_nothing_is_refused(
             "INSERT INTO user_account (id, name, role, password_hash, active, created_at) "
             "VALUES (1, 'ada', 'admin', 'x', 1, '2026-01-01')"
         )
-        connection.execute("INSERT INTO login_session VALUES ('t', 1, '2026-01-01', '2026-01-01')")
+        connection.execute(
+            "INSERT INTO login_session (token_hash, user_id, created_at, expires_at) "
+            "VALUES ('t', 1, '2026-01-01', '2026-01-01')"
+        )
         connection.commit()
     before = in_it(path)
     add_migration("op.execute('DELETE FROM user_account')")

@@ -72,10 +72,13 @@ CHANGES = {
         POST /d/{name}/images/labels  POST /api/v1/datasets/{name}/labels
         POST /d/{name}/models/import  POST /api/v1/datasets/{name}/predictions
     """,
-    "person": "POST /account/password  POST /account/tokens  POST /account/tokens/{token_id}/revoke",
+    "person": """
+        POST /account/password  POST /account/tokens  POST /account/tokens/{token_id}/revoke
+        POST /account/sessions/{mark}/end  POST /account/end-others
+    """,
     "admin person": """
         POST /people  POST /people/{name}  POST /people/{name}/link
-        POST /people/{name}/link/withdraw
+        POST /people/{name}/link/withdraw  POST /people/sessions/{mark}/end
         POST /people/tokens/{token_id}/revoke
     """,
 }

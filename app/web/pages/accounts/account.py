@@ -10,16 +10,19 @@ from app.accounts.attempts import Attempts
 from app.accounts.first_admin import has_users
 from app.accounts.models import User
 from app.accounts.passwords import hash_password
+from app.accounts.sessions import ListedSession, browser_of, end_listed, end_others, list_sessions, mark_of
 from app.accounts.tokens import (
     LONGEST_DAYS,
     SCOPES,
     ListedToken,
     Person,
+    Uses,
     create_token,
     end_session,
     list_tokens,
     revoke_token,
     start_session,
+    token_hash,
 )
 from app.accounts.users import check_password, find_user, get_user, set_password
 from app.db.engine import Database
@@ -29,7 +32,7 @@ from app.settings import Settings
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import SESSION_COOKIE, Config, Db, InPerson, SignedIn
 from app.web.errors import headers_of, status_of
-from app.web.rendering import Page, page_context, render
+from app.web.rendering import Page, page_context, plural, render
 from app.web.toasts import say
 
 public = APIRouter()
@@ -52,6 +55,8 @@ class LoginPage(Page):
 class AccountPage(Page):
     """One's own tokens and password; `secret` is a token just made, shown this once."""
 
+    sessions: tuple[ListedSession, ...]
+    this_session: str  # its mark
     tokens: tuple[ListedToken, ...]
     scopes: dict[str, str]
     longest_days: int = LONGEST_DAYS
@@ -135,6 +140,25 @@ def change_password(
     return with_session(request, back, database, settings, changed)
 
 
+@router.post("/account/sessions/{mark}/end")
+def end_log_in(request: Request, database: Db, user: InPerson, mark: str) -> Response:
+    """End one of my log-ins."""
+    with database.write() as session:
+        gone = end_listed(session, mark=mark, user_id=user.id)
+    return say(
+        request, RedirectResponse("/account", status_code=303), f"The log-in of {gone.browser} has ended"
+    )
+
+
+@router.post("/account/end-others")
+def end_other_log_ins(request: Request, database: Db, user: InPerson) -> Response:
+    """End all my log-ins but this one."""
+    with database.write() as session:
+        others = end_others(session, user_id=user.id, token_hash=_hash_of_this(request))
+    words = f"{plural(others, 'other log-in')} {'has' if others == 1 else 'have'} ended"
+    return say(request, RedirectResponse("/account", status_code=303), words)
+
+
 @router.post("/account/tokens")
 def make_token(
     request: Request,
@@ -199,7 +223,15 @@ def with_session(
     Raises NotSignedIn where the password was changed or the person deactivated since the user was read.
     """
     with database.write() as session:
-        token = start_session(session, user=user, days=settings.session_days, key=settings.secret())
+        token = start_session(
+            session,
+            user=user,
+            days=settings.session_days,
+            key=settings.secret(),
+            browser=browser_of(request.headers.get("user-agent", "")),
+        )
+    uses: Uses = request.app.state.token_uses
+    uses.is_new(token)  # its first use is recorded with it
     response.set_cookie(
         SESSION_COOKIE,
         token,
@@ -221,10 +253,18 @@ def _by_password(request: Request, database: Database, name: str, password: str)
         return check_password(user, password=password)
 
 
+def _hash_of_this(request: Request) -> str:
+    """The hash of the log-in that asks."""
+    settings: Settings = request.app.state.settings
+    return token_hash(request.cookies.get(SESSION_COOKIE, ""), key=settings.secret())
+
+
 def _account(request: Request, database: Database, user: Person, *, secret: str = "") -> Response:
     with database.read() as session:
         page = AccountPage(
             **page_context(request),
+            sessions=tuple(list_sessions(session, user_id=user.id)),
+            this_session=mark_of(_hash_of_this(request)),
             tokens=tuple(list_tokens(session, user_id=user.id)),
             scopes={
                 scope: words for scope, words in SCOPES.items() if scope != "admin" or user.role == "admin"

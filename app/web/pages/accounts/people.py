@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from app.accounts.links import LINK_DAYS, address_of, invite, make_link, open_links, withdraw_link
 from app.accounts.models import User
+from app.accounts.sessions import ListedSession, end_listed, list_sessions
 from app.accounts.tokens import Access, ListedToken, access_of, list_tokens, revoke_token
 from app.accounts.users import ROLES, change_user, get_user, list_users
 from app.db.engine import Database
@@ -38,6 +39,7 @@ class PeoplePage(Page):
 
     people: tuple[User, ...]
     links: dict[int, datetime]  # when each person's open link expires
+    sessions: tuple[ListedSession, ...]
     tokens: tuple[ListedToken, ...]
     new_link: NewLink | None = None
     link_days: int = LINK_DAYS
@@ -155,6 +157,14 @@ def end_token(
     return _back(request, f"The token “{gone.name}” of {gone.owner} is revoked", "/people#tokens")
 
 
+@router.post("/people/sessions/{mark}/end")
+def end_log_in(request: Request, database: Db, _admin: AdminInPerson, mark: str) -> Response:
+    """End anybody's log-in."""
+    with database.write() as session:
+        gone = end_listed(session, mark=mark)
+    return _back(request, f"The log-in of {gone.owner} with {gone.browser} has ended", "/people#log-ins")
+
+
 def _new_link(request: Request, name: str, secret: str, *, is_invitation: bool) -> NewLink:
     return NewLink(name, address_of(secret, server=str(request.base_url)), is_invitation)
 
@@ -165,6 +175,7 @@ def _people(request: Request, database: Database, new_link: NewLink | None = Non
             **page_context(request),
             people=tuple(list_users(session)),
             links=open_links(session),
+            sessions=tuple(list_sessions(session)),
             tokens=tuple(list_tokens(session)),
             new_link=new_link,
         )
