@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 import uvicorn
 
 from app.accounts.keys import open_key
+from app.accounts.roles import ADMIN
 from app.accounts.users import list_users
 from app.data_folder import sweep_data_folder
 from app.db.engine import Database
@@ -58,7 +59,7 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
     print(f"Toploss is at {url}  (Ctrl+C stops it; start it again to resume)", flush=True)
     if not users:
         print(first_steps(first_admin, url), flush=True)
-    elif not any(user.role == "admin" and user.active for user in users):
+    elif not any(user.role == ADMIN and user.active for user in users):
         print(NO_ADMIN, flush=True)
     if greeting:
         print(greeting, flush=True)

@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
+from app.accounts.roles import ADMIN
 from app.accounts.users import add_user
 from app.errors import Conflict, Forbidden
 
@@ -52,4 +53,4 @@ def add_first_admin(session: Session, *, name: str, password_hash: str) -> User:
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("LOCK TABLE user_account IN SHARE ROW EXCLUSIVE MODE"))
     check_nobody(session)
-    return add_user(session, name=name, role="admin", password_hash=password_hash)
+    return add_user(session, name=name, role=ADMIN, password_hash=password_hash)

@@ -10,7 +10,7 @@ from app.db.types import Base, now
 
 
 class User(Base):
-    """A person: `annotator` decides, `admin` also imports, trains and manages people."""
+    """A person. What the roles allow is in `app/accounts/roles.py`."""
 
     __tablename__ = "user_account"  # "user" is a reserved word in PostgreSQL
 

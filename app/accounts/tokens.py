@@ -10,6 +10,8 @@ from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import AccountLink, ApiToken, LoginSession, User
+from app.accounts.roles import SCOPES as ROLES_OF_SCOPES
+from app.accounts.roles import Allowed, includes, lower_of, most_scope, named
 from app.db.compiled import Prepared
 from app.db.memory import remember
 from app.db.types import now
@@ -36,12 +38,12 @@ _BEARER = Prepared(
 
 
 @dataclass(frozen=True)
-class Person:
+class Person(Allowed):
     """Who asks."""
 
     id: int
     name: str
-    role: str  # admin or annotator; annotator also for an admin's token that has not the scope admin
+    role: str  # for a token no more than its scope allows
     may_change: bool = True  # not with a token of the scope read
     token_id: int | None = None  # of the API token; none for somebody who signed in
 
@@ -143,12 +145,13 @@ def create_token(
         raise Conflict(f"{user.name} has not accepted their invitation yet, so they cannot have a token.")
     if not name.strip() or len(name) > 64:  # noqa: PLR2004
         raise Invalid("Give the token a name of 1 to 64 characters that tells what uses it.")
-    most = "admin" if user.role == "admin" else "annotate"
+    most = most_scope(user.role)
     scope = scope or most
     if scope not in SCOPES:
         raise Invalid(f"“{scope}” is no scope; choose {', '.join(SCOPES)}.")
-    if scope == "admin" and most != scope:
-        raise Invalid(f"{user.name} is no admin, so a token of theirs has the scope read or annotate.")
+    if not includes(user.role, ROLES_OF_SCOPES[scope]):
+        may = " or ".join(list(SCOPES)[: list(SCOPES).index(most) + 1])
+        raise Invalid(f"{user.name} is {named(user.role)}, so a token of theirs has the scope {may}.")
     if expires_days is not None and not 0 < expires_days <= LONGEST_DAYS:
         raise Invalid(f"A token expires after more than 0 and at most {LONGEST_DAYS:,} days, or never.")
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
@@ -176,7 +179,7 @@ def user_of_token(session: Session, *, token: str, key: bytes) -> Person:
         raise NotSignedIn(
             "This API token has expired; make a new one with `toploss token create --user NAME`."
         )
-    role = found.role if found.scope == "admin" else "annotator"
+    role = lower_of(found.role, ROLES_OF_SCOPES[found.scope])
     return Person(found.id, found.name, role, found.scope != "read", found.token_id)
 
 
@@ -224,15 +227,23 @@ class Access:
     """What lets somebody in now."""
 
     log_ins: int
-    tokens: int
-    admin_tokens: int  # of these, with the scope admin
+    scopes: tuple[str, ...]  # of the API tokens
+
+    @property
+    def tokens(self) -> int:
+        """How many API tokens."""
+        return len(self.scopes)
+
+    def above(self, role: str) -> int:
+        """How many tokens have a scope of which this role does not allow all."""
+        return sum(not includes(role, ROLES_OF_SCOPES[scope]) for scope in self.scopes)
 
 
 def access_of(session: Session, *, user_id: int) -> Access:
     """How many log-ins and API tokens of a person are open."""
     log_ins = select(func.count()).where(LoginSession.user_id == user_id, LoginSession.expires_at > now())
     tokens = [each for each in list_tokens(session, user_id=user_id) if not each.has_expired]
-    return Access(session.scalar(log_ins) or 0, len(tokens), sum(each.scope == "admin" for each in tokens))
+    return Access(session.scalar(log_ins) or 0, tuple(each.scope for each in tokens))
 
 
 def end_access(session: Session, *, user_id: int) -> Ended:
@@ -245,10 +256,11 @@ def end_access(session: Session, *, user_id: int) -> Ended:
     return Ended(*ended)
 
 
-def lower_tokens(session: Session, *, user_id: int) -> None:
-    """Take the scope admin from a person's tokens, for good."""
+def lower_tokens(session: Session, *, user_id: int, role: str) -> None:
+    """Take from a person's tokens the scopes of which this role does not allow all, for good."""
+    above = [scope for scope, acts_as in ROLES_OF_SCOPES.items() if not includes(role, acts_as)]
     session.execute(
         update(ApiToken)
-        .where(ApiToken.user_id == user_id, ApiToken.scope == "admin")
-        .values(scope="annotate")
+        .where(ApiToken.user_id == user_id, ApiToken.scope.in_(above))
+        .values(scope=most_scope(role))
     )

@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models import User
 from app.accounts.passwords import is_password
+from app.accounts.roles import ADMIN, check_role
 from app.accounts.tokens import Ended, end_access, lower_tokens
 from app.errors import Conflict, Invalid, NotFound, NotSignedIn
 
-ROLES = ("annotator", "admin")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
@@ -29,12 +29,6 @@ def add_user(session: Session, *, name: str, role: str, password_hash: str) -> U
     return user
 
 
-def check_role(role: str) -> None:
-    """Raises Invalid, naming the roles there are."""
-    if role not in ROLES:
-        raise Invalid(f"“{role}” is no role; choose annotator or admin.")
-
-
 def set_password(session: Session, *, user: User, password_hash: str) -> Ended:
     """Change the password; every log-in of the person ends and every API token is revoked."""
     user.password_hash = password_hash
@@ -49,8 +43,8 @@ def change_user(session: Session, *, name: str, role: str | None = None, active:
     admins = count_admins(session)
     user = get_user(session, name=name)
     session.refresh(user)
-    stays_admin = (role or user.role) == "admin" and (user.active if active is None else active)
-    if user.role == "admin" and user.active and not user.is_invited and not stays_admin and admins == 1:
+    stays_admin = (role or user.role) == ADMIN and (user.active if active is None else active)
+    if user.role == ADMIN and user.active and not user.is_invited and not stays_admin and admins == 1:
         raise Conflict(f"{name} is the only active admin; make somebody else an admin first.")
     if role is not None:
         check_role(role)
@@ -58,8 +52,7 @@ def change_user(session: Session, *, name: str, role: str | None = None, active:
     user.active = user.active if active is None else active
     if not user.active:
         end_access(session, user_id=user.id)
-    if user.role != "admin":
-        lower_tokens(session, user_id=user.id)
+    lower_tokens(session, user_id=user.id, role=user.role)
     return user
 
 
@@ -102,7 +95,7 @@ def count_admins(session: Session) -> int:
     return len(
         session.scalars(
             select(User.id)
-            .where(User.role == "admin", User.active, User.password_hash != "")
+            .where(User.role == ADMIN, User.active, User.password_hash != "")
             .order_by(User.id)
             .with_for_update()
         ).all()

@@ -8,7 +8,7 @@ import typer
 
 from app.commands.shared import Json, ask_password, open_own_database, print_json, read_settings
 
-users = typer.Typer(help="Annotators and admins.", no_args_is_help=True)
+users = typer.Typer(help="People and their roles.", no_args_is_help=True)
 tokens = typer.Typer(help="API tokens for scripts.", no_args_is_help=True)
 
 FromStdin = Annotated[bool, typer.Option(help="Read the password from the first line of standard input.")]
@@ -18,19 +18,20 @@ FromStdin = Annotated[bool, typer.Option(help="Read the password from the first 
 def user_add(
     name: str,
     *,
-    role: Annotated[str, typer.Option(help="admin or annotator.")] = "annotator",
+    role: Annotated[str, typer.Option(help="viewer, annotator, reviewer or admin.")] = "annotator",
     password_stdin: FromStdin = False,
 ) -> None:
     """Let somebody in."""
     from app.accounts.passwords import hash_password
-    from app.accounts.users import add_user, check_role
+    from app.accounts.roles import check_role, named
+    from app.accounts.users import add_user
 
     check_role(role)
     with open_own_database() as database:
         password_hash = hash_password(ask_password(from_stdin=password_stdin))
         with database.write() as session:
             add_user(session, name=name, role=role, password_hash=password_hash)
-    typer.echo(f"{name} can sign in as {role}.")
+    typer.echo(f"{name} can sign in as {named(role)}.")
 
 
 @users.command("password")
@@ -62,7 +63,7 @@ Address = Annotated[
 def user_invite(
     name: str,
     *,
-    role: Annotated[str, typer.Option(help="admin or annotator.")] = "annotator",
+    role: Annotated[str, typer.Option(help="viewer, annotator, reviewer or admin.")] = "annotator",
     address: Address = None,
 ) -> None:
     """Print a link behind which somebody new chooses a password. It cannot be shown again."""
@@ -107,6 +108,20 @@ def _print_link(secret: str, address: str | None) -> None:
     settings = read_settings()
     typer.echo(f"This link works once, for {LINK_DAYS} days:", err=True)
     typer.echo(address_of(secret, server=address or f"http://{settings.host}:{settings.port}"))
+
+
+@users.command("role")
+def user_role(
+    name: str, role: Annotated[str, typer.Argument(help="viewer, annotator, reviewer or admin.")]
+) -> None:
+    """Give somebody another role; API tokens of theirs that may do more than it are lowered for good."""
+    from app.accounts.roles import check_role, named
+    from app.accounts.users import change_user
+
+    check_role(role)
+    with open_own_database() as database, database.write() as session:
+        change_user(session, name=name, role=role)
+    typer.echo(f"{name} is {named(role)} now.")
 
 
 @users.command("list")

@@ -220,11 +220,12 @@ def _undo_here(name: str, *, user: str | None) -> str:
 
 
 def _person(session: "Session", user: str | None) -> int | None:
+    from app.accounts.roles import ADMIN
     from app.accounts.users import get_user, list_users
 
     if user is not None:
         return get_user(session, name=user).id
-    admins = [each for each in list_users(session) if each.role == "admin" and each.active]
+    admins = [each for each in list_users(session) if each.role == ADMIN and each.active]
     return admins[0].id if len(admins) == 1 else None
 
 

@@ -167,13 +167,14 @@ def _local(person: str | None) -> "Iterator[httpx.Client]":
     import httpx
     from anyio.from_thread import start_blocking_portal
 
+    from app.accounts.roles import ADMIN
     from app.accounts.tokens import Person
     from app.accounts.users import get_user
     from app.commands.shared import open_database, read_settings
     from app.main import create_app
 
     with open_database() as database:
-        asks = Person(id=0, name="", role="admin")
+        asks = Person(id=0, name="", role=ADMIN)
         if person is not None:
             with database.read() as session:
                 user = get_user(session, name=person)

@@ -245,7 +245,7 @@ def remove_photo(
 
 def may_remove(photo: Photo, *, by: Person) -> bool:
     """Whether this person sent the photo or is an admin."""
-    return by.role == "admin" or photo.user_id == by.id
+    return by.is_admin or photo.user_id == by.id
 
 
 def photos_of_job(session: Session, *, job_id: str) -> list[Photo]:

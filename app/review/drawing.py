@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import User
+from app.accounts.roles import VIEWER
 from app.datasets.gold import HOLD_OUT
 from app.datasets.models import GoldPart, Sample
 from app.errors import Conflict
@@ -20,7 +21,7 @@ class Drawn:
     part: GoldPart
     decided: int  # whose decisions no longer count
     corrections: int  # of these, back at the given label
-    people: int  # who can sign in, and so look at them
+    people: int  # who may label them
 
 
 def draw_counted(
@@ -53,11 +54,9 @@ def draw_counted(
 
 
 def count_people(session: Session) -> int:
-    """How many people can sign in, and so look at images."""
-    return (
-        session.scalar(select(func.count()).select_from(User).where(User.active, User.password_hash != ""))
-        or 0
-    )
+    """How many people may label images: who can sign in and is no viewer."""
+    labels = (User.active, User.password_hash != "", User.role != VIEWER)
+    return session.scalar(select(func.count()).where(*labels)) or 0
 
 
 def _decided(session: Session, dataset_id: int) -> int:

@@ -4,6 +4,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, func, literal_col
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.accounts.models import User
+from app.accounts.roles import REVIEWER, VIEWER, includes
 from app.datasets.gold import is_gold, is_visible
 from app.datasets.models import Sample
 from app.db.compiled import Prepared
@@ -40,7 +41,7 @@ def count_waiting(session: Session, *, dataset_id: int) -> int:
 
 def may_look_again(session: Session, policy: Policy, *, user_id: int) -> bool:
     """Whether an annotator gives second opinions under this policy."""
-    return policy.who == "anyone" or _ROLE.scalar(session, user=user_id) == "admin"
+    return policy.who == "anyone" or includes(_ROLE.scalar(session, user=user_id) or VIEWER, REVIEWER)
 
 
 def _looked(sample_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:

@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 
+from app.accounts.roles import ADMIN, ANNOTATOR, REVIEWER
 from app.accounts.sessions import note_session_use
 from app.accounts.tokens import Person, Uses, note_use, token_hash, user_of_session, user_of_token
 from app.db.engine import Database
@@ -28,6 +29,14 @@ log = logging.getLogger(__name__)
 SESSION_COOKIE = "toploss_session"
 # In the scope of a request that a command of the data folder's owner makes in its own process.
 IN_PROCESS = "toploss.person"
+# What everybody may change, also who only looks: the own log-in, account and theme.
+OWN = ("/logout", "/theme", "/account/")
+# Who may do what only a role and those above it may, in words.
+_WHO = {
+    ANNOTATOR: "Only annotators, reviewers and admins can do this",
+    REVIEWER: "Only reviewers and admins can do this",
+    ADMIN: "Only an admin can do this",
+}
 
 
 async def get_database(request: Request) -> Database:
@@ -65,7 +74,18 @@ def who_glances(request: Request, database: Database, settings: Settings) -> Per
 
 
 def who_asks(session: Session, request: Request, settings: Settings) -> Person:
-    """The person behind the request. Raises NotSignedIn."""
+    """The person behind the request.
+
+    Raises NotSignedIn; Forbidden where a viewer asks for a change of more than what is their own.
+    """
+    person = _person(session, request, settings)
+    is_change = request.method not in SAFE_METHODS and not request.scope["path"].startswith(OWN)
+    if is_change and not person.may_decide:
+        raise _refusal(ANNOTATOR)
+    return person
+
+
+def _person(session: Session, request: Request, settings: Settings) -> Person:
     if isinstance(person := request.scope.get(IN_PROCESS), Person):
         return person
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -109,13 +129,33 @@ def _tell_failure(written: "Future[None]") -> None:
 SignedIn = Annotated[Person, Depends(signed_in)]
 
 
-async def admin(user: SignedIn) -> Person:
-    """The signed-in admin. Raises Forbidden for annotators."""
-    if user.role != "admin":
-        raise Forbidden("Only an admin can do this; ask one, or sign in as one.")
+async def decider(user: SignedIn) -> Person:
+    """Who may decide; needed only by pages that nobody else has a use for. Raises Forbidden for viewers."""
+    if not user.may_decide:
+        raise _refusal(ANNOTATOR)
     return user
 
 
+async def settler(user: SignedIn) -> Person:
+    """Who may settle disputes. Raises Forbidden for viewers and annotators."""
+    if not user.may_settle:
+        raise _refusal(REVIEWER)
+    return user
+
+
+async def admin(user: SignedIn) -> Person:
+    """The signed-in admin. Raises Forbidden for everybody else."""
+    if not user.is_admin:
+        raise _refusal(ADMIN)
+    return user
+
+
+def _refusal(role: str) -> Forbidden:
+    return Forbidden(f"{_WHO[role]}; ask one, or sign in as one.")
+
+
+Decides = Annotated[Person, Depends(decider)]
+Settles = Annotated[Person, Depends(settler)]
 Admin = Annotated[Person, Depends(admin)]
 
 
@@ -130,7 +170,7 @@ InPerson = Annotated[Person, Depends(in_person)]
 
 
 async def admin_in_person(user: Admin) -> Person:
-    """The admin who signed in. Raises Forbidden for annotators and for API tokens."""
+    """The admin who signed in. Raises Forbidden for everybody else and for API tokens."""
     return await in_person(user)
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.accounts.roles import ADMIN, ANNOTATOR, REVIEWER, VIEWER, includes
 from app.datasets.catalog import DELETING, IMPORT, count_samples, dataset_names, known_dataset
 from app.datasets.models import Dataset
 from app.db.engine import Database
@@ -50,14 +51,14 @@ class Tab:
     path: str  # below the data set's
     words: str
     counts: str = ""  # which of `_COUNTS`
-    is_admins: bool = False
+    role: str = VIEWER  # the lowest one that may open it
     also: tuple[str, ...] = ()  # other pages that belong to it
     subs: tuple["Tab", ...] = ()
 
 
 TABS = (
     Tab("", "Overview"),
-    Tab("/review", "Review", "review"),
+    Tab("/review", "Review", "review", role=ANNOTATOR),
     Tab(
         "/images",
         "Images",
@@ -66,7 +67,7 @@ TABS = (
             Tab("/images", "All"),
             Tab("/images/map", "Map"),
             Tab("/images/duplicates", "Duplicates", "duplicates"),
-            Tab("/images/disputed", "Disputed", "disputed", is_admins=True),
+            Tab("/images/disputed", "Disputed", "disputed", role=REVIEWER),
             Tab("/images/problems", "Image problems", "problems"),
         ),
     ),
@@ -76,9 +77,9 @@ TABS = (
         "models",
         subs=(
             Tab("/models", "All models"),
-            Tab("/models/train", "Train", is_admins=True),
-            Tab("/models/retrain", "Retrain", is_admins=True),
-            Tab("/models/import", "Import predictions", is_admins=True),
+            Tab("/models/train", "Train", role=ADMIN),
+            Tab("/models/retrain", "Retrain", role=ADMIN),
+            Tab("/models/import", "Import predictions", role=ADMIN),
         ),
     ),
     Tab(
@@ -89,14 +90,14 @@ TABS = (
             Tab("/results/errors-left", "Errors left"),
             Tab("/results/history", "History"),
             Tab("/results/test-set", "Checked test set"),
-            Tab("/results/team", "Team", is_admins=True),
+            Tab("/results/team", "Team", role=ADMIN),
         ),
     ),
     Tab("/export", "Export"),
     Tab(
         "/settings",
         "Settings",
-        is_admins=True,
+        role=ADMIN,
         subs=(
             Tab("/settings", "Settings"),
             Tab("/classes", "Classes", also=("/class",)),
@@ -189,7 +190,7 @@ def surroundings(
     path: str,
     dataset: str | None,
     user_id: int,
-    is_admin: bool,
+    role: str,
 ) -> Surroundings:
     """What surrounds the page at `path` for this person."""
     with database.read() as session:
@@ -219,11 +220,11 @@ def surroundings(
             return tuple(
                 Link(home + tab.path, tab.words, number(tab), tab is here)
                 for tab in tabs
-                if is_admin or not tab.is_admins
+                if includes(role, tab.role)
             )
 
         tab, sub = place_of(path.removeprefix(f"/d/{known.name}"))
-        if tab and tab.is_admins and not is_admin:  # an annotator comes there from the overview
+        if tab and not includes(role, tab.role):  # an annotator comes there from the overview
             tab, sub = TABS[0], None
         return Surroundings(names, links(TABS, tab), links(tab.subs if tab else (), sub), jobs)
 

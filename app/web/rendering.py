@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from app.accounts.roles import Allowed
 from app.db.trouble import as_trouble
 from app.db.types import now
 from app.errors import ToplossError
@@ -35,11 +36,11 @@ def bundled(name: str) -> Path:
 
 
 @dataclass(frozen=True)
-class Viewer:
+class Viewer(Allowed):
     """Who looks at the page."""
 
     name: str
-    is_admin: bool
+    role: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ def page_context(request: Request, dataset: str | None = None) -> dict[str, Any]
     query = request.scope["query_string"].decode("latin-1")
     url = request.scope["path"] + (f"?{query}" if query else "")
     shared = {
-        "viewer": Viewer(user.name, user.role == "admin") if user else None,
+        "viewer": Viewer(user.name, user.role) if user else None,
         "url": url,
         "dataset": dataset,
     }
@@ -86,7 +87,7 @@ def _around(request: Request, dataset: str | None) -> Surroundings:
             path=request.scope["path"],
             dataset=dataset,
             user_id=user.id,
-            is_admin=user.role == "admin",
+            role=user.role,
         )
     except ToplossError:
         return NOTHING

@@ -50,10 +50,10 @@ def only(database: Database, owner_id: int) -> ListedToken:
         ("ada", None, "admin", True),
         ("ada", "admin", "admin", True),
         ("ada", "annotate", "annotator", True),
-        ("ada", "read", "annotator", False),
+        ("ada", "read", "viewer", False),
         ("ann", None, "annotator", True),
         ("ann", "annotate", "annotator", True),
-        ("ann", "read", "annotator", False),
+        ("ann", "read", "viewer", False),
     ],
 )
 def test_a_token_may_do_what_its_scope_says_and_no_more_than_its_owner(
@@ -67,7 +67,7 @@ def test_a_token_may_do_what_its_scope_says_and_no_more_than_its_owner(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"scope": "admin"}, "no admin"),
+        ({"scope": "admin"}, "ann is an annotator, so a token of theirs has the scope read or annotate"),
         ({"scope": "king"}, "no scope"),
         ({"expires_days": 0}, "3,650 days"),
         ({"expires_days": -1}, "3,650 days"),
@@ -129,6 +129,24 @@ def test_who_is_no_admin_any_more_has_no_admins_token_also_not_as_an_admin_again
         person = asks(database, token)
         assert person is not None
         assert person.role == "annotator"
+
+
+def test_who_only_looks_from_now_on_has_tokens_that_only_read(database: Database, people: People) -> None:
+    token = make(database, "ann")
+    for role in ("viewer", "annotator"):
+        with database.write() as session:
+            change_user(session, name="ann", role=role)
+        person = asks(database, token)
+        assert person is not None
+        assert (person.role, person.may_change) == ("viewer", False)
+
+
+def test_a_token_of_a_reviewer_settles_nothing(database: Database, people: People) -> None:
+    with database.write() as session:
+        change_user(session, name="ann", role="reviewer")
+    person = asks(database, make(database, "ann"))
+    assert person is not None
+    assert (person.may_decide, person.may_settle) == (True, False)
 
 
 def _id(database: Database, people: People) -> int:

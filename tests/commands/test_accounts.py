@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import cli
-from app.errors import Invalid, NotFound
+from app.errors import Conflict, Invalid, NotFound
 from tests.conftest import PASSWORD
 
 
@@ -48,6 +48,16 @@ def test_what_cannot_be_is_refused(toploss: CliRunner) -> None:
     wrong = toploss.invoke(cli, ["token", "create", "--user", "ann", "--scope", "admin"])
     assert isinstance(wrong.exception, Invalid)
     assert isinstance(toploss.invoke(cli, ["token", "list", "--user", "eve"]).exception, NotFound)
+
+
+def test_a_role_is_changed_and_lowers_the_tokens_of_the_person(toploss: CliRunner) -> None:
+    toploss.invoke(cli, ["token", "create", "--user", "ann"])
+    assert toploss.invoke(cli, ["user", "role", "ann", "viewer"]).stdout == "ann is a viewer now.\n"
+    assert [line[3] for line in listed(toploss)] == ["read"]
+    for name, role, kind in (("ann", "king", Invalid), ("ada", "reviewer", Conflict)):
+        assert isinstance(toploss.invoke(cli, ["user", "role", name, role]).exception, kind)
+    people = toploss.invoke(cli, ["user", "list"]).stdout.splitlines()
+    assert [line.split("\t")[:2] for line in people] == [["ada", "admin"], ["ann", "viewer"]]
 
 
 def test_a_new_password_says_what_has_ended(toploss: CliRunner) -> None:

@@ -1,5 +1,6 @@
 """Second opinions: which samples wait, and for which annotator."""
 
+from app.accounts.users import change_user
 from app.db.engine import Database
 from app.deck.progress import review_progress
 from app.review.fold import ONE_LOOK, Policy
@@ -57,3 +58,6 @@ def test_what_waits_is_counted_and_admins_may_be_the_only_ones_to_look_again(
         assert may_look_again(session, policy, user_id=people.admin.id)
         assert not may_look_again(session, policy, user_id=people.other.id)
         assert may_look_again(session, Policy(annotators=2), user_id=people.other.id)
+    with database.write() as session:
+        change_user(session, name="bob", role="reviewer")
+        assert may_look_again(session, policy, user_id=people.other.id)

@@ -10,22 +10,22 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.accounts.tokens import create_token, list_tokens, start_session
-from app.accounts.users import get_user
+from app.accounts.users import add_user, get_user
 from app.db.engine import Database
 from app.main import create_app
 from app.review.models import Decision
 from app.settings import Settings
-from app.web.deps import SESSION_COOKIE
+from app.web.deps import OWN, SESSION_COOKIE
 from tests.conftest import People
 from tests.factories import Made
 from tests.web.test_security import OPEN, routes
 
 # What it takes: read, annotate and admin are scopes of API tokens; somebody who signed in has all that the
-# role allows.
+# role allows. `settle` takes a reviewer who signed in, or an admin. `own` changes nothing but what is theirs.
 # `person` takes somebody who signed in, `admin person` an admin who did.
 ADMINS_PAGES = """
 /d/{name}/class /d/{name}/manage
-/d/{name}/results/team /d/{name}/settings /d/{name}/images/disputed
+/d/{name}/results/team /d/{name}/settings
 /datasets/new /d/{name}/models/train /jobs /people
 /d/{name}/import/picture /d/{name}/models/import
 /api/v1/webhooks /api/v1/webhooks/{webhook_id}/deliveries /d/{name}/images/labels
@@ -43,9 +43,10 @@ CHANGES = {
         POST /d/{name}/review/redo    POST /d/{name}/review/undo
         POST /d/{name}/review/hints   POST /d/{name}/images/map/draw
         POST /d/{name}/models/{run_id:int}/photos  POST /d/{name}/models/{run_id:int}/photos/{photo_id}/remove
-        POST /logout
-        POST /theme
+        GET /d/{name}/review
     """,
+    "own": "POST /logout  POST /theme",
+    "settle": "GET /d/{name}/images/disputed  POST /d/{name}/images/disputed",
     "admin": """
         POST /api/v1/datasets               POST /api/v1/datasets/{name}/audits
         POST /api/v1/datasets/{name}/gold   POST /api/v1/datasets/{name}/runs
@@ -63,7 +64,7 @@ CHANGES = {
         POST /d/{name}/manage/rename  POST /d/{name}/manage/archive  POST /d/{name}/manage/delete
         POST /d/{name}/manage/images  POST /d/{name}/models/{run_id:int}/checkpoints
         DELETE /api/v1/runs/{run_id}/checkpoints
-        POST /d/{name}/images/disputed  POST /d/{name}/results/audits  POST /d/{name}/results/test-set
+        POST /d/{name}/results/audits  POST /d/{name}/results/test-set
         POST /d/{name}/import/cancel  POST /d/{name}/import/repeat
         POST /d/{name}/import/folders  POST /d/{name}/images/map/cancel
         POST /d/{name}/models/retrain  POST /d/{name}/models  POST /d/{name}/models/{run_id:int}/cancel
@@ -88,23 +89,32 @@ NEEDS = {
     for each in re.findall(r"[A-Z]+ \S+", listed)
 } | {("GET", path): "admin" for path in ADMINS_PAGES.split()}
 MAY = {
-    "ann, signed in": {"read", "annotate", "person"},
-    "ada, signed in": {"read", "annotate", "admin", "person", "admin person"},
+    "vera, signed in": {"read", "own", "person"},
+    "ann, signed in": {"read", "own", "annotate", "person"},
+    "rey, signed in": {"read", "own", "annotate", "settle", "person"},
+    "ada, signed in": {"read", "own", "annotate", "settle", "admin", "person", "admin person"},
+    "a token of vera, read": {"read"},
     "a token of ann, read": {"read"},
-    "a token of ann, annotate": {"read", "annotate"},
+    "a token of ann, annotate": {"read", "own", "annotate"},
+    "a token of rey, read": {"read"},
+    "a token of rey, annotate": {"read", "own", "annotate"},
     "a token of ada, read": {"read"},
-    "a token of ada, annotate": {"read", "annotate"},
-    "a token of ada, admin": {"read", "annotate", "admin"},
+    "a token of ada, annotate": {"read", "own", "annotate"},
+    "a token of ada, admin": {"read", "own", "annotate", "settle", "admin"},
 }
+
+ROLE_OF = {"vera": "viewer", "rey": "reviewer"}
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def client(settings: Settings, database: Database, who: str) -> TestClient:
-    """A browser or a script of somebody's."""
-    name, scope = re.findall(r"(ann|ada).*?(\w+)$", who)[0]
+    """A browser or a script of somebody's; vera is a viewer and rey a reviewer."""
+    name, scope = re.findall(r"(vera|ann|rey|ada).*?(\w+)$", who)[0]
     key = settings.secret()
     with database.write() as session:
+        if name in ROLE_OF:
+            add_user(session, name=name, role=ROLE_OF[name], password_hash="none")  # noqa: S106
         user = get_user(session, name=name)
         if who.startswith("a token"):
             secret = create_token(session, user=user, name=scope, key=key, scope=scope)
@@ -144,6 +154,58 @@ def test_everybody_may_do_just_what_the_table_says(
         if (code == 403) == is_allowed or code in (401, 500):
             wrong.append((method, path, code))
     assert wrong == []
+
+
+def links_and_forms(html: str) -> set[str]:
+    """Where links to the review, and forms that change more than what is one's own, lead to."""
+    links = re.findall(r'href="([^"?#]*)', html)
+    forms = re.findall(r'<form[^>]*method="post"[^>]*action="([^"?#]*)', html)
+    found = {address for address in links if address.endswith("/review")} | set(forms)
+    return {address for address in found if not address.startswith(OWN)}
+
+
+def test_a_viewer_finds_no_button_for_what_is_refused_to_them(
+    settings: Settings, database: Database, people: People, made: Made
+) -> None:
+    asks, annotator = (client(settings, database, f"{name}, signed in") for name in ("vera", "ann"))
+    seen, decides = 0, set()
+    for method, path in routes(create_app(settings, database)):
+        if method != "GET" or path in OPEN or path.startswith("/api/"):
+            continue
+        filled = path.replace("{name}", "faces").replace("{run_id:int}", str(made.run_id))
+        filled = re.sub(r"\{sample_id(:int)?\}", str(made.sample_ids[0]), filled)
+        answer = asks.get(filled)
+        if "text/html" not in answer.headers.get("content-type", "") or answer.status_code != 200:
+            continue
+        seen += 1
+        assert links_and_forms(answer.text) == set(), path
+        decides |= links_and_forms(annotator.get(filled).text)
+    assert seen > 15
+    there = {f"/d/faces{place}" for place in ("/review", "/review/decisions", "/images/verdicts")}
+    assert there <= decides, "an annotator finds these buttons on the same pages"
+
+
+def test_a_viewer_is_told_who_reviews(
+    settings: Settings, database: Database, people: People, made: Made
+) -> None:
+    asks = client(settings, database, "vera, signed in")
+    assert "Annotators review; an admin can make you one." in asks.get("/d/faces").text
+    refusal = asks.get("/d/faces/review")
+    assert refusal.status_code == 403
+    assert "Only annotators, reviewers and admins can do this" in refusal.text
+    form = {"sample": made.ranked[0], "answer": "keep", "client_id": "1"}
+    assert asks.post("/d/faces/review/decisions", data=form).status_code == 403
+
+
+def test_a_reviewer_finds_what_is_disputed(
+    settings: Settings, database: Database, people: People, made: Made
+) -> None:
+    shown = {
+        name: "/d/faces/images/disputed"
+        in client(settings, database, f"{name}, signed in").get("/d/faces").text
+        for name in ("vera", "ann", "rey")
+    }
+    assert shown == {"vera": False, "ann": False, "rey": True}
 
 
 def test_a_token_that_may_only_read_records_no_answer(

@@ -87,7 +87,7 @@ def show_disk(name: str, database: Db, settings: Config, user: SignedIn) -> Disk
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         found = disk_use(session, settings, dataset=dataset)
-        lost = lost_with(session, dataset=dataset, disk=found) if user.role == "admin" else []
+        lost = lost_with(session, dataset=dataset, disk=found) if user.is_admin else []
     return DiskOut(
         uploads=found.uploads,
         runs=found.runs,

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
+from app.accounts.roles import ADMIN, includes
 from app.datasets.catalog import get_dataset, list_datasets
 from app.datasets.models import Dataset
 from app.deck.filters import Filter, look
@@ -55,10 +56,10 @@ def go(
     with database.read() as session:
         here = get_dataset(session, name=dataset) if dataset else None
         places = [
-            *(_places(here, is_admin=user.role == "admin") if here else ()),
+            *(_places(here, role=user.role) if here else ()),
             *(_models(session, here) if here else ()),
             *(Target("Data set", each.name, quote(f"/d/{each.name}")) for each in list_datasets(session)),
-            *_everywhere(is_admin=user.role == "admin"),
+            *_everywhere(role=user.role),
         ]
         images = _images(session, here, wanted) if here and len(wanted) >= SHORTEST else ()
         page = GoPage(
@@ -69,11 +70,11 @@ def go(
     return render_part(request, "going/_list.html", page, whole="going/page.html")
 
 
-def _places(dataset: Dataset, *, is_admin: bool) -> Iterator[Target]:
+def _places(dataset: Dataset, *, role: str) -> Iterator[Target]:
     """The tabs of a data set with what is below them."""
     for tab in TABS:
         for sub in tab.subs or (tab,):
-            if is_admin or not (tab.is_admins or sub.is_admins):
+            if includes(role, tab.role) and includes(role, sub.role):
                 words = sub.words if sub.words == tab.words else f"{tab.words}: {sub.words}"
                 yield Target("Page", words, quote(f"/d/{dataset.name}{sub.path}"))
 
@@ -83,10 +84,10 @@ def _models(session: Session, dataset: Dataset) -> Iterator[Target]:
         yield Target("Model", f"Model {run.id}", quote(f"/d/{dataset.name}/models/{run.id}"))
 
 
-def _everywhere(*, is_admin: bool) -> Iterator[Target]:
+def _everywhere(*, role: str) -> Iterator[Target]:
     """What does not belong to a data set."""
     yield Target("Page", "All data sets", "/")
-    if is_admin:
+    if includes(role, ADMIN):
         yield Target("Action", "Add a data set", "/datasets/new")
         yield Target("Page", "People", "/people")
         yield Target("Page", "Jobs", "/jobs")

@@ -97,7 +97,15 @@ WORDS = (
         "What a person said of an image: keep, relabel, delete or unsure. It can be undone.",
     ),
     Entry(
-        "disputed", "Disputed", "People gave different answers. The given label holds until an admin decides."
+        "disputed",
+        "Disputed",
+        "People gave different answers. The given label holds until a reviewer or an admin decides.",
+    ),
+    Entry(
+        "roles",
+        "Roles",
+        "A viewer looks and exports, an annotator also decides, a reviewer also settles disputes, an admin "
+        "may do everything. An admin changes them on the page People.",
     ),
     Entry("hold-out", "Hold-out images", "Images that no training learns from; errors are counted on them."),
     Entry(

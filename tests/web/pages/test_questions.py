@@ -111,7 +111,7 @@ def test_the_gold_part_is_drawn_after_all_that_it_takes_back_was_said(
         "30 images of the hold-out are drawn at random. This is final",
         "The answers to 3 of them no longer count.",
         "2 corrections are taken back",
-        "2 people look at each image, and 3 people can sign in.",
+        "2 people look at each image, and 3 people can label.",
     ):
         assert words in question.text, words
     assert count(database, GoldPart) == 0

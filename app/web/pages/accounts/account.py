@@ -10,6 +10,8 @@ from app.accounts.attempts import Attempts
 from app.accounts.first_admin import has_users
 from app.accounts.models import User
 from app.accounts.passwords import hash_password
+from app.accounts.roles import SCOPES as ROLES_OF_SCOPES
+from app.accounts.roles import includes
 from app.accounts.sessions import ListedSession, browser_of, end_listed, end_others, list_sessions, mark_of
 from app.accounts.tokens import (
     LONGEST_DAYS,
@@ -267,7 +269,7 @@ def _account(request: Request, database: Database, user: Person, *, secret: str 
             this_session=mark_of(_hash_of_this(request)),
             tokens=tuple(list_tokens(session, user_id=user.id)),
             scopes={
-                scope: words for scope, words in SCOPES.items() if scope != "admin" or user.role == "admin"
+                scope: words for scope, words in SCOPES.items() if includes(user.role, ROLES_OF_SCOPES[scope])
             },
             secret=secret,
             here=str(request.base_url).rstrip("/"),

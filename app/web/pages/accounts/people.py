@@ -1,6 +1,6 @@
 """The people who may sign in; an admin's page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -9,9 +9,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from app.accounts.links import LINK_DAYS, address_of, invite, make_link, open_links, withdraw_link
 from app.accounts.models import User
+from app.accounts.roles import MAY, includes, most_scope, named
 from app.accounts.sessions import ListedSession, end_listed, list_sessions
 from app.accounts.tokens import Access, ListedToken, access_of, list_tokens, revoke_token
-from app.accounts.users import ROLES, change_user, get_user, list_users
+from app.accounts.users import change_user, get_user, list_users
 from app.db.engine import Database
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, AdminInPerson, Config, Db
@@ -43,7 +44,7 @@ class PeoplePage(Page):
     tokens: tuple[ListedToken, ...]
     new_link: NewLink | None = None
     link_days: int = LINK_DAYS
-    roles: tuple[str, ...] = ROLES
+    roles: dict[str, str] = field(default_factory=lambda: MAY)  # what each of them may do
 
 
 @router.get("/people")
@@ -81,10 +82,10 @@ def change_person(
         if active is False:
             confirm(_deactivation(name, access), confirmed)
         elif user.role != was:
-            confirm(_new_role(name, user.role, access), confirmed)
+            confirm(_new_role(name, was, user.role, access), confirmed)
     if active is not None:
         return _back(request, f"{name} can sign in again" if active else f"{name} is deactivated")
-    return _back(request, f"{name} is an {user.role} now" if user.role != was else "Nothing was changed")
+    return _back(request, f"{name} is {named(user.role)} now" if user.role != was else "Nothing was changed")
 
 
 def _deactivation(name: str, access: Access) -> Question:
@@ -102,15 +103,13 @@ def _deactivation(name: str, access: Access) -> Question:
     )
 
 
-def _new_role(name: str, role: str, access: Access) -> Question:
-    if role == "admin":
-        can = f"{name} may then import, train, create the checked test set, adjudicate and manage people."
-        return Question(f"Make {name} an admin?", (can,), f"Make {name} an admin", "/people", danger=False)
-    facts = [f"{name} may then decide only: not import, train, adjudicate or manage people."]
-    if access.admin_tokens:
-        lowered = "1 API token" if access.admin_tokens == 1 else f"{count(access.admin_tokens)} API tokens"
-        facts.append(f"{lowered} of theirs with the scope admin may then annotate only, for good.")
-    return Question(f"Make {name} an annotator?", tuple(facts), f"Make {name} an annotator", "/people")
+def _new_role(name: str, was: str, role: str, access: Access) -> Question:
+    is_more, will_be = includes(role, was), f"Make {name} {named(role)}"
+    facts = [f"{name} may then {MAY[role]}."]
+    if number := access.above(role):
+        lowered = "1 API token" if number == 1 else f"{count(number)} API tokens"
+        facts.append(f"{lowered} of theirs may then {most_scope(role)} only, for good.")
+    return Question(f"{will_be}?", tuple(facts), will_be, "/people", danger=not is_more)
 
 
 @router.post("/people/{name}/link")

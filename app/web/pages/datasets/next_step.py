@@ -27,6 +27,7 @@ class Situation:
     progress: ReviewProgress
     pending: PendingChanges
     is_admin: bool
+    may_decide: bool = True
     to_learn: int = (
         0  # training labels that the newest run has not learnt; labels of the hold-out are learnt by none
     )
@@ -68,6 +69,10 @@ def next_step(at: Situation) -> NextStep:
         )
     if at.state != "ready":
         return _unfinished_import(at, home)
+    return _with_images(at, home) if at.may_decide else _for_viewer(at, home)
+
+
+def _with_images(at: Situation, home: str) -> NextStep:
     if not at.has_run:
         return _before_training(at, home)
     if not at.running and (at.rule_reached or at.audit_left):
@@ -75,6 +80,15 @@ def next_step(at: Situation) -> NextStep:
     if at.progress.remaining == 0 or _enough_changed(at) or _runs_dry(at):
         return _after_review(at, home)
     return review_step(at.progress, home, expected=at.expected)
+
+
+def _for_viewer(at: Situation, home: str) -> NextStep:
+    """What is there to look at; who may review is said, because a viewer finds no button for it."""
+    actions = (Action("Images", f"{home}/images"), Action("Export the labels", f"{home}/export"))
+    left = at.progress.remaining
+    title = f"{plural(left, 'suspicious label waits', 'suspicious labels wait')}" if left else "Look around"
+    words = "You can look at everything. Annotators review; an admin can make you one."
+    return NextStep(title, words, actions)
 
 
 def _unfinished_import(at: Situation, home: str) -> NextStep:

@@ -183,6 +183,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
             progress=progress,
             pending=pending,
             is_admin=page["viewer"].is_admin,
+            may_decide=page["viewer"].may_decide,
             to_learn=changes_since(session, dataset_id=dataset.id, version_id=learnt.version_id).to_learn
             if learnt
             else 0,
@@ -208,7 +209,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         pending=pending,
         corrections=count_corrections(session, dataset_id=dataset.id),
         error=error,
-        cards=_cards(session, dataset, gold, is_admin=page["viewer"].is_admin) if classes else (),
+        cards=_cards(session, dataset, gold, may_settle=page["viewer"].may_settle) if classes else (),
         running=run_progress(session, run_id=running.id) if running else None,
         ended=None if running else ended_last(session, dataset_id=dataset.id),
         movement=movement_of(session, run=ranked) if ranked and ranked.is_training else None,
@@ -234,7 +235,10 @@ def _who(ranked: Run) -> str:
 def _steps(
     page: dict[str, Any], present: str, *, is_ready: bool, error: Headline | None
 ) -> tuple[StepView, ...]:
-    """The way, with what is done and where the data set is; who cannot train is led to the models."""
+    """The way, with what is done and where the data set is.
+
+    Who cannot train is led to the models, who cannot review to the images.
+    """
     home, is_admin = f"/d/{page['dataset']}", page["viewer"].is_admin
     models = f"{home}/models"
     done = {
@@ -246,7 +250,7 @@ def _steps(
     places = {
         "import": ("Import", home),
         "train": ("Train", f"{models}/train" if is_admin else models),
-        "review": ("Review", f"{home}/review"),
+        "review": ("Review", f"{home}/review" if page["viewer"].may_decide else f"{home}/images"),
         "retrain": ("Retrain", f"{models}/retrain" if is_admin else models),
         "export": ("Export", f"{home}/export"),
     }
@@ -257,9 +261,9 @@ def _steps(
 
 
 def _cards(
-    session: Session, dataset: Dataset, gold: GoldStanding | None, *, is_admin: bool
+    session: Session, dataset: Dataset, gold: GoldStanding | None, *, may_settle: bool
 ) -> tuple[CardView, ...]:
-    """What is to be looked at beside the worklist, each with its number; admins settle what is disputed."""
+    """What is to be looked at beside the worklist, each with its number; a reviewer settles disputes."""
     home = f"/d/{dataset.name}"
     torn = count_torn(session, dataset_id=dataset.id)
     disputed = count_disagreements(session, dataset_id=dataset.id)
@@ -276,7 +280,7 @@ def _cards(
         CardView("Errors left", *errors, f"{home}/results/errors-left"),
         CardView("Checked test set", *checked, f"{home}/results/test-set"),
     ]
-    return tuple(card for card in cards if is_admin or card.words != "Disputed")
+    return tuple(card for card in cards if may_settle or card.words != "Disputed")
 
 
 def _between(left: Between) -> str:

@@ -30,7 +30,7 @@ from app.review.recent import find_undone
 from app.settings import Settings
 from app.storage import RemoteSource
 from app.web.api.samples import shared_source
-from app.web.deps import Config, Db, SignedIn, signed_in, who_asks
+from app.web.deps import Config, Db, Decides, SignedIn, signed_in, who_asks
 from app.web.fast_path import ahead_of_fastapi
 from app.web.filters import Ordered
 from app.web.forms import SentForm, read_form
@@ -121,7 +121,7 @@ class DeckQuery(Ordered):
 
 @router.get("/d/{name}/review")
 def show(
-    request: Request, name: str, database: Db, user: SignedIn, query: Annotated[DeckQuery, Query()]
+    request: Request, name: str, database: Db, user: Decides, query: Annotated[DeckQuery, Query()]
 ) -> Response:
     """The cards I hold; a card asked for by its number comes first."""
     form = DeckForm(queue=query.query())

@@ -52,7 +52,7 @@ class GoldPage(Page):
     best: BestRun | None
     evaluation: GoldEvaluation | None  # of the best run
     chart: IntervalChart | None  # of that evaluation
-    people: int  # who can sign in
+    people: int  # who may label
     corrections: int  # current corrections of hold-out images, which a draw can revert
     taken_back: int  # of these, by the draw that led here
     copies: int  # images of it that look like one that the networks learn from
@@ -113,7 +113,7 @@ def _question(name: str, drawn: Drawn) -> Question:
             f"{count(drawn.corrections)} corrections are taken back: "
             "their images have their given labels again until people agree."
         )
-    who = "1 person can sign in" if people == 1 else f"{count(people)} people can sign in"
+    who = "1 person can label" if people == 1 else f"{count(people)} people can label"
     each = "1 person looks" if looks == 1 else f"{looks} people look"
     facts.append(
         f"{each} at each image, and {who}."

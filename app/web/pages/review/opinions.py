@@ -16,7 +16,7 @@ from app.review.fold import Policy
 from app.review.policy import count_waiting, get_policy
 from app.review.standing import PolicyEffect, set_policy
 from app.web.asking import Question, confirm
-from app.web.deps import Admin, Db
+from app.web.deps import Admin, Db, Settles
 from app.web.pages.deck.grid import MOST_BUTTONS
 from app.web.rendering import Page, count, page_context, render
 from app.web.strict import Strict
@@ -31,7 +31,7 @@ WHICH = {
     "share": "a random share of all, and the unsure ones",
     "all": "all",
 }
-WHO = {"anyone": "any other annotator", "admins": "admins only"}
+WHO = {"anyone": "any other annotator", "admins": "reviewers and admins only"}
 
 
 class PolicyForm(Strict):
@@ -176,7 +176,7 @@ def _fact(number: int, one: str, more: str) -> str:
 
 
 @router.get("/d/{name}/images/disputed")
-def show_draws(request: Request, name: str, database: Db, _admin: Admin) -> Response:
+def show_draws(request: Request, name: str, database: Db, _user: Settles) -> Response:
     """The samples whose annotators disagree."""
     with database.read() as session:
         dataset_id = get_dataset(session, name=name).id
@@ -195,9 +195,9 @@ def show_draws(request: Request, name: str, database: Db, _admin: Admin) -> Resp
 
 @router.post("/d/{name}/images/disputed")
 def adjudicate(
-    request: Request, name: str, database: Db, admin: Admin, form: Annotated[LastWord, Form()]
+    request: Request, name: str, database: Db, user: Settles, form: Annotated[LastWord, Form()]
 ) -> Response:
-    """Adjudicate a sample: the admin's decision is final."""
+    """Adjudicate a sample: the person's decision is final."""
     verdict, _, label = form.answer.partition(":")
     label = (label or form.label) if verdict == "relabel" else ""
     with database.write() as session:
@@ -213,7 +213,7 @@ def adjudicate(
                 blind=False,
             ),
             dataset_id=dataset.id,
-            user_id=admin.id,
+            user_id=user.id,
         )
         if label:  # as the data set spells it
             names = class_names(session, dataset_id=dataset.id)

@@ -47,6 +47,13 @@ def test_without_a_pace_nothing_is_promised() -> None:
     assert step.words == "About 13 min."
 
 
+def test_a_viewer_is_told_who_reviews_and_gets_no_button_for_it() -> None:
+    for at in (AT, replace(AT, has_run=False), replace(AT, to_learn=200), replace(AT, audit_left=5)):
+        step = next_step(replace(at, is_admin=False, may_decide=False))
+        assert "Annotators review; an admin can make you one." in step.words
+        assert [action.url for action in step.actions] == ["/d/faces/images", "/d/faces/export"]
+
+
 def test_many_changed_labels_call_for_a_retrain_that_only_an_admin_can_start() -> None:
     changed = replace(AT, to_learn=200)
     assert [(action.url, action.posts) for action in next_step(changed).actions] == [

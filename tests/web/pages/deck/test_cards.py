@@ -13,7 +13,7 @@ from app.web.pages.deck.cards import CardPart, CardsPlace, card_html, card_view,
 from app.web.rendering import Viewer, environment
 
 NAMES = ("50 % cat", "<dog>", "owl & \ue000viewer\ue001")
-PLACE = CardsPlace("faces", Viewer("ann", is_admin=False), "class=a&order=loss", positions=(0, 2, 13))
+PLACE = CardsPlace("faces", Viewer("ann", role="annotator"), "class=a&order=loss", positions=(0, 2, 13))
 shares = st.floats(0, 1) | st.none()
 cards = st.builds(
     Card,

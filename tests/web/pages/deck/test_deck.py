@@ -54,7 +54,7 @@ decks = st.builds(
 def test_a_filled_in_deck_is_the_one_that_the_template_makes(
     deck: Deck, viewer: str, query: str, is_idle: bool
 ) -> None:
-    context = {"viewer": Viewer(viewer, is_admin=False), "url": "/", "dataset": "faces"}
+    context = {"viewer": Viewer(viewer, role="annotator"), "url": "/", "dataset": "faces"}
     page = deck_page(
         context, deck, queue=Ordered.parse(query), is_idle=is_idle, asked=True, undone=None, redone=None
     )
@@ -63,7 +63,7 @@ def test_a_filled_in_deck_is_the_one_that_the_template_makes(
 
 
 def test_markup_is_kept_and_everything_else_escaped() -> None:
-    context = {"viewer": Viewer("<b>", is_admin=False), "url": "/", "dataset": "faces"}
+    context = {"viewer": Viewer("<b>", role="annotator"), "url": "/", "dataset": "faces"}
     empty = ReviewProgress(9, 3, 0, 6, 0, 2, 0.5, 1.2, 6)
     deck = Deck(
         (),

@@ -311,17 +311,17 @@ def test_who_is_too_few_to_agree_is_said_before_and_after(
     browser_of: Browsers, made: Made, database: Database
 ) -> None:
     ada, page = browser_of["ada"], "/d/faces/results/test-set"
-    assert "can sign in" not in flat(ada.get(page).text)
+    assert "can label" not in flat(ada.get(page).text)
     with database.write() as session:
         session.execute(update(User).where(User.name != "ada").values(active=False))
-    assert "Only 1 person can sign in. With 2 who look at each image, nothing is ever agreed" in flat(
+    assert "Only 1 person can label. With 2 who look at each image, nothing is ever agreed" in flat(
         ada.get(page).text
     )
     asking = ada.post(page, data={"size": "20", "looks": "2", "seed": "3"})
     assert "Create a test set of 20 images, for good?" in asking.text
     assert "These are too few: nothing would be agreed. Add people first." in asking.text
     assert draw(ada) == 303
-    assert "1 person can sign in, and 2 must look at each image" in flat(ada.get(page).text)
+    assert "1 person can label, and 2 must look at each image" in flat(ada.get(page).text)
 
 
 def test_agreed_and_disputed_images_are_counted_apart(
