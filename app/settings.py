@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         description="Weights that a new network starts from: `auto` (for recipes that are made for it "
         "ImageNet weights, if they are on this machine or can be downloaded, 83 MB; otherwise random ones), "
         "`imagenet` (or the training fails), `none` (random weights) or a local `.safetensors` or `.pth` "
-        "file. A retrain starts from its parent run.",
+        "file. A retrain starts from the model before it.",
     )
     first_look: Literal["on", "off"] = Field(
         "on",

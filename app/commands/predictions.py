@@ -107,5 +107,5 @@ def import_(
     tell(list(made.notes))
     typer.echo(
         f"Model {made.run_id} of {name}, your own model: {made.rows:,} images of version {made.version} are "
-        f"ranked, {made.label_issues:,} label issue{'' if made.label_issues == 1 else 's'}."
+        f"ranked, {made.label_issues:,} suspicious label{'' if made.label_issues == 1 else 's'}."
     )

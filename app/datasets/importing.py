@@ -56,7 +56,7 @@ from app.storage import UNKNOWN_SIZE, ImageSource, JoinedSource, ZipSource, open
 
 BATCH_ROWS = 1000
 BATCH_SECONDS = 2.0  # at most this much work is lost when the worker is killed, also with large images
-CHANGED = "changed since it was imported: the sample is not changed; give the new image another name"
+CHANGED = "changed since it was imported: it stays as it was imported; give the new image another name"
 
 Progress = Callable[[str, int, int], None]  # (stage, done, total; 0: not known yet)
 Choose = Callable[[Survey, Reading | None], Reading]  # from the source and the stored reading

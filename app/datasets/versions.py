@@ -264,7 +264,7 @@ def _check(
 ) -> None:
     strangers = reviewed.keys() - given.keys()
     if strangers:
-        raise Invalid(f"Sample {min(strangers)} is not in this data set; freeze its own samples only.")
+        raise Invalid(f"Image {min(strangers)} is not in this data set; freeze its own images only.")
     unknown = {frozen.label for frozen in reviewed.values()} - names.keys()
     if unknown:
         raise Invalid(f"This data set has no class at position {unknown.pop()}; use one of its own.")

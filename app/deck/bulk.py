@@ -280,9 +280,9 @@ def _checked(
 ) -> int | None:
     """The position of the class that a relabel moves to. Raises Invalid."""
     if verdict not in VERDICTS:
-        raise Invalid(f"“{verdict}” is no verdict for many samples; choose keep, relabel, accept or delete.")
+        raise Invalid(f"“{verdict}” is no verdict for many images; choose keep, relabel, accept or delete.")
     if (verdict == "relabel") != bool(label):
-        raise Invalid("A relabel needs the label that the samples should have; the other verdicts have none.")
+        raise Invalid("A relabel needs the label that the images should have; the other verdicts have none.")
     if not 0 < len(client_id) <= MAX_CLIENT_ID:
         raise Invalid(f"A client id has 1 to {MAX_CLIENT_ID} characters; a random UUID is a good one.")
     return answer_position(session, dataset_id=dataset_id, name=label) if label else None
@@ -312,16 +312,16 @@ def _chosen(
     if expected is not None and expected != len(wanted):
         say = "match by now" if isinstance(samples, Filter) else "are named"
         raise Conflict(
-            f"{len(wanted):,} samples {say}, not {expected:,}; nothing was changed. Look again, then decide."
+            f"{len(wanted):,} images {say}, not {expected:,}; nothing was changed. Look again, then decide."
         )
     if not wanted:
-        raise Invalid("No sample is selected; select some first.")
+        raise Invalid("No image is selected; select some first.")
     rows = [
         row for part in parts_of(wanted) for row in session.execute(candidates(session, dataset_id, part))
     ]
     if len(rows) != len(wanted):
         raise NotFound(
-            f"{len(wanted) - len(rows)} of the {len(wanted)} samples are not in this data set; load the "
+            f"{len(wanted) - len(rows)} of the {len(wanted)} images are not in this data set; load the "
             "page again."
         )
     reasons = [reason(row, accept=verdict == "accept", delete=verdict == "delete") for row in rows]

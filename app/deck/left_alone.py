@@ -19,7 +19,7 @@ _LOST = (
     "The files of these images are missing or have changed, so nobody can see what the labels are held "
     "against; put the files back, or delete the images from the labels. Nothing was changed."
 )
-_UNPREDICTED = "No ranking has these samples yet, so there is no prediction to accept."
+_UNPREDICTED = "No ranking has these images yet, so there is no prediction to accept."
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ does not have them is never used.
 """
 
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -24,6 +25,8 @@ from urllib.parse import urlsplit
 from app.errors import Cancelled
 from app.files import write_atomically
 from app.ml.errors import WeightsUnavailable
+
+log = logging.getLogger(__name__)
 
 NAME = "resnet34-b627a593.pth"  # torchvision's, of 2016; every version of torchvision has used these weights
 HOST = "download.pytorch.org"
@@ -61,7 +64,7 @@ def offer(folder: Path, *, patience: float = 1.0) -> Offer:
     reach = _REACH.ask(patience)
     if reach is None:
         return Offer("unknown")
-    return Offer("absent", reach) if reach else Offer("download")
+    return Offer("absent", "no network") if reach else Offer("download")
 
 
 def obtain(
@@ -183,7 +186,7 @@ def _reached(host: str, port: int | None = None, scheme: str = "https") -> str:
         host, port = parts.hostname or host, parts.port
         through = "the proxy "
     to = (host, port or (443 if scheme == "https" and not through else 80))
-    result = [f"{through}{host} does not answer within {_CONNECT:g} seconds"]
+    result = [f"no network: {through}{host} does not answer within {_CONNECT:g} seconds"]
 
     def connect() -> None:
         try:
@@ -191,8 +194,9 @@ def _reached(host: str, port: int | None = None, scheme: str = "https") -> str:
             result[0] = ""
         except TimeoutError:
             pass
-        except OSError as error:
-            result[0] = f"no connection to {through}{host} ({error.strerror or error})"
+        except OSError as error:  # the log has the words of the system
+            log.info("no connection to %s%s: %s", through, host, error.strerror or error)
+            result[0] = f"no network: {through}{host} cannot be reached"
 
     thread = threading.Thread(target=connect, name="start-weights-network", daemon=True)
     thread.start()

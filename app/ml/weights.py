@@ -54,7 +54,7 @@ def load_start(
         same = parent.class_names == class_names
         _fill(model, checkpoints.load_weights(start.path, parent), str(start.path), with_head=same)
         what = "The network" if same else "The network's body (the classes differ)"
-        return parent.normalisation, f"{what} starts from its parent run."
+        return parent.normalisation, f"{what} starts from the model before it."
     state = _read_file(start.path)
     if _DEEP in state:
         set_stem(model, "deep")

@@ -280,7 +280,7 @@ def _ids(stack: ExitStack, members: _Members, file: Path | None, *, rows: int) -
         if text is not None:
             return _of_text(text)
     raise Invalid(
-        f"The file does not say which of its {rows:,} rows is which image. Give the paths or sample ids in "
+        f"The file does not say which of its {rows:,} rows is which image. Give the paths or image ids in "
         "the order of the rows: as an array “ids” in a .npz, or as a second file (--ids ids.csv), such as "
         "the ids.csv of the export cleanlab."
     )

@@ -145,7 +145,7 @@ def gather(
     rows.refuse()
     if unknown.count:
         own = f" Its paths look like “{paths[0]}”" if len(paths) and not found.by_sample else ""
-        own += f"{',' if own else ' Its'} sample ids go from {sample_ids[0]} to {sample_ids[-1]}."
+        own += f"{',' if own else ' Its'} image ids go from {sample_ids[0]} to {sample_ids[-1]}."
         raise Invalid(
             f"{unknown.rows()} of no image of this data set: {unknown.shown()}.{own} Use these, and leave "
             "other images out."

@@ -58,13 +58,13 @@ def start_audit(session: Session, *, dataset_id: int, user_id: int, size: int = 
     Raises Invalid, Conflict while another one is not done.
     """
     if not LEAST <= size <= MOST:
-        raise Invalid(f"An audit draws {LEAST} to {MOST:,} images.")
+        raise Invalid(f"A look at random images draws {LEAST} to {MOST:,} images.")
     # what is undecided is the same for all that follows
     lock_out_decisions(session, dataset_id=dataset_id)
     before = audit_states(session, dataset_id=dataset_id)
     if before and not before[-1].is_done:
         raise Conflict(
-            f"Audit {before[-1].number} is not done: {before[-1].size - before[-1].decided:,} of its "
+            f"The look at random images is not done: {before[-1].size - before[-1].decided:,} of its "
             "images are left; finish it first."
         )
     undecided = offered(session, dataset_id=dataset_id, queue=Queue(order="random"))

@@ -55,7 +55,7 @@ def checked(kind: str, amount: float) -> Rule:
     if kind not in SHARES and not (isfinite(amount) and 1 <= amount <= 1e9):  # noqa: PLR2004
         raise Invalid("Choose a number of 1 or more.")
     if kind in ("cards", "keeps") and amount != int(amount):
-        raise Invalid("Choose a whole number of cards.")
+        raise Invalid("Choose a whole number of images.")
     return Rule(kind, amount)
 
 

@@ -224,7 +224,7 @@ def _checked(session: Session, sample: Any, *, verdict: str, label: str | None) 
             )
         return verdict, None
     if not label:
-        raise Invalid("A relabel needs the label that the sample should have.")
+        raise Invalid("A relabel needs the label that the image should have.")
     position = answer_position(session, dataset_id=sample.dataset_id, name=label)
     return ("keep", None) if position == sample.given_now else ("relabel", position)
 

@@ -142,7 +142,7 @@ def rank_kept(
         sample_ids = np.load(kept / _IDS, allow_pickle=False)
         table = np.memmap(kept / _KEPT, np.float32, "r").reshape(len(sample_ids), -1)
     except (OSError, ValueError) as error:
-        raise Invalid("The predictions of this run are no longer there; import the file again.") from error
+        raise Invalid("The predictions of this model are no longer there; import the file again.") from error
     places = np.minimum(np.searchsorted(sample_ids, samples.sample_ids), len(sample_ids) - 1)
     has_row = (sample_ids[places] == samples.sample_ids) & (table[places, 0] >= 0)
     with ExitStack() as stack:

@@ -229,7 +229,7 @@ def _rank(context: JobContext, look: _Look, features: np.ndarray) -> None:
     """Judge each label by a model that has not seen it, and store the ranking."""
     rows = np.flatnonzero(~np.isnan(features[:, 0]))
     if not len(rows):
-        raise Invalid("No image of this version can be read; put the files back and resume this run.")
+        raise Invalid("No image of this version can be read; put the files back and resume the first look.")
     context.report(COMPARES, 0, 1, force=True)
     vectors, samples = features[rows].astype(np.float32), look.samples.only(rows)
     known = np.where(look.gold[rows], -1, samples.labels)  # the labels of the gold part teach nothing

@@ -123,7 +123,7 @@ def _check(context: JobContext, plan: Plan, rest: Plan, lost: list[Lost], source
     if not len(rest.samples.paths) or not source.is_there():
         raise Invalid(
             f"The images are not where they were imported from, {plan.source}: {in_a_sentence(lost)}. "
-            "Put them back, or mount the disk again, and resume this run."
+            "Put them back, or mount the disk again, and resume the training."
         )
     gone, left = _classes_gone(plan, rest)
     if gone and left < FEWEST:
@@ -131,7 +131,7 @@ def _check(context: JobContext, plan: Plan, rest: Plan, lost: list[Lost], source
         names = ", ".join(plan.names[position] for position in gone)
         raise Invalid(
             f"No training image of {names} is left: {in_a_sentence(_of(plan, lost, set(gone)))}. "
-            f"That leaves {left} of the classes to train on. Put the files back and resume this run."
+            f"That leaves {left} of the classes to train on. Put the files back and resume the training."
         )
 
 
@@ -151,7 +151,7 @@ def _gone_words(names: list[str], lost: int) -> str:
     files = "its 1 file is" if lost == 1 else f"all {lost:,} files of {them} are"
     return (
         f"{listed(names)}: no training images are left, because {files} missing, changed or unreadable. "
-        f"This run does not learn {them}; the numbers of the classes stay as they are. "
+        f"This model does not learn {them}; the numbers of the classes stay as they are. "
     )
 
 

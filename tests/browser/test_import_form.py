@@ -131,7 +131,7 @@ def test_what_the_server_refuses_after_the_upload_stands_at_its_field_and_is_not
     expect(name_of(form)).to_have_value("texts")
     form.get_by_role("button", name="Import").click()
     expect(form.locator("#problem-file")).not_to_be_empty()
-    expect(form.get_by_text("texts.zip has arrived and is kept")).to_be_visible()
+    expect(form.get_by_text("texts.zip is not imported: choose another zip")).to_be_visible()
     expect(name_of(form)).to_have_value("texts")
     assert form.url.endswith("/datasets/new")
 

@@ -40,7 +40,7 @@ def test_it_says_how_many_images_are_ranked_and_the_scores_are_exported(
 ) -> None:
     said = shell.invoke(cli, ["predictions", "import", "faces", str(mine), "--out-of-sample"])
     assert said.exit_code == 0
-    assert "Model 1 of faces, your own model: 9 images of version 0 are ranked, 1 label issue." in said.output
+    assert "Model 1 of faces, your own model: 9 images of version 0 are ranked, 1 suspicious label." in said.output
     assert "In sample" not in said.output
     out = tmp_path / "scores.csv"
     assert shell.invoke(cli, ["export", "faces", "--run", "1", "-o", str(out)]).exit_code == 0
@@ -63,7 +63,7 @@ def test_an_array_takes_its_ids_and_classes_from_files(shell: CliRunner, mine: P
     assert isinstance(refused.exception, Invalid)
     assert "(--ids ids.csv)" in str(refused.exception)
     more = ["--ids", str(tmp_path / "ids.csv"), "--classes", str(tmp_path / "classes.txt")]
-    assert "9 images of version 0 are ranked, 1 label issue" in shell.invoke(cli, [*asked, *more]).output
+    assert "9 images of version 0 are ranked, 1 suspicious label" in shell.invoke(cli, [*asked, *more]).output
 
 
 def test_a_missing_row_needs_to_be_allowed(shell: CliRunner, mine: Path) -> None:

@@ -174,17 +174,22 @@ def ask_both(folder: Path) -> tuple[Offer, str]:
     return offer(folder), str(refused.value)
 
 
-def test_without_a_name_server_it_says_so(tmp_path, monkeypatch):
+def test_without_a_name_server_it_says_so_and_the_log_has_the_words_of_the_system(
+    tmp_path, monkeypatch, caplog
+):
     direct(monkeypatch)
     monkeypatch.setattr(socket, "getaddrinfo", fails)
-    offered, words = ask_both(tmp_path)
-    assert offered == Offer("absent", f"no connection to {imagenet.HOST} (Name or service not known)")
-    assert words == f"they are not on this machine, and cannot be downloaded: {offered.why}"
+    with caplog.at_level("INFO"):
+        offered, words = ask_both(tmp_path)
+    assert offered == Offer("absent", "no network")
+    unreached = f"no network: {imagenet.HOST} cannot be reached"
+    assert words == f"they are not on this machine, and cannot be downloaded: {unreached}"
+    assert f"no connection to {imagenet.HOST}: Name or service not known" in caplog.text
 
 
 def test_without_its_proxy_it_names_the_proxy(offline, tmp_path):
     offered, words = ask_both(tmp_path)
-    assert "no connection to the proxy 127.0.0.1 (Connection refused)" in words
+    assert "no network: the proxy 127.0.0.1 cannot be reached" in words
     assert (offered.state, offered.can_be) == ("absent", False)
 
 

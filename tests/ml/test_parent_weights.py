@@ -11,7 +11,7 @@ def test_a_parent_with_other_classes_gives_its_body_only(trained):
     folder = trained[0].folder
     same, other = build_model(3), build_model(3)
     _, note = load_start(same, StartFrom.from_parent(folder), ("red", "green", "blue"))
-    assert note == "The network starts from its parent run."
+    assert note == "The network starts from the model before it."
     load_start(other, StartFrom.from_parent(folder), ("green", "red", "blue"))
     assert torch.equal(same[0][0].weight, other[0][0].weight)
     assert not torch.equal(same[1][-1].weight, other[1][-1].weight)

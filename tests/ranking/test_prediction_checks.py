@@ -147,12 +147,12 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda path: as_npz(path, ids=("train/cat/0.png", "else/where.png", *PATHS[2:])),
         (
             "1 row of no image of this data set: “else/where.png”. Its paths look like “train/cat/0.png”, "
-            "sample ids go from 3 to 9. Use these, and leave other images out."
+            "image ids go from 3 to 9. Use these, and leave other images out."
         ),
     ),
     "an unknown sample id": (
         lambda path: as_npz(path, ids=[3, 5, 6, 7]),
-        "1 row of no image of this data set: “7”. Its sample ids go from 3 to 9.",
+        "1 row of no image of this data set: “7”. Its image ids go from 3 to 9.",
     ),
     "an image twice": (
         lambda path: as_npz(path, ids=(*PATHS[:3], PATHS[0])),
@@ -164,7 +164,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "no ids": (
         lambda path: as_npz(path, ids=None),
-        "The file does not say which of its 4 rows is which image. Give the paths or sample ids",
+        "The file does not say which of its 4 rows is which image. Give the paths or image ids",
     ),
     "too few ids": (lambda path: as_npz(path, ids=PATHS[:3]), "There are 3 ids for 4 rows"),
     "too many ids": (lambda path: as_npz(path, ids=(*PATHS, "x")), "The file has 5 rows"),

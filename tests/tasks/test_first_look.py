@@ -240,7 +240,7 @@ def test_without_any_file_it_fails_in_a_sentence(
 ) -> None:
     run_id = request(database, import_folder(database, folder))
     elsewhere = folder.rename(folder.with_name("elsewhere"))
-    with pytest.raises(Invalid, match="put the files back and resume this run"):
+    with pytest.raises(Invalid, match="put the files back and resume the first look"):
         first_look.run(context_of(database, settings, run_id))
     assert run_of(database, run_id).state == "failed"
     elsewhere.rename(folder)

@@ -122,12 +122,12 @@ def test_a_misspelt_filter_deletes_nothing(
     ("change", "status", "words"),
     [
         ({}, 422, "“expected” is missing"),
-        ({"expected": 5}, 409, "24 samples match by now, not 5; nothing was changed"),
-        ({"expected": 25}, 409, "24 samples match by now, not 25"),
+        ({"expected": 5}, 409, "24 images match by now, not 5; nothing was changed"),
+        ({"expected": 25}, 409, "24 images match by now, not 25"),
         ({"expected": 24, "samples": [1]}, 422, "either the “samples”"),
         ({"expected": 24, "where": None}, 422, "either the “samples”"),
-        ({"expected": 1, "where": None, "samples": [1, 2]}, 409, "2 samples are named, not 1"),
-        ({"expected": 2, "where": None, "samples": [1, 1]}, 409, "1 samples are named, not 2"),
+        ({"expected": 1, "where": None, "samples": [1, 2]}, 409, "2 images are named, not 1"),
+        ({"expected": 2, "where": None, "samples": [1, 1]}, 409, "1 images are named, not 2"),
         ({"expected": 24, "wher": {}}, 422, "did you mean “where”?"),
     ],
 )

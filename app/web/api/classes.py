@@ -166,7 +166,7 @@ def _merge(session: Session, row: LabelClass, into: str, *, expected: int | None
         there = preview(session, dataset_id=row.dataset_id, row=row).samples
         if there != expected:
             raise Conflict(
-                f"{there:,} samples have “{row.name}” now, not {expected:,}, so nothing was changed; look at "
+                f"{there:,} images have “{row.name}” now, not {expected:,}, so nothing was changed; look at "
                 "the class, then send the new number."
             )
     merge_classes(session, row, other, user_id=user_id)

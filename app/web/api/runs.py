@@ -195,7 +195,7 @@ def create_run(
     asked = body or RunRequest()
     if asked.parent is not None and not asked.retrain:
         raise Invalid(
-            "Only a retrain starts from another run; send “retrain”: true as well, or leave “parent” out."
+            "Only a retrain starts from another model; send “retrain”: true as well, or leave “parent” out."
         )
     starting, advice = weights_now(settings), None
     with database.write() as session:

@@ -35,13 +35,14 @@ SHARED = {  # kinds that go by a share: of what
     "hit_rate": f"of the last {WINDOW} suspicious images are errors",
     "left": "of all labels are wrong",
 }
-USUAL = {
-    "cards": "500",
-    "minutes": "60",
-    "keeps": "50",
-    "hit_rate": "5",
-    "left": "2",
-}  # amounts, shares in percent
+USUAL = {"cards": 500, "minutes": 60, "keeps": 50, "hit_rate": 5, "left": 2}  # amounts, shares in percent
+OF_IMAGES = ("cards", "keeps")  # kinds whose amount cannot exceed the images that are left
+
+
+def usual(kind: str, undecided: int) -> str:
+    """The amount that is proposed for a kind, where so many images are undecided."""
+    amount = USUAL.get(kind, "")
+    return str(max(1, min(USUAL[kind], undecided)) if kind in OF_IMAGES else amount)
 
 
 class RuleForm(Strict):
@@ -52,21 +53,20 @@ class RuleForm(Strict):
     shown_kind: str = Field("", description="The kind that the amount was shown for.")
     shown_amount: str = Field("", description="The amount as it was shown.")
 
-    @property
-    def asked(self) -> str:
+    def asked(self, undecided: int) -> str:
         """The amount; an unchanged default of another kind is replaced by this kind's default."""
         is_left = self.shown_kind not in ("", self.kind) and self.amount.strip() == self.shown_amount.strip()
-        return USUAL.get(self.kind, "") if is_left else self.amount.strip()
+        return usual(self.kind, undecided) if is_left else self.amount.strip()
 
-    @property
-    def number(self) -> float:
+    def number(self, undecided: int) -> float:
         """The amount as a rule has it. Raises Invalid."""
         if self.kind == NONE:
             return 0
+        asked = self.asked(undecided)
         try:
-            number = float(self.asked)
+            number = float(asked)
         except ValueError as error:
-            raise Invalid(f"The amount must be a number, not “{self.asked[:40]}”.") from error
+            raise Invalid(f"The amount must be a number, not “{asked[:40]}”.") from error
         return number / 100 if self.kind in SHARES else number
 
 
@@ -99,7 +99,16 @@ class StopPage(Page):
     problem: str  # why the rule that was sent cannot be
     sent: str  # the kind of the rule that was sent and refused
     least: int = LEAST
-    most: int = MOST
+
+    @property
+    def most(self) -> int:
+        """How many random images can be looked at."""
+        return max(LEAST, min(MOST, self.undecided))
+
+    @property
+    def usual_look(self) -> int:
+        """How many are proposed to who chooses another number."""
+        return min(USUAL_SIZE, self.most)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,13 +138,14 @@ def _page(
         dataset_id = get_dataset(session, name=name).id
         at = report(session, dataset_id=dataset_id)
         seconds = seconds_of(session, dataset_id=dataset_id, user_id=user.id) or at.seconds_per_decision
-    kind, amount = _form(at.rule) if sent is None else (sent.kind, sent.asked)
+    undecided = at.samples - at.reviewed
+    kind, amount = _form(at.rule, undecided) if sent is None else (sent.kind, sent.asked(undecided))
     audit = at.audits[-1] if at.audits else None
     rest = audit.size - audit.decided if audit else 0
     return StopPage(
         **page_context(request, name),
         at=at,
-        undecided=at.samples - at.reviewed,
+        undecided=undecided,
         audit=audit,
         answer=answer_in_words(at, audit),
         errors=errors_chart(at),
@@ -145,19 +155,19 @@ def _page(
         rule=at.rule,
         rule_words=rule_in_words(at.rule) if at.rule else "",
         rule_share=_share(at.rule) if at.rule else None,
-        counted=_inputs(COUNTED, kind, amount),
-        shared=_inputs(SHARED, kind, amount),
+        counted=_inputs(COUNTED, kind, amount, undecided),
+        shared=_inputs(SHARED, kind, amount, undecided),
         problem=problem,
         sent=sent.kind if sent else "",
     )
 
 
-def _inputs(kinds: dict[str, str], kind: str, amount: str) -> RuleInputs:
+def _inputs(kinds: dict[str, str], kind: str, amount: str, undecided: int) -> RuleInputs:
     """The sentence with the chosen rule in it, or with the first of its kinds and its usual amount."""
     if kind in kinds:
         return RuleInputs(kinds, kind, amount)
     first = next(iter(kinds))
-    return RuleInputs(kinds, first, USUAL[first])
+    return RuleInputs(kinds, first, usual(first, undecided))
 
 
 def _share(chosen: ChosenRule) -> float | None:
@@ -167,10 +177,10 @@ def _share(chosen: ChosenRule) -> float | None:
     return 1.0 if chosen.reached.is_reached else min(1.0, (chosen.reached.so_far or 0) / chosen.rule.amount)
 
 
-def _form(chosen: ChosenRule | None) -> tuple[str, str]:
+def _form(chosen: ChosenRule | None, undecided: int) -> tuple[str, str]:
     """Kind and amount as the form has them."""
     if chosen is None:
-        return "cards", USUAL["cards"]
+        return "cards", usual("cards", undecided)
     return chosen.rule.kind, f"{chosen.rule.amount * (100 if chosen.rule.kind in SHARES else 1):.10g}"
 
 
@@ -197,7 +207,9 @@ def change_rule(
     try:
         with database.write() as session:
             dataset_id = ready_dataset(session, name=name).id
-            choose_rule(session, dataset_id=dataset_id, user_id=user.id, kind=form.kind, amount=form.number)
+            at = report(session, dataset_id=dataset_id)
+            amount = form.number(at.samples - at.reviewed)
+            choose_rule(session, dataset_id=dataset_id, user_id=user.id, kind=form.kind, amount=amount)
     except Invalid as refusal:
         return render(
             "remaining/page.html",

@@ -178,9 +178,9 @@ def test_one_verdict_for_all_samples_that_match_is_said_and_taken_back(api: Scri
     found = ann.get(samples, params={"class": "owl", "verdict": "relabel"}).json()["items"]
     assert [item["sample"] for item in found] == sorted(made.ranked[:6])
     refused = ann.post(f"{API}/datasets/faces/bulk-decisions", json={**body, "client_id": "again"})
-    assert (refused.status_code, refused.json()["message"][:35]) == (
+    assert (refused.status_code, refused.json()["message"][:34]) == (
         409,
-        "0 samples match by now, not 6; noth",
+        "0 images match by now, not 6; noth",
     )
     action = first.json()["id"]
     assert api["bob"].delete(f"{API}/bulk-decisions/{action}").status_code == 403

@@ -178,7 +178,7 @@ def test_marks_that_a_script_counted_otherwise_are_refused(
 ) -> None:
     form = {"samples": made.ranked[:3], "expected": "2", "answer": "delete", "client_id": "a"}
     answer = browser_of["ann"].post("/d/faces/images/verdicts", data=form)
-    assert (answer.status_code, "3 samples are named, not 2" in answer.text) == (409, True)
+    assert (answer.status_code, "3 images are named, not 2" in answer.text) == (409, True)
     assert count(database, Decision) == 0
 
 

@@ -87,7 +87,7 @@ def test_an_audit_is_begun_gone_on_with_and_leads_back_to_how_much_is_left(
     assert '<p class="answer">0 of 20 random images are looked at.</p>' in page
     assert 'href="/d/faces/review?order=random">Look at the last 20</a>' in page
     again = ada.post(LOOK, data={"size": "20"})
-    assert (again.status_code, "Audit 1 is not done: 20 of its images are left" in again.text) == (409, True)
+    assert (again.status_code, "The look at random images is not done: 20 of its images are left" in again.text) == (409, True)
     for number in range(20):
         ann.post("/d/faces/review/claims", data={"queue": "order=random"})
         page = flat(ann.get("/d/faces/review?order=random").text)
@@ -183,7 +183,7 @@ def test_the_size_of_an_audit_is_refused_in_words(browser_of: Browsers, made: Ma
     for size in ("3", "1000000", "x"):
         assert browser_of["ada"].post("/d/faces/results/audits", data={"size": size}).status_code == 422
     assert (
-        "An audit draws 20 to 5,000 images."
+        "A look at random images draws 20 to 5,000 images."
         in browser_of["ada"].post("/d/faces/results/audits", data={"size": "3"}).text
     )
 
@@ -236,8 +236,8 @@ def test_a_number_left_as_it_was_for_another_kind_of_rule_is_that_kinds_usual_on
     browser_of: Browsers, made: Made
 ) -> None:
     ada = browser_of["ada"]
-    shown = {"shown_kind": "cards", "shown_amount": "500", "amount": "500"}
-    assert 'name="shown_amount" value="500"' in text(ada)
+    shown = {"shown_kind": "cards", "shown_amount": "24", "amount": "24"}  # all images that there are
+    assert 'name="shown_amount" value="24"' in text(ada)
     assert ada.post(REMAINING, data=shown | {"kind": "left"}).status_code == 303
     page = text(ada)
     assert "Stop when at most 2 % of all labels are wrong" in page
@@ -245,12 +245,24 @@ def test_a_number_left_as_it_was_for_another_kind_of_rule_is_that_kinds_usual_on
     assert '<option value="left" selected>' in page
     for sent, words in (
         ({"kind": "minutes"}, "Stop after 60 minutes"),
-        ({"kind": "cards"}, "Stop after 500 images"),
+        ({"kind": "cards"}, "Stop after 24 images"),
         ({"kind": "left", "amount": "3"}, "Stop when at most 3 %"),
-        ({"kind": "minutes", "shown_kind": "minutes"}, "Stop after 500 minutes"),
+        ({"kind": "minutes", "shown_kind": "minutes"}, "Stop after 24 minutes"),
     ):
         assert ada.post(REMAINING, data=shown | sent).status_code == 303
         assert words in text(ada)
+
+
+def test_no_more_images_are_proposed_than_there_are(browser_of: Browsers, made: Made) -> None:
+    page = text(browser_of["ada"])
+    assert '<input id="amount-number" type="number" name="amount" min="0" step="any" value="24"' in page
+    assert '<input id="size" type="number" name="size" min="20" max="24" value="24"' in page
+    for sample in made.ranked[:2]:
+        answer(browser_of["ann"], sample)
+    assert 'name="amount" min="0" step="any" value="22"' in text(browser_of["ada"])
+    kept = {"kind": "keeps", "shown_kind": "cards", "shown_amount": "22", "amount": "22"}
+    assert browser_of["ada"].post(REMAINING, data=kept).status_code == 303
+    assert "Stop after 22 suspicious images in a row without an error" in text(browser_of["ada"])
 
 
 def test_a_refused_rule_comes_back_on_its_page_with_the_reason(browser_of: Browsers, made: Made) -> None:

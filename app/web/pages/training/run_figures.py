@@ -18,7 +18,7 @@ from app.web.rendering import count, duration, moment, percent, plural
 Row = Sequence[object]
 Table = tuple[Sequence[str], Iterable[Row]]  # header and rows
 
-_STARTS = r"The network(?:'s body)? starts from (?:its parent run|ImageNet weights \([^)]*\))\."
+_STARTS = r"The network(?:'s body)? starts from (?:its parent run|the model before it|ImageNet weights \([^)]*\))\."
 
 FACTS = {
     WHY: "Why random weights",

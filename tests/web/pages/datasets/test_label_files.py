@@ -65,7 +65,8 @@ def test_a_label_file_that_fits_nothing_is_refused_at_its_field_and_nothing_is_l
     assert status == 422
     assert "mine.csv has labels for no image in pets.zip." in page
     assert re.search(r'id="problem-labels"[^>]*>mine.csv has labels', page)
-    assert "mine.csv has arrived and is kept" in page
+    assert "mine.csv is not imported: choose another file of labels, or change the other fields" in page
+    assert "pets.zip has arrived and need not be chosen again" in page
     stored = {each.suffix: each.stem for each in settings.uploads_dir.iterdir()}
     again = {
         "name": "pets",

@@ -120,7 +120,7 @@ def test_an_upload_that_has_arrived_need_not_be_sent_again(
     assert status == 409
     assert "taken by the data set from my pets.zip" in problems(page)["name"]
     assert str(settings.uploads_dir) not in page
-    assert "my pets.zip has arrived and is kept" in page
+    assert "my pets.zip has arrived and need not be chosen again: correct what is marked" in page
     form = flat(page).split('id="import-form"')[1]
     kept = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
     assert send(ada, None, name="others", **kept)[0] == 303

@@ -81,7 +81,8 @@ def test_a_zip_of_which_nothing_can_be_imported_is_refused_at_once_with_the_reas
     assert status == 422
     assert words.split(" (")[0] in problems(page)["file"]
     assert 'name="name" value="pets"' in flat(page)
-    assert "my pets.zip has arrived and is kept" in page
+    assert "my pets.zip is not imported: choose another zip, or change the other fields" in page
+    assert "It is removed after a day if no data set uses it." in page
     assert api["ada"].get("/api/v1/datasets/pets").status_code == 404  # nothing was made
 
 

@@ -128,7 +128,7 @@ def test_nothing_changes_when_others_match_than_those_that_were_counted(
         f"{URL}/verdicts", data={**form, "everything": "true", "answer": "delete"}
     )
     assert answer.status_code == 409
-    assert "8 samples match by now, not 10; nothing was changed" in answer.text
+    assert "8 images match by now, not 10; nothing was changed" in answer.text
     assert verdicts(database) == dict.fromkeys(made.ranked[:2], "keep")
 
 
