@@ -39,7 +39,7 @@ class Camera:
         self.signed_in: dict[str, Page] = {}
 
     def page(self, address: str, *, theme: str = "light") -> Page:
-        """A page of the admin, drawn to its end."""
+        """A page of the admin, drawn to its end, when no job runs that its header would show."""
         if theme not in self.signed_in:
             viewport = {"width": WIDTH, "height": HEIGHT}
             context = self.browser.new_context(
@@ -54,8 +54,11 @@ class Camera:
             page.wait_for_url(f"{self.demo.url}/")
             self.signed_in[theme] = page
         page = self.signed_in[theme]
-        page.goto(f"{self.demo.url}{address}")
-        return page
+        while True:
+            wait_for_jobs(self.demo.client("admin"))
+            page.goto(f"{self.demo.url}{address}")
+            if not page.locator("#jobs-now .jobs").count():  # a job that ends may request the next one
+                return page
 
     def take(self, name: str, page: Page, *, height: int = HEIGHT, part: str = "") -> None:
         """Save what is seen of a page: all of it to this height at most, or one part of it."""

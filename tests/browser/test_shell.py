@@ -181,6 +181,35 @@ def test_a_toast_says_what_was_saved_and_its_undo_undoes_it(
     expect(field).to_have_value("1")
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_link_in_a_toast_has_the_colour_of_its_words(screen: Page, server: Server, theme: str) -> None:
+    screen.emulate_media(color_scheme=theme)
+    open_page(screen, server, "/account")
+    screen.evaluate(
+        "detail => document.dispatchEvent(new CustomEvent('toast', { detail }))",
+        {"words": "Ended", "href": "/jobs"},
+    )
+    link = screen.locator("#toasts .toast a")
+    expect(link).to_have_text("Look")
+    colours = link.evaluate("a => [a, a.parentElement].map((each) => getComputedStyle(each).color)")
+    assert colours[0] == colours[1]
+
+
+def test_an_explanation_that_is_closed_makes_no_page_wider(screen: Page, server: Server) -> None:
+    open_page(screen, server, "/account")
+    macro = environment().from_string(
+        '{% from "_macros.html" import term %}{{ term("word", "One training that is long " * 6) }}'
+    )
+    screen.evaluate(
+        "html => document.querySelector('main').insertAdjacentHTML('afterbegin', `<p>${html}</p>`)",
+        macro.render(),
+    )
+    screen.locator(".term").evaluate(
+        "term => Object.assign(term.parentElement.style, { maxWidth: 'none', textAlign: 'right' })"
+    )
+    assert not screen.evaluate("() => document.documentElement.scrollWidth > innerWidth")
+
+
 def test_the_tab_that_is_open_is_in_view_on_a_phone(
     screen: Page, server: Server, live: tuple[Database, Made]
 ) -> None:

@@ -40,7 +40,10 @@ def test_it_says_how_many_images_are_ranked_and_the_scores_are_exported(
 ) -> None:
     said = shell.invoke(cli, ["predictions", "import", "faces", str(mine), "--out-of-sample"])
     assert said.exit_code == 0
-    assert "Model 1 of faces, your own model: 9 images of version 0 are ranked, 1 suspicious label." in said.output
+    assert (
+        "Model 1 of faces, your own model: 9 images of version 0 are ranked, 1 suspicious label."
+        in said.output
+    )
     assert "In sample" not in said.output
     out = tmp_path / "scores.csv"
     assert shell.invoke(cli, ["export", "faces", "--run", "1", "-o", str(out)]).exit_code == 0

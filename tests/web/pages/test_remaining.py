@@ -87,7 +87,10 @@ def test_an_audit_is_begun_gone_on_with_and_leads_back_to_how_much_is_left(
     assert '<p class="answer">0 of 20 random images are looked at.</p>' in page
     assert 'href="/d/faces/review?order=random">Look at the last 20</a>' in page
     again = ada.post(LOOK, data={"size": "20"})
-    assert (again.status_code, "The look at random images is not done: 20 of its images are left" in again.text) == (409, True)
+    assert (
+        again.status_code,
+        "The look at random images is not done: 20 of its images are left" in again.text,
+    ) == (409, True)
     for number in range(20):
         ann.post("/d/faces/review/claims", data={"queue": "order=random"})
         page = flat(ann.get("/d/faces/review?order=random").text)

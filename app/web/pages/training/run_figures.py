@@ -18,7 +18,10 @@ from app.web.rendering import count, duration, moment, percent, plural
 Row = Sequence[object]
 Table = tuple[Sequence[str], Iterable[Row]]  # header and rows
 
-_STARTS = r"The network(?:'s body)? starts from (?:its parent run|the model before it|ImageNet weights \([^)]*\))\."
+_STARTS = (  # notes of older runs have their older words
+    r"The network(?:'s body)? starts from "
+    r"(?:its parent run|the model before it|ImageNet weights \([^)]*\))\."
+)
 
 FACTS = {
     WHY: "Why random weights",

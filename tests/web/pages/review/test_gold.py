@@ -67,11 +67,9 @@ def settle(database: Database, made: Made, people: People, sample: int, label: s
 
 def test_the_page_proposes_a_size_and_an_admin_draws_it(browser_of: Browsers, made: Made) -> None:
     page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
-    assert (
-        "There is no checked test set yet." in page
-        and "30 images tell an error of 37 % to ± 17.3 points." in page
-    )  # the run gets all wrong, so the usual rate is reckoned with
-    assert "± 17.3 points" in page
+    assert "There is no checked test set yet." in page
+    # the run gets all wrong, so the usual rate is reckoned with
+    assert "30 images tell an error of 37 % to ± 17.3 points." in page
     assert draw(browser_of["ada"]) == 303
     page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
     assert "0 of 20 images are agreed" in page
