@@ -71,7 +71,10 @@ paper: setup ## The paper's tables and figures: make paper IMAGES=fer2013 [VOTES
 kills: setup ## Kill 200 starts while they upgrade the database, on SQLite and PostgreSQL: make kills [KILLS=200] [SEED=1]
 	$(BIN)/python benchmarks/kills.py --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
 
-.PHONY: help setup readers demo test check explore lint format docs screenshots lock paper kills
+endurance: setup ## Kills, crowds, hostile inputs and backups for an hour, with a report: make endurance [KILLS=500] [PEOPLE=100] [MINUTES=10] …
+	$(BIN)/python -m benchmarks.endurance --seed $(or $(SEED),1) --kills $(or $(KILLS),500) --people $(or $(PEOPLE),100) --minutes $(or $(MINUTES),10) --inputs $(or $(INPUTS),2000) --zips $(or $(ZIPS),20) --backups $(or $(BACKUPS),5) --log-ins $(or $(LOG_INS),60) --database $(or $(DATABASE),both) --output $(or $(OUTPUT),data/endurance) $(if $(PARTS),--parts $(PARTS)) --note "$(NOTE)"
+
+.PHONY: help setup readers demo test check explore lint format docs screenshots lock paper kills endurance
 
 migration: setup ## Write a migration from the models: make migration m="add a column"
 	@$(BIN)/python -m app.db.migrating "$(m)"

@@ -95,7 +95,7 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="error", acc
 """
 
 
-def make_review(data_dir: Path, samples: int, people: int) -> list[str]:
+def make_review(data_dir: Path, samples: int, people: int, *, database_url: str = "") -> list[str]:
     """A ranked data set and a log-in of each annotator: their cookies.
 
     Every image is one file with another name: the server looks whether the file of a card is there.
@@ -104,7 +104,7 @@ def make_review(data_dir: Path, samples: int, people: int) -> list[str]:
     Image.new("L", (48, 48)).save(image := data_dir / "train" / "000000.png")
     for i in range(1, samples):
         os.link(image, data_dir / "train" / f"{i:06}.png")
-    settings = Settings(data_dir=data_dir, _env_file=None)
+    settings = Settings(data_dir=data_dir, database_url=database_url, _env_file=None)
     migrate(settings.database)
     database, random = Database(settings.database), np.random.default_rng(0)
     with database.write() as session:

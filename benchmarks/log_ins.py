@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -32,9 +33,21 @@ def resident(server: Server) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 
-def main() -> None:
-    """Print the figures."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+@dataclass(frozen=True)
+class Measured:
+    """What the log-ins met."""
+
+    answers: dict[int, int]  # of the first ones, by status code
+    last: float  # seconds until the last of the first ones was answered
+    checks: int
+    slowest_check: float  # seconds
+    before: float  # MB of resident memory
+    most: float
+    after: float
+
+
+def measure(count: int) -> Measured:
+    """Send that many at once, again and again for five seconds."""
     with tempfile.TemporaryDirectory() as folder, start_server(Path(folder)) as server:
         before, checks, memory, over = resident(server), [], [], threading.Event()
 
@@ -68,15 +81,25 @@ def main() -> None:
         over.set()
         watcher.join()
         time.sleep(1)
-        codes = ", ".join(
-            f"{n} x {code}" for code, n in sorted(collections.Counter(c for c, _ in first).items())
+        return Measured(
+            answers=dict(sorted(collections.Counter(code for code, _ in first).items())),
+            last=max(seconds for _, seconds in first),
+            checks=len(checks),
+            slowest_check=max(checks),
+            before=before,
+            most=max(memory),
+            after=resident(server),
         )
-        print(f"{count} log-ins at once: {codes}; the last answer after {max(s for _, s in first):.2f} s")
-        print(f"health checks: {len(checks)}, slowest {max(checks):.3f} s")
-        print(
-            f"resident memory: {before:.0f} MB before, at most {max(memory):.0f}, {resident(server):.0f} "
-            "after"
-        )
+
+
+def main() -> None:
+    """Print the figures."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    found = measure(count)
+    codes = ", ".join(f"{number} x {code}" for code, number in found.answers.items())
+    print(f"{count} log-ins at once: {codes}; the last answer after {found.last:.2f} s")
+    print(f"health checks: {found.checks}, slowest {found.slowest_check:.3f} s")
+    print(f"resident memory: {found.before:.0f} MB before, at most {found.most:.0f}, {found.after:.0f} after")
 
 
 if __name__ == "__main__":
