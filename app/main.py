@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.routing import BaseRoute
-from starlette.types import Scope
+from starlette.types import ASGIApp, Scope
 
 import app.db.tables  # noqa: F401 - registers them
 from app.accounts.attempts import Attempts
@@ -20,6 +20,7 @@ from app.db.engine import Database
 from app.decoding import budget
 from app.settings import Settings
 from app.web import errors, health, metrics, readiness
+from app.web.access import Access
 from app.web.api import routers as api_routers
 from app.web.deps import signed_in
 from app.web.idempotency import Idempotency
@@ -56,6 +57,14 @@ class Static(StaticFiles):
         return response
 
 
+class App(FastAPI):
+    """The application; `app.web.access` is around it, also around what answers a failure."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """FastAPI's own, with ours around it."""
+        return Access(super().build_middleware_stack(), logs=self.state.settings.logs_requests)
+
+
 def create_app(
     settings: Settings, database: Database | None = None, *, first_admin: FirstAdmin | None = None
 ) -> FastAPI:
@@ -76,7 +85,7 @@ def create_app(
         if database is None:
             owned.close()
 
-    app = FastAPI(
+    app = App(
         title="Toploss",
         version="1",
         docs_url=None,

@@ -46,7 +46,7 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
     config = uvicorn.Config(
         create_app(settings, first_admin=first_admin),
         log_level=settings.log_level,
-        access_log=settings.log_level == "debug",
+        access_log=False,  # app.web.access has its own
         log_config=None,
         forwarded_allow_ips=settings.forwarded_allow_ips.split(","),
         server_header=False,
@@ -152,6 +152,7 @@ class Supervisor:
             "WEIGHTS": self._settings.weights,
             "WORKER_ID": self._settings.worker_id,
             "LOG_LEVEL": self._settings.log_level,
+            "LOG_FORMAT": self._settings.log_format,
             "WORKER_THREADS": str(self._settings.worker_threads),
             "MAX_IMAGE_PIXELS": str(self._settings.max_image_pixels),
             "DECODING_MB": str(self._settings.decoding_mb),

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import Conflict
 from app.files import create_file
+from app.logs import is_for_people
 
 SHORTEST_KEY = 32  # bytes of a key in a file; those that a start creates have 64
 
@@ -62,6 +63,14 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info",
         description="Lowest level of messages in the logs: `debug`, `info`, `warning` or `error`.",
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Form of the lines in the logs: `text`, or `json` with one object on each line."
+    )
+    access_log: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether the web server logs a line for each request: `on`, `off` or `auto`, which is on "
+        "unless standard error is a terminal.",
     )
     worker_id: str = Field(
         "embedded",
@@ -156,6 +165,11 @@ class Settings(BaseSettings):
         if self.database.startswith("postgresql"):
             return self.database
         return f"sqlite:///{self.data_dir / 'jobs.db'}"
+
+    @property
+    def logs_requests(self) -> bool:
+        """Whether each request gets a line in the log."""
+        return self.access_log == "on" or (self.access_log == "auto" and not is_for_people())
 
     @property
     def looks_first(self) -> bool:

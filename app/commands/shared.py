@@ -1,6 +1,5 @@
 """Shared by commands: settings, the migrated database, the password prompt, progress and refusals."""
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -76,17 +75,14 @@ def for_scripts(json: bool) -> "Iterator[dict[str, object]]":
 
 def read_settings() -> "Settings":
     """The settings, with a private data folder; from now on other users cannot read any new file."""
+    from app import logs
     from app.data_folder import open_data_folder
     from app.decoding import budget
     from app.settings import Settings
 
     settings = Settings()
     budget.set_limit(settings.decoding_mb)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for library in ("alembic", "httpx"):
-        logging.getLogger(library).setLevel(logging.WARNING)
+    logs.set_up(level=settings.log_level, as_=settings.log_format)
     open_data_folder(settings)
     return settings
 

@@ -26,13 +26,18 @@ def probing_engine(url: str) -> Engine:
     else:
         limits = f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds}"
         given = {"options": limits, "connect_timeout": 3}
-    return create_engine(url, poolclass=NullPool, connect_args=given)
+    return create_engine(url, poolclass=NullPool, connect_args=given, hide_parameters=True)
 
 
 def postgres_engine(url: str) -> Engine:
     """An engine for PostgreSQL."""
     return create_engine(
-        url, pool_pre_ping=True, pool_size=10, max_overflow=CONNECTIONS - 10, pool_timeout=USUAL_WAIT
+        url,
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=CONNECTIONS - 10,
+        pool_timeout=USUAL_WAIT,
+        hide_parameters=True,  # of failed statements, which are logged: some are secrets
     )
 
 
@@ -68,6 +73,7 @@ def sqlite_engine(url: str, *, begin: str = "", read_only: bool = False, wait: f
     engine = create_engine(
         url,
         connect_args={"check_same_thread": False, "timeout": wait},
+        hide_parameters=True,
         pool_size=10,
         max_overflow=CONNECTIONS - 10,
     )

@@ -7,13 +7,16 @@ take an answer that is being sent is cut off too.
 """
 
 import asyncio
+import logging
 from enum import Enum, auto
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.logs import begin_request
 from app.web.refusals import unread
 from app.web.security import HEADERS
 
+log = logging.getLogger(__name__)
 MOST_BYTES = 64 * 1024  # of an address and headers, and of anything between two parts of a body
 MOST_HEADERS = 100
 MOST_WAITING = 16  # requests that are sent before the one before is answered
@@ -174,7 +177,10 @@ class LimitedProtocol(HttpToolsProtocol):
 def _answer(status: int, address: bytes) -> bytes:
     reason, code, message = _WORDS[status]
     kind, content = unread(address, status=status, code=code, message=message)
+    known = begin_request()
+    log.info("refused a request that could not be read: %s", status)
     headers = HEADERS | {"content-type": kind, "content-length": str(len(content)), "connection": "close"}
+    headers |= {"x-request-id": known}
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from app.logs import request_id
 from app.web.rendering import Page, environment, is_fragment, page_context, render
 
 FOR_PROGRAMS = ("/api/", "/metrics")  # addresses whose refusals are JSON, also without a token
@@ -18,6 +19,7 @@ class ErrorPage(Page):
     status: int
     message: str
     can_wait: bool = False  # whether the same request may succeed later
+    request_id: str = ""  # to be told to who runs the server
     plain: str = ""  # the same address without the parameters that it refuses
 
 
@@ -36,6 +38,8 @@ def answer(
     if request.scope["path"].startswith(FOR_PROGRAMS) or by_token:
         headers = {"www-authenticate": "Bearer"} if status == 401 else None  # noqa: PLR2004
         content = {"error": code, "message": message, "status": status, **(more or {})}
+        if status == 500:  # noqa: PLR2004 - whoever runs the server finds its lines in the log by this
+            content["request_id"] = request_id()
         return JSONResponse(content, status_code=status, headers=headers)
     fragment = is_fragment(request)
     if status == 401 and request.method == "GET":  # noqa: PLR2004
@@ -52,6 +56,7 @@ def answer(
         status=status,
         message=message,
         can_wait=can_wait,
+        request_id=request_id() if status >= 500 else "",  # noqa: PLR2004
         plain=quote(request.scope["path"]) if is_asked else "",
     )
     return render("errors/_message.html" if fragment else "errors/page.html", page, status=status)
