@@ -49,7 +49,8 @@ def test_a_server_logs_each_request_in_json_without_what_is_secret(tmp_path: Pat
     more = {"TOPLOSS_LOG_FORMAT": "json", "TOPLOSS_ACCESS_LOG": "on"}
     token = "q3zZ_x-0" * 6
     with start_server(tmp_path / "data", **more) as server:
-        httpx.get(f"{server.url}/nothing/{token}?token=secret-of-the-query", headers={ID: "the-proxys-id"})
+        asked = f"{server.url}/nothing/{token}?token=secret-of-the-query"
+        httpx.get(asked, headers={ID: "the-proxys-id"}, timeout=60)
         httpx.get(f"{server.url}/%0A%1B[31mred", timeout=60)
         httpx.get(f"{server.url}/static/app.css", timeout=60)
         server.stop()
