@@ -29,7 +29,7 @@ setup: .venv/.installed ## Make the virtual environment
 
 readers: setup .venv-readers/.installed ## Install the libraries that tests read exports with (1.2 GB)
 
-demo: setup ## Draw demo faces, train, and serve them on http://127.0.0.1:8000
+demo: setup site/index.html ## Draw demo faces, train, and serve them on http://127.0.0.1:8000
 	@$(BIN)/toploss demo
 
 test: setup ## Everything that must hold: checks, tests on SQLite and PostgreSQL, a real browser
@@ -55,6 +55,9 @@ format: setup ## Let ruff format and mend
 
 docs: setup ## Build the documentation into site/, which opens without a server: links, anchors and pages are checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+site/index.html: mkdocs.yml $(wildcard docs/*.* docs/decisions/*.md docs/pictures/*) | .venv/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 screenshots: setup ## Draw the pictures of the documentation anew, from the demo (minutes)
 	$(BIN)/python benchmarks/screenshots.py

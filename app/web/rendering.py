@@ -20,6 +20,7 @@ from app.accounts.roles import Allowed
 from app.db.trouble import as_trouble
 from app.db.types import now
 from app.errors import ToplossError
+from app.web import documentation
 from app.web.navigation import NOTHING, Surroundings, surroundings
 from app.web.toasts import TOAST_COOKIE, Toast, waiting_toast
 
@@ -170,6 +171,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     env.globals["static"] = static_url
+    env.globals["about"] = documentation.about
     env.filters.update(FILTERS)
     return env
 

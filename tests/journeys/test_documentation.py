@@ -10,11 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import sync_playwright
 
 from app.faces.folder import write_demo_folder
 from tests.conftest import missing
 from tests.documented import ROOT, Block, blocks_of, pages
 from tests.forked import toploss_on_the_path
+from tests.journeys.site import find, watch
 from tests.servers import Server, environment, start_server
 from tests.small_worker import start_small_worker
 
@@ -143,3 +145,14 @@ def test_the_page_of_the_decisions_lists_each_of_them(site: Path) -> None:
     html = (site / "decisions" / "index.html").read_text()
     for path in (ROOT / "docs" / "decisions").glob("0*.md"):
         assert f"{path.stem}.html" in html
+
+
+def test_the_site_searches_from_a_folder_too(site: Path, chromium: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        said = watch(page)
+        page.goto((site / "decisions" / "index.html").as_uri())
+        find(page, "relabel")
+        browser.close()
+    assert said == []

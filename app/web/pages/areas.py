@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.routing import Route
 
-from app.web.pages import docs, export, going, helping, jobs, moved, photos, remaining
+from app.web.pages import docs, documentation, export, going, helping, jobs, moved, photos, remaining
 from app.web.pages.accounts import account, choosing, first_admin, people, theme
 from app.web.pages.datasets import (
     classes,
@@ -58,6 +58,7 @@ _AREAS = (
     jobs,
     going,
     docs,
+    documentation,
     helping,
     moved,
 )

@@ -9,6 +9,7 @@ from app.deck.queues import BY_CHANCE
 from app.ranking.learning import FEWEST
 from app.ranking.models import DOUBTED
 from app.training.statistics import DRAWS
+from app.web import documentation
 from app.web.keys import Key
 from app.web.pages.deck import image_map
 from app.web.rendering import Page, count, page_context, percent, render
@@ -32,6 +33,7 @@ class HelpPage(Page):
     keys: tuple[tuple[str, tuple[Key, ...]], ...]
     words: tuple[Entry, ...]
     figures: tuple[Entry, ...]
+    has_documentation: bool
 
 
 KEYS = (
@@ -218,6 +220,11 @@ FIGURES = (
 @router.get("/help")
 def show(request: Request) -> Response:
     """The help."""
-    return render(
-        "help/page.html", HelpPage(**page_context(request), keys=KEYS, words=WORDS, figures=FIGURES)
+    page = HelpPage(
+        **page_context(request),
+        keys=KEYS,
+        words=WORDS,
+        figures=FIGURES,
+        has_documentation=documentation.built() is not None,
     )
+    return render("help/page.html", page)
