@@ -1,5 +1,6 @@
 """The gold part as people see it: drawn by an admin, labelled blind, hidden until it is settled."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -217,6 +218,8 @@ def test_the_figures_stand_where_the_best_run_is_named(
     for address in ("/d/faces/models", "/d/faces/results/test-set"):
         assert "Best by the checked test set" in flat(browser_of["ada"].get(address).text)
     page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
+    answer = page.split('<p class="answer">')[1].split("</p>")[0]
+    assert re.fullmatch(rf"[0-9.]+ % error of model {made.run_id}, [0-9.]+ % to [0-9.]+ %\.", answer.strip())
     assert "20 of 20 images are agreed" in page
     assert "not settled" not in page
     assert "Deleted ones counted as wrong" in page
