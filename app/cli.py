@@ -21,6 +21,9 @@ class Commands(LazyGroup):
         "train": Lazy("training:train", "Train on the labels as they stand, and rank every sample."),
         "retrain": Lazy("training:retrain", "Freeze the cleaned labels and fine-tune the best run on them."),
         "resume": Lazy("training:resume", "Resume a cancelled or failed run after its last finished epoch."),
+        "look": Lazy(
+            "looking:look", "Repeat the first look on the labels as they stand: seconds, and no training."
+        ),
         "recipes": Lazy("training:recipes", "Show the recipes, and what can be changed with --set."),
         "runs": Lazy("runs:runs", "List, show and cancel models (runs): trainings, first looks, own models."),
         "top-losses": Lazy("runs:top_losses", "List the images whose labels look most wrong."),

@@ -133,6 +133,19 @@ def train_there(server: str, name: str, body: Mapping[str, object], *, wait: boo
             _end_of_run(api, made["id"], json=json)
 
 
+def look_there(server: str, name: str, *, wait: bool, json: bool) -> None:
+    """Queue a first look at the labels as they stand on a server."""
+    with open_api(server) as api:
+        made = api.send("POST", f"/datasets/{name}/first-looks")
+        if json and not wait:
+            print_json(made)
+            return
+        about = f"a first look at the labels of version {made['version']}"
+        typer.echo(f"Model {made['id']} of {name}, {about}: queued.", err=json)
+        if wait:
+            _end_of_run(api, made["id"], json=json)
+
+
 def resume_there(server: str, number: int, *, wait: bool, json: bool) -> None:
     """Resume a run on a server."""
     with open_api(server) as api:

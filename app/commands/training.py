@@ -115,7 +115,7 @@ def train(
         if repeat:
             typer.echo(f"Model {repeat.run_id} {repeat.words}")
         if wait:
-            _wait_for(database, settings, run.id)
+            wait_for(database, settings, run.id)
         elif not alive:
             typer.echo("No worker runs; start one with `toploss serve` or `toploss worker`.")
 
@@ -187,7 +187,7 @@ def retrain(
         if repeat:
             typer.echo(f"Model {repeat.run_id} {repeat.words}")
         if wait:
-            _wait_for(database, settings, answer.run.id)
+            wait_for(database, settings, answer.run.id)
 
 
 def resume(
@@ -210,7 +210,7 @@ def resume(
             made.update(id=number, job=resume_run(session, run_id=number, user_id=None).job_id)
         typer.echo(f"Model {number}: queued again.")
         if wait:
-            _wait_for(database, settings, number)
+            wait_for(database, settings, number)
 
 
 def recipes(*, json: Json = False) -> None:
@@ -251,7 +251,7 @@ def _changes(given: list[str] | None, epochs: int | None) -> dict[str, object]:
     return changes
 
 
-def _wait_for(database: "Database", settings: "Settings", run_id: int) -> None:
+def wait_for(database: "Database", settings: "Settings", run_id: int) -> None:
     """Follow a run to its end; exit code 0 only when its ranking is stored."""
     from app.measuring.evaluations import evaluate_run
     from app.serving import worker_beside

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import class_names
 from app.datasets.models import DatasetVersion, Sample
 from app.datasets.versions import DELETED, get_version, latest_version
-from app.errors import Conflict, Invalid
+from app.errors import Invalid
 from app.measuring.best import ENOUGH
 from app.measuring.evaluations import Evaluation, evaluate
 from app.measuring.hold_out import UNKNOWN, HoldOut, hold_out, predicted
@@ -43,6 +43,7 @@ class RunFacts:
     digest: str
     is_own: bool  # an own model, which was trained elsewhere
     in_sample: bool  # and may have learnt the hold-out
+    is_look: bool = False  # a first look, which has learnt other held-out images than the one it judges
 
 
 @dataclass(frozen=True)
@@ -230,8 +231,6 @@ def _asked(
 ) -> tuple[Run, Run, DatasetVersion]:
     runs = [get_run(session, run_id=run_id, dataset_id=dataset_id) for run_id in (old_id, new_id)]
     for run in runs:
-        if run.kind == FIRST_LOOK:
-            raise Conflict(f"Model {run.id} is a first look; only trainings and own models can be compared.")
         if run.state != "finished":
             raise unfinished(run)(f"Model {run.id} has not finished; only finished ones can be compared.")
     if old_id == new_id:
@@ -325,6 +324,7 @@ def _facts(session: Session, run: Run) -> RunFacts:
         run.seed,
         version.number,
         version.digest,
+        is_look=run.kind == FIRST_LOOK,
         is_own=run.kind == OWN_MODEL,
         in_sample=run.kind == OWN_MODEL and not run.is_out_of_sample,
     )

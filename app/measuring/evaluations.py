@@ -67,8 +67,8 @@ class RunSummary:
 
     @property
     def is_comparable(self) -> bool:
-        """Whether it can be compared with others: a finished training or own model."""
-        return self.state == "finished" and self.kind != FIRST_LOOK
+        """Whether it can be compared with others: it has finished."""
+        return self.state == "finished"
 
     @property
     def rate_to_choose_by(self) -> Rate | None:
@@ -241,3 +241,25 @@ def evaluate(
         untrained=tuple(names[position] for position in untrained),
         without_untrained=error_rate(labels[learnt], said[learnt]) if len(untrained) else None,
     )
+
+
+def pair_to_compare(
+    runs: Sequence[RunSummary], old: int | None = None, new: int | None = None
+) -> tuple[int | None, int | None]:
+    """The runs asked for, or the newest one that has a parent and that parent, or the two newest.
+
+    First looks are not mixed with others unless that is asked for: of neither kind are there two, so there
+    is no pair.
+    """
+    if old is None and new is None:
+        looks = tuple(run for run in runs if run.kind == FIRST_LOOK)
+        others = tuple(run for run in runs if run.kind != FIRST_LOOK)
+        runs = others if len(others) > 1 or len(looks) < 2 else looks  # noqa: PLR2004 - a pair
+    known = {run.id for run in runs}
+    child = next((run for run in runs if run.parent_id in known), None)
+    if new is None:
+        new = child.id if child else runs[0].id if runs else None
+    if old is None:
+        parent = next((run.parent_id for run in runs if run.id == new), None)
+        old = parent if parent in known else next((run.id for run in runs if run.id != new), None)
+    return old, new

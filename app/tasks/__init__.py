@@ -1,6 +1,8 @@
 """The tasks of the worker: one module per kind of job."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 
@@ -9,13 +11,24 @@ from app.tasks import progress
 
 # Jobs of several kinds run in threads of one worker. torchvision and fastai import each other's parts in a
 # circle, so a second thread would find them half loaded.
-_LOADING = threading.Lock()
+_LOADING = threading.RLock()
 
 
 def load(module: str) -> ModuleType:
     """A module of this package, which may load torch: seconds that an idle worker need not spend."""
     with _LOADING:
         return import_module(f"app.tasks.{module}")
+
+
+@contextmanager
+def nothing_loads() -> Iterator[None]:
+    """While no module is loaded, for what computes without torch.
+
+    scipy asks for the types of torch once another thread has begun to load it, and fails where they are not
+    there yet.
+    """
+    with _LOADING:
+        yield
 
 
 def _task(module: str) -> Task:

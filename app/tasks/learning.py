@@ -14,7 +14,7 @@ from app.datasets.models import Dataset
 from app.db.engine import Database
 from app.review.models import Decision
 from app.review.orders import count_new_answers, newest_order
-from app.tasks import load
+from app.tasks import load, nothing_loads
 from app.training.runs import CurrentRanking, current_ranking
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,10 @@ class Learner:
 
     def _order(self, dataset_id: int, ranking: CurrentRanking) -> None:
         order = load("ordering").order_worklist
-        self._evidence = order(self.database, dataset_id=dataset_id, ranking=ranking, before=self._evidence)
+        with nothing_loads():
+            self._evidence = order(
+                self.database, dataset_id=dataset_id, ranking=ranking, before=self._evidence
+            )
 
 
 def _is_due(session: Session, ranking: CurrentRanking) -> bool:

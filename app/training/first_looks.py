@@ -1,5 +1,7 @@
 """First looks: runs that rank the labels of an import before anybody trains."""
 
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -11,13 +13,17 @@ from app.training.models import FIRST_LOOK, Run
 
 TASK = "look"
 BACKBONE = "efficientnet-lite0"  # the network, trained on ImageNet, that describes images
+WAY = ("image_size", "reading_size", "mirrored")  # fields of its recipe: how it looks at an image
 FEWEST = 2  # classes: labels of a single class cannot be compared
 
 
 def request_first_look(
-    session: Session, *, dataset_id: int, version_id: int, user_id: int | None = None
+    session: Session, *, dataset_id: int, version_id: int, user_id: int | None = None, like: Run | None = None
 ) -> Run | None:
-    """Create the run and its job; None for a data set of fewer than two classes."""
+    """Create the run and its job; None for a data set of fewer than two classes.
+
+    It looks at the images in the same way as `like`, so that what that one has seen is not looked at again.
+    """
     lock_dataset(session, dataset_id=dataset_id)
     if len(class_names(session, dataset_id=dataset_id)) < FEWEST:
         return None
@@ -26,7 +32,7 @@ def request_first_look(
         dataset_id=dataset_id,
         version_id=version_id,
         kind=FIRST_LOOK,
-        recipe={"name": FIRST_LOOK, "backbone": BACKBONE},
+        recipe={"name": FIRST_LOOK, "backbone": BACKBONE} | _way(like),
         weights=BACKBONE,
         seed=0,
         facts={"gold": gold.digest} if gold else {},
@@ -40,9 +46,19 @@ def request_first_look(
     return run
 
 
+def _way(like: Run | None) -> dict[str, Any]:
+    """How a first look has looked at the images."""
+    return {} if like is None else {field: like.recipe[field] for field in WAY if field in like.recipe}
+
+
 def newest_first_look(session: Session, *, dataset_id: int) -> Run | None:
     """The newest first look that has finished."""
     return _newest(session, dataset_id, ("finished",))
+
+
+def open_first_look(session: Session, *, dataset_id: int) -> Run | None:
+    """The newest first look that is queued or running."""
+    return _newest(session, dataset_id, jobs.OPEN_STATES)
 
 
 def covers(session: Session, *, dataset_id: int, samples: int) -> bool:

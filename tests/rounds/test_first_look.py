@@ -2,10 +2,16 @@
 
 from pathlib import Path
 
+import pytest
+
 from app.datasets.versions import latest_version, list_versions
 from app.db.engine import Database
-from app.rounds.first_look import look_at_new_images
-from tests.factories import import_folder, write_images
+from app.errors import Conflict, NotNow
+from app.review.checks import Answer
+from app.review.decisions import decide
+from app.rounds.first_look import can_look_again, look_again, look_at_new_images
+from tests.conftest import People
+from tests.factories import Made, import_folder, make_first_look, write_images
 
 
 def test_the_images_of_an_import_are_looked_at_once(database: Database, tmp_path: Path) -> None:
@@ -28,6 +34,22 @@ def test_new_images_are_looked_at_in_a_version_that_has_them(database: Database,
         newest = latest_version(session, dataset_id=dataset_id)
         assert run is not None
         assert (run.version_id, newest.number) == (newest.id, 1)
+
+
+def test_corrected_labels_are_looked_at_again_once(database: Database, made: Made, people: People) -> None:
+    first = make_first_look(database, made.dataset_id, made.version_id)
+    with database.write() as session:
+        assert not can_look_again(session, dataset_id=made.dataset_id)
+        with pytest.raises(Conflict, match=f"No label has changed since the first look of model {first}"):
+            look_again(session, dataset_id=made.dataset_id)
+        answer = Answer(sample_id=made.ranked[0], verdict="delete", client_id="1", origin="deck")
+        decide(session, answer, dataset_id=made.dataset_id, user_id=people.annotator.id)
+        assert can_look_again(session, dataset_id=made.dataset_id)
+        run, version = look_again(session, dataset_id=made.dataset_id)
+        assert (run.kind, version.number, version.deleted) == ("first look", 1, 1)
+        with pytest.raises(NotNow, match=f"Model {run.id}, a first look, is queued; wait"):
+            look_again(session, dataset_id=made.dataset_id)
+        assert not can_look_again(session, dataset_id=made.dataset_id)
 
 
 def test_a_data_set_without_images_is_not_looked_at(database: Database) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sqlalchemy import select
 
+from app.accounts.users import add_user
 from app.datasets.creating import create_dataset
 from app.datasets.missing import Lost, mark
 from app.datasets.models import Dataset, MissingFile, Sample
@@ -22,9 +23,11 @@ from app.ml.patches import PatchEmbedder
 from app.ranking.embeddings import read_embedding
 from app.ranking.models import UNJUDGED, Prediction
 from app.ranking.rankings import top_losses
+from app.review.checks import Answer
+from app.review.decisions import decide
 from app.review.gold import draw_gold
 from app.review.models import OpenIssue
-from app.rounds.first_look import look_at_new_images
+from app.rounds.first_look import look_again, look_at_new_images
 from app.settings import Settings
 from app.tasks import first_look, import_images
 from app.tasks.progress import of_first_look
@@ -120,6 +123,30 @@ def test_labels_that_do_not_fit_their_image_come_first_before_any_training(
     embedding = read_embedding(settings.runs_dir / str(run_id))
     assert embedding is not None
     assert embedding.vectors.shape == (len(ranked), first_look.NEIGHBOUR_DIMENSIONS)
+
+
+def test_corrected_labels_are_looked_at_again_without_a_look_at_the_images(
+    database: Database,
+    settings: Settings,
+    folder: Path,
+    seen: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dataset_id = import_folder(database, folder)
+    first_look.run(context_of(database, settings, request(database, dataset_id)))
+    described = sum(seen)
+    with database.write() as session:
+        user_id = add_user(session, name="ann", role="annotator", password_hash="").id
+        for path, label in (("moved-cat.png", "cat"), ("moved-owl.png", "owl")):
+            sample_id = session.scalars(select(Sample.id).where(Sample.path.endswith(path))).one()
+            answer = Answer(sample_id=sample_id, verdict="relabel", label=label, client_id=path)
+            decide(session, answer, dataset_id=dataset_id, user_id=user_id)
+        run, version = look_again(session, dataset_id=dataset_id, user_id=user_id)
+    monkeypatch.setattr(first_look, "measure_pace", lambda _: 1.0)  # others use the machine now
+    first_look.run(context_of(database, settings, run.id))
+    again = run_of(database, run.id)
+    assert (again.state, version.number, again.label_issues) == ("finished", 1, 0)
+    assert sum(seen) == described
 
 
 def test_a_stopped_first_look_goes_on_where_it_was(

@@ -1,12 +1,14 @@
 """The worklist learns from answers, in a look of the worker."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app import tasks
 from app.datasets.versions import latest_version
 from app.db.engine import Database
 from app.review.orders import newest_order
@@ -79,6 +81,21 @@ def test_the_claimed_cards_say_how_probably_their_label_is_wrong(
     wrong = [card["error_probability"] for card in claimed]
     assert wrong == sorted(wrong, reverse=True)
     assert wrong[0] > 0.5
+
+
+def test_no_job_loads_torch_while_the_worklist_is_ordered(
+    database: Database, made: Made, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_load: list[bool] = []
+
+    def another_thread_asks(*_: object, **__: object) -> None:
+        with ThreadPoolExecutor() as others:
+            may_load.append(others.submit(tasks._LOADING.acquire, blocking=False).result())
+
+    monkeypatch.setattr("app.tasks.ordering.order_worklist", another_thread_asks)
+    say(database, made, people, mixed(made)[:40])
+    Learner(database).look()
+    assert may_load == [False]
 
 
 def test_too_few_answers_change_nothing(database: Database, made: Made, people: People) -> None:

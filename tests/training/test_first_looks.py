@@ -75,7 +75,7 @@ def test_it_ranks_the_review_until_a_training_has_finished(
         assert look.id == later
 
 
-def test_it_has_no_network_to_train_further_to_predict_with_or_to_compare(
+def test_it_has_no_network_to_train_further_or_to_predict_with_and_can_be_compared(
     database: Database, made: Made
 ) -> None:
     first = make_first_look(database, made.dataset_id, made.version_id)
@@ -85,10 +85,8 @@ def test_it_has_no_network_to_train_further_to_predict_with_or_to_compare(
         assert best.run.id == made.run_id
         with pytest.raises(Conflict, match=f"Model {first} is a first look, which has no network of its own"):
             finished_run(session, run_id=first)
-        with pytest.raises(
-            Conflict, match=f"Model {first} is a first look; only trainings and own models can be"
-        ):
-            compare(session, dataset_id=made.dataset_id, old_id=first, new_id=made.run_id)
+        compared = compare(session, dataset_id=made.dataset_id, old_id=first, new_id=made.run_id)
+        assert (compared.old.is_look, compared.new.is_look) == (True, False)
 
 
 def test_it_covers_the_images_of_its_version_unless_it_failed(database: Database, made: Made) -> None:

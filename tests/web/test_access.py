@@ -67,6 +67,7 @@ CHANGES = {
         POST /d/{name}/results/audits  POST /d/{name}/results/test-set
         POST /d/{name}/import/cancel  POST /d/{name}/import/repeat
         POST /d/{name}/import/folders  POST /d/{name}/images/map/cancel
+        POST /d/{name}/models/look  POST /api/v1/datasets/{name}/first-looks
         POST /d/{name}/models/retrain  POST /d/{name}/models  POST /d/{name}/models/{run_id:int}/cancel
         POST /d/{name}/models/{run_id:int}/resume  POST /d/{name}/settings  POST /d/{name}/results/errors-left
         POST /d/{name}/export/versions  POST /d/{name}/export  POST /datasets/new  POST /demo

@@ -14,6 +14,7 @@ from app.errors import Invalid
 from app.measuring.evaluations import RunSummary, evaluate_run, run_summaries
 from app.ml.recipes import RECIPES
 from app.ranking.rankings import top_losses
+from app.rounds.first_look import look_again
 from app.rounds.retraining import retrain, version_to_train
 from app.training.evaluation import Rate
 from app.training.fields import FIELDS, values_of
@@ -231,6 +232,15 @@ def create_run(
         accepted = _accepted(session, run, version.number, nothing_changed=same)
     told = {"start": requested_start(run, settings), "recommended": advice.told if advice else ""}
     return accepted.model_copy(update=told)
+
+
+@router.post("/datasets/{name}/first-looks", status_code=202)
+def create_first_look(name: str, database: Db, user: Admin) -> RunAccepted:
+    """Freeze the labels as they stand, and queue a first look at them: seconds, and no training."""
+    with database.write() as session:
+        dataset = ready_dataset(session, name=name)
+        run, version = look_again(session, dataset_id=dataset.id, user_id=user.id)
+        return _accepted(session, run, version.number, nothing_changed=False)
 
 
 @router.get("/datasets/{name}/recommendation")

@@ -36,6 +36,7 @@ class Situation:
     gold_for_me: int = 0  # images of the gold part that wait for the one who asks
     rule_reached: str = ""  # the stopping rule in words, once it is reached
     has_look: bool = False  # a first look or an own model ranks the labels
+    can_look_again: bool = False  # labels have changed since the newest first look
     has_own: bool = False  # it is an own model
     looking: bool = False  # the run that waits or runs is a first look
     expected: ExpectedErrors | None = None  # of the next cards, once the worklist learns from the answers
@@ -149,12 +150,17 @@ def _first_run(at: Situation, home: str) -> NextStep:
 def _after_first_look(at: Situation, home: str) -> NextStep:
     """Nothing that looks wrong is left, and no model has learnt the labels."""
     found = plural(at.progress.found, "error")
-    words = "A training may find more."
+    words = "A look at the labels as they are now takes seconds and may find more."
+    if not at.can_look_again or not at.is_admin:
+        words = "A training may find more."
     if at.progress.reviewed:
         words = f"{found} found in {plural(at.progress.reviewed, 'reviewed label')}. {words}"
     export = Action("Export the labels", f"{home}/export")
     left = Action("Errors left", f"{home}/results/errors-left")
+    again = Action("Look again", f"{home}/models/look", posts=True)
     train = (Action("Train a model", f"{home}/models/train"),) if at.is_admin else ()
+    if at.can_look_again and at.is_admin:
+        return NextStep("No suspicious label is left", words, (again, *train, export), "retrain")
     return NextStep("No suspicious label is left", words, (export, *train, left), "export")
 
 

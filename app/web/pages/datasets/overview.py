@@ -30,6 +30,7 @@ from app.review.counters import open_issues
 from app.review.gold import GoldStanding, gold_standing
 from app.review.orders import expected_errors, newest_order
 from app.rounds.changes import changes_since
+from app.rounds.first_look import can_look_again
 from app.rounds.home import Suspect, suspects
 from app.rounds.movement import Movement, movement_of
 from app.training.models import FIRST_LOOK, OWN_MODEL, Run
@@ -176,6 +177,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
             has_run=error is not None,
             early_epochs=ranked.ranked_epochs if ranked and error is None else None,
             has_look=ranked is not None and not ranked.is_training,
+            can_look_again=ranked is not None and can_look_again(session, dataset_id=dataset.id),
             has_own=ranked is not None and ranked.kind == OWN_MODEL,
             expected=expected_errors(newest_order(session, run_id=ranked.id)) if ranked else None,
             running=running is not None,

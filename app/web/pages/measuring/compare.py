@@ -15,9 +15,11 @@ from app.datasets.versions import list_versions
 from app.deck.progress import pending_changes
 from app.errors import NotFound, ToplossError
 from app.measuring.comparison import Change, ChangedSample, Column, Comparison, changed_samples, compare
-from app.measuring.evaluations import RunSummary, run_summaries
+from app.measuring.evaluations import RunSummary, pair_to_compare, run_summaries
 from app.measuring.paper_table import PaperTable, paper_table
 from app.review.gold import gold_labels
+from app.rounds.first_look import can_look_again
+from app.training.models import FIRST_LOOK
 from app.training.runs import get_run, open_run
 from app.web.deps import Db
 from app.web.errors import status_of
@@ -73,7 +75,9 @@ class Strip:
 class ComparePage(Page):
     """Before and after; without a comparison, why there is none."""
 
-    runs: tuple[RunSummary, ...]
+    runs: tuple[RunSummary, ...]  # that can be compared
+    newest: RunSummary | None  # training or own model
+    can_look_again: bool  # labels have changed since the newest first look
     waits_for: int | None  # the model that is being trained
     versions: tuple[DatasetVersion, ...]
     old: int | None
@@ -146,7 +150,8 @@ def show(
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         runs = _finished(session, dataset.id)
-        old, new = _pair(runs, old, new)
+        again = can_look_again(session, dataset_id=dataset.id)
+        old, new = pair_to_compare(runs, old, new)
         found, problem, status = _compared(session, dataset.id, old, new, labels)
         strips = _strips(session, dataset.id, found) if found else ()
         versions = tuple(reversed(list_versions(session, dataset_id=dataset.id)))
@@ -157,6 +162,8 @@ def show(
     page = ComparePage(
         **page_context(request, name),
         runs=runs,
+        newest=next((run for run in runs if run.kind != FIRST_LOOK), None),
+        can_look_again=again,
         waits_for=training.id if training and training.is_training else None,
         versions=versions,
         old=old,
@@ -182,7 +189,7 @@ def images(request: Request, name: str, database: Db, query: Annotated[ChangesQu
     """The samples whose prediction changed, by what the reviewed labels say of it."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
-        old, new = _pair(_finished(session, dataset.id), query.old, query.new)
+        old, new = pair_to_compare(_finished(session, dataset.id), query.old, query.new)
         if old is None or new is None:
             raise NotFound(
                 "Two trained models are needed to see what changed; review some labels, then retrain."
@@ -219,18 +226,6 @@ def images(request: Request, name: str, database: Db, query: Annotated[ChangesQu
 
 def _finished(session: Session, dataset_id: int) -> tuple[RunSummary, ...]:
     return tuple(run for run in run_summaries(session, dataset_id=dataset_id) if run.is_comparable)
-
-
-def _pair(runs: tuple[RunSummary, ...], old: int | None, new: int | None) -> tuple[int | None, int | None]:
-    """The runs asked for, or the newest one that has a parent and that parent, or the two newest."""
-    known = {run.id for run in runs}
-    child = next((run for run in runs if run.parent_id in known), None)
-    if new is None:
-        new = child.id if child else runs[0].id if runs else None
-    if old is None:
-        parent = next((run.parent_id for run in runs if run.id == new), None)
-        old = parent if parent in known else next((run.id for run in runs if run.id != new), None)
-    return old, new
 
 
 def _compared(

@@ -50,7 +50,10 @@ def _notes(comparison: Comparison, chief: Column, found: Difference) -> list[str
     notes = []
     if comparison.old.version == comparison.new.version:
         notes.append("Both models learnt the same labels, so this says nothing of cleaning.")
-    if found.beyond_chance and found.value and spread_shown(comparison) is None:
+    looks = comparison.old.is_look, comparison.new.is_look
+    if any(looks) and not all(looks):
+        notes.append("A first look also learns from the other held-out images; a training does not.")
+    if found.beyond_chance and found.value and spread_shown(comparison) is None and not all(looks):
         notes.append("Another seed may change as much: train once more to know.")
     if found.beyond_chance and found.value and _has_other_causes(comparison):
         notes.append("The labels are not the only cause: the trainings differ in more.")

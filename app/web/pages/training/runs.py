@@ -3,16 +3,17 @@
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
-from app.datasets.catalog import get_dataset
+from app.datasets.catalog import get_dataset, ready_dataset
 from app.deck.progress import PendingChanges, lacking_words, pending_changes
 from app.measuring.best import BestRun, choose_best
-from app.measuring.evaluations import RunSummary, run_summaries
+from app.measuring.evaluations import RunSummary, pair_to_compare, run_summaries
+from app.rounds.first_look import can_look_again, look_again
 from app.training.models import FIRST_LOOK, OWN_MODEL
 from app.training.runs import RunProgress, open_run, run_progress
 from app.training.starts import stored_words
-from app.web.deps import Db
+from app.web.deps import Admin, Db
 from app.web.pages.charts import Interval, Intervals, intervals
 from app.web.pages.training.run_page import labels_words, title_of
 from app.web.rendering import Page, page_context, render
@@ -38,11 +39,13 @@ class ModelsPage(Page):
     rows: tuple[ModelRow, ...]
     older: tuple[ModelRow, ...]  # first looks before the newest one
     comparable: tuple[ModelRow, ...]
+    pair: tuple[int | None, int | None]  # that the form of the comparison proposes, the older one first
     axis: Intervals | None  # of all errors
     running: RunProgress | None
     best: BestRun | None
     pending: PendingChanges
     lacking: tuple[str, ...]  # what is to be known of classes without images in a part
+    can_look_again: bool  # labels have changed since the newest first look
     is_ready: bool  # the import has finished
 
 
@@ -60,14 +63,25 @@ def index(request: Request, name: str, database: Db) -> Response:
             rows=tuple(row for row in rows if row not in looks[1:]),
             older=tuple(looks[1:]),
             comparable=tuple(row for row in rows if row.run.is_comparable),
+            pair=pair_to_compare([run for run in runs if run.is_comparable]),
             axis=intervals([Interval("", run.error_rate) for run in runs if run.error_rate]),
             running=run_progress(session, run_id=running.id) if running else None,
             best=choose_best(session, dataset_id=dataset.id, runs=runs),
             pending=pending_changes(session, dataset_id=dataset.id),
             lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
+            can_look_again=can_look_again(session, dataset_id=dataset.id),
             is_ready=dataset.state == "ready",
         )
     return render("training/index.html", page)
+
+
+@router.post("/d/{name}/models/look")
+def look(name: str, database: Db, admin: Admin) -> Response:
+    """Repeat the first look on the labels as they stand."""
+    with database.write() as session:
+        dataset = ready_dataset(session, name=name)
+        run, _ = look_again(session, dataset_id=dataset.id, user_id=admin.id)
+        return RedirectResponse(f"/d/{dataset.name}/models/{run.id}", status_code=303)
 
 
 def _row(run: RunSummary) -> ModelRow:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from app.deck.progress import PendingChanges, ReviewProgress
 from app.review.orders import ExpectedErrors
-from app.web.pages.datasets.next_step import STAGES, Situation, next_step
+from app.web.pages.datasets.next_step import STAGES, Action, Situation, next_step
 
 PROGRESS = ReviewProgress(
     label_issues=1480,
@@ -173,6 +173,11 @@ def test_a_first_look_leads_to_the_review_and_offers_a_training() -> None:
         words[0],
         words[2],
     ]
+    again = next_step(replace(done, can_look_again=True))
+    assert again.actions[0] == Action("Look again", "/d/faces/models/look", posts=True)
+    assert again.words.endswith("A look at the labels as they are now takes seconds and may find more.")
+    asks = next_step(replace(done, can_look_again=True, is_admin=False))
+    assert [action.words for action in asks.actions] == [words[0], words[2]]
     assert next_step(replace(done, running=True)).title == "A first training"
 
 

@@ -75,3 +75,12 @@ def test_what_limits_an_answer_is_said_beside_it() -> None:
     assert headline(same).notes == ("Both models learnt the same labels, so this says nothing of cleaning.",)
     chosen = replace(compared(47, 43), selection=replace(UNSELECTED, relabelled=2))
     assert "a model chose what was reviewed" in headline(chosen).notes[0]
+
+
+def test_a_first_look_has_no_seed_and_is_no_equal_of_a_training() -> None:
+    looks = replace(compared(60, 20), old=replace(OLD, is_look=True), new=replace(NEW, is_look=True))
+    assert headline(looks).notes == ()
+    mixed = replace(compared(47, 43), old=replace(OLD, is_look=True))
+    assert headline(mixed).notes == (
+        "A first look also learns from the other held-out images; a training does not.",
+    )

@@ -304,10 +304,11 @@ def test_older_first_looks_are_folded_and_two_models_can_be_compared(
     shown, folded = page.split("<summary>1 older first look</summary>")
     assert f'/models/{looks[1]}">First look, no training' in shown
     assert f'/models/{looks[0]}">First look, no training' in folded
-    assert "<select" not in page.split("<main")[1]
+    pair = re.compile(r'<select name="(\w+)">.*?<option value="(\d+)" selected>')
+    assert pair.findall(page) == [("old", str(looks[0])), ("new", str(looks[1]))]
     child = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id)
     page = flat(ann.get("/d/faces/models").text)
-    chosen = re.findall(r'<select name="(\w+)">.*?<option value="(\d+)" selected>', page)
+    chosen = pair.findall(page)
     assert chosen == [("old", str(made.run_id)), ("new", str(child))]
     assert ann.get("/d/faces/results", params=dict(chosen)).status_code == 200
     assert page.count('class="whisker"') == 4
@@ -339,3 +340,26 @@ def test_every_act_on_a_model_answers_with_a_toast(browser_of: dict[str, TestCli
     ada.post(f"{where}/resume")
     assert toast(where) == "Training of model 2 resumes"
     assert toast(where) == ""
+
+
+def test_once_labels_have_changed_an_admin_repeats_the_first_look(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    first = make_first_look(database, made.dataset_id, made.version_id)
+    ada, ann = browser_of["ada"], browser_of["ann"]
+    button = 'action="/d/faces/models/look"'
+    assert button not in ada.get("/d/faces/models").text
+    refused = ada.post("/d/faces/models/look")
+    assert refused.status_code == 409
+    assert f"No label has changed since the first look of model {first}" in refused.text
+    form = {"sample": made.ranked[0], "answer": "delete", "client_id": "1"}
+    assert ann.post("/d/faces/review/decisions", data=form).status_code == 303
+    assert button in ada.get("/d/faces/models").text
+    assert button not in ann.get("/d/faces/models").text
+    assert ann.post("/d/faces/models/look").status_code == 403
+    leads = ada.post("/d/faces/models/look").headers["location"]
+    assert "labels of version 1" in flat(ada.get(leads).text)
+    waits = ada.post("/d/faces/models/look")
+    assert waits.status_code == 409
+    assert "a first look, is queued; wait until it has finished" in waits.text
+    assert button not in ada.get("/d/faces/models").text
