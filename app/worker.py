@@ -57,6 +57,7 @@ def run_worker(settings: Settings) -> None:
             requests.silent(session, worker_id=settings.worker_id)
             requests.stopped(session, job_ids=list(engine.running))
         log.info("worker %s stops; unfinished jobs resume when it starts again", settings.worker_id)
+        database.checkpoint()
         # Threads may be in a training step. The worker is crash-only, so nothing is lost by exiting at once.
         os._exit(0)
 

@@ -1,6 +1,10 @@
 import os
 import subprocess
 import sys
+import time
+
+from tests.forked import fork_command
+from tests.servers import environment
 
 PROGRAM = """
 import sys, types
@@ -22,3 +26,20 @@ def test_numpy_has_one_thread_in_a_worker(tmp_path):
         [sys.executable, "-c", PROGRAM], env=env, capture_output=True, text=True, check=True
     )
     assert said.stdout.split("\n")[-2] == "{1}"
+
+
+def test_a_worker_that_is_stopped_leaves_no_write_ahead_log(tmp_path):
+    log = tmp_path / "log"
+    env = environment(tmp_path / "data")
+    worker = fork_command("worker", env=env, output=(log, log))
+    until = time.monotonic() + 180
+    wal = tmp_path / "data" / "toploss.db-wal"
+    try:
+        while "is ready" not in (log.read_text() if log.exists() else "") or not wal.stat().st_size:
+            assert worker.is_alive(), log.read_text()
+            assert time.monotonic() < until, "it writes no heartbeat"
+            time.sleep(0.05)
+    finally:
+        worker.terminate()
+        worker.join()
+    assert not wal.exists() or wal.stat().st_size == 0

@@ -12,12 +12,13 @@ import errno
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import deadline
@@ -151,6 +152,15 @@ class Database:
         if deadline.is_set():
             left = max(1, round(1000 * deadline.current(USUAL_WAIT).left))
             session.connection().exec_driver_sql(f"SET LOCAL lock_timeout = {left}")
+
+    def checkpoint(self) -> None:
+        """Move what is in SQLite's write-ahead log into the file, for a process that ends without closing.
+
+        While another process reads or writes, SQLite moves what it can; nothing is lost either way.
+        """
+        if self.is_sqlite:
+            with suppress(SQLAlchemyError), self._prober.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close every connection."""

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 # Jobs of another protocol would wait for ever, so change it only when old jobs can no longer be read.
 PROTOCOL = "1"
 REPORT_SECONDS = 0.5
+POLL_SECONDS = 1.0  # between two looks at a queue; each of a dozen queues costs processor time while idle
 MAX_FRUITLESS = 5  # restarts in a row without anything new saved; then the job fails
 DIED = (
     "The worker ended several times during this job, without a new checkpoint in between; "
@@ -119,7 +120,7 @@ class Engine:
         self._workflow = run_job
         DBOS.launch()
         for task in self.tasks:
-            DBOS.register_queue(task, worker_concurrency=1, polling_interval_sec=0.5)
+            DBOS.register_queue(task, worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
 
     def tick(self) -> None:
         """One round of housekeeping: send a heartbeat, start queued jobs, take over jobs of lost workers."""

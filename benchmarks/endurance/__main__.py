@@ -10,6 +10,7 @@ import argparse
 import random
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -85,7 +86,11 @@ def main() -> None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="toploss-endurance-")))
             for work in works(given, Places(kind, folder / kind, stack)):
                 began = time.monotonic()
-                done = work()
+                try:
+                    done = work()
+                except Exception as error:  # noqa: BLE001 - the other parts run, and the report shows it
+                    traceback.print_exc()
+                    done = Part("a part that broke", kind, problems=[repr(error)])
                 for part in done if isinstance(done, list) else [done]:
                     part.seconds = time.monotonic() - began
                     parts.append(part)
