@@ -46,6 +46,7 @@ class Person(Allowed):
     role: str  # for a token no more than its scope allows
     may_change: bool = True  # not with a token of the scope read
     token_id: int | None = None  # of the API token; none for somebody who signed in
+    hidden: frozenset[int] = frozenset()  # data sets that they do not see
 
 
 @dataclass(frozen=True)

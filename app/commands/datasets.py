@@ -69,6 +69,41 @@ def rename(
 
 
 @datasets.command()
+def people(
+    name: DatasetName,
+    *,
+    add: Annotated[list[str] | None, typer.Option(help="Let this person see it; can be repeated.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="Let this person see it no more.")] = None,
+    everybody: Annotated[bool, typer.Option("--everybody", help="Let everybody see it again.")] = False,
+    json: Json = False,
+) -> None:
+    """Show who sees a data set, or choose who does: from the first --add on, nobody else but admins."""
+    from app.accounts.users import get_user
+    from app.commands.shared import open_own_database
+    from app.datasets.catalog import get_dataset
+    from app.datasets.chosen import choose, chosen_people, open_to_everybody, unchoose
+    from app.errors import Invalid
+
+    if everybody and (add or remove):
+        raise Invalid("Choose people or everybody, not both.")
+    with open_own_database() as database, database.write() as session:
+        dataset = get_dataset(session, name=name)
+        if everybody:
+            open_to_everybody(session, dataset)
+        for each in add or ():
+            choose(session, dataset, user_id=get_user(session, name=each).id)
+        for each in remove or ():
+            unchoose(session, dataset, user_id=get_user(session, name=each).id)
+        session.flush()
+        found = chosen_people(session, dataset_id=dataset.id)
+        if json:
+            print_json({"dataset": dataset.name, "everybody": found is None, "people": found or []})
+            return
+        who = "everybody" if found is None else ", ".join(["admins", *found])
+        typer.echo(f"{dataset.name} is seen by {who}.")
+
+
+@datasets.command()
 def archive(
     name: DatasetName,
     *,

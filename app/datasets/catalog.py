@@ -1,5 +1,6 @@
 """Look-ups of data sets, their classes, samples and rejected files."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Row, and_, bindparam, func, select
@@ -27,6 +28,7 @@ ARCHIVED = (
     "This data set is archived, so nobody reviews, changes, trains or imports it; an admin can bring it back "
     "on its page “Manage” or by `toploss datasets archive NAME --back`."
 )
+NO_DATASET = "There is no data set named {name}; the list of data sets shows the ones there are."
 _NAMED = 20  # classes that a sentence lists
 
 
@@ -42,8 +44,10 @@ class DatasetSummary:
     archived: bool = False
 
 
-def list_datasets(session: Session, *, archived: bool | None = False) -> list[DatasetSummary]:
-    """The data sets, by name: without archived ones, only these (`archived`), or all (None)."""
+def list_datasets(
+    session: Session, *, archived: bool | None = False, hidden: Collection[int] = ()
+) -> list[DatasetSummary]:
+    """The data sets that are not `hidden`, by name: without archived ones, only these, or all (None)."""
     is_archived = Dataset.archived_at.is_not(None)
     samples = select(Sample.dataset_id, func.count().label("n")).group_by(Sample.dataset_id).subquery()
     classes = (
@@ -63,7 +67,11 @@ def list_datasets(session: Session, *, archived: bool | None = False) -> list[Da
         )
         .outerjoin(samples, samples.c.dataset_id == Dataset.id)
         .outerjoin(classes, classes.c.dataset_id == Dataset.id)
-        .where(Dataset.state != DELETING, *([] if archived is None else [is_archived == archived]))
+        .where(
+            Dataset.state != DELETING,
+            Dataset.id.not_in(hidden),
+            *([] if archived is None else [is_archived == archived]),
+        )
         .order_by(Dataset.name)
     )
     return [DatasetSummary(*row) for row in rows]
@@ -95,7 +103,7 @@ def get_dataset(session: Session, *, name: str) -> Dataset:
     if dataset is None and (known := _renamed(session, name)):
         raise Moved(f"The data set {name} is named {known} now.", before=name, now=known)
     if dataset is None:
-        raise NotFound(f"There is no data set named {name}; the list of data sets shows the ones there are.")
+        raise NotFound(NO_DATASET.format(name=name))
     return dataset
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
@@ -42,6 +43,7 @@ class Dataset(Base):
     # What was added later: {source, name, zip_encoding} each; the paths of its samples begin with added-N/.
     parts: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     archived_at: Mapped[datetime | None]  # since when lists and the deck do not show it; None: they do
+    for_chosen: Mapped[bool] = mapped_column(default=False, server_default=false())  # only they see it
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     @property
@@ -49,6 +51,17 @@ class Dataset(Base):
         """Where the images are read from."""
         parts = tuple(Origin(**part) for part in self.parts)
         return Origin(self.source, self.source_name, self.zip_encoding, parts)
+
+
+class ChosenPerson(Base):
+    """Somebody who sees a data set that is for chosen people."""
+
+    __tablename__ = "chosen_person"
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("user_account.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
 
 
 class FormerName(Base):

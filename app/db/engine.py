@@ -87,7 +87,7 @@ class Database:
 
     @contextmanager
     def glance(self) -> Iterator[Session]:
-        """A session for one query of `Prepared` statements; on SQLite without the cost of a transaction."""
+        """A session for queries by `Prepared` statements; on SQLite without the cost of a transaction."""
         if not self.is_sqlite:
             with self.read() as session:
                 yield session

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db.types import now
@@ -42,13 +42,16 @@ def list_jobs(
     state: str | None = None,
     limit: int = 50,
     offset: int = 0,
+    hidden: Collection[int] = (),
 ) -> list[Job]:
-    """The newest jobs first."""
+    """The newest jobs first, without those of `hidden` data sets."""
     query = select(Job).order_by(Job.created_at.desc(), Job.id).limit(limit).offset(offset)
     if state is not None:
         query = query.where(Job.state == state)
     if dataset_id is not None:
         query = query.where(Job.dataset_id == dataset_id)
+    if hidden:
+        query = query.where(or_(Job.dataset_id.is_(None), Job.dataset_id.not_in(hidden)))
     if task is not None:
         query = query.where(Job.task == task)
     return list(session.scalars(query))

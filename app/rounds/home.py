@@ -44,9 +44,9 @@ class _Ranked:
     flagged: int
 
 
-def dataset_cards(session: Session) -> list[DatasetCard]:
-    """The data sets that are not archived, by name."""
-    summaries = list_datasets(session)
+def dataset_cards(session: Session, *, hidden: Collection[int] = ()) -> list[DatasetCard]:
+    """The data sets that are neither archived nor `hidden`, by name."""
+    summaries = list_datasets(session, hidden=hidden)
     ids = [each.id for each in summaries]
     if not ids:
         return []

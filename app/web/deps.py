@@ -8,6 +8,7 @@ that the lock's holder needs to go on.
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -18,11 +19,13 @@ from sqlalchemy.orm import Session
 from app.accounts.roles import ADMIN, ANNOTATOR, REVIEWER
 from app.accounts.sessions import note_session_use
 from app.accounts.tokens import Person, Uses, note_use, token_hash, user_of_session, user_of_token
+from app.datasets.chosen import hidden_from
 from app.db.engine import Database
 from app.db.types import now
 from app.errors import Forbidden, NotSignedIn
 from app.settings import Settings
 from app.web.security import SAFE_METHODS
+from app.web.visible import refuse_hidden
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +79,13 @@ def who_glances(request: Request, database: Database, settings: Settings) -> Per
 def who_asks(session: Session, request: Request, settings: Settings) -> Person:
     """The person behind the request.
 
-    Raises NotSignedIn; Forbidden where a viewer asks for a change of more than what is their own.
+    Raises NotSignedIn; Forbidden where a viewer asks for a change of more than what is their own; NotFound
+    where the address leads to a data set that they do not see.
     """
     person = _person(session, request, settings)
+    if not person.is_admin and (hidden := hidden_from(session, user_id=person.id)):
+        person = request.state.user = replace(person, hidden=frozenset(hidden))
+        refuse_hidden(session, request, hidden)
     is_change = request.method not in SAFE_METHODS and not request.scope["path"].startswith(OWN)
     if is_change and not person.may_decide:
         raise _refusal(ANNOTATOR)

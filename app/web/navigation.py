@@ -7,7 +7,7 @@ something was decided.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -191,20 +191,21 @@ def surroundings(
     dataset: str | None,
     user_id: int,
     role: str,
+    hidden: frozenset[int] = frozenset(),
 ) -> Surroundings:
     """What surrounds the page at `path` for this person."""
     with database.read() as session:
         names = tuple(
             session.scalars(
                 select(Dataset.name)
-                .where(Dataset.state != DELETING, Dataset.archived_at.is_(None))
+                .where(Dataset.state != DELETING, Dataset.archived_at.is_(None), Dataset.id.not_in(hidden))
                 .order_by(Dataset.name)
                 .limit(MOST_DATASETS)
             )
         )
-        jobs = running_jobs(session)
+        jobs = running_jobs(session, hidden=hidden)
         known = known_dataset(session, name=dataset) if dataset else None
-        if known is None:
+        if known is None or known.id in hidden:
             return Surroundings(names, jobs=jobs)
         home, images = quote(f"/d/{known.name}"), 0
 
@@ -229,14 +230,14 @@ def surroundings(
         return Surroundings(names, links(TABS, tab), links(tab.subs if tab else (), sub), jobs)
 
 
-def running_jobs(session: Session) -> tuple[RunningJob, ...]:
-    """What runs or waits of all data sets but archived ones, the oldest first."""
+def running_jobs(session: Session, *, hidden: Collection[int] = ()) -> tuple[RunningJob, ...]:
+    """What runs or waits of all data sets but archived and `hidden` ones, the oldest first."""
     jobs = open_jobs(session, tasks=JOBS)
     names = dataset_names(session, archived=False) if jobs else {}
     return tuple(
         running_job(job, names.get(job.dataset_id or 0), share=job_share(session, job))
         for job in jobs
-        if job.dataset_id is None or job.dataset_id in names
+        if job.dataset_id is None or (job.dataset_id in names and job.dataset_id not in hidden)
     )
 
 

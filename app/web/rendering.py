@@ -89,6 +89,7 @@ def _around(request: Request, dataset: str | None) -> Surroundings:
             dataset=dataset,
             user_id=user.id,
             role=user.role,
+            hidden=user.hidden,
         )
     except ToplossError:
         return NOTHING

@@ -1,12 +1,13 @@
 """`toploss datasets`."""
 
+import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from app.cli import cli
-from app.errors import Conflict, Invalid, Moved
+from app.errors import Conflict, Invalid, Moved, NotFound
 from tests.factories import write_images
 
 
@@ -46,3 +47,21 @@ def test_a_data_set_is_listed_renamed_archived_and_deleted(imported: CliRunner) 
 def test_a_script_deletes_without_a_question(imported: CliRunner, tmp_path: Path) -> None:
     assert "pets is deleted." in said(imported, "delete", "pets", "--yes")
     assert len(list((tmp_path / "images").rglob("*.png"))) == 24
+
+
+def test_who_sees_a_data_set_is_shown_and_chosen(imported: CliRunner) -> None:
+    for name, role in (("ada", "admin"), ("bob", "viewer")):
+        words = ["user", "add", name, "--role", role, "--password-stdin"]
+        assert imported.invoke(cli, words, input="correct horse\n").exit_code == 0
+    assert said(imported, "people", "pets") == "pets is seen by everybody.\n"
+    assert said(imported, "people", "pets", "--add", "bob") == "pets is seen by admins, bob.\n"
+    assert said(imported, "people", "pets", "--remove", "bob") == "pets is seen by admins.\n"
+    shown = said(imported, "people", "pets", "--json")
+    assert json.loads(shown) == {"dataset": "pets", "everybody": False, "people": []}
+    assert said(imported, "people", "pets", "--everybody") == "pets is seen by everybody.\n"
+    for words, kind in (
+        (["--everybody", "--add", "bob"], Invalid),
+        (["--remove", "bob"], Invalid),
+        (["--add", "eve"], NotFound),
+    ):
+        assert isinstance(imported.invoke(cli, ["datasets", "people", "pets", *words]).exception, kind)

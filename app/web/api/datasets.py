@@ -122,14 +122,15 @@ class SamplesOut(Listing[SampleOut]):
 @router.get("/datasets")
 def list_datasets(
     database: Db,
+    user: SignedIn,
     limit: Limit = 100,
     cursor: Cursor = None,
     archived: Annotated[bool, Query(description="The archived ones instead of the others.")] = False,
 ) -> Listing[DatasetOut]:
-    """Every data set that is not archived, by name."""
+    """Every data set that is not archived and that its user sees, by name."""
     start = position(cursor)
     with database.read() as session:
-        found = catalog.list_datasets(session, archived=archived)[start : start + limit]
+        found = catalog.list_datasets(session, archived=archived, hidden=user.hidden)[start : start + limit]
     return Listing(items=[_out(item) for item in found], next=following(found, limit, start + limit))
 
 

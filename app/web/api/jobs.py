@@ -12,7 +12,7 @@ from app.jobs.requests import get_job, list_jobs
 from app.training import runs
 from app.web.api.models import Listing, Output
 from app.web.api.routing import Cursor, Limit, api_router, following, position
-from app.web.deps import Admin, Db
+from app.web.deps import Admin, Db, SignedIn
 
 router = api_router("jobs")
 
@@ -40,6 +40,7 @@ class JobOut(Output):
 @router.get("/jobs")
 def index(
     database: Db,
+    user: SignedIn,
     dataset: Annotated[str | None, Query(description="Only jobs of this data set.")] = None,
     task: Annotated[str | None, Query(max_length=50, description="Only jobs of this kind.")] = None,
     state: Annotated[State | None, Query(description="Only jobs in this state.")] = None,
@@ -50,7 +51,15 @@ def index(
     start = position(cursor)
     with database.read() as session:
         dataset_id = get_dataset(session, name=dataset).id if dataset is not None else None
-        found = list_jobs(session, dataset_id=dataset_id, task=task, state=state, limit=limit, offset=start)
+        found = list_jobs(
+            session,
+            dataset_id=dataset_id,
+            task=task,
+            state=state,
+            limit=limit,
+            offset=start,
+            hidden=user.hidden,
+        )
         names = dataset_names(session)
         items = [_out(session, job, names) for job in found]
     return Listing(items=items, next=following(found, limit, start + limit))

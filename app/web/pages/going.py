@@ -58,7 +58,10 @@ def go(
         places = [
             *(_places(here, role=user.role) if here else ()),
             *(_models(session, here) if here else ()),
-            *(Target("Data set", each.name, quote(f"/d/{each.name}")) for each in list_datasets(session)),
+            *(
+                Target("Data set", each.name, quote(f"/d/{each.name}"))
+                for each in list_datasets(session, hidden=user.hidden)
+            ),
             *_everywhere(role=user.role),
         ]
         images = _images(session, here, wanted) if here and len(wanted) >= SHORTEST else ()

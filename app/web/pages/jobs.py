@@ -62,7 +62,7 @@ def index(request: Request, database: Db, _admin: Admin) -> Response:
 
 @router.get("/jobs/now")
 def now(
-    request: Request, database: Db, _user: SignedIn, known: Annotated[list[str], Query(max_length=20)] = NONE
+    request: Request, database: Db, user: SignedIn, known: Annotated[list[str], Query(max_length=20)] = NONE
 ) -> Response:
     """What runs, for the header of every page, and which of the jobs that a page knew has ended."""
     with database.read() as session:
@@ -70,8 +70,11 @@ def now(
         ended = tuple(
             running_job(job, names.get(job.dataset_id or 0))
             for job in ended_jobs(session, tasks=JOBS, job_ids=known)
+            if job.dataset_id not in user.hidden
         )
-        page = JobsNowPage(**page_context(request), jobs=running_jobs(session), ended=ended)
+        page = JobsNowPage(
+            **page_context(request), jobs=running_jobs(session, hidden=user.hidden), ended=ended
+        )
     return render_part(request, "jobs/_now.html", page, above="/")
 
 

@@ -10,7 +10,7 @@ from app.rounds.demo import request_demo
 from app.rounds.home import DatasetCard, dataset_cards
 from app.training.runs import job_share
 from app.web.api.samples import image_url
-from app.web.deps import Admin, Config, Db
+from app.web.deps import Admin, Config, Db, SignedIn
 from app.web.navigation import JOBS
 from app.web.pages.datasets.new_dataset import limits_of
 from app.web.rendering import Page, page_context, render
@@ -40,14 +40,14 @@ class HomePage(Page):
 
 
 @router.get("/")
-def show(request: Request, database: Db, settings: Config) -> Response:
-    """Every data set."""
+def show(request: Request, database: Db, settings: Config, user: SignedIn) -> Response:
+    """Every data set that the person sees."""
     with database.read() as session:
         cards = tuple(
             _view(card, share=job_share(session, card.job) if card.job else None)
-            for card in dataset_cards(session)
+            for card in dataset_cards(session, hidden=user.hidden)
         )
-        archived = tuple(each.name for each in list_datasets(session, archived=True))
+        archived = tuple(each.name for each in list_datasets(session, archived=True, hidden=user.hidden))
     page = HomePage(
         **page_context(request),
         cards=cards,
