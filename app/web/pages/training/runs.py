@@ -1,5 +1,6 @@
 """Models: the list."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
@@ -39,7 +40,7 @@ class ModelsPage(Page):
     rows: tuple[ModelRow, ...]
     older: tuple[ModelRow, ...]  # first looks before the newest one
     comparable: tuple[ModelRow, ...]
-    pair: tuple[int | None, int | None]  # that the form of the comparison proposes, the older one first
+    pair: tuple[int, ...]  # that the form of the comparison proposes, the older one first
     axis: Intervals | None  # of all errors
     running: RunProgress | None
     best: BestRun | None
@@ -63,7 +64,7 @@ def index(request: Request, name: str, database: Db) -> Response:
             rows=tuple(row for row in rows if row not in looks[1:]),
             older=tuple(looks[1:]),
             comparable=tuple(row for row in rows if row.run.is_comparable),
-            pair=pair_to_compare([run for run in runs if run.is_comparable]),
+            pair=_pair([run for run in runs if run.is_comparable]),
             axis=intervals([Interval("", run.error_rate) for run in runs if run.error_rate]),
             running=run_progress(session, run_id=running.id) if running else None,
             best=choose_best(session, dataset_id=dataset.id, runs=runs),
@@ -73,6 +74,12 @@ def index(request: Request, name: str, database: Db) -> Response:
             is_ready=dataset.state == "ready",
         )
     return render("training/index.html", page)
+
+
+def _pair(runs: Sequence[RunSummary]) -> tuple[int, ...]:
+    """Two runs of a kind, or the two newest."""
+    pair = tuple(run for run in pair_to_compare(runs) if run is not None)
+    return pair if len(pair) > 1 else tuple(run.id for run in reversed(runs[:2]))
 
 
 @router.post("/d/{name}/models/look")

@@ -298,13 +298,16 @@ def test_a_changed_recipe_is_trained_even_if_the_recommended_one_was_shown(
 def test_older_first_looks_are_folded_and_two_models_can_be_compared(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
-    looks = [make_first_look(database, made.dataset_id, made.version_id) for _ in range(2)]
+    pair = re.compile(r'<select name="(\w+)">.*?<option value="(\d+)" selected>')
     ann = browser_of["ann"]
+    looks = [make_first_look(database, made.dataset_id, made.version_id)]
+    page = flat(ann.get("/d/faces/models").text)
+    assert pair.findall(page) == [("old", str(made.run_id)), ("new", str(looks[0]))]
+    looks.append(make_first_look(database, made.dataset_id, made.version_id))
     page = flat(ann.get("/d/faces/models").text)
     shown, folded = page.split("<summary>1 older first look</summary>")
     assert f'/models/{looks[1]}">First look, no training' in shown
     assert f'/models/{looks[0]}">First look, no training' in folded
-    pair = re.compile(r'<select name="(\w+)">.*?<option value="(\d+)" selected>')
     assert pair.findall(page) == [("old", str(looks[0])), ("new", str(looks[1]))]
     child = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id)
     page = flat(ann.get("/d/faces/models").text)
