@@ -41,8 +41,9 @@ class Commands(LazyGroup):
         "doctor": Lazy(
             "doctor:doctor", "Check whether everything that Toploss needs is there; nothing is changed."
         ),
-        "user": Lazy("accounts:users", "Annotators and admins."),
+        "user": Lazy("accounts:users", "People and their roles."),
         "token": Lazy("accounts:tokens", "API tokens for scripts."),
+        "activity": Lazy("activity:activity", "Show who did what and when, the oldest first."),
         "backup": Lazy(
             "backups:backup", "Save the database and all files that cannot be made again to one file."
         ),

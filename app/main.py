@@ -21,6 +21,7 @@ from app.decoding import budget
 from app.settings import Settings
 from app.web import errors, health, metrics, readiness
 from app.web.access import Access
+from app.web.activity import logged
 from app.web.api import routers as api_routers
 from app.web.deps import signed_in
 from app.web.idempotency import Idempotency
@@ -134,7 +135,7 @@ def _routes() -> tuple[BaseRoute, ...]:
     """
     strict = Depends(only_declared)
     public = APIRouter(dependencies=[strict])
-    members = APIRouter(dependencies=[Depends(signed_in), strict])
+    members = APIRouter(dependencies=[Depends(signed_in), strict, Depends(logged)])
     for router in (health.router, readiness.router, *public_routers):
         public.include_router(router)
     for router in (metrics.router, *routers, *api_routers):

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
         "503 and can be repeated.",
     )
     session_days: float = Field(14.0, gt=0, le=3650, description="Days after which a log-in ends.")
+    activity_days: float = Field(
+        365.0, gt=0, le=36_500, description="Days after which a worker removes rows of the activity log."
+    )
     secure_cookies: bool = Field(
         False,
         description="Always mark the session cookie as secure, so that browsers send it over HTTPS only. For "

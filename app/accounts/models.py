@@ -80,3 +80,18 @@ class KeptAnswer(Base):
     headers: Mapped[dict[str, Any]]
     content: Mapped[bytes | None]
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class Activity(Base):
+    """Something that somebody did. Names, not references: a row stays when what it names is deleted."""
+
+    __tablename__ = "activity"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=now, index=True)
+    person: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str] = mapped_column(index=True)
+    dataset: Mapped[str | None] = mapped_column(index=True)
+    about: Mapped[str]
+    via: Mapped[str]  # browser, token or shell
+    address: Mapped[str | None]

@@ -1,6 +1,8 @@
 """A group whose commands are imported when they run, so that its help needs none of them."""
 
+import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar
@@ -8,6 +10,9 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+NAME = re.compile(r"[\w.@-]{1,64}")  # no path and no URL, which may hold a password
+# The command that runs, and what it is given first where that is a name: for the activity log.
+running: ContextVar[tuple[str, str]] = ContextVar("running", default=("", ""))
 Command = Any  # typer keeps the class that its commands and groups share to itself
 
 
@@ -44,4 +49,11 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Command, list[str]]:
         """The command that `args` begin with, imported."""
         name, command, rest = super().resolve_command(ctx, args)
-        return name, self.table[name].load(name) if name else command, rest
+        if not name:
+            return name, command, rest
+        found = self.table[name].load(name)
+        words = rest[:1] if isinstance(found, TyperGroup) else []
+        given = next(iter(rest[len(words) :]), "")
+        is_name = not given.startswith("-") and NAME.fullmatch(given)
+        running.set((" ".join([name, *words]), given if is_name else ""))
+        return name, found, rest

@@ -46,6 +46,7 @@ def demo(
     ] = True,
 ) -> None:
     """Draw the demo faces, import them, queue a quick training, and serve."""
+    from app.accounts.activity import nothing_done
     from app.demo.prepare import prepare, tell_when_ranked
     from app.serving import serve as run_server
 
@@ -54,6 +55,7 @@ def demo(
         logins = prepare(database, settings, images=images, on_progress=show_progress())
         end_line()
         if start:
+            nothing_done()  # what the server does is no act of this command
             tell_when_ranked(database, settings, typer.echo)
             run_server(settings, host=settings.host, port=settings.port, with_worker=True, greeting=logins)
         else:

@@ -98,9 +98,21 @@ def open_database() -> "Iterator[Database]":
     migrate(settings.database)
     database = Database(settings.database)
     try:
-        yield database
+        with _written_down():
+            yield database
     finally:
         database.close()
+
+
+@contextmanager
+def _written_down() -> "Iterator[None]":
+    """What the command changes is in the activity log."""
+    from app.accounts.activity import Act, doing
+    from app.commands.lazy import running
+
+    command, given = running.get()
+    with doing(Act(f"shell: {command}", "shell", "shell", about=given)):
+        yield
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, delete, exists, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from app.accounts.activity import sweep_activity
 from app.datasets.catalog import DELETING, lock_out_decisions
 from app.datasets.models import Dataset, Sample
 from app.datasets.upload_use import own_uploads, remove_stale, remove_unused, uploads_of
@@ -103,6 +104,7 @@ def keep_removing(database: Database, settings: Settings, stop: threading.Event)
             finish_removals(database, settings)
             if time.monotonic() - swept >= SWEEP_SECONDS:
                 remove_stale(database, settings)
+                sweep_activity(database, days=settings.activity_days)
                 swept = time.monotonic()
         except Exception:
             log.exception("a deleted data set could not be removed completely; trying again")

@@ -26,7 +26,7 @@ from tests.web.test_security import OPEN, routes
 ADMINS_PAGES = """
 /d/{name}/class /d/{name}/manage
 /d/{name}/results/team /d/{name}/settings
-/datasets/new /d/{name}/models/train /jobs /people
+/datasets/new /d/{name}/models/train /jobs /people /activity /api/v1/activity
 /d/{name}/import/picture /d/{name}/models/import
 /api/v1/webhooks /api/v1/webhooks/{webhook_id}/deliveries /d/{name}/images/labels
 """

@@ -1,6 +1,7 @@
 """The REST API under /api/v1: the same domain functions as the pages, as JSON."""
 
 from app.web.api import (
+    activity,
     adding,
     classes,
     compare,
@@ -45,6 +46,7 @@ routers = tuple(
         versions,
         jobs,
         webhooks,
+        activity,
         openapi,
     )
 )

@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BeforeValidator
 from sqlalchemy.orm import Session
 
+from app.accounts.activity import nothing_done
 from app.datasets.catalog import count_samples, get_dataset, ready_dataset
 from app.datasets.models import DatasetVersion
 from app.datasets.versions import get_version, latest_version, list_versions
@@ -61,6 +62,8 @@ def create(name: str, response: Response, database: Db, _user: Admin) -> Version
     with database.write() as session:
         version, is_new = freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
         response.status_code = 201 if is_new else 200
+        if not is_new:
+            nothing_done()
         return _version_out(version, count_samples(session, dataset_id=version.dataset_id))
 
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.routing import Route
 
 from app.web.pages import docs, documentation, export, going, helping, jobs, moved, photos, remaining
-from app.web.pages.accounts import account, choosing, first_admin, people, theme
+from app.web.pages.accounts import account, activity, choosing, first_admin, people, theme
 from app.web.pages.datasets import (
     classes,
     folders,
@@ -24,6 +24,7 @@ from app.web.pages.training import own_model, run, run_files, run_images, runs
 _AREAS = (
     account,
     people,
+    activity,
     theme,
     home,
     overview,

@@ -93,6 +93,7 @@ def _everywhere(*, role: str) -> Iterator[Target]:
     if includes(role, ADMIN):
         yield Target("Action", "Add a data set", "/datasets/new")
         yield Target("Page", "People", "/people")
+        yield Target("Page", "Activity", "/activity")
         yield Target("Page", "Jobs", "/jobs")
     yield Target("Page", "Account", "/account")
     yield Target("Page", "REST API", "/docs")

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from app.accounts.activity import UNKNOWN_NAME, Act, doing, tell
 from app.accounts.attempts import Attempts
 from app.accounts.first_admin import has_users
 from app.accounts.models import User
@@ -31,6 +32,7 @@ from app.db.engine import Database
 from app.errors import Conflict, Invalid, NotSignedIn, TooManyAttempts
 from app.review.claims import release
 from app.settings import Settings
+from app.web.activity import address_of
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import SESSION_COOKIE, Config, Db, InPerson, SignedIn
 from app.web.errors import headers_of, status_of
@@ -92,7 +94,8 @@ def log_in(
     try:
         user = _by_password(request, database, name, password)
         response = RedirectResponse(local_path(next), status_code=303)
-        return with_session(request, response, database, settings, user)
+        with doing(_act(request, "sign-in: signed in", user.name)):
+            return with_session(request, response, database, settings, user)
     except (NotSignedIn, TooManyAttempts) as error:
         page = LoginPage(**page_context(request), next=local_path(next), name=name, message=str(error))
         status, headers = status_of(error), headers_of(error)
@@ -147,6 +150,7 @@ def end_log_in(request: Request, database: Db, user: InPerson, mark: str) -> Res
     """End one of my log-ins."""
     with database.write() as session:
         gone = end_listed(session, mark=mark, user_id=user.id)
+        tell(gone.browser)
     return say(
         request, RedirectResponse("/account", status_code=303), f"The log-in of {gone.browser} has ended"
     )
@@ -177,6 +181,7 @@ def make_token(
         secret = create_token(
             session, user=user, name=name, key=settings.secret(), scope=scope, expires_days=days
         )
+        tell(name.strip())
     return _account(request, database, user, secret=secret)
 
 
@@ -187,6 +192,7 @@ def end_token(
     """End a token."""
     with database.write() as session:
         gone = revoke_token(session, token_id=token_id, user_id=user.id)
+        tell(gone.name)
         confirm(revocation(gone, back="/account"), confirmed)
     words = f"The token “{gone.name}” is revoked"
     return say(request, RedirectResponse("/account", status_code=303), words)
@@ -249,10 +255,20 @@ def _by_password(request: Request, database: Database, name: str, password: str)
     """The person with this name and password. Raises NotSignedIn, TooManyAttempts."""
     with database.read() as session:
         user = find_user(session, name=name)
-    address = request.client.host if request.client else None
+    address = address_of(request)
     attempts: Attempts = request.app.state.attempts
-    with attempts.guess(name, address, is_known=user is not None):
-        return check_password(user, password=password)
+    try:
+        with attempts.guess(name, address, is_known=user is not None):
+            return check_password(user, password=password)
+    except NotSignedIn:
+        failed = _act(request, "sign-in: failed", user.name if user else UNKNOWN_NAME)
+        with doing(failed), database.write():
+            pass
+        raise
+
+
+def _act(request: Request, kind: str, person: str) -> Act:
+    return Act(kind=kind, person=person, via="browser", address=address_of(request))
 
 
 def _hash_of_this(request: Request) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from app.accounts.activity import UNKNOWN_NAME, Act, doing
 from app.accounts.attempts import Attempts
 from app.accounts.links import PAGE, secret_of, use_link, user_of_link
 from app.accounts.models import User
@@ -13,6 +14,7 @@ from app.accounts.passwords import hash_password
 from app.db.engine import Database
 from app.errors import Invalid, NotSignedIn, TooManyAttempts
 from app.settings import Settings
+from app.web.activity import address_of
 from app.web.deps import Config, Db
 from app.web.errors import headers_of, status_of
 from app.web.pages.accounts.account import with_session
@@ -55,7 +57,8 @@ def choose_password(
         if password is None:
             return _form(request, secret, user)
         password_hash = hash_password(password)
-        with database.write() as session:
+        act = Act("sign-in: password chosen", user.name, "browser", address_of(request))
+        with doing(act), database.write() as session:
             user, _ended = use_link(
                 session, secret=secret, key=settings.secret(), password_hash=password_hash
             )
@@ -68,9 +71,15 @@ def choose_password(
 def _checked(request: Request, database: Database, settings: Settings, secret: str) -> User:
     """Whose link it is. Raises NotSignedIn, TooManyAttempts."""
     attempts: Attempts = request.app.state.attempts
-    address = request.client.host if request.client else None
-    with attempts.guess(GUESSES_OF, address, is_known=True), database.read() as session:
-        return user_of_link(session, secret=secret, key=settings.secret())
+    address = address_of(request)
+    try:
+        with attempts.guess(GUESSES_OF, address, is_known=True), database.read() as session:
+            return user_of_link(session, secret=secret, key=settings.secret())
+    except NotSignedIn:
+        failed = Act("sign-in: failed", UNKNOWN_NAME, "browser", address, about=GUESSES_OF)
+        with doing(failed), database.write():
+            pass
+        raise
 
 
 def _form(

@@ -7,9 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from app.accounts.activity import Act, doing
 from app.accounts.first_admin import add_first_admin, check_code, check_nobody, has_users, new_code
 from app.accounts.passwords import MIN_PASSWORD, hash_password
 from app.errors import Conflict, Forbidden, Invalid, TooManyAttempts
+from app.web.activity import address_of
 from app.web.deps import Config, Db
 from app.web.errors import headers_of, status_of
 from app.web.pages.accounts.account import FIRST_ADMIN, LoginPage, with_session
@@ -64,7 +66,8 @@ def create(
         if _needs_code(request, first):
             check_code(code, code=first.code)
         password_hash = hash_password(password)
-        with database.write() as session:
+        act = Act("people: first admin created", name.strip(), "browser", address_of(request))
+        with doing(act), database.write() as session:
             user = add_first_admin(session, name=name.strip(), password_hash=password_hash)
     except (Forbidden, Invalid, TooManyAttempts) as error:
         page = _page(request, code=code, name=name, message=str(error), status=status_of(error))

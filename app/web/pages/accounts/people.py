@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from app.accounts.activity import nothing_done, tell
 from app.accounts.links import LINK_DAYS, address_of, invite, make_link, open_links, withdraw_link
 from app.accounts.models import User
 from app.accounts.roles import MAY, includes, most_scope, named
@@ -61,6 +62,7 @@ def invite_person(
     name = name.strip()
     with database.write() as session:
         secret = invite(session, name=name, role=role, key=settings.secret())
+        tell(f"{name} as {role}")
     return _people(request, database, _new_link(request, name, secret, is_invitation=True))
 
 
@@ -83,6 +85,9 @@ def change_person(
             confirm(_deactivation(name, access), confirmed)
         elif user.role != was:
             confirm(_new_role(name, was, user.role, access), confirmed)
+        elif active is None:
+            nothing_done()
+        tell(user.role if active is None else "let in again" if active else "deactivated")
     if active is not None:
         return _back(request, f"{name} can sign in again" if active else f"{name} is deactivated")
     return _back(request, f"{name} is {named(user.role)} now" if user.role != was else "Nothing was changed")
@@ -152,6 +157,7 @@ def end_token(
     """End anybody's API token."""
     with database.write() as session:
         gone = revoke_token(session, token_id=token_id)
+        tell(f"{gone.name} of {gone.owner}")
         confirm(revocation(gone, back="/people#tokens"), confirmed)
     return _back(request, f"The token “{gone.name}” of {gone.owner} is revoked", "/people#tokens")
 
@@ -161,6 +167,7 @@ def end_log_in(request: Request, database: Db, _admin: AdminInPerson, mark: str)
     """End anybody's log-in."""
     with database.write() as session:
         gone = end_listed(session, mark=mark)
+        tell(f"{gone.browser} of {gone.owner}")
     return _back(request, f"The log-in of {gone.owner} with {gone.browser} has ended", "/people#log-ins")
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
+from app.accounts.activity import tell
 from app.datasets.catalog import classes_of, get_dataset, ready_dataset
 from app.datasets.classes import (
     LONGEST,
@@ -142,6 +143,7 @@ def add(request: Request, name: str, database: Db, admin: Admin, class_name: Nam
     with database.write() as session:
         dataset_id = ready_dataset(session, name=name).id
         row = add_class(session, dataset_id=dataset_id, name=class_name, user_id=admin.id)
+        tell(row.name)
         return _done(request, session, name, dataset_id, f"Added “{row.name}”")
 
 
@@ -154,6 +156,7 @@ def rename(
         row = get_class(session, dataset_id=ready_dataset(session, name=name).id, name=class_name)
         before = row.name
         rename_class(session, row, name=new_name, user_id=admin.id)
+        tell(f"{before}, now {row.name}")
         return _done(request, session, name, row.dataset_id, f"Renamed “{before}” to “{row.name}”")
 
 
@@ -175,6 +178,7 @@ def merge(
         found = preview(session, dataset_id=dataset_id, row=row)
         confirm(_question(name, found, other.name), confirmed)
         merge_classes(session, row, other, user_id=admin.id)
+        tell(f"{row.name} into {other.name}")
         return _done(request, session, name, dataset_id, f"Merged “{row.name}” into “{other.name}”")
 
 
@@ -184,6 +188,7 @@ def retire(request: Request, name: str, database: Db, admin: Admin, class_name: 
     with database.write() as session:
         row = get_class(session, dataset_id=ready_dataset(session, name=name).id, name=class_name)
         retire_class(session, row, user_id=admin.id)
+        tell(row.name)
         return _done(request, session, name, row.dataset_id, f"Retired “{row.name}”")
 
 

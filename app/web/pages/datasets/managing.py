@@ -7,6 +7,7 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
+from app.accounts.activity import nothing_done, tell
 from app.datasets.adding import AT_ONCE
 from app.datasets.catalog import classes_of, get_dataset
 from app.datasets.layout_choice import parse
@@ -73,6 +74,7 @@ def rename(
     try:
         with database.write() as session:
             rename_dataset(session, get_dataset(session, name=name), name=new_name.strip())
+            tell(f"now {new_name.strip()}")
     except ToplossError as error:
         return _refused(request, database, settings, name, "name", error)
     back = RedirectResponse(f"/d/{new_name.strip()}/manage", status_code=303)
@@ -106,6 +108,8 @@ def delete(
         is_meant = typed.strip() == dataset.name
         if is_meant:
             begin_removal(session, dataset)
+        else:
+            nothing_done()
     if not is_meant:
         wrong = Invalid(f"Type {name}, the name of the data set; nothing was deleted.")
         return _refused(request, database, settings, name, "typed", wrong)
