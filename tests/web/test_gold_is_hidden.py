@@ -71,7 +71,10 @@ QUERIES = {
     "limit": ["1000"],
 }
 BY_RANK = ("/api/v1/datasets/{name}/samples",)  # whose only other order is that of the ids
-NO_SAMPLES = ("{photo_id}", "/jobs", "/readyz")  # photos from outside, jobs, whether a worker is there
+NO_SAMPLES = (
+    *("{photo_id}", "/jobs", "/readyz"),  # photos from outside, jobs, whether a worker is there
+    "/help/docs",  # files of the documentation
+)
 
 
 def asker(frame: FrameType | None) -> str:
