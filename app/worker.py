@@ -53,9 +53,12 @@ def run_worker(settings: Settings) -> None:
             if os.environ.get("TOPLOSS_SUPERVISED") and os.getppid() != parent:
                 log.warning("the server that started this worker is gone; stopping")
                 break
-        with database.write() as session:
-            requests.silent(session, worker_id=settings.worker_id)
-            requests.stopped(session, job_ids=list(engine.running))
+        try:
+            with database.write() as session:
+                requests.silent(session, worker_id=settings.worker_id)
+                requests.stopped(session, job_ids=list(engine.running))
+        except Exception:  # the engine's threads would keep the process alive for ever
+            log.exception("worker %s cannot record that it stops", settings.worker_id)
         log.info("worker %s stops; unfinished jobs resume when it starts again", settings.worker_id)
         database.checkpoint()
         # Threads may be in a training step. The worker is crash-only, so nothing is lost by exiting at once.

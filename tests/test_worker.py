@@ -2,6 +2,9 @@ import os
 import subprocess
 import sys
 import time
+import uuid
+
+import sqlalchemy as sa
 
 from tests.forked import fork_command
 from tests.servers import environment
@@ -43,3 +46,26 @@ def test_a_worker_that_is_stopped_leaves_no_write_ahead_log(tmp_path):
         worker.terminate()
         worker.join()
     assert not wal.exists() or wal.stat().st_size == 0
+
+
+def test_a_worker_whose_database_is_gone_ends_when_it_is_stopped(postgres_server, tmp_path):
+    name, log = f"gone_{uuid.uuid4().hex}", tmp_path / "log"
+    server = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
+    with server.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    url = server.url.set(database=name).render_as_string(hide_password=False)
+    env = environment(tmp_path / "data", database_url=url)
+    worker = fork_command("worker", env=env, output=(log, log))
+    until = time.monotonic() + 180
+    try:
+        while "is ready" not in (log.read_text() if log.exists() else ""):
+            assert worker.is_alive(), log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+        with server.connect() as connection:
+            connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+        worker.terminate()
+        worker.join(90)
+        assert worker.exitcode == 0, log.read_text()
+    finally:
+        worker.kill()
