@@ -29,7 +29,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 NAME = "hushed"
 # What is of no data set, and so nobody is refused there for one.
-ELSEWHERE = ("account", "people", "api/v1/webhooks")
+ELSEWHERE = ("account", "people", "help", "api/v1/webhooks")
 
 
 @pytest.fixture
