@@ -130,10 +130,10 @@ class Supervisor:
         crashes = 0
         while not self._stopping.is_set():
             started = time.monotonic()
+            # -P: modules are not looked for in the folder where somebody typed the command.
+            command = [sys.executable, "-P", "-m", "app.cli", "worker"]
             # In its own session, so that Ctrl+C reaches only the server, which then stops the worker.
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "worker"], env=self._environment(), start_new_session=True
-            )
+            self._process = subprocess.Popen(command, env=self._environment(), start_new_session=True)
             if self._stopping.is_set():
                 self._process.terminate()
             code = self._process.wait()

@@ -22,6 +22,7 @@ from app.db.types import now
 from app.errors import Cancelled, ToplossError
 from app.jobs import requests
 from app.jobs.models import Job
+from app.jobs.sqlite_clock import provide_clock
 from app.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -111,6 +112,7 @@ class Engine:
             "log_level": "WARNING",
             "run_migrations": True,
         }
+        provide_clock()
         DBOS(config=config)
 
         @DBOS.workflow(name="toploss_job", max_recovery_attempts=None)  # we count fruitless attempts instead
