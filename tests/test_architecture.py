@@ -166,7 +166,7 @@ WITHOUT_A_TEST_FILE = {
     """,
     "started as a whole by tests/web and tests/journeys": """
             cli.py commands/exporting.py commands/importing.py commands/predicting.py commands/running.py
-            main.py serving.py
+            main.py
     """,
     "used by every test with a database, and by tests/db/test_migrating.py and tests/deck/test_answer.py": """
             db/connections.py db/copies.py db/engine.py
