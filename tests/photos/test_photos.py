@@ -197,15 +197,16 @@ def test_a_photo_is_removed_by_who_sent_it_or_an_admin(
         show_photo(database, settings, made.run_id, photo((i, 0, 0)), user_id=owner).ids[0]
         for i, owner in enumerate((people.annotator.id, people.other.id, None))
     )
+    ann, ada = (Person(who.id, who.name, who.role) for who in (people.annotator, people.admin))
     # Sending somebody's photo again does not make it one's own.
     show_photo(database, settings, made.run_id, photo((1, 0, 0)), user_id=people.annotator.id)
     for photo_id in (bobs, nobodys):
         with database.write() as session, pytest.raises(Forbidden, match="only that person or an admin"):
-            remove_photo(session, photo_id=photo_id, by=people.annotator, **options)
+            remove_photo(session, photo_id=photo_id, by=ann, **options)
     with database.write() as session:
-        remove_photo(session, photo_id=anns, by=people.annotator, **options)
-        remove_photo(session, photo_id=bobs, by=people.admin, **options)
-        remove_photo(session, photo_id=nobodys, by=people.admin, **options)
+        remove_photo(session, photo_id=anns, by=ann, **options)
+        remove_photo(session, photo_id=bobs, by=ada, **options)
+        remove_photo(session, photo_id=nobodys, by=ada, **options)
     assert files_of(settings) == []
 
 
