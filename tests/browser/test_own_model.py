@@ -17,9 +17,9 @@ def test_a_wrong_file_is_named_and_a_right_one_is_reviewed(
     browser: Browser, server: Server, live: tuple[Database, Made], tmp_path: Path
 ) -> None:
     _, made = live
-    add_person(server, "olga", role="admin")
+    add_person(server, "oskar", role="admin")
     context = browser.new_context()
-    context.add_cookies([{"name": SESSION_COOKIE, "value": cookie_of(server, "olga"), "url": server.url}])
+    context.add_cookies([{"name": SESSION_COOKIE, "value": cookie_of(server, "oskar"), "url": server.url}])
     page = context.new_page()
     page.goto(f"{server.url}/d/{made.name}/models")
     page.get_by_role("link", name="Import predictions").click()

@@ -143,5 +143,6 @@ def test_every_command_that_a_script_reads_has_json() -> None:
 
     without = {each for name, lazy in Commands.table.items() for each in leaves(lazy.load(name), (name,))}
     for_people = {("serve",), ("worker",), ("demo",), ("backup",), ("restore",)}
-    of_accounts = {("user", "add"), ("user", "password"), ("token", "create"), ("token", "revoke")}
+    acts = ("add", "invite", "password", "reset-link", "role", "withdraw")
+    of_accounts = {*(("user", act) for act in acts), ("token", "create"), ("token", "revoke")}
     assert without == for_people | of_accounts

@@ -17,7 +17,7 @@ BY_ROLE = Prepared(
 NAMED = PreparedOf(User.id, lambda these: select(User.name).where(these).order_by(User.id))
 NEW = Prepared(
     insert(LoginSession).values(
-        {name: bindparam(name) for name in ("token_hash", "user_id", "created_at", "expires_at")}
+        {name: bindparam(name) for name in ("token_hash", "user_id", "browser", "created_at", "expires_at")}
     )
 )
 ENDS = Prepared(select(LoginSession.expires_at).where(LoginSession.token_hash == bindparam("digest")))
@@ -28,10 +28,8 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 
 
 def log_ins(people: People, *tokens: str) -> list[dict[str, object]]:
-    return [
-        {"token_hash": token, "user_id": people.annotator.id, "created_at": MOMENT, "expires_at": MOMENT}
-        for token in tokens
-    ]
+    same = {"user_id": people.annotator.id, "browser": "", "created_at": MOMENT, "expires_at": MOMENT}
+    return [{"token_hash": token, **same} for token in tokens]
 
 
 def test_rows_have_their_columns_as_attributes(database: Database, people: People) -> None:

@@ -64,6 +64,9 @@ def test_a_broken_body_is_refused_in_the_common_shape(
     assert "There was an error parsing" not in answer.text
 
 
+OTHERS = ("/api/", "/healthz", "/readyz", "/metrics", "/help/docs")  # no pages of ours
+
+
 def test_what_is_refused_before_any_route_has_the_common_shape(browser_of: dict[str, TestClient]) -> None:
     ada = browser_of["ada"]
     cases = (
@@ -119,7 +122,7 @@ def test_a_person_gets_a_page_at_every_address(
     make_run(database, made.dataset_id, made.version_id, wrong=4, parent_id=made.run_id)
     seen = 0
     for address in addresses(create_app(settings, database)):
-        if address.method != "GET" or address.path.startswith(("/api/", "/healthz", "/readyz", "/metrics")):
+        if address.method != "GET" or address.path.startswith(OTHERS):
             continue
         url = address.at(name="faces", run_id=made.run_id, sample_id=made.sample_ids[0], what="epochs")
         answer = browser_of["ada"].get(url)
