@@ -52,7 +52,7 @@ def is_for_people() -> bool:
 
 
 class TextLines(logging.Formatter):
-    """`2026-11-29 08:00:00,000 INFO app.web.access [1f0c…]: GET / 200`."""
+    """`2026-11-29 08:00:00,000 INFO app.web.access_log [1f0c…]: GET / 200`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One record, with its stack trace below it."""

@@ -20,7 +20,7 @@ from app.db.engine import Database
 from app.decoding import budget
 from app.settings import Settings
 from app.web import errors, health, metrics, readiness
-from app.web.access import Access
+from app.web.access_log import Access
 from app.web.activity import logged
 from app.web.api import routers as api_routers
 from app.web.deps import signed_in
@@ -59,7 +59,7 @@ class Static(StaticFiles):
 
 
 class App(FastAPI):
-    """The application; `app.web.access` is around it, also around what answers a failure."""
+    """The application; `app.web.access_log` is around it, also around what answers a failure."""
 
     def build_middleware_stack(self) -> ASGIApp:
         """FastAPI's own, with ours around it."""

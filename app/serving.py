@@ -46,7 +46,7 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
     config = uvicorn.Config(
         create_app(settings, first_admin=first_admin),
         log_level=settings.log_level,
-        access_log=False,  # app.web.access has its own
+        access_log=False,  # app.web.access_log has its own
         log_config=None,
         forwarded_allow_ips=settings.forwarded_allow_ips.split(","),
         server_header=False,

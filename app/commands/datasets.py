@@ -86,7 +86,8 @@ def people(
 
     if everybody and (add or remove):
         raise Invalid("Choose people or everybody, not both.")
-    with open_own_database() as database, database.write() as session:
+    asks = not (everybody or add or remove)
+    with open_own_database() as database, (database.read if asks else database.write)() as session:
         dataset = get_dataset(session, name=name)
         if everybody:
             open_to_everybody(session, dataset)

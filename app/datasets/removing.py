@@ -97,7 +97,10 @@ def finish_removals(database: Database, settings: Settings) -> int:
 
 
 def keep_removing(database: Database, settings: Settings, stop: threading.Event) -> None:
-    """Finish deletions until `stop` is set, and sweep the uploads; a failure is logged and tried again."""
+    """Finish deletions until `stop` is set, and sweep uploads and the activity log.
+
+    A failure is logged and tried again.
+    """
     swept = float("-inf")
     while True:
         try:
@@ -107,7 +110,7 @@ def keep_removing(database: Database, settings: Settings, stop: threading.Event)
                 sweep_activity(database, days=settings.activity_days)
                 swept = time.monotonic()
         except Exception:
-            log.exception("a deleted data set could not be removed completely; trying again")
+            log.exception("deleted data sets, uploads or old activity could not be removed; trying again")
         if stop.wait(TICK_SECONDS):
             return
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.models import Dataset, DatasetVersion, Sample
 from app.datasets.versions import latest_version
-from app.deck.progress import pending_changes
+from app.deck.progress import PendingChanges
 from app.errors import Conflict, NotNow
 from app.rounds.retraining import freeze_labels, version_to_train
 from app.training.first_looks import covers, newest_first_look, open_first_look, request_first_look
@@ -30,13 +30,16 @@ def look_at_new_images(session: Session, *, dataset_id: int, user_id: int | None
     return request_first_look(session, dataset_id=dataset_id, version_id=version.id, user_id=user_id)
 
 
-def can_look_again(session: Session, *, dataset_id: int) -> bool:
-    """Whether labels have changed since the newest first look, and none is queued or running."""
+def can_look_again(session: Session, *, dataset_id: int, pending: PendingChanges) -> bool:
+    """Whether labels have changed since the newest first look, and none is queued or running.
+
+    `pending`: what no version has, which every page that asks has read already.
+    """
     before = newest_first_look(session, dataset_id=dataset_id)
     if before is None or open_first_look(session, dataset_id=dataset_id):
         return False
     newest = latest_version(session, dataset_id=dataset_id)
-    return before.version_id != newest.id or bool(pending_changes(session, dataset_id=dataset_id).wait)
+    return before.version_id != newest.id or bool(pending.wait)
 
 
 def look_again(

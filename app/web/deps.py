@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 SESSION_COOKIE = "toploss_session"
 # In the scope of a request that a command of the data folder's owner makes in its own process.
 IN_PROCESS = "toploss.person"
-# What everybody may change, also who only looks: the own log-in, account and theme.
+# What everybody may change, also who only looks: their own log-in, account and theme.
 OWN = ("/logout", "/theme", "/account/")
 # Who may do what only a role and those above it may, in words.
 _WHO = {

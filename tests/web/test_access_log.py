@@ -58,7 +58,7 @@ def test_a_server_logs_each_request_in_json_without_what_is_secret(tmp_path: Pat
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     found = [line for line in lines if line.get("request_id") == "the-proxys-id"]
     assert [(each["method"], each["path"], each["status"]) for each in found] == [("GET", "/nothing/…", 404)]
-    assert found[0]["logger"] == "app.web.access"
+    assert found[0]["logger"] == "app.web.access_log"
     assert found[0]["milliseconds"] > 0
     assert [line["path"] for line in lines if "red" in line.get("path", "")] == ["/%0A%1B%5B31mred"]
     assert "/static/" not in text
@@ -74,4 +74,4 @@ def test_a_setting_turns_the_lines_of_requests_off(
         caplog.clear()
         with caplog.at_level(logging.INFO), TestClient(create_app(chosen, database)) as client:
             client.get("/login", follow_redirects=False)
-        assert len([line for line in caplog.records if line.name == "app.web.access"]) == count
+        assert len([line for line in caplog.records if line.name == "app.web.access_log"]) == count

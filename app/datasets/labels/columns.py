@@ -60,8 +60,9 @@ def guess_columns(table: Table, *, names_files: Sequence[float], said: StatedCol
         if name in table.doubled and name not in (said.path, said.label, said.split):
             listed = ", ".join(f"“{each}”" for each in table.columns[:20])
             raise Invalid(
-                f"{table.name} has several columns “{name}”. Name the right one: of {listed} the numbered "
-                "ones had the name of a column before them."
+                f"{table.name} has several columns “{name}”; the later ones are called by their number: "
+                f"{listed}. Name the right one (--path-column, --label-column or --split-column in the "
+                "shell; path_column, label_column or split_column by REST)."
             )
     return Columns(path, label, "" if split == NONE else split, one_hot)
 

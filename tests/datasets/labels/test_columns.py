@@ -54,7 +54,9 @@ def test_one_column_is_not_two_things(said: StatedColumns) -> None:
 
 def test_of_two_columns_with_the_name_of_the_label_none_is_taken_unless_a_person_says_which() -> None:
     text = "path,label,label\na.png,cat,dog\nb.png,dog,dog\n"
-    with pytest.raises(Invalid, match=r"several columns “label”\. Name the right one: .*“column 3”"):
+    with pytest.raises(
+        Invalid, match=r"several columns “label”; .*“column 3”\. Name the right one \(--path-column"
+    ):
         guessed(text, [1, 0, 0])
     for name in ("label", "column 3"):
         assert guessed(text, [1, 0, 0], StatedColumns(label=name)).label == name

@@ -10,7 +10,7 @@ from app.accounts.activity import UNKNOWN_NAME, Act, doing
 from app.accounts.attempts import Attempts
 from app.accounts.links import PAGE, secret_of, use_link, user_of_link
 from app.accounts.models import User
-from app.accounts.passwords import hash_password
+from app.accounts.passwords import MIN_PASSWORD, hash_password
 from app.db.engine import Database
 from app.errors import Invalid, NotSignedIn, TooManyAttempts
 from app.settings import Settings
@@ -34,6 +34,7 @@ class ChoosePage(Page):
     name: str = ""
     is_new: bool = False  # an invitation
     message: str = ""
+    shortest: int = MIN_PASSWORD
 
 
 @public.get(PAGE)

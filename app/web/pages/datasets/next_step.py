@@ -70,10 +70,10 @@ def next_step(at: Situation) -> NextStep:
         )
     if at.state != "ready":
         return _unfinished_import(at, home)
-    return _with_images(at, home) if at.may_decide else _for_viewer(at, home)
+    return _for_annotator(at, home) if at.may_decide else _for_viewer(at, home)
 
 
-def _with_images(at: Situation, home: str) -> NextStep:
+def _for_annotator(at: Situation, home: str) -> NextStep:
     if not at.has_run:
         return _before_training(at, home)
     if not at.running and (at.rule_reached or at.audit_left):

@@ -177,7 +177,8 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
             has_run=error is not None,
             early_epochs=ranked.ranked_epochs if ranked and error is None else None,
             has_look=ranked is not None and not ranked.is_training,
-            can_look_again=ranked is not None and can_look_again(session, dataset_id=dataset.id),
+            can_look_again=ranked is not None
+            and can_look_again(session, dataset_id=dataset.id, pending=pending),
             has_own=ranked is not None and ranked.kind == OWN_MODEL,
             expected=expected_errors(newest_order(session, run_id=ranked.id)) if ranked else None,
             running=running is not None,

@@ -150,13 +150,13 @@ def show(
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         runs = _finished(session, dataset.id)
-        again = can_look_again(session, dataset_id=dataset.id)
         old, new = pair_to_compare(runs, old, new)
         found, problem, status = _compared(session, dataset.id, old, new, labels)
         strips = _strips(session, dataset.id, found) if found else ()
         versions = tuple(reversed(list_versions(session, dataset_id=dataset.id)))
         table = paper_table(session, dataset_id=dataset.id) if runs else None
-        pending = pending_changes(session, dataset_id=dataset.id).since_version
+        pending = pending_changes(session, dataset_id=dataset.id)
+        again = can_look_again(session, dataset_id=dataset.id, pending=pending)
         training = open_run(session, dataset_id=dataset.id)
         behind = behind_of(get_run(session, run_id=found.new.id)) if found else ""
     page = ComparePage(
@@ -177,7 +177,7 @@ def show(
         columns=_shown(found) if found else (),
         conclusions=conclude(found) if found else None,
         table=table,
-        pending=pending,
+        pending=pending.since_version,
         pair=urlencode({"old": old, "new": new, "labels": found.version}) if found else "",
         problem=problem,
     )

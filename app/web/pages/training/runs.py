@@ -58,6 +58,7 @@ def index(request: Request, name: str, database: Db) -> Response:
         running = open_run(session, dataset_id=dataset.id)
         runs = run_summaries(session, dataset_id=dataset.id)
         rows = [_row(run) for run in runs]
+        pending = pending_changes(session, dataset_id=dataset.id)
         looks = [row for row in rows if row.run.kind == FIRST_LOOK]
         page = ModelsPage(
             **page_context(request, name),
@@ -68,9 +69,9 @@ def index(request: Request, name: str, database: Db) -> Response:
             axis=intervals([Interval("", run.error_rate) for run in runs if run.error_rate]),
             running=run_progress(session, run_id=running.id) if running else None,
             best=choose_best(session, dataset_id=dataset.id, runs=runs),
-            pending=pending_changes(session, dataset_id=dataset.id),
+            pending=pending,
             lacking=tuple(lacking_words(session, dataset_id=dataset.id)),
-            can_look_again=can_look_again(session, dataset_id=dataset.id),
+            can_look_again=can_look_again(session, dataset_id=dataset.id, pending=pending),
             is_ready=dataset.state == "ready",
         )
     return render("training/index.html", page)
