@@ -64,7 +64,7 @@ screenshots: setup ## Draw the pictures of the documentation anew, from the demo
 
 lock: setup ## Resolve the newest versions again
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate --group dev --group docs -c constraints.txt pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-header --no-annotate --group readers -o requirements-readers.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate --group readers -o requirements-readers.lock
 
 paper: setup ## The paper's tables and figures: make paper IMAGES=fer2013 [VOTES=votes.csv] [WORK=data/paper] [EPOCHS=18]
 	@test -n "$(IMAGES)" || { echo "Say where FER2013 is, a folder or zip of train/ and valid/ class folders: make paper IMAGES=path"; exit 2; }

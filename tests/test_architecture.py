@@ -100,9 +100,15 @@ def test_every_runtime_dependency_has_its_reason() -> None:
         assert re.search(r'",\s+# \w', line), line
 
 
-def test_the_lock_file_records_no_address() -> None:
-    for name in ("requirements.lock", "pyproject.toml", "constraints.txt"):
+def test_the_lock_files_record_no_address() -> None:
+    for name in ("requirements.lock", "requirements-readers.lock", "pyproject.toml", "constraints.txt"):
         assert not re.search(r"https?://|--index|--find-links", (ROOT / name).read_text()), name
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-readers.lock"])
+def test_a_lock_file_is_resolved_for_every_system(name: str) -> None:
+    """Not for the machine that wrote it alone: some packages are for one system or one Python only."""
+    assert re.search(r"^\S+ ; .*sys_platform == '(?:linux|win32)'", (ROOT / name).read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
