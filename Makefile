@@ -13,10 +13,11 @@ help: ## Show this list
 .venv/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Toploss needs Python 3.11 or newer; set PYTHON=python3.12 or so."; exit 1; }
 	@$(PYTHON) -m venv .venv 2>/dev/null || .ci/system-packages venv "$(PYTHON)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
-	$(BIN)/python -m compileall -q app
+	@echo "Setting up .venv: PyTorch and the other libraries, 6 GB on the disk. This takes minutes, and only once."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@$(BIN)/python -m compileall -q app
 	@touch $@
 
 setup: .venv/.installed ## Make the virtual environment
@@ -59,6 +60,10 @@ docs: setup ## Build the documentation into site/, which opens without a server:
 site/index.html: mkdocs.yml $(wildcard docs/*.* docs/decisions/*.md docs/pictures/*) | .venv/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
+package: setup ## Build the wheel, with the documentation in it, into dist/
+	$(BIN)/uv build --quiet
+	@ls dist/*.whl
+
 screenshots: setup ## Draw the pictures of the documentation anew, from the demo (minutes)
 	$(BIN)/python benchmarks/screenshots.py
 
@@ -77,7 +82,7 @@ kills: setup ## Kill 200 starts while they upgrade the database, on SQLite and P
 endurance: setup ## Kills, crowds, hostile inputs and backups for an hour, with a report: make endurance [KILLS=500] [PEOPLE=100] [MINUTES=10] …
 	$(BIN)/python -m benchmarks.endurance --seed $(or $(SEED),1) --kills $(or $(KILLS),500) --people $(or $(PEOPLE),100) --minutes $(or $(MINUTES),10) --inputs $(or $(INPUTS),2000) --zips $(or $(ZIPS),20) --backups $(or $(BACKUPS),5) --log-ins $(or $(LOG_INS),60) --database $(or $(DATABASE),both) --output $(or $(OUTPUT),data/endurance) $(if $(PARTS),--parts $(PARTS)) --note "$(NOTE)"
 
-.PHONY: help setup readers demo test check explore lint format docs screenshots lock paper kills endurance
+.PHONY: help setup readers demo test check explore lint format docs package screenshots lock paper kills endurance
 
 migration: setup ## Write a migration from the models: make migration m="add a column"
 	@$(BIN)/python -m app.db.migrating "$(m)"

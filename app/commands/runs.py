@@ -49,7 +49,7 @@ def show(number: Number, *, json: Json = False, server: Server = None) -> None:
 
 @runs.command("cancel")
 def cancel(number: Number, *, json: Json = False, server: Server = None) -> None:
-    """Ask a training to stop; its last checkpoint is kept, and `toploss resume` goes on from there."""
+    """Ask a training to stop; its last checkpoint is kept, and `toploss resume` continues from there."""
     with open_api(server) as api:
         run = api.send("POST", f"/runs/{number}/cancel")
     if json:

@@ -15,7 +15,7 @@ from app.datasets.naming import name_problem
 from app.errors import Forbidden, Invalid
 from app.files import write_atomically
 from app.storage import LIST, Origin, RemoteSource
-from app.storage.remote import EXTRAS, WEB
+from app.storage.remote import PACKAGES, WEB
 
 NO_FOLDER = (
     "This address answers only on this machine or its own network segment (link-local), where no data set "
@@ -35,7 +35,7 @@ def check_url(url: str, *, urls: bool) -> None:
             "import URL --name NAME."
         )
     scheme = url.partition("://")[0].casefold()
-    if scheme not in EXTRAS or "::" in url:
+    if scheme not in PACKAGES or "::" in url:
         raise Forbidden(
             "URLs that begin with s3://, gs://, https:// or http:// can be imported here; use the command "
             "line for others."
@@ -81,7 +81,7 @@ def source_of_list(
         value = row[place].strip()
         address = value if "://" in value else f"{base}/{value.lstrip('/')}" if base else ""
         path = _path(address)
-        if path and address.partition("://")[0].casefold() in EXTRAS:
+        if path and address.partition("://")[0].casefold() in PACKAGES:
             lines.setdefault(path, address)
     if not lines:
         raise Invalid(f"{name} has no URL that begins with s3://, gs://, https:// or http://.")

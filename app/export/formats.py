@@ -52,7 +52,7 @@ FORMATS = {
             "parquet",
             ".parquet",
             "application/vnd.apache.parquet",
-            "table of all images in which no reader has to guess, for pandas, polars and datasets",
+            "table of all images, with a type for each column, for pandas, polars and datasets",
             write_parquet,
             has_probabilities=True,
         ),

@@ -64,7 +64,7 @@ def offer(folder: Path, *, patience: float = 1.0) -> Offer:
     reach = _REACH.ask(patience)
     if reach is None:
         return Offer("unknown")
-    return Offer("absent", "no network") if reach else Offer("download")
+    return Offer("absent", "no internet") if reach else Offer("download")
 
 
 def obtain(
@@ -186,7 +186,7 @@ def _reached(host: str, port: int | None = None, scheme: str = "https") -> str:
         host, port = parts.hostname or host, parts.port
         through = "the proxy "
     to = (host, port or (443 if scheme == "https" and not through else 80))
-    result = [f"no network: {through}{host} does not answer within {_CONNECT:g} seconds"]
+    result = [f"no internet: {through}{host} does not answer within {_CONNECT:g} seconds"]
 
     def connect() -> None:
         try:
@@ -196,7 +196,7 @@ def _reached(host: str, port: int | None = None, scheme: str = "https") -> str:
             pass
         except OSError as error:  # the log has the words of the system
             log.info("no connection to %s%s: %s", through, host, error.strerror or error)
-            result[0] = f"no network: {through}{host} cannot be reached"
+            result[0] = f"no internet: {through}{host} cannot be reached"
 
     thread = threading.Thread(target=connect, name="start-weights-network", daemon=True)
     thread.start()

@@ -14,7 +14,7 @@ from app.errors import Invalid, NotFound
 from app.storage import entries
 from app.storage.entries import UNKNOWN_SIZE, SourceFile, Unreadable, too_large, unreadable, why
 
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "http": "http", "https": "http"}
+PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp", "https": "aiohttp"}
 WEB = ("http", "https")
 
 
@@ -60,10 +60,10 @@ class RemoteSource:
             options = {"get_client": _client, "client_kwargs": {"named": _host(self._url)}} if is_web else {}
             files, root = fsspec.core.url_to_fs(self._url, **options)
         except ImportError as error:
-            extra = EXTRAS.get(self._scheme)
+            package = PACKAGES.get(self._scheme)
             how = (
-                f": pip install 'toploss[{extra}]', or in a clone .venv/bin/uv pip install '.[{extra}]'"
-                if extra
+                f": pip install {package}, or in a clone .venv/bin/uv pip install {package}"
+                if package
                 else f" ({error})"
             )
             raise Invalid(f"{self._scheme}:// needs a package that is not installed{how}.") from error

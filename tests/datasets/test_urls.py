@@ -158,7 +158,7 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("fsspec.core.url_to_fs", missing)
     with pytest.raises(
         Invalid,
-        match=r"gs:// needs a package .*: pip install 'toploss\[gcs\]', or in a clone .* '\.\[gcs\]'\.",
+        match=r"gs:// needs a package .*: pip install gcsfs, or in a clone .* pip install gcsfs\.",
     ):
         open_source("gs://bucket/images")
 

@@ -181,15 +181,15 @@ def test_without_a_name_server_it_says_so_and_the_log_has_the_words_of_the_syste
     monkeypatch.setattr(socket, "getaddrinfo", fails)
     with caplog.at_level("INFO"):
         offered, words = ask_both(tmp_path)
-    assert offered == Offer("absent", "no network")
-    unreached = f"no network: {imagenet.HOST} cannot be reached"
+    assert offered == Offer("absent", "no internet")
+    unreached = f"no internet: {imagenet.HOST} cannot be reached"
     assert words == f"they are not on this machine, and cannot be downloaded: {unreached}"
     assert f"no connection to {imagenet.HOST}: Name or service not known" in caplog.text
 
 
 def test_without_its_proxy_it_names_the_proxy(offline, tmp_path):
     offered, words = ask_both(tmp_path)
-    assert "no network: the proxy 127.0.0.1 cannot be reached" in words
+    assert "no internet: the proxy 127.0.0.1 cannot be reached" in words
     assert (offered.state, offered.can_be) == ("absent", False)
 
 

@@ -22,7 +22,7 @@ from tests.factories import import_folder, write_images
 from tests.imagenet import without_network, write_weights
 from tests.tasks.test_train import Context
 
-NO_NETWORK = "they are not on this machine, and cannot be downloaded: no network: the proxy 127.0.0.1"
+NO_NETWORK = "they are not on this machine, and cannot be downloaded: no internet: the proxy 127.0.0.1"
 
 
 @pytest.fixture

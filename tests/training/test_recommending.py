@@ -18,7 +18,7 @@ from app.training.recommending import PATIENT, Recommendation, Shape, _choose, r
 from app.training.starts import Weights
 from tests.factories import Made, make_dataset
 
-HERE, ABSENT = Offer("here"), Offer("absent", "no network")
+HERE, ABSENT = Offer("here"), Offer("absent", "no internet")
 AUTO = Weights("auto", HERE)
 SLOW, USUAL, FAST, UNKNOWN = (Paces((), 0.0, looking) for looking in (10.0, 200.0, 1e6, 0.0))
 
@@ -144,7 +144,7 @@ def test_it_says_why_there_are_no_weights(database: Database, photos: Made) -> N
     with database.read() as session:
         told = advise(session, photos, ABSENT)
         assert "random start" in told.words
-        assert "There are no ImageNet weights (no network)" in told.reason
+        assert "There are no ImageNet weights (no internet)" in told.reason
         chosen = advise(session, photos, HERE, "none")
         assert "random start" in chosen.words
         assert "no ImageNet" not in chosen.reason

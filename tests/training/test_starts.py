@@ -10,7 +10,7 @@ from app.ml.recipes import RECIPES, takes_weights
 from app.training.recipes import edit, fields_for
 from app.training.starts import Weights, choose_start, facts_of_start, start_words, starts, weights_of
 
-ABSENT = Offer("absent", "no network")
+ABSENT = Offer("absent", "no internet")
 
 
 def test_a_network_starts_where_it_is_asked_to_or_where_the_setting_says():
@@ -72,7 +72,7 @@ def test_automatic_weights_are_imagenets_for_a_recipe_that_trains_the_head_first
         (
             ABSENT,
             "random weights, because ImageNet weights are not on this machine and cannot be downloaded (no",
-            "ImageNet weights, which are not on this machine and cannot be downloaded (no network",
+            "ImageNet weights, which are not on this machine and cannot be downloaded (no internet",
         ),
     ],
 )

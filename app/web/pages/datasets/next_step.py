@@ -66,7 +66,7 @@ def next_step(at: Situation) -> NextStep:
     home = f"/d/{at.dataset}"
     if at.importing:
         return NextStep(
-            "The images are being imported", "You can leave this page; it goes on.", stage="import"
+            "The images are being imported", "You can leave this page; it continues.", stage="import"
         )
     if at.state != "ready":
         return _unfinished_import(at, home)

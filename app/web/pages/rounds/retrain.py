@@ -19,6 +19,7 @@ from app.ml.recipes import RECIPES, Recipe
 from app.review.gold import count_unsettled
 from app.review.policy import count_waiting
 from app.rounds.changes import LabelChanges, changes_since
+from app.rounds.first_look import can_look_again
 from app.rounds.retraining import freeze_labels, retrain
 from app.training.pace import Estimate, measure_paces
 from app.training.recipes import choose_recipe, edit, recipe_of
@@ -76,6 +77,7 @@ class RetrainPage(AskPage):
     waiting: int  # samples that wait for a second opinion
     unsettled: int  # images of the gold part that carry their given label
     pending: PendingChanges
+    can_look_again: bool = False  # labels have changed since the newest first look, and nothing was trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,7 +296,7 @@ def _retrain_page(
     common = page_context(request, name) | _queue(session, dataset_id)
     parent = choose_best(session, dataset_id=dataset_id)
     if parent is None:
-        nothing = LabelChanges((), ())
+        nothing, pending = LabelChanges((), ()), pending_changes(session, dataset_id=dataset_id)
         return RetrainPage(
             **common,
             problem="",
@@ -307,7 +309,8 @@ def _retrain_page(
             picture=None,
             waiting=0,
             unsettled=0,
-            pending=PendingChanges(0, 0, 0, 0, ()),
+            pending=pending,
+            can_look_again=can_look_again(session, dataset_id=dataset_id, pending=pending),
         )
     names, run = class_names(session, dataset_id=dataset_id), get_run(session, run_id=parent.run.id)
     own, sent = recipe_of(run.recipe), with_own_numbers(sent)

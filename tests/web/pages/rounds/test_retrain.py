@@ -9,12 +9,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event, select
 
 from app.datasets.catalog import lock_dataset
+from app.datasets.models import Sample
 from app.db.engine import Database
 from app.ml.recipes import RECIPES, recipe_from_json
 from app.training.fields import FIELDS
 from app.training.models import Run
 from app.training.runs import end_run
-from tests.factories import Made, import_folder, make_run, write_images
+from tests.factories import Made, import_folder, make_first_look, make_run, write_images
 from tests.web.asking import sure
 from tests.web.html import flat
 
@@ -102,6 +103,21 @@ def test_without_a_finished_run_the_page_leads_to_the_first(
     page = flat(browser_of["ada"].get("/d/faces/models/retrain").text)
     assert "No training has finished yet" in page
     assert browser_of["ada"].post("/d/faces/models/retrain").status_code == 409
+
+
+def test_where_only_a_first_look_ranked_the_page_offers_to_repeat_it_on_changed_labels(
+    browser_of: dict[str, TestClient], database: Database, tmp_path
+) -> None:
+    dataset_id = import_folder(database, write_images(tmp_path / "images"))
+    make_first_look(database, dataset_id, 1, wrong=3)
+    ada, button = browser_of["ada"], 'action="/d/faces/models/look"'
+    assert button not in ada.get("/d/faces/models/retrain").text
+    with database.read() as session:
+        sample = session.scalars(select(Sample.id).order_by(Sample.id)).first()
+    assert sample
+    decide(ada, sample, "delete")
+    assert button in ada.get("/d/faces/models/retrain").text
+    assert button not in browser_of["ann"].get("/d/faces/models/retrain").text
 
 
 def test_an_annotator_sees_what_a_retrain_would_do_and_starts_none(
