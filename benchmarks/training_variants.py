@@ -1,10 +1,11 @@
 """What other ways of training are worth on FER2013: error and processor time beside the recipe `default`.
 
     .venv/bin/python benchmarks/training_variants.py --images fer2013.zip --votes votes.csv [--rows 12000]
-        [--epochs 6] [--variants recipe muon whitened alternating] [--seeds 1]
+        [--epochs 6] [--whole] [--variants recipe muon whitened alternating] [--seeds 1]
 
-Each variant trains on the same part of the training images, at 32 pixels throughout, and is judged on the
-whole hold-out: by the given labels and by the crowd's clear answers. None of them is in the product:
+Each variant trains on the same part of the training images, at 32 pixels throughout (with `--whole`: on all
+of them, with the recipe's own epochs and sizes), and is judged on the whole hold-out: by the given labels and
+by the crowd's clear answers. None of them is in the product:
 
 - muon: orthogonal steps for the convolutions (Jordan 2024), the rest by AdamW, batches of 256
 - adamw-256: AdamW with these batches and a higher rate
@@ -143,6 +144,7 @@ def main() -> None:
     parser.add_argument("--votes", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=12_000)
     parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--whole", action="store_true")
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--threads", type=int, default=0)
@@ -153,11 +155,14 @@ def main() -> None:
     given = np.array([CLASSES.index(path.split("/")[-2]) for path in paths])
     held = np.flatnonzero(["train/" not in path for path in paths])
     rows = np.flatnonzero(["train/" in path for path in paths])
-    rows = np.sort(np.random.default_rng(0).permutation(rows)[: options.rows])
+    if not options.whole:
+        rows = np.sort(np.random.default_rng(0).permutation(rows)[: options.rows])
     answers = crowd_answers(options.votes)
     crowd = np.array([CLASSES.index(a) if (a := answers.get(path)) in CLASSES else -1 for path in paths])
-    phase = Phase(options.epochs, frozen=False, lr_min=4e-3, lr_max=4e-3, warm_up=0.15)
-    usual = replace(RECIPES["default"], phases=(phase,), early_epochs=options.epochs)
+    usual = RECIPES["default"]
+    if not options.whole:
+        phase = Phase(options.epochs, frozen=False, lr_min=4e-3, lr_max=4e-3, warm_up=0.15)
+        usual = replace(usual, phases=(phase,), early_epochs=options.epochs)
     with tempfile.TemporaryDirectory() as name, keep_freed_memory():
         images = prepare_images(
             lambda row: source.read(paths[row]), len(paths), Path(name, "images.npy"), size=SIZE

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.models import Dataset, DatasetVersion, FormerName, LabelClass, RejectedFile, Sample
 from app.db.compiled import Prepared
-from app.db.memory import remember
+from app.db.memory import forget, remember, remembered
 from app.errors import Conflict, Invalid, Moved, NotFound, NotNow
 from app.jobs.requests import open_job
 from app.spelling import folded, places_of
@@ -169,10 +169,14 @@ def lock_dataset(session: Session, *, dataset_id: int) -> None:
     """Lock the data set until the transaction ends, so that certain requests run one after another.
 
     SQLite has only one writer anyway. On PostgreSQL NO KEY UPDATE does not block rows that refer to the data
-    set, so decisions continue.
+    set, so decisions continue. The jobs of a group commit hold it together: the first that locks forgets what
+    the session remembers, so that all that is remembered afterwards was queried under the lock.
     """
-    if session.get_bind().dialect.name != "sqlite":
-        session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update(key_share=True))
+    if session.get_bind().dialect.name == "sqlite" or (lock_dataset, dataset_id) in remembered(session):
+        return
+    session.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update(key_share=True))
+    forget(session)
+    remembered(session)[lock_dataset, dataset_id] = True
 
 
 def lock_out_decisions(session: Session, *, dataset_id: int, also_archived: bool = False) -> None:

@@ -156,10 +156,11 @@ class PreparedOf:
 
 
 def run(session: Session, sql: str) -> Any:
-    """Run a PRAGMA or COMMIT; return the first value of its answer."""
+    """Run a PRAGMA or COMMIT; return the first value of its answer, None if there is none."""
     cursor, dialect = driver_cursor(session)
     try:
-        found = cursor.execute(sql).fetchone()
+        cursor.execute(sql)
+        found = cursor.fetchone() if cursor.description else None
     except dialect.loaded_dbapi.Error as error:
         raise _explained(sql, (), error, dialect) from error
     return found[0] if found else None

@@ -29,10 +29,11 @@ def probing_engine(url: str) -> Engine:
     return create_engine(url, poolclass=NullPool, connect_args=given, hide_parameters=True)
 
 
-def postgres_engine(url: str) -> Engine:
+def postgres_engine(url: str, **options: Any) -> Engine:
     """An engine for PostgreSQL."""
     return create_engine(
         url,
+        **options,
         pool_pre_ping=True,
         pool_size=10,
         max_overflow=CONNECTIONS - 10,

@@ -11,9 +11,8 @@ A request waits for a connection, the process's lock and the database's lock unt
 import errno
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from contextvars import copy_context
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,7 +27,6 @@ from app.db.memory import REMEMBERED
 from app.db.trouble import busy
 
 T = TypeVar("T")
-PG_THREADS = 20  # concurrent writes on PostgreSQL, where each has a transaction of its own
 GLANCE_WAIT = 0.2  # seconds: the caller may be the event loop
 
 
@@ -54,8 +52,11 @@ class Database:
         self._connections = threading.BoundedSemaphore(CONNECTIONS)  # the pool itself knows no deadline
         self._write_lock, self._glance_lock = threading.Lock(), threading.Lock()
         self._glance: Session | None = None
-        self._group_commit = GroupCommit(sqlite_engine(url), self._write_lock) if self.is_sqlite else None
-        self._pg_writers = ThreadPoolExecutor(PG_THREADS, "postgres-write") if not self.is_sqlite else None
+        self._group_commit = (
+            GroupCommit(sqlite_engine(url), self._write_lock)
+            if self.is_sqlite
+            else GroupCommit(postgres_engine(url, isolation_level="AUTOCOMMIT"), threading.Lock())
+        )
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -122,20 +123,9 @@ class Database:
     def write_in_group(self, work: Callable[[Session], T]) -> "Future[T]":
         """Run `work` in a transaction shared with other writes; the future completes after the commit.
 
-        SQLite has one writer at a time: waiting writes share the next commit (`GroupCommit`). On PostgreSQL
-        each write has its own transaction. A write that raises changes nothing.
+        A write that raises changes nothing (`GroupCommit`).
         """
-        if self._group_commit:
-            return self._group_commit.submit(work)
-        assert self._pg_writers  # noqa: S101 - the other case
-
-        def alone() -> T:
-            if not deadline.current(USUAL_WAIT).left:
-                raise busy()
-            with self.write() as session:
-                return work(session)
-
-        return self._pg_writers.submit(copy_context().run, alone)  # with the deadline of the caller
+        return self._group_commit.submit(work)
 
     @contextmanager
     def _in_time(self, wanted: "threading.Lock | threading.BoundedSemaphore") -> Iterator[None]:
@@ -164,10 +154,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
-        if self._group_commit:
-            self._group_commit.stop()
-        if self._pg_writers:
-            self._pg_writers.shutdown()
+        self._group_commit.stop()
         if self._glance:
             self._glance.close()
         self._glancer.dispose()

@@ -1,4 +1,9 @@
-"""Group commit: all jobs that wait to write to SQLite share one transaction, so one sync of the disk."""
+"""Group commit: all jobs that wait to write share one transaction, so one sync of the disk.
+
+SQLite has one writer at a time anyway. On PostgreSQL the answers of a data set wait for one lock (the cards
+that one annotator takes must not be given to another): in transactions of their own each would hold it for
+all its queries, while the threads of the others compete for their turn to run Python.
+"""
 
 import threading
 from collections.abc import Callable
@@ -9,6 +14,7 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app import deadline
@@ -64,11 +70,15 @@ class GroupCommit:
 
     It keeps one connection: SQLite's `PRAGMA data_version` tells it whether another connection has changed
     the database since its last transaction. If not, what the session remembers is still true and is not
-    queried again.
+    queried again. PostgreSQL has no such number: there the jobs of one transaction share what is remembered.
+
+    The engine begins and ends no transaction itself. `lock` is that of the process's other writers, if they
+    have to wait for this one.
     """
 
     def __init__(self, engine: Engine, lock: threading.Lock) -> None:
         self._engine, self._lock = engine, lock
+        self._is_sqlite = engine.dialect.name == "sqlite"
         self._waiting: SimpleQueue[_Job | None] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -140,6 +150,9 @@ class GroupCommit:
     def _write(self, session: Session, group: list["_Job"]) -> None:
         try:
             alone = len(group) == 1  # then the transaction itself is all or nothing
+            if not self._is_sqlite:  # where a job may wait for a row that another transaction holds
+                left = min((job.until.left for job in group), default=USUAL_WAIT)
+                run(session, f"SET LOCAL lock_timeout = {max(1, round(1000 * left))}")
             outcomes = [self._do(session, job.work, "" if alone else "job") for job in group]
             run(session, "ROLLBACK" if alone and outcomes[0][1] else "COMMIT")
         except Exception as error:  # noqa: BLE001 - the future raises it
@@ -154,6 +167,8 @@ class GroupCommit:
 
     def _open(self) -> Session:
         session = Session(self._engine, expire_on_commit=False, info={REMEMBERED: {}})
+        if not self._is_sqlite:
+            return session
         # Decisions read and write the same pages many times: keep these in memory and checkpoint rarely.
         run(session, f"PRAGMA cache_size = -{CACHE_KB}")
         run(session, f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
@@ -167,12 +182,25 @@ class GroupCommit:
             with deadline.within(wait):
                 self._session = self._open()
         session = self._session
+        if not self._is_sqlite:
+            return self._begin_postgres(session)
         run(session, f"PRAGMA busy_timeout = {round(1000 * wait)}")
         run(session, "BEGIN IMMEDIATE")
         version = run(session, "PRAGMA data_version")
         if version != self._version or len(remembered(session)) > MOST_REMEMBERED:
             forget(session)
             self._version = version
+        return session
+
+    def _begin_postgres(self, session: Session) -> Session:
+        try:
+            run(session, "BEGIN")
+        except DBAPIError:  # PostgreSQL was restarted since the last transaction
+            with suppress(Exception):
+                self._give_up()
+            session = self._session = self._open()
+            run(session, "BEGIN")
+        forget(session)
         return session
 
     def _do(

@@ -74,7 +74,14 @@ def _of_sqlite(code: int) -> ToplossError | None:
 
 
 def _of_postgres(state: str | None, *, is_away: bool) -> ToplossError | None:
-    known = {"55P03": busy, "53300": busy, "53100": _full, "25006": _read_only, "58030": _damaged}
+    known = {
+        "55P03": busy,
+        "40P01": busy,
+        "53300": busy,
+        "53100": _full,
+        "25006": _read_only,
+        "58030": _damaged,
+    }
     if state in known:
         return known[state]()
     return _away() if is_away or state is None or state[:2] in ("08", "57") else None

@@ -1,17 +1,25 @@
 """Jobs that wait for the write lock are done, or refused at their own deadline; none is forgotten."""
 
 import sqlite3
-from concurrent.futures import Future
+import threading
+from concurrent.futures import Future, wait
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import event, insert, select, text
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
 
 from app import deadline
+from app.datasets.catalog import lock_dataset
+from app.datasets.models import Dataset
 from app.db.engine import Database
 from app.db.group_commit import MAX_JOBS_PER_COMMIT, _Job, _refuse_late
-from app.db.trouble import busy
+from app.db.memory import remember
+from app.db.trouble import as_trouble, busy
 from app.deadline import Deadline
 from app.errors import Busy
 
@@ -72,3 +80,78 @@ def test_all_of_more_jobs_than_one_commit_takes_are_done(database: Database) -> 
         other.execute("BEGIN IMMEDIATE")
         jobs = [database.write_in_group(lambda session, i=i: i) for i in range(2 * MAX_JOBS_PER_COMMIT + 3)]
     assert [each.result(timeout=60) for each in jobs] == list(range(len(jobs)))
+
+
+def held_row(database: Database) -> Session:
+    """A transaction that holds the row of a new data set."""
+    with database.write() as session:
+        session.add(Dataset(name="pets", source="/pets", state="ready"))
+    other = Session(database.engine)
+    other.execute(select(Dataset.id).with_for_update(key_share=True))
+    return other
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_jobs_that_wait_for_a_row_are_done_or_refused_at_the_nearest_deadline(database: Database) -> None:
+    with held_row(database):
+        with deadline.within(0.3):
+            hasty = database.write_in_group(lambda session: lock_dataset(session, dataset_id=1))
+        with pytest.raises(OperationalError) as refused:
+            hasty.result(timeout=60)
+        assert isinstance(as_trouble(refused.value), Busy)
+        patient = database.write_in_group(lambda session: lock_dataset(session, dataset_id=1) or "done")
+        assert not wait([patient], timeout=0.1).done
+    assert patient.result(timeout=60) == "done"
+
+
+def test_the_jobs_of_one_commit_share_what_they_remember_and_one_lock_of_the_data_set(
+    database: Database,
+) -> None:
+    with database.write() as session:
+        session.add(Dataset(name="pets", source="/pets", state="ready"))
+    go, asked = threading.Event(), []
+
+    def ask(session: Session) -> int | None:
+        lock_dataset(session, dataset_id=1)
+        return remember(session, "names", lambda: asked.append(1) or session.scalar(select(Dataset.id)))
+
+    first = database.write_in_group(lambda session: go.wait(60))
+    jobs = [database.write_in_group(ask) for _ in range(5)]
+    locked: list[str] = []
+
+    def watch(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "FOR NO KEY UPDATE" in statement:
+            locked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", watch)
+    try:
+        go.set()
+        assert [each.result(timeout=60) for each in jobs] == [1] * 5
+    finally:
+        event.remove(Engine, "before_cursor_execute", watch)
+    assert first.result()
+    assert len(asked) == 1
+    assert len(locked) == (not database.is_sqlite)
+
+
+def test_a_job_that_fails_undoes_only_itself(database: Database) -> None:
+    go = threading.Event()
+    first = database.write_in_group(lambda session: go.wait(60))
+
+    def add(session: Session, name: str | None) -> None:
+        session.execute(insert(Dataset).values(name=name, source="/pets", state="ready"))
+
+    jobs = [database.write_in_group(partial(add, name=name)) for name in ("pets", None, "birds")]
+    go.set()
+    assert first.result(timeout=60)
+    assert [type(job.exception(timeout=60)) for job in jobs] == [type(None), IntegrityError, type(None)]
+    with database.read() as session:
+        assert sorted(session.scalars(select(Dataset.name))) == ["birds", "pets"]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_connection_that_postgresql_has_closed_costs_no_job(database: Database) -> None:
+    number = database.write_in_group(lambda session: session.scalar(text("SELECT pg_backend_pid()")))
+    with database.write() as session:
+        session.execute(text("SELECT pg_terminate_backend(:pid, 60000)"), {"pid": number.result(timeout=60)})
+    assert database.write_in_group(lambda session: "done").result(timeout=60) == "done"

@@ -196,10 +196,9 @@ async def decide(request: Request) -> Response:
         _check_viewer(form, user)
         dataset_id = find_dataset(session, name=name)
         origin = "sample" if form.alone else form.ordered.queue.origin
-        if not form.alone:
-            # Lock before the card is released: `take` needs the same lock, and other annotators wait for my
-            # card.
-            lock_dataset(session, dataset_id=dataset_id)
+        # Lock before the card is released: `take` needs the same lock, and other annotators wait for my card.
+        # A lone answer shares its transaction with others, and a bulk action may want the same images.
+        lock_dataset(session, dataset_id=dataset_id)
         decisions.decide(
             session,
             Answer(
@@ -234,6 +233,7 @@ async def undo(
     def act(session: Session) -> Outcome:
         dataset_id = find_dataset(session, name=name)
         mine = {"dataset_id": dataset_id, "user_id": user.id}
+        lock_dataset(session, dataset_id=dataset_id)
         if form.ranking:  # by a script: a new ranking may have arrived
             _take(session, dataset_id, user, settings, form)
         undone = (
