@@ -1,5 +1,5 @@
-// A button on each piece of code that copies it.
-for (const code of document.querySelectorAll("pre[data-copy]")) {
+// A button on each piece of code and on each secret that copies it.
+for (const code of document.querySelectorAll("[data-copy]")) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "copy";
@@ -17,8 +17,7 @@ for (const code of document.querySelectorAll("pre[data-copy]")) {
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
-  const place = code.parentElement.previousElementSibling;
-  place.append(button);
+  (code.previousElementSibling ?? code.parentElement.previousElementSibling).append(button);
 }
 
 // The lines name the file of the version that is chosen.

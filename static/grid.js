@@ -1,6 +1,7 @@
 // The grid: Shift+click marks a range, Ctrl+A all that match, the verdicts have the deck's keys. Without this file the
 // check boxes and buttons do the same.
 
+import "./filters.js";
 import { isForPage, openPopover } from "./keyboard.js";
 
 const form = () => document.getElementById("marks");  // another one after each answer
@@ -100,14 +101,6 @@ document.addEventListener("keydown", (event) => {
   if (button && !isWaiting()) button.click();
 });
 
-document.addEventListener("change", (event) => {
-  if (event.target.matches(".filters select, .filters [type=checkbox]")) event.target.form.requestSubmit();
-});
-document.addEventListener("formdata", (event) => {  // the address says only what matters
-  if (!event.target.matches(".filters")) return;
-  const plain = { order: "rank", size: "48", pictures: "medium" };
-  for (const [field, value] of [...event.formData]) if (!value || plain[field] === value) event.formData.delete(field);
-});
 document.addEventListener("htmx:afterSwap", () => tell());  // at once: a later one would wipe words said since
 tell();
 document.documentElement.classList.add("scripting");  // at the end: from now on every key is heard

@@ -135,4 +135,4 @@ def _runs(known: Known) -> list[tuple[float, str]]:
 
 
 def _percent(share: float, digits: int = 0) -> str:
-    return f"{100 * share:.{digits}f} %"
+    return f"{100 * share:.{digits}f}\u00a0%"  # which stays on one line

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, and_, case, func, select
+from sqlalchemy import Engine, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.datasets.gold import HOLD_OUT
@@ -18,13 +18,13 @@ from app.datasets.models import DatasetVersion, Sample, VersionLabel
 from app.datasets.versions import label_in_version
 from app.ranking.models import Prediction
 from app.training.evaluation import Rate, rate
-from app.training.models import Run
+from app.training.models import FIRST_LOOK, Run
 from app.training.runs import IS_TRAINING
 
 
 @dataclass(frozen=True)
 class Headline:
-    """The error of the best training of a data set, without classes that it had no training images of."""
+    """The error of the best model of a data set, without classes that it had no training images of."""
 
     run_id: int
     learnt: int  # number of the version that it learnt
@@ -32,6 +32,7 @@ class Headline:
     given: Rate | None  # by the given labels; None without hold-out images
     cleaned: Rate | None  # the same predictions by the labels of the newest version
     is_behind: bool = False  # it errs clearly more than the first look
+    is_look: bool = False  # it is the first look
 
     @property
     def cleaner(self) -> Rate | None:
@@ -66,10 +67,13 @@ _KNOWN: WeakKeyDictionary[Engine, dict[_Counted, _Counts]] = WeakKeyDictionary()
 MOST_KNOWN = 10_000
 
 
-def headlines(session: Session, *, dataset_ids: Collection[int]) -> dict[int, Headline]:
+def headlines(
+    session: Session, *, dataset_ids: Collection[int], with_looks: bool = False
+) -> dict[int, Headline]:
     """By data set, in three statements whatever their number; none for one without a finished training.
 
     The best is the one with the lowest error by the newest version's labels; of equals the newer.
+    `with_looks`: where there is no training, or each one is behind the first look, it is the first look.
     """
     newest = {
         row.dataset_id: row
@@ -84,9 +88,21 @@ def headlines(session: Session, *, dataset_ids: Collection[int]) -> dict[int, He
         )
     }
     runs = session.execute(
-        select(Run.id, Run.dataset_id, Run.facts, Run.finished_at, Run.is_behind, DatasetVersion.number)
+        select(
+            Run.id,
+            Run.dataset_id,
+            Run.facts,
+            Run.finished_at,
+            Run.is_behind,
+            (Run.kind == FIRST_LOOK).label("is_look"),
+            DatasetVersion.number,
+        )
         .join(DatasetVersion, DatasetVersion.id == Run.version_id)
-        .where(Run.dataset_id.in_(dataset_ids), IS_TRAINING, Run.state == "finished")
+        .where(
+            Run.dataset_id.in_(dataset_ids),
+            or_(IS_TRAINING, Run.kind == FIRST_LOOK) if with_looks else IS_TRAINING,
+            Run.state == "finished",
+        )
     ).all()
     counted = {
         run.id: _Counted(
@@ -98,13 +114,15 @@ def headlines(session: Session, *, dataset_ids: Collection[int]) -> dict[int, He
         for run in runs
     }
     counts = _known_counts(session, counted.values())
-    best: dict[int, tuple[tuple[float, int], Headline]] = {}
+    best: dict[int, tuple[tuple[bool, bool, float, int], Headline]] = {}
     for run in runs:
         of = counts[counted[run.id]]
         cleaned = rate(of.still_wrong, of.kept)
         number = newest[run.dataset_id].number
-        found = Headline(run.id, run.number, number, rate(of.wrong, of.n), cleaned, run.is_behind)
-        place = (cleaned.value if cleaned else 1.0, -run.id)
+        given = rate(of.wrong, of.n)
+        found = Headline(run.id, run.number, number, given, cleaned, run.is_behind, run.is_look)
+        behind_a_look = with_looks and run.is_behind
+        place = (behind_a_look, run.is_look, cleaned.value if cleaned else 1.0, -run.id)
         if run.dataset_id not in best or place < best[run.dataset_id][0]:
             best[run.dataset_id] = place, found
     return {dataset_id: found for dataset_id, (_, found) in best.items()}

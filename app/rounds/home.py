@@ -33,7 +33,7 @@ class DatasetCard:
     images: tuple[int, ...]  # sample ids: the most suspicious ones; without a ranking any
     suspicious: int | None  # labels that the ranking which is reviewed now flags; None: nothing is ranked
     reviewed: int  # of these
-    error: Headline | None
+    error: Headline | None  # of the first look, where no training is better
     active_at: datetime | None  # the last answer, import or training
     job: Job | None  # what runs, else what waits
 
@@ -53,7 +53,8 @@ def dataset_cards(session: Session, *, hidden: Collection[int] = ()) -> list[Dat
     ranked = _rankings(session, ids)
     left = _open_issues(session, [each.run_id for each in ranked.values()])
     images = _images(session, ids, {each.run_id: dataset for dataset, each in ranked.items()})
-    errors, active, jobs = headlines(session, dataset_ids=ids), _active(session, ids), _jobs(session, ids)
+    errors = headlines(session, dataset_ids=ids, with_looks=True)
+    active, jobs = _active(session, ids), _jobs(session, ids)
     cards = []
     for each in summaries:
         of = ranked.get(each.id)

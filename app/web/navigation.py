@@ -135,7 +135,7 @@ class Surroundings:
 
     datasets: tuple[str, ...] = ()  # names for the switcher
     tabs: tuple[Link, ...] = ()
-    subs: tuple[Link, ...] = ()  # below the tab that is open
+    subs: tuple[Link, ...] = ()  # below the tab that is open; a single one is not shown
     jobs: tuple[RunningJob, ...] = ()
 
     @property
@@ -227,7 +227,8 @@ def surroundings(
         tab, sub = place_of(path.removeprefix(f"/d/{known.name}"))
         if tab and not includes(role, tab.role):  # an annotator comes there from the overview
             tab, sub = TABS[0], None
-        return Surroundings(names, links(TABS, tab), links(tab.subs if tab else (), sub), jobs)
+        subs = links(tab.subs if tab else (), sub)
+        return Surroundings(names, links(TABS, tab), subs if len(subs) > 1 else (), jobs)
 
 
 def running_jobs(session: Session, *, hidden: Collection[int] = ()) -> tuple[RunningJob, ...]:

@@ -27,6 +27,7 @@ from app.web.toasts import TOAST_COOKIE, Toast, waiting_toast
 THEME_COOKIE = "toploss_theme"
 SYSTEM = "system"
 THEMES = (SYSTEM, "light", "dark")
+UNBROKEN = "\u00a0"  # between a number and its sign or unit, which stay on one line
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -208,20 +209,22 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """0.3670 → 36.7 %; nothing known → –."""
-    return "–" if share is None else f"{100 * share:.{digits}f} %"
+    """0.3670 → 36.7 %, which stays on one line; nothing known → –."""
+    return "–" if share is None else f"{100 * share:.{digits}f}{UNBROKEN}%"
 
 
 def duration(seconds: float | None) -> str:
-    """A span for people: under a second, 42 s, 12 min, 3 h 20 min."""
+    """A span for people: under a second, 42 s, 12 min, 3 h 20 min; a number and its unit stay on one line."""
     if seconds is None:
         return "–"
     if seconds < 1:
         return "under a second"
     if seconds < 90:  # noqa: PLR2004
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"  # noqa: PLR2004
+        return f"{seconds:.0f}{UNBROKEN}s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if hours * 60 + minutes < 90:  # noqa: PLR2004
+        return f"{hours * 60 + minutes}{UNBROKEN}min"
+    return f"{hours}{UNBROKEN}h {minutes}{UNBROKEN}min"
 
 
 def about(seconds: float) -> str:

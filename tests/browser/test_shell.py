@@ -244,12 +244,12 @@ def test_a_page_that_saw_a_training_run_says_that_it_has_ended(
     job_id = run_job(database, made)
     open_page(screen, server, "/account")
     share = screen.locator(".jobs > summary")
-    expect(share).to_have_text(re.compile(r"Training\s+[1-9]\d? %"))
+    expect(share).to_have_text(re.compile(r"Training\s+[1-9]\d?\s%"))
     before = share.inner_text()
     with database.write() as session:
         report(session, job_id=job_id, stage="Training: epoch 3", done=95, total=100)
     expect(share).not_to_have_text(before, use_inner_text=True)
-    expect(share).to_have_text(re.compile(r"Training\s+[1-9]\d? %"))
+    expect(share).to_have_text(re.compile(r"Training\s+[1-9]\d?\s%"))
     with database.write() as session:
         finish(session, job_id=job_id, state="finished")
     expect(screen).to_have_title(re.compile(rf"^Training of {made.name}: finished · Account"))

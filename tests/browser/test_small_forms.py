@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.db.engine import Database
 from app.web.deps import SESSION_COOKIE
+from tests.browser.conftest import add_person, cookie_of
 from tests.factories import Made
 from tests.servers import Server
 
@@ -54,3 +55,27 @@ def test_the_lines_of_a_format_are_shown_when_it_is_chosen_and_copied_by_a_butto
     button.click()
     expect(tab.get_by_role("button", name="Copied")).to_be_visible()
     assert tab.evaluate("() => navigator.clipboard.readText()") == lines.text_content()
+
+
+def test_a_new_token_is_copied_by_a_button(tab: Page, server: Server) -> None:
+    tab.goto(f"{server.url}/account")
+    tab.get_by_label("What will use it").fill("nightly")
+    tab.get_by_role("button", name="Make a token").click()
+    token = tab.locator("code.secret").first
+    tab.locator("p", has=tab.get_by_text("Copy your new token now")).get_by_role(
+        "button", name="Copy"
+    ).click()
+    expect(tab.get_by_role("button", name="Copied")).to_be_visible()
+    assert tab.evaluate("() => navigator.clipboard.readText()") == token.inner_text()
+
+
+def test_a_filter_needs_no_button_also_where_one_may_only_look(
+    tab: Page, server: Server, live: tuple[Database, Made]
+) -> None:
+    add_person(server, "vic", role="viewer")
+    tab.context.add_cookies([{"name": SESSION_COOKIE, "value": cookie_of(server, "vic"), "url": server.url}])
+    tab.goto(f"{server.url}/d/{live[1].name}/images")
+    expect(tab.get_by_role("button", name="Show")).to_be_hidden()
+    tab.get_by_label("Class now").select_option("cat")
+    expect(tab).to_have_url(f"{server.url}/d/{live[1].name}/images?class=cat")
+    expect(tab.get_by_text("that match")).to_be_visible()

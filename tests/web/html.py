@@ -11,8 +11,8 @@ BLOCKS = (
 
 
 def flat(html: str) -> str:
-    """One space for each run of white space, and none beside a block or before the end of a tag."""
-    one_line = re.sub(r"\s+(/?>)", r"\1", " ".join(html.split()))
+    """One space for each run of white space (&nbsp; too), none beside a block or before a tag's end."""
+    one_line = re.sub(r"\s+(/?>)", r"\1", " ".join(html.replace("&nbsp;", " ").split()))
     return re.sub(rf" ?(</?(?:{BLOCKS})\b[^>]*>) ?", r"\1", one_line)
 
 

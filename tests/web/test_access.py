@@ -196,6 +196,10 @@ def test_a_viewer_is_told_who_reviews(
     assert "Only annotators, reviewers and admins can do this" in refusal.text
     form = {"sample": made.ranked[0], "answer": "keep", "client_id": "1"}
     assert asks.post("/d/faces/review/decisions", data=form).status_code == 403
+    model = f"/d/faces/models/{made.run_id}"
+    assert "Try it on a photo" not in asks.get(model).text
+    assert "Annotators can send some." in asks.get(f"{model}/photos").text
+    assert "Review some labels" not in asks.get("/d/faces/results").text
 
 
 def test_a_reviewer_finds_what_is_disputed(
@@ -215,6 +219,10 @@ def test_a_token_that_may_only_read_records_no_answer(
     asks = client(settings, database, "a token of ann, read")
     form = {"sample": made.ranked[0], "answer": "keep", "client_id": "1"}
     assert asks.post("/d/faces/review/decisions", data=form).status_code == 403
+    model = f"/d/faces/models/{made.run_id}"
+    assert "Try it on a photo" not in asks.get(model).text
+    assert "Annotators can send some." in asks.get(f"{model}/photos").text
+    assert "Review some labels" not in asks.get("/d/faces/results").text
     body = {"sample": made.ranked[0], "verdict": "keep", "client_id": "2"}
     assert asks.post("/api/v1/datasets/faces/decisions", json=body).status_code == 403
     assert asks.get("/api/v1/datasets/faces/samples").status_code == 200

@@ -60,7 +60,7 @@ def test_a_runs_error_stays_as_it_is_while_labels_get_cleaner_and_the_other_figu
     ada.post("/d/faces/export/versions")
     assert figures(ada, made, run_id) == before
     for page in ("", "/models", f"/models/{run_id}"):
-        text = ada.get(f"/d/faces{page}").text
+        text = flat(ada.get(f"/d/faces{page}").text)
         assert "same model, cleaner labels (version 1)" in text, page
         assert "33.3 %" in text, page
     after = ada.get(f"/api/v1/runs/{run_id}").json()

@@ -55,7 +55,7 @@ def line_chart(
     looks = ("only",) if len(lines) == 1 else LOOKS
     keys = [Key(looks[i % len(looks)], name) for i, name in enumerate(lines)]
     if bands:
-        keys.append(Key("band", "95 % interval"))
+        keys.append(Key("band", "95\u00a0% interval"))
     shown = tuple(keys) if len(keys) > 1 else ()
     return Chart(title, (across, *lines), rows, json.dumps(about | options), csv, shown)
 

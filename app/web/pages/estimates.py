@@ -31,7 +31,7 @@ def answer_in_words(at: Report, audit: AuditState | None) -> str:
     if at.left.high == 0:
         return "No error is left where the random images came from."
     errors = "error is" if at.left.low == at.left.high == 1 else "errors are"
-    return f"{span_in_words(at.left)} {errors} left, with 95 % confidence."
+    return f"{span_in_words(at.left)} {errors} left, with 95\u00a0% confidence."
 
 
 def look_in_words(at: Report, *, seconds: float | None, is_first: bool) -> Look | None:

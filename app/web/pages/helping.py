@@ -140,9 +140,8 @@ FIGURES = (
     Entry(
         "interval",
         "Interval",
-        "Written as “12 to 18 %”: in 95 % of cases the true share lies inside (Wilson’s interval). Fewer "
-        "images make "
-        "it wider.",
+        "Written as “12 to 18\u00a0%”: in 95\u00a0% of cases the true share lies inside (Wilson’s interval). "
+        "Fewer images make it wider.",
     ),
     Entry(
         "difference",
@@ -165,9 +164,8 @@ FIGURES = (
     Entry(
         "expected-errors",
         "Expected errors",
-        "The sum of these probabilities over the images in question. The range holds in 95 % of cases, if "
-        "people go on "
-        "answering as they have so far.",
+        "The sum of these probabilities over the images in question. The range holds in 95\u00a0% of cases, "
+        "if people go on answering as they have so far.",
     ),
     Entry(
         "errors-found",
@@ -181,7 +179,7 @@ FIGURES = (
         "for all "
         "undecided images (Clopper and Pearson’s exact tests); errors found since are subtracted. The "
         "bounds hold in "
-        "95 % of cases, however often and whenever you look.",
+        "95\u00a0% of cases, however often and whenever you look.",
     ),
     Entry(
         "hit-rate",

@@ -21,7 +21,7 @@ from app.web.deps import Admin, Db, SignedIn
 from app.web.pages.charts import Chart, line_chart
 from app.web.pages.estimates import Look, answer_in_words, errors_chart, look_in_words, time_in_words
 from app.web.pages.intervals import IntervalChart
-from app.web.rendering import Page, count, page_context, percent, render, render_part
+from app.web.rendering import UNBROKEN, Page, count, page_context, percent, render, render_part
 from app.web.strict import Strict
 
 router = APIRouter()
@@ -259,13 +259,13 @@ def _draw(name: str, audit: Audit) -> Question:
 def rule_in_words(chosen: ChosenRule) -> str:
     """A stopping rule and its state, as a sentence."""
     rule, so_far, after = chosen.rule, chosen.reached.so_far, chosen.reached.after_cards
-    amount = f"{100 * rule.amount:g} %" if rule.kind in SHARES else f"{rule.amount:,.10g}"
+    amount = f"{100 * rule.amount:g}{UNBROKEN}%" if rule.kind in SHARES else f"{rule.amount:,.10g}"
     words = {
         "cards": f"Stop after {amount} images",
         "minutes": f"Stop after {amount} minutes",
         "keeps": f"Stop after {amount} suspicious images in a row without an error",
         "hit_rate": f"Stop when under {amount} of the last {WINDOW} suspicious images are errors",
-        "left": f"Stop when at most {amount} of all labels are wrong, with 95 % confidence",
+        "left": f"Stop when at most {amount} of all labels are wrong, with 95\u00a0% confidence",
     }[rule.kind]
     if after is not None:
         return f"{words}: reached after {count(after)}." if rule.kind != "cards" else f"{words}: reached."

@@ -273,7 +273,7 @@ def _cards(
     states = audit_states(session, dataset_id=dataset.id)
     left = left_by_audits(session, states, dataset_id=dataset.id)
     unknown = ("not measured", "look at random images")
-    errors = (_between(left), "with 95 % confidence") if left else unknown
+    errors = (_between(left), "with 95\u00a0% confidence") if left else unknown
     checked = ("none yet", "measures how good a model is")
     if gold:
         checked = (f"{gold.settled:,} of {gold.size:,}", "images checked")

@@ -283,7 +283,7 @@ def _chart(comparison: Comparison, *, home: str) -> IntervalChart:
                         heading=_labels(column) if kind == "old" else "",
                     )
                 )
-    return interval_chart("Error of both models, with 95 % intervals", rows)
+    return interval_chart("Error of both models, with 95\u00a0% intervals", rows)
 
 
 def _in_order(comparison: Comparison) -> list[Column]:

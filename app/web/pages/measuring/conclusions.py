@@ -87,7 +87,7 @@ def chance(p: float) -> str:
 
 
 def _interval(found: Difference) -> str:
-    return f"95 % interval {signed(found.low)} to {signed(found.high)} points"
+    return f"95\u00a0% interval {signed(found.low)} to {signed(found.high)} points"
 
 
 def _direction(column: Column, found: Difference) -> str:

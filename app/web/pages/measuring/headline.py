@@ -8,8 +8,6 @@ from app.training.statistics import Difference
 from app.web.pages.measuring.conclusions import is_larger_than_seeds, spread_shown
 from app.web.rendering import count, percent, plural
 
-UNBROKEN = "\u00a0%"  # a number and its sign stay on one line
-
 
 @dataclass(frozen=True)
 class Headline:
@@ -32,7 +30,7 @@ def headline(comparison: Comparison) -> Headline:
 
 
 def _answer(comparison: Comparison, old: Rate, new: Rate, found: Difference) -> str:
-    figures = f"{percent(new.value)} against {percent(old.value)}".replace(" %", UNBROKEN)
+    figures = f"{percent(new.value)} against {percent(old.value)}"
     images = plural(found.n, "image")
     if found.value == 0:
         return f"No change: both models get {count(new.wrong)} of {images} wrong."

@@ -17,7 +17,7 @@ NEW = "battery staple"
 def link_of(ada: TestClient, path: str = "/people", **form: str) -> str:
     page = ada.post(path, data=form)
     assert page.status_code == 200, page.text
-    return re.findall(r'<code class="secret">([^<]+)</code>', page.text)[0]
+    return re.findall(r'<code class="secret" data-copy>([^<]+)</code>', page.text)[0]
 
 
 def test_an_invited_person_chooses_a_password_and_is_signed_in(

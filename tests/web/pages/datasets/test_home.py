@@ -11,7 +11,8 @@ from app.jobs.models import Job
 from app.jobs.requests import ask, finish, report, start
 from app.measuring.headline import headline
 from app.rounds.home import SHOWN
-from tests.factories import Made, import_folder, write_images
+from app.training.models import Run
+from tests.factories import Made, import_folder, make_first_look, make_run, write_images
 from tests.web.html import flat, words_of
 
 ANSWERS = "/d/faces/review/decisions"
@@ -41,6 +42,30 @@ def test_a_card_says_how_far_the_review_is_and_shows_the_most_suspicious_open_im
     assert best
     assert best.given
     assert f"best error {100 * best.given.value:.1f} %" in page
+
+
+def test_the_best_error_is_that_of_the_first_look_until_a_training_is_better(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    dataset_id = import_folder(database, write_images(tmp_path / "pictures"), name="pets")
+
+    def best() -> list[tuple[str, str]]:
+        page = flat(browser_of["ann"].get("/").text)
+        return re.findall(r'title="of the ([\w ]+), on the given labels: [^"]*">best error ([\d.]+) %', page)
+
+    assert best() == []
+    make_first_look(database, dataset_id, 1, wrong=3)
+    looks = best()
+    assert [whose for whose, _ in looks] == ["first look"]
+    run_id = make_run(database, dataset_id, 1, wrong=20)
+    (trained,) = best()
+    assert trained[0] == "best model"
+    assert float(trained[1]) > float(looks[0][1])
+    with database.write() as session:
+        session.get_one(Run, run_id).is_behind = True
+    assert best() == looks
+    make_run(database, dataset_id, 1, wrong=0, seed=2)
+    assert best() == [("best model", "0.0")]
 
 
 def test_a_data_set_that_nothing_has_ranked_shows_some_of_its_images(

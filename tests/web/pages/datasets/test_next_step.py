@@ -35,7 +35,7 @@ AT = Situation(
 def test_a_review_says_what_it_costs_and_what_it_finds() -> None:
     step = next_step(AT)
     assert step.title == "Review the next 200 suspicious labels"
-    assert step.words == "About 12 min."  # no number of errors before the answers let expect one
+    assert step.words == "About 12\u00a0min."  # no number of errors before the answers let expect one
     assert step.actions[0].url == "/d/faces/review"
 
 
@@ -44,7 +44,7 @@ def test_without_a_pace_nothing_is_promised() -> None:
         replace(AT, progress=replace(PROGRESS, reviewed=0, hit_rate=None, seconds_per_decision=None))
     )
     assert step.title == "Review the first 200 suspicious labels"
-    assert step.words == "About 13 min."
+    assert step.words == "About 13\u00a0min."
 
 
 def test_a_viewer_is_told_who_reviews_and_gets_no_button_for_it() -> None:
@@ -189,7 +189,7 @@ def test_while_the_images_are_looked_at_nobody_is_told_to_train() -> None:
 def test_once_the_worklist_learns_the_step_says_how_many_errors_are_expected() -> None:
     step = next_step(replace(AT, expected=ExpectedErrors(cards=100, wrong=63.2, low=52, high=71)))
     assert step.words == (
-        "About 12 min. 52 to 71 of the next 100 labels are wrong, as far as your answers show."
+        "About 12\u00a0min. 52 to 71 of the next 100 labels are wrong, as far as your answers show."
     )
 
 

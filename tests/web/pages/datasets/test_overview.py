@@ -96,7 +96,7 @@ def test_an_import_can_be_cancelled_and_repeated(
 
 
 def test_the_overview_proposes_one_step_with_its_cost(browser_of: dict[str, TestClient], made: Made) -> None:
-    page = browser_of["ann"].get("/d/faces").text
+    page = flat(browser_of["ann"].get("/d/faces").text)
     assert "Review the 10 suspicious labels" in page
     assert "About 40 s" in page
     assert 'href="/d/faces/review"' in page
@@ -161,7 +161,7 @@ def test_the_error_leaves_out_classes_that_the_model_had_no_images_of(
             run.facts = {**run.facts, "untrained": untrained}
         with database.read() as session:
             rate = evaluate_run(session, run_id=made.run_id).without_untrained
-        page = browser_of["ann"].get("/d/faces").text
+        page = flat(browser_of["ann"].get("/d/faces").text)
         if rate:
             assert f"{100 * rate.low:.1f} % to {100 * rate.high:.1f} %, model {made.run_id}" in page
         else:

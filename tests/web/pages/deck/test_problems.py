@@ -77,7 +77,7 @@ def verdicts(database: Database) -> dict[int, str]:
 def test_the_first_kind_with_images_is_shown_the_worst_first_with_reasons(
     browser_of: dict[str, TestClient], dark: list[int]
 ) -> None:
-    page = browser_of["ann"].get(URL).text
+    page = flat(browser_of["ann"].get(URL).text)
     assert shown(page) == dark
     assert "brightness 1 %, usually 50 %" in page
     assert "Dark 3" in flat(re.sub("<[^>]*>", " ", page))

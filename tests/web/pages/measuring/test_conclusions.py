@@ -64,5 +64,5 @@ def test_a_difference_is_that_of_the_errors_above_it(errors: tuple[int, int, int
     assert new
     assert column.difference
     written = float(signed(difference_shown(column, column.difference)).replace("−", "-"))
-    shown = [float(percent(rate.value).removesuffix(" %")) for rate in (old, new)]
+    shown = [float(percent(rate.value).removesuffix("\u00a0%")) for rate in (old, new)]
     assert written == pytest.approx(shown[1] - shown[0], abs=0.01)

@@ -139,7 +139,7 @@ def test_the_pictures_are_svg_with_the_numbers_in_them(
 ) -> None:
     run, ann = mixed_up(database, made), browser_of["ann"]
     for what, words in (
-        ("confusion.svg?matrix=rows", {"50.0 %", "owl"}),
+        ("confusion.svg?matrix=rows", {"50.0\u00a0%", "owl"}),
         ("calibration.svg", {"confidence, in %"}),
     ):
         answer = ann.get(f"/d/faces/models/{run}/{what}")

@@ -208,7 +208,7 @@ def test_a_training_behind_the_first_look_says_so_and_the_review_keeps_the_first
     assert words not in flat(ada.get(f"/d/pets/models/{look_id}").text)
     assert ">best</span>" not in ada.get("/d/pets/models").text
     assert words in flat(ada.get("/d/pets/models/retrain").text)
-    assert "best error" not in flat(ada.get("/").text)
+    assert "of the first look, on the given labels" in flat(ada.get("/").text)
     overview = flat(ada.get("/d/pets").text)
     assert "Review the 3 suspicious labels" in overview
     assert "Labels that the first look doubts." in overview
