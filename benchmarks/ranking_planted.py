@@ -19,7 +19,6 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.metrics import average_precision_score
 
-from app.demo.prepare import planted_errors
 from app.faces.folder import write_demo_folder
 from app.ml.device import keep_freed_memory, use_threads
 from app.ml.dynamics import read_epochs
@@ -31,6 +30,7 @@ from app.ranking.networks import hear
 from app.ranking.opinions import Opinion
 from app.ranking.scoring import score
 from app.ranking.starting import start
+from app.rounds.demo import planted_errors
 
 Data = tuple[np.ndarray, np.ndarray, Recipe]  # images, true class positions, how to train on them
 

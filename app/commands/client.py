@@ -179,7 +179,8 @@ def _local(person: str | None) -> "Iterator[httpx.Client]":
             with database.read() as session:
                 user = get_user(session, name=person)
                 asks = Person(id=user.id, name=user.name, role=user.role)
-        app = _as_person(create_app(read_settings(), database), asks)
+        silent = read_settings().model_copy(update={"access_log": "off"})  # that log is of servers
+        app = _as_person(create_app(silent, database), asks)
         with start_blocking_portal() as portal:
 
             class InProcess(httpx.BaseTransport):

@@ -1,6 +1,5 @@
 """The demo: drawn faces, two people, a quick training; and what the ranking found of the planted errors."""
 
-import csv
 import os
 import secrets
 import threading
@@ -19,7 +18,7 @@ from app.datasets.importing import import_images
 from app.db.engine import Database
 from app.faces.folder import DRAWING, write_demo_folder
 from app.ranking.rankings import top_losses
-from app.rounds.demo import NAME, create_demo, folder_of, train_demo
+from app.rounds.demo import NAME, create_demo, folder_of, planted_errors, train_demo
 from app.rounds.first_look import look_at_new_images
 from app.settings import Settings
 from app.training.models import Run
@@ -106,9 +105,3 @@ def found_errors(session: Session, run: Run, folder: Path) -> str:
         f"{by}: {hits} of its first {len(first)} cards are among the {len(wrong)} labels that were made "
         "wrong on purpose."
     )
-
-
-def planted_errors(folder: Path) -> set[str]:
-    """Paths of the images whose label was made wrong."""
-    with (folder / "truth.csv").open(newline="") as file:
-        return {row["path"] for row in csv.DictReader(file) if row["given_label"] != row["true_label"]}

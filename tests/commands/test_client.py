@@ -15,6 +15,14 @@ from tests.servers import start_server
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
+def test_a_command_that_asks_the_data_folder_writes_no_access_log(
+    shell: Shell, made: Made, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        assert shell("runs", "list", "faces").exit_code == 0
+    assert [record.getMessage() for record in caplog.records if record.name == "app.web.access_log"] == []
+
+
 def test_the_same_commands_ask_a_server_with_a_token(
     shell: Shell, settings: Settings, people: People, made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,16 +8,19 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from app.accounts.users import check_password, find_user
-from app.datasets.models import Sample
+from app.datasets.models import Dataset, Sample
 from app.datasets.versions import labels_of
 from app.db.engine import Database
-from app.demo.prepare import found_errors, planted_errors, prepare
+from app.demo.prepare import found_errors, prepare
 from app.jobs.models import Job
 from app.ranking.models import StagedPrediction
 from app.ranking.rankings import ranking_rows
+from app.review.checks import Answer
+from app.review.decisions import decide
 from app.review.issues import publish
+from app.rounds.demo import Planted, found_of_truth, planted_errors
 from app.settings import Settings
-from app.training.runs import end_run, list_runs, start_run
+from app.training.runs import end_run, list_runs, newest_ranked, start_run
 
 
 def make(database: Database, settings: Settings) -> str:
@@ -80,3 +83,18 @@ def test_it_says_what_the_ranking_found_of_the_planted_errors(
         session.refresh(run)
         found = found_errors(session, run, folder)
     assert f"The ranking is there: {len(wrong) - 1} of its first {len(wrong)} cards" in found
+    assert _of_truth(database, settings) == Planted(len(wrong), len(wrong) - 1, 0)
+    path, true = next((path, true) for path, true in wrong.items() if true)
+    with database.write() as session:
+        sample = session.scalars(select(Sample.id).where(Sample.path == path)).one()
+        answer = Answer(sample_id=sample, verdict="relabel", label=true, client_id="1")
+        decide(session, answer, dataset_id=1, user_id=1)
+    assert _of_truth(database, settings) == Planted(len(wrong), len(wrong) - 1, 1)
+    (folder / "truth.csv").unlink()
+    assert _of_truth(database, settings) is None
+
+
+def _of_truth(database: Database, settings: Settings) -> Planted | None:
+    with database.read() as session:
+        ranked = newest_ranked(session, dataset_id=1)
+        return found_of_truth(session, dataset=session.get_one(Dataset, 1), ranked=ranked, settings=settings)

@@ -30,9 +30,11 @@ from app.review.counters import open_issues
 from app.review.gold import GoldStanding, gold_standing
 from app.review.orders import expected_errors, newest_order
 from app.rounds.changes import changes_since
+from app.rounds.demo import Planted, found_of_truth
 from app.rounds.first_look import can_look_again
 from app.rounds.home import Suspect, suspects
 from app.rounds.movement import Movement, movement_of
+from app.settings import Settings
 from app.training.models import FIRST_LOOK, OWN_MODEL, Run
 from app.training.runs import (
     RunProgress,
@@ -43,7 +45,7 @@ from app.training.runs import (
     run_progress,
 )
 from app.web.api.samples import shared_source
-from app.web.deps import Db, SignedIn
+from app.web.deps import Config, Db, SignedIn
 from app.web.pages.datasets.folders import folders_page
 from app.web.pages.datasets.imports import ImportPage, import_facts
 from app.web.pages.datasets.next_step import STAGES, NextStep, Situation, next_step
@@ -123,6 +125,7 @@ class OverviewPage(ImportPage):
     ended: Run | None  # the newest run, if it was cancelled or has failed
     movement: Movement | None  # what the current ranking changed
     behind: str  # why the newest training is not reviewed
+    planted: Planted | None  # of the demo, whose truth is known
     classes: tuple[ClassView, ...]
     class_count: int
     notes: tuple[str, ...]  # of the newest import
@@ -133,13 +136,13 @@ class OverviewPage(ImportPage):
 
 
 @router.get("/d/{name}")
-def overview(request: Request, name: str, database: Db, user: SignedIn) -> Response:
+def overview(request: Request, name: str, database: Db, settings: Config, user: SignedIn) -> Response:
     """How the labels are, and what to do next."""
     with database.read() as session:
         dataset = get_dataset(session, name=name)
         if proposal := waiting_proposal(dataset):
             return render("datasets/folders.html", folders_page(request, dataset, proposal))
-        page = _overview(request, session, dataset, user.id)
+        page = _overview(request, session, dataset, user.id, settings)
     return render("datasets/overview.html", page)
 
 
@@ -152,7 +155,9 @@ def look_for_missing(name: str, database: Db, _user: SignedIn) -> Response:
     return RedirectResponse(f"/d/{name}#missing", status_code=303)
 
 
-def _overview(request: Request, session: Session, dataset: Dataset, user_id: int) -> OverviewPage:
+def _overview(
+    request: Request, session: Session, dataset: Dataset, user_id: int, settings: Settings
+) -> OverviewPage:
     summary, importing = summarise(session, dataset), import_facts(session, dataset)
     running = open_run(session, dataset_id=dataset.id)
     ranked = newest_ranked(session, dataset_id=dataset.id)
@@ -217,6 +222,7 @@ def _overview(request: Request, session: Session, dataset: Dataset, user_id: int
         ended=None if running else ended_last(session, dataset_id=dataset.id),
         movement=movement_of(session, run=ranked) if ranked and ranked.is_training else None,
         behind=behind_of(newest),
+        planted=found_of_truth(session, dataset=dataset, ranked=ranked, settings=settings),
         classes=classes[:CLASSES_SHOWN],
         class_count=len(classes),
         notes=tuple(dataset.notes),
