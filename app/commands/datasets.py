@@ -76,32 +76,29 @@ def people(
     remove: Annotated[list[str] | None, typer.Option(help="Let this person see it no more.")] = None,
     everybody: Annotated[bool, typer.Option("--everybody", help="Let everybody see it again.")] = False,
     json: Json = False,
+    server: Server = None,
 ) -> None:
     """Show who sees a data set, or choose who does: from the first --add on, nobody else but admins."""
-    from app.accounts.users import get_user
-    from app.commands.shared import open_own_database
-    from app.datasets.catalog import get_dataset
-    from app.datasets.chosen import choose, chosen_people, open_to_everybody, unchoose
+    from app.commands.remote_changes import stored_name
     from app.errors import Invalid
 
     if everybody and (add or remove):
         raise Invalid("Choose people or everybody, not both.")
-    asks = not (everybody or add or remove)
-    with open_own_database() as database, (database.read if asks else database.write)() as session:
-        dataset = get_dataset(session, name=name)
-        if everybody:
-            open_to_everybody(session, dataset)
-        for each in add or ():
-            choose(session, dataset, user_id=get_user(session, name=each).id)
+    with open_api(server) as api:
+        found = api.get(f"/datasets/{stored_name(api, name)}/people")
+        chosen = {*found["people"], *(add or ())}
         for each in remove or ():
-            unchoose(session, dataset, user_id=get_user(session, name=each).id)
-        session.flush()
-        found = chosen_people(session, dataset_id=dataset.id)
-        if json:
-            print_json({"dataset": dataset.name, "everybody": found is None, "people": found or []})
-            return
-        who = "everybody" if found is None else ", ".join(["admins", *found])
-        typer.echo(f"{dataset.name} is seen by {who}.")
+            if each not in chosen:
+                raise Invalid(f"{each} is not among the chosen people of {found['dataset']}.")
+            chosen.remove(each)
+        if everybody or add or remove:
+            body = {"everybody": everybody, "people": [] if everybody else sorted(chosen)}
+            found = api.send("PUT", f"/datasets/{found['dataset']}/people", json=body)
+    if json:
+        print_json(found)
+        return
+    who = "everybody" if found["everybody"] else ", ".join(["admins", *found["people"]])
+    typer.echo(f"{found['dataset']} is seen by {who}.")
 
 
 @datasets.command()

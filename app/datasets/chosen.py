@@ -1,6 +1,6 @@
 """Data sets that only chosen people see. Everybody sees the others, and admins see all."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import bindparam, delete, exists, select
 from sqlalchemy.orm import Session
@@ -10,7 +10,6 @@ from app.accounts.roles import ADMIN
 from app.datasets.models import ChosenPerson, Dataset, FormerName
 from app.db.compiled import Prepared
 from app.db.memory import remember
-from app.errors import Invalid
 from app.spelling import folded
 
 # Every request runs this, so it is compiled once.
@@ -51,27 +50,21 @@ def chosen_people(session: Session, *, dataset_id: int) -> list[str] | None:
     return list(session.scalars(query.where(ChosenPerson.dataset_id == dataset_id).order_by(User.name)))
 
 
-def choose(session: Session, dataset: Dataset, *, user_id: int) -> None:
-    """Let this person see it; from the first one on, only those who are chosen see it."""
-    dataset.for_chosen = True
-    if session.get(ChosenPerson, (dataset.id, user_id)) is None:
-        session.add(ChosenPerson(dataset_id=dataset.id, user_id=user_id))
-        session.flush()
-
-
-def unchoose(session: Session, dataset: Dataset, *, user_id: int) -> None:
-    """Let this person see it no more; without anybody who is chosen, only admins see it.
-
-    Raises Invalid where everybody sees it.
-    """
-    if not dataset.for_chosen:
-        raise Invalid(f"Everybody sees {dataset.name}; choose who sees it, then nobody else does.")
-    session.execute(
-        delete(ChosenPerson).where(ChosenPerson.dataset_id == dataset.id, ChosenPerson.user_id == user_id)
-    )
-
-
-def open_to_everybody(session: Session, dataset: Dataset) -> None:
-    """Let everybody see it again; nobody is chosen any more."""
-    dataset.for_chosen = False
+def choose_people(session: Session, dataset: Dataset, *, user_ids: Collection[int] | None) -> None:
+    """Let only these people see it beside admins, and nobody else; None: let everybody."""
+    dataset.for_chosen = user_ids is not None
     session.execute(delete(ChosenPerson).where(ChosenPerson.dataset_id == dataset.id))
+    session.add_all(ChosenPerson(dataset_id=dataset.id, user_id=user_id) for user_id in set(user_ids or ()))
+    session.flush()
+
+
+def unseeing(session: Session, *, dataset_id: int) -> dict[int, str]:
+    """The names of the people with access, by id, who do not see it."""
+    if not session.scalar(select(Dataset.for_chosen).where(Dataset.id == dataset_id)):
+        return {}
+    query = select(User.id, User.name).where(
+        User.active,
+        User.role != ADMIN,
+        ~exists().where(ChosenPerson.dataset_id == dataset_id, ChosenPerson.user_id == User.id),
+    )
+    return {row.id: row.name for row in session.execute(query.order_by(User.name))}

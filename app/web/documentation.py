@@ -30,6 +30,7 @@ PAGES = {
     "/results/test-set": "test-set",
     "/review": "keys",
     "/settings": "how-to-annotators",
+    "/settings/people": "access",
 }
 
 

@@ -100,6 +100,7 @@ TABS = (
         role=ADMIN,
         subs=(
             Tab("/settings", "Settings"),
+            Tab("/settings/people", "Who sees it"),
             Tab("/classes", "Classes", also=("/class",)),
             Tab("/manage", "Manage"),
         ),

@@ -50,6 +50,7 @@ PAGES = (
     "/d/faces/images/duplicates",
     "/d/faces/images/problems",
     "/d/faces/settings",
+    "/d/faces/settings/people",
     "/d/faces/images/disputed",
     "/d/faces/results/team",
     "/d/faces/images/{sample}",

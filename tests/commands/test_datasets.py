@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import cli
-from app.errors import Conflict, Invalid, Moved, NotFound
+from app.errors import Conflict, Invalid, Moved
 from tests.factories import write_images
 
 
@@ -62,6 +62,7 @@ def test_who_sees_a_data_set_is_shown_and_chosen(imported: CliRunner) -> None:
     for words, kind in (
         (["--everybody", "--add", "bob"], Invalid),
         (["--remove", "bob"], Invalid),
-        (["--add", "eve"], NotFound),
+        (["--add", "eve"], Invalid),
+        (["--everybody", "--remove", "eve"], Invalid),
     ):
         assert isinstance(imported.invoke(cli, ["datasets", "people", "pets", *words]).exception, kind)

@@ -4,18 +4,16 @@ import pytest
 
 from app.accounts.users import change_user
 from app.datasets.chosen import (
-    choose,
+    choose_people,
     chosen_people,
     hidden_from,
     is_hidden_name,
-    open_to_everybody,
-    unchoose,
+    unseeing,
 )
 from app.datasets.creating import create_dataset
 from app.datasets.models import Dataset
 from app.datasets.renaming import rename_dataset
 from app.db.engine import Database
-from app.errors import Invalid
 from tests.conftest import People
 
 
@@ -26,7 +24,7 @@ def secret(database: Database, people: People) -> int:
         create_dataset(session, name="open", source="/nowhere")
         made = create_dataset(session, name="Before", source="/nowhere")
         rename_dataset(session, made, name="Secret")
-        choose(session, made, user_id=people.annotator.id)
+        choose_people(session, made, user_ids=[people.annotator.id])
         return made.id
 
 
@@ -55,24 +53,32 @@ def test_without_anybody_chosen_only_admins_see_it_until_it_is_opened(
 ) -> None:
     with database.write() as session:
         dataset = session.get_one(Dataset, secret)
-        unchoose(session, dataset, user_id=people.annotator.id)
+        choose_people(session, dataset, user_ids=[])
         assert chosen_people(session, dataset_id=secret) == []
         session.flush()
         assert hidden_from(session, user_id=people.annotator.id) == {secret: "Secret"}
         change_user(session, name="ann", role="admin")
         session.flush()
         assert hidden_from(session, user_id=people.annotator.id) == {}
-        open_to_everybody(session, dataset)
+        choose_people(session, dataset, user_ids=None)
         session.flush()
         assert chosen_people(session, dataset_id=secret) is None
         assert hidden_from(session, user_id=people.other.id) == {}
-        with pytest.raises(Invalid, match="Everybody sees Secret"):
-            unchoose(session, dataset, user_id=people.annotator.id)
 
 
 def test_who_is_chosen_twice_is_chosen_once(database: Database, people: People, secret: int) -> None:
+    ann, bob = people.annotator.id, people.other.id
     with database.write() as session:
-        choose(session, session.get_one(Dataset, secret), user_id=people.annotator.id)
-        choose(session, session.get_one(Dataset, secret), user_id=people.other.id)
+        choose_people(session, session.get_one(Dataset, secret), user_ids=[ann, bob, ann])
     with database.read() as session:
         assert chosen_people(session, dataset_id=secret) == ["ann", "bob"]
+
+
+def test_who_does_not_see_it_is_listed_without_admins_and_who_was_deactivated(
+    database: Database, people: People, secret: int
+) -> None:
+    with database.write() as session:
+        assert unseeing(session, dataset_id=secret) == {people.other.id: "bob"}
+        change_user(session, name="bob", active=False)
+        session.flush()
+        assert unseeing(session, dataset_id=secret) == {}

@@ -25,6 +25,7 @@ from tests.web.test_security import OPEN, routes
 # `person` takes somebody who signed in, `admin person` an admin who did.
 ADMINS_PAGES = """
 /d/{name}/class /d/{name}/manage
+/d/{name}/settings/people /api/v1/datasets/{name}/people
 /d/{name}/results/team /d/{name}/settings
 /datasets/new /d/{name}/models/train /jobs /people /activity /api/v1/activity
 /d/{name}/import/picture /d/{name}/models/import
@@ -54,7 +55,8 @@ CHANGES = {
         PUT /api/v1/datasets/{name}/stopping-rule  POST /api/v1/datasets/{name}/versions
         POST /api/v1/datasets/{name}/classes  PATCH /api/v1/datasets/{name}/classes/{class_name:path}
         DELETE /api/v1/datasets/{name}/classes/{class_name:path}
-        POST /api/v1/datasets/{name}/images
+        POST /api/v1/datasets/{name}/images  PUT /api/v1/datasets/{name}/people
+        POST /d/{name}/settings/people
         PATCH /api/v1/datasets/{name}  DELETE /api/v1/datasets/{name}
         POST /api/v1/datasets/{name}/class-changes/{change}/undo
         POST /api/v1/jobs/{job_id}/cancel   POST /api/v1/runs/{run_id}/cancel

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app.accounts.tokens import create_token
 from app.accounts.users import get_user
-from app.datasets.chosen import choose
+from app.datasets.chosen import choose_people
 from app.datasets.models import Dataset
 from app.db.engine import Database
 from app.jobs.models import Job
@@ -56,7 +56,7 @@ def hushed(database: Database, people: People, api: dict[str, TestClient], tmp_p
                 format="PNG",
             )
         )
-        choose(session, session.get_one(Dataset, made.dataset_id), user_id=people.other.id)
+        choose_people(session, session.get_one(Dataset, made.dataset_id), user_ids=[people.other.id])
     return made
 
 
@@ -166,7 +166,7 @@ def test_an_answer_of_before_is_not_repeated_to_who_was_put_out(
     client = TestClient(create_app(settings, database), headers=headers)
     assert client.post(f"/api/v1/datasets/{NAME}/decisions", json=said).status_code == 201
     with database.write() as session:
-        choose(session, session.get_one(Dataset, made.dataset_id), user_id=people.other.id)
+        choose_people(session, session.get_one(Dataset, made.dataset_id), user_ids=[people.other.id])
     assert client.post(f"/api/v1/datasets/{NAME}/decisions", json=said).status_code == 404
 
 

@@ -3,6 +3,7 @@
 from app.web.api import (
     activity,
     adding,
+    audience,
     classes,
     compare,
     datasets,
@@ -29,6 +30,7 @@ routers = tuple(
     for module in (
         datasets,
         managing,
+        audience,
         adding,
         classes,
         samples,

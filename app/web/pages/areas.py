@@ -6,6 +6,7 @@ from starlette.routing import Route
 from app.web.pages import docs, documentation, export, going, helping, jobs, moved, photos, remaining
 from app.web.pages.accounts import account, activity, choosing, first_admin, people, theme
 from app.web.pages.datasets import (
+    audience,
     classes,
     folders,
     home,
@@ -33,6 +34,7 @@ _AREAS = (
     folders,
     classes,
     managing,
+    audience,
     version_changes,
     review,
     grid,

@@ -109,6 +109,12 @@ WORDS = (
         "A viewer looks and exports, an annotator also decides, a reviewer also settles disputes, an admin "
         "may do everything. An admin changes them on the page People.",
     ),
+    Entry(
+        "who-sees-it",
+        "Who sees a data set",
+        "Everybody, or chosen people and admins. For everybody else it does not exist. An admin chooses "
+        "under Settings.",
+    ),
     Entry("hold-out", "Hold-out images", "Images that no training learns from; errors are counted on them."),
     Entry(
         "test-set",

@@ -10,11 +10,12 @@ from fastapi.responses import RedirectResponse, Response
 from app.accounts.activity import nothing_done, tell
 from app.accounts.links import LINK_DAYS, address_of, invite, make_link, open_links, withdraw_link
 from app.accounts.models import User
-from app.accounts.roles import MAY, includes, most_scope, named
+from app.accounts.roles import ANNOTATOR, MAY, includes, most_scope, named
 from app.accounts.sessions import ListedSession, end_listed, list_sessions
 from app.accounts.tokens import Access, ListedToken, access_of, list_tokens, revoke_token
 from app.accounts.users import change_user, get_user, list_users
 from app.db.engine import Database
+from app.review.claims import release
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, AdminInPerson, Config, Db
 from app.web.pages.accounts.account import revocation
@@ -87,6 +88,8 @@ def change_person(
             confirm(_new_role(name, was, user.role, access), confirmed)
         elif active is None:
             nothing_done()
+        if not user.active or not includes(user.role, ANNOTATOR):
+            release(session, dataset_id=None, user_id=user.id)  # they review nothing more
         tell(user.role if active is None else "let in again" if active else "deactivated")
     if active is not None:
         return _back(request, f"{name} can sign in again" if active else f"{name} is deactivated")
