@@ -1,6 +1,7 @@
-"""Which IP addresses are of this machine, of its network or of a cloud's service of credentials (pure)."""
+"""Which addresses are of this machine, of its network or of a cloud's service of credentials (pure)."""
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
 
 # Their last 32 bits are an IPv4 address: compatible ones, and two ways of a translator (NAT64).
 _HOLDS_IPV4 = tuple(map(IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")))
@@ -31,6 +32,17 @@ def is_public(address: str) -> bool:
 def is_link_local(address: str) -> bool:
     """Whether it answers only on this machine or its network segment, or hands out credentials in a cloud."""
     return any(each.is_link_local or each in _CREDENTIALS for each in meant_by(address))
+
+
+def is_confidential(url: str) -> bool:
+    """Whether nobody on the way can read or change what is sent: HTTPS, or HTTP on this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if parts.scheme == "https":
+        return bool(parts.hostname)
+    return parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def _is_mapped(address: IPv4Address | IPv6Address) -> bool:

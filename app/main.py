@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Scope
 
 import app.db.tables  # noqa: F401 - registers them
 from app.accounts.attempts import Attempts
+from app.accounts.openid import Provider
 from app.accounts.tokens import Uses
 from app.datasets.removing import PATIENCE, try_removing
 from app.db.engine import Database
@@ -100,6 +101,7 @@ def create_app(
     app.state.first_admin = first_admin or FirstAdmin()
     app.state.attempts = Attempts()
     app.state.token_uses = Uses()
+    app.state.provider = Provider(settings)
     app.state.slow_counts = SlowCounts()
     app.state.health_check, app.state.readiness = check, ready
     app.state.metrics = metrics.Metrics(settings, owned)

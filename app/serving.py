@@ -21,8 +21,8 @@ from app.db.migrating import migrate
 from app.errors import Conflict
 from app.main import create_app
 from app.settings import Settings
-from app.web.pages.accounts.account import FIRST_ADMIN
 from app.web.pages.accounts.first_admin import FirstAdmin, is_loopback
+from app.web.pages.accounts.signing_in import FIRST_ADMIN
 from app.web.protocol import LimitedProtocol
 
 log = logging.getLogger(__name__)

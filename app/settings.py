@@ -4,11 +4,12 @@ import secrets
 from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, computed_field, field_validator
+from pydantic import Field, computed_field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.addresses import is_confidential
 from app.errors import Conflict
 from app.files import create_file
 from app.logs import is_for_people
@@ -109,6 +110,44 @@ class Settings(BaseSettings):
         "`X-Forwarded-Proto` are used only if they come from these. `*` means every address; empty means "
         "none.",
     )
+
+    oidc_issuer: str = Field(
+        "",
+        description="Address of a provider of OpenID Connect, such as `https://id.example.org/realms/team`; "
+        "people can then sign in there ([access.md](access.md#single-sign-on)). Empty means passwords only.",
+    )
+    oidc_client_id: str = Field("", description="What the provider calls this server.")
+    oidc_client_secret: str = Field(
+        "", description="The secret that the provider gave this server; empty if it gave none."
+    )
+    oidc_name: str = Field(
+        "",
+        max_length=60,
+        description="The name of the provider on the button *Sign in with …*; empty means its host.",
+    )
+    oidc_role: Literal["viewer", "annotator", "reviewer", "none"] = Field(
+        "annotator",
+        description="Role of people whom the provider sends for the first time: `viewer`, `annotator`, "
+        "`reviewer`, or `none`: only people who were invited or have linked their account get in.",
+    )
+    oidc_scopes: str = Field(
+        "openid profile email", description="What is asked of the provider, separated by blanks."
+    )
+    oidc_name_claim: str = Field(
+        "preferred_username", description="The claim that a new person’s name is made of."
+    )
+
+    @model_validator(mode="after")
+    def _is_whole_provider(self) -> Self:
+        if bool(self.oidc_issuer) != bool(self.oidc_client_id):
+            raise ValueError("TOPLOSS_OIDC_ISSUER and TOPLOSS_OIDC_CLIENT_ID are set together, or neither")
+        if self.oidc_issuer and not is_confidential(self.oidc_issuer):
+            raise ValueError(
+                "TOPLOSS_OIDC_ISSUER begins with https://; http:// is for a provider on this machine only"
+            )
+        if self.oidc_issuer and "openid" not in self.oidc_scopes.split():
+            raise ValueError("TOPLOSS_OIDC_SCOPES contains openid, without which a provider names nobody")
+        return self
 
     @field_validator("forwarded_allow_ips")
     @classmethod

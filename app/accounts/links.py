@@ -80,6 +80,12 @@ def user_of_link(session: Session, *, secret: str, key: bytes) -> User:
 
 def use_link(session: Session, *, secret: str, key: bytes, password_hash: str) -> tuple[User, Ended]:
     """Set the person's password; the link, their log-ins and their API tokens end. Raises NotSignedIn."""
+    user = use_up(session, secret=secret, key=key)
+    return user, set_password(session, user=user, password_hash=password_hash)
+
+
+def use_up(session: Session, *, secret: str, key: bytes) -> User:
+    """Whose link this is; it works no more. Raises NotSignedIn."""
     user = user_of_link(session, secret=secret, key=key)
     _lock(session, user)
     used = session.scalar(
@@ -89,7 +95,7 @@ def use_link(session: Session, *, secret: str, key: bytes, password_hash: str) -
     )
     if used is None:  # by another request at this moment
         raise NotSignedIn(UNUSABLE)
-    return user, set_password(session, user=user, password_hash=password_hash)
+    return user
 
 
 def withdraw_link(session: Session, *, name: str) -> bool:

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.types import Base, now
 
+ELSEWHERE = "!"  # instead of the hash of a password: they sign in at a provider of single sign-on only
+
 
 class User(Base):
     """A person. What the roles allow is in `app/accounts/roles.py`."""
@@ -17,7 +19,7 @@ class User(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     role: Mapped[str]
-    password_hash: Mapped[str]  # argon2id; empty: invited, no password chosen yet
+    password_hash: Mapped[str]  # argon2id, or `ELSEWHERE`; empty: invited, no password chosen yet
     active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     hints_seen_at: Mapped[datetime | None]  # of the deck; None: they are shown
@@ -26,6 +28,23 @@ class User(Base):
     def is_invited(self) -> bool:
         """Whether they have not chosen a password yet, and so cannot sign in."""
         return not self.password_hash
+
+    @property
+    def has_password(self) -> bool:
+        """Whether they can sign in by a password."""
+        return self.password_hash not in ("", ELSEWHERE)
+
+
+class OutsideIdentity(Base):
+    """Who a person is at a provider of single sign-on."""
+
+    __tablename__ = "outside_identity"
+
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id", ondelete="CASCADE"), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    last_used_at: Mapped[datetime]
 
 
 class LoginSession(Base):

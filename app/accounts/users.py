@@ -11,7 +11,8 @@ from app.accounts.roles import ADMIN, check_role
 from app.accounts.tokens import Ended, end_access, lower_tokens
 from app.errors import Conflict, Invalid, NotFound, NotSignedIn
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+LONGEST_NAME = 64
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{LONGEST_NAME - 1}}}")
 
 
 def add_user(session: Session, *, name: str, role: str, password_hash: str) -> User:
@@ -66,7 +67,8 @@ def check_password(user: User | None, *, password: str) -> User:
 
     Raises NotSignedIn without telling whether name or password was wrong, TooManyAttempts when too many wait.
     """
-    is_right = is_password(password, stored=user.password_hash if user else None)
+    stored = user.password_hash if user and user.has_password else None
+    is_right = is_password(password, stored=stored)
     if user is None or not is_right or not user.active:
         raise NotSignedIn(
             "This name and password do not match; try again, or ask an admin for a new password."

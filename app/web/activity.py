@@ -24,6 +24,7 @@ _LOGGED = {
     "account: other log-ins ended": "POST /account/end-others",
     "account: token made": "POST /account/tokens",
     "account: token revoked": "POST /account/tokens/{token_id}/revoke  POST /people/tokens/{token_id}/revoke",
+    "account: single sign-on unlinked": "POST /account/openid/unlink",
     "account: signed out": "POST /logout",
     "people: invited": "POST /people",
     "people: changed": "POST /people/{name}",
@@ -86,7 +87,7 @@ _UNLOGGED = {
     "what it computes can be computed again": "POST /d/{name}/missing  POST /d/{name}/images/map/draw",
     "a setting of one browser or person": "POST /theme  POST /d/{name}/review/hints",
     "it is written down where the password or the link is checked": """POST /login  POST /choose-password
-        POST /first-admin""",
+        POST /first-admin  POST /login/openid/invited  POST /account/openid""",
 }
 _ROUTE = re.compile(r"[A-Z]+ \S+")
 

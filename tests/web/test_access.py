@@ -79,6 +79,7 @@ CHANGES = {
     "person": """
         POST /account/password  POST /account/tokens  POST /account/tokens/{token_id}/revoke
         POST /account/sessions/{mark}/end  POST /account/end-others
+        POST /account/openid  POST /account/openid/unlink
     """,
     "admin person": """
         POST /people  POST /people/{name}  POST /people/{name}/link

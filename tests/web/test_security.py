@@ -20,7 +20,8 @@ from app.web.security import is_cross_site
 from tests.conftest import PASSWORD, People
 from tests.servers import start_server
 
-OPEN = {"/login", "/choose-password", "/first-admin", "/healthz", "/readyz"}
+OPENID = ("/login/openid", "/login/openid/callback", "/login/openid/invited")
+OPEN = {"/login", "/choose-password", "/first-admin", *OPENID, "/healthz", "/readyz"}
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:

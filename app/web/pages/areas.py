@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.routing import Route
 
 from app.web.pages import docs, documentation, export, going, helping, jobs, moved, photos, remaining
-from app.web.pages.accounts import account, activity, choosing, first_admin, people, theme
+from app.web.pages.accounts import account, activity, choosing, first_admin, openid, people, signing_in, theme
 from app.web.pages.datasets import (
     audience,
     classes,
@@ -23,7 +23,9 @@ from app.web.pages.rounds import card, retrain, rounds
 from app.web.pages.training import own_model, run, run_files, run_images, runs
 
 _AREAS = (
+    signing_in,
     account,
+    openid,
     people,
     activity,
     theme,
@@ -67,5 +69,10 @@ _AREAS = (
 )
 
 quick_routes: tuple[Route, ...] = review.quick  # these check the log-in themselves
-public_routers: tuple[APIRouter, ...] = (account.public, choosing.public, first_admin.public)
+public_routers: tuple[APIRouter, ...] = (
+    signing_in.public,
+    choosing.public,
+    first_admin.public,
+    openid.public,
+)
 routers: tuple[APIRouter, ...] = tuple(area.router for area in _AREAS)

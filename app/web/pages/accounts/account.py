@@ -6,53 +6,35 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from app.accounts.activity import UNKNOWN_NAME, Act, doing, tell
-from app.accounts.attempts import Attempts
-from app.accounts.first_admin import has_users
-from app.accounts.models import User
+from app.accounts.activity import tell
+from app.accounts.identities import issuers_of
 from app.accounts.passwords import hash_password
 from app.accounts.roles import SCOPES as ROLES_OF_SCOPES
 from app.accounts.roles import includes
-from app.accounts.sessions import ListedSession, browser_of, end_listed, end_others, list_sessions, mark_of
+from app.accounts.sessions import ListedSession, end_listed, end_others, list_sessions, mark_of
 from app.accounts.tokens import (
     LONGEST_DAYS,
     SCOPES,
     ListedToken,
     Person,
-    Uses,
     create_token,
-    end_session,
     list_tokens,
     revoke_token,
-    start_session,
     token_hash,
 )
-from app.accounts.users import check_password, find_user, get_user, set_password
+from app.accounts.users import get_user, set_password
 from app.db.engine import Database
-from app.errors import Conflict, Invalid, NotSignedIn, TooManyAttempts
-from app.review.claims import release
+from app.errors import Conflict, Invalid, NotSignedIn
 from app.settings import Settings
-from app.web.activity import address_of
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import SESSION_COOKIE, Config, Db, InPerson, SignedIn
-from app.web.errors import headers_of, status_of
+from app.web.pages.accounts.signing_in import by_password, provider_name, with_session
 from app.web.rendering import Page, page_context, plural, render
 from app.web.toasts import say
 
-public = APIRouter()
 router = APIRouter()
 
-FIRST_ADMIN = "/first-admin"
 Text = Annotated[str, Form()]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoginPage(Page):
-    """The log-in form; `message` says why it is shown again."""
-
-    next: str
-    name: str = ""
-    message: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,51 +48,9 @@ class AccountPage(Page):
     longest_days: int = LONGEST_DAYS
     secret: str = ""
     here: str = ""  # the address of this server, as the browser asked for it
-
-
-@public.get("/login")
-def login_form(
-    request: Request,
-    database: Db,
-    next: str = "/",  # noqa: A002 - the parameter's public name
-) -> Response:
-    """The form; that of the first admin while there is nobody who could sign in."""
-    with database.read() as session:
-        if not has_users(session):
-            return RedirectResponse(FIRST_ADMIN, status_code=303)
-    return render("accounts/login.html", LoginPage(**page_context(request), next=local_path(next)))
-
-
-@public.post("/login")
-def log_in(
-    request: Request,
-    database: Db,
-    settings: Config,
-    name: Text,
-    password: Text,
-    next: Text = "/",  # noqa: A002
-) -> Response:
-    """Check the password, slowly after wrong ones, and start a session."""
-    try:
-        user = _by_password(request, database, name, password)
-        response = RedirectResponse(local_path(next), status_code=303)
-        with doing(_act(request, "sign-in: signed in", user.name)):
-            return with_session(request, response, database, settings, user)
-    except (NotSignedIn, TooManyAttempts) as error:
-        page = LoginPage(**page_context(request), next=local_path(next), name=name, message=str(error))
-        status, headers = status_of(error), headers_of(error)
-        return render("accounts/login.html", page, status=status, headers=headers)
-
-
-@router.post("/logout")
-def log_out(request: Request, database: Db, settings: Config, user: SignedIn) -> Response:
-    """End this browser's session and release the person's cards."""
-    with database.write() as session:
-        release(session, dataset_id=None, user_id=user.id)
-        end_session(session, token=request.cookies.get(SESSION_COOKIE, ""), key=settings.secret())
-    response = RedirectResponse("/login", status_code=303)
-    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax")
-    return response
+    provider: str  # of single sign-on; empty: there is none
+    is_linked: bool  # to an account at a provider
+    has_password: bool
 
 
 @router.get("/account")
@@ -125,7 +65,7 @@ def change_password(
 ) -> Response:
     """A new password, after the old one; other log-ins end and API tokens are revoked."""
     try:
-        checked = _by_password(request, database, user.name, old)
+        checked = by_password(request, database, user.name, old)
     except NotSignedIn as error:
         raise Invalid(
             "The password you have now is another one; nothing was changed. Go back and try again."
@@ -217,60 +157,6 @@ def _days(typed: str) -> float | None:
         ) from error
 
 
-def local_path(target: str) -> str:
-    """The target if it is a path of this site, else the start page; a log-in must not open another site."""
-    plain = target.isprintable() and "\\" not in target
-    return target if plain and target.startswith("/") and not target.startswith("//") else "/"
-
-
-def with_session(
-    request: Request, response: Response, database: Database, settings: Settings, user: User
-) -> Response:
-    """The response, with a new log-in in its cookie.
-
-    Raises NotSignedIn where the password was changed or the person deactivated since the user was read.
-    """
-    with database.write() as session:
-        token = start_session(
-            session,
-            user=user,
-            days=settings.session_days,
-            key=settings.secret(),
-            browser=browser_of(request.headers.get("user-agent", "")),
-        )
-    uses: Uses = request.app.state.token_uses
-    uses.is_new(token)  # its first use is recorded with it
-    response.set_cookie(
-        SESSION_COOKIE,
-        token,
-        max_age=int(settings.session_days * 86_400),
-        httponly=True,
-        samesite="lax",
-        secure=settings.secure_cookies or request.url.scheme == "https",
-    )
-    return response
-
-
-def _by_password(request: Request, database: Database, name: str, password: str) -> User:
-    """The person with this name and password. Raises NotSignedIn, TooManyAttempts."""
-    with database.read() as session:
-        user = find_user(session, name=name)
-    address = address_of(request)
-    attempts: Attempts = request.app.state.attempts
-    try:
-        with attempts.guess(name, address, is_known=user is not None):
-            return check_password(user, password=password)
-    except NotSignedIn:
-        failed = _act(request, "sign-in: failed", user.name if user else UNKNOWN_NAME)
-        with doing(failed), database.write():
-            pass
-        raise
-
-
-def _act(request: Request, kind: str, person: str) -> Act:
-    return Act(kind=kind, person=person, via="browser", address=address_of(request))
-
-
 def _hash_of_this(request: Request) -> str:
     """The hash of the log-in that asks."""
     settings: Settings = request.app.state.settings
@@ -288,6 +174,9 @@ def _account(request: Request, database: Database, user: Person, *, secret: str 
                 scope: words for scope, words in SCOPES.items() if includes(user.role, ROLES_OF_SCOPES[scope])
             },
             secret=secret,
+            provider=provider_name(request),
+            is_linked=user.id in issuers_of(session, user_id=user.id),
+            has_password=get_user(session, name=user.name).has_password,
             here=str(request.base_url).rstrip("/"),
         )
     return render("accounts/account.html", page)

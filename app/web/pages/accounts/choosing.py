@@ -17,7 +17,7 @@ from app.settings import Settings
 from app.web.activity import address_of
 from app.web.deps import Config, Db
 from app.web.errors import headers_of, status_of
-from app.web.pages.accounts.account import with_session
+from app.web.pages.accounts.signing_in import provider_name, with_session
 from app.web.rendering import Page, page_context, render
 from app.web.toasts import say
 
@@ -35,12 +35,14 @@ class ChoosePage(Page):
     is_new: bool = False  # an invitation
     message: str = ""
     shortest: int = MIN_PASSWORD
+    provider: str  # of single sign-on; empty: there is none
 
 
 @public.get(PAGE)
 def ask_for_link(request: Request) -> Response:
     """A form for the link, which a script fills in and sends: a browser sends nothing of what follows #."""
-    return render("accounts/choose_password.html", ChoosePage(**page_context(request)))
+    page = ChoosePage(**page_context(request), provider=provider_name(request))
+    return render("accounts/choose_password.html", page)
 
 
 @public.post(PAGE)
@@ -54,7 +56,7 @@ def choose_password(
     """Show whose link it is; with a password, use the link and sign the person in."""
     secret, user = secret_of(link), None
     try:
-        user = _checked(request, database, settings, secret)
+        secret, user = checked_link(request, database, settings, link)
         if password is None:
             return _form(request, secret, user)
         password_hash = hash_password(password)
@@ -69,13 +71,14 @@ def choose_password(
     return with_session(request, response, database, settings, user)
 
 
-def _checked(request: Request, database: Database, settings: Settings, secret: str) -> User:
-    """Whose link it is. Raises NotSignedIn, TooManyAttempts."""
+def checked_link(request: Request, database: Database, settings: Settings, link: str) -> tuple[str, User]:
+    """The secret of a link, and whose it is. Raises NotSignedIn, TooManyAttempts."""
+    secret = secret_of(link)
     attempts: Attempts = request.app.state.attempts
     address = address_of(request)
     try:
         with attempts.guess(GUESSES_OF, address, is_known=True), database.read() as session:
-            return user_of_link(session, secret=secret, key=settings.secret())
+            return secret, user_of_link(session, secret=secret, key=settings.secret())
     except NotSignedIn:
         failed = Act("sign-in: failed", UNKNOWN_NAME, "browser", address, about=GUESSES_OF)
         with doing(failed), database.write():
@@ -96,6 +99,7 @@ def _form(
         name=user.name if user else "",
         is_new=user is not None and user.is_invited,
         message=str(error) if error else "",
+        provider=provider_name(request),
     )
     status, headers = (status_of(error), headers_of(error)) if error else (200, {})
     return render("accounts/choose_password.html", page, status=status, headers=headers)

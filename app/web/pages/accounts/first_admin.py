@@ -14,7 +14,7 @@ from app.errors import Conflict, Forbidden, Invalid, TooManyAttempts
 from app.web.activity import address_of
 from app.web.deps import Config, Db
 from app.web.errors import headers_of, status_of
-from app.web.pages.accounts.account import FIRST_ADMIN, LoginPage, with_session
+from app.web.pages.accounts.signing_in import FIRST_ADMIN, login_page, with_session
 from app.web.rendering import Page, page_context, render
 
 public = APIRouter()
@@ -74,11 +74,7 @@ def create(
         page.headers.update(headers_of(error))
         return page
     except Conflict as error:
-        return render(
-            "accounts/login.html",
-            LoginPage(**page_context(request), next="/", message=str(error)),
-            status=409,
-        )
+        return login_page(request, next="/", error=error)
     return with_session(request, RedirectResponse("/", status_code=303), database, settings, user)
 
 

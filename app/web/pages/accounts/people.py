@@ -6,10 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from sqlalchemy.orm import Session
 
 from app.accounts.activity import nothing_done, tell
+from app.accounts.identities import issuers_of
 from app.accounts.links import LINK_DAYS, address_of, invite, make_link, open_links, withdraw_link
 from app.accounts.models import User
+from app.accounts.openid import Provider
 from app.accounts.roles import ANNOTATOR, MAY, includes, most_scope, named
 from app.accounts.sessions import ListedSession, end_listed, list_sessions
 from app.accounts.tokens import Access, ListedToken, access_of, list_tokens, revoke_token
@@ -46,6 +49,7 @@ class PeoplePage(Page):
     tokens: tuple[ListedToken, ...]
     new_link: NewLink | None = None
     link_days: int = LINK_DAYS
+    ways: dict[int, str]  # how each person signs in
     roles: dict[str, str] = field(default_factory=lambda: MAY)  # what each of them may do
 
 
@@ -187,8 +191,20 @@ def _people(request: Request, database: Database, new_link: NewLink | None = Non
             sessions=tuple(list_sessions(session)),
             tokens=tuple(list_tokens(session)),
             new_link=new_link,
+            ways=_ways(session, request.app.state.provider),
         )
     return render("accounts/people.html", page)
+
+
+def _ways(session: Session, provider: Provider) -> dict[int, str]:
+    """How each person signs in, in words, by their id."""
+    linked = issuers_of(session)
+    found = {}
+    for each in list_users(session):
+        ways = ["password"] if each.has_password else []
+        ways += [provider.name_of(linked[each.id])] if each.id in linked else []
+        found[each.id] = " or ".join(ways)
+    return found
 
 
 def _back(request: Request, words: str, address: str = "/people") -> Response:

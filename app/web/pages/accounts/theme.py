@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from app.web.deps import Config, SignedIn
-from app.web.pages.accounts.account import local_path
+from app.web.pages.accounts.signing_in import local_path
 from app.web.rendering import THEME_COOKIE
 
 router = APIRouter()
