@@ -10,13 +10,13 @@ from contextlib import contextmanager
 
 import app.db.tables  # noqa: F401 - registers them
 from app.data_folder import sweep_data_folder
-from app.datasets.removing import keep_removing
 from app.db.engine import Database
 from app.errors import Conflict
 from app.jobs import requests, webhooks
 from app.jobs.engine import Engine
 from app.settings import Settings
 from app.tasks import PROGRESS, TASKS
+from app.tasks.housekeeping import keep_house
 from app.tasks.learning import learn
 from app.training.runs import give_up
 
@@ -41,8 +41,8 @@ def run_worker(settings: Settings) -> None:
         engine.launch()
         log.info("worker %s is ready", settings.worker_id)
         threading.Thread(target=learn, args=(database, stop), name="learning", daemon=True).start()
-        removing = (database, settings, stop)
-        threading.Thread(target=keep_removing, args=removing, name="removing", daemon=True).start()
+        house = (database, settings, stop)
+        threading.Thread(target=keep_house, args=house, name="housekeeping", daemon=True).start()
         parent = os.getppid()
         while not stop.wait(TICK_SECONDS):
             try:

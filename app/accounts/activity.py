@@ -70,13 +70,18 @@ def doing(act: Act) -> Iterator[Act]:
         _act.set(before)
 
 
-def tell(about: str, *, dataset: str | None = None) -> None:
-    """Add words to what is being done, and its data set where the address does not name it."""
+def tell(about: str) -> None:
+    """Add words to what is being done."""
     act = _act.get()
     if act is not None:
         act.about = ", ".join(filter(None, (act.about, about)))
-        if dataset is not None:
-            act.dataset = lambda _session: dataset
+
+
+def tell_dataset(name: str) -> None:
+    """Name the data set of what is being done, where the address does not."""
+    act = _act.get()
+    if act is not None:
+        act.dataset = lambda _session: name
 
 
 def nothing_done() -> None:

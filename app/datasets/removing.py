@@ -8,7 +8,6 @@ it. Whoever is killed in between leaves a row in the state `deleting`, and the n
 import logging
 import shutil
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, delete, exists, func, select, tuple_
 from sqlalchemy.orm import Session
 
-from app.accounts.activity import sweep_activity
 from app.datasets.catalog import DELETING, lock_out_decisions
 from app.datasets.models import Dataset, Sample
-from app.datasets.upload_use import own_uploads, remove_stale, remove_unused, uploads_of
+from app.datasets.upload_use import own_uploads, remove_unused, uploads_of
 from app.db.engine import Database
 from app.db.types import Base
 from app.jobs import requests as jobs
@@ -29,7 +27,7 @@ from app.settings import Settings
 from app.storage import folder_of
 
 log = logging.getLogger(__name__)
-TICK_SECONDS, PATIENCE, SWEEP_SECONDS = 2.0, 5.0, 3600.0
+PATIENCE = 5.0
 AT_ONCE = 5_000  # rows per transaction, so that nobody waits long
 
 
@@ -94,25 +92,6 @@ def finish_removals(database: Database, settings: Settings) -> int:
         _remove_rows(database, dataset_id)
         log.debug("data set %s is removed", dataset_id)
     return left
-
-
-def keep_removing(database: Database, settings: Settings, stop: threading.Event) -> None:
-    """Finish deletions until `stop` is set, and sweep uploads and the activity log.
-
-    A failure is logged and tried again.
-    """
-    swept = float("-inf")
-    while True:
-        try:
-            finish_removals(database, settings)
-            if time.monotonic() - swept >= SWEEP_SECONDS:
-                remove_stale(database, settings)
-                sweep_activity(database, days=settings.activity_days)
-                swept = time.monotonic()
-        except Exception:
-            log.exception("deleted data sets, uploads or old activity could not be removed; trying again")
-        if stop.wait(TICK_SECONDS):
-            return
 
 
 def remove_in_time(database: Database, settings: Settings) -> bool:

@@ -12,8 +12,8 @@ from app.errors import Conflict
 from app.spelling import folded
 
 
-def rename_dataset(session: Session, dataset: Dataset, *, name: str) -> None:
-    """Give a data set another name; addresses with the old one lead to it.
+def rename_dataset(session: Session, dataset: Dataset, *, name: str) -> bool:
+    """Give a data set another name, and say whether it had another; addresses with the old one lead to it.
 
     Raises Invalid for a name that cannot be, Conflict if another data set has it.
     """
@@ -23,7 +23,7 @@ def rename_dataset(session: Session, dataset: Dataset, *, name: str) -> None:
     if other is not None and other.id != dataset.id:
         raise Conflict(f"There is the data set {other.name} already; choose another name.")
     if name == dataset.name:
-        return
+        return False
     before = dataset.name
     session.execute(delete(FormerName).where(FormerName.name.in_((folded(name), folded(before)))))
     if folded(before) != folded(name):
@@ -33,9 +33,12 @@ def rename_dataset(session: Session, dataset: Dataset, *, name: str) -> None:
         session.flush()
     except IntegrityError as error:
         raise Conflict(f"There is a data set {name} already; choose another name.") from error
+    return True
 
 
-def archive_dataset(dataset: Dataset, *, archived: bool) -> None:
-    """Hide a data set from lists and the deck, or bring it back."""
-    if archived != (dataset.archived_at is not None):
-        dataset.archived_at = now() if archived else None
+def archive_dataset(dataset: Dataset, *, archived: bool) -> bool:
+    """Hide a data set from lists and the deck, or bring it back; whether it was not so before."""
+    if archived == (dataset.archived_at is not None):
+        return False
+    dataset.archived_at = now() if archived else None
+    return True

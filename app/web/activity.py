@@ -59,8 +59,8 @@ _LOGGED = {
     "errors left: images drawn": "POST /d/{name}/results/audits  POST /api/v1/datasets/{name}/audits",
     "errors left: rule changed": """POST /d/{name}/results/errors-left
         PUT /api/v1/datasets/{name}/stopping-rule""",
-    "labels: frozen": "POST /d/{name}/export/versions  POST /api/v1/datasets/{name}/versions",
-    "labels: exported": "POST /d/{name}/export",
+    "labels: frozen": """POST /d/{name}/export/versions  POST /api/v1/datasets/{name}/versions
+        POST /d/{name}/export""",
     "training: requested": """POST /d/{name}/models  POST /d/{name}/models/retrain
         POST /api/v1/datasets/{name}/runs""",
     "training: first look requested": """POST /d/{name}/models/look

@@ -12,11 +12,12 @@ from fastapi.testclient import TestClient
 
 from app.datasets.creating import create_dataset
 from app.datasets.models import Dataset
-from app.datasets.removing import finish_removals, keep_removing
+from app.datasets.removing import finish_removals
 from app.datasets.sources import resolve_source
 from app.datasets.upload_use import STALE_SECONDS, remove_stale, storing
 from app.db.engine import Database
 from app.settings import Settings
+from app.tasks.housekeeping import keep_house
 from tests.datasets.test_removing import begin
 from tests.factories import write_images
 
@@ -109,5 +110,5 @@ def test_uploads_of_refused_imports_go_after_a_day_and_those_in_use_stay(
         os.utime(file, (ago, ago))
     stop = threading.Event()
     stop.set()
-    keep_removing(database, settings, stop)  # a worker that starts
+    keep_house(database, settings, stop)  # a worker that starts
     assert {file.name for file in settings.uploads_dir.iterdir()} == {used.name, "note.txt"}

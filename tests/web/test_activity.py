@@ -76,6 +76,14 @@ def test_what_is_refused_asked_about_or_changes_nothing_is_not_written_down(
     assert ada.post("/people/ada", data={"role": "admin"}).status_code == 303
     assert ada.post("/d/faces/manage/delete", data={"typed": "face"}).status_code == 422
     assert api["ada"].post("/api/v1/datasets/faces/versions").status_code == 200
+    assert ada.post("/d/faces/export/versions").status_code == 303
+    assert ada.post("/d/faces/export", data={"version": "now", "format": "csv"}).status_code == 303
+    assert ada.post("/d/faces/manage/archive", data={"archived": "false"}).status_code == 303
+    assert ada.post("/d/faces/manage/rename", data={"new_name": "faces"}).status_code == 303
+    same = {"name": "faces", "archived": False}
+    assert api["ada"].patch("/api/v1/datasets/faces", json=same).status_code == 200
+    policy = {"annotators": "1", "which": "unsure", "share": "10", "who": "anyone"}
+    assert ada.post("/d/faces/settings", data=policy).status_code == 303
     key = {"idempotency-key": "one"}
     refused = api["ada"].post("/api/v1/datasets/faces/classes", json={"name": "cat"}, headers=key)
     assert refused.status_code >= 400

@@ -8,7 +8,7 @@ from fastapi import File, Form, Query, UploadFile
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from app.accounts.activity import tell
+from app.accounts.activity import tell_dataset
 from app.datasets import catalog
 from app.datasets.catalog import DatasetSummary
 from app.datasets.label_reading import StatedColumns
@@ -195,7 +195,7 @@ def create_dataset(
             dataset, job = request_import(
                 session, name=name, source=source, user_id=user.id, found=found, folders=folders
             )
-            tell("", dataset=dataset.name)
+            tell_dataset(dataset.name)
             return ImportAccepted(dataset=dataset.name, job=job.id, layout=_layout(dataset, found))
 
 

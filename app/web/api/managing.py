@@ -3,6 +3,7 @@
 from fastapi import Response
 from pydantic import Field
 
+from app.accounts.activity import nothing_done
 from app.datasets.catalog import get_dataset
 from app.datasets.removing import begin_removal, disk_use, remove_in_time
 from app.datasets.renaming import archive_dataset, rename_dataset
@@ -50,10 +51,12 @@ def change_dataset(name: str, database: Db, user: Admin, body: DatasetPatch) -> 
         raise Invalid("Send “name”, to rename the data set, or “archived”.")
     with database.write() as session:
         dataset = get_dataset(session, name=name)
-        if body.name is not None:
-            rename_dataset(session, dataset, name=body.name)
-        if body.archived is not None:
-            archive_dataset(dataset, archived=body.archived)
+        changes = [
+            body.name is not None and rename_dataset(session, dataset, name=body.name),
+            body.archived is not None and archive_dataset(dataset, archived=body.archived),
+        ]
+        if not any(changes):
+            nothing_done()
         session.flush()
         return detail(session, dataset, user.id)
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from app.accounts.activity import nothing_done
 from app.datasets.catalog import class_names, get_dataset, ready_dataset
 from app.datasets.models import DatasetVersion
 from app.datasets.naming import folder_name
@@ -147,8 +148,10 @@ def freeze_and_download(
     check_valid_folder(chosen, valid_folder)
     if version == NOW:
         with database.write() as session:
-            frozen, _ = freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
+            frozen, is_new = freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
             version = str(frozen.number)
+            if not is_new:
+                nothing_done()
     asked = {"version": version, "format": format} | ({"include_deleted": "true"} if include_deleted else {})
     asked |= {"probabilities": "true"} if probabilities else {}
     asked |= {"valid_folder": valid_folder} if valid_folder != VALID_FOLDERS[0] else {}
@@ -163,6 +166,8 @@ def freeze(request: Request, name: str, database: Db, _admin: Admin) -> Response
     with database.write() as session:
         version, is_new = freeze_labels(session, dataset_id=ready_dataset(session, name=name).id)
         words = f"Frozen as version {version.number}" if is_new else f"Version {version.number} has them all"
+        if not is_new:
+            nothing_done()
     return say(request, RedirectResponse(f"/d/{name}/export", status_code=303), words)
 
 

@@ -73,7 +73,8 @@ def rename(
     """Rename the data set; its old addresses lead to the new ones."""
     try:
         with database.write() as session:
-            rename_dataset(session, get_dataset(session, name=name), name=new_name.strip())
+            if not rename_dataset(session, get_dataset(session, name=name), name=new_name.strip()):
+                nothing_done()
             tell(f"now {new_name.strip()}")
     except ToplossError as error:
         return _refused(request, database, settings, name, "name", error)
@@ -87,7 +88,8 @@ def archive(
 ) -> Response:
     """Hide the data set from lists and the deck, or bring it back."""
     with database.write() as session:
-        archive_dataset(get_dataset(session, name=name), archived=archived)
+        if not archive_dataset(get_dataset(session, name=name), archived=archived):
+            nothing_done()
     words = f"{name} is archived" if archived else f"{name} is back"
     undo = Undo(f"/d/{name}/manage/archive", (("archived", str(not archived).lower()),))
     return say(request, RedirectResponse(f"/d/{name}/manage", status_code=303), words, undo=undo)

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
-from app.accounts.activity import tell
+from app.accounts.activity import tell_dataset
 from app.datasets.catalog import known_dataset
 from app.datasets.creating import check_name
 from app.datasets.label_reading import StatedColumns, StatedLabels
@@ -161,7 +161,7 @@ def begin_import(
                 field = "path" if filled.path else "file"
                 found.refuse()
             with database.write() as session:
-                tell("", dataset=filled.name)
+                tell_dataset(filled.name)
                 if not propose_import(session, name=filled.name, source=source, found=found, folders=folders):
                     request_import(
                         session,

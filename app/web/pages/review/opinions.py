@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import Field
 
+from app.accounts.activity import nothing_done
 from app.datasets.catalog import class_names, class_position, classes_of, get_dataset, ready_dataset
 from app.deck.adjudication import Disagreement, count_disagreements, disagreements
 from app.review.checks import Answer
@@ -113,6 +114,8 @@ def change_settings(
         effect = set_policy(session, dataset_id=dataset_id, policy=policy)
         if not effect.is_none:
             confirm(_policy_question(name, effect), form.confirmed)
+        if policy == before:
+            nothing_done()
     address = f"/d/{name}/settings"
     back = RedirectResponse(address, status_code=303)
     if policy == before:
