@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Select, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import LoginSession, User
@@ -59,9 +59,12 @@ def mark_of(token_hash: str) -> str:
     return hashlib.sha256(token_hash.encode()).hexdigest()[:16]
 
 
-def list_sessions(session: Session, *, user_id: int | None = None) -> list[ListedSession]:
-    """Everybody's open log-ins by owner, or one person's, the newest first."""
-    return [_listed(row, owner) for row, owner in _open(session, user_id)]
+def list_sessions(
+    session: Session, *, user_id: int | None = None, skip: int = 0, most: int | None = None
+) -> list[ListedSession]:
+    """Everybody's open log-ins by owner, or one person's, the newest first; `most` after the first `skip`."""
+    rows = session.execute(_open(user_id).offset(skip).limit(most))
+    return [_listed(row, owner) for row, owner in rows]
 
 
 def end_listed(session: Session, *, mark: str, user_id: int | None = None) -> ListedSession:
@@ -69,7 +72,7 @@ def end_listed(session: Session, *, mark: str, user_id: int | None = None) -> Li
 
     Raises NotFound, also for one that is not this person's.
     """
-    for row, owner in _open(session, user_id):
+    for row, owner in session.execute(_open(user_id)):
         if mark_of(row.token_hash) == mark:
             session.execute(delete(LoginSession).where(LoginSession.token_hash == row.token_hash))
             return _listed(row, owner)
@@ -78,7 +81,7 @@ def end_listed(session: Session, *, mark: str, user_id: int | None = None) -> Li
 
 def end_others(session: Session, *, user_id: int, token_hash: str) -> int:
     """End every log-in of a person but this one; the answer is how many open ones there were."""
-    others = sum(row.token_hash != token_hash for row, _ in _open(session, user_id))
+    others = sum(row.token_hash != token_hash for row, _ in session.execute(_open(user_id)))
     session.execute(
         delete(LoginSession).where(LoginSession.user_id == user_id, LoginSession.token_hash != token_hash)
     )
@@ -95,7 +98,7 @@ def note_session_use(session: Session, *, token_hash: str, at: datetime) -> None
     )
 
 
-def _open(session: Session, user_id: int | None) -> list[tuple[LoginSession, str]]:
+def _open(user_id: int | None) -> Select[LoginSession, str]:
     query = (
         select(LoginSession, User.name)
         .join(User, User.id == LoginSession.user_id)
@@ -104,7 +107,7 @@ def _open(session: Session, user_id: int | None) -> list[tuple[LoginSession, str
     )
     if user_id is not None:
         query = query.where(LoginSession.user_id == user_id)
-    return [(row, owner) for row, owner in session.execute(query)]
+    return query
 
 
 def _listed(row: LoginSession, owner: str) -> ListedSession:

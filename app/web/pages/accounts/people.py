@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,7 @@ from app.web.toasts import say
 router = APIRouter()
 
 Text = Annotated[str, Form()]
+A_PAGE = 100  # log-ins
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class PeoplePage(Page):
 
     people: tuple[User, ...]
     links: dict[int, datetime]  # when each person's open link expires
-    sessions: tuple[ListedSession, ...]
+    sessions: tuple[ListedSession, ...]  # a page of them
+    next_sessions: int  # how many come before the next page of them; 0: there is none
     tokens: tuple[ListedToken, ...]
     new_link: NewLink | None = None
     link_days: int = LINK_DAYS
@@ -54,9 +56,14 @@ class PeoplePage(Page):
 
 
 @router.get("/people")
-def people(request: Request, database: Db, _admin: Admin) -> Response:
+def people(
+    request: Request,
+    database: Db,
+    _admin: Admin,
+    log_ins: Annotated[int, Query(ge=0, lt=2**31, description="How many log-ins are left out.")] = 0,
+) -> Response:
     """Everybody with their API tokens, and a form that invites one more."""
-    return _people(request, database)
+    return _people(request, database, skip=log_ins)
 
 
 @router.post("/people")
@@ -182,13 +189,17 @@ def _new_link(request: Request, name: str, secret: str, *, is_invitation: bool) 
     return NewLink(name, address_of(secret, server=str(request.base_url)), is_invitation)
 
 
-def _people(request: Request, database: Database, new_link: NewLink | None = None) -> Response:
+def _people(
+    request: Request, database: Database, new_link: NewLink | None = None, *, skip: int = 0
+) -> Response:
     with database.read() as session:
+        sessions = list_sessions(session, skip=skip, most=A_PAGE + 1)
         page = PeoplePage(
             **page_context(request),
             people=tuple(list_users(session)),
             links=open_links(session),
-            sessions=tuple(list_sessions(session)),
+            sessions=tuple(sessions[:A_PAGE]),
+            next_sessions=skip + A_PAGE if len(sessions) > A_PAGE else 0,
             tokens=tuple(list_tokens(session)),
             new_link=new_link,
             ways=_ways(session, request.app.state.provider),

@@ -12,6 +12,7 @@ from app.accounts.sessions import list_sessions
 from app.accounts.tokens import Uses
 from app.db.engine import Database
 from app.db.types import now
+from app.web.pages.accounts.people import A_PAGE
 from tests.conftest import PASSWORD, People
 from tests.web.html import flat, words_of
 
@@ -86,3 +87,20 @@ def test_a_use_after_a_while_is_recorded(
             used = list_sessions(session)[0].last_used_at
     assert used is not None
     assert used > long_ago
+
+
+def test_many_log_ins_are_shown_a_hundred_at_a_time(
+    browser_of: dict[str, TestClient], database: Database, people: People
+) -> None:
+    ada = browser_of["ada"]
+    with database.write() as session:
+        for number in range(A_PAGE + 1):
+            later = now() + timedelta(days=1)
+            session.add(LoginSession(token_hash=str(number), user_id=people.other.id, expires_at=later))
+    first = ada.get("/people").text
+    assert len(ends(first)) == A_PAGE
+    [more] = re.findall(r'href="(/people\?log_ins=\d+)#log-ins"', first)
+    rest = ada.get(more).text
+    assert len(ends(rest)) == 2
+    assert set(ends(rest)).isdisjoint(ends(first))
+    assert "log_ins=" not in rest.split("<main")[1]
