@@ -2,85 +2,20 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator
 from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from app.accounts.activity import Wanted, list_activity
-from app.accounts.identities import issuers_of
-from app.accounts.links import invite
-from app.accounts.models import User
-from app.accounts.users import add_user, change_user, get_user, list_users
 from app.db.engine import Database
-from app.main import create_app
-from app.settings import Settings
 from tests.conftest import PASSWORD, People
-from tests.openid_provider import Running, own_provider, running
+from tests.openid_provider import Running, running
 from tests.ports import free_port
 from tests.web.html import flat, words_of
+from tests.web.openid import Open, people_there, signed_in, there_and_back, told
 
-Open = Callable[..., TestClient]
 ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Running]:
-    with own_provider() as started:
-        yield started
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine may be busy."""
-    monkeypatch.setattr("app.accounts.openid.PATIENCE", 300)
-
-
-@pytest.fixture
-def browser(settings: Settings, database: Database, people: People, provider: Running) -> Open:
-    """New browsers of one server that uses the provider, with more settings where they are given."""
-
-    def opened(issuer: str = "", **more: str) -> TestClient:
-        wanted = provider.settings(**more) | ({"oidc_issuer": issuer} if issuer else {})
-        app = create_app(settings.model_copy(update=wanted), database)
-        return TestClient(app, follow_redirects=False, headers={"sec-fetch-site": "same-origin"})
-
-    return opened
-
-
-def there_and_back(client: TestClient, address: str = "/login/openid") -> str:
-    """Where the provider sends the browser that follows this address."""
-    away = client.get(address)
-    assert away.status_code == 303, away.text
-    return at_provider(away.headers["location"])
-
-
-def at_provider(address: str) -> str:
-    """Where the provider sends the browser, as a path of this server."""
-    back = httpx.get(address)
-    assert back.status_code == 303, back.text
-    parts = urlsplit(back.headers["location"])
-    assert (parts.netloc, parts.path) == ("testserver", "/login/openid/callback")
-    return f"{parts.path}?{parts.query}"
-
-
-def signed_in(client: TestClient) -> str:
-    """The name that the account page shows; empty where nobody is signed in."""
-    page = client.get("/account")
-    return re.findall(r"<p>([\w.@-]+), \w+</p>", page.text)[0] if page.status_code == 200 else ""
-
-
-def people_there(database: Database) -> list[str]:
-    with database.read() as session:
-        return [user.name for user in list_users(session)]
-
-
-def told(database: Database) -> list[tuple[str, str, str]]:
-    """What was done by or refused to whom, the newest first."""
-    with database.read() as session:
-        return [(row.kind, row.person, row.about) for row in list_activity(session, Wanted())]
 
 
 def test_the_first_log_in_makes_the_person_and_the_second_finds_them(
@@ -110,26 +45,6 @@ def test_the_first_log_in_makes_the_person_and_the_second_finds_them(
     assert signed_in(second) == ""
     assert signed_in(first) == "carol"
     assert first.post("/login", data={"name": "carol", "password": "!"}).status_code == 401
-
-
-def test_an_account_that_is_there_is_not_taken_over_by_its_name_or_address(
-    browser: Open, provider: Running, database: Database
-) -> None:
-    for sub, claims, becomes in (
-        ("1", {"preferred_username": "ada"}, "ada-2"),
-        ("2", {"preferred_username": "ADA"}, "ADA-3"),
-        ("3", {"preferred_username": "", "email": "ann@example.org"}, "ann@example.org"),
-        ("4", {"preferred_username": "Zoë Žižek <x>"}, "Zo-i-ek-x"),
-        ("ada", {}, "named-elsewhere"),  # what the ID token does not say is asked separately
-    ):
-        provider.lets_in(sub, **claims)
-        client = browser()
-        client.get(there_and_back(client))
-        assert signed_in(client) == becomes
-        with database.read() as session:
-            user = get_user(session, name=becomes)
-            assert (user.role, user.has_password, user.is_invited) == ("annotator", False, False)
-            assert issuers_of(session, user_id=get_user(session, name="ada").id) == {}
 
 
 @ONE_DATABASE
@@ -216,19 +131,6 @@ def test_errors_of_the_provider_are_said_in_plain_words(
     assert "does not accept this server" in client.get(there_and_back(client)).text
 
 
-def test_who_is_deactivated_stays_out(browser: Open, provider: Running, database: Database) -> None:
-    provider.lets_in("sub-carol", preferred_username="carol")
-    client = browser()
-    client.get(there_and_back(client))
-    with database.write() as session:
-        change_user(session, name="carol", active=False)
-    assert signed_in(client) == ""
-    answer = client.get(there_and_back(client))
-    assert (answer.status_code, signed_in(client)) == (403, "")
-    assert "carol is deactivated" in answer.text
-    assert told(database)[0][:2] == ("sign-in: failed", "unknown name")
-
-
 @ONE_DATABASE
 def test_a_provider_that_is_down_or_broken_leaves_passwords_working(
     browser: Open, provider: Running, monkeypatch: pytest.MonkeyPatch
@@ -290,93 +192,12 @@ def test_what_is_sent_to_the_provider_and_kept_in_the_browser(browser: Open, pro
 
 
 @ONE_DATABASE
-def test_only_who_was_invited_gets_in_where_the_settings_say_so(
-    browser: Open, provider: Running, database: Database, settings: Settings
-) -> None:
-    provider.lets_in("sub-carol", preferred_username="carol")
-    stranger = browser(oidc_role="none")
-    answer = stranger.get(there_and_back(stranger))
-    assert (answer.status_code, people_there(database)) == (403, ["ada", "ann", "bob"])
-    assert "ask an admin for an invitation" in answer.text
-    with database.write() as session:
-        secret = invite(session, name="c.smith", role="reviewer", key=settings.secret())
-    invited = browser(oidc_role="none")
-    page = invited.post("/choose-password", data={"link": secret})
-    assert "Sign in with Example ID instead" in flat(page.text)
-    there = invited.post("/login/openid/invited", data={"link": secret})
-    address = re.findall(r'href="([^"]+/authorize[^"]+)"', there.text)[0].replace("&amp;", "&")
-    assert invited.get(at_provider(address)).status_code == 303
-    assert signed_in(invited) == "c.smith"
-    with database.read() as session:
-        user = get_user(session, name="c.smith")
-        assert (user.role, user.is_invited, user.has_password) == ("reviewer", False, False)
-    assert told(database)[1] == ("people: joined by single sign-on", "c.smith", "Example ID, invited")
-    assert invited.post("/login/openid/invited", data={"link": secret}).status_code == 401  # used
-    later = browser(oidc_role="none")
-    later.get(there_and_back(later))
-    assert signed_in(later) == "c.smith"
-
-
-@ONE_DATABASE
-def test_somebody_links_their_account_with_their_password_and_ends_the_link(
-    browser: Open, provider: Running, database: Database
-) -> None:
-    provider.lets_in("sub-ann", preferred_username="somebody")
-    ann = browser()
-    ann.post("/login", data={"name": "ann", "password": PASSWORD})
-    assert ann.post("/account/openid", data={"old": "wrong horse"}).status_code == 422
-    there = ann.post("/account/openid", data={"old": PASSWORD})
-    address = re.findall(r'href="([^"]+/authorize[^"]+)"', there.text)[0].replace("&amp;", "&")
-    back = at_provider(address)
-    bob = browser()
-    bob.post("/login", data={"name": "bob", "password": PASSWORD})
-    assert bob.get(back).status_code == 401  # what ann began, bob cannot end
-    assert ann.get(back).headers["location"] == "/account"
-    assert "You can sign in with Example ID." in flat(ann.get("/account").text)
-    assert told(database)[0] == ("account: single sign-on linked", "ann", "Example ID")
-    elsewhere = browser()
-    elsewhere.get(there_and_back(elsewhere))
-    assert signed_in(elsewhere) == "ann"
-    ada = browser()
-    ada.post("/login", data={"name": "ada", "password": PASSWORD})
-    rows = re.findall(
-        r'class="name">\s*(\w+).*?data-label="Signs in with">([^<]*)<', ada.get("/people").text, re.DOTALL
-    )
-    assert rows == [("ada", "password"), ("ann", "password or Example ID"), ("bob", "password")]
-    there = ada.post("/account/openid", data={"old": PASSWORD})
-    address = re.findall(r'href="([^"]+/authorize[^"]+)"', there.text)[0].replace("&amp;", "&")
-    ada.get(at_provider(address))
-    assert "belongs to somebody else here" in flat(ada.get("/account").text)
-    assert ann.post("/account/openid/unlink").status_code == 303
-    elsewhere.post("/logout")
-    elsewhere.get(there_and_back(elsewhere))
-    assert signed_in(elsewhere) == "somebody"
-    assert elsewhere.post("/account/openid/unlink").status_code == 409  # they have no password
-
-
-@ONE_DATABASE
 def test_without_the_settings_there_is_no_button_and_no_way(visitor: TestClient, people: People) -> None:
     page = visitor.get("/login").text
     assert "openid" not in page
     for path in ("/login/openid", "/login/openid/callback?code=x&state=y"):
         assert visitor.get(path).status_code == 404
     assert visitor.post("/login/openid/invited", data={"link": "x"}).status_code == 404
-
-
-@ONE_DATABASE
-def test_nobody_comes_in_before_the_first_admin(
-    settings: Settings, database: Database, provider: Running
-) -> None:
-    app = create_app(settings.model_copy(update=provider.settings()), database)
-    client = TestClient(app, follow_redirects=False)
-    assert client.get("/login/openid").headers["location"] == "/first-admin"
-    with database.write() as session:
-        user = add_user(session, name="ada", role="admin", password_hash="x")  # noqa: S106
-    back = there_and_back(client)
-    with database.write() as session:
-        session.delete(session.get_one(User, user.id))
-    answer = client.get(back)
-    assert (answer.status_code, people_there(database)) == (403, [])
 
 
 @ONE_DATABASE
