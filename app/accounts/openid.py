@@ -197,7 +197,6 @@ class Provider:
             metadata = await _read(client, self._settings.oidc_issuer.rstrip("/") + DISCOVERY)
             if str(metadata.get("issuer")).rstrip("/") != self._settings.oidc_issuer.rstrip("/"):
                 raise ValueError(f"it calls itself {metadata.get('issuer')!r}, unlike TOPLOSS_OIDC_ISSUER")
-
             for each in ENDPOINTS:
                 if not is_confidential(str(metadata.get(each))):
                     raise ValueError(f"its {each} is {metadata.get(each)!r}, which is no https:// address")
