@@ -41,7 +41,9 @@ class Running:
 
     def lets_in(self, sub: str, fault: str = "", **claims: str) -> None:
         """From now on it says that this person is there; with a fault, wrongly."""
-        answer = httpx.put(f"{self.issuer}/who", json={"claims": {"sub": sub, **claims}, "fault": fault})
+        answer = httpx.put(
+            f"{self.issuer}/who", json={"claims": {"sub": sub, **claims}, "fault": fault}, timeout=120
+        )
         assert answer.status_code == 200
 
     def settings(self, **more: str) -> dict[str, str]:
@@ -66,7 +68,7 @@ def running(*command: str, port: int) -> Iterator[Running]:
     try:
         while True:
             try:
-                httpx.get(f"{issuer}/.well-known/openid-configuration", timeout=5).raise_for_status()
+                httpx.get(f"{issuer}/.well-known/openid-configuration", timeout=60).raise_for_status()
                 break
             except httpx.HTTPError as error:
                 if process.poll() is not None or time.monotonic() > deadline:

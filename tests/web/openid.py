@@ -23,7 +23,7 @@ def there_and_back(client: TestClient, address: str = "/login/openid") -> str:
 
 def at_provider(address: str) -> str:
     """Where the provider sends the browser, as a path of this server."""
-    back = httpx.get(address)
+    back = httpx.get(address, timeout=120)
     assert back.status_code == 303, back.text
     parts = urlsplit(back.headers["location"])
     assert (parts.netloc, parts.path) == ("testserver", "/login/openid/callback")

@@ -216,11 +216,13 @@ def test_guesses_of_codes_have_to_wait(browser: Open, provider: Running) -> None
 def test_a_provider_of_somebody_else_lets_people_in(browser: Open, database: Database) -> None:
     port = free_port()
     with running("oidc_provider_mock", "--port", str(port), "--require-nonce", "true", port=port) as other:
-        httpx.put(f"{other.issuer}/users/carol-7", json={"preferred_username": "carol"}).raise_for_status()
+        httpx.put(
+            f"{other.issuer}/users/carol-7", json={"preferred_username": "carol"}, timeout=120
+        ).raise_for_status()
         for _ in range(2):
             client = browser(other.issuer, oidc_name="")
             away = client.get("/login/openid").headers["location"]
-            back = httpx.post(away, data={"sub": "carol-7"})
+            back = httpx.post(away, data={"sub": "carol-7"}, timeout=120)
             parts = urlsplit(back.headers["location"])
             answer = client.get(f"{parts.path}?{parts.query}")
             assert answer.headers["location"] == "/", answer.text
@@ -229,6 +231,6 @@ def test_a_provider_of_somebody_else_lets_people_in(browser: Open, database: Dat
         assert told(database)[0][2] == "127.0.0.1"
         client = browser(other.issuer)
         away = client.get("/login/openid").headers["location"]
-        back = httpx.post(away, data={"action": "deny"})
+        back = httpx.post(away, data={"action": "deny"}, timeout=120)
         parts = urlsplit(back.headers["location"])
         assert "did not let you in" in client.get(f"{parts.path}?{parts.query}").text
