@@ -210,6 +210,8 @@ def annotate(
             cards += [card for card in re.findall(r'data-sample="(\d+)"', text) if card not in cards]
         else:
             cards = re.findall(r'data-sample="(\d+)"', post("/d/faces/review/claims", hold=6, **queue))
+            if not cards:
+                raise RuntimeError("No card is left: give it more samples.")
             continue
         times.append((started, time.perf_counter()))
 
