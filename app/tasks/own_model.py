@@ -4,6 +4,7 @@ from sqlalchemy import select
 
 from app.jobs.engine import JobContext
 from app.rounds.own_models import rank_kept
+from app.tasks import nothing_loads
 from app.tasks.ending import ending_badly
 from app.training.models import Run
 from app.training.runs import start_run
@@ -17,7 +18,7 @@ def run(context: JobContext) -> None:
             return  # it was resumed under another job
         if start_run(session, run_id=run_id).state != "running":
             return
-    with ending_badly(context, run_id, kept="its predictions are kept"):
+    with ending_badly(context, run_id, kept="its predictions are kept"), nothing_loads():
         rank_kept(
             context.database,
             run_id=run_id,

@@ -1,10 +1,12 @@
 """The job of an own model, for data sets that are too large to be ranked while a request waits."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from app import tasks
 from app.db.engine import Database
 from app.errors import Cancelled, Conflict
 from app.jobs.engine import JobContext
@@ -86,6 +88,20 @@ def test_a_cancelled_one_is_resumed_from_its_kept_predictions(
         assert session.get_one(Run, asked.run_id).state == "finished"
         with pytest.raises(Conflict):
             cancel_run(session, run_id=asked.run_id)
+
+
+def test_no_job_loads_torch_while_it_ranks(
+    database: Database, settings: Settings, asked: Imported, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_load: list[bool] = []
+
+    def another_thread_asks(*_: object, **__: object) -> None:
+        with ThreadPoolExecutor() as others:
+            may_load.append(others.submit(tasks._LOADING.acquire, blocking=False).result())
+
+    monkeypatch.setattr(own_model, "rank_kept", another_thread_asks)
+    own_model.run(context_of(database, settings, asked.run_id))
+    assert may_load == [False]
 
 
 def test_kept_predictions_that_are_gone_are_told(
