@@ -32,10 +32,10 @@ def decode_square(
     """One encoded image as a uint8 array (size, size, 3), as a person sees it.
 
     The short side is scaled to `size` with antialiasing and the centre is cropped, as fastai and torchvision
-    do by default: this keeps the shape of faces and objects, and the class is seldom visible only at the
-    edge. Without the data set's `scales` an image of more than 8 bits per grey value is scaled by its own
-    values. Of an animation the first frame is used. Raises whatever Pillow raises, and Busy when `patience`
-    (seconds) is over.
+    do by default: this keeps the shape of faces and objects, and the class is seldom visible only at the edge
+    (bars around the whole image did worse: benchmarks/whole_images.py). Without the data set's `scales` an
+    image of more than 8 bits per grey value is scaled by its own values. Of an animation the first frame is
+    used. Raises whatever Pillow raises, and Busy when `patience` (seconds) is over.
     """
     with open_image(data, patience=patience) as image:
         image.draft(None, (2 * size, 2 * size))  # big JPEGs decode at a fraction of their size
