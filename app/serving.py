@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,10 +10,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from types import FrameType
 
 import uvicorn
 
 from app.accounts.keys import open_key
+from app.accounts.models import User
 from app.accounts.roles import ADMIN
 from app.accounts.users import list_users
 from app.data_folder import sweep_data_folder
@@ -26,7 +29,8 @@ from app.web.pages.accounts.signing_in import FIRST_ADMIN
 from app.web.protocol import LimitedProtocol
 
 log = logging.getLogger(__name__)
-STOP_SECONDS = 10
+FINISH_SECONDS = 30  # that running requests get when the server is stopped
+STOP_SECONDS = 10  # that the worker gets after them
 ADD_ADMIN = "toploss user add NAME --role admin"
 NO_ADMIN = f"There is no admin yet. In a second shell: {ADD_ADMIN}"
 RESTART_SECONDS = (1, 2, 5, 15, 30)  # after the first, second, … crash in a row
@@ -34,7 +38,10 @@ HEALTHY_SECONDS = 60
 
 
 def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeting: str = "") -> None:
-    """Serve until SIGINT or SIGTERM. Raises Conflict when the port is taken."""
+    """Serve until SIGINT or SIGTERM; then running requests are finished, and the worker is stopped.
+
+    Raises Conflict when the port is taken.
+    """
     migrate(settings.database)
     with closing(Database(settings.database)) as database, database.read() as session:
         open_key(session, settings=settings)
@@ -52,10 +59,28 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
         server_header=False,
         http=LimitedProtocol,
         ws="none",
+        timeout_graceful_shutdown=FINISH_SECONDS,
     )
     supervisor = Supervisor(settings) if with_worker else None
-    if supervisor:
-        supervisor.start()
+    signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises it again when it has finished
+    try:
+        if supervisor:
+            supervisor.start()
+        _greet(users, first_admin, url, greeting)
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass  # the normal way to stop it, not a failure
+    finally:
+        if supervisor:
+            supervisor.stop()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM ends the server as Ctrl+C does; by default it would end at once and leave its worker."""
+    raise KeyboardInterrupt
+
+
+def _greet(users: list[User], first_admin: FirstAdmin, url: str, greeting: str) -> None:
     print(f"Toploss is at {url}  (Ctrl+C stops it; start it again to resume)", flush=True)
     if not users:
         print(first_steps(first_admin, url), flush=True)
@@ -63,13 +88,6 @@ def serve(settings: Settings, *, host: str, port: int, with_worker: bool, greeti
         print(NO_ADMIN, flush=True)
     if greeting:
         print(greeting, flush=True)
-    try:
-        uvicorn.Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass  # Ctrl+C is the normal way to stop it, not a failure
-    finally:
-        if supervisor:
-            supervisor.stop()
 
 
 def first_steps(first_admin: FirstAdmin, url: str) -> str:
