@@ -20,6 +20,7 @@ from tests.small_worker import SMALL
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = {"ada": "admin", "ann": "annotator", "bob": "annotator", "cyd": "annotator", "dan": "annotator"}
 LONGEST = 0.6  # seconds of work before a kill
+UNFINISHED = ("queued", "running")  # a training may also finish before the last kill
 TRIES = 600.0  # seconds in which a job may get further by one epoch
 
 
@@ -138,7 +139,7 @@ def kill_worker(places: Places, *, kills: int, draw: random.Random) -> Part:
     with places.empty("worker") as place:
         images = write_images(place.folder.parent / "to_train", per_class=6)
         place.command("import", str(images), "--name", "faces")
-        epochs = kills + 2
+        epochs = 2 * kills + 2  # several may be saved before one kill
         place.command("train", "faces", *SMALL, "--epochs", str(epochs))
         sidecar = place.folder / "runs" / "1" / "main" / "checkpoint.json"
 
@@ -151,22 +152,20 @@ def kill_worker(places: Places, *, kills: int, draw: random.Random) -> Part:
             with place.database() as database, database.read() as session:
                 return str(session.scalar(select(Run.state)))
 
-        while killed <= kills and not part.problems:
+        while not part.problems and state() in UNFINISHED:
             before, until = saved(), time.monotonic() + TRIES
             worker = fork(work, env=place.env, output=(place.log, place.log), modules=MODULES)
             is_last = killed == kills
-            while (state() in ("queued", "running")) if is_last else saved() == before:
+            while (is_last or saved() == before) and state() in UNFINISHED:
                 if not worker.is_alive() or time.monotonic() > until:
                     part.expect(False, f"the training got no further after kill {killed}: {state()}")
                     break
-                time.sleep(0.2 if is_last else 0.01)
+                time.sleep(0.2 if is_last else 0.05)
             time.sleep(0 if is_last else draw.uniform(0, LONGEST))
             worker.kill()
             worker.join()
             part.expect(saved()[: len(before)] == before, "an epoch that was saved was trained again")
-            if is_last:
-                break
-            killed += 1
+            killed += not is_last and worker.exitcode == -9  # noqa: PLR2004
         with place.database() as database, database.read() as session:
             query = select(Epoch.epoch).where(Epoch.fold == -1).order_by(Epoch.epoch)
             kept = list(session.scalars(query))
