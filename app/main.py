@@ -19,6 +19,7 @@ from app.accounts.tokens import Uses
 from app.datasets.removing import PATIENCE, try_removing
 from app.db.engine import Database
 from app.decoding import budget
+from app.disk import DiskWatch
 from app.settings import Settings
 from app.web import errors, health, metrics, readiness
 from app.web.access_log import Access
@@ -86,6 +87,7 @@ def create_app(
         ready.close()
         if database is None:
             owned.close()
+            owned.checkpoint()
 
     app = App(
         title="Toploss",
@@ -104,6 +106,7 @@ def create_app(
     app.state.provider = Provider(settings)
     app.state.slow_counts = SlowCounts()
     app.state.health_check, app.state.readiness = check, ready
+    app.state.disk_watch = DiskWatch(settings, owned)
     app.state.metrics = metrics.Metrics(settings, owned)
     app.add_middleware(Idempotency, database=owned, settings=settings)
     app.add_middleware(Security, max_upload=settings.max_upload_mb * 1_000_000, uploads=_uploads())

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 PAGE = 100
 MOST_WORDS = 300  # characters of what an act was about
+BACKUP_MADE = "server: backup made"
 UNKNOWN_NAME = "unknown name"  # not what was typed: people type passwords into the wrong field
 
 
@@ -140,6 +141,12 @@ def each_activity(database: Database, wanted: Wanted, *, after: int = 0) -> Iter
         if not part:
             return
         after = part[-1].id
+
+
+def newest_of(session: Session, *, kind: str) -> Activity | None:
+    """The newest row of this kind."""
+    rows = list_activity(session, Wanted(kind=kind), limit=1)
+    return rows[0] if rows else None
 
 
 def kinds_there(session: Session) -> list[str]:

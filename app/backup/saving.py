@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from app.backup import postgres
 from app.backup.archive import DATA, DUMP, FILES, SQLITE, About, Writer, writing
+from app.backup.telling import tell_backup
 from app.db.copies import copy_database, flush
 from app.db.migrating import all_revisions
 from app.db.trouble import is_of_the_machine
@@ -62,7 +63,7 @@ def save(settings: Settings, target: Path, *, files_only: bool = False) -> Saved
     if not settings.has_no_key:
         settings.secret()  # what is no key could not be restored
     try:
-        return _save(settings, target, files_only=files_only)
+        saved = _save(settings, target, files_only=files_only)
     except (OSError, sqlite3.Error, DBAPIError) as error:
         if not is_full(error):
             raise
@@ -70,6 +71,8 @@ def save(settings: Settings, target: Path, *, files_only: bool = False) -> Saved
             f"There is not enough space for the backup in {target.absolute().parent}, so none was made. "
             "Free some space there, or choose another place."
         ) from error
+    tell_backup(settings, target, size=saved.bytes)
+    return saved
 
 
 def _save(settings: Settings, target: Path, *, files_only: bool) -> Saved:

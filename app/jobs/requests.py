@@ -13,7 +13,9 @@ from app.errors import Conflict, NotFound
 from app.jobs.models import Job, Worker
 
 OPEN_STATES = ("queued", "running")
-WORKER_SILENCE = timedelta(seconds=30)  # heartbeats come every 5 s
+WORKER_SILENCE = timedelta(seconds=30)  # heartbeats come every second
+REMEMBERED = timedelta(days=7)  # how long a worker that is gone is shown
+MOST_WORKERS = 20
 
 
 def ask(
@@ -77,6 +79,13 @@ def ended_jobs(session: Session, *, tasks: Collection[str], job_ids: Collection[
     """Those of these jobs that have ended."""
     query = select(Job).where(Job.id.in_(job_ids), Job.task.in_(tasks), ~Job.state.in_(OPEN_STATES))
     return list(session.scalars(query.order_by(Job.id)))
+
+
+def count_unfinished(session: Session) -> dict[tuple[str, str], int]:
+    """How many jobs of each kind are queued and running, by task and state."""
+    query = select(Job.task, Job.state, func.count()).where(Job.state.in_(OPEN_STATES))
+    rows = session.execute(query.group_by(Job.task, Job.state)).all()
+    return {(task, state): count for task, state, count in rows}
 
 
 def queue_position(session: Session, job: Job) -> int:
@@ -180,6 +189,12 @@ def beat(session: Session, *, worker_id: str, started_at: datetime) -> None:
 def silent(session: Session, *, worker_id: str) -> None:
     """Record that a worker ends."""
     session.execute(update(Worker).where(Worker.id == worker_id).values(seen_at=now() - 2 * WORKER_SILENCE))
+
+
+def known_workers(session: Session) -> list[Worker]:
+    """The workers that were there within the last week, those with the newest heartbeat first."""
+    newest = select(Worker).where(Worker.seen_at > now() - REMEMBERED).order_by(Worker.seen_at.desc())
+    return list(session.scalars(newest.limit(MOST_WORKERS)))
 
 
 def live_workers(session: Session) -> list[Worker]:

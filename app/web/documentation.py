@@ -29,6 +29,7 @@ PAGES = {
     "/results/team": "how-to-annotators",
     "/results/test-set": "test-set",
     "/review": "keys",
+    "/server": "operating",
     "/settings": "how-to-annotators",
     "/settings/people": "access",
 }

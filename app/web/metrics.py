@@ -1,6 +1,5 @@
 """`GET /metrics` for Prometheus: requests by route, jobs, workers, disk, and the process itself."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,22 +16,20 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db.engine import Database
-from app.jobs.models import Job
-from app.jobs.requests import live_workers
+from app.disk import free_bytes
+from app.jobs.requests import count_unfinished, live_workers
 from app.settings import Settings
 from app.web.deps import SignedIn
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the number of series
 router = APIRouter()
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
-UNFINISHED = ("queued", "running")
 OTHER = "other"  # the route of an address that no route has, so that strangers cannot add series
 
 
@@ -66,15 +63,14 @@ class Whole(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The figures; those of the disk or the database are left out while it does not answer."""
         with suppress(OSError):
-            free = shutil.disk_usage(self._settings.data_dir).free
+            free = free_bytes(self._settings)
             yield GaugeMetricFamily(
                 "toploss_data_folder_free_bytes", "Free space of the data folder's disk.", free
             )
-        query = select(Job.task, Job.state, func.count()).where(Job.state.in_(UNFINISHED))
         try:
             with self._database.probe() as session:
                 workers = len(live_workers(session))
-                counts = session.execute(query.group_by(Job.task, Job.state)).all()
+                counts = count_unfinished(session)
         except (SQLAlchemyError, OSError):
             yield GaugeMetricFamily("toploss_database_up", "Whether the database answers.", 0)
             return
@@ -83,7 +79,7 @@ class Whole(Collector):
             "toploss_workers", "Workers that reported within the last 30 seconds.", workers
         )
         jobs = GaugeMetricFamily("toploss_jobs", "Unfinished jobs.", labels=("task", "state"))
-        for task, state, count in counts:
+        for (task, state), count in counts.items():
             jobs.add_metric((task, state), count)
         yield jobs
 

@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from fastapi import APIRouter, Request
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,6 +12,7 @@ from starlette.responses import JSONResponse
 
 from app.db.engine import Database
 from app.db.trouble import as_trouble
+from app.disk import free_bytes
 from app.files import temporary_file
 from app.jobs.requests import live_workers
 from app.settings import Settings
@@ -64,11 +63,10 @@ class Readiness:
         }
 
     def _check_disk(self) -> None:
-        folder: Path = self._settings.data_dir
-        free = shutil.disk_usage(folder).free
+        free = free_bytes(self._settings)
         if free < LEAST_FREE:
             raise LowDisk(f"The disk of the data folder has only {free // 10**6} MB left; free some space.")
-        with temporary_file(folder, name="ready") as file:
+        with temporary_file(self._settings.data_dir, name="ready") as file:
             file.write_bytes(bytes(BLOCK))
 
     def _worker(self) -> Check:

@@ -208,6 +208,14 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{count(number)} {one if number == 1 else many or f'{one}s'}"
 
 
+def size(number: int) -> str:
+    """Bytes for people: 0 kB, 512.0 MB, 1.3 GB."""
+    for unit, least in (("GB", 10**9), ("MB", 10**6)):
+        if number >= least:
+            return f"{number / least:,.1f} {unit}"
+    return f"{number / 1000:,.0f} kB"
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """0.3670 → 36.7 %, which stays on one line; nothing known → –."""
     return "–" if share is None else f"{100 * share:.{digits}f}{UNBROKEN}%"
@@ -258,6 +266,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "count": count,
     "plural": plural,
     "percent": percent,
+    "size": size,
     "duration": duration,
     "about": about,
     "span": span,

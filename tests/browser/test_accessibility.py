@@ -29,6 +29,7 @@ PAGES = (
     "/",
     "/people",
     "/jobs",
+    "/server",
     "/account",
     "/docs",
     "/go",

@@ -51,7 +51,7 @@ NARROW_COLUMNS = """() => [...document.querySelectorAll("table:not(.matrix) :is(
   const tops = [...range.getClientRects()].filter((r) => r.width > 1).map((r) => Math.round(r.top / 12));
   return words > 2 && new Set(tops).size > 3;
 }).map((cell) => cell.innerText)"""
-PAGES = ("/people", "/account", "/jobs", "{home}/models", "{home}/export")
+PAGES = ("/people", "/account", "/jobs", "/server", "{home}/models", "{home}/export")
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ ADMINS_PAGES = """
 /d/{name}/settings/people /api/v1/datasets/{name}/people
 /d/{name}/results/team /d/{name}/settings
 /datasets/new /d/{name}/models/train /jobs /people /activity /api/v1/activity
+/server /api/v1/server
 /d/{name}/import/picture /d/{name}/models/import
 /api/v1/webhooks /api/v1/webhooks/{webhook_id}/deliveries /d/{name}/images/labels
 """

@@ -72,7 +72,7 @@ QUERIES = {
 }
 BY_RANK = ("/api/v1/datasets/{name}/samples",)  # whose only other order is that of the ids
 NO_SAMPLES = (
-    *("{photo_id}", "/jobs", "/readyz"),  # photos from outside, jobs, whether a worker is there
+    *("{photo_id}", "/jobs", "/readyz", "/server"),  # photos from outside, jobs, workers, disk
     "/help/docs",  # files of the documentation
 )
 

@@ -20,6 +20,7 @@ from app.web.api import (
     review,
     runs,
     samples,
+    server,
     version_changes,
     versions,
     webhooks,
@@ -49,6 +50,7 @@ routers = tuple(
         jobs,
         webhooks,
         activity,
+        server,
         openapi,
     )
 )

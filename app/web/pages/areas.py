@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.routing import Route
 
-from app.web.pages import docs, documentation, export, going, helping, jobs, moved, photos, remaining
+from app.web.pages import docs, documentation, export, going, helping, jobs, moved, photos, remaining, server
 from app.web.pages.accounts import account, activity, choosing, first_admin, openid, people, signing_in, theme
 from app.web.pages.datasets import (
     audience,
@@ -61,6 +61,7 @@ _AREAS = (
     remaining,
     export,
     jobs,
+    server,
     going,
     docs,
     documentation,

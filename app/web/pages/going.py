@@ -95,6 +95,7 @@ def _everywhere(*, role: str) -> Iterator[Target]:
         yield Target("Page", "People", "/people")
         yield Target("Page", "Activity", "/activity")
         yield Target("Page", "Jobs", "/jobs")
+        yield Target("Page", "Server", "/server")
     yield Target("Page", "Account", "/account")
     yield Target("Page", "REST API", "/docs")
     yield Target("Page", "Help", "/help")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from sqlalchemy.orm import Session
 
 from app.datasets.catalog import dataset_names, list_datasets
 from app.jobs.models import Job, Worker
@@ -51,11 +52,7 @@ class JobsNowPage(Page):
 def index(request: Request, database: Db, _admin: Admin) -> Response:
     """The newest jobs first."""
     with database.read() as session:
-        names = {dataset.id: dataset.name for dataset in list_datasets(session, archived=None)}
-        views = tuple(
-            _view(job, names.get(job.dataset_id or 0), share=job_share(session, job))
-            for job in list_jobs(session)
-        )
+        views = views_of(session, list_jobs(session))
         page = JobsPage(**page_context(request), jobs=views, workers=tuple(live_workers(session)))
     return render("jobs/_list.html" if is_fragment(request) else "jobs/page.html", page)
 
@@ -76,6 +73,12 @@ def now(
             **page_context(request), jobs=running_jobs(session, hidden=user.hidden), ended=ended
         )
     return render_part(request, "jobs/_now.html", page, above="/")
+
+
+def views_of(session: Session, jobs: list[Job]) -> tuple[JobView, ...]:
+    """The jobs as pages list them."""
+    names = {dataset.id: dataset.name for dataset in list_datasets(session, archived=None)} if jobs else {}
+    return tuple(_view(job, names.get(job.dataset_id or 0), share=job_share(session, job)) for job in jobs)
 
 
 def _view(job: Job, dataset: str | None, *, share: float | None) -> JobView:

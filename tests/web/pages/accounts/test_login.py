@@ -14,6 +14,7 @@ PRIVATE = (
     "/d/faces/export",
     "/people",
     "/jobs",
+    "/server",
     "/account",
 )
 
