@@ -41,6 +41,10 @@ test: setup ## Everything that must hold: checks, tests on SQLite and PostgreSQL
 check: setup lint ## ruff, mypy, import rules, migrations, tests
 	$(BIN)/pytest
 
+audit: setup ## bandit over app/, and pip-audit over what is installed (needs the package index)
+	$(BIN)/uv tool run --from 'bandit[toml]' bandit --quiet --configfile pyproject.toml --recursive app
+	$(BIN)/uv tool run pip-audit --disable-pip --no-deps --requirement requirements.lock
+
 explore: setup ## The property tests with fresh examples, five times as many
 	TOPLOSS_HYPOTHESIS=explore $(BIN)/pytest -m hypothesis
 
@@ -69,6 +73,7 @@ screenshots: setup ## Draw the pictures of the documentation anew, from the demo
 
 lock: setup ## Resolve the newest versions again
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate --group dev --group docs -c constraints.txt pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate --extra s3 --extra http --override without-training.txt -c requirements.lock pyproject.toml -o requirements-web.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate --group readers -o requirements-readers.lock
 
 paper: setup ## The paper's tables and figures: make paper IMAGES=fer2013 [VOTES=votes.csv] [WORK=data/paper] [EPOCHS=18]
@@ -82,7 +87,7 @@ kills: setup ## Kill 200 starts while they upgrade the database, on SQLite and P
 endurance: setup ## Kills, crowds, hostile inputs and backups for an hour, with a report: make endurance [KILLS=500] [PEOPLE=100] [MINUTES=10] …
 	$(BIN)/python -m benchmarks.endurance --seed $(or $(SEED),1) --kills $(or $(KILLS),500) --people $(or $(PEOPLE),100) --minutes $(or $(MINUTES),10) --inputs $(or $(INPUTS),2000) --zips $(or $(ZIPS),20) --backups $(or $(BACKUPS),5) --log-ins $(or $(LOG_INS),60) --database $(or $(DATABASE),both) --output $(or $(OUTPUT),data/endurance) $(if $(PARTS),--parts $(PARTS)) --note "$(NOTE)"
 
-.PHONY: help setup readers demo test check explore lint format docs package screenshots lock paper kills endurance
+.PHONY: help setup readers demo test check audit explore lint format docs package screenshots lock paper kills endurance
 
 migration: setup ## Write a migration from the models: make migration m="add a column"
 	@$(BIN)/python -m app.db.migrating "$(m)"

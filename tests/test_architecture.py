@@ -101,7 +101,13 @@ def test_every_runtime_dependency_has_its_reason() -> None:
 
 
 def test_the_lock_files_record_no_address() -> None:
-    for name in ("requirements.lock", "requirements-readers.lock", "pyproject.toml", "constraints.txt"):
+    for name in (
+        "requirements.lock",
+        "requirements-web.lock",
+        "requirements-readers.lock",
+        "pyproject.toml",
+        "constraints.txt",
+    ):
         assert not re.search(r"https?://|--index|--find-links", (ROOT / name).read_text()), name
 
 

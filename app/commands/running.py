@@ -1,6 +1,7 @@
 """`toploss serve`, `worker` and `demo`."""
 
 import os
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -25,8 +26,17 @@ def serve(
     )
 
 
-def worker() -> None:
+def worker(
+    *,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Start none; exit with 0 if the worker of this name is alive, else 1."),
+    ] = False,
+) -> None:
     """Start a worker: it imports, trains and ranks."""
+    if check:
+        _check_worker()
+        return
     # Before numpy and torch are loaded: spinning threads starve each other and the web process as soon as
     # anything else runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -36,6 +46,21 @@ def worker() -> None:
     from app.worker import run_worker
 
     run_worker(read_settings())
+
+
+def _check_worker() -> None:
+    """For health checks of containers: fast, and nothing is changed."""
+    from app.db.engine import Database
+    from app.errors import NotFound
+    from app.jobs.requests import live_workers
+    from app.settings import Settings
+
+    settings = Settings()
+    with closing(Database(settings.database)) as database, database.probe() as session:
+        alive = {each.id for each in live_workers(session)}
+    if settings.worker_id not in alive:
+        raise NotFound(f"The worker {settings.worker_id} has not reported for 30 seconds.")
+    typer.echo(f"The worker {settings.worker_id} is alive.")
 
 
 def demo(
