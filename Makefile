@@ -62,7 +62,7 @@ docs: setup ## Build the documentation into site/, which opens without a server:
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 site/index.html: mkdocs.yml $(wildcard docs/*.* docs/decisions/*.md docs/pictures/*) | .venv/.installed
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 package: setup ## Build the wheel, with the documentation in it, into dist/
 	$(BIN)/uv build --quiet

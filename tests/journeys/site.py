@@ -16,7 +16,8 @@ def watch(page: Page) -> list[str]:
 
 def find(page: Page, word: str) -> None:
     """Search; the first page that is found opens and has the word."""
-    page.get_by_placeholder("Search").fill(word)
+    # typed: the theme reads the field when a key goes up, and `fill` presses none
+    page.get_by_placeholder("Search").press_sequentially(word)
     first = page.locator(".md-search-result__item a").first
     expect(first).to_be_visible()
     address = first.get_attribute("href")
