@@ -23,6 +23,8 @@ WIDTH, HEIGHT = 1280, 800
 SHARPNESS = 1.5  # pixels of the picture per pixel of the page
 QUALITY = 80  # of WebP
 FIRST, SECOND = 60, 90  # cards before and after the picture of the deck
+BY_KEY = 6  # cards of the picture's last decisions
+A_CARD = 2_000  # milliseconds, so that the picture shows the pace of a person
 LOOKS = 100  # at random images
 SEEN = """() => [...document.images].every(
     (each) => each.complete || each.getBoundingClientRect().top > innerHeight || !each.checkVisibility()
@@ -98,6 +100,16 @@ def take_import(camera: Camera, folder: Path) -> None:
     camera.take("import", page)
 
 
+def answer_by_key(page: Page, truth: dict[str, str]) -> None:
+    """Answer the card that is shown as the truth says, and wait for the next."""
+    card = page.locator(".card:not([hidden])")
+    image = card.get_attribute("data-sample") or ""
+    true = truth[card.locator(".path").first.inner_text()]
+    page.wait_for_timeout(A_CARD)
+    page.keyboard.press(str(1 + sorted(set(truth.values()) - {""}).index(true)) if true else "e")
+    expect(card).not_to_have_attribute("data-sample", image)
+
+
 def take_all(camera: Camera, demo: Demo) -> None:
     """One session with the demo, from the first look to the export."""
     truth, admin, annotator = demo.truth(), demo.client("admin"), demo.client("annotator")
@@ -112,6 +124,8 @@ def take_all(camera: Camera, demo: Demo) -> None:
         if theme == "light":  # of this person's first visit
             hints.click()
         expect(hints).to_be_hidden()
+        for _ in range(BY_KEY):
+            answer_by_key(page, truth)
         camera.take("deck" if theme == "light" else "deck-dark", page)
     camera.page("/")  # the cards of the review are released
     camera.page("/", theme="dark")
