@@ -248,3 +248,21 @@ def test_the_list_of_data_sets_fits_on_a_phone(phone: Page, server: Server) -> N
     assert box is not None
     assert box["x"] + box["width"] <= 390
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_on_a_phone_the_bar_of_answers_covers_nothing_that_has_the_focus(phone: Page) -> None:
+    covered = """() => {
+      const { x, y, width, height } = document.activeElement.getBoundingClientRect();
+      return !document.activeElement.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+    }"""
+    phone.set_viewport_size({"width": 390, "height": 560})
+    classes = card(phone).locator(".classes button")
+    card(phone).get_by_role("button", name="Delete").focus()
+    for _ in range(30):
+        phone.keyboard.press("Tab")
+        if classes.last.evaluate("e => e === document.activeElement"):
+            break
+        if phone.evaluate("() => document.activeElement.matches('.classes button')"):
+            assert not phone.evaluate(covered)
+    expect(classes.last).to_be_focused()
+    assert not phone.evaluate(covered)

@@ -284,8 +284,8 @@ def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leav
             )
     page = flat(ada.get("/d/faces/results/test-set").text)
     assert (
-        "9 images of the hold-out have their label corrected. About 9 of these corrections are taken back; "
-        "you see the number before anything is done." in page
+        "9 images of the hold-out have their label corrected. About 9 of these corrections will be taken "
+        "back; you see the number before anything is done." in page
     )
     assert not any("given label until" in ada.get(address).text for address in addresses)
     drawn = sure(ada, "/d/faces/results/test-set", {"size": "20", "looks": "2", "seed": "3"})
