@@ -65,12 +65,12 @@ def choose_run(
     first, *files = arguments
     if not (first.isascii() and first.isdecimal() and len(first) <= LONGEST_RUN):
         raise Invalid(
-            f"“{first}” is not the number of a model; begin with one, or use a data set's best model with "
+            f"“{first}” is not the id of a run; begin with one, or use a data set's best model with "
             "--dataset NAME."
         )
     run = finished_run(session, run_id=int(first))
     if not files:
-        raise Invalid(f"Name at least one image to show to model {run.id}.")
+        raise Invalid(f"Name at least one image to show to {run.name}.")
     of = session.get_one(Dataset, run.dataset_id)
     return Chosen(run.id, of.name, of.grey_scales), files
 

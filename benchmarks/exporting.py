@@ -41,6 +41,7 @@ def fill(url: str, rows: int, reviewed: float) -> None:
     from app.db.migrating import migrate
     from app.ranking.models import Prediction
     from app.training.models import Run
+    from app.training.numbers import next_number
 
     migrate(url)
     database, random, moment = Database(url), np.random.default_rng(0), datetime(2026, 1, 2, tzinfo=UTC)
@@ -62,6 +63,7 @@ def fill(url: str, rows: int, reviewed: float) -> None:
         session.flush()
         run = Run(
             dataset_id=dataset.id,
+            number=next_number(session, dataset_id=dataset.id),
             version_id=version.id,
             recipe={},
             weights="none",

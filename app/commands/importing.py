@@ -181,7 +181,7 @@ def _import_here(
             alive = bool(live_workers(session))
         if looking:
             begun = "" if alive else " once a worker runs: `toploss serve` starts one"
-            typer.echo(f"Model {looking.id}, a first look at all images, ranks the labels{begun}.")
+            typer.echo(f"{looking.name_with_id}, a first look at all images, ranks the labels{begun}.")
             typer.echo(f"Next: review them in the browser. Later: toploss train {name}.")
         else:
             typer.echo(f"Next: toploss train {name}, or the data set's page in the browser.")

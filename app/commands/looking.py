@@ -25,10 +25,10 @@ def look(name: DatasetName, *, wait: Wait = False, json: Json = False, server: S
         with database.write() as session:
             dataset = ready_dataset(session, name=name)
             run, version = look_again(session, dataset_id=dataset.id)
-            made.update(id=run.id, job=run.job_id, version=version.number)
+            made.update(id=run.id, number=run.number, job=run.job_id, version=version.number)
             alive = bool(live_workers(session))
         typer.echo(
-            f"Model {run.id} of {name}, a first look at the labels of version {version.number}: queued."
+            f"{run.name_with_id} of {name}, a first look at the labels of version {version.number}: queued."
         )
         if wait:
             wait_for(database, settings, run.id)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def predict(
     arguments: Annotated[
-        list[str], typer.Argument(metavar="[RUN] IMAGE", help="A finished model's number, then image files.")
+        list[str], typer.Argument(metavar="[RUN] IMAGE", help="The id of a finished run, then image files.")
     ],
     *,
     dataset: Annotated[

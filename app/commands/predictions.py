@@ -75,6 +75,7 @@ def import_(
     """Freeze the labels as they stand, and rank them by the predictions of your own model."""
     from app.datasets.catalog import ready_dataset
     from app.rounds.own_models import PredictionFile, import_predictions
+    from app.training.names import name_with_id
 
     if server:
         from app.commands.remote import predictions_there
@@ -97,6 +98,7 @@ def import_(
         end_line()
         told.update(
             id=made.run_id,
+            number=made.number,
             version=made.version,
             rows=made.rows,
             label_issues=made.label_issues,
@@ -106,6 +108,7 @@ def import_(
         return
     tell(list(made.notes))
     typer.echo(
-        f"Model {made.run_id} of {name}, your own model: {made.rows:,} images of version {made.version} are "
-        f"ranked, {made.label_issues:,} suspicious label{'' if made.label_issues == 1 else 's'}."
+        f"{name_with_id(made.number, made.run_id)} of {name}, your own model: {made.rows:,} images of "
+        f"version {made.version} are ranked, {made.label_issues:,} suspicious "
+        f"label{'' if made.label_issues == 1 else 's'}."
     )

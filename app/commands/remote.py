@@ -124,7 +124,7 @@ def train_there(server: str, name: str, body: Mapping[str, object], *, wait: boo
             return
         for words in (
             made["recommended"],
-            f"Model {made['id']} of {name}, version {made['version']}: queued.",
+            f"{_name(made)} of {name}, version {made['version']}: queued.",
             f"It starts from {made['start']}." if made["start"] else "",
         ):
             if words:
@@ -141,21 +141,21 @@ def look_there(server: str, name: str, *, wait: bool, json: bool) -> None:
             print_json(made)
             return
         about = f"a first look at the labels of version {made['version']}"
-        typer.echo(f"Model {made['id']} of {name}, {about}: queued.", err=json)
+        typer.echo(f"{_name(made)} of {name}, {about}: queued.", err=json)
         if wait:
             _end_of_run(api, made["id"], json=json)
 
 
-def resume_there(server: str, number: int, *, wait: bool, json: bool) -> None:
+def resume_there(server: str, run_id: int, *, wait: bool, json: bool) -> None:
     """Resume a run on a server."""
     with open_api(server) as api:
-        run = api.send("POST", f"/runs/{number}/resume")
+        run = api.send("POST", f"/runs/{run_id}/resume")
         if json and not wait:
             print_json(run)
             return
-        typer.echo(f"Model {number}: queued again.", err=json)
+        typer.echo(f"{_name(run)}: queued again.", err=json)
         if wait:
-            _end_of_run(api, number, json=json)
+            _end_of_run(api, run_id, json=json)
 
 
 def predictions_there(
@@ -174,7 +174,7 @@ def predictions_there(
         print_json(made)
         return
     tell(made["notes"])
-    typer.echo(f"Model {made['id']} of {name}, your own model: {made['rows']:,} images are ranked.")
+    typer.echo(f"{_name(made)} of {name}, your own model: {made['rows']:,} images are ranked.")
 
 
 def predict_there(
@@ -189,12 +189,10 @@ def predict_there(
     from app.photos.photos import AT_ONCE
 
     if dataset is not None:
-        raise Invalid(
-            f"Name the model in place of --dataset: `toploss runs list {dataset}` shows the numbers."
-        )
+        raise Invalid(f"Name the run in place of --dataset: `toploss runs list {dataset}` shows the ids.")
     first, *names = arguments
     if not (first.isascii() and first.isdecimal()) or not names:
-        raise Invalid("Name a model's number, then the images; `toploss runs list NAME` shows the numbers.")
+        raise Invalid("Name the id of a run, then the images; `toploss runs list NAME` shows the ids.")
     for name in names:
         if not Path(name).is_file():
             raise NotFound(f"There is no file {name}; check the path.")
@@ -223,17 +221,24 @@ def follow(api: Api, job_id: str) -> None:
         fail(job["message"] or f"The job was {job['state']}.")
 
 
-def _end_of_run(api: Api, number: int, *, json: bool) -> None:
-    run: dict[str, Any] = api.get(f"/runs/{number}")
+def _end_of_run(api: Api, run_id: int, *, json: bool) -> None:
+    run: dict[str, Any] = api.get(f"/runs/{run_id}")
     if run["job"]:
         follow(api, run["job"])
-        run = api.get(f"/runs/{number}")
+        run = api.get(f"/runs/{run_id}")
     if json:
         print_json(run)
         return
     rate = run["error_rate"]
     found = f" Hold-out error {rate['value']:.2%} by the labels it learnt." if rate else ""
-    typer.echo(f"Model {number} is {run['state']}; its ranking is stored.{found}")
+    typer.echo(f"{_name(run)} is {run['state']}; its ranking is stored.{found}")
+
+
+def _name(run: Mapping[str, Any]) -> str:
+    """Of a run's model, with the id for other commands."""
+    from app.training.names import name_with_id
+
+    return name_with_id(run["number"], run["id"])
 
 
 @contextmanager

@@ -11,7 +11,9 @@ runs = typer.Typer(
     help="List, show and cancel models (runs): trainings, first looks, own models.", no_args_is_help=True
 )
 
-Number = Annotated[int, typer.Argument(metavar="RUN", min=1, help="The model's number.")]
+RunId = Annotated[
+    int, typer.Argument(metavar="RUN", min=1, help="The id of the model's run; `toploss runs list` shows it.")
+]
 ENDED = ("finished", "failed", "cancelled")
 
 
@@ -26,9 +28,9 @@ def list_(name: DatasetName, *, json: Json = False, server: Server = None) -> No
     with open_api(server) as api:
         print_list(
             api.pages(f"/datasets/{name}/runs"),
-            header="run\tkind\tstate\trecipe\tversion\thold-out error",
+            header="run\tmodel\tkind\tstate\trecipe\tversion\thold-out error",
             line=lambda run: [
-                *(run[key] for key in ("id", "kind", "state", "recipe", "version")),
+                *(run[key] for key in ("id", "number", "kind", "state", "recipe", "version")),
                 _error(run),
             ],
             json=json,
@@ -37,10 +39,10 @@ def list_(name: DatasetName, *, json: Json = False, server: Server = None) -> No
 
 
 @runs.command("show")
-def show(number: Number, *, json: Json = False, server: Server = None) -> None:
+def show(run_id: RunId, *, json: Json = False, server: Server = None) -> None:
     """Show one model: how far it is, and what it reached."""
     with open_api(server) as api:
-        run = api.get(f"/runs/{number}")
+        run = api.get(f"/runs/{run_id}")
     if json:
         print_json(run)
     else:
@@ -48,35 +50,35 @@ def show(number: Number, *, json: Json = False, server: Server = None) -> None:
 
 
 @runs.command("cancel")
-def cancel(number: Number, *, json: Json = False, server: Server = None) -> None:
+def cancel(run_id: RunId, *, json: Json = False, server: Server = None) -> None:
     """Ask a training to stop; its last checkpoint is kept, and `toploss resume` continues from there."""
     with open_api(server) as api:
-        run = api.send("POST", f"/runs/{number}/cancel")
+        run = api.send("POST", f"/runs/{run_id}/cancel")
     if json:
         print_json(run)
     elif run["state"] in ENDED:
-        typer.echo(f"Model {number} is {run['state']}.")
+        typer.echo(f"{_name(run)} is {run['state']}.")
     else:
-        typer.echo(f"Model {number} stops at its next step.")
+        typer.echo(f"{_name(run)} stops at its next step.")
 
 
 @runs.command("delete-checkpoints")
 def delete_checkpoints(
-    number: Number,
+    run_id: RunId,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do it without a question.")] = False,
     json: Json = False,
     server: Server = None,
 ) -> None:
     """Delete the checkpoints of a model; its ranking, figures and predictions stay. There is no undo."""
-    with for_scripts(json) as made:
+    with for_scripts(json) as made, open_api(server) as api:
+        name = _name(api.get(f"/runs/{run_id}"))
         if not yes:
             with asked_first():
-                typer.confirm(f"Delete the checkpoints of model {number} for ever?", abort=True)
-        with open_api(server) as api:
-            gone = api.send("DELETE", f"/runs/{number}/checkpoints")
+                typer.confirm(f"Delete the checkpoints of {name} for ever?", abort=True)
+        gone = api.send("DELETE", f"/runs/{run_id}/checkpoints")
         made.update(gone)
-        typer.echo(f"The checkpoints of model {number} are deleted: {gone['freed_bytes'] / 1e6:,.1f} MB.")
+        typer.echo(f"The checkpoints of {name} are deleted: {gone['freed_bytes'] / 1e6:,.1f} MB.")
         for sentence in gone["no_longer"]:
             typer.echo(sentence)
 
@@ -86,7 +88,7 @@ def top_losses(
     *,
     limit: Annotated[int, typer.Option(min=1, help="How many images.")] = 20,
     run: Annotated[
-        int | None, typer.Option(min=1, help="This model's ranking, instead of the current one.")
+        int | None, typer.Option(min=1, help="The ranking of this run, instead of the current one.")
     ] = None,
     label: Annotated[str | None, typer.Option(help="Only images labelled with this class.")] = None,
     json: Json = False,
@@ -103,9 +105,10 @@ def top_losses(
         chosen = run or api.get(f"/datasets/{name}")["run"]
         if chosen is None:
             raise Conflict(f"{name} has no ranking yet; a first look or `toploss train {name}` makes one.")
-        if run is not None and (of := api.get(f"/runs/{run}")["dataset"]) != name:
+        if run is not None and (of := api.get(f"/runs/{run}"))["dataset"] != name:
             raise Conflict(
-                f"Model {run} belongs to {of}, not to {name}; `toploss runs list {name}` lists its models."
+                f"{_name(of)} belongs to {of['dataset']}, not to {name}; `toploss runs list {name}` lists "
+                "its models."
             )
         print_list(
             api.pages(f"/runs/{chosen}/top-losses", limit=limit, label=label),
@@ -122,10 +125,16 @@ def top_losses(
 
 def _no_losses(api: Api, run: int, label: str | None) -> str:
     """Why a run has no top losses to list."""
-    state = api.get(f"/runs/{run}")["state"]
-    if state != "finished":
-        return f"Model {run} has no ranking that can be listed: it is {state}."
-    return f"Model {run} ranked no image{f' labelled {label}' if label is not None else ''}."
+    of = api.get(f"/runs/{run}")
+    if of["state"] != "finished":
+        return f"{_name(of)} has no ranking that can be listed: it is {of['state']}."
+    return f"{_name(of)} ranked no image{f' labelled {label}' if label is not None else ''}."
+
+
+def _name(run: dict[str, Any]) -> str:
+    from app.training.names import name_with_id
+
+    return name_with_id(run["number"], run["id"])
 
 
 def _error(run: dict[str, Any]) -> str:
@@ -136,7 +145,7 @@ def _error(run: dict[str, Any]) -> str:
 def _tell(run: dict[str, Any]) -> None:
     progress = run["progress"]
     typer.echo(
-        f"Model {run['id']} of {run['dataset']}, {run['kind']}, recipe {run['recipe'].get('name', 'none')}, "
+        f"{_name(run)} of {run['dataset']}, {run['kind']}, recipe {run['recipe'].get('name', 'none')}, "
         f"version {run['version']}: {run['state']}."
     )
     if run["state"] not in ENDED and progress["stage"]:

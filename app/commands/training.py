@@ -98,7 +98,13 @@ def train(
                 start=start,
                 seed=seed,
             )
-            made.update(id=run.id, job=run.job_id, version=version.number, recipe=run.recipe["name"])
+            made.update(
+                id=run.id,
+                number=run.number,
+                job=run.job_id,
+                version=version.number,
+                recipe=run.recipe["name"],
+            )
             repeat = repeated_by(session, run)
             alive = bool(live_workers(session))
             lacking = lacking_words(session, dataset_id=dataset.id)
@@ -108,12 +114,12 @@ def train(
         if not recipe:
             typer.echo(advice.told)
         typer.echo(
-            f"Model {run.id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights "
+            f"{run.name_with_id} of {name}, version {version.number}, recipe {run.recipe['name']}, weights "
             f"{run.weights}: queued."
         )
         typer.echo(f"It starts from {requested_start(run, settings)}.")
         if repeat:
-            typer.echo(f"Model {repeat.run_id} {repeat.words}")
+            typer.echo(f"{repeat.name} {repeat.words}")
         if wait:
             wait_for(database, settings, run.id)
         elif not alive:
@@ -162,6 +168,7 @@ def retrain(
             )
             made.update(
                 id=answer.run.id,
+                number=answer.run.number,
                 job=answer.run.job_id,
                 version=answer.version.number,
                 recipe=answer.run.recipe["name"],
@@ -176,22 +183,24 @@ def retrain(
             typer.echo(f"Version {answer.version.number} is frozen: it has {new} that no version had.")
         if answer.nothing_changed:
             typer.echo(
-                f"No label has changed since model {answer.parent_id}; the same version is trained on again."
+                f"No label has changed since {answer.parent_name}; the same version is trained on again."
             )
         tell(lacking)
         typer.echo(
-            f"Model {answer.run.id} of {name}, version {answer.version.number}, recipe "
+            f"{answer.run.name_with_id} of {name}, version {answer.version.number}, recipe "
             f"{answer.run.recipe['name']}: queued."
         )
         typer.echo(f"It starts from {requested_start(answer.run, settings)}.")
         if repeat:
-            typer.echo(f"Model {repeat.run_id} {repeat.words}")
+            typer.echo(f"{repeat.name} {repeat.words}")
         if wait:
             wait_for(database, settings, answer.run.id)
 
 
 def resume(
-    number: Annotated[int, typer.Argument(metavar="RUN", min=1, help="The run's number.")],
+    run_id: Annotated[
+        int, typer.Argument(metavar="RUN", min=1, help="The run's id; `toploss runs list NAME` shows it.")
+    ],
     *,
     wait: Wait = False,
     json: Json = False,
@@ -202,15 +211,16 @@ def resume(
     from app.training.runs import resume_run
 
     if server:
-        resume_there(server, number, wait=wait, json=json)
+        resume_there(server, run_id, wait=wait, json=json)
         return
     settings = read_settings()
     with for_scripts(json) as made, open_database() as database:
         with database.write() as session:
-            made.update(id=number, job=resume_run(session, run_id=number, user_id=None).job_id)
-        typer.echo(f"Model {number}: queued again.")
+            run = resume_run(session, run_id=run_id, user_id=None)
+            made.update(id=run.id, number=run.number, job=run.job_id)
+        typer.echo(f"{run.name_with_id}: queued again.")
         if wait:
-            wait_for(database, settings, number)
+            wait_for(database, settings, run.id)
 
 
 def recipes(*, json: Json = False) -> None:
@@ -282,9 +292,9 @@ def wait_for(database: "Database", settings: "Settings", run_id: int) -> None:
 
 def _tell_end(progress: "RunProgress", found: str) -> None:
     if progress.state == "cancelled":
-        raise Cancelled(f"Model {progress.run_id} was cancelled.")
+        raise Cancelled(f"{progress.name} was cancelled.")
     if progress.state != "finished":
-        fail(f"Model {progress.run_id} failed: {progress.message}")
-    typer.echo(f"Model {progress.run_id} is finished; its ranking is stored.{found}")
+        fail(f"{progress.name} failed: {progress.message}")
+    typer.echo(f"{progress.name} is finished; its ranking is stored.{found}")
     if progress.message:
         typer.echo(progress.message)

@@ -44,6 +44,7 @@ class Dataset(Base):
     parts: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     archived_at: Mapped[datetime | None]  # since when lists and the deck do not show it; None: they do
     for_chosen: Mapped[bool] = mapped_column(default=False, server_default=false())  # only they see it
+    runs_made: Mapped[int] = mapped_column(default=0, server_default="0")  # also the newest model's number
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     @property

@@ -25,6 +25,7 @@ class Deck:
     cards: tuple[Card, ...]
     gone: tuple[int, ...]  # samples that the page has and the annotator no longer holds
     run_id: int | None  # whose ranking is the current one
+    model: str  # the name of its model; empty: none
     ranking: str  # which of that run's
     class_names: tuple[str, ...]  # that take answers, by position
     class_positions: tuple[int, ...]  # theirs among all classes
@@ -72,6 +73,7 @@ def look(
         cards=cards,
         gone=claimed.gone,
         run_id=claimed.run_id,
+        model=ranking.model if ranking else "",
         ranking=claimed.ranking,
         class_names=tuple(classes.open_names),
         class_positions=classes.open_positions,

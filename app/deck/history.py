@@ -14,6 +14,8 @@ from app.datasets.models import Sample
 from app.review.fold import UNDO
 from app.review.models import BulkAction, Decision, SampleReview
 from app.review.policy import is_visible_or_settled
+from app.training.models import Run
+from app.training.names import model_name
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class PastDecision:
     blind: bool
     one_of: int | None  # samples that got it at once; none: it was given to this one alone
     run_id: int | None  # whose ranking showed the sample, at this rank
+    model: str  # of that run; empty: none
     rank: int | None
     milliseconds: int | None
     undone_at: datetime | None
@@ -82,10 +85,11 @@ def history_of(session: Session, *, dataset_id: int, sample_id: int) -> tuple[Pa
     names = class_names(session, dataset_id=dataset_id)
     undo = aliased(Decision)
     rows = session.execute(
-        select(Decision, User.name, BulkAction.samples, undo.created_at)
+        select(Decision, User.name, BulkAction.samples, undo.created_at, Run.number)
         .join(User, User.id == Decision.user_id)
         .outerjoin(BulkAction, BulkAction.id == Decision.bulk_id)
         .outerjoin(undo, undo.undoes_id == Decision.id)
+        .outerjoin(Run, Run.id == Decision.run_id)
         .where(Decision.sample_id == sample_id, Decision.dataset_id == dataset_id, Decision.verdict != UNDO)
         .order_by(Decision.id)
     )
@@ -100,9 +104,10 @@ def history_of(session: Session, *, dataset_id: int, sample_id: int) -> tuple[Pa
             blind=decision.blind,
             one_of=one_of,
             run_id=decision.run_id,
+            model=model_name(number) if number else "",
             rank=decision.rank,
             milliseconds=decision.milliseconds,
             undone_at=undone_at,
         )
-        for decision, who, one_of, undone_at in rows
+        for decision, who, one_of, undone_at, number in rows
     )

@@ -30,7 +30,7 @@ def lost_with(session: Session, *, dataset: Dataset, disk: DiskUse) -> list[str]
     ]
     said += _images(disk)
     if (running := open_run(session, dataset_id=dataset.id)) is not None:
-        said.append(f"Model {running.id} is {running.state}; it is cancelled first.")
+        said.append(f"{running.name} is {running.state}; it is cancelled first.")
     if dataset.state == "importing":
         said.append("Its import is cancelled first.")
     return said

@@ -96,7 +96,7 @@ def tell_when_ranked(database: Database, settings: Settings, say: Callable[[str]
 def found_errors(session: Session, run: Run, folder: Path) -> str:
     """How many errors of the truth file the ranking of a run finds, in a sentence."""
     if run.parent_id is not None:
-        return f"Model {run.id}, on cleaned labels, ranks the review now."
+        return f"{run.name}, on cleaned labels, ranks the review now."
     wrong = planted_errors(folder)
     first = top_losses(session, run_id=run.id, limit=len(wrong))
     hits = sum(sample.path in wrong for sample in first)

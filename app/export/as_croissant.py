@@ -77,7 +77,7 @@ MEANINGS = {
     "confidence": "probability of the predicted label",
     "loss": "negative logarithm of the label's probability",
     "rank": "place in the ranking of the run; 1 is the most suspicious",
-    "run": "number of the run that the scores come from",
+    "run": "id of the run that the scores come from",
     "version": "number of the version",
     "error_probability": "probability that the label which was ranked is wrong",
 }
@@ -131,7 +131,7 @@ def _metadata(plan: ExportPlan, digest: str, size: int) -> dict[str, Any]:
         "rai:dataAnnotationProtocol": CLEANING,
         "rai:dataManipulationProtocol": "Only labels were changed; the images are as they were imported.",
         "rai:machineAnnotationTools": [
-            "Toploss" if plan.run_id is None else f"Toploss, run {plan.run_id} of this data set"
+            f"Toploss, {plan.model} of this data set" if plan.model else "Toploss"
         ],
         "distribution": [
             {

@@ -37,12 +37,12 @@ def _config(classes: tuple[str, ...]) -> str:
 def _tasks(plan: ExportPlan) -> Iterator[bytes]:
     start = "["
     for row in export_rows(plan):
-        yield f"{start}\n{json.dumps(_task(row), ensure_ascii=False)}".encode()
+        yield f"{start}\n{json.dumps(_task(row, plan.model), ensure_ascii=False)}".encode()
         start = ","
     yield b"[]\n" if start == "[" else b"\n]\n"
 
 
-def _task(row: ExportRow) -> dict[str, object]:
+def _task(row: ExportRow, model: str) -> dict[str, object]:
     task: dict[str, object] = {
         "data": {
             "image": f"/data/local-files/?d={quote(row.path)}",
@@ -58,7 +58,7 @@ def _task(row: ExportRow) -> dict[str, object]:
     if row.predicted_label is not None:
         task["predictions"] = [
             {
-                "model_version": f"run {row.run}",
+                "model_version": model,
                 "score": row.confidence,
                 "result": [_choice(row.predicted_label)],
             }

@@ -71,6 +71,7 @@ def export_version(
         dataset_id=dataset.id,
         last_sample_id=last_member(session, version),
         run_id=run_id,
+        model=session.get_one(Run, run_id).name_with_id if run_id else "",
         include_deleted=include_deleted,
         probabilities=probabilities,
         valid_folder=valid_folder,
@@ -141,9 +142,9 @@ def _first_run_since(session: Session, version: DatasetVersion, entry: Format) -
 def _finished(session: Session, version: DatasetVersion, run_id: int) -> int:
     run = session.get(Run, run_id)
     if run is None or run.dataset_id != version.dataset_id:
-        raise NotFound(f"There is no model {run_id} of this data set; its list of models shows all.")
-    if run.state != "finished":
-        raise unfinished(run)(
-            f"Model {run_id} has no ranking: it is {run.state}. Choose one that has finished."
+        raise NotFound(
+            f"There is no model with the id {run_id} in this data set; its list of models shows all."
         )
+    if run.state != "finished":
+        raise unfinished(run)(f"{run.name} has no ranking: it is {run.state}. Choose one that has finished.")
     return run_id

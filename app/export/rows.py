@@ -71,6 +71,7 @@ class ExportPlan:
     dataset_id: int
     last_sample_id: int  # the version has the samples up to this one
     run_id: int | None
+    model: str  # the name of its model with its id; empty without a run
     include_deleted: bool
     probabilities: bool = False  # of every class, by the run
     predicted_classes: int = 0  # how many classes the run predicts, the first ones

@@ -29,6 +29,7 @@ class GoldEvaluation:
     """A run on the settled images of the gold part."""
 
     run_id: int
+    name: str  # of its model
     digest: str
     settled: int
     deleted: int  # of these, no image of any class
@@ -88,7 +89,7 @@ def choose_best(
         return BestRun(best, "hold-out", None, f"Best by the hold-out, without a figure. {said}")
     by = f"{_said(learnt)} images by the labels of version {best.newest_version}, the newest version"
     if best.version != best.newest_version:
-        by += f" (model {best.id} learnt those of version {best.version})"
+        by += f" ({best.name} learnt those of version {best.version})"
     words = f"Best by the hold-out: {by}{_chosen_among(len(finished))}.{_why_not_gold(standing)}"
     if left_out := best.newest_error_rate.n - learnt.n:
         words += _left_out(best, left_out, "hold-out")
@@ -112,6 +113,7 @@ def evaluate_on_gold(session: Session, *, run_id: int) -> GoldEvaluation | None:
     wrong, given = (int((labels != predicted)[kept].sum()) for labels in (gold.labels, gold.given))
     return GoldEvaluation(
         run_id=run_id,
+        name=run.name,
         digest=gold.digest,
         settled=gold.settled,
         deleted=gone,

@@ -34,6 +34,7 @@ class RunFacts:
     """Which network a figure is of."""
 
     id: int
+    name: str  # of its model
     recipe: str
     epochs: int
     weights: str
@@ -232,9 +233,9 @@ def _asked(
     runs = [get_run(session, run_id=run_id, dataset_id=dataset_id) for run_id in (old_id, new_id)]
     for run in runs:
         if run.state != "finished":
-            raise unfinished(run)(f"Model {run.id} has not finished; only finished ones can be compared.")
+            raise unfinished(run)(f"{run.name} has not finished; only finished ones can be compared.")
     if old_id == new_id:
-        raise Invalid(f"Model {old_id} cannot be compared with itself; choose another one.")
+        raise Invalid(f"{runs[0].name} cannot be compared with itself; choose another one.")
     if number is None:
         return runs[0], runs[1], latest_version(session, dataset_id=dataset_id)
     return runs[0], runs[1], get_version(session, dataset_id=dataset_id, number=number)
@@ -317,6 +318,7 @@ def _facts(session: Session, run: Run) -> RunFacts:
     epochs = sum(phase["epochs"] for phase in phases)
     return RunFacts(
         run.id,
+        run.name,
         run.recipe["name"],
         epochs,
         run.weights,

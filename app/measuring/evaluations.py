@@ -36,11 +36,14 @@ class RunSummary:
     """One row of the list of runs."""
 
     id: int
+    name: str  # of its model
+    number: int
     kind: str
     state: str
     recipe: str
     version: int
     parent_id: int | None
+    parent_name: str
     seed: int
     weights: str
     created_at: datetime
@@ -151,11 +154,14 @@ def run_summaries(session: Session, *, dataset_id: int) -> list[RunSummary]:
     return [
         RunSummary(
             id=run.id,
+            name=run.name,
+            number=run.number,
             kind=run.kind,
             state=run.state,
             recipe=run.recipe["name"],
             version=numbers[run.version_id],
             parent_id=run.parent_id,
+            parent_name=run.parent_name,
             seed=run.seed,
             weights=run.weights,
             created_at=run.created_at,

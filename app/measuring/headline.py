@@ -19,6 +19,7 @@ from app.datasets.versions import label_in_version
 from app.ranking.models import Prediction
 from app.training.evaluation import Rate, rate
 from app.training.models import FIRST_LOOK, Run
+from app.training.names import model_name
 from app.training.runs import IS_TRAINING
 
 
@@ -26,7 +27,7 @@ from app.training.runs import IS_TRAINING
 class Headline:
     """The error of the best model of a data set, without classes that it had no training images of."""
 
-    run_id: int
+    name: str  # of its model
     learnt: int  # number of the version that it learnt
     newest: int  # number of the newest version
     given: Rate | None  # by the given labels; None without hold-out images
@@ -90,12 +91,13 @@ def headlines(
     runs = session.execute(
         select(
             Run.id,
+            Run.number,
             Run.dataset_id,
             Run.facts,
             Run.finished_at,
             Run.is_behind,
             (Run.kind == FIRST_LOOK).label("is_look"),
-            DatasetVersion.number,
+            DatasetVersion.number.label("learnt"),
         )
         .join(DatasetVersion, DatasetVersion.id == Run.version_id)
         .where(
@@ -118,9 +120,9 @@ def headlines(
     for run in runs:
         of = counts[counted[run.id]]
         cleaned = rate(of.still_wrong, of.kept)
-        number = newest[run.dataset_id].number
-        given = rate(of.wrong, of.n)
-        found = Headline(run.id, run.number, number, given, cleaned, run.is_behind, run.is_look)
+        given, cleanest = rate(of.wrong, of.n), newest[run.dataset_id].number
+        name = model_name(run.number)
+        found = Headline(name, run.learnt, cleanest, given, cleaned, run.is_behind, run.is_look)
         behind_a_look = with_looks and run.is_behind
         place = (behind_a_look, run.is_look, cleaned.value if cleaned else 1.0, -run.id)
         if run.dataset_id not in best or place < best[run.dataset_id][0]:

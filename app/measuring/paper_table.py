@@ -25,6 +25,7 @@ class Cell:
     labels: Labels
     training: Training
     run_id: int | None = None
+    name: str = ""  # of its model
     parent_id: int | None = None
     seed: int | None = None
     version: int | None = None  # that it trained on
@@ -84,6 +85,7 @@ def paper_table(session: Session, *, dataset_id: int) -> PaperTable:
             labels,
             training,
             run_id=run.id,
+            name=run.name,
             parent_id=run.parent_id,
             seed=run.seed,
             version=version.number,

@@ -17,6 +17,7 @@ class SeedRun:
     """A run of a group of seed twins, with its error on the samples of a comparison."""
 
     id: int
+    name: str  # of its model
     seed: int
     error: Rate
 
@@ -76,7 +77,7 @@ def _seed_run(session: Session, run: Run, held: HoldOut, kept: NDArray[np.bool_]
     said = predicted(session, run_id=run.id, ids=held.ids)
     there = kept & (said != UNKNOWN)
     error = rate(int((held.reviewed[there] != said[there]).sum()), int(there.sum()))
-    return SeedRun(run.id, run.seed, error) if error else None
+    return SeedRun(run.id, run.name, run.seed, error) if error else None
 
 
 def _are_twins(run: Run, other: Run, known: dict[int, Run]) -> bool:

@@ -47,6 +47,7 @@ class RunOpinion:
     """What one run says of a sample; labels are class positions."""
 
     run_id: int
+    name: str  # of its model
     kind: str  # of the run
     state: str
     version: int  # number of the one it trained on
@@ -235,6 +236,7 @@ def opinions(session: Session, *, sample_id: int) -> list[RunOpinion]:
     return [
         RunOpinion(
             run_id=run.id,
+            name=run.name,
             kind=run.kind,
             state=run.state,
             version=version,

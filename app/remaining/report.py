@@ -32,7 +32,7 @@ from app.review.fold import CHANGES
 from app.review.models import Decision, OpenIssue, SampleReview, StoppingRule
 from app.review.orders import ExpectedErrors, expected_errors, newest_order
 from app.training.evaluation import Rate
-from app.training.runs import current_ranking
+from app.training.runs import current_ranking, get_run
 
 WINDOWS = (50, 200)
 
@@ -45,6 +45,7 @@ class CrossCheck:
     undecided: int
     judged: int  # of these, by a network that never learnt from them: what the count goes by
     run_id: int
+    name: str  # of the run's model
 
 
 @dataclass(frozen=True)
@@ -255,4 +256,10 @@ def _cross_check(session: Session, dataset_id: int, run_id: int) -> CrossCheck |
     table = np.log(np.maximum(merged, np.finfo(np.float32).tiny))
     noise = class_noise(table, places[[label for label, _ in said]])
     errors = sum(count * float(noise[label]) for label, count in by_class.items() if label < len(noise))
-    return CrossCheck(errors=errors, undecided=sum(by_class.values()), judged=len(said), run_id=run_id)
+    return CrossCheck(
+        errors=errors,
+        undecided=sum(by_class.values()),
+        judged=len(said),
+        run_id=run_id,
+        name=get_run(session, run_id=run_id).name,
+    )

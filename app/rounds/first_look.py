@@ -51,14 +51,12 @@ def look_again(
     for fewer than two classes, and for an archived data set.
     """
     if unfinished := open_first_look(session, dataset_id=dataset_id):
-        raise NotNow(
-            f"Model {unfinished.id}, a first look, is {unfinished.state}; wait until it has finished."
-        )
+        raise NotNow(f"{unfinished.name}, a first look, is {unfinished.state}; wait until it has finished.")
     version, _ = freeze_labels(session, dataset_id=dataset_id)
     before = newest_first_look(session, dataset_id=dataset_id)
     if before is not None and before.version_id == version.id:
         raise Conflict(
-            f"No label has changed since the first look of model {before.id}; review some labels, then look "
+            f"No label has changed since the first look of {before.name}; review some labels, then look "
             "again."
         )
     run = request_first_look(

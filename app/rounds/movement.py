@@ -13,6 +13,7 @@ from app.ranking.models import IS_ISSUE, Prediction
 from app.review.log import is_answer
 from app.review.models import Decision
 from app.training.models import Run
+from app.training.numbers import names_of_models
 from app.training.runs import newest_finished
 
 KEPT = "moved"  # of `Run.facts`
@@ -35,7 +36,9 @@ class Movement:
     """
 
     old_id: int
+    old_name: str  # of its model
     new_id: int
+    new_name: str
     at: datetime | None  # when the new run ended
     were_open: int  # label issues of the old ranking
     settled: int  # of these, no label issues any more
@@ -68,7 +71,14 @@ def movement_of(session: Session, *, run: Run) -> Movement | None:
     kept = run.facts.get(KEPT)
     if kept is not None:
         agreements = {name: RelabelledAgreement(**kept[name]) for name in ("learnt", "unseen")}
-        return Movement(new_id=run.id, at=run.finished_at, **kept | agreements)
+        names = names_of_models(session, run_ids=[kept["old_id"]])
+        return Movement(
+            old_name=names[kept["old_id"]],
+            new_id=run.id,
+            new_name=run.name,
+            at=run.finished_at,
+            **kept | agreements,
+        )
     return count_movement(session, run=run)
 
 
@@ -84,7 +94,9 @@ def count_movement(session: Session, *, run: Run) -> Movement | None:
     learnt, unseen = _agreements(session, run, before)
     return Movement(
         old_id=before.id,
+        old_name=before.name,
         new_id=run.id,
+        new_name=run.name,
         at=run.finished_at,
         learnt=learnt,
         unseen=unseen,
@@ -94,7 +106,8 @@ def count_movement(session: Session, *, run: Run) -> Movement | None:
 
 def to_keep(movement: Movement) -> dict[str, Any]:
     """The form for the run's facts; stored because counting is slow and later decisions do not change it."""
-    return {KEPT: {name: value for name, value in asdict(movement).items() if name not in ("new_id", "at")}}
+    of_the_run = ("old_name", "new_id", "new_name", "at")
+    return {KEPT: {name: value for name, value in asdict(movement).items() if name not in of_the_run}}
 
 
 def _issues(session: Session, run: Run, before: Run) -> dict[str, int]:

@@ -29,6 +29,8 @@ from app.ranking.scoring import Floats, Ints
 from app.review.issues import publish
 from app.rounds.retraining import version_to_train
 from app.training.models import OWN_MODEL, Run
+from app.training.names import model_name
+from app.training.numbers import next_number
 from app.training.phases import COMPARES, STORES
 from app.training.runs import OWN_TASK as TASK
 from app.training.runs import announce_run, get_run, version_number
@@ -60,11 +62,17 @@ class Imported:
     """The run of an imported file."""
 
     run_id: int
+    number: int  # of its model
     version: int
     rows: int  # ranked images
     label_issues: int
     notes: tuple[str, ...]
     job_id: str | None = None  # that ranks them; None: they are ranked
+
+    @property
+    def name(self) -> str:
+        """What people call the model."""
+        return model_name(self.number)
 
 
 def import_predictions(
@@ -112,8 +120,8 @@ def import_predictions(
                 run.job_id = jobs.ask(
                     session, task=TASK, dataset_id=dataset_id, arguments={"run": run_id}, user_id=user_id
                 ).id
-                number = version_number(session, run)
-                return Imported(run_id, number, len(samples.paths), 0, notes, run.job_id)
+                version = version_number(session, run)
+                return Imported(run_id, run.number, version, len(samples.paths), 0, notes, run.job_id)
         given = np.searchsorted(sample_ids, samples.sample_ids)
         rows_of = table if len(given) == len(table) else _chosen(stack, folder, table, given)
         on_progress(COMPARES, 0, 1)
@@ -225,6 +233,7 @@ def _request(
     moment = now()
     run = Run(
         dataset_id=dataset_id,
+        number=next_number(session, dataset_id=dataset_id),
         version_id=version.id,
         kind=OWN_MODEL,
         recipe={
@@ -304,5 +313,5 @@ def _rank(
         session.refresh(run)
         announce_run(session, run_id=run_id, state="finished")
         return Imported(
-            run_id, version_number(session, run), len(samples.paths), run.label_issues or 0, notes
+            run_id, run.number, version_number(session, run), len(samples.paths), run.label_issues or 0, notes
         )

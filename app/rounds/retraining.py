@@ -30,6 +30,7 @@ class Retrain:
     run: Run
     version: DatasetVersion
     parent_id: int
+    parent_name: str  # of its model
     nothing_changed: bool  # the parent trained on these very labels
 
 
@@ -102,7 +103,7 @@ def retrain(
         user_id=user_id,
         facts=facts_of_start(begins, chosen),
     )
-    return Retrain(run, version, parent.id, parent.version_id == version.id)
+    return Retrain(run, version, parent.id, parent.name, parent.version_id == version.id)
 
 
 def _parent(session: Session, dataset_id: int, run_id: int | None) -> Run:
@@ -121,7 +122,7 @@ def _parent(session: Session, dataset_id: int, run_id: int | None) -> Run:
     if not run.is_training:
         return finished_run(session, run_id=run_id)  # raises, and says why
     if run.state != "finished":
-        raise unfinished(run)(f"Model {run_id} is {run.state}; only a finished one can be trained further.")
+        raise unfinished(run)(f"{run.name} is {run.state}; only a finished one can be trained further.")
     return run
 
 

@@ -37,7 +37,9 @@ class Round:
 
     number: int
     run_id: int
+    name: str  # of its model
     parent_id: int | None
+    parent_name: str  # of its model; empty: none
     version: int  # that the run learnt
     is_trained: bool  # False for a first look, whose errors are those of another kind of model
     begun: datetime  # when the run was asked for; the first round has all that was decided before it too
@@ -87,7 +89,9 @@ def list_rounds(session: Session, *, dataset_id: int) -> list[Round]:
             Round(
                 number=place + 1,
                 run_id=run.id,
+                name=run.name,
                 parent_id=run.parent_id,
+                parent_name=run.parent_name,
                 version=version,
                 is_trained=run.kind != FIRST_LOOK,
                 begun=run.created_at,

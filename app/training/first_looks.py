@@ -1,8 +1,9 @@
 """First looks: runs that rank the labels of an import before anybody trains."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.datasets.catalog import class_names, lock_dataset
@@ -10,6 +11,7 @@ from app.datasets.gold import get_gold_part
 from app.datasets.models import DatasetVersion
 from app.jobs import requests as jobs
 from app.training.models import FIRST_LOOK, Run
+from app.training.numbers import next_number
 
 TASK = "look"
 BACKBONE = "efficientnet-lite0"  # the network, trained on ImageNet, that describes images
@@ -30,6 +32,7 @@ def request_first_look(
     gold = get_gold_part(session, dataset_id=dataset_id)
     run = Run(
         dataset_id=dataset_id,
+        number=next_number(session, dataset_id=dataset_id),
         version_id=version_id,
         kind=FIRST_LOOK,
         recipe={"name": FIRST_LOOK, "backbone": BACKBONE} | _way(like),
@@ -51,9 +54,9 @@ def _way(like: Run | None) -> dict[str, Any]:
     return {} if like is None else {field: like.recipe[field] for field in WAY if field in like.recipe}
 
 
-def newest_first_look(session: Session, *, dataset_id: int) -> Run | None:
-    """The newest first look that has finished."""
-    return _newest(session, dataset_id, ("finished",))
+def newest_first_look(session: Session, *, dataset_id: int, before: datetime | None = None) -> Run | None:
+    """The newest first look that has finished, now or `before` a moment."""
+    return _newest(session, dataset_id, ("finished",), *([Run.finished_at <= before] if before else []))
 
 
 def open_first_look(session: Session, *, dataset_id: int) -> Run | None:
@@ -70,6 +73,10 @@ def covers(session: Session, *, dataset_id: int, samples: int) -> bool:
     return version.samples + version.deleted >= samples
 
 
-def _newest(session: Session, dataset_id: int, states: tuple[str, ...]) -> Run | None:
-    query = select(Run).where(Run.dataset_id == dataset_id, Run.kind == FIRST_LOOK, Run.state.in_(states))
+def _newest(
+    session: Session, dataset_id: int, states: tuple[str, ...], *more: ColumnElement[bool]
+) -> Run | None:
+    query = select(Run).where(
+        Run.dataset_id == dataset_id, Run.kind == FIRST_LOOK, Run.state.in_(states), *more
+    )
     return session.scalar(query.order_by(Run.id.desc()).limit(1))

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, false
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, column, false, select, table
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from app.db.types import Base, FloatVector, now
+from app.training.names import model_name, name_with_id
 
 TRAINING, FIRST_LOOK, OWN_MODEL = "training", "first look", "own model"  # the kinds of runs
+_PARENT = table("run", column("id", Integer), column("number", Integer)).alias("parent")
 
 
 class Run(Base):
@@ -25,8 +27,12 @@ class Run(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    number: Mapped[int]  # of its model within the data set, for people; from 1, never changed or used again
     version_id: Mapped[int] = mapped_column(ForeignKey("dataset_version.id"))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
+    parent_number: Mapped[int | None] = column_property(  # read only
+        select(_PARENT.c.number).where(_PARENT.c.id == parent_id).correlate_except(_PARENT).scalar_subquery()
+    )
     job_id: Mapped[str | None] = mapped_column(ForeignKey("job.id"))
     kind: Mapped[str] = mapped_column(default=TRAINING, server_default=TRAINING)
     recipe: Mapped[dict[str, Any]]  # all its values
@@ -50,7 +56,22 @@ class Run(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
-    __table_args__ = (Index(None, "dataset_id", "state"),)
+    __table_args__ = (Index(None, "dataset_id", "state"), UniqueConstraint("dataset_id", "number"))
+
+    @property
+    def name(self) -> str:
+        """What people call its model."""
+        return model_name(self.number)
+
+    @property
+    def name_with_id(self) -> str:
+        """Its name with the id that commands take."""
+        return name_with_id(self.number, self.id)
+
+    @property
+    def parent_name(self) -> str:
+        """What people call the model that it continues; empty: it continues none."""
+        return model_name(self.parent_number) if self.parent_number else ""
 
     @property
     def is_training(self) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.accounts.activity import tell
 from app.db.types import now
 from app.errors import Conflict, NotNow
 from app.jobs.models import Job
@@ -27,18 +28,17 @@ def delete_checkpoints(session: Session, run: Run) -> None:
     of photos is queued or running.
     """
     if not run.is_training:
-        raise Conflict(
-            f"Model {run.id} is of the kind {run.kind}, which has no checkpoints; nothing to delete."
-        )
+        raise Conflict(f"{run.name} is of the kind {run.kind}, which has no checkpoints; nothing to delete.")
     if run.state in OPEN_STATES:
-        raise NotNow(f"Model {run.id} is {run.state}; wait for it, or cancel it first.")
-    children = select(Run.id).where(Run.parent_id == run.id, Run.state.in_(OPEN_STATES))
+        raise NotNow(f"{run.name} is {run.state}; wait for it, or cancel it first.")
+    children = select(Run).where(Run.parent_id == run.id, Run.state.in_(OPEN_STATES))
     if (child := session.scalar(children.limit(1))) is not None:
-        raise NotNow(f"Model {child} starts from model {run.id}; wait for it, or cancel it first.")
+        raise NotNow(f"{child.name} starts from {run.name}; wait for it, or cancel it first.")
     jobs = select(Job).where(Job.dataset_id == run.dataset_id, Job.state.in_(OPEN_STATES))
     mine = [job for job in session.scalars(jobs) if job.arguments.get("run") == run.id]
     if any(job.state == "running" or job.task != TASK for job in mine):
-        raise NotNow(f"A job works on model {run.id}; wait for it.")
+        raise NotNow(f"A job works on {run.name}; wait for it.")
+    tell(run.name_with_id)
     run.facts = run.facts | {NETWORK_DELETED: run.facts.get(NETWORK_DELETED) or now().isoformat()}
 
 

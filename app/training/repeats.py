@@ -16,6 +16,7 @@ class Repeat:
     """A finished run with the same labels, start, recipe and seed, and a seed that no such run has."""
 
     run_id: int
+    name: str  # of its model
     free_seed: int
 
     @property
@@ -53,7 +54,7 @@ def _repeat(session: Session, dataset_id: int, kind: tuple[Any, ...], seed: int)
     same = next((run for run in alike if run.state == "finished" and run.seed == seed), None)
     used = {run.seed for run in alike} | {seed}
     free = next(number for number in range(len(used) + 1) if number not in used)
-    return Repeat(same.id, free) if same else None
+    return Repeat(same.id, same.name, free) if same else None
 
 
 def _kind(run: Run) -> tuple[Any, ...]:

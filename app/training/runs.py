@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.accounts.activity import tell
 from app.datasets.catalog import IMPORT, class_names, lock_dataset, refuse_archived, refuse_deleted
 from app.datasets.gold import get_gold_part
 from app.datasets.models import Dataset, DatasetVersion
@@ -23,6 +24,8 @@ from app.jobs.webhooks import announce
 from app.ml.recipes import Recipe, recipe_from_json, to_json
 from app.training import first_looks
 from app.training.models import FIRST_LOOK, OWN_MODEL, TRAINING, Epoch, Run
+from app.training.names import model_name
+from app.training.numbers import next_number
 from app.training.pace import BEFORE, epochs_share, expect_run, seconds_left
 from app.training.phases import LOOKS, TRAINS, share_done
 from app.training.recipes import choose_recipe, edit
@@ -49,6 +52,7 @@ REVIEWED_FIRST = (
 _CURRENT = Prepared(
     select(
         Run.id,
+        Run.number,
         func.coalesce(Run.ranked_epochs, 0),
         func.coalesce(Run.label_issues, 0),
         DatasetVersion.samples,
@@ -74,10 +78,16 @@ class CurrentRanking:
     """What the review needs to know about the run whose ranking it shows."""
 
     run_id: int
+    number: int  # of its model
     epochs: int  # epochs in the ranking; grows during a first training
     label_issues: int  # samples whose label looks wrong
     samples: int
     order: int = 0  # number of the order that its worklist has learnt from answers; 0: the ranking's own
+
+    @property
+    def model(self) -> str:
+        """What people call its model."""
+        return model_name(self.number)
 
     @property
     def name(self) -> str:
@@ -90,6 +100,7 @@ class RunProgress:
     """The progress of a run, for the page and the command line."""
 
     run_id: int
+    name: str  # of its model
     is_training: bool  # not a first look or an own model
     kind: str
     job_id: str | None
@@ -100,7 +111,9 @@ class RunProgress:
     share: float  # of the whole job, over all its phases; it never falls
     seconds_left: float | None  # once it has begun
     queue_position: int
-    drawing: tuple[int, ...]  # finished runs before it in the queue, whose learning-rate curve is being drawn
+    drawing: tuple[
+        str, ...
+    ]  # finished models before it in the queue whose learning-rate curve is being drawn
     no_worker: bool  # it is queued, and no worker runs
     message: str
     cancel_requested: bool
@@ -114,8 +127,7 @@ class RunProgress:
         if trainings:
             return f"Waiting behind {trainings:,} other training{'' if trainings == 1 else 's'}"
         if self.drawing:
-            of = " and ".join(f"model {run_id}" for run_id in self.drawing)
-            return f"Waiting until the training of {of} ends"
+            return f"Waiting until the training of {' and '.join(self.drawing)} ends"
         return ""
 
     @property
@@ -152,7 +164,7 @@ def request_run(
         refuse_without_network(parent)
     if parent and recipe.folds and parent.recipe["folds"] != recipe.folds:
         raise Invalid(
-            f"Model {parent.id} has {parent.recipe['folds']} folds and the recipe {recipe.name} has "
+            f"{parent.name} has {parent.recipe['folds']} folds and the recipe {recipe.name} has "
             f"{recipe.folds}; retrain with the same number or with none, or choose another start than the "
             "parent."
         )
@@ -162,12 +174,13 @@ def request_run(
         known = (other.version_id, other.recipe, other.parent_id, other.weights, other.seed)
         if known == (version_id, asked, parent_id, stored, seed):
             raise NotNow(
-                f"Model {other.id} is already {other.state} with this recipe, version and seed; wait for it, "
+                f"{other.name} is already {other.state} with this recipe, version and seed; wait for it, "
                 "or cancel it."
             )
     gold = get_gold_part(session, dataset_id=dataset_id)
     run = Run(
         dataset_id=dataset_id,
+        number=next_number(session, dataset_id=dataset_id),
         version_id=version_id,
         parent_id=parent_id,
         recipe=asked,
@@ -223,7 +236,7 @@ def get_run(session: Session, *, run_id: int, dataset_id: int | None = None) -> 
     """The run, which must belong to the data set if one is given. Raises NotFound."""
     run = session.get(Run, run_id)
     if run is None or (dataset_id is not None and run.dataset_id != dataset_id):
-        raise NotFound(f"There is no model {run_id} here; the list of models shows all.")
+        raise NotFound(f"There is no model with the id {run_id} here; the list of models shows all.")
     return run
 
 
@@ -239,15 +252,15 @@ def finished_run(session: Session, *, run_id: int, dataset_id: int | None = None
     run = get_run(session, run_id=run_id, dataset_id=dataset_id)
     if run.kind == OWN_MODEL:
         raise Conflict(
-            f"Model {run.id} is an own model: its predictions are here, its network is not; use a training."
+            f"{run.name} is an own model: its predictions are here, its network is not; use a training."
         )
     if not run.is_training:
-        raise Conflict(f"Model {run.id} is a first look, which has no network of its own; use a training.")
+        raise Conflict(f"{run.name} is a first look, which has no network of its own; use a training.")
     if run.state != "finished":
         wait = (
             "wait until it has finished" if run.state in jobs.OPEN_STATES else "use a model that has finished"
         )
-        raise unfinished(run)(f"Model {run.id} is {run.state}, so it has no network yet; {wait}.")
+        raise unfinished(run)(f"{run.name} is {run.state}, so it has no network yet; {wait}.")
     refuse_without_network(run)
     return run
 
@@ -256,7 +269,7 @@ def refuse_without_network(run: Run) -> None:
     """Raises Conflict for a run whose checkpoints were deleted."""
     if run.facts.get(NETWORK_DELETED):
         raise Conflict(
-            f"The checkpoints of model {run.id} were deleted, so its network is gone; use another one, or "
+            f"The checkpoints of {run.name} were deleted, so its network is gone; use another one, or "
             "train anew."
         )
 
@@ -357,6 +370,7 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
     ).all()
     return RunProgress(
         run_id=run.id,
+        name=run.name,
         is_training=run.is_training,
         kind=run.kind,
         job_id=run.job_id,
@@ -367,7 +381,7 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
         share=_share(run, job, epochs) if job else 0.0,
         seconds_left=_left(session, run, job, epochs) if job else None,
         queue_position=jobs.queue_position(session, job) if job else 0,
-        drawing=_drawing_before(session, job) if job and job.state == "queued" else (),
+        drawing=_drawing_before(session, run, job) if job and job.state == "queued" else (),
         no_worker=run.state == "queued" and not jobs.live_workers(session),
         message=run.note,
         cancel_requested=bool(job and job.cancel_requested),
@@ -396,10 +410,13 @@ def _share(run: Run, job: Job, epochs: Sequence[Epoch]) -> float:
     return share_done(job.stage, job.done, job.total, epochs=finished)
 
 
-def _drawing_before(session: Session, job: Job) -> tuple[int, ...]:
-    """Finished runs whose job still works, by drawing their learning-rate curve, before `job` begins."""
+def _drawing_before(session: Session, run: Run, job: Job) -> tuple[str, ...]:
+    """Finished models whose job, which still draws their learning-rate curve, comes before that of `run`.
+
+    Those of other data sets have no name here: not everybody may see these.
+    """
     query = (
-        select(Run.id)
+        select(Run)
         .join(Job, Job.id == Run.job_id)
         .where(
             Job.task == job.task,
@@ -408,7 +425,10 @@ def _drawing_before(session: Session, job: Job) -> tuple[int, ...]:
             Run.state == "finished",
         )
     )
-    return tuple(session.scalars(query.order_by(Run.id)))
+    return tuple(
+        each.name if each.dataset_id == run.dataset_id else "a model of another data set"
+        for each in session.scalars(query.order_by(Run.id))
+    )
 
 
 def _left(session: Session, run: Run, job: Job, epochs: Sequence[Epoch]) -> float | None:
@@ -467,14 +487,20 @@ def announce_run(session: Session, *, run_id: int, state: str) -> None:
     """Tell webhooks that a run has ended."""
     run = session.get_one(Run, run_id)
     name = session.get_one(Dataset, run.dataset_id).name
-    announce(session, "run.finished", dataset=name, data={"run": run_id, "kind": run.kind, "state": state})
+    announce(
+        session,
+        "run.finished",
+        dataset=name,
+        data={"run": run_id, "number": run.number, "kind": run.kind, "state": state},
+    )
 
 
 def cancel_run(session: Session, *, run_id: int) -> Run:
     """Cancel a run; one that has not begun ends at once. Raises Conflict when it has ended."""
     run = get_run(session, run_id=run_id)
     if run.job_id is None or run.state not in jobs.OPEN_STATES:
-        raise Conflict(f"Model {run_id} has already ended ({run.state}); there is nothing left to cancel.")
+        raise Conflict(f"{run.name} has already ended ({run.state}); there is nothing left to cancel.")
+    tell(run.name_with_id)
     if jobs.cancel(session, job_id=run.job_id).state == "cancelled":
         end_run(session, run_id=run_id, state="cancelled", note="Cancelled before it began.")
     session.refresh(run)
@@ -489,7 +515,7 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
     run = get_run(session, run_id=run_id)
     refuse_archived(session, dataset_id=run.dataset_id)
     if run.kind == OWN_MODEL and run.job_id is None:
-        raise Conflict(f"Model {run_id} is an own model; import its file of predictions again.")
+        raise Conflict(f"{run.name} is an own model; import its file of predictions again.")
     before = (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
     again = session.execute(
         update(Run)
@@ -497,8 +523,9 @@ def resume_run(session: Session, *, run_id: int, user_id: int | None) -> Run:
         .values(state="queued", note="", started_at=None, finished_at=None)
     )
     if not again.rowcount:  # type: ignore[attr-defined]
-        raise Conflict(f"Model {run_id} is {run.state}; only a cancelled or failed one can be resumed.")
+        raise Conflict(f"{run.name} is {run.state}; only a cancelled or failed one can be resumed.")
     session.refresh(run)
+    tell(run.name_with_id)
     kept = {name: value for name, value in run.facts.items() if name != NETWORK_DELETED}
     run.facts = kept | {BEFORE: run.facts.get(BEFORE, 0.0) + before}
     run.job_id = jobs.ask(

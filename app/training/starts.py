@@ -64,12 +64,12 @@ def facts_of_start(start: Start, recipe: Recipe) -> dict[str, object]:
     return {FROM_AUTO: True} | ({} if takes_weights(recipe) else {WHY: _made_for_random(recipe)})
 
 
-def start_words(start: str, *, weights: Weights, recipe: Recipe, parent: int | None = None) -> str:
+def start_words(start: str, *, weights: Weights, recipe: Recipe, parent: str = "") -> str:
     """Where a network starts, for people, before it does."""
     found = weights.offer
     match start:
         case "parent":
-            return f"model {parent}"
+            return parent
         case "none":
             return "random weights"
         case "imagenet":
@@ -89,7 +89,7 @@ def requested_start(run: Run, settings: Settings) -> str:
         return (
             _imagenet_or_random(found) if run.weights == "auto" else f"ImageNet weights, {_from_where(found)}"
         )
-    return f"model {run.parent_id}" if run.parent_id else PurePath(run.weights).name
+    return run.parent_name or PurePath(run.weights).name
 
 
 def stored_words(weights: str) -> str:

@@ -100,7 +100,6 @@ LOGGED, UNLOGGED = _by_route(_LOGGED), _by_route(_UNLOGGED)
 # Downloads of labels change nothing, but who took them is written down as well.
 TAKEN = {"GET /api/v1/datasets/{name}/export": "labels: exported"}
 NAMED = {
-    "run_id": "model",
     "job_id": "job",
     "token_id": "token",
     "webhook_id": "webhook",

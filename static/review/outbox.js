@@ -164,7 +164,7 @@ function merge(html, item) {
   }
   if (ranking && trained(answer.dataset.ranking) !== trained(ranking)) {
     const why = answer.dataset.run === run ? "has learnt more" : "is ready";
-    showNews(`New order: model ${answer.dataset.run} ${why}.`);
+    showNews(`New order: ${answer.dataset.model} ${why}.`);
   }
   for (const name of ["run", "ranking"]) review().dataset[name] = answer.dataset[name];
 

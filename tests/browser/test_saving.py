@@ -162,9 +162,9 @@ def test_an_ended_session_keeps_the_answers_until_one_signs_in_again(
 
 def test_a_new_ranking_swaps_in_between_cards_and_says_so(page: Page, live: tuple[Database, Made]) -> None:
     database, made = live
-    run_id = make_run(database, made.dataset_id, made.version_id, wrong=10, seed=1)
+    make_run(database, made.dataset_id, made.version_id, wrong=10, seed=1)
     page.keyboard.press("q")
-    expect(page.locator("#news")).to_have_text(f"New order: model {run_id} is ready.")
+    expect(page.locator("#news")).to_have_text("New order: Model 2 is ready.")
     expect_shown(page, made.ranked[1])
 
 
@@ -176,7 +176,7 @@ def test_a_better_ranking_of_the_same_run_replaces_the_cards_that_wait(
     assert held == list(made.ranked[:6])
     rerank(database, made, gone=held[2:4])
     page.keyboard.press("q")
-    expect(page.locator("#news")).to_contain_text(f"New order: model {made.run_id} has learnt more.")
+    expect(page.locator("#news")).to_contain_text("New order: Model 1 has learnt more.")
     expect_shown(page, held[1])  # the card that I look at stays
     page.keyboard.press("q")
     settle(page)

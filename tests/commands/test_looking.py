@@ -28,4 +28,4 @@ def test_the_labels_as_they_stand_are_looked_at_again(
     told = json.loads(said(asked, "look", "faces", "--json"))
     assert told["version"] == 1
     assert told["id"] > first
-    assert f"Model {told['id']}" in said(shell, "runs", "show", told["id"])
+    assert f"Model {told['number']} (run {told['id']})" in said(shell, "runs", "show", told["id"])

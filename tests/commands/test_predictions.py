@@ -41,7 +41,7 @@ def test_it_says_how_many_images_are_ranked_and_the_scores_are_exported(
     said = shell.invoke(cli, ["predictions", "import", "faces", str(mine), "--out-of-sample"])
     assert said.exit_code == 0
     assert (
-        "Model 1 of faces, your own model: 9 images of version 0 are ranked, 1 suspicious label."
+        "Model 1 (run 1) of faces, your own model: 9 images of version 0 are ranked, 1 suspicious label."
         in said.output
     )
     assert "In sample" not in said.output
@@ -90,7 +90,7 @@ def test_the_lines_of_the_documentation_lead_from_pred_probs_to_the_deck_and_bac
     assert shell.invoke(cli, ["export", "faces", "--format", "csv", "-o", "labels.csv"]).exit_code == 0
     exec(compile(there, "own-model.md", "exec"), known)  # noqa: S102 - our own lines
     said = shell.invoke(cli, ["predictions", "import", "faces", "probs.npz", "--out-of-sample"]).output
-    assert "Model 1 of faces, your own model: 9 images" in said
+    assert "Model 1 (run 1) of faces, your own model: 9 images" in said
     asked = ["export", "faces", "--format", "cleanlab", "--run", "1", "-o", "run1.zip"]
     assert shell.invoke(cli, asked).exit_code == 0
     exec(compile(back, "own-model.md", "exec"), known)  # noqa: S102

@@ -17,17 +17,17 @@ def test_the_runs_are_listed_shown_and_cancelled(shell: Shell, database: Databas
             session, dataset_id=made.dataset_id, version_id=version, weights="none", recipe="quick"
         ).id
     lines = [line.split("\t") for line in shell("runs", "list", "faces").stdout.splitlines()]
-    assert lines[0] == ["run", "kind", "state", "recipe", "version", "hold-out error"]
-    assert [line[:3] for line in lines[1:]] == [
-        [str(waiting), "training", "queued"],
-        [str(made.run_id), "training", "finished"],
+    assert lines[0] == ["run", "model", "kind", "state", "recipe", "version", "hold-out error"]
+    assert [line[:4] for line in lines[1:]] == [
+        [str(waiting), "2", "training", "queued"],
+        [str(made.run_id), "1", "training", "finished"],
     ]
-    assert lines[2][5].endswith("%")
+    assert lines[2][6].endswith("%")
     listed = [json.loads(line) for line in shell("runs", "list", "faces", "--json").stdout.splitlines()]
-    assert [each["id"] for each in listed] == [waiting, made.run_id]
+    assert [(each["id"], each["number"]) for each in listed] == [(waiting, 2), (made.run_id, 1)]
     assert "finished" in shell("runs", "show", made.run_id).stdout
     assert json.loads(shell("runs", "show", made.run_id, "--json").stdout)["classes"] == ["cat", "dog", "owl"]
-    assert shell("runs", "cancel", waiting).stdout == f"Model {waiting} is cancelled.\n"
+    assert shell("runs", "cancel", waiting).stdout == f"Model {waiting} (run {waiting}) is cancelled.\n"
     refused = shell("runs", "cancel", made.run_id)
     assert refused.exit_code == 1
     assert "ended" in str(refused.exception)
@@ -77,7 +77,10 @@ def test_a_list_without_a_line_says_why_on_standard_error(
         (("runs", "list", "empty"), "empty has no models yet"),
         (("review", "list", "empty"), "empty has no ranking yet"),
         (("review", "list", "faces", "--state", "reviewed"), "is in the state reviewed"),
-        (("top-losses", "faces", "--run", waiting), f"Model {waiting} has no ranking that can be listed"),
+        (
+            ("top-losses", "faces", "--run", waiting),
+            f"Model {waiting} (run {waiting}) has no ranking that can be listed",
+        ),
     ):
         told = shell(*words)
         assert (told.exit_code, len(told.stdout.splitlines()), why in told.stderr) == (0, 1, True), words
@@ -89,6 +92,6 @@ def test_the_checkpoints_of_a_run_are_deleted(shell: Shell, settings: Settings, 
     network.parent.mkdir(parents=True)
     network.write_bytes(b"1234")
     told = shell("runs", "delete-checkpoints", made.run_id, "--yes").stdout
-    assert f"The checkpoints of model {made.run_id} are deleted" in told
+    assert f"The checkpoints of Model 1 (run {made.run_id}) are deleted" in told
     assert "cannot be trained further" in told
     assert not network.exists()

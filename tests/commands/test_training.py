@@ -25,7 +25,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
 def test_train_queues_a_run_and_says_that_no_worker_runs(shell: CliRunner) -> None:
     said = shell.invoke(cli, ["train", "faces", "--recipe", "quick", "--set", "epochs=1"])
     assert said.exit_code == 0
-    assert "Model 1 of faces, version 0" in said.output
+    assert "Model 1 (run 1) of faces, version 0" in said.output
     assert "No worker runs; start one with `toploss serve`" in said.output
 
 

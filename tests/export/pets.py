@@ -18,6 +18,7 @@ from app.db.types import now
 from app.export.exporting import Export, export_version
 from app.ranking.models import Prediction
 from app.training.models import Run
+from app.training.numbers import next_number
 
 COLUMNS = [
     "sample_id",
@@ -102,6 +103,7 @@ def rank(database: Database, version_id: int, *, finished_ago: float, state: str
     with database.write() as session:
         run = Run(
             dataset_id=1,
+            number=next_number(session, dataset_id=1),
             version_id=version_id,
             recipe={},
             weights="none",

@@ -27,5 +27,8 @@ def test_a_task_has_its_image_the_label_and_the_prediction(database: Database, t
     assert task["data"]["given_label"] == 'he said "hi"'
     assert task["data"]["image"] == "/data/local-files/?d=train/he%20said%20%22hi%22/1%20%231.png"
     assert task["annotations"][0]["result"][0]["value"] == {"choices": ["Grün 50%"]}
-    assert (task["predictions"][0]["model_version"], task["predictions"][0]["score"]) == ("run 1", 0.75)
+    assert (task["predictions"][0]["model_version"], task["predictions"][0]["score"]) == (
+        "Model 1 (run 1)",
+        0.75,
+    )
     assert tasks[gone]["annotations"] == []

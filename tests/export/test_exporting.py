@@ -80,7 +80,7 @@ def test_an_unknown_format_version_or_run_is_refused(database: Database, given_l
         exported(database, given_labels, "xml")
     with pytest.raises(NotFound):
         exported(database, 10**6, "csv")
-    with pytest.raises(NotFound, match="no model 77"):
+    with pytest.raises(NotFound, match="no model with the id 77"):
         exported(database, given_labels, "csv", run_id=77)
     running = rank(database, given_labels, finished_ago=0, state="running")
     with pytest.raises(Conflict, match="it is running"):

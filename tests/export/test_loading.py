@@ -27,6 +27,7 @@ from app.export.formats import FORMATS
 from app.export.loading import LOADING
 from app.ranking.models import Prediction
 from app.training.models import Run
+from app.training.numbers import next_number
 from tests.export.awkward import awkward, faces
 from tests.export.pets import imported, review
 from tests.export.readers.answers import ANSWERS
@@ -48,6 +49,7 @@ def score(database: Database, version_id: int) -> int:
         k = len(session.scalars(select(LabelClass.position)).all())
         run = Run(
             dataset_id=1,
+            number=next_number(session, dataset_id=1),
             version_id=version_id,
             recipe={},
             weights="none",

@@ -118,7 +118,7 @@ def test_training_that_fails_says_why_and_exits_with_1(shell: Server, tmp_path: 
         (("import", "/nowhere", "--name", "x"), "no folder or zip"),
         (("train", "nothing"), "no data set named nothing"),
         (("export", "nothing", "-o", "-"), "no data set named nothing"),
-        (("predict", "7", "a.png"), "There is no model 7"),
+        (("predict", "7", "a.png"), "There is no model with the id 7"),
         (("token", "create", "--user", "nobody"), "no user named nobody"),
     ],
 )

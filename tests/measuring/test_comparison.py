@@ -227,7 +227,7 @@ def test_what_cannot_be_compared_is_refused(database: Database, made: Made) -> N
         compared(database, made, made.run_id, waiting)
     with pytest.raises(Invalid, match="with itself"):
         compared(database, made, made.run_id, made.run_id)
-    with pytest.raises(NotFound, match="no model 999"):
+    with pytest.raises(NotFound, match="no model with the id 999"):
         compared(database, made, made.run_id, 999)
     other = make_run(database, made.dataset_id, made.version_id, seed=1)
     with pytest.raises(NotFound, match="no version 9"):

@@ -33,6 +33,7 @@ from app.photos.photos import (
 )
 from app.settings import Settings
 from app.training.models import Run
+from app.training.numbers import next_number
 from tests.conftest import People
 from tests.factories import Made, photo, show_photo
 
@@ -237,6 +238,7 @@ def test_a_photo_of_another_run_is_not_there_and_keeps_its_own_file(
         here = session.get_one(Run, made.run_id)
         other = Run(
             dataset_id=here.dataset_id,
+            number=next_number(session, dataset_id=here.dataset_id),
             version_id=here.version_id,
             recipe=here.recipe,
             weights="none",

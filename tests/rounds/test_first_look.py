@@ -46,7 +46,7 @@ def test_corrected_labels_are_looked_at_again_once(database: Database, made: Mad
     first = make_first_look(database, made.dataset_id, made.version_id)
     with database.write() as session:
         assert not can_look(session)
-        with pytest.raises(Conflict, match=f"No label has changed since the first look of model {first}"):
+        with pytest.raises(Conflict, match=f"No label has changed since the first look of Model {first}"):
             look_again(session, dataset_id=made.dataset_id)
         answer = Answer(sample_id=made.ranked[0], verdict="delete", client_id="1", origin="deck")
         decide(session, answer, dataset_id=made.dataset_id, user_id=people.annotator.id)

@@ -210,11 +210,11 @@ def test_the_best_run_of_a_data_set_needs_no_number(database: Database, made: Ma
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (["a.png"], Invalid, "not the number of a model"),
-        (["9" * 30, "a.png"], Invalid, "not the number of a model"),
+        (["a.png"], Invalid, "not the id of a run"),
+        (["9" * 30, "a.png"], Invalid, "not the id of a run"),
         (["1"], Invalid, "at least one image"),
-        (["²", "a.png"], Invalid, "not the number of a model"),
-        (["77", "a.png"], NotFound, "There is no model 77"),
+        (["²", "a.png"], Invalid, "not the id of a run"),
+        (["77", "a.png"], NotFound, "There is no model with the id 77"),
     ],
 )
 def test_arguments_that_name_no_run_or_no_image_are_refused(

@@ -61,7 +61,7 @@ def test_by_rest_the_ranking_stays_and_what_needs_the_network_is_refused(
 
 def test_a_run_that_another_one_starts_from_keeps_them(database: Database, made: Made) -> None:
     child(database, made)
-    with database.write() as session, pytest.raises(NotNow, match=f"starts from model {made.run_id}"):
+    with database.write() as session, pytest.raises(NotNow, match=f"starts from Model {made.run_id}"):
         delete_checkpoints(session, get_run(session, run_id=made.run_id))
 
 

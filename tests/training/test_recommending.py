@@ -12,6 +12,7 @@ from app.db.engine import Database
 from app.ml.imagenet import Offer
 from app.ml.recipes import RECIPES, early_epochs_of
 from app.training.models import FIRST_LOOK, Epoch, Run
+from app.training.numbers import next_number
 from app.training.pace import Measured, Paces, epoch_sizes
 from app.training.recipes import edit
 from app.training.recommending import PATIENT, Recommendation, Shape, _choose, recommend
@@ -122,6 +123,7 @@ def test_one_line_says_what_is_recommended_and_how_long_it_takes(database: Datab
         run = session.get_one(Run, photos.run_id)
         look = Run(
             dataset_id=run.dataset_id,
+            number=next_number(session, dataset_id=run.dataset_id),
             version_id=run.version_id,
             kind=FIRST_LOOK,
             recipe={"name": FIRST_LOOK},

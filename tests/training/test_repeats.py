@@ -24,5 +24,5 @@ def test_only_a_finished_run_that_is_alike_in_everything_is_repeated(database: D
         {"version_id": made.version_id + 1},
     ]
     with database.read() as session:
-        assert repeat_of(session, **asked) == Repeat(made.run_id, free_seed=2)  # type: ignore[arg-type]
+        assert repeat_of(session, **asked) == Repeat(made.run_id, "Model 1", free_seed=2)  # type: ignore[arg-type]
         assert [repeat_of(session, **asked | other) for other in others] == [None] * 5  # type: ignore[arg-type]

@@ -67,7 +67,7 @@ def test_a_queued_run_says_what_it_waits_for(database: Database, made: Made) -> 
         assert run_progress(session, run_id=second.id).waits_for == "Waiting behind 1 other training"
         start_run(session, run_id=first.id)
         end_run(session, run_id=first.id, state="finished")  # its job goes on with the learning-rate curve
-        waits = f"Waiting until the training of model {first.id} ends"
+        waits = f"Waiting until the training of {first.name} ends"
         assert run_progress(session, run_id=second.id).waits_for == waits
         third = ask(session, made, seed=3)
         assert run_progress(session, run_id=third.id).waits_for == "Waiting behind 1 other training"

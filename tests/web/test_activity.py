@@ -61,7 +61,7 @@ def test_what_admins_do_is_written_down_with_its_person_and_address(
     ada.post("/d/faces/manage/rename", data={"new_name": "people"})
     assert last(database) == ("ada", "data set: renamed", "faces", "now people", "browser")
     assert api["ada"].delete(f"/api/v1/runs/{made.run_id}/checkpoints").status_code == 200
-    told = ("ada", "training: checkpoints deleted", "people", f"model {made.run_id}", "token")
+    told = ("ada", "training: checkpoints deleted", "people", f"Model 1 (run {made.run_id})", "token")
     assert last(database) == told
     assert rows(database)[0].address in ("testclient", "127.0.0.1")
 

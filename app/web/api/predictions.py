@@ -17,6 +17,7 @@ class PredictionsOut(Output):
     """The run that ranks the labels by the predictions; without a job it has finished."""
 
     id: int
+    number: int  # of its model within the data set
     job: str | None  # of a data set of more than 100,000 images, which the worker ranks
     version: int  # whose labels it ranks: the labels as they stand, frozen
     rows: int  # ranked images
@@ -57,6 +58,7 @@ def import_own_model(
     response.status_code = 202 if made.job_id else 201
     return PredictionsOut(
         id=made.run_id,
+        number=made.number,
         job=made.job_id,
         version=made.version,
         rows=made.rows,

@@ -43,7 +43,8 @@ router = api_router("runs")
 class RunOut(Output):
     """A line of the list of runs."""
 
-    id: int
+    id: int  # of the run, for other requests
+    number: int  # of its model within the data set, as people call it: 2 for “Model 2”
     kind: str  # training, first look or own model
     state: str
     recipe: str
@@ -86,7 +87,8 @@ class ProgressOut(Output):
 class RunDetail(Output):
     """A run, with its evaluation on the hold-out once it is finished."""
 
-    id: int
+    id: int  # of the run, for other requests
+    number: int  # of its model within the data set, as people call it: 2 for “Model 2”
     kind: str  # training, first look or own model
     dataset: str
     state: str
@@ -147,6 +149,7 @@ class RunAccepted(Output):
     """A run was queued."""
 
     id: int
+    number: int  # of its model within the data set
     job: str
     version: int
     nothing_changed: bool = False
@@ -349,6 +352,7 @@ def _accepted(session: Session, run: Run, version: int, *, nothing_changed: bool
     repeat = repeated_by(session, run)
     return RunAccepted(
         id=run.id,
+        number=run.number,
         job=str(run.job_id),
         version=version,
         nothing_changed=nothing_changed,
@@ -359,6 +363,7 @@ def _accepted(session: Session, run: Run, version: int, *, nothing_changed: bool
 def _run_out(run: RunSummary) -> RunOut:
     return RunOut(
         id=run.id,
+        number=run.number,
         kind=run.kind,
         state=run.state,
         recipe=run.recipe,
@@ -387,6 +392,7 @@ def _detail(session: Session, run: Run) -> RunDetail:
     cleaner = evaluate_run(session, run_id=run.id, cleaned_by=newest.id) if evaluation else None
     return RunDetail(
         id=run.id,
+        number=run.number,
         kind=run.kind,
         dataset=session.get_one(Dataset, run.dataset_id).name,
         state=run.state,

@@ -84,7 +84,7 @@ def _places(dataset: Dataset, *, role: str) -> Iterator[Target]:
 
 def _models(session: Session, dataset: Dataset) -> Iterator[Target]:
     for run in list_runs(session, dataset_id=dataset.id)[:MOST_MODELS]:
-        yield Target("Model", f"Model {run.id}", quote(f"/d/{dataset.name}/models/{run.id}"))
+        yield Target("Model", run.name, quote(f"/d/{dataset.name}/models/{run.id}"))
 
 
 def _everywhere(*, role: str) -> Iterator[Target]:

@@ -1,5 +1,6 @@
 """The list of jobs and workers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import dataset_names, list_datasets
 from app.jobs.models import Job, Worker
 from app.jobs.requests import OPEN_STATES, ended_jobs, list_jobs, live_workers
+from app.training.numbers import names_of_models
 from app.training.runs import job_share
 from app.web.deps import Admin, Db, SignedIn
 from app.web.navigation import JOBS, RunningJob, running_job, running_jobs
@@ -78,16 +80,20 @@ def now(
 def views_of(session: Session, jobs: list[Job]) -> tuple[JobView, ...]:
     """The jobs as pages list them."""
     names = {dataset.id: dataset.name for dataset in list_datasets(session, archived=None)} if jobs else {}
-    return tuple(_view(job, names.get(job.dataset_id or 0), share=job_share(session, job)) for job in jobs)
+    models = names_of_models(session, run_ids=filter(None, (job.arguments.get("run") for job in jobs)))
+    return tuple(
+        _view(job, names.get(job.dataset_id or 0), models=models, share=job_share(session, job))
+        for job in jobs
+    )
 
 
-def _view(job: Job, dataset: str | None, *, share: float | None) -> JobView:
+def _view(job: Job, dataset: str | None, *, models: Mapping[int, str], share: float | None) -> JobView:
     is_open = job.state in OPEN_STATES and dataset is not None
     places = {"train": f"models/{job.arguments.get('run')}", "import": "import", "map": "images/map"}
     where = places.get(job.task)  # a look at photos is over in seconds
     words = JOBS.get(job.task, job.task.capitalize())
-    if job.task == "train":
-        words += f" of model {job.arguments.get('run')}"
+    if job.task == "train" and (model := models.get(job.arguments.get("run", 0))):
+        words += f" of {model}"
     cancel = f"/d/{dataset}/{where}/cancel" if is_open and where else None
     url = running_job(job, dataset).url if dataset and job.task in JOBS else None
     return JobView(job, words, dataset, url, cancel, share)

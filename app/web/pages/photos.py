@@ -67,6 +67,7 @@ class PhotosPage(Page):
     """The form, and the photos that were sent."""
 
     run_id: int
+    model: str  # its name
     side: int  # pixels of the square that the network sees
     photos: tuple[PhotoView, ...]
     count: int
@@ -191,6 +192,7 @@ def _page(
     return PhotosPage(
         **page_context(request, name),
         run_id=run_id,
+        model=run.name,
         side=run.recipe["image_size"],
         photos=tuple(_view(each, request.state.user) for each in found),
         count=count,

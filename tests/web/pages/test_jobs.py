@@ -20,7 +20,7 @@ def test_a_waiting_job_is_listed_and_can_be_cancelled_where_it_belongs(
     ]
     page = ada.get("/jobs").text
     assert f'action="{where}/cancel"' in page
-    assert f'<a href="{where}">Training of model {where.rpartition("/")[2]}</a>' in page
+    assert f'<a href="{where}">Training of Model {where.rpartition("/")[2]}</a>' in page
     assert "No worker runs" in page
     fragment = ada.get("/jobs", headers={"hx-request": "true"}).text
     assert "<html" not in fragment

@@ -84,7 +84,7 @@ def test_a_run_is_cancelled_and_an_audit_drawn_after_a_question(
 ) -> None:
     ada = browser_of["ada"]
     run = ada.post("/d/faces/models", data={"recipe": "quick"}).headers["location"]
-    assert "Cancel the training of model 2?" in flat(ada.post(f"{run}/cancel").text)
+    assert "Cancel the training of Model 2?" in flat(ada.post(f"{run}/cancel").text)
     with database.read() as session:
         assert session.get_one(Run, 2).state == "queued"
     assert sure(ada, f"{run}/cancel").headers["location"] == run

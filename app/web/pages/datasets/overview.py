@@ -51,6 +51,7 @@ from app.web.pages.datasets.imports import ImportPage, import_facts
 from app.web.pages.datasets.next_step import STAGES, NextStep, Situation, next_step
 from app.web.pages.remaining import rule_in_words
 from app.web.pages.training.run_figures import behind_of
+from app.web.pages.training.run_page import pair_with_first_look
 from app.web.rendering import page_context, render
 
 router = APIRouter()
@@ -126,6 +127,7 @@ class OverviewPage(ImportPage):
     movement: Movement | None  # what the current ranking changed
     behind: str  # why the newest training is not reviewed
     planted: Planted | None  # of the demo, whose truth is known
+    pair: str  # the query that compares it with the first look
     classes: tuple[ClassView, ...]
     class_count: int
     notes: tuple[str, ...]  # of the newest import
@@ -223,6 +225,7 @@ def _overview(
         movement=movement_of(session, run=ranked) if ranked and ranked.is_training else None,
         behind=behind_of(newest),
         planted=found_of_truth(session, dataset=dataset, ranked=ranked, settings=settings),
+        pair=pair_with_first_look(session, newest),
         classes=classes[:CLASSES_SHOWN],
         class_count=len(classes),
         notes=tuple(dataset.notes),
@@ -238,7 +241,7 @@ def _overview(
 
 def _who(ranked: Run) -> str:
     """Whose ranking people review, in words."""
-    return "the first look" if ranked.kind == FIRST_LOOK else f"model {ranked.id}"
+    return "the first look" if ranked.kind == FIRST_LOOK else ranked.name
 
 
 def _steps(

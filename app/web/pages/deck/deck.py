@@ -60,6 +60,7 @@ class DeckPage(Page):
     line: ProgressLine
     recent: Markup
     run_id: int | None  # whose ranking is the current one
+    model: str  # the name of its model; empty: none
     ranking: str  # which of that run's
     will_rank: bool  # a run is queued or running
     asked: bool  # cards were just claimed, so an empty deck means that none is free
@@ -100,6 +101,7 @@ def deck_page(
         line=_line(deck.progress, deck.selection),
         recent=_joined("", [recent_html(each, place.dataset, place.query) for each in deck.recent]),
         run_id=deck.run_id,
+        model=deck.model,
         ranking=deck.ranking,
         gone=deck.gone,
         will_rank=deck.will_rank,
@@ -123,6 +125,7 @@ def deck_html(page: DeckPage) -> Markup:
         "recent": page.recent,
         "gone": " ".join(map(str, page.gone)),
         "run": page.run_id or "",
+        "model": page.model,
     }
 
     def make_page() -> DeckPage:
@@ -131,6 +134,7 @@ def deck_html(page: DeckPage) -> Markup:
             "recent": page.recent and Markup(placeholder("recent")),  # noqa: S704
             "gone": page.gone and (placeholder("gone"),),
             "run_id": placeholder("run"),
+            "model": placeholder("model"),
             "ranking": placeholder("ranking"),
             "viewer": page.viewer and replace(page.viewer, name=placeholder("viewer")),
             "line": ProgressLine(*map(placeholder, ProgressLine.__dataclass_fields__)),

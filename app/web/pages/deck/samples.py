@@ -68,6 +68,7 @@ class OpinionView:
     """A run's prediction for the sample."""
 
     run_id: int
+    name: str  # of its model
     state: str
     version: int
     said: RunOpinion
@@ -202,7 +203,13 @@ def _similar_view(similar: Similar, given: str) -> SimilarView:
 
 def _opinion_view(said: RunOpinion, names: tuple[str, ...]) -> OpinionView:
     return OpinionView(
-        said.run_id, said.state, said.version, said, names[said.label], names[said.predicted_label]
+        said.run_id,
+        said.name,
+        said.state,
+        said.version,
+        said,
+        names[said.label],
+        names[said.predicted_label],
     )
 
 
@@ -213,5 +220,5 @@ def _answer_view(answer: PastDecision) -> AnswerView:
     if answer.one_of is not None:
         how.append(f"as one of {answer.one_of:,}")
     elif answer.rank is not None:
-        how.append(f"rank {answer.rank:,} of model {answer.run_id}")
+        how.append(f"rank {answer.rank:,} of {answer.model}")
     return AnswerView(answer, verdict_words(answer.verdict, answer.label), ", ".join(how))

@@ -19,7 +19,8 @@ from app.measuring.evaluations import RunSummary, pair_to_compare, run_summaries
 from app.measuring.paper_table import PaperTable, paper_table
 from app.review.gold import gold_labels
 from app.rounds.first_look import can_look_again
-from app.training.models import FIRST_LOOK
+from app.training.models import FIRST_LOOK, Run
+from app.training.numbers import names_of_models
 from app.training.runs import get_run, open_run
 from app.web.deps import Db
 from app.web.errors import status_of
@@ -78,7 +79,7 @@ class ComparePage(Page):
     runs: tuple[RunSummary, ...]  # that can be compared
     newest: RunSummary | None  # training or own model
     can_look_again: bool  # labels have changed since the newest first look
-    waits_for: int | None  # the model that is being trained
+    waits_for: Run | None  # the model that is being trained
     versions: tuple[DatasetVersion, ...]
     old: int | None
     new: int | None
@@ -110,8 +111,8 @@ class ChangeTab:
 class ChangesPage(Page):
     """The samples that two runs predict differently, a page of them."""
 
-    old: int
-    new: int
+    old: str  # names
+    new: str
     tabs: tuple[ChangeTab, ...]
     total: int
     first: int
@@ -164,7 +165,7 @@ def show(
         runs=runs,
         newest=next((run for run in runs if run.kind != FIRST_LOOK), None),
         can_look_again=again,
-        waits_for=training.id if training and training.is_training else None,
+        waits_for=training if training and training.is_training else None,
         versions=versions,
         old=old,
         new=new,
@@ -194,6 +195,7 @@ def images(request: Request, name: str, database: Db, query: Annotated[ChangesQu
             raise NotFound(
                 "Two trained models are needed to see what changed; review some labels, then retrain."
             )
+        names = names_of_models(session, run_ids=(old, new))
         query = query.model_copy(update={"old": old, "new": new})
         total, samples = changed_samples(
             session,
@@ -208,8 +210,8 @@ def images(request: Request, name: str, database: Db, query: Annotated[ChangesQu
     here = f"/d/{name}/results"
     page = ChangesPage(
         **page_context(request, name),
-        old=old,
-        new=new,
+        old=names[old],
+        new=names[new],
         total=total,
         samples=samples,
         first=(query.page - 1) * TILES + 1,
@@ -267,19 +269,19 @@ def _chart(comparison: Comparison, *, home: str) -> IntervalChart:
     """Both models by each kind of labels, the column that the answer goes by first."""
     rows = []
     for column in _in_order(comparison):
-        facts = ((column.old, comparison.old.id, "old"), (column.new, comparison.new.id, "new"))
-        for evaluation, run_id, kind in facts:
+        facts = ((column.old, comparison.old, "old"), (column.new, comparison.new, "new"))
+        for evaluation, run, kind in facts:
             if found := evaluation.error_rate:
                 rows.append(
                     Given(
-                        f"Model {run_id}",
+                        run.name,
                         found.low,
                         found.high,
                         percent(found.value),
                         f"{percent(found.low)} to {percent(found.high)}",
                         value=found.value,
                         kind=kind,
-                        link=f"{home}/models/{run_id}",
+                        link=f"{home}/models/{run.id}",
                         heading=_labels(column) if kind == "old" else "",
                     )
                 )

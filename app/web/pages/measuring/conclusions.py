@@ -97,8 +97,8 @@ def _direction(column: Column, found: Difference) -> str:
 
 def _beyond_chance(comparison: Comparison, column: Column, found: Difference) -> str:
     return (
-        f"Against {LABELS[column.kind]}, model {comparison.new.id} makes {_direction(column, found)} than "
-        f"model {comparison.old.id} on the same {count(found.n)} images ({_interval(found)}): more than "
+        f"Against {LABELS[column.kind]}, {comparison.new.name} makes {_direction(column, found)} than "
+        f"{comparison.old.name} on the same {count(found.n)} images ({_interval(found)}): more than "
         f"chance makes ({chance(found.p)})."
     )
 
@@ -140,11 +140,11 @@ def _seeds(comparison: Comparison) -> str:
 def _of_own_models(own: list[RunFacts]) -> list[str]:
     """What is not known of models that were trained elsewhere."""
     unknown = [
-        f"Why: model {run.id} is an own model, trained elsewhere on labels and with seeds not known here."
+        f"Why: {run.name} is an own model, trained elsewhere on labels and with seeds not known here."
         for run in own
     ]
     flattered = [
-        f"That model {run.id} makes so few errors: its predictions are in sample, so it may have learnt "
+        f"That {run.name} makes so few errors: its predictions are in sample, so it may have learnt "
         "these images."
         for run in own
         if run.in_sample
@@ -160,8 +160,8 @@ def _other_causes(comparison: Comparison) -> list[str]:
     causes = []
     if new.parent_id == old.id:
         causes.append(
-            f"That it was the labels alone: model {new.id} continues model {old.id}, so it has also trained "
-            f"longer. A training that continues model {old.id} on version {old.version} shows the difference."
+            f"That it was the labels alone: {new.name} continues {old.name}, so it has also trained "
+            f"longer. A training that continues {old.name} on version {old.version} shows the difference."
         )
     elif (old.recipe, old.epochs, old.weights, old.parent_id) != (
         new.recipe,

@@ -23,9 +23,9 @@ def headline(comparison: Comparison) -> Headline:
     old, new, found = chief.old.error_rate, chief.new.error_rate, chief.difference
     if old is None or new is None or found is None:
         return Headline("It cannot be told: the two models predicted no image in common.")
-    learnt = [run.id for run in (comparison.old, comparison.new) if run.in_sample]
+    learnt = [run.name for run in (comparison.old, comparison.new) if run.in_sample]
     if learnt:
-        return Headline(f"It cannot be told: model {learnt[0]} may have learnt these images.")
+        return Headline(f"It cannot be told: {learnt[0]} may have learnt these images.")
     return Headline(_answer(comparison, old, new, found), tuple(_notes(comparison, chief, found)))
 
 

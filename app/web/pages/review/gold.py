@@ -26,6 +26,7 @@ from app.review.gold import (
     hold_out_size,
     precisions,
 )
+from app.training.runs import get_run
 from app.web.asking import Question, confirm
 from app.web.deps import Admin, Db, SignedIn
 from app.web.pages.intervals import Given, IntervalChart, interval_chart
@@ -49,6 +50,7 @@ class GoldPage(Page):
     """The gold part; before it is drawn, what could be."""
 
     standing: GoldStanding | None
+    after_model: str  # the newest one when it was drawn; empty: there was none
     best: BestRun | None
     evaluation: GoldEvaluation | None  # of the best run
     chart: IntervalChart | None  # of that evaluation
@@ -143,6 +145,9 @@ def _page(request: Request, session: Session, name: str, user_id: int, *, taken_
     return GoldPage(
         **page_context(request, name),
         standing=standing,
+        after_model=get_run(session, run_id=standing.after_run).name
+        if standing and standing.after_run
+        else "",
         best=best,
         hold_out=hold_out,
         error=error,
@@ -157,6 +162,12 @@ def _page(request: Request, session: Session, name: str, user_id: int, *, taken_
         proposed=Precision(proposed, half_width(proposed, error=error)) if hold_out >= FEWEST else None,
         width=half_width(standing.size if standing else max(1, proposed), error=error),
     )
+
+
+def _newest_then(session: Session, standing: GoldStanding | None) -> str:
+    if standing is None or standing.after_run is None:
+        return ""
+    return get_run(session, run_id=standing.after_run).name
 
 
 def _chart(found: GoldEvaluation) -> IntervalChart | None:

@@ -21,6 +21,7 @@ from app.review.policy import count_waiting
 from app.rounds.changes import LabelChanges, changes_since
 from app.rounds.first_look import can_look_again
 from app.rounds.retraining import freeze_labels, retrain
+from app.training.models import Run
 from app.training.pace import Estimate, measure_paces
 from app.training.recipes import choose_recipe, edit, recipe_of
 from app.training.recommending import Recommendation, recommend
@@ -138,7 +139,7 @@ def ask_retrain(
         with database.read() as session:
             page = _retrain_page(request, session, name, starting=starting, sent=sent, problem=str(refusal))
         return render("rounds/retrain.html", page, status=422)
-    return _requested(request, name, answer.run.id)
+    return _requested(request, name, answer.run)
 
 
 @router.get("/d/{name}/models/train")
@@ -194,12 +195,12 @@ def ask_training(
         with database.read() as session:
             page = _train_page(request, session, name, starting=starting, sent=sent, problem=str(refusal))
         return render("training/new.html", page, status=422)
-    return _requested(request, name, run.id)
+    return _requested(request, name, run)
 
 
-def _requested(request: Request, name: str, run_id: int) -> Response:
-    answer = RedirectResponse(f"/d/{name}/models/{run_id}", status_code=303)
-    return say(request, answer, f"Training of model {run_id} requested")
+def _requested(request: Request, name: str, run: Run) -> Response:
+    answer = RedirectResponse(f"/d/{name}/models/{run.id}", status_code=303)
+    return say(request, answer, f"Training of {run.name} requested")
 
 
 def _fitted(session: Session, dataset_id: int, starting: Weights, start: str) -> Recommendation:
@@ -347,21 +348,21 @@ def _retrain_page(
                     Offered(
                         own.name if own.name in RECIPES else FITTED,
                         own,
-                        f"As model {run.id}",
-                        f"Model {run.id} learnt by it.",
+                        f"As {run.name}",
+                        f"{run.name} learnt by it.",
                     ),
                     *(Offered(name, each) for name, each in RECIPES.items() if name != own.name),
                 ],
                 chosen=asked.recipe.name if asked.recipe.name in RECIPES else FITTED,
                 start=asked.start,
                 starting=starting,
-                parent=run.id,
+                parent=run.name,
                 expect=expected,
             ),
             start=asked.start,
             starting=starting,
             class_names=names,
-            parent=run.id,
+            parent=run.name,
             sent=sent,
         ),
         estimate=estimate,

@@ -80,7 +80,7 @@ def send(
             error=error,
         )
     answer = RedirectResponse(f"/d/{name}/models/{made.run_id}", status_code=303)
-    return say(request, answer, f"Predictions imported as model {made.run_id}")
+    return say(request, answer, f"Predictions imported as {made.name}")
 
 
 class _FormRoute(PredictionsRoute):

@@ -56,7 +56,7 @@ def recipe_cards(
     chosen: str,
     start: Start,
     starting: Weights,
-    parent: int | None = None,
+    parent: str = "",
     expect: Callable[[Recipe], Estimate | None],
 ) -> tuple[RecipeCard, ...]:
     """The cards, the recommended one first; `expect` says how long a training with a recipe takes."""
@@ -76,11 +76,11 @@ def recipe_cards(
     )
 
 
-def start_in_short(start: Start, *, recipe: Recipe, starting: Weights, parent: int | None = None) -> str:
+def start_in_short(start: Start, *, recipe: Recipe, starting: Weights, parent: str = "") -> str:
     """Where a network starts, in a few words, with the size of a download."""
     match begins(start, recipe):
         case "parent":
-            return f"model {parent}"
+            return parent
         case "none":
             return "random weights"
         case "file":
@@ -91,7 +91,7 @@ def start_in_short(start: Start, *, recipe: Recipe, starting: Weights, parent: i
             return f"ImageNet weights{_how(starting)}"
 
 
-def start_option(start: Start, *, recipe: Recipe, starting: Weights, parent: int | None = None) -> str:
+def start_option(start: Start, *, recipe: Recipe, starting: Weights, parent: str = "") -> str:
     """A start as one of several to choose."""
     words = start_in_short(start, recipe=recipe, starting=starting, parent=parent)
     return f"Automatic: {words}" if start == "auto" else f"{words[0].upper()}{words[1:]}"

@@ -215,12 +215,12 @@ def recipe_form(
     starting: Weights,
     class_names: Sequence[str],
     cards: tuple[RecipeCard, ...],
-    parent: int | None = None,
+    parent: str = "",
     sent: Mapping[str, str] | None = None,
 ) -> RecipeForm:
     """The form with a recipe's numbers in it, or with what was sent in their place.
 
-    `parent` is the run that is gone on from.
+    `parent` is the name of the model that it continues; empty: none.
     """
     given = sent or {}
     usual = {name: as_text(value) for name, value in values_of(recipe, tunes=start == "parent").items()}
@@ -236,7 +236,7 @@ def recipe_form(
         start=start,
         starts=tuple(
             RecipeOption(each, start_option(each, recipe=recipe, starting=starting, parent=parent))
-            for each in starts(setting=starting.setting, parent=parent is not None)
+            for each in starts(setting=starting.setting, parent=bool(parent))
         ),
         seed=given.get("seed", "0"),
         weights=weights,

@@ -66,8 +66,8 @@ def curves(request: Request, name: str, run_id: int, database: Db, epochs: int =
 def go_on(request: Request, name: str, run_id: int, database: Db, user: Admin) -> Response:
     """Go on with a cancelled or failed run after its last finished epoch."""
     with database.write() as session:
-        resume_run(session, run_id=run_here(session, name, run_id).id, user_id=user.id)
-    return _back(request, name, run_id, f"Training of model {run_id} resumes")
+        run = resume_run(session, run_id=run_here(session, name, run_id).id, user_id=user.id)
+    return _back(request, name, run_id, f"Training of {run.name} resumes")
 
 
 @router.post("/d/{name}/models/{run_id:int}/cancel")
@@ -76,9 +76,9 @@ def cancel(
 ) -> Response:
     """Ask a run to stop; its last checkpoint is kept."""
     with database.write() as session:
-        cancel_run(session, run_id=run_here(session, name, run_id).id)
-        confirm(_stop(name, run_id), confirmed)
-    return _back(request, name, run_id, f"Training of model {run_id} is being cancelled")
+        run = cancel_run(session, run_id=run_here(session, name, run_id).id)
+        confirm(_stop(name, run), confirmed)
+    return _back(request, name, run_id, f"Training of {run.name} is being cancelled")
 
 
 @router.post("/d/{name}/models/{run_id:int}/checkpoints")
@@ -93,13 +93,14 @@ def delete_networks(
 ) -> Response:
     """Delete the checkpoints of a run, after a question that says what is no longer possible."""
     with database.write() as session:
-        delete_checkpoints(session, run_here(session, name, run_id))
+        run = run_here(session, name, run_id)
+        delete_checkpoints(session, run)
         freed = network_bytes(settings.runs_dir, run_id=run_id) / 1_000_000
         facts = (f"This frees {freed:,.1f} MB. There is no undo.", *NO_LONGER, KEPT)
-        title, yes = f"Delete the checkpoints of model {run_id}?", "Delete the checkpoints"
+        title, yes = f"Delete the checkpoints of {run.name}?", "Delete the checkpoints"
         confirm(Question(title, facts, yes, f"/d/{name}/models/{run_id}"), confirmed)
     remove_networks(settings.runs_dir, run_id=run_id)
-    return _back(request, name, run_id, f"Checkpoints of model {run_id} deleted")
+    return _back(request, name, run_id, f"Checkpoints of {run.name} deleted")
 
 
 def _back(request: Request, name: str, run_id: int, words: str) -> Response:
@@ -112,14 +113,14 @@ def run_here(session: Session, name: str, run_id: int) -> Run:
     try:
         return get_run(session, run_id=run_id, dataset_id=dataset.id)
     except NotFound as error:
-        raise NotFound(f"There is no model {run_id} here; the page Models lists all of them.") from error
+        raise NotFound(f"There is no model with the id {run_id} here; the page Models lists all.") from error
 
 
-def _stop(name: str, run_id: int) -> Question:
+def _stop(name: str, run: Run) -> Question:
     return Question(
-        f"Cancel the training of model {run_id}?",
+        f"Cancel the training of {run.name}?",
         ("Its last finished epoch is kept, and you can resume it from there.",),
         "Cancel the training",
-        f"/d/{name}/models/{run_id}",
+        f"/d/{name}/models/{run.id}",
         danger=False,
     )

@@ -125,7 +125,7 @@ def behind_of(run: Run | None) -> str:
     found = run.facts[BESIDE_FIRST_LOOK]
     own, look = (percent(found[which] / found["images"]) for which in ("network", "first_look"))
     return (
-        f"Model {run.id} errs more than the first look, {own} against {look} of the labels of the hold-out. "
+        f"{run.name} errs more than the first look, {own} against {look} of the labels of the hold-out. "
         "So the review keeps the order and the opinions of the first look."
     )
 
@@ -141,7 +141,7 @@ def _origin(run: Run) -> tuple[tuple[str, str], ...]:
     if run.kind == OWN_MODEL:
         said = "out of sample" if run.is_out_of_sample else "in sample"
         return ("File", f"{run.weights}, sha256 {run.recipe['sha256']}"), ("Predictions", said)
-    start = f"model {run.parent_id}" if run.parent_id else stored_words(run.weights)
+    start = run.parent_name or stored_words(run.weights)
     return ("Starts from", start), ("Seed", str(run.seed))
 
 

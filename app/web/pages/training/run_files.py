@@ -32,7 +32,7 @@ LOSSES = 20  # in the file of the greatest losses
 class Drawing(Page):
     """A figure to keep."""
 
-    run_id: int
+    model: str  # its name
     version: int
     evaluation: Evaluation | None = None
     by: By = "counts"
@@ -45,8 +45,8 @@ def table(name: str, run_id: int, what: str, database: Db) -> Response:
     if what not in TABLES:
         raise NotFound(f"There is no file {what}.csv of a model; there are {', '.join(TABLES)}.")
     with database.read() as session:
-        run_here(session, name, run_id)
-    headers = {"content-disposition": f'attachment; filename="{name}-run{run_id}-{what}.csv"'}
+        number = run_here(session, name, run_id).number
+    headers = {"content-disposition": f'attachment; filename="{name}-model{number}-{what}.csv"'}
     return StreamingResponse(
         _rows(database, run_id, what), media_type="text/csv; charset=utf-8", headers=headers
     )
@@ -61,8 +61,10 @@ def confusion_picture(
         run = run_here(session, name, run_id)
         version = session.get_one(DatasetVersion, run.version_id).number
         found = evaluate_run(session, run_id=run_id)
-    page = Drawing(**page_context(request, name), run_id=run_id, version=version, evaluation=found, by=matrix)
-    return draw("training/confusion.svg", page, filename=f"{name}-run{run_id}-confusion.svg")
+    page = Drawing(
+        **page_context(request, name), model=run.name, version=version, evaluation=found, by=matrix
+    )
+    return draw("training/confusion.svg", page, filename=f"{name}-model{run.number}-confusion.svg")
 
 
 @router.get("/d/{name}/models/{run_id:int}/calibration.svg")
@@ -73,9 +75,9 @@ def calibration_picture(request: Request, name: str, run_id: int, database: Db) 
         version = session.get_one(DatasetVersion, run.version_id).number
         found = calibration_of(session, run_id=run_id)
     if found is None:
-        raise NotFound(f"Model {run_id} has no predictions of hold-out images, so there is nothing to draw.")
-    page = Drawing(**page_context(request, name), run_id=run_id, version=version, calibration=found)
-    return draw("training/_reliability.svg", page, filename=f"{name}-run{run_id}-calibration.svg")
+        raise NotFound(f"{run.name} has no predictions of hold-out images, so there is nothing to draw.")
+    page = Drawing(**page_context(request, name), model=run.name, version=version, calibration=found)
+    return draw("training/_reliability.svg", page, filename=f"{name}-model{run.number}-calibration.svg")
 
 
 def _rows(database: Database, run_id: int, what: str) -> Iterator[bytes]:

@@ -26,6 +26,7 @@ class ImagesPage(Page):
     """The images of a cell of the confusion matrix."""
 
     run_id: int
+    model: str  # its name
     title: str
     total: int
     first: int
@@ -73,6 +74,7 @@ def images(
     page = ImagesPage(
         **page_context(request, name),
         run_id=run_id,
+        model=run.name,
         total=total,
         samples=tuple(tile_of(sample, names) for sample in found),
         title=_title(query),

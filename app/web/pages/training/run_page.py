@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from app.review.models import WorklistOrder
 from app.review.orders import newest_order
 from app.rounds.movement import Movement, movement_of
 from app.training.evaluation import Rate
+from app.training.first_looks import newest_first_look
 from app.training.folds import WHOLE
 from app.training.models import FIRST_LOOK, OWN_MODEL, Run
 from app.training.recipes import ChangedValue, differences
@@ -67,6 +69,7 @@ class RunPage(CurvesPage):
     is_drawing_curve: bool  # the run is finished, and its job draws the learning-rate curve
     is_current: bool  # its ranking is the one that is reviewed
     behind: str  # why it is not, if it errs more than the first look
+    pair: str  # the query that compares both
     evaluation: Evaluation | None
     rates: Intervals | None  # its errors, by one set of labels each
     gold: GoldEvaluation | None
@@ -110,6 +113,7 @@ def run_page(common: Mapping[str, Any], session: Session, run: Run, *, by: str) 
         is_drawing_curve=finished and run.is_training and _is_working(session, run),
         is_current=is_current,
         behind=behind_of(run),
+        pair=pair_with_first_look(session, run),
         differences=differences(run.recipe, start=run.weights),
         can_go_on=run.state in RESUMABLE and (run.kind != OWN_MODEL or run.job_id is not None),
         movement=movement_of(session, run=run) if run.is_training and not run.is_behind else None,
@@ -151,7 +155,15 @@ def finished_epochs(at: RunProgress) -> int:
 
 def title_of(run: Run | RunSummary) -> str:
     """What a run's model is called on every page."""
-    return "First look, no training" if run.kind == FIRST_LOOK else f"Model {run.id}"
+    return f"{run.name}, first look" if run.kind == FIRST_LOOK else run.name
+
+
+def pair_with_first_look(session: Session, run: Run | None) -> str:
+    """The query of Did it help? for a training and the first look that it errs more than; empty: neither."""
+    if run is None or not run.is_behind:
+        return ""
+    look = newest_first_look(session, dataset_id=run.dataset_id, before=run.finished_at)
+    return urlencode({"old": look.id, "new": run.id}) if look else ""
 
 
 def labels_words(version: int) -> str:
@@ -190,7 +202,7 @@ def _rates(
 
 
 def _recipe_words(run: Run) -> str:
-    start = f"model {run.parent_id}" if run.parent_id else stored_words(run.weights)
+    start = run.parent_name or stored_words(run.weights)
     return f"{words_of(recipe_from_json(run.recipe), start=run.weights)}, from {start}, seed {run.seed}"
 
 

@@ -112,7 +112,7 @@ def test_the_overview_of_a_data_set_without_a_run_says_train(
 
 def test_the_overview_counts_classes_by_split(browser_of: dict[str, TestClient], made: Made) -> None:
     page = browser_of["ann"].get("/d/faces").text
-    for text in ("24 images", "3 classes", "cat", "dog", "owl", "model 1"):
+    for text in ("24 images", "3 classes", "cat", "dog", "owl", "Model 1"):
         assert text in page
 
 
@@ -163,7 +163,7 @@ def test_the_error_leaves_out_classes_that_the_model_had_no_images_of(
             rate = evaluate_run(session, run_id=made.run_id).without_untrained
         page = flat(browser_of["ann"].get("/d/faces").text)
         if rate:
-            assert f"{100 * rate.low:.1f} % to {100 * rate.high:.1f} %, model {made.run_id}" in page
+            assert f"{100 * rate.low:.1f} % to {100 * rate.high:.1f} %, Model {made.run_id}" in page
         else:
             assert "no hold-out images of classes that it learnt" in page
 

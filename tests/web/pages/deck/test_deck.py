@@ -69,6 +69,7 @@ def test_markup_is_kept_and_everything_else_escaped() -> None:
         (),
         (),
         1,
+        "Model 1",
         "1.1",
         NAMES,
         (0, 1, 2),

@@ -88,8 +88,8 @@ def test_the_answer_comes_first_then_its_picture_and_the_computation_is_closed(
     links = [f'<a href="/d/faces/models/{run}">Model {run}</a>' for run in (made.run_id, new)]
     assert main.index(links[0]) < main.index(links[1])
     for text in (
-        f"Before: model {made.run_id}",
-        f"After: model {new}",
+        f"Before: Model {made.run_id}",
+        f"After: Model {new}",
         "Read down a column, not across",
         "McNemar’s exact test",
         "What they do not say",
@@ -100,7 +100,7 @@ def test_the_answer_comes_first_then_its_picture_and_the_computation_is_closed(
         assert text not in main, text
     assert rest.count('<table class="matrix">') == 4
     other = browser_of["ann"].get(f"/d/faces/results?old={new}&new={made.run_id}").text
-    assert f"Before: model {new}" in flat(other)
+    assert f"Before: Model {new}" in flat(other)
 
 
 def words_shown(page: str) -> int:
@@ -175,7 +175,7 @@ def test_a_model_of_cleaned_labels_alone_needs_one_of_the_given_labels(
 @pytest.mark.parametrize(
     ("query", "status", "words"),
     [
-        ("old=999", 404, "There is no model 999"),
+        ("old=999", 404, "There is no model with the id 999"),
         ("old=1&new=1", 422, "with itself"),
         ("old=1&new=2&labels=9", 404, "no version 9"),
     ],

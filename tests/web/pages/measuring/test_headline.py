@@ -11,8 +11,8 @@ from app.training.evaluation import Rate, rate
 from app.web.pages.measuring.headline import headline
 from tests.web.pages.measuring.test_conclusions import column_of
 
-OLD = RunFacts(1, "quick", 3, "none", None, 0, 0, "", is_own=False, in_sample=False)
-NEW = replace(OLD, id=2, version=1)
+OLD = RunFacts(1, "Model 1", "quick", 3, "none", None, 0, 0, "", is_own=False, in_sample=False)
+NEW = replace(OLD, id=2, name="Model 2", version=1)
 UNSELECTED = Selection(0, 0, 0, 0, 0, None, None, None, None)
 
 
@@ -24,7 +24,7 @@ def known(wrong: int, n: int) -> Rate:
 
 def compared(old_wrong: int, new_wrong: int, n: int = 300, *, seeds: tuple[int, ...] = ()) -> Comparison:
     """Two runs with so many errors on the same images; `seeds`: errors of the new run's seed twins."""
-    twins = tuple(SeedRun(10 + i, i, known(wrong, n)) for i, wrong in enumerate(seeds))
+    twins = tuple(SeedRun(10 + i, f"Model {10 + i}", i, known(wrong, n)) for i, wrong in enumerate(seeds))
     return Comparison(
         old=OLD,
         new=NEW,
@@ -61,7 +61,7 @@ def test_without_a_common_image_nothing_is_told() -> None:
 def test_a_model_that_may_have_learnt_the_images_is_not_praised() -> None:
     found = compared(60, 20)
     learnt = replace(found, new=replace(NEW, is_own=True, in_sample=True))
-    assert headline(learnt).answer == "It cannot be told: model 2 may have learnt these images."
+    assert headline(learnt).answer == "It cannot be told: Model 2 may have learnt these images."
 
 
 def test_what_limits_an_answer_is_said_beside_it() -> None:

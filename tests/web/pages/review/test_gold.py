@@ -75,7 +75,7 @@ def test_the_page_proposes_a_size_and_an_admin_draws_it(browser_of: Browsers, ma
     page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
     assert "0 of 20 images are agreed" in page
     assert "with the seed 3" in page
-    assert f"after model {made.run_id} was requested" in page
+    assert f"after Model {made.run_id} was requested" in page
     assert 'href="/d/faces/review?order=gold"' in page
     assert draw(browser_of["ada"]) == 409
 
@@ -219,7 +219,7 @@ def test_the_figures_stand_where_the_best_run_is_named(
         assert "Best by the checked test set" in flat(browser_of["ada"].get(address).text)
     page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
     answer = page.split('<p class="answer">')[1].split("</p>")[0]
-    assert re.fullmatch(rf"[0-9.]+ % error of model {made.run_id}, [0-9.]+ % to [0-9.]+ %\.", answer.strip())
+    assert re.fullmatch(rf"[0-9.]+ % error of Model {made.run_id}, [0-9.]+ % to [0-9.]+ %\.", answer.strip())
     assert "20 of 20 images are agreed" in page
     assert "not settled" not in page
     assert "Deleted ones counted as wrong" in page

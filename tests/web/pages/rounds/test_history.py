@@ -44,7 +44,7 @@ def test_the_rounds_are_a_picture_and_in_numbers(
     assert "labels of version 0" not in chart
     assert [chart.count(f">Round {number}</text>") for number in (1, 2, 3)] == [1, 1, 0]
     assert "Error, given labels" in numbers
-    assert f"from model {made.run_id}" in numbers
+    assert f"from Model {made.run_id}" in numbers
     assert "card.png?round=1" in numbers
     assert "card.png?round=2" not in numbers  # nothing was found in it
 

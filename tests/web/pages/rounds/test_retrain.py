@@ -64,7 +64,7 @@ def test_the_page_shows_what_moved_as_a_picture_and_as_numbers(
     assert '<th scope="row">cat → owl</th><td class="num">1</td>' in page
     assert '→ deleted</th><td class="num">1</td>' in page
     assert "1 image waits for a second opinion and keeps its given label" in page
-    assert re.search(rf"Continues from <span class=.term.[^>]*>model {made.run_id}<", page)
+    assert re.search(rf"Continues from <span class=.term.[^>]*>Model {made.run_id}<", page)
     assert "Best by the hold-out: " in page  # the same words as on the page of the models
     assert "(111 ms per image and epoch)" in page
     assert 'tabindex="0">about 4 s<span' in page  # two epochs, two seconds each as the run before
@@ -305,7 +305,7 @@ def test_after_an_edited_run_the_retrain_offers_its_recipe_again(
         end_run(session, run_id=edited.id, state="finished")
         session.get_one(Run, made.run_id).state = "failed"
     page = flat(ada.get("/d/faces/models/retrain").text)
-    assert f"As model {edited.id}" in page
+    assert f"As {edited.name}" in page
     ada.post("/d/faces/models/retrain", data=form_of(page) | {"seed": "1"})
     assert newest(database).recipe["dropout"] == 0.25
 

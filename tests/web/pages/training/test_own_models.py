@@ -73,10 +73,10 @@ def test_every_page_about_runs_answers(browser_of: dict[str, TestClient], made: 
     ):
         assert ada.get(f"/d/faces{where}").status_code == 200, where
     compared = flat(ada.get(f"/d/faces/results?old={made.run_id}&new={own}").text)
-    assert f"After: model {own}" in compared
-    assert f"It cannot be told: model {own} may have learnt these images." in compared
-    assert f"Why: model {own} is an own model, trained elsewhere" in compared
-    assert f"That model {own} makes so few errors: its predictions are in sample" in compared
+    assert f"After: Model {own}" in compared
+    assert f"It cannot be told: Model {own} may have learnt these images." in compared
+    assert f"Why: Model {own} is an own model, trained elsewhere" in compared
+    assert f"That Model {own} makes so few errors: its predictions are in sample" in compared
     assert "both models trained on" not in compared
     assert "by its seed" not in compared
 
@@ -140,7 +140,7 @@ def test_the_export_form_offers_the_runs_whose_scores_can_be_added(
     browser_of: dict[str, TestClient], made: Made, own: int
 ) -> None:
     page = flat(browser_of["ann"].get("/d/faces/export").text)
-    assert f'<option value="{own}">of model {own}: own model</option>' in page
+    assert f'<option value="{own}">of Model {own}: own model</option>' in page
     url = "/api/v1/datasets/faces/export?version=0&format={}&run={}"
     assert browser_of["ann"].get(url.format("csv", "")).status_code == 200
     assert browser_of["ann"].get(url.format("cleanlab", own)).status_code == 200

@@ -26,7 +26,7 @@ def rows(browser: TestClient, made: Made, run: int, what: str) -> list[dict[str,
     answer = browser.get(f"/d/faces/models/{run}/{what}.csv")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/csv")
-    assert f"faces-run{run}-{what}.csv" in answer.headers["content-disposition"]
+    assert f"faces-model1-{what}.csv" in answer.headers["content-disposition"]
     return list(csv.DictReader(io.StringIO(answer.text)))
 
 
@@ -175,7 +175,7 @@ def test_the_facts_say_what_made_the_run(
     facts = flat(browser_of["ann"].get(f"/d/faces/models/{child}").text).split("<summary>Facts</summary>")[1]
     told = dict(re.findall(r'<th scope="row">([^<]+)</th><td>([^<]+)</td>', facts))
     assert told["Seed"] == "41"
-    assert told["Starts from"] == f"model {made.run_id}"
+    assert told["Starts from"] == f"Model {made.run_id}"
     assert re.fullmatch(r"version 0, sha256 [0-9a-f]{64}", told["Labels"])
     assert {"Requested", "Started", "Ended", "Took"} <= told.keys()
     assert "24 predictions, CSV" in facts
@@ -324,4 +324,4 @@ def test_a_model_that_is_not_there_is_said_in_the_words_of_the_pages(
 ) -> None:
     answer = browser_of["ann"].get("/d/faces/models/999")
     assert answer.status_code == 404
-    assert "There is no model 999 here; the page Models lists all of them." in flat(answer.text)
+    assert "There is no model with the id 999 here; the page Models lists all." in flat(answer.text)

@@ -172,10 +172,10 @@ def test_a_first_look_is_reviewed_exported_and_listed_like_a_run(
     ada = browser_of["ada"]
     assert "Review the 3 suspicious labels" in flat(ada.get("/d/pets").text)
     listed = flat(ada.get("/d/pets/models").text)
-    assert "First look, no training</a>" in listed
+    assert "Model 2, first look</a>" in listed
     assert "efficientnet-lite0</span>" in listed
     page = flat(ada.get(f"/d/pets/models/{run_id}").text)
-    assert "First look, no training" in page
+    assert "Model 2, first look" in page
     assert "efficientnet-lite0 and the given labels" in page
     assert "Most suspicious labels" in page
     assert "Try it on a photo" not in page
@@ -205,6 +205,11 @@ def test_a_training_behind_the_first_look_says_so_and_the_review_keeps_the_first
     )
     for page in ("/d/pets", f"/d/pets/models/{run_id}"):
         assert words in flat(ada.get(page).text), page
+        link = f'href="/d/pets/results?old={look_id}&amp;new={run_id}"'
+        assert link in flat(ada.get(page).text), page
+    pair = flat(ada.get(f"/d/pets/results?old={look_id}&new={run_id}").text)
+    assert f"Model {look_id} against Model {run_id}, same images" in pair
+    assert words in pair
     assert words not in flat(ada.get(f"/d/pets/models/{look_id}").text)
     assert ">best</span>" not in ada.get("/d/pets/models").text
     assert words in flat(ada.get("/d/pets/models/retrain").text)
@@ -306,8 +311,8 @@ def test_older_first_looks_are_folded_and_two_models_can_be_compared(
     looks.append(make_first_look(database, made.dataset_id, made.version_id))
     page = flat(ann.get("/d/faces/models").text)
     shown, folded = page.split("<summary>1 older first look</summary>")
-    assert f'/models/{looks[1]}">First look, no training' in shown
-    assert f'/models/{looks[0]}">First look, no training' in folded
+    assert f'/models/{looks[1]}">Model {looks[1]}, first look' in shown
+    assert f'/models/{looks[0]}">Model {looks[0]}, first look' in folded
     assert pair.findall(page) == [("old", str(looks[0])), ("new", str(looks[1]))]
     child = make_run(database, made.dataset_id, made.version_id, parent_id=made.run_id)
     page = flat(ann.get("/d/faces/models").text)
@@ -337,11 +342,11 @@ def test_every_act_on_a_model_answers_with_a_toast(browser_of: dict[str, TestCli
         return found[1] if found else ""
 
     where = ada.post("/d/faces/models", data=ASKED).headers["location"]
-    assert toast(where) == "Training of model 2 requested"
+    assert toast(where) == "Training of Model 2 requested"
     sure(ada, f"{where}/cancel")
-    assert toast(where) == "Training of model 2 is being cancelled"
+    assert toast(where) == "Training of Model 2 is being cancelled"
     ada.post(f"{where}/resume")
-    assert toast(where) == "Training of model 2 resumes"
+    assert toast(where) == "Training of Model 2 resumes"
     assert toast(where) == ""
 
 
@@ -354,7 +359,7 @@ def test_once_labels_have_changed_an_admin_repeats_the_first_look(
     assert button not in ada.get("/d/faces/models").text
     refused = ada.post("/d/faces/models/look")
     assert refused.status_code == 409
-    assert f"No label has changed since the first look of model {first}" in refused.text
+    assert f"No label has changed since the first look of Model {first}" in refused.text
     form = {"sample": made.ranked[0], "answer": "delete", "client_id": "1"}
     assert ann.post("/d/faces/review/decisions", data=form).status_code == 303
     assert button in ada.get("/d/faces/models").text
