@@ -20,7 +20,7 @@ def test_the_headline_is_of_the_best_run_and_stays_while_labels_get_cleaner(
         best = best_run(session, dataset_id=made.dataset_id)
     assert before
     assert best
-    assert (before.run_id, before.given, before.cleaner) == (best.id, best.error_rate, None)
+    assert (before.name, before.given, before.cleaner) == (best.name, best.error_rate, None)
     with database.read() as session:
         held = session.scalars(select(Sample.id).where(Sample.split == "valid").order_by(Sample.id)).all()
     ada = browser_of["ada"]

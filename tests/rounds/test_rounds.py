@@ -65,9 +65,9 @@ def test_a_round_has_the_decisions_between_its_run_and_the_next_one(
     answer(database, made, me, made.ranked[8], "delete")
     answer(database, made, me, made.ranked[-1], "keep", origin="audit")
     first, second = rounds(database, made)
-    assert (first.number, first.run_id, first.parent_id, first.version) == (1, made.run_id, None, 0)
+    assert (first.number, first.run_id, first.parent_name, first.version) == (1, made.run_id, "", 0)
     assert (first.single, first.in_bulk, first.relabelled, first.deleted) == (2, 3, 1, 3)
-    assert (second.number, second.run_id, second.parent_id, second.version) == (2, second_run, made.run_id, 1)
+    assert (second.number, second.run_id, second.parent_name, second.version) == (2, second_run, "Model 1", 1)
     assert (second.single, second.audited, second.in_bulk, second.relabelled, second.deleted) == (
         1,
         1,

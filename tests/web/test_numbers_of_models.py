@@ -68,6 +68,7 @@ def test_no_page_shows_the_id_of_a_run(
             continue
         for what in TABLES if "{what}" in address.path else ("",):
             page = browser_of["ada"].get(address.at(**known, what=what))
+            assert page.status_code < 500, address
             if "html" not in page.headers.get("content-type", ""):
                 continue
             words = words_of(page.text)

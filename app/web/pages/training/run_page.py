@@ -57,6 +57,7 @@ class RunPage(CurvesPage):
     """A model: what was asked for, how far it is, what it reached."""
 
     run: Run
+    model: str  # its name
     title: str
     about: str  # in a few words: what it learnt from
     note: str  # what a person should know of it
@@ -101,6 +102,7 @@ def run_page(common: Mapping[str, Any], session: Session, run: Run, *, by: str) 
         run=run,
         run_id=run.id,
         running=at if at.is_open else None,
+        model=run.name,
         title=title_of(run),
         about=_about(run, version.number),
         note=note_of(run),

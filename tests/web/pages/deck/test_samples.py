@@ -64,7 +64,7 @@ def test_the_page_tells_every_answer_where_it_was_given_and_what_was_undone(
     page = " ".join(ann.get(f"/d/faces/images/{sample}").text.split())
     assert "<s>deleted</s>" in page
     assert "→ owl" in page
-    assert "review, rank 1 of model" in page
+    assert f"review, rank 1 of Model {made.run_id}" in page
     assert "this page" in page
     assert f"Model {made.run_id}" in page
     assert "as it stands <b>owl</b>" in page

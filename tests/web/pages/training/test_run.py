@@ -26,7 +26,7 @@ def rows(browser: TestClient, made: Made, run: int, what: str) -> list[dict[str,
     answer = browser.get(f"/d/faces/models/{run}/{what}.csv")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/csv")
-    assert f"faces-model1-{what}.csv" in answer.headers["content-disposition"]
+    assert f"faces-model{run}-{what}.csv" in answer.headers["content-disposition"]
     return list(csv.DictReader(io.StringIO(answer.text)))
 
 

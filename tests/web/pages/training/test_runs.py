@@ -172,10 +172,10 @@ def test_a_first_look_is_reviewed_exported_and_listed_like_a_run(
     ada = browser_of["ada"]
     assert "Review the 3 suspicious labels" in flat(ada.get("/d/pets").text)
     listed = flat(ada.get("/d/pets/models").text)
-    assert "Model 2, first look</a>" in listed
+    assert "Model 1, first look</a>" in listed
     assert "efficientnet-lite0</span>" in listed
     page = flat(ada.get(f"/d/pets/models/{run_id}").text)
-    assert "Model 2, first look" in page
+    assert "Model 1, first look" in page
     assert "efficientnet-lite0 and the given labels" in page
     assert "Most suspicious labels" in page
     assert "Try it on a photo" not in page
