@@ -33,6 +33,7 @@ def test_they_rank_the_labels_at_once(
     said = answer.json()
     assert said == {
         "id": made.run_id + 1,
+        "number": 2,
         "job": None,
         "version": 0,
         "rows": 24,
