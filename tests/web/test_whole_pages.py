@@ -11,6 +11,7 @@ from app.settings import Settings
 from tests.factories import Made, make_run
 from tests.web.addresses import Address, addresses
 from tests.web.html import words_of
+from tests.web.test_security import OPEN
 
 FILES = (
     "text/csv",
@@ -21,7 +22,7 @@ FILES = (
     "application/octet-stream",
 )
 # For machines, for who is not signed in, and the documentation, which has a navigation of its own.
-OTHERS = ("/healthz", "/readyz", "/metrics", "/login", "/choose-password", "/first-admin", "/help/docs")
+OTHERS = (*OPEN, "/metrics", "/help/docs")
 
 
 @pytest.fixture

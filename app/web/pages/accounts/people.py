@@ -51,7 +51,7 @@ class PeoplePage(Page):
     tokens: tuple[ListedToken, ...]
     new_link: NewLink | None = None
     link_days: int = LINK_DAYS
-    ways: dict[int, str]  # how each person signs in
+    ways: dict[int, str]  # how each person signs in, where not all do by password
     roles: dict[str, str] = field(default_factory=lambda: MAY)  # what each of them may do
 
 
@@ -208,8 +208,10 @@ def _people(
 
 
 def _ways(session: Session, provider: Provider) -> dict[int, str]:
-    """How each person signs in, in words, by their id."""
+    """How each person signs in, in words, by their id; nothing where all do by password."""
     linked = issuers_of(session)
+    if not (provider.is_set or linked):
+        return {}
     found = {}
     for each in list_users(session):
         ways = ["password"] if each.has_password else []

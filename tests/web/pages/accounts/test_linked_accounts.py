@@ -104,7 +104,7 @@ def test_somebody_links_their_account_with_their_password_and_ends_the_link(
     ada = browser()
     ada.post("/login", data={"name": "ada", "password": PASSWORD})
     rows = re.findall(
-        r'class="name">\s*(\w+).*?data-label="Signs in with">([^<]*)<', ada.get("/people").text, re.DOTALL
+        r'class="name">\s*(\w+).*?class="hint">signs in with ([^<]*)<', ada.get("/people").text, re.DOTALL
     )
     assert rows == [("ada", "password"), ("ann", "password or Example ID"), ("bob", "password")]
     there = ada.post("/account/openid", data={"old": PASSWORD})
