@@ -68,7 +68,17 @@ def serve_demo(images: int, **settings: str) -> Iterator[Demo]:
     finally:
         process.terminate()
         process.wait(120)
-        shutil.rmtree(folder)
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a data folder, into which what the worker had started may still write for a moment."""
+    for _ in range(60):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.5)
+    shutil.rmtree(folder)
 
 
 def wait_for_training(client: httpx.Client) -> int:
