@@ -121,7 +121,7 @@ def headlines(
         of = counts[counted[run.id]]
         cleaned = rate(of.still_wrong, of.kept)
         given, cleanest = rate(of.wrong, of.n), newest[run.dataset_id].number
-        name = model_name(run.number)
+        name = "the first look" if run.is_look else model_name(run.number)
         found = Headline(name, run.learnt, cleanest, given, cleaned, run.is_behind, run.is_look)
         behind_a_look = with_looks and run.is_behind
         place = (behind_a_look, run.is_look, cleaned.value if cleaned else 1.0, -run.id)

@@ -21,7 +21,7 @@ from app.datasets.proposals import waiting_proposal
 from app.deck.adjudication import count_disagreements
 from app.deck.duplicates import count_torn
 from app.deck.progress import PendingChanges, ReviewProgress, label_table, pending_changes, review_progress
-from app.measuring.headline import Headline, headline
+from app.measuring.headline import Headline, headline, headlines
 from app.remaining.audits import audit_states, left_by_audits
 from app.remaining.estimate import Between
 from app.remaining.report import chosen_rule
@@ -120,7 +120,7 @@ class OverviewPage(ImportPage):
     checked: int  # of these
     pending: PendingChanges
     corrections: Corrections
-    error: Headline | None
+    error: Headline | None  # of the first look, while no training has finished
     cards: tuple[CardView, ...]
     running: RunProgress | None
     ended: Run | None  # the newest run, if it was cancelled or has failed
@@ -218,7 +218,7 @@ def _overview(
         checked=max(0, (suspicious or 0) - left),
         pending=pending,
         corrections=count_corrections(session, dataset_id=dataset.id),
-        error=error,
+        error=error or headlines(session, dataset_ids=[dataset.id], with_looks=True).get(dataset.id),
         cards=_cards(session, dataset, gold, may_settle=page["viewer"].may_settle) if classes else (),
         running=run_progress(session, run_id=running.id) if running else None,
         ended=None if running else ended_last(session, dataset_id=dataset.id),

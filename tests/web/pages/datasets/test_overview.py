@@ -152,6 +152,23 @@ def test_overview_and_remaining_give_the_same_time_for_the_same_cards(
     assert "<dt>for the next 8 suspicious images</dt><dd>6 s</dd>" in remaining
 
 
+def test_before_a_training_the_error_is_that_of_the_first_look(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path
+) -> None:
+    dataset_id = import_folder(database, write_images(tmp_path / "pictures"), name="pets")
+    make_first_look(database, dataset_id, 1, wrong=3)
+    figure = (
+        r"error on the given labels<.*?<dd>[\d.]+ %</dd><dd class=\"more\">[\d.]+ % to [\d.]+ %, (.*?)</dd>"
+    )
+
+    def whose() -> list[str]:
+        return re.findall(figure, flat(browser_of["ann"].get("/d/pets").text))
+
+    assert whose() == ["the first look"]
+    make_run(database, dataset_id, 1, wrong=20)
+    assert whose() == ["Model 2"]
+
+
 def test_the_error_leaves_out_classes_that_the_model_had_no_images_of(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:
