@@ -73,7 +73,7 @@ QUERIES = {
 BY_RANK = ("/api/v1/datasets/{name}/samples",)  # whose only other order is that of the ids
 NO_SAMPLES = (
     *("{photo_id}", "/jobs", "/readyz", "/server"),  # photos from outside, jobs, workers, disk
-    "/help/docs",  # files of the documentation
+    *("/help/docs", "/login/openid"),  # files of the documentation; to a provider, where one is set
 )
 
 
