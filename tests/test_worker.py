@@ -6,7 +6,7 @@ import uuid
 
 import sqlalchemy as sa
 
-from tests.forked import fork_command
+from tests.forked import fork_command, toploss
 from tests.servers import environment
 
 PROGRAM = """
@@ -44,9 +44,13 @@ def test_a_worker_that_is_stopped_leaves_no_write_ahead_log(tmp_path):
             assert worker.is_alive(), log.read_text()
             assert time.monotonic() < until, "it writes no heartbeat"
             time.sleep(0.05)
+        assert toploss("worker", "--check", env=env).stdout == "The worker embedded is alive.\n"
+        other = toploss("worker", "--check", env=env | {"TOPLOSS_WORKER_ID": "other"}, check=False)
+        assert (other.returncode, "has not reported" in other.stderr) == (1, True)
     finally:
         worker.terminate()
         worker.join()
+    assert toploss("worker", "--check", env=env, check=False).returncode == 1
     assert not wal.exists() or wal.stat().st_size == 0
 
 
