@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.tasks import PROGRESS, TASKS
 from app.tasks.housekeeping import keep_house
 from app.tasks.learning import learn
-from app.training.runs import give_up
+from app.training.ending import give_up
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 1.0

@@ -47,7 +47,8 @@ from app.ranking.models import StagedPrediction
 from app.ranking.rankings import ranking_rows
 from app.review.issues import publish
 from app.settings import Settings
-from app.training.runs import end_run, request_run, start_run
+from app.training.ending import end_run, start_run
+from app.training.requesting import request_run
 from tests.servers import start_server
 
 LEARNING = "learning"

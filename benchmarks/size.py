@@ -98,7 +98,7 @@ def one_size(count: int) -> dict[str, tuple[float, float]]:
     from app.ranking.rankings import ranking_rows, stage_ranking
     from app.review.issues import publish
     from app.storage import open_source
-    from app.training.runs import request_run
+    from app.training.requesting import request_run
 
     found: dict[str, tuple[float, float]] = {}
     with tempfile.TemporaryDirectory() as name:

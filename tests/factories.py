@@ -23,10 +23,11 @@ from app.ranking.models import StagedPrediction
 from app.ranking.rankings import ranking_rows
 from app.review.issues import publish
 from app.settings import Settings
+from app.training.ending import end_run, record_epoch, start_run
 from app.training.first_looks import request_first_look
 from app.training.folds import assign_folds
 from app.training.models import Epoch, Run
-from app.training.runs import end_run, record_epoch, request_run, start_run
+from app.training.requesting import request_run
 from tests.copies import Rows, insert_rows, is_empty, read_rows
 
 CLASSES = ("cat", "dog", "owl")

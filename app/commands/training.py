@@ -24,7 +24,7 @@ from app.errors import Cancelled
 if TYPE_CHECKING:
     from app.db.engine import Database
     from app.settings import Settings
-    from app.training.runs import RunProgress
+    from app.training.progress import RunProgress
 
 POLL_SECONDS = 0.5
 Recipe = Annotated[
@@ -72,7 +72,7 @@ def train(
     from app.rounds.retraining import version_to_train
     from app.training.recommending import recommend
     from app.training.repeats import repeated_by
-    from app.training.runs import train_anew
+    from app.training.requesting import train_anew
     from app.training.starts import requested_start, weights_now
 
     changes = _changes(change, epochs)
@@ -208,7 +208,7 @@ def resume(
 ) -> None:
     """Resume a cancelled or failed run after its last finished epoch."""
     from app.commands.remote import resume_there
-    from app.training.runs import resume_run
+    from app.training.requesting import resume_run
 
     if server:
         resume_there(server, run_id, wait=wait, json=json)
@@ -265,7 +265,8 @@ def wait_for(database: "Database", settings: "Settings", run_id: int) -> None:
     """Follow a run to its end; exit code 0 only when its ranking is stored."""
     from app.measuring.evaluations import evaluate_run
     from app.serving import worker_beside
-    from app.training.runs import get_run, run_progress, version_number
+    from app.training.progress import run_progress
+    from app.training.runs import get_run, version_number
 
     show = show_progress()
     with worker_beside(settings, database):

@@ -15,7 +15,8 @@ from app.deck.worklist import DEFAULT, Card, get_card, my_cards
 from app.review.gold import GoldStanding, gold_standing
 from app.review.log import RecentDecision
 from app.review.recent import recent
-from app.training.runs import RunProgress, current_ranking, has_open_run, open_run, run_progress
+from app.training.progress import RunProgress, run_progress
+from app.training.runs import current_ranking, has_open_run, open_run
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from app.review.models import SampleReview
 from app.settings import Settings
 from app.training.models import Run
 from app.training.recipes import choose_recipe
-from app.training.runs import list_trainings, request_run
+from app.training.requesting import request_run
+from app.training.runs import list_trainings
 from app.training.starts import choose_start, facts_of_start, weights_of
 
 NAME = "demo"

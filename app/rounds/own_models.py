@@ -28,12 +28,13 @@ from app.ranking.rankings import stage_ranking
 from app.ranking.scoring import Floats, Ints
 from app.review.issues import publish
 from app.rounds.retraining import version_to_train
+from app.training.ending import announce_run
 from app.training.models import OWN_MODEL, Run
 from app.training.names import model_name
 from app.training.numbers import next_number
 from app.training.phases import COMPARES, STORES
 from app.training.runs import OWN_TASK as TASK
-from app.training.runs import announce_run, get_run, version_number
+from app.training.runs import get_run, version_number
 
 _KEPT, _IDS = "predictions.f32", "predictions.npy"  # of a run that a job ranks
 FEWEST = 2  # classes: labels of a single class cannot be compared

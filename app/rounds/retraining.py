@@ -19,7 +19,8 @@ from app.review.log import is_answer
 from app.review.models import Decision, SampleReview
 from app.training.models import Run
 from app.training.recipes import choose_recipe, edit, recipe_of
-from app.training.runs import finished_run, get_run, is_training, request_run, unfinished
+from app.training.requesting import request_run
+from app.training.runs import finished_run, get_run, is_training, unfinished
 from app.training.starts import choose_start, facts_of_start, weights_of
 
 

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from app.errors import Cancelled, ToplossError
 from app.jobs.engine import JobContext
 from app.ranking.maps import request_if_outdated
-from app.training.runs import end_run, get_run
+from app.training.ending import end_run
+from app.training.runs import get_run
 
 
 @contextmanager

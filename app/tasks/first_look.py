@@ -59,11 +59,12 @@ from app.tasks.machine import machine_facts
 from app.tasks.off_topic import store_off_topic
 from app.tasks.opinions import LOOK
 from app.tasks.patches import BACKBONE, BOTH, LARGEST, Facts, SmallImages, with_patches
+from app.training.ending import start_run
 from app.training.first_looks import newest_first_look
 from app.training.models import Run
 from app.training.pace import FIRST_LOOK_PACE
 from app.training.phases import COMPARES, LOOKS
-from app.training.runs import get_run, start_run
+from app.training.runs import get_run
 
 log = logging.getLogger(__name__)
 load_timm()  # with this module, while no other job loads anything

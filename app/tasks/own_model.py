@@ -6,8 +6,8 @@ from app.jobs.engine import JobContext
 from app.rounds.own_models import rank_kept
 from app.tasks import nothing_loads
 from app.tasks.ending import ending_badly
+from app.training.ending import start_run
 from app.training.models import Run
-from app.training.runs import start_run
 
 
 def run(context: JobContext) -> None:

@@ -27,11 +27,12 @@ from app.tasks.images import TrainingImages, prepare
 from app.tasks.machine import machine_facts
 from app.tasks.plan import Plan, make_plan, network_name
 from app.tasks.ranking import is_early, rank
+from app.training.ending import record_epoch, start_run
 from app.training.folds import WHOLE
 from app.training.models import Epoch, Run
 from app.training.phases import DRAWS, TRAINS
 from app.training.recipes import misses_classes, weight_words
-from app.training.runs import get_run, record_epoch, start_run
+from app.training.runs import get_run
 
 log = logging.getLogger(__name__)
 CURVE_TRIES = 1  # restarts during it

@@ -30,7 +30,8 @@ from app.ranking import maps
 from app.review.models import Decision
 from app.training import first_looks, runs
 from app.training.phases import DRAWS
-from app.training.runs import count_runs, job_share
+from app.training.progress import job_share
+from app.training.runs import count_runs
 
 MOST_DATASETS = 20  # in the switcher
 LONGEST = 60.0  # seconds that a slow count is kept

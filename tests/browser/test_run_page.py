@@ -8,8 +8,9 @@ from playwright.sync_api import Browser, expect
 
 from app.db.engine import Database
 from app.ml.recipes import RECIPES
+from app.training.ending import record_epoch, start_run
 from app.training.models import Epoch
-from app.training.runs import record_epoch, request_run, start_run
+from app.training.requesting import request_run
 from app.web.deps import SESSION_COOKIE
 from tests.browser.conftest import add_person, cookie_of
 from tests.factories import Made

@@ -5,7 +5,8 @@ import json
 from app.db.engine import Database
 from app.errors import Conflict
 from app.settings import Settings
-from app.training.runs import get_run, train_anew
+from app.training.requesting import train_anew
+from app.training.runs import get_run
 from tests.commands.conftest import Shell
 from tests.factories import Made
 

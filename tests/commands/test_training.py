@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from app.cli import cli
 from app.commands.shared import open_database
 from app.errors import Invalid
-from app.training.runs import end_run
+from app.training.ending import end_run
 from tests.factories import write_images
 
 

@@ -12,7 +12,7 @@ from app.db.engine import Database
 from app.deck.losses import lost_with
 from app.settings import Settings
 from app.storage import Origin
-from app.training.runs import train_anew
+from app.training.requesting import train_anew
 from tests.datasets.test_adding import add
 from tests.factories import Made, photo, write_images
 

@@ -20,7 +20,8 @@ from app.review.decisions import decide
 from app.review.issues import publish
 from app.rounds.demo import Planted, found_of_truth, planted_errors
 from app.settings import Settings
-from app.training.runs import end_run, list_runs, newest_ranked, start_run
+from app.training.ending import end_run, start_run
+from app.training.runs import list_runs, newest_ranked
 
 
 def make(database: Database, settings: Settings) -> str:

@@ -9,7 +9,7 @@ from app.measuring.comparison import Comparison, changed_samples
 from app.ml.recipes import RECIPES
 from app.review.gold import GoldLabels
 from app.review.undoing import undo
-from app.training.runs import request_run
+from app.training.requesting import request_run
 from app.web.pages.measuring.conclusions import conclude
 from tests.conftest import People
 from tests.factories import CLASSES, Made, make_run

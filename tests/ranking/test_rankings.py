@@ -15,8 +15,10 @@ from app.review.checks import Answer
 from app.review.decisions import decide
 from app.review.issues import publish
 from app.review.models import OpenIssue
+from app.training.ending import end_run, start_run
 from app.training.models import Run
-from app.training.runs import end_run, newest_ranked, request_run, start_run
+from app.training.requesting import request_run
+from app.training.runs import newest_ranked
 from tests.conftest import People
 from tests.factories import Made
 

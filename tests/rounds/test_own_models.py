@@ -20,7 +20,8 @@ from app.rounds.own_models import Imported, PredictionFile, import_predictions
 from app.rounds.retraining import retrain
 from app.settings import Settings
 from app.training.models import Run
-from app.training.runs import current_ranking, finished_run, resume_run
+from app.training.requesting import resume_run
+from app.training.runs import current_ranking, finished_run
 from tests.conftest import People
 from tests.factories import CLASSES, Made, make_first_look, make_run
 from tests.ranking.prediction_files import as_npz

@@ -32,7 +32,8 @@ from app.settings import Settings
 from app.tasks import first_look, import_images
 from app.tasks.progress import of_first_look
 from app.training.models import Run
-from app.training.runs import get_run, list_runs, resume_run
+from app.training.requesting import resume_run
+from app.training.runs import get_run, list_runs
 from tests.factories import import_folder, write_images
 
 MOVED = ("train/cat/000.png", "train/owl/003.png")  # into the folder of the dogs

@@ -18,8 +18,8 @@ from app.ranking.models import MapPlace
 from app.settings import Settings
 from app.tasks import TASKS
 from app.tasks.ending import end
+from app.training.ending import start_run
 from app.training.models import Run
-from app.training.runs import start_run
 from tests.factories import Made, make_first_look
 
 

@@ -24,7 +24,8 @@ from app.settings import Settings
 from app.tasks import train
 from app.tasks.images import TrainingImages, prepare
 from app.tasks.plan import make_plan
-from app.training.runs import end_run, get_run, open_run, start_run
+from app.training.ending import end_run, start_run
+from app.training.runs import get_run, open_run
 from tests.factories import import_folder, write_images
 from tests.tasks.test_train import Context, ask, context_of
 

@@ -8,7 +8,8 @@ from app.errors import Invalid
 from app.jobs.engine import Engine, JobContext
 from app.jobs.models import Job
 from app.settings import Settings
-from app.training.runs import get_run, give_up
+from app.training.ending import give_up
+from app.training.runs import get_run
 from tests.factories import Made
 from tests.training.test_runs import ask
 

@@ -16,8 +16,11 @@ from app.rounds.own_models import Imported, PredictionFile, import_predictions
 from app.settings import Settings
 from app.tasks import TASKS, own_model
 from app.tasks.progress import of_own_model
+from app.training.ending import cancel_run
 from app.training.models import Run
-from app.training.runs import cancel_run, current_ranking, resume_run, run_progress
+from app.training.progress import run_progress
+from app.training.requesting import resume_run
+from app.training.runs import current_ranking
 from tests.factories import CLASSES, Made
 from tests.ranking.prediction_files import as_npz
 

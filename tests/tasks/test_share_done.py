@@ -13,7 +13,8 @@ from app.jobs.requests import report
 from app.settings import Settings
 from app.tasks import first_look, train
 from app.training.phases import DRAWS, PREDICTS, RANKS_EARLY, READS, TRAINS
-from app.training.runs import resume_run, run_progress
+from app.training.progress import run_progress
+from app.training.requesting import resume_run
 from tests.factories import import_folder, write_images
 from tests.pictures import mirrored, scene
 from tests.tasks.test_first_look import request

@@ -16,8 +16,10 @@ from app.ml.watch import Watch
 from app.settings import Settings
 from app.tasks import train
 from app.tasks.start import settle_start
+from app.training.ending import start_run
 from app.training.models import Run
-from app.training.runs import get_run, start_run, train_anew
+from app.training.requesting import train_anew
+from app.training.runs import get_run
 from tests.factories import import_folder, write_images
 from tests.imagenet import without_network, write_weights
 from tests.tasks.test_train import Context

@@ -35,7 +35,8 @@ from app.tasks.ranking import is_early, rank
 from app.training.folds import WHOLE
 from app.training.models import Run
 from app.training.pace import seconds_of
-from app.training.runs import current_ranking, get_run, newest_ranked, request_run, resume_run
+from app.training.requesting import request_run, resume_run
+from app.training.runs import current_ranking, get_run, newest_ranked
 from tests.factories import import_folder, make_first_look, write_images
 
 TINY = replace(

@@ -8,10 +8,12 @@ from app.errors import Conflict
 from app.jobs.models import Job
 from app.measuring.best import choose_best
 from app.measuring.comparison import compare
+from app.training.ending import cancel_run
 from app.training.first_looks import covers, newest_first_look, request_first_look
 from app.training.models import Run
+from app.training.progress import run_progress
+from app.training.requesting import resume_run
 from app.training.runs import (
-    cancel_run,
     current_ranking,
     finished_run,
     has_open_run,
@@ -19,8 +21,6 @@ from app.training.runs import (
     list_runs,
     list_trainings,
     newest_finished,
-    resume_run,
-    run_progress,
 )
 from tests.factories import Made, import_folder, make_first_look, make_run, write_images
 

@@ -11,7 +11,8 @@ from app.errors import Conflict, NotNow
 from app.ml.recipes import RECIPES
 from app.settings import Settings
 from app.training.networks import delete_checkpoints, remove_networks
-from app.training.runs import finished_run, get_run, request_run
+from app.training.requesting import request_run
+from app.training.runs import finished_run, get_run
 from tests.factories import Made, make_first_look
 
 

@@ -12,10 +12,12 @@ from app.db.types import now
 from app.jobs.models import Job
 from app.jobs.requests import beat
 from app.ml.recipes import RECIPES
+from app.training.ending import cancel_run, record_epoch, start_run
 from app.training.models import Epoch, Run
 from app.training.pace import Measured, epoch_sizes, estimate, expect, network_shares, seconds_left
+from app.training.progress import run_progress
 from app.training.recipes import edit
-from app.training.runs import cancel_run, record_epoch, resume_run, run_progress, start_run, train_anew
+from app.training.requesting import resume_run, train_anew
 from tests.factories import Made, make_run
 
 DEFAULT, QUICK = RECIPES["default"], RECIPES["quick"]

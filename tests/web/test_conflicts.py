@@ -18,7 +18,9 @@ from app.export.exporting import export_version
 from app.measuring.comparison import compare
 from app.ml.recipes import RECIPES
 from app.rounds.retraining import retrain
-from app.training.runs import end_run, finished_run, request_run
+from app.training.ending import end_run
+from app.training.requesting import request_run
+from app.training.runs import finished_run
 from tests.factories import Made, import_folder, photo, write_images
 
 API = "/api/v1"

@@ -15,7 +15,7 @@ from app.review.gold import draw_gold
 from app.rounds.retraining import freeze_labels
 from app.settings import Settings
 from app.training.models import Run
-from app.training.runs import train_anew
+from app.training.requesting import train_anew
 from app.web.pages.training.run_files import TABLES
 from tests.conftest import People
 from tests.factories import Made, make_dataset, make_first_look, make_run

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.datasets.catalog import dataset_names, get_dataset
 from app.jobs.models import Job
 from app.jobs.requests import get_job, list_jobs
-from app.training import runs
+from app.training import ending
 from app.web.api.models import Listing, Output
 from app.web.api.routing import Cursor, Limit, api_router, following, position
 from app.web.deps import Admin, Db, SignedIn
@@ -76,7 +76,7 @@ def show_job(job_id: str, database: Db) -> JobOut:
 def cancel_job(job_id: str, database: Db, _user: Admin) -> JobOut:
     """Ask a job to stop; what it has done so far is kept."""
     with database.write() as session:
-        return _out(session, runs.cancel_job(session, job_id=job_id))
+        return _out(session, ending.cancel_job(session, job_id=job_id))
 
 
 def _out(session: Session, job: Job, names: dict[int, str] | None = None) -> JobOut:

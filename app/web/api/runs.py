@@ -12,24 +12,18 @@ from app.datasets.models import Dataset
 from app.datasets.versions import latest_version, names_of, position_in
 from app.errors import Invalid
 from app.measuring.evaluations import RunSummary, evaluate_run, run_summaries
-from app.ml.recipes import RECIPES
 from app.ranking.rankings import top_losses
 from app.rounds.first_look import look_again
 from app.rounds.retraining import retrain, version_to_train
+from app.training.ending import cancel_run
 from app.training.evaluation import Rate
-from app.training.fields import FIELDS, values_of
 from app.training.models import Run
 from app.training.networks import NO_LONGER, delete_checkpoints, remove_networks
+from app.training.progress import run_progress
 from app.training.recommending import recommend
 from app.training.repeats import repeated_by
-from app.training.runs import (
-    cancel_run,
-    resume_run,
-    run_progress,
-    train_anew,
-    version_number,
-    visible_run,
-)
+from app.training.requesting import resume_run, train_anew
+from app.training.runs import version_number, visible_run
 from app.training.starts import requested_start, weights_now
 from app.web.api.cards import CardOut, ranked_out
 from app.web.api.models import Listing, Output, RateOut
@@ -114,35 +108,6 @@ class RunDetail(Output):
     newest_error_rate: RateOut | None  # the same predictions by the labels of `newest_version`
     newest_version: int  # there is
     confusion: list[list[int]] | None  # rows: the version's labels, columns: predicted
-
-
-class FieldOut(Output):
-    """A number of a recipe that can be changed."""
-
-    name: str
-    allowed: str
-    help: str
-
-
-class RecipesOut(Output):
-    """The recipes there are: each a value by field."""
-
-    recipes: dict[str, dict[str, Any]]
-    fields: list[FieldOut]
-
-
-class RecommendationOut(Output):
-    """A recipe with changes, and why; a run that names no recipe uses it."""
-
-    recipe: str
-    changes: dict[str, int]
-    images: int
-    width: int  # pixels of the median image
-    height: int
-    seconds: float | None  # expected, if a pace has been measured
-    words: str
-    reason: str
-    warnings: list[str]  # why there is too little to learn from
 
 
 class RunAccepted(Output):
@@ -246,26 +211,6 @@ def create_first_look(name: str, database: Db, user: Admin) -> RunAccepted:
         return _accepted(session, run, version.number, nothing_changed=False)
 
 
-@router.get("/datasets/{name}/recommendation")
-def show_recommendation(name: str, database: Db, settings: Config) -> RecommendationOut:
-    """How to train a new network on this data set, why, and how long it takes."""
-    starting = weights_now(settings)
-    with database.read() as session:
-        dataset = ready_dataset(session, name=name)
-        advice = recommend(session, dataset_id=dataset.id, starting=starting)
-    return RecommendationOut(
-        recipe=advice.recipe,
-        changes=dict(advice.changes),
-        images=advice.shape.images,
-        width=advice.shape.width,
-        height=advice.shape.height,
-        seconds=advice.seconds,
-        words=advice.words,
-        reason=advice.reason,
-        warnings=list(advice.warnings),
-    )
-
-
 @router.get("/datasets/{name}/runs")
 def list_runs(name: str, database: Db, limit: Limit = 100, cursor: Cursor = None) -> Listing[RunOut]:
     """The runs, newest first, with error rates on the hold-out by training labels and by newest labels."""
@@ -313,15 +258,6 @@ def delete_networks(run_id: int, database: Db, settings: Config, _user: Admin) -
         delete_checkpoints(session, visible_run(session, run_id=run_id))
     freed = remove_networks(settings.runs_dir, run_id=run_id)
     return CheckpointsDeleted(run=run_id, freed_bytes=freed, no_longer=list(NO_LONGER))
-
-
-@router.get("/recipes")
-def list_recipes() -> RecipesOut:
-    """The recipes as a first training uses them, and the fields that can be changed."""
-    return RecipesOut(
-        recipes={name: values_of(recipe, tunes=False) for name, recipe in RECIPES.items()},
-        fields=[FieldOut(name=field.name, allowed=field.range, help=field.help) for field in FIELDS],
-    )
 
 
 @router.get("/runs/{run_id}/top-losses")

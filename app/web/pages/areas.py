@@ -20,7 +20,7 @@ from app.web.pages.deck import duplicates, grid, image_map, labels, problems, re
 from app.web.pages.measuring import compare, team
 from app.web.pages.review import gold, opinions
 from app.web.pages.rounds import card, retrain, rounds
-from app.web.pages.training import own_model, run, run_files, run_images, runs
+from app.web.pages.training import own_model, run, run_files, run_images, runs, train
 
 _AREAS = (
     signing_in,
@@ -49,6 +49,7 @@ _AREAS = (
     samples,
     retrain,
     runs,
+    train,
     own_model,
     run,
     run_images,

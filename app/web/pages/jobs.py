@@ -12,7 +12,7 @@ from app.datasets.catalog import dataset_names, list_datasets
 from app.jobs.models import Job, Worker
 from app.jobs.requests import OPEN_STATES, ended_jobs, list_jobs, live_workers
 from app.training.numbers import names_of_models
-from app.training.runs import job_share
+from app.training.progress import job_share
 from app.web.deps import Admin, Db, SignedIn
 from app.web.navigation import JOBS, RunningJob, running_job, running_jobs
 from app.web.rendering import Page, is_fragment, page_context, render, render_part

@@ -7,7 +7,7 @@ from app.db.engine import Database
 from app.db.types import now
 from app.jobs import requests as jobs
 from app.training.models import Run
-from app.training.runs import train_anew
+from app.training.requesting import train_anew
 from tests.factories import Made
 
 API = "/api/v1/datasets"

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from app.datasets.catalog import list_datasets
 from app.rounds.demo import request_demo
 from app.rounds.home import DatasetCard, dataset_cards
-from app.training.runs import job_share
+from app.training.progress import job_share
 from app.web.api.samples import image_url
 from app.web.deps import Admin, Config, Db, SignedIn
 from app.web.navigation import JOBS

@@ -36,14 +36,8 @@ from app.rounds.home import Suspect, suspects
 from app.rounds.movement import Movement, movement_of
 from app.settings import Settings
 from app.training.models import FIRST_LOOK, OWN_MODEL, Run
-from app.training.runs import (
-    RunProgress,
-    ended_last,
-    newest_finished,
-    newest_ranked,
-    open_run,
-    run_progress,
-)
+from app.training.progress import RunProgress, run_progress
+from app.training.runs import ended_last, newest_finished, newest_ranked, open_run
 from app.web.api.samples import shared_source
 from app.web.deps import Config, Db, SignedIn
 from app.web.pages.datasets.folders import folders_page

@@ -12,7 +12,7 @@ from app.deck.queues import RandomLook
 from app.deck.selection import SelectionProgress
 from app.review.gold import GoldStanding
 from app.review.log import RecentDecision
-from app.training.runs import RunProgress
+from app.training.progress import RunProgress
 from app.web.fast_path import placeholder, render_fragment
 from app.web.filters import Ordered
 from app.web.pages.deck.cards import CardsPlace, RecentPart, cards_html, recent_html, recent_part

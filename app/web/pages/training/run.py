@@ -8,9 +8,12 @@ from sqlalchemy.orm import Session
 
 from app.datasets.catalog import get_dataset
 from app.errors import NotFound
+from app.training.ending import cancel_run
 from app.training.models import Run
 from app.training.networks import KEPT, NO_LONGER, delete_checkpoints, network_bytes, remove_networks
-from app.training.runs import cancel_run, get_run, resume_run, run_progress
+from app.training.progress import run_progress
+from app.training.requesting import resume_run
+from app.training.runs import get_run
 from app.web.asking import Confirmed, Question, confirm
 from app.web.deps import Admin, Config, Db
 from app.web.pages.training.run_page import CurvesPage, LivePage, curves_of, finished_epochs, run_page

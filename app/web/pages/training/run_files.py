@@ -15,7 +15,8 @@ from app.export.as_csv import csv_chunks
 from app.measuring.evaluations import Evaluation, calibration_of, evaluate_run
 from app.ranking.rankings import RankedSample, every_prediction, top_losses
 from app.training.models import Run
-from app.training.runs import get_run, run_progress
+from app.training.progress import run_progress
+from app.training.runs import get_run
 from app.training.statistics import Reliability
 from app.web.deps import Db
 from app.web.pages.training import run_figures

@@ -23,8 +23,9 @@ from app.training.evaluation import Rate
 from app.training.first_looks import newest_first_look
 from app.training.folds import WHOLE
 from app.training.models import FIRST_LOOK, OWN_MODEL, Run
+from app.training.progress import RunProgress, run_progress
 from app.training.recipes import ChangedValue, differences
-from app.training.runs import RESUMABLE, RunProgress, current_ranking, run_progress
+from app.training.runs import RESUMABLE, current_ranking
 from app.training.starts import stored_words
 from app.training.statistics import Reliability
 from app.web.pages.charts import Chart, Interval, Intervals, intervals

@@ -12,7 +12,8 @@ from app.measuring.best import BestRun, choose_best
 from app.measuring.evaluations import RunSummary, pair_to_compare, run_summaries
 from app.rounds.first_look import can_look_again, look_again
 from app.training.models import FIRST_LOOK, OWN_MODEL
-from app.training.runs import RunProgress, open_run, run_progress
+from app.training.progress import RunProgress, run_progress
+from app.training.runs import open_run
 from app.training.starts import stored_words
 from app.web.deps import Admin, Db
 from app.web.pages.charts import Interval, Intervals, intervals

@@ -10,7 +10,7 @@ from app.datasets.models import Dataset, Sample
 from app.db.engine import Database
 from app.ml.recipes import RECIPES
 from app.review.models import Claim, Decision, SampleReview
-from app.training.runs import request_run
+from app.training.requesting import request_run
 from tests.browser.deck import rerank
 from tests.factories import Made, make_dataset
 from tests.web.html import flat

@@ -12,9 +12,9 @@ from app.datasets.catalog import lock_dataset
 from app.datasets.models import Sample
 from app.db.engine import Database
 from app.ml.recipes import RECIPES, recipe_from_json
+from app.training.ending import end_run
 from app.training.fields import FIELDS
 from app.training.models import Run
-from app.training.runs import end_run
 from tests.factories import Made, import_folder, make_first_look, make_run, write_images
 from tests.web.asking import sure
 from tests.web.html import flat

@@ -13,8 +13,10 @@ from app.datasets.models import Dataset
 from app.db.engine import Database
 from app.jobs import requests as jobs
 from app.ml.recipes import RECIPES
+from app.training.ending import end_run, record_epoch, start_run
 from app.training.models import Epoch, Run
-from app.training.runs import end_run, get_run, record_epoch, request_run, start_run
+from app.training.requesting import request_run
+from app.training.runs import get_run
 from tests.factories import CLASSES, Made, make_run
 from tests.measuring.reviewed import hold_out
 from tests.web.html import flat

@@ -12,9 +12,9 @@ from app.db.engine import Database
 from app.jobs.requests import report
 from app.ml.imagenet import Offer
 from app.ranking.models import Prediction
+from app.training.ending import start_run
 from app.training.first_looks import request_first_look
 from app.training.models import Run
-from app.training.runs import start_run
 from tests.factories import Made, import_folder, make_first_look, make_run, write_images
 from tests.web.asking import sure
 from tests.web.html import flat
