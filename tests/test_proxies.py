@@ -1,4 +1,4 @@
-"""deploy/Caddyfile and deploy/nginx.conf, in front of a real server."""
+"""docs/proxies/Caddyfile and docs/proxies/nginx.conf, in front of a real server."""
 
 import shutil
 import socket
@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, missing
 from tests.ports import free_port
 from tests.servers import Server, start_server
 
-DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
+PROXIES = Path(__file__).resolve().parents[1] / "docs" / "proxies"
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +53,15 @@ def running(command: list[str], folder: Path, port: int, **env: str) -> Iterator
 def proxy(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Iterator[str]:
     program = shutil.which(request.param, path="/usr/sbin:/usr/bin:/usr/local/bin")
     if program is None:
-        pytest.skip(f"{request.param} is not installed: apt-get install {request.param}")
+        missing(request.param, f"apt-get install {request.param}")
+    assert program
     port, upstream = free_port(), server.url.removeprefix("http://")
     env = {"PATH": "/usr/sbin:/usr/bin:/bin", "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
     if request.param == "caddy":
         env |= {"TOPLOSS_HTTP_PORT": str(free_port()), "TOPLOSS_HTTPS_PORT": str(port)}
         config = tmp_path / "Caddyfile"
         # In a test it must not ask to add its certificate to those of the machine.
-        text = (DEPLOY / "Caddyfile").read_text().replace("admin off", "admin off\n\tskip_install_trust")
+        text = (PROXIES / "Caddyfile").read_text().replace("admin off", "admin off\n\tskip_install_trust")
         config.write_text(text)
         command = [program, "run", "--config", str(config), "--adapter", "caddyfile"]
         with running(command, tmp_path, port, **env, TOPLOSS_UPSTREAM=upstream) as url:
@@ -69,7 +70,7 @@ def proxy(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Ite
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]
     files = ["-keyout", str(tmp_path / "toploss.key"), "-out", str(tmp_path / "toploss.pem")]
     subprocess.run([*made, *files], check=True, capture_output=True)
-    site = (DEPLOY / "nginx.conf").read_text()
+    site = (PROXIES / "nginx.conf").read_text()
     for ours, theirs in (
         ("listen 443", f"listen 127.0.0.1:{port}"),
         ("listen 80", f"listen 127.0.0.1:{free_port()}"),
