@@ -64,22 +64,6 @@ def facts_of_start(start: Start, recipe: Recipe) -> dict[str, object]:
     return {FROM_AUTO: True} | ({} if takes_weights(recipe) else {WHY: _made_for_random(recipe)})
 
 
-def start_words(start: str, *, weights: Weights, recipe: Recipe, parent: str = "") -> str:
-    """Where a network starts, for people, before it does."""
-    found = weights.offer
-    match start:
-        case "parent":
-            return parent
-        case "none":
-            return "random weights"
-        case "imagenet":
-            return f"ImageNet weights, {_from_where(found)}"
-        case "auto":
-            return _auto_words(recipe, found)
-        case _:
-            return PurePath(weights.setting).name
-
-
 def requested_start(run: Run, settings: Settings) -> str:
     """Where a run that has just been requested will start, for people."""
     if run.weights == "none":
@@ -99,12 +83,6 @@ def stored_words(weights: str) -> str:
         "imagenet": "ImageNet weights",
         "auto": "ImageNet weights, or random ones if there are none",
     }.get(weights, weights)
-
-
-def _auto_words(recipe: Recipe, found: Offer) -> str:
-    if not takes_weights(recipe):
-        return f"random weights: {_made_for_random(recipe)}"
-    return _imagenet_or_random(found)
 
 
 def _imagenet_or_random(found: Offer) -> str:

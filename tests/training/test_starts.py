@@ -7,8 +7,10 @@ import pytest
 from app.errors import Invalid
 from app.ml.imagenet import Offer
 from app.ml.recipes import RECIPES, takes_weights
+from app.settings import Settings
+from app.training.models import Run
 from app.training.recipes import edit, fields_for
-from app.training.starts import Weights, choose_start, facts_of_start, start_words, starts, weights_of
+from app.training.starts import Weights, choose_start, facts_of_start, requested_start, starts, weights_of
 
 ABSENT = Offer("absent", "no internet")
 
@@ -47,8 +49,11 @@ def test_automatic_weights_are_random_ones_for_a_recipe_that_is_made_for_these_a
     recipe = RECIPES[name]
     assert weights_of("auto", setting="auto", recipe=recipe) == "none"
     assert facts_of_start("auto", recipe)["start_why"] == f"the recipe {name} is made for these"
-    words = start_words("auto", weights=Weights("auto", Offer("here")), recipe=recipe)
-    assert words == f"random weights: the recipe {name} is made for these"
+    run = Run(weights="none", facts=facts_of_start("auto", recipe))
+    assert (
+        requested_start(run, Settings(_env_file=None))
+        == f"random weights: the recipe {name} is made for these"
+    )
     assert fields_for("auto", recipe) == fields_for("none", recipe)
     edited = edit(recipe, {"early_size": 16, "early_epochs": 1}, start="auto", class_names=("a", "b"))
     assert edited.early_size == 16  # it is trained from nothing, so it has the fields of that
@@ -76,7 +81,10 @@ def test_automatic_weights_are_imagenets_for_a_recipe_that_trains_the_head_first
         ),
     ],
 )
-def test_the_start_is_told_before_the_training_with_the_size_of_a_download(offer, automatic, chosen):
-    weights = Weights("auto", offer)
-    assert start_words("auto", weights=weights, recipe=RECIPES["paper"]).startswith(automatic)
-    assert chosen in start_words("imagenet", weights=weights, recipe=RECIPES["paper"])
+def test_the_start_is_told_before_the_training_with_the_size_of_a_download(
+    offer, automatic, chosen, monkeypatch
+):
+    monkeypatch.setattr("app.training.starts.weights_now", lambda _settings: Weights("auto", offer))
+    settings = Settings(_env_file=None)
+    assert requested_start(Run(weights="auto", facts={}), settings).startswith(automatic)
+    assert chosen in requested_start(Run(weights="imagenet", facts={}), settings)
