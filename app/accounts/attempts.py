@@ -104,7 +104,7 @@ class Attempts:
                     count.told = True
                     log.warning("log-ins have to wait: %s from %s", who if key[1] else "every name", place)
                 raise TooManyAttempts(
-                    f"Too many wrong passwords; wait {_in_words(left)} and try again.", seconds=left
+                    f"Too many failed log-ins; wait {_in_words(left)} and try again.", seconds=left
                 )
             counted = []
             for key, _limit in keys:

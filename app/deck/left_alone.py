@@ -33,18 +33,18 @@ class LeftAlone:
 
     @property
     def words(self) -> str:
-        """The reasons with their numbers, as the end of a sentence; empty where there is none."""
+        """The reasons, several with their numbers, as the end of a sentence; empty where there is none."""
         reasons = (
-            (
-                self.looked_at,
-                "somebody looked at 1 of them alone",
-                "somebody looked at {} of them one by one",
-            ),
-            (self.gold, "1 belongs to the checked test set", "{} belong to the checked test set"),
-            (self.lost, "the file of 1 is missing or changed", "the files of {} are missing or changed"),
-            (self.unpredicted, "1 has no prediction to accept", "{} have no prediction to accept"),
+            (self.looked_at, "somebody looked at {} alone", "somebody looked at {} of them one by one"),
+            (self.gold, "{} belongs to the checked test set", "{} belong to the checked test set"),
+            (self.lost, "the file of {} is missing or changed", "the files of {} are missing or changed"),
+            (self.unpredicted, "{} has no prediction to accept", "{} have no prediction to accept"),
         )
-        said = [one if n == 1 else more.format(f"{n:,}") for n, one, more in reasons if n]
+        found = [each for each in reasons if each[0]]
+        if len(found) == 1:  # for all of them, and how many they are was said before
+            [(n, one, _more)] = found
+            return one.format("it" if n == 1 else "each")
+        said = [one.format(n) if n == 1 else more.format(f"{n:,}") for n, one, more in found]
         return " and ".join([part for part in (", ".join(said[:-1]), *said[-1:]) if part])
 
 
