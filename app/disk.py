@@ -31,11 +31,13 @@ FREEING = {
     "uploads": "Zips that were uploaded. Each data set’s page Manage shows what deleting it frees.",
     "models": "Checkpoints and predictions. A model’s page deletes its checkpoints.",
     "photos": "Sent to models from outside; each can be removed on the page of its model.",
-    "weights": "Downloaded start weights. The folder may be emptied; a training downloads them again.",
+    "weights": "Start weights, downloaded or copied. Where the internet can be reached the folder may be "
+    "emptied: a training downloads them again.",
     "pictures": "Images in the sizes of the pages. The folder cache/pictures may be emptied at any time.",
     "caches": "Decoded images. The folder cache may be emptied while no job runs; the next job takes longer.",
     "demo": "The drawn faces of the demo, needed as long as its data set is there.",
-    "other files": "Not Toploss’s own: backups that are kept here, for example. Another disk is safer.",
+    "other files": "Leave secret.key, demo-logins.txt and the locks of workers: Toploss needs them. The rest "
+    "is not Toploss’s own, such as backups that are kept here; another disk is safer for those.",
 }
 
 

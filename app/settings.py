@@ -134,7 +134,9 @@ class Settings(BaseSettings):
         "openid profile email", description="What is asked of the provider, separated by blanks."
     )
     oidc_name_claim: str = Field(
-        "preferred_username", description="The claim that a new person’s name is made of."
+        "preferred_username",
+        description="The claim that a new person’s name is made of; without it `preferred_username`, `email` "
+        "or `name`.",
     )
 
     @model_validator(mode="after")
