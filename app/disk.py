@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -117,15 +118,13 @@ def _walk(folders: list[Path], more: set[Path]) -> Iterator[tuple[Path, int]]:
         if path.is_file():
             yield path, path.stat().st_size
     while folders:
-        try:
-            with os.scandir(folders.pop()) as entries:
-                for entry in entries:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:  # removed meanwhile, or not to be read
+            for entry in entries:
+                with suppress(OSError):
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(Path(entry.path))
                     elif entry.is_file(follow_symlinks=False):
                         yield Path(entry.path), entry.stat(follow_symlinks=False).st_size
-        except OSError:  # it was removed meanwhile, or may not be read
-            continue
 
 
 class DiskWatch:

@@ -20,7 +20,7 @@ from app.db.types import now
 from app.errors import Conflict, Forbidden
 
 NOBODY = "none"  # the setting that lets in only people who were invited or have linked their account
-AT_THIS_MOMENT = "Somebody signed in with this account at this moment; sign in again."
+AT_THIS_MOMENT = "Somebody signed in with this account or name at this moment; sign in again."
 
 
 def sign_on(session: Session, identity: Identity, *, role: str) -> tuple[User, bool]:
@@ -39,7 +39,10 @@ def sign_on(session: Session, identity: Identity, *, role: str) -> tuple[User, b
         raise Forbidden("This server has no admin yet; create the first one before anybody signs in.")
     if role == NOBODY:
         raise Forbidden("Nobody has invited you yet; ask an admin for an invitation.")
-    user = add_user(session, name=_free_name(session, identity.name), role=role, password_hash=ELSEWHERE)
+    try:
+        user = add_user(session, name=_free_name(session, identity.name), role=role, password_hash=ELSEWHERE)
+    except IntegrityError as error:  # somebody else got the name at this moment
+        raise Conflict(AT_THIS_MOMENT) from error
     _add(session, user, identity)
     return user, True
 

@@ -143,7 +143,8 @@ class Provider:
                 auth=client.client_auth(_way_to_prove(known.metadata, has_secret=bool(client.client_secret))),
             )
             claims = await self._checked(client, token, nonce=flow.nonce)
-            if not self._name_in(claims) and (address := known.metadata.get("userinfo_endpoint")):
+            address = str(known.metadata.get("userinfo_endpoint"))
+            if not self._name_in(claims) and is_confidential(address):
                 more = await _read(client, address, token=str(token.get("access_token")))
                 claims |= more if more.get("sub") == claims["sub"] else {}
         return Identity(known.metadata["issuer"], claims["sub"], self._name_in(claims) or claims["sub"])
@@ -210,7 +211,7 @@ class Provider:
         """The claims of the signed ID token, which is checked. Raises JoseError, ValueError."""
         from authlib.oidc.core import CodeIDToken
         from joserfc import jwt
-        from joserfc.errors import InvalidClaimError, InvalidKeyIdError
+        from joserfc.errors import BadSignatureError, InvalidClaimError, InvalidKeyIdError
         from joserfc.jws import JWSRegistry
 
         rules = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
@@ -219,7 +220,7 @@ class Provider:
         known = await self._published(client)
         try:
             signed = jwt.decode(token["id_token"], _keys(known), registry=rules)
-        except InvalidKeyIdError:  # the provider has new keys
+        except (InvalidKeyIdError, BadSignatureError):  # perhaps the provider has new keys
             known = await self._published(client, again=True)
             signed = jwt.decode(token["id_token"], _keys(known), registry=rules)
         me = self._settings.oidc_client_id
@@ -233,7 +234,7 @@ class Provider:
             {"nonce": nonce, "client_id": me, "access_token": token.get("access_token")},
         )
         claims.validate(leeway=LEEWAY)
-        if not 0 < len(claims["sub"]) <= LONGEST:
+        if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= LONGEST:
             raise InvalidClaimError("sub")
         return dict(claims)
 

@@ -30,10 +30,11 @@ def probing_engine(url: str) -> Engine:
 
 
 def postgres_engine(url: str, **options: Any) -> Engine:
-    """An engine for PostgreSQL."""
+    """An engine for PostgreSQL; a server that is gone without a word is noticed within seconds."""
     return create_engine(
         url,
         **options,
+        connect_args={"connect_timeout": 5, "tcp_user_timeout": 15_000, "keepalives_idle": 15},
         pool_pre_ping=True,
         pool_size=10,
         max_overflow=CONNECTIONS - 10,

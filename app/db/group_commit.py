@@ -21,7 +21,7 @@ from app import deadline
 from app.db.compiled import run
 from app.db.connections import USUAL_WAIT
 from app.db.memory import REMEMBERED, forget, remembered
-from app.db.trouble import as_trouble, busy
+from app.db.trouble import as_trouble, busy, is_held_up
 from app.deadline import Deadline
 from app.errors import Busy
 
@@ -30,7 +30,7 @@ MAX_JOBS_PER_COMMIT = 64  # so that other writers get a turn at the write lock
 MOST_REMEMBERED = 10_000
 CACHE_KB = 64_000
 CHECKPOINT_PAGES = 4_000  # 16 MB
-SLICE = 0.2  # seconds between two attempts to start a waiting group
+SLICE = 0.2  # seconds between two attempts to start a waiting group, and that a group waits for a row
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class _Job:
     until: Deadline
 
     def starts(self) -> bool:
-        """Mark it as begun; False if the caller has cancelled it."""
-        return self.future.set_running_or_notify_cancel()
+        """Mark it as begun, if it was not done in part before; False if the caller has cancelled it."""
+        return self.future.running() or self.future.set_running_or_notify_cancel()
 
     def refuse(self, error: Exception) -> None:
         """Let the future raise the error."""
@@ -132,8 +132,8 @@ class GroupCommit:
             return []
         else:
             waiting = self._joined(group)
-            self._write(session, [job for job in waiting[:MAX_JOBS_PER_COMMIT] if job.starts()])
-            return waiting[MAX_JOBS_PER_COMMIT:]
+            held_up = self._write(session, [job for job in waiting[:MAX_JOBS_PER_COMMIT] if job.starts()])
+            return waiting[MAX_JOBS_PER_COMMIT:] + held_up
         finally:
             self._lock.release()
 
@@ -147,23 +147,35 @@ class GroupCommit:
             group.append(other)
         return group
 
-    def _write(self, session: Session, group: list["_Job"]) -> None:
+    def _write(self, session: Session, group: list["_Job"]) -> list["_Job"]:
+        """Do the jobs and commit; return those that wait for a row that another transaction holds.
+
+        Those are done again, with the next group: the answers of the others, perhaps of other data sets, are
+        not held up by them.
+        """
+        alone = len(group) == 1  # then the transaction itself is all or nothing
+        held_up: list[_Job] = []
+        ended: list[tuple[_Job, Any, Exception | None]] = []
         try:
-            alone = len(group) == 1  # then the transaction itself is all or nothing
-            if not self._is_sqlite:  # where a job may wait for a row that another transaction holds
-                left = min((job.until.left for job in group), default=USUAL_WAIT)
-                run(session, f"SET LOCAL lock_timeout = {max(1, round(1000 * left))}")
-            outcomes = [self._do(session, job.work, "" if alone else "job") for job in group]
-            run(session, "ROLLBACK" if alone and outcomes[0][1] else "COMMIT")
+            for job in group:
+                answer, refusal = self._do(session, job, "" if alone else "job")
+                if not is_held_up(refusal):
+                    ended.append((job, answer, refusal))
+                    continue
+                held_up.append(job)
+                if len(held_up) == 1 and not alone:
+                    run(session, "SET LOCAL lock_timeout = 1")  # the group has waited enough
+            run(session, "ROLLBACK" if alone and (held_up or ended[0][2]) else "COMMIT")
         except Exception as error:  # noqa: BLE001 - the future raises it
-            outcomes = [(None, error)] * len(group)
+            held_up, ended = [], [(job, None, error) for job in group]
             with suppress(Exception):  # the broken connection is not used again
                 self._give_up()
-        for job, (answer, refusal) in zip(group, outcomes, strict=True):
+        for job, answer, refusal in ended:
             if refusal:
                 job.future.set_exception(refusal)
             else:
                 job.future.set_result(answer)
+        return held_up
 
     def _open(self) -> Session:
         session = Session(self._engine, expire_on_commit=False, info={REMEMBERED: {}})
@@ -200,19 +212,22 @@ class GroupCommit:
                 self._give_up()
             session = self._session = self._open()
             run(session, "BEGIN")
+        run(session, f"SET LOCAL lock_timeout = {round(1000 * SLICE)}")
         forget(session)
         return session
 
-    def _do(
-        self, session: Session, work: Callable[[Session], Any], savepoint: str
-    ) -> tuple[Any, Exception | None]:
+    def _do(self, session: Session, job: _Job, savepoint: str) -> tuple[Any, Exception | None]:
         """Do one job completely or not at all. Without a savepoint the caller rolls back."""
+        if not job.until.left:
+            return None, busy()
         if savepoint:
             run(session, f"SAVEPOINT {savepoint}")
         try:
-            answer = work(session)
+            answer = job.work(session)
             session.flush()
-        except Exception as error:  # noqa: BLE001 - the future raises it
+        except Exception as error:
+            if not session.is_active:  # a flush failed: SQLAlchemy has rolled back the whole transaction
+                raise
             if savepoint:
                 run(session, f"ROLLBACK TO {savepoint}")
                 run(session, f"RELEASE {savepoint}")
@@ -229,5 +244,4 @@ class GroupCommit:
         """Drop a transaction that cannot be committed; the next one uses a new connection."""
         session, self._session, self._version = self._session, None, -1
         if session:
-            session.connection().invalidate()
-            session.close()
+            session.invalidate()

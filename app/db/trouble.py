@@ -21,6 +21,7 @@ _OF_THE_MACHINE = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
 )
+_HELD = ("55P03", "40P01")  # lock_timeout, deadlock
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -46,6 +47,11 @@ def as_trouble(error: BaseException) -> ToplossError | None:
     if isinstance(driver, sqlite3.Error):
         return _of_sqlite(getattr(driver, "sqlite_errorcode", 0) & _PRIMARY)
     return _of_postgres(getattr(driver, "sqlstate", None), is_away=error.connection_invalidated)
+
+
+def is_held_up(error: BaseException | None) -> bool:
+    """Whether PostgreSQL gave up waiting for a row that another transaction holds."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _HELD
 
 
 def is_of_the_machine(error: BaseException | None) -> bool:

@@ -2,8 +2,9 @@
 
 import sqlite3
 import threading
-from concurrent.futures import Future, wait
-from contextlib import closing
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from app.datasets.models import Dataset
 from app.db.engine import Database
 from app.db.group_commit import MAX_JOBS_PER_COMMIT, _Job, _refuse_late
 from app.db.memory import remember
-from app.db.trouble import as_trouble, busy
+from app.db.trouble import busy
 from app.deadline import Deadline
 from app.errors import Busy
 
@@ -82,26 +83,59 @@ def test_all_of_more_jobs_than_one_commit_takes_are_done(database: Database) -> 
     assert [each.result(timeout=60) for each in jobs] == list(range(len(jobs)))
 
 
-def held_row(database: Database) -> Session:
-    """A transaction that holds the row of a new data set."""
+@contextmanager
+def held(database: Database, dataset_id: int) -> Iterator[None]:
+    """Another transaction holds the row of the data set."""
+    with Session(database.engine) as other:
+        other.execute(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update(key_share=True))
+        yield
+
+
+def add_datasets(database: Database) -> None:
     with database.write() as session:
-        session.add(Dataset(name="pets", source="/pets", state="ready"))
-    other = Session(database.engine)
-    other.execute(select(Dataset.id).with_for_update(key_share=True))
-    return other
+        session.add_all(Dataset(name=name, source="/", state="ready") for name in ("pets", "birds"))
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_jobs_that_wait_for_a_row_are_done_or_refused_at_the_nearest_deadline(database: Database) -> None:
-    with held_row(database):
-        with deadline.within(0.3):
-            hasty = database.write_in_group(lambda session: lock_dataset(session, dataset_id=1))
-        with pytest.raises(OperationalError) as refused:
-            hasty.result(timeout=60)
-        assert isinstance(as_trouble(refused.value), Busy)
+def test_a_job_that_waits_for_a_row_is_refused_at_its_own_deadline(database: Database) -> None:
+    add_datasets(database)
+    with held(database, 1):
         patient = database.write_in_group(lambda session: lock_dataset(session, dataset_id=1) or "done")
-        assert not wait([patient], timeout=0.1).done
+        with deadline.within(0.5):
+            hasty = database.write_in_group(lambda session: lock_dataset(session, dataset_id=1))
+        with pytest.raises(Busy):
+            hasty.result(timeout=60)
+        assert not patient.done()
     assert patient.result(timeout=60) == "done"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_jobs_that_wait_for_a_row_hold_up_no_others(database: Database) -> None:
+    add_datasets(database)
+    go = threading.Event()
+
+    def lock(session: Session, dataset_id: int) -> str:
+        lock_dataset(session, dataset_id=dataset_id)
+        return "done"
+
+    with held(database, 1):
+        database.write_in_group(lambda session: go.wait(60))  # all others come into the next group
+        waiting = [database.write_in_group(partial(lock, dataset_id=1)) for _ in range(20)]
+        others = [database.write_in_group(partial(lock, dataset_id=2)) for _ in range(20)]
+        go.set()
+        assert [each.result(timeout=60) for each in others] == ["done"] * 20
+        assert not any(each.done() for each in waiting)
+    assert [each.result(timeout=60) for each in waiting] == ["done"] * 20
+
+
+def test_after_a_job_whose_flush_fails_the_next_one_is_done(database: Database) -> None:
+    add_datasets(database)
+    failing = database.write_in_group(
+        lambda session: session.add(Dataset(name="pets", source="/", state="ready"))
+    )
+    assert isinstance(failing.exception(timeout=60), IntegrityError)
+    names = database.write_in_group(lambda session: set(session.scalars(select(Dataset.name))))
+    assert names.result(timeout=60) == {"pets", "birds"}
 
 
 def test_the_jobs_of_one_commit_share_what_they_remember_and_one_lock_of_the_data_set(

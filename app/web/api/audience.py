@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from app.accounts.activity import nothing_done, tell
-from app.datasets.catalog import get_dataset
+from app.datasets.catalog import get_dataset, lock_dataset
 from app.datasets.chosen import chosen_people
 from app.errors import Invalid
 from app.review.audience import change_audience
@@ -45,6 +45,7 @@ def put_audience(name: str, body: AudienceRequest, database: Db, _user: Admin) -
         raise Invalid("Send people, or that everybody sees it, not both.")
     with database.write() as session:
         dataset = get_dataset(session, name=name)
+        lock_dataset(session, dataset_id=dataset.id)
         done = change_audience(session, dataset, people=None if body.everybody else body.people)
         if done.words:
             tell(done.words)

@@ -15,7 +15,6 @@ from fastapi.responses import RedirectResponse, Response
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from app.accounts.activity import UNKNOWN_NAME, Act, doing, nothing_done, tell
-from app.accounts.attempts import Attempts
 from app.accounts.first_admin import has_users
 from app.accounts.identities import accept, link, sign_on, unlink
 from app.accounts.openid import Flow, Identity, Provider, Silent, Unbelieved
@@ -40,7 +39,6 @@ START = "/login/openid"
 CALLBACK = f"{START}/callback"
 COOKIE = "toploss_openid"
 SECONDS = 600  # in which a browser has to come back
-GUESSES_OF = "single sign-on"  # refusals are counted by address, as wrong passwords are
 ANOTHER_BROWSER = "This log-in was not begun in this browser, or more than ten minutes ago. Try again."
 
 
@@ -162,13 +160,12 @@ async def come_back(
 ) -> Response:
     """Sign in whom the provider has sent back."""
     provider, trip = _provider(request), None
-    attempts: Attempts = request.app.state.attempts
     try:
         trip = _trip(request, settings, query)
-        with attempts.guess(GUESSES_OF, address_of(request), is_known=True):
-            if error := query.get("error"):
-                raise provider.refusal(error, query.get("error_description", ""))
-            identity = await provider.finish(trip.flow, code=query.get("code", ""))
+        # Failures are not counted as wrong passwords are: nobody can guess the state or the code.
+        if error := query.get("error"):
+            raise provider.refusal(error, query.get("error_description", ""))
+        identity = await provider.finish(trip.flow, code=query.get("code", ""))
         response = await run_in_threadpool(_let_in, request, database, settings, trip, identity)
     except ToplossError as error:
         response = await run_in_threadpool(_refused, request, database, trip, error)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.accounts.activity import nothing_done, tell
 from app.accounts.roles import ADMIN
 from app.accounts.users import list_users
-from app.datasets.catalog import get_dataset
+from app.datasets.catalog import get_dataset, lock_dataset
 from app.datasets.chosen import chosen_people
 from app.errors import Conflict
 from app.review.audience import NewAudience, change_audience
@@ -90,6 +90,7 @@ def save_audience(
     """Choose who sees it; where that shuts somebody out, it is asked first."""
     with database.write() as session:
         dataset = get_dataset(session, name=name)
+        lock_dataset(session, dataset_id=dataset.id)
         now = chosen_people(session, dataset_id=dataset.id)
         if form.shown and form.shown != _mark(now):
             raise Conflict(f"Who sees {dataset.name} was changed in the meantime; look again, then save.")
