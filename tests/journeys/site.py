@@ -1,9 +1,10 @@
 """The built documentation in a real browser."""
 
 import re
+from contextlib import suppress
 from urllib.parse import urldefrag, urljoin
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 
 def watch(page: Page) -> list[str]:
@@ -16,9 +17,13 @@ def watch(page: Page) -> list[str]:
 
 def find(page: Page, word: str) -> None:
     """Search; the first page that is found opens and has the word."""
-    # typed: the theme reads the field when a key goes up, and `fill` presses none
-    page.get_by_placeholder("Search").press_sequentially(word)
-    first = page.locator(".md-search-result__item a").first
+    field, first = page.get_by_placeholder("Search"), page.locator(".md-search-result__item a").first
+    for _ in range(20):  # a key that goes up before the theme's script listens is lost
+        field.fill("")
+        field.press_sequentially(word)
+        with suppress(TimeoutError):
+            first.wait_for(timeout=5000)
+            break
     expect(first).to_be_visible()
     address = first.get_attribute("href")
     first.click()

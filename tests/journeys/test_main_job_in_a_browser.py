@@ -47,7 +47,7 @@ def try_photos(page: Page, photos: list[Path]) -> None:
     tables = page.locator(".photos").get_by_role("table")
     expect(tables).to_have_count(2, timeout=MINUTES)  # comes without the page being loaded anew
     assert sum(
-        float(cell.replace(" %", "")) for cell in tables.first.locator("td.num").all_inner_texts()
+        float(cell.removesuffix("\xa0%")) for cell in tables.first.locator("td.num").all_inner_texts()
     ) == pytest.approx(100, abs=0.5)
     expect(page.locator("[hx-get]")).to_have_count(0)
     page.get_by_role("button", name="Remove").first.click()

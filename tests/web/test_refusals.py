@@ -64,7 +64,7 @@ def test_a_broken_body_is_refused_in_the_common_shape(
     assert "There was an error parsing" not in answer.text
 
 
-OTHERS = ("/api/", "/healthz", "/readyz", "/metrics", "/help/docs")  # no pages of ours
+OTHERS = ("/api/", "/healthz", "/readyz", "/metrics", "/help/docs", "/login/openid")  # no pages of ours
 
 
 def test_what_is_refused_before_any_route_has_the_common_shape(browser_of: dict[str, TestClient]) -> None:
