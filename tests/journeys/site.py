@@ -4,7 +4,8 @@ import re
 from contextlib import suppress
 from urllib.parse import urldefrag, urljoin
 
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as TooLate
 
 
 def watch(page: Page) -> list[str]:
@@ -21,7 +22,7 @@ def find(page: Page, word: str) -> None:
     for _ in range(20):  # a key that goes up before the theme's script listens is lost
         field.fill("")
         field.press_sequentially(word)
-        with suppress(TimeoutError):
+        with suppress(TooLate):
             first.wait_for(timeout=5000)
             break
     expect(first).to_be_visible()
