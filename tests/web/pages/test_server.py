@@ -31,7 +31,7 @@ def test_only_admins_see_it(browser_of: dict[str, TestClient], api: dict[str, Te
 def test_it_shows_which_workers_are_alive_and_what_they_computed_with(
     browser_of: dict[str, TestClient], api: dict[str, TestClient], database: Database, made: Made
 ) -> None:
-    assert "No worker was here within a week" in text_of(browser_of["ada"])
+    assert "No worker has reported within a week" in text_of(browser_of["ada"])
     with database.write() as session:
         for name, minutes in (("gpu-1", 0), ("gone", 5), ("long-gone", 60 * 24 * 8)):
             requests.beat(session, worker_id=name, started_at=now())
