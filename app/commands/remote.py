@@ -10,7 +10,7 @@ from typing import IO, Any
 import typer
 
 from app.commands.client import Api, open_api
-from app.commands.shared import end_line, fail, print_json, show_progress, tell
+from app.commands.shared import end_line, fail, name_of_run, print_json, show_progress, tell
 
 POLL_SECONDS = 1.0
 OPEN = ("queued", "running")
@@ -124,7 +124,7 @@ def train_there(server: str, name: str, body: Mapping[str, object], *, wait: boo
             return
         for words in (
             made["recommended"],
-            f"{_name(made)} of {name}, version {made['version']}: queued.",
+            f"{name_of_run(made)} of {name}, version {made['version']}: queued.",
             f"It starts from {made['start']}." if made["start"] else "",
         ):
             if words:
@@ -141,7 +141,7 @@ def look_there(server: str, name: str, *, wait: bool, json: bool) -> None:
             print_json(made)
             return
         about = f"a first look at the labels of version {made['version']}"
-        typer.echo(f"{_name(made)} of {name}, {about}: queued.", err=json)
+        typer.echo(f"{name_of_run(made)} of {name}, {about}: queued.", err=json)
         if wait:
             _end_of_run(api, made["id"], json=json)
 
@@ -153,7 +153,7 @@ def resume_there(server: str, run_id: int, *, wait: bool, json: bool) -> None:
         if json and not wait:
             print_json(run)
             return
-        typer.echo(f"{_name(run)}: queued again.", err=json)
+        typer.echo(f"{name_of_run(run)}: queued again.", err=json)
         if wait:
             _end_of_run(api, run_id, json=json)
 
@@ -174,7 +174,7 @@ def predictions_there(
         print_json(made)
         return
     tell(made["notes"])
-    typer.echo(f"{_name(made)} of {name}, your own model: {made['rows']:,} images are ranked.")
+    typer.echo(f"{name_of_run(made)} of {name}, your own model: {made['rows']:,} images are ranked.")
 
 
 def predict_there(
@@ -231,14 +231,7 @@ def _end_of_run(api: Api, run_id: int, *, json: bool) -> None:
         return
     rate = run["error_rate"]
     found = f" Hold-out error {rate['value']:.2%} by the labels it learnt." if rate else ""
-    typer.echo(f"{_name(run)} is {run['state']}; its ranking is stored.{found}")
-
-
-def _name(run: Mapping[str, Any]) -> str:
-    """Of a run's model, with the id for other commands."""
-    from app.training.names import name_with_id
-
-    return name_with_id(run["number"], run["id"])
+    typer.echo(f"{name_of_run(run)} is {run['state']}; its ranking is stored.{found}")
 
 
 @contextmanager

@@ -5,7 +5,15 @@ from typing import Annotated, Any
 import typer
 
 from app.commands.client import Api, Server, open_api
-from app.commands.shared import DatasetName, Json, asked_first, for_scripts, print_json, print_list
+from app.commands.shared import (
+    DatasetName,
+    Json,
+    asked_first,
+    for_scripts,
+    name_of_run,
+    print_json,
+    print_list,
+)
 
 runs = typer.Typer(
     help="List, show and cancel models (runs): trainings, first looks, own models.", no_args_is_help=True
@@ -57,9 +65,9 @@ def cancel(run_id: RunId, *, json: Json = False, server: Server = None) -> None:
     if json:
         print_json(run)
     elif run["state"] in ENDED:
-        typer.echo(f"{_name(run)} is {run['state']}.")
+        typer.echo(f"{name_of_run(run)} is {run['state']}.")
     else:
-        typer.echo(f"{_name(run)} stops at its next step.")
+        typer.echo(f"{name_of_run(run)} stops at its next step.")
 
 
 @runs.command("delete-checkpoints")
@@ -72,7 +80,7 @@ def delete_checkpoints(
 ) -> None:
     """Delete the checkpoints of a model; its ranking, figures and predictions stay. There is no undo."""
     with for_scripts(json) as made, open_api(server) as api:
-        name = _name(api.get(f"/runs/{run_id}"))
+        name = name_of_run(api.get(f"/runs/{run_id}"))
         if not yes:
             with asked_first():
                 typer.confirm(f"Delete the checkpoints of {name} for ever?", abort=True)
@@ -107,8 +115,8 @@ def top_losses(
             raise Conflict(f"{name} has no ranking yet; a first look or `toploss train {name}` makes one.")
         if run is not None and (of := api.get(f"/runs/{run}"))["dataset"] != name:
             raise Conflict(
-                f"{_name(of)} belongs to {of['dataset']}, not to {name}; `toploss runs list {name}` lists "
-                "its models."
+                f"{name_of_run(of)} belongs to {of['dataset']}, not to {name}; `toploss runs list {name}` "
+                "lists its models."
             )
         print_list(
             api.pages(f"/runs/{chosen}/top-losses", limit=limit, label=label),
@@ -127,14 +135,8 @@ def _no_losses(api: Api, run: int, label: str | None) -> str:
     """Why a run has no top losses to list."""
     of = api.get(f"/runs/{run}")
     if of["state"] != "finished":
-        return f"{_name(of)} has no ranking that can be listed: it is {of['state']}."
-    return f"{_name(of)} ranked no image{f' labelled {label}' if label is not None else ''}."
-
-
-def _name(run: dict[str, Any]) -> str:
-    from app.training.names import name_with_id
-
-    return name_with_id(run["number"], run["id"])
+        return f"{name_of_run(of)} has no ranking that can be listed: it is {of['state']}."
+    return f"{name_of_run(of)} ranked no image{f' labelled {label}' if label is not None else ''}."
 
 
 def _error(run: dict[str, Any]) -> str:
@@ -145,7 +147,7 @@ def _error(run: dict[str, Any]) -> str:
 def _tell(run: dict[str, Any]) -> None:
     progress = run["progress"]
     typer.echo(
-        f"{_name(run)} of {run['dataset']}, {run['kind']}, recipe {run['recipe'].get('name', 'none')}, "
+        f"{name_of_run(run)} of {run['dataset']}, {run['kind']}, recipe {run['recipe'].get('name', 'none')}, "
         f"version {run['version']}: {run['state']}."
     )
     if run["state"] not in ENDED and progress["stage"]:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from itertools import chain, islice
@@ -20,6 +20,13 @@ Seed = Annotated[
     typer.Option(min=0, max=2**31 - 1, help="Same seed, data, machine and one training thread: same result."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def name_of_run(run: Mapping[str, Any]) -> str:
+    """The name of a run's model, with the id for other commands; `run` is as REST answers it."""
+    from app.training.names import name_with_id
+
+    return name_with_id(run["number"], run["id"])
 
 
 def print_json(value: object) -> None:
