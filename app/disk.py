@@ -91,8 +91,8 @@ def _kind(path: Path) -> str:
         return "copies of the database" if first.endswith((".bak", ".bak.partial")) else "other files"
     if first == "cache":
         return "pictures" if rest[0] == "pictures" else "caches"
-    folders = {"uploads": "uploads", "runs": "models", "photos": "photos", "weights": "weights"}
-    return folders.get(first, "demo" if first == "demo" else "other files")
+    names = {"runs": "models"} | {name: name for name in ("uploads", "photos", "weights", "demo")}
+    return names.get(first, "other files")
 
 
 def _files_of_databases(settings: Settings) -> set[Path]:

@@ -295,7 +295,9 @@ function point(i) {
 
 function describe(id, i) {
   const item = told.get(id);
-  const model = item?.predicted_label ? `model: ${Math.round(100 * item.confidence)}\u00a0% ${item.predicted_label}` : STANDINGS[points.standing[i]];
+  const model = item?.predicted_label
+    ? `model: ${Math.round(100 * item.confidence)}\u00a0% ${item.predicted_label}`
+    : STANDINGS[points.standing[i]];
   preview.querySelector("small").textContent = item ? `${model} · ${item.path}` : STANDINGS[points.standing[i]];
   preview.firstElementChild.classList.toggle("tiny", Boolean(item) && Math.max(item.width, item.height) <= 64);
   if (byKeys) document.getElementById("map-told").textContent = `${preview.querySelector("b").textContent}, ${preview.querySelector("small").textContent}`;
