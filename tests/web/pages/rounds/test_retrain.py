@@ -392,3 +392,7 @@ def test_without_a_model_to_continue_from_the_page_leads_to_a_training(
     import_folder(database, write_images(tmp_path / "pets"), name="pets")
     page = flat(browser_of["ada"].get("/d/pets/models/retrain").text)
     assert '<a class="button primary" href="/d/pets/models/train">Train a model</a>' in page
+    where = browser_of["ada"].post("/d/pets/models").headers["location"]
+    page = flat(browser_of["ada"].get("/d/pets/models/retrain").text)
+    assert "is being trained; come back when it has finished." in page
+    assert f'<a class="button primary" href="{where}">Watch it</a>' in page
