@@ -1,14 +1,19 @@
 """The page that chooses who sees a data set, and the routes of REST."""
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.accounts.activity import Wanted, list_activity
 from app.accounts.models import User
 from app.accounts.users import change_user
+from app.datasets.catalog import lock_dataset
+from app.datasets.chosen import choose_people
+from app.datasets.models import Dataset
 from app.db.engine import Database
 from app.review.models import Claim
 from tests.conftest import People
@@ -143,3 +148,26 @@ def test_the_cards_of_who_may_decide_no_more_are_free(
     sure(browser_of["ada"], "/people/bob", data)
     with database.read() as session:
         assert session.scalars(select(Claim.user_id)).all() == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_changes_at_once_come_one_after_the_other(
+    api: dict[str, TestClient], database: Database, made: Made, people: People
+) -> None:
+    api["ada"].put(REST, json={"everybody": False, "people": ["ann"]})
+    waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    with ThreadPoolExecutor() as threads:
+        with database.write() as session:
+            lock_dataset(session, dataset_id=made.dataset_id)
+            bob = session.scalars(select(User.id).where(User.name == "bob"))
+            choose_people(session, session.get_one(Dataset, made.dataset_id), user_ids=list(bob))
+            second = threads.submit(api["ada"].put, REST, json={"everybody": False, "people": ["ann"]})
+            until = time.monotonic() + 60
+            while not second.done():
+                with database.read() as other:
+                    if other.scalar(waits):
+                        break
+                assert time.monotonic() < until
+            assert not second.done()
+        assert second.result(timeout=60).status_code == 200
+    assert api["ada"].get(REST).json()["people"] == ["ann"]
