@@ -142,13 +142,13 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _is_whole_provider(self) -> Self:
         if bool(self.oidc_issuer) != bool(self.oidc_client_id):
-            raise ValueError("TOPLOSS_OIDC_ISSUER and TOPLOSS_OIDC_CLIENT_ID are set together, or neither")
+            raise ValueError("set both TOPLOSS_OIDC_ISSUER and TOPLOSS_OIDC_CLIENT_ID, or neither")
         if self.oidc_issuer and not is_confidential(self.oidc_issuer):
             raise ValueError(
-                "TOPLOSS_OIDC_ISSUER begins with https://; http:// is for a provider on this machine only"
+                "let TOPLOSS_OIDC_ISSUER begin with https://; http:// is for a provider on this machine only"
             )
         if self.oidc_issuer and "openid" not in self.oidc_scopes.split():
-            raise ValueError("TOPLOSS_OIDC_SCOPES contains openid, without which a provider names nobody")
+            raise ValueError("add openid to TOPLOSS_OIDC_SCOPES; without it a provider names nobody")
         return self
 
     @field_validator("forwarded_allow_ips")
