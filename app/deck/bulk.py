@@ -166,14 +166,16 @@ def decide_many(
     return Done(action.id, verdict, own_name, len(ids), left_alone, why, kept)
 
 
-def undo_many(session: Session, *, user_id: int, action_id: int, client_id: str) -> Done:
+def undo_many(
+    session: Session, *, user_id: int, action_id: int, client_id: str, dataset_id: int | None = None
+) -> Done:
     """Undo all of the annotator's own action; a second undo changes nothing.
 
-    Raises NotFound, Forbidden for somebody else's action, Conflict for an undo and for a client id that was
-    used before.
+    `dataset_id`: the action must be of this data set. Raises NotFound, Forbidden for somebody else's action,
+    Conflict for an undo and for a client id that was used before.
     """
     action = session.get(BulkAction, action_id)
-    if action is None:
+    if action is None or dataset_id not in (None, action.dataset_id):
         raise NotFound(f"There is no action {action_id}.")
     if action.user_id != user_id:
         raise Forbidden("Only the annotator who did this can undo it; decide anew instead.")

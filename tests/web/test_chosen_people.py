@@ -155,6 +155,22 @@ def test_no_decision_reaches_it(database: Database, browser_of: dict[str, TestCl
     assert browser_of["bob"].post(f"/d/{NAME}/review/decisions", data=form).status_code == 303
 
 
+def test_nothing_in_it_is_undone_from_another_data_set(
+    database: Database, browser_of: dict[str, TestClient], hushed: Made, tmp_path: Path
+) -> None:
+    make_dataset(database, tmp_path / "seen", name="seen")
+    ids = ids_of(database, hushed)
+    acts = (
+        ("review/undo", {"decision": ids["decisions"], "client_id": "u1"}),
+        ("images/undo", {"action": ids["bulk-decisions"], "client_id": "u2", "selection": ""}),
+        ("images/problems/undo", {"action": ids["bulk-decisions"], "client_id": "u3", "selection": ""}),
+    )
+    for address, form in acts:
+        assert browser_of["ann"].post(f"/d/seen/{address}", data=form).status_code == 404, address
+    with database.read() as session:
+        assert session.query(Decision).filter(Decision.undoes_id.is_not(None)).count() == 0
+
+
 def test_an_answer_of_before_is_not_repeated_to_who_was_put_out(
     database: Database, people: People, settings: Settings, tmp_path: Path
 ) -> None:

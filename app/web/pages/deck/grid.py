@@ -259,8 +259,13 @@ def undo(
     """Undo all of an action."""
     view = View.parse(form.selection)
     with database.write() as session:
-        get_dataset(session, name=name)
-        undone = undo_many(session, user_id=user.id, action_id=form.action, client_id=form.client_id)
+        undone = undo_many(
+            session,
+            dataset_id=get_dataset(session, name=name).id,
+            user_id=user.id,
+            action_id=form.action,
+            client_id=form.client_id,
+        )
         if undone.samples >= ASK_FROM:
             confirm(undoing(undone.samples, _address(name, view)), form.confirmed)
     return say(request, _back(name, view), f"Undone for {plural(undone.samples, 'image')}")
