@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models import AccountLink, User
-from app.accounts.tokens import Ended, token_hash
+from app.accounts.tokens import Ended, lock_person, token_hash
 from app.accounts.users import add_user, get_user, set_password
 from app.db.types import now
 from app.errors import Conflict, NotFound, NotSignedIn
@@ -87,7 +87,7 @@ def use_link(session: Session, *, secret: str, key: bytes, password_hash: str) -
 def use_up(session: Session, *, secret: str, key: bytes) -> User:
     """Whose link this is; it works no more. Raises NotSignedIn."""
     user = user_of_link(session, secret=secret, key=key)
-    _lock(session, user)
+    lock_person(session, user_id=user.id)
     used = session.scalar(
         delete(AccountLink)
         .where(AccountLink.token_hash == token_hash(secret, key=key))
@@ -104,7 +104,7 @@ def withdraw_link(session: Session, *, name: str) -> bool:
     Raises NotFound where there is no link.
     """
     user = get_user(session, name=name)
-    _lock(session, user)
+    lock_person(session, user_id=user.id)
     gone = session.scalar(
         delete(AccountLink).where(AccountLink.user_id == user.id).returning(AccountLink.user_id)
     )
@@ -123,8 +123,3 @@ def open_links(session: Session) -> dict[int, datetime]:
         select(AccountLink.user_id, AccountLink.expires_at).where(AccountLink.expires_at > now())
     )
     return {row.user_id: row.expires_at for row in rows}
-
-
-def _lock(session: Session, user: User) -> None:
-    """Wait for other changes of this person, and see them."""
-    session.refresh(user, with_for_update=True)

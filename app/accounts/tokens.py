@@ -129,6 +129,11 @@ def user_of_session(session: Session, *, token: str, key: bytes) -> Person:
     return Person(found.id, found.name, found.role)
 
 
+def lock_person(session: Session, *, user_id: int) -> User:
+    """The person as they are now; whoever else changes them waits for the end of this transaction."""
+    return session.get_one(User, user_id, with_for_update=True, populate_existing=True)
+
+
 def create_token(
     session: Session,
     *,
@@ -140,10 +145,13 @@ def create_token(
 ) -> str:
     """A new API token; shown once, never again. Without a scope it may do what its owner may.
 
-    Raises Invalid, Conflict for somebody who is only invited.
+    Raises Invalid, Conflict for somebody who is only invited or is deactivated.
     """
-    if isinstance(user, User) and user.is_invited:
+    owner = lock_person(session, user_id=user.id)
+    if owner.is_invited:
         raise Conflict(f"{user.name} has not accepted their invitation yet, so they cannot have a token.")
+    if not owner.active:
+        raise Conflict(f"{user.name} is deactivated, so they cannot have a token; let them in again first.")
     if not name.strip() or len(name) > 64:  # noqa: PLR2004
         raise Invalid("Give the token a name of 1 to 64 characters that tells what uses it.")
     most = most_scope(user.role)

@@ -18,7 +18,15 @@ from sqlalchemy.orm import Session
 
 from app.accounts.roles import ADMIN, ANNOTATOR, REVIEWER
 from app.accounts.sessions import note_session_use
-from app.accounts.tokens import Person, Uses, note_use, token_hash, user_of_session, user_of_token
+from app.accounts.tokens import (
+    Person,
+    Uses,
+    lock_person,
+    note_use,
+    token_hash,
+    user_of_session,
+    user_of_token,
+)
 from app.datasets.chosen import hidden_from
 from app.db.engine import Database
 from app.db.types import now
@@ -90,6 +98,16 @@ def who_asks(session: Session, request: Request, settings: Settings) -> Person:
     if is_change and not person.may_decide:
         raise _refusal(ANNOTATOR)
     return person
+
+
+def still_asks(session: Session, request: Request, settings: Settings, person: Person) -> Person:
+    """The person, locked, as who asks now: what lets them in later is made in the same transaction.
+
+    A new password ends what was open before it. Without this, a request on its way would make something that
+    it does not end. Raises NotSignedIn.
+    """
+    lock_person(session, user_id=person.id)
+    return who_asks(session, request, settings)
 
 
 def _person(session: Session, request: Request, settings: Settings) -> Person:

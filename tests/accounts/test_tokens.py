@@ -20,7 +20,7 @@ from app.accounts.tokens import (
 from app.accounts.users import change_user, get_user, set_password
 from app.db.engine import Database
 from app.db.types import now
-from app.errors import Invalid, NotFound, NotSignedIn
+from app.errors import Conflict, Invalid, NotFound, NotSignedIn
 from tests.conftest import People
 
 KEY = b"of this test"
@@ -114,6 +114,13 @@ def test_deactivation_revokes_tokens_for_good(database: Database, people: People
     assert asks(database, token) is None
     with database.read() as session:
         assert list_tokens(session, user_id=people.annotator.id) == []
+
+
+def test_who_is_deactivated_gets_no_token(database: Database, people: People) -> None:
+    with database.write() as session:
+        change_user(session, name="ann", active=False)
+    with pytest.raises(Conflict, match="let them in again first"):
+        make(database, "ann")
 
 
 def test_who_is_no_admin_any_more_has_no_admins_token_also_not_as_an_admin_again(

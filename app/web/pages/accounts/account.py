@@ -19,6 +19,7 @@ from app.accounts.tokens import (
     Person,
     create_token,
     list_tokens,
+    lock_person,
     revoke_token,
     token_hash,
 )
@@ -27,7 +28,7 @@ from app.db.engine import Database
 from app.errors import Conflict, Invalid, NotSignedIn
 from app.settings import Settings
 from app.web.asking import Confirmed, Question, confirm
-from app.web.deps import SESSION_COOKIE, Config, Db, InPerson, SignedIn
+from app.web.deps import SESSION_COOKIE, Config, Db, InPerson, SignedIn, still_asks
 from app.web.pages.accounts.signing_in import by_password, provider_name, with_session
 from app.web.rendering import Page, page_context, plural, render
 from app.web.toasts import say
@@ -72,7 +73,7 @@ def change_password(
         ) from error
     password_hash = hash_password(new)
     with database.write() as session:
-        changed = get_user(session, name=user.name)
+        changed = lock_person(session, user_id=user.id)
         if changed.password_hash != checked.password_hash:
             raise Conflict(
                 "Your password was changed at this moment; nothing was changed here. Sign in again."
@@ -118,8 +119,9 @@ def make_token(
     """A new API token; this answer is the only time it can be read."""
     days = _days(expires_days.strip())
     with database.write() as session:
+        owner = still_asks(session, request, settings, user)
         secret = create_token(
-            session, user=user, name=name, key=settings.secret(), scope=scope, expires_days=days
+            session, user=owner, name=name, key=settings.secret(), scope=scope, expires_days=days
         )
         tell(name.strip())
     return _account(request, database, user, secret=secret)

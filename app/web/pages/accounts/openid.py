@@ -23,7 +23,7 @@ from app.db.engine import Database
 from app.errors import Invalid, NotFound, NotSignedIn, ToplossError
 from app.settings import Settings
 from app.web.activity import address_of
-from app.web.deps import Config, Db, InPerson, who_glances
+from app.web.deps import Config, Db, InPerson, still_asks, who_glances
 from app.web.pages.accounts.choosing import checked_link
 from app.web.pages.accounts.signing_in import FIRST_ADMIN, by_password, local_path, login_page, with_session
 from app.web.rendering import Page, page_context, render
@@ -198,6 +198,7 @@ def _let_in(
             raise Unbelieved("Somebody else is signed in now; nothing was linked.", reason="another person")
         linked = _act(request, "account: single sign-on linked", person.name, provider)
         with doing(linked), database.write() as session:
+            still_asks(session, request, settings, person)
             link(session, user=get_user(session, name=person.name), identity=identity)
         words = f"You can sign in with {provider} from now on"
         return say(request, RedirectResponse("/account", status_code=303), words)

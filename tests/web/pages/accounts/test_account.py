@@ -3,9 +3,14 @@
 import html
 import re
 
+import pytest
 from fastapi.testclient import TestClient
 
-from tests.conftest import PASSWORD
+from app.accounts.tokens import list_tokens
+from app.accounts.users import get_user, set_password
+from app.db.engine import Database
+from app.web.pages.accounts import account
+from tests.conftest import PASSWORD, People
 from tests.web.asking import sure
 
 
@@ -76,3 +81,19 @@ def test_scope_and_end_of_a_token_are_chosen_on_the_form(browser_of: dict[str, T
     assert " UTC </td>" in shown  # when it ends
     for wrong in ({"scope": "admin"}, {"expires_days": "soon"}, {"expires_days": "1e9"}):
         assert ann.post("/account/tokens", data={"name": "x", **wrong}).status_code == 422
+
+
+def test_a_token_on_its_way_is_not_made_when_a_new_password_comes_first(
+    browser_of: dict[str, TestClient], database: Database, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = browser_of["ann"]
+
+    def days(_typed: str) -> None:  # it is read after the person, and before the token is made
+        with database.write() as session:
+            set_password(session, user=get_user(session, name="ann"), password_hash="another")  # noqa: S106
+
+    monkeypatch.setattr(account, "_days", days)
+    answer = ann.post("/account/tokens", data={"name": "late"})
+    assert "tl_" not in answer.text
+    with database.read() as session:
+        assert list_tokens(session, user_id=people.annotator.id) == []

@@ -3,15 +3,18 @@
 import re
 
 import pytest
+from fastapi import Request
 from fastapi.testclient import TestClient
 
+from app.accounts.activity import Act
 from app.accounts.identities import issuers_of
 from app.accounts.links import invite
 from app.accounts.models import User
-from app.accounts.users import add_user, change_user, get_user
+from app.accounts.users import add_user, change_user, get_user, set_password
 from app.db.engine import Database
 from app.main import create_app
 from app.settings import Settings
+from app.web.pages.accounts import openid
 from tests.conftest import PASSWORD
 from tests.openid_provider import Running
 from tests.web.html import flat
@@ -116,6 +119,30 @@ def test_somebody_links_their_account_with_their_password_and_ends_the_link(
     elsewhere.get(there_and_back(elsewhere))
     assert signed_in(elsewhere) == "somebody"
     assert elsewhere.post("/account/openid/unlink").status_code == 409  # they have no password
+
+
+@ONE_DATABASE
+def test_no_account_is_linked_when_a_new_password_comes_first(
+    browser: Open, provider: Running, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.lets_in("sub-mallory")
+    ann = browser()
+    ann.post("/login", data={"name": "ann", "password": PASSWORD})
+    there = ann.post("/account/openid", data={"old": PASSWORD})
+    address = re.findall(r'href="([^"]+/authorize[^"]+)"', there.text)[0].replace("&amp;", "&")
+    back = at_provider(address)
+    act = openid._act
+
+    def late(request: Request, kind: str, person: str, about: str) -> Act:
+        if kind == "account: single sign-on linked":  # who asks is known, and nothing is linked yet
+            with database.write() as session:
+                set_password(session, user=get_user(session, name="ann"), password_hash="another")  # noqa: S106
+        return act(request, kind, person, about)
+
+    monkeypatch.setattr(openid, "_act", late)
+    ann.get(back)
+    with database.read() as session:
+        assert issuers_of(session) == {}
 
 
 @ONE_DATABASE
