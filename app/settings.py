@@ -5,6 +5,7 @@ from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import quote
 
 from pydantic import Field, computed_field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,6 +21,11 @@ SHORTEST_KEY = 32  # bytes of a key in a file; those that a start creates have 6
 def is_key(content: bytes) -> bool:
     """Whether a file with this content is a whole secret key; a power cut may leave nothing or zeros."""
     return len(content.replace(b"\0", b"").strip()) >= SHORTEST_KEY
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file; in it `?`, `%` and `#` of a folder's name would mean something else."""
+    return f"sqlite:///{quote(str(path))}"
 
 
 class Settings(BaseSettings):
@@ -198,7 +204,7 @@ class Settings(BaseSettings):
     @cached_property
     def database(self) -> str:
         """The URL of the database, with the default filled in."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'toploss.db'}"
+        return self.database_url or sqlite_url(self.data_dir / "toploss.db")
 
     @computed_field  # type: ignore[prop-decorator]
     @cached_property
@@ -208,7 +214,7 @@ class Settings(BaseSettings):
             return self.jobs_database_url
         if self.database.startswith("postgresql"):
             return self.database
-        return f"sqlite:///{self.data_dir / 'jobs.db'}"
+        return sqlite_url(self.data_dir / "jobs.db")
 
     @property
     def logs_requests(self) -> bool:

@@ -29,7 +29,7 @@ from app.db.migrating import all_revisions
 from app.db.trouble import is_of_the_machine
 from app.errors import Conflict, Invalid, NotFound, StorageFull
 from app.files import PRIVATE_FOLDER, is_full, temporary_file
-from app.settings import Settings, is_key
+from app.settings import Settings, is_key, sqlite_url
 
 IGNORED = {RESTORING, "lost+found"}  # in a data folder that counts as empty
 
@@ -178,7 +178,7 @@ def _check_sqlite(path: Path, about: About) -> None:
 def _place_sqlite(settings: Settings, about: About, stage: Path, folder: Path) -> tuple[int, int]:
     database = sqlite_path(settings)
     try:
-        with _engine(f"sqlite:///{stage / SQLITE}").begin() as connection:
+        with _engine(sqlite_url(stage / SQLITE)).begin() as connection:
             fitted = _fit(connection, about, stage / "data", folder)
     except DBAPIError as error:
         if is_of_the_machine(error.orig):

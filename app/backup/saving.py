@@ -29,7 +29,7 @@ from app.db.trouble import is_of_the_machine
 from app.db.types import now
 from app.errors import Conflict, Invalid, NotFound, StorageFull
 from app.files import PART, is_full, sweep, temporary_file
-from app.settings import Settings
+from app.settings import Settings, sqlite_url
 
 TRIES = 100  # to see the files of a folder that a training writes to unchanged
 
@@ -131,7 +131,7 @@ def _database(
     with temporary_file(target.parent, name=f"{target.name}.database") as dump:
         if make_url(settings.database).get_backend_name() == "sqlite":
             _copy(sqlite_path(settings), dump)
-            with create_engine(f"sqlite:///{dump}", poolclass=NullPool).connect() as connection:
+            with create_engine(sqlite_url(dump), poolclass=NullPool).connect() as connection:
                 read = _read(connection)
             yield read, "sqlite", dump
             return

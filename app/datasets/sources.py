@@ -46,6 +46,8 @@ def resolve_source(
     if zip_encoding:
         zip_encoding = check_encoding(zip_encoding)
     if "://" in text:
+        if not text.partition("://")[2].strip("/"):
+            raise Invalid(f"{text} names no server and no bucket; write them behind the ://.")
         return Origin(text.rstrip("/"))
     path = _path(text)
     if follow_links and not path.is_dir():

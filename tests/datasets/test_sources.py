@@ -56,6 +56,12 @@ def test_a_url_is_taken_as_it_is(tmp_path: Path) -> None:
     assert resolve_source("s3://bucket/pets", uploads_dir=tmp_path).source == "s3://bucket/pets"
 
 
+@pytest.mark.parametrize("url", ["https://", "s3:///", "gs:////"])
+def test_a_url_without_a_server_is_no_folder_of_this_machine(url: str, tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="names no server"):
+        resolve_source(url, uploads_dir=tmp_path)
+
+
 def test_a_browser_names_only_places_in_the_folders_that_are_open(tmp_path: Path) -> None:
     roots = f"{tmp_path / 'a'}:{tmp_path / 'b'}"
     for path in ("a", "b/pets", "a/../b"):

@@ -1,13 +1,12 @@
 """The rows of a label file, whatever its kind: a table, Label Studio's export, FiftyOne's labels (pure)."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from app.datasets.label_reading import Columns, Kind
 from app.datasets.labels.columns import is_yes, parts_of
-from app.datasets.labels.tables import Table, check_rows, decoded, suffix_of, text_of
+from app.datasets.labels.tables import Table, check_rows, decoded, read_json, suffix_of, text_of
 from app.errors import Invalid
 
 
@@ -30,7 +29,7 @@ def kind_of(content: bytes, *, name: str) -> tuple[Kind, Any]:
         return "table", None
     check_rows(content.count(b"{"), name)  # objects, which take far more memory than their text
     try:
-        found = json.loads(decoded(content))
+        found = read_json(decoded(content))
     except (ValueError, RecursionError):
         return "table", None
     if isinstance(found, dict) and isinstance(found.get("labels"), dict):

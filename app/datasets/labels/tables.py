@@ -29,6 +29,7 @@ MOST_ROWS = 5_000_000
 BATCH = 4096  # rows of a Parquet file at once
 OWN_COLUMNS = {"sample_id", "path", "sha256", "given_label", "label", "verdict"}  # of our export csv-excel
 _SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n?')  # the first line of a CSV that tells Excel its delimiter
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 Row = tuple[str, ...]
 
@@ -95,7 +96,7 @@ def _table(content: bytes, name: str) -> Table:
         return _records(name, lambda: _lines_of_json(text, name))
     if suffix == ".json":
         check_rows(text.count("{"), name)
-        found = json.loads(text)
+        found = read_json(text)
         return _records(name, lambda: iter(found if isinstance(found, list) else [None]))
     return _csv(text, name, marked=content.startswith(b"\xef\xbb\xbf"))
 
@@ -157,6 +158,18 @@ def decoded(content: bytes) -> str:
         return content.decode("cp1252", errors="replace")
 
 
+def read_json(text: str) -> Any:
+    """The value. Raises JSONDecodeError, also for half a character, which is no text; RecursionError."""
+    value = json.loads(text)
+    if half := _HALF.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            said = "half a character (a lone surrogate)"
+            raise json.JSONDecodeError(said, text, half.start()) from None
+    return value
+
+
 def text_of(value: Any) -> str:
     """A value of JSON or Parquet as text."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
@@ -215,7 +228,7 @@ def _lines_of_json(text: str, name: str) -> Iterator[Any]:
     for number, line in enumerate(io.StringIO(text, newline=None), start=1):
         if line.strip():
             try:
-                yield json.loads(line)
+                yield read_json(line)
             except json.JSONDecodeError as error:
                 raise Invalid(
                     f"Line {number:,} of {name} is no JSON ({error.msg}); mend or remove it."
@@ -329,7 +342,7 @@ def text_of_class(value: Any, names: tuple[str, ...]) -> str:
 def class_names_of(metadata: dict[bytes, bytes] | None) -> dict[str, tuple[str, ...]]:
     """The names of classes that the library `datasets` keeps in the schema, by column of numbers."""
     try:
-        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        features = read_json((metadata or {})[b"huggingface"].decode())["info"]["features"]
         return {
             column: tuple(map(str, feature["names"]))
             for column, feature in features.items()

@@ -175,6 +175,20 @@ def test_a_line_that_is_no_json_is_named_by_its_number() -> None:
         list(table.rows())
 
 
+@pytest.mark.parametrize("name", ["l.json", "l.jsonl"])
+@pytest.mark.parametrize(
+    "row", [r'{"label": "\ud83d"}', r'{"\uDE00": "a"}', r'{"label": ["a", "\ude00\ud83d"]}']
+)
+def test_half_a_character_is_refused_and_a_whole_one_in_two_parts_is_read(name: str, row: str) -> None:
+    def read(text: str) -> list[tuple[str, ...]]:
+        content = f"[{text}]" if name == "l.json" else text
+        return list(read_table(content.encode(), name=name).rows())
+
+    with pytest.raises(Invalid, match="half a character"):
+        read(row)
+    assert read(r'{"label": "\ud83d\uDE00"}') == [("\U0001f600",)]
+
+
 def test_a_spreadsheet_is_to_be_saved_as_csv() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
