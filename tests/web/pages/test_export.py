@@ -35,10 +35,14 @@ def test_an_admin_freezes_what_has_changed(browser_of: dict[str, TestClient], ma
         data={"sample": str(made.ranked[0]), "client_id": "1", "answer": "delete"},
     )
     assert freeze in ada.get("/d/faces/export").text
+    assert "There is one version so far." in ada.get("/d/faces/export/versions").text
     assert ada.post("/d/faces/export/versions").headers["location"] == "/d/faces/export"
     page = flat(ada.get("/d/faces/export").text)
     assert '<option value="1">' in page
     assert "Freeze as version" not in page
+    compared = ada.get("/d/faces/export/versions").text
+    assert "There is one version so far." not in compared
+    assert made.paths[made.sample_ids.index(made.ranked[0])] in compared
 
 
 def test_an_annotator_cannot_freeze(browser_of: dict[str, TestClient], made: Made) -> None:

@@ -157,11 +157,15 @@ def _after_first_look(at: Situation, home: str) -> NextStep:
         words = f"{found} found in {plural(at.progress.reviewed, 'reviewed label')}. {words}"
     export = Action("Export the labels", f"{home}/export")
     left = Action("Errors left", f"{home}/results/errors-left")
-    again = Action("Look again", f"{home}/models/look", posts=True)
+    again = _look_again(home)
     train = (Action("Train a model", f"{home}/models/train"),) if at.is_admin else ()
     if at.can_look_again and at.is_admin:
         return NextStep("No suspicious label is left", words, (again, *train, export), "retrain")
     return NextStep("No suspicious label is left", words, (export, *train, left), "export")
+
+
+def _look_again(home: str) -> Action:
+    return Action("Look again", f"{home}/models/look", posts=True)
 
 
 def _first_look_review(at: Situation, home: str) -> NextStep:
@@ -193,7 +197,9 @@ def _after_review(at: Situation, home: str) -> NextStep:
         )
     if changed and at.is_admin:
         retrain = Action("Retrain", f"{home}/models/retrain")
-        return NextStep("Retrain on the cleaned labels", f"{since}.", (retrain, *review), "retrain")
+        # The newest training errs more than the first look: repeating that costs seconds and may tell more.
+        again = (_look_again(home),) if at.has_look and at.can_look_again else ()
+        return NextStep("Retrain on the cleaned labels", f"{since}.", (retrain, *again, *review), "retrain")
     if changed:
         return NextStep("Time to retrain", f"{since}; an admin can retrain now.", review, "retrain")
     if at.gold_for_me:

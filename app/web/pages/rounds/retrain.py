@@ -59,7 +59,8 @@ class RetrainPage(AskPage):
     waiting: int  # samples that wait for a second opinion
     unsettled: int  # images of the gold part that carry their given label
     pending: PendingChanges
-    can_look_again: bool = False  # labels have changed since the newest first look, and nothing was trained
+    # Labels have changed since the newest first look, and no training ranks better than that.
+    can_look_again: bool = False
 
 
 @router.get("/d/{name}/models/retrain")
@@ -169,6 +170,7 @@ def _retrain_page(
         if pending.wait
         else repeat_of_asked(session, asked, version=newest, setting=starting.setting, parent_id=run.id),
         parent=parent,
+        can_look_again=run.is_behind and can_look_again(session, dataset_id=dataset_id, pending=pending),
         changes=changes,
         flows=flows,
         picture=draw(flows, [*names, GONE], classes=len(names)),

@@ -181,6 +181,15 @@ def test_a_first_look_leads_to_the_review_and_offers_a_training() -> None:
     assert next_step(replace(done, running=True)).title == "A first training"
 
 
+def test_where_the_review_goes_by_the_first_look_it_can_be_repeated_beside_a_retrain() -> None:
+    """The newest training errs more than the first look, or the ranking would be the training's."""
+    behind = replace(AT, has_look=True, can_look_again=True, to_learn=200)
+    words = [action.words for action in next_step(behind).actions]
+    assert words[:2] == ["Retrain", "Look again"]
+    for other in (replace(behind, has_look=False), replace(behind, can_look_again=False)):
+        assert "Look again" not in [action.words for action in next_step(other).actions]
+
+
 def test_while_the_images_are_looked_at_nobody_is_told_to_train() -> None:
     looking = replace(AT, has_run=False, running=True, looking=True, progress=replace(PROGRESS, remaining=0))
     assert next_step(looking).title == "A first look at the images"

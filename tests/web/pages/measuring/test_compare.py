@@ -154,6 +154,16 @@ def test_one_model_leads_to_the_review(browser_of: dict[str, TestClient], made: 
     assert "<table" not in page
 
 
+def test_one_model_and_changed_labels_lead_an_admin_to_the_retrain(
+    browser_of: dict[str, TestClient], made: Made
+) -> None:
+    relabel(browser_of["ann"], made.ranked[0], "dog")
+    page = flat(browser_of["ada"].get("/d/faces/results").text)
+    assert "Labels have changed: retrain on them." in page
+    assert 'class="button primary" href="/d/faces/models/retrain"' in page
+    assert "Labels have changed" not in flat(browser_of["ann"].get("/d/faces/results").text)
+
+
 def test_a_model_of_cleaned_labels_alone_needs_one_of_the_given_labels(
     browser_of: dict[str, TestClient], database: Database, made: Made
 ) -> None:

@@ -212,11 +212,19 @@ def test_a_training_behind_the_first_look_says_so_and_the_review_keeps_the_first
     assert words in pair
     assert words not in flat(ada.get(f"/d/pets/models/{look_id}").text)
     assert ">best</span>" not in ada.get("/d/pets/models").text
-    assert words in flat(ada.get("/d/pets/models/retrain").text)
+    repeat, retrain = 'action="/d/pets/models/look"', "/d/pets/models/retrain"
+    assert words in flat(ada.get(retrain).text)
+    assert repeat not in ada.get(retrain).text  # no label has changed since
     assert "of the first look, on the given labels" in flat(ada.get("/").text)
     overview = flat(ada.get("/d/pets").text)
     assert "Review the 3 suspicious labels" in overview
     assert "Labels that the first look doubts." in overview
+    with database.read() as session:
+        sample_id = session.scalar(select(Prediction.sample_id).where(Prediction.run_id == run_id).limit(1))
+    sent = {"sample": str(sample_id), "client_id": "one", "answer": "delete"}
+    assert ada.post("/d/pets/review/decisions", data=sent).status_code == 303
+    assert repeat in ada.get(retrain).text
+    assert repeat not in browser_of["ann"].get(retrain).text
     other = make_run(database, dataset_id, 1, wrong=5, seed=2)
     assert words in flat(ada.get(f"/d/pets/results?old={other}&new={run_id}").text)
     assert words not in flat(ada.get(f"/d/pets/results?old={run_id}&new={other}").text)
