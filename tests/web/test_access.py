@@ -190,6 +190,24 @@ def test_a_viewer_finds_no_button_for_what_is_refused_to_them(
     assert there <= decides, "an annotator finds these buttons on the same pages"
 
 
+@pytest.mark.parametrize("name", ["vera", "ann", "rey"])
+def test_no_link_of_a_page_leads_somebody_to_a_refusal(
+    settings: Settings, database: Database, people: People, made: Made, name: str
+) -> None:
+    asks = client(settings, database, f"{name}, signed in")
+    found: dict[str, str] = {}  # link -> a page that has it
+    for method, path in routes(create_app(settings, database)):
+        if method != "GET" or path in OPEN or path.startswith("/api/"):
+            continue
+        filled = path.replace("{name}", "faces").replace("{run_id:int}", str(made.run_id))
+        answer = asks.get(re.sub(r"\{sample_id(:int)?\}", str(made.sample_ids[0]), filled))
+        if "text/html" in answer.headers.get("content-type", "") and answer.status_code == 200:
+            found |= dict.fromkeys(re.findall(r'href="(/[^"#]*)', answer.text), path)
+    assert len(found) > 40
+    followed = {link.partition("?")[0]: page for link, page in found.items()}
+    assert [(page, link) for link, page in followed.items() if asks.get(link).status_code == 403] == []
+
+
 def test_a_viewer_is_told_who_reviews(
     settings: Settings, database: Database, people: People, made: Made
 ) -> None:
