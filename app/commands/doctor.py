@@ -79,6 +79,7 @@ def _of_this_machine() -> Iterator[Finding]:
         ("worker", _worker),
         ("weights", _weights),
         ("device", _device),
+        *((("single sign-on", _single_sign_on),) if settings.oidc_issuer else ()),
     ):
         yield _checked(name, lambda check=check: check(settings))  # type: ignore[misc]
 
@@ -230,3 +231,19 @@ def _device(settings: "Settings") -> str:
     device = choose_device()
     threads = settings.worker_threads or usable_cores()
     return f"{device.type}, {threads} thread{'' if threads == 1 else 's'}."
+
+
+def _single_sign_on(settings: "Settings") -> str:
+    import asyncio
+
+    from app.accounts.openid import Provider, Silent
+
+    provider = Provider(settings)
+    try:
+        asyncio.run(provider.begin(redirect_uri="/login/openid/callback"))
+    except Silent as error:
+        raise Problem(
+            f"{settings.oidc_issuer} does not answer as a provider does ({error.reason}); check "
+            "TOPLOSS_OIDC_ISSUER, and that this machine may ask it."
+        ) from error
+    return f"{settings.oidc_issuer} answers as a provider does. Whether it knows the client, a log-in shows."

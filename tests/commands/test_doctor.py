@@ -9,6 +9,7 @@ from app.db.engine import Database
 from app.jobs.requests import beat
 from app.settings import Settings
 from tests.commands.conftest import Shell
+from tests.openid_provider import own_provider
 
 
 def findings(shell: Shell, *words: str) -> dict[str, dict[str, object]]:
@@ -49,3 +50,20 @@ def test_each_kind_of_trouble_is_a_sentence_that_says_what_to_do(
         assert not found["ok"], check
         assert hint in str(found["message"])
         assert "\n" not in str(found["message"])
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_provider_of_single_sign_on_is_asked_where_one_is_set(
+    shell: Shell, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.accounts.openid.PATIENCE", 300)  # the machine may be busy
+    assert "single sign-on" not in findings(shell)
+    with own_provider() as running:
+        for name, value in running.settings().items():
+            monkeypatch.setenv(f"TOPLOSS_{name.upper()}", value)
+        found = findings(shell)["single sign-on"]
+        assert found["ok"], found
+        assert running.issuer in str(found["message"])
+    found = findings(shell)["single sign-on"]
+    assert not found["ok"]
+    assert "check TOPLOSS_OIDC_ISSUER" in str(found["message"])
