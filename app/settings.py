@@ -178,8 +178,8 @@ class Settings(BaseSettings):
         ge=16,
         description="Memory in megabytes for all image decoders of a process together. The web server "
         "refuses an image that needs more than 1.25 times as much (by default a WebP or JPEG 2000 above 39 "
-        "million pixels, an AVIF above 47 million); a worker decodes it alone. The files that they read may "
-        "use half as much again.",
+        "million pixels, an AVIF above 47 million, a packed TIFF of 16 bits in one strip above 61 million); "
+        "a worker decodes it alone. The files that they read may use half as much again.",
     )
     import_roots: str = Field(
         "",

@@ -80,6 +80,9 @@ def _facts(
     width, height = image.size
     if width * height > max_pixels:  # before anything is decoded
         raise Rejected(f"too large: {width} x {height} pixels, more than {max_pixels:,}")
+    wide, high = tiff.piece(image)
+    if wide * high > max_pixels:
+        raise Rejected(f"too large: its tiles have {wide} x {high} pixels, more than {max_pixels:,}")
     mode, kind = image.mode, image.format or ""
     # an MPO is a JPEG of a camera with an additional preview; a HEIC names one of its images the first
     if kind not in ("MPO", "HEIF") and getattr(image, "is_animated", False):

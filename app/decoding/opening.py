@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, PngImagePlugin, _imaging
 from pillow_heif import register_heif_opener
 
 from app.decoding import budget
-from app.decoding.tiff import in_native_order
+from app.decoding.tiff import in_native_order, piece_bytes
 from app.errors import Busy, shortage
 
 # Formats that browsers show or Pillow decodes itself. Not EPS (it runs Ghostscript), and no formats that are
@@ -131,7 +131,7 @@ def memory_for(image: Image.Image, *, whole: bool = False) -> int:
     if image.info.get("progressive"):  # libjpeg keeps all coefficients, also for a small result
         scale = (getattr(image, "decoderconfig", None) or (1,))[0] or 1
         pixel += 6 * scale**2
-    return width * height * pixel
+    return width * height * pixel + piece_bytes(image)
 
 
 def _open(content: bytes) -> Image.Image:

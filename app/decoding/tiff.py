@@ -1,10 +1,14 @@
-"""TIFFs that Pillow reads incorrectly: more bit depths, packed byte orders, and why one is refused."""
+"""What Pillow does not say of TIFFs: bit depths, byte orders, the size of tiles, why one is refused."""
 
 import io
+import struct
+from typing import IO, cast
 
 from PIL import Image, TiffImagePlugin
 
 _STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
+TILELENGTH = 323
+_INTEGERS = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 13: "L", 16: "Q", 17: "q"}  # by type of a field
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3  # in the tag SampleFormat
 _NUMBERS = {_UNSIGNED: "whole numbers", _SIGNED: "signed whole numbers", _FLOAT: "floats"}
 _COMPLEX = (5, 6)
@@ -29,6 +33,49 @@ def in_native_order(image: Image.Image) -> Image.Image:
             if tile.codec_name == "libtiff" and isinstance(tile.args, tuple) and tile.args[0] in _NATIVE:
                 image.tile[place] = tile._replace(args=(_NATIVE[tile.args[0]], *tile.args[1:]))
     return image
+
+
+def piece(image: Image.Image) -> tuple[int, int]:
+    """Width and height of what libtiff unpacks at once, a tile or a strip; nothing where it unpacks nothing.
+
+    A tile may be much larger than the image: then it, and not the image, says how much memory is needed.
+    """
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 0, 0
+    if not any(tile.codec_name == "libtiff" for tile in image.tile):
+        return 0, 0
+    wide, high, rows = _largest(image, TiffImagePlugin.TILEWIDTH, TILELENGTH, TiffImagePlugin.ROWSPERSTRIP)
+    return (wide, high) if wide and high else (image.width, min(rows or image.height, image.height))
+
+
+def piece_bytes(image: Image.Image) -> int:
+    """How many bytes that takes."""
+    wide, high = piece(image)
+    if not wide:
+        return 0
+    bits = image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))  # type: ignore[attr-defined]
+    return wide * high * max(1, -(-sum(map(int, bits)) // 8))
+
+
+def _largest(image: TiffImagePlugin.TiffImageFile, *tags: int) -> list[int]:
+    """The number of each tag in the first directory, 0 where it has none.
+
+    Of a tag that is there twice Pillow takes the last one and libtiff the first: here the largest counts.
+    """
+    file = cast("IO[bytes]", image.fp)
+    file.seek(0)
+    head = file.read(16)
+    order, is_big = "<" if head.startswith(b"II") else ">", head[2:4] in (b"+\0", b"\0+")
+    entry = struct.Struct(order + ("HHQ8s" if is_big else "HHL4s"))
+    file.seek(
+        struct.unpack_from(order + "Q", head, 8)[0] if is_big else struct.unpack_from(order + "L", head, 4)[0]
+    )
+    [count] = struct.unpack(order + ("Q" if is_big else "H"), file.read(8 if is_big else 2))
+    found = dict.fromkeys(tags, 0)
+    for tag, kind, _, value in entry.iter_unpack(file.read(count * entry.size)):
+        if tag in found and kind in _INTEGERS:
+            found[tag] = max(found[tag], struct.unpack_from(order + _INTEGERS[kind], value)[0])
+    return list(found.values())
 
 
 def wrong_numbers(image: Image.Image) -> str:

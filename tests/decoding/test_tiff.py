@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app.datasets.inspection import Rejected, inspect
-from app.decoding.opening import open_image
+from app.decoding.opening import memory_for, open_image
 from app.decoding.seen import decode_square
 
 Order = Literal["<", ">"]
@@ -95,6 +95,40 @@ def test_one_that_cannot_be_read_rightly_is_refused_by_what_it_holds(
     with pytest.raises(Rejected) as refusal:
         inspect(tiff(values, order=order), max_pixels=10_000)
     assert refusal.value.reason.startswith(f"a TIFF of {words}, which Toploss cannot read; save greys as")
+
+
+def tiled(*sides: int) -> bytes:
+    """A grey TIFF of 64 x 64 pixels in one tile; of several sides, the tags of a tile are there as often."""
+    data = zlib.compress(bytes(sides[0] ** 2), 9)
+    data += b"\0" * (len(data) % 2)
+    head = [(256, 64), (257, 64), (258, 8), (259, 8), (262, 1), (277, 1)]
+    tags = [*head, *((tag, side) for tag in (322, 323) for side in sides), (324, 8), (325, len(data))]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, number) for tag, number in tags)
+    return b"".join(
+        (struct.pack("<4sI", b"II*\0", 8 + len(data)), data, struct.pack("<H", len(tags)), entries, bytes(4))
+    )
+
+
+def test_a_tile_of_a_usual_size_may_be_larger_than_the_image() -> None:
+    assert inspect(tiled(256), max_pixels=100_000).width == 64
+
+
+@pytest.mark.parametrize("sides", [(4096,), (4096, 64), (64, 4096)])
+def test_a_small_image_in_a_huge_tile_is_refused_before_it_is_decoded(sides: tuple[int, ...]) -> None:
+    with pytest.raises(Rejected, match="too large: its tiles have 4096 x 4096 pixels, more than 1,000,000"):
+        inspect(tiled(*sides), max_pixels=1_000_000)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_what_is_unpacked_at_once_is_a_part_of_the_memory_that_an_image_needs(order: Order) -> None:
+    with open_image(tiled(1024)) as image:
+        assert memory_for(image) > 1024**2
+    values = np.zeros((1000, 1000), "u2")
+    needed = []
+    for packed in (False, True):  # in one strip
+        with open_image(tiff(values, order=order, packed=packed)) as image:
+            needed.append(memory_for(image))
+    assert needed[1] - needed[0] == values.nbytes
 
 
 def test_a_torn_tiff_has_no_such_reason() -> None:
