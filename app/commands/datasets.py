@@ -85,15 +85,13 @@ def people(
     if everybody and (add or remove):
         raise Invalid("Choose people or everybody, not both.")
     with open_api(server) as api:
-        found = api.get(f"/datasets/{stored_name(api, name)}/people")
-        chosen = {*found["people"], *(add or ())}
-        for each in remove or ():
-            if each not in chosen:
-                raise Invalid(f"{each} is not among the chosen people of {found['dataset']}.")
-            chosen.remove(each)
-        if everybody or add or remove:
-            body = {"everybody": everybody, "people": [] if everybody else sorted(chosen)}
-            found = api.send("PUT", f"/datasets/{found['dataset']}/people", json=body)
+        path = f"/datasets/{stored_name(api, name)}/people"
+        if everybody:
+            found = api.send("PUT", path, json={"everybody": True})
+        elif add or remove:
+            found = api.send("PATCH", path, json={"add": add or [], "remove": remove or []})
+        else:
+            found = api.get(path)
     if json:
         print_json(found)
         return

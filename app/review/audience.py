@@ -58,6 +58,23 @@ def change_audience(session: Session, dataset: Dataset, *, people: Collection[st
     return NewAudience(before, _chosen(session, dataset), tuple(shut_out.values()), cards)
 
 
+def let_in_and_out(
+    session: Session, dataset: Dataset, *, let_in: Collection[str], shut_out: Collection[str]
+) -> NewAudience:
+    """Add people to those who are chosen now, and take others away; nobody else but admins sees it then.
+
+    Call it with the data set locked: then two changes at once both count. Raises Invalid for an unknown name,
+    for somebody who is taken away and is not chosen, and where nobody is named.
+    """
+    if not let_in and not shut_out:
+        raise Invalid("Name at least one person to add or to remove.")
+    chosen = {*(_chosen(session, dataset) or ()), *let_in}
+    for name in shut_out:
+        if name not in chosen:
+            raise Invalid(f"{name} is not among the chosen people of {dataset.name}.")
+    return change_audience(session, dataset, people=sorted(chosen - {*shut_out}))
+
+
 def _chosen(session: Session, dataset: Dataset) -> tuple[str, ...] | None:
     found = chosen_people(session, dataset_id=dataset.id)
     return None if found is None else tuple(found)

@@ -39,7 +39,7 @@ _LOGGED = {
     "data set: changed": "PATCH /api/v1/datasets/{name}",
     "data set: deleted": "POST /d/{name}/manage/delete  DELETE /api/v1/datasets/{name}",
     "data set: who sees it": """POST /d/{name}/settings/people
-        PUT /api/v1/datasets/{name}/people""",
+        PUT /api/v1/datasets/{name}/people  PATCH /api/v1/datasets/{name}/people""",
     "data set: settings changed": "POST /d/{name}/settings",
     "classes: added": "POST /d/{name}/classes/add  POST /api/v1/datasets/{name}/classes",
     "classes: renamed": "POST /d/{name}/classes/rename",

@@ -10,7 +10,7 @@ from app.datasets.models import Dataset
 from app.db.engine import Database
 from app.deck.worklist import take
 from app.errors import Invalid
-from app.review.audience import NewAudience, change_audience
+from app.review.audience import NewAudience, change_audience, let_in_and_out
 from app.review.models import Claim
 from tests.conftest import People
 from tests.factories import Made
@@ -34,6 +34,26 @@ def test_a_change_says_who_is_shut_out_and_what_it_did(
     assert (third.shut_out, third.words) == ((), "let in ada")
     last = change(database, made, None)
     assert (last.after, last.shut_out, last.words) == (None, (), "for everybody again")
+
+
+def test_people_are_added_and_removed_one_by_one(database: Database, people: People, made: Made) -> None:
+    def add(*let_in: str, remove: tuple[str, ...] = ()) -> NewAudience:
+        with database.write() as session:
+            dataset = session.get_one(Dataset, made.dataset_id)
+            return let_in_and_out(session, dataset, let_in=let_in, shut_out=remove)
+
+    assert add("ann").shut_out == ("bob",)
+    assert add("bob").after == ("ann", "bob")
+    assert add("ada", remove=("ann",)).after == ("ada", "bob")
+    assert add(remove=("ada", "bob", "bob")).after == ()
+    for let_in, remove, words in (
+        (("zoe",), (), "no user named zoe"),
+        (("ann",), ("bob",), "bob is not among the chosen"),
+        ((), (), "at least one person"),
+    ):
+        with pytest.raises(Invalid, match=words):
+            add(*let_in, remove=remove)
+    assert change(database, made, []).before == ()
 
 
 def test_who_has_no_access_or_is_an_admin_is_not_shut_out(

@@ -57,7 +57,7 @@ CHANGES = {
         POST /api/v1/datasets/{name}/classes  PATCH /api/v1/datasets/{name}/classes/{class_name:path}
         DELETE /api/v1/datasets/{name}/classes/{class_name:path}
         POST /api/v1/datasets/{name}/images  PUT /api/v1/datasets/{name}/people
-        POST /d/{name}/settings/people
+        PATCH /api/v1/datasets/{name}/people  POST /d/{name}/settings/people
         PATCH /api/v1/datasets/{name}  DELETE /api/v1/datasets/{name}
         POST /api/v1/datasets/{name}/class-changes/{change}/undo
         POST /api/v1/jobs/{job_id}/cancel   POST /api/v1/runs/{run_id}/cancel

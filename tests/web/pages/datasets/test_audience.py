@@ -150,18 +150,48 @@ def test_the_cards_of_who_may_decide_no_more_are_free(
         assert session.scalars(select(Claim.user_id)).all() == []
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_two_changes_at_once_come_one_after_the_other(
+def test_scripts_add_and_remove_people_without_the_list(
     api: dict[str, TestClient], database: Database, made: Made, people: People
 ) -> None:
-    api["ada"].put(REST, json={"everybody": False, "people": ["ann"]})
+    ada = api["ada"]
+    assert ada.patch(REST, json={"add": ["bob"]}).json()["people"] == ["bob"]
+    assert ada.patch(REST, json={"add": ["ann"], "remove": ["bob"]}).json()["people"] == ["ann"]
+    for body, words in (
+        ({}, "at least one person"),
+        ({"remove": ["bob"]}, "bob is not among the chosen people of faces"),
+        ({"add": ["zoe"]}, "no user named zoe"),
+        ({"everybody": True}, "no field “everybody”"),
+    ):
+        refused = ada.patch(REST, json=body)
+        assert (refused.status_code, words in refused.json()["message"]) == (422, True)
+    assert [about for _, _, about, _ in told(database)] == [
+        "let in ann; shut out bob",
+        "only for admins, bob",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "after"),
+    [("PUT", {"everybody": False, "people": ["ann"]}, ["ann"]), ("PATCH", {"add": ["ann"]}, ["ann", "bob"])],
+)
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_changes_at_once_come_one_after_the_other(
+    api: dict[str, TestClient],
+    database: Database,
+    made: Made,
+    people: People,
+    method: str,
+    body: dict[str, object],
+    after: list[str],
+) -> None:
+    api["ada"].put(REST, json={"everybody": False, "people": []})
     waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     with ThreadPoolExecutor() as threads:
         with database.write() as session:
             lock_dataset(session, dataset_id=made.dataset_id)
             bob = session.scalars(select(User.id).where(User.name == "bob"))
             choose_people(session, session.get_one(Dataset, made.dataset_id), user_ids=list(bob))
-            second = threads.submit(api["ada"].put, REST, json={"everybody": False, "people": ["ann"]})
+            second = threads.submit(api["ada"].request, method, REST, json=body)
             until = time.monotonic() + 60
             while not second.done():
                 with database.read() as other:
@@ -170,4 +200,4 @@ def test_two_changes_at_once_come_one_after_the_other(
                 assert time.monotonic() < until
             assert not second.done()
         assert second.result(timeout=60).status_code == 200
-    assert api["ada"].get(REST).json()["people"] == ["ann"]
+    assert api["ada"].get(REST).json()["people"] == after
