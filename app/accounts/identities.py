@@ -15,9 +15,9 @@ from app.accounts.first_admin import has_users
 from app.accounts.links import use_up
 from app.accounts.models import ELSEWHERE, OutsideIdentity, User
 from app.accounts.openid import Identity
-from app.accounts.users import LONGEST_NAME, add_user
+from app.accounts.users import LONGEST_NAME, add_user, get_user
 from app.db.types import now
-from app.errors import Conflict, Forbidden
+from app.errors import Conflict, Forbidden, NotFound
 
 NOBODY = "none"  # the setting that lets in only people who were invited or have linked their account
 AT_THIS_MOMENT = "Somebody signed in with this account or name at this moment; sign in again."
@@ -79,6 +79,16 @@ def unlink(session: Session, *, user: User) -> None:
     for each in session.scalars(select(OutsideIdentity).where(OutsideIdentity.user_id == user.id)):
         session.delete(each)
     session.flush()
+
+
+def unlink_person(session: Session, *, name: str) -> str:
+    """As `unlink`, for an admin; the answer is the provider. Raises NotFound where there is no link."""
+    user = get_user(session, name=name)
+    issuer = issuers_of(session, user_id=user.id).get(user.id)
+    if issuer is None:
+        raise NotFound(f"{name} is linked to no provider of single sign-on.")
+    unlink(session, user=user)
+    return issuer
 
 
 def issuers_of(session: Session, *, user_id: int | None = None) -> Mapping[int, str]:

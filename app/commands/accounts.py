@@ -37,6 +37,7 @@ def user_add(
 @users.command("password")
 def user_password(name: str, *, password_stdin: FromStdin = False) -> None:
     """Give somebody a new password; their log-ins end and their API tokens are revoked."""
+    from app.accounts.identities import issuers_of
     from app.accounts.passwords import hash_password
     from app.accounts.users import get_user, set_password
 
@@ -45,10 +46,14 @@ def user_password(name: str, *, password_stdin: FromStdin = False) -> None:
             get_user(session, name=name)  # before a password is asked for
         password_hash = hash_password(ask_password(from_stdin=password_stdin))
         with database.write() as session:
-            ended = set_password(session, user=get_user(session, name=name), password_hash=password_hash)
+            user = get_user(session, name=name)
+            ended = set_password(session, user=user, password_hash=password_hash)
+            is_linked = bool(issuers_of(session, user_id=user.id))
     typer.echo(
         f"{name} has a new password. Log-ins ended: {ended.log_ins}; API tokens revoked: {ended.tokens}."
     )
+    if is_linked:
+        typer.echo(f"Their link to single sign-on stays; `toploss user unlink {name}` ends it.", err=True)
 
 
 Address = Annotated[
@@ -100,6 +105,16 @@ def user_withdraw(name: str) -> None:
     typer.echo(
         f"The invitation of {name} is withdrawn." if is_removed else f"The link of {name} is withdrawn."
     )
+
+
+@users.command("unlink")
+def user_unlink(name: str) -> None:
+    """End the link of somebody to their account at a provider of single sign-on."""
+    from app.accounts.identities import unlink_person
+
+    with open_own_database() as database, database.write() as session:
+        unlink_person(session, name=name)
+    typer.echo(f"{name} signs in with their password only.")
 
 
 def _print_link(secret: str, address: str | None) -> None:

@@ -24,7 +24,7 @@ _LOGGED = {
     "account: other log-ins ended": "POST /account/end-others",
     "account: token made": "POST /account/tokens",
     "account: token revoked": "POST /account/tokens/{token_id}/revoke  POST /people/tokens/{token_id}/revoke",
-    "account: single sign-on unlinked": "POST /account/openid/unlink",
+    "account: single sign-on unlinked": "POST /account/openid/unlink  POST /people/{name}/unlink",
     "account: signed out": "POST /logout",
     "people: invited": "POST /people",
     "people: changed": "POST /people/{name}",

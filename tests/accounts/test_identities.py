@@ -5,13 +5,13 @@ from threading import Barrier
 
 import pytest
 
-from app.accounts.identities import accept, issuers_of, link, sign_on, unlink
+from app.accounts.identities import accept, issuers_of, link, sign_on, unlink, unlink_person
 from app.accounts.links import invite, make_link
 from app.accounts.models import ELSEWHERE
 from app.accounts.openid import Identity
 from app.accounts.users import change_user, check_password, get_user, list_users
 from app.db.engine import Database
-from app.errors import Conflict, Forbidden, NotSignedIn
+from app.errors import Conflict, Forbidden, NotFound, NotSignedIn
 from tests.conftest import People
 
 KEY = b"k" * 32
@@ -80,6 +80,20 @@ def test_a_link_is_between_one_person_and_one_identity(database: Database, peopl
         link(session, user=bob, identity=CAROL)
         assert issuers_of(session, user_id=bob.id) == {bob.id: ISSUER}
         assert issuers_of(session, user_id=ann.id) == {}
+
+
+def test_an_admin_ends_the_link_of_who_has_a_password(database: Database, people: People) -> None:
+    with database.write() as session:
+        link(session, user=get_user(session, name="ann"), identity=CAROL)
+    with database.write() as session:
+        assert unlink_person(session, name="ann") == ISSUER
+        assert issuers_of(session) == {}
+        for name, words in (("ann", "linked to no provider"), ("zoe", "no user named zoe")):
+            with pytest.raises(NotFound, match=words):
+                unlink_person(session, name=name)
+        carol, _ = sign_on(session, CAROL, role="viewer")
+        with pytest.raises(Conflict, match="no password"):
+            unlink_person(session, name=carol.name)
 
 
 def test_an_invitation_is_accepted_once_and_a_reset_link_is_none(database: Database, people: People) -> None:

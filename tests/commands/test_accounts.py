@@ -1,12 +1,17 @@
 """`toploss token`, the links of `toploss user`, and what `toploss user password` says of tokens."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from app.accounts.identities import link
+from app.accounts.openid import Identity
+from app.accounts.users import get_user
 from app.cli import cli
+from app.db.engine import Database
 from app.errors import Conflict, Invalid, NotFound
 from tests.conftest import PASSWORD
 
@@ -82,3 +87,18 @@ def test_a_reset_link_is_for_somebody_who_is_there(toploss: CliRunner) -> None:
     made = toploss.invoke(cli, ["user", "reset-link", "ann"])
     assert re.fullmatch(r"http://127\.0\.0\.1:8000/choose-password#[\w-]{43}\n", made.stdout)
     assert isinstance(toploss.invoke(cli, ["user", "reset-link", "eve"]).exception, NotFound)
+
+
+def test_a_new_password_says_that_a_link_to_single_sign_on_stays_and_what_ends_it(
+    toploss: CliRunner, sqlite_url: str
+) -> None:
+    with closing(Database(sqlite_url)) as database, database.write() as session:
+        link(
+            session, user=get_user(session, name="ann"), identity=Identity("https://id.example.org", "7", "a")
+        )
+    words = ["user", "password", "ann", "--password-stdin"]
+    assert "`toploss user unlink ann` ends it" in toploss.invoke(cli, words, input=f"{PASSWORD}\n").stderr
+    ended = toploss.invoke(cli, ["user", "unlink", "ann"])
+    assert ended.stdout == "ann signs in with their password only.\n"
+    assert "unlink" not in toploss.invoke(cli, words, input=f"{PASSWORD}\n").stderr
+    assert isinstance(toploss.invoke(cli, ["user", "unlink", "ann"]).exception, NotFound)

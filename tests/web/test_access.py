@@ -84,7 +84,7 @@ CHANGES = {
     """,
     "admin person": """
         POST /people  POST /people/{name}  POST /people/{name}/link
-        POST /people/{name}/link/withdraw  POST /people/sessions/{mark}/end
+        POST /people/{name}/link/withdraw  POST /people/sessions/{mark}/end  POST /people/{name}/unlink
         POST /people/tokens/{token_id}/revoke
     """,
 }

@@ -1,6 +1,6 @@
 """The people who may sign in; an admin's page."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from app.accounts.activity import nothing_done, tell
-from app.accounts.identities import issuers_of
+from app.accounts.identities import issuers_of, unlink_person
 from app.accounts.links import LINK_DAYS, address_of, invite, make_link, open_links, withdraw_link
 from app.accounts.models import User
 from app.accounts.openid import Provider
@@ -38,6 +38,7 @@ class NewLink:
     name: str
     address: str
     is_invitation: bool
+    provider: str = ""  # by which the person can sign in, whatever their password; empty: by none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ class PeoplePage(Page):
     tokens: tuple[ListedToken, ...]
     new_link: NewLink | None = None
     link_days: int = LINK_DAYS
+    linked: dict[int, str]  # the provider of those whose link to it can end: they have a password, too
     ways: dict[int, str]  # how each person signs in, where not all do by password
     roles: dict[str, str] = field(default_factory=lambda: MAY)  # what each of them may do
 
@@ -139,7 +141,10 @@ def make_new_link(
     with database.write() as session:
         user = get_user(session, name=name)
         secret = make_link(session, user=user, key=settings.secret())
-    return _people(request, database, _new_link(request, name, secret, is_invitation=user.is_invited))
+        issuer = issuers_of(session, user_id=user.id).get(user.id)
+    new = _new_link(request, name, secret, is_invitation=user.is_invited)
+    provider: Provider = request.app.state.provider
+    return _people(request, database, replace(new, provider=provider.name_of(issuer)) if issuer else new)
 
 
 @router.post("/people/{name}/link/withdraw")
@@ -162,6 +167,25 @@ def _withdrawal(name: str) -> Question:
         "Withdraw the invitation",
         "/people",
     )
+
+
+@router.post("/people/{name}/unlink")
+def end_single_sign_on(
+    request: Request, database: Db, _admin: AdminInPerson, name: str, confirmed: Confirmed = ""
+) -> Response:
+    """End the link of a person to their account at a provider."""
+    with database.write() as session:
+        provider = request.app.state.provider.name_of(unlink_person(session, name=name))
+        confirm(_unlinking(name, provider), confirmed)
+    return _back(request, f"{name} signs in with their password only")
+
+
+def _unlinking(name: str, provider: str) -> Question:
+    facts = (
+        f"{name} cannot sign in with {provider} any more, only with their password.",
+        "Log-ins that are open stay open; a new password ends them.",
+    )
+    return Question(f"End the link of {name} to {provider}?", facts, "End the link", "/people")
 
 
 @router.post("/people/tokens/{token_id}/revoke")
@@ -202,9 +226,16 @@ def _people(
             next_sessions=skip + A_PAGE if len(sessions) > A_PAGE else 0,
             tokens=tuple(list_tokens(session)),
             new_link=new_link,
+            linked=_linked(session, request.app.state.provider),
             ways=_ways(session, request.app.state.provider),
         )
     return render("accounts/people.html", page)
+
+
+def _linked(session: Session, provider: Provider) -> dict[int, str]:
+    issuers = issuers_of(session)
+    people = (each for each in list_users(session) if each.id in issuers and each.has_password)
+    return {each.id: provider.name_of(issuers[each.id]) for each in people}
 
 
 def _ways(session: Session, provider: Provider) -> dict[int, str]:

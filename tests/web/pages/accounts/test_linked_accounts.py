@@ -7,9 +7,10 @@ from fastapi import Request
 from fastapi.testclient import TestClient
 
 from app.accounts.activity import Act
-from app.accounts.identities import issuers_of
+from app.accounts.identities import issuers_of, link
 from app.accounts.links import invite
 from app.accounts.models import User
+from app.accounts.openid import Identity
 from app.accounts.users import add_user, change_user, get_user, set_password
 from app.db.engine import Database
 from app.main import create_app
@@ -17,7 +18,8 @@ from app.settings import Settings
 from app.web.pages.accounts import openid
 from tests.conftest import PASSWORD
 from tests.openid_provider import Running
-from tests.web.html import flat
+from tests.web.asking import sure
+from tests.web.html import flat, words_of
 from tests.web.openid import Open, at_provider, people_there, signed_in, there_and_back, told
 
 ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -119,6 +121,29 @@ def test_somebody_links_their_account_with_their_password_and_ends_the_link(
     elsewhere.get(there_and_back(elsewhere))
     assert signed_in(elsewhere) == "somebody"
     assert elsewhere.post("/account/openid/unlink").status_code == 409  # they have no password
+
+
+@ONE_DATABASE
+def test_an_admin_who_resets_a_password_is_told_of_the_link_and_ends_it(
+    browser: Open, provider: Running, database: Database
+) -> None:
+    with database.write() as session:
+        found = Identity(provider.issuer, "sub-mallory", "mallory")
+        link(session, user=get_user(session, name="ann"), identity=found)
+    ada = browser()
+    ada.post("/login", data={"name": "ada", "password": PASSWORD})
+    assert "Their link to" not in ada.post("/people/bob/link").text
+    page = ada.post("/people/ann/link").text
+    assert "Their link to Example ID stays. If it is not theirs, end it under" in words_of(page)
+    assert re.findall(r'action="(/people/\w+/unlink)"', page) == ["/people/ann/unlink"]
+    assert "cannot sign in with Example ID any more" in words_of(ada.post("/people/ann/unlink").text)
+    assert sure(ada, "/people/ann/unlink").status_code == 303
+    assert told(database)[0] == ("account: single sign-on unlinked", "ada", "ann")
+    assert "/unlink" not in ada.get("/people").text
+    provider.lets_in("sub-mallory", preferred_username="mallory")
+    later = browser()
+    later.get(there_and_back(later))
+    assert signed_in(later) == "mallory"
 
 
 @ONE_DATABASE
