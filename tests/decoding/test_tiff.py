@@ -97,26 +97,40 @@ def test_one_that_cannot_be_read_rightly_is_refused_by_what_it_holds(
     assert refusal.value.reason.startswith(f"a TIFF of {words}, which Toploss cannot read; save greys as")
 
 
-def tiled(*sides: int) -> bytes:
-    """A grey TIFF of 64 x 64 pixels in one tile; of several sides, the tags of a tile are there as often."""
+READ = [("<", False), (">", False), ("<", True)]  # Pillow reads no BigTIFF of the other byte order
+
+
+def tiled(*sides: int, order: Order = "<", big: bool = False) -> bytes:
+    """A grey TIFF of 64 x 64 pixels in one tile; of several sides, the tags of a tile are there as often.
+
+    `big`: a BigTIFF, whose numbers have 64 bits.
+    """
     data = zlib.compress(bytes(sides[0] ** 2), 9)
-    data += b"\0" * (len(data) % 2)
-    head = [(256, 64), (257, 64), (258, 8), (259, 8), (262, 1), (277, 1)]
-    tags = [*head, *((tag, side) for tag in (322, 323) for side in sides), (324, 8), (325, len(data))]
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, number) for tag, number in tags)
-    return b"".join(
-        (struct.pack("<4sI", b"II*\0", 8 + len(data)), data, struct.pack("<H", len(tags)), entries, bytes(4))
-    )
+    start, form, kind = (16, "HHQQ", 16) if big else (8, "HHII", 4)
+    tags = [(256, 64), (257, 64), (258, 8), (259, 8), (262, 1), (277, 1)]
+    tags += [(tag, side) for tag in (322, 323) for side in sides] + [(324, start), (325, len(data))]
+    mark = b"II" if order == "<" else b"MM"
+    if big:
+        head = mark + struct.pack(f"{order}HHHQ", 43, 8, 0, start + len(data))
+    else:
+        head = mark + struct.pack(f"{order}HI", 42, start + len(data))
+    directory = struct.pack(order + ("Q" if big else "H"), len(tags))
+    directory += b"".join(struct.pack(order + form, tag, kind, 1, number) for tag, number in tags)
+    return head + data + directory + bytes(8)
 
 
-def test_a_tile_of_a_usual_size_may_be_larger_than_the_image() -> None:
-    assert inspect(tiled(256), max_pixels=100_000).width == 64
+@pytest.mark.parametrize(("order", "big"), READ)
+def test_a_tile_of_a_usual_size_may_be_larger_than_the_image(order: Order, big: bool) -> None:
+    assert inspect(tiled(256, order=order, big=big), max_pixels=100_000).width == 64
 
 
+@pytest.mark.parametrize(("order", "big"), READ)
 @pytest.mark.parametrize("sides", [(4096,), (4096, 64), (64, 4096)])
-def test_a_small_image_in_a_huge_tile_is_refused_before_it_is_decoded(sides: tuple[int, ...]) -> None:
+def test_a_small_image_in_a_huge_tile_is_refused_before_it_is_decoded(
+    sides: tuple[int, ...], order: Order, big: bool
+) -> None:
     with pytest.raises(Rejected, match="too large: its tiles have 4096 x 4096 pixels, more than 1,000,000"):
-        inspect(tiled(*sides), max_pixels=1_000_000)
+        inspect(tiled(*sides, order=order, big=big), max_pixels=1_000_000)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
