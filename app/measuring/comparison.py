@@ -98,6 +98,11 @@ class Comparison:
     seeds: Seeds
 
     @property
+    def is_mixed(self) -> bool:
+        """Whether one of the two is a first look: another kind of model, whatever it learnt."""
+        return self.old.is_look != self.new.is_look
+
+    @property
     def reviewed(self) -> Column:
         """Against the version's labels."""
         return next(column for column in self.columns if column.kind == "reviewed")

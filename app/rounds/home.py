@@ -16,6 +16,7 @@ from app.jobs.models import Job
 from app.jobs.requests import OPEN_STATES
 from app.measuring.headline import Headline, headlines
 from app.ranking.models import Prediction
+from app.review.counters import counts
 from app.review.models import Decision, OpenIssue, SampleReview
 from app.review.standing import label_now
 from app.training.models import Run
@@ -31,17 +32,11 @@ class DatasetCard:
 
     summary: DatasetSummary
     images: tuple[int, ...]  # sample ids: the most suspicious ones; without a ranking any
-    suspicious: int | None  # labels that the ranking which is reviewed now flags; None: nothing is ranked
-    reviewed: int  # of these
+    left: int | None  # labels that the ranking which is reviewed now flags, open; None: nothing is ranked
+    reviewed: int  # labels that people have decided on
     error: Headline | None  # of the first look, where no training is better
     active_at: datetime | None  # the last answer, import or training
     job: Job | None  # what runs, else what waits
-
-
-@dataclass(frozen=True)
-class _Ranked:
-    run_id: int
-    flagged: int
 
 
 def dataset_cards(session: Session, *, hidden: Collection[int] = ()) -> list[DatasetCard]:
@@ -51,8 +46,8 @@ def dataset_cards(session: Session, *, hidden: Collection[int] = ()) -> list[Dat
     if not ids:
         return []
     ranked = _rankings(session, ids)
-    left = _open_issues(session, [each.run_id for each in ranked.values()])
-    images = _images(session, ids, {each.run_id: dataset for dataset, each in ranked.items()})
+    left = _open_issues(session, ranked.values())
+    images = _images(session, ids, {run_id: dataset for dataset, run_id in ranked.items()})
     errors = headlines(session, dataset_ids=ids, with_looks=True)
     active, jobs = _active(session, ids), _jobs(session, ids)
     cards = []
@@ -62,8 +57,8 @@ def dataset_cards(session: Session, *, hidden: Collection[int] = ()) -> list[Dat
             DatasetCard(
                 summary=each,
                 images=tuple(images[each.id]),
-                suspicious=of.flagged if of else None,
-                reviewed=max(0, of.flagged - left.get(of.run_id, 0)) if of else 0,
+                left=left.get(of, 0) if of else None,
+                reviewed=counts(session, dataset_id=each.id).reviewed,
                 error=errors.get(each.id),
                 active_at=active.get(each.id),
                 job=jobs.get(each.id),
@@ -101,16 +96,16 @@ def suspects(session: Session, *, dataset_id: int, limit: int) -> tuple[Suspect,
     return tuple(found[sample_id] for sample_id in ids if sample_id in found)
 
 
-def _rankings(session: Session, ids: Collection[int]) -> dict[int, _Ranked]:
-    """The ranking that is reviewed, by data set."""
+def _rankings(session: Session, ids: Collection[int]) -> dict[int, int]:
+    """The run whose ranking is reviewed, by data set."""
     place = func.row_number().over(partition_by=Run.dataset_id, order_by=REVIEWED_FIRST)
     rows = (
-        select(Run.dataset_id, Run.id, func.coalesce(Run.label_issues, 0).label("flagged"), place.label("n"))
+        select(Run.dataset_id, Run.id, place.label("n"))
         .where(Run.dataset_id.in_(ids), HAS_RANKING)
         .subquery()
     )
     found = session.execute(select(rows).where(rows.c.n == 1))
-    return {row.dataset_id: _Ranked(row.id, row.flagged) for row in found}
+    return {row.dataset_id: row.id for row in found}
 
 
 def _open_issues(session: Session, run_ids: Collection[int]) -> dict[int, int]:

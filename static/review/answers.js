@@ -2,7 +2,8 @@
 
 import { endToasts, showToast } from "../toasts.js";
 import {
-  CARDS_HELD, answered, cardAfter, cards, millisecondsShown, newId, placeholder, putBack, removeAndShowNext, sampleOf, show, skipped,
+  CARDS_HELD, answered, cardAfter, cards, millisecondsShown, newId, placeholder, putBack, removeAndShowNext, removeNote, sampleOf, show,
+  skipped,
 } from "./deck.js";
 import { askForCards, post, withdraw } from "./outbox.js";
 
@@ -23,7 +24,7 @@ export function decide(card, answer) {
   body.set("answer", answer);
   body.set("milliseconds", millisecondsShown());
   skipped.delete(sampleOf(card));
-  document.querySelector("#messages .note")?.remove();  // read by now; refusals stay until they are closed
+  removeNote();
   removeAndShowNext(card);
   answered.push(card);
   showToast(inWords(answer, card.dataset.given), { undo });
@@ -60,6 +61,7 @@ export function undoDecision(decision) {
 
 export function redo() {
   const last = toRedo.pop();
+  removeNote();
   if (!last) {
     post({ url: document.getElementById("redo").action, body: new URLSearchParams({ client_id: newId() }) });
   } else if (last.card.isConnected) {  // else it has left the page meanwhile

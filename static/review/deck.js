@@ -92,3 +92,7 @@ export function showMessage(words, kind = "message", label = "Close", action = u
 export function removeMessage() {
   document.getElementById("messages").replaceChildren();
 }
+
+export function removeNote() {  // it is read, or no longer true; refusals stay until they are closed
+  document.querySelector("#messages .note")?.remove();
+}

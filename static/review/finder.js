@@ -32,7 +32,7 @@ export function showMatches() {  // names that begin with the words come before 
   if (dialog.dataset.add && words && !matches.length) options.push(makeOffer(input.value.trim()));
   list.replaceChildren(...options);
   problem.textContent = "";
-  select(0);
+  select(words ? 0 : -1);
 }
 
 function makeOffer(name) {
@@ -74,9 +74,9 @@ function makeOption({ button, name }, place) {
   return option;
 }
 
-function select(place) {  // after the last option comes the first
+function select(place) {  // after the last option comes the first; -1: none, so that Enter alone chooses nothing
   const options = [...list.children];
-  const selected = options.at(place % (options.length || 1));
+  const selected = place < 0 ? undefined : options[place % (options.length || 1)];
   for (const option of options) option.setAttribute("aria-selected", String(option === selected));
   if (selected) input.setAttribute("aria-activedescendant", selected.id);
   else input.removeAttribute("aria-activedescendant");
@@ -88,7 +88,7 @@ input.addEventListener("input", showMatches);
 input.addEventListener("keydown", (event) => {
   if (event.isComposing) return;
   if (event.key === "ArrowDown") select(selectedPlace() + 1);
-  else if (event.key === "ArrowUp") select(selectedPlace() - 1);
+  else if (event.key === "ArrowUp") select((selectedPlace() > 0 ? selectedPlace() : list.children.length) - 1);
   else if (event.key === "Enter") list.children[selectedPlace()]?.click();
   else if (event.key === "Escape") dialog.close();  // now, so that the next key finds the deck again
   else return;

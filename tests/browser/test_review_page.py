@@ -80,6 +80,7 @@ def test_redo_gives_the_answers_again_in_their_order(page: Page, live: tuple[Dat
         expect_shown(page, made.ranked[place])
     settle(page)
     assert states(live) == before
+    expect(page.locator("#messages .note")).to_have_count(0)  # it said that an answer is undone
     page.keyboard.press("Shift+Z")  # nothing is left
     settle(page)
     assert states(live) == before
@@ -177,6 +178,22 @@ def test_a_class_is_found_by_typing(page: Page, live: tuple[Database, Made]) -> 
     expect(page.get_by_role("combobox", name="Class")).to_be_hidden()
     page.keyboard.press("q")
     expect_shown(page, made.ranked[2])
+
+
+def test_enter_without_a_word_of_a_class_chooses_none(page: Page, live: tuple[Database, Made]) -> None:
+    _, made = live
+    page.keyboard.press("/")
+    expect(page.get_by_role("combobox", name="Class")).to_be_focused()
+    expect(page.locator("#find-list").get_by_role("option")).to_have_count(3)
+    page.keyboard.press("Enter")
+    expect(page.locator("#find-list").get_by_role("option", selected=True)).to_have_count(0)
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("#find-list").get_by_role("option", selected=True)).to_have_text("owl")
+    page.keyboard.press("Escape")
+    page.keyboard.press("q")
+    expect_shown(page, made.ranked[1])
+    settle(page)
+    assert states(live) == {made.ranked[0]: ("keep", 0)}
 
 
 def test_an_admin_adds_a_class_that_is_not_there_and_chooses_it(

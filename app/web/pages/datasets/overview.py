@@ -109,12 +109,11 @@ class OverviewPage(ImportPage):
     step: NextStep
     images: tuple[Suspect, ...]  # the most suspicious ones
     progress: ReviewProgress
-    suspicious: int | None  # labels that the ranking flags; None: nothing is ranked
+    left: int | None  # suspicious labels that nobody has decided on; None: nothing is ranked
     doubted_by: str  # whose ranking that is
-    checked: int  # of these
     pending: PendingChanges
     corrections: Corrections
-    error: Headline | None  # of the first look, while no training has finished
+    error: Headline | None  # of the first look, where no training is better
     cards: tuple[CardView, ...]
     running: RunProgress | None
     ended: Run | None  # the newest run, if it was cancelled or has failed
@@ -197,22 +196,21 @@ def _overview(
         )
     )
     classes = _class_views(session, dataset.id)
-    left = open_issues(session, run_id=ranked.id) if ranked else 0
-    suspicious = (ranked.label_issues or 0) if ranked else None
     return OverviewPage(
         **page,
         **importing,
         summary=summary,
-        steps=_steps(page, step.stage, is_ready=dataset.state == "ready", error=error),
+        steps=_steps(
+            page, step.stage, is_ready=dataset.state == "ready", is_ranked=ranked is not None, error=error
+        ),
         step=step,
         images=suspects(session, dataset_id=dataset.id, limit=STRIP) if ranked else (),
         progress=progress,
-        suspicious=suspicious,
+        left=open_issues(session, run_id=ranked.id) if ranked else None,
         doubted_by=_who(ranked) if ranked else "",
-        checked=max(0, (suspicious or 0) - left),
         pending=pending,
         corrections=count_corrections(session, dataset_id=dataset.id),
-        error=error or headlines(session, dataset_ids=[dataset.id], with_looks=True).get(dataset.id),
+        error=headlines(session, dataset_ids=[dataset.id], with_looks=True).get(dataset.id),
         cards=_cards(session, dataset, gold, may_settle=page["viewer"].may_settle) if classes else (),
         running=run_progress(session, run_id=running.id) if running else None,
         ended=None if running else ended_last(session, dataset_id=dataset.id),
@@ -239,7 +237,7 @@ def _who(ranked: Run) -> str:
 
 
 def _steps(
-    page: dict[str, Any], present: str, *, is_ready: bool, error: Headline | None
+    page: dict[str, Any], present: str, *, is_ready: bool, is_ranked: bool, error: Headline | None
 ) -> tuple[StepView, ...]:
     """The way, with what is done and where the data set is.
 
@@ -249,7 +247,7 @@ def _steps(
     models = f"{home}/models"
     done = {
         "import": is_ready,
-        "train": error is not None,
+        "train": is_ranked,
         "review": present in ("retrain", "export"),
         "retrain": error is not None and error.learnt > 0 and present != "retrain",
     }

@@ -39,6 +39,9 @@ def _answer(comparison: Comparison, old: Rate, new: Rate, found: Difference) -> 
         return f"No clear change: {figures}; {images} {are} too few to tell."
     if spread_shown(comparison) is not None and not is_larger_than_seeds(comparison):
         return f"No clear change: {figures}; another seed changes as much."
+    if comparison.is_mixed:
+        less = "less" if found.value < 0 else "more"
+        return f"{comparison.new.name} errs {less} than {comparison.old.name}: {figures}."
     fewer = "Fewer" if found.value < 0 else "More"
     return f"{fewer} errors: {figures} on the same {images}."
 
@@ -48,12 +51,13 @@ def _notes(comparison: Comparison, chief: Column, found: Difference) -> list[str
     notes = []
     if comparison.old.version == comparison.new.version:
         notes.append("Both models learnt the same labels, so this says nothing of cleaning.")
-    looks = comparison.old.is_look, comparison.new.is_look
-    if any(looks) and not all(looks):
+    if comparison.is_mixed:
+        notes.append("A first look and a training are two kinds of models: this says nothing of corrections.")
         notes.append("A first look also learns from the other held-out images; a training does not.")
-    if found.beyond_chance and found.value and spread_shown(comparison) is None and not all(looks):
+    both_look = comparison.old.is_look and comparison.new.is_look
+    if found.beyond_chance and found.value and spread_shown(comparison) is None and not both_look:
         notes.append("Another seed may change as much: train once more to know.")
-    if found.beyond_chance and found.value and _has_other_causes(comparison):
+    if found.beyond_chance and found.value and not comparison.is_mixed and _has_other_causes(comparison):
         notes.append("The labels are not the only cause: the trainings differ in more.")
     if comparison.selection.flatters and chief.kind == "reviewed":
         notes.append("Both figures look better than they are, because a model chose what was reviewed.")

@@ -27,14 +27,14 @@ def test_a_card_says_how_far_the_review_is_and_shows_the_most_suspicious_open_im
 ) -> None:
     ann = browser_of["ann"]
     page = flat(ann.get("/").text)
-    assert "<b>0 of 10</b> suspicious labels reviewed" in page
+    assert "<b>10</b> suspicious labels left, <b>0</b> reviewed" in page
     assert shown(page) == list(made.ranked[:SHOWN])
     for number, sample in enumerate(made.ranked[:4]):
         answer = {"sample": str(sample), "client_id": str(number), "answer": "keep"}
         assert ann.post(ANSWERS, data=answer).status_code == 303
     page = flat(ann.get("/").text)
-    assert "<b>4 of 10</b> suspicious labels reviewed" in page
-    assert 'aria-label="Suspicious labels reviewed" value="4" max="10"' in page
+    assert "<b>6</b> suspicious labels left, <b>4</b> reviewed" in page
+    assert 'aria-label="Labels reviewed" value="4" max="10"' in page
     assert shown(page)[:6] == list(made.ranked[4:10])
     assert 'href="/d/faces/review"' in page
     with database.read() as session:

@@ -81,6 +81,13 @@ def test_a_first_look_has_no_seed_and_is_no_equal_of_a_training() -> None:
     looks = replace(compared(60, 20), old=replace(OLD, is_look=True), new=replace(NEW, is_look=True))
     assert headline(looks).notes == ()
     mixed = replace(compared(47, 43), old=replace(OLD, is_look=True))
+    kinds = "A first look and a training are two kinds of models: this says nothing of corrections."
     assert headline(mixed).notes == (
+        kinds,
         "A first look also learns from the other held-out images; a training does not.",
     )
+    clear = headline(replace(compared(20, 60), old=replace(OLD, is_look=True)))
+    assert clear.answer == f"{NEW.name} errs more than {OLD.name}: 20.0\u00a0% against 6.7\u00a0%."
+    assert clear.notes[0] == kinds
+    fewer = headline(replace(compared(60, 20), old=replace(OLD, is_look=True)))
+    assert fewer.answer.startswith(f"{NEW.name} errs less than")
