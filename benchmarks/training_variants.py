@@ -4,7 +4,7 @@
         [--epochs 6] [--whole] [--variants recipe muon whitened alternating] [--seeds 1]
 
 Each variant trains on the same part of the training images, at 32 pixels throughout (with `--whole`: on all
-of them, with the recipe's own epochs and sizes), and is judged on the whole hold-out: by the given labels and
+of them, with the recipe's own sizes and, unless `--epochs` says another number, epochs), and is judged on the whole hold-out: by the given labels and
 by the crowd's clear answers. None of them is in the product:
 
 - muon: orthogonal steps for the convolutions (Jordan 2024), the rest by AdamW, batches of 256
@@ -34,7 +34,7 @@ from app.ml import learner
 from app.ml.device import keep_freed_memory, use_threads
 from app.ml.images import Images, prepare_images
 from app.ml.loader import BatchLoader
-from app.ml.recipes import RECIPES, Phase, Recipe, StartFrom
+from app.ml.recipes import RECIPES, Phase, Recipe, StartFrom, with_epochs
 from app.ml.scorer import predict_log_probs
 from app.ml.trainer import train
 from app.storage import Origin, open_source
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--votes", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=12_000)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int)
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
@@ -161,8 +161,11 @@ def main() -> None:
     crowd = np.array([CLASSES.index(a) if (a := answers.get(path)) in CLASSES else -1 for path in paths])
     usual = RECIPES["default"]
     if not options.whole:
-        phase = Phase(options.epochs, frozen=False, lr_min=4e-3, lr_max=4e-3, warm_up=0.15)
-        usual = replace(usual, phases=(phase,), early_epochs=options.epochs)
+        epochs = options.epochs or 6
+        phase = Phase(epochs, frozen=False, lr_min=4e-3, lr_max=4e-3, warm_up=0.15)
+        usual = replace(usual, phases=(phase,), early_epochs=epochs)
+    elif options.epochs:
+        usual = with_epochs(usual, options.epochs)
     with tempfile.TemporaryDirectory() as name, keep_freed_memory():
         images = prepare_images(
             lambda row: source.read(paths[row]), len(paths), Path(name, "images.npy"), size=SIZE
