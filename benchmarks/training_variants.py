@@ -4,8 +4,8 @@
         [--epochs 6] [--whole] [--variants recipe muon whitened alternating] [--seeds 1]
 
 Each variant trains on the same part of the training images, at 32 pixels throughout (with `--whole`: on all
-of them, with the recipe's own sizes and, unless `--epochs` says another number, epochs), and is judged on the whole hold-out: by the given labels and
-by the crowd's clear answers. None of them is in the product:
+of them, with the recipe's own sizes and, unless `--epochs` says another number, epochs), and is judged on the
+whole hold-out: by the given labels and by the crowd's clear answers. None of them is in the product:
 
 - muon: orthogonal steps for the convolutions (Jordan 2024), the rest by AdamW, batches of 256
 - adamw-256: AdamW with these batches and a higher rate

@@ -90,8 +90,17 @@ class StreamedImages:
                     raise short from error
                 if self.problems is None:
                     raise ImageUnreadable(row, str(error) or type(error).__name__) from error
-                self.problems[row] = error
+                self.problems[row] = _without_frames(error)
                 result[place] = _GREY
+
+
+def _without_frames(error: Exception) -> Exception:
+    """The error without what its traceback keeps alive: the whole file, among other things."""
+    each: BaseException | None = error
+    while each is not None:
+        each.__traceback__ = None
+        each = each.__cause__ or each.__context__
+    return error
 
 
 def prepare_images(

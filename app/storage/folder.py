@@ -44,9 +44,7 @@ class FolderSource:
             try:
                 real = self._resolved(self._root / path)
                 with _open_regular(self._root, real) as file:
-                    content = file.read(
-                        entries.MAX_FILE_BYTES + 1
-                    )  # it may have grown since its size was looked at
+                    content = read_bounded(file)
             except _Refused as refusal:
                 raise Unreadable(path, str(refusal)) from refusal
             except (FileNotFoundError, NotADirectoryError) as error:
@@ -131,6 +129,16 @@ class FolderSource:
         if not real.is_relative_to(self._root):
             raise _Refused("a link that leaves the folder")
         return real
+
+
+def read_bounded(file: BinaryIO) -> bytes:
+    """All of a file, or one byte more than it may have; it may grow meanwhile.
+
+    Not in one call with the bound, for which memory of that size would be reserved with each file.
+    """
+    size = min(os.fstat(file.fileno()).st_size, entries.MAX_FILE_BYTES)
+    content = file.read(size + 1)
+    return content if len(content) <= size else content + file.read(entries.MAX_FILE_BYTES - size)
 
 
 def _open_regular(root: Path, real: Path) -> BinaryIO:

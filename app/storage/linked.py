@@ -8,7 +8,7 @@ from pathlib import Path
 from app.errors import NotFound
 from app.storage import entries
 from app.storage.entries import SourceFile, Unreadable, problem_of, too_large, unreadable
-from app.storage.folder import FolderSource
+from app.storage.folder import FolderSource, read_bounded
 
 SCHEME = "links://"  # before the path of such a folder
 
@@ -23,7 +23,7 @@ class LinkedFolderSource(FolderSource):
             with os.fdopen(descriptor, "rb") as file:
                 if problem := _problem(os.fstat(descriptor)):
                     raise Unreadable(path, problem)
-                content = file.read(entries.MAX_FILE_BYTES + 1)
+                content = read_bounded(file)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"The image file {path} is no longer where it was imported from.") from error
         except (OSError, ValueError) as error:

@@ -1,6 +1,7 @@
 """The job that imports a data set."""
 
-from app.datasets.adding import Part, read_part
+from app.datasets.adding import Part, added_words, read_part
+from app.datasets.completing import has_version
 from app.datasets.importing import import_images
 from app.datasets.layout_reading import Reading
 from app.datasets.models import Dataset
@@ -19,13 +20,17 @@ def run(context: JobContext) -> None:
     if "part" in context.job.arguments:
         context.note = _add(context, dataset_id)
     else:
-        import_images(
+        with context.database.read() as session:
+            is_repeat = has_version(session, dataset_id=dataset_id)
+        report = import_images(
             context.database,
             dataset_id=dataset_id,
             max_pixels=context.settings.max_image_pixels,
             on_progress=context.report,
             should_stop=context.should_stop,
         )
+        if is_repeat:
+            context.note = added_words(report.added, report.known, report.rejected)
     if context.settings.looks_first:
         with context.database.write() as session:
             look_at_new_images(session, dataset_id=dataset_id, user_id=context.job.user_id)

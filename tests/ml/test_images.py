@@ -130,6 +130,23 @@ def test_a_streamed_image_that_cannot_be_decoded_is_named():
         images[np.arange(5)]
 
 
+def test_what_is_wrong_with_many_images_does_not_keep_their_files_in_memory(tmp_path):
+    """A traceback keeps the frames of a reader, which hold the whole file."""
+
+    def read(row):
+        try:
+            return (tmp_path / "gone").read_bytes()
+        except OSError as error:
+            raise ValueError(row) from error
+
+    problems = {}
+    prepare_images(read, 3, tmp_path / "all.npy", size=8, problems=problems)
+    assert [str(error) for error in problems.values()] == ["0", "1", "2"]
+    for error in problems.values():
+        assert error.__traceback__ is None
+        assert error.__cause__.__traceback__ is None
+
+
 def test_preparing_can_be_stopped(tmp_path):
     with pytest.raises(Cancelled):
         prepare_images(lambda _: encoded(plain(1)), 3, tmp_path / "a.npy", size=8, should_stop=lambda: True)

@@ -11,6 +11,7 @@ import pytest
 
 from app.errors import NotFound
 from app.storage import Unreadable, entries, open_source
+from app.storage.folder import read_bounded
 from tests.storage.refusals import problems, refusal
 
 
@@ -120,6 +121,17 @@ def test_a_file_larger_than_any_image_is_refused_unread(
     monkeypatch.setattr(entries, "MAX_FILE_BYTES", 2)
     assert problems(open_source(str(folder)))["cat/1.png"].startswith("too large")
     assert refusal(open_source(str(folder)), "cat/1.png").startswith("too large")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux has files that say they are empty")
+def test_a_file_that_is_longer_than_its_size_said_is_read_to_its_end_or_to_the_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Path("/proc/self/status").open("rb") as file:
+        assert read_bounded(file).endswith(b"\n")
+    monkeypatch.setattr(entries, "MAX_FILE_BYTES", 100)
+    with Path("/proc/self/status").open("rb") as file:
+        assert len(read_bounded(file)) == 101
 
 
 def test_a_folder_that_may_not_be_listed_is_an_entry_with_a_problem(

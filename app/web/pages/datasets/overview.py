@@ -1,7 +1,7 @@
 """The overview of a data set, which says what to do next."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -18,9 +18,11 @@ from app.datasets.catalog import (
 from app.datasets.missing import WORDS, count_missing, look_again, missing_files
 from app.datasets.models import Dataset, RejectedFile
 from app.datasets.proposals import waiting_proposal
+from app.db.types import now
 from app.deck.adjudication import count_disagreements
 from app.deck.duplicates import count_torn
 from app.deck.progress import PendingChanges, ReviewProgress, label_table, pending_changes, review_progress
+from app.jobs.models import Job
 from app.measuring.headline import Headline, headline, headlines
 from app.remaining.audits import audit_states, left_by_audits
 from app.remaining.estimate import Between
@@ -53,6 +55,7 @@ router = APIRouter()
 REJECTED_SHOWN = 200
 STRIP = 10  # images
 CLASSES_SHOWN = 10
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ class OverviewPage(ImportPage):
     step: NextStep
     images: tuple[Suspect, ...]  # the most suspicious ones
     progress: ReviewProgress
+    imported: str  # what the newest import added, if it ended just now
     left: int | None  # suspicious labels that nobody has decided on; None: nothing is ranked
     doubted_by: str  # whose ranking that is
     pending: PendingChanges
@@ -200,6 +204,7 @@ def _overview(
         **page,
         **importing,
         summary=summary,
+        imported=_imported(importing["job"]),
         steps=_steps(
             page, step.stage, is_ready=dataset.state == "ready", is_ranked=ranked is not None, error=error
         ),
@@ -229,6 +234,12 @@ def _overview(
         ),
         missing_count=count_missing(session, dataset_id=dataset.id),
     )
+
+
+def _imported(job: Job | None) -> str:
+    """What an import added that ended within the last hour; the first import of a data set says nothing."""
+    just_now = job and job.state == "finished" and job.finished_at and job.finished_at > now() - HOUR
+    return job.message if job and just_now else ""
 
 
 def _who(ranked: Run) -> str:
