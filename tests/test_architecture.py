@@ -193,9 +193,6 @@ WITHOUT_A_TEST_FILE = {
     "what tests/tasks/test_learning.py has the worklist ordered by": """
             tasks/ordering.py
     """,
-    "one call of app/datasets/importing.py": """
-            tasks/import_images.py
-    """,
 }
 
 

@@ -14,7 +14,7 @@ from app.training import first_looks
 from app.training.models import Epoch, Run
 from app.training.pace import epochs_share, expect_run, seconds_left
 from app.training.phases import LOOKS, TRAINS, share_done
-from app.training.runs import OWN_TASK, TASK, get_run
+from app.training.runs import OWN_TASK, TASK, current_ranking, get_run
 
 SURE = 0.03  # finished share of the training that is enough to estimate the rest
 
@@ -41,7 +41,7 @@ class RunProgress:
     no_worker: bool  # it is queued, and no worker runs
     message: str
     cancel_requested: bool
-    ranked_epochs: int | None  # epochs in its ranking; None before the first ranking
+    is_reviewed: bool  # the review goes by its ranking, which some of its epochs have made
     epochs: tuple[Epoch, ...]
 
     @property
@@ -64,6 +64,7 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
     """The progress of a run, from its job and its finished epochs."""
     run = get_run(session, run_id=run_id)
     job = session.get(Job, run.job_id) if run.job_id else None
+    ranking = current_ranking(session, dataset_id=run.dataset_id) if run.ranked_epochs else None
     epochs = session.scalars(
         select(Epoch).where(Epoch.run_id == run_id).order_by(Epoch.fold, Epoch.epoch)
     ).all()
@@ -84,7 +85,7 @@ def run_progress(session: Session, *, run_id: int) -> RunProgress:
         no_worker=run.state == "queued" and not jobs.live_workers(session),
         message=run.note,
         cancel_requested=bool(job and job.cancel_requested),
-        ranked_epochs=run.ranked_epochs,
+        is_reviewed=ranking is not None and ranking.run_id == run.id,
         epochs=tuple(epochs),
     )
 

@@ -3,14 +3,18 @@
 import io
 import re
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from app.datasets.catalog import IMPORT
 from app.datasets.models import RejectedFile, Sample
 from app.db.engine import Database
+from app.db.types import now
 from app.jobs import requests as jobs
+from app.jobs.models import Job
 from app.measuring.evaluations import evaluate_run
 from app.training.models import Run
 from tests.factories import Made, import_folder, make_first_look, make_run, write_images
@@ -114,6 +118,21 @@ def test_the_overview_counts_classes_by_split(browser_of: dict[str, TestClient],
     page = browser_of["ann"].get("/d/faces").text
     for text in ("24 images", "3 classes", "cat", "dog", "owl", "Model 1"):
         assert text in page
+
+
+def test_what_an_import_added_is_told_for_an_hour(
+    browser_of: dict[str, TestClient], database: Database, made: Made
+) -> None:
+    with database.write() as session:
+        job = jobs.ask(session, task=IMPORT, dataset_id=made.dataset_id, arguments={}, user_id=None)
+    words = "0 images were added; 24 were there already."
+    with database.write() as session:
+        jobs.finish(session, job_id=job.id, state="finished", message=words)
+    assert f"The newest import: {words}" in flat(browser_of["ann"].get("/d/faces").text)
+    with database.write() as session:
+        earlier = now() - timedelta(hours=2)
+        session.execute(update(Job).where(Job.id == job.id).values(finished_at=earlier))
+    assert "The newest import" not in browser_of["ann"].get("/d/faces").text
 
 
 def test_rejected_files_are_listed_with_their_reasons(

@@ -70,7 +70,7 @@ def test_the_page_proposes_a_size_and_an_admin_draws_it(browser_of: Browsers, ma
     page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
     assert "There is no checked test set yet." in page
     # the run gets all wrong, so the usual rate is reckoned with
-    assert "30 images tell an error of 37 % to ± 17.3 points." in page
+    assert "With 30 images an error of 37 % is known to ± 17.3 points." in page
     assert draw(browser_of["ada"]) == 303
     page = flat(browser_of["ada"].get("/d/faces/results/test-set").text)
     assert "0 of 20 images are agreed" in page
@@ -284,8 +284,9 @@ def test_what_the_draw_takes_back_is_said_before_and_after_and_where_labels_leav
             )
     page = flat(ada.get("/d/faces/results/test-set").text)
     assert (
-        "9 images of the hold-out have their label corrected. About 9 of these corrections will be taken "
-        "back; you see the number before anything is done." in page
+        "9 images of the hold-out have their label corrected. Images that are drawn have their given labels "
+        "again until people agree on them: about 9 of these. You see the number before anything is done."
+        in page
     )
     assert not any("given label until" in ada.get(address).text for address in addresses)
     drawn = sure(ada, "/d/faces/results/test-set", {"size": "20", "looks": "2", "seed": "3"})
@@ -316,9 +317,7 @@ def test_who_is_too_few_to_agree_is_said_before_and_after(
     assert "can label" not in flat(ada.get(page).text)
     with database.write() as session:
         session.execute(update(User).where(User.name != "ada").values(active=False))
-    assert "Only 1 person can label. With 2 who look at each image, nothing is ever agreed" in flat(
-        ada.get(page).text
-    )
+    assert "2 people look at each image, and only 1 person can label" in flat(ada.get(page).text)
     asking = ada.post(page, data={"size": "20", "looks": "2", "seed": "3"})
     assert "Create a test set of 20 images, for good?" in asking.text
     assert "These are too few: nothing would be agreed. Add people first." in asking.text
