@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.datasets.catalog import DatasetSummary, list_datasets, names_now
 from app.datasets.gold import visible_samples
 from app.datasets.models import Dataset, MissingFile, Sample
+from app.deck.progress import count_remaining
 from app.jobs.models import Job
 from app.jobs.requests import OPEN_STATES
 from app.measuring.headline import Headline, headlines
@@ -32,21 +33,20 @@ class DatasetCard:
 
     summary: DatasetSummary
     images: tuple[int, ...]  # sample ids: the most suspicious ones; without a ranking any
-    left: int | None  # labels that the ranking which is reviewed now flags, open; None: nothing is ranked
+    left: int | None  # cards of the review that remain for who looks; None: nothing is ranked
     reviewed: int  # labels that people have decided on
     error: Headline | None  # of the first look, where no training is better
     active_at: datetime | None  # the last answer, import or training
     job: Job | None  # what runs, else what waits
 
 
-def dataset_cards(session: Session, *, hidden: Collection[int] = ()) -> list[DatasetCard]:
+def dataset_cards(session: Session, *, user_id: int, hidden: Collection[int] = ()) -> list[DatasetCard]:
     """The data sets that are neither archived nor `hidden`, by name."""
     summaries = list_datasets(session, hidden=hidden)
     ids = [each.id for each in summaries]
     if not ids:
         return []
     ranked = _rankings(session, ids)
-    left = _open_issues(session, ranked.values())
     images = _images(session, ids, {run_id: dataset for dataset, run_id in ranked.items()})
     errors = headlines(session, dataset_ids=ids, with_looks=True)
     active, jobs = _active(session, ids), _jobs(session, ids)
@@ -57,7 +57,7 @@ def dataset_cards(session: Session, *, hidden: Collection[int] = ()) -> list[Dat
             DatasetCard(
                 summary=each,
                 images=tuple(images[each.id]),
-                left=left.get(of, 0) if of else None,
+                left=count_remaining(session, dataset_id=each.id, user_id=user_id) if of else None,
                 reviewed=counts(session, dataset_id=each.id).reviewed,
                 error=errors.get(each.id),
                 active_at=active.get(each.id),
@@ -106,11 +106,6 @@ def _rankings(session: Session, ids: Collection[int]) -> dict[int, int]:
     )
     found = session.execute(select(rows).where(rows.c.n == 1))
     return {row.dataset_id: row.id for row in found}
-
-
-def _open_issues(session: Session, run_ids: Collection[int]) -> dict[int, int]:
-    query = select(OpenIssue.run_id, func.count()).where(OpenIssue.run_id.in_(run_ids))
-    return dict(session.execute(query.group_by(OpenIssue.run_id)).all())
 
 
 def _images(

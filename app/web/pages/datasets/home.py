@@ -45,7 +45,7 @@ def show(request: Request, database: Db, settings: Config, user: SignedIn) -> Re
     with database.read() as session:
         cards = tuple(
             _view(card, share=job_share(session, card.job) if card.job else None)
-            for card in dataset_cards(session, hidden=user.hidden)
+            for card in dataset_cards(session, user_id=user.id, hidden=user.hidden)
         )
         archived = tuple(each.name for each in list_datasets(session, archived=True, hidden=user.hidden))
     page = HomePage(

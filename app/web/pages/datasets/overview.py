@@ -28,7 +28,6 @@ from app.remaining.audits import audit_states, left_by_audits
 from app.remaining.estimate import Between
 from app.remaining.report import chosen_rule
 from app.review.corrections import Corrections, count_corrections
-from app.review.counters import open_issues
 from app.review.gold import GoldStanding, gold_standing
 from app.review.orders import expected_errors, newest_order
 from app.rounds.changes import changes_since
@@ -113,7 +112,7 @@ class OverviewPage(ImportPage):
     images: tuple[Suspect, ...]  # the most suspicious ones
     progress: ReviewProgress
     imported: str  # what the newest import added, if it ended just now
-    left: int | None  # suspicious labels that nobody has decided on; None: nothing is ranked
+    left: int | None  # cards of the review that remain; None: nothing is ranked
     doubted_by: str  # whose ranking that is
     pending: PendingChanges
     corrections: Corrections
@@ -211,7 +210,7 @@ def _overview(
         step=step,
         images=suspects(session, dataset_id=dataset.id, limit=STRIP) if ranked else (),
         progress=progress,
-        left=open_issues(session, run_id=ranked.id) if ranked else None,
+        left=progress.remaining if ranked else None,
         doubted_by=_who(ranked) if ranked else "",
         pending=pending,
         corrections=count_corrections(session, dataset_id=dataset.id),
