@@ -135,8 +135,17 @@ def changed(variant: str, recipe: Recipe, images: Images, rows: np.ndarray, stac
     return recipe
 
 
+def errors(probs: np.ndarray, given: np.ndarray, crowd: np.ndarray) -> str:
+    """The errors of probabilities (n, classes) by the given labels, and by the crowd's (-1: not clear)."""
+    said, clear = probs.argmax(axis=1), crowd >= 0
+    return (
+        f"error {(said != given).mean():.2%} by the given labels, "
+        f"{(said != crowd)[clear].mean():.2%} by the crowd's"
+    )
+
+
 def main() -> None:
-    """Print a line for each variant and seed."""
+    """Print a line for each variant and seed, and one for the mean of all their predictions."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -170,6 +179,7 @@ def main() -> None:
         images = prepare_images(
             lambda row: source.read(paths[row]), len(paths), Path(name, "images.npy"), size=SIZE
         )
+        networks = []
         for seed in options.seeds:
             for variant in options.variants:
                 with ExitStack() as stack:
@@ -187,14 +197,12 @@ def main() -> None:
                         folder=Path(name, f"{variant}-{seed}"),
                     )
                     took = time.process_time() - begun
-                said = predict_log_probs(outcome.folder, images, held).argmax(axis=1)
-                clear = crowd[held] >= 0
-                print(
-                    f"{variant}, seed {seed}: error {(said != given[held]).mean():.2%} by the given labels, "
-                    f"{(said != crowd[held])[clear].mean():.2%} by the crowd's; "
-                    f"{took:.0f} s of processor time",
-                    flush=True,
-                )
+                networks.append(np.exp(predict_log_probs(outcome.folder, images, held)))
+                found = errors(networks[-1], given[held], crowd[held])
+                print(f"{variant}, seed {seed}: {found}; {took:.0f} s of processor time", flush=True)
+        if len(networks) > 1:
+            together = errors(np.mean(networks, axis=0), given[held], crowd[held])
+            print(f"all {len(networks)} networks together: {together}")
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def test_a_part_that_is_fetched_again_keeps_what_is_pressed_focused_or_open(
     with page.expect_response(re.compile(f"/models/{run}/progress$")) as seen:
         pass
     seen.value.finished()
-    with page.expect_request(re.compile(f"/models/{run}/cancel$")):
+    with page.expect_navigation(url=re.compile(f"/models/{run}/cancel$")):
         page.mouse.up()
     context.close()
 

@@ -39,6 +39,7 @@ class ProgressLine:
     reviewed: str
     left: str
     found: str
+    found_what: str  # in the number of `found`
     hit_rate: str
     pace: str
     remaining: str  # of the whole review, as its tab counts them; empty where none are
@@ -162,6 +163,7 @@ def _line(progress: ReviewProgress, selection: SelectionProgress | None) -> Prog
         reviewed=count(counted.reviewed),
         left=count(counted.left),
         found=count(counted.found),
+        found_what="error found" if counted.found == 1 else "errors found",
         hit_rate=percent(progress.hit_rate, 0),
         remaining=count(progress.remaining) if progress.remaining else "",
         pace="–" if progress.seconds_per_decision is None else f"{progress.seconds_per_decision:.1f} s",
