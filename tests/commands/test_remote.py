@@ -143,6 +143,6 @@ def test_every_command_that_a_script_reads_has_json() -> None:
 
     without = {each for name, lazy in Commands.table.items() for each in leaves(lazy.load(name), (name,))}
     for_people = {("serve",), ("worker",), ("demo",), ("backup",), ("restore",)}
-    acts = ("add", "invite", "password", "reset-link", "role", "withdraw")
+    acts = ("add", "invite", "password", "reset-link", "role", "unlink", "withdraw")
     of_accounts = {*(("user", act) for act in acts), ("token", "create"), ("token", "revoke")}
     assert without == for_people | of_accounts
