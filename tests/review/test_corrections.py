@@ -72,7 +72,7 @@ def shown(browser: TestClient) -> list[tuple[int, str]]:
     wait = re.compile(r"(\d+) more corrections? waits? for another look")
     words = {name: found[1] if (found := wait.search(page)) else "0" for name, page in pages.items()}
     overview = re.search(
-        r"<dt>[^/]*errors found<.*?</dt>\s*<dd>\s*(\d+)\s*</dd>\s*<dd class=.more.>"
+        r"<dt>[^/]*errors? found<.*?</dt>\s*<dd>\s*(\d+)\s*</dd>\s*<dd class=.more.>"
         r"\s*(\d+) relabelled, (\d+) deleted(?:, (\d+) waits? for another look)?",
         pages[""],
     )
