@@ -246,4 +246,4 @@ def _single_sign_on(settings: "Settings") -> str:
             f"{settings.oidc_issuer} does not answer as a provider does ({error.reason}); check "
             "TOPLOSS_OIDC_ISSUER, and that this machine may ask it."
         ) from error
-    return f"{settings.oidc_issuer} answers as a provider does. Whether it knows the client, a log-in shows."
+    return f"{settings.oidc_issuer} answers as a provider does. A log-in shows whether it knows this client."

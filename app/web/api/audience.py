@@ -37,7 +37,7 @@ class AudienceRequest(StrictBody):
 
 
 class AudiencePatch(StrictBody):
-    """Who is to see it as well, and who no more."""
+    """Whom to add to those who see it, and whom to remove."""
 
     add: list[str] = Field(
         [], description="Names of people who are let in; the first one shuts out the rest."

@@ -9,9 +9,11 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
+from app.accounts.tokens import Person
 from app.accounts.users import list_users
 from app.datasets.catalog import Classes, class_names, class_position, classes_of, get_dataset, ready_dataset
 from app.datasets.problems import Kind
+from app.db.engine import Database
 from app.deck.bulk import Done, PastAction, decide_many, past_actions, undo_many
 from app.deck.filters import SPLITS, Filter, Grid, Order, StateFilter, look
 from app.deck.left_alone import LeftAlone
@@ -258,17 +260,8 @@ def undo(
 ) -> Response:
     """Undo all of an action."""
     view = View.parse(form.selection)
-    with database.write() as session:
-        undone = undo_many(
-            session,
-            dataset_id=get_dataset(session, name=name).id,
-            user_id=user.id,
-            action_id=form.action,
-            client_id=form.client_id,
-        )
-        if undone.samples >= ASK_FROM:
-            confirm(undoing(undone.samples, _address(name, view)), form.confirmed)
-    return say(request, _back(name, view), f"Undone for {plural(undone.samples, 'image')}")
+    words = undo_all(database, name, user, form, back=_address(name, view))
+    return say(request, _back(name, view), words)
 
 
 def _as_spelt(session: Session, dataset_id: int, view: View) -> View:
@@ -355,7 +348,22 @@ def question(done: Done, back: str) -> Question:
     )
 
 
-def undoing(many: int, back: str) -> Question:
+def undo_all(database: Database, name: str, user: Person, form: UndoForm, *, back: str) -> str:
+    """Undo all of an action in this data set, once it is confirmed; what was done, in words."""
+    with database.write() as session:
+        undone = undo_many(
+            session,
+            dataset_id=get_dataset(session, name=name).id,
+            user_id=user.id,
+            action_id=form.action,
+            client_id=form.client_id,
+        )
+        if undone.samples >= ASK_FROM:
+            confirm(_undoing(undone.samples, back), form.confirmed)
+    return f"Undone for {plural(undone.samples, 'image')}"
+
+
+def _undoing(many: int, back: str) -> Question:
     """The effect of undoing it."""
     return Question(
         f"Take back what was said of {count(many)} images?",

@@ -11,14 +11,14 @@ from pydantic import Field, ValidationError
 
 from app.datasets.catalog import class_names, get_dataset, ready_dataset
 from app.datasets.problems import Kind
-from app.deck.bulk import PastAction, decide_many, past_actions, undo_many
+from app.deck.bulk import PastAction, decide_many, past_actions
 from app.deck.filters import Filter
 from app.deck.problems import OPEN, Count, Problem, count_problems, is_measured, list_problems
 from app.errors import Invalid
 from app.web.asking import ASK_FROM, confirm
 from app.web.deps import Db, SignedIn
-from app.web.pages.deck.grid import PROBLEMS, UndoForm, question, say_done, undoing
-from app.web.rendering import Page, page_context, plural, render
+from app.web.pages.deck.grid import PROBLEMS, UndoForm, question, say_done, undo_all
+from app.web.rendering import Page, page_context, render
 from app.web.strict import Strict, names_of
 from app.web.toasts import say
 
@@ -202,19 +202,9 @@ def undo(
     request: Request, name: str, database: Db, user: SignedIn, form: Annotated[UndoForm, Form()]
 ) -> Response:
     """Undo all of an action."""
-    view = View.parse(form.selection)
-    with database.write() as session:
-        undone = undo_many(
-            session,
-            dataset_id=get_dataset(session, name=name).id,
-            user_id=user.id,
-            action_id=form.action,
-            client_id=form.client_id,
-        )
-        if undone.samples >= ASK_FROM:
-            confirm(undoing(undone.samples, _address(name, view)), form.confirmed)
-    response = RedirectResponse(_address(name, view), status_code=303)
-    return say(request, response, f"Undone for {plural(undone.samples, 'image')}")
+    back = _address(name, View.parse(form.selection))
+    words = undo_all(database, name, user, form, back=back)
+    return say(request, RedirectResponse(back, status_code=303), words)
 
 
 def _count_of(view: View, counts: tuple[Count, ...]) -> Count:

@@ -223,8 +223,9 @@ def test_a_training_behind_the_first_look_says_so_and_the_review_keeps_the_first
         sample_id = session.scalar(select(Prediction.sample_id).where(Prediction.run_id == run_id).limit(1))
     sent = {"sample": str(sample_id), "client_id": "one", "answer": "delete"}
     assert ada.post("/d/pets/review/decisions", data=sent).status_code == 303
-    assert repeat in ada.get(retrain).text
-    assert repeat not in browser_of["ann"].get(retrain).text
+    for page in (retrain, f"/d/pets/results?old={look_id}&new={run_id}"):
+        assert repeat in ada.get(page).text, page
+        assert repeat not in browser_of["ann"].get(page).text, page
     other = make_run(database, dataset_id, 1, wrong=5, seed=2)
     assert words in flat(ada.get(f"/d/pets/results?old={other}&new={run_id}").text)
     assert words not in flat(ada.get(f"/d/pets/results?old={run_id}&new={other}").text)
@@ -248,6 +249,21 @@ def test_a_training_behind_the_first_look_shows_the_labels_that_it_doubts_itself
         run.is_behind = True
         run.facts = run.facts | {"beside_first_look": {"network": 9, "first_look": 1, "images": 18}}
     assert first() == str(worst)
+
+
+@pytest.mark.parametrize("has_look", [False, True])
+def test_a_training_says_that_its_ranking_is_reviewed_only_while_it_is(
+    browser_of: dict[str, TestClient], database: Database, tmp_path: Path, has_look: bool
+) -> None:
+    dataset_id = import_folder(database, write_images(tmp_path / "images"), name="pets")
+    if has_look:
+        make_first_look(database, dataset_id, 1)
+    run_id = make_run(database, dataset_id, 1)
+    with database.write() as session:
+        run = session.get_one(Run, run_id)
+        run.state, run.finished_at, run.ranked_epochs = "running", None, 1
+    page = flat(browser_of["ada"].get(f"/d/pets/models/{run_id}").text)
+    assert ("Its first ranking is" in page) == (not has_look)
 
 
 def test_a_running_first_look_shows_its_progress(
