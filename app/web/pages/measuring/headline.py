@@ -49,7 +49,7 @@ def _answer(comparison: Comparison, old: Rate, new: Rate, found: Difference) -> 
 def _notes(comparison: Comparison, chief: Column, found: Difference) -> list[str]:
     """What limits the answer, in short; the page has the whole below."""
     notes = []
-    if comparison.old.version == comparison.new.version:
+    if comparison.old.version == comparison.new.version and not comparison.is_mixed:  # which says so, too
         notes.append("Both models learnt the same labels, so this says nothing of cleaning.")
     if comparison.is_mixed:
         notes.append("A first look and a training are two kinds of models: this says nothing of corrections.")
