@@ -86,7 +86,7 @@ def test_a_first_look_has_no_seed_and_is_no_equal_of_a_training() -> None:
         kinds,
         "A first look also learns from the other held-out images; a training does not.",
     )
-    assert headline(replace(mixed, new=replace(NEW, version=0))).notes[0] == kinds  # and nothing says it twice
+    assert headline(replace(mixed, new=replace(NEW, version=0))).notes[0] == kinds  # said once
     clear = headline(replace(compared(20, 60), old=replace(OLD, is_look=True)))
     assert clear.answer == f"{NEW.name} errs more than {OLD.name}: 20.0\u00a0% against 6.7\u00a0%."
     assert clear.notes[0] == kinds
