@@ -101,7 +101,7 @@ def probably_wrong(
     final: np.ndarray, epochs: list[np.ndarray], labels: np.ndarray, held: np.ndarray
 ) -> np.ndarray:
     """What the product ranks by, without a first look: the probability (n,) that each label is wrong."""
-    said = hear(final, epochs).log_probs
+    said = hear([final], [epochs]).log_probs
     said[held] = final[held]
     learnt = ~np.isin(np.arange(len(labels)), held)
     opinion = Opinion("along the training", said, learnt)

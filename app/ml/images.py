@@ -95,12 +95,9 @@ class StreamedImages:
 
 
 def _without_frames(error: Exception) -> Exception:
-    """The error without what its traceback keeps alive: the whole file, among other things."""
-    each: BaseException | None = error
-    while each is not None:
-        each.__traceback__ = None
-        each = each.__cause__ or each.__context__
-    return error
+    """The error without what tracebacks keep alive, its own and its cause's: the whole file, for example."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def prepare_images(
